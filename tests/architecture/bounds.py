@@ -19,12 +19,14 @@ from fido2.webauthn import AuthenticationResponse
 from gunicorn.config import Config
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.http.parser import RequestParser
+from rest_framework.exceptions import ValidationError
 
 from apps.audit.witnesses import folder as witness_folder
 from apps.governance import policies
 from apps.identity.sign_in import provider_answers
 from apps.identity.trust import passkey_answers
 from apps.monitoring import prediction_lines
+from apps.monitoring.api.outcomes import OutcomeReportSerializer
 from apps.registry import cards, formats
 from apps.registry.actions import signing_keys
 from apps.registry.errors import FormatUnknown
@@ -201,6 +203,7 @@ def cases(folder: Path) -> dict[str, Case]:
         "captured predictions": row(
             prediction_lines.MAX_LINES, prediction_lines.MAX_LINES + 1, ValueError,
             lambda size: prediction_lines.unpack(zlib.compress(b"a" * (size - 1) + b"\n"))),
+        "outcomes": row(1000, 1001, ValidationError, outcomes),
         "what nodes report": row(*rows, ProtocolError,
             lambda data: bounded.rows(data, "rows", lambda item, at: item)),
         "what a program in the sandbox of a build left": row(
@@ -241,6 +244,11 @@ def cases(folder: Path) -> dict[str, Case]:
             100, 101, client.Unreachable,
             lambda size: client._members(httpx.Response(200, content=b"{}".rjust(size)))),
     }  # fmt: skip
+
+
+def outcomes(count: int) -> None:
+    one = {"prediction": "01234567-89ab-4cde-8f01-23456789abcd", "name": "fraud", "value": 1}
+    OutcomeReportSerializer(data={"outcomes": [one] * count}).is_valid(raise_exception=True)
 
 
 def policy(more: int) -> str:

@@ -1,6 +1,7 @@
-"""How much is taken in a day of what the services of one revision captured.
+"""How much is taken in a day of what services captured, and of outcomes that wait for it.
 
-Services are other people's code, and write what they like: without a bound they fill the database.
+Services are other people's code, and write what they like; clients may name predictions that nobody
+made. Without a bound they fill the database.
 """
 
 import logging
@@ -8,6 +9,8 @@ import logging
 from django.core.cache import cache
 
 from placet.kernel.clock import now
+from placet.kernel.config import config
+from placet.kernel.problems import QuotaReached
 
 log = logging.getLogger(__name__)
 
@@ -37,3 +40,19 @@ def fits(revision: str, lines: bytes) -> bool:
             revision, DAY_BYTES, dropped,
         )  # fmt: skip
     return kept
+
+
+def count_waiting(endpoint: str, outcomes: int) -> None:
+    """Count outcomes of an endpoint that came before their prediction.
+
+    Raises :class:`QuotaReached` where they are more than of one day may wait. The caller holds the
+    endpoint's lock, and its transaction takes the count back with everything else.
+    """
+    key = f"outcomes waiting {endpoint} {now().date()}"
+    taken, most = cache.get(key, 0) + outcomes, config().max_waiting_outcomes
+    if outcomes and taken > most:
+        raise QuotaReached(
+            f"{taken:,} outcomes of today would wait for a prediction that was not captured", most,
+            remedy="report those of captured predictions", setting="PLACET_MAX_WAITING_OUTCOMES",
+        )  # fmt: skip
+    cache.set(key, taken, _DAY_SECONDS)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.identity.queries import authorize
+from apps.monitoring.actions.daily import count_waiting
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import NothingCaptured
 from apps.monitoring.models import CapturedPrediction, Outcome
@@ -51,7 +52,8 @@ def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -
     """Take in what became of some predictions, all or none. Needs ``outcome.report``.
 
     The same may be said again. Raises :class:`InvalidInput` where another value was said before:
-    what was counted cannot be taken back. Raises :class:`NothingCaptured`.
+    what was counted cannot be taken back. Raises :class:`NothingCaptured`, and
+    :class:`QuotaReached` where more of one day would wait for their prediction than may.
     """
     authorize(actor, "outcome.report", endpoint, view="endpoint.view")
     if not endpoint.revisions.filter(serving__has_key="capture").exists():
@@ -79,6 +81,7 @@ def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -
             for item in fresh
         ]
         counted = _match(endpoint.pk, rows)
+        count_waiting(endpoint.pk, len(rows) - counted)
         Outcome.objects.bulk_create(rows)
     return Received(counted, len(rows) - counted, len(said) - len(rows))
 

@@ -118,6 +118,8 @@ class Config(BaseSettings):
     max_endpoints: int = Field(default=100, ge=1)  # of a project
     max_target_endpoints: int = Field(default=500, ge=1)  # on a target; a node reports on so many
     max_waiting_builds: int = Field(default=20, ge=1)  # of a project, beside those that run
+    # Outcomes of predictions that were not captured yet, of an endpoint in a day.
+    max_waiting_outcomes: int = Field(default=1_000_000, ge=1)
     max_prefetched: int = Field(default=20, ge=0)  # Bentos of a project that a target fetches ahead
     max_targets: int = Field(default=1000, ge=1)
     # what nothing needs is given up after so many days, and its bytes removed so many hours later;

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db.models import F
 
 from apps.monitoring import actions, queries
 from apps.monitoring.models import CapturedPrediction, Outcome
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import Forbidden, NotFound
 from tests.support import factories
 from tests.support.captures import line, send, text
@@ -136,6 +138,27 @@ class TestReporting:
         assert report(world, endpoint).status_code == 400
         many = [(str(uuid4()), 1)] * 1001
         assert report(world, endpoint, *many).status_code == 400
+
+    def test_only_so_many_of_a_day_wait_for_a_prediction_that_nobody_captured(
+        self,
+        world: World,
+        node: SimulatedNode,
+        endpoint: Endpoint,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(config(), "max_waiting_outcomes", 2)
+        one, two = capture(node, endpoint, "u1", "u2")
+        unknown = [(str(uuid4()), 1) for _ in range(3)]
+        with time_machine.travel(now(), tick=False) as clock:
+            assert report(world, endpoint, (one, 1), *unknown[:2]).json()["waiting"] == 2
+            refusal = report(world, endpoint, (two, 1), unknown[2])
+            assert (refusal.status_code, refusal.json()["code"]) == (409, "quota_reached")
+            assert "PLACET_MAX_WAITING_OUTCOMES" in refusal.json()["detail"]
+            assert Outcome.objects.count() == 3, "all or none"
+            assert report(world, endpoint, *unknown[:2]).json()["known"] == 2
+            assert report(world, endpoint, (two, 1)).json()["counted"] == 1
+            clock.shift(timedelta(days=1))
+            assert report(world, endpoint, unknown[2]).json()["waiting"] == 1
 
     def test_where_nothing_is_captured_nothing_could_count(self, story: Story) -> None:
         release = story.live()
