@@ -93,12 +93,28 @@ def drawn_output(line: Line) -> Any:
         return None
     drawn = hashlib.sha256(f"row:{line.prediction}".encode()).digest()
     output = rows[int.from_bytes(drawn[:8], "big") % len(rows)]
+    text = json.dumps(output) if sayable(output) else ""
+    return output if 0 < len(text) <= MAX_OUTPUT and "\\u0000" not in text else None
+
+
+def sayable(value: Any) -> bool:
+    """Tell whether JSON of ours can say what was read of a line: 1e999 is read as infinite, half a
+    character has no bytes, and lists lie in lists deeper than an answer may have them."""
     try:
-        text = json.dumps(output, allow_nan=False)  # 1e999 is read as infinite
-        json.dumps(output, ensure_ascii=False).encode()  # half a character cannot be stored
-    except ValueError:
+        json.dumps([[[[[[[[value]]]]]]]], allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def shown(text: str | None) -> Any:
+    """Return what an answer shows of inputs or outputs; ``None`` for none, and for what it cannot
+    say."""
+    try:
+        value = json.loads(text) if text else None
+    except RecursionError:
         return None
-    return output if len(text) <= MAX_OUTPUT and "\\u0000" not in text else None
+    return value if sayable(value) else None
 
 
 def unit_hash(salt: str, unit: str) -> str:

@@ -37,7 +37,6 @@ OWN = {
     "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 10 s",
     "apps/serving/desired.py": "statements that we signed",
     "apps/serving/readable.py": "a state that we are about to sign",
-    "apps/monitoring/api/captures.py": "what prediction_lines.py read",
     "apps/monitoring/queries/comparing.py": "what prediction_lines.py read",
     "placet/kernel/artifacts.py": "settings",
     "apps/operations/backup/*": "copies that an operator restores",

@@ -1,6 +1,5 @@
 """Captured predictions and their erasing."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 
 from apps.monitoring import actions, parquet, queries
 from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
+from apps.monitoring.prediction_lines import shown
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
@@ -101,8 +101,8 @@ def prediction_body(
         "unit": row.unit or None,
         "cohort": row.cohort or None,
         "rows": content.row_count if content else None,
-        "inputs": json.loads(content.inputs) if content and content.inputs else None,
-        "outputs": json.loads(content.outputs) if content and content.outputs else None,
+        "inputs": shown(content.inputs) if content else None,
+        "outputs": shown(content.outputs) if content else None,
         "milliseconds": content.milliseconds if content else None,
         "outcomes": {outcome.name: outcome.value for outcome in outcomes},
     }

@@ -10,6 +10,7 @@ from typing import Any
 from apps.monitoring import parquet
 from apps.monitoring.agreement import agree
 from apps.monitoring.models import CapturePart
+from apps.monitoring.prediction_lines import shown
 from apps.registry.errors import BlobMissing
 from apps.registry.store import store
 
@@ -47,18 +48,23 @@ class Compared:
 def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -> Compared:
     """Compare what two revisions answered to the same requests since then, newest first."""
     pairs = _pairs(stable, candidate, since)
+    differing = [row for row in pairs if not _agree(row, tolerance)]
     found = [
         Disagreement(
             row.prediction,
             datetime.fromtimestamp(row.made_at, UTC),
-            json.loads(row.inputs) if row.inputs else None,
-            mine,
-            other,
+            *map(shown, (row.inputs, row.stable, row.candidate)),
         )
-        for row in pairs
-        if not agree(mine := json.loads(row.stable), other := json.loads(row.candidate), tolerance)
+        for row in differing[:SHOWN]
     ]
-    return Compared(len(pairs), len(found), tolerance, found[:SHOWN])
+    return Compared(len(pairs), len(differing), tolerance, found)
+
+
+def _agree(row: parquet.Pair, tolerance: float) -> bool:
+    try:
+        return agree(json.loads(row.stable), json.loads(row.candidate), tolerance)
+    except (RecursionError, OverflowError):  # lists in lists without end, numbers beyond any other
+        return row.stable == row.candidate
 
 
 def _pairs(stable: str, candidate: str, since: datetime) -> list[parquet.Pair]:

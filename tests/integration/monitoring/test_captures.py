@@ -75,6 +75,21 @@ class TestComingIn:
         assert len(oldest["unit"]) == 32 and "u1" not in json.dumps(oldest)
         assert (newest["unit"], newest["inputs"], newest["rows"]) == (None, None, 500)
 
+    def test_what_an_answer_cannot_say_is_left_out_of_it(
+        self, world: World, node: SimulatedNode, endpoint: Endpoint
+    ) -> None:
+        deep, revision = "[" * 4000 + "]" * 4000, live(endpoint).pk
+        unsayable = ["[1e400]", r'["\ud800"]', r'[{"\ud800":1}]', "[[[-1e999]]]"]
+        capture(node, endpoint, *(line(revision, outputs=text) for text in unsayable))
+        capture(node, endpoint, line(revision, inputs=unsayable[1], outputs=r'["\u0000"]'))
+        capture(node, endpoint, line(revision, outputs=deep))
+        found = listed(endpoint, factories.token_for(world.people["Otto"]))
+        assert found[0]["inputs"] == [{"age": 41}] and found[0]["outputs"] is not None
+        assert (found[1]["inputs"], found[1]["outputs"]) == (None, ["\0"])
+        assert [(row["inputs"], row["outputs"]) for row in found[2:]] == [([{"age": 41}], None)] * 4
+        page = factories.browser(world.people["Otto"]).get(f"/endpoints/{endpoint.pk}/predictions/")
+        assert page.status_code == 200
+
     def test_each_byte_counts_once(self, node: SimulatedNode, endpoint: Endpoint) -> None:
         revision = live(endpoint).pk
         one, two, three = (text(line(revision)) for _ in range(3))
