@@ -10,6 +10,7 @@ read and written beside it, and its errors are those of its own connection.
 import contextlib
 import socket
 import ssl
+import time
 from typing import Any
 
 PIECE = 1 << 14  # bytes, of the socket and of a record
@@ -39,12 +40,22 @@ class Wire:
     def recv(self, size: int) -> bytes:
         """Return what came, nothing at the end. The handshake is brought forward with it.
 
-        Raises ``OSError`` when more than ``BARREN`` bytes brought nothing.
+        The socket's timeout is that of all of it, however many pieces it comes in. Raises
+        ``OSError`` when more than ``BARREN`` bytes brought nothing.
         """
         if self._tls is None:
             return self._sock.recv(size)
+        seconds = self._sock.gettimeout()
+        try:
+            return self._recv(size, time.monotonic() + seconds if seconds else None)
+        finally:
+            self._sock.settimeout(seconds)
+
+    def _recv(self, size: int, until: float | None) -> bytes:
         came = self._read(size)
         while came is None:
+            if until is not None:
+                self._sock.settimeout(max(0.001, until - time.monotonic()))
             more = self._more()
             if not more:
                 return b""
@@ -53,6 +64,8 @@ class Wire:
             came = self._read(size)
             if came is None and self._barren > BARREN:
                 raise ConnectionAbortedError("TLS that brings nothing")
+            if came is None and until is not None and time.monotonic() >= until:
+                raise TimeoutError
             if came is None and self._sock.gettimeout() == 0:
                 raise ssl.SSLWantReadError
         self._barren = 0

@@ -5,9 +5,11 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from placet.web import tls
 from placet.web.tls import BARREN, PIECE, Wire
 from tests.support.certificates import Authority
 
@@ -103,6 +105,32 @@ def test_a_thread_waits_for_no_tls_that_brings_nothing(
     wire.settimeout(60)
     with pytest.raises(ConnectionAbortedError):
         wire.recv(1)
+
+
+def test_a_record_that_comes_byte_by_byte_has_the_time_of_one_reading(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, and all of them do not."""
+    wire = pair[0]
+    now = [1000.0]
+
+    class Slow:
+        def recv(self, size: int) -> bytes:
+            now[0] += 5
+            return b"x"
+
+        def gettimeout(self) -> float:
+            return 20.0
+
+        def settimeout(self, seconds: float) -> None:
+            assert seconds <= 20
+
+    monkeypatch.setattr(wire, "_tls", Mute())
+    monkeypatch.setattr(wire, "_sock", Slow())
+    monkeypatch.setattr(tls, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with pytest.raises(TimeoutError):
+        wire.recv(1)
+    assert now == [1020.0]
 
 
 @pytest.mark.parametrize("whole", [True, False])
