@@ -206,7 +206,7 @@ def test_two_nodes_of_a_host_do_not_share_a_port(proxy: Proxy, port: int, tmp_pa
 FEW = """
 import sys
 from pathlib import Path
-from placet_agent import limits
+from placet_agent.process import limits
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import HaproxyError, find_binary
 from placet_agent.haproxy.proxy import Proxy

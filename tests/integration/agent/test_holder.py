@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebod
 AGENT = """
 import sys, time
 from pathlib import Path
-from placet_agent import holding
+from placet_agent.process import holding
 held = holding.Holder(Path(sys.argv[1]))
 print(held.ensure().pid, flush=True)
 path, handle = holding.listen(Path(sys.argv[2]), None)
