@@ -111,9 +111,10 @@ def test_what_came_before_is_answered(web: Web) -> None:
     for one in kept:
         assert LAST not in answers(one, 1)
     begun = [web.client() for _ in range(CLIENTS)]
-    os.kill(web.pid, signal.SIGSTOP)  # it sees all of it at once
     worker = web.pid
+    os.kill(worker, signal.SIGSTOP)  # it sees all of it at once
     try:
+        until(lambda: is_stopped(worker), 60, "no thread of it takes a signal any more")
         new = [] if web.tls else [web.client() for _ in range(CLIENTS)]
         for one in [*kept, *begun, *new]:
             one.sendall(asked())
@@ -123,6 +124,12 @@ def test_what_came_before_is_answered(web: Web) -> None:
         os.kill(worker, signal.SIGCONT)
     for one in [*kept, *begun, *new]:
         assert b"begunended" in answers(one, 2)
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether all threads of a process stand still."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return all("State:\tT" in (task / "status").read_text() for task in tasks)
 
 
 def status(pid: int) -> str:
