@@ -6,6 +6,7 @@ passkey, whoever has just shown who they are needs none.
 """
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +37,7 @@ S = TypeVar("S", bound=Statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ceremony(Generic[S]):
+class Ceremony(ABC, Generic[S]):
     """Something that ``actor`` may sign now; the rows that it is about are held."""
 
     NEEDED: ClassVar = "Sign it with your passkey, on the release's page"
@@ -49,10 +50,10 @@ class Ceremony(Generic[S]):
     passkey: bool  # whether the policy demands one of them
     words: str = ""  # said with it: sealed, and signed by their commitment
 
+    @abstractmethod
     def statement(self, at: datetime, **signed: str) -> S:
         """Return what the person signs: ``nonce`` and, if they say anything, ``comment_commitment``
         are in it; with ``credential`` it is what that passkey signs."""
-        raise NotImplementedError
 
     def ask(self, passkey: str) -> Question:
         """Return what the actor's passkey (``passkey``, else the newest) is to sign."""

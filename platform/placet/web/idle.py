@@ -8,6 +8,7 @@ import contextlib
 import select
 import selectors
 import time
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, Protocol
 
@@ -47,7 +48,7 @@ class Idle:
         return True
 
 
-class Looked:
+class Looked(ABC):
     """Connections that the main thread looks at, each for so many seconds at most.
 
     What goes wrong with one of them ends that one, and not the process.
@@ -89,9 +90,9 @@ class Looked:
             self.worker.log.exception("A connection is given up")
             self.end(conn)
 
+    @abstractmethod
     def readable(self, conn: Any) -> None:
         """Take what may have come. Raises only while nobody else has the connection."""
-        raise NotImplementedError
 
     def add(self, conn: Any) -> None:
         """Look at a connection from now on."""
