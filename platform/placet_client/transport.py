@@ -71,26 +71,35 @@ class Transport:
         sent = dict(headers or {})
         if method == "POST":
             sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        response = self._send(method, path, json=json, content=content, headers=sent, params=params)
+        if response.status_code >= 300:
+            raise refusal(response)
+        return response
+
+    def _send(self, method: str, path: str, *, stream: bool = False, **said: Any) -> httpx.Response:
+        """Return the answer, whatever it is, once it is no longer worth a repeat."""
         repeatable = method in ("GET", "HEAD", "POST")
-        request = {"json": json, "content": content, "headers": sent, "params": params}
+        try:
+            request = self._http.build_request(method, path, **said)
+        except ValueError as error:  # NaN, or half a character of a file name
+            raise InvalidRequest(0, "not_json", f"This cannot be sent: {error}") from None
+        except httpx.InvalidURL as error:
+            raise Unreachable(0, "bad_address", f"{self.url}: {error}") from None
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
-                response = self._http.request(method, path, **request)
+                response = self._http.send(request, stream=stream)
             except httpx.TransportError as error:
                 if last or not repeatable:
                     raise Unreachable(0, "unreachable", f"{self.url}: {error}") from None
                 self.wait(pause(attempt))
                 continue
-            except ValueError as error:  # NaN, or half a character of a file name
-                raise InvalidRequest(0, "not_json", f"This cannot be sent: {error}") from None
-            except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
+            except httpx.TooManyRedirects as error:
                 raise Unreachable(0, "bad_address", f"{self.url}: {error}") from None
             if last or not _worth_a_repeat(response, repeatable):
                 break
+            response.close()
             self.wait(pause(attempt, response.headers.get("Retry-After", "")))
-        if response.status_code >= 300:
-            raise refusal(response)
         return response
 
     def tag(self, path: str, *, missing: bool = False) -> str:
@@ -106,7 +115,9 @@ class Transport:
     def stream(self, path: str, params: Json | None = None) -> Iterator[httpx.Response]:
         """Open a body of any length, to be read piece by piece."""
         try:
-            with self._http.stream("GET", path, params=params) as response:
+            with contextlib.closing(
+                self._send("GET", path, params=params, stream=True)
+            ) as response:
                 if response.status_code >= 300:
                     raise refusal(response)
                 yield response
@@ -148,5 +159,5 @@ def _worth_a_repeat(response: httpx.Response, repeatable: bool) -> bool:
     if response.status_code == 429:
         return True
     busy = response.status_code == 503
-    running = response.status_code == 409 and f'"{IN_PROGRESS}"' in response.text
+    running = response.status_code == 409 and f'"{IN_PROGRESS}"'.encode() in response.read()
     return repeatable and (busy or running)

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import place_hold, recall
 from apps.assurance.models import Recall
+from apps.audit import events
 from apps.audit.actions import write_checkpoint
 from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
@@ -138,6 +139,14 @@ def visited(client: Client, path: str) -> tuple[int, str]:
     return len(caught), text_of(answer.content.decode()) if is_page else ""
 
 
+@pytest.fixture
+def own_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's kinds of event alone, whatever other tests of this process have declared."""
+    mine = {name: kind for name, kind in events.kinds().items() if not name.startswith("test.")}
+    monkeypatch.setattr(events, "_KINDS", mine)
+
+
+@pytest.mark.usefixtures("own_kinds")
 def test_no_page_takes_more_queries_than_it_did_or_says_something_else(world: World) -> None:
     release = many(world)
     here = dict.fromkeys(("contributor", "reviewer", "approver"), world.project)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -83,6 +84,16 @@ def test_a_busy_server_is_given_the_time_that_it_asks_for() -> None:
     line = Line(refused(503, **{"Retry-After": "soon"}), good())
     line.client.projects.get("risk")
     assert 0 < line.pauses[0] < 1
+
+
+def test_a_download_is_begun_again_until_its_answer_has_begun(tmp_path: Path) -> None:
+    line = Line(httpx.ReadError("reset"), refused(503), httpx.Response(200, content=b"1,2\n"))
+    assert line.client.audit.export(tmp_path / "events.csv", form="csv") == 4
+    assert (tmp_path / "events.csv").read_bytes() == b"1,2\n" and len(line.pauses) == 2
+    line = Line(refused(404))
+    with pytest.raises(NotFound, match="No"):
+        line.client.audit.export(tmp_path / "more.csv")
+    assert not (tmp_path / "more.csv").exists() and line.pauses == []
 
 
 def test_nothing_is_tried_for_ever() -> None:
