@@ -111,6 +111,8 @@ def world(hosts: str, uid: str, spec: str) -> None:
     near = subprocess.Popen(python("server"), **pipes)  # type: ignore[call-overload]
     for one in (near, far):
         assert one.stdout.readline() == b"up\n"
+    # the kernel begins IPv6 on a link when it has seen both ends up, which it does by and by
+    until(lambda: answers(INTERNET6), "the internet is there by IPv6")
     beside = [near, far]
     if (neighbour := json.loads(spec).get("neighbour")) is not None:
         words = python("server", str(json.loads(spec)["port"]))
@@ -131,6 +133,15 @@ def apart(pid: int) -> bool:
     """Whether a process has a network of its own."""
     mine = Path("/proc/self/ns/net").readlink()
     return Path(f"/proc/{pid}/ns/net").readlink() != mine
+
+
+def answers(host: str) -> bool:
+    """Whether a server can be reached."""
+    try:
+        socket.create_connection((host, REPORTS), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
