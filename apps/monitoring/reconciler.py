@@ -86,9 +86,9 @@ def judge_each(
 
 def watch_jobs() -> dict[str, int]:
     """Find routine work that keeps failing, and jobs that failed for good."""
-    sweep = Sweep(schedules_failing())
+    sweep, new = Sweep(schedules_failing()), {found.subject: found for found in jobs_failed(now())}
+    failed = each(lambda kind: open_alert(new[kind], actor=SYSTEM), new, sweep.faults)
     done = settle(sweep, (AlertKind.SCHEDULE_FAILING,), {})
-    failed = [open_alert(finding, actor=SYSTEM) for finding in jobs_failed(now())]
     return {**done, "opened": done["opened"] + sum(row is not None for row in failed)}
 
 

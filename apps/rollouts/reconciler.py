@@ -14,6 +14,7 @@ from enum import Enum
 import structlog
 from django.db.models import Q
 
+from apps.jobs.each import each
 from apps.rollouts import actions
 from apps.rollouts.actions.advance import Fence
 from apps.rollouts.analysis import KeptVerdict, judged_by
@@ -142,30 +143,39 @@ def give_up_claim(rollout: Rollout) -> None:
 
 
 def look_after(target: Target, job: Fence) -> dict[str, int]:
-    """Do what no open rollout does, by one observation; return how often what was done."""
-    seen = driver_for(target).observe(target)
-    went_back = actions.go_back_after_abort(target, seen)
-    return {"went_back": went_back, "settled": settle(target, seen, job)}
+    """Do what no open rollout does, by one observation; return how often what was done.
+
+    A revision that this cannot be done with stops no other: what it raised is raised at the end.
+    """
+    seen, faults = driver_for(target).observe(target), list[Exception]()
+    went_back = actions.go_back_after_abort(target, seen, faults)
+    settled = settle(target, seen, job, faults)
+    if faults:
+        raise faults[0]
+    return {"went_back": went_back, "settled": settled}
 
 
-def settle(target: Target, seen: Observation, job: Fence) -> int:
+def settle(target: Target, seen: Observation, job: Fence, faults: list[Exception]) -> int:
     """Drain warm revisions whose time is over, and end drained ones that no rollout minds."""
-    at, moved = now(), 0
+    at = now()
     busy = set(
         Rollout.objects.filter(endpoint__target=target, state__in=OPEN).values_list(
             "from_revision_id", "to_revision_id"
         )
     )
     minded = {pk for pair in busy for pk in pair}
-    rows = Revision.objects.filter(endpoint__target=target, state__in=("warm", "draining"))
-    for revision in rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint"):
+
+    def move(revision: Revision) -> bool:
         if revision.state == "warm":
             over = revision.warm_until is not None and revision.warm_until <= at
             over = over and not _stands_in(revision, seen)
-            moved += over and actions.retire(revision, state="draining", job=job)
-        elif _drained(revision, seen, at):
-            moved += actions.retire(revision, state="stopped", job=job)
-    return moved
+            return over and actions.retire(revision, state="draining", job=job)
+        drained = _drained(revision, seen, at)
+        return drained and actions.retire(revision, state="stopped", job=job)
+
+    rows = Revision.objects.filter(endpoint__target=target, state__in=("warm", "draining"))
+    idle = rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint")
+    return sum(each(move, idle, faults))
 
 
 def _stands_in(warm: Revision, seen: Observation) -> bool:

@@ -24,13 +24,20 @@ def run(job: LeasedJob) -> dict[str, Any] | None:
 @every(seconds=60, name="builds.sweep", queue="build")
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """End builds whose job ended without them, and remove folders that nobody works in."""
-    return {"settled": actions.settle_lost(), "removed": build_job.sweep_folders()}
+    try:
+        settled = actions.settle_lost()
+    finally:  # what cannot be ended keeps no folder
+        removed = build_job.sweep_folders()
+    return {"settled": settled, "removed": removed}
 
 
 @every(seconds=3600, name="builds.collect", queue="control")
 def collect(job: LeasedJob) -> dict[str, Any] | None:
     """Give up Bentos and runtimes that nothing needs, and remove blobs that nothing needs."""
-    given_up, made = actions.collect_bentos(actor=SYSTEM), collect_blobs(actor=SYSTEM)
+    try:
+        given_up = actions.collect_bentos(actor=SYSTEM)
+    finally:  # what cannot be given up keeps no blob that nothing needs
+        made = collect_blobs(actor=SYSTEM)
     return asdict(given_up) | asdict(made)
 
 

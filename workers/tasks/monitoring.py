@@ -44,8 +44,8 @@ def forget(job: LeasedJob) -> dict[str, Any] | None:
     """Delete windows older than a month, captured predictions and outcomes past their time."""
     return {
         "deleted": actions.forget_old(),
-        "predictions": actions.forget_captures(),
         "outcomes": actions.forget_outcomes(),
+        "predictions": actions.forget_captures(),  # last: a file of them may not be deletable
     }
 
 

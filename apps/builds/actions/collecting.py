@@ -13,6 +13,7 @@ from apps.audit.actions import record
 from apps.builds.events import BENTO_COLLECTED, RUNTIME_COLLECTED
 from apps.builds.hooks import needed
 from apps.builds.models import Bento, Runtime
+from apps.jobs.each import each
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.config import config
@@ -40,11 +41,18 @@ def unneeded_runtimes(before: datetime) -> QuerySet[Runtime]:
 
 
 def collect_bentos(*, actor: Actor) -> GivenUp:
-    """Give up every Bento and runtime that nothing needs, each in a transaction of its own."""
-    before = database_now() - timedelta(days=config().collect_after_days)
-    bentos = sum(_give_up_bento(bento.pk, before, actor) for bento in unneeded_bentos(before))
+    """Give up every Bento and runtime that nothing needs, each in a transaction of its own.
+
+    One that cannot be given up stops no other: what it raised is raised at the end.
+    """
+    before, faults = database_now() - timedelta(days=config().collect_after_days), list[Exception]()
+    old = unneeded_bentos(before)
+    bentos = sum(each(lambda bento: _give_up_bento(bento.pk, before, actor), old, faults))
     names = list(unneeded_runtimes(before).values_list("pk", flat=True))
-    return GivenUp(bentos, sum(_give_up_runtime(name, before, actor) for name in names))
+    runtimes = sum(each(lambda name: _give_up_runtime(name, before, actor), names, faults))
+    if faults:
+        raise faults[0]
+    return GivenUp(bentos, runtimes)
 
 
 def _give_up_bento(digest: str, before: datetime, actor: Actor) -> bool:

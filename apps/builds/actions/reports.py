@@ -19,6 +19,7 @@ from apps.builds.events import (
 )
 from apps.builds.models import Bento, Build, BuildLine, BuildState, Runtime
 from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, Built, Line, ScanReport, kept
+from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState
 from apps.registry.actions import add_evidence
@@ -29,6 +30,7 @@ from placet.kernel.clock import database_now
 from placet.kernel.faults import crash_point
 from placet.kernel.states import move
 
+ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 STOPPED = "The worker stopped in the middle and the build was not started again"
 
 
@@ -170,26 +172,30 @@ def end_cancelled(build_id: str, *, job: LeasedJob, actor: Actor = SYSTEM) -> No
 
 
 def settle_lost(*, actor: Actor = SYSTEM) -> int:
-    """End open builds whose job ended without them: cancelled by an operator, or given up."""
-    settled = 0
-    ended = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
-    for build in list(Build.objects.filter(state__in=OPEN)):
-        job = Job.objects.filter(pk=build.job).first()
-        if job is not None and job.state not in ended:
-            continue
-        cancelled = job is not None and job.state == JobState.CANCELLED
-        with record(actor) as log:
-            if cancelled and move(
-                build, expected=OPEN, to=BuildState.CANCELLED, finished_at=database_now()
-            ):
+    """End open builds whose job ended without them: cancelled by an operator, or given up.
+
+    One that cannot be ended stops no other: what it raised is raised at the end.
+    """
+    found, faults = list(Build.objects.filter(state__in=OPEN)), list[Exception]()
+    settled = sum(each(lambda build: _settle(build, actor), found, faults))
+    if faults:
+        raise faults[0]
+    return settled
+
+
+def _settle(build: Build, actor: Actor) -> bool:
+    job = Job.objects.filter(pk=build.job).first()
+    if job is not None and job.state not in ENDED:
+        return False
+    with record(actor) as log:
+        at = database_now()
+        if job is not None and job.state == JobState.CANCELLED:
+            if settled := move(build, expected=OPEN, to=BuildState.CANCELLED, finished_at=at):
                 log.add(BUILD_CANCELLED, build)
-                settled += 1
-            elif not cancelled and move(
-                build, expected=OPEN, to=BuildState.FAILED, error=STOPPED,
-                finished_at=database_now(),
-            ):  # fmt: skip
-                log.add(BUILD_FAILED, build, data={"step": build.step})
-                settled += 1
+        elif settled := move(
+            build, expected=OPEN, to=BuildState.FAILED, error=STOPPED, finished_at=at
+        ):
+            log.add(BUILD_FAILED, build, data={"step": build.step})
     return settled
 
 

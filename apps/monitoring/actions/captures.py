@@ -229,16 +229,23 @@ def _part(batch: _Batch, item: _Written) -> CapturePart:
 
 
 def forget_captures() -> int:
-    """Delete what was to be kept no longer; return how many predictions that were."""
-    forgotten = 0
-    for part in CapturePart.objects.filter(keep_until__lt=now().date()):
-        with transaction.atomic():
-            forgotten += part.predictions.all().delete()[0]
-            part.delete()
-        discard([part.sha256])
+    """Delete what was to be kept no longer; return how many predictions that were. A file that
+    cannot be deleted stops no other: what it raised is raised at the end."""
+    old, faults = CapturePart.objects.filter(keep_until__lt=now().date()), list[Exception]()
+    forgotten = sum(each(_forget, old, faults))
     CaptureFile.objects.filter(changed_at__lt=now() - KEEP_RANGES).exclude(
         ranges__stored_at=None
     ).delete()
+    if faults:
+        raise faults[0]
+    return forgotten
+
+
+def _forget(part: CapturePart) -> int:
+    with transaction.atomic():
+        forgotten = part.predictions.all().delete()[0]
+        CapturePart.objects.filter(pk=part.pk).delete()
+    discard([part.sha256])
     return forgotten
 
 

@@ -21,6 +21,7 @@ from typing import TypeVar
 from django.db import connection, transaction
 
 from apps.audit.actions import record
+from apps.jobs.each import each
 from apps.registry.events import BLOBS_COLLECTED
 from apps.registry.hooks import needed
 from apps.registry.models import CondemnedBlob
@@ -54,7 +55,11 @@ def unneeded(blobs: Store, before: datetime) -> Iterator[Stored]:
 
 
 def collect_blobs(*, actor: Actor) -> Collected:
-    """Condemn what nothing needs and remove what was condemned a grace ago."""
+    """Condemn what nothing needs and remove what was condemned a grace ago.
+
+    A blob that cannot be removed stops no other: what it raised is raised at the end. Where none of
+    many can, the store itself is away, and the rest are not begun with.
+    """
     blobs, now = store(), database_now()
     grace = timedelta(hours=config().collect_grace_hours)
     with _alone() as alone:
@@ -62,25 +67,35 @@ def collect_blobs(*, actor: Actor) -> Collected:
             return Collected()
         condemned = _condemn(blobs, now)
         due = CondemnedBlob.objects.filter(condemned_at__lte=now - grace).order_by("pk")
-        swept: list[CondemnedBlob] = []
+        swept, faults = list[CondemnedBlob](), list[Exception]()
         for some in _batches(list(due), SWEPT_AT_ONCE):
-            swept += _sweep(blobs, some, actor)
+            gone = _sweep(blobs, some, actor, faults)
+            swept += gone
+            if faults and not gone:
+                break
+    if faults:
+        raise faults[0]
     return Collected(condemned, len(swept), sum(row.size for row in swept))
 
 
-def _sweep(blobs: Store, rows: Iterable[CondemnedBlob], actor: Actor) -> list[CondemnedBlob]:
+def _sweep(
+    blobs: Store, rows: Iterable[CondemnedBlob], actor: Actor, faults: list[Exception]
+) -> list[CondemnedBlob]:
     """Remove the bytes of some rows, and return those rows.
 
     They go in the transaction that logs it: a sweeper who dies before is followed by one who finds
     them, removes what is left, and says so.
     """
-    gone = []
-    for row in rows:
-        if _sentence(row.pk):
-            crash_point("registry.before_blob_swept")
-            blobs.delete(row.pk)
-            crash_point("registry.after_blob_swept")
-            gone.append(row)
+
+    def remove(row: CondemnedBlob) -> list[CondemnedBlob]:
+        if not _sentence(row.pk):
+            return []
+        crash_point("registry.before_blob_swept")
+        blobs.delete(row.pk)
+        crash_point("registry.after_blob_swept")
+        return [row]
+
+    gone = [row for removed in each(remove, rows, faults) for row in removed]
     if gone:
         with record(actor) as log:
             CondemnedBlob.objects.filter(pk__in=[row.pk for row in gone], sweeping=True).delete()

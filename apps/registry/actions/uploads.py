@@ -17,6 +17,7 @@ from django.db.models import Sum
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
+from apps.jobs.each import each
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
 from apps.registry.actions.quotas import lock_project, refuse_over_quota
@@ -185,18 +186,20 @@ def remove_file(
 
 
 def expire_uploads(*, actor: Actor) -> int:
-    """Drop uploads that were not finished within a day, and bytes that belong to none."""
-    blobs, before = store(), database_now() - UPLOAD_LIFE
+    """Drop uploads that were not finished within a day, and bytes that belong to none.
+
+    One that cannot be dropped stops no other: what it raised is raised at the end.
+    """
+    blobs, before, faults = store(), database_now() - UPLOAD_LIFE, list[Exception]()
     stale = list(Upload.objects.filter(created_at__lt=before).select_related("version"))
-    for upload in stale:
-        _drop(upload, blobs, "expired", actor)
+    dropped = each(lambda upload: _drop(upload, blobs, "expired", actor), stale, faults)
     leftovers = set(blobs.leftovers(before.timestamp()))
-    for name in leftovers - set(
-        Upload.objects.filter(pk__in=leftovers).values_list("pk", flat=True)
-    ):
-        blobs.drop(name)
+    known = Upload.objects.filter(pk__in=leftovers).values_list("pk", flat=True)
+    each(blobs.drop, leftovers - set(known), faults)
     blobs.abandon(before)
-    return len(stale)
+    if faults:
+        raise faults[0]
+    return len(dropped)
 
 
 def _announcement_faults(path: str, size: int, sha256: str, archive: bool) -> list[FieldError]:

@@ -1,19 +1,22 @@
 """Bentos and runtimes that nothing needs are given up; what is live, held or asked for stays."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 
 from apps.audit.models import Event
 from apps.builds import actions
-from apps.builds.actions import collect_bentos
+from apps.builds.actions import collect_bentos, collecting
 from apps.builds.models import Bento, Runtime
 from apps.governance.errors import NotBuilt
 from apps.governance.models import Release
+from apps.jobs.actions import enqueue
 from apps.registry import hooks
 from apps.registry.actions import place_hold
 from apps.registry.store import Store
@@ -40,6 +43,41 @@ def grow_old() -> None:
 
 def kept() -> set[str]:
     return set(Bento.objects.filter(collected_at=None).values_list("pk", flat=True))
+
+
+def test_a_bento_that_cannot_be_given_up_stops_no_other_and_keeps_no_blob(
+    world: World, run_jobs: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, _ = sorted(world.bento(world.version(name)).pk for name in ("churn", "other"))
+    Runtime.objects.create(digest="sha256:" + "a" * 64, python_version="3.13", lock="", wheels=[])
+    grow_old()
+    give_up = collecting._give_up_bento
+
+    def failing(digest: str, *more: Any) -> bool:
+        if digest == bad:
+            raise RuntimeError("nobody thought of this")
+        return give_up(digest, *more)
+
+    monkeypatch.setattr(collecting, "_give_up_bento", failing)
+    monkeypatch.setattr(Store, "listing", lambda _: looked.append("for blobs") or iter(()))
+    looked: list[str] = []
+    job = enqueue("builds.collect")
+    run_jobs("control")
+    job.refresh_from_db()
+    assert (job.state, "nobody thought of this" in job.error) == ("failed", True)
+    runtimes = Runtime.objects.filter(collected_at=None).count()
+    assert (kept(), runtimes, looked) == ({bad}, 1, ["for blobs"])  # that of the Bento
+
+
+@pytest.mark.parametrize("bad", ["a", "b"])
+def test_a_runtime_that_cannot_be_given_up_stops_no_other(world: World, bad: str) -> None:
+    for name in ("a", "b"):
+        wheels = [{"name": "numpy"}] if name == bad else []  # of which nobody knows the size
+        Runtime.objects.create(digest=name, python_version="3.13", lock="", wheels=wheels)
+    grow_old()
+    with pytest.raises(KeyError, match="size"):  # the job has failed, and people are told
+        collect_bentos(actor=SYSTEM)
+    assert [row.pk for row in Runtime.objects.filter(collected_at=None)] == [bad]
 
 
 def test_a_bento_that_nobody_released_goes_with_its_runtime_and_its_papers_stay(

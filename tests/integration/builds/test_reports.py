@@ -1,11 +1,14 @@
 """What a worker reports counts only while it holds the job."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from apps.audit.models import Event
 from apps.builds import actions
+from apps.builds.actions import reports
 from apps.builds.actions.reports import STOPPED
 from apps.builds.models import Bento, Build, BuildLine, Runtime
 from apps.builds.rules import (
@@ -18,13 +21,17 @@ from apps.builds.rules import (
     ScanReport,
     SmokeReport,
 )
+from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job
-from apps.registry.models import Evidence
+from apps.registry.models import Evidence, ModelVersion
 from apps.registry.store import store
 from placet.kernel.clock import now
 from tests.integration.builds.conftest import Yard, take
-from tests.support.factories import api
+from tests.support.factories import actor_of, api
+from workers import build_job
+
+RunJobs = Callable[..., int]
 
 SCAN = ScanReport("code-carrying", [], {"name": "placet"}, 1)
 
@@ -181,6 +188,36 @@ def test_a_build_whose_job_is_gone_is_ended(yard: Yard) -> None:
     waiting = yard.requested()
     assert actions.settle_lost() == 0
     assert Build.objects.get(pk=waiting.pk).state == "queued"
+
+
+@pytest.mark.parametrize("stuck", [0, 1])
+def test_a_build_that_cannot_be_ended_stops_no_other_and_keeps_no_folder(
+    yard: Yard, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    other = ModelVersion.objects.create(
+        model=yard.version.model, project=yard.project, number=2, state="finalised",
+        author="per_1", created_by="per_1", format="sklearn",
+        artifact_digest="sha256:" + "b" * 64,
+    )  # fmt: skip
+    builds = [yard.requested(), actions.request_build(other, actor=actor_of(yard.ada))]
+    Job.objects.filter(pk__in=[build.job for build in builds]).update(state="failed")
+    move = reports.move
+
+    def failing(row: Any, **to: Any) -> bool:
+        if row.pk == builds[stuck].pk:
+            raise RuntimeError("nobody thought of this")
+        return move(row, **to)
+
+    monkeypatch.setattr(reports, "move", failing)
+    left = build_job.workplaces() / "bld_0-1"
+    left.mkdir(parents=True)
+    job = enqueue("builds.sweep", queue="build")
+    run_jobs("build")
+    job.refresh_from_db()
+    assert (job.state, "nobody thought of this" in job.error) == ("failed", True)
+    states = [Build.objects.get(pk=build.pk).state for build in builds]
+    assert (states[stuck], states[1 - stuck]) == ("queued", "failed")
+    assert not left.exists()
 
 
 def test_papers_whose_bytes_are_gone_are_not_found(yard: Yard) -> None:

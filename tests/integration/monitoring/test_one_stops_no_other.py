@@ -1,12 +1,19 @@
 """What one endpoint, or one line of it, is at fault with keeps nothing from the others."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from apps.jobs.actions import enqueue
+from apps.jobs.models import Job
 from apps.monitoring import actions, parquet, reconciler
-from apps.monitoring.models import Alert, CapturedPrediction, CaptureRange
+from apps.monitoring.models import Alert, CapturedPrediction, CapturePart, CaptureRange, Outcome
+from apps.registry.store import Store, store
 from apps.serving.models import Endpoint, Node, Revision
+from placet.kernel.clock import now
 from tests.support.captures import line, send, text
 from tests.support.story import Story
 
@@ -115,3 +122,52 @@ def test_a_revision_of_which_nothing_can_be_stored_stops_no_other(
     assert stored() == [(second.pk, 1)]
     assert actions.store_captures() == 1
     assert stored() == sorted([(first.pk, 1), (second.pk, 1)])
+
+
+@pytest.mark.parametrize("stuck", [0, 1])
+def test_a_file_that_cannot_be_deleted_stops_no_other_and_keeps_no_outcome(
+    story: Story, run_jobs: Callable[..., int], monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    revisions = captured(story)
+    for revision in revisions:
+        assert send(story.node, revision.pk, text(line(revision.pk)))[0] == 201
+    assert actions.store_captures() == 2
+    CapturePart.objects.update(keep_until=now().date() - timedelta(days=1))
+    bad, good = (CapturePart.objects.get(revision=r.pk).sha256 for r in revisions)
+    bad, good = (bad, good) if stuck == 0 else (good, bad)
+    Outcome.objects.create(
+        endpoint=revisions[0].endpoint, prediction=uuid4(), name="churned", value=1.0, draw=0,
+        reported_by="per_1", reported_at=now() - timedelta(days=8),
+    )  # fmt: skip
+    delete = Store.delete
+
+    def held(blobs: Store, digest: str) -> None:
+        if digest == bad:
+            raise OSError("it is held")
+        delete(blobs, digest)
+
+    monkeypatch.setattr(Store, "delete", held)
+    job = enqueue("monitoring.forget")
+    run_jobs("control")
+    job.refresh_from_db()
+    assert (job.state, "it is held" in job.error) == ("failed", True)
+    assert (store().exists(bad), store().exists(good)) == (True, False)
+    assert (stored(), Outcome.objects.count()) == ([], 0)
+
+
+def test_an_alert_that_cannot_be_opened_stops_none_about_another_kind_of_job(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("builds.one", "builds.two"):
+        Job.objects.create(kind=kind, state="failed", due_at=now(), finished_at=now())
+    open_alert = reconciler.open_alert
+
+    def failing(finding: Any, **more: Any) -> Any:
+        if finding.subject == "builds.one":
+            raise RuntimeError("nobody thought of this")
+        return open_alert(finding, **more)
+
+    monkeypatch.setattr(reconciler, "open_alert", failing)
+    with pytest.raises(RuntimeError, match="nobody thought"):
+        reconciler.watch_jobs()
+    assert alerts() == [("builds.two", "job_failed", "open")]

@@ -1,6 +1,7 @@
 """Blobs that nothing needs go, after a time and a grace; whatever is needed or claimed stays."""
 
 import io
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from django.db import connection, connections
 
 from apps.audit.models import Event
 from apps.registry import actions
-from apps.registry.actions import claim, collect_blobs
-from apps.registry.errors import BlobSwept
+from apps.registry.actions import claim, collect_blobs, collecting
+from apps.registry.errors import BlobSwept, StoreUnavailable
 from apps.registry.models import CondemnedBlob
 from apps.registry.store import Store, store
 from placet.kernel.actor import SYSTEM
@@ -36,6 +37,30 @@ def age(days: float = 15) -> None:
 def past_grace() -> None:
     """Let the grace of everything condemned be over."""
     CondemnedBlob.objects.update(condemned_at=now() - timedelta(hours=25))
+
+
+def condemned(many: int) -> list[str]:
+    """Have so many blobs condemned, whose grace is over; return their digests, in order."""
+    for n in range(many):
+        store().put_stream(io.BytesIO(b"%d" % n))
+    age()
+    collect_blobs(actor=SYSTEM)
+    past_grace()
+    return [*CondemnedBlob.objects.order_by("pk").values_list("pk", flat=True)]
+
+
+def refuses(monkeypatch: pytest.MonkeyPatch, held: set[str]) -> list[str]:
+    """Have the store refuse to remove ``held``; return a list of those that it was asked about."""
+    asked, delete = list[str](), Store.delete
+
+    def refuse(blobs: Store, digest: str) -> None:
+        if digest in held:
+            asked.append(digest)
+            raise StoreUnavailable("The artifact store refuses")
+        delete(blobs, digest)
+
+    monkeypatch.setattr(Store, "delete", refuse)
+    return asked
 
 
 @pytest.fixture
@@ -118,6 +143,31 @@ def test_bytes_that_are_being_swept_are_put_anew_a_moment_later(lab: Lab, orphan
     assert lab.api.post(f"/uploads/{upload.pk}/finish").status_code == 200
     with store().open_verified(orphan) as stream:
         assert stream.read() == ORPHAN
+
+
+def test_a_blob_that_cannot_be_removed_stops_no_other(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = condemned(3)
+    refused = refuses(monkeypatch, {names[0]})
+    with pytest.raises(StoreUnavailable):  # the job has failed, and people are told
+        collect_blobs(actor=SYSTEM)
+    assert (refused, [store().exists(name) for name in names]) == (names[:1], [True, False, False])
+    (told,) = Event.objects.filter(kind="store.collected.v1")
+    assert json.loads(told.body)["data"]["blobs"] == 2
+
+
+def test_a_store_that_is_away_is_not_asked_about_every_blob(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that it is asked about cannot be put anew until they are gone."""
+    monkeypatch.setattr(collecting, "SWEPT_AT_ONCE", 2)
+    names = condemned(5)
+    refused = refuses(monkeypatch, {*names})
+    with pytest.raises(StoreUnavailable):
+        collect_blobs(actor=SYSTEM)
+    assert refused == names[:2]
+    assert CondemnedBlob.objects.filter(sweeping=True).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

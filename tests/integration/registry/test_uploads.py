@@ -314,6 +314,33 @@ def test_unfinished_uploads_are_dropped_after_a_day(lab: Lab, artifacts: Path) -
     assert incoming(artifacts) == []
 
 
+@pytest.mark.parametrize("stuck", [0, 1, 2, 3])
+def test_an_upload_that_cannot_be_dropped_stops_no_other(
+    lab: Lab, artifacts: Path, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    """Nor what a crash left: two of each, of which one is stuck."""
+    uploads = [lab.start(lab.draft(), "model.joblib", DATA).pk for _ in range(2)]
+    for pk in uploads:
+        chunk(lab.api, pk, 0, DATA[:1000])
+    Upload.objects.update(created_at=now() - timedelta(hours=25))
+    names = [*uploads, "put_one", "put_two"]
+    for name in names[2:]:
+        (artifacts / "incoming" / name).write_bytes(b"what a crash left")
+        os.utime(artifacts / "incoming" / name, (1, 1))
+    drop = Store.drop
+
+    def failing(blobs: Store, name: str) -> None:
+        if name == names[stuck]:
+            raise PermissionError(name)
+        drop(blobs, name)
+
+    monkeypatch.setattr(Store, "drop", failing)
+    with pytest.raises(PermissionError):  # the job has failed, and people are told
+        actions.expire_uploads(actor=SYSTEM)
+    assert incoming(artifacts) == [names[stuck]]
+    assert {*Upload.objects.values_list("pk", flat=True)} == {*uploads} & {names[stuck]}
+
+
 def zipped(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

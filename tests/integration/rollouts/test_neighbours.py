@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from apps.registry.models import Alias
 from apps.rollouts import actions, reconciler
 from apps.rollouts.actions import schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule
+from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from tests.support.story import Story
 from tests.support.world import OPEN, World
@@ -106,3 +109,57 @@ def test_a_release_that_cannot_be_expired_stops_no_other_and_keeps_no_glass(
     enqueue("governance.expire")
     story.run_jobs("control")
     assert (story.state(stuck), story.state(other), ended) == ("requested", "expired", ["asked"])
+
+
+@pytest.mark.parametrize("stuck", [0, 1])
+def test_a_revision_that_cannot_be_retired_stops_none_of_another_project(
+    story: Story, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    next_door = Story(World("next"), story.node, story.run_jobs)
+    for one in (story, next_door):
+        for _ in range(2):
+            one.release("development")
+            one.settle()
+    warm = Revision.objects.filter(state="warm")
+    warm.update(warm_until=now())
+    revisions = [*warm.order_by("pk")]
+    retire = actions.retire
+
+    def failing_retire(revision: Revision, **how: Any) -> bool:
+        if revision == revisions[stuck]:
+            raise RuntimeError("nobody thought of this")
+        return retire(revision, **how)
+
+    monkeypatch.setattr(actions, "retire", failing_retire)
+    target = story.world.target.pk
+    enqueue("rollouts.reconcile_target", key=target, target=target)
+    story.run_jobs("control")
+    states = [Revision.objects.get(pk=revision.pk).state for revision in revisions]
+    assert (states[stuck], states[1 - stuck]) == ("warm", "draining")
+
+
+def test_an_abort_that_cannot_be_followed_stops_none_of_another_project(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_door = Story(World("next"), story.node, story.run_jobs)
+    for one in (story, next_door):
+        one.release("development")
+        one.settle()
+    live = Revision.objects.filter(state="live")
+    aborted = {
+        pk: RevisionObservation(pk, "serving", aborted="errors") for (pk,) in live.values_list("pk")
+    }
+    seen = Observation(True, now(), Receipt(0, 0), aborted)
+    monkeypatch.setattr(reconciler, "driver_for", lambda _: SimpleNamespace(observe=lambda _: seen))
+    asked: list[str] = []
+
+    def failing_go_back(endpoint: Endpoint, **why: Any) -> None:
+        asked.append(endpoint.pk)
+        raise RuntimeError("nobody thought of this")
+
+    after_abort = import_module("apps.rollouts.actions.after_abort")
+    monkeypatch.setattr(after_abort, "go_back", failing_go_back)
+    target = story.world.target.pk
+    enqueue("rollouts.reconcile_target", key=target, target=target)
+    story.run_jobs("control")
+    assert {*asked} == {*live.values_list("endpoint", flat=True)}
