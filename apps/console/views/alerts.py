@@ -37,7 +37,7 @@ def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Set or remove what an endpoint is held to; the form names the one that it showed."""
     found, actor = get_endpoint(endpoint_id, request.actor), request.actor
     shown = request.POST.get("generation", "")
-    generation = int(shown) if shown.isdigit() and len(shown) < 9 else None
+    generation = int(shown) if shown.isdecimal() and len(shown) < 9 else None
     if request.POST.get("do") == "remove":
         remove_objective(found, if_generation=generation or 0, actor=actor)
         messages.success(request, "Nothing is agreed any more.")
@@ -50,10 +50,10 @@ def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
 def typed(request: PageRequest) -> Terms:
     """Read the form: shares in percent, empty for what is not agreed."""
     share = number(request, "availability")
-    latency = request.POST.get("latency_ms", "")
+    latency = number(request, "latency_ms")
     return Terms(
         availability=None if share is None else round(share / 100, 6),
-        latency_ms=int(latency) if latency.isdigit() and len(latency) < 7 else None,
+        latency_ms=None if latency is None else int(latency),
         latency_quantile=round((number(request, "latency_quantile") or 99) / 100, 6),
         window_minutes=int(number(request, "window_minutes") or 15),
         min_requests=int(number(request, "min_requests") or 100),

@@ -47,7 +47,7 @@ def log(request: PageRequest) -> HttpResponse:
     found = log_page(
         request.actor,
         filters_of(request),
-        int(before) if before.isdigit() and len(before) < 18 else None,
+        int(before) if before.isdecimal() and len(before) < 18 else None,
     )
     query = request.GET.copy()
     query.pop("before", None)

@@ -76,7 +76,7 @@ def version(request: PageRequest, project: str, name: str, number: int) -> HttpR
 @page
 def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show two versions side by side."""
-    numbers = [int(n) for n in request.GET.getlist("v") if n.isdigit() and len(n) < 8][:2]
+    numbers = [int(n) for n in request.GET.getlist("v") if n.isdecimal() and len(n) < 8][:2]
     if len(numbers) != 2:
         messages.info(request, "Choose two versions to compare.")
         return redirect("model", project, name)

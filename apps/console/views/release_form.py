@@ -21,11 +21,14 @@ INPUTS = frozenset(
 
 
 def serving_of(typed: QueryDict) -> dict[str, Any]:
-    """Read the serving configuration from the form; what is missing takes its default."""
+    """Read the serving configuration from the form; what is missing takes its default.
+
+    What should be a number and is none is left as it was typed: who reads it refuses it.
+    """
     serving: dict[str, Any] = {
-        name: int(str(typed[name]))
+        name: int(text) if text.isdecimal() and len(text) < 8 else text
         for name in ("replicas", "max_replicas", "memory_mb")
-        if typed.get(name, "").isdigit() and len(typed[name]) < 8
+        if (text := typed.get(name, "").strip())
     }
     if source := typed.get("unit_source"):
         serving["unit"] = {source: typed.get("unit_name", "").strip()}
@@ -33,9 +36,11 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
         serving["egress"] = destinations
     if values := {name: value for name, value in variables_of(typed).items() if value}:
         serving["variables"] = values
-    share = typed.get("capture", "")
-    if share.replace(".", "", 1).isdecimal() and len(share) < 8 and float(share):
-        serving["capture"] = {"percent": float(share)}
+    if share := typed.get("capture", "").strip():
+        number = share.replace(".", "", 1).isdecimal() and len(share) < 8
+        percent: Any = float(share) if number else share
+        if percent:
+            serving["capture"] = {"percent": percent}
     return serving
 
 

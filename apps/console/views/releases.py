@@ -96,13 +96,23 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         version=version,
         environment=environment,
         endpoint=request.POST.get("endpoint", ""),
-        bento=Bento.objects.filter(version=version, pk=request.POST.get("bento", "")).first(),
+        bento=_bento(request, version),
         plan={"preset": _preset(request, environment), "start": start},
         serving=serving_of(request.POST),
         target=_target(request, environment),
         reason=request.POST.get("reason", ""),
         actor=request.actor,
     )
+
+
+def _bento(request: PageRequest, version: ModelVersion) -> Bento | None:
+    """Read which Bento is asked for; what is left open is the newest."""
+    digest = request.POST.get("bento", "")
+    found = Bento.objects.filter(version=version, pk=digest).first() if digest else None
+    if digest and found is None:
+        detail = f"{digest[:80]} is no Bento of {version}: choose one of the list"
+        raise InvalidInput(errors=[FieldError("/bento", detail)])
+    return found
 
 
 def _target(request: PageRequest, environment: Environment) -> Target | None:

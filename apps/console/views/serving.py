@@ -20,7 +20,7 @@ from apps.serving.actions import (
 )
 from apps.serving.queries import endpoint_keys, get_endpoint
 from apps.serving.rules import ISOLATION
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 
 @page
@@ -77,7 +77,7 @@ def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
 def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Change the number of replicas within what was approved."""
     text = request.POST.get("replicas", "")
-    replicas = int(text) if text.isdigit() and len(text) < 4 else 0
+    replicas = int(text) if text.isdecimal() and len(text) < 4 else 0
     scale_endpoint(get_endpoint(endpoint_id, request.actor), replicas=replicas, actor=request.actor)
     return back(request)
 
@@ -86,7 +86,9 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Go back to the revision before, or to the former one that was chosen."""
     found, text = get_endpoint(endpoint_id, request.actor), request.POST.get("revision", "")
-    number = int(text) if text.isdecimal() and len(text) < 9 else None
+    if text and not (text.isdecimal() and len(text) < 9):
+        raise InvalidInput(errors=[FieldError("/revision", "Choose one of the list")])
+    number = int(text) if text else None
     reason = request.POST.get("reason", "")
     done = rollback(found, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."

@@ -42,7 +42,7 @@ def new_target(request: PageRequest) -> HttpResponse:
         create_target(
             name=request.POST.get("name", ""),
             site=request.POST.get("site", "on-premise"),
-            capacity_mb=int(capacity) if capacity.isdigit() and len(capacity) < 9 else 0,
+            capacity_mb=int(capacity) if capacity.isdecimal() and len(capacity) < 9 else 0,
             url=request.POST.get("url", ""),
             actor=request.actor,
         )

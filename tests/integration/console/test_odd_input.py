@@ -19,6 +19,7 @@ ODD = {
     "right to left": "\u202ecte\u2066",
     "a number too large": "9" * 30,
     "no number": "-1e9",
+    "a digit that makes no number": "\u00b2",
 }
 
 
@@ -42,7 +43,8 @@ def forms(world: World) -> dict[str, list[str]]:
         f"/releases/{release.pk}/comment": ["comment"],
         f"/endpoints/{live.endpoint_id}/scale": ["replicas"],
         f"/endpoints/{live.endpoint_id}/delete": ["generation"],
-        f"/endpoints/{live.endpoint_id}/rollback": ["reason"],
+        f"/endpoints/{live.endpoint_id}/rollback": ["reason", "revision"],
+        f"/endpoints/{live.endpoint_id}/objective": ["generation", "latency_ms"],
         f"/endpoints/{live.endpoint_id}/keys": ["name"],
         "/targets/new": ["name", "site", "capacity_mb", "url"],
         "/targets/local/owner": ["owner", "revision"],
@@ -119,7 +121,9 @@ ADDRESSES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("odd", ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C"])
+@pytest.mark.parametrize(
+    "odd", ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C", "%C2%B2"]
+)
 def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     world.version()
     client = browser(factories.person("Eve", roles={"contributor": world.project, "auditor": None,

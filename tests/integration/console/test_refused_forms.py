@@ -5,6 +5,7 @@ import pytest
 from apps.governance.actions import update_environment
 from apps.governance.models import Release
 from apps.identity.models import ApiToken
+from apps.monitoring.models import Objective
 from apps.registry.models import RegisteredModel
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
@@ -125,3 +126,17 @@ def test_a_breaking_change_is_said_at_the_top_of_the_release(world: World) -> No
     shown = browser(world.people["Rex"]).get(f"/releases/{release.pk}/").content.decode()
     top = shown.split('<dl class="glance')[1].split("</dl>")[0]
     assert "Breaking change" in top
+
+
+@pytest.mark.parametrize("typed", ["2 s", "1e9", "-"])
+def test_a_latency_that_is_no_number_is_not_one_that_was_left_open(
+    world: World, typed: str
+) -> None:
+    endpoint = world.live("development").endpoint
+    client = browser(world.people["Otto"])
+    path, terms = f"/endpoints/{endpoint.pk}/objective", {"availability": "99"}
+    refused = client.post(path, terms | {"latency_ms": typed, "next": "/targets/"}, follow=True)
+    assert "latency_ms: Give a number" in refused.content.decode()
+    assert not Objective.objects.exists()
+    client.post(path, terms | {"latency_ms": "250"})
+    assert Objective.objects.get().latency_ms == 250

@@ -126,3 +126,24 @@ def test_what_does_not_fit_stands_beside_its_field(world: World) -> None:
 def test_destinations_may_share_a_line() -> None:
     typed = QueryDict("egress=a:1,%20b:2%0d%0a%0d%0ac:3")
     assert serving_of(typed) == {"egress": ["a:1", "b:2", "c:3"]}
+
+
+@pytest.mark.parametrize("digest", ["another version's", "sha256:" + "0" * 64, "x"])
+def test_a_bento_that_is_none_of_the_version_is_refused_beside_its_field(
+    world: World, digest: str
+) -> None:
+    """It was the newest that was asked for then, and nobody was told."""
+    other = world.bento(world.version("other")).pk
+    sent = other if digest == "another version's" else digest
+    refused = asked(world, form(world) | {"bento": sent})
+    assert not Release.objects.exists()
+    assert f"{sent} is no Bento of churn:1: choose one of the list" in beside(refused, "bento")
+
+
+@pytest.mark.parametrize("name", ["replicas", "max_replicas", "memory_mb", "capture"])
+@pytest.mark.parametrize("typed", ["two", "-1", "1e9", "\u00b2", "9" * 20])
+def test_what_is_no_number_is_refused_beside_its_field(world: World, name: str, typed: str) -> None:
+    """And is not taken for a field that was left open."""
+    refused = asked(world, form(world) | {name: typed})
+    assert not Release.objects.exists()
+    assert "must be a" in beside(refused, name)

@@ -155,6 +155,8 @@ def test_a_rollback_goes_to_the_former_revision_that_is_named(story: Story) -> N
     for wrong in (3, 9):  # what is live, what never was
         with pytest.raises(NothingToRollBackTo, match=f"Revision {wrong} is none of the last 5"):
             actions.rollback(endpoint, number=wrong, actor=story.otto)
+    page.post(f"/endpoints/{endpoint.pk}/rollback", {"reason": "worse", "revision": "one"})
+    assert not Rollout.objects.filter(kind="rollback").exists(), "it is not the one before"
     path = f"/api/v1/endpoints/{endpoint.pk}/rollback"
     answer = factories.api(story.people["Otto"]).post(path, {"reason": "worse", "revision": 1})
     assert answer.status_code == 202
