@@ -135,12 +135,16 @@ class WaitingRoom:
             conn.close()
 
     def _readable(self, conn: Any) -> None:
-        """Find a client that has gone away; keep what another sends ahead of its answer."""
+        """Find a client that has gone away; keep what another sends ahead of its answer.
+
+        One that has TLS answer (new keys, say) and takes none of it is ended: nothing is read of
+        it until it does, so that its socket would be found readable at once, over and over.
+        """
         try:
             more = conn.sock.recv(PIECE)
-        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
             return  # TLS had something to say to itself
-        except OSError:
+        except OSError:  # or it takes nothing of what TLS has to say, and would take no answer
             more = b""
         if not more:
             self._leave(conn)

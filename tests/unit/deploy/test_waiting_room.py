@@ -4,6 +4,7 @@ import io
 import logging
 import selectors
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from placet.kernel.waiting import Wait
+from placet.web.tls import Wire
 from placet.web.waiting_room import Held, WaitingRoom
 
 
@@ -107,3 +109,32 @@ def test_a_client_that_goes_while_it_waits_is_forgotten(worker: Worker, conn: Co
     conn.client.close()
     worker.turn()
     assert (worker.enqueued, conn.poll.ended, conn.closed) == ([], 1, True)
+
+
+class Chatty:
+    """TLS that has much to say to whatever comes and brings nothing, as under requests for new
+    keys without end."""
+
+    def __init__(self, came: ssl.MemoryBIO, goes: ssl.MemoryBIO) -> None:
+        self.came, self.goes = came, goes
+
+    def read(self, size: int) -> bytes:
+        """Answer what came, and want more."""
+        if self.came.read():
+            self.goes.write(bytes(1 << 15))
+        raise ssl.SSLWantReadError
+
+
+def test_a_client_that_takes_nothing_of_what_tls_has_to_say_is_ended(
+    worker: Worker, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is found readable at every look, and none of them reads it."""
+    wire = Wire(conn.sock, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    monkeypatch.setattr(wire, "_tls", Chatty(wire._came, wire._goes))
+    monkeypatch.setattr(conn, "sock", wire)
+    for _ in range(100):
+        if not conn.closed:
+            conn.client.sendall(b"x")
+            worker.turn()
+    assert (worker.enqueued, conn.poll.ended, conn.closed) == ([], 1, True)
+    assert len(worker.poller.get_map()) == 0
