@@ -1,10 +1,11 @@
 """Objectives, and how endpoints stand to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from apps.monitoring.models import Objective
+from apps.monitoring.models import MetricWindow, Objective
 from apps.monitoring.queries.windows import (
     Measured,
     Recent,
@@ -19,13 +20,21 @@ from apps.serving.queries import node_of, node_status
 from placet.kernel.clock import now
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watched:
     """An objective, the revision it is about now, and how that stands."""
 
     objective: Objective
     revision: Revision
-    verdict: Verdict
+    windows: Sequence[MetricWindow]
+    since: datetime
+    at: datetime
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """How it stands: found when asked for, so that windows that cannot be counted are a matter
+        of this one alone."""
+        return verdict_of(self.objective, Measured.of(self.windows, self.since), self.at)
 
 
 def objective_of(endpoint: Endpoint) -> Objective | None:
@@ -95,10 +104,6 @@ def watched() -> list[Watched]:
     sinces = {revision.pk: since_of(row, revision, at) for row, revision in held}
     found = since_each(sinces)
     return [
-        Watched(
-            row,
-            revision,
-            verdict_of(row, Measured.of(found[revision.pk], sinces[revision.pk]), at),
-        )
+        Watched(row, revision, found[revision.pk], sinces[revision.pk], at)
         for row, revision in held
     ]

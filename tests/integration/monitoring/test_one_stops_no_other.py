@@ -10,7 +10,15 @@ import pytest
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
 from apps.monitoring import actions, parquet, reconciler
-from apps.monitoring.models import Alert, CapturedPrediction, CapturePart, CaptureRange, Outcome
+from apps.monitoring.models import (
+    Alert,
+    CapturedPrediction,
+    CapturePart,
+    CaptureRange,
+    MetricWindow,
+    Outcome,
+)
+from apps.monitoring.rules import Terms
 from apps.registry.store import Store, store
 from apps.serving.models import Endpoint, Node, Revision
 from placet.kernel.clock import now
@@ -52,6 +60,25 @@ def test_a_time_of_one_endpoint_that_cannot_be_read_stops_the_watch_over_no_othe
     with pytest.raises((ValueError, TypeError)):  # the job has failed, and people are told
         reconciler.watch_endpoints()
     assert alerts() == [(first.pk, "replicas", "open"), (second.pk, "replicas", "open")]
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_windows_that_cannot_be_counted_stop_the_watch_over_no_other_endpoint(
+    story: Story, bad: int
+) -> None:
+    endpoints = [story.live("development", endpoint=name).endpoint for name in ("first", "second")]
+    for endpoint in endpoints:
+        terms = Terms(availability=0.99, min_requests=10)
+        actions.set_objective(endpoint, terms=terms, actor=story.otto)
+        MetricWindow.objects.create(
+            node=story.node.id, revision=live(endpoint).pk, seconds=10.0, status_5xx=100,
+            started_at=now(), latency={"5": 100},
+        )  # fmt: skip
+    stuck = MetricWindow.objects.filter(revision=live(endpoints[bad]).pk)
+    stuck.update(first={"moon_phase": 1})
+    with pytest.raises(TypeError, match="moon_phase"):  # the job has failed, and people are told
+        reconciler.watch_endpoints()
+    assert alerts() == [(endpoints[1 - bad].pk, "objective", "open")]
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-11-28", "2026-11-28T10:00:00", 7])
