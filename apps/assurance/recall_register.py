@@ -18,6 +18,7 @@ from apps.serving.models import Endpoint, Node, Target
 from placet_protocol.report import Report
 from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
+from placet_verify.statements import Names
 
 WORDS = {"version": "version", "bento": "Bento", "dataset": "training data", "wheel": "wheel",
          "key": "build key"}  # fmt: skip
@@ -59,9 +60,11 @@ class RecallKeeper:
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return the Bentos that must not run on a target, and the signed recalls and lifts of the
-        projects that have an endpoint there, and of the instance."""
+        projects that have an endpoint there, and of the instance. One that names nothing asks
+        nothing of a node: what it is about and comes later, no release can be asked for."""
         projects = Endpoint.objects.filter(target=target).values("project")
         rows = Recall.objects.filter(Q(project=None) | Q(project__in=projects)).order_by("pk")
+        rows = rows.exclude(names=Names().to_dict())
         recalled, signed = set[str](), []
         for row in rows:
             signed += [canonical.loads(text) for text in (row.envelope, row.lift_envelope) if text]

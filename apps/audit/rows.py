@@ -9,6 +9,7 @@ from django.db import models
 
 from apps.audit.models import Audited
 from placet.kernel.clock import rfc3339
+from placet_verify import canonical
 
 UNLOGGED_RELATIONS = frozenset({"groups", "user_permissions"})  # Django's own, unused
 
@@ -43,6 +44,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict | list):
         return json.loads(json.dumps(value, default=str), parse_int=_bounded)
     return value
+
+
+def text_of(value: Any) -> str:
+    """Return a logged column's value as the text that is sealed."""
+    return value if isinstance(value, str) else canonical.dumps(value).decode()
 
 
 def _bounded(text: str) -> int | str:

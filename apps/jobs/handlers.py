@@ -24,7 +24,7 @@ Run = Callable[["LeasedJob"], Result]
 OnFailed = Callable[["LeasedJob", str], None]
 
 # Whose turn it is: of what is due at a queue the lowest rank is claimed first.
-FIRST, USUAL = 0, 1
+FIRST, USUAL, LAST = 0, 1, 2
 
 LOOK_EVERY = 0.5  # seconds between two looks at the row by ``cancelled()``
 

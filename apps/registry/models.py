@@ -44,7 +44,7 @@ class ModelVersion(Audited):
     Editable and audited: ``card``, ``tags``, aliases. Metrics are evidence of kind ``metrics``.
     """
 
-    LOG_SEALED = frozenset({"card"})
+    LOG_SEALED = frozenset({"card", "example", "expected"})  # rows may be somebody's
 
     id = IdField("ver")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
@@ -147,6 +147,8 @@ class EvidenceSource(models.TextChoices):
 
 class Evidence(Audited):
     """A typed, immutable fact about a version. ``digest`` is SHA-256 of its canonical JSON."""
+
+    LOG_SEALED = frozenset({"data"})  # whatever a reporter writes into it
 
     id = IdField("evd")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="evidence")

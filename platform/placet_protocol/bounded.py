@@ -6,7 +6,7 @@ refused is a ``ProtocolError`` with a JSON pointer.
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from placet_protocol.fields import ProtocolError
@@ -68,9 +68,11 @@ def moment(data: Any, name: str, at: str, absent: str = "") -> str:
     """Return a time with its zone, as it was written; ``absent`` is one for where none stands."""
     found = text(data, name, at, 40) or absent
     try:
-        if datetime.fromisoformat(found).tzinfo is None:
+        moment = datetime.fromisoformat(found)
+        if moment.tzinfo is None:
             raise ValueError
-    except ValueError:
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise fault(f"{at}/{name}", "a time with its zone") from None
     return found
 

@@ -2,19 +2,28 @@
 
 import pytest
 
+from apps.assurance.actions import recall
+from apps.audit.models import Event
+from apps.audit.queries.fsck import wrong_rows
 from apps.builds.actions import request_build
 from apps.builds.models import Build
 from apps.jobs.actions import enqueue
 from apps.jobs.actions.lease import claim, end
 from apps.jobs.handlers import LeasedJob
-from apps.jobs.models import JobState
+from apps.jobs.models import Job, JobState
+from apps.monitoring.actions import erase_unit, erasing
+from apps.monitoring.models import Erasure
+from apps.registry.models import Evidence
 from apps.serving.actions import targets
-from apps.serving.models import Endpoint, Prefetch, Target
+from apps.serving.hooks import keeper
+from apps.serving.models import DesiredState, Endpoint, Prefetch, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
 from placet.kernel.problems import QuotaReached
+from tests.support.database import owning_tables
 from tests.support.factories import api, person
 from tests.support.meeting import Meeting, at_once
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +55,89 @@ def test_a_target_takes_so_many_endpoints_of_all(
     world.request("development", endpoint="one")
     with pytest.raises(QuotaReached, match="PLACET_MAX_TARGET_ENDPOINTS"):
         World("toys").request("development", endpoint="theirs")
+
+
+def test_recalls_of_a_project_are_counted_and_one_that_names_nothing_is_told_to_nobody(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "max_recalls", 2)
+    world, neighbour = story.world, World("toys")
+    neighbour.request("development", endpoint="theirs")
+    story.run_jobs()
+    before = DesiredState.objects.get(target=world.target).number
+
+    def recalled(digit: str) -> None:
+        what = "sha256:" + digit * 64
+        recall(kind="dataset", what=what, reason="x", project=neighbour.project, actor=SYSTEM)
+
+    recalled("1")
+    recalled("2")
+    recalled("2")
+    with pytest.raises(QuotaReached, match="PLACET_MAX_RECALLS"):
+        recalled("3")
+
+    story.run_jobs()
+    assert DesiredState.objects.get(target=world.target).number == before
+    assert keeper().told(world.target) == {"recalled": [], "recalls": []}
+
+
+def test_erasures_that_are_open_are_counted_and_wait_behind_everybody(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "max_open_erasures", 3)
+    endpoint = story.lived().endpoint
+    for number in range(3):
+        erase_unit(endpoint, unit=f"u{number}", actor=story.otto)
+    with pytest.raises(QuotaReached, match="PLACET_MAX_OPEN_ERASURES"):
+        erase_unit(endpoint, unit="u3", actor=story.otto)
+    assert Job.objects.filter(kind="monitoring.erase", state="queued").count() == 1
+    enqueue("rollouts.reconcile_target", key=story.world.target.pk, target=story.world.target.pk)
+
+    job = claim(["control"])
+
+    assert job is not None and job.kind != "monitoring.erase"
+
+
+def test_an_erasure_that_fails_stops_no_other(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = story.lived().endpoint
+    rows = [erase_unit(endpoint, unit=f"u{number}", actor=story.otto) for number in range(3)]
+    carry_out = erasing.carry_out
+
+    def failing(row: str) -> int:
+        if row == rows[0].pk:
+            raise OSError("the disk")
+        return carry_out(row)
+
+    monkeypatch.setattr(erasing, "carry_out", failing)
+    with pytest.raises(OSError, match="the disk"):
+        erasing.carry_out_open(endpoint.pk)
+    assert list(Erasure.objects.filter(done_at=None)) == rows[:1]
+    monkeypatch.setattr(erasing, "TURN_SECONDS", 0)
+    assert erasing.carry_out_open(endpoint.pk) == 0
+    assert Job.objects.filter(kind="monitoring.erase", state="queued").count() == 1
+
+
+def test_reported_evidence_is_counted_and_the_log_holds_none_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "max_evidence_bytes", 3000)
+    version = world.version()
+    path = f"/projects/risk/models/{version.model.name}/versions/{version.number}/evidence"
+    data = {"title": "t", "sha256": "0" * 64, "notes": "Jane Doe " * 200}
+    alan = api(world.people["Alan"])
+    assert alan.post(path, {"kind": "document", "data": data}).status_code == 201
+    event = Event.objects.order_by("-index")[0]
+    assert event.kind == "evidence.added.v1" and "Jane" not in event.body
+    assert len(event.body) < 2000
+    again = alan.post(path, {"kind": "document", "data": data})
+    assert (again.status_code, again.json()["code"]) == (409, "quota_reached")
+    row = f"registry.evidence:{Evidence.objects.get(kind='document').pk}"
+    assert row not in str(list(wrong_rows()))
+    with owning_tables():
+        Evidence.objects.filter(kind="document").update(data=data | {"notes": "John"})
+    assert row in str(list(wrong_rows()))
 
 
 def test_builds_that_wait_are_counted_and_those_that_run_are_not(

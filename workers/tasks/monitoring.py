@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.jobs.actions import enqueue
-from apps.jobs.handlers import LeasedJob, every, handler
+from apps.jobs.handlers import LAST, LeasedJob, every, handler
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import AlertState
 from apps.rollouts.queries import analysing
@@ -55,7 +55,9 @@ def store_captures(job: LeasedJob) -> dict[str, Any] | None:
     return {"stored": actions.store_captures()}
 
 
-@handler("monitoring.erase", queue="control", max_attempts=20)
+@handler("monitoring.erase", queue="control", max_attempts=20, rank=LAST)
 def erase(job: LeasedJob) -> dict[str, Any] | None:
-    """Erase what was captured of one unit."""
-    return {"erased": actions.carry_out(job.args["erasure"])}
+    """Erase what was captured of the units that people named, at one endpoint."""
+    if "erasure" in job.args:  # asked for before an endpoint's were carried out together
+        return {"erased": actions.carry_out(job.args["erasure"])}
+    return {"erased": actions.carry_out_open(job.args["endpoint"])}

@@ -38,10 +38,12 @@ from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.ids import new_id
+from placet.kernel.problems import QuotaReached
 from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing, PrivateKey
-from placet_verify.statements import RecallStatement
+from placet_verify.statements import Names, RecallStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def recall(
         ).first()
         if standing is not None:
             return standing
+        _refuse_many(project)
         found = _hold(reach(subject, keys.ring), keys.ring)
         row = _write(found, text, keys, actor)
         with together():
@@ -85,6 +88,18 @@ def recall(
         data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
         log.add(RECALLED, row, data=data)
         return row
+
+
+def _refuse_many(project: Project | None) -> None:
+    """Count those lifted too: nodes are told of each for ever. The project is held."""
+    most = config().max_recalls
+    if project is not None and Recall.objects.filter(project=project).count() >= most:
+        raise QuotaReached(
+            f"{project.slug} has {most:,} recalls, with those lifted",
+            most,
+            remedy="recall what several have in common",
+            setting="PLACET_MAX_RECALLS",
+        )
 
 
 def _hold_projects(project: Project | None) -> None:
@@ -137,6 +152,8 @@ def _write(found: Reach, text: str, keys: _Keys, actor: Actor) -> Recall:
 
 def targets_of(recall: Recall) -> list[str]:
     """Return the targets whose nodes are told of a recall, in the order that all hold them in."""
+    if recall.names == Names().to_dict():
+        return []  # see ``RecallKeeper.told``
     rows = Target.objects.all()
     if recall.project_id is not None:
         rows = rows.filter(endpoints__project=recall.project_id).distinct()

@@ -3,7 +3,7 @@
 from apps.audit.actions.checkpoint import write_checkpoint
 from apps.audit.actions.denied import log_denied
 from apps.audit.actions.erasure import erase_person
-from apps.audit.actions.export import export_folder, log_export
+from apps.audit.actions.export import export_folder, log_export, log_export_of
 from apps.audit.actions.record import Recorder, append, encode, record
 from apps.audit.actions.seal import commitment_of, fresh_salt, seal
 from apps.audit.actions.state import row_state
@@ -21,6 +21,7 @@ __all__ = [
     "fresh_salt",
     "log_denied",
     "log_export",
+    "log_export_of",
     "plain",
     "plain_state",
     "record",

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.db.models import Count, QuerySet
+
 from apps.audit.actions.checkpoint import write_checkpoint
 from apps.audit.actions.record import record
 from apps.audit.events import AUDIT_EXPORTED
-from apps.audit.models import Checkpoint
+from apps.audit.models import Checkpoint, Event
 from apps.audit.queries.export import csv_lines, every_event, jsonl_lines, tiles_of
 from apps.audit.queries.proofs import (
     cosigned_note,
@@ -26,6 +28,17 @@ def log_export(actor: Actor, *, form: str, count: int, project: str | None = Non
     """Log that ``actor`` took a copy of ``count`` events."""
     with record(actor) as log:
         log.add(AUDIT_EXPORTED, project=project, data={"format": form, "count": count})
+
+
+def log_export_of(actor: Actor, events: QuerySet[Event], *, form: str) -> None:
+    """Log that ``actor`` took a copy of ``events``, in each project that some are of: its auditors
+    see who took them, and nobody else's do. Who may export all of the log does so once."""
+    counts = dict(events.order_by().values_list("project").annotate(Count("index")))
+    if len(counts) != 1 and (actor.can("audit.export") or not counts):
+        counts = {None: sum(counts.values())}
+    with record(actor) as log:
+        for project, count in counts.items():
+            log.add(AUDIT_EXPORTED, project=project, data={"format": form, "count": count})
 
 
 def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:

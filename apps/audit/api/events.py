@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit.actions import log_export
+from apps.audit.actions import log_export_of
 from apps.audit.models import Event
 from apps.audit.queries import (
     EventFilter,
@@ -234,7 +234,7 @@ class Export(PlacetView):
         events = events_exportable(self.actor, wanted)
         last = events.order_by("-index").values_list("index", flat=True).first()
         events = events.filter(index__lte=-1 if last is None else last)
-        log_export(self.actor, form=form, count=events.count(), project=wanted.project or None)
+        log_export_of(self.actor, events, form=form)
         media, lines = FORMATS[form]
         response = StreamingHttpResponse(lines(streamed(events)), content_type=media)
         response["Content-Disposition"] = f'attachment; filename="placet-audit.{form}"'

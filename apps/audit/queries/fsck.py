@@ -22,7 +22,7 @@ from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
-from apps.audit.rows import plain_state, row_key
+from apps.audit.rows import plain_state, row_key, text_of
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint, cosignature
@@ -217,7 +217,8 @@ def _merge(
 def _commitments(batch: list[tuple[str, State, Audited | None]]) -> Iterator[str]:
     for _, state, row in batch:
         if state is not None and row is not None:
-            yield from (str(state[name]) for name in row.LOG_SEALED if state.get(name))
+            said = (state.get(name) for name in row.LOG_SEALED)
+            yield from (text for text in said if text and isinstance(text, str))
 
 
 def _differences(state: State, row: Audited | None, texts: dict[str, str]) -> Iterator[str]:
@@ -229,9 +230,9 @@ def _differences(state: State, row: Audited | None, texts: dict[str, str]) -> It
         return
     for name, value in plain_state(row).items():
         said = state.get(name)
-        if name in row.LOG_SEALED and said:
+        if name in row.LOG_SEALED and said and isinstance(said, str):  # not before it was sealed
             if said not in texts:
                 continue  # erased: nobody can say what it was
-            said, value = texts[said], str(value)
+            said, value = texts[said], text_of(value)
         if said != value and (said or value or name not in row.LOG_SEALED):
             yield f"{name} is {value!r}, the log says {said!r}"[:300]

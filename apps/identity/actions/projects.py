@@ -8,7 +8,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.identity.rules import MOST_BYTES
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput, Stale
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Stale
 from placet.kernel.texts import clean_text
 from placet_protocol.fields import is_name
 
@@ -48,7 +48,8 @@ def update_project(
     actor: Actor,
 ) -> Project:
     """Change a project's name, description or storage quota; ``version`` is the one the caller
-    read. A quota of 0 is none; one below what is kept keeps more from coming and drops nothing."""
+    read. A quota of 0 is none; one below what is kept keeps more from coming and drops nothing;
+    it is changed by those alone who may edit every project."""
     with record(actor) as log:
         row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         authorize(actor, "project.edit", row)
@@ -60,6 +61,8 @@ def update_project(
             row.description = clean_text("description", description, limit=10_000, empty=True)
         quota = row.artifact_quota if artifact_quota is None else quota_or_refuse(artifact_quota)
         changed, row.artifact_quota = quota != row.artifact_quota, quota
+        if changed and not actor.can("project.edit"):
+            raise Forbidden("The quota protects what all share: project.edit everywhere changes it")
         row.version += 1
         row.save()
         if changed:

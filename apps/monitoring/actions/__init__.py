@@ -8,7 +8,7 @@ from apps.monitoring.actions.alerts import (
     resolve,
 )
 from apps.monitoring.actions.captures import forget_captures, receive_lines, store_captures
-from apps.monitoring.actions.erasing import carry_out, erase_unit
+from apps.monitoring.actions.erasing import carry_out, carry_out_open, erase_unit
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
 from apps.monitoring.actions.outcomes import (
@@ -24,6 +24,7 @@ __all__ = [
     "Said",
     "acknowledge",
     "carry_out",
+    "carry_out_open",
     "close_settled",
     "erase_unit",
     "forget_captures",

@@ -1,11 +1,14 @@
 """Erasing what was captured of one unit: asked for by a person, carried out by a job."""
 
+import time
+
 from django.db import transaction
 from django.db.models import F
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
+from apps.jobs.each import each
 from apps.monitoring import parquet
 from apps.monitoring.actions.captures import discard
 from apps.monitoring.actions.salts import lock_captured, salt_of
@@ -17,8 +20,11 @@ from apps.registry.errors import BlobMissing
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.config import config
+from placet.kernel.problems import FieldError, InvalidInput, QuotaReached
 from placet_verify.units import MAX_UNIT, is_readable
+
+TURN_SECONDS = 3.0
 
 
 def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
@@ -33,6 +39,7 @@ def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
         authorize(actor, "prediction.erase", endpoint, view="endpoint.view")
         salt = salt_of(endpoint.pk)
         lock_captured(endpoint.pk)
+        _refuse_many(endpoint)
         row = Erasure.objects.create(
             project_id=endpoint.project_id,
             endpoint=endpoint,
@@ -41,8 +48,38 @@ def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
             requested_at=now(),
         )
         log.add(ERASURE_REQUESTED, row)
-        enqueue("monitoring.erase", key=row.pk, project=row.project_id, erasure=row.pk)
+        enqueue("monitoring.erase", key=endpoint.pk, project=row.project_id, endpoint=endpoint.pk)
     return row
+
+
+def _refuse_many(endpoint: Endpoint) -> None:
+    """Count. What was captured there is held: of two at once the second sees the first."""
+    most = config().max_open_erasures
+    if Erasure.objects.filter(endpoint=endpoint, done_at=None).count() >= most:
+        raise QuotaReached(
+            f"{endpoint.name} has {most:,} erasures that are not carried out",
+            most,
+            remedy="wait until some are",
+            setting="PLACET_MAX_OPEN_ERASURES",
+        )
+
+
+def carry_out_open(endpoint: str) -> int:
+    """Carry out what is asked for at an endpoint, for some seconds: others have their turn, and
+    the rest goes on in a job of its own. Return how many predictions went.
+
+    One that cannot be carried out stops none of the others; what it raised is raised at the end.
+    """
+    rows = Erasure.objects.filter(endpoint=endpoint, done_at=None).order_by("requested_at", "pk")
+    end, faults, erased, left = time.monotonic() + TURN_SECONDS, list[Exception](), 0, list(rows)
+    while left and time.monotonic() < end:
+        erased += sum(each(lambda row: carry_out(row.pk), [left.pop(0)], faults))
+    if left:
+        project = left[0].project_id
+        enqueue("monitoring.erase", key=endpoint, project=project, endpoint=endpoint)
+    if faults:
+        raise faults[0]
+    return erased
 
 
 def carry_out(erasure_id: str) -> int:

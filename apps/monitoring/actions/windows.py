@@ -85,7 +85,8 @@ def _row(node: str, window: dict[str, Any]) -> MetricWindow:
     return MetricWindow(
         node=node,
         revision=window["revision"],
-        started_at=datetime.fromisoformat(window["started_at"]),
+        # PostgreSQL takes no offset of 16 hours or more
+        started_at=datetime.fromisoformat(window["started_at"]).astimezone(UTC),
         seconds=window["seconds"],
         status_2xx=window["status_2xx"],
         status_4xx=window["status_4xx"],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, F, Func, IntegerField, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, Count, F, Func, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.identity.queries import authorize
@@ -141,10 +141,10 @@ def _answers(revisions: Collection[str], since: Any, until: Any) -> Mapping[str,
 
 
 def _apart(cohort: str) -> Func:
-    """``(apart #>> '{cohort,status_2xx}')::int``."""
+    """``(apart #>> '{cohort,status_2xx}')::bigint``: two counts of a node may be more than int."""
     return Func(
-        F("apart"), Value(cohort), Value("status_2xx"), output_field=IntegerField(),
-        template="(jsonb_extract_path_text(%(expressions)s))::int",
+        F("apart"), Value(cohort), Value("status_2xx"), output_field=BigIntegerField(),
+        template="(jsonb_extract_path_text(%(expressions)s))::bigint",
     )  # fmt: skip
 
 

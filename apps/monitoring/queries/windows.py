@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Func, IntegerField, Q, Sum, TextField, Value
+from django.db.models import BigIntegerField, F, Func, IntegerField, Q, Sum, TextField, Value
 from django.db.models.functions import Cast, Extract, Floor
 
 from apps.monitoring.models import MetricWindow
@@ -174,7 +174,7 @@ def _sum(column: str, *path: str) -> Sum:
     member = Func(
         F(column), *map(Value, path), function="jsonb_extract_path_text", output_field=TextField()
     )
-    return Sum(Cast(member, IntegerField()), default=0)
+    return Sum(Cast(member, BigIntegerField()), default=0)
 
 
 def _part(row: Mapping[str, Any], part: str) -> Counts:

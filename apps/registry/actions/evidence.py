@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.db.models import Sum, TextField
+from django.db.models.functions import Cast, Length
+
 from apps.audit.actions import record
 from apps.registry import rules
 from apps.registry.actions.locking import lock_version, refuse
@@ -9,7 +12,8 @@ from apps.registry.events import EVIDENCE_ADDED, HOLD_PLACED, HOLD_RELEASED
 from apps.registry.models import Evidence, EvidenceSource, Hold, ModelVersion
 from apps.registry.rules.evidence import evidence_digest
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, Forbidden, NotFound
+from placet.kernel.config import config
+from placet.kernel.problems import FieldError, Forbidden, NotFound, QuotaReached
 from placet_verify import canonical
 
 HOLD_REASONS = ("live", "rollback", "retention")
@@ -38,6 +42,8 @@ def add_evidence(
         if bento_digest and not canonical.is_digest(bento_digest):
             faults.append(FieldError("/bento_digest", "sha256: and 64 lower-case hex digits"))
         refuse(faults)
+        if source == EvidenceSource.REPORTED:
+            _refuse_much(row, data)
         evidence = Evidence(
             version=row,
             project_id=row.project_id,
@@ -51,6 +57,21 @@ def add_evidence(
         evidence.save(force_insert=True)
         log.add(EVIDENCE_ADDED, evidence, data={"kind": kind, "source": source})
     return evidence
+
+
+def _refuse_much(version: ModelVersion, data: dict[str, Any]) -> None:
+    """Count bytes as PostgreSQL writes them. The version is held."""
+    size = Sum(Length(Cast("data", TextField())))
+    reported = version.evidence.filter(source=EvidenceSource.REPORTED)
+    kept = reported.aggregate(size=size)["size"] or 0
+    most = config().max_evidence_bytes
+    if kept + len(canonical.dumps(data)) > most:
+        raise QuotaReached(
+            f"{version} has {kept:,} bytes of reported evidence",
+            most,
+            remedy="report the digest of a long document, and keep the document elsewhere",
+            setting="PLACET_MAX_EVIDENCE_BYTES",
+        )
 
 
 def place_hold(version: ModelVersion, *, reason: str, holder: str, actor: Actor) -> Hold:

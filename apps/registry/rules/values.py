@@ -14,7 +14,7 @@ def number(value: Any) -> bool:
     """Tell whether ``value`` is a finite number; booleans are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and (isinstance(value, float) or abs(value) <= SAFE_INTEGER)
+    return math.isfinite(value) if isinstance(value, float) else abs(value) <= SAFE_INTEGER
 
 
 def count(value: Any) -> bool:

@@ -122,6 +122,9 @@ class Config(BaseSettings):
     max_waiting_outcomes: int = Field(default=1_000_000, ge=1)
     max_prefetched: int = Field(default=20, ge=0)  # Bentos of a project that a target fetches ahead
     max_targets: int = Field(default=1000, ge=1)
+    max_evidence_bytes: int = Field(default=16 * 1024**2, ge=1024)  # reported of a version
+    max_recalls: int = Field(default=1000, ge=1)  # of a project, with those lifted
+    max_open_erasures: int = Field(default=1000, ge=1)  # of an endpoint
     # what nothing needs is given up after so many days, and its bytes removed so many hours later;
     # the hours must be longer than any build or upload takes from its first bytes to its end
     collect_after_days: int = Field(default=14, ge=1)

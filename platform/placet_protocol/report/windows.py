@@ -78,5 +78,5 @@ def read_counts(data: Any, at: str) -> RequestCounts:
         status_3xx=bounded.whole(data, "status_3xx", at, MAX_COUNT),
         status_4xx=bounded.whole(data, "status_4xx", at, MAX_COUNT),
         status_5xx=bounded.whole(data, "status_5xx", at, MAX_COUNT),
-        latency={b: bounded.whole(latency, b, f"{at}/latency") for b in latency},
+        latency={b: bounded.whole(latency, b, f"{at}/latency", MAX_COUNT) for b in latency},
     )

@@ -187,6 +187,26 @@ def test_an_export_holds_the_very_bytes_and_is_itself_an_event(
     assert json.loads(last.body)["data"] == {"format": "jsonl", "count": before}
 
 
+def test_an_export_is_logged_where_its_events_are_of_and_says_nothing_that_was_asked(
+    risk: Project, auditor: User
+) -> None:
+    toys = project("toys")
+    eve = api(person("Eve", {"auditor": risk}))
+    last = Event.objects.order_by("-index").values_list("index", flat=True)[0]
+
+    eve.get(f"/audit/export?project={toys.pk}")
+    eve.get("/audit/export?project=Jane%20Doe")
+    eve.get("/audit/export")
+    api(auditor).get("/audit/export?kind=project")
+
+    taken = Event.objects.filter(kind="audit.exported.v1", index__gt=last).order_by("index")
+    said = [(one.project, json.loads(one.body)["data"]["count"]) for one in taken]
+    own = Event.objects.filter(project=risk.pk, index__lte=last).count()
+    both = Event.objects.filter(kind__startswith="project.", index__lte=last).count()
+    assert said == [(None, 0), (None, 0), (risk.pk, own), (None, both)]
+    assert not Event.objects.filter(body__contains="Jane").exists()
+
+
 def test_no_cell_of_a_csv_export_is_a_formula(risk: Project, auditor: User) -> None:
     from placet.kernel.csv_cells import cell
 

@@ -43,6 +43,11 @@ def test_the_access_admin_sets_it_and_everybody_reads_it(lab: Lab) -> None:
     tag = lab.api.get("/projects/risk")["ETag"]
     refused = lab.api.patch("/projects/risk", {"artifact_quota": 0}, if_match=tag)
     assert refused.status_code == 403
+    own = api(person("Adam", roles={"admin": lab.project}))
+    answer = own.patch("/projects/risk", {"artifact_quota": 0}, if_match=tag)
+    assert (answer.status_code, "everywhere" in answer.json()["detail"]) == (403, True)
+    again = {"artifact_quota": 5000, "description": "Scores"}
+    assert own.patch("/projects/risk", again, if_match=tag).status_code == 200
     tag = client.get("/projects/risk")["ETag"]
     wrong = client.patch("/projects/risk", {"artifact_quota": -1}, if_match=tag)
     assert wrong.json()["errors"][0]["pointer"] == "/artifact_quota"

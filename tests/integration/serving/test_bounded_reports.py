@@ -5,7 +5,7 @@ into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -17,12 +17,15 @@ from apps.jobs.actions.lease import claim
 from apps.jobs.models import Job
 from apps.monitoring.actions import windows
 from apps.monitoring.models import MetricWindow
+from apps.rollouts.models import Rollout
 from apps.serving.actions import delete_endpoint, issue_join_token, stop_endpoint
 from apps.serving.models import Node, Revision
 from apps.serving.windows import PORTION, PORTIONS_A_MINUTE
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
+from placet_protocol.report.windows import MAX_COUNT
+from tests.support.factories import api
 from tests.support.nodes import PLATFORM, SimulatedNode
 from tests.support.story import Story
 from tests.support.world import World
@@ -190,6 +193,28 @@ def window(revision: str, at: datetime) -> dict[str, Any]:
     """Return what a node measured in a second."""
     counts = {"status_2xx": 1, "status_3xx": 0, "status_4xx": 0, "status_5xx": 0}
     return {**counts, "latency": {}, "revision": revision, "started_at": rfc3339(at), "seconds": 1}
+
+
+def test_the_largest_counts_and_the_oddest_offset_that_a_node_may_say_are_added_up(
+    story: Story,
+) -> None:
+    capture = {"unit": {"header": "X-User"}, "capture": {"percent": 100, "days": 7}}
+    release = story.live("staging", serving=capture)
+    revision, at = Revision.objects.get().pk, now() - timedelta(seconds=30)
+    most = {"status_2xx": MAX_COUNT, "latency": {"5": MAX_COUNT}}
+    apart = {**window(revision, at), **most}
+    odd = at.astimezone(timezone(timedelta(hours=23))).isoformat()
+    said = {**window(revision, at), **most, "started_at": odd, "apart": {"no_unit": apart}}
+    again = {**said, "started_at": rfc3339(at - timedelta(seconds=5))}
+
+    assert story.node.report(metrics=[said, again]).status_code == 200
+    story.run_jobs()
+
+    assert MetricWindow.objects.filter(status_2xx=MAX_COUNT).count() == 2
+    otto = api(story.people["Otto"])
+    assert otto.get(f"/endpoints/{release.endpoint_id}/capture").status_code == 200
+    rollout = Rollout.objects.get(release=release)
+    assert otto.get(f"/rollouts/{rollout.pk}/series").status_code == 200
 
 
 def test_a_node_cannot_fill_the_database_with_what_it_measures(
