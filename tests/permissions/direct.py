@@ -277,6 +277,12 @@ class Things:
             self.project, name="locked", api_key_required=False, actor=who, **place
         )
 
+    def with_a_quota(self, who: Actor) -> Project:
+        """Set the project's quota as somebody who may edit this project alone."""
+        grants = frozenset({Grant("project.edit", Scope(self.project.pk))})
+        own = replace(who, grants=grants)
+        return access.update_project(self.project, artifact_quota=5, actor=own)
+
     def many_projects(self) -> None:
         """Have more projects than a page holds."""
         names = [f"many-{number}" for number in range(PAGE + 1)]
@@ -384,6 +390,7 @@ QUESTIONS = [
         row for row in retention_page(t.reader(who)).holds if row.may_lift]),
     Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
     # identity
+    Direct("set the own quota", "viewer", Forbidden, lambda t, who: t.with_a_quota(who)),
     Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(
         role="viewer", person=t.person, project=t.project, actor=who)),
     Direct("revoke a role", "stranger", NotFound, lambda t, who: access.revoke_role(

@@ -32,9 +32,10 @@ def log_export(actor: Actor, *, form: str, count: int, project: str | None = Non
 
 def log_export_of(actor: Actor, events: QuerySet[Event], *, form: str) -> None:
     """Log that ``actor`` took a copy of ``events``, in each project that some are of: its auditors
-    see who took them, and nobody else's do. Who may export all of the log does so once."""
+    see who took them, and nobody else's do. Where some are of none, it was the log that was taken:
+    once for all."""
     counts = dict(events.order_by().values_list("project").annotate(Count("index")))
-    if len(counts) != 1 and (actor.can("audit.export") or not counts):
+    if not counts or None in counts:
         counts = {None: sum(counts.values())}
     with record(actor) as log:
         for project, count in counts.items():
