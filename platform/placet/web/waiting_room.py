@@ -1,8 +1,9 @@
 """Connections whose request waits for news (``placet.kernel.waiting``), without a thread each.
 
-All of it happens on the main thread of gunicorn's worker. Those who wait are no part of what
-``worker_connections`` limits, so that they leave people their connections, and when news comes for
-many at once, only a quarter of the threads answers them: pages go on being answered meanwhile.
+All of it happens on the main thread of gunicorn's worker, and what goes wrong with one connection
+ends that one, and not the process. Those who wait are no part of what ``worker_connections``
+limits, so that they leave people their connections, and when news comes for many at once, only a
+quarter of the threads answers them: pages go on being answered meanwhile.
 """
 
 import contextlib
@@ -105,8 +106,12 @@ class WaitingRoom:
             self._call(conn)
 
     def _call(self, conn: Any) -> None:
-        conn.held = self._leave(conn)
-        self._due.append(conn)
+        try:
+            conn.held = self._leave(conn)
+        except Exception:
+            self._give_up(conn)
+        else:
+            self._due.append(conn)
         self._admit()
 
     def _admit(self) -> None:
@@ -114,7 +119,12 @@ class WaitingRoom:
             conn = self._due.popleft()
             self._under_way.add(conn)
             self.worker.nr_conns += 1
-            self.worker.enqueue_req(conn)
+            try:
+                self.worker.enqueue_req(conn)
+            except Exception:
+                self._under_way.remove(conn)
+                self.worker.nr_conns -= 1
+                self._give_up(conn)
 
     def _leave(self, conn: Any) -> Held:
         held = self._held.pop(conn)
@@ -123,16 +133,20 @@ class WaitingRoom:
         return held
 
     def _look(self, conn: Any, _: Any) -> None:
-        """Look at a connection; what goes wrong with it ends that one, and not the process."""
+        """Look at a connection."""
         if conn not in self._held:
             return  # news came in the same turn of the loop: a thread answers it, and sees
         try:
             self._readable(conn)
         except Exception:
-            self.worker.log.exception("A connection that waits is given up")
-            self._held.pop(conn, None)
-            self._look_away(conn)
-            conn.close()
+            self._give_up(conn)
+
+    def _give_up(self, conn: Any) -> None:
+        """End a connection with which something goes wrong."""
+        self.worker.log.exception("A connection that waits is given up")
+        self._held.pop(conn, None)
+        self._look_away(conn)
+        conn.close()
 
     def _readable(self, conn: Any) -> None:
         """Find a client that has gone away; keep what another sends ahead of its answer.

@@ -27,7 +27,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -77,6 +77,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.idle.kinds += self.looked
         self.log.access = whole_time(self.log.access)
         super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return its threads, all of them started: one that cannot be had later, for the limit of
+        processes or of memory, would be missed by a request. Here the process ends and says so."""
+        pool: ThreadPoolExecutor = super().get_thread_pool()
+        begin = threading.Event()
+        try:
+            for _ in range(self.cfg.threads):
+                pool.submit(begin.wait)
+        finally:
+            begin.set()
+        return pool
 
     def load_wsgi(self) -> None:
         """Load the application; each of its answers waits for the end of the request."""

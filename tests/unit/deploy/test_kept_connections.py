@@ -1,8 +1,10 @@
 """When gunicorn's worker ends a connection that it keeps: real sockets, and no threads."""
 
+import gc
 import logging
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -152,3 +154,31 @@ def test_a_connection_on_which_more_was_promised_may_ask_once_more_too(worker: A
     promised.set_result(True)
     worker.finish_request(kept, promised)
     assert (kept.ended, len(worker.resting), worker.resting.seconds) == (False, 1, GRACE)
+
+
+@pytest.mark.parametrize("room_for", [3, 2])
+def test_its_threads_run_before_the_first_connection_or_it_does_not_start(
+    worker: Any, room_for: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = list[threading.Thread]()
+    start = threading.Thread.start
+
+    def starts(thread: threading.Thread) -> None:
+        if len(begun) == room_for:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+        begun.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    worker.cfg = SimpleNamespace(threads=3)
+    if room_for == 3:
+        with worker.get_thread_pool() as pool:
+            assert pool.submit(threading.current_thread).result(60) in begun
+            assert len(begun) == 3
+    else:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            worker.get_thread_pool()
+        gc.collect()  # what is left of the pool ends its threads
+    for thread in begun:
+        thread.join(60)
+        assert not thread.is_alive()

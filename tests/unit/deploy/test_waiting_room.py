@@ -6,6 +6,7 @@ import selectors
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ class Worker:
     """What a room needs of gunicorn's worker; a test does what other threads ask of it."""
 
     worker_connections, alive, nr_conns = 10, True, 1
-    cfg = SimpleNamespace(threads=4)
+    cfg = SimpleNamespace(threads=4)  # one answers those who wait
 
     def __init__(self) -> None:
         self.poller, self.log = selectors.DefaultSelector(), logging.getLogger("web")
@@ -42,10 +43,10 @@ class Worker:
         self.method_queue = SimpleNamespace(defer=lambda *call: self.asked.append(call))
         self.enqueue_req = self.enqueued.append
 
-    def turn(self) -> None:
+    def turn(self, seconds: float = 1) -> None:
         """Do what one look at the sockets brings: first what other threads asked for, then what
         the clients did, which the same look has found."""
-        ready = self.poller.select(1)
+        ready = self.poller.select(seconds)
         for act, *words in self.asked:
             act(*words)
         for key, _ in ready:
@@ -55,11 +56,12 @@ class Worker:
 class Conn:
     """A connection whose client waits, and the client's end of it."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, room: WaitingRoom | None = None) -> None:
         self.sock, self.client = socket.socketpair()
         self.parser = SimpleNamespace(unreader=SimpleNamespace(buf=io.BytesIO()))
         self.closed, self.poll = False, Poll(seconds=25.0)
-        WaitingRoom(worker).take(self, Held(object(), self.poll, (), []))
+        self.room = room or WaitingRoom(worker)
+        self.room.take(self, Held(object(), self.poll, (), []))
 
     def close(self) -> None:
         self.closed = True
@@ -138,3 +140,31 @@ def test_a_client_that_takes_nothing_of_what_tls_has_to_say_is_ended(
             worker.turn()
     assert (worker.enqueued, conn.poll.ended, conn.closed) == ([], 1, True)
     assert len(worker.poller.get_map()) == 0
+
+
+@pytest.mark.parametrize("when", ["news", "late", "all"])
+@pytest.mark.parametrize("what", ["wait", "thread"])
+def test_one_that_cannot_be_answered_is_ended_and_the_next_is_answered(
+    worker: Worker, conn: Conn, when: str, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError(f"no {what}")
+
+    if what == "wait":
+        conn.poll.end = fails  # type: ignore[method-assign]
+    else:
+        worker.enqueue_req = fails  # type: ignore[assignment]
+    if when == "news":
+        conn.poll.news()
+        worker.turn(0)
+    elif when == "late":
+        conn.poll.seconds = 0.0
+        conn.room.answer_late()
+    else:
+        conn.room.answer_all()
+    assert (conn.closed, worker.nr_conns, len(worker.poller.get_map())) == (True, 0, 0)
+    assert f"no {what}" in caplog.text
+    worker.enqueue_req = worker.enqueued.append
+    with closing(Conn(worker, conn.room)) as next_one, next_one.client:
+        conn.room.answer_all()
+        assert worker.enqueued == [next_one]
