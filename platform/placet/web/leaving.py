@@ -10,6 +10,7 @@ import socket
 from typing import Any
 
 from placet.web.idle import Looked
+from placet.web.sending import is_reset
 
 SECONDS = 2.0
 PIECE, MOST = 1 << 13, 1 << 16  # bytes that are read, for nobody
@@ -22,8 +23,12 @@ class Leaving(Looked):
         super().__init__(worker, SECONDS)
 
     def take(self, conn: Any) -> None:
-        """End our side of a connection, and soon all of it."""
+        """End our side of a connection, and soon all of it: at once where an answer broke off and
+        the end of our side would say that it was whole."""
         try:
+            if is_reset(conn.sock):
+                self.end(conn)
+                return
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:  # its client was faster

@@ -26,6 +26,7 @@ from typing import Any
 SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10
 LOOK = 1.0  # seconds until it is looked what was taken, and who else waits for a thread
 PIECE = 1 << 14  # bytes at a time, a record of TLS: it tells of whole ones alone
+RESET, ENDED = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # how a connection is closed
 NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -58,11 +59,16 @@ class Senders:
 
 
 class Sending:
-    """What gunicorn uses of a socket to send one answer, while its client takes it."""
+    """What gunicorn uses of a socket to send one answer, while its client takes it.
 
-    def __init__(self, sock: Any, senders: Senders) -> None:
-        self._sock, self._senders = sock, senders
-        self._sent, self._taken = unsent(sock), 0
+    Where nothing ``marked`` the end of an answer but that of its connection, half of one would pass
+    for a whole one. So the connection is reset unless it was ``whole``, even by a process that is
+    killed.
+    """
+
+    def __init__(self, sock: Any, senders: Senders, *, marked: bool = True) -> None:
+        self._sock, self._senders, self._marked = sock, senders, marked
+        self._sent, self._taken, self.filed = unsent(sock), 0, 0
         self.left, self._waited = SECONDS, 0.0
 
     @property
@@ -80,8 +86,8 @@ class Sending:
     send = sendall  # of a few bytes: 100 Continue
 
     def sendfile(self, file: Any, offset: int = 0, count: int = 0) -> None:
-        """Send a part of a file, without a look at it."""
-        end = offset + count
+        """Send a part of a file, without a look at it; count in ``filed`` what there was of it."""
+        begin, end = offset, offset + count
         try:
             while offset < end and (
                 sent := self._some(
@@ -96,10 +102,15 @@ class Sending:
             while offset < end and (piece := file.read(min(PIECE, end - offset))):
                 self.sendall(piece)
                 offset += len(piece)
+        self.filed = offset - begin
 
-    def shutdown(self, how: int) -> None:
-        """End our side, after an answer that broke off; the main thread ends the other one."""
-        self._sock.shutdown(how)
+    def whole(self) -> None:
+        """Have the connection end or go on as any other does."""
+        if not self._marked:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ENDED)
+
+    def shutdown(self, _: int) -> None:
+        """Leave the end to the main thread, after an answer that broke off."""
 
     def settimeout(self, _: float) -> None:
         """Wait for nothing (``shutdown``)."""
@@ -114,6 +125,8 @@ class Sending:
     def _some(self, send: Callable[..., int], *what: Any) -> int:
         """Send what the kernel takes, as soon as it takes some; return how much that was."""
         self._sock.setblocking(False)
+        if not self._marked:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         try:
             while True:
                 try:
@@ -157,9 +170,14 @@ class Sending:
 
     def _end(self) -> OSError:
         """Throw away what the client has not taken, and say so in words that gunicorn knows."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._sock.shutdown(socket.SHUT_RDWR)
         return BrokenPipeError(errno.EPIPE, "its client takes no answer")
+
+
+def is_reset(sock: Any) -> bool:
+    """Tell whether a connection is to be reset, for an answer that was not whole."""
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET)
 
 
 def unsent(sock: Any) -> int:

@@ -155,14 +155,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
-        req.may_wait, req.patience = True, bound(req)
-        sock = Sending(conn.sock, self.senders)
+        req.may_wait, req.patience, req.response = True, bound(req), None
+        sock = Sending(conn.sock, self.senders, marked=req.version > (1, 0))
         try:
-            return super().handle_request(
+            keep = super().handle_request(
                 req, SimpleNamespace(sock=sock, client=conn.client, server=conn.server)
             )
+            sock.whole()
+            return keep and not self.fell_short(req.response, sock.filed)
         except Kept as kept:
             return kept.held
+        finally:
+            req.response = None  # it has the request
+
+    def fell_short(self, response: Any, filed: int) -> bool:
+        """Tell whether an answer has less than its head promised: what comes next on its connection
+        would be taken for the rest."""
+        sent, promised = response.sent + filed, response.response_length or 0
+        if response._omits_body or sent >= promised:
+            return False
+        self.log.error("Of an answer to %s %d of %d bytes came", response.req.path, sent, promised)
+        return True
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
         if isinstance(keepalive, Held):
@@ -282,6 +295,7 @@ def waits_for_news(application: Application, room: WaitingRoom) -> Application:
 
     def call(environ: dict[str, Any], start_response: Begin) -> Iterable[bytes]:
         response = start_response.__self__  # type: ignore[attr-defined]
+        response.req.response = response
         held: Held | None = getattr(response.req, "held", None)
         if held is not None and not held.news:
             if held.wait.log is not None:
@@ -328,7 +342,10 @@ def answers_after_the_body(
                 response.force_close()
             elif (is_last := last(response.req)) is not None:
                 response.must_close = is_last  # gunicorn would end each connection with its answer
-            return start_response(*answer)
+            write = start_response(*answer)
+            if response.response_length is None:
+                response.can_sendfile = lambda: False  # it ends an empty file twice
+            return write
 
         if read_ahead(environ):
             return application(environ, begin)

@@ -89,7 +89,7 @@ class Answer:
     """What the server begins an answer with."""
 
     def __init__(self, request: Any) -> None:
-        self.req, self.closes, self.status = request, False, ""
+        self.req, self.closes, self.status, self.response_length = request, False, "", 0
 
     def force_close(self) -> None:
         self.closes = True
