@@ -14,7 +14,7 @@ from placet.kernel.problems import Forbidden, NotFound, Problem
 
 def answer(request: HttpRequest, problem: Problem, *, back_to: str = "") -> HttpResponse:
     """Answer ``problem`` in the form the client asked for; a page leads ``back_to`` its form."""
-    if request.path.startswith(("/api/", "/agent/")):
+    if request.path_info.startswith(("/api/", "/agent/")):
         return render(problem, request)
     context = {"problem": problem, "request_id": request_id(), "back_to": back_to}
     return render_page(request, "error.html", context, status=problem.status)
@@ -49,7 +49,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def without_database(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Answer ``problem`` and ask the database nothing: a usual page looks for the person first."""
-    if request.path.startswith(("/api/", "/agent/")):
+    if request.path_info.startswith(("/api/", "/agent/")):
         return render(problem, request)
     context = {"problem": problem, "request_id": request_id()}
     page = render_to_string("unavailable.html", context)

@@ -63,7 +63,7 @@ def csrf_fault(request: HttpRequest, actor: Actor) -> str:
 
     Pages are checked by Django's own middleware; DRF exempts its views from that.
     """
-    if actor is ANONYMOUS or request.method in SAFE or not request.path.startswith("/api/"):
+    if actor is ANONYMOUS or request.method in SAFE or not request.path_info.startswith("/api/"):
         return ""
     check = CSRFCheck(lambda _request: HttpResponse())
     check.process_request(request)

@@ -75,7 +75,7 @@ def covered(request: HttpRequest, actor: Actor) -> bool:
     """Tell whether this request is one that may be replayed."""
     return (
         request.method == "POST"
-        and request.path.startswith("/api/v1/")
+        and request.path_info.startswith("/api/v1/")
         and actor.kind != "anonymous"
         and request.content_type in ("application/json", "", None)
     )

@@ -76,6 +76,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.looked = (self.heads, self.leaving, self.resting)
         self.idle.kinds += self.looked
         self.log.access = whole_time(self.log.access)
+        self.cfg.set("forwarder_headers", "")  # SCRIPT_NAME and PATH_INFO, of whoever is local:
+        self.cfg.set("secure_scheme_headers", {})  # a proxy there hands on what its clients say
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:

@@ -185,6 +185,14 @@ def test_a_session_that_writes_needs_the_csrf_token_and_a_bearer_does_not() -> N
     )
 
 
+def test_where_the_pages_begin_is_no_way_around_the_csrf_token() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person("Ann", roles={"admin": None}))
+    body = {"slug": "risk", "name": "Risk"}
+    refused = client.post("/api/v1/projects", body, "application/json", SCRIPT_NAME="/x")
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf_failed")
+
+
 def test_an_access_admin_issues_no_token_for_another_person_or_their_service() -> None:
     ann, ada = person("Ann", roles={"admin": None}), person("Ada")
     bot = service_account("bot", owner=ada)
