@@ -109,6 +109,12 @@ class Sending:
         if not self._marked:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ENDED)
 
+    def missing(self, response: Any) -> int:
+        """Return how many bytes an answer has less than its head promised: what comes next on its
+        connection would be taken for them."""
+        promised = 0 if response._omits_body else response.response_length or 0
+        return max(0, promised - int(response.sent) - self.filed)
+
     def shutdown(self, _: int) -> None:
         """Leave the end to the main thread, after an answer that broke off."""
 

@@ -59,6 +59,7 @@ PASSING = (  # of one connection, or of nobody's, as accept(2) has them
 CUT = b"The body did not come to its end\n"
 Begin = Callable[..., Any]
 Application = Callable[..., Iterable[bytes]]
+Last = Callable[[Any], bool | None]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -96,7 +97,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Load the application; each of its answers waits for the end of the request."""
         super().load_wsgi()
         whole_requests = answers_after_the_body(self.wsgi, self.last)
-        self.wsgi: Application = waits_for_news(whole_requests, self.room)
+        self.wsgi: Application = waits_for_news(whole_requests, self.room, self.last)
 
     def accept(self, listener: socket.socket) -> bool:
         """Take a connection, and wait for its first request; tell whether there was one."""
@@ -148,6 +149,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             conn.sock.setblocking(True)
             held.request.held = held
+            held.request._expected_100_continue = False  # its client was told when it came
             return self._keepalive_after(conn, self.handle_request(held.request, conn))
         except (OSError, StopIteration) as error:
             self.log.debug("Who waited has gone. %s", error)
@@ -164,20 +166,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 req, SimpleNamespace(sock=sock, client=conn.client, server=conn.server)
             )
             sock.whole()
-            return keep and not self.fell_short(req.response, sock.filed)
+            if missing := sock.missing(req.response):
+                self.log.error("Of an answer to %s %d bytes are missing", req.path, missing)
+            return keep and not missing
         except Kept as kept:
             return kept.held
         finally:
             req.response = None  # it has the request
-
-    def fell_short(self, response: Any, filed: int) -> bool:
-        """Tell whether an answer has less than its head promised: what comes next on its connection
-        would be taken for the rest."""
-        sent, promised = response.sent + filed, response.response_length or 0
-        if response._omits_body or sent >= promised:
-            return False
-        self.log.error("Of an answer to %s %d of %d bytes came", response.req.path, sent, promised)
-        return True
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
         if isinstance(keepalive, Held):
@@ -239,6 +234,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 pass
             listener.close()  # who comes now asks another process, or is refused and knows
 
+    def is_parent_alive(self) -> bool:
+        """Tell whether there is one to be told by to stop; without it, do as if told to."""
+        if not (lives := bool(super().is_parent_alive())):
+            self.alive = False
+        return lives
+
     def last(self, request: Any) -> bool | None:
         """Tell whether an answer is the last on its connection when this process ends: the next
         request is not here, as it is where a client sends it ahead. ``None`` while it goes on."""
@@ -289,7 +290,7 @@ class Kept(Exception):
         self.held = held
 
 
-def waits_for_news(application: Application, room: WaitingRoom) -> Application:
+def waits_for_news(application: Application, room: WaitingRoom, last: Last) -> Application:
     """Return the application, with requests kept that it wants to wait.
 
     Raises ``Kept`` for these. One that has waited in vain is not asked of the application again.
@@ -302,6 +303,7 @@ def waits_for_news(application: Application, room: WaitingRoom) -> Application:
         if held is not None and not held.news:
             if held.wait.log is not None:
                 held.wait.log(held.wait.waited)
+            say_whether_last(response, last)
             start_response(*held.answer)
             return held.body
         if held is not None:
@@ -326,9 +328,13 @@ def whole(answer: Iterable[bytes]) -> list[bytes]:
             close()
 
 
-def answers_after_the_body(
-    application: Application, last: Callable[[Any], bool | None] = lambda _: None
-) -> Application:
+def say_whether_last(response: Any, last: Last) -> None:
+    """Have an answer say whether it is the ``last`` of its connection, when this process ends."""
+    if (is_last := last(response.req)) is not None:
+        response.must_close = is_last  # gunicorn would end each connection with its answer
+
+
+def answers_after_the_body(application: Application, last: Last = lambda _: None) -> Application:
     """Return the application with a request's body read before it begins (``read_ahead``), and what
     it leaves of one before it answers.
 
@@ -342,8 +348,8 @@ def answers_after_the_body(
         def begin(*answer: Any) -> Any:
             if not read_to_its_end(body, getattr(response.req, "patience", None)):
                 response.force_close()
-            elif (is_last := last(response.req)) is not None:
-                response.must_close = is_last  # gunicorn would end each connection with its answer
+            else:
+                say_whether_last(response, last)
             write = start_response(*answer)
             if response.response_length is None:
                 response.can_sendfile = lambda: False  # it ends an empty file twice

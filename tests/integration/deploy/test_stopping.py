@@ -39,6 +39,7 @@ class Web:
     folder: Path
     ends: ExitStack
     tls: ssl.SSLContext | None
+    code: int = 0  # with which the one that started it ends
 
     @property
     def pid(self) -> int:
@@ -91,7 +92,7 @@ def started(folder: Path, *, tls: bool) -> Iterator[Web]:
             made = Web(port, master, folder, ends, trust)
             assert b"ended" in answers(made.asks(), 1)
             yield made
-        assert master.wait(60) == 0
+        assert master.wait(60) == made.code
     finally:
         master.kill()
         _, said = master.communicate(timeout=60)
@@ -143,7 +144,7 @@ def test_an_answer_under_way_says_that_it_is_the_last(web: Web) -> None:
     assert LAST in answers(late, 2)
 
 
-@pytest.mark.parametrize("path", ["/late", "/long"])
+@pytest.mark.parametrize("path", ["/late", "/long", "/news"])
 def test_who_asked_ahead_gets_all_answers(web: Web, path: str) -> None:
     """The answer to the first promised more, or need not end the connection."""
     ahead = web.asks(path)
@@ -173,6 +174,21 @@ def test_who_comes_while_a_process_ends_is_refused_and_knows_it(web: Web) -> Non
     until(lambda: refused(web.port), 5, "nobody listens")
     (web.folder / told.LET).touch()
     assert b"ended" in answers(slow, 1)
+
+
+def test_who_waits_is_answered_where_the_one_that_started_its_process_is_killed(web: Web) -> None:
+    waits, web.code = web.asks("/news"), -signal.SIGKILL
+    web.master.kill()
+    assert LAST in answers(waits, 1)
+    until(lambda: refused(web.port), 60, "nobody listens")
+
+
+def test_who_waits_is_told_once_to_go_on(web: Web) -> None:
+    waits = web.client()
+    waits.sendall(asked("/news").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+    until((web.folder / f"{told.BEGUN}-news").exists, 60, "it waits")
+    web.master.terminate()
+    assert answers(waits, 1).count(b"HTTP/1.1 100 Continue\r\n") == 1
 
 
 def refused(port: int) -> bool:

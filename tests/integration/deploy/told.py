@@ -1,10 +1,11 @@
 """A worker that says when it was told to stop, and an application that waits for that."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from placet.kernel.waiting import ASKED, Wait
 from placet.web.worker import Worker
 from tests.support.processes import until
 
@@ -25,10 +26,27 @@ class Told(Worker):
         (folder() / TOLD).touch()
 
 
-def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+class Waits(Wait):
+    """Waits for news that never come."""
+
+    def begin(self, news: Callable[[], None]) -> None:
+        """Say so."""
+        (folder() / (BEGUN + "-news")).touch()
+
+    def end(self) -> None:
+        """Hold nothing."""
+
+
+def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a request; ``/news`` waits without a thread."""
+    if environ["PATH_INFO"] == "/news":
+        environ[ASKED] = Waits(seconds=60)
+    return pieces(environ["PATH_INFO"], start_response)
+
+
+def pieces(path: str, start_response: Callable[..., Any]) -> Iterator[bytes]:
     """Answer ``/``; begin the answer to ``/late`` when told to stop, end that to ``/long`` then,
     and that to ``/slow`` when it is let."""
-    path = environ["PATH_INFO"]
     if path == "/late":
         waits(path)
     start_response("200 OK", [("Content-Length", "10")])
