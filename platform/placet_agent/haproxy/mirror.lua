@@ -9,7 +9,7 @@ local METHODS = { GET = "get", HEAD = "head", POST = "post", PUT = "put", DELETE
 local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connection"] = true,
     ["expect"] = true, ["host"] = true, ["x-request-id"] = true, ["x-placet-cohort"] = true }
 
-local under_way, turn = {}, 0 -- by endpoint
+local under_way, turn = {}, 0 -- by endpoint: a set
 
 -- A replica's slot leads to its socket; a port is one that an older agent started.
 local function pick(targets)
@@ -38,26 +38,46 @@ local function headers_of(txn, body)
     return headers
 end
 
-local function send(method, request, endpoint, backend, revision)
-    local begun = core.now()
+local function took(one)
+    local now = core.now()
+    return (now.sec - one.begun.sec) * 1000 + math.floor((now.usec - one.begun.usec) / 1000)
+end
+
+local function tell(one, status)
+    core.log(core.notice,
+        string.format("m2 0 %s %s %d %d mirrored - -", one.backend, one.revision, status, took(one)))
+    one.told = true
+end
+
+local function send(method, request, one)
     local sent, answer = pcall(function()
         local client = core.httpclient()
         return client[method](client, request)
     end)
-    under_way[endpoint] = under_way[endpoint] - 1
-    local ended = core.now()
-    local took = (ended.sec - begun.sec) * 1000 + math.floor((ended.usec - begun.usec) / 1000)
+    under_way[one.endpoint][one] = nil
     local status = sent and answer and answer.status or 0
-    if status == 0 then
-        status = 504
+    if not one.told then
+        tell(one, status == 0 and 504 or status)
     end
-    core.log(core.notice, string.format("m2 0 %s %s %d %d mirrored - -", backend, revision, status, took))
+end
+
+-- Tells whether one more would be too many. An answer that comes byte by byte has no timeout, and
+-- keeps its place: it is told of when another needs that.
+local function full(endpoint)
+    local count = 0
+    for one in pairs(under_way[endpoint] or {}) do
+        count = count + 1
+        if not one.told and took(one) > MILLISECONDS then
+            tell(one, 504)
+        end
+    end
+    return count >= SHARE
 end
 
 local function copy(txn)
     local method, targets = METHODS[txn.sf:method()], txn:get_var("txn.targets")
     local endpoint = txn:get_var("txn.ep")
-    if method == nil or targets == nil or (under_way[endpoint] or 0) >= SHARE then
+    if method == nil or targets == nil or full(endpoint) then
         return
     end
     local body, query = txn.sf:req_body() or "", txn.sf:query() or ""
@@ -71,10 +91,16 @@ local function copy(txn)
         body = body ~= "" and body or nil,
         timeout = MILLISECONDS,
     }
-    local backend, revision = txn:get_var("txn.mirrored"), txn:get_var("txn.copied")
-    under_way[endpoint] = (under_way[endpoint] or 0) + 1
+    local one = {
+        endpoint = endpoint,
+        backend = txn:get_var("txn.mirrored"),
+        revision = txn:get_var("txn.copied"),
+        begun = core.now(),
+    }
+    under_way[endpoint] = under_way[endpoint] or {}
+    under_way[endpoint][one] = true
     core.register_task(function()
-        send(method, request, endpoint, backend, revision)
+        send(method, request, one)
     end)
 end
 

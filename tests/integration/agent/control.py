@@ -27,7 +27,7 @@ PATIENCE = 60.0  # seconds for what takes one or two on a machine with nothing e
 SECRET = "one-join-secret"
 SERVER = Path(__file__).with_name("replica_server.py").read_text()
 # What the tests' replicas read.
-DECLARED = ["ANSWER_AFTER", "CRASH", "EAT_MB", "READY_AFTER", "MODE", "COLOR"]
+DECLARED = ["ANSWER_AFTER", "TRICKLE", "CRASH", "EAT_MB", "READY_AFTER", "MODE", "COLOR"]
 LOCK = "# a runtime of the interpreter alone\n"
 
 

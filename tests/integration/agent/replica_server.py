@@ -33,10 +33,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def trickle(self) -> None:
+        """Send a body of a byte each second, until nobody takes it."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while self.wfile.write(b"x"):
+            time.sleep(1)
+
     def do_GET(self) -> None:
         """Readiness, what can be seen from here, or the name."""
         if self.path not in ("/readyz", "/livez"):
             time.sleep(float(os.environ.get("ANSWER_AFTER", "0")))
+            if "TRICKLE" in os.environ:
+                return self.trickle()
         if self.path == "/readyz":
             ready = time.monotonic() - BEGAN >= float(os.environ.get("READY_AFTER", "0"))
             return self.answer(200 if ready else 503, {})

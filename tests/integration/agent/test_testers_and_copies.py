@@ -158,6 +158,14 @@ def test_a_candidate_that_hangs_or_dies_harms_no_client(
     assert set(load.names) == {"stable"}
 
 
+def test_a_candidate_whose_answers_trickle_is_told_of(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    serve(platform, mirror=10_000, variables={"TRICKLE": "1"})
+    # as many as may be under way; each keeps its place, and is told of after ten seconds
+    platform.wait(lambda: node.who() and apart(platform, "mirrored", "status_5xx") == 32)
+
+
 def test_a_body_that_haproxy_does_not_hold_is_neither_copied_nor_harmed(
     platform: Platform, node: NodeUnderTest
 ) -> None:
