@@ -116,7 +116,8 @@ def saved(array: Any) -> bytes:
         numpy.arange(6.0).reshape(2, 3), numpy.array(["größe", "b"]), numpy.array(True),
         numpy.array([b"ab"]), numpy.zeros(3, dtype=[("a", "<i4"), ("b", "U3")]),
         numpy.zeros(2, dtype="datetime64[ns]"), numpy.array([], dtype="f4"),
-        numpy.zeros((2, 2), dtype="c8"), numpy.float16([1]),
+        numpy.zeros((2, 2), dtype="c8"), numpy.float16([1]), numpy.zeros(3, "m8[25s]"),
+        numpy.zeros(3, numpy.dtype([("a", "i1"), ("b", "f8", (2, 2))], align=True)),
     ],
 )  # fmt: skip
 def test_real_arrays_are_safe(array: Any) -> None:
@@ -124,9 +125,11 @@ def test_real_arrays_are_safe(array: Any) -> None:
 
 
 def test_an_array_that_is_shorter_than_it_says_lies() -> None:
-    data = saved(numpy.arange(100.0))
-    assert report(data[:-8], "a.npy").verdict() == "malicious"
-    assert report(data + b"more", "a.npy").verdict() == "unknown"
+    record = [("a", "<i4"), ("b", [("c", "U3"), ("d", "f8", (2,))])]
+    for array in (numpy.arange(100.0), numpy.zeros(9, record), numpy.zeros(9, "M8[D]")):
+        data = saved(array)
+        assert report(data[:-8], "a.npy").verdict() == "malicious"
+        assert report(data + b"more", "a.npy").verdict() == "unknown"
     assert report(saved(numpy.array([None])), "a.npy").verdict() == "code-carrying"
 
 

@@ -113,8 +113,7 @@ class Scanner:
             return
         for verdict, what in kinds.forests(stream):  # whatever else it is: a tar may begin so
             self.report.note(told, verdict, what[:200])
-        if not archive:
-            self._plain(name, own, stream, head)
+        self._plain(name, own, stream, head, archive=archive)
 
     def _is_words(self, stream: IO[bytes], walk: Walk) -> bool:
         """Tell whether a text that begins like a pickle is one by chance.
@@ -164,7 +163,9 @@ class Scanner:
         what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
         self.report.note(shown(name), "unknown", what)
 
-    def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes) -> None:
+    def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes, *, archive: bool) -> None:
+        """Read a file as what its name and first bytes say, for that is what its loader goes by,
+        though it is an archive too: a text can be a whole zlib stream, and a model a tar."""
         told = shown(name)
         # A member of an archive may have the path of another file.
         theirs = name in self.weights and "!" not in name
@@ -174,7 +175,8 @@ class Scanner:
             return
         reader = kinds.reader(PurePosixPath(own), head, name, stream)
         if reader is None:
-            self.report.note(told, "unknown", "is of no known format")
+            if not archive:
+                self.report.note(told, "unknown", "is of no known format")
             return
         for verdict, what in reader(
             stream, kinds.Place(self.root, name, self.report, self.weights)

@@ -22,7 +22,7 @@ BITS = {
     "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
-SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16}
+SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 # Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
 PICKLED_TYPE = b"arrow.py_extension_type"
@@ -126,27 +126,39 @@ def numpy_objects(stream: IO[bytes]) -> bool:
         return True
     if not _plain(kind):
         return True
-    if isinstance(kind, str) and isinstance(shape, tuple):
+    if isinstance(shape, tuple):
         _measure(stream, kind, shape)
     return False
 
 
-def _measure(stream: IO[bytes], kind: str, shape: tuple[Any, ...]) -> None:
+def _measure(stream: IO[bytes], kind: Any, shape: tuple[Any, ...]) -> None:
     if not all(type(n) is int and n >= 0 for n in shape):
         raise Lies("its shape is not whole numbers")
     here = stream.tell()
     left = stream.seek(0, 2) - here
     stream.seek(here)
-    found = PLAIN.fullmatch(kind)
-    letter, digits = (found[1], found[2]) if found else ("?", "1")
-    item = int(digits) if digits else SIZES.get(letter, 1)
-    wanted = math.prod(shape) * item * (4 if letter == "U" else 1)
-    if letter in "mM":  # times: their length is not spelled out everywhere
-        return
+    wanted = math.prod(shape) * _item(kind)
     if wanted > left:
         raise Lies(f"its array takes {wanted} bytes and {left} follow the header")
     if wanted < left:
         raise NotOne("something stands behind its array")
+
+
+def _item(kind: Any) -> int:
+    """Return how many bytes one item of a plain type takes."""
+    if isinstance(kind, list):
+        return sum(_item(part[1]) * _count(*part[2:]) for part in kind)
+    if isinstance(kind, tuple):
+        return _item(kind[0]) * _count(kind[1])
+    found = PLAIN.fullmatch(kind)
+    letter, digits = (found[1], found[2]) if found else ("?", "1")
+    item = int(digits) if digits else SIZES.get(letter, 1)
+    return item * (4 if letter == "U" else 1)
+
+
+def _count(*shapes: Any) -> int:
+    """Return how many items the shape behind a type makes of it."""
+    return math.prod(math.prod(s) if isinstance(s, tuple) else s for s in shapes)
 
 
 def _plain(kind: Any) -> bool:

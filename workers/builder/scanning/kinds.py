@@ -36,9 +36,9 @@ TEXT_NAMES = frozenset(
         "Pipfile MLproject"
     )
 )
-YAML = words(".yaml .yml")
+YAML, HDF5 = words(".yaml .yml"), words(".h5 .hdf5")
 TABLES = words(".csv .tsv")
-CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .jar .whl .egg .pth")
+CODE, PACKED_CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .pth"), words(".jar .whl .egg")
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
 PICTURES = words(".png .jpg .jpeg .gif .parquet")
 PROGRAMS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xce",
@@ -52,7 +52,7 @@ PARAMETER = re.compile(r"\.[a-z0-9]+(_[a-z0-9]+)+")
 # llama.cpp, and behind four bytes TensorFlow Lite and ONNX Runtime.
 FORMATS = (b"\x93NUMPY", headers.HDF5, b"tree\n", b"tree\r", b'{"', b"{L\0\0", b"{i", b"{U",
            b"binf", b"CBM1", b"GGUF")  # fmt: skip
-FLATBUFFERS = (b"TFL3", b"ORTM")
+UNREAD, FLATBUFFERS = (b"CBM1", b"GGUF"), (b"TFL3", b"ORTM")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 Told = Iterator[tuple[Verdict, str]]
 
@@ -81,7 +81,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> Rea
         return _mlmodel
     if own.name in mlflow_folder.NAMING:
         return _naming
-    if head.startswith(headers.HDF5):
+    if head.startswith(headers.HDF5) or suffix in HDF5:  # it may begin behind what is another's
         return _hdf5
     if head.startswith(b"\x93NUMPY"):
         return _numpy
@@ -102,7 +102,9 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> Rea
         return _parquet if whole else _is("unknown", "is called Parquet and does not begin so")
     if head.startswith(IMAGES) and suffix in PICTURES:
         return _parquet  # of which it may be one too
-    return readers().get(suffix)
+    unread = head.startswith(UNREAD) or head[4:8] in FLATBUFFERS
+    other = _is("unknown", "is a model of a kind that is not read here") if unread else None
+    return readers().get(suffix, other)
 
 
 def is_called_text(own: PurePosixPath) -> bool:
@@ -115,7 +117,8 @@ def readers() -> dict[str, Reader]:
     return {
         ".json": _json, ".onnx": _onnx, ".safetensors": _safetensors, ".ubj": _ubjson,
         ".lgb": _forest("LightGBM", lightgbm.read), ".xgb": _forest("XGBoost", xgboost.read),
-        ".h5": _hdf5, ".hdf5": _hdf5, ".keras": _is("unknown", "is called Keras and is no zip"),
+        ".keras": _no_zip("unknown", "is called Keras and is no zip"),
+        **dict.fromkeys(PACKED_CODE, _no_zip("code-carrying", "is source or program code")),
     }  # fmt: skip
 
 
@@ -145,6 +148,11 @@ def _suffix(own: PurePosixPath) -> str:
 
 def _is(verdict: Verdict, what: str) -> Reader:
     return lambda stream, place: iter([(verdict, what)])
+
+
+def _no_zip(verdict: Verdict, what: str) -> Reader:
+    """Of a zip its members are told of, each by itself."""
+    return lambda stream, place: iter([] if zipfile.is_zipfile(stream) else [(verdict, what)])
 
 
 def _is_text(
@@ -196,10 +204,7 @@ def _text(stream: IO[bytes], place: Place) -> Told:
 
 
 def _json(stream: IO[bytes], place: Place) -> Told:
-    if not _is_text(stream):
-        yield "unknown", "is called JSON and is no text"
-        return
-    yield "safe", ""
+    yield ("safe", "") if _is_text(stream) else ("unknown", "is called JSON and is no text")
 
 
 def _ubjson(stream: IO[bytes], place: Place) -> Told:
