@@ -1,4 +1,4 @@
-"""Honest files of twelve kinds: real libraries write them, of models that differ.
+"""Honest files of thirteen kinds: real libraries write them, of models that differ.
 
 Models with trees are left out of skops', whose trees it does not trust itself
 (``tests/unit/builds/test_scanner_formats.py``).
@@ -36,27 +36,32 @@ def rows(random: Chance) -> tuple[Any, Any]:
 
 def linear(random: Chance) -> tuple[Any, Any]:
     """Fit a model of scikit-learn without trees; return it and its features."""
-    from sklearn import (
-        cluster,
-        decomposition,
-        linear_model,
-        naive_bayes,
-        neighbors,
-        pipeline,
-        preprocessing,
-        svm,
-    )
+    from sklearn import decomposition, linear_model, naive_bayes, pipeline, preprocessing, svm
 
     features, labels = rows(random)
     scaled = random.choice((preprocessing.StandardScaler, preprocessing.MinMaxScaler))()
     last = random.choice(
         (linear_model.LogisticRegression(), linear_model.Ridge(), linear_model.LinearRegression(),
-         svm.SVC(), svm.LinearSVC(), naive_bayes.GaussianNB(), linear_model.Lasso(alpha=0.01),
-         neighbors.KNeighborsClassifier(3, algorithm="brute"), decomposition.PCA(2),
-         cluster.KMeans(2, n_init=1, random_state=0), linear_model.SGDClassifier(random_state=0))
+         svm.LinearSVC(), naive_bayes.GaussianNB(), linear_model.Lasso(alpha=0.01),
+         decomposition.PCA(2), linear_model.SGDClassifier(random_state=0))
     )  # fmt: skip
     whole = pipeline.make_pipeline(scaled, last) if random.random() < 0.6 else last
     return whole.fit(features, labels), features
+
+
+def indexed(random: Chance) -> Any:
+    """Fit a model whose content compiled code follows when it predicts."""
+    from sklearn import cluster, linear_model, neighbors, pipeline, preprocessing, svm
+
+    features, labels = rows(random)
+    logistic = linear_model.LogisticRegression()
+    kind = random.choice(
+        (svm.SVC(), svm.NuSVR(), neighbors.KNeighborsClassifier(3, algorithm="brute"),
+         cluster.KMeans(2, n_init=1, random_state=0), logistic,
+         pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore"), logistic))
+    )  # fmt: skip
+    fitted = kind.fit(features, labels)
+    return fitted.sparsify() if kind is logistic else fitted
 
 
 def any_model(random: Chance) -> Any:
@@ -64,7 +69,7 @@ def any_model(random: Chance) -> Any:
     from sklearn import ensemble, tree
 
     if random.random() < 0.5:
-        return linear(random)[0]
+        return random.choice((lambda drawn: linear(drawn)[0], indexed))(random)
     features, labels = rows(random)
     kind = random.choice(
         (ensemble.RandomForestClassifier(3), ensemble.GradientBoostingRegressor(n_estimators=3),
@@ -99,6 +104,12 @@ def skops(random: Chance) -> Made:
 
     data = skops.io.dumps(linear(random)[0])
     return {"model.skops": data}, ("skops",)
+
+
+def skops_that_is_followed(random: Chance) -> Made:
+    import skops.io
+
+    return {"model.skops": skops.io.dumps(indexed(random))}, ("skops",)
 
 
 def graph(random: Chance) -> Any:
@@ -316,6 +327,7 @@ def zip_of_data(random: Chance) -> Made:
 # What the scanner must say of each kind.
 KINDS: dict[str, tuple[Callable[[Chance], Made], str]] = {
     "pickles of scikit-learn": (pickled, "code-carrying"), "skops": (skops, "safe"),
+    "skops that is followed": (skops_that_is_followed, "code-carrying"),
     "onnx": (onnx, "safe"), "onnx with weights beside": (onnx_with_weights_beside, "safe"),
     "xgboost": (xgboost, "safe"), "lightgbm": (lightgbm, "safe"),
     "safetensors": (safetensors, "safe"), "npy": (npy, "safe"),

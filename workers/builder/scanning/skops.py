@@ -17,6 +17,8 @@ LOADERS = frozenset(
      "_DictWithDeprecatedKeysNode"}
 )  # fmt: skip
 
+LOSSES = frozenset({"sklearn._loss._loss", "sklearn.linear_model._sgd_fast"})
+
 
 class NotSkops(Exception):
     """The schema is not of the form that skops writes."""
@@ -96,6 +98,10 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
         yield f"numpy.random.{_bit_generator(inner)}"
     elif loader == "TreeNode":  # whatever it calls itself, a Tree is made
         yield "sklearn.tree._tree.Tree"
+    elif loader == "SparseMatrixNode":
+        yield "scipy.sparse._matrix.spmatrix"
+    elif loader == "LossNode" and module not in LOSSES:  # it gives its state to what it names
+        yield f"{module}.{kind}.__setstate__"
 
 
 def _bit_generator(content: dict[str, Any]) -> str:
