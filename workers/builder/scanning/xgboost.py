@@ -29,7 +29,8 @@ FOREST = frozenset({"gbtree_model_param", "trees", "tree_info", "iteration_indpt
 NODES = ("left_children", "right_children", "split_indices", "split_conditions", "default_left",
          "parents", "base_weights", "loss_changes", "sum_hessian", "split_type")  # fmt: skip
 OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
-KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+# A text of whole JSON, and whether it is the name of a member; each is read once.
+STRING = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*+:)?')
 ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
@@ -66,12 +67,12 @@ def read_json(stream: IO[bytes]) -> bool:
     data = stream.read()
     if b"gradient_booster" not in ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data):
         return False  # without it XGBoost ends before its first tree
-    if any(b"\\" in key[1] for key in KEY.finditer(data)):  # which XGBoost takes as it stands
-        raise NotTrees("it has a member whose name is spelled with an escape")
     try:
         model = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotTrees("it is no whole JSON") from None
+    if any(text[2] and b"\\" in text[1] for text in STRING.finditer(data)):
+        raise NotTrees("it has a member whose name is spelled with an escape")  # read as it stands
     learner = model.get("learner") if isinstance(model, dict) else None
     if not isinstance(learner, dict) or "gradient_booster" not in learner:
         return False
