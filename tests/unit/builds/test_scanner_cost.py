@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy
+import pytest
 from xgboost import DMatrix, train
 
 from tests.support.models import booster_bytes
@@ -20,5 +21,12 @@ def test_json_in_an_attribute_of_xgboosts_is_read_once() -> None:
     data = booster_bytes(booster, ".json")
     assert data.count(b'\\"') == 32_000
     seconds, report = spent(lambda: scan_bytes("model.json", data, NOWHERE), 1)
+    assert report.verdict() == "safe"
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("line", [b"I1" + b" " * 40_000 + b"x", b"I" + b" " * 40_000 + b"x"])
+def test_a_number_with_blanks_behind_it_is_read_once(line: bytes) -> None:
+    seconds, report = spent(lambda: scan_bytes("a.txt", line + b"\n", NOWHERE), 1)
     assert report.verdict() == "safe"
     assert seconds < 5

@@ -12,9 +12,7 @@ MAX_NESTED = 20
 MAX_KEYS = 1000  # of a dict that is followed
 SPELLED = re.compile(r"[<>|=]?(O|[biufcmMSUV](?=[0-9]))([0-9]*)")  # as NumPy spells a type
 # As int(text, 0) takes it, and strtol(text, 0), which takes 010 as well, and nothing before a NUL.
-INTEGER = re.compile(
-    rb"\s*[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)\s*[lL]?\s*"
-)
+INTEGER = re.compile(rb"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)(\s*+[lL])?")
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 ARRAY_NAMES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 # What joblib writes of an array (joblib/numpy_pickle.py, ``NumpyArrayWrapper.__init__``).
@@ -181,7 +179,7 @@ class Bytes:
 def is_integer(line: bytes) -> bool:
     """Tell whether an unpickler may read a line as a whole number."""
     digits = line.partition(b"\0")[0]
-    return INTEGER.fullmatch(digits) is not None or bool(line and not digits)
+    return INTEGER.fullmatch(digits.strip()) is not None or bool(line and not digits)
 
 
 def is_array(item: Item) -> bool:
