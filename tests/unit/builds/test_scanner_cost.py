@@ -1,6 +1,7 @@
 """What a scan takes grows with what it reads, and not by its square."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy
@@ -9,6 +10,7 @@ from xgboost import DMatrix, train
 
 from tests.support.models import booster_bytes
 from tests.support.spending import spent
+from workers.builder.scanning import __main__ as scan
 from workers.builder.scanning.files import scan_bytes
 
 NOWHERE = Path("/nonexistent")
@@ -30,3 +32,24 @@ def test_a_number_with_blanks_behind_it_is_read_once(line: bytes) -> None:
     seconds, report = spent(lambda: scan_bytes("a.txt", line + b"\n", NOWHERE), 1)
     assert report.verdict() == "safe"
     assert seconds < 5
+
+
+def test_of_a_pickle_too_long_for_picklescan_the_walk_alone_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps each opcode in memory; what the walk did not follow it looks at as before."""
+    monkeypatch.setattr(scan, "MAX_LISTED", 1000)
+    folder, answer = tmp_path / "artifact", tmp_path / "answer.json"
+    folder.mkdir()
+    whole = pickle.dumps(list(range(1001)))
+    (folder / "whole.pkl").write_bytes(whole)
+    scan.main(folder, answer)
+    told = json.loads(answer.read_bytes())
+    assert told["verdict"] == "code-carrying"
+    said = "is a pickle that is too long for picklescan, which did not look at it"
+    assert ["whole.pkl", "code-carrying", said] in told["findings"]
+    (folder / "whole.pkl").write_bytes(whole + b"cfunctools\nreduce\n")
+    scan.main(folder, answer)
+    told = json.loads(answer.read_bytes())
+    assert not any(said == what for _, _, what in told["findings"]), "the walk did not follow it"
+    assert told["verdict"] in {"unknown", "malicious"}

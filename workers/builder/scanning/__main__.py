@@ -12,13 +12,18 @@ from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.kinds import is_plain
 from workers.builder.scanning.known import judge, leads_nowhere, shown
 
+MAX_LISTED = 4_000_000
+UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
+
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
     """Let picklescan look too; what it calls dangerous is. What it cannot read is named.
 
     It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
     walk says whether that is so; and what is nowhere does no harm. Nor is dangerous what a file
-    that the walk followed asks for as code: cloudpickle's own helpers, ``functools.partial``.
+    that the walk followed asks for as code: cloudpickle's own helpers, ``functools.partial``. It
+    keeps each opcode of a pickle in memory, some 160 bytes: of files with more than there is room
+    for the walk alone speaks, if it came to their end.
     """
     from picklescan.scanner import SafetyLevel, scan_file_path
 
@@ -29,6 +34,9 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         name = shown(place)
         if place in scanner.weights and name not in scanner.report.doubted:
             continue  # numbers, which begin like any opcode
+        if scanner.followed(name) and scanner.longest[name] > MAX_LISTED:
+            scanner.report.note(name, "code-carrying", UNLISTED)
+            continue
         try:
             found = scan_file_path(str(path))
         except Exception as error:

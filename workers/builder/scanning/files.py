@@ -56,6 +56,7 @@ class Scanner:
         self.root, self.report = root, Report()
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
         self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
+        self.longest: dict[str, int] = {}  # opcodes of the longest pickle in a file
         self.words: set[str] = set()  # texts that may be looked up, and call nothing
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
@@ -131,6 +132,8 @@ class Scanner:
         if not walk.whole and not walk.effects:
             return
         self.pickles.add(told)
+        file = told.partition("!")[0]
+        self.longest[file] = max(self.longest.get(file, 0), walk.longest)
         self.report.note(told, "code-carrying", "is a pickle")
         for verdict, what in walk.findings:
             self.report.note(told, verdict, what)

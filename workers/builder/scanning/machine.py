@@ -40,10 +40,11 @@ class Machine(Stack):
 
     def run(self) -> None:
         """Follow one pickle to its STOP."""
-        for _ in range(MAX_OPCODES):
+        for count in range(MAX_OPCODES):
             code = self.source.take(1)
             if code == b".":
                 self._pop()
+                self.walk.longest = max(self.walk.longest, count)
                 return
             if code not in STEPS:
                 raise Ended("it holds what is no opcode")

@@ -83,6 +83,7 @@ class Walk:
     effects: bool = False  # something was asked for by name: a loader would have imported it
     complete: bool = False  # every pickle has its STOP, and nothing stands behind the last
     whole: int = 0  # pickles that have their STOP
+    longest: int = 0  # opcodes of the longest of them
     arrays: bool = False  # joblib and pickle go different ways
     garbled: bool = False  # numbers of arrays are read as opcodes: by chance they may say much
     calls: bool = False
