@@ -6,6 +6,8 @@ so a batch may come twice and none is left out.
 
 import time
 
+from django.db.models import QuerySet
+
 from apps.integrations import actions, queries
 from apps.integrations.formats import Batch
 from apps.integrations.models import SENDING, Stream
@@ -43,7 +45,7 @@ def deliver(stream_id: str, job: LeasedJob) -> dict[str, int]:
 
 def _step(stream_id: str, job: LeasedJob) -> int | None:
     """Send one batch; return how many events went out, ``None`` when that is all for now."""
-    stream = Stream.objects.filter(pk=stream_id, state__in=SENDING).first()
+    stream = _rows().filter(pk=stream_id, state__in=SENDING).first()
     if stream is None or (stream.retry_at and stream.retry_at > now()):
         return None
     try:
@@ -65,9 +67,13 @@ def _step(stream_id: str, job: LeasedJob) -> int | None:
     return None
 
 
+def _rows() -> QuerySet[Stream]:
+    return Stream.objects.select_related("project")  # whose folder has its secrets
+
+
 def send_test(stream_id: str, job: LeasedJob) -> dict[str, bool] | None:
     """Send something that holds nothing of the log, once, in whatever state the stream is."""
-    stream = Stream.objects.filter(pk=stream_id).first()
+    stream = _rows().filter(pk=stream_id).first()
     if stream is None:
         return None
     batch = queries.test_batch()

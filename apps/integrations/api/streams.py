@@ -17,7 +17,10 @@ from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import Forbidden
 
-FILE = "A file in the folder of stream secrets (PLACET_STREAMS_DIR), by its bare name"
+FILE = (
+    "A file in the folder of stream secrets (PLACET_STREAMS_DIR), of a project's stream in the"
+    " folder there that has the project's slug, by its bare name"
+)
 
 
 class NewStreamSerializer(serializers.Serializer[Any]):

@@ -1,5 +1,6 @@
 """A receiver on loopback, an authority that vouches for it, and a folder of stream secrets."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,11 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def authority(secrets: Path) -> Authority:
-    """Who vouches for the receiver: ``ca.pem`` among the secrets."""
-    return Authority(secrets)
+    """Who vouches for the receiver: ``ca.pem`` among the secrets, and those of the project."""
+    made = Authority(secrets)
+    (secrets / "risk").mkdir()
+    shutil.copy(made.ca, secrets / "risk" / "ca.pem")
+    return made
 
 
 @pytest.fixture
