@@ -21,7 +21,7 @@ from apps.monitoring.reconciler import Sweep, settle
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 
-SLICE = 20.0  # seconds that one job sends, so that no stream keeps a worker from the others
+SLICE = 6.0  # seconds in which one job begins to send; with the last batch less than its lease
 
 
 def ring_due() -> int:

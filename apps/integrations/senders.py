@@ -4,6 +4,7 @@ import socket
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from apps.integrations import formats
@@ -13,11 +14,21 @@ from apps.integrations.models import Stream, StreamKind
 from apps.integrations.rules import Verdict, host_and_port, verdict
 from apps.integrations.tls import Connection
 from placet.kernel.config import config
-from placet.kernel.outbound import Answer, OutboundFailed, in_words, post, trusting
+from placet.kernel.outbound import Answer, OutboundFailed, ended_after, in_words, post, trusting
 
-TIMEOUT = 10.0
+TIMEOUT = 10.0  # seconds that a receiver may be silent
 MOST_ANSWER = 1024 * 1024
 SHOWN = 200  # characters of an answer
+
+
+class Patience(NamedTuple):
+    """For how many seconds a receiver may be silent, and how many all of it may take."""
+
+    silent: float
+    whole: float
+
+
+TEST = Patience(4.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +46,12 @@ class Sent:
 def send(stream: Stream, batch: Batch) -> Sent:
     """Send ``batch`` where ``stream`` goes; whatever goes wrong is an answer in words."""
     payload, began = _payload(stream, batch), time.monotonic()
+    patience = TEST if batch.test else Patience(TIMEOUT, TIMEOUT + 2)
     try:
         if stream.kind == StreamKind.SYSLOG:
-            _over_syslog(stream, payload)
+            _over_syslog(stream, payload, patience)
             return Sent("accepted", "", len(payload.body), time.monotonic() - began)
-        answer, secret = _over_http(stream, payload)
+        answer, secret = _over_http(stream, payload, patience)
     except OutboundFailed as failure:
         return Sent("retry", str(failure), len(payload.body), time.monotonic() - began)
     found = verdict(answer.status, len(batch.leaves))
@@ -57,7 +69,7 @@ def _payload(stream: Stream, batch: Batch) -> Payload:
     return formats.jsonl(batch)
 
 
-def _over_http(stream: Stream, payload: Payload) -> tuple[Answer, str]:
+def _over_http(stream: Stream, payload: Payload, patience: Patience) -> tuple[Answer, str]:
     headers = {
         "Content-Type": payload.media,
         "User-Agent": "placet",
@@ -66,9 +78,14 @@ def _over_http(stream: Stream, payload: Payload) -> tuple[Answer, str]:
     if secret := authorization(stream):
         headers["Authorization"] = secret
     answer = post(
-        stream.url, body=payload.body, headers=headers, timeout=TIMEOUT, limit=MOST_ANSWER,
+        stream.url,
+        body=payload.body,
+        headers=headers,
+        timeout=patience.silent,
+        whole=patience.whole,
+        limit=MOST_ANSWER,
         trust=trust_of(stream),
-    )  # fmt: skip
+    )
     return answer, secret.rpartition(" ")[2]
 
 
@@ -84,7 +101,7 @@ def _words(answer: Answer, secret: str) -> str:
     return f"It answers {answer.status}" + (f": {shown[:SHOWN]}{more}" if shown else "")
 
 
-def _over_syslog(stream: Stream, payload: Payload) -> None:
+def _over_syslog(stream: Stream, payload: Payload, patience: Patience) -> None:
     """Send the frames over a connection of their own, and wait until the receiver ends it too.
 
     Syslog has no answers; the end of the connection tells that everything was read.
@@ -92,28 +109,34 @@ def _over_syslog(stream: Stream, payload: Payload) -> None:
     host, port = host_and_port(stream.url)
     plain = stream.url.startswith("tcp://")
     context = None if plain else trust_of(stream) or trusting()
+    late = f"It did not take everything and end the connection within {patience.silent:g} s"
+    end = time.monotonic() + patience.whole
     try:
-        with closing(socket.create_connection((host, port), TIMEOUT)) as wire:
+        with (
+            ended_after(patience.whole) as wires,
+            closing(socket.create_connection((host, port), patience.silent)) as wire,
+        ):
+            wires.append(wire)
             if context is None:
                 wire.sendall(payload.body)
                 wire.shutdown(socket.SHUT_WR)
-                _read_to_end(wire)
+                _read_to_end(wire, end)
             else:
                 connection = Connection(wire, context, host)
                 connection.send(payload.body)
-                connection.end(TIMEOUT)
+                connection.end(patience.silent)
     except TimeoutError:
-        raise OutboundFailed(
-            f"It did not take everything and end the connection within {TIMEOUT:g} s"
-        ) from None
+        raise OutboundFailed(late) from None
     except UnicodeError:  # a name that no host can have
         raise OutboundFailed("No host has such a name") from None
     except OSError as error:  # of TLS too
-        raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
+        why = f"No connection to its end ({in_words(error)})"
+        raise OutboundFailed(late if time.monotonic() >= end else why) from None
 
 
-def _read_to_end(wire: socket.socket) -> None:
-    end = time.monotonic() + TIMEOUT
-    while wire.recv(4096):
-        if time.monotonic() > end:
-            raise TimeoutError
+def _read_to_end(wire: socket.socket, end: float) -> None:
+    """Read until the receiver ends the connection; that we did, when the time is up, is no end."""
+    while wire.recv(4096) and time.monotonic() < end:
+        pass
+    if time.monotonic() >= end:
+        raise TimeoutError

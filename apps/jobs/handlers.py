@@ -123,6 +123,7 @@ class Handler:
     on_failed: OnFailed | None
     rank: int = USUAL
     keeps_args: bool = True
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ def handler(
     on_failed: OnFailed | None = None,
     rank: int = USUAL,
     keeps_args: bool = True,
+    alone: bool = False,
 ) -> Callable[[Run], Run]:
     """Register the decorated function as the handler of ``kind``.
 
@@ -157,13 +159,16 @@ def handler(
     ``rank`` is :data:`FIRST` for what takes something back. Without ``keeps_args`` a job that ended
     has its arguments no longer: for those that are data, not ids. They go as it ends, and where it
     was cancelled while it waited, within ten minutes.
+
+    Of all kinds that are ``alone`` one job runs at a time: for those that wait for hosts which
+    somebody of a project chooses, and would take every thread from the rest.
     """
 
     def register(run: Run) -> Run:
         if kind in _HANDLERS and _HANDLERS[kind].run.__qualname__ != run.__qualname__:
             raise ValueError(f"job kind {kind} has two handlers")
         _HANDLERS[kind] = Handler(
-            kind, queue, max_attempts, lease_seconds, run, on_failed, rank, keeps_args
+            kind, queue, max_attempts, lease_seconds, run, on_failed, rank, keeps_args, alone
         )
         return run
 

@@ -34,7 +34,7 @@ OWN = {
     "apps/governance/api/exports.py": "writes",
     "apps/identity/*": "sessions, caches and positions of our own; passkeys go through webauthn.py",
     "apps/assurance/recall_register.py": "statements that we signed",
-    "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 10 s",
+    "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 12 s",
     "apps/serving/desired.py": "statements that we signed",
     "apps/serving/readable.py": "a state that we are about to sign",
     "apps/monitoring/queries/comparing.py": "what prediction_lines.py read",

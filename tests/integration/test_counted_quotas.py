@@ -7,6 +7,9 @@ from apps.audit.models import Event
 from apps.audit.queries.fsck import wrong_rows
 from apps.builds.actions import request_build
 from apps.builds.models import Build
+from apps.integrations.actions import streams
+from apps.integrations.models import Stream
+from apps.integrations.rules import Terms
 from apps.jobs.actions import enqueue
 from apps.jobs.actions.lease import claim, end
 from apps.jobs.handlers import LeasedJob
@@ -21,7 +24,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
 from placet.kernel.problems import QuotaReached
 from tests.support.database import owning_tables
-from tests.support.factories import api, person
+from tests.support.factories import api, person, project
 from tests.support.meeting import Meeting, at_once
 from tests.support.story import Story
 from tests.support.world import World
@@ -185,6 +188,37 @@ def test_of_two_targets_at_once_the_second_sees_the_first(monkeypatch: pytest.Mo
         lambda: targets.create_target(name="edge-2", actor=SYSTEM),
     )
     assert {type(one) for one in found} == {Target, QuotaReached}
+
+
+def test_so_many_streams_of_a_project_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "max_streams", 1)
+    for slug in ("mine", "other"):
+        project(slug)
+    chief = api(person("Chief", {"admin": None}))
+    body = {"kind": "jsonl", "url": "https://siem.example"}
+    for name, asked, status in (
+        ("a", "mine", 201), ("b", "mine", 409), ("b", "other", 201), ("c", None, 201),
+        ("d", None, 201),
+    ):  # fmt: skip
+        answer = chief.post("/streams", {**body, "name": name, "project": asked})
+        assert answer.status_code == status, answer.content
+        assert status == 201 or answer.json()["detail"] == (
+            "mine has 1 streams, and 1 are allowed: remove one, or have the administrator raise "
+            "PLACET_MAX_STREAMS"
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_streams_at_once_the_second_sees_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config(), "max_streams", 1)
+    monkeypatch.setattr(streams, "_refuse_many", Meeting().behind(streams._refuse_many))
+    mine = project("mine")
+    to = Terms("jsonl", "https://siem.example")
+    found = at_once(
+        lambda: streams.add_stream(name="a", terms=to, project=mine, actor=SYSTEM),
+        lambda: streams.add_stream(name="b", terms=to, project=mine, actor=SYSTEM),
+    )
+    assert {type(one) for one in found} == {Stream, QuotaReached}
 
 
 def _turns(count: int, *, at_once: int = 1) -> list[str]:

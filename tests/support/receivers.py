@@ -104,6 +104,47 @@ def server_side(authority: Authority, clients: Path | None = None) -> ssl.SSLCon
     return context
 
 
+@dataclass(slots=True)
+class Dripping:
+    """Takes connections, and comes to the end of what it says on them a minute later."""
+
+    port: int
+    reached: int = 0
+    over: Event = field(default_factory=Event)
+
+
+@contextmanager
+def dripping(begins: bytes) -> Iterator[Dripping]:
+    """Have a receiver on loopback that says ``begins``, then a byte every twentieth of a second."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    told = Dripping(listening.getsockname()[1])
+
+    def serve() -> None:
+        while True:
+            try:
+                wire, _ = listening.accept()
+            except OSError:
+                return
+            Thread(target=drip, args=(wire,), daemon=True).start()
+
+    def drip(wire: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.closing(wire):
+            wire.recv(65536)
+            told.reached += 1
+            wire.sendall(begins)
+            for _ in range(1200):
+                if told.over.wait(0.05):
+                    return
+                wire.sendall(b"0")
+
+    Thread(target=serve, daemon=True).start()
+    try:
+        yield told
+    finally:
+        told.over.set()
+        listening.close()
+
+
 MESSAGE = re.compile(
     r"<(?P<pri>0|[1-9][0-9]{0,2})>1 "
     r"(?P<time>-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)) "

@@ -8,6 +8,7 @@ from django.apps import apps as django_apps
 from apps.audit.actions import plain_state, row_key
 from apps.audit.models import Audited
 from apps.audit.queries import ERASED, replay, unseal_many
+from apps.audit.rows import text_of
 
 
 def audited_models() -> list[type[Audited]]:
@@ -64,6 +65,6 @@ def _differences(
             found = texts[found]
             if found == ERASED:
                 continue
-            value = str(value)
+            value = text_of(value)
         if found != value and not (name in row.LOG_SEALED and not found and not value):
             yield f"{key}: {name} is {value!r}, the log says {found!r}"

@@ -12,13 +12,13 @@ def sweep(job: LeasedJob) -> dict[str, Any] | None:
     return {"due": reconciler.ring_due()}
 
 
-@handler("integrations.deliver", queue="control", max_attempts=3)
+@handler("integrations.deliver", queue="control", max_attempts=3, alone=True)
 def deliver(job: LeasedJob) -> dict[str, Any] | None:
     """Send what is next of one stream."""
     return {**reconciler.deliver(job.args["stream"], job)}
 
 
-@handler("integrations.test", queue="control", max_attempts=1)
+@handler("integrations.test", queue="control", max_attempts=1, alone=True)
 def test(job: LeasedJob) -> dict[str, Any] | None:
     """Send a test event of one stream."""
     found = reconciler.send_test(job.args["stream"], job)

@@ -25,7 +25,8 @@ from apps.integrations.models import Stream, StreamState
 from apps.integrations.rules import Terms, faults
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
+from placet.kernel.config import config
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, QuotaReached, Stale
 from placet.kernel.states import move
 
 START = "audit.export"  # whoever lets events go out may take them out too
@@ -47,6 +48,8 @@ def add_stream(
         authorize(actor, "stream.manage", project)
         demand_fresh(actor)
         _check(terms)
+        if project is not None:
+            _refuse_many(project)
         row = Stream(
             name=slug_or_refuse("name", name),
             kind=terms.kind,
@@ -72,6 +75,19 @@ def add_stream(
 def _check(terms: Terms) -> None:
     if found := faults(terms):
         raise InvalidInput(errors=[FieldError(f"/{f.field}", f.detail) for f in found])
+
+
+def _refuse_many(project: Project) -> None:
+    """Count, one by one until the commit: of two at once the second sees the first."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    count, quota = Stream.objects.filter(project=project).count(), config().max_streams
+    if count >= quota:
+        raise QuotaReached(
+            f"{project.slug} has {count:,} streams",
+            quota,
+            remedy="remove one",
+            setting="PLACET_MAX_STREAMS",
+        )
 
 
 def _place(field: str, index: int | None, most: int) -> int:

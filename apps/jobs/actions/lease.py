@@ -15,10 +15,11 @@ from apps.jobs.models import Job, JobState
 from placet.kernel.clock import database_now
 
 HEARTBEAT_SECONDS = 5.0
+LOCK = 0x616C6F6E  # any number that no other advisory lock has: one claims what is to run alone
 log = structlog.get_logger(__name__)
 
 # A lease that ran out is claimed again under the next generation. Work under a key waits while
-# another job of that kind and key runs.
+# another job of that kind and key runs, and what is to run alone while any of that runs.
 READY = """
   kind = ANY(%(kinds)s)
   AND (%(queues)s::text[] IS NULL OR queue = ANY(%(queues)s))
@@ -29,6 +30,9 @@ READY = """
       SELECT 1 FROM jobs_job r
       WHERE r.state = 'running' AND r.kind = j.kind AND r.key = j.key AND r.key <> ''))
   )
+  AND (kind <> ALL(%(alone)s) OR (%(may_be_alone)s AND NOT EXISTS (
+    SELECT 1 FROM jobs_job r WHERE r.state = 'running' AND r.kind = ANY(%(alone)s)
+    AND r.lease_until >= clock_timestamp())))
 """
 # What its handler ranks lower comes first. On a queue of long work projects take turns: whose work
 # runs least comes first, then who has had none for longest. Then only the time counts at which work
@@ -65,6 +69,8 @@ def _parameters(queues: Sequence[str] | None, job_id: str | None) -> dict[str, A
         "queues": None if queues is None else list(queues),
         "id": job_id,
         "fair": list(FAIR),
+        "alone": [kind for kind, h in known.items() if h.alone],
+        "may_be_alone": True,
         "owner": f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"[:120],
         "ranks": json.dumps({kind: h.rank for kind, h in known.items()}),
         "leases": json.dumps({kind: h.lease_seconds for kind, h in known.items()}),
@@ -96,9 +102,15 @@ def seconds_to_next(queues: Sequence[str], ceiling: float) -> float:
 
 
 def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:
-    """Take the lease of the job whose turn it is, or of ``job_id``; ``None`` if none is due."""
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, _parameters(queues, job_id))
+    """Take the lease of the job whose turn it is, or of ``job_id``; ``None`` if none is due.
+
+    Of those who claim at the same moment one may take what is to run alone: the others would not
+    see it yet.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        (first,) = cursor.fetchone()
+        cursor.execute(CLAIM, {**_parameters(queues, job_id), "may_be_alone": first})
         row = cursor.fetchone()
     return Job.objects.get(pk=row[0]) if row else None
 

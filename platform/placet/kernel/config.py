@@ -121,6 +121,7 @@ class Config(BaseSettings):
     # Outcomes of predictions that were not captured yet, of an endpoint in a day.
     max_waiting_outcomes: int = Field(default=1_000_000, ge=1)
     max_prefetched: int = Field(default=20, ge=0)  # Bentos of a project that a target fetches ahead
+    max_streams: int = Field(default=10, ge=1)  # of a project; they are sent one by one
     max_targets: int = Field(default=1000, ge=1)
     max_evidence_bytes: int = Field(default=16 * 1024**2, ge=1024)  # reported of a version
     max_recalls: int = Field(default=1000, ge=1)  # of a project, with those lifted

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -84,10 +84,10 @@ def post(
     end = time.monotonic() + seconds
     try:
         with (
-            _ended_after(seconds) as watch,
+            ended_after(seconds) as wires,
             httpx.Client(timeout=timeout, trust_env=False, verify=trust or _usual()) as client,
             client.stream(
-                "POST", url, content=body, headers=headers, extensions={"trace": watch},
+                "POST", url, content=body, headers=headers, extensions={"trace": _into(wires)},
                 follow_redirects=False,
             ) as response,
         ):  # fmt: skip
@@ -115,18 +115,24 @@ def _why(error: Exception, timeout: float) -> str:
     return f"The call failed: {type(error).__name__}"
 
 
-@contextmanager
-def _ended_after(seconds: float) -> Iterator[Any]:
-    """Yield what httpx tells of each connection that it makes; none is open for longer.
-
-    A time-out of httpx is for each piece of an answer: a head of one byte every few seconds would
-    keep us for hours.
-    """
-    wires: list[socket.socket] = []
+def _into(wires: list[socket.socket]) -> Callable[[str, dict[str, Any]], None]:
+    """Return what httpx tells of each connection that it makes."""
 
     def watch(event: str, told: dict[str, Any]) -> None:
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             wires.append(told["return_value"].get_extra_info("socket"))
+
+    return watch
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[list[socket.socket]]:
+    """Yield a list for connections, of which none is open for longer.
+
+    A time-out is for each piece that is received: one byte every few seconds would keep us for
+    hours. To who reads, it looks as if the other side had ended the connection.
+    """
+    wires: list[socket.socket] = []
 
     def end() -> None:
         for wire in wires:
@@ -137,7 +143,7 @@ def _ended_after(seconds: float) -> Iterator[Any]:
     timer.daemon = True
     timer.start()
     try:
-        yield watch
+        yield wires
     finally:
         timer.cancel()
 

@@ -10,11 +10,13 @@ from django.db import connection, transaction
 from apps.audit.models import Event
 from apps.jobs import handlers as registry
 from apps.jobs.actions import cancel, enqueue, run_due, run_one, settle_restored, tidy
+from apps.jobs.actions.lease import claim, count_ready
 from apps.jobs.handlers import FIRST, Cancelled, LeasedJob, LeaseLost, Retry, handler
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import database_now
 from placet.kernel.problems import Conflict, Forbidden, NotFound
+from tests.support.meeting import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -344,3 +346,29 @@ def test_arguments_that_are_data_go_though_the_job_never_ran(
     waiting.refresh_from_db()
     assert (job.state, job.args) == ("cancelled", left)
     assert (waiting.state, waiting.args) == ("queued", {"rows": [2]})
+
+
+def test_of_what_runs_alone_one_job_runs_and_the_rest_goes_on() -> None:
+    for kind in ("t.slow", "t.slower"):
+        handler(kind, alone=True)(lambda job: None)
+    handler("t.other")(lambda job: None)
+    slow = [enqueue("t.slow", key="a"), enqueue("t.slow", key="b"), enqueue("t.slower")]
+    others = [enqueue("t.other"), enqueue("t.other")]
+    assert [claim() for _ in range(4)] == [slow[0], *others, None]
+    assert count_ready(None, 9) == 0
+    Job.objects.filter(pk=slow[0].pk).update(state=JobState.SUCCEEDED)
+    assert count_ready(None, 9) == 2
+    assert [claim(), claim()] == [slow[1], None]
+    Job.objects.filter(pk=slow[1].pk).update(lease_until=database_now() - timedelta(seconds=1))
+    assert [claim(), claim()] == [slow[1], None], "its worker died, and it is taken up again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_claim_at_once_one_has_what_runs_alone() -> None:
+    handler("t.slow", alone=True)(lambda job: None)
+    for key in ("a", "b"):
+        enqueue("t.slow", key=key)
+    with transaction.atomic():
+        first = claim()
+        assert at_once(claim) == [None], "it does not see yet what was claimed"
+    assert first is not None and at_once(claim) == [None]
