@@ -49,7 +49,7 @@ def _commitments(rows: dict[str, Audited], states: dict[str, dict[str, Any]]) ->
         for key, row in rows.items()
         if key in states
         for name in row.LOG_SEALED
-        if states[key].get(name)
+        if states[key].get(name) and isinstance(states[key][name], str)
     }
 
 
@@ -61,7 +61,7 @@ def _differences(
             yield f"{key}: {name} was never logged"
             continue
         found = logged[name]
-        if name in row.LOG_SEALED and found:
+        if name in row.LOG_SEALED and found and isinstance(found, str):  # not before it was sealed
             found = texts[found]
             if found == ERASED:
                 continue
