@@ -63,4 +63,4 @@ def test_a_file_of_a_format_of_texts_is_safe_when_it_is_one(
 def test_no_record_takes_an_ending_for_text_that_the_scan_reads_otherwise() -> None:
     texts = {ending for kind in FORMATS.values() if kind.text for ending in kind.endings}
     assert ".txt" in texts
-    assert not texts & (kinds.CODE | kinds.YAML | kinds.PICTURES | set(kinds.readers()))
+    assert not texts & (kinds.CODE | kinds.YAML | kinds.PICTURES | set(kinds.by_ending()))

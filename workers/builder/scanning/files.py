@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workers.builder.scanning import kinds
+from workers.builder.scanning import kinds, readers
 from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, imports, takes
@@ -30,8 +30,17 @@ MAX_DEPTH = 6
 MAX_MEMBERS = 20_000
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
-READ = (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, OSError, EOFError,
-        zlib.error, ValueError, lzma.LZMAError)  # fmt: skip
+READ = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    RuntimeError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    zlib.error,
+    ValueError,
+    lzma.LZMAError,
+)
 LIKE_A_PICKLE = "begins like a pickle: begin it with a comment or a header"
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib zlib": lambda stream: _Zlib(stream),
@@ -44,9 +53,10 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
 # them, since readers differ over its header.
 FIRST: dict[str, Callable[[], Any]] = {
     "joblib zlib": zlib.decompressobj,
-    "joblib bz2": bz2.BZ2Decompressor, "joblib lzma": lzma.LZMADecompressor,
+    "joblib bz2": bz2.BZ2Decompressor,
+    "joblib lzma": lzma.LZMADecompressor,
     "joblib xz": lzma.LZMADecompressor,
-}  # fmt: skip
+}
 
 
 class Scanner:
@@ -98,12 +108,16 @@ class Scanner:
             return
         stream.seek(0)
         walk = walk_pickle(stream)
-        if walk.is_a_value and kinds.is_called_text(PurePosixPath(own)) and kinds.is_plain(stream):
+        if (
+            walk.is_a_value
+            and kinds.is_called_text(PurePosixPath(own))
+            and readers.is_plain(stream)
+        ):
             walk = Walk()
         elif walk.asks_alone and self._is_words(stream, walk):
             self.report.note(told, "code-carrying", LIKE_A_PICKLE)
             walk = Walk()
-        elif walk.asks_alone and harmless(walk.asked) and kinds.is_plain(stream):
+        elif walk.asks_alone and harmless(walk.asked) and readers.is_plain(stream):
             self.report.note(told, "unknown", LIKE_A_PICKLE)
             self.words.add(told)
             walk.soften()
@@ -112,7 +126,8 @@ class Scanner:
         archive = self._archive(name, stream, head, depth)
         if walk.whole or walk.effects:
             return
-        for verdict, what in kinds.forests(stream):  # whatever else it is: a tar may begin so
+        # whatever else it is: a tar may begin so
+        for verdict, what in readers.forests(stream):
             self.report.note(told, verdict, what[:200])
         self._plain(name, own, stream, head, archive=archive)
 
@@ -122,7 +137,7 @@ class Scanner:
         A line of one word that begins with "c" or "i" asks for a module, and for a name in it.
         Whoever unpickled it would look for that, and fail: it is nowhere.
         """
-        return kinds.is_plain(stream) and all(
+        return readers.is_plain(stream) and all(
             leads_nowhere(*one) and one[0].partition(".")[0] not in self.beside
             for one in walk.asked
         )
@@ -182,7 +197,7 @@ class Scanner:
                 self.report.note(told, "unknown", "is of no known format")
             return
         for verdict, what in reader(
-            stream, kinds.Place(self.root, name, self.report, self.weights)
+            stream, readers.Place(self.root, name, self.report, self.weights)
         ):
             self.report.note(told, verdict, what[:200])
 
@@ -204,10 +219,11 @@ class Scanner:
                     with archive.open(entry) as member:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
             if name.lower().endswith(".skops"):
-                missing = kinds.missing_files(archive)
+                missing = readers.missing_files(archive)
                 if missing:
-                    self.report.note(shown(name), "unknown", f"lacks {shown(missing)}, which its "
-                                                             "schema names")  # fmt: skip
+                    self.report.note(
+                        shown(name), "unknown", f"lacks {shown(missing)}, which its schema names"
+                    )
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
         told = shown(name)
@@ -228,8 +244,9 @@ class Scanner:
 
     def _compressed(self, opener: str, name: str, stream: IO[bytes], depth: int) -> None:
         if opener not in OPENERS:
-            self.report.note(shown(name), "unknown", f"is compressed for {opener}, which is not "
-                                                     "read here")  # fmt: skip
+            self.report.note(
+                shown(name), "unknown", f"is compressed for {opener}, which is not read here"
+            )
             return
         with OPENERS[opener](stream) as plain:
             own = PurePosixPath(name.rpartition("!")[2]).stem

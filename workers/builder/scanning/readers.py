@@ -1,0 +1,301 @@
+"""The readers: each says whether a file of one kind is whole, and what is worth telling of it.
+
+Only a reader says ``safe``.
+"""
+
+import codecs
+import contextlib
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import yaml
+
+from placet.kernel import yaml_text
+from workers.builder.scanning import headers, lightgbm, mlflow_folder, skops, xgboost
+from workers.builder.scanning.known import Verdict, judge, shown, words
+from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
+from workers.builder.scanning.report import Report
+from workers.builder.scanning.trees import NotRead, NotTrees
+
+CHUNK = 1 << 20
+MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
+TABLES = words(".csv .tsv")
+_CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
+Told = Iterator[tuple[Verdict, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file stands; ``report`` takes the types of skops, ``weights`` the files of ONNX."""
+
+    root: Path
+    name: str
+    report: Report
+    weights: set[str]
+
+
+Reader = Callable[[IO[bytes], Place], Told]
+
+
+def suffix_of(own: PurePosixPath) -> str:
+    """Return the ending; of ".py" too, which can be imported."""
+    return PurePosixPath(f"x{own.name}").suffix.lower()
+
+
+def says(verdict: Verdict, what: str) -> Reader:
+    return lambda stream, place: iter([(verdict, what)])
+
+
+def says_no_zip(verdict: Verdict, what: str) -> Reader:
+    """Of a zip its members are told of, each by itself."""
+    return lambda stream, place: iter([] if zipfile.is_zipfile(stream) else [(verdict, what)])
+
+
+def _is_text(
+    stream: IO[bytes], without: frozenset[str] = frozenset(), encoding: str = "utf-8"
+) -> bool:
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        while piece := stream.read(CHUNK):
+            if without.intersection(decoder.decode(piece)):
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_plain(stream: IO[bytes]) -> bool:
+    """Tell whether all of it is text that can be read aloud: UTF-8 without control characters."""
+    return _is_text(stream, _CONTROLS)
+
+
+def _is_table(stream: IO[bytes], own: PurePosixPath) -> bool:
+    """Tell whether all of it can be read aloud as spreadsheets write tables that are not UTF-8."""
+    if suffix_of(own) not in TABLES:
+        return False
+    stream.seek(0)
+    wide = stream.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return _is_text(stream, _CONTROLS, "utf-16" if wide else "cp1252")
+
+
+def forests(stream: IO[bytes]) -> Told:
+    """Hold a file against itself when XGBoost or LightGBM would read it: neither asks what else it
+    is, and XGBoost takes what it does not know for UBJSON."""
+    for library, read in (("LightGBM", lightgbm.read), ("XGBoost", xgboost.read)):
+        try:
+            read(stream)
+        except NotRead as fault:
+            yield "unknown", f"is a model of {library} that may be whole, but {fault}"
+        except NotTrees as fault:
+            yield "unknown", f"is a broken model of {library}: {fault}. Save and upload it anew"
+
+
+def read_text(stream: IO[bytes], place: Place) -> Told:
+    if not _is_text(stream) and not _is_table(stream, PurePosixPath(place.name)):
+        yield "unknown", "is called text and is none"
+        return
+    yield "safe", ""
+
+
+def read_json(stream: IO[bytes], place: Place) -> Told:
+    yield ("safe", "") if _is_text(stream) else ("unknown", "is called JSON and is no text")
+
+
+def read_ubjson(stream: IO[bytes], place: Place) -> Told:
+    """What names a learner has been held against itself already: see :func:`forests`."""
+    if xgboost.is_ubjson(stream):
+        yield "safe", ""
+    else:
+        yield "unknown", "is a broken model of XGBoost: it has no learner. Save and upload it anew"
+
+
+def forest_reader(library: str, read: Callable[[IO[bytes]], bool]) -> Reader:
+    """What is broken has been told of already: see :func:`forests`."""
+
+    def told(stream: IO[bytes], place: Place) -> Told:
+        with contextlib.suppress(NotTrees):
+            whole = read(stream)
+            yield (
+                ("safe", "") if whole else ("unknown", f"is called {library} and is no model of it")
+            )
+
+    return told
+
+
+def read_yaml(stream: IO[bytes], place: Place) -> Told:
+    """A tag of Python's makes whoever loads it carelessly call something; events make nothing."""
+    if not _is_text(stream):
+        yield "unknown", "is called text and is none"
+        return
+    stream.seek(0)
+    raw = stream.read(MAX_YAML + 1)
+    if len(raw) > MAX_YAML:
+        yield "unknown", "is too large for a YAML file"
+        return
+    if yaml_text.mark_inside(raw.decode()):
+        yield "unknown", yaml_text.MARK_INSIDE
+    if b"!" in raw:
+        try:
+            tags = {str(getattr(e, "tag", None) or "") for e in yaml.parse(raw, yaml.CSafeLoader)}
+        except yaml.YAMLError:
+            yield "unknown", "is called YAML and cannot be read"
+            return
+        if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
+            yield "malicious", "has a tag that makes objects of Python"
+            return
+    yield "safe", ""
+
+
+def read_mlmodel(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    found = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
+    yield from found
+    yield "safe", ""
+
+
+def read_module_names(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    raw = stream.read(mlflow_folder.MAX_BYTES)
+    yield from mlflow_folder.module_told(raw.decode("utf-8", "replace"))
+    yield "safe", ""
+
+
+def read_onnx(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    data = stream.read()
+    folder = PurePosixPath(place.name).parent
+    try:
+        found = outside(data)
+        for location in found:
+            if escapes(location):
+                yield "malicious", f"reads data from {ascii(location)[:120]}"
+                return
+            if "!" in place.name or not (place.root / folder / location).is_file():
+                yield "unknown", f"refers to {ascii(location)[:120]}, not uploaded"
+                return
+        check(data, place.root / place.name if found else None)
+    except (NotOnnx, RecursionError) as error:
+        yield "unknown", f"is called ONNX and is none: {error}"
+        return
+    place.weights.update((folder / location).as_posix() for location in found)
+    yield "safe", ""
+
+
+def read_safetensors(stream: IO[bytes], place: Place) -> Told:
+    yield _measured(stream, headers.safetensors, "safetensors", "safe")
+
+
+def read_parquet(stream: IO[bytes], place: Place) -> Told:
+    try:
+        pickled = headers.parquet_pickles(stream)
+    except headers.NotOne as error:
+        yield "unknown", f"is called Parquet and is none: {error}"
+        return
+    if pickled:
+        yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
+    yield "safe", ""
+
+
+def read_hdf5(stream: IO[bytes], place: Place) -> Told:
+    """HDF5 is not read beyond its first block, which may link to other files: never safe."""
+    yield _measured(stream, headers.hdf5, "HDF5", "unknown")
+
+
+def _measured(
+    stream: IO[bytes], check: Callable[[IO[bytes]], None], kind: str, verdict: Verdict
+) -> tuple[Verdict, str]:
+    """Let ``check`` hold the header against the bytes; a header that lies is no accident."""
+    stream.seek(0)
+    try:
+        check(stream)
+    except headers.NotOne as error:
+        return "unknown", f"is called {kind} and is none: {error}"
+    except headers.Lies as error:
+        return "malicious", f"has a {kind} header that lies: {error}"
+    return verdict, "" if verdict == "safe" else f"is {kind}, which is not read further"
+
+
+def read_numpy(stream: IO[bytes], place: Place) -> Told:
+    from workers.builder.scanning.walker import walk_pickle
+
+    stream.seek(0)
+    try:
+        objects = headers.numpy_objects(stream)
+    except headers.NotOne as error:
+        yield "unknown", f"is called NumPy and is none: {error}"
+        return
+    except headers.Lies as error:
+        yield "malicious", f"has a NumPy header that lies: {error}"
+        return
+    if not objects:
+        yield "safe", ""
+        return
+    walk = walk_pickle(stream)
+    yield "code-carrying", "holds a pickle"
+    yield from walk.findings
+    yield walk.verdict, ""
+    if not walk.complete:
+        yield "unknown", f"holds a pickle that is not whole: {walk.error}"
+
+
+def read_keras(stream: IO[bytes], place: Place) -> Told:
+    stream.seek(0)
+    try:
+        found = list(headers.keras(stream.read(MAX_CONFIG)))
+    except headers.NotOne as error:
+        yield "unknown", f"is called Keras and is none: {error}"
+        return
+    yield "safe", ""
+    yield from found
+
+
+def read_config(stream: IO[bytes], place: Place) -> Told:
+    """Keras loads a folder with such a file as well (keras/src/saving/saving_api.py)."""
+    yield from read_json(stream, place)
+    if stream.seek(0, 2) > MAX_CONFIG:
+        yield "unknown", "is too large for a config"
+        return
+    stream.seek(0)
+    with contextlib.suppress(headers.NotOne):  # then it is another's config
+        yield from headers.keras(stream.read())
+
+
+def read_skops(stream: IO[bytes], place: Place) -> Told:
+    """A skops file names the types it is made of: safe when all stand in the committed list."""
+    stream.seek(0)
+    try:
+        found = skops.types_of(stream.read(skops.MAX_SCHEMA))
+    except skops.NotSkops as error:
+        yield "unknown", f"is called skops and is none: {error}"
+        return
+    yield "safe", ""
+    for full in sorted(found - skops.trusted()):
+        module, _, kind = full.rpartition(".")
+        verdict, what = judge(module, kind)
+        yield verdict, shown(what or f"is made of {full}")
+        if verdict != "code-carrying":
+            found.discard(full)
+    place.report.types |= found
+
+
+def read_schema(stream: IO[bytes], place: Place) -> Told:
+    """skops asks for no ending: MLflow loads what MLmodel names."""
+    stream.seek(0)
+    return (read_skops if skops.is_schema(stream.read(skops.MAX_SCHEMA)) else read_json)(
+        stream, place
+    )
+
+
+def missing_files(archive: zipfile.ZipFile) -> str:
+    """Return a file that the schema of a skops archive names and that it lacks, or ''."""
+    names = set(archive.namelist())
+    if "schema.json" not in names:
+        return "schema.json"
+    with archive.open("schema.json") as schema:
+        named = skops.files_of(schema.read(skops.MAX_SCHEMA))
+    return next(iter(sorted(named - names)), "")
