@@ -69,15 +69,31 @@ class Node:
         """Join, run the agent, and have both Bentos and their runtime lie ready."""
         for bento in bentos:
             offer(self.platform, bento, store)
-        join(Home(self.home), self.platform.url, self.platform.token, root="", port=self.port,
-             pythons=[])  # fmt: skip
+        join(
+            Home(self.home),
+            self.platform.url,
+            self.platform.token,
+            root="",
+            port=self.port,
+            pythons=[],
+        )
         path = f"{self.code / 'platform'}:{self.code}"
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "placet_agent", "run", "--data", str(self.home),
-                 "--bind", "127.0.0.1"],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": path}, stdout=log, stderr=log,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "placet_agent",
+                    "run",
+                    "--data",
+                    str(self.home),
+                    "--bind",
+                    "127.0.0.1",
+                ],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+                stdout=log,
+                stderr=log,
+            )
         runtime = self.platform.runtime
         self.platform.prefetch = [
             {"bento_digest": b.bento_digest, "runtime_digest": runtime} for b in bentos
@@ -183,9 +199,10 @@ def judged(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         told[name] = {
             "old": round(statistics.median(one["old"][name] for one in rounds), 4),
             "new": round(statistics.median(one["new"][name] for one in rounds), 4),
-            "ratio": round(middle, 4), "interval": [round(low, 4), round(high, 4)],
+            "ratio": round(middle, 4),
+            "interval": [round(low, 4), round(high, 4)],
             "holds": better or not worse or reaches,
-        }  # fmt: skip
+        }
     return told
 
 
@@ -214,9 +231,13 @@ def main() -> int:
     told = judged(rounds)
     result = {
         "what": "what it costs to keep replicas apart: this agent beside the former one",
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "former": FORMER,
-        "load_before": os.getloadavg()[0], "figures": told, "rounds": rounds,
-    }  # fmt: skip
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "former": FORMER,
+        "load_before": os.getloadavg()[0],
+        "figures": told,
+        "rounds": rounds,
+    }
     out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(told, indent=1))
     return int(not all(one["holds"] for one in told.values()))

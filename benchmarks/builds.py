@@ -38,14 +38,19 @@ def specify(store: Store) -> BuildSpec:
     sha256, size = store.put_stream(file)
     manifest = [{"path": "model.joblib", "size": size, "sha256": sha256}]
     return BuildSpec(
-        build="bld_bench", project="prj_bench", version="ver_bench", model="bench", number=1,
-        format="sklearn", artifact_digest=canonical.digest(manifest),
+        build="bld_bench",
+        project="prj_bench",
+        version="ver_bench",
+        model="bench",
+        number=1,
+        format="sklearn",
+        artifact_digest=canonical.digest(manifest),
         files=(SourceFile("model.joblib", sha256, size),),
         signature={"inputs": [{"name": str(n), "type": "double"} for n in features.columns]},
         requirements=(f"scikit-learn=={sklearn.__version__}",),
         example=features.head(5).to_dict("records"),
         expected=[int(p) for p in model.predict(features.head(5))],
-    )  # fmt: skip
+    )
 
 
 def plain_build(spec: BuildSpec, workshop: pipeline.Workshop, folder: Path) -> float:
@@ -73,9 +78,12 @@ def main() -> None:
         )
         for number in range(WARM + 1):
             made = pipeline.run(
-                spec, workshop=workshop, workdir=home / "work", log=lambda step, text: None,
+                spec,
+                workshop=workshop,
+                workdir=home / "work",
+                log=lambda step, text: None,
                 cancelled=never,
-            )  # fmt: skip
+            )
             total = sum(made.timings.values())
             bare = total - made.timings["smoke"]
             kind = "warm" if number else "cold"

@@ -31,14 +31,21 @@ def endpoints(placet: Running, percent: float) -> tuple[dict[str, Server], list[
         version, rows = story.register(client, "forest")
         begun = client.post(f"{version['path']}/builds", {"accelerate": True})
         built = client.wait(
-            f"/builds/{begun['id']}", lambda b: b["state"] not in ("queued", "running"),
-            seconds=900, every=0.5,
-        )  # fmt: skip
+            f"/builds/{begun['id']}",
+            lambda b: b["state"] not in ("queued", "running"),
+            seconds=900,
+            every=0.5,
+        )
         assert built["state"] == "succeeded", built["error"]
         servers: dict[str, Server] = {}
         for name, serving in (("plain", {}), ("captured", {"capture": {"percent": percent}})):
-            asked = {"model": MODEL, "version": version["number"], "endpoint": name,
-                     "environment": "development", "serving": serving}  # fmt: skip
+            asked = {
+                "model": MODEL,
+                "version": version["number"],
+                "endpoint": name,
+                "environment": "development",
+                "serving": serving,
+            }
             made = people["contributor"].do("POST", f"{BASE}/releases", asked)
             story.until_live(client, made["id"])
             place = operator.do("GET", f"/endpoints/{made['endpoint_id']}")
@@ -64,8 +71,11 @@ def main() -> None:
                 rates[name].append(turn(servers[name], rows, expected, asked.calls))
     ratios = [a / b for a, b in zip(rates["captured"], rates["plain"], strict=True)]
     found = {name: round(statistics.median(some), 1) for name, some in rates.items()}
-    told = {"percent": asked.percent, "ratio": round(statistics.median(ratios), 3),
-            "ratios": [round(r, 3) for r in sorted(ratios)]}  # fmt: skip
+    told = {
+        "percent": asked.percent,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(r, 3) for r in sorted(ratios)],
+    }
     print(json.dumps({"capture": found | told}))
 
 

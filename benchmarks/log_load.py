@@ -36,11 +36,20 @@ PERSON, MACHINE = Actor(kind="person", id=new_id("per")), SYSTEM
 SUBJECTS = [new_id("ver") for _ in range(500)]
 PROJECTS = [new_id("prj") for _ in range(10)]
 PAGES = (
-    "", "kind=evidence", "kind=freeze", "kind=recall", "people=1", f"actor={PERSON.id}",
-    f"project={PROJECTS[0]}", f"project={PROJECTS[-1]}", f"subject={SUBJECTS[0]}",
-    f"subject={SUBJECTS[-1]}", f"subject={new_id('ver')}", "since=2999-01-01",
+    "",
+    "kind=evidence",
+    "kind=freeze",
+    "kind=recall",
+    "people=1",
+    f"actor={PERSON.id}",
+    f"project={PROJECTS[0]}",
+    f"project={PROJECTS[-1]}",
+    f"subject={SUBJECTS[0]}",
+    f"subject={SUBJECTS[-1]}",
+    f"subject={new_id('ver')}",
+    "since=2999-01-01",
     "kind=freeze&since=2999-01-01",
-)  # fmt: skip
+)
 
 
 def fill(first: int, last: int, early: int) -> float:
@@ -135,7 +144,7 @@ def look(size: int, seed: int) -> dict[str, Any]:
         "audit_page_ms_by_query": {query: cuts(calls) for query, calls in pages.items()},
         "event_list_ms_by_query": {query: cuts(calls) for query, calls in lists.items()},
         "event_page_ms": cuts(times(CALLS, event)),
-    }  # fmt: skip
+    }
 
 
 def measure(count: int, seed: int) -> dict[str, Any]:
@@ -151,11 +160,14 @@ def measure(count: int, seed: int) -> dict[str, Any]:
         cursor.execute("SELECT avg(octet_length(body)) FROM audit_event WHERE index % 1000 = 0")
         (body,) = cursor.fetchone()
     return {
-        "events": count, "body_bytes": round(body), "appended_per_second": round(count / seconds),
+        "events": count,
+        "body_bytes": round(body),
+        "appended_per_second": round(count / seconds),
         "verified": {str(first): small, str(count): large},
-        "verified_per_second": round(count / large["seconds"]), "load": os.getloadavg()[0],
+        "verified_per_second": round(count / large["seconds"]),
+        "load": os.getloadavg()[0],
         **look(count, seed),
-    }  # fmt: skip
+    }
 
 
 def main() -> int:

@@ -123,11 +123,18 @@ def main() -> int:
     groups_found = play(asked.rounds, asked.seconds, asked.seed, asked.only, asked.limits_off)
     slow = {name: g["median"] for name, g in groups_found.items() if g["median"] > MOST}
     proof = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit(),
-        "seed": asked.seed, "cpus": os.cpu_count(), "load_before": load,
-        "limits": "off" if asked.limits_off else limits.limiter().kind, "per_second": PER_SECOND,
-        "seconds": asked.seconds, "most": MOST, "slow": slow, "tried": groups_found,
-    }  # fmt: skip
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "seed": asked.seed,
+        "cpus": os.cpu_count(),
+        "load_before": load,
+        "limits": "off" if asked.limits_off else limits.limiter().kind,
+        "per_second": PER_SECOND,
+        "seconds": asked.seconds,
+        "most": MOST,
+        "slow": slow,
+        "tried": groups_found,
+    }
     name = f"neighbours-{datetime.now(UTC):%Y%m%d-%H%M}-{commit()}-seed{asked.seed}.json"
     path = asked.to or ROOT / "benchmarks/results" / name
     path.write_text(json.dumps(proof, indent=1) + "\n")

@@ -107,26 +107,66 @@ def paths(release: Any) -> list[str]:
     api = f"/api/v1/projects/{busy.project.slug}"
     digest = version.artifact_digest
     return [
-        "/", "/models/", "/models/?q=model-19", "/models/?project=bench",
-        "/models/?after=project-20/model-1", one, f"{one}?before=500", f"{one}{version.number}/",
-        f"{one}compare/?v=1&v=2", "/releases/", "/releases/?state=live", "/releases/?state=failed",
-        f"/releases/?after={release.pk}", f"/releases/{release.pk}/", "/endpoints/",
-        f"/endpoints/{release.endpoint_id}/", "/targets/", "/policies/", "/tokens/",
-        "/search/?q=model-19", "/search/?q=champion", "/search/?q=12",
-        f"/search/?q={digest[7:17]}", f"/search/?q={busy.name}:7", "/search/?q=person",
-        "/audit/", "/audit/?people=1", "/audit/?kind=policy", "/audit/?kind=freeze",
-        "/audit/?since=2000-01-01", "/audit/?since=2999-01-01", f"/audit/?subject={version.pk}",
-        f"/audit/?project={busy.project_id}", "/audit/?before=1000", "/audit/500/",
-        f"{api}/models", f"{api}/models/{busy.name}/versions", f"{api}/models/{busy.name}/aliases",
-        f"{api}/releases", f"{api}/environments",
-        f"{api}/environments/development/endpoints", "/api/v1/releases",
-        "/api/v1/releases?state=requested", "/api/v1/releases?model=model-7",
-        "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
-        "/api/v1/projects", "/api/v1/people", "/api/v1/teams", "/api/v1/service-accounts",
-        "/api/v1/roles", "/api/v1/audit/events", "/api/v1/audit/events?kind=policy.published",
-        "/api/v1/audit/events?limit=500", f"/api/v1/search?q={digest[:20]}",
+        "/",
+        "/models/",
+        "/models/?q=model-19",
+        "/models/?project=bench",
+        "/models/?after=project-20/model-1",
+        one,
+        f"{one}?before=500",
+        f"{one}{version.number}/",
+        f"{one}compare/?v=1&v=2",
+        "/releases/",
+        "/releases/?state=live",
+        "/releases/?state=failed",
+        f"/releases/?after={release.pk}",
+        f"/releases/{release.pk}/",
+        "/endpoints/",
+        f"/endpoints/{release.endpoint_id}/",
+        "/targets/",
+        "/policies/",
+        "/tokens/",
+        "/search/?q=model-19",
+        "/search/?q=champion",
+        "/search/?q=12",
+        f"/search/?q={digest[7:17]}",
+        f"/search/?q={busy.name}:7",
+        "/search/?q=person",
+        "/audit/",
+        "/audit/?people=1",
+        "/audit/?kind=policy",
+        "/audit/?kind=freeze",
+        "/audit/?since=2000-01-01",
+        "/audit/?since=2999-01-01",
+        f"/audit/?subject={version.pk}",
+        f"/audit/?project={busy.project_id}",
+        "/audit/?before=1000",
+        "/audit/500/",
+        f"{api}/models",
+        f"{api}/models/{busy.name}/versions",
+        f"{api}/models/{busy.name}/aliases",
+        f"{api}/releases",
+        f"{api}/environments",
+        f"{api}/environments/development/endpoints",
+        "/api/v1/releases",
+        "/api/v1/releases?state=requested",
+        "/api/v1/releases?model=model-7",
+        "/api/v1/inbox",
+        "/api/v1/rollouts",
+        "/api/v1/targets",
+        "/api/v1/tokens",
+        "/api/v1/jobs",
+        "/api/v1/projects",
+        "/api/v1/people",
+        "/api/v1/teams",
+        "/api/v1/service-accounts",
+        "/api/v1/roles",
+        "/api/v1/audit/events",
+        "/api/v1/audit/events?kind=policy.published",
+        "/api/v1/audit/events?limit=500",
+        f"/api/v1/search?q={digest[:20]}",
         "/api/v1/search?q=model",
-    ]  # fmt: skip
+    ]
 
 
 def measured(client: Any, reader: str, path: str, rounds: int) -> Figure | None:
@@ -167,10 +207,12 @@ def shown(figure: Figure) -> str:
 def measure(wanted: argparse.Namespace) -> list[Figure]:
     """Fill, then time every path for every reader."""
     sizes = {
-        "versions": wanted.versions, "events": wanted.events,
-        "models": max(10, wanted.versions // 50), "endpoints": max(10, wanted.versions // 100),
+        "versions": wanted.versions,
+        "events": wanted.events,
+        "models": max(10, wanted.versions // 50),
+        "endpoints": max(10, wanted.versions // 100),
         "releases": max(100, wanted.versions // 5),
-    }  # fmt: skip
+    }
     begun = time.perf_counter()
     release = fill(sizes)
     print(f"filled in {time.perf_counter() - begun:.0f} s: {sizes}", flush=True)
@@ -196,12 +238,20 @@ def main() -> int:
     with fresh_database():
         figures = measure(wanted)
     slowest = max(figures, key=lambda f: f.p95)
-    print(json.dumps({"pages": {
-        "measured": len(figures), "over_the_goal": sum(f.falls_short for f in figures),
-        "slowest": slowest.path, "slowest_p95_ms": round(slowest.p95, 1),
-        "median_p95_ms": round(statistics.median(f.p95 for f in figures), 1),
-        "most_queries": max(f.queries for f in figures),
-    }}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "pages": {
+                    "measured": len(figures),
+                    "over_the_goal": sum(f.falls_short for f in figures),
+                    "slowest": slowest.path,
+                    "slowest_p95_ms": round(slowest.p95, 1),
+                    "median_p95_ms": round(statistics.median(f.p95 for f in figures), 1),
+                    "most_queries": max(f.queries for f in figures),
+                }
+            }
+        )
+    )
     return 0
 
 

@@ -103,11 +103,18 @@ def started(command: list[str], folder: Path, ready: str) -> Iterator[None]:
     """Run a server in ``folder`` until it answers at ``ready``; end it and its children."""
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, process_group=0,
+            command,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            process_group=0,
             env={k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-            | {"BENTOML_HOME": str(folder / "home"), "BENTOML_DO_NOT_TRACK": "true",
-               "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},  # for uvicorn
-        )  # fmt: skip
+            | {
+                "BENTOML_HOME": str(folder / "home"),
+                "BENTOML_DO_NOT_TRACK": "true",
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },  # for uvicorn
+        )
         try:
             until_ready(ready, process, folder / "server.log")
             yield
@@ -149,12 +156,18 @@ def ours(placet: Running, folder: Path) -> tuple[dict[str, Server], list[Any], l
             version, rows = story.register(client, "forest")
             begun = client.post(f"{version['path']}/builds", {"accelerate": accelerate})
             built = client.wait(
-                f"/builds/{begun['id']}", lambda b: b["state"] not in ("queued", "running"),
-                seconds=900, every=0.5,
-            )  # fmt: skip
+                f"/builds/{begun['id']}",
+                lambda b: b["state"] not in ("queued", "running"),
+                seconds=900,
+                every=0.5,
+            )
             assert built["state"] == "succeeded", built["error"]
-            asked = {"model": MODEL, "version": version["number"], "endpoint": name,
-                     "environment": "development"}  # fmt: skip
+            asked = {
+                "model": MODEL,
+                "version": version["number"],
+                "endpoint": name,
+                "environment": "development",
+            }
             made = people["contributor"].do("POST", f"{BASE}/releases", asked)
             story.until_live(client, made["id"])
             place = operator.do("GET", f"/endpoints/{made['endpoint_id']}")
@@ -213,11 +226,33 @@ def others(stack: ExitStack, placet: Running, folder: Path) -> dict[str, Server]
     (hand / "service.py").write_text(BY_HAND)
     runtime = next(placet.data.glob("node/runtimes/*/home/bin/python"))
     ports = free_port(), free_port()
-    serve = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--port",
-             str(ports[0]), "--env-manager", "local", "--workers", "1"]  # fmt: skip
+    serve = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "-m",
+        str(model),
+        "--port",
+        str(ports[0]),
+        "--env-manager",
+        "local",
+        "--workers",
+        "1",
+    ]
     stack.enter_context(started(serve, folder, f"http://127.0.0.1:{ports[0]}/ping"))
-    serve = [str(runtime), "-m", "bentoml", "serve", "service:Forest", "--host", "127.0.0.1",
-             "--port", str(ports[1])]  # fmt: skip
+    serve = [
+        str(runtime),
+        "-m",
+        "bentoml",
+        "serve",
+        "service:Forest",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(ports[1]),
+    ]
     stack.enter_context(started(serve, hand, f"http://127.0.0.1:{ports[1]}/readyz"))
     return {
         "mlflow": Server(f"http://127.0.0.1:{ports[0]}/invocations", "split", "predictions"),

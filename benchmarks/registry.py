@@ -126,10 +126,19 @@ def mlflow_server(placet: Running, folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri",
-        f"postgresql+psycopg{address}", "--port", str(port), "--workers", str(WORKERS),
-        "--artifacts-destination", str(folder),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        f"postgresql+psycopg{address}",
+        "--port",
+        str(port),
+        "--workers",
+        str(WORKERS),
+        "--artifacts-destination",
+        str(folder),
+    ]
     with (folder / "mlflow.log").open("w") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, cwd=folder, env={**os.environ}, start_new_session=True
@@ -187,9 +196,11 @@ def compare(sides: dict[str, Side], name: str, rounds: int, calls: int) -> dict[
     return {
         "ratio": round(statistics.median(ratios), 2),
         **{f"{who}_per_second": round(statistics.median(r), 1) for who, r in rates.items()},
-        **{f"{who}_p99_ms": round(statistics.quantiles(t, n=100)[98] * 1000, 1)
-           for who, t in took.items()},
-    }  # fmt: skip
+        **{
+            f"{who}_p99_ms": round(statistics.quantiles(t, n=100)[98] * 1000, 1)
+            for who, t in took.items()
+        },
+    }
 
 
 def main() -> None:

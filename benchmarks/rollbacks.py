@@ -87,10 +87,17 @@ class Stage:
         """Give the faulty version half of the requests until the node takes them back; return as
         :meth:`roll_back` does. Raises ``RuntimeError`` when something else ended it."""
         rows = [row | dict.fromkeys(CONCAVE, 0.0) for row in self.stays["example"]]
-        made = self.scientist.do("POST", f"{BASE}/releases", {
-            "model": MODEL, "version": self.faulty["number"], "environment": "development",
-            "endpoint": "bench", "plan": PLAN,
-        })  # fmt: skip
+        made = self.scientist.do(
+            "POST",
+            f"{BASE}/releases",
+            {
+                "model": MODEL,
+                "version": self.faulty["number"],
+                "environment": "development",
+                "endpoint": "bench",
+                "plan": PLAN,
+            },
+        )
         place = self.operator.do("GET", f"/endpoints/{made['endpoint_id']}")
         load = Load(f"{place['url']}/predict", rows, rate=RATE)
         load.start()
@@ -144,9 +151,11 @@ def main() -> int:
     out = ROOT / "benchmarks" / "results" / f"rollbacks-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     head = {
         "what": "seconds from a decision to the last answer of the bad revision, under load",
-        "date": begun.isoformat(timespec="seconds"), "commit": state,
-        "requests_a_second": RATE, "goal_p99": GOAL_SECONDS,
-    }  # fmt: skip
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "requests_a_second": RATE,
+        "goal_p99": GOAL_SECONDS,
+    }
     found, started = Found(), time.monotonic()
     folder = tempfile.TemporaryDirectory(prefix="placet-bench-")
     with folder as name, running(Path(name) / "data") as placet:
@@ -180,9 +189,11 @@ def summary(found: Found) -> dict[str, Any]:
     told: dict[str, Any] = {"requests": found.requests, "stable_failed": found.stable_failed}
     for name, seconds in (("rollback", found.rollback), ("guard", found.guard)):
         told[name] = {
-            "times": len(seconds), "median": statistics.median(seconds),
-            "p99": sorted(seconds)[int(0.99 * len(seconds))], "slowest": max(seconds),
-        }  # fmt: skip
+            "times": len(seconds),
+            "median": statistics.median(seconds),
+            "p99": sorted(seconds)[int(0.99 * len(seconds))],
+            "slowest": max(seconds),
+        }
     missed = [name for name in ("rollback", "guard") if told[name]["p99"] > GOAL_SECONDS]
     if found.stable_failed:
         missed.append("stable_failed")

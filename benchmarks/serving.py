@@ -90,8 +90,12 @@ def measure(placet: Running, rounds: int) -> dict[str, Any]:
 
 def release(operator: Person, scientist: Person, version: Version) -> tuple[str, float]:
     """Release to the open environment; return which release, and the seconds until it answers."""
-    asked = {"model": MODEL, "version": version["number"], "environment": "development",
-             "endpoint": "bench"}  # fmt: skip
+    asked = {
+        "model": MODEL,
+        "version": version["number"],
+        "environment": "development",
+        "endpoint": "bench",
+    }
     begun = time.monotonic()
     made = scientist.do("POST", f"{BASE}/releases", asked)
     place = operator.do("GET", f"/endpoints/{made['endpoint_id']}")
@@ -154,11 +158,24 @@ def serve_alone(data: Path, version: dict[str, Any]) -> float:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
-            [str(runtime / "bin" / "python"), "-m", "bentoml", "serve", str(folder),
-             "--host", "127.0.0.1", "--port", str(port), "--api-workers", "1"],
+            [
+                str(runtime / "bin" / "python"),
+                "-m",
+                "bentoml",
+                "serve",
+                str(folder),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--api-workers",
+                "1",
+            ],
             env=environment | {"BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "true"},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             return ready_after(f"http://127.0.0.1:{port}/readyz")
         finally:

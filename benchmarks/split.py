@@ -222,8 +222,13 @@ def main() -> int:
         finally:
             gateway.proxy.process.stop()
     share = {n: round(speed[n] / speed["plain"], 3) for n in speed if n != "plain"}
-    figures = {"requests": options.requests, "off": off, "per_second": speed, "of_plain": share,
-               "exact": fine}  # fmt: skip
+    figures = {
+        "requests": options.requests,
+        "off": off,
+        "per_second": speed,
+        "of_plain": share,
+        "exact": fine,
+    }
     print(text := json.dumps(figures, indent=1))
     if options.keep:
         options.keep.write_text(text + "\n")

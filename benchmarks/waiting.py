@@ -127,10 +127,13 @@ class Nodes:
 def prepared(placet: Any, count: int) -> Any:
     """Connect Django to the platform; return a fleet of nodes that each serve the same Bento."""
     os.environ |= {
-        "PLACET_DATA_DIR": str(placet.data), "PLACET_PROCESS": "manage",
-        "PLACET_LOG_LEVEL": "error", "DJANGO_SETTINGS_MODULE": "placet.settings",
-        "PLACET_MAX_TARGETS": str(count + 1), "PLACET_MAX_ENDPOINTS": str(count + 1),
-    }  # fmt: skip
+        "PLACET_DATA_DIR": str(placet.data),
+        "PLACET_PROCESS": "manage",
+        "PLACET_LOG_LEVEL": "error",
+        "DJANGO_SETTINGS_MODULE": "placet.settings",
+        "PLACET_MAX_TARGETS": str(count + 1),
+        "PLACET_MAX_ENDPOINTS": str(count + 1),
+    }
     import django
 
     django.setup()
@@ -177,11 +180,13 @@ def web_processes(placet: Any) -> list[int]:
     """Return the pids of the web processes that answer."""
 
     def children(pid: int) -> list[int]:
-        return [int(word) for word in
-                Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]  # fmt: skip
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    found = [pid for pid in children(placet.process.pid)
-             if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()]  # fmt: skip
+    found = [
+        pid
+        for pid in children(placet.process.pid)
+        if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     return [worker for pid in found for worker in children(pid)]
 
 
@@ -237,15 +242,23 @@ def recall_all(nodes: Nodes, fleet: Any) -> dict[str, float]:
 
     before = dict(DesiredState.objects.values_list("target__node", "number"))
     begun = time.time()
-    recall(kind="bento", what=fleet.bad.pk, reason="It answers wrongly",
-           project=fleet.world.project, actor=fleet.world.otto)  # fmt: skip
+    recall(
+        kind="bento",
+        what=fleet.bad.pk,
+        reason="It answers wrongly",
+        project=fleet.world.project,
+        actor=fleet.world.otto,
+    )
     acted = time.time() - begun
     ids = [waiter.id for waiter in nodes.waiters]
     times = lambda: [nodes.when(i, before[i] + 1) for i in ids]  # noqa: E731
     until(lambda: None not in times(), seconds=600, what="all learned of the recall")
     each = sorted(at - begun for at in times() if at is not None)
-    return {"action": round(acted, 2), "half": round(each[len(each) // 2], 2),
-            "last": round(each[-1], 2)}  # fmt: skip
+    return {
+        "action": round(acted, 2),
+        "half": round(each[len(each) // 2], 2),
+        "last": round(each[-1], 2),
+    }
 
 
 def forty(nodes: Nodes) -> int:
@@ -285,9 +298,13 @@ def measure(placet: Any, nodes: Nodes, fleet: Any, options: Any) -> dict[str, An
     with nodes.waiting(database):
         recalled = recall_all(nodes, fleet)
     return {
-        "rounds": rounds, "changes": [round(s, 3) for s in late], "recall": recalled,
-        "held_of_40": held, "memory_mib": {"none": alone, "waiting": beside}, "crowd": nodes.told,
-    }  # fmt: skip
+        "rounds": rounds,
+        "changes": [round(s, 3) for s in late],
+        "recall": recalled,
+        "held_of_40": held,
+        "memory_mib": {"none": alone, "waiting": beside},
+        "crowd": nodes.told,
+    }
 
 
 def judged(found: dict[str, Any]) -> dict[str, Any]:
@@ -302,10 +319,15 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
     }
     missed = [name for name, goal in GOALS.items() if figures[name] > goal]
     low, high = interval(ratios)
-    return {"figures": figures, "pages_interval": [round(low, 3), round(high, 3)],
-            "pages_p95_ms": {which: round(1000 * statistics.median(
-                one[which] for one in found["rounds"]), 1) for which in ("none", "waiting")},
-            "missed": missed}  # fmt: skip
+    return {
+        "figures": figures,
+        "pages_interval": [round(low, 3), round(high, 3)],
+        "pages_p95_ms": {
+            which: round(1000 * statistics.median(one[which] for one in found["rounds"]), 1)
+            for which in ("none", "waiting")
+        },
+        "missed": missed,
+    }
 
 
 def main() -> int:
@@ -334,13 +356,28 @@ def main() -> int:
             found = measure(placet, nodes, fleet, options)
     result = {
         "what": "pages beside nodes that wait for their states, and how soon these learn",
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "nodes": options.nodes,
-        "load_before": load, "goals": GOALS, **judged(found), **found,
-    }  # fmt: skip
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "nodes": options.nodes,
+        "load_before": load,
+        "goals": GOALS,
+        **judged(found),
+        **found,
+    }
     out = ROOT / "benchmarks" / "results" / f"waiting-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     out.write_text(json.dumps(result, indent=1) + "\n")
-    shown = {name: result[name] for name in ("figures", "pages_interval", "pages_p95_ms", "recall",
-                                             "memory_mib", "crowd", "missed")}  # fmt: skip
+    shown = {
+        name: result[name]
+        for name in (
+            "figures",
+            "pages_interval",
+            "pages_p95_ms",
+            "recall",
+            "memory_mib",
+            "crowd",
+            "missed",
+        )
+    }
     print(json.dumps(shown, indent=1))
     return int(bool(result["missed"]))
 

@@ -28,9 +28,13 @@ HEADER = (
 )
 INDENT, WIDTH = "    ", 100
 PLAIN = {
-    "any": "Any", "boolean": "bool", "integer": "int", "null": "None", "number": "float",
+    "any": "Any",
+    "boolean": "bool",
+    "integer": "int",
+    "null": "None",
+    "number": "float",
     "string": "str",
-}  # fmt: skip
+}
 
 
 class Unreadable(Exception):
@@ -179,8 +183,9 @@ def laid_out(texts: dict[str, str]) -> dict[str, str]:
         for words in (["check", "--fix", rules], ["format"]):
             subprocess.run(
                 [*ruff, *words, "-q", "--no-cache", "--config", ROOT / "pyproject.toml", folder],
-                cwd=ROOT, check=True,
-            )  # fmt: skip
+                cwd=ROOT,
+                check=True,
+            )
         return {name: (Path(folder) / name).read_text() for name in texts}
 
 

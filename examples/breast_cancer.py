@@ -39,9 +39,13 @@ from sklearn.preprocessing import FunctionTransformer
 SEED = 7
 ONNXRUNTIME = "1.32.0"  # what the small model is served with; it is not needed to make one
 CONCAVE = [
-    "mean concavity", "mean concave points", "concavity error", "concave points error",
-    "worst concavity", "worst concave points",
-]  # fmt: skip
+    "mean concavity",
+    "mean concave points",
+    "concavity error",
+    "concave points error",
+    "worst concavity",
+    "worst concave points",
+]
 
 
 def forest() -> BaseEstimator:

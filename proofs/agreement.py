@@ -211,11 +211,15 @@ def stranger_version() -> str:
 def figures(found: Result, seed: int, judges: Sequence[str]) -> dict[str, Any]:
     """Return what is printed and kept."""
     return {
-        "seed": seed, "logs": found.logs, "cases": found.cases, "judges": judges,
-        "faults": found.faults, "stranger_differs_as_known": dict(sorted(found.known.items())),
+        "seed": seed,
+        "logs": found.logs,
+        "cases": found.cases,
+        "judges": judges,
+        "faults": found.faults,
+        "stranger_differs_as_known": dict(sorted(found.known.items())),
         "accepted": dict(sorted(found.accepted.items())),
         "refused": dict(sorted(found.refused.items())),
-    }  # fmt: skip
+    }
 
 
 def main() -> int:
@@ -226,8 +230,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="the file to keep the figures in")
     options = parser.parse_args()
     head: dict[str, Any] = {
-        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"), "commit": commit(),
-    }  # fmt: skip
+        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+    }
     clock, text, found = time.monotonic(), "", Result()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         chromium = playwright.chromium

@@ -89,17 +89,27 @@ def _short(chance: random.Random, given: dict[str, Any]) -> None:
 
 
 PATH: dict[str, Change] = {
-    "a bit of a step": _step, "a step less": _less, "two steps swapped": _swap,
-    "a step more": _more, "a step twice": _again, "no steps": _none, "a step cut off": _short,
-}  # fmt: skip
+    "a bit of a step": _step,
+    "a step less": _less,
+    "two steps swapped": _swap,
+    "a step more": _more,
+    "a step twice": _again,
+    "no steps": _none,
+    "a step cut off": _short,
+}
 INCLUSION: dict[str, Change] = PATH | {
-    "a bit of the leaf": _member("leaf"), "a bit of the root": _member("root"),
-    "another index": _moved("index"), "another size": _moved("size"),
-}  # fmt: skip
+    "a bit of the leaf": _member("leaf"),
+    "a bit of the root": _member("root"),
+    "another index": _moved("index"),
+    "another size": _moved("size"),
+}
 CONSISTENCY: dict[str, Change] = PATH | {
-    "a bit of the old root": _member("old_root"), "a bit of the new root": _member("new_root"),
-    "another old size": _moved("old"), "another new size": _moved("new"), "turned round": _turned,
-}  # fmt: skip
+    "a bit of the old root": _member("old_root"),
+    "a bit of the new root": _member("new_root"),
+    "another old size": _moved("old"),
+    "another new size": _moved("new"),
+    "turned round": _turned,
+}
 
 
 def _signed(text: str, key: PrivateKey, name: str = ORIGIN) -> str:
@@ -155,9 +165,12 @@ NOTE: dict[str, Callable[[random.Random, str, PrivateKey], str]] = {
 }
 HARMLESS = {"note: a stranger's signature beside", "note: an extension"}
 MAY_HOLD = {  # a size or an index may be another one of the same tree's shape; a step may be alike
-    "inclusion: another index", "inclusion: another size", "consistency: another old size",
-    "consistency: another new size", "note: the signature twice",
-}  # fmt: skip
+    "inclusion: another index",
+    "inclusion: another size",
+    "consistency: another old size",
+    "consistency: another new size",
+    "note: the signature twice",
+}
 
 
 # --- random logs ----------------------------------------------------------------------------------
@@ -174,9 +187,12 @@ def cases(chance: random.Random, key: PrivateKey) -> Iterator[Case]:
     inclusion = {"leaf": leaves[index], "index": index, "size": size, "path": path, "root": root}
     yield from _changed(chance, "inclusion", inclusion, INCLUSION)
     consistency = {
-        "old": old, "new": size, "old_root": merkle.root(leaves[:old]), "new_root": root,
+        "old": old,
+        "new": size,
+        "old_root": merkle.root(leaves[:old]),
+        "new_root": root,
         "path": merkle.consistency_proof(old, size, source),
-    }  # fmt: skip
+    }
     yield from _changed(chance, "consistency", consistency, CONSISTENCY)
     yield from _from_nothing(chance, size, root)
     note = checkpoint.make(ORIGIN, size, root, key)
@@ -187,9 +203,10 @@ def cases(chance: random.Random, key: PrivateKey) -> Iterator[Case]:
     other = tlog_proof.write(index, path, note, bodies[index] + b".")
     yield Case("proof", "", {"text": text})
     changed = {
-        "a letter": _letter(chance, text), "a line less": _line_gone(chance, text),
+        "a letter": _letter(chance, text),
+        "a line less": _line_gone(chance, text),
         "another body": other,
-    }  # fmt: skip
+    }
     name = chance.choice(sorted(changed))
     yield Case("proof", name, {"text": changed[name]})
 

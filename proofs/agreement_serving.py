@@ -79,9 +79,20 @@ def _valued(chance: random.Random, given: dict[str, Any]) -> None:
 
 def _nowhere(chance: random.Random, given: dict[str, Any]) -> None:
     host = chance.choice(
-        ["localhost", "a.localhost", "127.0.0.1", "0.0.0.0", "[::1]", "224.0.0.1", "a_b",
-         "[::ffff:a00:1]", "0x7f.1", "10.1", "[2001:0:0:0::1]"]
-    )  # fmt: skip
+        [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "0.0.0.0",
+            "[::1]",
+            "224.0.0.1",
+            "a_b",
+            "[::ffff:a00:1]",
+            "0x7f.1",
+            "10.1",
+            "[2001:0:0:0::1]",
+        ]
+    )
     given["egress"] = [*given["egress"], f"{host}:80"]
 
 
@@ -108,11 +119,17 @@ def _older(chance: random.Random, given: dict[str, Any]) -> None:
 
 
 SERVING: dict[str, Change] = {
-    "a letter of a destination": _typed, "a letter of a name": _named,
-    "a name never set": _forbidden, "no line": _valued, "no destination": _nowhere,
-    "twice": _twice, "too many": _many,
-    "another member": _member, "no list": _no_list, "from before": _older,
-}  # fmt: skip
+    "a letter of a destination": _typed,
+    "a letter of a name": _named,
+    "a name never set": _forbidden,
+    "no line": _valued,
+    "no destination": _nowhere,
+    "twice": _twice,
+    "too many": _many,
+    "another member": _member,
+    "no list": _no_list,
+    "from before": _older,
+}
 HARMLESS = {"serving: from before"}
 MAY_HOLD = {"serving: a letter of a destination", "serving: a letter of a name"}
 

@@ -64,27 +64,36 @@ Draw = Callable[[np.random.Generator, int], Course]
 
 def steady(chance: np.random.Generator, windows: int) -> Course:
     """The same rates all the time."""
-    return Course(chance.poisson(PER_WINDOW, windows), np.full(windows, 0.01),
-                  np.full(windows, 0.05))  # fmt: skip
+    return Course(
+        chance.poisson(PER_WINDOW, windows), np.full(windows, 0.01), np.full(windows, 0.05)
+    )
 
 
 def autocorrelated(chance: np.random.Generator, windows: int) -> Course:
     """Load comes and goes slowly (AR(1), 0.95 from window to window) and slows both revisions."""
     load = swing(chance, windows)
-    return Course(chance.poisson(PER_WINDOW, windows), 0.01 * np.exp(0.8 * load - 0.32),
-                  1 / (1 + np.exp(3 - 1.2 * load)))  # fmt: skip
+    return Course(
+        chance.poisson(PER_WINDOW, windows),
+        0.01 * np.exp(0.8 * load - 0.32),
+        1 / (1 + np.exp(3 - 1.2 * load)),
+    )
 
 
 def daily(chance: np.random.Generator, windows: int) -> Course:
     """Requests, errors and latency follow the hour of the day: a day is 120 windows."""
     hour = np.sin(2 * math.pi * (np.arange(windows) / 120 + chance.random()))
-    return Course(chance.poisson(PER_WINDOW * (1 + 0.9 * hour)), 0.01 * np.exp(1.5 * hour),
-                  0.05 * np.exp(1.2 * hour))  # fmt: skip
+    return Course(
+        chance.poisson(PER_WINDOW * (1 + 0.9 * hour)),
+        0.01 * np.exp(1.5 * hour),
+        0.05 * np.exp(1.2 * hour),
+    )
 
 
 SCENARIOS: dict[str, Draw] = {
-    "steady": steady, "autocorrelated": autocorrelated, "daily": daily,
-}  # fmt: skip
+    "steady": steady,
+    "autocorrelated": autocorrelated,
+    "daily": daily,
+}
 
 
 def rotated(requests: np.ndarray, share: float, chance: np.random.Generator) -> np.ndarray:
@@ -100,8 +109,15 @@ def drawn(requests: np.ndarray, share: float, chance: np.random.Generator) -> np
 
 def window(revision: str, place: int, count: int, errors: int, slow: int) -> Window:
     """Return a window as a node reports it."""
-    return Window("nod_1", revision, BEGAN + timedelta(seconds=10 * place), 10.0, errors, count,
-                  {"250": count - slow, "inf": slow})  # fmt: skip
+    return Window(
+        "nod_1",
+        revision,
+        BEGAN + timedelta(seconds=10 * place),
+        10.0,
+        errors,
+        count,
+        {"250": count - slow, "inf": slow},
+    )
 
 
 def windows_of(
@@ -215,12 +231,17 @@ def power(stable: float, share: float, alpha: float, runs: int, seed: int) -> di
     needed = [until_stopped(stable, new, size, terms, chance) for _ in range(runs)]
     median = statistics.median(needed)
     return {
-        "stable": stable, "candidate": new, "share": share, "alpha": alpha, "runs": runs,
-        "fixed_size": round(size), "median": round(median) if math.isfinite(median) else None,
+        "stable": stable,
+        "candidate": new,
+        "share": share,
+        "alpha": alpha,
+        "runs": runs,
+        "fixed_size": round(size),
+        "median": round(median) if math.isfinite(median) else None,
         "ratio": round(median / size, 3) if math.isfinite(median) else None,
         "within_fixed_size": sum(n <= size for n in needed) / runs,
         "never_within_6_times": sum(math.isinf(n) for n in needed) / runs,
-    }  # fmt: skip
+    }
 
 
 def until_stopped(
@@ -253,9 +274,16 @@ def at_the_margin(runs: int, seed: int, share: float = 0.25) -> dict[str, Any]:
         bad = chance.binomial(mine, rate + metric.margin)
         other = chance.binomial(requests - mine, rate)
         ends[first_outcome(metric, terms, mine, bad, requests - mine, other)] += 1
-    return {"stable": rate, "margin": metric.margin, "share": share, "looks": 200, "runs": runs,
-            "alpha": ALPHA, "stopped": rate_of(ends["failed"], runs),
-            "passed": rate_of(ends["successful"], runs)}  # fmt: skip
+    return {
+        "stable": rate,
+        "margin": metric.margin,
+        "share": share,
+        "looks": 200,
+        "runs": runs,
+        "alpha": ALPHA,
+        "stopped": rate_of(ends["failed"], runs),
+        "passed": rate_of(ends["successful"], runs),
+    }
 
 
 def first_outcome(metric: Metric, terms: Terms, *columns: np.ndarray) -> str:
@@ -298,8 +326,14 @@ def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
     rollouts = max(rollouts // 10, 1)
     setting = {"shares": SHARES, "windows": WINDOWS, "per_window": PER_WINDOW, "window": window}
     for name, count in sticky(rollouts, seed, **setting).items():
-        yield "limits", {"case": f"units that stick, counted {name}", "rollouts": rollouts,
-                         "stopped": rate_of(count, rollouts)}  # fmt: skip
+        yield (
+            "limits",
+            {
+                "case": f"units that stick, counted {name}",
+                "rollouts": rollouts,
+                "stopped": rate_of(count, rollouts),
+            },
+        )
     for margin in (0.0, 0.05):
         slow = Metric("latency", margin=margin, milliseconds=SLOW_MS)
         count = own_bursts(rollouts, seed, **setting, slow=slow)
@@ -319,7 +353,7 @@ PARTS: dict[str, Callable[[int, int, int], Iterator[Part]]] = {
     "units": wrong_seldom("steady", by_unit=True),
     "limits": limits,
     "ab_tests": ab_tests,
-}  # fmt: skip
+}
 
 
 def main() -> int:
@@ -335,10 +369,16 @@ def main() -> int:
     out = RESULTS / f"analysis-{begun:%Y%m%d-%H%M}-{state[:12]}{suffix}.json"
     result: dict[str, Any] = {
         "what": "false alarms and power of the analysis of rollouts, with a look at every window",
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "power": [], "power_as_planned": [], "margin": [], "false_alarms": [], "limits": [],
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "seed": options.seed,
+        "power": [],
+        "power_as_planned": [],
+        "margin": [],
+        "false_alarms": [],
+        "limits": [],
         "ab_tests": [],
-    }  # fmt: skip
+    }
     chosen = [PARTS[options.only]] if options.only else PARTS.values()
     for name, found in chain.from_iterable(
         part(options.rollouts, options.runs, options.seed) for part in chosen
@@ -352,8 +392,11 @@ def main() -> int:
 
 def missed(result: dict[str, Any]) -> list[str]:
     """Return the goals that are missed by more than three Monte-Carlo errors."""
-    found = [f"power at {p['stable']:g}, share {p['share']:g}: {p['ratio']}"
-             for p in result["power"] if p["ratio"] is None or p["ratio"] > 1.5]  # fmt: skip
+    found = [
+        f"power at {p['stable']:g}, share {p['share']:g}: {p['ratio']}"
+        for p in result["power"]
+        if p["ratio"] is None or p["ratio"] > 1.5
+    ]
     wrong = [(f["scenario"], f["stopped"]) for f in result["false_alarms"]]
     wrong += [
         (f"A/B test, {a['case']}", rate_of(round(a["shown"] * a["runs"]), a["runs"]))
@@ -361,8 +404,9 @@ def missed(result: dict[str, Any]) -> list[str]:
         if a["case"] == "equal"
     ]
     wrong += [("margin", m[way]) for m in result["margin"] for way in ("stopped", "passed")]
-    return found + [f"{name}: {r['rate']:.4f}" for name, r in wrong
-                    if r["rate"] > ALPHA + 3 * r["error"]]  # fmt: skip
+    return found + [
+        f"{name}: {r['rate']:.4f}" for name, r in wrong if r["rate"] > ALPHA + 3 * r["error"]
+    ]
 
 
 if __name__ == "__main__":

@@ -61,12 +61,18 @@ def effects(name: str, runs: int, seed: int, *, split: Split, window: Any) -> di
     until = [count if end == "successful" else math.inf for end, count in ends]
     median = statistics.median(until)
     return {
-        "case": name, "stable": STABLE, "candidate": CASES[name], "minimum_effect": MINIMUM,
-        "alpha": ALPHA, "looks": LOOKS, "runs": runs, "ends": dict(said),
+        "case": name,
+        "stable": STABLE,
+        "candidate": CASES[name],
+        "minimum_effect": MINIMUM,
+        "alpha": ALPHA,
+        "looks": LOOKS,
+        "runs": runs,
+        "ends": dict(said),
         "shown": said["successful"] / runs,
         "median": round(median) if math.isfinite(median) else None,
         "fixed_size": round(fixed_size(CASES["twice"])) if name == "twice" else None,
-    }  # fmt: skip
+    }
 
 
 def fixed_size(new: float) -> float:

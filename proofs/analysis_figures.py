@@ -26,8 +26,9 @@ def text(x: float, y: float, words: str, anchor: str = "start") -> str:
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, dash: str = "") -> str:
     """Return a straight line."""
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{colour}"{dashed}/>')  # fmt: skip
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{dashed}/>'
+    )
 
 
 def picture(title: str, parts: list[str]) -> str:
@@ -55,8 +56,10 @@ def false_alarms(found: list[dict[str, Any]]) -> str:
     parts = []
     for power in range(-4, 1):
         label = f"{100 * 10.0**power:g} %"
-        parts += [line(LEFT, y(10.0**power), RIGHT, y(10.0**power), FAINT),
-                  text(LEFT - 8, y(10.0**power) + 4, label, "end")]  # fmt: skip
+        parts += [
+            line(LEFT, y(10.0**power), RIGHT, y(10.0**power), FAINT),
+            text(LEFT - 8, y(10.0**power) + 4, label, "end"),
+        ]
     parts += [line(LEFT, y(0.01), RIGHT, y(0.01), LIMIT, "4 4"), text(RIGHT + 8, y(0.01) + 4, "α")]
     for look in range(0, looks + 1, 50):
         parts.append(text(x(look), HEIGHT - BOTTOM + 20, str(look), "middle"))
@@ -67,14 +70,20 @@ def false_alarms(found: list[dict[str, Any]]) -> str:
                 f"{x(10 * (place + 1)):.1f},{y(share):.1f}" for place, share in enumerate(row[key])
             )
             dash = f' stroke-dasharray="{DASHES[number % 4]}"' if DASHES[number % 4] else ""
-            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" '
-                         f'stroke-width="1.8"{dash}/>')  # fmt: skip
+            parts.append(
+                f'<polyline points="{points}" fill="none" stroke="{colour}" '
+                f'stroke-width="1.8"{dash}/>'
+            )
         top = TOP + 190 + 22 * number
-        parts += [line(RIGHT + 8, top, RIGHT + 34, top, INK, DASHES[number % 4]),
-                  text(RIGHT + 40, top + 4, row["scenario"])]  # fmt: skip
+        parts += [
+            line(RIGHT + 8, top, RIGHT + 34, top, INK, DASHES[number % 4]),
+            text(RIGHT + 40, top + 4, row["scenario"]),
+        ]
     for top, colour, words in ((20, OTHERS, "z-test at every look"), (42, OURS, "Placet")):
-        parts += [line(RIGHT + 8, TOP + top, RIGHT + 34, TOP + top, colour),
-                  text(RIGHT + 40, TOP + top + 4, words)]  # fmt: skip
+        parts += [
+            line(RIGHT + 8, TOP + top, RIGHT + 34, TOP + top, colour),
+            text(RIGHT + 40, TOP + top + 4, words),
+        ]
     return picture("Share of equal revisions that were stopped, by the number of looks", parts)
 
 
@@ -89,8 +98,10 @@ def power(found: list[dict[str, Any]]) -> str:
     parts = []
     for tick in (0, 0.5, 1, 1.5, 2):
         colour, dash = (LIMIT, "4 4") if tick == 1.5 else (FAINT, "")
-        parts += [line(x(tick), TOP, x(tick), bottom, colour, dash),
-                  text(x(tick), bottom + 18, f"{tick:g}", "middle")]  # fmt: skip
+        parts += [
+            line(x(tick), TOP, x(tick), bottom, colour, dash),
+            text(x(tick), bottom + 18, f"{tick:g}", "middle"),
+        ]
     for number, row in enumerate(found):
         top = TOP + 8 + step * number
         share = "50/50" if row["share"] == 0.5 else "5/95"
@@ -100,7 +111,7 @@ def power(found: list[dict[str, Any]]) -> str:
             text(left - 10, top + 17, rates, "end"),
             f'<rect x="{left}" y="{top}" width="{x(ratio) - left:.1f}" height="24" fill="{OURS}"/>',
             text(x(ratio) + 6, top + 17, f"{row['ratio']:.2f}" if row["ratio"] else "never"),
-        ]  # fmt: skip
+        ]
     words = "median requests of the candidate until it is stopped, fixed size of a z-test = 1"
     parts.append(text((left + right) / 2, bottom + 40, words, "middle"))
     return picture("Requests needed to stop a candidate with twice the errors", parts)

@@ -22,9 +22,14 @@ UNITS, ZIPF = 3_000, 1.1
 
 
 def sticky(
-    rollouts: int, seed: int, *, shares: tuple[float, ...], windows: int, per_window: int,
+    rollouts: int,
+    seed: int,
+    *,
+    shares: tuple[float, ...],
+    windows: int,
+    per_window: int,
     window: Any,
-) -> dict[str, int]:  # fmt: skip
+) -> dict[str, int]:
     """Return how many rollouts between equal revisions are stopped, by request and by unit."""
     chance, stopped = np.random.default_rng([seed, 11]), Counter({"by request": 0, "by unit": 0})
     for _ in range(rollouts):
@@ -39,9 +44,13 @@ def sticky(
 
 
 def unit_windows(
-    chance: np.random.Generator, rates: np.ndarray, moved: np.ndarray, windows: int,
-    per_window: int, window: Any,
-) -> Iterator[dict[str, tuple[Window, Window]]]:  # fmt: skip
+    chance: np.random.Generator,
+    rates: np.ndarray,
+    moved: np.ndarray,
+    windows: int,
+    per_window: int,
+    window: Any,
+) -> Iterator[dict[str, tuple[Window, Window]]]:
     """Yield the windows of a step, candidate and stable, counted both ways."""
     weight = 1 / np.arange(1, UNITS + 1) ** ZIPF
     edges, seen = np.cumsum(weight / weight.sum()), np.zeros(UNITS, bool)
@@ -79,9 +88,15 @@ def failures(terms: Terms, course: Iterator[dict[str, tuple[Window, Window]]]) -
 
 
 def own_bursts(
-    rollouts: int, seed: int, *, shares: tuple[float, ...], windows: int, per_window: int,
-    window: Any, slow: Metric,
-) -> int:  # fmt: skip
+    rollouts: int,
+    seed: int,
+    *,
+    shares: tuple[float, ...],
+    windows: int,
+    per_window: int,
+    window: Any,
+    slow: Metric,
+) -> int:
     """Return how many rollouts are stopped when each revision's latency swings by itself."""
     chance, stopped = np.random.default_rng([seed, 12]), 0
     for _ in range(rollouts):
@@ -94,9 +109,16 @@ def own_bursts(
 
 
 def step_fails(
-    chance: np.random.Generator, loads: list[np.ndarray], step: int, share: float, windows: int,
-    per_window: int, window: Any, slow: Metric, steps: int,
-) -> bool:  # fmt: skip
+    chance: np.random.Generator,
+    loads: list[np.ndarray],
+    step: int,
+    share: float,
+    windows: int,
+    per_window: int,
+    window: Any,
+    slow: Metric,
+    steps: int,
+) -> bool:
     """Tell whether one step ends as failed."""
     terms = Terms((slow,), share, step_alpha(steps))
     new, old = Sums(), Sums()

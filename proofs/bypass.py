@@ -100,15 +100,17 @@ def trial(count: int, seed: int) -> dict[str, Any]:
     differ = sum(search != walk for search, walk, _ in told)
     return {
         "organisations": count,
-        "planted": dict(sorted(planted.items())), "missed": sum(missed.values()),
-        "sound": count - planted.total(), "found_in_sound": made_up,
+        "planted": dict(sorted(planted.items())),
+        "missed": sum(missed.values()),
+        "sound": count - planted.total(),
+        "found_in_sound": made_up,
         "walked": len(told),
         "walked_below_the_demand": sum(walk is not None and walk < most for _, walk, most in told),
         "walked_at_the_demand": sum(walk == most for _, walk, most in told),
         "walks_that_differ": differ,
         "cpu_seconds_for_a_role": round(max(seconds(seed + n) for n in range(5)), 3),
         "good": not (missed.total() or made_up or differ),
-    }  # fmt: skip
+    }
 
 
 def main() -> int:
@@ -119,9 +121,11 @@ def main() -> int:
     given = parser.parse_args()
     begun, state = datetime.now(tz=UTC), commit()
     result = {
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": given.seed,
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "seed": given.seed,
         **trial(given.organisations, given.seed),
-    }  # fmt: skip
+    }
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")
     (RESULTS / f"bypass-{begun:%Y%m%d-%H%M}-{state[:12]}.json").write_text(text)

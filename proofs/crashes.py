@@ -96,9 +96,12 @@ def prove(options: Namespace) -> int:
     out = RESULTS / f"crashes-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
     result: dict[str, Any] = {
         "what": "register, build, release, predict, roll back; killed at each armed point",
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "wanted_runs": options.runs, "runs": [],
-    }  # fmt: skip
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "seed": options.seed,
+        "wanted_runs": options.runs,
+        "runs": [],
+    }
     turns = (GRADUAL,) if options.gradual else BY_TURNS
     drawn = draw(options.seed, options.runs, options.per_platform, turns)
     for start in range(0, options.runs, options.per_platform):
@@ -126,8 +129,11 @@ def note(result: dict[str, Any], run: Drawn, outcome: Outcome, out: Path) -> Non
     whole.write_text(json.dumps(result, indent=1) + "\n")
     whole.replace(out)
     missed = f" MISSED {', '.join(outcome.missed)}" if outcome.missed else ""
-    print(f"{len(runs)}/{result['wanted_runs']} {outcome.seconds} s {', '.join(outcome.hit)}"
-          f" {outcome.strike}{missed} {'; '.join(outcome.faults) or 'ok'}", flush=True)  # fmt: skip
+    print(
+        f"{len(runs)}/{result['wanted_runs']} {outcome.seconds} s {', '.join(outcome.hit)}"
+        f" {outcome.strike}{missed} {'; '.join(outcome.faults) or 'ok'}",
+        flush=True,
+    )
 
 
 def total(files: Iterable[Path]) -> dict[str, Any]:

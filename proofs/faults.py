@@ -184,10 +184,16 @@ def main() -> int:
         f"{test} stands for no fault" for test in unnamed(chosen, there)
     ]
     report = {
-        "what": "faults of the former release", "date": begun.isoformat(timespec="seconds"),
-        "commit": state, "former": FORMER, "parts": [asdict(one) for one in chosen],
-        "tests_there": len(there), "tests_here": len(here), "missed": missed, "good": not missed,
-    }  # fmt: skip
+        "what": "faults of the former release",
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "former": FORMER,
+        "parts": [asdict(one) for one in chosen],
+        "tests_there": len(there),
+        "tests_here": len(here),
+        "missed": missed,
+        "good": not missed,
+    }
     kind = f"-{part}" if part else ""
     out = RESULTS / f"faults-{begun:%Y%m%d-%H%M}-{state[:12]}{kind}.json"
     out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")

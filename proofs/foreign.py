@@ -67,8 +67,12 @@ class Tally:
     def report(self) -> dict[str, Any]:
         """Return it as the proof holds it."""
         changes = dict(sorted(self.refused.items()))
-        return {"accepted_as_signed": self.accepted, "changes_refused": sum(changes.values()),
-                "by_kind": changes, "faults": self.faults}  # fmt: skip
+        return {
+            "accepted_as_signed": self.accepted,
+            "changes_refused": sum(changes.values()),
+            "by_kind": changes,
+            "faults": self.faults,
+        }
 
 
 def flipped(raw: bytes, chance: random.Random) -> bytes:
@@ -161,8 +165,16 @@ def model_signing_says(folder: Path) -> bool:
     """Ask OpenSSF's own command; in this process, because it takes seconds to be loaded."""
     from model_signing._cli import main as command
 
-    arguments = ["verify", "key", "--no-ignore-git-paths", "--public_key", str(folder / "key.pem"),
-                 "--signature", str(folder / "model.sig"), str(folder / "model")]  # fmt: skip
+    arguments = [
+        "verify",
+        "key",
+        "--no-ignore-git-paths",
+        "--public_key",
+        str(folder / "key.pem"),
+        "--signature",
+        str(folder / "model.sig"),
+        str(folder / "model"),
+    ]
     done = CliRunner().invoke(command, arguments)
     return done.exit_code == 0 and "Verification succeeded" in done.output
 
@@ -173,8 +185,17 @@ def openssl_says(folder: Path) -> bool:
     payload = b64decode(envelope["payload"])
     (folder / "pae.bin").write_bytes(dsse.pae(dsse.STATEMENT, payload))
     (folder / "sig.bin").write_bytes(b64decode(envelope["signatures"][0]["sig"]))
-    return ran("openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "sig.bin",
-               "pae.bin", cwd=folder)  # fmt: skip
+    return ran(
+        "openssl",
+        "dgst",
+        "-sha256",
+        "-verify",
+        "key.pem",
+        "-signature",
+        "sig.bin",
+        "pae.bin",
+        cwd=folder,
+    )
 
 
 def models(folder: Path, chance: random.Random, count: int) -> dict[str, Tally]:
@@ -201,16 +222,36 @@ def documents(key: PrivateKey, blob: bytes) -> dict[str, bytes]:
     """Return a provenance and a verification summary of a Bento, as signed."""
     at, other = datetime.now(tz=UTC), canonical.digest(b"other")
     made = ProvenanceStatement(
-        build="bld_1", version="ver_1", bento_digest=canonical.digest(blob), artifact_digest=other,
-        runtime_digest=other, sbom_digest=other, parameters={"format": "onnx"}, isolation="bwrap",
-        builder="https://placet.dev/builder/v1", started_at=at, finished_at=at,
-    )  # fmt: skip
+        build="bld_1",
+        version="ver_1",
+        bento_digest=canonical.digest(blob),
+        artifact_digest=other,
+        runtime_digest=other,
+        sbom_digest=other,
+        parameters={"format": "onnx"},
+        isolation="bwrap",
+        builder="https://placet.dev/builder/v1",
+        started_at=at,
+        finished_at=at,
+    )
     request = RequestStatement(
-        release="rel_1", project="prj_1", environment="production", endpoint="end_1",
-        artifact_digest=other, bento_digest=canonical.digest(blob), policy_id="pol_1",
-        policy_number=1, policy_digest=other, plan_digest=other, serving={}, requester="per_1",
-        author="per_2", not_after=at, nonce="n" * 16, at=at,
-    )  # fmt: skip
+        release="rel_1",
+        project="prj_1",
+        environment="production",
+        endpoint="end_1",
+        artifact_digest=other,
+        bento_digest=canonical.digest(blob),
+        policy_id="pol_1",
+        policy_number=1,
+        policy_digest=other,
+        plan_digest=other,
+        serving={},
+        requester="per_1",
+        author="per_2",
+        not_after=at,
+        nonce="n" * 16,
+        at=at,
+    )
     summary = VerificationSummary.of(
         request, isolation="bwrap", inputs={"provenance.json": other}, at=at
     )
@@ -254,9 +295,19 @@ STATEMENT_CHANGES: dict[str, Callable[[Changed, random.Random], None]] = {
 
 def cosign_says(folder: Path, kind: str) -> bool:
     """Ask Debian's cosign; no transparency log of Sigstore's is involved."""
-    return ran("cosign", "verify-blob-attestation", "--key", "key.pem", "--insecure-ignore-tlog",
-               "--type", TYPES[kind], "--signature", "envelope.json", "bento.tar",
-               cwd=folder)  # fmt: skip
+    return ran(
+        "cosign",
+        "verify-blob-attestation",
+        "--key",
+        "key.pem",
+        "--insecure-ignore-tlog",
+        "--type",
+        TYPES[kind],
+        "--signature",
+        "envelope.json",
+        "bento.tar",
+        cwd=folder,
+    )
 
 
 def pkeyutl_says(folder: Path) -> bool:
@@ -265,8 +316,20 @@ def pkeyutl_says(folder: Path) -> bool:
     payload = b64decode(envelope["payload"])
     (folder / "pae.bin").write_bytes(dsse.pae(envelope["payloadType"], payload))
     (folder / "sig.bin").write_bytes(b64decode(envelope["signatures"][0]["sig"]))
-    return ran("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in",
-               "pae.bin", "-sigfile", "sig.bin", cwd=folder)  # fmt: skip
+    return ran(
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        "key.pem",
+        "-rawin",
+        "-in",
+        "pae.bin",
+        "-sigfile",
+        "sig.bin",
+        cwd=folder,
+    )
 
 
 def statements(folder: Path, chance: random.Random, count: int) -> dict[str, Tally]:
@@ -319,9 +382,13 @@ def main() -> int:
     tools = judged(options.seed, options.changes)
     good = all(tool["accepted_as_signed"] and not tool["faults"] for tool in tools.values())
     report = {
-        "what": "foreign verifiers", "date": begun.isoformat(timespec="seconds"),
-        "commit": state, "seed": options.seed, "tools": tools, "good": good,
-    }  # fmt: skip
+        "what": "foreign verifiers",
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "seed": options.seed,
+        "tools": tools,
+        "good": good,
+    }
     out = RESULTS / f"foreign-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

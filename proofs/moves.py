@@ -27,9 +27,11 @@ from tests.properties.moves.forgeries import FORGERIES  # noqa: E402
 # What a run of any length must have come to, or it showed nothing.
 ADMITTED = {"admitted", "admitted, tables forged"}  # by the node: that is no move
 WANTED = ADMITTED | {
-    "confirm a break-glass", "end a break-glass", "recall",
+    "confirm a break-glass",
+    "end a break-glass",
+    "recall",
     *(f"forge {number}" for number in range(len(FORGERIES))),
-}  # fmt: skip
+}
 
 
 def moved(sequences: int, seed: int) -> dict[str, Any]:
@@ -37,11 +39,19 @@ def moved(sequences: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "moves.json"
         subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--show-capture=no", f"--hypothesis-seed={seed}",
-             "tests/properties/test_moves.py"],
-            cwd=ROOT, check=False,
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "--show-capture=no",
+                f"--hypothesis-seed={seed}",
+                "tests/properties/test_moves.py",
+            ],
+            cwd=ROOT,
+            check=False,
             env={**os.environ, "PLACET_SEQUENCES": str(sequences), "PLACET_MOVES_OUT": str(out)},
-        )  # fmt: skip
+        )
         counts: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     return counts
 
@@ -79,12 +89,21 @@ def main() -> int:
     if not counts:
         return 1
     name = f"moves-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
-    (RESULTS / name).write_text(json.dumps({
-        "what": "random moves of people, a superuser and whoever writes the tables; after each,"
-                " nothing is served that no quorum approved",
-        "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
-        "sequences": options.sequences, **counts,
-    }, indent=1) + "\n")  # fmt: skip
+    (RESULTS / name).write_text(
+        json.dumps(
+            {
+                "what": "random moves of people, a superuser and whoever writes the tables; after "
+                "each, nothing is served that no quorum approved",
+                "date": begun.isoformat(timespec="seconds"),
+                "commit": state,
+                "seed": options.seed,
+                "sequences": options.sequences,
+                **counts,
+            },
+            indent=1,
+        )
+        + "\n"
+    )
     return 0
 
 

@@ -27,11 +27,19 @@ def tried() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
         subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--tb=short", "--show-capture=no",
-             "tests/permissions/test_mutants.py"],
-            cwd=ROOT, check=False,
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "--tb=short",
+                "--show-capture=no",
+                "tests/permissions/test_mutants.py",
+            ],
+            cwd=ROOT,
+            check=False,
             env={**os.environ, "PLACET_MUTANTS_OUT": str(found)},
-        )  # fmt: skip
+        )
         text = found.read_text() if found.exists() else "{}"
         noticed: dict[str, str] = json.loads(text.replace(str(ROOT), "…"))
     return noticed
@@ -44,12 +52,20 @@ def main() -> int:
     survived = [check for check, by in noticed.items() if not by]
     print(f"{len(noticed)} checks taken out, {len(survived)} missed by nobody")
     if noticed:
-        OUT.write_text(json.dumps({
-            "what": "each permission check taken out in turn; a question must be answered wrongly",
-            "date": begun.isoformat(timespec="seconds"), "commit": state,
-            "summary": {"checks": len(noticed), "survived": survived},
-            "noticed_by": noticed,
-        }, indent=1) + "\n")  # fmt: skip
+        OUT.write_text(
+            json.dumps(
+                {
+                    "what": "each permission check taken out in turn; a question must be answered "
+                    "wrongly",
+                    "date": begun.isoformat(timespec="seconds"),
+                    "commit": state,
+                    "summary": {"checks": len(noticed), "survived": survived},
+                    "noticed_by": noticed,
+                },
+                indent=1,
+            )
+            + "\n"
+        )
     return int(bool(survived) or not noticed)
 
 

@@ -93,9 +93,11 @@ def main() -> int:
     with fresh_database():
         result = {
             "what": "one recall over simulated agents: what the API reports against what is true",
-            "date": begun.isoformat(timespec="seconds"), "commit": state, "seed": options.seed,
+            "date": begun.isoformat(timespec="seconds"),
+            "commit": state,
+            "seed": options.seed,
             **play(options.agents, options.seed),
-        }  # fmt: skip
+        }
     name = f"recall-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{options.seed}.json"
     if options.agents >= 1000:
         (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")

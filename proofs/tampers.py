@@ -216,10 +216,20 @@ def head_changed(log: Log, chance: random.Random) -> Expected:
 
 
 KINDS: tuple[Callable[[Log, random.Random], Expected | None], ...] = (
-    body_changed, hash_changed, leaf_rewritten, leaf_deleted, leaf_deleted_and_renumbered,
-    leaves_swapped, leaf_inserted, leaf_reinserted, tail_cut, old_copy_restored, tile_changed,
-    all_rewritten, head_changed,
-)  # fmt: skip
+    body_changed,
+    hash_changed,
+    leaf_rewritten,
+    leaf_deleted,
+    leaf_deleted_and_renumbered,
+    leaves_swapped,
+    leaf_inserted,
+    leaf_reinserted,
+    tail_cut,
+    old_copy_restored,
+    tile_changed,
+    all_rewritten,
+    head_changed,
+)
 
 
 def located(log: Log, expected: Expected, report: Report) -> bool:
@@ -275,12 +285,16 @@ def main() -> int:
     begun, state = time.monotonic(), commit()
     tally = campaign(options.count, options.seed)
     result = {
-        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"), "commit": state,
-        "tampers": sum(tally.made.values()), "seed": options.seed, "located": sum(
-            tally.made.values()) - len(tally.missed), "exactly": tally.exact,
-        "seconds": round(time.monotonic() - begun, 1), "kinds": dict(sorted(tally.made.items())),
+        "date": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "commit": state,
+        "tampers": sum(tally.made.values()),
+        "seed": options.seed,
+        "located": sum(tally.made.values()) - len(tally.missed),
+        "exactly": tally.exact,
+        "seconds": round(time.monotonic() - begun, 1),
+        "kinds": dict(sorted(tally.made.items())),
         "missed": tally.missed[:20],
-    }  # fmt: skip
+    }
     text = json.dumps(result, indent=1)
     sys.stdout.write(text + "\n")
     if options.to:

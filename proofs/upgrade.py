@@ -59,17 +59,23 @@ class Code:
         """What its processes find."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
         return clean | {
-            "PLACET_DATA_DIR": str(self.data), "DJANGO_SETTINGS_MODULE": "placet.settings",
-            "PYTHONPATH": f"{self.root / 'platform'}:{self.root}", "PYTHONWARNINGS": "ignore",
+            "PLACET_DATA_DIR": str(self.data),
+            "DJANGO_SETTINGS_MODULE": "placet.settings",
+            "PYTHONPATH": f"{self.root / 'platform'}:{self.root}",
+            "PYTHONWARNINGS": "ignore",
             "PLACET_PROCESS": "manage",
-        }  # fmt: skip
+        }
 
     def run(self, *words: str, **more: str) -> str:
         """Run Python with this code and return what it prints; fail when it does."""
         done = subprocess.run(
-            [sys.executable, *words], cwd=self.root, env=self.environment | more,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, *words],
+            cwd=self.root,
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -86,12 +92,28 @@ class Code:
         """Serve with this code, and stop as a deployment does: what is under way is answered."""
         log = (self.data / f"web-{port}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{port}",
-             "--workers", "2", "--threads", "8", "--graceful-timeout", "20", "--no-control-socket",
-             "--chdir", str(self.root)],
-            cwd=self.root, env=self.environment | {"PLACET_PROCESS": "web"}, stdout=log,
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "placet.wsgi",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--workers",
+                "2",
+                "--threads",
+                "8",
+                "--graceful-timeout",
+                "20",
+                "--no-control-socket",
+                "--chdir",
+                str(self.root),
+            ],
+            cwd=self.root,
+            env=self.environment | {"PLACET_PROCESS": "web"},
+            stdout=log,
             stderr=log,
-        )  # fmt: skip
+        )
         try:
             wait_for(f"http://localhost:{port}/readyz", process, Path(log.name))
             yield process
@@ -134,8 +156,11 @@ class Load:
         with self.lock:
             self.versions += 1
         data = os.urandom(2000)
-        announced = {"path": "model.bin", "size": len(data),
-                     "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
+        announced = {
+            "path": "model.bin",
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
         address = f"{model}/versions/{made['number']}"
         started = self.ask(wire, number, "POST", f"{address}/uploads", announced)
         if started is not None:
@@ -144,9 +169,7 @@ class Load:
         self.ask(wire, number, "GET", f"{model}/versions?limit=20")
         self.ask(wire, -1, "GET", "/audit/events?limit=20")
 
-    def ask(
-        self, wire: httpx.Client, number: int, method: str, path: str, body: Any = None
-    ) -> Any:  # fmt: skip
+    def ask(self, wire: httpx.Client, number: int, method: str, path: str, body: Any = None) -> Any:
         """Send one request and count its answer; ``None`` when it is a failure."""
         with self.lock:
             phase = self.phase
@@ -206,8 +229,12 @@ def prepare(old: Code) -> list[str]:
     cluster = Cluster.at(old.data)
     cluster.start()
     cluster.ensure_database()
-    known = {"database_url": cluster.url(APPLICATION), "database_owner_url": cluster.url(OWNER),
-             "secret_key": "s" * 60, "token_key": "t" * 60}  # fmt: skip
+    known = {
+        "database_url": cluster.url(APPLICATION),
+        "database_owner_url": cluster.url(OWNER),
+        "secret_key": "s" * 60,
+        "token_key": "t" * 60,
+    }
     (old.data / "embedded.json").write_text(json.dumps(known))
     old.migrate()
     old.run(str(old.root / "manage.py"), "prepare")
@@ -254,8 +281,12 @@ def upgrade(old: Code, new: Code) -> dict[str, Any]:
         load.stop.set()
         for thread in threads:
             thread.join()
-    return {"migrations_seconds": seconds, "requests": dict(load.counts),
-            "failures": load.failures, "versions": load.versions}  # fmt: skip
+    return {
+        "migrations_seconds": seconds,
+        "requests": dict(load.counts),
+        "failures": load.failures,
+        "versions": load.versions,
+    }
 
 
 @contextmanager
@@ -279,9 +310,13 @@ def verified(new: Code) -> dict[str, Any]:
     """Check the whole log with the new code. Events about access that the previous release wrote
     may lack a seal, which it did not know: they are counted, and are no fault of the log."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "audit", "verify", "--deep"], cwd=ROOT,
-        env=new.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, str(ROOT / "manage.py"), "audit", "verify", "--deep"],
+        cwd=ROOT,
+        env=new.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     said = done.stdout + done.stderr
     log = "intact" if "the log is intact" in said else said
     return {"log": log, "unsealed": said.count("it has no seal")}
@@ -308,9 +343,14 @@ def main() -> int:
     good = not result["failures"] and result["log"] == "intact"
     good = good and result["found"] == result["versions"] > 0
     report = {
-        "what": "upgrade under load", "date": begun.isoformat(timespec="seconds"),
-        "commit": state, "previous": PREVIOUS, "clients": CLIENTS, **result, "good": good,
-    }  # fmt: skip
+        "what": "upgrade under load",
+        "date": begun.isoformat(timespec="seconds"),
+        "commit": state,
+        "previous": PREVIOUS,
+        "clients": CLIENTS,
+        **result,
+        "good": good,
+    }
     out = RESULTS / f"upgrade-{begun:%Y%m%d-%H%M}-{state[:12]}.json"
     out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

@@ -20,8 +20,13 @@ from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
 from placet_verify.statements import Names
 
-WORDS = {"version": "version", "bento": "Bento", "dataset": "training data", "wheel": "wheel",
-         "key": "build key"}  # fmt: skip
+WORDS = {
+    "version": "version",
+    "bento": "Bento",
+    "dataset": "training data",
+    "wheel": "wheel",
+    "key": "build key",
+}
 
 
 class RecallKeeper:

@@ -39,8 +39,10 @@ def grant_rights(using: str = "default", **kwargs: Any) -> None:
             return
         q = connection.ops.quote_name(role)
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {q}")
-        for kind, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"),
-                             ("SEQUENCES", "USAGE, SELECT")):  # fmt: skip
+        for kind, rights in (
+            ("TABLES", "SELECT, INSERT, UPDATE, DELETE"),
+            ("SEQUENCES", "USAGE, SELECT"),
+        ):
             cursor.execute(f"GRANT {rights} ON ALL {kind} IN SCHEMA public TO {q}")
             cursor.execute(
                 f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {q}"

@@ -104,9 +104,11 @@ def _metrics(facts: Facts) -> Iterator[Json]:
     ``recall/upper`` beside ``recall`` are its confidence interval."""
     reported = facts["metrics"].data if "metrics" in facts else {}
     bounds = {
-        f"{name}/{side}" for name in reported for side in ("lower", "upper")
+        f"{name}/{side}"
+        for name in reported
+        for side in ("lower", "upper")
         if f"{name}/lower" in reported and f"{name}/upper" in reported
-    }  # fmt: skip
+    }
     for name in sorted(reported.keys() - bounds):
         kind, _, part = name.partition("@")
         metric = _given({"type": kind, "slice": part}) | {"value": _number(reported[name])}

@@ -75,9 +75,7 @@ urlpatterns = [
     path(ROLLOUT, rollouts.rollout, name="rollout"),
     path(ROLLOUT + "abort", rollouts.abort_rollout, name="rollout-abort"),
     path(ROLLOUT + "do/<slug:step_verb>", rollouts.control, name="rollout-control"),
-    path(
-        ROLLOUT + "disagreements/", predictions.disagreements, name="rollout-disagreements"
-    ),
+    path(ROLLOUT + "disagreements/", predictions.disagreements, name="rollout-disagreements"),
     path("endpoints/", serving.endpoints, name="endpoints"),
     path(ENDPOINT, serving.endpoint, name="endpoint"),
     path(ENDPOINT + "rollback", serving.roll_back, name="endpoint-rollback"),
@@ -151,4 +149,4 @@ urlpatterns = [
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new", tokens.new_token, name="token-new"),
     path("tokens/<str:token_id>/end", tokens.end_token, name="token-end"),
-]  # fmt: skip
+]

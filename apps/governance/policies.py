@@ -91,8 +91,11 @@ def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
         faults.append((("expires_after_days",), "must be a whole number from 1 to 365"))
     gates, wrong = _gates(raw.get("gates"))
     document = {
-        "version": 1, "description": description, "expires_after_days": days, "gates": gates,
-    }  # fmt: skip
+        "version": 1,
+        "description": description,
+        "expires_after_days": days,
+        "gates": gates,
+    }
     if "break_glass" in raw:  # a document without it keeps the digest that it had
         try:
             document["break_glass"] = BreakGlassTerms.model_validate(raw["break_glass"]).document

@@ -12,55 +12,115 @@ from placet.kernel.actor import Grant, Scope
 
 VIEW = frozenset(
     {
-        "project.view", "model.view", "version.view", "build.view", "release.view",
-        "endpoint.view", "target.view", "policy.view", "rollout.view", "alert.view",
+        "project.view",
+        "model.view",
+        "version.view",
+        "build.view",
+        "release.view",
+        "endpoint.view",
+        "target.view",
+        "policy.view",
+        "rollout.view",
+        "alert.view",
         "recall.view",
     }
-)  # fmt: skip
+)
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": VIEW,
     "contributor": VIEW
     | {
-        "model.create", "model.edit", "version.create", "version.edit", "evidence.add",
-        "build.start", "build.cancel", "release.request", "release.withdraw", "release.comment",
-        "alias.set", "endpoint.predict",
+        "model.create",
+        "model.edit",
+        "version.create",
+        "version.edit",
+        "evidence.add",
+        "build.start",
+        "build.cancel",
+        "release.request",
+        "release.withdraw",
+        "release.comment",
+        "alias.set",
+        "endpoint.predict",
     },
-    "reviewer": VIEW
-    | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
+    "reviewer": VIEW | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
     "responder": VIEW | {"release.break_glass", "release.comment"},
     "approver": VIEW
-    | {"release.approve", "release.comment", "policy.draft", "policy.publish", "freeze.set",
-       "signing_key.manage", "endpoint.predict", "prediction.view", "recall.create",
-       "recall.lift", "break_glass.review"},
+    | {
+        "release.approve",
+        "release.comment",
+        "policy.draft",
+        "policy.publish",
+        "freeze.set",
+        "signing_key.manage",
+        "endpoint.predict",
+        "prediction.view",
+        "recall.create",
+        "recall.lift",
+        "break_glass.review",
+    },
     "operator": VIEW
     | {
-        "target.manage", "endpoint.manage", "endpoint.operate", "endpoint.predict",
-        "rollout.start", "rollout.operate", "drill.run", "drill.schedule",
-        "environment.manage", "freeze.set", "policy.draft",
-        "release.comment", "job.view", "job.cancel", "alert.handle", "prediction.view",
-        "prediction.erase", "outcome.report", "recall.create",
+        "target.manage",
+        "endpoint.manage",
+        "endpoint.operate",
+        "endpoint.predict",
+        "rollout.start",
+        "rollout.operate",
+        "drill.run",
+        "drill.schedule",
+        "environment.manage",
+        "freeze.set",
+        "policy.draft",
+        "release.comment",
+        "job.view",
+        "job.cancel",
+        "alert.handle",
+        "prediction.view",
+        "prediction.erase",
+        "outcome.report",
+        "recall.create",
     },
     "auditor": VIEW
     | {
-        "audit.view", "audit.export", "audit.hold", "access.view", "job.view", "stream.view",
+        "audit.view",
+        "audit.export",
+        "audit.hold",
+        "access.view",
+        "job.view",
+        "stream.view",
         "break_glass.review",
     },
     "admin": frozenset(
         {
-            "access.view", "access.manage", "project.create", "project.edit", "project.view",
-            "stream.view", "stream.manage", "audit.witness", "audit.retain", "audit.hold",
+            "access.view",
+            "access.manage",
+            "project.create",
+            "project.edit",
+            "project.view",
+            "stream.view",
+            "stream.manage",
+            "audit.witness",
+            "audit.retain",
+            "audit.hold",
         }
     ),
-}  # fmt: skip
+}
 
 PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 
 # What a token can never carry, whoever holds it: a decision is made by a person in a session.
-NEVER_BY_TOKEN = frozenset({
-    "release.review", "release.approve", "release.break_glass", "break_glass.review",
-    "policy.publish", "access.manage", "recall.lift",
-})  # fmt: skip
+NEVER_BY_TOKEN = frozenset(
+    {
+        "release.review",
+        "release.approve",
+        "release.break_glass",
+        "break_glass.review",
+        "policy.publish",
+        "access.manage",
+        "recall.lift",
+    }
+)
 SCOPES: frozenset[str] = PERMISSIONS - NEVER_BY_TOKEN
 MAX_TOKEN_DAYS = 366
 MOST_BYTES = 2**53 - 1  # what every JSON reader takes as it is

@@ -80,8 +80,14 @@ def _known(leaf: Leaf) -> dict[str, str]:
     """Return what is searched for, beside the body; nothing of an event that has none here."""
     if leaf.body is None:
         return {}
-    known = {"at": leaf.at, "kind": leaf.kind, "actor": leaf.actor, "subject": leaf.subject,
-             "project": leaf.project, "environment": leaf.environment}  # fmt: skip
+    known = {
+        "at": leaf.at,
+        "kind": leaf.kind,
+        "actor": leaf.actor,
+        "subject": leaf.subject,
+        "project": leaf.project,
+        "environment": leaf.environment,
+    }
     return {name: value for name, value in known.items() if value}
 
 
@@ -168,12 +174,37 @@ def _escaped(value: str) -> str:
 ERROR, WARNING, NOTICE, INFORMATIONAL = 3, 4, 5, 6
 SEVERITIES = {
     ERROR: ("blocked", "checkpoint_ahead", "state_ahead", "ahead", "forked", "contradicted"),
-    WARNING: ("denied", "failed", "failing", "refused", "aborted", "aborting", "opened",
-              "reported_error", "revoked", "requests_taken_back"),
-    NOTICE: ("rejected", "withdrawn", "deactivated", "erased", "deleted", "removed", "granted",
-             "published", "rollback_started", "rolled_back", "restored", "reset", "changed",
-             "paused", "stopped", "retired"),
-}  # fmt: skip
+    WARNING: (
+        "denied",
+        "failed",
+        "failing",
+        "refused",
+        "aborted",
+        "aborting",
+        "opened",
+        "reported_error",
+        "revoked",
+        "requests_taken_back",
+    ),
+    NOTICE: (
+        "rejected",
+        "withdrawn",
+        "deactivated",
+        "erased",
+        "deleted",
+        "removed",
+        "granted",
+        "published",
+        "rollback_started",
+        "rolled_back",
+        "restored",
+        "reset",
+        "changed",
+        "paused",
+        "stopped",
+        "retired",
+    ),
+}
 _SEVERITY = {word: level for level, words in SEVERITIES.items() for word in words}
 
 

@@ -22,8 +22,17 @@ from placet.kernel.problems import NotFound
 
 MOST_EVENTS = 500
 MOST_BYTES = 1024 * 1024  # of bodies in one batch; one that is larger goes alone
-COLUMNS = ("index", "leaf_hash", "body", "at", "kind", "actor_id", "subject", "project",
-           "environment")  # fmt: skip
+COLUMNS = (
+    "index",
+    "leaf_hash",
+    "body",
+    "at",
+    "kind",
+    "actor_id",
+    "subject",
+    "project",
+    "environment",
+)
 
 
 class EventMissing(Exception):
@@ -134,9 +143,16 @@ def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> Leaf:
     if not scope_holds(stream.project_id, row.project):
         return Leaf(row.index, bytes(row.leaf_hash), None)
     return Leaf(
-        row.index, bytes(row.leaf_hash), row.body, row.at, row.kind, row.actor_id,
-        row.subject or "", row.project, row.environment,
-    )  # fmt: skip
+        row.index,
+        bytes(row.leaf_hash),
+        row.body,
+        row.at,
+        row.kind,
+        row.actor_id,
+        row.subject or "",
+        row.project,
+        row.environment,
+    )
 
 
 def test_batch() -> Batch:

@@ -98,8 +98,11 @@ class AlertKind(models.TextChoices):
 
 
 BY_PERSON = (
-    AlertKind.DRILL_FAILED, AlertKind.JOB_FAILED, AlertKind.LOG_FAULT, AlertKind.RECALL_BROKEN,
-)  # fmt: skip
+    AlertKind.DRILL_FAILED,
+    AlertKind.JOB_FAILED,
+    AlertKind.LOG_FAULT,
+    AlertKind.RECALL_BROKEN,
+)
 UNRESOLVED = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 
 

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = {
-    "prediction": "VARCHAR", "made_at": "DOUBLE", "unit": "VARCHAR", "row_count": "BIGINT",
-    "inputs": "VARCHAR", "outputs": "VARCHAR", "milliseconds": "DOUBLE",
-}  # fmt: skip
+    "prediction": "VARCHAR",
+    "made_at": "DOUBLE",
+    "unit": "VARCHAR",
+    "row_count": "BIGINT",
+    "inputs": "VARCHAR",
+    "outputs": "VARCHAR",
+    "milliseconds": "DOUBLE",
+}
 SETTINGS: dict[str, Any] = {
     "threads": 1,
     "memory_limit": "512MB",

@@ -70,9 +70,11 @@ def watch_endpoints() -> dict[str, int]:
 
 
 def judge_each(
-    kinds: Iterable[AlertKind], rows: Mapping[str, Judged],
-    judge: Callable[[Judged, Sweep], None], sweep: Sweep,
-) -> None:  # fmt: skip
+    kinds: Iterable[AlertKind],
+    rows: Mapping[str, Judged],
+    judge: Callable[[Judged, Sweep], None],
+    sweep: Sweep,
+) -> None:
     """Judge the row of each endpoint, of which none stops the others: one that raises is unknown,
     and so keeps the alerts that it has."""
 

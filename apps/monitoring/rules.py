@@ -179,8 +179,12 @@ def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> Verdic
         return Verdict(standing, cause, reason, counts.requests, available, edge, trusted)
 
     if counts.requests < terms.min_requests:
-        return verdict("unknown", "few", f"{counts.requests} of {terms.min_requests} requests in "
-                       f"{terms.window_minutes} min: too few to judge")  # fmt: skip
+        return verdict(
+            "unknown",
+            "few",
+            f"{counts.requests} of {terms.min_requests} requests in "
+            f"{terms.window_minutes} min: too few to judge",
+        )
     if broken := _breaches(terms, counts, available, edge):
         return verdict("breached", "breach", "; ".join(broken))
     if terms.latency_ms is not None and edge is None:
@@ -197,13 +201,17 @@ def _breaches(
 ) -> list[str]:
     found, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
     if terms.availability is not None and (available or 0) < terms.availability:
-        found.append(f"{_percent(available or 0)} {over} were answered without a server error, "
-                     f"at least {_percent(terms.availability)} agreed")  # fmt: skip
+        found.append(
+            f"{_percent(available or 0)} {over} were answered without a server error, "
+            f"at least {_percent(terms.availability)} agreed"
+        )
     within = counts.within(terms.latency_ms) if terms.latency_ms is not None else None
     if within is not None and within < terms.latency_quantile and edge is not None:
         took = f"more than {BOUNDS_MS[-1]} ms" if math.isinf(edge) else f"up to {edge:g} ms"
-        found.append(f"p{terms.latency_quantile * 100:g} {over} is {took}, "
-                     f"at most {terms.latency_ms} ms agreed")  # fmt: skip
+        found.append(
+            f"p{terms.latency_quantile * 100:g} {over} is {took}, "
+            f"at most {terms.latency_ms} ms agreed"
+        )
     return found
 
 

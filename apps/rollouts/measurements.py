@@ -97,9 +97,10 @@ def thresholds(step: Step) -> list[Threshold]:
 def _names(rollout: Rollout) -> dict[str, str]:
     """Return what queries may name."""
     return {
-        "endpoint": rollout.endpoint_id, "revision": rollout.to_revision.pk,
+        "endpoint": rollout.endpoint_id,
+        "revision": rollout.to_revision.pk,
         "stable": rollout.from_revision_id or "",
-    }  # fmt: skip
+    }
 
 
 def weight_applied(

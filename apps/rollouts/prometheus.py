@@ -49,9 +49,12 @@ def _points(query: str, begin: datetime, end: datetime, step: int) -> list[Point
         raise Unread("none is set up (PLACET_PROMETHEUS_URL)")
     steps = int((end - begin).total_seconds() // step)
     asked = {
-        "query": query, "start": f"{end.timestamp() - steps * step:.3f}",
-        "end": f"{end.timestamp():.3f}", "step": str(step), "timeout": f"{TIMEOUT:g}s",
-    }  # fmt: skip
+        "query": query,
+        "start": f"{end.timestamp() - steps * step:.3f}",
+        "end": f"{end.timestamp():.3f}",
+        "step": str(step),
+        "timeout": f"{TIMEOUT:g}s",
+    }
     series = _answer(urlencode(asked).encode())
     if len(series) > 1:
         raise Unread(f"{query} gives {len(series)} series: make it one, by sum or max")

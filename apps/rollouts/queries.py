@@ -75,9 +75,11 @@ def disagreements(rollout: Rollout, actor: Actor, *, tolerance: float = TOLERANC
     if rollout.from_revision_id is None:
         return Compared(0, 0, tolerance)
     return compare(
-        rollout.from_revision_id, rollout.to_revision_id,
-        since=rollout.created_at, tolerance=tolerance,
-    )  # fmt: skip
+        rollout.from_revision_id,
+        rollout.to_revision_id,
+        since=rollout.created_at,
+        tolerance=tolerance,
+    )
 
 
 def last_look(rollout: Rollout) -> Look | None:

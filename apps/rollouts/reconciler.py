@@ -105,10 +105,14 @@ def knowing(facts: Snapshot, verdict: KeptVerdict) -> Snapshot:
 def load(rollout_id: str) -> Rollout:
     """Return the rollout with everything that a pass looks at."""
     return Rollout.objects.select_related(
-        "release", "endpoint__target", "endpoint__project",
-        "from_revision__bento__version__model", "from_revision__endpoint",
-        "to_revision__bento__version__model", "to_revision__endpoint",
-    ).get(pk=rollout_id)  # fmt: skip
+        "release",
+        "endpoint__target",
+        "endpoint__project",
+        "from_revision__bento__version__model",
+        "from_revision__endpoint",
+        "to_revision__bento__version__model",
+        "to_revision__endpoint",
+    ).get(pk=rollout_id)
 
 
 def command(rollout: Rollout, job: Fence) -> bool:

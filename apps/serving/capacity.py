@@ -21,9 +21,12 @@ def _rows(target: Any) -> QuerySet[Revision, Any]:
     names = "endpoint__environment", Value("/"), "endpoint__name"
     place = Concat(*names, output_field=TextField())
     row = JSONObject(
-        id="pk", state="state", memory_mb=F("memory_mb") * F("replicas"), project="project",
+        id="pk",
+        state="state",
+        memory_mb=F("memory_mb") * F("replicas"),
+        project="project",
         endpoint=place,
-    )  # fmt: skip
+    )
     return found.order_by("warm_until", "pk").values(json=row)
 
 

@@ -11,10 +11,17 @@ from placet_verify.permit.serving import Address, Destination
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
-        ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192",
-         "fd00:ec2::254", "fd20:ce::254"),
+        (
+            "169.254.169.254",
+            "169.254.170.2",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+        ),
     )
-)  # fmt: skip
+)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 

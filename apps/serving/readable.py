@@ -43,19 +43,25 @@ def split(content: StateContent) -> tuple[StateContent, list[LeftOut]]:
         content.get("recalls", []), _heard, left_out, "recall_refused", lambda item: "a recall"
     )
     kept["prefetch"] = _good(
-        content["prefetch"], read_prefetch, left_out, "prefetch_refused",
+        content["prefetch"],
+        read_prefetch,
+        left_out,
+        "prefetch_refused",
         lambda item: f"Bento {item['bento_digest']}",
-    )  # fmt: skip
+    )
     kept["endpoints"] = _without_twins(
         [
             _with_good_revisions(endpoint, left_out)
             for endpoint in _good(
-                content["endpoints"], _frame, left_out, "endpoint_refused",
+                content["endpoints"],
+                _frame,
+                left_out,
+                "endpoint_refused",
                 lambda item: f"endpoint {item['id']}",
             )
         ],
         left_out,
-    )  # fmt: skip
+    )
     return kept, left_out
 
 
@@ -94,9 +100,12 @@ def _frame(endpoint: Any) -> None:
 def _with_good_revisions(endpoint: EndpointEntry, left_out: list[LeftOut]) -> EndpointEntry:
     kept = endpoint.copy()
     kept["revisions"] = _good(
-        endpoint["revisions"], read_revision, left_out, "revision_refused",
+        endpoint["revisions"],
+        read_revision,
+        left_out,
+        "revision_refused",
         lambda item: f"revision {item['id']}",
-    )  # fmt: skip
+    )
     return kept
 
 

@@ -45,8 +45,12 @@ def make_secrets(folder: Path) -> None:
     ``web`` alone knows what sessions and tokens are signed with; workers know the database and the
     broker, and ``owner`` is for migrations.
     """
-    groups = {"web": (WEB, 0o750), "worker": (SHARED, 0o750), "owner": (SHARED, 0o700),
-              "postgres": (POSTGRES, 0o750)}  # fmt: skip
+    groups = {
+        "web": (WEB, 0o750),
+        "worker": (SHARED, 0o750),
+        "owner": (SHARED, 0o700),
+        "postgres": (POSTGRES, 0o750),
+    }
     for name, (group, mode) in groups.items():
         place = folder / name
         place.mkdir(exist_ok=True)

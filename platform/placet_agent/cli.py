@@ -199,9 +199,11 @@ def run(
         with files.locked(home.folder):
             address = bind or EVERYWHERE if certificate else plain_address(home, bind, plain=plain)
             options = Options(
-                bind=address, certificate=certificate, window_seconds=window_seconds,
+                bind=address,
+                certificate=certificate,
+                window_seconds=window_seconds,
                 allow_shared=allow_shared,
-            )  # fmt: skip
+            )
             agent = Agent(home, options)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: agent.stop())

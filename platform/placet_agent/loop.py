@@ -112,21 +112,39 @@ class Agent:
             uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
         )
         self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
-        self.replicas = Replicas(home.folder, self.bentos, runtimes, self.wake, options.program,
-                                 shared=options.allow_shared)  # fmt: skip
+        self.replicas = Replicas(
+            home.folder,
+            self.bentos,
+            runtimes,
+            self.wake,
+            options.program,
+            shared=options.allow_shared,
+        )
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
-        signed = Receipts(home.folder / "receipts.json", Who(member.node, member.target, key),
-                          lambda: self.trust.recalls.book)  # fmt: skip
+        signed = Receipts(
+            home.folder / "receipts.json",
+            Who(member.node, member.target, key),
+            lambda: self.trust.recalls.book,
+        )
         self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
-        info = partial(platform_info, interpreters, version(binary), member.port,
-                       self.replicas.starter.networks)  # fmt: skip
+        info = partial(
+            platform_info,
+            interpreters,
+            version(binary),
+            member.port,
+            self.replicas.starter.networks,
+        )
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
-        self.shipper = Shipper(home.folder / "capture", self._shipping,
-                               lambda: list(self.replicas.all), self.reporter.error)  # fmt: skip
+        self.shipper = Shipper(
+            home.folder / "capture",
+            self._shipping,
+            lambda: list(self.replicas.all),
+            self.reporter.error,
+        )
         self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
 
     def wake(self) -> None:

@@ -16,7 +16,17 @@ from placet_client.errors import (
 )
 
 __all__ = [
-    "BadAnswer", "Client", "Conflict", "Denied", "InvalidRequest", "NotFound", "NotSignedIn",
-    "PlacetError", "ServerFault", "Stale", "TooManyRequests", "Unreachable",
-]  # fmt: skip
+    "BadAnswer",
+    "Client",
+    "Conflict",
+    "Denied",
+    "InvalidRequest",
+    "NotFound",
+    "NotSignedIn",
+    "PlacetError",
+    "ServerFault",
+    "Stale",
+    "TooManyRequests",
+    "Unreachable",
+]
 __version__ = "0.2.0"

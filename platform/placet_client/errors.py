@@ -80,9 +80,14 @@ class ServerFault(PlacetError):
 
 
 KINDS: dict[int, type[PlacetError]] = {
-    401: NotSignedIn, 403: Denied, 404: NotFound, 409: Conflict, 412: Stale, 428: Stale,
+    401: NotSignedIn,
+    403: Denied,
+    404: NotFound,
+    409: Conflict,
+    412: Stale,
+    428: Stale,
     429: TooManyRequests,
-}  # fmt: skip
+}
 
 
 def refusal(response: httpx.Response) -> PlacetError:

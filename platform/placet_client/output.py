@@ -116,9 +116,14 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show how far files are, on a terminal alone; call what is yielded with name, done, size."""
     shown: dict[str, Any] = {}
     bar = Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
-        TransferSpeedColumn(), console=notes, transient=True, disable=not sys.stderr.isatty(),
-    )  # fmt: skip
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=notes,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
     def update(name: str, done: int, size: int) -> None:
         if name not in shown:

@@ -26,8 +26,19 @@ from placet_client.records import Version, VersionSummary
 from placet_client.transport import IN_PROGRESS
 from placet_verify import canonical
 
-FACTS = ("format", "python_version", "requirements", "variables", "parameters", "lineage",
-         "signature", "example", "expected", "tags", "card")  # fmt: skip
+FACTS = (
+    "format",
+    "python_version",
+    "requirements",
+    "variables",
+    "parameters",
+    "lineage",
+    "signature",
+    "example",
+    "expected",
+    "tags",
+    "card",
+)
 EDITABLE = ("tags", "card")  # somebody may have changed them since
 DESCRIPTION = "version.json"
 LEFT_BEHIND = frozenset({".git", ".DS_Store", ".ipynb_checkpoints", "__pycache__"})

@@ -55,10 +55,20 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument(
         "--root", type=Path, help="the root key you were given (default: the export's)"
     )
-    log.add_argument("--checkpoint", type=Path, action="append", default=[],
-                     help="a checkpoint that you kept yourself")  # fmt: skip
-    log.add_argument("--tsa", type=Path, action="append", default=[],
-                     help="the certificate (PEM) of a time-stamping authority")  # fmt: skip
+    log.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        default=[],
+        help="a checkpoint that you kept yourself",
+    )
+    log.add_argument(
+        "--tsa",
+        type=Path,
+        action="append",
+        default=[],
+        help="the certificate (PEM) of a time-stamping authority",
+    )
     log.add_argument("--bodies", action="store_true", help="also read every body: form and times")
     log.set_defaults(run=verify_log_folder)
     decision = commands.add_parser("decision", help="verify an exported decision")
@@ -240,8 +250,10 @@ def _say_report(report: Report, newest: Checkpoint) -> bool:
     for fault in report.unsealed:
         say(f"UNSEALED {fault.sentence}")
     if report.unsealed:
-        say("the log is what was signed, but these events were appended past Placet: they claim to"
-            " give access and give none")  # fmt: skip
+        say(
+            "the log is what was signed, but these events were appended past Placet: they claim to"
+            " give access and give none"
+        )
         return False
     say(f"ok: the log is exactly the {newest.size} leaves that the checkpoint signs")
     return True

@@ -66,9 +66,11 @@ class Capture:
     def document(self) -> dict[str, Any]:
         """The settings as a serving configuration writes them."""
         return {
-            "percent": self.percent, "redact": [*self.redact], "days": self.days,
+            "percent": self.percent,
+            "redact": [*self.redact],
+            "days": self.days,
             "max_bytes": self.max_bytes,
-        }  # fmt: skip
+        }
 
     def told(self, unit: object) -> str:
         """Return what a service is told: these settings, and where it finds the ``unit``."""

@@ -170,80 +170,149 @@ def cases(folder: Path) -> dict[str, Case]:
 
     return {
         "heads of requests: line, headers, cookies, query": row(
-            4094, 4095, LimitRequestLine, line_of),
+            4094, 4095, LimitRequestLine, line_of
+        ),
         "JSON bodies of requests": row(nested(32), nested(33), InvalidInput, strict_loads),
         "forms of pages": row("a&" * 1999 + "a", "a&" * 2000 + "a", TooManyFieldsSent, QueryDict),
-        "YAML": row(yaml, yaml + b" " + b"\nb: 1", yaml_text.YamlFault,
-                    lambda raw: yaml_text.read(raw.decode())),
+        "YAML": row(
+            yaml,
+            yaml + b" " + b"\nb: 1",
+            yaml_text.YamlFault,
+            lambda raw: yaml_text.read(raw.decode()),
+        ),
         "policies": row(
-            policy(0), policy(1), policies.PolicyFault, within("is longer than", policies.parse)),
-        "model cards": row("a" * cards.MAX_CARD_BYTES, "a" * (cards.MAX_CARD_BYTES + 1),
-                           cards.CardError, cards.parse),
-        "build files in TOML": row(20, 21, FormatUnknown, lambda parts: told(
-            "bentoml", pyproject_toml=SERVICE + b"[tool.x]\n" + b".".join([b"a"] * parts) + b"=1",
-            service_py=b"")),
-        "lists of requirements": row(300, 301, FormatUnknown, lambda count: told(
-            "mlflow", MLmodel=MLMODEL, requirements_txt=b"a\n" * count)),
+            policy(0), policy(1), policies.PolicyFault, within("is longer than", policies.parse)
+        ),
+        "model cards": row(
+            "a" * cards.MAX_CARD_BYTES,
+            "a" * (cards.MAX_CARD_BYTES + 1),
+            cards.CardError,
+            cards.parse,
+        ),
+        "build files in TOML": row(
+            20,
+            21,
+            FormatUnknown,
+            lambda parts: told(
+                "bentoml",
+                pyproject_toml=SERVICE + b"[tool.x]\n" + b".".join([b"a"] * parts) + b"=1",
+                service_py=b"",
+            ),
+        ),
+        "lists of requirements": row(
+            300,
+            301,
+            FormatUnknown,
+            lambda count: told("mlflow", MLmodel=MLMODEL, requirements_txt=b"a\n" * count),
+        ),
         "ONNX files, when a version is finalised": row(
-            protobuf.MAX_FIELDS, protobuf.MAX_FIELDS + 1, FormatUnknown,
-            lambda count: told("onnx", m_onnx=graph(count))),
+            protobuf.MAX_FIELDS,
+            protobuf.MAX_FIELDS + 1,
+            FormatUnknown,
+            lambda count: told("onnx", m_onnx=graph(count)),
+        ),
         "XGBoost's JSON, when a version is finalised": row(
-            json_stream.MAX_ITEMS - 1, json_stream.MAX_ITEMS, FormatUnknown,
-            lambda count: told("xgboost", m_json=forest(count))),
+            json_stream.MAX_ITEMS - 1,
+            json_stream.MAX_ITEMS,
+            FormatUnknown,
+            lambda count: told("xgboost", m_json=forest(count)),
+        ),
         "headers of LightGBM, when a version is finalised": row(
-            base.MAX_FEATURES, base.MAX_FEATURES + 1, FormatUnknown,
-            lambda count: told("lightgbm", m_txt=header(count))),
+            base.MAX_FEATURES,
+            base.MAX_FEATURES + 1,
+            FormatUnknown,
+            lambda count: told("lightgbm", m_txt=header(count)),
+        ),
         "examples of MLflow": row(41_000, 44_000, ValueError, example),
         "signatures of models": row(
-            b" " * model_signature.MAX_BYTES, b" " * (model_signature.MAX_BYTES + 1), Malformed,
-            within("has more than", model_signature.read)),
+            b" " * model_signature.MAX_BYTES,
+            b" " * (model_signature.MAX_BYTES + 1),
+            Malformed,
+            within("has more than", model_signature.read),
+        ),
         "public keys": row(signing_keys.MAX_PEM, signing_keys.MAX_PEM + 1, ValueError, pem),
         "uploaded archives, and Bentos on a node": row(
-            3, 4, ArchiveRefused, lambda count: archived(folder, count)),
+            3, 4, ArchiveRefused, lambda count: archived(folder, count)
+        ),
         "captured predictions": row(
-            prediction_lines.MAX_LINES, prediction_lines.MAX_LINES + 1, ValueError,
-            lambda size: prediction_lines.unpack(zlib.compress(b"a" * (size - 1) + b"\n"))),
+            prediction_lines.MAX_LINES,
+            prediction_lines.MAX_LINES + 1,
+            ValueError,
+            lambda size: prediction_lines.unpack(zlib.compress(b"a" * (size - 1) + b"\n")),
+        ),
         "outcomes": row(1000, 1001, ValidationError, outcomes),
-        "what nodes report": row(*rows, ProtocolError,
-            lambda data: bounded.rows(data, "rows", lambda item, at: item)),
+        "what nodes report": row(
+            *rows, ProtocolError, lambda data: bounded.rows(data, "rows", lambda item, at: item)
+        ),
         "what a program in the sandbox of a build left": row(
-            100, 101, OSError, lambda size: left(folder, size)),
+            100, 101, OSError, lambda size: left(folder, size)
+        ),
         "anything scanned": row(3, 4, ValueError, lambda count: scanned_within(folder, count)),
-        "pickles, scanned": row(pickle.dumps([1, 2, 3, 4], 2), pickle.dumps([1, 2, 3, 4, 5], 2),
-                                ValueError, verdict_of),
+        "pickles, scanned": row(
+            pickle.dumps([1, 2, 3, 4], 2), pickle.dumps([1, 2, 3, 4, 5], 2), ValueError, verdict_of
+        ),
         "safetensors and skops, scanned": row(
-            100, 101, headers.NotOne, lambda size: headers.safetensors(io.BytesIO(tensors(size)))),
-        "XGBoost and LightGBM, scanned": row(64, 65, ubjson.NotUbjson, lambda depth: ubjson.decode(
-            io.BytesIO(b"{U\x01a" + b"[" * (depth - 1) + b"Z" + b"]" * (depth - 1) + b"}"))),
+            100, 101, headers.NotOne, lambda size: headers.safetensors(io.BytesIO(tensors(size)))
+        ),
+        "XGBoost and LightGBM, scanned": row(
+            64,
+            65,
+            ubjson.NotUbjson,
+            lambda depth: ubjson.decode(
+                io.BytesIO(b"{U\x01a" + b"[" * (depth - 1) + b"Z" + b"]" * (depth - 1) + b"}")
+            ),
+        ),
         "permits and signed statements": row(
-            " " * permit.MAX_BYTES, " " * (permit.MAX_BYTES + 1), Refused,
-            within("larger than 1 MiB", permit._parts)),
+            " " * permit.MAX_BYTES,
+            " " * (permit.MAX_BYTES + 1),
+            Refused,
+            within("larger than 1 MiB", permit._parts),
+        ),
         "bundles": row(3, 4, Malformed, lambda count: bundled(folder, count)),
-        "time stamps (ASN.1)": row(stamp, stamp + b"\x30", Refused,
-                                   within("has more than", timestamp.token_in)),
+        "time stamps (ASN.1)": row(
+            stamp, stamp + b"\x30", Refused, within("has more than", timestamp.token_in)
+        ),
         "archives of the log": row(least, least + 1, Malformed, lambda size: logged(folder, size)),
-        "proofs of one event": row("a" * tlog_proof.MAX_BYTES, "a" * (tlog_proof.MAX_BYTES + 1),
-                                   Malformed, within("larger than 16 MiB", tlog_proof.parse)),
+        "proofs of one event": row(
+            "a" * tlog_proof.MAX_BYTES,
+            "a" * (tlog_proof.MAX_BYTES + 1),
+            Malformed,
+            within("larger than 16 MiB", tlog_proof.parse),
+        ),
         "answers of passkeys at sign-in (CBOR)": row(
-            passkey_answers.MAX_CHARACTERS, passkey_answers.MAX_CHARACTERS + 1, ValueError,
-            passkey),
+            passkey_answers.MAX_CHARACTERS, passkey_answers.MAX_CHARACTERS + 1, ValueError, passkey
+        ),
         "answers of the identity provider": row(
-            provider_answers.MAX_BYTES, provider_answers.MAX_BYTES + 1, provider_answers.NoAnswer,
-            provider),
+            provider_answers.MAX_BYTES,
+            provider_answers.MAX_BYTES + 1,
+            provider_answers.NoAnswer,
+            provider,
+        ),
         "notes that witnesses keep, and what they answer": row(
-            1 << 16, (1 << 16) + 1, ValueError, lambda size: noted(folder, size)),
+            1 << 16, (1 << 16) + 1, ValueError, lambda size: noted(folder, size)
+        ),
         "what replicas answer and write, on their node": row(
-            1 << 18, (1 << 18) + 1, ValueError, lambda size: counted(folder, size)),
+            1 << 18, (1 << 18) + 1, ValueError, lambda size: counted(folder, size)
+        ),
         "submissions to a witness": row(
-            b"a" * submission.MAX_BYTES, b"a" * (submission.MAX_BYTES + 1), Malformed,
-            within("at most 64 KiB", submission.parse)),
+            b"a" * submission.MAX_BYTES,
+            b"a" * (submission.MAX_BYTES + 1),
+            Malformed,
+            within("at most 64 KiB", submission.parse),
+        ),
         "answers from elsewhere: Prometheus, webhooks, authorities": row(
-            100, 101, outbound.OutboundFailed,
-            lambda size: outbound._received(httpx.Response(200, content=b"a" * size), 100, 1e18)),
+            100,
+            101,
+            outbound.OutboundFailed,
+            lambda size: outbound._received(httpx.Response(200, content=b"a" * size), 100, 1e18),
+        ),
         "the platform's answers to a node": row(
-            100, 101, client.Unreachable,
-            lambda size: client._members(httpx.Response(200, content=b"{}".rjust(size)))),
-    }  # fmt: skip
+            100,
+            101,
+            client.Unreachable,
+            lambda size: client._members(httpx.Response(200, content=b"{}".rjust(size))),
+        ),
+    }
 
 
 def outcomes(count: int) -> None:

@@ -85,9 +85,10 @@ def test_a_node_sees_neither_database_nor_broker_nor_secret_nor_key() -> None:
 
 def test_only_migrations_use_the_owner_of_the_tables() -> None:
     owners = {
-        n for n, s in SERVICES.items()
+        n
+        for n, s in SERVICES.items()
         if s.get("environment", {}).get("PLACET_SECRETS_DIR", "").endswith("/owner")
-    }  # fmt: skip
+    }
     assert owners == {"migrate"}
 
 
@@ -98,9 +99,12 @@ def test_what_signs_sessions_is_known_to_web_and_to_one_shot_commands_alone() ->
         if "PLACET_SECRETS_DIR" in s.get("environment", {})
     }
     assert places == {
-        "migrate": "owner", "prepare": "web", "web": "web",
-        "worker": "worker", "worker-build": "worker",
-    }  # fmt: skip
+        "migrate": "owner",
+        "prepare": "web",
+        "web": "web",
+        "worker": "worker",
+        "worker-build": "worker",
+    }
 
 
 def test_every_variable_has_a_default_and_is_named_in_the_example() -> None:
@@ -110,8 +114,12 @@ def test_every_variable_has_a_default_and_is_named_in_the_example() -> None:
     assert found == set(re.findall(r"\$\{(\w+)(?::?-|:\+)", text))  # none without a default
     named = set(re.findall(r"^#?(\w+)=", example, re.MULTILINE))
     assert found - named == {
-        "PLACET_OIDC_NAME", "PLACET_LOG_LEVEL", "POSTGRES_IMAGE", "REDIS_IMAGE", "WEB_CONCURRENCY"
-    }  # fmt: skip
+        "PLACET_OIDC_NAME",
+        "PLACET_LOG_LEVEL",
+        "POSTGRES_IMAGE",
+        "REDIS_IMAGE",
+        "WEB_CONCURRENCY",
+    }
     assert named <= found
 
 

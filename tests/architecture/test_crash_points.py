@@ -80,8 +80,14 @@ def test_there_are_enough_and_a_campaign_comes_to_all_of_them() -> None:
 
 def test_runs_of_several_campaigns_add_up_and_those_of_one_seed_count_once(tmp_path: Path) -> None:
     def ran(name: str, seed: int, count: int) -> Path:
-        one = {"hit": [points.WEB[seed]], "missed": [], "faults": [], "strike": "",
-               "log_checked": False, "seconds": float(seed)}  # fmt: skip
+        one = {
+            "hit": [points.WEB[seed]],
+            "missed": [],
+            "faults": [],
+            "strike": "",
+            "log_checked": False,
+            "seconds": float(seed),
+        }
         kept = {"seed": seed, "wanted_runs": 500, "runs": [one] * count}
         (tmp_path / name).write_text(json.dumps(kept))
         return tmp_path / name

@@ -49,8 +49,11 @@ def tracked() -> list[str]:
     """Return every file of the tree that is under version control, or about to be."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return listed.splitlines()
 
 
@@ -137,10 +140,14 @@ def test_each_app_has_its_place_on_a_floor() -> None:
 @pytest.mark.parametrize(
     ("path", "exists"),
     [
-        ("apps/jobs/models.py", True), ("apps/jobs/", True), ("apps/APP/models.py", True),
-        ("apps/jobs/model.py", False), ("apps/APP/nothing.py", False), ("tests/README.md", True),
+        ("apps/jobs/models.py", True),
+        ("apps/jobs/", True),
+        ("apps/APP/models.py", True),
+        ("apps/jobs/model.py", False),
+        ("apps/APP/nothing.py", False),
+        ("tests/README.md", True),
         ("apps/job", False),
     ],
-)  # fmt: skip
+)
 def test_what_is_there_is_told_from_what_is_not(path: str, exists: bool) -> None:
     assert there(path) is exists

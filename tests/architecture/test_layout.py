@@ -53,6 +53,11 @@ def test_functions_stay_short_enough_to_read() -> None:
     assert long == []
 
 
+def test_the_formatter_has_the_last_word() -> None:
+    skip = re.compile(r"#\s*fmt:\s*(skip|off)")
+    assert [str(p) for p in tracked("*.py", "*.pyi") if skip.search(p.read_text())] == []
+
+
 def test_rules_and_gates_know_no_django_and_no_celery() -> None:
     pure = [
         p

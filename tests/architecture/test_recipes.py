@@ -16,8 +16,15 @@ RECIPES = "docs/develop/recipes/"
 NAMED = re.compile(r"(?:# |<!-- |--- )(\S+)(?: -->)?\n")  # the first line of a block
 SHELL = re.compile(r"make [a-z]+|\.venv/bin/python -m pytest( --?[a-z]+( \d+)?)*( tests/\S+)+")
 COPIED = (
-    "apps", "benchmarks", "platform", "proofs", "templates", "tests", "workers", "pyproject.toml",
-)  # fmt: skip
+    "apps",
+    "benchmarks",
+    "platform",
+    "proofs",
+    "templates",
+    "tests",
+    "workers",
+    "pyproject.toml",
+)
 ENDINGS = (".py", ".toml", ".txt", ".html", ".in", ".json")
 
 

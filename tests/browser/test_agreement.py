@@ -18,9 +18,11 @@ def test_they_agree_on_random_logs_and_their_mutations(second: Second) -> None:
     assert found.faults == []
     tried = set(found.accepted) | set(found.refused)
     for kind, changes in (
-        ("inclusion", INCLUSION), ("consistency", CONSISTENCY), ("note", NOTE),
+        ("inclusion", INCLUSION),
+        ("consistency", CONSISTENCY),
+        ("note", NOTE),
         ("serving", SERVING),
-    ):  # fmt: skip
+    ):
         assert {f"{kind}: {name}" for name in ("as made", *changes)} <= tried
     assert found.cases > 3_000
     assert set(found.known) <= set(KNOWN)

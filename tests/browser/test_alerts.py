@@ -38,9 +38,14 @@ def count(story: Story, endpoint: Endpoint, *, good: int, bad: int) -> None:
     Revision.objects.filter(pk=live.pk).update(live_at=now() - timedelta(hours=1))
     MetricWindow.objects.all().delete()
     MetricWindow.objects.create(
-        node=story.node.id, revision=live.pk, started_at=now(), seconds=10, status_2xx=good,
-        status_5xx=bad, latency={"25": good, "500": bad},
-    )  # fmt: skip
+        node=story.node.id,
+        revision=live.pk,
+        started_at=now(),
+        seconds=10,
+        status_2xx=good,
+        status_5xx=bad,
+        latency={"25": good, "500": bad},
+    )
 
 
 def test_an_operator_sees_what_is_wrong_and_takes_it_on(

@@ -18,9 +18,10 @@ from tests.support.prometheus import reading, serving
 from tests.support.story import Story
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.django_db(transaction=True),
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("first_release"),
-]  # fmt: skip
+]
 OpenAs = Callable[..., Page]
 METRICS = [
     {"metric": "error_rate", "margin": 0.01},
@@ -40,14 +41,16 @@ BY_PROMETHEUS = {
                 "metrics": [
                     {"metric": "error_rate", "margin": 0.01},
                     {
-                        "metric": "prometheus", "query": 'refunds{revision="$revision"}',
-                        "at_most": 2, "for_seconds": 10,
+                        "metric": "prometheus",
+                        "query": 'refunds{revision="$revision"}',
+                        "at_most": 2,
+                        "for_seconds": 10,
                     },
                 ]
             }
         },
     ],
-}  # fmt: skip
+}
 
 AB_TEST = {
     "strategy": "ab_test",
@@ -86,14 +89,19 @@ class Trial:
         for revision, count, bad in (
             (row.to_revision_id, 100 * times, errors),
             (row.from_revision_id, 400 * times, 4 * times),
-        ):  # fmt: skip
+        ):
             self.story.node.metrics.append(
                 {
-                    "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
-                    "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0,
-                    "status_5xx": bad, "latency": {"100": count - 3, "250": 0, "inf": 3},
+                    "revision": revision,
+                    "started_at": rfc3339(now()),
+                    "seconds": 0.001,
+                    "status_2xx": count - bad,
+                    "status_3xx": 0,
+                    "status_4xx": 0,
+                    "status_5xx": bad,
+                    "latency": {"100": count - 3, "250": 0, "inf": 3},
                 }
-            )  # fmt: skip
+            )
         self.story.node.step()
         self.story.node.metrics = []
         self.story.settle(rounds=2)
@@ -175,9 +183,14 @@ def test_an_ab_test_is_read_and_shipped(
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_what_a_prometheus_says_stands_beside_the_metrics(
-    story: Story, open_as: OpenAs, pictures: Path, theme: str, width: int,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    story: Story,
+    open_as: OpenAs,
+    pictures: Path,
+    theme: str,
+    width: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with serving() as shop, reading(shop, tmp_path) as url:
         monkeypatch.setattr(config(), "prometheus_url", url)
         watched = Trial(story, BY_PROMETHEUS)

@@ -39,21 +39,31 @@ def by(papers: Papers, who: str, statement: BreakGlassStatement) -> Signed:
 
 def opening(papers: Papers, **changes: Any) -> BreakGlassStatement:
     said = {
-        "verdict": "approve", "person": "per_responder", "role": "responder", "until": UNTIL,
-        "opening": "", "nonce": "opening-nonce-0001", "at": NOON,
+        "verdict": "approve",
+        "person": "per_responder",
+        "role": "responder",
+        "until": UNTIL,
+        "opening": "",
+        "nonce": "opening-nonce-0001",
+        "at": NOON,
         "comment_commitment": digest_of("it burns"),
         "credential": papers.people["responder"].credential,
-    } | changes  # fmt: skip
+    } | changes
     return PasskeyBreakGlass.on(papers.asked, **said)
 
 
 def confirmation(papers: Papers, who: str, **changes: Any) -> BreakGlassStatement:
     opened = PasskeyBreakGlass.parse(papers.glass[0].envelope.payload)
     said: dict[str, Any] = {
-        "verdict": "approve", "person": f"per_{who}", "role": "approver", "until": opened.until,
-        "opening": opened.digest, "nonce": f"{who}-glass-nonce-1",
-        "at": NOON + timedelta(minutes=5), "credential": papers.people[who].credential,
-    }  # fmt: skip
+        "verdict": "approve",
+        "person": f"per_{who}",
+        "role": "approver",
+        "until": opened.until,
+        "opening": opened.digest,
+        "nonce": f"{who}-glass-nonce-1",
+        "at": NOON + timedelta(minutes=5),
+        "credential": papers.people[who].credential,
+    }
     return replace(PasskeyBreakGlass.on(papers.asked, **said), **changes)
 
 
@@ -132,7 +142,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("another's passkey", by_another_passkey, "other_passkey"),
     ("an approval for it", a_decision_as_glass, "wrong_type"),
     ("it for an approval", a_glass_as_decision, "wrong_type"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("spoil", "code"), [pytest.param(*row[1:], id=row[0]) for row in FORGED])
@@ -189,8 +199,10 @@ def test_what_is_signed_twice_in_one_release_is_noticed(second: Second) -> None:
     """A responder who is nobody's opener: a second opening beside the first."""
     papers = papers_of()
     other = opening(
-        papers, person="per_third", nonce="another-nonce-0001",
+        papers,
+        person="per_third",
+        nonce="another-nonce-0001",
         credential=papers.people["third"].credential,
-    )  # fmt: skip
+    )
     papers.glass.append(by(papers, "third", other))
     assert both(second, papers.files(), papers.root).code == "opening"

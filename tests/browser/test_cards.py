@@ -13,11 +13,24 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SECONDS = 1.0
 # Those that a browser takes longest for; unit/registry/test_cards.py has a server write all.
 GRAVEST = [
-    "one word of wide letters", "right to left", "lines", "paragraphs", "a wide table",
-    "a long table", "one letter with accents", "wide letters as code", "wide letters in a table",
-    "wide letters in a link", "wide letters as a picture", "wide letters that are too many",
-    "brackets", "nested emphasis", "columns", "code that may be", "nested emphasis that may be",
-]  # fmt: skip
+    "one word of wide letters",
+    "right to left",
+    "lines",
+    "paragraphs",
+    "a wide table",
+    "a long table",
+    "one letter with accents",
+    "wide letters as code",
+    "wide letters in a table",
+    "wide letters in a link",
+    "wide letters as a picture",
+    "wide letters that are too many",
+    "brackets",
+    "nested emphasis",
+    "columns",
+    "code that may be",
+    "nested emphasis that may be",
+]
 
 
 def busy(page: Page, path: str) -> float:

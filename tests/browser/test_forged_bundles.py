@@ -238,7 +238,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("an event without its seal", an_event_without_seal, "unsealed"),
     ("an event sealed for another place", an_event_sealed_elsewhere, "unsealed"),
     ("another log", a_foreign_log, "bad_signature"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("spoil", "code"), [pytest.param(*row[1:], id=row[0]) for row in FORGED])
@@ -304,7 +304,7 @@ SPOILT: list[tuple[str, Change, str]] = [
     ("a head changed", another_head, "bad_signature"),
     ("a head by another key", lambda f, p: another_head(f, p, p.keys.state), "bad_signature"),
     ("a head signed anew", lambda f, p: another_head(f, p, p.keys.log), "not_in_log"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "code"), [pytest.param(*row[1:], id=row[0]) for row in SPOILT])

@@ -129,7 +129,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("no hint", model_sig_with("verificationMaterial", publicKey={"hint": "a"}), "malformed"),
     ("a log besides", model_sig_with("verificationMaterial", tlogEntries=[{}]), "malformed"),
     ("a certificate", model_sig_with(verificationMaterial={"certificate": {}}), ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("spoil", "code"), [pytest.param(*row[1:], id=row[0]) for row in FORGED])
@@ -142,10 +142,20 @@ def test_both_refuse_forged_papers_for_the_same_reason(
 
 
 NO_LISTS: list[Any] = [
-    None, 5, "model", {}, {"path": "model", "sha256": "00"}, [5], [[]], ["model"], [{}],
-    [{"path": "model"}], [{"path": 1, "sha256": "00"}], [{"path": "model", "sha256": None}],
+    None,
+    5,
+    "model",
+    {},
+    {"path": "model", "sha256": "00"},
+    [5],
+    [[]],
+    ["model"],
+    [{}],
+    [{"path": "model"}],
+    [{"path": 1, "sha256": "00"}],
+    [{"path": "model", "sha256": None}],
     [*ARTIFACT, ARTIFACT[0]],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("artifact", NO_LISTS, ids=str)
@@ -232,7 +242,7 @@ SPOILT: list[tuple[str, Change, str]] = [
     ("no model signature in it", lambda f, p: f | {"model.sig": b"{}"}, "malformed"),
     ("another's summary", with_the_summary_of_another, "other_summary"),
     ("a provenance instead", lambda f, p: f | {"vsa.json": f["provenance.json"]}, "wrong_type"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "code"), [pytest.param(*row[1:], id=row[0]) for row in SPOILT])

@@ -143,15 +143,26 @@ TOLD: list[tuple[str, Spoil, str]] = [
     ("nothing", lambda nodes: None, "not checked: what nodes really ran: no event here"),
     ("no receipt", lambda nodes: nodes.on_a_node(), "node nod_1 has signed no receipt of it"),
     ("no node", lambda nodes: nodes.placed(), "rev_1 ran: no event here shows a node for it"),
-    ("a run", ran, "ran: rev_1 from 2026-11-25T14:00:00.000000Z to 2026-11-25T17:00:00.000000Z,"
-     " signed by node nod_1, event "),
+    (
+        "a run",
+        ran,
+        "ran: rev_1 from 2026-11-25T14:00:00.000000Z to 2026-11-25T17:00:00.000000Z,"
+        " signed by node nod_1, event ",
+    ),
     ("whose key", ran, "not checked: whose host a node is"),
     ("its end", ran, "not checked: what nodes did beyond what they signed"),
     ("yet to come", lambda nodes: ran(nodes, taken=ENDED - HOUR), "which was yet to come at event"),
-    ("before it was there", lambda nodes: ran(nodes, started_at=PLACED - HOUR),
-     "contradicted: node nod_1 signed that rev_1 ran from 2026-11-25T13:00:00.000000Z on, before"),
-    ("before people decided", lambda nodes: ran(nodes, started_at=NOON),
-     "on, before it was approved at 2026-11-25T13:00:00.000000Z"),
+    (
+        "before it was there",
+        lambda nodes: ran(nodes, started_at=PLACED - HOUR),
+        "contradicted: node nod_1 signed that rev_1 ran from 2026-11-25T13:00:00.000000Z on, "
+        "before",
+    ),
+    (
+        "before people decided",
+        lambda nodes: ran(nodes, started_at=NOON),
+        "on, before it was approved at 2026-11-25T13:00:00.000000Z",
+    ),
     ("a run after a run", twice(ENDED + SECOND, ENDED + HOUR), ""),
     ("two runs at once", twice(STARTED + HOUR, ENDED + HOUR), "that overlap: from"),
     ("a run in a run", twice(STARTED + HOUR, ENDED - HOUR), "that overlap: from"),
@@ -170,7 +181,7 @@ TOLD: list[tuple[str, Spoil, str]] = [
     ("set up anew", set_up_anew, "ran: rev_1 from 2026-11-25T18:00:00.000000Z"),
     ("a receipt of tomorrow", of_a_time_to_come, "open: recall rcl_1"),
     ("a receipt of yesterday", before_the_recall, "before it was recalled"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("told", "says"), [pytest.param(*row[1:], id=row[0]) for row in TOLD])
@@ -305,9 +316,15 @@ def a_recall_as_a_receipt(nodes: OnNodes) -> None:
 def a_receipt_as_a_recall(nodes: OnNodes) -> None:
     nodes.on_a_node()
     said = RanReceipt(
-        node="nod_1", target="tgt_1", endpoint=ENDPOINT, release=RELEASE, revision="rev_1",
-        bento_digest=BENTO, started_at=STARTED, ended_at=ENDED,
-    )  # fmt: skip
+        node="nod_1",
+        target="tgt_1",
+        endpoint=ENDPOINT,
+        release=RELEASE,
+        revision="rev_1",
+        bento_digest=BENTO,
+        started_at=STARTED,
+        ended_at=ENDED,
+    )
     row = {"envelope": said.sign(nodes.keys.decision).to_json()}
     nodes.note("recall.created.v1", ENDED, assurance__recall_of_x=row)
 
@@ -341,7 +358,7 @@ FORGED: list[tuple[str, Spoil, str]] = [
     ("a time of another form", spelled(**{"T17:00:00.000000Z": b"T17:00:00Z"}), "malformed"),
     ("a recall as a receipt", a_recall_as_a_receipt, "wrong_type"),
     ("a receipt as a recall", a_receipt_as_a_recall, "wrong_type"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("spoil", "code"), [pytest.param(*row[1:], id=row[0]) for row in FORGED])
@@ -378,14 +395,17 @@ CHANGED: list[tuple[str, Change, str]] = [
     ("a recall left out", receipts(lambda found: found.clear(), "recalls.json"), "left_out"),
     ("a receipt twice", receipts(lambda found: found.append(found[0])), "twice"),
     ("a receipt of elsewhere", of_another_bundle, "not_logged"),
-    ("another key id", receipts(lambda f: f[0]["signatures"][0].update(keyid="0" * 16)),
-     "not_logged"),
+    (
+        "another key id",
+        receipts(lambda f: f[0]["signatures"][0].update(keyid="0" * 16)),
+        "not_logged",
+    ),
     ("no envelope", receipts(lambda found: found.append({})), "malformed"),
     ("no list", lambda files: files | {"receipts.json": b"{}"}, "malformed"),
     ("spaces", lambda files: files | {"receipts.json": files["receipts.json"] + b" "}, "malformed"),
     ("no receipts", without("receipts.json"), "malformed"),
     ("no recalls", without("recalls.json"), "malformed"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "code"), [pytest.param(*row[1:], id=row[0]) for row in CHANGED])

@@ -32,13 +32,21 @@ def test_a_destination_is_asked_for_approved_and_seen_in_use(
 ) -> None:
     story.live(serving={"egress": ["old.example.com:443"]})
     live = Revision.objects.get(state="live")
-    counts = {"to": "old.example.com:443", "connections": 12_345, "refused": 2,
-              "bytes_in": 5_000_000, "bytes_out": 80_000}  # fmt: skip
+    counts = {
+        "to": "old.example.com:443",
+        "connections": 12_345,
+        "refused": 2,
+        "bytes_in": 5_000_000,
+        "bytes_out": 80_000,
+    }
     story.node.apart[live.pk] = {"isolation": "socket", "egress": [counts]}
     story.node.report()
     world = story.world
-    world.policy("development", "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
-                 "  - {gate: approvals, role: approver, count: 1}\n")  # fmt: skip
+    world.policy(
+        "development",
+        "version: 1\ngates:\n  - {gate: build}\n  - {gate: isolation}\n"
+        "  - {gate: approvals, role: approver, count: 1}\n",
+    )
     bento = world.bento(world.version(variables=["MODE"]))
     world.another_target("ward-2", "development")
     page = open_as(world.people["Ada"], theme=theme, width=width)

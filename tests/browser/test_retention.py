@@ -33,8 +33,13 @@ def archived(own_checkpoints: Callable[[], Path], monkeypatch: pytest.MonkeyPatc
     set_retention(days=730, actor=SYSTEM)
     ravi = actor_of(person("Ravi", {"auditor": None}))
     subject = "rel_" + "0" * 32
-    place_hold(name="case-2026-17", scope="object", subject=subject, reason="letter of the court "
-               "of 3 May: keep all about the release", actor=ravi)  # fmt: skip
+    place_hold(
+        name="case-2026-17",
+        scope="object",
+        subject=subject,
+        reason="letter of the court of 3 May: keep all about the release",
+        actor=ravi,
+    )
     head = write_checkpoint()
     assert head is not None
     later = now() + timedelta(days=800)

@@ -22,13 +22,16 @@ OpenAs = Callable[..., Page]
 CANARY = {
     "strategy": "canary",
     "steps": [
-        {"set_weight": 5}, {"pause": {"duration_seconds": 86_400}},
-        {"set_weight": 50}, {"pause": {}},
+        {"set_weight": 5},
+        {"pause": {"duration_seconds": 86_400}},
+        {"set_weight": 50},
+        {"pause": {}},
     ],
-}  # fmt: skip
+}
 AT_NIGHT = {
-    "strategy": "blue_green", "steps": [{"pause": {"duration_seconds": 28_800}}],
-}  # fmt: skip
+    "strategy": "blue_green",
+    "steps": [{"pause": {"duration_seconds": 28_800}}],
+}
 SERIOUS = ("serious", "critical")
 
 
@@ -42,9 +45,14 @@ def canary(story: Story) -> Release:
     for revision, good, bad in ((rollout.from_revision, 949, 1), (rollout.to_revision, 50, 0)):
         assert revision is not None
         MetricWindow.objects.create(
-            node=story.node.id, revision=revision.pk, started_at=now() + timedelta(seconds=1),
-            seconds=10, status_2xx=good, status_5xx=bad, latency={"25": good + bad},
-        )  # fmt: skip
+            node=story.node.id,
+            revision=revision.pk,
+            started_at=now() + timedelta(seconds=1),
+            seconds=10,
+            status_2xx=good,
+            status_5xx=bad,
+            latency={"25": good + bad},
+        )
     return release
 
 
@@ -64,8 +72,9 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     page.get_by_text("Wait 1 d").wait_for()
     traffic = page.locator("#rollout-now table").first
     assert traffic.locator("tr", has_text="Planned").inner_text().split("\t")[1:] == [
-        "5 %", "95 %",
-    ]  # fmt: skip
+        "5 %",
+        "95 %",
+    ]
     assert "5 %" in traffic.locator("tr", has_text="Counted").inner_text()
 
     say(page, "pause", "Lunch")

@@ -22,11 +22,14 @@ METRICS = [{"metric": "error_rate", "margin": 0.01}]
 CANARY = {
     "strategy": "canary",
     "steps": [
-        {"set_weight": 5}, {"pause": {"duration_seconds": 300}},
-        {"analysis": {"metrics": METRICS, "minimum_requests": 4_000}}, {"pause": {}},
-        {"set_weight": 50}, {"analysis": {"metrics": METRICS}},
+        {"set_weight": 5},
+        {"pause": {"duration_seconds": 300}},
+        {"analysis": {"metrics": METRICS, "minimum_requests": 4_000}},
+        {"pause": {}},
+        {"set_weight": 50},
+        {"analysis": {"metrics": METRICS}},
     ],
-}  # fmt: skip
+}
 FITS = """() => new Promise((done) => {
   const [plot, place] = ["#series .uplot", "#series .plot"].map((s) => document.querySelector(s));
   const fits = () => plot.clientWidth === place.clientWidth;
@@ -85,11 +88,16 @@ class Canary:
         fast = count // 3
         self.story.node.metrics.append(
             {
-                "revision": revision, "started_at": rfc3339(at), "seconds": WINDOW,
-                "status_2xx": count - bad, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
+                "revision": revision,
+                "started_at": rfc3339(at),
+                "seconds": WINDOW,
+                "status_2xx": count - bad,
+                "status_3xx": 0,
+                "status_4xx": 0,
+                "status_5xx": bad,
                 "latency": {"10": fast, "25": count - fast - late, "100": late, "inf": 0},
             }
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture

@@ -22,10 +22,19 @@ JUDGE = """({texts, names}) => [
   names.map(placetVerify.mayBeSet),
 ]"""
 GOOD = [
-    "db.example.com:5432", "DB.Example.com:1", "a:65535", "10.0.0.7:443", "169.254.169.254:80",
-    "[2001:db8::1]:443", "[fe80::1]:80", "[64:ff9b::102:304]:80", "[2001:db8:0:1::]:80",
-    "[2001:0:0:1:0:0:0:1]:80", "[2001::1:0:0:1]:80", "[2001:0:0:1::1]:80",
-]  # fmt: skip
+    "db.example.com:5432",
+    "DB.Example.com:1",
+    "a:65535",
+    "10.0.0.7:443",
+    "169.254.169.254:80",
+    "[2001:db8::1]:443",
+    "[fe80::1]:80",
+    "[64:ff9b::102:304]:80",
+    "[2001:db8:0:1::]:80",
+    "[2001:0:0:1:0:0:0:1]:80",
+    "[2001::1:0:0:1]:80",
+    "[2001:0:0:1::1]:80",
+]
 
 
 def read(text: object) -> str:
@@ -105,15 +114,23 @@ def test_both_say_what_a_replica_may_reach(
 @pytest.mark.parametrize(
     "changed",
     [
-        {"egress": {}}, {"egress": None}, {"egress": [1]}, {"egress": ["localhost:1"]},
-        {"egress": ["db:1", "DB:1"]}, {"egress": [f"h{n}:1" for n in range(33)]},
-        {"egress": [], "sockets": 1}, {"egress": [], "__proto__": {}},
-        {"egress": [], "variables": {"LD_PRELOAD": "x"}}, {"egress": [], "variables": {"M\n": ""}},
-        {"egress": [], "variables": {"M": "a\u2028b"}}, {"egress": [], "variables": {"M": 1}},
-        {"egress": [], "variables": {"M": "é😀" * 2048 + "x"}}, {"egress": [], "variables": []},
+        {"egress": {}},
+        {"egress": None},
+        {"egress": [1]},
+        {"egress": ["localhost:1"]},
+        {"egress": ["db:1", "DB:1"]},
+        {"egress": [f"h{n}:1" for n in range(33)]},
+        {"egress": [], "sockets": 1},
+        {"egress": [], "__proto__": {}},
+        {"egress": [], "variables": {"LD_PRELOAD": "x"}},
+        {"egress": [], "variables": {"M\n": ""}},
+        {"egress": [], "variables": {"M": "a\u2028b"}},
+        {"egress": [], "variables": {"M": 1}},
+        {"egress": [], "variables": {"M": "é😀" * 2048 + "x"}},
+        {"egress": [], "variables": []},
         {"egress": [], "variables": {f"M{n}": "" for n in range(51)}},
     ],
-)  # fmt: skip
+)
 def test_both_refuse_what_no_node_may_run(second: Second, changed: dict[str, Any]) -> None:
     made = papers(SERVING | changed)
     assert both(second, made.files(), made.root).code == "serving"

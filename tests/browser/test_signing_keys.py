@@ -46,11 +46,14 @@ def test_the_pages_are_usable_by_everybody(
     labels = ("training-team", "contractor-2025", "research")
     keys = [
         trust_signing_key(
-            world.project, label=label, pem=public_pem(signing_key()), actor=world.vera,
+            world.project,
+            label=label,
+            pem=public_pem(signing_key()),
+            actor=world.vera,
             valid_until=now() + timedelta(days=400) if label == "research" else None,
         )
         for label in labels
-    ]  # fmt: skip
+    ]
     revoke_signing_key(keys[1], actor=SYSTEM)
     version = world.version()
     found = {"result": "trusted", "key": keys[0].fingerprint, "files": 4}
@@ -61,8 +64,11 @@ def test_the_pages_are_usable_by_everybody(
     ):
         page = open_as(world.people[who], width=width, theme=theme)
         page.goto(path)
-        bad = [v for v in Axe().run(page).response["violations"]
-               if v["impact"] in ("serious", "critical")]  # fmt: skip
+        bad = [
+            v
+            for v in Axe().run(page).response["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
         assert not bad, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in bad)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)

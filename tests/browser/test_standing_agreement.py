@@ -21,13 +21,21 @@ pytestmark = pytest.mark.browser
 DESK = ("per_desk", "per_head", "per_ceo")
 RISK = ("per_validation", "per_cro", "per_ceo")
 GOOD = Standing(
-    line="second", reports_to=RISK, requester_reports_to=DESK, author_reports_to=DESK,
-    touched=("per_author",), data_owners=("per_owner",), code_authors=("per_coder",),
-)  # fmt: skip
+    line="second",
+    reports_to=RISK,
+    requester_reports_to=DESK,
+    author_reports_to=DESK,
+    touched=("per_author",),
+    data_owners=("per_owner",),
+    code_authors=("per_coder",),
+)
 ALL: dict[str, Any] = {
-    "second_line": "all", "other_reporting_line": True, "not_last_touched": True,
-    "not_data_owner": True, "not_code_author": True,
-}  # fmt: skip
+    "second_line": "all",
+    "other_reporting_line": True,
+    "not_last_touched": True,
+    "not_data_owner": True,
+    "not_code_author": True,
+}
 
 
 def papers(demands: dict[str, Any], standing: Standing | None = GOOD) -> Papers:
@@ -40,13 +48,19 @@ def papers(demands: dict[str, Any], standing: Standing | None = GOOD) -> Papers:
     document = DOCUMENT | {"gates": gates}
     found.policy = found.by_passkey(
         PasskeyPolicy(
-            project="prj_1", environment="production", revision_id="pol_3", number=3,
-            document=document, drafted_by="per_operator", published_by="per_approver",
-            at=NOON - timedelta(hours=2), nonce="policy-nonce-00001",
+            project="prj_1",
+            environment="production",
+            revision_id="pol_3",
+            number=3,
+            document=document,
+            drafted_by="per_operator",
+            published_by="per_approver",
+            at=NOON - timedelta(hours=2),
+            nonce="policy-nonce-00001",
             credential=found.people["approver"].credential,
         ),
         "approver",
-    )  # fmt: skip
+    )
     found.asked = replace(found.asked, policy_digest=canonical.digest(document))
     found.request = found.asked.sign(found.keys.decision)
     plain = found.decide("reviewer")
@@ -57,10 +71,14 @@ def papers(demands: dict[str, Any], standing: Standing | None = GOOD) -> Papers:
 
 def decided(found: Papers, standing: Standing) -> Signed:
     said = {
-        "verdict": "approve", "person": "per_reviewer", "role": "reviewer",
-        "nonce": "reviewer-nonce-000001", "at": NOON + timedelta(hours=1),
-        "credential": found.people["reviewer"].credential, "standing": standing,
-    }  # fmt: skip
+        "verdict": "approve",
+        "person": "per_reviewer",
+        "role": "reviewer",
+        "nonce": "reviewer-nonce-000001",
+        "at": NOON + timedelta(hours=1),
+        "credential": found.people["reviewer"].credential,
+        "standing": standing,
+    }
     return found.by_passkey(StandingPasskeyDecision.on(found.asked, **said), "reviewer")
 
 
@@ -72,15 +90,23 @@ def test_who_stands_well_counts(second: Second) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"line": "first"}, {"line": "third"}, {"line": ""},
-        {"reports_to": None}, {"reports_to": DESK}, {"author_reports_to": RISK},
-        {"requester_reports_to": None}, {"requester_reports_to": ("per_cro", "per_ceo")},
+        {"line": "first"},
+        {"line": "third"},
+        {"line": ""},
+        {"reports_to": None},
+        {"reports_to": DESK},
+        {"author_reports_to": RISK},
+        {"requester_reports_to": None},
+        {"requester_reports_to": ("per_cro", "per_ceo")},
         {"author_reports_to": ("per_reviewer", *RISK)},
-        {"touched": None}, {"touched": ("per_reviewer",)}, {"data_owners": None},
-        {"data_owners": ("per_a", "per_reviewer")}, {"code_authors": None},
+        {"touched": None},
+        {"touched": ("per_reviewer",)},
+        {"data_owners": None},
+        {"data_owners": ("per_a", "per_reviewer")},
+        {"code_authors": None},
         {"code_authors": ("per_reviewer", "per_z")},
     ],
-)  # fmt: skip
+)
 def test_who_stands_otherwise_does_not(second: Second, changes: dict[str, Any]) -> None:
     made = papers(ALL, replace(GOOD, **changes))
     assert both(second, made.files(), made.root).code == "quorum"
@@ -96,10 +122,15 @@ def test_a_decision_without_a_standing_meets_no_demand(second: Second) -> None:
 @pytest.mark.parametrize(
     "demands",
     [
-        {"second_line": True}, {"second_line": 2}, {"second_line": None}, {"second_line": "some"},
-        {"not_data_owner": "yes"}, {"other_reporting_line": None}, {"not_last_touched": 1},
+        {"second_line": True},
+        {"second_line": 2},
+        {"second_line": None},
+        {"second_line": "some"},
+        {"not_data_owner": "yes"},
+        {"other_reporting_line": None},
+        {"not_last_touched": 1},
     ],
-)  # fmt: skip
+)
 def test_a_gate_that_makes_no_sense_is_refused(second: Second, demands: dict[str, Any]) -> None:
     made = papers(demands)
     assert both(second, made.files(), made.root).code == "malformed"
@@ -108,11 +139,17 @@ def test_a_gate_that_makes_no_sense_is_refused(second: Second, demands: dict[str
 @pytest.mark.parametrize(
     "spoilt",
     [
-        {"line": "fourth"}, {"line": None}, {"more": []}, {"touched": ["per_b", "per_a"]},
-        {"touched": ["per_a", "per_a"]}, {"reports_to": ["per_a", "per_a"]},
-        {"data_owners": [""]}, {"code_authors": "per_coder"}, {"author_reports_to": [7]},
+        {"line": "fourth"},
+        {"line": None},
+        {"more": []},
+        {"touched": ["per_b", "per_a"]},
+        {"touched": ["per_a", "per_a"]},
+        {"reports_to": ["per_a", "per_a"]},
+        {"data_owners": [""]},
+        {"code_authors": "per_coder"},
+        {"author_reports_to": [7]},
     ],
-)  # fmt: skip
+)
 def test_a_standing_of_another_form_is_none(second: Second, spoilt: dict[str, Any]) -> None:
     made = papers(ALL)
     members = canonical.loads(made.decisions[0].envelope.payload)

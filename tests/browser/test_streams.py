@@ -81,9 +81,14 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
 def test_streams_read_well(
-    world: World, authority: Authority, open_as: OpenAs, run_jobs: RunJobs, pictures: Path,
-    theme: str, width: int,
-) -> None:  # fmt: skip
+    world: World,
+    authority: Authority,
+    open_as: OpenAs,
+    run_jobs: RunJobs,
+    pictures: Path,
+    theme: str,
+    width: int,
+) -> None:
     world.request("staging")
     both = factories.person("Ann Both", {"admin": None, "auditor": None})
 

@@ -66,8 +66,11 @@ def test_the_pages_are_usable_by_everybody(
     ):
         page = open_as(who, width=width, theme=theme)
         page.goto(path)
-        bad = [v for v in Axe().run(page).response["violations"]
-               if v["impact"] in ("serious", "critical")]  # fmt: skip
+        bad = [
+            v
+            for v in Axe().run(page).response["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
         assert not bad, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in bad)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)

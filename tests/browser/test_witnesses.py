@@ -35,23 +35,32 @@ def watched(own_checkpoints: Callable[[], Path]) -> None:
     head = write_checkpoint()
     assert head is not None
     key = own_keys().witness_key
-    office = add_witness(name="head-office", kind="http", address="https://placet.example/witness",
-                         key=key, actor=SYSTEM)  # fmt: skip
-    away = add_witness(name="locked", kind="s3", address="s3://audit-lock/log?region=eu-central-1",
-                       actor=SYSTEM)  # fmt: skip
+    office = add_witness(
+        name="head-office",
+        kind="http",
+        address="https://placet.example/witness",
+        key=key,
+        actor=SYSTEM,
+    )
+    away = add_witness(
+        name="locked", kind="s3", address="s3://audit-lock/log?region=eu-central-1", actor=SYSTEM
+    )
     ahead = add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
     seen = now() - timedelta(seconds=4)
     states = WitnessState.objects
     states.filter(pk=office.pk).update(size=head.size, seen_at=seen)
     states.filter(pk=away.pk).update(error="The bucket refuses: AccessDenied", attempts=3)
     states.filter(pk=ahead.pk).update(
-        size=head.size, seen_at=seen, fault="ahead",
+        size=head.size,
+        seen_at=seen,
+        fault="ahead",
         sentence=gap("Witness vault saw", head.size + 104, head.size, seen),
-    )  # fmt: skip
+    )
     log_key = verifier_key("placet.dev/log/0123456789abcdef", PrivateKey.generate().public)
     witness_log(key=log_key, actor=SYSTEM)
-    WitnessedHead.objects.create(origin="placet.dev/log/0123456789abcdef", size=4711,
-                                 root=b"r" * 32, cosigned_at=seen)  # fmt: skip
+    WitnessedHead.objects.create(
+        origin="placet.dev/log/0123456789abcdef", size=4711, root=b"r" * 32, cosigned_at=seen
+    )
 
 
 def sound(page: Page, name: str, pictures: Path) -> None:

@@ -26,9 +26,13 @@ STAND_INS = {"postgres:17": "postgres.Dockerfile", "valkey/valkey:8": "valkey.Do
 def run(*words: str, env: dict[str, str] | None = None, quiet: bool = True, text: str = "") -> str:
     """Run a program to its end and return its output; raise with its words when it fails."""
     done = subprocess.run(
-        words, text=True, check=False, input=text,
-        env=env, capture_output=True,
-    )  # fmt: skip
+        words,
+        text=True,
+        check=False,
+        input=text,
+        env=env,
+        capture_output=True,
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[:6])} …: {done.stdout[-3000:]}{done.stderr[-3000:]}")
     if not quiet:
@@ -96,8 +100,11 @@ class Engine:
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["dockerd", "--config-file", str(self.folder / "daemon.json")],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         end = time.monotonic() + 60
         while self._silent():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -120,15 +127,30 @@ class Engine:
         for name, packages in BASES.items():
             archive = self.folder / "base.tar"
             run(
-                "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}",
-                '--aptopt=APT::Install-Recommends "false"', codename(), str(archive), *sources(),
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                f"--include={','.join(packages)}",
+                '--aptopt=APT::Install-Recommends "false"',
+                codename(),
+                str(archive),
+                *sources(),
                 env=os.environ | {"TMPDIR": str(scratch)},
-            )  # fmt: skip
+            )
             self.docker("import", str(archive), name)
             archive.unlink()
         for name, file in STAND_INS.items():
-            self.docker("build", "-q", "--network", "none", "-t", name,
-                        "-f", str(IMAGES / file), str(IMAGES))  # fmt: skip
+            self.docker(
+                "build",
+                "-q",
+                "--network",
+                "none",
+                "-t",
+                name,
+                "-f",
+                str(IMAGES / file),
+                str(IMAGES),
+            )
 
     def close(self) -> list[str]:
         """Stop the engine, put the machine back, and name whatever is still there."""
@@ -206,8 +228,12 @@ def firewall() -> dict[str, list[str]]:
 
 
 def _new_rules(now: dict[str, list[str]], before: dict[str, list[str]]) -> list[str]:
-    return [f"{t} {r}" for t, rules in now.items() for r in rules
-            if r not in before.get(t, []) and not _standard(r)]  # fmt: skip
+    return [
+        f"{t} {r}"
+        for t, rules in now.items()
+        for r in rules
+        if r not in before.get(t, []) and not _standard(r)
+    ]
 
 
 def _standard(rule: str) -> bool:

@@ -83,9 +83,11 @@ class Proof:
         self.engine, self.work = engine, work
         self.result: dict[str, Any] = {
             "what": "docker compose: build, up, the demo's path over TLS, restart, down",
-            "date": datetime.now(tz=UTC).isoformat(timespec="seconds"), "commit": commit(),
-            "seconds": {}, "passed": False,
-        }  # fmt: skip
+            "date": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+            "commit": commit(),
+            "seconds": {},
+            "passed": False,
+        }
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -105,22 +107,55 @@ class Proof:
         """Download what the image and the demo's models are made of, by hash."""
         lock = self.work / "runtime.txt"
         wanted = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas")]
-        resolve = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-q",
-                   "--only-binary", ":all:", "--generate-hashes", "--no-emit-index-url",
-                   "--python", sys.executable, "-o", str(lock), "-"]  # fmt: skip
+        resolve = [
+            str(Path(sys.executable).with_name("uv")),
+            "pip",
+            "compile",
+            "-q",
+            "--only-binary",
+            ":all:",
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--python",
+            sys.executable,
+            "-o",
+            str(lock),
+            "-",
+        ]
         run(*resolve, text="\n".join(gather(wanted, "sklearn")) + "\n")
         ours = [ROOT / "requirements" / f"{name}.txt" for name in ("boot", "server", "site")]
         locks = {"image": ours, "runtime": [lock]}
         for name, files in locks.items():
-            run(sys.executable, "-m", "pip", "download", "-q", "--require-hashes", "--no-deps",
-                "--only-binary", ":all:", "-d", str(self.work / name),
-                *(word for file in files for word in ("-r", str(file))))  # fmt: skip
+            run(
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--require-hashes",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "-d",
+                str(self.work / name),
+                *(word for file in files for word in ("-r", str(file))),
+            )
 
     def build(self) -> None:
         """Build the image as the Dockerfile says for a machine without a network."""
-        self.engine.docker("build", "-q", "--network", "none", "-t", "placet:local",
-                           "--build-context", f"wheels={self.work / 'image'}",
-                           "-f", str(ROOT / "platform/deploy/Dockerfile"), str(ROOT))  # fmt: skip
+        self.engine.docker(
+            "build",
+            "-q",
+            "--network",
+            "none",
+            "-t",
+            "placet:local",
+            "--build-context",
+            f"wheels={self.work / 'image'}",
+            "-f",
+            str(ROOT / "platform/deploy/Dockerfile"),
+            str(ROOT),
+        )
         size = self.engine.docker("image", "inspect", "-f", "{{.Size}}", "placet:local")
         history = self.engine.docker("history", "--no-trunc", "placet:local")
         self.result["image_mb"] = round(int(size) / 1e6)
@@ -144,30 +179,54 @@ class Proof:
         (found,) = json.loads(self.engine.docker("inspect", container))
         host = found["HostConfig"]
         return {
-            "health": found["State"]["Health"]["Status"], "user": found["Config"]["User"],
-            "read_only": host["ReadonlyRootfs"], "cap_drop": host["CapDrop"],
-            "security_opt": host["SecurityOpt"], "memory_mb": host["Memory"] >> 20,
-            "pids": host["PidsLimit"], "restarts": found["RestartCount"],
-        }  # fmt: skip
+            "health": found["State"]["Health"]["Status"],
+            "user": found["Config"]["User"],
+            "read_only": host["ReadonlyRootfs"],
+            "cap_drop": host["CapDrop"],
+            "security_opt": host["SecurityOpt"],
+            "memory_mb": host["Memory"] >> 20,
+            "pids": host["PidsLimit"],
+            "restarts": found["RestartCount"],
+        }
 
     def readable(self) -> None:
         """Look, as each process, at files that it needs and at files of others."""
         for service, (own, foreign) in MAY_READ.items():
             for path in own | foreign | NEVER:
                 done = subprocess.run(
-                    ["docker", "compose", "--project-directory", str(ROOT), "exec", "-T", service,
-                     "test", "-r", f"/etc/placet/{path}"],
-                    env=self.engine.environment, capture_output=True, check=False,
-                )  # fmt: skip
-                must((done.returncode == 0) == (path in own),
-                     f"{service} {'cannot' if path in own else 'can'} read {path}")  # fmt: skip
+                    [
+                        "docker",
+                        "compose",
+                        "--project-directory",
+                        str(ROOT),
+                        "exec",
+                        "-T",
+                        service,
+                        "test",
+                        "-r",
+                        f"/etc/placet/{path}",
+                    ],
+                    env=self.engine.environment,
+                    capture_output=True,
+                    check=False,
+                )
+                must(
+                    (done.returncode == 0) == (path in own),
+                    f"{service} {'cannot' if path in own else 'can'} read {path}",
+                )
 
     def transport(self) -> None:
         """TLS with the trial's authority and no other; nothing answers plain HTTP."""
         for url in (f"{WEB}/readyz", f"{ENDPOINTS}/healthz"):
             must(httpx.get(url).status_code == 200, f"{url} does not answer")
-            must(refused(lambda url=url: httpx.get(url, verify=ssl.create_default_context(
-                cadata=_other_authority()))), f"{url} is believed by a stranger")  # fmt: skip
+            must(
+                refused(
+                    lambda url=url: httpx.get(
+                        url, verify=ssl.create_default_context(cadata=_other_authority())
+                    )
+                ),
+                f"{url} is believed by a stranger",
+            )
             plain = url.replace("https", "http")
             must(refused(lambda url=plain: httpx.get(url).raise_for_status()), f"{plain} answers")
 
@@ -218,11 +277,17 @@ class Proof:
     def go(self) -> None:
         """Do all of it."""
         steps: list[tuple[str, Callable[[], object]]] = [
-            ("base images", self.engine.make_bases), ("wheels", self.fetch_wheels),
-            ("image", self.build), ("up", self.up), ("who reads what", self.readable),
-            ("tls", self.transport), ("demo's path", self.drive), ("try it", self.try_it),
-            ("restart", self.restart), ("down", self.down),
-        ]  # fmt: skip
+            ("base images", self.engine.make_bases),
+            ("wheels", self.fetch_wheels),
+            ("image", self.build),
+            ("up", self.up),
+            ("who reads what", self.readable),
+            ("tls", self.transport),
+            ("demo's path", self.drive),
+            ("try it", self.try_it),
+            ("restart", self.restart),
+            ("down", self.down),
+        ]
         self.result["docker"] = self.engine.docker("version", "-f", "{{.Server.Version}}").strip()
         self.result["compose"] = self.engine.docker("compose", "version", "--short").strip()
         for name, step in steps:

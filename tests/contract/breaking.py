@@ -36,27 +36,83 @@ def nested(depth: int) -> Any:
 
 
 VALUES: dict[str, Any] = {
-    "null": None, "true": True, "zero": 0, "minus": -1, "fraction": 0.5, "2^53": 2**53,
-    "2^63": 2**63, "2^200": 2**200, "1e308": 1e308, "empty": "", "text": "x", "spaces": "   ",
-    "long": "x" * 100_000, "surrogate": "\ud800", "null in a text": "a\x00b", "lines": "a\r\nb",
-    "wide": "\u202e\U000e0001\ufeff", "number as text": "1" * 400, "list": [], "object": {},
-    "lists": [[]], "nulls": [None], "texts": ["x"] * 3000, "numbers": [2**63, 1e308, -0.0],
-    "objects": [{}], "members": {str(n): n for n in range(3000)}, "deep": nested(30),
-    "deeper": nested(200), "odd names": {"": 1, "\x00": 2, "__proto__": 3, "a/b~c": 4},
-}  # fmt: skip
+    "null": None,
+    "true": True,
+    "zero": 0,
+    "minus": -1,
+    "fraction": 0.5,
+    "2^53": 2**53,
+    "2^63": 2**63,
+    "2^200": 2**200,
+    "1e308": 1e308,
+    "empty": "",
+    "text": "x",
+    "spaces": "   ",
+    "long": "x" * 100_000,
+    "surrogate": "\ud800",
+    "null in a text": "a\x00b",
+    "lines": "a\r\nb",
+    "wide": "\u202e\U000e0001\ufeff",
+    "number as text": "1" * 400,
+    "list": [],
+    "object": {},
+    "lists": [[]],
+    "nulls": [None],
+    "texts": ["x"] * 3000,
+    "numbers": [2**63, 1e308, -0.0],
+    "objects": [{}],
+    "members": {str(n): n for n in range(3000)},
+    "deep": nested(30),
+    "deeper": nested(200),
+    "odd names": {"": 1, "\x00": 2, "__proto__": 3, "a/b~c": 4},
+}
 WHOLE: dict[str, bytes] = {
-    "nothing": b"", "a space": b" ", "a null byte": b"\0", "a mark": b"\xef\xbb\xbf{}",
-    "not utf-8": b'{"a":"\xff\xfe"}', "open": b"{", "a list": b"[]", "a number": b"1",
-    "NaN": b'{"a":NaN}', "huge": b'{"a":1e999}', "digits": b'{"a":' + b"9" * 5000 + b"}",
-    "depth": b'{"a":' * 100_000, "lists": b"[" * 500_000, "twice": b'{"a":1,"a":2}',
+    "nothing": b"",
+    "a space": b" ",
+    "a null byte": b"\0",
+    "a mark": b"\xef\xbb\xbf{}",
+    "not utf-8": b'{"a":"\xff\xfe"}',
+    "open": b"{",
+    "a list": b"[]",
+    "a number": b"1",
+    "NaN": b'{"a":NaN}',
+    "huge": b'{"a":1e999}',
+    "digits": b'{"a":' + b"9" * 5000 + b"}",
+    "depth": b'{"a":' * 100_000,
+    "lists": b"[" * 500_000,
+    "twice": b'{"a":1,"a":2}',
     "names": b"{" + b",".join(b'"%x":1' % n for n in range(50_000)) + b',"c34f":1}',
-}  # fmt: skip
-TYPES = ("", "text/plain", "multipart/form-data", "multipart/form-data; boundary=a",
-         "application/x-www-form-urlencoded", "application/xml", "a/b; charset=\x7f",
-         "application/json; charset=no-such", "application/json; charset=utf-16",
-         "application/json; charset=utf-7", "application/jsonp", "*/*", "json")  # fmt: skip
-NO_NUMBERS = [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 5000, b"0x1", b"01",
-              b"1.", b"+1", b"-", b"1e", b"undefined"]  # fmt: skip
+}
+TYPES = (
+    "",
+    "text/plain",
+    "multipart/form-data",
+    "multipart/form-data; boundary=a",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "a/b; charset=\x7f",
+    "application/json; charset=no-such",
+    "application/json; charset=utf-16",
+    "application/json; charset=utf-7",
+    "application/jsonp",
+    "*/*",
+    "json",
+)
+NO_NUMBERS = [
+    b"NaN",
+    b"Infinity",
+    b"-Infinity",
+    b"1e999",
+    b"-1e999",
+    b"9" * 5000,
+    b"0x1",
+    b"01",
+    b"1.",
+    b"+1",
+    b"-",
+    b"1e",
+    b"undefined",
+]
 NO_UTF8 = [b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b"\xfe\xff", b'"\xf5"']
 CODECS = ["utf-16", "utf-16-le", "utf-32", "utf-7", "utf-8-sig", "cp500"]
 
@@ -82,8 +138,12 @@ def one_by_one(body: Any) -> Iterator[Sent]:
     yield Sent("utf-16", raw.decode().encode("utf-16"), f"{PLAIN}; charset=utf-16")
     for kind in TYPES:
         yield Sent(f"as {kind!r}", raw, kind)
-    for kind, packed in (("gzip", gzip.compress(raw)), ("deflate", zlib.compress(raw)),
-                         ("br", raw), ("gzip", gzip.compress(b" " * 5_000_000))):  # fmt: skip
+    for kind, packed in (
+        ("gzip", gzip.compress(raw)),
+        ("deflate", zlib.compress(raw)),
+        ("br", raw),
+        ("gzip", gzip.compress(b" " * 5_000_000)),
+    ):
         yield Sent(f"{kind}, {len(packed)} bytes", packed, headers={"Content-Encoding": kind})
 
 
@@ -176,22 +236,24 @@ def compressed(body: Any, rng: Random) -> Sent:
 
 WAYS: dict[str, Callable[[Any, Random], Sent]] = {
     "another value": lambda body, rng: Sent(
-        "another value", dumped(put(body, rng, rng.choice(list(VALUES.values()))))),
+        "another value", dumped(put(body, rng, rng.choice(list(VALUES.values()))))
+    ),
     "several": several,
     "another name": lambda body, rng: Sent("another name", dumped(renamed(body, rng))),
     "no number": lambda body, rng: Sent("no number", token(body, rng, rng.choice(NO_NUMBERS))),
     "half of a pair": halved,
     "NUL": lambda body, rng: Sent(
-        "NUL", token(body, rng, rng.choice([b'"\0"', b"\0", b'"\\u0000"', b'{"\\u0000":1}']))),
-    "deep": lambda body, rng: Sent("deep", token(
-        body, rng, b"[" * (deep := rng.choice([31, 40, 990, 100_000])) + b"]" * deep)),
+        "NUL", token(body, rng, rng.choice([b'"\0"', b"\0", b'"\\u0000"', b'{"\\u0000":1}']))
+    ),
+    "deep": lambda body, rng: Sent(
+        "deep", token(body, rng, b"[" * (deep := rng.choice([31, 40, 990, 100_000])) + b"]" * deep)
+    ),
     "a name twice": lambda body, rng: Sent("a name twice", doubled(body, rng)),
     "another type": lambda body, rng: Sent("another type", dumped(body), rng.choice(TYPES)),
     "another charset": recoded,
     "compressed": compressed,
     "cut": lambda body, rng: Sent("cut", (raw := dumped(body))[: rng.randrange(len(raw))]),
-    "not UTF-8": lambda body, rng: Sent(
-        "not UTF-8", token(body, rng, rng.choice(NO_UTF8))),
+    "not UTF-8": lambda body, rng: Sent("not UTF-8", token(body, rng, rng.choice(NO_UTF8))),
     "bytes changed": lambda body, rng: Sent("bytes changed", spoiled(dumped(body), rng)),
     "a whole other": lambda body, rng: Sent("a whole other", rng.choice(list(WHOLE.values()))),
-}  # fmt: skip
+}

@@ -9,19 +9,30 @@ from urllib.parse import quote_from_bytes
 from tests.contract.breaking import VALUES, WAYS, Sent, spoiled
 
 FORM = "application/x-www-form-urlencoded"
-TYPES = ("", "text/plain", "multipart/form-data", "multipart/form-data; boundary=",
-         "multipart/form-data; boundary=\xff", "multipart/form-data; boundary=" + "b" * 300,
-         f"{FORM}; charset=no-such", f"{FORM}; charset=utf-16", "application/json",
-         "multipart/mixed; boundary=a",
-         "multipart/form-data; charset=utf-7; boundary=a")  # fmt: skip
+TYPES = (
+    "",
+    "text/plain",
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "multipart/form-data; boundary=\xff",
+    "multipart/form-data; boundary=" + "b" * 300,
+    f"{FORM}; charset=no-such",
+    f"{FORM}; charset=utf-16",
+    "application/json",
+    "multipart/mixed; boundary=a",
+    "multipart/form-data; charset=utf-7; boundary=a",
+)
 Pairs = list[tuple[str, str]]
 
 
 def pairs(body: Any) -> Pairs:
     """Return the fields of a form, as a browser would send them."""
     items = body.items() if isinstance(body, dict) else []
-    return [(name, as_text(one)) for name, value in items
-            for one in (value if isinstance(value, list) else [value])]  # fmt: skip
+    return [
+        (name, as_text(one))
+        for name, value in items
+        for one in (value if isinstance(value, list) else [value])
+    ]
 
 
 def as_text(value: Any) -> str:
@@ -38,11 +49,25 @@ def quoted(text: str) -> str:
 
 def multipart(fields: Pairs, rng: Random) -> bytes:
     """Return fields as parts, among them one that is a file, or is encoded or named oddly."""
-    odd = rng.choice([b"", b'; filename="a.txt"', b"; filename*=utf-7''%ff", b'; name="b"',
-                      b'; filename="' + b"f" * 5000 + b'"'])  # fmt: skip
-    more = rng.choice([b"", b"Content-Transfer-Encoding: base64\r\n", b"Content-Type: \xff\r\n",
-                       b"Content-Transfer-Encoding: no-such\r\n", b"X: " + b"x" * 20_000 + b"\r\n",
-                       b"Content-Type: text/plain; charset=no-such\r\n"])  # fmt: skip
+    odd = rng.choice(
+        [
+            b"",
+            b'; filename="a.txt"',
+            b"; filename*=utf-7''%ff",
+            b'; name="b"',
+            b'; filename="' + b"f" * 5000 + b'"',
+        ]
+    )
+    more = rng.choice(
+        [
+            b"",
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"Content-Type: \xff\r\n",
+            b"Content-Transfer-Encoding: no-such\r\n",
+            b"X: " + b"x" * 20_000 + b"\r\n",
+            b"Content-Type: text/plain; charset=no-such\r\n",
+        ]
+    )
     parts = [
         b'--a\r\nContent-Disposition: form-data; name="%s"%s\r\n%s\r\n%s\r\n'
         % (name.encode("utf-8", "surrogatepass"), odd, more, value.encode("utf-8", "surrogatepass"))
@@ -72,8 +97,21 @@ def another_name(fields: Pairs, rng: Random) -> Sent:
 
 
 def broken_escape(fields: Pairs, rng: Random) -> Sent:
-    written = rng.choice([b"%", b"%zz", b"%ff", b"%00", b"%u0041", b"%ed%a0%80", b"\xff", b"\0",
-                          b"&&&=&", b";", b"%0d%0a"])  # fmt: skip
+    written = rng.choice(
+        [
+            b"%",
+            b"%zz",
+            b"%ff",
+            b"%00",
+            b"%u0041",
+            b"%ed%a0%80",
+            b"\xff",
+            b"\0",
+            b"&&&=&",
+            b";",
+            b"%0d%0a",
+        ]
+    )
     raw = urlencoded([(name, "~" if at == 0 else value) for at, (name, value) in enumerate(fields)])
     return Sent("broken escape", (raw or b"x=~").replace(b"~", written), FORM)
 
@@ -101,12 +139,14 @@ FORM_WAYS: dict[str, Callable[[Pairs, Random], Sent]] = {
     "broken escape": broken_escape,
     "JSON inside": json_inside,
     "parts": lambda fields, rng: Sent(
-        "parts", multipart(fields, rng), "multipart/form-data; boundary=a"),
+        "parts", multipart(fields, rng), "multipart/form-data; boundary=a"
+    ),
     "parts, cut": cut,
     "another type": lambda fields, rng: Sent(
-        "another type", rng.choice([urlencoded(fields), multipart(fields, rng)]),
-        rng.choice(TYPES)),
+        "another type", rng.choice([urlencoded(fields), multipart(fields, rng)]), rng.choice(TYPES)
+    ),
     "bytes changed": lambda fields, rng: Sent(
-        "bytes changed", spoiled(urlencoded(fields), rng), FORM),
+        "bytes changed", spoiled(urlencoded(fields), rng), FORM
+    ),
     "JSON instead": lambda fields, rng: WAYS[rng.choice([*WAYS])](dict(fields), rng),
-}  # fmt: skip
+}

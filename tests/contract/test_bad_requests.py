@@ -46,19 +46,29 @@ def said(op: Operation, answer: Any, status: int, code: str = "") -> str:
 
 
 def test_nobody_is_answered_401_everywhere(world: World) -> None:
-    check([
-        said(op, send(world, "anonymous", op.method, world.path(op.route)), 401, "not_signed_in")
-        for op in EVERY
-    ])  # fmt: skip
+    check(
+        [
+            said(
+                op, send(world, "anonymous", op.method, world.path(op.route)), 401, "not_signed_in"
+            )
+            for op in EVERY
+        ]
+    )
 
 
 def test_an_unknown_or_repeated_query_parameter_is_refused(world: World) -> None:
-    check([
-        said(op, send(world, "admin", op.method, world.path(op.route) + f"?{query}"), 400,
-             "invalid_input")
-        for op in EVERY
-        for query in ["no_such=1", *(f"{n}=1&{n}=1" for n in sorted(op.names("query"))[:1])]
-    ])  # fmt: skip
+    check(
+        [
+            said(
+                op,
+                send(world, "admin", op.method, world.path(op.route) + f"?{query}"),
+                400,
+                "invalid_input",
+            )
+            for op in EVERY
+            for query in ["no_such=1", *(f"{n}=1&{n}=1" for n in sorted(op.names("query"))[:1])]
+        ]
+    )
 
 
 NOT_AN_OBJECT: list[tuple[bytes, str, int]] = [
@@ -82,12 +92,14 @@ NOT_AN_OBJECT: list[tuple[bytes, str, int]] = [
 
 
 def test_a_body_that_is_not_one_json_object_is_refused(world: World) -> None:
-    check([
-        f"{body[:30]!r}: {wrong}"
-        for op in BODIES
-        for body, kind, status in NOT_AN_OBJECT
-        if (wrong := refused(world, op, body, kind, status))
-    ])  # fmt: skip
+    check(
+        [
+            f"{body[:30]!r}: {wrong}"
+            for op in BODIES
+            for body, kind, status in NOT_AN_OBJECT
+            if (wrong := refused(world, op, body, kind, status))
+        ]
+    )
 
 
 def refused(world: World, op: Operation, body: Any, kind: str, status: int) -> str:

@@ -52,10 +52,19 @@ def refused_as_a_problem(context: Any, response: Any, case: Any) -> None:
 
 
 # Whatever was asked, these hold.
-SOUND = [refused_as_a_problem, *(CHECKS.get_one(name) for name in (
-    "not_a_server_error", "status_code_conformance", "content_type_conformance",
-    "response_headers_conformance", "response_schema_conformance",
-))]  # fmt: skip
+SOUND = [
+    refused_as_a_problem,
+    *(
+        CHECKS.get_one(name)
+        for name in (
+            "not_a_server_error",
+            "status_code_conformance",
+            "content_type_conformance",
+            "response_headers_conformance",
+            "response_schema_conformance",
+        )
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -235,6 +244,7 @@ def keep(seed: int, begun: datetime, told: Counter[tuple[str, ...]]) -> None:
     state = commit()
     path = RESULTS / f"bodies-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
     whole = {"begun": begun.isoformat(), "commit": state, "seed": seed, "server_errors": 0} | {
-        "seconds": round((datetime.now(UTC) - begun).total_seconds()), "said": counts(told),
-    }  # fmt: skip
+        "seconds": round((datetime.now(UTC) - begun).total_seconds()),
+        "said": counts(told),
+    }
     path.write_text(json.dumps(whole, indent=1) + "\n")

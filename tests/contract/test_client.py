@@ -21,17 +21,39 @@ from tests.support.factories import token_for
 # What the SDK has no method for. It speaks with a token, and no token may do these things: they
 # are a person's, in a browser (`test_what_has_no_method_is_refused_to_every_token` proves it).
 FOR_PEOPLE_ALONE = {
-    "break_glass_confirm", "break_glass_confirm_challenge", "break_glass_end", "break_glass_open",
-    "break_glass_open_challenge", "break_glass_review",
-    "decisions_challenge", "decisions_create", "passkeys_enrol", "passkeys_enrol_challenge",
-    "passkeys_offer", "passkeys_offer_challenge", "passkeys_withdraw", "policies_challenge",
-    "people_create", "people_deactivate", "people_place", "people_reactivate",
-    "people_setup_link", "people_update", "policies_publish", "recalls_lift", "roles_grant",
+    "break_glass_confirm",
+    "break_glass_confirm_challenge",
+    "break_glass_end",
+    "break_glass_open",
+    "break_glass_open_challenge",
+    "break_glass_review",
+    "decisions_challenge",
+    "decisions_create",
+    "passkeys_enrol",
+    "passkeys_enrol_challenge",
+    "passkeys_offer",
+    "passkeys_offer_challenge",
+    "passkeys_withdraw",
+    "policies_challenge",
+    "people_create",
+    "people_deactivate",
+    "people_place",
+    "people_reactivate",
+    "people_setup_link",
+    "people_update",
+    "policies_publish",
+    "recalls_lift",
+    "roles_grant",
     "roles_revoke",
     "rollouts_ship",
-    "service_accounts_create", "service_accounts_deactivate", "team_members_add",
-    "team_members_remove", "teams_create", "teams_delete", "tokens_issue",
-}  # fmt: skip
+    "service_accounts_create",
+    "service_accounts_deactivate",
+    "team_members_add",
+    "team_members_remove",
+    "teams_create",
+    "teams_delete",
+    "tokens_issue",
+}
 DOCUMENT = yaml.safe_load(SNAPSHOT.read_text())
 EVERY = {op.document["operationId"]: op for op in operations()}
 NOT_OPERATIONS = {"send"}  # composed of others
@@ -127,9 +149,16 @@ def value(annotation: Any, folder: Path) -> Any:
     text = str(annotation)
     if annotation is Path:
         return folder / "file"
-    for known, sample in (("Literal", "csv"), ("bytes", b"x"), ("bool", True), ("int", 3),
-                          ("Sequence", ["text"]), ("Mapping", {"a": "b"}), ("dict", {"a": "b"}),
-                          ("Any", {"a": 1})):  # fmt: skip
+    for known, sample in (
+        ("Literal", "csv"),
+        ("bytes", b"x"),
+        ("bool", True),
+        ("int", 3),
+        ("Sequence", ["text"]),
+        ("Mapping", {"a": "b"}),
+        ("dict", {"a": "b"}),
+        ("Any", {"a": 1}),
+    ):
         if known in text and "str |" not in text.replace("Mapping[str, str]", ""):
             return sample
     return "a text/with ?odd #parts%"

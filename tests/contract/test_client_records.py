@@ -95,5 +95,8 @@ def test_each_file_that_differs_is_shown() -> None:
     wanted = {"same.py": "a\n", "edited.py": "d\n", "missing.py": "e\n"}
     shown = client_records.differences(there, wanted)
     assert [line for line in shown if line[0] in "+-" and line[:3] not in ("+++", "---")] == [
-        "-b\n", "+d\n", "-c\n", "+e\n",
-    ]  # fmt: skip
+        "-b\n",
+        "+d\n",
+        "-c\n",
+        "+e\n",
+    ]

@@ -12,10 +12,18 @@ from tests.support import captures
 
 HANDLE = "cGVyXzA"  # "per_0", as a browser writes it
 PASSKEY: dict[str, Any] = {
-    "id": "AA", "rawId": "AA", "type": "public-key", "clientExtensionResults": {},
-    "response": {"clientDataJSON": "e30", "authenticatorData": "AA", "signature": "AA",
-                 "userHandle": HANDLE, "attestationObject": "oA"},
-}  # fmt: skip
+    "id": "AA",
+    "rawId": "AA",
+    "type": "public-key",
+    "clientExtensionResults": {},
+    "response": {
+        "clientDataJSON": "e30",
+        "authenticatorData": "AA",
+        "signature": "AA",
+        "userHandle": HANDLE,
+        "attestationObject": "oA",
+    },
+}
 SIGN_IN: dict[str, Any] = {
     "/accounts/login/": {"login": "ada@example.com", "password": "x", "next": "/"},
     "/accounts/logout/": {},
@@ -30,7 +38,7 @@ SIGN_IN: dict[str, Any] = {
     "/accounts/2fa/webauthn/add/": {"name": "x", "credential": json.dumps(PASSKEY)},
     "/accounts/2fa/webauthn/login/": {"credential": json.dumps(PASSKEY)},
     "/accounts/2fa/webauthn/reauthenticate/": {"credential": json.dumps(PASSKEY)},
-}  # fmt: skip
+}
 PLAIN, FORM = "application/json", "application/x-www-form-urlencoded"
 NODES = "/agent/v1/"
 
@@ -55,12 +63,16 @@ def document(found: dict[str, Any]) -> dict[str, Any]:
         names = [part[1:-1] for part in route.split("/") if part.startswith("{")]
         properties = {name: {"type": _type(value)} for name, value in body.items()}
         schema = {"type": "object", "properties": properties, "required": list(properties)}
-        paths[route] = {"post": {
-            "parameters": [{"name": name, "in": "path", "required": True,
-                            "schema": {"type": "string"}} for name in names],
-            "requestBody": {"content": {kind: {"schema": schema}}, "required": True},
-            "responses": {"default": {"description": "Whatever is right"}},
-        }}  # fmt: skip
+        paths[route] = {
+            "post": {
+                "parameters": [
+                    {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                    for name in names
+                ],
+                "requestBody": {"content": {kind: {"schema": schema}}, "required": True},
+                "responses": {"default": {"description": "Whatever is right"}},
+            }
+        }
     return {"openapi": "3.0.3", "info": {"title": "Pages", "version": "1"}, "paths": paths}
 
 

@@ -17,24 +17,27 @@ PRODUCTION = f"{BASE}/environments/production"
 def describe(walk: Walk) -> None:
     """Edit the model's description."""
     tag = walk.scientist.http.tag(MODEL_PATH)
-    walk.scientist.request("PATCH", MODEL_PATH, json={"description": f"Run {walk.name}"},
-                           headers={"If-Match": tag})  # fmt: skip
+    walk.scientist.request(
+        "PATCH", MODEL_PATH, json={"description": f"Run {walk.name}"}, headers={"If-Match": tag}
+    )
 
 
 def tag(walk: Walk) -> None:
     """Add a tag to the version."""
     path = f"{walk.path}/tags"
     found = walk.scientist.http.tag(path)
-    walk.scientist.request("PUT", path, json={"tags": {"run": walk.name, "tried": "yes"}},
-                           headers={"If-Match": found})  # fmt: skip
+    walk.scientist.request(
+        "PUT", path, json={"tags": {"run": walk.name, "tried": "yes"}}, headers={"If-Match": found}
+    )
 
 
 def card(walk: Walk) -> None:
     """Write the model card."""
     path = f"{walk.path}/card"
     found = walk.scientist.http.tag(path)
-    walk.scientist.request("PUT", path, json={"card": f"# Run {walk.name}"},
-                           headers={"If-Match": found})  # fmt: skip
+    walk.scientist.request(
+        "PUT", path, json={"card": f"# Run {walk.name}"}, headers={"If-Match": found}
+    )
 
 
 def alias(walk: Walk) -> None:
@@ -61,8 +64,11 @@ def withdraw(walk: Walk) -> None:
 def reject(walk: Walk) -> None:
     """Ask for production, and be refused by a reviewer."""
     for asked in _ask(walk):
-        verdict = {"verdict": "reject", "statement_digest": asked["request_digest"],
-                   "comment": "Not now."}  # fmt: skip
+        verdict = {
+            "verdict": "reject",
+            "statement_digest": asked["request_digest"],
+            "comment": "Not now.",
+        }
         _do(walk, "reviewer", f"/releases/{asked['id']}/decisions", verdict)
 
 
@@ -160,8 +166,11 @@ def visit(walk: Walk) -> None:
         with found:
             found.confirm()
             cookies = found.http.cookies
-            found.http.post("/accounts/logout/", headers={"Referer": walk.placet.url},
-                            data={"csrfmiddlewaretoken": cookies["csrftoken"]})  # fmt: skip
+            found.http.post(
+                "/accounts/logout/",
+                headers={"Referer": walk.placet.url},
+                data={"csrfmiddlewaretoken": cookies["csrftoken"]},
+            )
 
 
 def export(walk: Walk) -> None:

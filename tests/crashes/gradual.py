@@ -17,13 +17,16 @@ PLAN: Json = {
         {"set_header_route": {"header": "X-Try", "value": "new"}},
         {"set_weight": 50},
         {"pause": {"duration_seconds": 1}},
-        {"analysis": {
-            # shown by some dozen requests; the usual hundredth takes hundreds, and minutes
-            "metrics": [{"metric": "error_rate", "margin": 0.2}], "minimum_requests": 20,
-        }},
+        {
+            "analysis": {
+                # shown by some dozen requests; the usual hundredth takes hundreds, and minutes
+                "metrics": [{"metric": "error_rate", "margin": 0.2}],
+                "minimum_requests": 20,
+            }
+        },
         {"pause": {}},
     ],
-}  # fmt: skip
+}
 CALLS = 5  # between two looks at the rollout
 
 

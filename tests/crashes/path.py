@@ -122,17 +122,27 @@ class Walk:
         """Make the version: two files (one new in every run), metrics, frozen."""
         models = f"{BASE}/models"
         post, get = self.scientist.post, self.scientist.get
-        ensure(lambda: [m for m in get(models)["items"] if m["name"] == MODEL],
-               lambda: post(models, {"name": MODEL}), "the model")  # fmt: skip
+        ensure(
+            lambda: [m for m in get(models)["items"] if m["name"] == MODEL],
+            lambda: post(models, {"name": MODEL}),
+            "the model",
+        )
         facts = {**self.trained.facts, "tags": {"run": self.name}}
-        self.version = ensure(self._mine, lambda: post(f"{models}/{MODEL}/versions", facts),
-                              "the version")  # fmt: skip
+        self.version = ensure(
+            self._mine, lambda: post(f"{models}/{MODEL}/versions", facts), "the version"
+        )
         self._upload({"model.joblib": self.trained.model, "run.txt": os.urandom(32).hex().encode()})
         evidence = {"kind": "metrics", "data": self.trained.metrics}
-        ensure(lambda: get(f"{self.path}/evidence", kind="metrics")["items"],
-               lambda: post(f"{self.path}/evidence", evidence), "the evidence")  # fmt: skip
-        ensure(lambda: get(self.path)["state"] == "finalised",
-               lambda: post(f"{self.path}/finalise"), "the freeze")  # fmt: skip
+        ensure(
+            lambda: get(f"{self.path}/evidence", kind="metrics")["items"],
+            lambda: post(f"{self.path}/evidence", evidence),
+            "the evidence",
+        )
+        ensure(
+            lambda: get(self.path)["state"] == "finalised",
+            lambda: post(f"{self.path}/finalise"),
+            "the freeze",
+        )
 
     def _mine(self) -> Json | None:
         found = self.scientist.get(f"{BASE}/models/{MODEL}/versions", limit=20)["items"]
@@ -144,8 +154,11 @@ class Walk:
             for name, content in files.items():
                 source = Path(folder) / name
                 source.write_bytes(content)
-                ensure(partial(self._has, name), partial(send, *place, source, name),
-                       f"the file {name}")  # fmt: skip
+                ensure(
+                    partial(self._has, name),
+                    partial(send, *place, source, name),
+                    f"the file {name}",
+                )
 
     def _has(self, name: str) -> bool:
         return name in {file["path"] for file in self.scientist.get(self.path)["files"]}
@@ -169,11 +182,17 @@ class Walk:
         self, plan: Json | None = None, meanwhile: Callable[[], object] | None = None
     ) -> None:
         """Ask for the release, decide it, wait until it is live; do ``meanwhile`` until then."""
-        body = {"model": MODEL, "version": self.version["number"], "environment": "staging",
-                "endpoint": MODEL, "reason": f"Run {self.name}",
-                **({"plan": plan} if plan else {})}  # fmt: skip
-        self.release = ensure(self._release, lambda: self.scientist.post(f"{BASE}/releases", body),
-                              "the request")  # fmt: skip
+        body = {
+            "model": MODEL,
+            "version": self.version["number"],
+            "environment": "staging",
+            "endpoint": MODEL,
+            "reason": f"Run {self.name}",
+            **({"plan": plan} if plan else {}),
+        }
+        self.release = ensure(
+            self._release, lambda: self.scientist.post(f"{BASE}/releases", body), "the request"
+        )
         ensure(self._decided, self._decide, "the decision")
         ensure(lambda: self._state("live"), meanwhile, "the rollout", LONG_PATIENCE)
 
@@ -200,8 +219,11 @@ class Walk:
     def predict(self, number: int, what: str) -> None:
         """Wait until version ``number`` answers as it was trained."""
         operator = self.people["operator"]
-        endpoint = ensure(lambda: operator.do("GET", f"/endpoints/{self.release['endpoint_id']}"),
-                          None, "the endpoint")  # fmt: skip
+        endpoint = ensure(
+            lambda: operator.do("GET", f"/endpoints/{self.release['endpoint_id']}"),
+            None,
+            "the endpoint",
+        )
         wanted = f"{MODEL}:{number}"
 
         def answers() -> bool:
@@ -224,8 +246,11 @@ class Walk:
             newest = [r for r in found if r["created_at"] > self.release["live_at"]]
             return [r for r in newest if r["kind"] == "rollback"]
 
-        ensure(backward, lambda: operator.do("POST", f"{address}/rollback", {"reason": "Tried"}),
-               "the rollback")  # fmt: skip
+        ensure(
+            backward,
+            lambda: operator.do("POST", f"{address}/rollback", {"reason": "Tried"}),
+            "the rollback",
+        )
         ensure(lambda: backward()[0]["state"] == "done", None, "the end of it", LONG_PATIENCE)
 
     def timed(self, name: str, step: Callable[[], object]) -> None:

@@ -96,9 +96,12 @@ STRIKES: dict[str, Callable[[Running], None]] = {
 
 # The child of the supervisor that a strike ends. PostgreSQL is none that dies for good.
 OF_CHILD = {
-    "kill web": "web", "kill worker": "worker", "kill worker-build": "worker-build",
-    "kill agent": "node", "kill Valkey": "broker",
-}  # fmt: skip
+    "kill web": "web",
+    "kill worker": "worker",
+    "kill worker-build": "worker-build",
+    "kill agent": "node",
+    "kill Valkey": "broker",
+}
 
 
 def strike(placet: Running, name: str) -> None:

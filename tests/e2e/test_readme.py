@@ -61,10 +61,15 @@ class Clone:
         for word, value in ((WRITTEN, self.url), *FILLED.items()):
             text = text.replace(word, value)
         process = subprocess.Popen(
-            ["bash", "-c", text], cwd=self.path, env=self.environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            ["bash", "-c", text],
+            cwd=self.path,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,  # without a terminal a password is read from what is typed
-        )  # fmt: skip
+        )
         assert process.stdin
         process.stdin.write(answer)
         process.stdin.close()
@@ -120,9 +125,14 @@ def started(path: Path, environment: dict[str, str], log: Path) -> "subprocess.P
     words = line.split()
     with log.open("w") as file:
         return subprocess.Popen(
-            [*words[:-1], words[-1] + ports], cwd=path, env=environment,
-            stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
-        )  # fmt: skip
+            [*words[:-1], words[-1] + ports],
+            cwd=path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
 
 
 def wait_for(log: Path, text: str, process: "subprocess.Popen[bytes]", seconds: int = 400) -> None:
@@ -141,9 +151,11 @@ def token(clone: Clone) -> str:
         page = dana.http.get("/tokens/").text
         form = {
             "csrfmiddlewaretoken": re.findall(r'csrfmiddlewaretoken" value="([^"]+)', page)[-1],
-            "name": "first minutes", "days": "1", "project": "",
+            "name": "first minutes",
+            "days": "1",
+            "project": "",
             "scopes": re.findall(r'name="scopes"\s+value="([^"]+)', page),
-        }  # fmt: skip
+        }
         made = dana.http.post("/tokens/new", data=form, headers={"Referer": f"{clone.url}/tokens/"})
     secret = re.search(r"plc_\w+", made.text)
     assert secret, made.text
@@ -211,9 +223,10 @@ def test_what_a_guide_says_can_be_typed(clone: Clone, live: str, page: str) -> N
 
 
 @pytest.mark.parametrize(
-    "block", [b for p in ("cli.md", "rollouts.md") for b in marked(p) if b.language == "console"],
+    "block",
+    [b for p in ("cli.md", "rollouts.md") for b in marked(p) if b.language == "console"],
     ids=str,
-)  # fmt: skip
+)
 def test_what_a_guide_shows_is_what_is_answered(clone: Clone, live: str, block: Block) -> None:
     """Line by line, with anything for ``…``; more may be answered than is shown."""
     steps = [step.partition("\n") for step in re.split(r"^\$ ", block.text, flags=re.M)[1:]]

@@ -33,11 +33,16 @@ Json = dict[str, Any]
 # A worker in the middle of a build and of a rollout, the node's agent between its files and
 # HAProxy, a web process before and behind a commit. ``make prove`` goes through all points.
 POINTS = (
-    "before_commit.version.created.v1", "after_commit.release.decided.v1",
-    "builds.after_scan", "builds.after_commit_success",
-    "rollouts.before_command", "rollouts.after_store",
-    "agent.after_rename.state.json", "agent.before_rename.route.map", "agent.after_haproxy_maps",
-)  # fmt: skip
+    "before_commit.version.created.v1",
+    "after_commit.release.decided.v1",
+    "builds.after_scan",
+    "builds.after_commit_success",
+    "rollouts.before_command",
+    "rollouts.after_store",
+    "agent.after_rename.state.json",
+    "agent.before_rename.route.map",
+    "agent.after_haproxy_maps",
+)
 
 
 @dataclass
@@ -94,8 +99,7 @@ def told(path: Campaign, outcome: Outcome) -> Told:
     version = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1")
     (build,) = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1/builds")["items"]
     (live,) = path.scientist.get(f"{BASE}/releases", environment="staging")["items"]
-    forest = {**version, "bento": build["bento_digest"],
-              "expected": path.trained.facts["expected"]}  # fmt: skip
+    forest = {**version, "bento": build["bento_digest"], "expected": path.trained.facts["expected"]}
     endpoint = story.predict(live, path.trained.rows, forest)
     return Told(story, path.scientist, forest, path.trained.rows, endpoint)
 
@@ -195,12 +199,16 @@ def test_five_percent_of_a_thousand_requests_are_fifty(placet: Running, told: To
     asked = told.scientist.post(
         f"{BASE}/releases",
         {
-            "model": MODEL, "version": told.forest["number"], "environment": "staging",
-            "endpoint": MODEL, "plan": {
-                "strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}],
+            "model": MODEL,
+            "version": told.forest["number"],
+            "environment": "staging",
+            "endpoint": MODEL,
+            "plan": {
+                "strategy": "canary",
+                "steps": [{"set_weight": 5}, {"pause": {}}],
             },
         },
-    )  # fmt: skip
+    )
     told.story.requester_is_refused(asked)
     people["reviewer"].decide(asked, "Once more.")
 
@@ -295,8 +303,9 @@ def copy(placet: Running, table: str, pk: str, **changes: Any) -> str:
     placet.sql(
         f"INSERT INTO {table} SELECT (jsonb_populate_record(t, %s::jsonb)).* FROM {table} t"
         " WHERE id = %s",
-        json.dumps(changes | {"id": new}), pk,
-    )  # fmt: skip
+        json.dumps(changes | {"id": new}),
+        pk,
+    )
     return new
 
 
@@ -316,9 +325,15 @@ def forge(placet: Running, endpoint: str, bento: str) -> str:
     copy(placet, "governance_decision", decision["id"], release_id=release)
     placet.sql("UPDATE serving_revision SET state = 'warm', weight = 0 WHERE id = %s", live["id"])
     forged = copy(
-        placet, "serving_revision", live["id"], number=9999, bento_id=bento, release=release,
-        state="live", weight=10_000,
-    )  # fmt: skip
+        placet,
+        "serving_revision",
+        live["id"],
+        number=9999,
+        bento_id=bento,
+        release=release,
+        state="live",
+        weight=10_000,
+    )
     sign(placet)
     return forged
 

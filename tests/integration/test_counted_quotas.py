@@ -197,9 +197,12 @@ def test_so_many_streams_of_a_project_and_no_more(monkeypatch: pytest.MonkeyPatc
     chief = api(person("Chief", {"admin": None}))
     body = {"kind": "jsonl", "url": "https://siem.example"}
     for name, asked, status in (
-        ("a", "mine", 201), ("b", "mine", 409), ("b", "other", 201), ("c", None, 201),
+        ("a", "mine", 201),
+        ("b", "mine", 409),
+        ("b", "other", 201),
+        ("c", None, 201),
         ("d", None, 201),
-    ):  # fmt: skip
+    ):
         answer = chief.post("/streams", {**body, "name": name, "project": asked})
         assert answer.status_code == status, answer.content
         assert status == 201 or answer.json()["detail"] == (
@@ -232,9 +235,14 @@ def _turns(count: int, *, at_once: int = 1) -> list[str]:
         if len(running) == at_once:
             done = running.pop(0)
             leased = LeasedJob(
-                id=done.pk, kind=done.kind, args={}, project=done.project,
-                generation=done.generation, attempt=1, max_attempts=1,
-            )  # fmt: skip
+                id=done.pk,
+                kind=done.kind,
+                args={},
+                project=done.project,
+                generation=done.generation,
+                attempt=1,
+                max_attempts=1,
+            )
             assert end(leased, JobState.SUCCEEDED)
     return found
 

@@ -17,12 +17,15 @@ def said() -> dict[str, dict[str, object]]:
     ("tool", "signed", "kinds"),
     [
         ("model_signing verify", 1, set(MODEL_CHANGES)),
-        ("openssl dgst (model.sig)", 1, {"a bit of the payload", "a bit of the signature",
-                                         "another key"}),
+        (
+            "openssl dgst (model.sig)",
+            1,
+            {"a bit of the payload", "a bit of the signature", "another key"},
+        ),
         ("cosign verify-blob-attestation", 2, set(STATEMENT_CHANGES)),
         ("openssl pkeyutl", 2, set(STATEMENT_CHANGES) - {"a bit of the Bento"}),
     ],
-)  # fmt: skip
+)
 def test_a_foreign_tool_accepts_what_is_signed_and_refuses_every_change(
     said: dict[str, dict[str, object]], tool: str, signed: int, kinds: set[str]
 ) -> None:

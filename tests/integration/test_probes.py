@@ -46,9 +46,19 @@ def test_metrics_are_in_prometheus_form() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/models/", "/admin/", "/accounts/login/", "/api/v1/whoami", "/api/docs/", "/no-such",
-     "/api/docs/?script=", "/api/schema/", "/api/v1/no-such"],
-)  # fmt: skip
+    [
+        "/",
+        "/models/",
+        "/admin/",
+        "/accounts/login/",
+        "/api/v1/whoami",
+        "/api/docs/",
+        "/no-such",
+        "/api/docs/?script=",
+        "/api/schema/",
+        "/api/v1/no-such",
+    ],
+)
 def test_every_answer_has_the_security_headers(path: str) -> None:
     for client in (browser(), browser(person("Ann", {"admin": None, "viewer": project("risk")}))):
         answer = client.get(path)

@@ -40,9 +40,11 @@ call_command("migrate", "audit", verbosity=0, skip_checks=True)
 # Every new database has a key of its own; migrations are numbered as they come, and so are models,
 # of which the release before has fewer.
 VARYING = {
-    "audit_personkey": ["key"], "django_migrations": ["id", "applied"],
-    "django_content_type": ["id"], "auth_permission": ["id", "content_type_id"],
-}  # fmt: skip
+    "audit_personkey": ["key"],
+    "django_migrations": ["id", "applied"],
+    "django_content_type": ["id"],
+    "auth_permission": ["id", "content_type_id"],
+}
 
 
 class Database:
@@ -60,10 +62,11 @@ class Database:
     def python(self, *words: str, code: int = 0) -> None:
         """Run Python with Django on it, as the owner of its tables; it ends with ``code``."""
         environment = os.environ | {
-            "PLACET_DATABASE_URL": self.url, "PLACET_PROCESS": "manage",
+            "PLACET_DATABASE_URL": self.url,
+            "PLACET_PROCESS": "manage",
             "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
             "DJANGO_SETTINGS_MODULE": "placet.settings",
-        }  # fmt: skip
+        }
         done = subprocess.run(
             [sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True
         )
@@ -77,8 +80,10 @@ class Database:
         """Everything but rows: tables, columns in their order, constraints, triggers, rights."""
         dump = subprocess.run(
             [packaged_program("pg_dump"), "--schema-only", "-d", self.url],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         # a key for psql alone, made anew each time
         return [
             line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unres"))

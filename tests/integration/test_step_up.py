@@ -88,17 +88,17 @@ class Things:
         """What a reviewer sends to approve a release."""
         release = self.world.request("staging")
         return {
-            "release": release, "verdict": "approve", "statement_digest": release.request_digest
-        }  # fmt: skip
+            "release": release,
+            "verdict": "approve",
+            "statement_digest": release.request_digest,
+        }
 
     def opening(self) -> dict[str, Any]:
         """What a responder sends to break the glass for a release."""
         break_glass.responder(self.world)
         self.world.policy("staging", break_glass.POLICY + break_glass.SAID)
         release = self.world.request("staging")
-        return {
-            "release": release, "statement_digest": release.request_digest, "reason": "x"
-        }  # fmt: skip
+        return {"release": release, "statement_digest": release.request_digest, "reason": "x"}
 
     def glass(self) -> BreakGlass:
         """A break-glass that somebody opened."""
@@ -157,88 +157,156 @@ class Case:
 
 FRESH: dict[str, Case] = {
     # access administration
-    "identity.create_person": Case("ann", lambda t: partial(
-        access.create_person, email="new@example.com", name="New")),
-    "identity.update_person": Case("ann", lambda t: partial(
-        access.update_person, t.bob, name="Bobby")),
+    "identity.create_person": Case(
+        "ann", lambda t: partial(access.create_person, email="new@example.com", name="New")
+    ),
+    "identity.update_person": Case(
+        "ann", lambda t: partial(access.update_person, t.bob, name="Bobby")
+    ),
     "identity.deactivate_person": Case("ann", lambda t: partial(access.deactivate_person, t.bob)),
     "identity.reactivate_person": Case("ann", lambda t: partial(access.reactivate_person, t.gone)),
     "identity.setup_link": Case("ann", lambda t: partial(access.setup_link, t.bob)),
-    "identity.grant_role": Case("ann", lambda t: partial(
-        access.grant_role, role="viewer", person=t.cleo)),
+    "identity.grant_role": Case(
+        "ann", lambda t: partial(access.grant_role, role="viewer", person=t.cleo)
+    ),
     "identity.revoke_role": Case("ann", lambda t: partial(access.revoke_role, t.binding)),
-    "identity.place_person": Case("ann", lambda t: partial(
-        access.place_person, t.bob, line="second", manager=t.cleo)),
+    "identity.place_person": Case(
+        "ann", lambda t: partial(access.place_person, t.bob, line="second", manager=t.cleo)
+    ),
     "identity.create_team": Case("ann", lambda t: partial(access.create_team, name="New")),
     "identity.delete_team": Case("ann", lambda t: partial(access.delete_team, t.crew)),
-    "identity.add_member": Case("ann", lambda t: partial(
-        access.add_member, t.crew, person=t.cleo)),
-    "identity.remove_member": Case("ann", lambda t: partial(
-        access.remove_member, t.crew, person=t.bob)),
-    "identity.create_service_account": Case("ann", lambda t: partial(
-        access.create_service_account, name="new", owner=t.bob)),
-    "identity.change_owner": Case("ann", lambda t: partial(
-        access.change_owner, t.bot, owner=t.cleo)),
-    "identity.deactivate_service_account": Case("ann", lambda t: partial(
-        access.deactivate_service_account, t.bot)),
-    "identity.withdraw_passkey": Case("ann", lambda t: partial(
-        access.withdraw_passkey, offered_passkey(t.bob))),
+    "identity.add_member": Case("ann", lambda t: partial(access.add_member, t.crew, person=t.cleo)),
+    "identity.remove_member": Case(
+        "ann", lambda t: partial(access.remove_member, t.crew, person=t.bob)
+    ),
+    "identity.create_service_account": Case(
+        "ann", lambda t: partial(access.create_service_account, name="new", owner=t.bob)
+    ),
+    "identity.change_owner": Case(
+        "ann", lambda t: partial(access.change_owner, t.bot, owner=t.cleo)
+    ),
+    "identity.deactivate_service_account": Case(
+        "ann", lambda t: partial(access.deactivate_service_account, t.bot)
+    ),
+    "identity.withdraw_passkey": Case(
+        "ann", lambda t: partial(access.withdraw_passkey, offered_passkey(t.bob))
+    ),
     "identity.revoke_token": Case("ann", lambda t: partial(access.revoke_token, t.token)),
     # what opens something for longer than the session
-    "identity.issue_token": Case("bob", lambda t: partial(
-        access.issue_token, name="x", scopes=["model.view"], expires_at=now() + DAY,
-        person=t.bob)),
-    "serving.issue_endpoint_key": Case("otto", lambda t: partial(
-        serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop")),
-    "serving.issue_join_token": Case("olga", lambda t: partial(
-        serving.issue_join_token, t.world.target)),
-    "serving.allow_use": Case("olga", lambda t: partial(
-        serving.allow_use, t.world.target, project=t.world.project, environment="later")),
-    "registry.trust_signing_key": Case("vera", lambda t: partial(
-        registry.trust_signing_key, t.world.project, label="x", pem=public_pem(signing_key()))),
-    "integrations.add_stream": Case("sia", lambda t: partial(
-        streams.add_stream, name="siem", terms=t.terms)),
-    "integrations.resume_stream": Case("sia", lambda t: partial(
-        streams.resume_stream, streams.pause_stream(
-            streams.add_stream(name="siem", terms=t.terms, actor=t.who("sia")),
-            actor=t.who("sia")))),
+    "identity.issue_token": Case(
+        "bob",
+        lambda t: partial(
+            access.issue_token,
+            name="x",
+            scopes=["model.view"],
+            expires_at=now() + DAY,
+            person=t.bob,
+        ),
+    ),
+    "serving.issue_endpoint_key": Case(
+        "otto",
+        lambda t: partial(
+            serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop"
+        ),
+    ),
+    "serving.issue_join_token": Case(
+        "olga", lambda t: partial(serving.issue_join_token, t.world.target)
+    ),
+    "serving.allow_use": Case(
+        "olga",
+        lambda t: partial(
+            serving.allow_use, t.world.target, project=t.world.project, environment="later"
+        ),
+    ),
+    "registry.trust_signing_key": Case(
+        "vera",
+        lambda t: partial(
+            registry.trust_signing_key, t.world.project, label="x", pem=public_pem(signing_key())
+        ),
+    ),
+    "integrations.add_stream": Case(
+        "sia", lambda t: partial(streams.add_stream, name="siem", terms=t.terms)
+    ),
+    "integrations.resume_stream": Case(
+        "sia",
+        lambda t: partial(
+            streams.resume_stream,
+            streams.pause_stream(
+                streams.add_stream(name="siem", terms=t.terms, actor=t.who("sia")),
+                actor=t.who("sia"),
+            ),
+        ),
+    ),
     # deciding, and the rules by which it is decided
     "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
-    "governance.open_break_glass": Case("rob", lambda t: partial(
-        governance.open_break_glass, **t.opening())),
-    "governance.confirm_break_glass": Case("vera", lambda t: partial(
-        governance.confirm_break_glass, t.glass(), opening_digest=t.glass().opening_digest)),
-    "governance.review_break_glass": Case("vito", lambda t: partial(
-        governance.review_break_glass, t.ended(), finding="justified", findings="x")),
-    "governance.draft_policy": Case("vera", lambda t: partial(
-        governance.draft_policy, t.world.environment("staging"), source=OPEN)),
-    "governance.publish_policy": Case("vito", lambda t: partial(
-        governance.publish_policy, governance.draft_policy(
-            t.world.environment("staging"), source=OPEN, actor=t.world.vera))),
-    "governance.lift_freeze": Case("vera", lambda t: partial(
-        governance.lift_freeze, governance.set_freeze(
-            t.world.environment("staging"), reason="x", actor=t.world.vera))),
+    "governance.open_break_glass": Case(
+        "rob", lambda t: partial(governance.open_break_glass, **t.opening())
+    ),
+    "governance.confirm_break_glass": Case(
+        "vera",
+        lambda t: partial(
+            governance.confirm_break_glass, t.glass(), opening_digest=t.glass().opening_digest
+        ),
+    ),
+    "governance.review_break_glass": Case(
+        "vito",
+        lambda t: partial(
+            governance.review_break_glass, t.ended(), finding="justified", findings="x"
+        ),
+    ),
+    "governance.draft_policy": Case(
+        "vera",
+        lambda t: partial(governance.draft_policy, t.world.environment("staging"), source=OPEN),
+    ),
+    "governance.publish_policy": Case(
+        "vito",
+        lambda t: partial(
+            governance.publish_policy,
+            governance.draft_policy(
+                t.world.environment("staging"), source=OPEN, actor=t.world.vera
+            ),
+        ),
+    ),
+    "governance.lift_freeze": Case(
+        "vera",
+        lambda t: partial(
+            governance.lift_freeze,
+            governance.set_freeze(t.world.environment("staging"), reason="x", actor=t.world.vera),
+        ),
+    ),
     "assurance.set_retention": Case("sia", lambda t: partial(assurance.set_retention, days=365)),
-    "assurance.place_hold": Case("sia", lambda t: partial(
-        assurance.place_hold, name="case-1", scope="everything", reason="x")),
-    "assurance.lift_hold": Case("sia", lambda t: partial(
-        assurance.lift_hold, assurance.place_hold(
-            name="case-1", scope="everything", reason="x", actor=SYSTEM).pk, reason="x")),
+    "assurance.place_hold": Case(
+        "sia",
+        lambda t: partial(assurance.place_hold, name="case-1", scope="everything", reason="x"),
+    ),
+    "assurance.lift_hold": Case(
+        "sia",
+        lambda t: partial(
+            assurance.lift_hold,
+            assurance.place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM).pk,
+            reason="x",
+        ),
+    ),
     "assurance.lift": Case("vera", lambda t: partial(assurance.lift, t.recalled(), reason="x")),
     # sending requests to what people approved
-    "governance.begin_rollout": Case("otto", lambda t: partial(
-        governance.begin_rollout, t.approved(**MANUAL))),
-    "rollouts.start_rollout": Case("otto", lambda t: partial(
-        rollouts.start_rollout, t.approved(**MANUAL))),
+    "governance.begin_rollout": Case(
+        "otto", lambda t: partial(governance.begin_rollout, t.approved(**MANUAL))
+    ),
+    "rollouts.start_rollout": Case(
+        "otto", lambda t: partial(rollouts.start_rollout, t.approved(**MANUAL))
+    ),
     "rollouts.retry": Case("otto", lambda t: partial(rollouts.retry, t.aborted(), reason="x")),
-    "rollouts.resume": Case("otto", lambda t: partial(
-        rollouts.resume, t.waiting(), step=1, reason="x")),
-    "rollouts.skip": Case("otto", lambda t: partial(
-        rollouts.skip, t.waiting(), step=1, reason="x")),
+    "rollouts.resume": Case(
+        "otto", lambda t: partial(rollouts.resume, t.waiting(), step=1, reason="x")
+    ),
+    "rollouts.skip": Case(
+        "otto", lambda t: partial(rollouts.skip, t.waiting(), step=1, reason="x")
+    ),
     "rollouts.promote": Case("otto", lambda t: partial(rollouts.promote, t.waiting(), reason="x")),
-    "rollouts.ship": Case("vera", lambda t: partial(
-        rollouts.ship, t.waiting(), step=1, reason="x"), NotShown),
-}  # fmt: skip
+    "rollouts.ship": Case(
+        "vera", lambda t: partial(rollouts.ship, t.waiting(), step=1, reason="x"), NotShown
+    ),
+}
 
 # A session is enough for these: they give nobody access, decide nothing, and send no request to
 # anything that is not served already; or the person's passkey signs them; or they take away what

@@ -263,9 +263,12 @@ class Things:
         """Have ``person`` told when the endpoint's objective is not met."""
         row = Objective.objects.select_related("endpoint").earliest("pk")
         return set_objective(
-            row.endpoint, terms=Terms(availability=0.9), owner=person.pk,
-            if_generation=row.generation, actor=who,
-        )  # fmt: skip
+            row.endpoint,
+            terms=Terms(availability=0.9),
+            owner=person.pk,
+            if_generation=row.generation,
+            actor=who,
+        )
 
     def opened(self, who: Actor) -> Endpoint:
         """Make an endpoint that needs no key, where one that did was deleted."""
@@ -340,325 +343,912 @@ DAY = timedelta(days=1)
 QUESTIONS = [
     # audit
     Direct("export the log", "viewer", Forbidden, lambda t, who: export_folder(ROOT, actor=who)),
-    Direct("erase a person", "viewer", Forbidden, lambda t, who: erase_person(
-        t.person.pk, actor=who)),
-    Direct("add a witness", "auditor", Forbidden, lambda t, who: add_witness(
-        name="mine", kind="file", address="mine", actor=who)),
-    Direct("remove a witness", "auditor", Forbidden, lambda t, who: remove_witness(
-        t.world.values["witness"], actor=who)),
-    Direct("witness a log", "auditor", Forbidden, lambda t, who: witness_log(
-        key="none", actor=who)),
-    Direct("forget a log", "auditor", Forbidden, lambda t, who: forget_log(
-        t.world.values["log"], actor=who)),
+    Direct(
+        "erase a person", "viewer", Forbidden, lambda t, who: erase_person(t.person.pk, actor=who)
+    ),
+    Direct(
+        "add a witness",
+        "auditor",
+        Forbidden,
+        lambda t, who: add_witness(name="mine", kind="file", address="mine", actor=who),
+    ),
+    Direct(
+        "remove a witness",
+        "auditor",
+        Forbidden,
+        lambda t, who: remove_witness(t.world.values["witness"], actor=who),
+    ),
+    Direct(
+        "witness a log", "auditor", Forbidden, lambda t, who: witness_log(key="none", actor=who)
+    ),
+    Direct(
+        "forget a log",
+        "auditor",
+        Forbidden,
+        lambda t, who: forget_log(t.world.values["log"], actor=who),
+    ),
     Direct("list the witnesses", "viewer", Forbidden, lambda t, who: witnesses_visible(who)),
-    Direct("list the witnessed logs", "viewer", Forbidden, lambda t, who:
-        witnessed_logs_visible(who)),
-    Direct("take the witnesses away", "viewer", None, lambda t, who:
-        list(TABLES["witnesses"].rows(who, {}))),
-    Direct("see witnesses beside a project's events", "viewer", None, lambda t, who:
-        shown_others(who, None)["witnesses"]),
-    Direct("be offered to add a witness", "auditor", None, lambda t, who:
-        'name="retain_days"' in t.page("auditor", "/audit/witnesses/")),
-    Direct("be offered the witnesses", "viewer", None, lambda t, who:
-        'href="/audit/witnesses/"' in t.page("viewer", "/")),
-    Direct("set the rule of retention", "auditor", Forbidden, lambda t, who: set_retention(
-        days=365, actor=who)),
-    Direct("place a hold", "operator", Forbidden, lambda t, who: place_hold(
-        name="mine", scope="everything", reason="x", actor=who)),
-    Direct("lift a hold", "operator", Forbidden, lambda t, who: lift_hold(
-        t.world.values["hold"], reason="x", actor=who)),
+    Direct(
+        "list the witnessed logs", "viewer", Forbidden, lambda t, who: witnessed_logs_visible(who)
+    ),
+    Direct(
+        "take the witnesses away",
+        "viewer",
+        None,
+        lambda t, who: list(TABLES["witnesses"].rows(who, {})),
+    ),
+    Direct(
+        "see witnesses beside a project's events",
+        "viewer",
+        None,
+        lambda t, who: shown_others(who, None)["witnesses"],
+    ),
+    Direct(
+        "be offered to add a witness",
+        "auditor",
+        None,
+        lambda t, who: 'name="retain_days"' in t.page("auditor", "/audit/witnesses/"),
+    ),
+    Direct(
+        "be offered the witnesses",
+        "viewer",
+        None,
+        lambda t, who: 'href="/audit/witnesses/"' in t.page("viewer", "/"),
+    ),
+    Direct(
+        "set the rule of retention",
+        "auditor",
+        Forbidden,
+        lambda t, who: set_retention(days=365, actor=who),
+    ),
+    Direct(
+        "place a hold",
+        "operator",
+        Forbidden,
+        lambda t, who: place_hold(name="mine", scope="everything", reason="x", actor=who),
+    ),
+    Direct(
+        "lift a hold",
+        "operator",
+        Forbidden,
+        lambda t, who: lift_hold(t.world.values["hold"], reason="x", actor=who),
+    ),
     Direct("read the rule of retention", "viewer", Forbidden, lambda t, who: retention(who)),
     Direct("list the holds", "viewer", Forbidden, lambda t, who: visible_holds(who)),
     Direct("list the archives", "viewer", Forbidden, lambda t, who: visible_archives(who)),
-    Direct("read an archive", "admin", Forbidden, lambda t, who: get_archive(
-        t.world.values["archive"], who)),
-    Direct("take the holds away", "viewer", None, lambda t, who:
-        list(TABLES["holds"].rows(who, {}))),
-    Direct("take the archives away", "viewer", None, lambda t, who:
-        list(TABLES["archives"].rows(who, {}))),
-    Direct("be offered to set the rule", "auditor", None, lambda t, who:
-        'name="days"' in t.page("auditor", "/audit/retention/")),
-    Direct("be offered retention", "viewer", None, lambda t, who:
-        'href="/audit/retention/"' in t.page("viewer", "/")),
-    Direct("be offered an archive's file", "admin", None, lambda t, who:
-        t.world.values["archive"] in t.page("admin", "/audit/retention/")),
-    Direct("find where an archived event lies", "viewer", None, lambda t, who: archive_of(
-        t.archived(), who)),
-    Direct("be offered to place a hold", "viewer", None, lambda t, who: retention_page(
-        t.reader(who)).may_hold),
-    Direct("be offered to lift a hold", "viewer", None, lambda t, who: [
-        row for row in retention_page(t.reader(who)).holds if row.may_lift]),
+    Direct(
+        "read an archive",
+        "admin",
+        Forbidden,
+        lambda t, who: get_archive(t.world.values["archive"], who),
+    ),
+    Direct(
+        "take the holds away", "viewer", None, lambda t, who: list(TABLES["holds"].rows(who, {}))
+    ),
+    Direct(
+        "take the archives away",
+        "viewer",
+        None,
+        lambda t, who: list(TABLES["archives"].rows(who, {})),
+    ),
+    Direct(
+        "be offered to set the rule",
+        "auditor",
+        None,
+        lambda t, who: 'name="days"' in t.page("auditor", "/audit/retention/"),
+    ),
+    Direct(
+        "be offered retention",
+        "viewer",
+        None,
+        lambda t, who: 'href="/audit/retention/"' in t.page("viewer", "/"),
+    ),
+    Direct(
+        "be offered an archive's file",
+        "admin",
+        None,
+        lambda t, who: t.world.values["archive"] in t.page("admin", "/audit/retention/"),
+    ),
+    Direct(
+        "find where an archived event lies",
+        "viewer",
+        None,
+        lambda t, who: archive_of(t.archived(), who),
+    ),
+    Direct(
+        "be offered to place a hold",
+        "viewer",
+        None,
+        lambda t, who: retention_page(t.reader(who)).may_hold,
+    ),
+    Direct(
+        "be offered to lift a hold",
+        "viewer",
+        None,
+        lambda t, who: [row for row in retention_page(t.reader(who)).holds if row.may_lift],
+    ),
     Direct("read a timeline", "stranger", None, lambda t, who: timeline([t.done.pk], who)),
     # identity
     Direct("set the own quota", "viewer", Forbidden, lambda t, who: t.with_a_quota(who)),
-    Direct("grant a role", "stranger", NotFound, lambda t, who: access.grant_role(
-        role="viewer", person=t.person, project=t.project, actor=who)),
-    Direct("revoke a role", "stranger", NotFound, lambda t, who: access.revoke_role(
-        t.binding, actor=who)),
-    Direct("place somebody", "auditor", Forbidden, lambda t, who: access.place_person(
-        t.person, line="second", actor=who)),
-    Direct("place oneself", "admin", OwnAccess, lambda t, who: access.place_person(
-        t.world.people["admin"], line="second", actor=who)),
-    Direct("make a service account", "viewer", Forbidden, lambda t, who:
-        access.create_service_account(name="mine", owner=t.person, actor=who)),
-    Direct("take a service account over", "viewer", Forbidden, lambda t, who: access.change_owner(
-        t.account, owner=t.world.people["viewer"], actor=who)),
-    Direct("delete a team", "auditor", Forbidden, lambda t, who: access.delete_team(
-        t.team, actor=who)),
-    Direct("put somebody into a team", "auditor", Forbidden, lambda t, who: access.add_member(
-        t.team, person=t.world.people["viewer"], actor=who)),
-    Direct("take somebody out of a team", "auditor", Forbidden, lambda t, who:
-        access.remove_member(t.team, person=t.person, actor=who)),
-    Direct("make a token for a hidden project", "stranger", NotFound, lambda t, who:
-        access.issue_token(name="x", scopes=["model.view"], project=t.project, actor=who,
-                           expires_at=now() + DAY, person=t.world.people["stranger"])),
-    Direct("end a hidden token", "viewer", NotFound, lambda t, who: access.revoke_token(
-        t.token, actor=who)),
-    Direct("end another's token", "auditor", Forbidden, lambda t, who: access.revoke_token(
-        t.token, actor=who)),
-    Direct("name a hidden project", "stranger", InvalidInput, lambda t, who: named_project(
-        t.project.slug, who)),
+    Direct(
+        "grant a role",
+        "stranger",
+        NotFound,
+        lambda t, who: access.grant_role(
+            role="viewer", person=t.person, project=t.project, actor=who
+        ),
+    ),
+    Direct(
+        "revoke a role",
+        "stranger",
+        NotFound,
+        lambda t, who: access.revoke_role(t.binding, actor=who),
+    ),
+    Direct(
+        "place somebody",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.place_person(t.person, line="second", actor=who),
+    ),
+    Direct(
+        "place oneself",
+        "admin",
+        OwnAccess,
+        lambda t, who: access.place_person(t.world.people["admin"], line="second", actor=who),
+    ),
+    Direct(
+        "make a service account",
+        "viewer",
+        Forbidden,
+        lambda t, who: access.create_service_account(name="mine", owner=t.person, actor=who),
+    ),
+    Direct(
+        "take a service account over",
+        "viewer",
+        Forbidden,
+        lambda t, who: access.change_owner(t.account, owner=t.world.people["viewer"], actor=who),
+    ),
+    Direct(
+        "delete a team", "auditor", Forbidden, lambda t, who: access.delete_team(t.team, actor=who)
+    ),
+    Direct(
+        "put somebody into a team",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.add_member(t.team, person=t.world.people["viewer"], actor=who),
+    ),
+    Direct(
+        "take somebody out of a team",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.remove_member(t.team, person=t.person, actor=who),
+    ),
+    Direct(
+        "make a token for a hidden project",
+        "stranger",
+        NotFound,
+        lambda t, who: access.issue_token(
+            name="x",
+            scopes=["model.view"],
+            project=t.project,
+            actor=who,
+            expires_at=now() + DAY,
+            person=t.world.people["stranger"],
+        ),
+    ),
+    Direct(
+        "end a hidden token",
+        "viewer",
+        NotFound,
+        lambda t, who: access.revoke_token(t.token, actor=who),
+    ),
+    Direct(
+        "end another's token",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.revoke_token(t.token, actor=who),
+    ),
+    Direct(
+        "name a hidden project",
+        "stranger",
+        InvalidInput,
+        lambda t, who: named_project(t.project.slug, who),
+    ),
     # registry: what is wrong with the request besides is told to nobody who may not make it
-    Direct("finalise a final version", "viewer", Forbidden, lambda t, who: registered.finalise(
-        t.done, actor=who)),
-    Direct("announce a wrong file", "viewer", Forbidden, lambda t, who: registered.start_upload(
-        t.draft, path="/", size=-1, sha256="", actor=who)),
-    Direct("send a chunk of elsewhere", "viewer", Forbidden, lambda t, who:
-        registered.receive_chunk(t.upload, offset=99, stream=None, actor=who)),  # type: ignore[arg-type]
-    Direct("finish what is not there", "viewer", Forbidden, lambda t, who:
-        registered.finish_upload(t.upload, actor=who)),
-    Direct("cancel an upload", "viewer", Forbidden, lambda t, who: registered.cancel_upload(
-        t.upload, actor=who)),
-    Direct("read a file", "stranger", NotFound, lambda t, who: registry.file_for(
-        t.done, "model.joblib", who)),
-    Direct("list versions", "stranger", None, lambda t, who: registry.version_summaries(
-        who, t.model)),
+    Direct(
+        "finalise a final version",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.finalise(t.done, actor=who),
+    ),
+    Direct(
+        "announce a wrong file",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.start_upload(t.draft, path="/", size=-1, sha256="", actor=who),
+    ),
+    Direct(
+        "send a chunk of elsewhere",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.receive_chunk(t.upload, offset=99, stream=None, actor=who),
+    ),  # type: ignore[arg-type]
+    Direct(
+        "finish what is not there",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.finish_upload(t.upload, actor=who),
+    ),
+    Direct(
+        "cancel an upload",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.cancel_upload(t.upload, actor=who),
+    ),
+    Direct(
+        "read a file",
+        "stranger",
+        NotFound,
+        lambda t, who: registry.file_for(t.done, "model.joblib", who),
+    ),
+    Direct(
+        "list versions", "stranger", None, lambda t, who: registry.version_summaries(who, t.model)
+    ),
     Direct("read aliases", "stranger", None, lambda t, who: registry.aliases(t.model, who)),
     Direct("read evidence", "stranger", None, lambda t, who: registry.evidence(t.draft, who)),
-    Direct("declare who owns data", "stranger", NotFound, lambda t, who: registered.declare(
-        t.project, fact="data_owner", about="", person="", actor=who)),
-    Direct("declare what is none", "viewer", Forbidden, lambda t, who: registered.declare(
-        t.project, fact="", about="", person="", actor=who)),
-    Direct("read declarations", "stranger", None, lambda t, who: declarations(
-        t.declared().project, who)),
-    Direct("be shown how to declare", "viewer", None, lambda t, who: "Declare" in t.page(
-        "viewer", t.world.path("/models/{project}/{name}/{number}/people/"))),
-    Direct("trust a key", "stranger", NotFound, lambda t, who: registered.trust_signing_key(
-        t.project, label="mine", pem="", actor=who)),
-    Direct("trust what is no key", "viewer", Forbidden, lambda t, who:
-        registered.trust_signing_key(t.project, label="", pem="", actor=who)),
-    Direct("revoke a key", "viewer", Forbidden, lambda t, who: registered.revoke_signing_key(
-        t.signing_key, actor=who)),
-    Direct("read signing keys", "stranger", None, lambda t, who: registry.signing_keys(
-        t.project, who)),
-    Direct("take signing keys away", "stranger", None, lambda t, who: [
-        values for values in TABLES["signers"].rows(who, {}) if t.signing_key.pk in values]),
-    Direct("be shown how to trust a key", "viewer", None, lambda t, who:
-        "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/")),
+    Direct(
+        "declare who owns data",
+        "stranger",
+        NotFound,
+        lambda t, who: registered.declare(
+            t.project, fact="data_owner", about="", person="", actor=who
+        ),
+    ),
+    Direct(
+        "declare what is none",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.declare(t.project, fact="", about="", person="", actor=who),
+    ),
+    Direct(
+        "read declarations",
+        "stranger",
+        None,
+        lambda t, who: declarations(t.declared().project, who),
+    ),
+    Direct(
+        "be shown how to declare",
+        "viewer",
+        None,
+        lambda t, who: (
+            "Declare" in t.page("viewer", t.world.path("/models/{project}/{name}/{number}/people/"))
+        ),
+    ),
+    Direct(
+        "trust a key",
+        "stranger",
+        NotFound,
+        lambda t, who: registered.trust_signing_key(t.project, label="mine", pem="", actor=who),
+    ),
+    Direct(
+        "trust what is no key",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.trust_signing_key(t.project, label="", pem="", actor=who),
+    ),
+    Direct(
+        "revoke a key",
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.revoke_signing_key(t.signing_key, actor=who),
+    ),
+    Direct(
+        "read signing keys", "stranger", None, lambda t, who: registry.signing_keys(t.project, who)
+    ),
+    Direct(
+        "take signing keys away",
+        "stranger",
+        None,
+        lambda t, who: [
+            values for values in TABLES["signers"].rows(who, {}) if t.signing_key.pk in values
+        ],
+    ),
+    Direct(
+        "be shown how to trust a key",
+        "viewer",
+        None,
+        lambda t, who: "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/"),
+    ),
     # governance and serving
-    Direct("make an environment", "stranger", NotFound, lambda t, who: create_environment(
-        t.project, name="mine", actor=who)),
-    Direct("make an endpoint", "stranger", NotFound, lambda t, who: create_endpoint(
-        t.project, environment="staging", name="mine", target=t.release.endpoint.target,
-        actor=who)),
+    Direct(
+        "make an environment",
+        "stranger",
+        NotFound,
+        lambda t, who: create_environment(t.project, name="mine", actor=who),
+    ),
+    Direct(
+        "make an endpoint",
+        "stranger",
+        NotFound,
+        lambda t, who: create_endpoint(
+            t.project,
+            environment="staging",
+            name="mine",
+            target=t.release.endpoint.target,
+            actor=who,
+        ),
+    ),
     Direct("open a name that needed keys", "contributor", Forbidden, lambda t, who: t.opened(who)),
-    Direct("read environments", "stranger", None, lambda t, who: visible_rows.environments(
-        t.project, who)),
-    Direct("read which others may use a target", "viewer", None, lambda t, who: [
-        use for use in uses_of(t.shared_target(), who) if use.project_id != t.project.pk]),
-    Direct("be shown which others may use a target", "viewer", None, lambda t, who: [
-        use for use in uses_of_all([t.shared_target()], who)[t.target.pk].shown
-        if use.project_id != t.project.pk]),
-    Direct("be shown what others run on a target", "stranger", None, lambda t, who:
-        target_rows([t.target], who)[0].revisions),
-    Direct("read what a node says of others", "viewer", None, lambda t, who: [
-        row for row in target_body(t.shared_target(), who)["node"]["problems"]
-        if row["detail"] == "of others"]),
-    Direct("read which environment shares a target", "stranger", None, lambda t, who: [
-        row for row in shared_last(who) if row.project == t.project.name]),
-    Direct("be shown how to add a target", "viewer", None, lambda t, who:
-        "New target" in t.page("viewer", "/targets/")),
-    Direct("be shown how to change who may use a target", "viewer", None, lambda t, who:
-        "Save owner" in t.page("viewer", f"/targets/{t.target.name}/")),
+    Direct(
+        "read environments",
+        "stranger",
+        None,
+        lambda t, who: visible_rows.environments(t.project, who),
+    ),
+    Direct(
+        "read which others may use a target",
+        "viewer",
+        None,
+        lambda t, who: [
+            use for use in uses_of(t.shared_target(), who) if use.project_id != t.project.pk
+        ],
+    ),
+    Direct(
+        "be shown which others may use a target",
+        "viewer",
+        None,
+        lambda t, who: [
+            use
+            for use in uses_of_all([t.shared_target()], who)[t.target.pk].shown
+            if use.project_id != t.project.pk
+        ],
+    ),
+    Direct(
+        "be shown what others run on a target",
+        "stranger",
+        None,
+        lambda t, who: target_rows([t.target], who)[0].revisions,
+    ),
+    Direct(
+        "read what a node says of others",
+        "viewer",
+        None,
+        lambda t, who: [
+            row
+            for row in target_body(t.shared_target(), who)["node"]["problems"]
+            if row["detail"] == "of others"
+        ],
+    ),
+    Direct(
+        "read which environment shares a target",
+        "stranger",
+        None,
+        lambda t, who: [row for row in shared_last(who) if row.project == t.project.name],
+    ),
+    Direct(
+        "be shown how to add a target",
+        "viewer",
+        None,
+        lambda t, who: "New target" in t.page("viewer", "/targets/"),
+    ),
+    Direct(
+        "be shown how to change who may use a target",
+        "viewer",
+        None,
+        lambda t, who: "Save owner" in t.page("viewer", f"/targets/{t.target.name}/"),
+    ),
     Direct("read how duties are kept apart", "operator", None, lambda t, who: visible_duties(who)),
-    Direct("learn who could get around whom", "operator", None, lambda t, who:
-        t.project.slug in told(Found(1, ()), t.staging, look(), who)),
+    Direct(
+        "learn who could get around whom",
+        "operator",
+        None,
+        lambda t, who: t.project.slug in told(Found(1, ()), t.staging, look(), who),
+    ),
     Direct("read freezes", "stranger", None, lambda t, who: visible_rows.freezes(t.staging, who)),
     Direct(
-        "read decisions", "stranger", None,
+        "read decisions",
+        "stranger",
+        None,
         lambda t, who: visible_rows.decisions(t.decided, who),
     ),
     Direct(
-        "read comments", "stranger", None,
+        "read comments",
+        "stranger",
+        None,
         lambda t, who: visible_rows.comments(t.commented(), who),
     ),
-    Direct("decide", "viewer", None, lambda t, who: visible_rows.held_roles(
-        who, Scope(t.project.pk, "staging"))),
-    Direct("be waited for where others operate", "stranger", None, lambda t, who:
-        awaiting_person(t.operator_of_staging(who))),
-    Direct("be waited for where one sees nothing", "stranger", None, lambda t, who:
-        awaiting_person(t.blind_operator(who))),
+    Direct(
+        "decide",
+        "viewer",
+        None,
+        lambda t, who: visible_rows.held_roles(who, Scope(t.project.pk, "staging")),
+    ),
+    Direct(
+        "be waited for where others operate",
+        "stranger",
+        None,
+        lambda t, who: awaiting_person(t.operator_of_staging(who)),
+    ),
+    Direct(
+        "be waited for where one sees nothing",
+        "stranger",
+        None,
+        lambda t, who: awaiting_person(t.blind_operator(who)),
+    ),
     Direct("ship", "operator", None, lambda t, who: may_ship(t.held, who)),
     Direct("open an alert", "viewer", Forbidden, lambda t, who: t.alert(who)),
-    Direct("have a stranger told", "operator", InvalidInput, lambda t, who:
-        t.told_of_an_objective(t.world.people["stranger"], who)),
+    Direct(
+        "have a stranger told",
+        "operator",
+        InvalidInput,
+        lambda t, who: t.told_of_an_objective(t.world.people["stranger"], who),
+    ),
     # streams of the log
     Direct("have the log sent", "viewer", Forbidden, lambda t, who: t.streamed(who)),
-    Direct("have a hidden project's log sent", "stranger", NotFound, lambda t, who: t.streamed(
-        who, t.project)),
-    Direct("have the log sent without a right to export it", "admin", None, lambda t, who: [
-        s for s in [t.streamed(who)] if s.state != "paused" or s.started_by]),
-    Direct("learn what is wrong with a stream that one may not add", "viewer", None, lambda t, who:
-        t.world.clients["viewer"].post("/api/v1/streams", {}).status_code != 403),
-    Direct("let a stream begin", "admin", Forbidden, lambda t, who: streams.resume_stream(
-        t.stream, actor=who)),
-    Direct("let a hidden stream begin", "viewer", NotFound, lambda t, who: streams.resume_stream(
-        t.stream, actor=who)),
-    Direct("pause a stream", "auditor", Forbidden, lambda t, who: streams.pause_stream(
-        t.stream, actor=who)),
-    Direct("rewind a stream", "auditor", Forbidden, lambda t, who: streams.rewind_stream(
-        t.stream, index=0, actor=who)),
-    Direct("test a stream", "auditor", Forbidden, lambda t, who: streams.ask_for_test(
-        t.stream, actor=who)),
-    Direct("remove a stream", "auditor", Forbidden, lambda t, who: streams.remove_stream(
-        t.stream, if_generation=0, actor=who)),
+    Direct(
+        "have a hidden project's log sent",
+        "stranger",
+        NotFound,
+        lambda t, who: t.streamed(who, t.project),
+    ),
+    Direct(
+        "have the log sent without a right to export it",
+        "admin",
+        None,
+        lambda t, who: [s for s in [t.streamed(who)] if s.state != "paused" or s.started_by],
+    ),
+    Direct(
+        "learn what is wrong with a stream that one may not add",
+        "viewer",
+        None,
+        lambda t, who: t.world.clients["viewer"].post("/api/v1/streams", {}).status_code != 403,
+    ),
+    Direct(
+        "let a stream begin",
+        "admin",
+        Forbidden,
+        lambda t, who: streams.resume_stream(t.stream, actor=who),
+    ),
+    Direct(
+        "let a hidden stream begin",
+        "viewer",
+        NotFound,
+        lambda t, who: streams.resume_stream(t.stream, actor=who),
+    ),
+    Direct(
+        "pause a stream",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.pause_stream(t.stream, actor=who),
+    ),
+    Direct(
+        "rewind a stream",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.rewind_stream(t.stream, index=0, actor=who),
+    ),
+    Direct(
+        "test a stream",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.ask_for_test(t.stream, actor=who),
+    ),
+    Direct(
+        "remove a stream",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.remove_stream(t.stream, if_generation=0, actor=who),
+    ),
     Direct("list streams", "viewer", None, lambda t, who: visible_streams(who)),
     # assurance
-    Direct("foresee a recall", "viewer", Forbidden, lambda t, who: foresee(
-        who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring())),
-    Direct("foresee a recall of elsewhere", "stranger", NotFound, lambda t, who: foresee(
-        who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring())),
-    Direct("be offered a project to recall in", "viewer", None, lambda t, who: recall_form(
-        who).projects),
-    Direct("be offered what counts everywhere", "approver", None, lambda t, who: [
-        kind for kind, _ in recall_form(who).kinds if kind not in IN_PROJECT]),
-    Direct("be shown who there is to recall", "approver", None, lambda t, who: recall_form(
-        who).people),
-    Direct("be offered to lift", "operator", None, lambda t, who: recall_view(
-        t.world.values["recall"], who).may_lift),
-    Direct("be shown how to recall", "viewer", None, lambda t, who:
-        "/recalls/new/" in t.page("viewer", "/recalls/")),
+    Direct(
+        "foresee a recall",
+        "viewer",
+        Forbidden,
+        lambda t, who: foresee(
+            who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring()
+        ),
+    ),
+    Direct(
+        "foresee a recall of elsewhere",
+        "stranger",
+        NotFound,
+        lambda t, who: foresee(
+            who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring()
+        ),
+    ),
+    Direct(
+        "be offered a project to recall in",
+        "viewer",
+        None,
+        lambda t, who: recall_form(who).projects,
+    ),
+    Direct(
+        "be offered what counts everywhere",
+        "approver",
+        None,
+        lambda t, who: [kind for kind, _ in recall_form(who).kinds if kind not in IN_PROJECT],
+    ),
+    Direct(
+        "be shown who there is to recall", "approver", None, lambda t, who: recall_form(who).people
+    ),
+    Direct(
+        "be offered to lift",
+        "operator",
+        None,
+        lambda t, who: recall_view(t.world.values["recall"], who).may_lift,
+    ),
+    Direct(
+        "be shown how to recall",
+        "viewer",
+        None,
+        lambda t, who: "/recalls/new/" in t.page("viewer", "/recalls/"),
+    ),
     # break-glasses
     Direct(
-        "be told of a broken glass", "stranger", None,
+        "be told of a broken glass",
+        "stranger",
+        None,
         lambda t, who: visible_rows.menu(who).glasses,
     ),
     Direct("open one", "approver", Forbidden, lambda t, who: t.opens(who)),
-    Direct("open one of a place one does not see", "stranger", NotFound, lambda t, who:
-        t.opens(who)),
-    Direct("be offered to open one", "approver", None, lambda t, who: break_glass.may_open(
-        t.urgent, who)),
-    Direct("be offered to confirm one", "reviewer", None, lambda t, who: break_glass.may_confirm(
-        t.glass_view, who)),
-    Direct("be offered to end one", "operator", None, lambda t, who: break_glass.may_end(
-        t.glass_view, who)),
-    Direct("be offered to review one", "operator", None, lambda t, who: break_glass.may_review(
-        t.ended, who)),
+    Direct(
+        "open one of a place one does not see", "stranger", NotFound, lambda t, who: t.opens(who)
+    ),
+    Direct(
+        "be offered to open one",
+        "approver",
+        None,
+        lambda t, who: break_glass.may_open(t.urgent, who),
+    ),
+    Direct(
+        "be offered to confirm one",
+        "reviewer",
+        None,
+        lambda t, who: break_glass.may_confirm(t.glass_view, who),
+    ),
+    Direct(
+        "be offered to end one",
+        "operator",
+        None,
+        lambda t, who: break_glass.may_end(t.glass_view, who),
+    ),
+    Direct(
+        "be offered to review one",
+        "operator",
+        None,
+        lambda t, who: break_glass.may_review(t.ended, who),
+    ),
     Direct("end one", "operator", Forbidden, lambda t, who: end_break_glass(t.glass, actor=who)),
-    Direct("confirm one in an old session", "approver", Reauthenticate, lambda t, who:
-        confirm_break_glass(t.glass, opening_digest=t.glass.opening_digest, actor=who),
-        stale=True),
-    Direct("review one in an old session", "approver", Reauthenticate, lambda t, who:
-        review_break_glass(t.ended.glass, finding="justified", findings="x", actor=who),
-        stale=True),
+    Direct(
+        "confirm one in an old session",
+        "approver",
+        Reauthenticate,
+        lambda t, who: confirm_break_glass(
+            t.glass, opening_digest=t.glass.opening_digest, actor=who
+        ),
+        stale=True,
+    ),
+    Direct(
+        "review one in an old session",
+        "approver",
+        Reauthenticate,
+        lambda t, who: review_break_glass(
+            t.ended.glass, finding="justified", findings="x", actor=who
+        ),
+        stale=True,
+    ),
     # pages
-    Direct("page through hidden projects", "stranger", None, lambda t, who:
-        [t.many_projects(), policy_list_page(who)[1]][1]),
-    Direct("choose a hidden project", "stranger", None, lambda t, who: [
-        p for p in projects_of(who) if p == t.project]),
+    Direct(
+        "page through hidden projects",
+        "stranger",
+        None,
+        lambda t, who: [t.many_projects(), policy_list_page(who)[1]][1],
+    ),
+    Direct(
+        "choose a hidden project",
+        "stranger",
+        None,
+        lambda t, who: [p for p in projects_of(who) if p == t.project],
+    ),
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
     Direct("find a person", "viewer", None, lambda t, who: search(t.person.name, who)),
     Direct("find a person, oneself even", "viewer", None, lambda t, who: search("Viewer", who)),
-    Direct("find where to change a person", "auditor", None, lambda t, who: [
-        hit for hit in search(t.person.name, who) if hit.url.startswith("/admin/")]),
+    Direct(
+        "find where to change a person",
+        "auditor",
+        None,
+        lambda t, who: [hit for hit in search(t.person.name, who) if hit.url.startswith("/admin/")],
+    ),
     Direct("list environments", "stranger", None, lambda t, who: policy_rows([t.project], who)),
-    Direct("list policies", "admin", None, lambda t, who: [
-        row for row in policy_rows([t.project], who) if row.policy or row.readable]),
-    Direct("be offered an environment", "viewer", None, lambda t, who: [
-        place for place in request_page(t.version, who).places if place.allowed]),
-    Direct("name a hidden project for a token", "stranger", None, lambda t, who:
-        t.world.clients["stranger"].post("/tokens/new", {
-            "name": "x", "scopes": ["model.view"], "days": "9", "project": t.project.slug,
-        }).status_code != 200),
-    Direct("be shown the log in the menu", "viewer", None, lambda t, who:
-        'href="/audit/"' in t.page("viewer", "/")),
-    Direct("be shown how to make a model", "viewer", None, lambda t, who:
-        "New model" in t.page("viewer", "/models/")),
-    Direct("be shown how to stop an endpoint", "viewer", None, lambda t, who:
-        "/do/stop" in t.page("viewer", t.world.path("/endpoints/{endpoint_id}/"))),
-    Direct("be offered to withdraw another's passkey", "auditor", None, lambda t, who: [
-        row for row in passkey_page(who).offered if row.may_withdraw]),
-    Direct("be offered to vouch without a right to approve", "reviewer", None, lambda t, who: [
-        row for row in t.vouching(who) if row.may_vouch]),
+    Direct(
+        "list policies",
+        "admin",
+        None,
+        lambda t, who: [row for row in policy_rows([t.project], who) if row.policy or row.readable],
+    ),
+    Direct(
+        "be offered an environment",
+        "viewer",
+        None,
+        lambda t, who: [place for place in request_page(t.version, who).places if place.allowed],
+    ),
+    Direct(
+        "name a hidden project for a token",
+        "stranger",
+        None,
+        lambda t, who: (
+            t.world.clients["stranger"]
+            .post(
+                "/tokens/new",
+                {
+                    "name": "x",
+                    "scopes": ["model.view"],
+                    "days": "9",
+                    "project": t.project.slug,
+                },
+            )
+            .status_code
+            != 200
+        ),
+    ),
+    Direct(
+        "be shown the log in the menu",
+        "viewer",
+        None,
+        lambda t, who: 'href="/audit/"' in t.page("viewer", "/"),
+    ),
+    Direct(
+        "be shown how to make a model",
+        "viewer",
+        None,
+        lambda t, who: "New model" in t.page("viewer", "/models/"),
+    ),
+    Direct(
+        "be shown how to stop an endpoint",
+        "viewer",
+        None,
+        lambda t, who: "/do/stop" in t.page("viewer", t.world.path("/endpoints/{endpoint_id}/")),
+    ),
+    Direct(
+        "be offered to withdraw another's passkey",
+        "auditor",
+        None,
+        lambda t, who: [row for row in passkey_page(who).offered if row.may_withdraw],
+    ),
+    Direct(
+        "be offered to vouch without a right to approve",
+        "reviewer",
+        None,
+        lambda t, who: [row for row in t.vouching(who) if row.may_vouch],
+    ),
     Direct("see others' passkeys", "viewer", None, lambda t, who: visible_passkeys(who)),
-    Direct("withdraw another's passkey", "auditor", Forbidden, lambda t, who:
-        access.withdraw_passkey(t.passkey, actor=who)),
-    Direct("vouch without a right to approve", "auditor", Forbidden, lambda t, who:
-        access.ask_to_enrol(t.passkey, actor=who)),
-    Direct("vouch for what one does not see", "viewer", NotFound, lambda t, who:
-        access.ask_to_enrol(t.passkey, actor=who)),
-    Direct("be shown streams in the menu", "viewer", None, lambda t, who:
-        'href="/streams/"' in t.page("viewer", "/")),
-    Direct("be offered to add a stream", "auditor", None, lambda t, who:
-        "New stream" in t.page("auditor", "/streams/")),
-    Direct("be offered to pause a stream", "auditor", None, lambda t, who:
-        "/do/pause" in t.page("auditor", f"/streams/{t.stream.pk}/")),
-    Direct("be offered to let a stream begin", "admin", None, lambda t, who:
-        "/do/resume" in t.page("admin", f"/streams/{t.stream.pk}/")),
-    Direct("take a release away", "viewer", Forbidden, lambda t, who: release_bundle(
-        t.decided, who)),
-    Direct("take a recall away", "viewer", Forbidden, lambda t, who: report_of(
-        Recall.objects.get(pk=t.world.values["recall"]), who)),
+    Direct(
+        "withdraw another's passkey",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.withdraw_passkey(t.passkey, actor=who),
+    ),
+    Direct(
+        "vouch without a right to approve",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.ask_to_enrol(t.passkey, actor=who),
+    ),
+    Direct(
+        "vouch for what one does not see",
+        "viewer",
+        NotFound,
+        lambda t, who: access.ask_to_enrol(t.passkey, actor=who),
+    ),
+    Direct(
+        "be shown streams in the menu",
+        "viewer",
+        None,
+        lambda t, who: 'href="/streams/"' in t.page("viewer", "/"),
+    ),
+    Direct(
+        "be offered to add a stream",
+        "auditor",
+        None,
+        lambda t, who: "New stream" in t.page("auditor", "/streams/"),
+    ),
+    Direct(
+        "be offered to pause a stream",
+        "auditor",
+        None,
+        lambda t, who: "/do/pause" in t.page("auditor", f"/streams/{t.stream.pk}/"),
+    ),
+    Direct(
+        "be offered to let a stream begin",
+        "admin",
+        None,
+        lambda t, who: "/do/resume" in t.page("admin", f"/streams/{t.stream.pk}/"),
+    ),
+    Direct(
+        "take a release away", "viewer", Forbidden, lambda t, who: release_bundle(t.decided, who)
+    ),
+    Direct(
+        "take a recall away",
+        "viewer",
+        Forbidden,
+        lambda t, who: report_of(Recall.objects.get(pk=t.world.values["recall"]), who),
+    ),
     # somebody whose session is old
-    Direct("grant a role", "admin", Reauthenticate, lambda t, who: access.grant_role(
-        role="viewer", person=t.person, actor=who), stale=True),
-    Direct("place somebody", "admin", Reauthenticate, lambda t, who: access.place_person(
-        t.person, line="second", actor=who), stale=True),
-    Direct("make a token", "viewer", Reauthenticate, lambda t, who: access.issue_token(
-        name="x", scopes=["model.view"], actor=who, expires_at=now() + DAY,
-        person=t.world.people["viewer"]), stale=True),
-    Direct("end another's token", "admin", Reauthenticate, lambda t, who: access.revoke_token(
-        t.token, actor=who), stale=True),
-    Direct("withdraw another's passkey", "admin", Reauthenticate, lambda t, who:
-        access.withdraw_passkey(t.passkey, actor=who), stale=True),
-    Direct("make a key", "operator", Reauthenticate, lambda t, who: issue_endpoint_key(
-        t.held.endpoint, name="x", actor=who), stale=True),
-    Direct("make a join token", "operator", Reauthenticate, lambda t, who: issue_join_token(
-        t.held.endpoint.target, actor=who), stale=True),
-    Direct("let a project use a target", "operator", Reauthenticate, lambda t, who: allow_use(
-        t.target, project=t.project, environment="mine", actor=who), stale=True),
-    Direct("decide in an old session", "reviewer", Reauthenticate, lambda t, who:
-        t.to_decide(who), stale=True),
-    Direct("draft a policy", "approver", Reauthenticate, lambda t, who: draft_policy(
-        t.staging, source=OPEN, actor=who), stale=True),
-    Direct("publish a policy", "approver", Reauthenticate, lambda t, who: publish_policy(
-        t.staging.policies.get(number=t.world.values["policies/number"]), actor=who), stale=True),
-    Direct("lift a freeze", "approver", Reauthenticate, lambda t, who: lift_freeze(
-        Freeze.objects.get(pk=t.world.values["freeze"]), actor=who), stale=True),
-    Direct("start a rollout", "operator", Reauthenticate, lambda t, who: begin_rollout(
-        t.approved(), actor=who), stale=True),
-    Direct("promote", "operator", Reauthenticate, lambda t, who: promote(
-        t.in_staging(), reason="x", actor=who), stale=True),
-    Direct("ship in an old session", "approver", Reauthenticate, lambda t, who: ship(
-        t.held, step=-1, reason="x", actor=who), stale=True),
-    Direct("add a stream in an old session", "admin", Reauthenticate, lambda t, who:
-        t.streamed(who), stale=True),
-    Direct("let a stream begin in an old session", "auditor", Reauthenticate, lambda t, who:
-        streams.resume_stream(t.stream, actor=who), stale=True),
-    Direct("lift a recall in an old session", "approver", Reauthenticate, lambda t, who: lift(
-        Recall.objects.get(pk=t.world.values["recall"]), reason="x", actor=who), stale=True),
-    Direct("set the rule of retention in an old session", "admin", Reauthenticate, lambda t, who:
-        set_retention(days=365, actor=who), stale=True),
-    Direct("place a hold in an old session", "auditor", Reauthenticate, lambda t, who:
-        place_hold(name="mine", scope="everything", reason="x", actor=who), stale=True),
-    Direct("lift a hold in an old session", "auditor", Reauthenticate, lambda t, who:
-        lift_hold(t.world.values["hold"], reason="x", actor=who), stale=True),
-    Direct("trust a signing key in an old session", "approver", Reauthenticate, lambda t, who:
-        registered.trust_signing_key(t.project, label="x", pem="", actor=who), stale=True),
-    Direct("give the account a first password", "viewer", None, lambda t, who:
-        t.sets_a_password("viewer")),
-    Direct("open the access administration", "auditor", None, lambda t, who:
-        t.world.clients["auditor"].get("/admin/").status_code == 200),
-]  # fmt: skip
+    Direct(
+        "grant a role",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.grant_role(role="viewer", person=t.person, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "place somebody",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.place_person(t.person, line="second", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "make a token",
+        "viewer",
+        Reauthenticate,
+        lambda t, who: access.issue_token(
+            name="x",
+            scopes=["model.view"],
+            actor=who,
+            expires_at=now() + DAY,
+            person=t.world.people["viewer"],
+        ),
+        stale=True,
+    ),
+    Direct(
+        "end another's token",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.revoke_token(t.token, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "withdraw another's passkey",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.withdraw_passkey(t.passkey, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "make a key",
+        "operator",
+        Reauthenticate,
+        lambda t, who: issue_endpoint_key(t.held.endpoint, name="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "make a join token",
+        "operator",
+        Reauthenticate,
+        lambda t, who: issue_join_token(t.held.endpoint.target, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "let a project use a target",
+        "operator",
+        Reauthenticate,
+        lambda t, who: allow_use(t.target, project=t.project, environment="mine", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "decide in an old session",
+        "reviewer",
+        Reauthenticate,
+        lambda t, who: t.to_decide(who),
+        stale=True,
+    ),
+    Direct(
+        "draft a policy",
+        "approver",
+        Reauthenticate,
+        lambda t, who: draft_policy(t.staging, source=OPEN, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "publish a policy",
+        "approver",
+        Reauthenticate,
+        lambda t, who: publish_policy(
+            t.staging.policies.get(number=t.world.values["policies/number"]), actor=who
+        ),
+        stale=True,
+    ),
+    Direct(
+        "lift a freeze",
+        "approver",
+        Reauthenticate,
+        lambda t, who: lift_freeze(Freeze.objects.get(pk=t.world.values["freeze"]), actor=who),
+        stale=True,
+    ),
+    Direct(
+        "start a rollout",
+        "operator",
+        Reauthenticate,
+        lambda t, who: begin_rollout(t.approved(), actor=who),
+        stale=True,
+    ),
+    Direct(
+        "promote",
+        "operator",
+        Reauthenticate,
+        lambda t, who: promote(t.in_staging(), reason="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "ship in an old session",
+        "approver",
+        Reauthenticate,
+        lambda t, who: ship(t.held, step=-1, reason="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "add a stream in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: t.streamed(who),
+        stale=True,
+    ),
+    Direct(
+        "let a stream begin in an old session",
+        "auditor",
+        Reauthenticate,
+        lambda t, who: streams.resume_stream(t.stream, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "lift a recall in an old session",
+        "approver",
+        Reauthenticate,
+        lambda t, who: lift(Recall.objects.get(pk=t.world.values["recall"]), reason="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "set the rule of retention in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: set_retention(days=365, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "place a hold in an old session",
+        "auditor",
+        Reauthenticate,
+        lambda t, who: place_hold(name="mine", scope="everything", reason="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "lift a hold in an old session",
+        "auditor",
+        Reauthenticate,
+        lambda t, who: lift_hold(t.world.values["hold"], reason="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "trust a signing key in an old session",
+        "approver",
+        Reauthenticate,
+        lambda t, who: registered.trust_signing_key(t.project, label="x", pem="", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "give the account a first password",
+        "viewer",
+        None,
+        lambda t, who: t.sets_a_password("viewer"),
+    ),
+    Direct(
+        "open the access administration",
+        "auditor",
+        None,
+        lambda t, who: t.world.clients["auditor"].get("/admin/").status_code == 200,
+    ),
+]

@@ -11,9 +11,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 TABLE = Path(__file__).with_name("table.txt")
 COLUMNS = (
-    "anonymous", "viewer", "contributor", "reviewer", "approver", "operator", "auditor",
-    "admin", "stranger",
-)  # fmt: skip
+    "anonymous",
+    "viewer",
+    "contributor",
+    "reviewer",
+    "approver",
+    "operator",
+    "auditor",
+    "admin",
+    "stranger",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,14 +166,18 @@ def identity(world: World) -> None:
         "POST /api/v1/service-accounts": {"name": "new", "owner": ada.pk},
         "POST /api/v1/roles": {"role": "reviewer", "person": bob.pk, "project": "risk"},
         "POST /api/v1/tokens": {
-            "name": "mine", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
+            "name": "mine",
+            "scopes": ["model.view"],
+            "expires_at": rfc3339(now() + timedelta(9)),
         },
         "POST /api/v1/passkeys": {
-            "authenticator": 2**31 - 1, "name": "x", "assertion": ASSERTION,
+            "authenticator": 2**31 - 1,
+            "name": "x",
+            "assertion": ASSERTION,
         },
         "POST /api/v1/passkeys/challenge": {"authenticator": 2**31 - 1},
         "POST /api/v1/passkeys/{passkey}/enrol": {"assertion": ASSERTION},
-    }  # fmt: skip
+    }
 
 
 @part
@@ -204,9 +208,15 @@ def retention(world: World) -> None:
     digest, size = store().put_stream(BytesIO(b"an archive of old events"))
     with owning_tables():
         archive = Archive.objects.create(
-            first=0, last=0, count=0, leaves="sha256:", size=1, file=f"sha256:{digest}",
-            bytes=size, older_than=now(),
-        )  # fmt: skip
+            first=0,
+            last=0,
+            count=0,
+            leaves="sha256:",
+            size=1,
+            file=f"sha256:{digest}",
+            bytes=size,
+            older_than=now(),
+        )
     world.values |= {"hold": made.pk, "hold_id": made.pk, "archive": archive.pk}
     hold = {"name": "case-2", "scope": "everything", "reason": "x"}
     for place in ("/api/v1/audit/legal-holds", "/audit/holds/place"):
@@ -311,16 +321,21 @@ def governance(world: World) -> None:
         f"POST {environment}/policies": {"source": OPEN},
         f"POST {environment}/policies/dry-run": {"source": OPEN},
         "POST /api/v1/projects/{slug}/releases": {
-            "model": "governed", "version": 1, "environment": "development", "endpoint": "new",
+            "model": "governed",
+            "version": 1,
+            "environment": "development",
+            "endpoint": "new",
         },
         "POST /api/v1/releases/{release}/decisions": {
-            "verdict": "approve", "statement_digest": waiting.request_digest,
+            "verdict": "approve",
+            "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/decisions/challenge": {
-            "verdict": "approve", "statement_digest": waiting.request_digest,
+            "verdict": "approve",
+            "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
-    }  # fmt: skip
+    }
 
 
 @part
@@ -354,7 +369,8 @@ def delivery(world: World) -> None:
         "PATCH /api/v1/targets/{name}": {"capacity_mb": 9000},
         "POST /api/v1/targets/{name}/uses": {"project": world.project.slug, "environment": "new"},
         "POST /api/v1/projects/{slug}/environments/{environment}/endpoints": {
-            "name": "new", "target": target.name,
+            "name": "new",
+            "target": target.name,
         },
         "POST /api/v1/endpoints/{endpoint}/scale": {"replicas": 1},
         "POST /api/v1/endpoints/{endpoint}/rollback": reason,
@@ -368,7 +384,7 @@ def delivery(world: World) -> None:
         "POST /api/v1/rollouts/{rollout}/ship": reason | {"step": -1},
         "POST /api/v1/rollouts/{rollout}/retry": reason,
         "POST /agent/v1/join": {"v": 1, "token": "x", "public_key": "x"},
-    }  # fmt: skip
+    }
 
 
 @part
@@ -398,8 +414,10 @@ def integrations(world: World) -> None:
     Stream.objects.filter(pk=stream.pk).update(state="blocked")
     world.values["stream"] = stream.pk
     world.bodies["POST /api/v1/streams"] = {
-        "name": "new", "kind": "jsonl", "url": "https://siem.example/in",
-    }  # fmt: skip
+        "name": "new",
+        "kind": "jsonl",
+        "url": "https://siem.example/in",
+    }
     world.bodies["POST /api/v1/streams/{stream}/rewind"] = {"index": 0}
 
 
@@ -409,9 +427,12 @@ def assurance(world: World) -> None:
     others = Governed(world.project.slug + "-more", existing=world.project)
     bento = others.bento(others.version("recalled"))
     request_release(
-        environment=others.environment("staging"), endpoint="recalled", version=bento.version,
-        bento=bento, actor=SYSTEM,
-    )  # fmt: skip
+        environment=others.environment("staging"),
+        endpoint="recalled",
+        version=bento.version,
+        bento=bento,
+        actor=SYSTEM,
+    )
     said = {"kind": "bento", "what": bento.pk, "reason": "x"}
     world.values["recall"] = recall(**said, project=world.project, actor=SYSTEM).pk
     body = said | {"project": world.project.slug}
@@ -451,11 +472,21 @@ def glass(world: World) -> None:
 @part
 def pages(world: World) -> None:
     """What the pages ask for is what the API's routes ask for, under the pages' own names."""
-    same = {"build_id": "build", "release_id": "release", "endpoint_id": "endpoint",
-            "rollout_id": "rollout", "alert_id": "alert", "key_id": "key", "freeze_id": "freeze",
-            "token_id": "token", "passkey_id": "passkey", "stream_id": "stream",
-            "recall_id": "recall", "use_id": "use",
-            "project": "slug"}  # fmt: skip
+    same = {
+        "build_id": "build",
+        "release_id": "release",
+        "endpoint_id": "endpoint",
+        "rollout_id": "rollout",
+        "alert_id": "alert",
+        "key_id": "key",
+        "freeze_id": "freeze",
+        "token_id": "token",
+        "passkey_id": "passkey",
+        "stream_id": "stream",
+        "recall_id": "recall",
+        "use_id": "use",
+        "project": "slug",
+    }
     world.values |= {page: world.values[name] for page, name in same.items()}
     registered_model = world.values["models/name"]
     version = ModelVersion.objects.get(
@@ -482,15 +513,20 @@ def pages(world: World) -> None:
         f"{form}/alias": {"alias": "candidate"},
         f"{form}/card": {"card": "x"},
         f"{form}/people/declare": {
-            "fact": "data_owner", "about": "sha256:" + "0" * 64, "person": "ada@example.com",
+            "fact": "data_owner",
+            "about": "sha256:" + "0" * 64,
+            "person": "ada@example.com",
         },
         "POST /signing-keys/{project}/trust": {"label": "new", "pem": public_pem(signing_key())},
         "POST /releases/request": {
-            "version": shown.version_id, "environment": "development", "endpoint": "fresh",
+            "version": shown.version_id,
+            "environment": "development",
+            "endpoint": "fresh",
             "bento": shown.bento_id,
         },
         "POST /releases/{release_id}/decide": {
-            "verdict": "approve", "statement_digest": shown.request_digest,
+            "verdict": "approve",
+            "statement_digest": shown.request_digest,
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},
@@ -500,13 +536,20 @@ def pages(world: World) -> None:
         "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
         "POST /endpoints/{endpoint_id}/erase": {"unit": "u1"},
         "POST /endpoints/{endpoint_id}/objective": {
-            "availability": "99", "window_minutes": "15", "min_requests": "10", "generation": "0",
+            "availability": "99",
+            "window_minutes": "15",
+            "min_requests": "10",
+            "generation": "0",
         },
         "POST /endpoints/{endpoint_id}/drill-schedule": {
-            "every_days": "7", "hour": "4", "generation": "0",
+            "every_days": "7",
+            "hour": "4",
+            "generation": "0",
         },
         "POST /streams/new": {
-            "name": "new", "kind": "jsonl", "url": "https://siem.example/in",
+            "name": "new",
+            "kind": "jsonl",
+            "url": "https://siem.example/in",
             "alert_after_minutes": "15",
         },
         "POST /streams/{stream_id}/rewind": {"index": "0"},
@@ -521,4 +564,4 @@ def pages(world: World) -> None:
         "POST /passkeys/offer": {"authenticator": "1", "name": "x"},
         "POST /passkeys/{passkey_id}/enrol": {"assertion": json.dumps(ASSERTION)},
         "POST /tokens/new": {"name": "mine", "scopes": ["model.view"], "days": "9"},
-    }  # fmt: skip
+    }

@@ -51,9 +51,10 @@ BATCH = 100
 LEAST = 0.2  # of each kind this share is accepted, and as much refused
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
 DRAWN = settings(
-    suppress_health_check=list(HealthCheck), derandomize=not PROVING,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not PROVING,
     database=None if not PROVING else hypothesis.settings.default.database,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +74,13 @@ def counted(request: pytest.FixtureRequest) -> Iterator[dict[str, list[int]]]:
     if PROVING and len(found) == len(KINDS) + 3:
         seed, state = request.config.getoption("--hypothesis-seed"), commit()
         path = RESULTS / f"acceptance-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
-        said = {name: dict(zip(("accepted", "refused"), pair, strict=True)) for name, pair in
-                found.items()}  # fmt: skip
+        said = {
+            name: dict(zip(("accepted", "refused"), pair, strict=True))
+            for name, pair in found.items()
+        }
         whole = {"begun": begun.isoformat(), "commit": state, "seed": seed, "said": said} | {
-            "seconds": round((datetime.now(UTC) - begun).total_seconds())}  # fmt: skip
+            "seconds": round((datetime.now(UTC) - begun).total_seconds())
+        }
         path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -62,18 +62,23 @@ facts = st.builds(
     version=data,
     signature=signature,
     serving=data,
-    build=st.none() | st.builds(BuildFact, st.sampled_from(["succeeded", "failed"]),
-                                st.sampled_from(["bwrap", "user", ""]), st.sampled_from("bc")),
+    build=st.none()
+    | st.builds(
+        BuildFact,
+        st.sampled_from(["succeeded", "failed"]),
+        st.sampled_from(["bwrap", "user", ""]),
+        st.sampled_from("bc"),
+    ),
     evidence=st.lists(evidence, max_size=4),
-    live=st.none() | st.builds(LiveFact, st.just("rel"), data, signature,
-                               st.lists(evidence, max_size=2)),
+    live=st.none()
+    | st.builds(LiveFact, st.just("rel"), data, signature, st.lists(evidence, max_size=2)),
     decisions=st.lists(decision, max_size=5),
     freezes=st.lists(st.builds(FreezeFact, st.just("f"), times, st.none() | times), max_size=2),
     soaks=st.dictionaries(
         st.just("staging"),
         st.lists(st.builds(SoakFact, st.just("r"), times, st.none() | times), max_size=2),
     ),
-)  # fmt: skip
+)
 document = policies.parse("""
 version: 1
 gates:
@@ -86,7 +91,7 @@ gates:
   - {gate: soaked, environment: staging, for: 1d}
   - {gate: freeze}
   - {gate: approvals, role: reviewer, count: 2}
-""").document  # fmt: skip
+""").document
 
 
 @given(facts)

@@ -77,7 +77,12 @@ def keep(seed: int, begun: datetime, sent: int, told: Counter[tuple[str, ...]]) 
     state = commit()
     path = RESULTS / f"kept-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
     whole = {
-        "begun": begun.isoformat(), "commit": state, "seed": seed, "requests": sent, "wrong": 0,
-        "seconds": round((datetime.now(UTC) - begun).total_seconds()), "said": said(told),
-    }  # fmt: skip
+        "begun": begun.isoformat(),
+        "commit": state,
+        "seed": seed,
+        "requests": sent,
+        "wrong": 0,
+        "seconds": round((datetime.now(UTC) - begun).total_seconds()),
+        "said": said(told),
+    }
     path.write_text(json.dumps(whole, indent=1) + "\n")

@@ -56,9 +56,13 @@ def test_decisions_without_a_passkey_do_not_count() -> None:
 def test_a_policy_that_demands_less_does_not_count(gates: list[Any]) -> None:
     lax = {name: getattr(CASE.policy, name) for name in ("project", "environment", "revision_id")}
     policy = PolicyStatement(
-        **lax, number=3, document={"version": 1, "expires_after_days": 14, "gates": gates},
-        drafted_by="per_operator", published_by="per_approver", at=NOON - timedelta(hours=2),
-    )  # fmt: skip
+        **lax,
+        number=3,
+        document={"version": 1, "expires_after_days": 14, "gates": gates},
+        drafted_by="per_operator",
+        published_by="per_approver",
+        at=NOON - timedelta(hours=2),
+    )
     request = replace(CASE.request, policy_digest=policy.document_digest)
     forged = Case(policy, request, [])
     plain = [SIGNING.signed(one, None) for one in approvals(request)]
@@ -90,13 +94,19 @@ def test_a_passkey_that_only_the_server_enrolled_does_not_count() -> None:
 def test_nobody_enrols_a_passkey_for_themselves_or_by_another_ones() -> None:
     own = Authenticator()
     for statement, by, code in (
-        (enrolment("per_approver", own, "per_approver", SIGNING.approver), SIGNING.approver,
-         "own_enrolment"),
-        (enrolment("per_reviewer", own, "per_reviewer_2", SIGNING.approver), SIGNING.approver,
-         "other_person"),
+        (
+            enrolment("per_approver", own, "per_approver", SIGNING.approver),
+            SIGNING.approver,
+            "own_enrolment",
+        ),
+        (
+            enrolment("per_reviewer", own, "per_reviewer_2", SIGNING.approver),
+            SIGNING.approver,
+            "other_person",
+        ),
         (enrolment("per_reviewer", own, "per_nobody", own), own, "not_enrolled"),
         (enrolment("per_reviewer", own, "per_approver", SIGNING.approver), None, "no_assertion"),
-    ):  # fmt: skip
+    ):
         chain = [SIGNING.enrolments()[0], SIGNING.signed(statement, by)]
         assert refusal(SIGNING.permit(CASE, enrolments=chain)) == code
 
@@ -164,8 +174,12 @@ def test_a_passkey_decision_passed_off_as_a_plain_one_is_void() -> None:
     document = SIGNING.permit(CASE, decisions=[SIGNING.signed(CASE.decisions[0], None)])
     assert refusal(document) == "wrong_type"
     as_before = json.loads(VALID)
-    old = {"v": 1, "policy": as_before["policy"]["envelope"], "request": as_before["request"],
-           "decisions": [one["envelope"] for one in as_before["decisions"]]}  # fmt: skip
+    old = {
+        "v": 1,
+        "policy": as_before["policy"]["envelope"],
+        "request": as_before["request"],
+        "decisions": [one["envelope"] for one in as_before["decisions"]],
+    }
     assert refusal(json.dumps(old)) == "wrong_type"
 
 

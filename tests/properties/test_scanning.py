@@ -37,8 +37,10 @@ EACH = 110 if PROVING else 22  # of a family in one round
 ROUNDS = 10 if PROVING else 1
 HONEST = 50  # of each kind
 LEAST = 0.4  # of all this share runs: a generator whose files do nothing proves nothing
-BY_ITSELF = {"torch": ("zips of torch", "old files of torch", "a tar"),
-             "keras": ("a keras zip", "a keras folder")}  # fmt: skip
+BY_ITSELF = {
+    "torch": ("zips of torch", "old files of torch", "a tar"),
+    "keras": ("a keras zip", "a keras folder"),
+}
 
 
 @dataclass
@@ -104,12 +106,18 @@ def keep(found: Found, begun: datetime, seed: int) -> None:
     state = commit()
     said = {name: dict(tally.said) for name, tally in found.families.items()}
     whole: dict[str, Any] = {
-        "begun": begun.isoformat(), "commit": state, "seed": seed, "families": len(FAMILIES),
-        "files": found.count(""), "ran": found.count("ran"),
-        "ran and safe": found.count("ran: safe"), "honest": HONEST * len(KINDS), "said": said,
+        "begun": begun.isoformat(),
+        "commit": state,
+        "seed": seed,
+        "families": len(FAMILIES),
+        "files": found.count(""),
+        "ran": found.count("ran"),
+        "ran and safe": found.count("ran: safe"),
+        "honest": HONEST * len(KINDS),
+        "said": said,
         "processor seconds": round(found.seconds),
         "seconds": round((datetime.now(UTC) - begun).total_seconds()),
-    }  # fmt: skip
+    }
     path = RESULTS / f"scanning-{begun:%Y%m%d-%H%M}-{state[:12]}-seed{seed}.json"
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
@@ -166,8 +174,10 @@ def test_the_whole_scan_in_its_sandbox_says_no_less(
 @pytest.fixture(scope="module")
 def honest(seed: int, sandbox: Sandbox) -> dict[str, list[Judged]]:
     """Have the honest ones scanned, picklescan and all, and some of each kind loaded."""
-    every = {kind: [draw(kind, maker, seed, n) for n in range(HONEST)]
-             for kind, (maker, _) in KINDS.items()}  # fmt: skip
+    every = {
+        kind: [draw(kind, maker, seed, n) for n in range(HONEST)]
+        for kind, (maker, _) in KINDS.items()
+    }
     some = [one for several in every.values() for one in several[:5]]
     first, _ = judge(some, sandbox)
     ran = {one.drawn.seed: one.ran for one in first}
@@ -201,8 +211,11 @@ if LIBRARIES:  # gigabytes that CI has not: PLACET_LIBRARIES names a folder with
         """``proofs/README.md`` says how to have torch and keras for this."""
         if importlib.util.find_spec(library) is None and not (LIBRARIES[0] / library).is_dir():
             pytest.skip(f"{library} is not in PLACET_LIBRARIES")
-        rules = [draw(name, FAMILIES[name], seed, number) for name in BY_ITSELF[library]
-                 for number in range(500 if PROVING else EACH)]  # fmt: skip
+        rules = [
+            draw(name, FAMILIES[name], seed, number)
+            for name in BY_ITSELF[library]
+            for number in range(500 if PROVING else EACH)
+        ]
         rules = [Drawn(one.family, one.seed, one.files, (library,)) for one in rules]
         itself = [Drawn(one.family, one.seed, one.files, (f"{library} itself",)) for one in rules]
         said, _ = judge(rules, sandbox)

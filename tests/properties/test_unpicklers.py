@@ -21,9 +21,12 @@ def test_what_an_unpickler_follows_to_a_name_the_walk_follows(
     seed = request.config.getoption("--hypothesis-seed") or 1
     child = subprocess.run(
         [sys.executable, "-m", "tests.properties.scanning.unpicklers", str(seed), str(COUNT)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+    )
     found = json.loads(child.stdout)
     print(found["drawn"], "drawn,", found["reached"], "reached a name")
     assert found["missed"] == []

@@ -31,9 +31,11 @@ def register(client: ApiClient, model: str, trained: Trained) -> str:
         if upload.status_code == 200:  # the store holds these bytes already
             continue
         sent = client.patch(
-            f"/uploads/{upload.json()['upload']['id']}", raw=data, upload_offset="0",
+            f"/uploads/{upload.json()['upload']['id']}",
+            raw=data,
+            upload_offset="0",
             content_type="application/offset+octet-stream",
-        )  # fmt: skip
+        )
         assert sent.status_code < 300, sent.content
     finalised = client.post(f"{address}/finalise")
     assert finalised.status_code == 200, finalised.content
@@ -97,11 +99,29 @@ def served(archive: Path, python: Path, folder: Path, **variables: str) -> Itera
         **variables,
     }
     server = subprocess.Popen(
-        ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--die-with-parent",
-         str(python), "-m", "bentoml", "serve", str(folder), "--host", "127.0.0.1",
-         "--port", str(port)],
-        stdout=log, stderr=log, env=environment,
-    )  # fmt: skip
+        [
+            "bwrap",
+            "--dev-bind",
+            "/",
+            "/",
+            "--unshare-pid",
+            "--proc",
+            "/proc",
+            "--die-with-parent",
+            str(python),
+            "-m",
+            "bentoml",
+            "serve",
+            str(folder),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        stdout=log,
+        stderr=log,
+        env=environment,
+    )
     try:
         yield _ready(Served(port), server, folder.parent / "serve.log")
     finally:

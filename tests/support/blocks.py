@@ -11,8 +11,14 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md", "examples/README.md",
-         "docs/*.md")  # fmt: skip
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "tests/README.md",
+    "examples/README.md",
+    "docs/*.md",
+)
 MARK = re.compile(r"<!-- (\w+) -->\s*")
 SUBSTITUTED = re.compile(r"\$\(([^()]*)\)")
 ASSIGNED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -47,8 +53,11 @@ def pages() -> list[Path]:
     """Return every page that has blocks, as git knows them."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PAGES],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return [ROOT / name for name in listed.splitlines() if (ROOT / name).exists()]
 
 

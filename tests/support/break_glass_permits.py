@@ -49,17 +49,26 @@ def broken_case(
     whole = DOCUMENT | ({} if said is None else {"break_glass": said}) | document
     policy = replace(case.policy, document=whole)
     request = replace(case.request, policy_digest=policy.document_digest)
-    again = [replace(one, policy_digest=policy.document_digest, request_digest=request.digest)
-             for one in decisions]  # fmt: skip
+    again = [
+        replace(one, policy_digest=policy.document_digest, request_digest=request.digest)
+        for one in decisions
+    ]
     return BrokenCase(policy, request, again, broken_by(request))
 
 
 def broken_by(request: RequestStatement) -> list[BreakGlassStatement]:
     """Return what the responder and the approver signed."""
     opening = BreakGlassStatement.on(
-        request, verdict="approve", person="per_responder", role="responder", until=UNTIL,
-        opening="", nonce="opening-nonce-0001", at=NOON, comment_commitment=digest_of("it burns"),
-    )  # fmt: skip
+        request,
+        verdict="approve",
+        person="per_responder",
+        role="responder",
+        until=UNTIL,
+        opening="",
+        nonce="opening-nonce-0001",
+        at=NOON,
+        comment_commitment=digest_of("it burns"),
+    )
     return [opening, confirmed_by(opening, request, "per_approver")]
 
 
@@ -68,6 +77,12 @@ def confirmed_by(
 ) -> BreakGlassStatement:
     """Return what ``person`` signed to confirm ``opening``."""
     return BreakGlassStatement.on(
-        request, verdict="approve", person=person, role="approver", until=opening.until,
-        opening=opening.digest, nonce=f"{person}-nonce-0001", at=NOON + timedelta(minutes=10),
-    )  # fmt: skip
+        request,
+        verdict="approve",
+        person=person,
+        role="approver",
+        until=opening.until,
+        opening=opening.digest,
+        nonce=f"{person}-nonce-0001",
+        at=NOON + timedelta(minutes=10),
+    )

@@ -30,12 +30,18 @@ def papers(bento: Bento, isolation: str = "bwrap") -> None:
     bento.version.artifact_digest = canonical.digest(manifest([_file(bento.version)]))
     bento.version.save()
     made = ProvenanceStatement(
-        build=bento.build_id, version=bento.version_id, bento_digest=bento.digest,
-        artifact_digest=bento.version.artifact_digest, runtime_digest=bento.runtime_id,
-        sbom_digest="sha256:" + hashlib.sha256(BILL).hexdigest(), parameters={"format": "sklearn"},
-        isolation=isolation, builder="https://placet.dev/builder", started_at=now(),
+        build=bento.build_id,
+        version=bento.version_id,
+        bento_digest=bento.digest,
+        artifact_digest=bento.version.artifact_digest,
+        runtime_digest=bento.runtime_id,
+        sbom_digest="sha256:" + hashlib.sha256(BILL).hexdigest(),
+        parameters={"format": "sklearn"},
+        isolation=isolation,
+        builder="https://placet.dev/builder",
+        started_at=now(),
         finished_at=now(),
-    )  # fmt: skip
+    )
     bento.provenance = made.sign(signer("build")).to_json()
     bento.sbom = hashlib.sha256(BILL).hexdigest()
     bento.model_signature = signed_by_placet(MODEL)

@@ -14,10 +14,17 @@ FILE = "a" * 32 + "-000000.jsonl"
 def line(revision: str, unit: str = "u1", *, ago: float = 5, **changes: Any) -> dict[str, Any]:
     """Return a line as a service writes it."""
     made = {
-        "v": 1, "id": str(uuid4()), "at": round(now().timestamp() - ago, 3), "revision": revision,
-        "unit": unit, "rows": 1, "inputs": '[{"age":41}]', "outputs": "[1]", "ms": 2.5,
+        "v": 1,
+        "id": str(uuid4()),
+        "at": round(now().timestamp() - ago, 3),
+        "revision": revision,
+        "unit": unit,
+        "rows": 1,
+        "inputs": '[{"age":41}]',
+        "outputs": "[1]",
+        "ms": 2.5,
         "dropped": 0,
-    }  # fmt: skip
+    }
     return made | changes
 
 

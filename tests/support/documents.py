@@ -27,6 +27,10 @@ def measured(document: dict[str, Any]) -> Metric:
 def store_without(patch: pytest.MonkeyPatch, *names: str) -> None:
     """Let serving configurations be stored without these members, as former releases did."""
     whole = Plan.document.fget  # of every part
-    patch.setattr(Serving, "document", property(
-        lambda serving: {n: value for n, value in whole(serving).items() if n not in names}
-    ))  # fmt: skip
+    patch.setattr(
+        Serving,
+        "document",
+        property(
+            lambda serving: {n: value for n, value in whole(serving).items() if n not in names}
+        ),
+    )

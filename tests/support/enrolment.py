@@ -131,8 +131,10 @@ class Signers(World):
         """Have ``who`` decide with their passkey on what the release is now."""
         release.refresh_from_db()
         said = {
-            "verdict": verdict, "statement_digest": release.request_digest, "comment": comment,
-        }  # fmt: skip
+            "verdict": verdict,
+            "statement_digest": release.request_digest,
+            "comment": comment,
+        }
         question = deciding.ask_to_decide(release, **said, actor=who)
         assertion = answer(self.key(who), question)
         return deciding.decide(release, **said, assertion=assertion, actor=who)

@@ -95,9 +95,13 @@ def token_for(
     """Issue a token for ``subject`` (every scope a token may carry by default); return its text."""
     kind = "service_account" if isinstance(subject, ServiceAccount) else "person"
     _, text = actions.issue_token(
-        name="test", scopes=list(scopes), project=project,
-        expires_at=now() + timedelta(days=days), actor=SYSTEM, **{kind: subject},
-    )  # fmt: skip
+        name="test",
+        scopes=list(scopes),
+        project=project,
+        expires_at=now() + timedelta(days=days),
+        actor=SYSTEM,
+        **{kind: subject},
+    )
     return text
 
 

@@ -112,8 +112,9 @@ class Fleet:
     def asked(self, target: Target, bento: Bento) -> Release:
         """Have a release asked for, which the policy approves at once."""
         plan = {"start": "manual", "keep_warm_seconds": 3600}
-        return self.world.request("development", bento, endpoint=target.name, target=target,
-                                  plan=plan)  # fmt: skip
+        return self.world.request(
+            "development", bento, endpoint=target.name, target=target, plan=plan
+        )
 
     def live(self, release: Release) -> None:
         """Have a release go live by the actions that a rollout calls."""
@@ -121,9 +122,14 @@ class Fleet:
         begun = governance.begin_rollout(release, ring=keys, actor=SYSTEM)
         before = Revision.objects.filter(endpoint=release.endpoint, state="live").first()
         revision = serving.add_revision(
-            begun.endpoint, bento=begun.bento, release=begun.pk, ring=keys, actor=SYSTEM,
-            permit=governance.assemble_permit(begun), serving=begun.serving,
-        )  # fmt: skip
+            begun.endpoint,
+            bento=begun.bento,
+            release=begun.pk,
+            ring=keys,
+            actor=SYSTEM,
+            permit=governance.assemble_permit(begun),
+            serving=begun.serving,
+        )
         serving.set_revision(revision, state="ready", actor=SYSTEM)
         if before is not None:
             late = now() + timedelta(hours=1)
@@ -134,9 +140,12 @@ class Fleet:
     def recall(self) -> str:
         """Have the operator recall the bad Bento, and sign every state; return the recall's id."""
         found = recall(
-            kind="bento", what=self.bad.pk, reason="It answers wrongly",
-            project=self.world.project, actor=self.world.otto,
-        )  # fmt: skip
+            kind="bento",
+            what=self.bad.pk,
+            reason="It answers wrongly",
+            project=self.world.project,
+            actor=self.world.otto,
+        )
         for member in self.members:
             sign_state(member.node.row.target_id)
         return found.pk

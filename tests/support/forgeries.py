@@ -59,10 +59,18 @@ def forged_state(world: World, live: Release, bento: Bento, permit: str) -> dict
         "permit": permit,
     }
     return {
-        "v": 1, "target": world.target.pk, "epoch": 9, "number": 1, "issued_at": rfc3339(now()),
-        "valid_until": rfc3339(now() + timedelta(days=1)), "checkpoint": None,
-        "on_expired": "serve", "recalled": [], "endpoints": [entry], "prefetch": [],
-    }  # fmt: skip
+        "v": 1,
+        "target": world.target.pk,
+        "epoch": 9,
+        "number": 1,
+        "issued_at": rfc3339(now()),
+        "valid_until": rfc3339(now() + timedelta(days=1)),
+        "checkpoint": None,
+        "on_expired": "serve",
+        "recalled": [],
+        "endpoints": [entry],
+        "prefetch": [],
+    }
 
 
 def unapproved(world: World) -> Bento:

@@ -24,8 +24,9 @@ def serve(work: Callable[[Any], object]) -> None:
     """Fork a process for each order, in which ``work`` does what is to start, until none comes."""
     for line in sys.stdin:
         order = json.loads(line)
-        print(json.dumps(_poll(order["poll"]) if "poll" in order else _fork(order, work)),
-              flush=True)  # fmt: skip
+        print(
+            json.dumps(_poll(order["poll"]) if "poll" in order else _fork(order, work)), flush=True
+        )
 
 
 def _poll(pid: int) -> int | None:
@@ -71,9 +72,12 @@ class Forker:
         """Order something; return what is answered."""
         if self._process is None:
             self._process = subprocess.Popen(
-                self.command, env=self.environment, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            )  # fmt: skip
+                self.command,
+                env=self.environment,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
         assert self._process.stdin and self._process.stdout
         print(json.dumps(order), file=self._process.stdin, flush=True)
         return json.loads(self._process.stdout.readline())

@@ -50,7 +50,7 @@ HOSTILE: dict[str, str] = {
     "closed emphasis": filled("*a* "),
     "emphasis of two kinds": filled("*a_b "),
     "nested emphasis": "*" * 100_000 + "a" + "*" * 99_000,
-    "strong in strong": filled("**a ", after="") [:100_000] + "b** " * 24_000,
+    "strong in strong": filled("**a ", after="")[:100_000] + "b** " * 24_000,
     "stars": filled("*"),
     "underscores": filled("_a__"),
     "struck out": filled("~~a~~ "),
@@ -107,4 +107,4 @@ HOSTILE: dict[str, str] = {
     "code that may be": "`a` " * 7900,
     "headings that may be": "# a\n" * 3100,
     "ampersands that may be": "&" * 15_900,
-}  # fmt: skip
+}

@@ -89,9 +89,13 @@ class Running:
         command = [sys.executable, str(ROOT / "manage.py"), "up", "--demo", *arguments]
         with self.output.open("w") as log:
             self.process = subprocess.Popen(
-                command, env={**self.environment, **self.armed}, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                command,
+                env={**self.environment, **self.armed},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         end = time.monotonic() + seconds
         while "Ctrl-C stops" not in self.output.read_text():
             assert self.process.poll() is None, self.output.read_text()

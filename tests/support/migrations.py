@@ -12,9 +12,18 @@ from django.db.migrations.recorder import MigrationRecorder
 Key = tuple[str, str]
 # The last migration of each app that the previous release (proofs/upgrade.py names its commit) has.
 RELEASED = {
-    "assurance": 3, "audit": 10, "builds": 4, "governance": 8, "identity": 7, "integrations": 1,
-    "jobs": 2, "monitoring": 11, "registry": 5, "rollouts": 5, "serving": 4,
-}  # fmt: skip
+    "assurance": 3,
+    "audit": 10,
+    "builds": 4,
+    "governance": 8,
+    "identity": 7,
+    "integrations": 1,
+    "jobs": 2,
+    "monitoring": 11,
+    "registry": 5,
+    "rollouts": 5,
+    "serving": 4,
+}
 
 
 class Originals(MigrationLoader):

@@ -13,9 +13,17 @@ ROWS = 5
 # One runtime for every test of these formats: installing one takes long and much disk.
 SHARED = [
     f"{name}=={version(name)}"
-    for name in ("joblib", "lightgbm", "numpy", "onnxmltools", "scikit-learn", "skl2onnx",
-                 "skops", "xgboost-cpu")
-] + ["onnxruntime"]  # fmt: skip
+    for name in (
+        "joblib",
+        "lightgbm",
+        "numpy",
+        "onnxmltools",
+        "scikit-learn",
+        "skl2onnx",
+        "skops",
+        "xgboost-cpu",
+    )
+] + ["onnxruntime"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,10 @@ def onnx_model() -> Trained:
         {"label": int(label), "probabilities": [float(c) for c in chances]}
         for label, chances in zip(model.predict(head), model.predict_proba(head), strict=True)
     ]
-    outputs = [{"name": "label", "type": "long"},
-               {"name": "probabilities", "type": "float", "shape": [2]}]  # fmt: skip
+    outputs = [
+        {"name": "label", "type": "long"},
+        {"name": "probabilities", "type": "float", "shape": [2]},
+    ]
     facts = facts_of(features, expected, outputs, "float")
     facts["requirements"] = ["onnxruntime"]
     return Trained("onnx", {"model.onnx": graph.SerializeToString()}, facts)
@@ -224,8 +234,10 @@ def several_facts(model: Any, features: Any) -> Any:
         for label, chances in zip(model.predict(head), model.predict_proba(head), strict=True)
     ]
     shape = [len(expected[0]["probabilities"])]
-    outputs = [{"name": "prediction", "type": "long"},
-               {"name": "probabilities", "type": "double", "shape": shape}]  # fmt: skip
+    outputs = [
+        {"name": "prediction", "type": "long"},
+        {"name": "probabilities", "type": "double", "shape": shape},
+    ]
     return {**facts_of(features, expected, outputs, "double"), "requirements": SHARED}
 
 
@@ -237,8 +249,9 @@ def lightgbm_model() -> Trained:
     features, labels = load_iris(return_X_y=True, as_frame=True)
     model = LGBMClassifier(n_estimators=20, verbose=-1).fit(features, labels)
     features = features.iloc[[0, 60, 70, 120, 140]]  # rows of every class
-    return Trained("lightgbm", {"model.txt": booster_bytes(model, ".txt")},
-                   several_facts(model, features))  # fmt: skip
+    return Trained(
+        "lightgbm", {"model.txt": booster_bytes(model, ".txt")}, several_facts(model, features)
+    )
 
 
 def regression(kind: str) -> Trained:

@@ -21,8 +21,12 @@ from types import CodeType, FunctionType
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = {
-    "authorize", "visible", "demand_fresh", "demand_fresh_at", "demand_fresh_session",
-}  # fmt: skip
+    "authorize",
+    "visible",
+    "demand_fresh",
+    "demand_fresh_at",
+    "demand_fresh_session",
+}
 QUESTIONS = {"can": True, "can_somewhere": True, "projects_with": None}
 
 

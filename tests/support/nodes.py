@@ -30,10 +30,18 @@ from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
 PLATFORM = PlatformInfo(
-    pythons=["3.11", "3.13"], isolation="bwrap", memory_limit="cgroup1", network="own",
-    memory_mb=8192, cpus=2, machine="x86_64", haproxy="2.8", port=8080, agent_version=__version__,
+    pythons=["3.11", "3.13"],
+    isolation="bwrap",
+    memory_limit="cgroup1",
+    network="own",
+    memory_mb=8192,
+    cpus=2,
+    machine="x86_64",
+    haproxy="2.8",
+    port=8080,
+    agent_version=__version__,
     features=["unit", "header_route", "mirror", "capture", "guard", "receipts", "apart"],
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -188,19 +196,26 @@ class SimulatedNode:
     def stopped(self, recall: str, **changes: Any) -> str:
         """Return a signed receipt that nothing runs of a recall."""
         said = {
-            "node": self.id, "target": self.state["target"], "recall": recall,
-            "recall_digest": self.told()[recall].digest, "at": now(),
-        }  # fmt: skip
+            "node": self.id,
+            "target": self.state["target"],
+            "recall": recall,
+            "recall_digest": self.told()[recall].digest,
+            "at": now(),
+        }
         return StoppedReceipt(**(said | changes)).sign(self.key).to_json()
 
     def ran(self, revision: Revision, **changes: Any) -> str:
         """Return a signed receipt that a revision ran for the last minute."""
         said = {
-            "node": self.id, "target": revision.endpoint.target_id,
-            "endpoint": revision.endpoint_id, "release": revision.release,
-            "revision": revision.pk, "bento_digest": revision.bento_id,
-            "started_at": now() - timedelta(minutes=1), "ended_at": now(),
-        }  # fmt: skip
+            "node": self.id,
+            "target": revision.endpoint.target_id,
+            "endpoint": revision.endpoint_id,
+            "release": revision.release,
+            "revision": revision.pk,
+            "bento_digest": revision.bento_id,
+            "started_at": now() - timedelta(minutes=1),
+            "ended_at": now(),
+        }
         return RanReceipt(**(said | changes)).sign(self.key).to_json()
 
     def confirm(self) -> None:

@@ -80,17 +80,25 @@ class Papers:
         self.keys_document = self.keys.document
         document = DOCUMENT | {"gates": RULES} | self.policy_says
         self.enrolments = [
-            self.enrol("vera"), self.enrol("reviewer", "vera"), self.enrol("approver", "vera"),
-        ]  # fmt: skip
+            self.enrol("vera"),
+            self.enrol("reviewer", "vera"),
+            self.enrol("approver", "vera"),
+        ]
         self.policy = self.by_passkey(
             PasskeyPolicy(
-                project="prj_1", environment="production", revision_id="pol_3", number=3,
-                document=document, drafted_by="per_operator", published_by="per_approver",
-                at=NOON - timedelta(hours=2), nonce="policy-nonce-00001",
+                project="prj_1",
+                environment="production",
+                revision_id="pol_3",
+                number=3,
+                document=document,
+                drafted_by="per_operator",
+                published_by="per_approver",
+                at=NOON - timedelta(hours=2),
+                nonce="policy-nonce-00001",
                 credential=self.people["approver"].credential,
             ),
             "approver",
-        )  # fmt: skip
+        )
         self.asked = replace(
             case.request,
             policy_digest=canonical.digest(document),
@@ -103,11 +111,13 @@ class Papers:
     def enrol(self, who: str, voucher: str = "", **changes: Any) -> Signed:
         """Return the enrolment of a person's passkey, by the root or by another's passkey."""
         said: dict[str, Any] = {
-            "person": f"per_{who}", "passkey": self.people[who].passkey,
+            "person": f"per_{who}",
+            "passkey": self.people[who].passkey,
             "enrolled_by": f"per_{voucher}" if voucher else "",
             "credential": self.people[voucher].credential if voucher else "",
-            "nonce": "enrolment-nonce-01", "at": NOON - timedelta(hours=9),
-        } | changes  # fmt: skip
+            "nonce": "enrolment-nonce-01",
+            "at": NOON - timedelta(hours=9),
+        } | changes
         if voucher:
             return self.by_passkey(EnrolmentStatement(**said), voucher)
         return Signed(RootEnrolment(**said).sign(self.keys.root))
@@ -120,10 +130,13 @@ class Papers:
     def decision(self, who: str, **changes: Any) -> PasskeyDecision:
         """Return what a person states when they approve."""
         said: dict[str, Any] = {
-            "verdict": "approve", "person": f"per_{who}", "role": who,
-            "nonce": f"{who}-nonce-000001", "at": NOON + timedelta(hours=1),
+            "verdict": "approve",
+            "person": f"per_{who}",
+            "role": who,
+            "nonce": f"{who}-nonce-000001",
+            "at": NOON + timedelta(hours=1),
             "credential": self.people[who].credential,
-        }  # fmt: skip
+        }
         return PasskeyDecision.on(self.asked, **(said | changes))
 
     def decide(self, who: str, **changes: Any) -> Signed:
@@ -133,20 +146,28 @@ class Papers:
     def built(self, **changes: Any) -> ProvenanceStatement:
         """Return how the Bento came to be."""
         said: dict[str, Any] = {
-            "build": "bld_1", "version": "ver_1", "bento_digest": self.asked.bento_digest,
-            "artifact_digest": self.asked.artifact_digest, "runtime_digest": digest_of("runtime"),
-            "sbom_digest": canonical.digest(BILL), "parameters": {"format": "onnx"},
-            "isolation": "bwrap", "builder": "https://placet.dev/builder",
-            "started_at": NOON - timedelta(hours=3), "finished_at": NOON - timedelta(hours=2),
-        }  # fmt: skip
+            "build": "bld_1",
+            "version": "ver_1",
+            "bento_digest": self.asked.bento_digest,
+            "artifact_digest": self.asked.artifact_digest,
+            "runtime_digest": digest_of("runtime"),
+            "sbom_digest": canonical.digest(BILL),
+            "parameters": {"format": "onnx"},
+            "isolation": "bwrap",
+            "builder": "https://placet.dev/builder",
+            "started_at": NOON - timedelta(hours=3),
+            "finished_at": NOON - timedelta(hours=2),
+        }
         return ProvenanceStatement(**(said | changes))
 
     def summarised(self, inputs: Mapping[str, bytes]) -> dsse.Envelope:
         """Return the verification summary of these documents, signed."""
         statement = VerificationSummary.of(
-            self.asked, isolation="bwrap", at=NOON + timedelta(hours=2),
+            self.asked,
+            isolation="bwrap",
+            at=NOON + timedelta(hours=2),
             inputs={name: canonical.digest(content) for name, content in inputs.items()},
-        )  # fmt: skip
+        )
         return replace(statement, **self.summary).sign(self.summary_key or self.keys.decision)
 
     @property
@@ -183,9 +204,11 @@ class Papers:
 
     def _event(self, envelope: dsse.Envelope) -> dict[str, Any]:
         return {
-            "kind": "release.decided.v1", "at": "2026-11-25T12:00:00.000000Z", "salt": "AAAA",
+            "kind": "release.decided.v1",
+            "at": "2026-11-25T12:00:00.000000Z",
+            "salt": "AAAA",
             "after": {"governance.row:1": {"envelope": envelope.to_json()}},
-        }  # fmt: skip
+        }
 
 
 def log_files(bodies: Mapping[int, bytes], key: PrivateKey) -> Files:

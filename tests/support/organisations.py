@@ -63,10 +63,12 @@ class Draft:
     def made(self) -> Organisation:
         """Return it as it is now."""
         return Organisation(
-            tuple(self.people), tuple(self.bindings),
+            tuple(self.people),
+            tuple(self.bindings),
             {name: frozenset(members) for name, members in self.teams.items()},
-            dict(self.services), tuple(self.past),
-        )  # fmt: skip
+            dict(self.services),
+            tuple(self.past),
+        )
 
 
 def sound(rng: random.Random, size: int) -> Draft:
@@ -133,9 +135,16 @@ def _auditor(draft: Draft) -> None:
 
 
 DECOYS = (
-    _superuser, _program_of_its_kind, _program_cannot_decide, _second_account_switched_off,
-    _second_account_elsewhere, _other_roles_elsewhere, _done_elsewhere, _made_long_ago, _auditor,
-)  # fmt: skip
+    _superuser,
+    _program_of_its_kind,
+    _program_cannot_decide,
+    _second_account_switched_off,
+    _second_account_elsewhere,
+    _other_roles_elsewhere,
+    _done_elsewhere,
+    _made_long_ago,
+    _auditor,
+)
 
 
 def _second_account(draft: Draft) -> None:

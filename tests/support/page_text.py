@@ -22,11 +22,13 @@ CHANGING = [
         (r"\(span\)( \(span\))+", "(span)"),
         (r"just now|\(span\) ago", "(ago)"),
         (r'"salt": "[^"]*"', '"salt": "(bytes)"'),
-        (r"\b(\d{1,2}\s)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*(\s\d{1,4})?\b",
-         "(day)"),
+        (
+            r"\b(\d{1,2}\s)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*(\s\d{1,4})?\b",
+            "(day)",
+        ),
         (r"\b[A-Za-z0-9+/_-]{40,}={0,2}", "(bytes)"),
     )
-]  # fmt: skip
+]
 
 
 class Lines(HTMLParser):

@@ -92,8 +92,14 @@ class Signing:
 
 
 POLICY_FIELDS = (
-    "project", "environment", "revision_id", "number", "drafted_by", "published_by", "at",
-)  # fmt: skip
+    "project",
+    "environment",
+    "revision_id",
+    "number",
+    "drafted_by",
+    "published_by",
+    "at",
+)
 
 
 def decision(request: RequestStatement, role: str, by: Authenticator) -> PasskeyDecision:

@@ -164,9 +164,12 @@ class Crowd:
         while True:
             try:
                 reader, writer = await asyncio.open_connection(
-                    "127.0.0.1", port, ssl=self.tls, limit=1 << 22,
+                    "127.0.0.1",
+                    port,
+                    ssl=self.tls,
+                    limit=1 << 22,
                     server_hostname="localhost" if self.tls else None,
-                )  # fmt: skip
+                )
                 try:
                     await self._ask_on(waiter, reader, writer)
                 finally:

@@ -128,8 +128,10 @@ def look(pid: int) -> Process | None:
         fields = tail.split()
         if fields[0] == "Z":
             return None
-        text = [(folder / f).read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                for f in ("cmdline", "environ")]  # fmt: skip
+        text = [
+            (folder / f).read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            for f in ("cmdline", "environ")
+        ]
     except OSError:
         return None
     return Process(pid, fields[19], int(fields[1]), head.partition("(")[2], *text)

@@ -62,17 +62,24 @@ def reading(server: Server, folder: Path) -> Iterator[str]:
     if not PROGRAM.exists():
         pytest.fail("There is no Prometheus to test with: `make test`, or `bin/system prometheus`")
     target = server.url.removeprefix("http://")
-    settings = {"scrape_configs": [
-        {"job_name": "shop", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
-    ]}  # fmt: skip
+    settings = {
+        "scrape_configs": [
+            {"job_name": "shop", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
+        ]
+    }
     (folder / "prometheus.yml").write_text(json.dumps(settings))  # JSON is YAML
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     process = subprocess.Popen(
-        [PROGRAM, f"--config.file={folder / 'prometheus.yml'}", "--log.level=error",
-         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"]
-    )  # fmt: skip
+        [
+            PROGRAM,
+            f"--config.file={folder / 'prometheus.yml'}",
+            "--log.level=error",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={address}",
+        ]
+    )
     try:
         yield f"http://{address}/"
     finally:

@@ -121,10 +121,13 @@ class Walk:
         rules = self.rules if state.rules is None else state.rules
         signers = frozenset(who for who, _ in state.decided if self.signs(state, who))
         counted = tally(
-            rules, requester=requester, author=author,
-            approvals=sorted(state.decided), passkeys=signers,
+            rules,
+            requester=requester,
+            author=author,
+            approvals=sorted(state.decided),
+            passkeys=signers,
             standings={who: self.standing(state, who) for who, _ in state.decided},
-        )  # fmt: skip
+        )
         return all(each.met for each in counted)
 
     def standing(self, state: State, who: str) -> Standing:

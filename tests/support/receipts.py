@@ -71,9 +71,15 @@ class OnNodes:
     ) -> str:
         """The node signed that the revision ran, and the platform took that."""
         said: dict[str, Any] = {
-            "node": "nod_1", "target": "tgt_1", "endpoint": ENDPOINT, "release": RELEASE,
-            "revision": "rev_1", "bento_digest": BENTO, "started_at": STARTED, "ended_at": ENDED,
-        } | changes  # fmt: skip
+            "node": "nod_1",
+            "target": "tgt_1",
+            "endpoint": ENDPOINT,
+            "release": RELEASE,
+            "revision": "rev_1",
+            "bento_digest": BENTO,
+            "started_at": STARTED,
+            "ended_at": ENDED,
+        } | changes
         text = RanReceipt(**said).sign(key or self.key).to_json()
         if kept:
             self.kept(text, taken or said["ended_at"])
@@ -88,10 +94,15 @@ class OnNodes:
     ) -> RecallStatement:
         """The Bento was recalled."""
         said: dict[str, Any] = {
-            "recall": "rcl_1", "project": "prj_1", "kind": "bento", "what": BENTO,
-            "names": Names.of(bentos=[BENTO], releases=[RELEASE]), "by": "per_operator",
-            "reason": canonical.digest(b"why"), "at": RECALLED,
-        } | changes  # fmt: skip
+            "recall": "rcl_1",
+            "project": "prj_1",
+            "kind": "bento",
+            "what": BENTO,
+            "names": Names.of(bentos=[BENTO], releases=[RELEASE]),
+            "by": "per_operator",
+            "reason": canonical.digest(b"why"),
+            "at": RECALLED,
+        } | changes
         statement = RecallStatement(**said)
         text = statement.sign(signer or self.keys.decision).to_json()
         row = {"id": statement.recall, "envelope": text, "lift_envelope": ""}
@@ -109,9 +120,12 @@ class OnNodes:
     def lifted(self, recall: RecallStatement, **changes: Any) -> None:
         """Somebody lifted a recall."""
         said: dict[str, Any] = {
-            "recall": recall.recall, "recall_digest": recall.digest, "by": "per_approver",
-            "reason": canonical.digest(b"a false alarm"), "at": NOON + 9 * HOUR,
-        } | changes  # fmt: skip
+            "recall": recall.recall,
+            "recall_digest": recall.digest,
+            "by": "per_approver",
+            "reason": canonical.digest(b"a false alarm"),
+            "at": NOON + 9 * HOUR,
+        } | changes
         text = LiftStatement(**said).sign(self.keys.decision).to_json()
         row = {"id": recall.recall, "envelope": "", "lift_envelope": text}
         self.note("recall.lifted.v1", NOON + 9 * HOUR, assurance__recall_of_x=row)
@@ -128,11 +142,17 @@ class OnNodes:
     ) -> None:
         """The node signed that nothing runs of a recall, and the platform took that."""
         said: dict[str, Any] = {
-            "node": "nod_1", "target": "tgt_1", "recall": recall.recall,
-            "recall_digest": recall.digest, "at": at,
-        } | changes  # fmt: skip
-        rows = {"assurance__receipt_of_x": {
-            "envelope": StoppedReceipt(**said).sign(key or self.key).to_json()}}  # fmt: skip
+            "node": "nod_1",
+            "target": "tgt_1",
+            "recall": recall.recall,
+            "recall_digest": recall.digest,
+            "at": at,
+        } | changes
+        rows = {
+            "assurance__receipt_of_x": {
+                "envelope": StoppedReceipt(**said).sign(key or self.key).to_json()
+            }
+        }
         if confirms:
             named = recall.names.releases[0]
             rows["assurance__recalleffect_of_x"] = effect(recall.recall, named, state="confirmed")
@@ -161,6 +181,9 @@ class OnNodes:
 def effect(recall: str, release: str, **changes: Any) -> dict[str, Any]:
     """Return what the platform says of a release that a recall reached."""
     return {
-        "recall_id": recall, "release_id": release, "target_id": "tgt_1", "state": "open",
+        "recall_id": recall,
+        "release_id": release,
+        "target_id": "tgt_1",
+        "state": "open",
         "revisions": ["rev_1"],
-    } | changes  # fmt: skip
+    } | changes

@@ -184,9 +184,15 @@ def parse(message: bytes) -> Message:
     }
     pri = int(found["pri"])
     return Message(
-        pri // 8, pri % 8, found["time"], found["host"], found["app"], found["id"], data,
+        pri // 8,
+        pri % 8,
+        found["time"],
+        found["host"],
+        found["app"],
+        found["id"],
+        data,
         None if text is None else text.removeprefix("\ufeff"),
-    )  # fmt: skip
+    )
 
 
 def frames(stream: bytes) -> list[bytes]:

@@ -106,10 +106,22 @@ class StampAuthority:
         """Answer a request as ``openssl ts -reply`` does."""
         (self.folder / "query.tsq").write_bytes(query)
         subprocess.run(
-            ["openssl", "ts", "-reply", "-config", self.folder / "tsa.cnf", "-section", "it",
-             "-queryfile", self.folder / "query.tsq", "-out", self.folder / "reply.tsr"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            [
+                "openssl",
+                "ts",
+                "-reply",
+                "-config",
+                self.folder / "tsa.cnf",
+                "-section",
+                "it",
+                "-queryfile",
+                self.folder / "query.tsq",
+                "-out",
+                self.folder / "reply.tsr",
+            ],
+            check=True,
+            capture_output=True,
+        )
         return (self.folder / "reply.tsr").read_bytes()
 
     def token(self, message: bytes) -> bytes:
@@ -123,9 +135,12 @@ class StampAuthority:
         token = self.token(head.note.encode())
         root = x509.load_pem_x509_certificate(self.ca.read_bytes())
         return Timestamp.objects.create(
-            size=head.size, authority=name, at=timestamp.claims(token).at, token=token,
+            size=head.size,
+            authority=name,
+            at=timestamp.claims(token).at,
+            token=token,
             anchor=root.public_bytes(Encoding.DER),
-        )  # fmt: skip
+        )
 
     @contextmanager
     def serve(self) -> Iterator[Server]:
@@ -214,8 +229,19 @@ def openssl_accepts(reply: bytes, message: bytes, ca: Path, folder: Path) -> boo
     (folder / "given.tsr").write_bytes(reply)
     (folder / "given.txt").write_bytes(message)
     done = subprocess.run(
-        ["openssl", "ts", "-verify", "-in", folder / "given.tsr", "-data", folder / "given.txt",
-         "-CAfile", ca],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "openssl",
+            "ts",
+            "-verify",
+            "-in",
+            folder / "given.tsr",
+            "-data",
+            folder / "given.txt",
+            "-CAfile",
+            ca,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.returncode == 0 and "Verification: OK" in done.stdout + done.stderr

@@ -15,10 +15,22 @@ from functools import cache
 from pathlib import Path
 
 LIBRARIES = (
-    "celery", "cryptography.x509", "django.core.management", "django.db.models", "django.forms",
-    "django.http", "django.urls", "markdown_it", "prometheus_client", "psycopg",
-    "pydantic_settings", "requests", "sqlparse", "structlog", "yaml",
-)  # fmt: skip
+    "celery",
+    "cryptography.x509",
+    "django.core.management",
+    "django.db.models",
+    "django.forms",
+    "django.http",
+    "django.urls",
+    "markdown_it",
+    "prometheus_client",
+    "psycopg",
+    "pydantic_settings",
+    "requests",
+    "sqlparse",
+    "structlog",
+    "yaml",
+)
 FORK = """
 import importlib, json, os, runpy, sys
 for name in sys.argv[1:]:
@@ -50,9 +62,12 @@ def _python() -> "subprocess.Popen[str]":
     """Start it, once; it ends with this process."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLACET_", "DJANGO_"))}
     python = subprocess.Popen(
-        [sys.executable, "-c", FORK, *LIBRARIES], env=clean, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-c", FORK, *LIBRARIES],
+        env=clean,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     atexit.register(python.communicate)
     return python
 
@@ -64,8 +79,13 @@ def run(
     python = _python()
     assert python.stdin and python.stdout
     with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
-        told = {"words": words, "environment": dict(environment), "folder": str(folder),
-                "out": out.name, "err": err.name}  # fmt: skip
+        told = {
+            "words": words,
+            "environment": dict(environment),
+            "folder": str(folder),
+            "out": out.name,
+            "err": err.name,
+        }
         print(json.dumps(told), file=python.stdin, flush=True)
         ended = int(python.stdout.readline())
         return subprocess.CompletedProcess(words, ended, out.read(), err.read())

@@ -30,8 +30,11 @@ def fake(home: str) -> dict[str, str]:
     """Return a library whose first module leaves a file ``ran-…`` in ``home`` when it runs."""
     ran = f"import posix\nposix.open('{home}/ran-' + str(posix.getpid()), posix.O_CREAT, 0o644)\n"
     modules = {"encodings/__init__.py": ran, "os.py": ""}
-    return {f"sly-1.0.data/data/fake/lib/{folder}/{name}": text
-            for folder in _FOLDERS for name, text in modules.items()}  # fmt: skip
+    return {
+        f"sly-1.0.data/data/fake/lib/{folder}/{name}": text
+        for folder in _FOLDERS
+        for name, text in modules.items()
+    }
 
 
 def wheel(more: Mapping[str, str], home: str) -> bytes:

@@ -59,9 +59,14 @@ class World:
         for place in Environment.objects.filter(project=self.project, targets=None):
             actions.update_environment(place, targets=[self.target], actor=SYSTEM)
         roles = {
-            "Ada": "contributor", "Alan": "contributor", "Rex": "reviewer", "Rita": "reviewer",
-            "Vera": "approver", "Vito": "approver", "Otto": "operator",
-        }  # fmt: skip
+            "Ada": "contributor",
+            "Alan": "contributor",
+            "Rex": "reviewer",
+            "Rita": "reviewer",
+            "Vera": "approver",
+            "Vito": "approver",
+            "Otto": "operator",
+        }
         for name, role in roles.items():
             self.people[name] = factories.person(f"{name} {self.slug}", roles={role: self.project})
         return self.__dict__
@@ -119,13 +124,22 @@ class World:
             defaults={"python_version": "3.13", "lock": "numpy==2.3.5 \\\n    --hash=sha256:00\n"},
         )
         build = Build.objects.create(
-            version=version, project=self.project, state="succeeded", isolation=isolation,
-            bento_digest=digest, requested_by=self.people["Ada"].pk,
-        )  # fmt: skip
+            version=version,
+            project=self.project,
+            state="succeeded",
+            isolation=isolation,
+            bento_digest=digest,
+            requested_by=self.people["Ada"].pk,
+        )
         bento = Bento.objects.create(
-            digest=digest, version=version, project=self.project, build=build, runtime=runtime,
-            size=1000, provenance="{}",
-        )  # fmt: skip
+            digest=digest,
+            version=version,
+            project=self.project,
+            build=build,
+            runtime=runtime,
+            size=1000,
+            provenance="{}",
+        )
         self.measured(version, "scan", verdict=verdict, findings=[], scanner={"name": "placet"})
         self.measured(
             version, "smoke_test", bento, result=result, rows=3, equal=3, isolation=isolation
@@ -154,9 +168,12 @@ class World:
         """Have Ada ask for a release of a Bento behind the endpoint ``churn``."""
         chosen = bento or self.bento(self.version())
         values = {
-            "version": chosen.version, "bento": chosen, "endpoint": "churn",
-            "environment": self.environment(environment), "actor": self.ada,
-        }  # fmt: skip
+            "version": chosen.version,
+            "bento": chosen,
+            "endpoint": "churn",
+            "environment": self.environment(environment),
+            "actor": self.ada,
+        }
         return actions.request_release(**(values | changes))
 
     def decide(

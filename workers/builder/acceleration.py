@@ -63,8 +63,13 @@ class Bench:
     def run(self, program: str, project: Path, *words: Path | str) -> None:
         """Run one of the programs beside ``project``; raise :class:`KeepOriginal` if it fails."""
         result = self.runtimes.sandbox.run(
-            [str(self.runtimes.python(self.runtime)), str(PROGRAMS / program), str(project),
-             str(self.folder / "rows.json"), *map(str, words)],
+            [
+                str(self.runtimes.python(self.runtime)),
+                str(PROGRAMS / program),
+                str(project),
+                str(self.folder / "rows.json"),
+                *map(str, words),
+            ],
             binds_ro=[self.runtimes.folder(self.runtime), PROGRAMS, project],
             binds_rw=[self.folder],
             env=environment(self.place),
@@ -73,7 +78,7 @@ class Bench:
             on_line=self.log,
             cwd=self.folder,
             workplace=self.place.root,
-        )  # fmt: skip
+        )
         if result.reason == "cancelled":
             raise BuildCancelled
         if not result.ok:

@@ -16,8 +16,15 @@ from workers.builder.spec import BuildSpec
 from workers.builder.trees import TooMuch, walk
 from workers.builder.untrusted_files import is_inside
 
-ADDRESS_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links",
-                   "--trusted-host", "--no-index")  # fmt: skip
+ADDRESS_OPTIONS = (
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "--trusted-host",
+    "--no-index",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +68,29 @@ def environment(place: Workplace) -> dict[str, str]:
 
 
 def build(
-    spec: BuildSpec, place: Workplace, runtimes: Runtimes, runtime: str, lock: str,
-    *, log: Callable[[str], None], cancelled: Callable[[], bool],
-) -> Path:  # fmt: skip
+    spec: BuildSpec,
+    place: Workplace,
+    runtimes: Runtimes,
+    runtime: str,
+    lock: str,
+    *,
+    log: Callable[[str], None],
+    cancelled: Callable[[], bool],
+) -> Path:
     """Run ``bentoml build`` and return the folder of the Bento."""
     version = bento_version(spec)
     result = runtimes.sandbox.run(
-        [str(runtimes.python(runtime)), "-m", "bentoml", "build", "--output", "tag",
-         "--version", version, str(place.project)],
+        [
+            str(runtimes.python(runtime)),
+            "-m",
+            "bentoml",
+            "build",
+            "--output",
+            "tag",
+            "--version",
+            version,
+            str(place.project),
+        ],
         binds_ro=[runtimes.folder(runtime), uv_program(), place.project],
         binds_rw=[place.home],
         env=environment(place),
@@ -77,7 +99,7 @@ def build(
         on_line=log,
         cwd=place.project,
         workplace=place.root,
-    )  # fmt: skip
+    )
     if result.reason == "cancelled":
         raise BuildCancelled
     if not result.ok:

@@ -32,19 +32,29 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         os.link(artifact / file.path, target)
     for name in SOURCES:
         generate.copy(name, folder / name)
-    info = {"v": 1, "bento": generate.bento_name(spec), "name": spec.name, "format": spec.format,
-            "artifact_digest": spec.artifact_digest, "module": told.module,
-            "attribute": told.attribute, "variables": [*spec.variables]}  # fmt: skip
+    info = {
+        "v": 1,
+        "bento": generate.bento_name(spec),
+        "name": spec.name,
+        "format": spec.format,
+        "artifact_digest": spec.artifact_digest,
+        "module": told.module,
+        "attribute": told.attribute,
+        "variables": [*spec.variables],
+    }
     generate.write_json(folder / "placet.json", info)
-    generate.write_json(folder / bento_project.BENTOFILE, {
-        "service": "placet_entry:service",
-        "name": generate.bento_name(spec),
-        "description": told.description or spec.name,
-        "labels": told.labels,
-        "include": [*told.include, *SOURCES, "placet.json"],
-        "exclude": told.exclude,
-        "python": {"lock_packages": False},
-    })  # fmt: skip
+    generate.write_json(
+        folder / bento_project.BENTOFILE,
+        {
+            "service": "placet_entry:service",
+            "name": generate.bento_name(spec),
+            "description": told.description or spec.name,
+            "labels": told.labels,
+            "include": [*told.include, *SOURCES, "placet.json"],
+            "exclude": told.exclude,
+            "python": {"lock_packages": False},
+        },
+    )
 
 
 def checked(spec: BuildSpec, artifact: Path) -> bento_project.BuildFile:
@@ -60,9 +70,13 @@ def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], b
     try:
         read_plain(bento / "bento.yaml", MAX_BENTO_FILE)
         told = told_by(
-            "workers.builder.image_parts", bento, sandbox,
-            Limits(memory_mb=1024, seconds=30, disk_mb=64), name="reading it", cancelled=cancelled,
-        )  # fmt: skip
+            "workers.builder.image_parts",
+            bento,
+            sandbox,
+            Limits(memory_mb=1024, seconds=30, disk_mb=64),
+            name="reading it",
+            cancelled=cancelled,
+        )
         asked = [str(name)[:60] for name in json.loads(told)][:20]
     except (OSError, ValueError, TypeError, RecursionError):
         raise BuildFailed("bentoml build left a bento.yaml that cannot be read") from None

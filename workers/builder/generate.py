@@ -16,9 +16,13 @@ from workers.builder.spec import BuildSpec, Column, SourceFile
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = (
-    "service.py", "placet_http.py", "placet_inputs.py", "placet_values.py", "placet_capture.py",
+    "service.py",
+    "placet_http.py",
+    "placet_inputs.py",
+    "placet_values.py",
+    "placet_capture.py",
     "placet_monitor.py",
-)  # fmt: skip
+)
 TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
 ACCELERATED = "accelerated.onnx"
 MAX_COLUMNS = 10_000
@@ -120,8 +124,10 @@ def _column(column: Column) -> dict[str, Any]:
             f"{', '.join(sorted(TYPES))}"
         )
     made: dict[str, Any] = {
-        "name": str(column["name"]), "type": kind, "required": column.get("required", True),
-    }  # fmt: skip
+        "name": str(column["name"]),
+        "type": kind,
+        "required": column.get("required", True),
+    }
     if shape:
         if len(shape) > MAX_DIMENSIONS or not all(isinstance(n, int) for n in shape):
             raise BuildFailed(f"The input {column['name']!r} has a shape that cannot be served")

@@ -95,9 +95,12 @@ def run(
 
 
 def _steps(
-    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock,
+    spec: BuildSpec,
+    workshop: Workshop,
+    place: bento.Workplace,
+    clock: Clock,
     on_scan: Callable[[Scan], None],
-) -> BuildResult:  # fmt: skip
+) -> BuildResult:
     started_at = datetime.now(tz=UTC)
     with clock.step("fetch") as log:
         fetch(spec, workshop.store, place.artifact, log)
@@ -119,10 +122,16 @@ def _steps(
             bentoml_project.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
-            spec, folder, place, workshop.runtimes, runtime.digest, log=log,
-            cancelled=clock.cancelled, ready_seconds=workshop.ready_seconds,
+            spec,
+            folder,
+            place,
+            workshop.runtimes,
+            runtime.digest,
+            log=log,
+            cancelled=clock.cancelled,
+            ready_seconds=workshop.ready_seconds,
             accelerated=faster is not None and faster.verdict == "accelerated",
-        )  # fmt: skip
+        )
         log(tested.detail)
         if tested.result == "failed":
             raise BuildFailed(tested.detail)
@@ -146,9 +155,13 @@ def _runtime(
 
     def provide(accelerate: bool) -> tuple[str, RuntimeSpec]:
         lock = workshop.runtimes.resolve(
-            spec.requirements, spec.format, spec.python_version, log=log, cancelled=cancelled,
+            spec.requirements,
+            spec.format,
+            spec.python_version,
+            log=log,
+            cancelled=cancelled,
             accelerate=accelerate,
-        )  # fmt: skip
+        )
         return lock, workshop.runtimes.provide(lock, log=log, cancelled=cancelled)
 
     refused = ""
@@ -162,9 +175,13 @@ def _runtime(
 
 
 def _accelerate(
-    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock, runtime: str,
+    spec: BuildSpec,
+    workshop: Workshop,
+    place: bento.Workplace,
+    clock: Clock,
+    runtime: str,
     refused: str,
-) -> Acceleration | None:  # fmt: skip
+) -> Acceleration | None:
     """Try the ONNX form where it was asked for; the original goes on when it does not hold."""
     if not spec.accelerate:
         return None
@@ -206,10 +223,16 @@ def _evidence(
         packed = _keep(workshop.store, archive)
         log(f"sha256:{packed.sha256}, {packed.size / 1e6:.1f} MB")
         signed = provenance.provenance(
-            spec, packed, made.runtime, bill, isolation=workshop.sandbox.isolation,
-            started_at=made.started_at, finished_at=datetime.now(tz=UTC), key=workshop.build_key,
+            spec,
+            packed,
+            made.runtime,
+            bill,
+            isolation=workshop.sandbox.isolation,
+            started_at=made.started_at,
+            finished_at=datetime.now(tz=UTC),
+            key=workshop.build_key,
             acceleration=made.faster,
-        )  # fmt: skip
+        )
         model_signature = ""
         if workshop.model_key is not None:
             model_signature = provenance.sign_model(
@@ -217,11 +240,19 @@ def _evidence(
             )
             provenance.refuse_other_files(spec, model_signature)
     return BuildResult(
-        bento=packed, runtime=made.runtime, scan=made.scan, smoke=made.tested, sbom=bill,
-        components=components, provenance=signed, model_signature=model_signature,
-        isolation=workshop.sandbox.isolation, timings=clock.timings, acceleration=made.faster,
+        bento=packed,
+        runtime=made.runtime,
+        scan=made.scan,
+        smoke=made.tested,
+        sbom=bill,
+        components=components,
+        provenance=signed,
+        model_signature=model_signature,
+        isolation=workshop.sandbox.isolation,
+        timings=clock.timings,
+        acceleration=made.faster,
         signed=made.signed,
-    )  # fmt: skip
+    )
 
 
 def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None]) -> None:

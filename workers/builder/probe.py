@@ -61,10 +61,19 @@ def main(questions: Path, answers: Path, bento: str, seconds: float) -> int:
     """Serve ``bento`` and put every question to it."""
     port, started = free_port(), time.monotonic()
     server = subprocess.Popen(
-        [sys.executable, "-m", "bentoml", "serve", bento, "--host", "127.0.0.1",
-         "--port", str(port)],
+        [
+            sys.executable,
+            "-m",
+            "bentoml",
+            "serve",
+            bento,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
         env={**os.environ, "PLACET_RELEASE": "smoke-test"},
-    )  # fmt: skip
+    )
     try:
         ready = wait_ready(server, port, seconds)
         found = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}

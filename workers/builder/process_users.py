@@ -10,11 +10,32 @@ from workers.builder.trees import walk
 
 NOBODY = 65534
 BUILDER = 60604  # beside the users of the node agent (``placet_agent.process.sandbox``)
-ANYBODY = ("--unshare-all", "--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid",
-            str(NOBODY), "--cap-drop", "ALL")  # fmt: skip
-ROOT = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
-         "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID",
-         "--cap-add", "CAP_SETPCAP")  # fmt: skip
+ANYBODY = (
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    "--uid",
+    str(NOBODY),
+    "--gid",
+    str(NOBODY),
+    "--cap-drop",
+    "ALL",
+)
+ROOT = (
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--cap-drop",
+    "ALL",
+    "--cap-add",
+    "CAP_SETUID",
+    "--cap-add",
+    "CAP_SETGID",
+    "--cap-add",
+    "CAP_SETPCAP",
+)
 _NEEDED = {6, 7, 8, 21}  # CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_ADMIN
 
 
@@ -34,8 +55,16 @@ def apart() -> bool:
 
 def become() -> list[str]:
     """Return the command that goes on as the user of builds, without any privilege."""
-    return ["/usr/bin/setpriv", f"--reuid={BUILDER}", f"--regid={BUILDER}", "--clear-groups",
-            "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"]  # fmt: skip
+    return [
+        "/usr/bin/setpriv",
+        f"--reuid={BUILDER}",
+        f"--regid={BUILDER}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        "--",
+    ]
 
 
 def give(folder: Path, most: int) -> None:

@@ -16,10 +16,17 @@ BUILDER = "https://placet.dev/builder/v1"
 
 
 def provenance(
-    spec: BuildSpec, bento: StoredBlob, runtime: RuntimeSpec, sbom: StoredBlob,
-    *, isolation: str, started_at: datetime, finished_at: datetime, key: PrivateKey,
+    spec: BuildSpec,
+    bento: StoredBlob,
+    runtime: RuntimeSpec,
+    sbom: StoredBlob,
+    *,
+    isolation: str,
+    started_at: datetime,
+    finished_at: datetime,
+    key: PrivateKey,
     acceleration: Acceleration | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """Return the signed SLSA provenance of a Bento, as the JSON of a DSSE envelope."""
     statement = ProvenanceStatement(
         build=spec.build,

@@ -25,9 +25,12 @@ class Quota:
     """
 
     def __init__(
-        self, folders: Sequence[Path], limit: int, files: int,
+        self,
+        folders: Sequence[Path],
+        limit: int,
+        files: int,
         processes: Callable[[], Iterable[int]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._folders, self._limit, self._files = folders, limit, files
         self._processes = processes
         self._next = 0.0

@@ -104,9 +104,15 @@ class Runtimes:
     lock_age: float = 86_400.0  # seconds that a resolved lock is used again
 
     def resolve(
-        self, requirements: tuple[str, ...], model_format: str, python_version: str,
-        *, log: Log, cancelled: Callable[[], bool], accelerate: bool = False,
-    ) -> str:  # fmt: skip
+        self,
+        requirements: tuple[str, ...],
+        model_format: str,
+        python_version: str,
+        *,
+        log: Log,
+        cancelled: Callable[[], bool],
+        accelerate: bool = False,
+    ) -> str:
         """Return the lock: every package with its version and hashes, and no address."""
         check_python(python_version)
         inputs = gather(requirements, model_format, accelerate=accelerate)
@@ -172,9 +178,7 @@ class Runtimes:
             removed += 1
         return removed
 
-    def _make(
-        self, name: str, lock: str, log: Log, cancelled: Callable[[], bool]
-    ) -> RuntimeSpec:  # fmt: skip
+    def _make(self, name: str, lock: str, log: Log, cancelled: Callable[[], bool]) -> RuntimeSpec:
         for left in self.root.glob(f".making-{short(name)}-*"):
             remove(left)
         making = self.root / f".making-{short(name)}-{uuid4().hex[:8]}"
@@ -182,8 +186,12 @@ class Runtimes:
         try:
             wheels = self._fetch(lock, making / "wheels", log, cancelled)
             self._install(making, self.folder(name), lock, log, cancelled)
-            manifest = {"v": 1, "python_version": platform_python(), "digest": name,
-                        "wheels": [asdict(w) for w in wheels]}  # fmt: skip
+            manifest = {
+                "v": 1,
+                "python_version": platform_python(),
+                "digest": name,
+                "wheels": [asdict(w) for w in wheels],
+            }
             home = making / "home"
             with (home / "placet-runtime.json").open("x") as file:
                 json.dump(manifest, file)
@@ -220,11 +228,25 @@ class Runtimes:
         (folder.parent / "lock.txt").write_text(lock)
         log("Fetching wheels by hash")
         fetched = _outside(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps",
-             "--only-binary", ":all:", "--progress-bar", "off", "--dest", str(folder),
-             "--requirement", str(folder.parent / "lock.txt")],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--require-hashes",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--progress-bar",
+                "off",
+                "--dest",
+                str(folder),
+                "--requirement",
+                str(folder.parent / "lock.txt"),
+            ],
             cancelled,
-        )  # fmt: skip
+        )
         if fetched.returncode:
             raise BuildFailed(f"A wheel could not be fetched: {_scrub(fetched.stdout)}")
         wheels = []
@@ -246,11 +268,14 @@ class Runtimes:
         def run(what: str, words: list[str], accept: tuple[int, ...] = (0,)) -> None:
             # the folder is a mount of its own: what runs inside cannot put a link in its place
             result = self.sandbox.run(
-                words, env={"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"},
-                binds_ro=[uv, making / "wheels", making / "lock.txt"], binds_rw=[home],
+                words,
+                env={"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"},
+                binds_ro=[uv, making / "wheels", making / "lock.txt"],
+                binds_rw=[home],
                 limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000, files=500_000),
-                cancelled=cancelled, on_line=log,
-            )  # fmt: skip
+                cancelled=cancelled,
+                on_line=log,
+            )
             good = result.reason == "exited" and result.returncode in accept
             _require(good, result.reason, result.sentence(what))
 
@@ -259,21 +284,53 @@ class Runtimes:
         made = wheel_files.shape(home)
         check = Path(wheel_files.__file__).read_text()
         run("Looking at the wheels", [base, "-I", "-S", "-c", check, str(making / "wheels")])
-        run("Installing the runtime", [
-            str(uv), "pip", "install", "--offline", "--no-index", "--find-links",
-            str(making / "wheels"), "--require-hashes", "--no-deps", "--quiet", "--python",
-            str(home / "bin/python"), "-r", str(making / "lock.txt"),
-        ])  # fmt: skip
+        run(
+            "Installing the runtime",
+            [
+                str(uv),
+                "pip",
+                "install",
+                "--offline",
+                "--no-index",
+                "--find-links",
+                str(making / "wheels"),
+                "--require-hashes",
+                "--no-deps",
+                "--quiet",
+                "--python",
+                str(home / "bin/python"),
+                "-r",
+                str(making / "lock.txt"),
+            ],
+        )
         if wheel_files.shape(home) != made:
             raise BuildFailed("A wheel put something in the place of the runtime's Python")
         remove(home / ".uv-cache")
         log("Compiling bytecode once")
         site = home / "lib" / f"python{platform_python()}" / "site-packages"
         # files that no Python 3 can compile (templates, old tests) make it end with status 1
-        run("Compiling bytecode", [
-            base, "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2",
-            "--invalidation-mode", "unchecked-hash", "-s", str(home), "-p", str(final), str(site),
-        ], (0, 1))  # fmt: skip
+        run(
+            "Compiling bytecode",
+            [
+                base,
+                "-I",
+                "-S",
+                "-m",
+                "compileall",
+                "-q",
+                "-q",
+                "-j",
+                "2",
+                "--invalidation-mode",
+                "unchecked-hash",
+                "-s",
+                str(home),
+                "-p",
+                str(final),
+                str(site),
+            ],
+            (0, 1),
+        )
 
 
 def pinned(lock: str) -> dict[str, str]:
@@ -288,12 +345,26 @@ def pinned(lock: str) -> dict[str, str]:
 
 def _compile(inputs: list[str], cancelled: Callable[[], bool]) -> str:
     done = _outside(
-        [str(uv_program()), "pip", "compile", "--quiet", "--only-binary", ":all:",
-         "--generate-hashes",
-         "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
-         "--no-config", "--python", str(interpreter()), "-"],
-        cancelled, text="\n".join(inputs) + "\n",
-    )  # fmt: skip
+        [
+            str(uv_program()),
+            "pip",
+            "compile",
+            "--quiet",
+            "--only-binary",
+            ":all:",
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--no-header",
+            "--no-annotate",
+            "--no-config",
+            "--python",
+            str(interpreter()),
+            "-",
+        ],
+        cancelled,
+        text="\n".join(inputs) + "\n",
+    )
     if done.returncode:
         raise BuildFailed(f"The requirements cannot be resolved: {_because(done.stdout)}")
     lines = [line for line in done.stdout.splitlines() if line.strip()]
@@ -314,9 +385,13 @@ def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") ->
     ours = ("PLACET_", "AWS_")  # settings and credentials that no tool needs
     env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         env=env,
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + FETCH_SECONDS
     given: str | None = text
     while True:

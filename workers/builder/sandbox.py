@@ -165,8 +165,16 @@ class Sandbox:
                 words += self._wrapper(binds_ro, binds_rw, seen, handles)
                 words += self._as_asked(env, cwd, seen)
                 words += map(seen, command)
-                return _watch(words, group, limits, binds_rw, cancelled, on_line,
-                              None if self.isolation == "bwrap" else cwd, handles)  # fmt: skip
+                return _watch(
+                    words,
+                    group,
+                    limits,
+                    binds_rw,
+                    cancelled,
+                    on_line,
+                    None if self.isolation == "bwrap" else cwd,
+                    handles,
+                )
         finally:
             group.end()
 
@@ -206,14 +214,40 @@ def bwrap_words(
 ) -> list[str]:
     """Return the ``bwrap`` command that goes before the program; ``seen`` names paths inside."""
     words = [
-        BWRAP, *(ROOT if apart() else ANYBODY), "--die-with-parent",
-        "--new-session", "--clearenv", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
-        "--proc", "/proc", *_kernel_settings(),
-        "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts",  # no terminals
-        "--perms", "1777", "--size", SCRATCH, "--tmpfs", "/dev/shm",  # noqa: S108
-        "--remount-ro", "/dev",
-        "--perms", "1777", "--size", SCRATCH, "--tmpfs", "/tmp",  # noqa: S108
-    ]  # fmt: skip
+        BWRAP,
+        *(ROOT if apart() else ANYBODY),
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+        "--hostname",
+        "sandbox",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--proc",
+        "/proc",
+        *_kernel_settings(),
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/dev/pts",
+        "--remount-ro",
+        "/dev/pts",  # no terminals
+        "--perms",
+        "1777",
+        "--size",
+        SCRATCH,
+        "--tmpfs",
+        "/dev/shm",  # noqa: S108
+        "--remount-ro",
+        "/dev",
+        "--perms",
+        "1777",
+        "--size",
+        SCRATCH,
+        "--tmpfs",
+        "/tmp",  # noqa: S108
+    ]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = Path("/", name)
         if path.is_symlink():
@@ -280,8 +314,18 @@ def _kernel_settings() -> list[str]:
     program that the kernel starts outside every sandbox. Bubblewrap covers these folders only
     where it finds them writable by mode, which they are not.
     """
-    covered = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr", "asound",
-               "driver")  # fmt: skip
+    covered = (
+        "sys",
+        "sysrq-trigger",
+        "irq",
+        "bus",
+        "fs",
+        "acpi",
+        "scsi",
+        "mtrr",
+        "asound",
+        "driver",
+    )
     words: list[str] = []
     for name in covered:
         if Path("/proc", name).exists():
@@ -311,9 +355,15 @@ def _watch(
     """Start the program, pass its lines on, and end it when a limit is reached."""
     started = time.monotonic()
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        cwd=cwd, env=_PLAIN, start_new_session=True, pass_fds=handles,
-    )  # fmt: skip
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=cwd,
+        env=_PLAIN,
+        start_new_session=True,
+        pass_fds=handles,
+    )
     assert process.stdout is not None
     output = Output(process.stdout)
     quota = Quota(binds_rw, limits.disk_mb << 20, limits.files, lambda: _running(process, group))

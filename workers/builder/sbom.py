@@ -24,10 +24,12 @@ def sbom(spec: BuildSpec, runtime: RuntimeSpec) -> tuple[bytes, int]:
     parts = [component(wheel) for wheel in runtime.wheels]
     parts.append(
         Component(
-            type=ComponentType.PLATFORM, name="python", version=runtime.python_version,
+            type=ComponentType.PLATFORM,
+            name="python",
+            version=runtime.python_version,
             bom_ref="python",
         )
-    )  # fmt: skip
+    )
     for part in parts:
         bom.components.add(part)
     bom.register_dependency(bom.metadata.component, parts)

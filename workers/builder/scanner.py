@@ -26,9 +26,14 @@ def scan(
     texts = [ending for kind in FORMATS.values() if kind.text for ending in kind.endings]
     try:
         told = told_by(
-            "workers.builder.scanning", artifact, sandbox, limits, *texts, name="the scanner",
+            "workers.builder.scanning",
+            artifact,
+            sandbox,
+            limits,
+            *texts,
+            name="the scanner",
             cancelled=cancelled,
-        )  # fmt: skip
+        )
         return read_report(told)
     except (OSError, ValueError, KeyError, TypeError) as error:
         finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")

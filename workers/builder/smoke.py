@@ -39,10 +39,17 @@ def questions(spec: BuildSpec) -> list[tuple[str, Any]]:
 
 
 def run(
-    spec: BuildSpec, bento: Path, place: Workplace, runtimes: Runtimes, runtime: str,
-    *, log: Callable[[str], None], cancelled: Callable[[], bool],
-    ready_seconds: float = READY_SECONDS, accelerated: bool = False,
-) -> Smoke:  # fmt: skip
+    spec: BuildSpec,
+    bento: Path,
+    place: Workplace,
+    runtimes: Runtimes,
+    runtime: str,
+    *,
+    log: Callable[[str], None],
+    cancelled: Callable[[], bool],
+    ready_seconds: float = READY_SECONDS,
+    accelerated: bool = False,
+) -> Smoke:
     """Serve the Bento in the sandbox and judge its answers."""
     folder = place.root / "smoke"
     remove(folder)
@@ -51,8 +58,14 @@ def run(
     asked.write_text(json.dumps(questions(spec)), encoding="utf-8")
     watcher = _Watcher(log, cancelled)
     result = runtimes.sandbox.run(
-        [str(runtimes.python(runtime)), str(PROBE), str(asked), str(answered), str(bento),
-         str(ready_seconds)],
+        [
+            str(runtimes.python(runtime)),
+            str(PROBE),
+            str(asked),
+            str(answered),
+            str(bento),
+            str(ready_seconds),
+        ],
         binds_ro=[runtimes.folder(runtime), bento, PROBE],
         binds_rw=[folder],
         env={**environment(place), "BENTOML_HOME": str(folder)},
@@ -61,7 +74,7 @@ def run(
         on_line=watcher.line,
         cwd=folder,
         workplace=place.root,
-    )  # fmt: skip
+    )
     if result.reason == "cancelled" and not watcher.broken:
         raise BuildCancelled
     found = _read(answered)
@@ -119,9 +132,13 @@ def _read(path: Path) -> _Found | None:
 
 
 def judge(
-    spec: BuildSpec, answers: list[tuple[int, str]], isolation: str, seconds: float,
-    tolerance: Tolerance = EXACT, error: str = "",
-) -> Smoke:  # fmt: skip
+    spec: BuildSpec,
+    answers: list[tuple[int, str]],
+    isolation: str,
+    seconds: float,
+    tolerance: Tolerance = EXACT,
+    error: str = "",
+) -> Smoke:
     """Compare the answers with what the version says it answers; ``error`` is the last that the
     service printed."""
     rows = len((spec.example or [])[:MAX_ROWS])

@@ -71,14 +71,21 @@ def told_by(
         answer = folder / "answer.json"
         result = sandbox.run(
             [sys.executable, "-m", module, str(subject), str(answer), *words],
-            binds_ro=[Path(sys.prefix), ROOT / "workers", ROOT / "platform" / "placet" / "kernel",
-                      subject],
+            binds_ro=[
+                Path(sys.prefix),
+                ROOT / "workers",
+                ROOT / "platform" / "placet" / "kernel",
+                subject,
+            ],
             binds_rw=[folder],
-            env={"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1",
-                 "TMPDIR": str(folder)},
+            env={
+                "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "TMPDIR": str(folder),
+            },
             limits=replace(limits, files=100),
             cancelled=cancelled,
-        )  # fmt: skip
+        )
         if result.reason == "cancelled":
             raise BuildCancelled
         if not result.ok:

@@ -35,14 +35,21 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
         demand_fresh(actor)
         sealed = seal(text, person=actor.accountable)
         statement = LiftStatement(
-            recall=found.pk, recall_digest=found.statement_digest, by=actor.id, reason=sealed,
+            recall=found.pk,
+            recall_digest=found.statement_digest,
+            by=actor.id,
+            reason=sealed,
             at=now(),
-        )  # fmt: skip
+        )
         if not move(
-            found, expected="standing", to="lifted", lifted_by=actor.id,
-            lift_reason_sealed=sealed, lift_envelope=statement.sign(signer).to_json(),
+            found,
+            expected="standing",
+            to="lifted",
+            lifted_by=actor.id,
+            lift_reason_sealed=sealed,
+            lift_envelope=statement.sign(signer).to_json(),
             lifted_at=statement.at,
-        ):  # fmt: skip
+        ):
             raise AlreadyLifted
         with together():
             for target in targets_of(found):

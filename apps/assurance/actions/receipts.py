@@ -97,9 +97,13 @@ def _read(node: Node, text: str) -> Receipt:
     if b"\\u0000" in envelope.payload:  # JSON writes it in no other way
         raise recalls.RecallRefused("malformed", "it holds a null character")
     row = Receipt(
-        node=node, target_id=node.target_id, public_key=node.public_key,
-        digest=said.digest, envelope=envelope.to_json(), at=said.at,
-    )  # fmt: skip
+        node=node,
+        target_id=node.target_id,
+        public_key=node.public_key,
+        digest=said.digest,
+        envelope=envelope.to_json(),
+        at=said.at,
+    )
     if said.target != node.target_id or said.at > now() + SKEW:
         raise recalls.RecallRefused("impossible", "another target, or a time to come")
     if isinstance(said, StoppedReceipt):
@@ -136,9 +140,12 @@ def _stopped(row: Receipt, said: StoppedReceipt) -> None:
 
 def _ran(row: Receipt, said: RanReceipt) -> None:
     found = Revision.objects.filter(
-        pk=said.revision, release=said.release, endpoint=said.endpoint, bento=said.bento_digest,
+        pk=said.revision,
+        release=said.release,
+        endpoint=said.endpoint,
+        bento=said.bento_digest,
         endpoint__target=said.target,
-    ).first()  # fmt: skip
+    ).first()
     if found is None:
         raise recalls.RecallRefused("unknown_revision", "nothing like this is on its target")
     row.kind, row.project_id = ReceiptKind.RAN, found.project_id
@@ -154,23 +161,32 @@ def _confirm(
     )
     effects = list(rows.select_related("release", "endpoint").order_by("pk"))
     earlier = Receipt.objects.filter(
-        kind=ReceiptKind.RAN, target=node.target_id, at__gt=receipt.at,
+        kind=ReceiptKind.RAN,
+        target=node.target_id,
+        at__gt=receipt.at,
         release__in=[effect.release_id for effect in effects],
-    )  # fmt: skip
+    )
     known = [*ran, *earlier.values_list("release", "at")]
     done = []
     for effect in effects:
         if why := _denied(effect, receipt.at, report, known):
             _contradict(node, effect, why, log)
         elif move(
-            effect, expected=UNCONFIRMED, to=EffectState.CONFIRMED,
-            receipt=receipt.pk, confirmed_at=receipt.at, contradiction="",
-        ):  # fmt: skip
+            effect,
+            expected=UNCONFIRMED,
+            to=EffectState.CONFIRMED,
+            receipt=receipt.pk,
+            confirmed_at=receipt.at,
+            contradiction="",
+        ):
             done.append(effect)
     log.add(
-        RECALL_CONFIRMED, receipt, *done, subject=receipt.recall,
+        RECALL_CONFIRMED,
+        receipt,
+        *done,
+        subject=receipt.recall,
         data={"node": node.pk, "releases": len(done)},
-    )  # fmt: skip
+    )
 
 
 def _denied(
@@ -185,9 +201,11 @@ def _contradict(node: Node, effect: RecallEffect, why: str, log: Recorder) -> No
     if effect.contradiction == why or (in_turns and not first_in_a_minute(node, effect.pk)):
         return
     if not move(
-        effect, expected=(EffectState.OPEN, EffectState.CONFIRMED, EffectState.CONTRADICTED),
-        to=EffectState.CONTRADICTED, contradiction=why,
-    ):  # fmt: skip
+        effect,
+        expected=(EffectState.OPEN, EffectState.CONFIRMED, EffectState.CONTRADICTED),
+        to=EffectState.CONTRADICTED,
+        contradiction=why,
+    ):
         return
     log.add(RECALL_CONTRADICTED, effect, subject=effect.recall_id, data={"what": why})
     endpoint = effect.endpoint
@@ -196,7 +214,10 @@ def _contradict(node: Node, effect: RecallEffect, why: str, log: Recorder) -> No
         f"recalled, and {CONTRADICTIONS[why]}. Look at the host."
     )
     finding = Finding(
-        AlertKind.RECALL_BROKEN, subject=endpoint.pk, summary=summary, endpoint=endpoint,
+        AlertKind.RECALL_BROKEN,
+        subject=endpoint.pk,
+        summary=summary,
+        endpoint=endpoint,
         about=f"{endpoint.name} in {endpoint.environment}",
-    )  # fmt: skip
+    )
     open_alert(finding, actor=SYSTEM)

@@ -54,10 +54,13 @@ def place_hold(*, name: str, scope: str, subject: str = "", reason: str, actor: 
             raise _invalid("name", "Lower-case letters, digits and hyphens, 60 at most")
         lock_holds()
         row = LegalHold(
-            name=name, scope=scope, subject=_subject(scope, subject),
-            reason_sealed=seal(text, person=actor.accountable), placed_by=actor.id,
+            name=name,
+            scope=scope,
+            subject=_subject(scope, subject),
+            reason_sealed=seal(text, person=actor.accountable),
+            placed_by=actor.id,
             placer=actor.accountable,
-        )  # fmt: skip
+        )
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
@@ -79,9 +82,13 @@ def lift_hold(hold_id: str, *, reason: str, actor: Actor) -> LegalHold:
         demand_fresh(actor)
         lock_holds()
         if not move(
-            row, expected=HoldState.STANDING, to=HoldState.LIFTED, lifted_by=actor.id,
-            lift_reason_sealed=seal(text, person=actor.accountable), lifted_at=now(),
-        ):  # fmt: skip
+            row,
+            expected=HoldState.STANDING,
+            to=HoldState.LIFTED,
+            lifted_by=actor.id,
+            lift_reason_sealed=seal(text, person=actor.accountable),
+            lifted_at=now(),
+        ):
             raise HoldLifted
         log.add(LEGAL_HOLD_LIFTED, row, data={"scope": row.scope})
     return row

@@ -57,11 +57,18 @@ def hold_bodies(rows: Any) -> list[Any]:
 
 def _hold(row: LegalHold, texts: dict[str, str]) -> dict[str, Any]:
     body = {
-        "id": row.pk, "name": row.name, "scope": row.scope, "subject": row.subject,
-        "state": row.state, "reason": texts[row.reason_sealed], "placed_by": row.placed_by,
-        "created_at": row.created_at, "lifted_by": row.lifted_by,
-        "lift_reason": texts.get(row.lift_reason_sealed, ""), "lifted_at": row.lifted_at,
-    }  # fmt: skip
+        "id": row.pk,
+        "name": row.name,
+        "scope": row.scope,
+        "subject": row.subject,
+        "state": row.state,
+        "reason": texts[row.reason_sealed],
+        "placed_by": row.placed_by,
+        "created_at": row.created_at,
+        "lifted_by": row.lifted_by,
+        "lift_reason": texts.get(row.lift_reason_sealed, ""),
+        "lifted_at": row.lifted_at,
+    }
     return dict(LegalHoldSerializer(body).data)
 
 

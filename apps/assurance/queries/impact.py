@@ -271,9 +271,11 @@ def _foresee(place: Place, every: Collection[Revision], superseded: Collection[s
     good = (
         row
         for row in every
-        if row.number < live.number and row.state in BACK_FROM and row.release in superseded
+        if row.number < live.number
+        and row.state in BACK_FROM
+        and row.release in superseded
         and row.bento.collected_at is None
-    )  # fmt: skip
+    )
     falls_back = place.release.environment.on_recall == "fall_back"
     place.fallback = next(good, None) if falls_back else None
     place.action = EffectAction.FELL_BACK if place.fallback else EffectAction.STOPPED

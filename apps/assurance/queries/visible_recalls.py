@@ -37,9 +37,11 @@ def get_recall(recall_id: str, actor: Actor) -> Recall:
 
 def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
     """Return what a recall did: who sees that sees all of it."""
-    return RecallEffect.objects.filter(recall=recall).select_related(
-        "project", "release__version__model", "endpoint", "target__node"
-    ).defer("release__request_envelope")  # fmt: skip
+    return (
+        RecallEffect.objects.filter(recall=recall)
+        .select_related("project", "release__version__model", "endpoint", "target__node")
+        .defer("release__request_envelope")
+    )
 
 
 def receipts_of(recall: Recall) -> QuerySet[Receipt]:

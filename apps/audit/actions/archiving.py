@@ -103,17 +103,23 @@ def move_events(
         if archivable(now_held, only=indexes) != made.indexes:
             raise ArchiveOvertaken
         row = Archive.objects.create(
-            first=indexes[0], last=indexes[-1], count=len(indexes), leaves=made.leaves,
-            size=made.head.size, file=filed.digest, bytes=filed.bytes,
+            first=indexes[0],
+            last=indexes[-1],
+            count=len(indexes),
+            leaves=made.leaves,
+            size=made.head.size,
+            file=filed.digest,
+            bytes=filed.bytes,
             older_than=made.terms.before,
-        )  # fmt: skip
+        )
         if leaves_digest(_leaves(indexes)) != made.leaves:
             raise ArchiveOvertaken
         with connection.cursor() as cursor:
             cursor.execute(MOVE, [row.pk, indexes])
             cursor.execute('DELETE FROM audit_event WHERE "index" = ANY(%s)', [indexes])
         log.add(
-            ARCHIVED, row,
+            ARCHIVED,
+            row,
             data={"count": row.count, "first": row.first, "last": row.last, "file": row.file},
-        )  # fmt: skip
+        )
     return row

@@ -127,9 +127,14 @@ def _keep(authority: TimestampAuthority, head: Checkpoint, stamp: Stamp, token: 
     with transaction.atomic():
         Timestamp.objects.bulk_create([row], ignore_conflicts=True)
         TimestampState.objects.filter(pk=authority.name).update(
-            size=head.size, at=stamp.at, attempts=0, error="", fault="", sentence="",
+            size=head.size,
+            at=stamp.at,
+            attempts=0,
+            error="",
+            fault="",
+            sentence="",
             next_at=now() + every,
-        )  # fmt: skip
+        )
         crash_point("audit.before_stamp_commit")
     crash_point("audit.after_stamp_commit")
 

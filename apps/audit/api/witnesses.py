@@ -87,21 +87,33 @@ def witness_body(row: Witness) -> dict[str, Any]:
     """Return a witness with its state."""
     state = row.state
     body = {
-        "id": row.pk, "name": row.name, "kind": row.kind, "address": row.address, "key": row.key,
-        "retain_days": row.retain_days, "created_at": row.created_at, "size": state.size,
-        "seen_at": state.seen_at, "fault": state.fault, "sentence": state.sentence,
+        "id": row.pk,
+        "name": row.name,
+        "kind": row.kind,
+        "address": row.address,
+        "key": row.key,
+        "retain_days": row.retain_days,
+        "created_at": row.created_at,
+        "size": state.size,
+        "seen_at": state.seen_at,
+        "fault": state.fault,
+        "sentence": state.sentence,
         "error": state.error,
-    }  # fmt: skip
+    }
     return dict(WitnessSerializer(body).data)
 
 
 def witnessed_log_body(row: WitnessedLog, head: WitnessedHead | None) -> dict[str, Any]:
     """Return a witnessed log with what was seen of it."""
     body = {
-        "id": row.pk, "origin": row.origin, "key": row.key, "created_at": row.created_at,
-        "size": head.size if head else 0, "cosigned_at": head.cosigned_at if head else None,
+        "id": row.pk,
+        "origin": row.origin,
+        "key": row.key,
+        "created_at": row.created_at,
+        "size": head.size if head else 0,
+        "cosigned_at": head.cosigned_at if head else None,
         "forked": bool(head and head.fork),
-    }  # fmt: skip
+    }
     return dict(WitnessedLogSerializer(body).data)
 
 

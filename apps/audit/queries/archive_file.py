@@ -24,9 +24,14 @@ BATCH = 500
 def write_file(path: Path, indexes: Sequence[int], head: Checkpoint, leaves: str) -> None:
     """Write the archive of some events, which ``head`` covers, to ``path``."""
     about = {
-        "v": 1, "origin": origin(), "size": head.size, "first": indexes[0], "last": indexes[-1],
-        "count": len(indexes), "leaves": leaves,
-    }  # fmt: skip
+        "v": 1,
+        "origin": origin(),
+        "size": head.size,
+        "first": indexes[0],
+        "last": indexes[-1],
+        "count": len(indexes),
+        "leaves": leaves,
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         _add(file, archived_events.ABOUT, json.dumps(about, indent=1).encode() + b"\n")
         _add(file, archived_events.CHECKPOINT, cosigned_note(head).encode())

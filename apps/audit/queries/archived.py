@@ -64,9 +64,13 @@ def archivable(terms: Terms, *, only: Sequence[int] | None = None) -> tuple[int,
     if "" in terms.held:
         return ()
     values: dict[str, Any] = {
-        "limit": terms.limit, "before": rfc3339(terms.before), "stay": list(STAY),
-        "held": list(terms.held), "most": MOST, "only": None if only is None else list(only),
-    }  # fmt: skip
+        "limit": terms.limit,
+        "before": rfc3339(terms.before),
+        "stay": list(STAY),
+        "held": list(terms.held),
+        "most": MOST,
+        "only": None if only is None else list(only),
+    }
     with connection.cursor() as cursor:
         cursor.execute(ARCHIVABLE, values)
         return tuple(index for (index,) in cursor.fetchall())
@@ -121,9 +125,11 @@ def every_record() -> Iterator[Record]:
 def wrong_archives() -> Iterator[Fault]:
     """Yield the archives of which the leaves are not those that were archived."""
     held = dict(
-        ArchivedLeaf.objects.order_by().values("archive").annotate(n=Count("pk"))
+        ArchivedLeaf.objects.order_by()
+        .values("archive")
+        .annotate(n=Count("pk"))
         .values_list("archive", "n")
-    )  # fmt: skip
+    )
     for row in Archive.objects.order_by("pk"):
         place = f"archive {row.pk}"
         leaves = ArchivedLeaf.objects.filter(archive=row).order_by("index")

@@ -13,8 +13,22 @@ from placet_verify.bundle.export import log_line
 from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.log.tiles import path
 
-COLUMNS = ("index", "at", "kind", "actor_kind", "actor", "accountable", "token", "subject",
-           "project", "environment", "request", "job", "data", "leaf_hash")  # fmt: skip
+COLUMNS = (
+    "index",
+    "at",
+    "kind",
+    "actor_kind",
+    "actor",
+    "accountable",
+    "token",
+    "subject",
+    "project",
+    "environment",
+    "request",
+    "job",
+    "data",
+    "leaf_hash",
+)
 
 
 def every_event(size: int) -> Iterator[Leaf]:
@@ -45,12 +59,23 @@ def csv_lines(events: Iterable[Leaf]) -> Iterator[str]:
         body = json.loads(event.body)
         actor, cause = body["actor"], body["cause"]
         yield csv_row(
-            (event.index, body["at"], body["kind"], actor["kind"], actor["id"],
-             actor["accountable"], actor["token"], body["subject"], body["project"],
-             body["environment"], cause["request"], cause["job"],
-             json.dumps(body["data"], ensure_ascii=False, sort_keys=True),
-             bytes(event.leaf_hash).hex())
-        )  # fmt: skip
+            (
+                event.index,
+                body["at"],
+                body["kind"],
+                actor["kind"],
+                actor["id"],
+                actor["accountable"],
+                actor["token"],
+                body["subject"],
+                body["project"],
+                body["environment"],
+                cause["request"],
+                cause["job"],
+                json.dumps(body["data"], ensure_ascii=False, sort_keys=True),
+                bytes(event.leaf_hash).hex(),
+            )
+        )
 
 
 def tiles_of(size: int) -> Iterator[tuple[str, bytes]]:

@@ -75,8 +75,12 @@ def fsck(file: Path | None = None) -> Fsck:
     if found.fault is not None:
         return Fsck(found, explain(found.fault), [])
     checks = (
-        wrong_columns(), wrong_archives(), wrong_cosignatures(), wrong_timestamps(), wrong_rows(),
-    )  # fmt: skip
+        wrong_columns(),
+        wrong_archives(),
+        wrong_cosignatures(),
+        wrong_timestamps(),
+        wrong_rows(),
+    )
     return Fsck(found, "", [fault for check in checks for fault in islice(check, MOST)])
 
 

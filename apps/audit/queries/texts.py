@@ -26,10 +26,14 @@ def opened_many(commitments: Iterable[str]) -> dict[str, str]:
     wanted = {c for c in commitments if c}
     rows = list(SealedText.objects.filter(commitment__in=wanted)) if wanted else []
     rows += [t for entry in pending() for t in entry.texts if t.commitment in wanted]
-    keys = {
-        k.person_id: bytes(k.key)
-        for k in PersonKey.objects.filter(person_id__in={r.person_id for r in rows})
-    } if rows else {}  # fmt: skip
+    keys = (
+        {
+            k.person_id: bytes(k.key)
+            for k in PersonKey.objects.filter(person_id__in={r.person_id for r in rows})
+        }
+        if rows
+        else {}
+    )
     found = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
     return {commitment: text for commitment, text in found.items() if text is not None}
 

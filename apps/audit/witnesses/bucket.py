@@ -63,11 +63,15 @@ class Locked:
         until = now() + timedelta(days=self.retain_days)
         _asked(
             lambda: self._client.put_object(
-                **place, Body=note.encode("utf-8"), ContentType="text/plain; charset=utf-8",
-                ChecksumAlgorithm="SHA256", IfNoneMatch="*",
-                ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until,
+                **place,
+                Body=note.encode("utf-8"),
+                ContentType="text/plain; charset=utf-8",
+                ChecksumAlgorithm="SHA256",
+                IfNoneMatch="*",
+                ObjectLockMode="COMPLIANCE",
+                ObjectLockRetainUntilDate=until,
             )
-        )  # fmt: skip
+        )
         lock = _asked(lambda: self._client.head_object(**place))
         locked_until = lock.get("ObjectLockRetainUntilDate")
         if lock.get("ObjectLockMode") != "COMPLIANCE" or locked_until < _whole(until):

@@ -45,9 +45,13 @@ def start(build_id: str, *, job: LeasedJob, isolation: str, actor: Actor = SYSTE
             return None
         now = database_now()
         move(
-            build, expected=OPEN, to=BuildState.RUNNING, isolation=isolation, step="",
+            build,
+            expected=OPEN,
+            to=BuildState.RUNNING,
+            isolation=isolation,
+            step="",
             started_at=build.started_at or now,
-        )  # fmt: skip
+        )
         log.add(BUILD_STARTED, build, data={"attempt": job.attempt})
     return build
 
@@ -67,8 +71,11 @@ def append_lines(build: Build, lines: Sequence[Line], *, job: LeasedJob) -> None
         ]
         if first <= MAX_LINES < first + len(lines):
             last = lines[-1]
-            rows.append(BuildLine(build=build, number=MAX_LINES + 1, at=last.at, step=last.step,
-                                  text=CUT_OFF))  # fmt: skip
+            rows.append(
+                BuildLine(
+                    build=build, number=MAX_LINES + 1, at=last.at, step=last.step, text=CUT_OFF
+                )
+            )
         BuildLine.objects.bulk_create(rows)
         Build.objects.filter(pk=build.pk, generation=build.generation).update(step=lines[-1].step)
         crash_point("builds.before_lines_commit")
@@ -90,9 +97,12 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
         if runtime is not None:
             log.add(RUNTIME_ADDED, runtime, data={"wheels": len(built.runtime.wheels)})
         _finish(
-            row, BuildState.SUCCEEDED, bento_digest=built.bento_digest, timings=built.timings,
+            row,
+            BuildState.SUCCEEDED,
+            bento_digest=built.bento_digest,
+            timings=built.timings,
             isolation=built.isolation,
-        )  # fmt: skip
+        )
         bento = Bento(
             digest=built.bento_digest,
             version_id=row.version_id,
@@ -234,6 +244,10 @@ def _measured(
     version: ModelVersion, kind: str, data: dict[str, object], bento: str, actor: Actor
 ) -> None:
     add_evidence(
-        version, kind=kind, data=data, source=EvidenceSource.MEASURED, bento_digest=bento,
+        version,
+        kind=kind,
+        data=data,
+        source=EvidenceSource.MEASURED,
+        bento_digest=bento,
         actor=actor,
-    )  # fmt: skip
+    )

@@ -55,9 +55,11 @@ def _refuse_many(project: Project) -> None:
     waiting = Build.objects.filter(project=project, state=BuildState.QUEUED).count()
     if waiting >= quota:
         raise QuotaReached(
-            f"{waiting:,} builds of {project.slug} wait", quota,
-            remedy="wait for one, or cancel one", setting="PLACET_MAX_WAITING_BUILDS",
-        )  # fmt: skip
+            f"{waiting:,} builds of {project.slug} wait",
+            quota,
+            remedy="wait for one, or cancel one",
+            setting="PLACET_MAX_WAITING_BUILDS",
+        )
 
 
 def _not_faster(model_format: str) -> str:

@@ -38,12 +38,13 @@ class Search(PlacetView):
         operation_id="search",
         parameters=[
             OpenApiParameter(
-                "q", description="A name, `model:3`, an alias, a release's number, an id, or the "
-                "beginning of a digest"
+                "q",
+                description="A name, `model:3`, an alias, a release's number, an id, or the "
+                "beginning of a digest",
             )
         ],
         responses=SearchSerializer,
-    )  # fmt: skip
+    )
     def get(self, request: Request) -> Response:
         """Find what you may see by name, number, id or digest, at most ten of each kind."""
         found = search(request.query_params.get("q", ""), self.actor)

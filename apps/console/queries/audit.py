@@ -32,12 +32,25 @@ PAGE = 50
 FOLDED = 4  # from so many steps in a row on, the platform's are one line that opens
 QUIET = {"session", "upload", "prefetch"}  # what people do in passing
 STRONG = {
-    "release.requested", "release.decided", "release.withdrawn", "release.rejected",
-    "signing_key.added", "signing_key.revoked", "policy.drafted", "policy.published",
-    "freeze.set", "freeze.lifted", "role.granted", "role.revoked",
-    "rollout.rollback_started", "endpoint.stopped", "endpoint.started",
-    "access.denied", "target.join_token_issued", "person.erased",
-}  # fmt: skip
+    "release.requested",
+    "release.decided",
+    "release.withdrawn",
+    "release.rejected",
+    "signing_key.added",
+    "signing_key.revoked",
+    "policy.drafted",
+    "policy.published",
+    "freeze.set",
+    "freeze.lifted",
+    "role.granted",
+    "role.revoked",
+    "rollout.rollback_started",
+    "endpoint.stopped",
+    "endpoint.started",
+    "access.denied",
+    "target.join_token_issued",
+    "person.erased",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,16 @@ from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
 STEPS = [
-    "fetch", "scan", "runtime", "generate", "accelerate", "build", "smoke", "sbom", "export",
-]  # fmt: skip
+    "fetch",
+    "scan",
+    "runtime",
+    "generate",
+    "accelerate",
+    "build",
+    "smoke",
+    "sbom",
+    "export",
+]
 EVIDENCE = ["scan", "smoke_test", "sbom", "acceleration"]
 LINES = 2000
 FROZEN = (

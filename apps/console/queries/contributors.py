@@ -75,11 +75,13 @@ def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) ->
     datasets = version.lineage.get("datasets") or []
     parts = [
         Part(
-            DeclaredFact.DATA_OWNER, data["digest"], f"Data {data['name']}",
+            DeclaredFact.DATA_OWNER,
+            data["digest"],
+            f"Data {data['name']}",
             _named(rows, DeclaredFact.DATA_OWNER, data["digest"], names),
         )
         for data in datasets
-    ]  # fmt: skip
+    ]
     code = _named(rows, DeclaredFact.CODE_AUTHOR, version.pk, names)
     parts.append(Part(DeclaredFact.CODE_AUTHOR, version.pk, "Training code", code))
     return HandsPage(

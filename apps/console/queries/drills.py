@@ -14,8 +14,16 @@ from apps.rollouts.models import Drill, DrillSchedule
 from apps.serving.models import Endpoint
 
 SHOWN = 5
-COLUMNS = ("id", "state", "reason", "seconds", "failed_requests", "created_at", "started_by",
-           "rollout")  # fmt: skip
+COLUMNS = (
+    "id",
+    "state",
+    "reason",
+    "seconds",
+    "failed_requests",
+    "created_at",
+    "started_by",
+    "rollout",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,12 @@ def declared(row: Rollout, place: int, step: AbTest) -> list[tuple[str, str]]:
         ("Allocation", f"{weight * 100 / WHOLE:g} % of the {of} to the new revision"),
         ("Unit", unit_of(row)),
         ("α", f"{step.alpha * 100:g} %"),
-        ("Ends after", f"{step.stop_after.requests:,} {of} of the new revision, or "
-         f"{spell(step.stop_after.seconds)}"),
-    ]  # fmt: skip
+        (
+            "Ends after",
+            f"{step.stop_after.requests:,} {of} of the new revision, or "
+            f"{spell(step.stop_after.seconds)}",
+        ),
+    ]
 
 
 def unit_of(row: Rollout) -> str:

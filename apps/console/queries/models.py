@@ -208,11 +208,15 @@ def version_rows(versions: Sequence[ModelVersion]) -> list[VersionRow]:
         live[release.version_id].append(release)
     return [
         VersionRow(
-            v, names.get(v.author, ""), metrics.get(v.pk, {}), builds.get(v.pk),
-            aliases[v.pk], live[v.pk],
+            v,
+            names.get(v.author, ""),
+            metrics.get(v.pk, {}),
+            builds.get(v.pk),
+            aliases[v.pk],
+            live[v.pk],
         )
         for v in versions
-    ]  # fmt: skip
+    ]
 
 
 def newest_metrics(versions: Iterable[ModelVersion]) -> dict[str, dict[str, Any]]:

@@ -69,11 +69,13 @@ def told(view: ReleaseView) -> ReleaseView:
     nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
     story = tuple(
         replace(
-            s, name=nodes.get(s.actor, s.name), sentence=in_words(s.sentence),
+            s,
+            name=nodes.get(s.actor, s.name),
+            sentence=in_words(s.sentence),
             text="" if s.kind == RELEASE_DECIDED.name else s.text,
         )
         for s in view.story
-    )  # fmt: skip
+    )
     return replace(view, story=story)
 
 

@@ -110,8 +110,9 @@ def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[s
     there, in one query."""
     listing = TargetUse.objects.filter(
         covering(OuterRef("environment__name")),
-        target=OuterRef("target"), project=OuterRef("environment__project"),
-    )  # fmt: skip
+        target=OuterRef("target"),
+        project=OuterRef("environment__project"),
+    )
     found = Environment.targets.through.objects.filter(
         Exists(listing), environment__in=places, target__in=visible_targets(actor)
     )

@@ -11,12 +11,24 @@ from placet_verify.permit.serving import SETTABLE
 
 # what stands in an input where nothing was typed
 USUAL = {
-    "plan": "replace", "replicas": "1", "max_replicas": "2", "memory_mb": "1024", "capture": "0",
-}  # fmt: skip
+    "plan": "replace",
+    "replicas": "1",
+    "max_replicas": "2",
+    "memory_mb": "1024",
+    "capture": "0",
+}
 INPUTS = (
-    "environment", "endpoint", "target", "bento", "start", "unit_source", "unit_name", "egress",
-    "reason", *USUAL,
-)  # fmt: skip
+    "environment",
+    "endpoint",
+    "target",
+    "bento",
+    "start",
+    "unit_source",
+    "unit_name",
+    "egress",
+    "reason",
+    *USUAL,
+)
 UNITS = (("", "each request"), ("header", "header"), ("cookie", "cookie"), ("json", "JSON field"))
 STARTS = (("on_approval", "roll out at once"), ("manual", "wait for an operator"))
 

@@ -111,9 +111,12 @@ class RolloutView:
 def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
     """Return everything the page of one rollout shows, or raise ``NotFound``."""
     beside = (
-        "endpoint__target", "endpoint__project", "release__version",
-        "to_revision__bento__version__model", "from_revision__bento__version__model",
-    )  # fmt: skip
+        "endpoint__target",
+        "endpoint__project",
+        "release__version",
+        "to_revision__bento__version__model",
+        "from_revision__bento__version__model",
+    )
     row = visible_rollouts(actor).select_related(*beside).filter(pk=rollout_id).first()
     if row is None:
         raise NotFound

@@ -243,5 +243,13 @@ def _person(row: User, actor: Actor) -> Hit:
 
 
 FINDERS: tuple[Callable[[Wanted, Actor], list[Hit]], ...] = (
-    _models, _versions, _aliases, _bentos, _releases, _endpoints, _projects, _targets, _people,
-)  # fmt: skip
+    _models,
+    _versions,
+    _aliases,
+    _bentos,
+    _releases,
+    _endpoints,
+    _projects,
+    _targets,
+    _people,
+)

@@ -308,8 +308,13 @@ def _first(rows: QuerySet[Revision]) -> QuerySet[Revision]:
         .filter(place__lte=SHOWN)
         .select_related("endpoint", "bento__version__model")
         .only(
-            "state", "number", "endpoint__name", "endpoint__environment", "endpoint__target",
-            "bento__version__number", "bento__version__model__name",
+            "state",
+            "number",
+            "endpoint__name",
+            "endpoint__environment",
+            "endpoint__target",
+            "bento__version__number",
+            "bento__version__model__name",
         )
         .order_by(*order)
-    )  # fmt: skip
+    )

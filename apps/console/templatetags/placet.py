@@ -114,8 +114,10 @@ def mark(value: str) -> SafeString:
     return format_html(
         '<span class="state {}"><span aria-hidden="true">{}</span>'
         '<span class="visually-hidden">{}</span></span>',
-        tone, icon, words,
-    )  # fmt: skip
+        tone,
+        icon,
+        words,
+    )
 
 
 @register.filter
@@ -127,8 +129,11 @@ def digest(value: str) -> SafeString:
     short = f"{hexdigits[:4]}…{hexdigits[-4:]}" if len(hexdigits) > 12 else hexdigits
     return format_html(
         '<button type="button" class="digest" data-copy="{}" title="{}">{}{}</button>',
-        value, value, f"{kind}:" if kind else "", short,
-    )  # fmt: skip
+        value,
+        value,
+        f"{kind}:" if kind else "",
+        short,
+    )
 
 
 @register.filter

@@ -52,10 +52,16 @@ def log(request: PageRequest) -> HttpResponse:
     query = request.GET.copy()
     query.pop("before", None)
     return show(
-        request, "audit", page=found, projects=[(p.pk, p.name) for p in projects_of(request.actor)],
-        query=query.urlencode(), exported=exported(filters_of(request)), chosen=request.GET,
-        checked=newest_check(request.actor), **shown_others(request.actor, found.signed),
-    )  # fmt: skip
+        request,
+        "audit",
+        page=found,
+        projects=[(p.pk, p.name) for p in projects_of(request.actor)],
+        query=query.urlencode(),
+        exported=exported(filters_of(request)),
+        chosen=request.GET,
+        checked=newest_check(request.actor),
+        **shown_others(request.actor, found.signed),
+    )
 
 
 def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
@@ -70,9 +76,12 @@ def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
 def exported(wanted: EventFilter) -> list[Link]:
     """Return where what the page shows is downloaded, with its filters as the export has them."""
     given = {
-        "kind": wanted.kind, "actor": wanted.actor, "subject": wanted.subject,
-        "project": wanted.project, "since": wanted.since.isoformat() if wanted.since else "",
-    }  # fmt: skip
+        "kind": wanted.kind,
+        "actor": wanted.actor,
+        "subject": wanted.subject,
+        "project": wanted.project,
+        "since": wanted.since.isoformat() if wanted.since else "",
+    }
     query = {name: value for name, value in given.items() if value}
     forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON lines, for the verifier"))
     return [

@@ -30,10 +30,15 @@ def glass_list(request: PageRequest) -> HttpResponse:
     found, key = glass_rows(request.actor, before=before, **given)
     rows = [GlassRow(view) for view in found]
     return show(
-        request, "break_glass_uses",
+        request,
+        "break_glass_uses",
         page=GlassList(rows, bool(given["release"]), any(given.values())),
-        key=key, after=before, reviews=REVIEWS, projects=projects_of(request.actor), **given,
-    )  # fmt: skip
+        key=key,
+        after=before,
+        reviews=REVIEWS,
+        projects=projects_of(request.actor),
+        **given,
+    )
 
 
 @page
@@ -41,9 +46,13 @@ def glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
     """Show a break-glass: who, why, until when, what runs by it, and its review."""
     found = glass_page(glass_id, request.actor)
     return show(
-        request, "break_glass", page=found, view=found.view, glass=found.glass,
+        request,
+        "break_glass",
+        page=found,
+        view=found.view,
+        glass=found.glass,
         release=found.glass.release,
-    )  # fmt: skip
+    )
 
 
 @action

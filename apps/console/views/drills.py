@@ -26,9 +26,12 @@ def schedule(request: PageRequest, endpoint_id: str) -> HttpResponse:
         return back(request)
     days, hour = _whole(request, "every_days"), _whole(request, "hour")
     row = schedule_drills(
-        found, every_days=days, hour=hour, actor=request.actor,
+        found,
+        every_days=days,
+        hour=hour,
+        actor=request.actor,
         if_generation=None if shown < 0 else shown,
-    )  # fmt: skip
+    )
     messages.success(request, f"The next drill runs on {row.next_at:%Y-%m-%d at %H:%M} UTC.")
     return back(request)
 

@@ -29,9 +29,15 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     projects = queries.projects_of(request.actor)
     found = queries.ModelList(request.actor, projects, rows, search, project, request.POST)
     return show(
-        request, "models", page=found, fault=fault, project=project, projects=projects,
-        key=key, after=after,
-    )  # fmt: skip
+        request,
+        "models",
+        page=found,
+        fault=fault,
+        project=project,
+        projects=projects,
+        key=key,
+        after=after,
+    )
 
 
 @action
@@ -83,9 +89,14 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     a, b = (queries.version_of(request.actor, project, name, n) for n in sorted(numbers))
     comparison = compare_versions(a, b, request.actor)
     return show(
-        request, "compare", a=a, b=b, comparison=comparison,
-        parts=compared_parts(comparison), card=card_lines(comparison),
-    )  # fmt: skip
+        request,
+        "compare",
+        a=a,
+        b=b,
+        comparison=comparison,
+        parts=compared_parts(comparison),
+        card=card_lines(comparison),
+    )
 
 
 @action

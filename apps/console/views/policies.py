@@ -30,9 +30,15 @@ def policy_list(request: PageRequest) -> HttpResponse:
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows, key = policy_list_page(request.actor, project=project, after=after)
     return show(
-        request, "policy_list", rows=rows, key=key, after=after, project=project,
-        projects=projects_of(request.actor), why_none=none_seen(request.actor),
-    )  # fmt: skip
+        request,
+        "policy_list",
+        rows=rows,
+        key=key,
+        after=after,
+        project=project,
+        projects=projects_of(request.actor),
+        why_none=none_seen(request.actor),
+    )
 
 
 @page

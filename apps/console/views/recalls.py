@@ -22,9 +22,15 @@ def recalls(request: PageRequest) -> HttpResponse:
     state = state if state in RecallState.values else ""
     found, key = recall_rows(request.actor, state=state, before=before)
     return show(
-        request, "recalls", page=found, key=key, after=before, state=state,
-        states=RecallState.choices, may_recall=may_recall(request.actor),
-    )  # fmt: skip
+        request,
+        "recalls",
+        page=found,
+        key=key,
+        after=before,
+        state=state,
+        states=RecallState.choices,
+        may_recall=may_recall(request.actor),
+    )
 
 
 @page

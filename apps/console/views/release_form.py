@@ -14,10 +14,21 @@ VARIABLE = "variable."  # begins the name of an input for a variable
 TYPED = {"unit": "unit_name"}
 INPUTS = frozenset(
     {
-        "environment", "endpoint", "target", "bento", "plan", "replicas", "max_replicas",
-        "memory_mb", "unit_name", "capture", "egress", "variables", "reason",
+        "environment",
+        "endpoint",
+        "target",
+        "bento",
+        "plan",
+        "replicas",
+        "max_replicas",
+        "memory_mb",
+        "unit_name",
+        "capture",
+        "egress",
+        "variables",
+        "reason",
     }
-)  # fmt: skip
+)
 
 
 def serving_of(typed: QueryDict) -> dict[str, Any]:

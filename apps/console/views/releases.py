@@ -34,10 +34,18 @@ def release_list(request: PageRequest) -> HttpResponse:
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows, key = paged(releases(request.actor, project=project, state=state), after)
     return show(
-        request, "releases", inbox=waiting(request, request.actor), rows=rows, key=key, after=after,
-        state=state, project=project, projects=projects_of(request.actor),
-        states=ReleaseState.choices, nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
-    )  # fmt: skip
+        request,
+        "releases",
+        inbox=waiting(request, request.actor),
+        rows=rows,
+        key=key,
+        after=after,
+        state=state,
+        project=project,
+        projects=projects_of(request.actor),
+        states=ReleaseState.choices,
+        nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
+    )
 
 
 @page

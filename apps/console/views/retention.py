@@ -20,9 +20,13 @@ def retention(request: PageRequest) -> HttpResponse:
 def retention_form(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the page; with ``fault`` the form that was refused is filled in as it was."""
     return show(
-        request, "retention", view=retention_page(request.actor), scopes=HoldScope.choices,
-        fault=fault, typed=request.POST,
-    )  # fmt: skip
+        request,
+        "retention",
+        view=retention_page(request.actor),
+        scopes=HoldScope.choices,
+        fault=fault,
+        typed=request.POST,
+    )
 
 
 @action
@@ -40,10 +44,12 @@ def place(request: PageRequest) -> HttpResponse:
     sent = request.POST
     try:
         place_hold(
-            name=sent.get("name", "").strip(), scope=sent.get("scope", ""),
-            subject=sent.get("subject", "").strip(), reason=sent.get("reason", ""),
+            name=sent.get("name", "").strip(),
+            scope=sent.get("scope", ""),
+            subject=sent.get("subject", "").strip(),
+            reason=sent.get("reason", ""),
             actor=request.actor,
-        )  # fmt: skip
+        )
     except Reauthenticate:
         raise
     except Problem as problem:

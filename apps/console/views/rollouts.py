@@ -25,8 +25,12 @@ ACTS: dict[str, Callable[..., Any]] = {
 STEPWISE = {verb.name for verb in VERBS if verb.takes_step}
 
 # the name in series.js, and the title
-PANELS = (("weight", "Share of the new revision"), ("errors", "Errors"), ("latency", "Latency"),
-          ("requests", "Requests a second"))  # fmt: skip
+PANELS = (
+    ("weight", "Share of the new revision"),
+    ("errors", "Errors"),
+    ("latency", "Latency"),
+    ("requests", "Requests a second"),
+)
 
 
 @page

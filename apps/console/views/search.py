@@ -8,9 +8,14 @@ from apps.console.queries.search import search
 from apps.console.views.base import PageRequest, page, show
 
 TITLES = {
-    "model": "Models", "version": "Versions", "release": "Releases", "endpoint": "Endpoints",
-    "project": "Projects", "target": "Targets", "person": "People",
-}  # fmt: skip
+    "model": "Models",
+    "version": "Versions",
+    "release": "Releases",
+    "endpoint": "Endpoints",
+    "project": "Projects",
+    "target": "Targets",
+    "person": "People",
+}
 
 
 @page

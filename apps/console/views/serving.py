@@ -32,9 +32,16 @@ def endpoints(request: PageRequest) -> HttpResponse:
     rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
     found = EndpointList(rows, project, isolation, has_roles=bool(request.actor.grants))
     return show(
-        request, "endpoints", page=found, rows=rows, key=key, after=after, project=project,
-        isolation=isolation, projects=projects_of(request.actor),
-    )  # fmt: skip
+        request,
+        "endpoints",
+        page=found,
+        rows=rows,
+        key=key,
+        after=after,
+        project=project,
+        isolation=isolation,
+        projects=projects_of(request.actor),
+    )
 
 
 @page
@@ -103,8 +110,14 @@ def new_key(request: PageRequest, endpoint_id: str) -> HttpResponse:
     found = get_endpoint(endpoint_id, request.actor)
     name = request.POST.get("name", "")
     key, secret = issue_endpoint_key(found, name=name, actor=request.actor)
-    return show(request, "secret", title=f"API key {key.name}", secret=secret,
-                next=request.POST.get("next", "/"), kind="endpoint")  # fmt: skip
+    return show(
+        request,
+        "secret",
+        title=f"API key {key.name}",
+        secret=secret,
+        next=request.POST.get("next", "/"),
+        kind="endpoint",
+    )
 
 
 @action

@@ -33,9 +33,14 @@ def streams(request: PageRequest, fault: str = "") -> HttpResponse:
     if not actor.can_somewhere("stream.view"):
         raise Forbidden("This needs the permission stream.view")
     return show(
-        request, "streams", page=stream_page(actor, after), after=after, fault=fault,
-        typed=request.POST, kinds=StreamKind.choices,
-    )  # fmt: skip
+        request,
+        "streams",
+        page=stream_page(actor, after),
+        after=after,
+        fault=fault,
+        typed=request.POST,
+        kinds=StreamKind.choices,
+    )
 
 
 @page
@@ -66,8 +71,9 @@ def new_stream(request: PageRequest) -> HttpResponse:
 
 def typed(request: PageRequest) -> Terms:
     """Read the form."""
-    sent = {n: request.POST.get(n, "") for n in ("kind", "url", "token_file", "ca_file",
-                                                 "cert_file")}  # fmt: skip
+    sent = {
+        n: request.POST.get(n, "") for n in ("kind", "url", "token_file", "ca_file", "cert_file")
+    }
     minutes = whole(request, "alert_after_minutes")
     return Terms(**sent, alert_after_seconds=60 * minutes)
 

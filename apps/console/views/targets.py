@@ -29,9 +29,14 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     rows, key = target_page(request.actor, after)
     found = TargetList(rows, may_manage=request.actor.can("target.manage"))
     return show(
-        request, "targets", page=found, key=key, after=after, fault=fault,
+        request,
+        "targets",
+        page=found,
+        key=key,
+        after=after,
+        fault=fault,
         form=TargetForm(request.POST),
-    )  # fmt: skip
+    )
 
 
 @action
@@ -55,8 +60,14 @@ def new_target(request: PageRequest) -> HttpResponse:
 def join_token(request: PageRequest, name: str) -> HttpResponse:
     """Make a one-time join token and show it once."""
     secret = issue_join_token(get_target(name, request.actor), actor=request.actor)
-    return show(request, "secret", title=f"Join token for {name}", secret=secret,
-                next=request.POST.get("next", "/"), kind="node")  # fmt: skip
+    return show(
+        request,
+        "secret",
+        title=f"Join token for {name}",
+        secret=secret,
+        next=request.POST.get("next", "/"),
+        kind="node",
+    )
 
 
 @page
@@ -71,9 +82,11 @@ def target(request: PageRequest, name: str) -> HttpResponse:
 def owner(request: PageRequest, name: str) -> HttpResponse:
     """Have another person answer for a target, if it is still as the form showed it."""
     update_target(
-        get_target(name, request.actor), owner=request.POST.get("owner", ""),
-        revision=revision_of(request), actor=request.actor,
-    )  # fmt: skip
+        get_target(name, request.actor),
+        owner=request.POST.get("owner", ""),
+        revision=revision_of(request),
+        actor=request.actor,
+    )
     messages.success(request, "Changed.")
     return back(request)
 
@@ -82,9 +95,11 @@ def owner(request: PageRequest, name: str) -> HttpResponse:
 def address(request: PageRequest, name: str) -> HttpResponse:
     """Change where clients reach a target, if it is still as the form showed it."""
     update_target(
-        get_target(name, request.actor), url=request.POST.get("url", "").strip(),
-        revision=revision_of(request), actor=request.actor,
-    )  # fmt: skip
+        get_target(name, request.actor),
+        url=request.POST.get("url", "").strip(),
+        revision=revision_of(request),
+        actor=request.actor,
+    )
     messages.success(request, "Changed.")
     return back(request)
 

@@ -24,10 +24,14 @@ def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     found, sent = token_page(request.actor), request.POST
     usual = [scope for scope in found.scopes if "view" in scope]
     return show(
-        request, "tokens", page=found, fault=fault, typed=sent,
+        request,
+        "tokens",
+        page=found,
+        fault=fault,
+        typed=sent,
         chosen_days=days_of(request) or 30,
         chosen_scopes=sent.getlist("scopes") if sent else usual,
-    )  # fmt: skip
+    )
 
 
 def days_of(request: PageRequest) -> int:
@@ -54,8 +58,14 @@ def new_token(request: PageRequest) -> HttpResponse:
         )
     except Problem as problem:
         return token_list(request, fault_of(problem))
-    return show(request, "secret", title=f"API token {token.name}", secret=secret,
-                next="/tokens/", kind="token")  # fmt: skip
+    return show(
+        request,
+        "secret",
+        title=f"API token {token.name}",
+        secret=secret,
+        next="/tokens/",
+        kind="token",
+    )
 
 
 @action

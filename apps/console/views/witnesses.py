@@ -20,9 +20,14 @@ def witnesses(request: PageRequest) -> HttpResponse:
 def witness_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the page; with ``fault`` the form that was refused is filled in as it was."""
     return show(
-        request, "witnesses", view=witness_page(request.actor), kinds=WitnessKind.choices,
-        fault=fault, typed=request.POST, days=RETAIN_DAYS,
-    )  # fmt: skip
+        request,
+        "witnesses",
+        view=witness_page(request.actor),
+        kinds=WitnessKind.choices,
+        fault=fault,
+        typed=request.POST,
+        days=RETAIN_DAYS,
+    )
 
 
 @action
@@ -31,11 +36,13 @@ def add(request: PageRequest) -> HttpResponse:
     sent, days = request.POST, request.POST.get("retain_days", "")
     try:
         add_witness(
-            name=sent.get("name", "").strip(), kind=sent.get("kind", ""),
-            address=sent.get("address", "").strip(), key=sent.get("key", "").strip(),
+            name=sent.get("name", "").strip(),
+            kind=sent.get("kind", ""),
+            address=sent.get("address", "").strip(),
+            key=sent.get("key", "").strip(),
             retain_days=int(days) if days.isdecimal() and len(days) < 7 else 0,
             actor=request.actor,
-        )  # fmt: skip
+        )
     except Problem as problem:
         return witness_list(request, fault_of(problem))
     return redirect("witnesses")

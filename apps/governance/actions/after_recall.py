@@ -51,8 +51,9 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
             return 0
         results = store_gates(release)
         if not gates.passed(results):
-            move_release(release, expected=("approved", "requested"), to="requested",
-                         approved_at=None)  # fmt: skip
+            move_release(
+                release, expected=("approved", "requested"), to="requested", approved_at=None
+            )
         data = {"number": release.number, "voided": len(gone)}
         log.add(RELEASE_UNCOUNTED, release, *gone, data=data)
         return len(gone)

@@ -208,10 +208,17 @@ def _openable(
     if row.break_glasses.filter(state__in=("opened", "confirmed")).exists():
         raise GlassState("There is one for this release already")
     return _Breaking(
-        actor=actor, about=f"break glass {row.pk}", environment=row.environment.name,
-        passkey=rule.passkey, words=words, release=row, request=request, rule=rule, role=OPENER,
+        actor=actor,
+        about=f"break glass {row.pk}",
+        environment=row.environment.name,
+        passkey=rule.passkey,
+        words=words,
+        release=row,
+        request=request,
+        rule=rule,
+        role=OPENER,
         lasting=timedelta(hours=wanted),
-    )  # fmt: skip
+    )
 
 
 def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Actor) -> _Breaking:
@@ -232,10 +239,17 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
         raise Separation
     rule = _rule(release)
     return _Breaking(
-        actor=actor, about=f"confirm {row.pk}", environment=release.environment.name,
-        passkey=rule.passkey, words=words, release=release, request=request, rule=rule,
-        role=CONFIRMER, glass=row,
-    )  # fmt: skip
+        actor=actor,
+        about=f"confirm {row.pk}",
+        environment=release.environment.name,
+        passkey=rule.passkey,
+        words=words,
+        release=release,
+        request=request,
+        rule=rule,
+        role=CONFIRMER,
+        glass=row,
+    )
 
 
 def _rule(release: Release) -> GlassRule:
@@ -252,10 +266,15 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
     held = fresh_grants(actor.id, lock=True)
     if not any(g.permission == permission and g.scope.covers(scope) for g in held):
         raise Forbidden(f"This needs the permission {permission}")
-    overdue = BreakGlass.objects.filter(
-        Q(project=release.project_id) | Q(signatures__person=actor.id),
-        state__in=("confirmed", "ended"), review_due_at__lt=clock.now(),
-    ).select_related("release").first()  # fmt: skip
+    overdue = (
+        BreakGlass.objects.filter(
+            Q(project=release.project_id) | Q(signatures__person=actor.id),
+            state__in=("confirmed", "ended"),
+            review_due_at__lt=clock.now(),
+        )
+        .select_related("release")
+        .first()
+    )
     if overdue is not None:
         raise ReviewOverdue(
             f"The break-glass for release {overdue.release.number} was to be reviewed by"

@@ -104,9 +104,13 @@ def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) ->
     )
     try:
         permit(
-            assemble_permit(release), ring, expect=expect, starting_at=now, policy_floor=floor,
+            assemble_permit(release),
+            ring,
+            expect=expect,
+            starting_at=now,
+            policy_floor=floor,
             uncounted=keeper().uncounted(),
-        )  # fmt: skip
+        )
     except PermitRefused as refusal:
         raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
 

@@ -82,8 +82,9 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
         asked = Envelope.from_json(release.request_envelope)
         request = RequestStatement.parse(keys.verify(asked, "decision"))
         if (provenance.bento_digest, provenance.artifact_digest) != (
-            request.bento_digest, request.artifact_digest,
-        ):  # fmt: skip
+            request.bento_digest,
+            request.artifact_digest,
+        ):
             raise Refused("other_build", "the provenance is of another build")
         if not ended_badly:
             text = given[bundle.PERMIT].decode("utf-8")

@@ -207,9 +207,12 @@ def _endpoint(
     endpoint: Endpoint | str, place: Environment, target: Target | None, actor: Actor
 ) -> Endpoint:
     # held until the release is in: nobody deletes it meanwhile
-    found = Endpoint.objects.kept().select_for_update(of=("self",), no_key=True).filter(
-        project=place.project_id, environment=place.name
-    ).select_related("target")  # fmt: skip
+    found = (
+        Endpoint.objects.kept()
+        .select_for_update(of=("self",), no_key=True)
+        .filter(project=place.project_id, environment=place.name)
+        .select_related("target")
+    )
     if isinstance(endpoint, Endpoint) or endpoint.startswith("end_"):
         key = endpoint.pk if isinstance(endpoint, Endpoint) else endpoint
         row = found.filter(pk=key).first()

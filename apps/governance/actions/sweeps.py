@@ -89,9 +89,12 @@ def start_waiting() -> int:
     behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
     newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
     approved = Release.objects.filter(
-        ~Exists(newer), ~Exists(behind.filter(state="rolling_out")),
-        state="approved", not_after__gt=clock.now(), plan__start="on_approval",
-    )  # fmt: skip
+        ~Exists(newer),
+        ~Exists(behind.filter(state="rolling_out")),
+        state="approved",
+        not_after__gt=clock.now(),
+        plan__start="on_approval",
+    )
     found = list(approved.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
     waiting = _nobody_starts(found) if found else []
     results = evaluate_many(waiting) if waiting else {}

@@ -29,8 +29,9 @@ from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 FILTERS = ("environment", "state", "model", "endpoint")
-PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}")
-              for name in FILTERS]  # fmt: skip
+PARAMETERS = [
+    OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}") for name in FILTERS
+]
 
 
 class PinnedSerializer(serializers.Serializer[Any]):

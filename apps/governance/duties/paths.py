@@ -46,9 +46,13 @@ LAX_PINNED = tuple(
 # nobody meets these towards a version that they made and asked for themselves
 APART = frozenset({OTHER_REPORTING_LINE, NOT_LAST_TOUCHED})
 _ROLE_FOR = {
-    "make": "contributor", "edit": "contributor", "request": "contributor",
-    "draft": "approver", "publish": "approver", "grant": "admin",
-}  # fmt: skip
+    "make": "contributor",
+    "edit": "contributor",
+    "request": "contributor",
+    "draft": "approver",
+    "publish": "approver",
+    "grant": "admin",
+}
 
 
 @dataclass(frozen=True, slots=True)

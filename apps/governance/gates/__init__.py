@@ -39,9 +39,18 @@ class Gate:
 
 
 _MODULES = (
-    build, scan, model_signature, evidence, expression, schema, soaked, isolation, plan, approvals,
+    build,
+    scan,
+    model_signature,
+    evidence,
+    expression,
+    schema,
+    soaked,
+    isolation,
+    plan,
+    approvals,
     freeze,
-)  # fmt: skip
+)
 GATES: dict[str, Gate] = {
     module.NAME: Gate(
         module.NAME, module.REPEATABLE, module.normalise, module.title, module.evaluate

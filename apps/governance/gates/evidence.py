@@ -10,9 +10,19 @@ from apps.governance.gates.fields import Fields
 NAME = "evidence"
 REPEATABLE = True
 KINDS = (
-    "metrics", "scan", "model_signature", "smoke_test", "acceleration", "load_test", "sbom",
-    "fairness", "explainability", "data_quality", "model_card", "document",
-)  # fmt: skip
+    "metrics",
+    "scan",
+    "model_signature",
+    "smoke_test",
+    "acceleration",
+    "load_test",
+    "sbom",
+    "fairness",
+    "explainability",
+    "data_quality",
+    "model_card",
+    "document",
+)
 
 
 def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:

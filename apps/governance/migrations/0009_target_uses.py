@@ -30,7 +30,7 @@ def forward(apps: Any, schema_editor: Any) -> None:
         use(target_id=target, project_id=project, environment=name, created_by="system",
             created_at=moment)
         for target, project, name in sorted(_used(apps) - known)
-    ]  # fmt: skip
+    ]
     if not rows:
         return
     use.objects.bulk_create(rows)
@@ -61,7 +61,7 @@ def _body(row: Any, at: str) -> dict[str, Any]:
         "id": row.pk, "target_id": row.target_id, "project_id": row.project_id,
         "environment": row.environment, "created_by": row.created_by,
         "created_at": f"{row.created_at:%Y-%m-%dT%H:%M:%S.%fZ}",
-    }  # fmt: skip
+    }
     return {
         "v": 1,
         "kind": KIND,

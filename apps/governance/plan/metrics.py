@@ -133,9 +133,11 @@ class Output(Metric):
     """The share of captured predictions that gave one of these values, or one above an edge."""
 
     SHAPES = (
-        {"is", "margin"}, {"above", "margin"},
-        {"field", "is", "margin"}, {"field", "above", "margin"},
-    )  # fmt: skip
+        {"is", "margin"},
+        {"above", "margin"},
+        {"field", "is", "margin"},
+        {"field", "above", "margin"},
+    )
     TAKES = "is or above, margin, and perhaps field"
     MARGIN = 0.05
     metric: Literal["output"] = "output"

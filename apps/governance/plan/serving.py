@@ -60,10 +60,13 @@ def _egress(value: Any, _: ValidationInfo) -> list[str]:
         raise wrong(((), f"{len(value)} are too many, {MAX_EGRESS} at most"))
     faults, found = egress_faults(value)
     if faults:  # each with its text: who typed lines into a form does not count them
-        raise wrong(*(
-            ((place,), f"{shown(value[place])}: {_brackets(value[place]) or detail}")
-            for place, detail in faults if place is not None
-        ))  # fmt: skip
+        raise wrong(
+            *(
+                ((place,), f"{shown(value[place])}: {_brackets(value[place]) or detail}")
+                for place, detail in faults
+                if place is not None
+            )
+        )
     return [str(one) for one in found]
 
 

@@ -72,9 +72,12 @@ def glasses(
     """
     signed = BreakGlassSignature.objects.order_by("created_at", "pk")
     rows = BreakGlass.objects.select_related(
-        "project", "release__environment", "release__endpoint", "release__version__model",
+        "project",
+        "release__environment",
+        "release__endpoint",
+        "release__version__model",
         "release__policy",
-    ).prefetch_related(Prefetch("signatures", signed))  # fmt: skip
+    ).prefetch_related(Prefetch("signatures", signed))
     wanted = {"project__slug": project, "state": state, "release": release}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if review in ("open", "overdue"):

@@ -90,9 +90,13 @@ class Look:
         place = policy.environment
         rules, rule = policy.approvals.rules, policy.break_glass
         return duties.place_of(
-            self.organisation, place.project_id, place.name, rules,
-            pinned=place.name in self.pinned, glass=rule.rules if rule else (),
-        )  # fmt: skip
+            self.organisation,
+            place.project_id,
+            place.name,
+            rules,
+            pinned=place.name in self.pinned,
+            glass=rule.rules if rule else (),
+        )
 
     def words(self, found: Found | None, environment: Environment) -> list[str]:
         """Return the path that was found as sentences."""
@@ -155,12 +159,16 @@ def _duty(seen: Look, environment: Environment) -> Duty:
     fewer = (found.people if found else demanded + 1) - 1
     hired = duties.fewest(place, most=min(fewer, demanded - 1), hire=True)
     return Duty(
-        environment, policy.number, demanded,
-        found, seen.words(found, environment),
-        hired, seen.words(hired, environment),
+        environment,
+        policy.number,
+        demanded,
+        found,
+        seen.words(found, environment),
+        hired,
+        seen.words(hired, environment),
         locked_out=duties.locked_out(place),
         break_glass=_glass_duty(seen, policy, place),
-    )  # fmt: skip
+    )
 
 
 def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty | None:
@@ -175,9 +183,15 @@ def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty |
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:
     """Return all roles, and the owners of the active service accounts that hold any."""
     rows = RoleBinding.objects.order_by("pk").values_list(
-        "role", "person_id", "team_id", "service_account_id", "project_id", "environment",
-        "service_account__owner_id", "service_account__is_active",
-    )  # fmt: skip
+        "role",
+        "person_id",
+        "team_id",
+        "service_account_id",
+        "project_id",
+        "environment",
+        "service_account__owner_id",
+        "service_account__is_active",
+    )
     bindings, services = [], {}
     for role, person, team, service, project, environment, owner, active in rows:
         subject = person or team or service or ""

@@ -91,7 +91,9 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
     place = ("project_id", "environment_id", "endpoint__name")
     last = (
         Release.objects.filter(
-            project__in=projects, environment__in=environments, endpoint__name__in=names,
+            project__in=projects,
+            environment__in=environments,
+            endpoint__name__in=names,
             live_at__isnull=False,
         )
         .exclude(state="revoked")
@@ -99,7 +101,7 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
         .filter(named=[])  # of what had ended before the recall
         .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
         .distinct(*place)
-    )  # fmt: skip
+    )
     rows = Release.objects.filter(pk__in=last.values("pk")).select_related(
         "endpoint", "version__model", "bento__runtime", "policy"
     )
@@ -144,9 +146,11 @@ def _soaks() -> QuerySet[Release, Any]:
     """Return when the Bento was live, and what became of its endpoint. A stretch that ended in a
     rollback soaked nothing."""
     found = Release.objects.filter(
-        project=OuterRef("project"), bento=OuterRef("bento"), live_at__isnull=False,
+        project=OuterRef("project"),
+        bento=OuterRef("bento"),
+        live_at__isnull=False,
         state__in=("live", "superseded", "retired"),
-    )  # fmt: skip
+    )
     said = {name: name for name in ("live_at", "ended_at")}
     place = {"endpoint": "endpoint__state", "stopped_at": "endpoint__stopped_at"}
     return found.values(
@@ -164,9 +168,11 @@ def _nodes() -> QuerySet[Node, Any]:
 def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
     """Return the break-glasses that people confirmed for the request that stands now."""
     return BreakGlass.objects.filter(
-        release=OuterRef("pk"), state="confirmed", until__gt=now,
+        release=OuterRef("pk"),
+        state="confirmed",
+        until__gt=now,
         statement_digest=OuterRef("request_digest"),
-    ).values("pk")  # fmt: skip
+    ).values("pk")
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:

@@ -28,14 +28,17 @@ _LISTED = Q(
     Exists(
         TargetUse.objects.filter(
             covering(OuterRef("environment__name")),
-            target=OuterRef("target"), project=OuterRef("environment__project"),
+            target=OuterRef("target"),
+            project=OuterRef("environment__project"),
         )
     )
-)  # fmt: skip
+)
 _RUNNING = Revision.objects.filter(
-    state__in=RUNNING, endpoint__state="active", project=OuterRef("environment__project"),
+    state__in=RUNNING,
+    endpoint__state="active",
+    project=OuterRef("environment__project"),
     endpoint__environment=OuterRef("environment__name"),
-)  # fmt: skip
+)
 _RUNS = Q(Exists(_RUNNING.filter(endpoint__target=OuterRef("target"))))
 _RUNS_ANYWHERE = Q(Exists(_RUNNING))
 

@@ -118,10 +118,15 @@ def _branches(releases: Sequence[Release], people: Iterable[str]) -> list[QueryS
         around = {*people, *(r.requester for r in placed), *(r.version.author for r in placed)}
         found.append(
             _shaped(
-                rows_above(around), "position", F("person_id"), F("line"),
-                Coalesce("manager_id", Value("")), F("top"), F("set_by"),
+                rows_above(around),
+                "position",
+                F("person_id"),
+                F("line"),
+                Coalesce("manager_id", Value("")),
+                F("top"),
+                F("set_by"),
             )
-        )  # fmt: skip
+        )
     if touched := _of(asking, {NOT_LAST_TOUCHED}):
         events = touches(r.version_id for r in touched)
         found.append(_shaped(events, "touched", F("subject"), F("who")))

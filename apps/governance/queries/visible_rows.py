@@ -31,10 +31,19 @@ INBOX_LIMIT = 200
 GLASS_OPEN = ("opened", "confirmed")
 WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
-    "request_envelope", "policy__source", "policy__envelope", "version__card", "version__example",
-    "version__expected", "version__signature", "version__requirements", "version__parameters",
-    "version__lineage", "version__tags", "version__model__description",
-)  # fmt: skip
+    "request_envelope",
+    "policy__source",
+    "policy__envelope",
+    "version__card",
+    "version__example",
+    "version__expected",
+    "version__signature",
+    "version__requirements",
+    "version__parameters",
+    "version__lineage",
+    "version__tags",
+    "version__model__description",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +227,22 @@ def menu(actor: Actor) -> Menu:
     A release with all that stands beside it is large. Who is needed by rules about independence
     takes more to tell: it may be fewer than wait.
     """
-    narrow = _waiting_or_broken(actor).select_related(
-        "environment", "policy", "version__model", "project"
-    ).only(
-        "project_id", "requester", "gates", "number", "environment__name", "policy__document",
-        "version__author", "version__number", "version__model__name", "project__name",
-    )[:INBOX_LIMIT]  # fmt: skip
+    narrow = (
+        _waiting_or_broken(actor)
+        .select_related("environment", "policy", "version__model", "project")
+        .only(
+            "project_id",
+            "requester",
+            "gates",
+            "number",
+            "environment__name",
+            "policy__document",
+            "version__author",
+            "version__number",
+            "version__model__name",
+            "project__name",
+        )[:INBOX_LIMIT]
+    )
     found: list[Any] = list(narrow)
     return Menu(sum(bool(row.waits and asked_as(row, actor)) for row in found), _glasses(found))
 

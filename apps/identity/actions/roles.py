@@ -37,9 +37,14 @@ def grant_role(
     _check_place(role, project, environment)
     with record(actor) as log:
         binding = RoleBinding(
-            role=role, person=person, team=team, service_account=service_account,
-            project=project, environment=environment, granted_by=actor.id,
-        )  # fmt: skip
+            role=role,
+            person=person,
+            team=team,
+            service_account=service_account,
+            project=project,
+            environment=environment,
+            granted_by=actor.id,
+        )
         authorize_access(actor, binding)
         with hooks.more_access(actor):
             not_own(actor, *_reached(subjects[0]))

@@ -51,10 +51,15 @@ def issue_token(
         demand_fresh(actor)
         text, prefix = new_token_text()
         token = ApiToken.objects.create(
-            name=clean_text("name", name, limit=120), prefix=prefix, secret_hash=token_hash(text),
-            person=person, service_account=service_account, project=project,
-            scopes=sorted(set(scopes)), expires_at=expires_at,
-        )  # fmt: skip
+            name=clean_text("name", name, limit=120),
+            prefix=prefix,
+            secret_hash=token_hash(text),
+            person=person,
+            service_account=service_account,
+            project=project,
+            scopes=sorted(set(scopes)),
+            expires_at=expires_at,
+        )
         log.add(TOKEN_ISSUED, token)
         return token, text
 

@@ -6,6 +6,11 @@ from apps.identity.admin.positions import PositionAdmin
 from apps.identity.admin.projects import ProjectAdmin
 
 __all__ = [
-    "PersonAdmin", "PositionAdmin", "ProjectAdmin", "RoleAdmin", "ServiceAccountAdmin", "TeamAdmin",
+    "PersonAdmin",
+    "PositionAdmin",
+    "ProjectAdmin",
+    "RoleAdmin",
+    "ServiceAccountAdmin",
+    "TeamAdmin",
     "TokenAdmin",
-]  # fmt: skip
+]

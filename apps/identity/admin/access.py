@@ -70,10 +70,14 @@ class RoleAdmin(ActionAdmin):
     def save_model(self, request: HttpRequest, obj: RoleBinding, form: Any, change: bool) -> None:
         """Grant the role."""
         made = actions.grant_role(
-            role=obj.role, person=obj.person, team=obj.team,
-            service_account=obj.service_account, project=obj.project,
-            environment=obj.environment, actor=actor_of(request),
-        )  # fmt: skip
+            role=obj.role,
+            person=obj.person,
+            team=obj.team,
+            service_account=obj.service_account,
+            project=obj.project,
+            environment=obj.environment,
+            actor=actor_of(request),
+        )
         obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: RoleBinding) -> None:
@@ -121,9 +125,17 @@ class TokenAdmin(ActionAdmin):
         if obj is None:
             return ("name", "service_account", "scopes", "project", "expires_at")
         return (
-            "name", "prefix", "person", "service_account", "scopes", "project", "expires_at",
-            "revoked_at", "last_used_at", "created_at",
-        )  # fmt: skip
+            "name",
+            "prefix",
+            "person",
+            "service_account",
+            "scopes",
+            "project",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+            "created_at",
+        )
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -147,9 +159,13 @@ class TokenAdmin(ActionAdmin):
             else {"person": User.objects.get(pk=actor.id)}
         )
         made, secret = actions.issue_token(
-            name=obj.name, scopes=form.cleaned_data["scopes"], project=obj.project,
-            expires_at=obj.expires_at, actor=actor, **holder,
-        )  # fmt: skip
+            name=obj.name,
+            scopes=form.cleaned_data["scopes"],
+            project=obj.project,
+            expires_at=obj.expires_at,
+            actor=actor,
+            **holder,
+        )
         obj.pk = made.pk
         request.issued_secret = secret  # type: ignore[attr-defined]
 

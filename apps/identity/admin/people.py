@@ -18,8 +18,10 @@ def secret_page(request: HttpRequest, title: str, text: str, secret: str) -> Htt
     """Show something once: it is stored nowhere, and no cache keeps the page."""
     context = {
         **admin.site.each_context(request),
-        "title": title, "text": text, "secret": secret,
-    }  # fmt: skip
+        "title": title,
+        "text": text,
+        "secret": secret,
+    }
     response = TemplateResponse(request, "admin/identity/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -41,9 +41,11 @@ class ProjectChangeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120, required=False)
     description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
     artifact_quota = serializers.IntegerField(
-        min_value=0, max_value=MOST_BYTES, required=False,
+        min_value=0,
+        max_value=MOST_BYTES,
+        required=False,
         help_text="Most bytes that files of versions may take; 0 is no limit",
-    )  # fmt: skip
+    )
 
 
 def tag(project: Project) -> str:

@@ -122,9 +122,15 @@ def resume_stream(stream: Stream, *, actor: Actor) -> Stream:
         demand_fresh(actor)
         expected = (StreamState.PAUSED, StreamState.FAILING, StreamState.BLOCKED)
         _move(
-            row, expected, StreamState.RUNNING,
-            started_by=actor.id, failures=0, retry_at=None, error="", batch_limit=0,
-        )  # fmt: skip
+            row,
+            expected,
+            StreamState.RUNNING,
+            started_by=actor.id,
+            failures=0,
+            retry_at=None,
+            error="",
+            batch_limit=0,
+        )
         _started(row, log)
     return row
 

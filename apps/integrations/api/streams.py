@@ -38,20 +38,26 @@ class NewStreamSerializer(serializers.Serializer[Any]):
         default="", allow_blank=True, max_length=100, help_text=f"{FILE}: who vouches for the host"
     )
     cert_file = serializers.CharField(
-        default="", allow_blank=True, max_length=100,
+        default="",
+        allow_blank=True,
+        max_length=100,
         help_text=f"{FILE}: our certificate with its key",
-    )  # fmt: skip
+    )
     project = serializers.CharField(
         allow_null=True, default=None, help_text="A slug; null: the whole instance"
     )
     start = serializers.IntegerField(
-        allow_null=True, default=None, min_value=0,
+        allow_null=True,
+        default=None,
+        min_value=0,
         help_text="The index of the first event to send; null: the next that comes",
-    )  # fmt: skip
+    )
     alert_after_seconds = serializers.IntegerField(
-        default=900, min_value=MIN_ALERT, max_value=MAX_ALERT,
+        default=900,
+        min_value=MIN_ALERT,
+        max_value=MAX_ALERT,
         help_text="An alert opens when the oldest event not sent yet is older",
-    )  # fmt: skip
+    )
 
 
 class RewindSerializer(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     initial = True
     replaces = [
         ("jobs", "0001_initial"), ("jobs", "0002_lost_leases"), ("jobs", "0003_fair_turns"),
-    ]  # fmt: skip
+    ]
     dependencies = []
 
     operations = [

@@ -77,16 +77,26 @@ def open_alert(finding: Finding, *, actor: Actor) -> Alert | None:
 
 def tell(alert: Alert, state: AlertState) -> None:
     """Have people mailed that ``alert`` came into ``state``, by a job after commit."""
-    enqueue("monitoring.mail", key=f"{alert.pk}:{state}", project=alert.project_id,
-            alert=alert.pk, state=state)  # fmt: skip
+    enqueue(
+        "monitoring.mail",
+        key=f"{alert.pk}:{state}",
+        project=alert.project_id,
+        alert=alert.pk,
+        state=state,
+    )
 
 
 def acknowledge(alert: Alert, *, actor: Actor) -> Alert:
     """Say that somebody looks after it. Needs ``alert.handle``."""
     with record(actor) as log:
         row = _lock(alert, actor)
-        if not move(row, expected=AlertState.OPEN, to=AlertState.ACKNOWLEDGED,
-                    acknowledged_at=now(), acknowledged_by=actor.id):  # fmt: skip
+        if not move(
+            row,
+            expected=AlertState.OPEN,
+            to=AlertState.ACKNOWLEDGED,
+            acknowledged_at=now(),
+            acknowledged_by=actor.id,
+        ):
             raise AlertMoved(f"The alert is {row.state}")
         log.add(ALERT_ACKNOWLEDGED, row, data={"kind": row.kind})
     return row
@@ -137,8 +147,9 @@ def _lock(alert: Alert, actor: Actor) -> Alert:
 
 
 def _end(row: Alert, actor: Actor, log: Recorder) -> bool:
-    if not move(row, expected=UNRESOLVED, to=AlertState.RESOLVED,
-                resolved_at=now(), resolved_by=actor.id):  # fmt: skip
+    if not move(
+        row, expected=UNRESOLVED, to=AlertState.RESOLVED, resolved_at=now(), resolved_by=actor.id
+    ):
         return False
     log.add(ALERT_RESOLVED, row, data={"kind": row.kind})
     return True

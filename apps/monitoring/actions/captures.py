@@ -140,9 +140,14 @@ class _Batch:
     def row(self, line: Line) -> parquet.Row:
         """Return a line as the files have it."""
         return parquet.Row(
-            line.prediction, line.at.timestamp(), self.units[line.prediction], line.rows,
-            line.inputs, line.outputs, line.milliseconds,
-        )  # fmt: skip
+            line.prediction,
+            line.at.timestamp(),
+            self.units[line.prediction],
+            line.rows,
+            line.inputs,
+            line.outputs,
+            line.milliseconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +205,17 @@ def _keep(batch: _Batch, written: Iterable[_Written]) -> None:
         part = _part(batch, item)
         CapturedPrediction.objects.bulk_create(
             CapturedPrediction(
-                prediction=UUID(line.prediction), endpoint_id=endpoint, part=part, at=line.at,
-                revision=batch.revision.pk, unit=batch.units[line.prediction], cohort=line.cohort,
+                prediction=UUID(line.prediction),
+                endpoint_id=endpoint,
+                part=part,
+                at=line.at,
+                revision=batch.revision.pk,
+                unit=batch.units[line.prediction],
+                cohort=line.cohort,
                 output=drawn_output(line),
             )
             for line in item.lines
-        )  # fmt: skip
+        )
         match_waiting(endpoint, [UUID(line.prediction) for line in item.lines])
     for row in batch.ranges:
         row.stored_at, row.packed = now(), None

@@ -37,8 +37,10 @@ def fits(revision: str, lines: bytes) -> bool:
     if not kept and cache.add(f"captured said {revision}", 1, SAY_SECONDS):
         log.warning(
             "revision %s captured more than %s bytes today: %s lines are dropped so far",
-            revision, DAY_BYTES, dropped,
-        )  # fmt: skip
+            revision,
+            DAY_BYTES,
+            dropped,
+        )
     return kept
 
 
@@ -52,7 +54,9 @@ def count_waiting(endpoint: str, outcomes: int) -> None:
     taken, most = cache.get(key, 0) + outcomes, config().max_waiting_outcomes
     if outcomes and taken > most:
         raise QuotaReached(
-            f"{taken:,} outcomes of today would wait for a prediction that was not captured", most,
-            remedy="report those of captured predictions", setting="PLACET_MAX_WAITING_OUTCOMES",
-        )  # fmt: skip
+            f"{taken:,} outcomes of today would wait for a prediction that was not captured",
+            most,
+            remedy="report those of captured predictions",
+            setting="PLACET_MAX_WAITING_OUTCOMES",
+        )
     cache.set(key, taken, _DAY_SECONDS)

@@ -70,6 +70,11 @@ def remove_objective(endpoint: Endpoint, *, if_generation: int, actor: Actor) ->
             raise NotFound
         if row.generation != if_generation:
             raise Stale
-        log.add(OBJECTIVE_REMOVED, subject=place.pk, deleted=(row,), project=place.project_id,
-                environment=place.environment)  # fmt: skip
+        log.add(
+            OBJECTIVE_REMOVED,
+            subject=place.pk,
+            deleted=(row,),
+            project=place.project_id,
+            environment=place.environment,
+        )
         row.delete()

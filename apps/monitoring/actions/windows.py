@@ -55,14 +55,15 @@ def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
         return []
     there = (
         MetricWindow.objects.filter(
-            node=node, revision__in={row.revision for row in timely},
+            node=node,
+            revision__in={row.revision for row in timely},
             started_at__gte=_hour(timely[0].started_at),
             started_at__lt=_hour(timely[-1].started_at) + timedelta(hours=1),
         )
         .annotate(hour=TruncHour("started_at", tzinfo=UTC))
         .values_list("revision", "hour")
         .annotate(count=Count("pk"))
-    )  # fmt: skip
+    )
     taken = Counter({(revision, hour): count for revision, hour, count in there})
     room = []
     for row in timely:

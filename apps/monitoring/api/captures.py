@@ -29,9 +29,10 @@ class PredictionSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     unit = serializers.CharField(allow_null=True, help_text="A salted hash, not the unit itself")
     cohort = serializers.ChoiceField(
-        choices=["no_unit", "overridden", "mirrored"], allow_null=True,
+        choices=["no_unit", "overridden", "mirrored"],
+        allow_null=True,
         help_text="Why no split decided on the request; null where one did",
-    )  # fmt: skip
+    )
     rows = serializers.IntegerField(allow_null=True)
     inputs = serializers.JSONField(allow_null=True, help_text="One object per row")
     outputs = serializers.JSONField(allow_null=True, help_text="One answer per row")

@@ -23,22 +23,32 @@ class TermsSerializer(serializers.Serializer[Any]):
     """What an endpoint is held to: an availability, a latency, or both."""
 
     availability = serializers.FloatField(
-        allow_null=True, default=None, min_value=0.5, max_value=1,
+        allow_null=True,
+        default=None,
+        min_value=0.5,
+        max_value=1,
         help_text="The least share of answers that are no 5xx, such as 0.999",
-    )  # fmt: skip
+    )
     latency_ms = serializers.IntegerField(
-        allow_null=True, default=None, min_value=5, max_value=10_000,
+        allow_null=True,
+        default=None,
+        min_value=5,
+        max_value=10_000,
         help_text="A bound of the measured histogram, such as 250",
-    )  # fmt: skip
+    )
     latency_quantile = serializers.FloatField(
-        default=0.99, min_value=0.5, max_value=0.999,
+        default=0.99,
+        min_value=0.5,
+        max_value=0.999,
         help_text="The least share of answers within latency_ms",
-    )  # fmt: skip
+    )
     window_minutes = serializers.IntegerField(default=15, min_value=1, max_value=360)
     min_requests = serializers.IntegerField(
-        default=100, min_value=1, max_value=1_000_000,
+        default=100,
+        min_value=1,
+        max_value=1_000_000,
         help_text="With fewer in the window nothing is judged",
-    )  # fmt: skip
+    )
     expect_traffic = serializers.BooleanField(
         default=False, help_text="Fewer requests than min_requests open an alert of their own"
     )
@@ -46,9 +56,11 @@ class TermsSerializer(serializers.Serializer[Any]):
         default=False, help_text="A breach rolls the endpoint back, once"
     )
     owner = serializers.CharField(
-        default="", allow_blank=True, max_length=40,
+        default="",
+        allow_blank=True,
+        max_length=40,
         help_text="The person to tell; whoever sets the objective when empty",
-    )  # fmt: skip
+    )
 
 
 class StandingSerializer(serializers.Serializer[Any]):
@@ -120,9 +132,12 @@ class EndpointObjective(PlacetView):
         if before is not None:
             require_match(request, objective_tag(before))
         row = actions.set_objective(
-            found, terms=Terms(**data), owner=owner, actor=self.actor,
+            found,
+            terms=Terms(**data),
+            owner=owner,
+            actor=self.actor,
             if_generation=before.generation if before else None,
-        )  # fmt: skip
+        )
         headers = {"ETag": objective_tag(row)}
         return Response(objective_body(row, found), 200 if before else 201, headers=headers)
 

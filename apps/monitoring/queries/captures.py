@@ -116,13 +116,16 @@ def _kept(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, tu
     here = CapturedPrediction.objects.filter(revision__in=revisions, at__gte=since, at__lte=until)
     faults = CaptureRange.objects.filter(file__revision__in=revisions, received_at__gte=since)
     rows = (
-        here.order_by().values_list("revision").annotate(n=Count("pk"), d=none, u=none)
+        here.order_by()
+        .values_list("revision")
+        .annotate(n=Count("pk"), d=none, u=none)
         .union(
-            faults.order_by().values_list("file__revision")
+            faults.order_by()
+            .values_list("file__revision")
             .annotate(n=none, d=Sum("dropped"), u=Sum("unreadable")),
             all=True,
         )
-    )  # fmt: skip
+    )
     found: dict[str, tuple[int, int, int]] = {}
     for revision, captured, dropped, unreadable in rows:
         before = found.get(revision, (0, 0, 0))
@@ -143,9 +146,12 @@ def _answers(revisions: Collection[str], since: Any, until: Any) -> Mapping[str,
 def _apart(cohort: str) -> Func:
     """``(apart #>> '{cohort,status_2xx}')::bigint``: two counts of a node may be more than int."""
     return Func(
-        F("apart"), Value(cohort), Value("status_2xx"), output_field=BigIntegerField(),
+        F("apart"),
+        Value(cohort),
+        Value("status_2xx"),
+        output_field=BigIntegerField(),
         template="(jsonb_extract_path_text(%(expressions)s))::bigint",
-    )  # fmt: skip
+    )
 
 
 def blobs_needed(digests: Collection[str]) -> set[str]:

@@ -14,9 +14,14 @@ COMPARED = {"is": "==", "above": ">"}
 
 
 def count_outputs(
-    revision: str, test: Literal["is", "above"], value: str | float | bool, *, field: str,
-    since: datetime, by_unit: bool,
-) -> tuple[int, int]:  # fmt: skip
+    revision: str,
+    test: Literal["is", "above"],
+    value: str | float | bool,
+    *,
+    field: str,
+    since: datetime,
+    by_unit: bool,
+) -> tuple[int, int]:
     """Return how many predictions of a revision count, and how many of them gave ``value`` (``is``)
     or something ``above`` it.
 
@@ -42,10 +47,15 @@ def _gave(operator: str, value: str | float | bool, field: str) -> Coalesce:
     member = f".{json.dumps(field)}" if field else ""
     path = Func(
         Value(f"strict ${member} ? (@ {operator} $value)"),
-        template="%(expressions)s::jsonpath", output_field=TextField(),
-    )  # fmt: skip
+        template="%(expressions)s::jsonpath",
+        output_field=TextField(),
+    )
     holds = Func(
-        F("output"), path, Value({"value": value}, JSONField()), Value(True),
-        function="jsonb_path_exists", output_field=BooleanField(),
-    )  # fmt: skip
+        F("output"),
+        path,
+        Value({"value": value}, JSONField()),
+        Value(True),
+        function="jsonb_path_exists",
+        output_field=BooleanField(),
+    )
     return Coalesce(holds, False)

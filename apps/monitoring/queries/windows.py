@@ -188,7 +188,12 @@ def _counts(row: MetricWindow) -> Counts:
     units = Counts(**row.first).requests if row.first else 0
     parts = {name: Counts(**part) for name, part in (row.apart or {}).items()}
     drawn = Counts(
-        row.status_2xx, row.status_4xx, row.status_5xx, row.seconds, row.latency, units,
+        row.status_2xx,
+        row.status_4xx,
+        row.status_5xx,
+        row.seconds,
+        row.latency,
+        units,
         {name: part.requests for name, part in parts.items()},
-    )  # fmt: skip
+    )
     return total([drawn, parts["no_unit"]]) if "no_unit" in parts else drawn

@@ -94,8 +94,14 @@ def recomputed(connection: psycopg.Connection[Any]) -> tuple[int, bytes]:
 
 def dump(url: str, found: Snapshot, target: Path) -> None:
     """Write the snapshot as a dump of ``pg_dump``'s own format."""
-    _run("pg_dump", url, "--format=custom", f"--snapshot={found.id}", "--no-owner",
-         f"--file={target}")  # fmt: skip
+    _run(
+        "pg_dump",
+        url,
+        "--format=custom",
+        f"--snapshot={found.id}",
+        "--no-owner",
+        f"--file={target}",
+    )
 
 
 def load(url: str, source: Path) -> None:
@@ -106,8 +112,15 @@ def load(url: str, source: Path) -> None:
         )
     if tables:
         raise BackupRefused("The database is not empty: restore into a new one")
-    _run("pg_restore", url, "--no-owner", "--exit-on-error", "--single-transaction",
-         f"--dbname={conninfo_to_dict(url)['dbname']}", str(source))  # fmt: skip
+    _run(
+        "pg_restore",
+        url,
+        "--no-owner",
+        "--exit-on-error",
+        "--single-transaction",
+        f"--dbname={conninfo_to_dict(url)['dbname']}",
+        str(source),
+    )
 
 
 def _row(connection: psycopg.Connection[Any], statement: str) -> tuple[Any, ...]:
@@ -118,13 +131,22 @@ def _row(connection: psycopg.Connection[Any], statement: str) -> tuple[Any, ...]
 
 def _run(program: str, url: str, *args: str) -> None:
     """Run a tool of PostgreSQL; its password goes by the environment, not by the command line."""
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
-             "dbname": "PGDATABASE", "sslmode": "PGSSLMODE"}  # fmt: skip
+    names = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+        "sslmode": "PGSSLMODE",
+    }
     told = {names[k]: str(v) for k, v in conninfo_to_dict(url).items() if k in names}
     done = subprocess.run(
-        [_program(program), *args], env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **told},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [_program(program), *args],
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise BackupRefused(f"{program} failed: {done.stderr.strip()[-2000:]}")
 

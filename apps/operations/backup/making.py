@@ -40,10 +40,16 @@ def make_backup(folder: Path, *, copy: bool | None, say: Say) -> Manifest:
     total = artifacts.copy_out(blobs, found.blobs, folder / artifacts.FOLDER if copied else None)
     (folder / BLOBS).write_text(json.dumps(sorted(found.blobs)))
     manifest = Manifest(
-        made_at=rfc3339(now()), size=found.size, root=found.root.hex(), root_key=root_public().id,
-        checkpoint=found.note, copied=copied, blobs=len(found.blobs), blob_bytes=total,
+        made_at=rfc3339(now()),
+        size=found.size,
+        root=found.root.hex(),
+        root_key=root_public().id,
+        checkpoint=found.note,
+        copied=copied,
+        blobs=len(found.blobs),
+        blob_bytes=total,
         files={name: file_digest(folder / name) for name in (DATABASE, BLOBS)},
-    )  # fmt: skip
+    )
     crash_point("backup.before_manifest")
     say(f"{total:,} bytes of artifacts; the manifest's SHA-256 is {manifest.write(folder)}")
     crash_point("backup.after_manifest")

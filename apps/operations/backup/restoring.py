@@ -27,9 +27,14 @@ from placet_verify.log import checkpoint
 # Jobs that look at the state of things and do what is missing: harmless to do again. Of any other
 # that was open nobody knows whether it ran after the backup was made, so it is not run again.
 REPEATABLE = (
-    "builds.run", "rollouts.start", "rollouts.reconcile", "rollouts.reconcile_target",
-    "serving.publish", "serving.publish_all", "audit.verify",
-)  # fmt: skip
+    "builds.run",
+    "rollouts.start",
+    "rollouts.reconcile",
+    "rollouts.reconcile_target",
+    "serving.publish",
+    "serving.publish_all",
+    "audit.verify",
+)
 Say = Callable[[str], None]
 
 
@@ -53,8 +58,9 @@ def put_keys_back(folder: Path | None, manifest: Manifest) -> dict[str, str]:
     told: dict[str, str] = {}
     if folder is not None:
         if not (config().keys / "keys.json").exists():
-            shutil.copytree(folder, config().keys, dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns(SETTINGS))  # fmt: skip
+            shutil.copytree(
+                folder, config().keys, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SETTINGS)
+            )
             config().keys.chmod(0o700)
         if (folder / SETTINGS).exists():
             told = json.loads((folder / SETTINGS).read_text())
@@ -106,8 +112,9 @@ def finish(folder: Path, manifest: Manifest, *, file: Path | None, lost: int, sa
         facts = {"size": manifest.size, "lost": lost, "again": again, "ended": ended}
         targets = raise_epochs(actor=SYSTEM)
         close_all_sessions()
-        log.add(RESTORED, subject="backup", data={**facts, "targets": targets,
-                                                  "root": manifest.root})  # fmt: skip
+        log.add(
+            RESTORED, subject="backup", data={**facts, "targets": targets, "root": manifest.root}
+        )
     write_checkpoint()
     return Outcome(manifest.size, manifest.root, lost, blobs, again, ended)
 

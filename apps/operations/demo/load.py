@@ -66,9 +66,12 @@ class Load:
         connect = partial(http.client.HTTPConnection, place.hostname, place.port, timeout=30)
         if place.scheme == "https":
             connect = partial(
-                http.client.HTTPSConnection, place.hostname, place.port, timeout=30,
+                http.client.HTTPSConnection,
+                place.hostname,
+                place.port,
+                timeout=30,
                 context=ssl.create_default_context(),
-            )  # fmt: skip
+            )
         kept: http.client.HTTPConnection | None = None
         count = 0
         due = time.monotonic() + number / self.rate

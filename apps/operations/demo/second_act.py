@@ -34,9 +34,13 @@ COPIES, PAIRS = 150, 50  # that a person wants to see before all requests go the
 CAPTURED: Json = {"capture": {"percent": 20}}  # what both answered can be compared
 # What is 0 in 13 of the 569 patients that the models know: no part of the cells is concave.
 CONCAVE = (
-    "mean concavity", "mean concave points", "concavity error", "concave points error",
-    "worst concavity", "worst concave points",
-)  # fmt: skip
+    "mean concavity",
+    "mean concave points",
+    "concavity error",
+    "concave points error",
+    "worst concavity",
+    "worst concave points",
+)
 
 
 @dataclass(slots=True)
@@ -59,8 +63,9 @@ class SecondAct:
             self.story.say("\n7. A version whose errors rise only for some patients")
             faulty = self.new_version("log")
             self.story.result["canary"] = {
-                **self.is_stopped(faulty, load), "measured_weights": weights
-            }  # fmt: skip
+                **self.is_stopped(faulty, load),
+                "measured_weights": weights,
+            }
             self.story.say("\n8. The mended version, on copies of requests first")
             mended = self.new_version("log1p")  # later: one in its place would end the soak
             before = len(load.answers)
@@ -70,8 +75,10 @@ class SecondAct:
         self.story.result["seconds"]["second_act"] = round(time.monotonic() - begun, 1)
         wrong = [a for a in load.answers if not a.good and a.release != faulty["release"]]
         self.story.result["canary"]["stable_failed"] = len(wrong)
-        self.story.say(f"   {load.sent} requests in this act; {len(wrong)} failed that another "
-                       "version answered")  # fmt: skip
+        self.story.say(
+            f"   {load.sent} requests in this act; {len(wrong)} failed that another "
+            "version answered"
+        )
         must(not wrong, f"requests failed that the faulty version did not answer: {wrong[:5]}")
 
     def new_version(self, kind: str) -> Json:
@@ -111,8 +118,10 @@ class SecondAct:
         must(ended["state"] == "failed", "the faulty version went live")
         load.until(load.sent + 100)  # whoever is still sent there is seen
         rollout = self.rollout(asked)
-        must(rollout["reason"].startswith("The analysis failed."),
-             f"it ended otherwise: {rollout['reason']}")  # fmt: skip
+        must(
+            rollout["reason"].startswith("The analysis failed."),
+            f"it ended otherwise: {rollout['reason']}",
+        )
         found = figures(asked["id"], rollout, load.answers)
         self.story.say(f"   {rollout['reason']}")
         self.story.say(
@@ -127,19 +136,26 @@ class SecondAct:
         asked = self.ask(version, plan=SHADOW, serving=CAPTURED)
         rollout = self.until_waiting(asked)
         new, old = self.copied(rollout)
-        must(not [a for a in load.answers[before:] if a.release == asked["id"]],
-             "somebody was answered by a version that only gets copies")  # fmt: skip
+        must(
+            not [a for a in load.answers[before:] if a.release == asked["id"]],
+            "somebody was answered by a version that only gets copies",
+        )
         self.story.say(
             f"   {new['requests']} copies, whose answers nobody got: {new['errors']} errors, "
             f"p95 {new['p95_ms']:.0f} ms at worst beside {old['p95_ms']:.0f} ms"
         )
         must(new["errors"] == 0, "the mended version fails, too")
         self.story.result["shadow"] = {
-            "copies": new["requests"], "errors": new["errors"], **self.disagreements(rollout)
-        }  # fmt: skip
+            "copies": new["requests"],
+            "errors": new["errors"],
+            **self.disagreements(rollout),
+        }
         operator = self.story.people["operator"]
-        operator.do("POST", f"/rollouts/{rollout['id']}/resume",
-                    {"reason": "The copies went well", "step": rollout["step"]})  # fmt: skip
+        operator.do(
+            "POST",
+            f"/rollouts/{rollout['id']}/resume",
+            {"reason": "The copies went well", "step": rollout["step"]},
+        )
         self.story.until_live(self.scientist, asked["id"])
         self.story.say(f"   {operator.name} let it go on: it is live")
 
@@ -148,8 +164,9 @@ class SecondAct:
         self.scientist.wait(
             f"/releases/{release['id']}",
             lambda found: found["release"]["state"] not in ("requested", "approved"),
-            seconds=300, every=0.2,
-        )  # fmt: skip
+            seconds=300,
+            every=0.2,
+        )
         row = self.scientist.rollouts.list(release=release["id"]).first()
         if row is None:
             raise DemoFailed("the release has no rollout")
@@ -159,18 +176,22 @@ class SecondAct:
         """Wait until the rollout of ``release`` waits for a person."""
         path = f"/rollouts/{self.rollout(release)['id']}"
         found = self.scientist.wait(
-            path, lambda row: row["state"] == "waiting" or row["finished_at"] is not None,
-            seconds=300, every=0.2,
-        )  # fmt: skip
+            path,
+            lambda row: row["state"] == "waiting" or row["finished_at"] is not None,
+            seconds=300,
+            every=0.2,
+        )
         must(found["state"] == "waiting", f"it ended: {found['reason']}")
         return found
 
     def copied(self, rollout: Json) -> tuple[Json, Json]:
         """Wait for enough copies; return what they came to, and what stable did meanwhile."""
         found = self.scientist.wait(
-            f"/rollouts/{rollout['id']}/series", lambda s: added(s, "copies")["requests"] >= COPIES,
-            seconds=300, every=1,
-        )  # fmt: skip
+            f"/rollouts/{rollout['id']}/series",
+            lambda s: added(s, "copies")["requests"] >= COPIES,
+            seconds=300,
+            every=1,
+        )
         return added(found, "copies"), added(found, "old")
 
     def disagreements(self, rollout: Json) -> Json:
@@ -180,8 +201,10 @@ class SecondAct:
         while (found := self.story.people["operator"].do("GET", path))["pairs"] < PAIRS:
             must(time.monotonic() < end, f"both versions captured only {found['pairs']} answers")
             time.sleep(0.5)
-        self.story.say(f"   {found['disagreements']} of {found['pairs']} captured answers differ "
-                       "from those of the version that serves")  # fmt: skip
+        self.story.say(
+            f"   {found['disagreements']} of {found['pairs']} captured answers differ "
+            "from those of the version that serves"
+        )
         for item in found["items"][:3]:
             pair = f"{item['stable']} there, {item['candidate']} from the new one"
             self.story.say(f"   | {item['id']}: {pair}")

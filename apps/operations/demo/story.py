@@ -49,10 +49,21 @@ gates:
   - {gate: approvals, role: approver, count: 1}
 """
 SCIENTIST = [
-    "project.view", "model.view", "version.view", "build.view", "release.view", "endpoint.view",
-    "rollout.view", "policy.view", "model.create", "version.create", "version.edit",
-    "evidence.add", "build.start", "release.request",
-]  # fmt: skip
+    "project.view",
+    "model.view",
+    "version.view",
+    "build.view",
+    "release.view",
+    "endpoint.view",
+    "rollout.view",
+    "policy.view",
+    "model.create",
+    "version.create",
+    "version.edit",
+    "evidence.add",
+    "build.start",
+    "release.request",
+]
 
 
 @dataclass(slots=True)
@@ -102,8 +113,10 @@ class Story:
                 continue
             draft = operator.do("POST", f"{place}/policies", {"source": source})
             approver.do("POST", f"{place}/policies/{draft['number']}/publish")
-            self.say(f"   {name} has policy r{draft['number']}, drafted by {operator.name}, "
-                     f"published by {approver.name}")  # fmt: skip
+            self.say(
+                f"   {name} has policy r{draft['number']}, drafted by {operator.name}, "
+                f"published by {approver.name}"
+            )
 
     def register(self, client: Client, kind: str) -> tuple[Json, list[Json]]:
         """Train a model and register it as a new version with its metrics."""
@@ -123,8 +136,10 @@ class Story:
             client.uploads.send(*place, out / "model.joblib", "model.joblib")
             client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
             version = client.post(f"{path}/finalise")
-        self.say(f"   {MODEL}:{version['number']} ({kind}), AUC {metrics['auc']:.4f}, "
-                 f"artifact {version['artifact_digest'][:23]}…")  # fmt: skip
+        self.say(
+            f"   {MODEL}:{version['number']} ({kind}), AUC {metrics['auc']:.4f}, "
+            f"artifact {version['artifact_digest'][:23]}…"
+        )
         return {**version, "path": path, "expected": facts["expected"]}, facts["example"]
 
     def build(self, client: Client, version: Json) -> float:
@@ -178,8 +193,10 @@ class Story:
                 **how,
             },
         )
-        self.say(f"   release {asked['number']} to {environment} is {asked['state']}: "
-                 + "; ".join(g["title"] for g in asked["gates"] if not g["passed"]))  # fmt: skip
+        self.say(
+            f"   release {asked['number']} to {environment} is {asked['state']}: "
+            + "; ".join(g["title"] for g in asked["gates"] if not g["passed"])
+        )
         self.requester_is_refused(asked)
         for role in deciders:
             shown = self.people[role].do("GET", f"/releases/{asked['id']}")["release"]
@@ -222,8 +239,10 @@ class Story:
         must(predictions == version["expected"], "the endpoint answers differently")
         wrong = httpx.post(f"{endpoint['url']}/predict", json=rows[0] | {"mean radius": "big"})
         must(wrong.status_code == 400, f"a wrong row got {wrong.status_code}")
-        self.say(f"   {endpoint['url']}/predict answers {predictions[:8]}… as it was trained, "
-                 f"in release {answer.headers['x-placet-release'][:16]}…")  # fmt: skip
+        self.say(
+            f"   {endpoint['url']}/predict answers {predictions[:8]}… as it was trained, "
+            f"in release {answer.headers['x-placet-release'][:16]}…"
+        )
         self.say(f"   a wrong row: 400 {wrong.json()['errors'][0]}")
         self.result.update(url=self.url, endpoint_url=endpoint["url"], predictions=predictions)
         return endpoint
@@ -240,8 +259,10 @@ class Story:
         finally:
             load.stop()
         self.result["requests"] = {"sent": load.sent, "failed": load.failed}
-        self.say(f"   {load.sent} requests during it, {load.failed} failed; "
-                 f"answered by {len(load.releases)} releases")  # fmt: skip
+        self.say(
+            f"   {load.sent} requests during it, {load.failed} failed; "
+            f"answered by {len(load.releases)} releases"
+        )
         must(load.failed == 0, f"failed requests: {load.failures[:5]}")
         must(len(load.releases) == 2, "the load did not see both releases")
 
@@ -298,10 +319,24 @@ class Story:
             with zipfile.ZipFile(archive) as opened:
                 opened.extractall(folder)
             done = subprocess.run(
-                ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin",
-                 "-in", "pae.bin", "-sigfile", "sig.bin"],
-                cwd=folder, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+                [
+                    "openssl",
+                    "pkeyutl",
+                    "-verify",
+                    "-pubin",
+                    "-inkey",
+                    "key.pem",
+                    "-rawin",
+                    "-in",
+                    "pae.bin",
+                    "-sigfile",
+                    "sig.bin",
+                ],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             must(done.returncode == 0, f"openssl refuses the decision: {done.stderr}")
             self.say(f"   openssl on one decision: {done.stdout.strip()}")
 
@@ -321,8 +356,11 @@ def verifier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the offline verifier."""
     return subprocess.run(
         [sys.executable, "-m", "placet_verify", *map(str, arguments)],
-        cwd=ROOT / "platform", capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT / "platform",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _seconds(start: str, end: str) -> float:

@@ -99,8 +99,11 @@ def _sweep(
     if gone:
         with record(actor) as log:
             CondemnedBlob.objects.filter(pk__in=[row.pk for row in gone], sweeping=True).delete()
-            log.add(BLOBS_COLLECTED, subject="store",
-                    data={"blobs": len(gone), "bytes": sum(row.size for row in gone)})  # fmt: skip
+            log.add(
+                BLOBS_COLLECTED,
+                subject="store",
+                data={"blobs": len(gone), "bytes": sum(row.size for row in gone)},
+            )
     return gone
 
 

@@ -22,9 +22,12 @@ def declare(project: Project, *, fact: str, about: str, person: str, actor: Acto
         refuse(_faults(project, fact, about))
         named = _person(person, project)
         said = {
-            "project": project, "fact": fact, "about": about, "person": named.pk,
+            "project": project,
+            "fact": fact,
+            "about": about,
+            "person": named.pk,
             "declared_by": actor.accountable,
-        }  # fmt: skip
+        }
         row, new = Declaration.objects.get_or_create(**said)
         if new:
             log.add(DECLARED, row, data={"fact": row.fact})

@@ -47,7 +47,10 @@ def finalise(version: ModelVersion, *, actor: Actor) -> ModelVersion:
         log.add(VERSION_FINALISED, locked, data={"number": locked.number})
         if frozen.signed is not None:
             add_evidence(
-                locked, kind="model_signature", data=signing.evidence_of(frozen.signed),
-                source=EvidenceSource.MEASURED, actor=SYSTEM,
-            )  # fmt: skip
+                locked,
+                kind="model_signature",
+                data=signing.evidence_of(frozen.signed),
+                source=EvidenceSource.MEASURED,
+                actor=SYSTEM,
+            )
     return locked

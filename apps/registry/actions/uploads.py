@@ -76,8 +76,12 @@ def start_upload(
                 raise PathTaken(f"The version has another file at {path}: delete it first")
             return same
         if present:
-            log.add(FILES_ADDED, row, *(files := _add(row, [Blob(path, size, sha256)])),
-                    data={"count": 1})  # fmt: skip
+            log.add(
+                FILES_ADDED,
+                row,
+                *(files := _add(row, [Blob(path, size, sha256)])),
+                data={"count": 1},
+            )
             return files[0]
         waiting = row.uploads.filter(path=path, size=size, sha256=sha256, archive=archive).first()
         if waiting is not None:
@@ -88,8 +92,12 @@ def start_upload(
             version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
         )
         upload.save(force_insert=True)
-        log.add(UPLOAD_STARTED, subject=upload.pk, project=row.project_id,
-                data={"version": row.pk, "size": size, "sha256": sha256})  # fmt: skip
+        log.add(
+            UPLOAD_STARTED,
+            subject=upload.pk,
+            project=row.project_id,
+            data={"version": row.pk, "size": size, "sha256": sha256},
+        )
     return upload
 
 
@@ -312,5 +320,9 @@ def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> None:
     blobs.drop(upload.pk)
     with record(actor) as log:
         if Upload.objects.filter(pk=upload.pk).delete()[0]:
-            log.add(UPLOAD_DROPPED, subject=upload.pk, project=upload.version.project_id,
-                    data={"version": upload.version_id, "reason": reason})  # fmt: skip
+            log.add(
+                UPLOAD_DROPPED,
+                subject=upload.pk,
+                project=upload.version.project_id,
+                data={"version": upload.version_id, "reason": reason},
+            )

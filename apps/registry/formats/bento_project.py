@@ -92,9 +92,10 @@ class _Reader:
 
     def build_file(self, parsed: Any, packages: list[Any]) -> BuildFile:
         known = self._members(
-            parsed, "",
+            parsed,
+            "",
             {"service", "name", "description", "labels", "include", "exclude", "python", "envs"},
-        )  # fmt: skip
+        )
         self._texts_are_plain(parsed)
         module, attribute = self._service(known.get("service"))
         python = self._members(
@@ -105,12 +106,15 @@ class _Reader:
             self._refuse("description", "a text of its own; no file is read for it")
         named = self._list(python.get("packages"), "python.packages") + packages
         return BuildFile(
-            module, attribute, description, self._labels(known.get("labels")),
+            module,
+            attribute,
+            description,
+            self._labels(known.get("labels")),
             self._patterns(known.get("include"), "include") or ["*"],
             self._patterns(known.get("exclude"), "exclude"),
             self._requirements(named, python.get("requirements_txt")),
             self._variables(known.get("envs")),
-        )  # fmt: skip
+        )
 
     def _refuse(self, member: str, why: str) -> Any:
         raise refusal(self.path, f"{member}: {why}" if member else why)
@@ -168,9 +172,13 @@ class _Reader:
 
     def _inside(self, text: Any, where: str) -> str:
         if (
-            not isinstance(text, str) or not text or text.startswith(("/", "~", "-", "!"))
-            or "\\" in text or ":" in text or ".." in PurePosixPath(text).parts
-        ):  # fmt: skip
+            not isinstance(text, str)
+            or not text
+            or text.startswith(("/", "~", "-", "!"))
+            or "\\" in text
+            or ":" in text
+            or ".." in PurePosixPath(text).parts
+        ):
             self._refuse(where, "a path inside the project: not absolute, without '..'")
         return str(text)
 

@@ -34,8 +34,9 @@ def derive(files: Files) -> Derived:
     text = facts["feature_names"]
     features = text.count(" ") + 1
     if str(features - 1) != facts["max_feature_idx"]:
-        raise refusal(path, "not a whole LightGBM model: its feature_names and max_feature_idx "
-                            "do not agree")  # fmt: skip
+        raise refusal(
+            path, "not a whole LightGBM model: its feature_names and max_feature_idx do not agree"
+        )
     if features > MAX_FEATURES:
         return unsaid("lightgbm", f"{path} has more than {MAX_FEATURES} features")
     names = text.split(" ")

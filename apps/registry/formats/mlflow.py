@@ -22,11 +22,21 @@ MAX_MODEL_FILE, MAX_EXAMPLE_FILE, MAX_ROWS = 256 * 1024, 4 * 1024**2, 10
 MAX_WEIGHT = 16 * 1024**2  # of an example that is read; most of its rows are thrown away
 UNNAMED_INPUT, UNNAMED_OUTPUT = "input", "prediction"
 _NUMPY = {
-    "float64": "double", "float32": "float", "float16": "float",
-    "int64": "long", "uint64": "long", "uint32": "long",
-    "int32": "integer", "int16": "integer", "int8": "integer", "uint8": "integer",
-    "uint16": "integer", "bool": "boolean", "str": "string", "object": "string",
-}  # fmt: skip
+    "float64": "double",
+    "float32": "float",
+    "float16": "float",
+    "int64": "long",
+    "uint64": "long",
+    "uint32": "long",
+    "int32": "integer",
+    "int16": "integer",
+    "int8": "integer",
+    "uint8": "integer",
+    "uint16": "integer",
+    "bool": "boolean",
+    "str": "string",
+    "object": "string",
+}
 
 
 class _NotOurs(Exception):

@@ -11,11 +11,20 @@ ENDINGS = (".onnx",)
 MAX_RANK = 64  # dimensions; more is no signature of ours
 # TensorProto.DataType by number: https://onnx.ai/onnx/api/classes.html#tensorproto
 _TYPES = {
-    1: "float", 11: "double", 10: "float",
-    2: "integer", 3: "integer", 4: "integer", 5: "integer", 6: "integer",
-    7: "long", 12: "long", 13: "long",
-    8: "string", 9: "boolean",
-}  # fmt: skip
+    1: "float",
+    11: "double",
+    10: "float",
+    2: "integer",
+    3: "integer",
+    4: "integer",
+    5: "integer",
+    6: "integer",
+    7: "long",
+    12: "long",
+    13: "long",
+    8: "string",
+    9: "boolean",
+}
 _TENSOR, _KINDS = 1, {1, 4, 5, 7, 8, 9}  # what a TypeProto may be, by number of its field
 
 

@@ -93,8 +93,13 @@ class Bucket:
             for page in pages.paginate(Bucket=self.address.bucket, Prefix=self._prefix):
                 for found in page.get("Uploads", ()):
                     if found["Initiated"] < before:
-                        self._abort({"Bucket": self.address.bucket, "Key": found["Key"],
-                                     "UploadId": found["UploadId"]})  # fmt: skip
+                        self._abort(
+                            {
+                                "Bucket": self.address.bucket,
+                                "Key": found["Key"],
+                                "UploadId": found["UploadId"],
+                            }
+                        )
                         dropped += 1
         return dropped
 
@@ -155,9 +160,7 @@ class Bucket:
             self._abort(where)
             raise
 
-    def _send_parts(
-        self, source: Path, digest: str, where: dict[str, str]
-    ) -> list[dict[str, Any]]:  # fmt: skip
+    def _send_parts(self, source: Path, digest: str, where: dict[str, str]) -> list[dict[str, Any]]:
         """Send the file in parts, each with its checksum, and hash the whole beside."""
         parts: list[dict[str, Any]] = []
         whole = hashlib.sha256()
@@ -172,8 +175,9 @@ class Bucket:
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=checksum,
                 )
-                parts.append({"PartNumber": number, "ETag": sent["ETag"],
-                              "ChecksumSHA256": checksum})  # fmt: skip
+                parts.append(
+                    {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
+                )
         if whole.hexdigest() != digest:
             raise DigestMismatch("The file changed while it was sent to the artifact store")
         return parts

@@ -32,8 +32,15 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
         authorize(actor, "rollout.operate", row, view="rollout.view")
         times = {**row.phase_times, "aborting": rfc3339(now())}
         text = reason or "Aborted by an operator"
-        if not move(row, expected=STEPPING, to="aborting", phase_times=times,
-                    aborted_by=actor.id, paused_by="", reason=text):  # fmt: skip
+        if not move(
+            row,
+            expected=STEPPING,
+            to="aborting",
+            phase_times=times,
+            aborted_by=actor.id,
+            paused_by="",
+            reason=text,
+        ):
             raise NotAbortable(f"The rollout is {row.state}")
         give_back(row, actor)
         log.add(ENTERED["aborting"], row)
@@ -121,8 +128,9 @@ def former_revision(live: Revision, number: int | None) -> Revision:
     if number is not None:
         found = [revision for revision in found if revision.number == number]
         if not found:
-            raise NothingToRollBackTo(f"Revision {number} is none of the last {ROLLBACK_KEPT}"
-                                      " that one may go back to")  # fmt: skip
+            raise NothingToRollBackTo(
+                f"Revision {number} is none of the last {ROLLBACK_KEPT} that one may go back to"
+            )
     if not found:
         raise NothingToRollBackTo
     return found[0]

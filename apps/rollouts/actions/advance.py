@@ -66,8 +66,13 @@ def keep_look(rollout: Rollout, verdict: KeptVerdict, *, at: datetime, job: Fenc
     assert rollout.judged_step is not None
     with record(SYSTEM):
         job.fence()
-        Look.objects.create(rollout=rollout, step=rollout.judged_step, at=at,
-                            outcome=verdict["outcome"], verdict=verdict)  # fmt: skip
+        Look.objects.create(
+            rollout=rollout,
+            step=rollout.judged_step,
+            at=at,
+            outcome=verdict["outcome"],
+            verdict=verdict,
+        )
 
 
 def carry_out(

@@ -126,8 +126,15 @@ def _end(rollout: Rollout, bad: Collection[str], reason: str, log: Recorder) -> 
     """End a rollout from whatever state, and what it tried out."""
     tried = rollout.to_revision
     times = {**rollout.phase_times, "aborted": rfc3339(now())}
-    move(rollout, expected=OPEN_STATES, to="aborted", reason=reason[:2000], paused_by="",
-         phase_times=times, finished_at=now())  # fmt: skip
+    move(
+        rollout,
+        expected=OPEN_STATES,
+        to="aborted",
+        reason=reason[:2000],
+        paused_by="",
+        phase_times=times,
+        finished_at=now(),
+    )
     if tried.pk not in bad and tried.state in ("starting", "ready"):
         back = "warm" if tried.state == "ready" else "stopped"
         after = "failed" if rollout.kind == "release" else back

@@ -150,9 +150,12 @@ def take_over(endpoint: Endpoint, number: int | None, reason: str, log: Recorder
     if not move(rollout, expected=STEPPING, to=rollout.state, **columns):
         return None
     skipped = move(
-        drill, expected=DrillState.RUNNING, to=DrillState.SKIPPED,
-        reason="A rollback was asked for meanwhile", finished_at=now(),
-    )  # fmt: skip
+        drill,
+        expected=DrillState.RUNNING,
+        to=DrillState.SKIPPED,
+        reason="A rollback was asked for meanwhile",
+        finished_at=now(),
+    )
     assert skipped  # a drill whose rollout still steps is running
     log.add(DRILL_SKIPPED, drill)
     return rollout
@@ -174,10 +177,16 @@ def finish_drill(drill: Drill) -> bool:
     state = DrillState.FAILED if why else DrillState.PASSED
     with record(SYSTEM) as log:
         if not move(
-            drill, expected=DrillState.RUNNING, to=state, reason=why, finished_at=now(),
-            seconds=ended.seconds, return_seconds=ended.return_seconds,
-            answers=ended.answers, failed_requests=ended.failed_requests,
-        ):  # fmt: skip
+            drill,
+            expected=DrillState.RUNNING,
+            to=state,
+            reason=why,
+            finished_at=now(),
+            seconds=ended.seconds,
+            return_seconds=ended.return_seconds,
+            answers=ended.answers,
+            failed_requests=ended.failed_requests,
+        ):
             return False
         data = {"outcome": state.label.lower(), "seconds": ended.seconds}
         log.add(DRILL_FINISHED, drill, data=data)

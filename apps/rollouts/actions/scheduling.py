@@ -69,6 +69,11 @@ def unschedule_drills(endpoint: Endpoint, *, if_generation: int, actor: Actor) -
 
 def end_schedule(row: DrillSchedule, endpoint: Endpoint, log: Recorder) -> None:
     """Delete the schedule of ``endpoint``, which the caller holds."""
-    log.add(DRILLS_UNSCHEDULED, subject=endpoint.pk, deleted=(row,), project=endpoint.project_id,
-            environment=endpoint.environment)  # fmt: skip
+    log.add(
+        DRILLS_UNSCHEDULED,
+        subject=endpoint.pk,
+        deleted=(row,),
+        project=endpoint.project_id,
+        environment=endpoint.environment,
+    )
     row.delete()

@@ -152,9 +152,14 @@ def check_return(former: Revision, endpoint: Endpoint, keys: KeyRing) -> None:
     """Raise :class:`NotPermitted` when ``former`` may not serve again. The end of its permit is
     not asked: that ends the right to start a release, never to go back to one."""
     serving.check_permit(
-        former.permit, keys, endpoint=endpoint, bento=former.bento,
-        release=former.release, serving=former.serving, starting_at=None,
-    )  # fmt: skip
+        former.permit,
+        keys,
+        endpoint=endpoint,
+        bento=former.bento,
+        release=former.release,
+        serving=former.serving,
+        starting_at=None,
+    )
 
 
 def open_return(

@@ -157,9 +157,12 @@ def _held(
 ) -> Rollout:
     """Lock a rollout for somebody who may do that to it, while it has steps before it."""
     row = lock_rollout(
-        rollout, "release__version", "release__policy", "from_revision__endpoint",
+        rollout,
+        "release__version",
+        "release__policy",
+        "from_revision__endpoint",
         "to_revision__endpoint",
-    )  # fmt: skip
+    )
     authorize(actor, permission, row, view="rollout.view")
     if row.kind == "drill":
         raise PastSteps("A rollback drill is not held or hurried: abort it")

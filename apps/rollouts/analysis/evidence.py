@@ -88,9 +88,14 @@ class Bet:
 
 
 def against_stable(
-    new: Tally, old: Tally, *, share: float, margin: float, direction: Direction,
+    new: Tally,
+    old: Tally,
+    *,
+    share: float,
+    margin: float,
+    direction: Direction,
     common: bool = False,
-) -> float:  # fmt: skip
+) -> float:
     """Return log E against ``c ≤ s + margin`` (``worse``) or ``c ≥ s + margin`` (``better``)."""
     mine, stable = in_proportion(new, old, share)
     bets = pair_bets(share, margin, direction, common=common)

@@ -114,9 +114,13 @@ def _log_evidence(
     if metric.at_most is not None:
         return against_bound(mine, bound=metric.at_most, direction=direction)
     return against_stable(
-        mine, stable, share=terms.share, margin=metric.margin, direction=direction,
+        mine,
+        stable,
+        share=terms.share,
+        margin=metric.margin,
+        direction=direction,
         common=metric.common,
-    )  # fmt: skip
+    )
 
 
 def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:

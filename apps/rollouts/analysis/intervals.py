@@ -30,22 +30,33 @@ class Interval:
 def rate_bound(tally: Tally, *, alpha: float, direction: Direction) -> float:
     """Return the lower bound of a rate (``worse``: it is above) or the upper one (``better``)."""
     return _first(
-        _RATES, (0.0, 1.0), alpha, direction,
+        _RATES,
+        (0.0, 1.0),
+        alpha,
+        direction,
         lambda at: against_bound(tally, bound=at, direction=direction),
-    )  # fmt: skip
+    )
 
 
 def difference_bound(
-    new: Tally, old: Tally, *, share: float, alpha: float, direction: Direction,
+    new: Tally,
+    old: Tally,
+    *,
+    share: float,
+    alpha: float,
+    direction: Direction,
     common: bool = False,
-) -> float:  # fmt: skip
+) -> float:
     """Return the lower bound of the candidate's rate less stable's, or the upper one."""
     return _first(
-        _DIFFERENCES, (-1.0, 1.0), alpha, direction,
+        _DIFFERENCES,
+        (-1.0, 1.0),
+        alpha,
+        direction,
         lambda at: against_stable(
             new, old, share=share, margin=at, direction=direction, common=common
         ),
-    )  # fmt: skip
+    )
 
 
 def _first(

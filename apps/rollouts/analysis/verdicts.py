@@ -97,9 +97,15 @@ def judge(terms: Terms, measured: Measured) -> Verdict:
     outcome, sentence = _together(findings, terms, new, old, measured)
     off = ratio.log_evidence(new.requests, old.requests, share=terms.share)
     return Verdict(
-        outcome, sentence, new.requests, old.requests, terms.share, off, findings,
+        outcome,
+        sentence,
+        new.requests,
+        old.requests,
+        terms.share,
+        off,
+        findings,
         tuple(measured.readings),
-    )  # fmt: skip
+    )
 
 
 def split_is_off(new: Sums, old: Sums, terms: Terms) -> bool:

@@ -52,12 +52,15 @@ def compared_body(rollout: Rollout, found: Compared) -> dict[str, Any]:
         "share": found.share,
         "items": [
             {
-                "id": row.prediction, "at": rfc3339(row.at), "inputs": row.inputs,
-                "stable": row.stable, "candidate": row.candidate,
+                "id": row.prediction,
+                "at": rfc3339(row.at),
+                "inputs": row.inputs,
+                "stable": row.stable,
+                "candidate": row.candidate,
             }
             for row in found.shown
         ],
-    }  # fmt: skip
+    }
 
 
 class RolloutDisagreements(PlacetView):

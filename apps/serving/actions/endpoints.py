@@ -101,14 +101,18 @@ def _refuse_many(project: Project, target: Target) -> None:
     quota, most = config().max_endpoints, config().max_target_endpoints
     if (count := Endpoint.objects.kept().filter(project=project).count()) >= quota:
         raise QuotaReached(
-            f"{project.slug} has {count:,} endpoints", quota,
-            remedy="release to one of them, delete one", setting="PLACET_MAX_ENDPOINTS",
-        )  # fmt: skip
+            f"{project.slug} has {count:,} endpoints",
+            quota,
+            remedy="release to one of them, delete one",
+            setting="PLACET_MAX_ENDPOINTS",
+        )
     if Endpoint.objects.kept().filter(target=target).count() >= most:
         raise QuotaReached(
-            f"{target.name} has as many endpoints as it may", most,
-            remedy="choose another target", setting="PLACET_MAX_TARGET_ENDPOINTS",
-        )  # fmt: skip
+            f"{target.name} has as many endpoints as it may",
+            most,
+            remedy="choose another target",
+            setting="PLACET_MAX_TARGET_ENDPOINTS",
+        )
 
 
 def _authorize_create(actor: Actor, project: Project, environment: str) -> None:

@@ -86,8 +86,15 @@ def add_revision(
 
     Raises :class:`NotPermitted` unless the permit allows precisely this, now.
     """
-    check_permit(permit, ring, endpoint=endpoint, bento=bento, release=release,
-                 serving=serving, starting_at=now())  # fmt: skip
+    check_permit(
+        permit,
+        ring,
+        endpoint=endpoint,
+        bento=bento,
+        release=release,
+        serving=serving,
+        starting_at=now(),
+    )
     wish = serving_config(serving)
     with record(actor) as log:
         row = lock_endpoint(endpoint.pk)

@@ -115,9 +115,11 @@ def _refuse_many() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     if (count := Target.objects.count()) >= (quota := config().max_targets):
         raise QuotaReached(
-            f"There are {count:,} targets", quota, remedy="use one of them",
+            f"There are {count:,} targets",
+            quota,
+            remedy="use one of them",
             setting="PLACET_MAX_TARGETS",
-        )  # fmt: skip
+        )
 
 
 def _owner(named: str) -> str:

@@ -32,9 +32,11 @@ def allow_use(
         demand_fresh(actor)
         row = lock_target(target.pk)  # as whoever puts something on it does
         use, made = TargetUse.objects.get_or_create(
-            target=row, project=project, environment=environment,
+            target=row,
+            project=project,
+            environment=environment,
             defaults={"created_by": actor.id},
-        )  # fmt: skip
+        )
         if made:
             log.add(TARGET_USE_ADDED, use, subject=row.pk, data={"whom": _whom(use)})
     return use, made

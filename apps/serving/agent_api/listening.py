@@ -30,9 +30,11 @@ LONGEST_RETRY = 5.0
 AT_ONCE = 100  # polls in one notification, which may have 8,000 bytes
 # a server that went away without a word is given up soon
 OWN = {
-    "application_name": "placet listener", "connect_timeout": 5,
-    "tcp_user_timeout": 10_000, "keepalives_idle": 10,
-}  # fmt: skip
+    "application_name": "placet listener",
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+}
 BEHIND = """
 SELECT w.node FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])
   AS w (node, target, epoch, number)

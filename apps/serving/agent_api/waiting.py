@@ -34,8 +34,7 @@ class Poll(Wait):
     @classmethod
     def of(cls, node: Node, known: Generation, seconds: float) -> "Poll":
         """Return the poll of a node, ``MAX_WAIT`` seconds long at most."""
-        return cls(node=node.pk, target=node.target_id, known=known,
-                   seconds=min(seconds, MAX_WAIT))  # fmt: skip
+        return cls(node=node.pk, target=node.target_id, known=known, seconds=min(seconds, MAX_WAIT))
 
     def begin(self, news: Callable[[], None]) -> None:
         """Have the process's listener hear for it too."""

@@ -47,9 +47,10 @@ class NewEndpointSerializer(serializers.Serializer[Any]):
     name = serializers.RegexField(NAME, max_length=60)
     target = serializers.CharField(max_length=60, help_text="The target's name")
     api_key_required = serializers.BooleanField(
-        allow_null=True, default=None,
+        allow_null=True,
+        default=None,
         help_text="Left out: as the deleted endpoint that had the name last, else false",
-    )  # fmt: skip
+    )
 
 
 class ScaleSerializer(serializers.Serializer[Any]):

@@ -34,9 +34,12 @@ class NewTargetUseSerializer(serializers.Serializer[Any]):
 
     project = serializers.SlugField(max_length=60)
     environment = serializers.RegexField(
-        NAME, max_length=40, required=False, help_text="Left out: every one of the project",
+        NAME,
+        max_length=40,
+        required=False,
+        help_text="Left out: every one of the project",
         error_messages={"invalid": "The name of an environment, or leave it out for all of them"},
-    )  # fmt: skip
+    )
 
 
 def use_tag(use: TargetUse) -> str:

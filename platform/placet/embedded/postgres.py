@@ -78,13 +78,29 @@ class Cluster:
         self._socket_folder()
         if self.pid() is not None:
             return
-        options = [f"-c unix_socket_directories={self.socket_dir}", "-c listen_addresses=",
-                   "-c max_connections=120", "-c shared_buffers=128MB"]  # fmt: skip
+        options = [
+            f"-c unix_socket_directories={self.socket_dir}",
+            "-c listen_addresses=",
+            "-c max_connections=120",
+            "-c shared_buffers=128MB",
+        ]
         if not self.durable:
             options += ["-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off"]
         log = self.home / "log"
-        result = self._run("pg_ctl", "start", "-w", "-t", "30", "-D", str(self.data),
-                           "-l", str(log), "-o", " ".join(options), check=False)  # fmt: skip
+        result = self._run(
+            "pg_ctl",
+            "start",
+            "-w",
+            "-t",
+            "30",
+            "-D",
+            str(self.data),
+            "-l",
+            str(log),
+            "-o",
+            " ".join(options),
+            check=False,
+        )
         if result.returncode:
             tail = log.read_text()[-2000:] if log.exists() else ""
             raise RuntimeError(f"PostgreSQL did not start: {result.stdout}{result.stderr}{tail}")
@@ -139,9 +155,21 @@ class Cluster:
                 shutil.chown(path, self.user, self.user)
         self.home.chmod(0o700)
         try:
-            self._run("initdb", "-D", str(self.data), "-U", SUPERUSER, "-A", "scram-sha-256",
-                      "--pwfile", str(password_file), "-E", "UTF8", "--no-locale",
-                      *([] if self.durable else ["--no-sync"]))  # fmt: skip
+            self._run(
+                "initdb",
+                "-D",
+                str(self.data),
+                "-U",
+                SUPERUSER,
+                "-A",
+                "scram-sha-256",
+                "--pwfile",
+                str(password_file),
+                "-E",
+                "UTF8",
+                "--no-locale",
+                *([] if self.durable else ["--no-sync"]),
+            )
         finally:
             password_file.unlink()
 
@@ -176,10 +204,21 @@ class Cluster:
             pwd.getpwnam(self.user)
         except KeyError:
             subprocess.run(
-                ["useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent",
-                 "--shell", "/usr/sbin/nologin", "--user-group", self.user],
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
+                [
+                    "useradd",
+                    "--system",
+                    "--no-create-home",
+                    "--home-dir",
+                    "/nonexistent",
+                    "--shell",
+                    "/usr/sbin/nologin",
+                    "--user-group",
+                    self.user,
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
 
     def _run(
         self, program: str, *args: str, check: bool = True

@@ -38,9 +38,14 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, process_group=0, preexec_fn=die_with_parent,
-            )  # fmt: skip
+                self.command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,
+                preexec_fn=die_with_parent,
+            )
 
     @property
     def alive(self) -> bool:

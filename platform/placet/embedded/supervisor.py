@@ -223,8 +223,8 @@ class Supervisor:
     def _socket(self) -> Path:
         run = self.data / "run"
         if len(str(run)) > 80:
-            run = Path(f"/run/placet-{self.cluster.home.name}" if os.geteuid() == 0
-                       else f"/tmp/placet-{os.getuid()}-{self.cluster.home.name}")  # noqa: S108  # fmt: skip
+            base = "/run/placet" if os.geteuid() == 0 else f"/tmp/placet-{os.getuid()}"  # noqa: S108
+            run = Path(f"{base}-{self.cluster.home.name}")
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         return valkey.socket_path(run)
 
@@ -233,20 +233,32 @@ class Supervisor:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         kept = {k: v for k, v in os.environ.items() if k.startswith("PLACET_CRASH")}
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        return inherited | kept | {
-            "PLACET_DATA_DIR": str(self.data), "PLACET_PROCESS": process, "PATH": path,
-            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PYTHONWARNINGS": "ignore",
-            "DJANGO_SETTINGS_MODULE": "placet.settings", **more,
-        }  # fmt: skip
+        return (
+            inherited
+            | kept
+            | {
+                "PLACET_DATA_DIR": str(self.data),
+                "PLACET_PROCESS": process,
+                "PATH": path,
+                "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+                "PYTHONWARNINGS": "ignore",
+                "DJANGO_SETTINGS_MODULE": "placet.settings",
+                **more,
+            }
+        )
 
     def _manage(self, *args: str, database: str = "") -> str:
         more = {"PLACET_DATABASE_URL": database} if database else {}
         if database:
             more["PLACET_BROKER_URL"] = valkey.url(self._socket())
         done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *args], check=False, text=True,
-            env=self._environment("manage", **more), capture_output=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, str(ROOT / "manage.py"), *args],
+            check=False,
+            text=True,
+            env=self._environment("manage", **more),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
         if done.returncode:
             raise CannotStart(f"manage.py {args[0]} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -258,8 +270,9 @@ class Supervisor:
         return result
 
     def _spawn(self, name: str, process: str, command: list[str], grace: float = 10) -> Child:
-        child = Child(name, command, self._environment(process), self.data / "logs" / f"{name}.log",
-                      grace)  # fmt: skip
+        child = Child(
+            name, command, self._environment(process), self.data / "logs" / f"{name}.log", grace
+        )
         child.start()
         self.children.append(child)
         return child
@@ -272,39 +285,93 @@ class Supervisor:
 
     def _start_web(self) -> None:
         command = [
-            sys.executable, "-m", "gunicorn", "placet.wsgi", "--bind", f"127.0.0.1:{self.port}",
-            "--worker-class", "placet.web.worker.Worker",
-            "--workers", "2", "--threads", str(self.config.web_threads),
-            "--worker-tmp-dir", "/dev/shm",  # noqa: S108
-            "--timeout", "60", "--graceful-timeout", "5",
-            "--chdir", str(ROOT), "--no-control-socket",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "placet.wsgi",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--worker-class",
+            "placet.web.worker.Worker",
+            "--workers",
+            "2",
+            "--threads",
+            str(self.config.web_threads),
+            "--worker-tmp-dir",
+            "/dev/shm",  # noqa: S108
+            "--timeout",
+            "60",
+            "--graceful-timeout",
+            "5",
+            "--chdir",
+            str(ROOT),
+            "--no-control-socket",
+        ]
         child = self._spawn("web", "web", command)
         self._wait(child, lambda: _answers(f"http://localhost:{self.port}/readyz"), "web")
 
     def _start_workers(self) -> None:
         for name, queue, processes in (("worker", "control", "2"), ("worker-build", "build", "1")):
             command = [
-                sys.executable, "-m", "celery", "-A", "placet.celery", "worker", "-Q", queue,
-                "-n", f"{name}@placet", "-c", processes, "-l", "INFO", "--without-gossip",
-                "--without-mingle", "--without-heartbeat",
-            ]  # fmt: skip
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "placet.celery",
+                "worker",
+                "-Q",
+                queue,
+                "-n",
+                f"{name}@placet",
+                "-c",
+                processes,
+                "-l",
+                "INFO",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ]
             self._spawn(name, queue, command)
 
     def _start_node(self, facts: dict[str, Any]) -> None:
         folder = self.data / "node"
         if token := facts.get("join_token"):
-            self._agent("join", f"http://localhost:{self.port}", "--token", token,
-                        "--data", str(folder), "--listen", str(self.endpoint_port))  # fmt: skip
-        self._spawn("node", "agent", [sys.executable, "-m", "placet_agent", "run", "--data",
-                    str(folder), "--bind", "127.0.0.1",
-                    "--window-seconds", str(self.window_seconds)])  # fmt: skip
+            self._agent(
+                "join",
+                f"http://localhost:{self.port}",
+                "--token",
+                token,
+                "--data",
+                str(folder),
+                "--listen",
+                str(self.endpoint_port),
+            )
+        self._spawn(
+            "node",
+            "agent",
+            [
+                sys.executable,
+                "-m",
+                "placet_agent",
+                "run",
+                "--data",
+                str(folder),
+                "--bind",
+                "127.0.0.1",
+                "--window-seconds",
+                str(self.window_seconds),
+            ],
+        )
 
     def _agent(self, *args: str, check: bool = True) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "placet_agent", *args], check=False, text=True,
-            env=self._environment("agent"), capture_output=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "placet_agent", *args],
+            check=False,
+            text=True,
+            env=self._environment("agent"),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
         if check and done.returncode:
             raise CannotStart(f"placet-agent {args[0]} failed:\n{done.stdout}{done.stderr}")
 

@@ -24,10 +24,26 @@ def command(socket: Path) -> list[str]:
     It is a doorbell: nothing in it is worth keeping over a restart.
     """
     return [
-        str(binary()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
-        "--save", "", "--appendonly", "no", "--daemonize", "no", "--maxmemory", "64mb",
-        "--maxmemory-policy", "noeviction", "--dir", str(socket.parent),
-    ]  # fmt: skip
+        str(binary()),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--unixsocketperm",
+        "700",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--daemonize",
+        "no",
+        "--maxmemory",
+        "64mb",
+        "--maxmemory-policy",
+        "noeviction",
+        "--dir",
+        str(socket.parent),
+    ]
 
 
 def url(socket: Path) -> str:

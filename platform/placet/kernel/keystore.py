@@ -119,8 +119,10 @@ def ensure_keys(
             return read_ring(folder)
         root = _existing_or_new(folder / "root.key")
         _write(folder / "root.pub", root.public.to_pem())
-        made = [(purpose, _existing_or_new(folder / f"{purpose}.key").public)
-                for purpose in SERVER_PURPOSES]  # fmt: skip
+        made = [
+            (purpose, _existing_or_new(folder / f"{purpose}.key").public)
+            for purpose in SERVER_PURPOSES
+        ]
         _make_model_signing(folder)
         _make_witness(folder)
         start = valid_from or datetime.now(tz=UTC) - OVERLAP
@@ -218,10 +220,11 @@ def lines(folder: Path) -> list[KeyLine]:
     """Return one line for each key that ``keys.json`` names, in its order."""
     now = _now()
     return [
-        KeyLine(e.id, e.purpose, e.valid_from, e.valid_until, e.ended,
-                not e.ended and e.valid_at(now))
+        KeyLine(
+            e.id, e.purpose, e.valid_from, e.valid_until, e.ended, not e.ended and e.valid_at(now)
+        )
         for e in read_ring(folder)
-    ]  # fmt: skip
+    ]
 
 
 def read_ring(folder: Path) -> KeyRing:

@@ -87,10 +87,14 @@ def post(
             ended_after(seconds) as wires,
             httpx.Client(timeout=timeout, trust_env=False, verify=trust or _usual()) as client,
             client.stream(
-                "POST", url, content=body, headers=headers, extensions={"trace": _into(wires)},
+                "POST",
+                url,
+                content=body,
+                headers=headers,
+                extensions={"trace": _into(wires)},
                 follow_redirects=False,
             ) as response,
-        ):  # fmt: skip
+        ):
             received = _received(response, limit, end)
         return Answer(
             status=response.status_code,

@@ -70,15 +70,27 @@ class EndpointEntry:
     def snapshot(self) -> tuple[object, ...]:
         """Return all that is told of it, to be compared."""
         return (
-            self.slot, self.path, self.locked, self.keys, self.stable, self.candidate, self.weight,
-            self.unit, self.salt, self.header, self.tested, self.copies, self.mirrored, self.group,
+            self.slot,
+            self.path,
+            self.locked,
+            self.keys,
+            self.stable,
+            self.candidate,
+            self.weight,
+            self.unit,
+            self.salt,
+            self.header,
+            self.tested,
+            self.copies,
+            self.mirrored,
+            self.group,
             tuple(self.backends.items()),
             tuple(
                 (index, number, server.replica, server.address, server.drained)
                 for index, servers in self.servers.items()
                 for number, server in servers.items()
             ),
-        )  # fmt: skip
+        )
 
     def muted(self) -> "EndpointEntry | None":
         """Return an entry of the same path that leads nowhere and has no rules.
@@ -286,11 +298,19 @@ class Table:
             "resting": {str(group): since for group, since in self.resting.items()},
             "endpoints": {
                 name: {
-                    "slot": e.slot, "path": e.path, "locked": e.locked, "keys": list(e.keys),
-                    "stable": e.stable, "candidate": e.candidate, "weight": e.weight,
-                    "unit": [e.unit.source, e.unit.name] if e.unit else None, "salt": e.salt,
+                    "slot": e.slot,
+                    "path": e.path,
+                    "locked": e.locked,
+                    "keys": list(e.keys),
+                    "stable": e.stable,
+                    "candidate": e.candidate,
+                    "weight": e.weight,
+                    "unit": [e.unit.source, e.unit.name] if e.unit else None,
+                    "salt": e.salt,
                     "header": [e.header.header, e.header.value] if e.header else None,
-                    "tested": e.tested, "copies": e.copies, "mirrored": e.mirrored,
+                    "tested": e.tested,
+                    "copies": e.copies,
+                    "mirrored": e.mirrored,
                     "group": e.group,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
@@ -302,7 +322,7 @@ class Table:
                 }
                 for name, e in self.endpoints.items()
             },
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, data: Any) -> "Table":

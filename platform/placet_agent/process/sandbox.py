@@ -233,9 +233,17 @@ def _become(uid: int | None) -> list[str]:
     if uid is None or os.geteuid() != 0:
         return []
     return [
-        SETPRIV, "--reuid", str(uid), "--regid", str(uid), "--clear-groups",
-        "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--",
-    ]  # fmt: skip
+        SETPRIV,
+        "--reuid",
+        str(uid),
+        "--regid",
+        str(uid),
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--no-new-privs",
+        "--",
+    ]
 
 
 def _kernel_settings() -> list[str]:

@@ -176,10 +176,15 @@ class Starter:
     def _open_link(self, record: Record, first: ProcessRef, listener: int) -> None:
         shared = record.uid if record.uid is not None else os.geteuid()
         started = link.start(
-            first, listener, record.port, counts=self._counts(record, "link"),
-            log=self.log_path(record.id), uid=sandbox.user(sandbox.LINK_UID),
-            marker=(MARKER, record.id), shared=shared if record.network == "host" else None,
-        )  # fmt: skip
+            first,
+            listener,
+            record.port,
+            counts=self._counts(record, "link"),
+            log=self.log_path(record.id),
+            uid=sandbox.user(sandbox.LINK_UID),
+            marker=(MARKER, record.id),
+            shared=shared if record.network == "host" else None,
+        )
         record.link = pair(started)
         limits.limiter().charge(record.id, started.pid)
 
@@ -194,10 +199,13 @@ class Starter:
     def open_egress(self, record: Record, first: ProcessRef) -> None:
         """Start the relay of a replica that may reach something."""
         started = relay.start(
-            first, _destinations(record), counts=self._counts(record, "egress"),
-            log=self.log_path(record.id), uid=sandbox.user(sandbox.RELAY_UID),
+            first,
+            _destinations(record),
+            counts=self._counts(record, "egress"),
+            log=self.log_path(record.id),
+            uid=sandbox.user(sandbox.RELAY_UID),
             marker=(MARKER, record.id),
-        )  # fmt: skip
+        )
         record.relay = pair(started)
         limits.limiter().charge(record.id, started.pid)
 

@@ -113,10 +113,13 @@ class Receipts:
             self._stopped[recall.recall] = recall.digest
             signed.append(
                 StoppedReceipt(
-                    node=self.who.node, target=self.who.target, recall=recall.recall,
-                    recall_digest=recall.digest, at=now,
+                    node=self.who.node,
+                    target=self.who.target,
+                    recall=recall.recall,
+                    recall_digest=recall.digest,
+                    at=now,
                 )
-            )  # fmt: skip
+            )
         self._unsent += [one.sign(self.who.key).to_json() for one in signed]
         self._join_runs()
         self._store()
@@ -141,10 +144,15 @@ class Receipts:
     def _ran(self, revision: str, run: Run, now: datetime) -> RanReceipt:
         started_at = times.parse(run.started_at)
         return RanReceipt(
-            node=self.who.node, target=self.who.target, endpoint=run.endpoint,
-            release=run.release, revision=revision, bento_digest=run.bento_digest,
-            started_at=started_at, ended_at=max(now, started_at),
-        )  # fmt: skip
+            node=self.who.node,
+            target=self.who.target,
+            endpoint=run.endpoint,
+            release=run.release,
+            revision=revision,
+            bento_digest=run.bento_digest,
+            started_at=started_at,
+            ended_at=max(now, started_at),
+        )
 
     def _store(self) -> None:
         running = {pk: asdict(run) for pk, run in self._running.items()}

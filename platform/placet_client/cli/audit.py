@@ -58,9 +58,15 @@ def audit_events(
     """List events that you may read, newest first. The log is long: --limit is 100 here."""
     with connected() as client:
         found = client.audit.events(
-            kind=kind, subject=subject, actor=actor, project=project, environment=environment,
-            since=since, until=until, limit=limit,
-        )  # fmt: skip
+            kind=kind,
+            subject=subject,
+            actor=actor,
+            project=project,
+            environment=environment,
+            since=since,
+            until=until,
+            limit=limit,
+        )
         show_list(found, ["index", "at", "kind", "actor.id", "subject"], output)
 
 
@@ -79,9 +85,16 @@ def audit_save(
     """Write all events that you may read to a file."""
     with connected() as client:
         size = client.audit.export(
-            file, form=form.value, kind=kind, subject=subject, actor=actor, project=project,
-            environment=environment, since=since, until=until,
-        )  # fmt: skip
+            file,
+            form=form.value,
+            kind=kind,
+            subject=subject,
+            actor=actor,
+            project=project,
+            environment=environment,
+            since=since,
+            until=until,
+        )
     tell(f"{file}: {size} bytes")
 
 

@@ -16,10 +16,24 @@ recall = typer.Typer(
     no_args_is_help=True,
 )
 COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "created_at"]
-EFFECTS = ["state", "action", "environment", "endpoint_name", "release_number", "target",
-           "confirmed_at"]  # fmt: skip
-FORESEEN = ["action", "project", "environment", "endpoint_name", "release_number",
-            "release_state", "target"]  # fmt: skip
+EFFECTS = [
+    "state",
+    "action",
+    "environment",
+    "endpoint_name",
+    "release_number",
+    "target",
+    "confirmed_at",
+]
+FORESEEN = [
+    "action",
+    "project",
+    "environment",
+    "endpoint_name",
+    "release_number",
+    "release_state",
+    "target",
+]
 
 
 class Kind(StrEnum):

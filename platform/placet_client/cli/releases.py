@@ -31,8 +31,17 @@ release = typer.Typer(
     no_args_is_help=True,
 )
 rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
-COLUMNS = ["id", "number", "model", "version", "environment", "endpoint", "target", "state",
-           "created_at"]  # fmt: skip
+COLUMNS = [
+    "id",
+    "number",
+    "model",
+    "version",
+    "environment",
+    "endpoint",
+    "target",
+    "state",
+    "created_at",
+]
 REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
 Instead = Annotated[str, typer.Option(help=INSTEAD)]
@@ -90,11 +99,17 @@ def release_request(
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     with connected() as client:
         asked = client.releases.request(
-            scope, model=name, version=number, environment=environment, endpoint=endpoint or name,
-            bento=bento, target=target, reason=reason,
+            scope,
+            model=name,
+            version=number,
+            environment=environment,
+            endpoint=endpoint or name,
+            bento=bento,
+            target=target,
+            reason=reason,
             plan=_plan(plan, manual),
             serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
-        )  # fmt: skip
+        )
         show_one(_followed(client, asked, timeout if wait else None), output)
 
 
@@ -110,12 +125,19 @@ def _plan(text: str, manual: bool) -> Any:
 
 
 def _serving(
-    replicas: int, max_replicas: int, memory_mb: int, variables: list[str] | None,
-    egress: list[str] | None, unit: str, capture: float,
-) -> dict[str, Any]:  # fmt: skip
+    replicas: int,
+    max_replicas: int,
+    memory_mb: int,
+    variables: list[str] | None,
+    egress: list[str] | None,
+    unit: str,
+    capture: float,
+) -> dict[str, Any]:
     serving: dict[str, Any] = {
-        "replicas": replicas, "max_replicas": max(replicas, max_replicas), "memory_mb": memory_mb,
-    }  # fmt: skip
+        "replicas": replicas,
+        "max_replicas": max(replicas, max_replicas),
+        "memory_mb": memory_mb,
+    }
     if variables:
         serving["variables"] = pairs(variables, "--variable")
     if egress:
@@ -190,9 +212,13 @@ def release_list(
     """List releases, newest first."""
     with connected() as client:
         found = client.releases.list(
-            project, environment=environment, state=state, model=model, endpoint=endpoint,
+            project,
+            environment=environment,
+            state=state,
+            model=model,
+            endpoint=endpoint,
             limit=limit,
-        )  # fmt: skip
+        )
         show_list(found, COLUMNS, output)
 
 

@@ -106,9 +106,16 @@ def endpoint_revisions(
     with connected() as client:
         found = client.endpoints.revisions(id_of(client, reference), limit=limit)
         columns = [
-            "number", "state", "weight", "salt", "version", "replicas", "isolation", "release",
+            "number",
+            "state",
+            "weight",
+            "salt",
+            "version",
+            "replicas",
+            "isolation",
+            "release",
             "live_at",
-        ]  # fmt: skip
+        ]
         show_list(found, columns, output)
 
 
@@ -263,9 +270,14 @@ def target_create(
     labels = pairs(label, "--label") if label else None
     with connected() as client:
         made = client.targets.create(
-            name, driver=driver, site=site or "", labels=labels, capacity_mb=capacity_mb,
-            url=url or "", owner=owner or "",
-        )  # fmt: skip
+            name,
+            driver=driver,
+            site=site or "",
+            labels=labels,
+            capacity_mb=capacity_mb,
+            url=url or "",
+            owner=owner or "",
+        )
         show_one(made, output)
 
 
@@ -286,9 +298,14 @@ def target_edit(
     labels = pairs(label, "--label") if label else None
     with connected() as client:
         changed = client.targets.update(
-            name, site=site, labels=labels, capacity_mb=capacity_mb, url=url,
-            on_expired=on_expired, owner=owner,
-        )  # fmt: skip
+            name,
+            site=site,
+            labels=labels,
+            capacity_mb=capacity_mb,
+            url=url,
+            on_expired=on_expired,
+            owner=owner,
+        )
         show_one(changed, output)
 
 

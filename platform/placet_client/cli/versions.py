@@ -66,9 +66,12 @@ def version_upload(
     inside = path or file.name
     with connected() as client, progress() as shown:
         made = client.uploads.send(
-            *refs.version(reference), file, inside, archive=archive,
+            *refs.version(reference),
+            file,
+            inside,
+            archive=archive,
             progress=lambda n, size: shown(inside, n, size),
-        )  # fmt: skip
+        )
     show_list(made, ["path", "size", "sha256"], output)
 
 

@@ -36,9 +36,17 @@ class Audit(Noun):
     ) -> Listing[AuditEvent]:
         """List the events that you may read, newest first. Times are RFC 3339."""
         return self._list(
-            AuditEvent, "/audit/events", limit, kind=kind, subject=subject, actor=actor,
-            project=project, environment=environment, since=since, until=until,
-        )  # fmt: skip
+            AuditEvent,
+            "/audit/events",
+            limit,
+            kind=kind,
+            subject=subject,
+            actor=actor,
+            project=project,
+            environment=environment,
+            since=since,
+            until=until,
+        )
 
     def get(self, index: int) -> AuditEventDetail:
         """Read one event with its exact body."""
@@ -90,8 +98,16 @@ class Audit(Noun):
         until: str = "",
     ) -> int:
         """Write the events that you may read to a file; return its size."""
-        query = given(format=form, kind=kind, subject=subject, actor=actor, project=project,
-                      environment=environment, since=since, until=until)  # fmt: skip
+        query = given(
+            format=form,
+            kind=kind,
+            subject=subject,
+            actor=actor,
+            project=project,
+            environment=environment,
+            since=since,
+            until=until,
+        )
         return self._save("/audit/export", to, **query)
 
     def keys(self) -> bytes:

@@ -75,8 +75,13 @@ class Environments(Noun):
     ) -> Environment:
         """Change where an environment stands, its targets, what nodes do when cut off, what its
         endpoints do when what is live is recalled, or all of the plans that it has for itself."""
-        body = {"position": position, "targets": targets, "on_state_expired": on_state_expired,
-                "on_recall": on_recall, "plans": plans}  # fmt: skip
+        body = {
+            "position": position,
+            "targets": targets,
+            "on_state_expired": on_state_expired,
+            "on_recall": on_recall,
+            "plans": plans,
+        }
         path = at("projects", project, "environments", name)
         return self._change(Environment, "PATCH", path, changed(body), if_match)
 
@@ -164,9 +169,14 @@ class Releases(Noun):
         """List releases, newest first: of one project, or of all you see."""
         path = at("projects", project, "releases") if project else "/releases"
         return self._list(
-            Release, path, limit,
-            environment=environment, state=state, model=model, endpoint=endpoint,
-        )  # fmt: skip
+            Release,
+            path,
+            limit,
+            environment=environment,
+            state=state,
+            model=model,
+            endpoint=endpoint,
+        )
 
     def inbox(self) -> Listing[Release]:
         """List the releases that wait for a decision of the token's owner."""
@@ -193,9 +203,16 @@ class Releases(Noun):
     ) -> Release:
         """Ask for a release. Without ``bento`` it is the newest of the version."""
         body = given(
-            model=model, version=version, endpoint=endpoint, environment=environment, bento=bento,
-            target=target, plan=plan, serving=serving, reason=reason,
-        )  # fmt: skip
+            model=model,
+            version=version,
+            endpoint=endpoint,
+            environment=environment,
+            bento=bento,
+            target=target,
+            plan=plan,
+            serving=serving,
+            reason=reason,
+        )
         return self._do(Release, at("projects", project, "releases"), body, idempotency_key)
 
     def withdraw(self, release: str) -> Release:

@@ -32,8 +32,14 @@ class Lists(Noun):
         endpoint: str = "",
     ) -> int:
         """Write the releases with their decisions."""
-        query = given(format=form, project=project, state=state, environment=environment,
-                      model=model, endpoint=endpoint)  # fmt: skip
+        query = given(
+            format=form,
+            project=project,
+            state=state,
+            environment=environment,
+            model=model,
+            endpoint=endpoint,
+        )
         return self._save("/exports/releases", to, **query)
 
     def endpoints(

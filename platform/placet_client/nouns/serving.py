@@ -45,9 +45,14 @@ class Targets(Noun):
         """Add a target. ``owner``, a person by id or e-mail address, answers for it: you do unless
         another one is named."""
         body = given(
-            name=name, driver=driver, site=site, labels=labels, capacity_mb=capacity_mb, url=url,
+            name=name,
+            driver=driver,
+            site=site,
+            labels=labels,
+            capacity_mb=capacity_mb,
+            url=url,
             owner=owner,
-        )  # fmt: skip
+        )
         return self._do(Target, "/targets", body)
 
     def update(
@@ -63,8 +68,14 @@ class Targets(Noun):
         if_match: str = "",
     ) -> Target:
         """Change a target."""
-        body = {"site": site, "labels": labels, "capacity_mb": capacity_mb, "url": url,
-                "on_expired": on_expired, "owner": owner}  # fmt: skip
+        body = {
+            "site": site,
+            "labels": labels,
+            "capacity_mb": capacity_mb,
+            "url": url,
+            "on_expired": on_expired,
+            "owner": owner,
+        }
         return self._change(Target, "PATCH", at("targets", name), changed(body), if_match)
 
     def uses(self, name: str, *, limit: int | None = None) -> Listing[TargetUse]:

@@ -45,8 +45,9 @@ class Uploads(Noun):
     def append(self, upload: str, offset: int, chunk: bytes) -> FinishedUpload | None:
         """Send bytes that start at ``offset``; the last ones answer with the files."""
         headers = {
-            "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream",
-        }  # fmt: skip
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+        }
         path = at("uploads", upload)
         response = self._http.request("PATCH", path, content=chunk, headers=headers)
         return FinishedUpload.read(answer(response)) if response.status_code == 200 else None

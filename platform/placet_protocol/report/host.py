@@ -16,9 +16,18 @@ _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(\.[0-9]{1,3})?")
 _VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){1,3}([-.]?(a|b|c|rc|dev|post)[0-9]{1,5})?")
 _HAPROXY = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4}){1,3})(?:[-~+][0-9A-Za-z.~+-]*)?")
 _MACHINES = (
-    "x86_64", "amd64", "i686", "aarch64", "arm64", "armv6l", "armv7l", "ppc64le", "s390x",
-    "riscv64", "loongarch64",
-)  # fmt: skip
+    "x86_64",
+    "amd64",
+    "i686",
+    "aarch64",
+    "arm64",
+    "armv6l",
+    "armv7l",
+    "ppc64le",
+    "s390x",
+    "riscv64",
+    "loongarch64",
+)
 
 
 class PlatformInfo(TypedDict):

@@ -20,15 +20,34 @@ ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 # What a node refused or could not do. A code that is not here is shown, and logged as ``other``.
 ERROR_CODES: Final = frozenset(
     {
-        "state_refused", "stored_state_refused", "endpoint_refused", "revision_refused",
-        "endpoint_left_out", "prefetch_refused", "recall_refused", "recall_unstored",
-        "checkpoint_unstored", "abort_unstored", "receipt_unstored", "state_unstored",
+        "state_refused",
+        "stored_state_refused",
+        "endpoint_refused",
+        "revision_refused",
+        "endpoint_left_out",
+        "prefetch_refused",
+        "recall_refused",
+        "recall_unstored",
+        "checkpoint_unstored",
+        "abort_unstored",
+        "receipt_unstored",
+        "state_unstored",
         "keys_refused",
-        "checkpoint_refused", "checkpoint_went_back", "checkpoint_differs", "metrics_gap",
-        "haproxy", "holder", "pass_failed", "poll_failed", "report_cut",
-        "certificate_refused", "capture_unreadable", "capture_dropped", "capture_refused",
+        "checkpoint_refused",
+        "checkpoint_went_back",
+        "checkpoint_differs",
+        "metrics_gap",
+        "haproxy",
+        "holder",
+        "pass_failed",
+        "poll_failed",
+        "report_cut",
+        "certificate_refused",
+        "capture_unreadable",
+        "capture_dropped",
+        "capture_refused",
     }
-)  # fmt: skip
+)
 
 
 class Generation(TypedDict):

@@ -125,8 +125,12 @@ def read_revision(data: Any) -> DesiredRevision:
 
 def refused_revision(data: Any, endpoint: str, reason: str) -> RefusedRevision:
     """Return what can be said of a revision that is not read."""
-    return RefusedRevision(_or_nothing(identifier, data, "id"), endpoint,
-                           _or_nothing(digest, data, "bento_digest"), reason)  # fmt: skip
+    return RefusedRevision(
+        _or_nothing(identifier, data, "id"),
+        endpoint,
+        _or_nothing(digest, data, "bento_digest"),
+        reason,
+    )
 
 
 def _or_nothing(read: Any, data: Any, name: str) -> str:

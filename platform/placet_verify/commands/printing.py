@@ -31,10 +31,16 @@ def say_all(lines: Generator[str, None, Found]) -> Found:
 
 def add_witnesses(command: argparse.ArgumentParser) -> None:
     """Let a command be told which witnesses must have cosigned."""
-    command.add_argument("--witness", action="append", default=[], metavar="KEY",
-                         help="a witness that you know, by its verifier key")  # fmt: skip
-    command.add_argument("--quorum", type=int, metavar="N",
-                         help="how many of them must have cosigned (default: all)")  # fmt: skip
+    command.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a witness that you know, by its verifier key",
+    )
+    command.add_argument(
+        "--quorum", type=int, metavar="N", help="how many of them must have cosigned (default: all)"
+    )
 
 
 def say_witnesses(head: Checkpoint, options: argparse.Namespace) -> None:

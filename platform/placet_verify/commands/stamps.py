@@ -23,9 +23,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     stamp.add_argument("file", type=Path, help="the stamp, as it is kept: SIZE-AUTHORITY.tsr")
     stamp.add_argument("--checkpoint", type=Path, required=True, help="what was stamped: SIZE.txt")
     stamp.add_argument(
-        "--tsa", type=Path, required=True, action="append",
+        "--tsa",
+        type=Path,
+        required=True,
+        action="append",
         help="the certificate (PEM) of an authority that you know",
-    )  # fmt: skip
+    )
     stamp.set_defaults(run=verify_stamp)
 
 

@@ -19,8 +19,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.set_defaults(run=verify_bundle_at)
     recall = commands.add_parser("recall", help="verify reports of recalls: folders or zips")
     recall.add_argument("paths", type=Path, nargs="+", metavar="FILE")
-    recall.add_argument("--confirmed", action="store_true",
-                        help="fail unless every release that ran is confirmed")  # fmt: skip
+    recall.add_argument(
+        "--confirmed", action="store_true", help="fail unless every release that ran is confirmed"
+    )
     recall.set_defaults(run=verify_recalls_at)
     for one in (command, recall):
         one.add_argument("--root", type=Path, help="the root key you were given (default: its own)")

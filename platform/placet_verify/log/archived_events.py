@@ -171,8 +171,13 @@ def _check_events(file: zipfile.ZipFile, about: About, tiles: _Tiles) -> None:
 def _about(file: zipfile.ZipFile) -> About:
     match canonical.loads(text(file, ABOUT)):
         case {
-            "v": 1, "origin": str(origin), "size": int(size), "first": int(first),
-            "last": int(last), "count": int(count), "leaves": str(leaves),
-        }:  # fmt: skip
+            "v": 1,
+            "origin": str(origin),
+            "size": int(size),
+            "first": int(first),
+            "last": int(last),
+            "count": int(count),
+            "leaves": str(leaves),
+        }:
             return About(origin, size, first, last, count, leaves)
     raise Malformed(f"{ABOUT} does not say what the archive holds")

@@ -168,9 +168,14 @@ class _Checker:
         heads = tuple(self.agreed)
         frontier = self.frontier
         return Report(
-            frontier.size, frontier.root(), self.bodies, self.tiles_seen, heads, fault,
+            frontier.size,
+            frontier.root(),
+            self.bodies,
+            self.tiles_seen,
+            heads,
+            fault,
             tuple(self.unsealed),
-        )  # fmt: skip
+        )
 
     def _stream(self, records: Iterator[Record]) -> None:
         waiting = list(self.heads)

@@ -29,10 +29,13 @@ MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 1 << 20
 # Names of ours: how many threads a library takes. Every release may set them, declared or not.
 SETTABLE = frozenset(
     {
-        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
         "TOKENIZERS_PARALLELISM",
     }
-)  # fmt: skip
+)
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
@@ -43,50 +46,206 @@ _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _NEVER = frozenset(
     {
         # Where programs, and what a process takes for its own folders and person, are looked up.
-        "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "TEMPDIR", "USER", "USERNAME", "LOGNAME", "PWD",
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "TMP",
+        "TEMP",
+        "TEMPDIR",
+        "USER",
+        "USERNAME",
+        "LOGNAME",
+        "PWD",
         "OLDPWD",
         # Shells: files and commands that one runs at its start, and how it splits words.
-        "SHELL", "SHELLOPTS", "ENV", "IFS", "PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND",
-        "CDPATH", "FPATH", "ZDOTDIR", "GLOBIGNORE", "EXECIGNORE", "HISTFILE", "INPUTRC", "FCEDIT",
+        "SHELL",
+        "SHELLOPTS",
+        "ENV",
+        "IFS",
+        "PS0",
+        "PS1",
+        "PS2",
+        "PS3",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "FPATH",
+        "ZDOTDIR",
+        "GLOBIGNORE",
+        "EXECIGNORE",
+        "HISTFILE",
+        "INPUTRC",
+        "FCEDIT",
         # Programs that libraries run by these names: compilers, viewers, editors.
-        "CC", "CXX", "CPP", "LD", "AR", "AS", "NVCC", "MAKEFLAGS", "EDITOR", "VISUAL", "PAGER",
-        "BROWSER", "LESSOPEN", "LESSCLOSE",
+        "CC",
+        "CXX",
+        "CPP",
+        "LD",
+        "AR",
+        "AS",
+        "NVCC",
+        "MAKEFLAGS",
+        "EDITOR",
+        "VISUAL",
+        "PAGER",
+        "BROWSER",
+        "LESSOPEN",
+        "LESSCLOSE",
         # libc: locale and time zone files, message catalogues, the resolver.
-        "LANG", "LANGUAGE", "LOCPATH", "NLSPATH", "I18NPATH", "TEXTDOMAIN", "TEXTDOMAINDIR",
-        "OUTPUT_CHARSET", "TZDIR", "DATEMSK", "MSGVERB", "SEV_LEVEL", "POSIXLY_CORRECT",
-        "GETCONF_DIR", "GMON_OUT_PREFIX", "PCPROFILE_OUTPUT", "SEGFAULT_SIGNALS", "RES_OPTIONS",
-        "HOSTALIASES", "LOCALDOMAIN", "NIS_PATH",
+        "LANG",
+        "LANGUAGE",
+        "LOCPATH",
+        "NLSPATH",
+        "I18NPATH",
+        "TEXTDOMAIN",
+        "TEXTDOMAINDIR",
+        "OUTPUT_CHARSET",
+        "TZDIR",
+        "DATEMSK",
+        "MSGVERB",
+        "SEV_LEVEL",
+        "POSIXLY_CORRECT",
+        "GETCONF_DIR",
+        "GMON_OUT_PREFIX",
+        "PCPROFILE_OUTPUT",
+        "SEGFAULT_SIGNALS",
+        "RES_OPTIONS",
+        "HOSTALIASES",
+        "LOCALDOMAIN",
+        "NIS_PATH",
         # Interpreters other than Python's (below, by prefix).
-        "CLASSPATH", "JDK_JAVA_OPTIONS", "GODEBUG", "R_HOME", "R_LIBS", "R_LIBS_USER", "R_PROFILE",
-        "R_PROFILE_USER", "R_ENVIRON", "R_ENVIRON_USER", "VIRTUAL_ENV", "MPLBACKEND",
+        "CLASSPATH",
+        "JDK_JAVA_OPTIONS",
+        "GODEBUG",
+        "R_HOME",
+        "R_LIBS",
+        "R_LIBS_USER",
+        "R_PROFILE",
+        "R_PROFILE_USER",
+        "R_ENVIRON",
+        "R_ENVIRON_USER",
+        "VIRTUAL_ENV",
+        "MPLBACKEND",
         "MPLCONFIGDIR",
         # Whom a client believes, and what it takes as a secret or its settings.
-        "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "NETRC",
-        "WGETRC", "SASL_PATH", "LDAPCONF", "LDAPRC", "ODBCINI", "ODBCSYSINI", "ODBCINSTINI",
+        "SSLKEYLOGFILE",
+        "REQUESTS_CA_BUNDLE",
+        "AWS_CA_BUNDLE",
+        "HTTPLIB2_CA_CERTS",
+        "NETRC",
+        "WGETRC",
+        "SASL_PATH",
+        "LDAPCONF",
+        "LDAPRC",
+        "ODBCINI",
+        "ODBCSYSINI",
+        "ODBCINSTINI",
         # The server: CGI (it turns urllib's care with HTTP_PROXY), workers, whom it believes.
-        "REQUEST_METHOD", "GATEWAY_INTERFACE", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS",
+        "REQUEST_METHOD",
+        "GATEWAY_INTERFACE",
+        "WEB_CONCURRENCY",
+        "FORWARDED_ALLOW_IPS",
         # What a service manager hands on: sockets, its own door, credentials.
-        "NOTIFY_SOCKET", "MAINPID", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY",
+        "NOTIFY_SOCKET",
+        "MAINPID",
+        "JOURNAL_STREAM",
+        "CREDENTIALS_DIRECTORY",
         # Profilers and tools that are libraries, loaded by name.
-        "HEAPPROFILE", "CPUPROFILE", "HSA_TOOLS_LIB", "ROCP_TOOL_LIB",
+        "HEAPPROFILE",
+        "CPUPROFILE",
+        "HSA_TOOLS_LIB",
+        "ROCP_TOOL_LIB",
     }
-)  # fmt: skip
+)
 _NEVER_PREFIXES = (
-    "PLACET_", "BENTOML_",  # what Placet and BentoML tell a replica
-    "LD_", "DYLD_", "GLIBC_", "LIBC_", "MUSL_", "MALLOC_", "TCMALLOC_", "JEMALLOC_", "JE_MALLOC_",
-    "MEMUSAGE_", "GCONV_", "LC_", "RESOLV_",  # loader, allocator, converters, locale, resolver
-    "BASH", "KSH_", "ZSH_",  # shells; BASH_FUNC_… is a function that a shell runs
-    "PYTHON", "PYTEST_", "PYDEVD_", "DEBUGPY_", "COVERAGE_", "SETUPTOOLS_", "DISTUTILS_", "IPYTHON",
-    "PIP_", "UV_", "CONDA_",  # Python, what its .pth files read, and installers
-    "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_", "NPM_", "JAVA_", "LUA_", "PHP", "TCL", "JULIA_",
-    "GUILE_", "ERL_", "DOTNET_", "CORECLR_", "COMPLUS_", "MONO_",  # other interpreters
-    "SSL_", "OPENSSL_", "GNUTLS_", "NSS_", "P11_", "PKCS11", "KRB5", "CURL_", "GRPC_", "SOCKS",
-    "TSOCKS_", "PROXYCHAINS_", "GIT_", "SSH_", "SUDO_",  # trust, proxies, and who runs a command
-    "CIRCUS", "UVICORN_", "UVLOOP_", "GUNICORN_", "PROMETHEUS_", "OTEL_PYTHON_",  # the server
-    "LISTEN_", "WATCHDOG_", "XDG_", "DBUS_", "TERMINFO", "TERMCAP",  # session and service manager
-    "OMP_TOOL", "INTEL_", "CUDA_INJECTION", "NVTX_INJECTION", "OMPI_", "OPAL_", "PMIX_", "I_MPI_",
-    "UCX_", "GIO_", "GTK_", "QT_", "GST_", "FONTCONFIG_",  # libraries that load others by name
-)  # fmt: skip
+    "PLACET_",
+    "BENTOML_",  # what Placet and BentoML tell a replica
+    "LD_",
+    "DYLD_",
+    "GLIBC_",
+    "LIBC_",
+    "MUSL_",
+    "MALLOC_",
+    "TCMALLOC_",
+    "JEMALLOC_",
+    "JE_MALLOC_",
+    "MEMUSAGE_",
+    "GCONV_",
+    "LC_",
+    "RESOLV_",  # loader, allocator, converters, locale, resolver
+    "BASH",
+    "KSH_",
+    "ZSH_",  # shells; BASH_FUNC_… is a function that a shell runs
+    "PYTHON",
+    "PYTEST_",
+    "PYDEVD_",
+    "DEBUGPY_",
+    "COVERAGE_",
+    "SETUPTOOLS_",
+    "DISTUTILS_",
+    "IPYTHON",
+    "PIP_",
+    "UV_",
+    "CONDA_",  # Python, what its .pth files read, and installers
+    "PERL",
+    "RUBY",
+    "GEM_",
+    "BUNDLE_",
+    "NODE_",
+    "NPM_",
+    "JAVA_",
+    "LUA_",
+    "PHP",
+    "TCL",
+    "JULIA_",
+    "GUILE_",
+    "ERL_",
+    "DOTNET_",
+    "CORECLR_",
+    "COMPLUS_",
+    "MONO_",  # other interpreters
+    "SSL_",
+    "OPENSSL_",
+    "GNUTLS_",
+    "NSS_",
+    "P11_",
+    "PKCS11",
+    "KRB5",
+    "CURL_",
+    "GRPC_",
+    "SOCKS",
+    "TSOCKS_",
+    "PROXYCHAINS_",
+    "GIT_",
+    "SSH_",
+    "SUDO_",  # trust, proxies, and who runs a command
+    "CIRCUS",
+    "UVICORN_",
+    "UVLOOP_",
+    "GUNICORN_",
+    "PROMETHEUS_",
+    "OTEL_PYTHON_",  # the server
+    "LISTEN_",
+    "WATCHDOG_",
+    "XDG_",
+    "DBUS_",
+    "TERMINFO",
+    "TERMCAP",  # session and service manager
+    "OMP_TOOL",
+    "INTEL_",
+    "CUDA_INJECTION",
+    "NVTX_INJECTION",
+    "OMPI_",
+    "OPAL_",
+    "PMIX_",
+    "I_MPI_",
+    "UCX_",
+    "GIO_",
+    "GTK_",
+    "QT_",
+    "GST_",
+    "FONTCONFIG_",  # libraries that load others by name
+)
 _NEVER_SUFFIXES = ("_PROXY", "_PRELOAD", "_LIBRARY_PATH", "_PLUGIN_PATH")
 
 # What cannot be seen on a page, or not told from a space, and what is no character. By number:
@@ -111,10 +270,15 @@ _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NOWHERE = tuple(
     ipaddress.ip_network(text)
     for text in (
-        "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4",
-        "::/96", "::ffff:0:0/96", "ff00::/8",
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/96",
+        "::ffff:0:0/96",
+        "ff00::/8",
     )
-)  # fmt: skip
+)
 _SHAPE = "write it as host:port, with a name or an address and a port from 1 to 65535"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

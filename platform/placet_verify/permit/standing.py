@@ -14,8 +14,12 @@ NOT_LAST_TOUCHED = "not_last_touched"
 NOT_DATA_OWNER = "not_data_owner"
 NOT_CODE_AUTHOR = "not_code_author"
 DEMANDS = (
-    SECOND_LINE, OTHER_REPORTING_LINE, NOT_LAST_TOUCHED, NOT_DATA_OWNER, NOT_CODE_AUTHOR,
-)  # fmt: skip
+    SECOND_LINE,
+    OTHER_REPORTING_LINE,
+    NOT_LAST_TOUCHED,
+    NOT_DATA_OWNER,
+    NOT_CODE_AUTHOR,
+)
 LINES = ("first", "second", "third")
 
 People = tuple[str, ...]

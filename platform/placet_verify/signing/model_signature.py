@@ -29,8 +29,10 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PREDICATE = "https://model_signing/signature/v1.0"
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _CURVES: dict[str, hashes.HashAlgorithm] = {
-    "secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512(),
-}  # fmt: skip
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
 _SHOWN = 3
 
 
@@ -87,11 +89,15 @@ class ModelSignature:
         faults = [
             *_named("not signed", files.keys() - self.files.keys()),
             *_named("signed, but not there", self.files.keys() - files.keys()),
-            *_named("not the bytes that were signed", (
-                path for path in files.keys() & self.files.keys()
-                if files[path] != self.files[path]
-            )),
-        ]  # fmt: skip
+            *_named(
+                "not the bytes that were signed",
+                (
+                    path
+                    for path in files.keys() & self.files.keys()
+                    if files[path] != self.files[path]
+                ),
+            ),
+        ]
         if faults:
             raise Refused("other_files", "; ".join(faults))
 

@@ -46,9 +46,14 @@ class VerificationSummary(Statement):
 
     @classmethod
     def of(
-        cls, request: RequestStatement, *, isolation: str, inputs: dict[str, str], at: datetime,
+        cls,
+        request: RequestStatement,
+        *,
+        isolation: str,
+        inputs: dict[str, str],
+        at: datetime,
         result: str = PASSED,
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """Return the summary of the release that ``request`` asked for."""
         level = build_level(isolation) if result == PASSED else FAILED
         return cls(

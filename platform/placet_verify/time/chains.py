@@ -18,9 +18,13 @@ _KNOWN = frozenset(
 )
 # what cryptography raises over a certificate that it cannot read, or not use
 UNREADABLE = (
-    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
-)  # fmt: skip
+)
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -94,9 +98,10 @@ def _check_leaf(leaf: x509.Certificate) -> None:
     wanted = [ExtendedKeyUsageOID.TIME_STAMPING]
     if not uses or not uses[0].critical or list(uses[0].value) != wanted:
         raise Refused(
-            "key_usage", "the signer's certificate is not one for time stamps alone (critical"
+            "key_usage",
+            "the signer's certificate is not one for time stamps alone (critical"
             " extended key usage timeStamping)",
-        )  # fmt: skip
+        )
     usage = _usage(leaf)
     if usage is not None and not (usage.digital_signature or usage.content_commitment):
         raise Refused("key_usage", "the signer's key may not sign")

@@ -28,15 +28,23 @@ _CONTENT_TYPE, _DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
 _CERTIFICATE, _CERTIFICATE_2 = "1.2.840.113549.1.9.16.2.12", "1.2.840.113549.1.9.16.2.47"
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 _HASHES = {
-    _SHA256: "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512",
-}  # fmt: skip
+    _SHA256: "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
 _RSA = "1.2.840.113549.1.1.1"
-_RSA_WITH = {f"1.2.840.113549.1.1.{n}": f"sha{size}" for n, size in
-             ((11, 256), (12, 384), (13, 512))}  # fmt: skip
-_ECDSA_WITH = {f"1.2.840.10045.4.3.{n}": f"sha{size}" for n, size in
-               ((2, 256), (3, 384), (4, 512))}  # fmt: skip
-_STATUS = ("granted", "granted with changes", "rejected", "waiting", "revocation warning",
-           "revoked")  # fmt: skip
+_RSA_WITH = {
+    f"1.2.840.113549.1.1.{n}": f"sha{size}" for n, size in ((11, 256), (12, 384), (13, 512))
+}
+_ECDSA_WITH = {f"1.2.840.10045.4.3.{n}": f"sha{size}" for n, size in ((2, 256), (3, 384), (4, 512))}
+_STATUS = (
+    "granted",
+    "granted with changes",
+    "rejected",
+    "waiting",
+    "revocation warning",
+    "revoked",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +119,13 @@ def request(message: bytes, *, nonce: int, policy: str = "") -> bytes:
     )
     wanted = (der.identifier(policy),) if policy else ()
     return der.write(
-        der.SEQUENCE, der.number(1), imprint, *wanted, der.number(nonce),
+        der.SEQUENCE,
+        der.number(1),
+        imprint,
+        *wanted,
+        der.number(nonce),
         der.write(der.BOOLEAN, b"\xff"),
-    )  # fmt: skip
+    )
 
 
 def accept(
@@ -236,9 +248,10 @@ def _check(token: _Token, message: bytes, anchors: Certificates) -> tuple[Stamp,
 def _checked(token: _Token, info: Claims, anchors: Certificates) -> tuple[Stamp, tuple[bytes, ...]]:
     held = {x509.load_der_x509_certificate(raw): raw for raw in map(_whole, token.certificates)}
     mine = [
-        one for one in held
+        one
+        for one in held
         if one.serial_number == token.serial and one.issuer.public_bytes() == token.issuer
-    ]  # fmt: skip
+    ]
     if len(mine) != 1:
         raise Refused("signer", "the signer's certificate is not in the token")
     (signer,) = mine
@@ -246,9 +259,14 @@ def _checked(token: _Token, info: Claims, anchors: Certificates) -> tuple[Stamp,
     _check_signature(token, signer)
     path = path_to(signer, [one for one in held if one is not signer], anchors, info.at)
     stamp = Stamp(
-        at=info.at, accuracy=info.accuracy, policy=info.policy, serial=info.serial,
-        nonce=info.nonce, signer=signer.subject.rfc4514_string(), anchor=path[-1],
-    )  # fmt: skip
+        at=info.at,
+        accuracy=info.accuracy,
+        policy=info.policy,
+        serial=info.serial,
+        nonce=info.nonce,
+        signer=signer.subject.rfc4514_string(),
+        anchor=path[-1],
+    )
     return stamp, tuple(held[one] for one in path[:-1])
 
 
@@ -352,8 +370,11 @@ def _check_signature(token: _Token, signer: x509.Certificate) -> None:
         elif isinstance(key, ec.EllipticCurvePublicKey) and token.algorithm in _ECDSA_WITH:
             key.verify(token.signature, signed, ec.ECDSA(_made(_ECDSA_WITH[token.algorithm])))
         else:
-            raise Refused("algorithm", f"it is signed by the algorithm {token.algorithm}, which is"
-                          " neither RSA (PKCS #1) nor ECDSA with SHA-2")  # fmt: skip
+            raise Refused(
+                "algorithm",
+                f"it is signed by the algorithm {token.algorithm}, which is"
+                " neither RSA (PKCS #1) nor ECDSA with SHA-2",
+            )
     except InvalidSignature:
         raise Refused("signature", "the authority's signature is not good") from None
 

@@ -51,17 +51,25 @@ def gunicorn(folder: Path) -> Iterator[Web]:
     """Gunicorn with its own configuration: one process with its 16 threads."""
     port = free_port()
     environment = os.environ | {
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_DATABASE_URL": database_url(),
-        "PLACET_PROCESS": "web", "PLACET_DATA_DIR": str(folder / "data"),
-        "PLACET_LISTEN": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "1",
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "PLACET_DATABASE_URL": database_url(),
+        "PLACET_PROCESS": "web",
+        "PLACET_DATA_DIR": str(folder / "data"),
+        "PLACET_LISTEN": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "1",
         "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+    }
     path = folder / "web.log"
     with path.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION],
-            env=environment, cwd=ROOT, text=True, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            env=environment,
+            cwd=ROOT,
+            text=True,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         until(lambda: listens(port), seconds=180, what="it listens")
         yield Web(port, path)

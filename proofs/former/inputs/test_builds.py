@@ -13,10 +13,16 @@ from workers.builder.sandbox import Sandbox, ignore, never
 from workers.builder.spec import BuildSpec
 
 SPEC = BuildSpec(
-    build="bld_1", project="prj_1", version="ver_1", model="churn", number=3, format="sklearn",
-    artifact_digest="sha256:" + "0" * 64, files=(),
+    build="bld_1",
+    project="prj_1",
+    version="ver_1",
+    model="churn",
+    number=3,
+    format="sklearn",
+    artifact_digest="sha256:" + "0" * 64,
+    files=(),
     signature={"inputs": [{"name": "age", "type": "long"}]},
-)  # fmt: skip
+)
 # As ``bentoml build`` ends, down to its hint
 PROGRAM = """#!/bin/sh
 echo 'Failed to import module "placet_entry": No module named nothing_there'

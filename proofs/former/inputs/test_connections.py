@@ -39,9 +39,10 @@ def connected(web: Web) -> socket.socket:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [(f"{MODELS}/churn/versions/1/finalise", 409), ("/api/v1/nothing", 404)],
+    ("path", "status"),
+    [(f"{MODELS}/churn/versions/1/finalise", 409), ("/api/v1/nothing", 404)],
     ids=["finalise", "nowhere"],
-)  # fmt: skip
+)
 def test_after_a_body_that_nobody_read_the_next_request_is_answered(
     web: Web, head: str, path: str, status: int
 ) -> None:

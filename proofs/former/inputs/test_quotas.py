@@ -50,13 +50,18 @@ def test_a_target_has_so_many_endpoints(world: World) -> None:
     first = make(world, "first")
     for slug in ("a", "b", "c", "d", "e"):
         other = World(slug)
-        Endpoint.objects.bulk_create([
-            Endpoint(
-                project=other.project, environment="development", name=f"e{number}",
-                target=first.target, created_by=first.created_by,
-            )
-            for number in range(99)
-        ])  # fmt: skip
+        Endpoint.objects.bulk_create(
+            [
+                Endpoint(
+                    project=other.project,
+                    environment="development",
+                    name=f"e{number}",
+                    target=first.target,
+                    created_by=first.created_by,
+                )
+                for number in range(99)
+            ]
+        )
     done(lambda number: make(world, f"e{number}"), 10)
     assert Endpoint.objects.count() <= 500
 
@@ -74,9 +79,9 @@ def test_a_project_has_so_many_builds_waiting(world: World) -> None:
 
 
 def test_there_are_so_many_targets_and_so_many_nodes() -> None:
-    Target.objects.bulk_create([
-        Target(name=f"edge-{number}", driver="node", capacity_mb=64) for number in range(1000)
-    ])  # fmt: skip
+    Target.objects.bulk_create(
+        [Target(name=f"edge-{number}", driver="node", capacity_mb=64) for number in range(1000)]
+    )
     chief = api(person("Chief", {"operator": None}))
     assert chief.post("/targets", {"name": "another"}).status_code == 409
 

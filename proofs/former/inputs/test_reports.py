@@ -37,9 +37,12 @@ def test_a_node_does_not_fill_the_log(node: SimulatedNode) -> None:
 def test_nothing_that_a_node_says_when_it_joins_gets_into_the_log(world: World) -> None:
     node, token = SimulatedNode(), issue_join_token(world.target, actor=SYSTEM)
     body = {
-        "v": 1, "token": token.partition(".")[0], "public_key": node.key.public.to_base64(),
-        "agent_version": "0.1.0", "platform": {**PLATFORM, "machine": JANE},
-    }  # fmt: skip
+        "v": 1,
+        "token": token.partition(".")[0],
+        "public_key": node.key.public.to_base64(),
+        "agent_version": "0.1.0",
+        "platform": {**PLATFORM, "machine": JANE},
+    }
     node.call("POST", "/agent/v1/join", json.dumps(body).encode())
     named = "Jane" in bodies()
     assert not named, "the log names the person for ever"

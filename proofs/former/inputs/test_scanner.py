@@ -153,9 +153,12 @@ def test_a_forest_of_lightgbm_that_leads_outside_is_not_safe() -> None:
 
 def test_a_skops_file_that_lacks_an_array_is_not_safe() -> None:
     array = {
-        "__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode",
-        "type": "numpy", "file": "1.npy",
-    }  # fmt: skip
+        "__class__": "ndarray",
+        "__module__": "numpy",
+        "__loader__": "NdArrayNode",
+        "type": "numpy",
+        "file": "1.npy",
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("schema.json", json.dumps(array))

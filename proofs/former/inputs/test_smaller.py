@@ -123,8 +123,10 @@ def test_nobody_goes_back_to_a_broken_glass_that_was_not_justified(
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
     end_glasses_due()
     review_break_glass(
-        BreakGlass.objects.get(pk=glass.pk), finding="not_justified", findings="It could wait",
+        BreakGlass.objects.get(pk=glass.pk),
+        finding="not_justified",
+        findings="It could wait",
         actor=world.vito,
-    )  # fmt: skip
+    )
     back = [row.number for row in former_revisions(live)]
     assert back == []

@@ -17,9 +17,11 @@ from tests.nodes import SimulatedNode, run
 from tests.tables import sql
 
 FAULTS = [
-    {"variables": {"MODE\n": "x"}}, {"weight": 10_001}, {"guard": {"moon_phase": 1}},
+    {"variables": {"MODE\n": "x"}},
+    {"weight": 10_001},
+    {"guard": {"moon_phase": 1}},
     {"header_route": {"header": "X-Try", "value": "a b"}},
-]  # fmt: skip
+]
 
 
 @pytest.fixture(params=FAULTS, ids=lambda fault: next(iter(fault)))

@@ -50,9 +50,12 @@ def judged(table: Table, folder: Path) -> str:
     os.mkfifo(folder / "log.fifo")
     start = 'exec 3<>log.fifo; exec "$0" -c -f haproxy.cfg'
     done = subprocess.run(
-        ["/bin/sh", "-c", start, find_binary()], cwd=folder, capture_output=True, text=True,
+        ["/bin/sh", "-c", start, find_binary()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     alerts = [line.partition(" : ")[2] for line in done.stderr.splitlines() if "ALERT" in line]
     return f"exit {done.returncode} {' / '.join(alerts)}" if done.returncode else ""
 

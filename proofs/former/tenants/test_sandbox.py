@@ -29,9 +29,10 @@ def cell(tmp_path: Path) -> Cell:
     (tmp_path / "setpriv").write_text(TELL.format(name="is who runs the tenant's setpriv"))
     (tmp_path / "setpriv").chmod(0o755)
     return Cell(
-        uid=INSTALLER_UID, read_only={"/runtime/bin": tmp_path},
+        uid=INSTALLER_UID,
+        read_only={"/runtime/bin": tmp_path},
         variables={"PATH": "/runtime/bin:/usr/bin:/bin"},
-    )  # fmt: skip
+    )
 
 
 def test_a_tenants_setpriv_does_not_run_before_the_drop(cell: Cell) -> None:

@@ -57,9 +57,12 @@ def test_a_contributor_makes_no_endpoint_there(
     put(otto)
     bento = world.bento(world.version())
     body = {
-        "model": "churn", "version": bento.version.number, "environment": "development",
-        "endpoint": "mine", "target": "plant-7",
-    }  # fmt: skip
+        "model": "churn",
+        "version": bento.version.number,
+        "environment": "development",
+        "endpoint": "mine",
+        "target": "plant-7",
+    }
     api(world.people["Ada"]).post("/projects/risk/releases", body)
     assert list(plant.endpoints.values_list("name", flat=True)) == []
 

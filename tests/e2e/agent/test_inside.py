@@ -39,21 +39,25 @@ class Greeter:
         lines = Path("/proc/net/dev").read_text().splitlines()[2:]
         return [line.partition(":")[0].strip() for line in lines]
 """
-SEVERAL = ALONE.replace(
-    b"@bentoml.service(name=\"greeter\")",
-    b"@bentoml.service(name=\"words\")\nclass Words:\n    @bentoml.api\n"
-    b"    def word(self, name: str) -> str:\n        return f\"Hello {name}\"\n\n\n"
-    b"@bentoml.service(name=\"greeter\")",
-).replace(b"class Greeter:\n", b"class Greeter:\n    words = bentoml.depends(Words)\n\n").replace(
-    b"[f\"Hello {name}\"] * times", b"[self.words.word(name)] * times"
-)  # fmt: skip
+SEVERAL = (
+    ALONE.replace(
+        b'@bentoml.service(name="greeter")',
+        b'@bentoml.service(name="words")\nclass Words:\n    @bentoml.api\n'
+        b'    def word(self, name: str) -> str:\n        return f"Hello {name}"\n\n\n'
+        b'@bentoml.service(name="greeter")',
+    )
+    .replace(b"class Greeter:\n", b"class Greeter:\n    words = bentoml.depends(Words)\n\n")
+    .replace(b'[f"Hello {name}"] * times', b"[self.words.word(name)] * times")
+)
 TWO_WORKERS = ALONE.replace(b'name="greeter"', b'name="greeter", workers=2')
 
 
 def project(service: bytes) -> Trained:
     """Return a BentoML project of one file."""
-    files = {"bentofile.yaml": b'service: service:Greeter\ninclude: ["*.py"]\n',
-             "service.py": service}  # fmt: skip
+    files = {
+        "bentofile.yaml": b'service: service:Greeter\ninclude: ["*.py"]\n',
+        "service.py": service,
+    }
     return Trained("bentoml", files, FACTS)
 
 
@@ -82,8 +86,11 @@ def test_the_version_that_builds_pin_was_tried() -> None:
 
 def test_each_kind_of_bento_is_served_apart(platform: Platform, port: int, tmp_path: Path) -> None:
     """One node serves all of them in turn: the runtime is the same."""
-    kinds = {"alone": (ALONE, "socket"), "several": (SEVERAL, "link"),
-             "workers": (TWO_WORKERS, "link")}  # fmt: skip
+    kinds = {
+        "alone": (ALONE, "socket"),
+        "several": (SEVERAL, "link"),
+        "workers": (TWO_WORKERS, "link"),
+    }
     for number, (name, (service, isolation)) in enumerate(kinds.items(), start=1):
         made = build(project(service), number, tmp_path)
         offer(platform, made, tmp_path)

@@ -42,13 +42,19 @@ def build(trained: Trained, number: int, folder: Path) -> BuildResult:
         sha256, size = store.put_stream(io.BytesIO(data))
         files.append(SourceFile(path, sha256, size))
     spec = BuildSpec(
-        build=f"bld_{number}", project="prj_1", version=f"ver_{number}", model="tumour",
-        number=number, format=trained.format, artifact_digest=canonical.digest(
+        build=f"bld_{number}",
+        project="prj_1",
+        version=f"ver_{number}",
+        model="tumour",
+        number=number,
+        format=trained.format,
+        artifact_digest=canonical.digest(
             [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in files]
         ),
-        files=tuple(files), **{k: v for k, v in trained.facts.items() if k != "requirements"},
+        files=tuple(files),
+        **{k: v for k, v in trained.facts.items() if k != "requirements"},
         requirements=tuple(trained.facts["requirements"]),
-    )  # fmt: skip
+    )
     workshop = pipeline.Workshop(
         store=store,
         runtimes=Runtimes(RUNTIMES, store, sandbox),
@@ -56,9 +62,12 @@ def build(trained: Trained, number: int, folder: Path) -> BuildResult:
         build_key=PrivateKey.generate(),
     )
     return pipeline.run(
-        spec, workshop=workshop, workdir=folder / "work",
-        log=lambda step, text: None, cancelled=lambda: False,
-    )  # fmt: skip
+        spec,
+        workshop=workshop,
+        workdir=folder / "work",
+        log=lambda step, text: None,
+        cancelled=lambda: False,
+    )
 
 
 def another_model() -> Trained:
@@ -92,8 +101,10 @@ def offer(platform: Platform, made: BuildResult, folder: Path) -> None:
     platform.python_version, platform.runtime = runtime.python_version, runtime.digest
     wheels = [{"name": w.name, "sha256": w.sha256, "size": w.size} for w in runtime.wheels]
     platform.manifest = {
-        "python_version": runtime.python_version, "lock": runtime.lock, "wheels": wheels,
-    }  # fmt: skip
+        "python_version": runtime.python_version,
+        "lock": runtime.lock,
+        "wheels": wheels,
+    }
     for sha256 in (made.bento.sha256, *(w.sha256 for w in runtime.wheels)):
         platform.blobs[sha256] = store.path(sha256).read_bytes()
 

@@ -58,8 +58,12 @@ FACTS = {
 
 def project(service: bytes = SERVICE, **facts: Any) -> Trained:
     """Return a project, with what its author says of it."""
-    files = {"bentofile.yaml": BUILD_FILE, "service.py": service, "data/word.txt": b"Hello\n",
-             "notes/left_out.md": b"not included"}  # fmt: skip
+    files = {
+        "bentofile.yaml": BUILD_FILE,
+        "service.py": service,
+        "data/word.txt": b"Hello\n",
+        "notes/left_out.md": b"not included",
+    }
     return Trained("bentoml", files, {**FACTS, **facts})
 
 

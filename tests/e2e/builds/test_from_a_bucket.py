@@ -22,9 +22,12 @@ pytestmark = [pytest.mark.e2e]
 
 
 def test_a_version_in_a_bucket_is_built_and_its_bento_serves(
-    ada: ApiClient, run_jobs: Callable[..., int], tmp_path: Path,
-    bucket_server: S3, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    ada: ApiClient,
+    run_jobs: Callable[..., int],
+    tmp_path: Path,
+    bucket_server: S3,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     url = f"s3://{NAME}?endpoint_url={bucket_server.url}&region=us-east-1"
     monkeypatch.setattr(config(), "artifact_url", url)
     trained = onnx_model()

@@ -103,9 +103,13 @@ class Platform:
         policy = replace(old.policy, at=now - timedelta(hours=2))
         wanted = {"not_after": now + timedelta(days=7), "nonce": f"{release}-nonce-of-request"}
         request = replace(
-            old.request, bento_digest=bento, release=release, at=now - timedelta(hours=1),
-            policy_digest=policy.document_digest, **(wanted | changes),
-        )  # fmt: skip
+            old.request,
+            bento_digest=bento,
+            release=release,
+            at=now - timedelta(hours=1),
+            policy_digest=policy.document_digest,
+            **(wanted | changes),
+        )
         decisions = [
             replace(d, at=now - timedelta(minutes=1), nonce=f"{release}-{d.nonce}")
             for d in approvals(request)
@@ -125,22 +129,36 @@ class Platform:
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])
         return {
-            "id": f"rev_{number}", "release": release, "bento_digest": bento,
+            "id": f"rev_{number}",
+            "release": release,
+            "bento_digest": bento,
             "bento_sha256": bento.removeprefix("sha256:"),
             "bento_size": len(self.blobs[bento.removeprefix("sha256:")]),
             "runtime": {"digest": self.runtime, "python_version": self.python_version},
-            "permit": permit, "replicas": 1, "memory_mb": 1024, "variables": variables,
-            "weight": 0, "wanted": "run", "restart_nonce": 0, **changes,
-        }  # fmt: skip
+            "permit": permit,
+            "replicas": 1,
+            "memory_mb": 1024,
+            "variables": variables,
+            "weight": 0,
+            "wanted": "run",
+            "restart_nonce": 0,
+            **changes,
+        }
 
     def endpoint(self, *revisions: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """Return the endpoint that the permits are for."""
         return {
-            "id": "end_1", "project": "prj_1", "project_slug": "cancer",
-            "environment": "production", "name": "screening",
-            "path": "/cancer/production/screening", "keys": [], "api_key_required": False,
-            "revisions": list(revisions), **changes,
-        }  # fmt: skip
+            "id": "end_1",
+            "project": "prj_1",
+            "project_slug": "cancer",
+            "environment": "production",
+            "name": "screening",
+            "path": "/cancer/production/screening",
+            "keys": [],
+            "api_key_required": False,
+            "revisions": list(revisions),
+            **changes,
+        }
 
     def publish(self, key: PrivateKey | None = None, **changes: Any) -> None:
         """Sign the next state and wake whoever waits for it."""
@@ -148,12 +166,19 @@ class Platform:
             self.number += 1
             now = datetime.now(UTC)
             state = {
-                "v": 1, "target": "tgt_1", "epoch": self.epoch, "number": self.number,
+                "v": 1,
+                "target": "tgt_1",
+                "epoch": self.epoch,
+                "number": self.number,
                 "issued_at": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "valid_until": (now + self.valid_for).isoformat(), "checkpoint": self.checkpoint,
-                "on_expired": self.on_expired, "recalled": self.recalled,
-                "endpoints": self.endpoints, "prefetch": self.prefetch, **changes,
-            }  # fmt: skip
+                "valid_until": (now + self.valid_for).isoformat(),
+                "checkpoint": self.checkpoint,
+                "on_expired": self.on_expired,
+                "recalled": self.recalled,
+                "endpoints": self.endpoints,
+                "prefetch": self.prefetch,
+                **changes,
+            }
             payload = canonical.dumps(state)
             self.envelope = dsse.sign(dsse.STATE, payload, key or self.keys["state"]).to_json()
             self.published_at = time.monotonic()

@@ -52,8 +52,9 @@ def echo(connection: socket.socket) -> None:
 def answer(port: int, how: Callable[[socket.socket], None], host: str = "::") -> None:
     """Serve for ever in threads."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=512,
-                                    dualstack_ipv6=host == "::")  # fmt: skip
+    listener = socket.create_server(
+        (host, port), family=family, backlog=512, dualstack_ipv6=host == "::"
+    )
 
     def one(connection: socket.socket) -> None:
         with connection:
@@ -168,9 +169,25 @@ def agent(text: str) -> None:
     (folder / "hosts").write_text(loopback.hosts_file(wanted))
     (folder / "hosts").chmod(0o644)
     reader, writer = os.pipe()
-    words = ["/usr/bin/bwrap", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
-             "--proc", "/proc", "--dev", "/dev", "--ro-bind", str(folder / "hosts"), "/etc/hosts",
-             "--info-fd", str(writer), "--cap-drop", "ALL"]  # fmt: skip
+    words = [
+        "/usr/bin/bwrap",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--ro-bind",
+        str(folder / "hosts"),
+        "/etc/hosts",
+        "--info-fd",
+        str(writer),
+        "--cap-drop",
+        "ALL",
+    ]
     words += [] if spec.get("shared") else ["--unshare-net"]
     words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     if root:
@@ -188,17 +205,25 @@ def agent(text: str) -> None:
     try:
         if wanted:
             beside = relay.start(
-                ref, wanted, counts=folder / "egress" / "counts.json",
-                uid=60602 if root else None, **common,
-            )  # fmt: skip
+                ref,
+                wanted,
+                counts=folder / "egress" / "counts.json",
+                uid=60602 if root else None,
+                **common,
+            )
             found["relay"] = [beside.pid, beside.start]
         if "port" in spec:
             path, handle = holding.listen(folder / "rep", 60600 if root else None)
             owner = (spec["uid"] if root else os.geteuid()) if spec.get("shared") else None
             beside = link.start(
-                ref, handle, spec["port"], counts=folder / "link" / "counts.json",
-                uid=60603 if root else None, shared=owner, **common,
-            )  # fmt: skip
+                ref,
+                handle,
+                spec["port"],
+                counts=folder / "link" / "counts.json",
+                uid=60603 if root else None,
+                shared=owner,
+                **common,
+            )
             found |= {"link": [beside.pid, beside.start], "path": str(path)}
     except Exception as error:
         found["error"] = str(error)
@@ -277,8 +302,12 @@ def serve(kept: list[socket.socket], port: int) -> str:
 
 
 DO: dict[str, Callable[..., object]] = {
-    "ask": ask, "stay": stay, "let_go": let_go, "stall": stall, "serve": serve,
-}  # fmt: skip
+    "ask": ask,
+    "stay": stay,
+    "let_go": let_go,
+    "stall": stall,
+    "serve": serve,
+}
 
 if __name__ == "__main__":
     {"world": world, "server": server, "agent": agent, "inside": inside}[sys.argv[1]](*sys.argv[2:])

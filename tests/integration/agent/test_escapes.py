@@ -60,8 +60,9 @@ def as_root() -> Iterator[Tenants]:
 
 def unmoved(node: Tenants) -> tuple[object, ...]:
     """Return what must be the same whatever the hostile tenant does."""
-    replicas = [(node.record(name)["id"], first_of(node.record(name)).alive)
-                for name in ("rev_2", "rev_3")]  # fmt: skip
+    replicas = [
+        (node.record(name)["id"], first_of(node.record(name)).alive) for name in ("rev_2", "rev_3")
+    ]
     by_port = httpx.get(f"http://127.0.0.1:{node.record('rev_3')['port']}/who", timeout=20)
     return (*replicas, node.who("neighbour"), node.who("older"), by_port.json()["name"])
 

@@ -115,11 +115,16 @@ def test_an_endpoint_that_cannot_be_read_stops_no_other_and_no_recall(
 @pytest.mark.parametrize(
     "rest",
     [
-        {"v": 2}, {"endpoints": None}, {"prefetch": {}}, {"valid_until": "tomorrow"},
-        {"on_expired": "whatever"}, {"number": "7"}, {"checkpoint": 7},
+        {"v": 2},
+        {"endpoints": None},
+        {"prefetch": {}},
+        {"valid_until": "tomorrow"},
+        {"on_expired": "whatever"},
+        {"number": "7"},
+        {"checkpoint": 7},
     ],
     ids=lambda rest: next(iter(rest)),
-)  # fmt: skip
+)
 def test_a_state_that_cannot_be_read_still_teaches_what_is_recalled(
     agent: Agent, platform: Platform, rest: Entry
 ) -> None:

@@ -41,8 +41,11 @@ def test_with_the_platform_away_a_node_gives_everything_back_to_stable_for_good(
     platform.wait(lambda: platform.reports[-1]["aborts"])
     (abort,) = platform.reports[-1]["aborts"]
     assert (abort["revision"], abort["stable"], abort["rule"], abort["state"]) == (
-        "rev_2", "rev_1", "consecutive_failures", {"epoch": 1, "number": 1},
-    )  # fmt: skip
+        "rev_2",
+        "rev_1",
+        "consecutive_failures",
+        {"epoch": 1, "number": 1},
+    )
     assert abort["detail"] == "5 answers in a row were server errors"
 
     old["weight"], new["weight"] = 2_000, 8_000  # the platform goes on with what it knew

@@ -226,8 +226,11 @@ def test_too_few_descriptors_are_told_with_the_number_that_is_needed(
         words += ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"]
     done = subprocess.run(
         [*words, sys.executable, "-c", FEW, str(tmp_path / "few"), str(port)],
-        capture_output=True, text=True, check=False, env={**os.environ, **PATHS},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **PATHS},
+    )
     first, second = done.stdout.splitlines()
     assert first == second, done.stderr
     assert "need 8192 open files, and this host allows 4096" in first

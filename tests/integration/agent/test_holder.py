@@ -262,8 +262,10 @@ def test_another_user_is_not_answered_even_where_the_folder_and_the_socket_are_o
 ) -> None:
     held.folder.chmod(0o755)
     (held.folder / holder.SOCKET).chmod(0o666)
-    asking = "import os, socket, sys; os.chdir(sys.argv[1]); s = socket.socket(1, 5);" \
-        "s.settimeout(5); s.connect('holder.sock'); print(s.recv(99))"  # fmt: skip
+    asking = (
+        "import os, socket, sys; os.chdir(sys.argv[1]); s = socket.socket(1, 5);"
+        "s.settimeout(5); s.connect('holder.sock'); print(s.recv(99))"
+    )
     words = [PYTHON, "-I", "-c", asking, str(held.folder)]
     done = subprocess.run(
         words, user=STRANGER, group=STRANGER, extra_groups=[], capture_output=True, text=True

@@ -134,8 +134,16 @@ def test_groups_of_an_installation_that_was_killed_are_removed_and_no_others(
 
 
 def test_what_honest_wheels_put_beside_their_packages_is_left_alone() -> None:
-    honest = ["a-1.data/scripts/python-argcomplete", "a-1.data/data/share/pyvenv.cfg",
-              "a-1.data/data/etc/jupyter/x.json", "a-1.data/scripts/pythonish", "a/python3",
-              "a-1.data/data/lib/python3.13/site-packages/x.py", "a/pyvenv.cfg", "lib/python3/x",
-              "a-1.data/headers/python3/x.h", "a-1.data/purelib/bin/python"]  # fmt: skip
+    honest = [
+        "a-1.data/scripts/python-argcomplete",
+        "a-1.data/data/share/pyvenv.cfg",
+        "a-1.data/data/etc/jupyter/x.json",
+        "a-1.data/scripts/pythonish",
+        "a/python3",
+        "a-1.data/data/lib/python3.13/site-packages/x.py",
+        "a/pyvenv.cfg",
+        "lib/python3/x",
+        "a-1.data/headers/python3/x.h",
+        "a-1.data/purelib/bin/python",
+    ]
     assert wheels.brought(honest) == []

@@ -39,8 +39,13 @@ def test_a_replica_reaches_nothing_that_nobody_approved(
     platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
     platform.wait_phase("rev_1", "serving")
 
-    for place in (f"127.0.0.1:{neighbour}", f"localhost:{neighbour}", "169.254.169.254:80",
-                  f"127.0.0.1:{node.port}", "192.0.2.1:80"):  # fmt: skip
+    for place in (
+        f"127.0.0.1:{neighbour}",
+        f"localhost:{neighbour}",
+        "169.254.169.254:80",
+        f"127.0.0.1:{node.port}",
+        "192.0.2.1:80",
+    ):
         assert told(node, f"/reach?{place}") in ("ConnectionRefusedError", "OSError"), place
 
 

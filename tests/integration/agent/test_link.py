@@ -19,7 +19,7 @@ from tests.integration.agent.test_relay import (
     both,
     installed,
     worlds,
-)  # fmt: skip
+)
 
 __all__ = ["installed", "worlds"]  # fixtures
 PORT = 23000

@@ -84,16 +84,24 @@ def test_a_cookie_comes_back_to_the_endpoint_alone_that_set_it(
 
 def test_an_answer_says_nothing_that_holds_for_the_whole_address(gateway: Gateway) -> None:
     wide = (
-        ("Alt-Svc", 'h2="evil.example:443"; ma=86400'), ("Clear-Site-Data", '"*"'),
-        ("Strict-Transport-Security", "max-age=31536000"), ("Service-Worker-Allowed", "/"),
-        ("NEL", '{"report_to": "a", "max_age": 9}'), ("Report-To", '{"group": "a"}'),
-        ("Accept-CH", "Sec-CH-UA-Model"), ("Critical-CH", "Sec-CH-UA-Model"),
-        ("Origin-Agent-Cluster", "?0"), ("Origin-Trial", "token"),
-        ("Critical-Origin-Trial", "trial"), ("Public-Key-Pins", 'pin-sha256="a"; max-age=9'),
-        ("Secure-Session-Registration", '(ES256);path="start"'), ("Set-Login", "logged-out"),
+        ("Alt-Svc", 'h2="evil.example:443"; ma=86400'),
+        ("Clear-Site-Data", '"*"'),
+        ("Strict-Transport-Security", "max-age=31536000"),
+        ("Service-Worker-Allowed", "/"),
+        ("NEL", '{"report_to": "a", "max_age": 9}'),
+        ("Report-To", '{"group": "a"}'),
+        ("Accept-CH", "Sec-CH-UA-Model"),
+        ("Critical-CH", "Sec-CH-UA-Model"),
+        ("Origin-Agent-Cluster", "?0"),
+        ("Origin-Trial", "token"),
+        ("Critical-Origin-Trial", "trial"),
+        ("Public-Key-Pins", 'pin-sha256="a"; max-age=9'),
+        ("Secure-Session-Registration", '(ES256);path="start"'),
+        ("Set-Login", "logged-out"),
         ("Sec-Session-Registration", '(ES256);path="start"'),
-        ("Cache-Group-Invalidation", '"all"'), ("Use-As-Dictionary", 'match="/*"'),
-    )  # fmt: skip
+        ("Cache-Group-Invalidation", '"all"'),
+        ("Use-As-Dictionary", 'match="/*"'),
+    )
     own = (("X-Own", "kept"), ("Permissions-Policy", "camera=()"), ("Cache-Groups", '"own"'))
     gateway.replica("rev_1", "one", headers=(*wide, *own, ("alt-svc", "clear")))
     gateway.serve()

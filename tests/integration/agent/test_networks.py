@@ -130,9 +130,12 @@ def test_that_bwrap_does_not_work_is_asked_again(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [OSError(errno.EAGAIN, "Resource temporarily unavailable"), OSError(errno.ENOMEM, "no memory"),
-     subprocess.TimeoutExpired("true", 20)],
-)  # fmt: skip
+    [
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+        OSError(errno.ENOMEM, "no memory"),
+        subprocess.TimeoutExpired("true", 20),
+    ],
+)
 def test_of_a_host_that_is_busy_nothing_is_kept(
     faulty: Faulty, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: Exception
 ) -> None:

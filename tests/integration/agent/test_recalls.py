@@ -14,9 +14,15 @@ from tests.integration.agent.control import Platform
 def recalled(platform: Platform, bento: str) -> tuple[RecallStatement, dict[str, Any]]:
     """Return a recall of ``bento`` and of its release, and its envelope."""
     statement = RecallStatement(
-        recall="rcl_1", project="prj_1", kind="bento", what=bento, by="per_1", reason="",
-        names=Names.of(bentos=[bento], releases=["rel_1"]), at=datetime.now(UTC),
-    )  # fmt: skip
+        recall="rcl_1",
+        project="prj_1",
+        kind="bento",
+        what=bento,
+        by="per_1",
+        reason="",
+        names=Names.of(bentos=[bento], releases=["rel_1"]),
+        at=datetime.now(UTC),
+    )
     return statement, statement.sign(platform.keys["decision"]).to_dict()
 
 

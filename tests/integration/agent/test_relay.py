@@ -34,7 +34,7 @@ from tests.integration.agent.outside import (
     PRIVATE,
     REPORTS,
     until,
-)  # fmt: skip
+)
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 REPLICA_UID, ORDINARY_UID = 60610, 61500
@@ -103,13 +103,21 @@ class Worlds:
         folder.chmod(0o755)
         os.chown(folder, uid, uid)
         (folder / "names").write_text("127.0.0.1 localhost\n")
-        spec = {"platform": str(self.installed), "folder": str(folder), "egress": egress,
-                "uid": REPLICA_UID, "name": folder.name, **more}  # fmt: skip
+        spec = {
+            "platform": str(self.installed),
+            "folder": str(folder),
+            "egress": egress,
+            "uid": REPLICA_UID,
+            "name": folder.name,
+            **more,
+        }
         words = ["world", str(folder / "names"), str(uid), json.dumps(spec)]
         process = subprocess.Popen(
             ["unshare", "-n", "-m", *outside.python(*words)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, (folder / "log").read_text() if (folder / "log").exists() else "no world"
@@ -139,8 +147,12 @@ both = pytest.mark.parametrize("uid", [0, ORDINARY_UID], ids=["root", "ordinary 
 
 @both
 def test_a_replica_reaches_what_was_approved_and_nothing_else(worlds: Worlds, uid: int) -> None:
-    approved = (f"{NAME}:{REPORTS}", f"{INTERNET}:{REPORTS}", f"[{INTERNET6}]:{REPORTS}",
-                f"{PRIVATE}:{REPORTS}")  # fmt: skip
+    approved = (
+        f"{NAME}:{REPORTS}",
+        f"{INTERNET}:{REPORTS}",
+        f"[{INTERNET6}]:{REPORTS}",
+        f"{PRIVATE}:{REPORTS}",
+    )
     world = worlds(*approved, uid=uid)
     world.resolve(f"{INTERNET} {NAME}")
     assert world.ask(NAME) == INTERNET
@@ -156,13 +168,22 @@ def test_a_replica_reaches_what_was_approved_and_nothing_else(worlds: Worlds, ui
 
 
 INWARD = {
-    "127.0.0.1": "the host's loopback", "::1": "its IPv6 loopback",
-    "::ffff:127.0.0.1": "loopback in IPv6's clothes", PRIVATE: "a private network",
-    METADATA: "the metadata service", HOST: "the host's own public address",
-    HOST6: "its IPv6 one", "10.9.0.1": "its private one", "64:ff9b::7f00:1": "loopback by NAT64",
-    "64:ff9b::a09:2": "a private network by NAT64", "2002:a09:2::1": "a private network by 6to4",
-    "0.0.0.0": "any", "::": "any", "fe80::1": "a link", "224.0.0.1": "a group",
-}  # fmt: skip
+    "127.0.0.1": "the host's loopback",
+    "::1": "its IPv6 loopback",
+    "::ffff:127.0.0.1": "loopback in IPv6's clothes",
+    PRIVATE: "a private network",
+    METADATA: "the metadata service",
+    HOST: "the host's own public address",
+    HOST6: "its IPv6 one",
+    "10.9.0.1": "its private one",
+    "64:ff9b::7f00:1": "loopback by NAT64",
+    "64:ff9b::a09:2": "a private network by NAT64",
+    "2002:a09:2::1": "a private network by 6to4",
+    "0.0.0.0": "any",
+    "::": "any",
+    "fe80::1": "a link",
+    "224.0.0.1": "a group",
+}
 
 
 @both
@@ -235,8 +256,10 @@ def buffers(pid: int) -> list[int]:
         with one:
             listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             if one.family in (socket.AF_INET, socket.AF_INET6) and not listens:
-                found += [one.getsockopt(socket.SOL_SOCKET, way)
-                          for way in (socket.SO_SNDBUF, socket.SO_RCVBUF)]  # fmt: skip
+                found += [
+                    one.getsockopt(socket.SOL_SOCKET, way)
+                    for way in (socket.SO_SNDBUF, socket.SO_RCVBUF)
+                ]
     os.close(handle)
     return found
 
@@ -355,15 +378,23 @@ def test_a_process_that_got_the_replicas_number_later_is_not_entered(
     earlier = ProcessRef(replica.pid, replica.start - 1)
     with pytest.raises(launching.NotStarted, match=f"process {replica.pid} has ended"):
         relay.start(
-            earlier, [Destination.read(f"{INTERNET}:{REPORTS}")], log=tmp_path / "log",
-            counts=tmp_path / "egress" / "counts.json", uid=60602, marker=("A", "b"),
-        )  # fmt: skip
+            earlier,
+            [Destination.read(f"{INTERNET}:{REPORTS}")],
+            log=tmp_path / "log",
+            counts=tmp_path / "egress" / "counts.json",
+            uid=60602,
+            marker=("A", "b"),
+        )
 
 
 def test_root_stays_root_nowhere(worlds: Worlds, tmp_path: Path) -> None:
     world = worlds(f"{INTERNET}:{REPORTS}")
     with pytest.raises(launching.NotStarted, match="root must become another user"):
         relay.start(
-            world.ref("replica"), [Destination.read(f"{INTERNET}:{REPORTS}")], uid=None,
-            counts=tmp_path / "egress" / "counts.json", log=tmp_path / "log", marker=("A", "b"),
-        )  # fmt: skip
+            world.ref("replica"),
+            [Destination.read(f"{INTERNET}:{REPORTS}")],
+            uid=None,
+            counts=tmp_path / "egress" / "counts.json",
+            log=tmp_path / "log",
+            marker=("A", "b"),
+        )

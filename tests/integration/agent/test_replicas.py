@@ -47,10 +47,19 @@ def replicas(tmp_path: Path) -> Replicas:
 def recorded(**changes: Any) -> Record:
     """Return a record as it is on disk."""
     words = {
-        "id": "rev_1-1", "revision": "rev_1", "release": "rel_1", "endpoint": "end_1",
-        "bento_digest": DIGEST, "runtime_digest": DIGEST, "python_version": "3.13",
-        "variables": {}, "memory_mb": 64, "nonce": 0, "port": 0, "uid": None,
-    }  # fmt: skip
+        "id": "rev_1-1",
+        "revision": "rev_1",
+        "release": "rel_1",
+        "endpoint": "end_1",
+        "bento_digest": DIGEST,
+        "runtime_digest": DIGEST,
+        "python_version": "3.13",
+        "variables": {},
+        "memory_mb": 64,
+        "nonce": 0,
+        "port": 0,
+        "uid": None,
+    }
     return Record.from_json({**words, **changes})
 
 
@@ -73,8 +82,13 @@ def test_a_record_that_a_power_cut_left_empty_keeps_no_agent_from_starting(
 
 def test_what_was_made_for_a_replica_that_never_came_to_be_is_removed(replicas: Replicas) -> None:
     sockets, given = replicas.starter.sockets, replicas.starter.given
-    for path in (sockets / "rev_1-1/http", given / "rev_1-1.link/c.json", given / "rev_1-1.hosts",
-                 given / "rev_1-1.egress/c.json", given / "inside.py"):  # fmt: skip
+    for path in (
+        sockets / "rev_1-1/http",
+        given / "rev_1-1.link/c.json",
+        given / "rev_1-1.hosts",
+        given / "rev_1-1.egress/c.json",
+        given / "inside.py",
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     replicas.adopt()

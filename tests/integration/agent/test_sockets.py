@@ -229,9 +229,15 @@ def test_only_haproxy_reaches_a_replica_and_it_reaches_nothing_else_of_the_folde
     (gateway.folder / "tls.pem").touch(0o600)
     replica = "sockets/one/http"
     hidden = (
-        "admin.sock", "log.fifo", "table.json", "keys.map", "tls.pem", "process.json",
-        "haproxy.cfg", "haproxy.log",
-    )  # fmt: skip
+        "admin.sock",
+        "log.fifo",
+        "table.json",
+        "keys.map",
+        "tls.pem",
+        "process.json",
+        "haproxy.cfg",
+        "haproxy.log",
+    )
 
     ref = gateway.proxy.process.ref
     assert ref is not None

@@ -90,9 +90,11 @@ def wait_shown(port: int, serial: int) -> None:
 
 
 def test_a_node_joins_and_serves_over_tls_and_a_renewed_certificate_is_shown_without_a_restart(
-    platform: Platform, joined: NodeUnderTest, authority: Authority,
+    platform: Platform,
+    joined: NodeUnderTest,
+    authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(loop, "TRIM_SECONDS", 0.2)
     chain, key, first = authority.issue("endpoints")
     joined.start(replace(OPTIONS, certificate=Certificate(chain, key)))
@@ -138,9 +140,11 @@ def test_an_agent_that_starts_anew_has_the_running_haproxy_show_the_certificate_
 
 
 def test_an_agent_that_starts_between_two_files_of_a_renewal_shows_the_certificate_before(
-    platform: Platform, joined: NodeUnderTest, authority: Authority,
+    platform: Platform,
+    joined: NodeUnderTest,
+    authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(loop, "TRIM_SECONDS", 0.2)
     chain, key, first = authority.issue("endpoints")
     options = replace(OPTIONS, certificate=Certificate(chain, key))
@@ -168,8 +172,15 @@ def test_a_node_refuses_a_platform_that_nobody_it_trusts_vouches_for(
     stranger = Authority(tmp_path / "stranger", "Somebody else")
     for ca in ("", str(stranger.ca)):
         with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
-            join(Home(tmp_path / "node"), platform.url, platform.token,
-                 root="", port=free_port(), pythons=[], ca=ca)  # fmt: skip
+            join(
+                Home(tmp_path / "node"),
+                platform.url,
+                platform.token,
+                root="",
+                port=free_port(),
+                pythons=[],
+                ca=ca,
+            )
     assert platform.node_key is None
 
 

@@ -206,9 +206,14 @@ def test_endpoints_behind_which_nothing_serves_answer_so_and_cost_no_reload(
 
     for number in range(2, 22):
         platform.endpoints.append(
-            {**first, "id": f"end_{number}", "name": f"e{number}", "revisions": [],
-             "path": f"/cancer/production/e{number}"}
-        )  # fmt: skip
+            {
+                **first,
+                "id": f"end_{number}",
+                "name": f"e{number}",
+                "revisions": [],
+                "path": f"/cancer/production/e{number}",
+            }
+        )
     platform.publish()
     url = f"http://127.0.0.1:{node.port}/cancer/production/e21/x"
     platform.wait(lambda: httpx.get(url).json()["code"] == "nothing_live")

@@ -273,9 +273,10 @@ def test_an_expired_approval_starts_nothing_but_stops_nothing(
     key = platform.keys["decision"]
     first = platform.case(one, "rel_1", not_after=soon).document(key)
     late = platform.case(two, "rel_2", not_after=datetime.now(UTC) - timedelta(seconds=1))
-    late = replace(late, decisions=[
-        replace(d, at=datetime.now(UTC) - timedelta(minutes=2)) for d in late.decisions
-    ])  # fmt: skip
+    late = replace(
+        late,
+        decisions=[replace(d, at=datetime.now(UTC) - timedelta(minutes=2)) for d in late.decisions],
+    )
     serving = platform.revision(1, one, permit=first, weight=10_000)
     platform.serve(serving)
     platform.wait_phase("rev_1", "serving")

@@ -229,10 +229,19 @@ def test_a_unit_in_a_json_body(platform: Platform, node: NodeUnderTest) -> None:
         taken = next(u for u in units if gets_candidate(SALT, u, 5_000))
         assert caller.name(body=body(taken, size=8_000)) == "candidate"
         for unreadable in (
-            body(taken, size=13_000), body(taken, size=900_000), b"", b"not json", b"[]",
-            b'{"rows": []}', body(None), body({"a": 1}), body("é"), body("\u0416"), body("a\nb"),
+            body(taken, size=13_000),
+            body(taken, size=900_000),
+            b"",
+            b"not json",
+            b"[]",
+            b'{"rows": []}',
+            body(None),
+            body({"a": 1}),
+            body("é"),
+            body("\u0416"),
+            body("a\nb"),
             b"[" * 5_000 + body(taken),
-        ):  # fmt: skip
+        ):
             assert caller.name(body=unreadable) == "stable", unreadable[:60]
 
 

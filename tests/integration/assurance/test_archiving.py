@@ -122,8 +122,11 @@ class TestWhatGoes:
         event = Event.objects.order_by("-index")[0]
         assert event.kind == "audit.archived.v1"
         assert json.loads(event.body)["data"] == {
-            "count": row.count, "first": row.first, "last": row.last, "file": row.file,
-        }  # fmt: skip
+            "count": row.count,
+            "first": row.first,
+            "last": row.last,
+            "file": row.file,
+        }
         write_checkpoint()
         found = fsck()
         assert found.ok, (found.log.fault, found.faults)
@@ -262,10 +265,15 @@ class TestHolds:
             return place_hold(**said, actor=SYSTEM)  # type: ignore[arg-type]
 
         for wrong in (
-            {"name": "Case 9"}, {"scope": "planet"}, {"subject": "risk"}, {"reason": " "},
-            {"scope": "project", "subject": "none"}, {"scope": "person", "subject": "per_1"},
-            {"scope": "object", "subject": "%"}, {"scope": "object", "subject": OTHER + "\n"},
-        ):  # fmt: skip
+            {"name": "Case 9"},
+            {"scope": "planet"},
+            {"subject": "risk"},
+            {"reason": " "},
+            {"scope": "project", "subject": "none"},
+            {"scope": "person", "subject": "per_1"},
+            {"scope": "object", "subject": "%"},
+            {"scope": "object", "subject": OTHER + "\n"},
+        ):
             with pytest.raises(InvalidInput):
                 place(**wrong)
         place()
@@ -282,8 +290,9 @@ class TestHolds:
 
 class TestWhoFollows:
     def test_what_a_stream_has_not_sent_stays(self, old: Project) -> None:
-        stream = add_stream(name="siem", terms=Terms("jsonl", "https://siem.example"), start=0,
-                            actor=SYSTEM)  # fmt: skip
+        stream = add_stream(
+            name="siem", terms=Terms("jsonl", "https://siem.example"), start=0, actor=SYSTEM
+        )
         with pytest.raises(NothingToArchive, match="stream siem has only the first 0 events"):
             archive()
         Stream.objects.update(cursor=300)
@@ -330,10 +339,11 @@ class TestBadDays:
         armed.mkdir()
         (armed / point).touch()
         code = CODE.replace(
-            "list(", "from datetime import timedelta\nfrom placet.kernel.clock import now\n"
+            "list(",
+            "from datetime import timedelta\nfrom placet.kernel.clock import now\n"
             "from apps.assurance.actions import archiving\n"
             "archiving.database_now = lambda: now() + timedelta(days=99)\nlist(",
-        )  # fmt: skip
+        )
         environment = {
             **os.environ,
             "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
@@ -357,11 +367,15 @@ class TestBadDays:
 
     @pytest.mark.parametrize(
         "statement",
-        ["INSERT INTO audit_archivedleaf SELECT index, leaf_hash, 'arc_1' FROM audit_event",
-         "DELETE FROM audit_archive", "UPDATE audit_archive SET count = 0",
-         "DELETE FROM audit_archivedleaf", "TRUNCATE audit_archivedleaf",
-         "DELETE FROM audit_event"],
-    )  # fmt: skip
+        [
+            "INSERT INTO audit_archivedleaf SELECT index, leaf_hash, 'arc_1' FROM audit_event",
+            "DELETE FROM audit_archive",
+            "UPDATE audit_archive SET count = 0",
+            "DELETE FROM audit_archivedleaf",
+            "TRUNCATE audit_archivedleaf",
+            "DELETE FROM audit_event",
+        ],
+    )
     def test_the_application_neither_archives_nor_forgets_what_was(
         self, old: Project, statement: str
     ) -> None:
@@ -371,9 +385,11 @@ class TestBadDays:
 
     def test_the_owner_deletes_no_event_that_no_archive_holds(self, old: Project) -> None:
         with (
-            owning_tables(), pytest.raises(DatabaseError), transaction.atomic(),
+            owning_tables(),
+            pytest.raises(DatabaseError),
+            transaction.atomic(),
             connection.cursor() as cursor,
-        ):  # fmt: skip
+        ):
             cursor.execute("DELETE FROM audit_event WHERE index = 3")
 
     def test_an_event_that_is_hidden_among_the_archived_ones_is_found(self, old: Project) -> None:
@@ -383,8 +399,9 @@ class TestBadDays:
         with owning_tables(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO audit_archivedleaf SELECT index, leaf_hash, %s FROM audit_event"
-                " WHERE index = %s", [row.pk, index],
-            )  # fmt: skip
+                " WHERE index = %s",
+                [row.pk, index],
+            )
             cursor.execute("DELETE FROM audit_event WHERE index = %s", [index])
         assert verify_database().ok, "the tree is as it was signed"
         (place, *_) = [fault.place for fault in fsck().faults]
@@ -438,10 +455,11 @@ class TestTheFile:
             archived_events.CHECKPOINT: [lambda b: b.replace(b"\n", b"\r\n", 1), lambda b: b[:-5]],
             archived_events.KEYS: [lambda b: b[:-2]],
             archived_events.ABOUT: [
-                lambda b: b.replace(b'"count": ', b'"count": 1'), lambda b: b"{}",
+                lambda b: b.replace(b'"count": ', b'"count": 1'),
+                lambda b: b"{}",
                 lambda b: b.replace(b'"first": ', b'"first": 1'),
             ],
-        }  # fmt: skip
+        }
         tiles = [name for name in good if name.startswith("tile/")]
         assert len(tiles) >= 4
         for name in tiles:
@@ -538,9 +556,13 @@ class TestReaders:
         assert f"{hidden} known by their hash alone" in capsys.readouterr().out
 
     def test_from_the_command_line(
-        self, world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        self,
+        world: World,
+        live_server: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         note(40)
         world.people["Sia"] = person("Sia", {"admin": None, "auditor": None})
         become(world, "Sia", live_server.url, monkeypatch)

@@ -91,13 +91,22 @@ def test_a_worker_neither_recalls_nor_lifts(
     found, content = taken(world, live), before(world)
     judged(trust, signed_now(world))
     lifted = LiftStatement(
-        recall=found.pk, recall_digest=found.statement_digest, by="per_x", reason="",
+        recall=found.pk,
+        recall_digest=found.statement_digest,
+        by="per_x",
+        reason="",
         at=found.created_at,
-    )  # fmt: skip
+    )
     more = RecallStatement(
-        recall="rcl_" + "0" * 32, project="", kind="person", what="per_x", reason="", by="per_x",
-        names=Names.of(people=[world.rex.id]), at=found.created_at,
-    )  # fmt: skip
+        recall="rcl_" + "0" * 32,
+        project="",
+        kind="person",
+        what="per_x",
+        reason="",
+        by="per_x",
+        names=Names.of(people=[world.rex.id]),
+        at=found.created_at,
+    )
     forged = [one.sign(signer(purpose)).to_dict() for one in (lifted, more)]
     state = trust.open_state(by_thief(content, recalls=[*content["recalls"], *forged]))
     assert [error["code"] for error in trust.learn(state)] == ["recall_refused"] * 2

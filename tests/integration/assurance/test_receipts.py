@@ -225,8 +225,10 @@ def test_receipts_that_do_not_count_and_words_that_turn_are_logged_once_a_minute
         report(node, metrics=[window | {"started_at": soon}])
     kinds = Event.objects.order_by("index").values_list("kind", flat=True)[before:]
     assert Counter(kinds) == {
-        "receipt.refused.v1": 1, "recall.contradicted.v1": 1, "alert.opened.v1": 1,
-    }  # fmt: skip
+        "receipt.refused.v1": 1,
+        "recall.contradicted.v1": 1,
+        "alert.opened.v1": 1,
+    }
 
 
 def test_a_lift_reaches_the_nodes_signed_too(story: Story, recalled: Recall, live: Release) -> None:

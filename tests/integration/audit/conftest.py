@@ -28,6 +28,9 @@ def other(live_server: LiveServer) -> Witness:
     """Another Placet, reached over HTTP, that was told of this log."""
     witness_log(key=own_keys().log_key, actor=SYSTEM)
     return add_witness(
-        name="other", kind="http", address=f"{live_server.url}/witness",
-        key=own_keys().witness_key, actor=SYSTEM,
-    )  # fmt: skip
+        name="other",
+        kind="http",
+        address=f"{live_server.url}/witness",
+        key=own_keys().witness_key,
+        actor=SYSTEM,
+    )

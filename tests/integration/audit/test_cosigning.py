@@ -147,9 +147,13 @@ class TestOffline:
         stranger = str(WitnessKey("stranger", PrivateKey.generate().public))
         both = ["log", str(exported), "--witness", other.key, "--witness", stranger]
         assert verifier([*both, "--quorum", "1"]) == 0
-        for wrong in (both, [*both, "--quorum", "3"], [*both, "--quorum", "0"],
-                      ["log", str(exported), "--quorum", "1"],
-                      ["log", str(exported), "--witness", "nobody"]):  # fmt: skip
+        for wrong in (
+            both,
+            [*both, "--quorum", "3"],
+            [*both, "--quorum", "0"],
+            ["log", str(exported), "--quorum", "1"],
+            ["log", str(exported), "--witness", "nobody"],
+        ):
             assert verifier(wrong) == 1
         assert "has 1 of the 2 cosignatures" in capsys.readouterr().out
 
@@ -177,28 +181,41 @@ class TestAdministration:
     @pytest.mark.parametrize(
         ("wrong", "field"),
         [
-            ({"name": "A b"}, "name"), ({"name": ""}, "name"), ({"name": "x" * 61}, "name"),
-            ({"kind": "ftp"}, "kind"), ({"kind": ""}, "kind"),
+            ({"name": "A b"}, "name"),
+            ({"name": ""}, "name"),
+            ({"name": "x" * 61}, "name"),
+            ({"kind": "ftp"}, "kind"),
+            ({"kind": ""}, "kind"),
             ({"address": "http://witness.example"}, "address"),
             ({"address": "https://u:p@witness.example"}, "address"),
-            ({"address": "https://"}, "address"), ({"address": "https://w.example/?x"}, "address"),
-            ({"address": "https://[::1"}, "address"), ({"address": "https://w e"}, "address"),
-            ({"address": "file:///etc"}, "address"), ({"address": "https://w:99999"}, "address"),
+            ({"address": "https://"}, "address"),
+            ({"address": "https://w.example/?x"}, "address"),
+            ({"address": "https://[::1"}, "address"),
+            ({"address": "https://w e"}, "address"),
+            ({"address": "file:///etc"}, "address"),
+            ({"address": "https://w:99999"}, "address"),
             ({"address": "https://w.example/" + "x" * 500}, "address"),
-            ({"key": ""}, "key"), ({"key": "name+0+AAAA"}, "key"),
+            ({"key": ""}, "key"),
+            ({"key": "name+0+AAAA"}, "key"),
             ({"kind": "file", "address": "../etc", "key": ""}, "address"),
             ({"kind": "file", "address": "/etc", "key": ""}, "address"),
             ({"kind": "file", "address": "vault"}, "key"),
             ({"kind": "s3", "address": "s3://"}, "address"),
             ({"kind": "s3", "address": "file:///x", "key": ""}, "address"),
-            ({"kind": "s3", "address": "s3://bkt?endpoint_url=http://10.0.0.1", "key": ""},
-             "address"),
+            (
+                {"kind": "s3", "address": "s3://bkt?endpoint_url=http://10.0.0.1", "key": ""},
+                "address",
+            ),
             ({"kind": "s3", "address": "s3://bkt", "key": "", "retain_days": 0}, "retain_days"),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_wrong_is_named_by_its_field(self, wrong: dict[str, Any], field: str) -> None:
-        right = {"name": "w", "kind": "http", "address": "https://witness.example/w",
-                 "key": own_keys().witness_key}  # fmt: skip
+        right = {
+            "name": "w",
+            "kind": "http",
+            "address": "https://witness.example/w",
+            "key": own_keys().witness_key,
+        }
         with pytest.raises(InvalidInput) as caught:
             add_witness(**{**right, **wrong}, actor=SYSTEM)
         assert [fault.pointer for fault in caught.value.errors] == [f"/{field}"]

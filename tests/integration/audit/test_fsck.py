@@ -62,22 +62,31 @@ def test_a_database_that_nobody_touched_is_as_its_log_says() -> None:
 @pytest.mark.parametrize(
     ("statement", "place", "how"),
     [
-        ("UPDATE audit_event SET body = replace(body, 'test', 'text') WHERE index = 100",
-         "leaf 100", "changed: its body"),
-        ("UPDATE audit_event SET leaf_hash = sha256('x') WHERE index = 100",
-         "leaf 100", "changed: its leaf hash"),
+        (
+            "UPDATE audit_event SET body = replace(body, 'test', 'text') WHERE index = 100",
+            "leaf 100",
+            "changed: its body",
+        ),
+        (
+            "UPDATE audit_event SET leaf_hash = sha256('x') WHERE index = 100",
+            "leaf 100",
+            "changed: its leaf hash",
+        ),
         (REHASHED, "leaf 100", "re-inserted: with another body"),
         ("DELETE FROM audit_event WHERE index = 100", "leaf 100", "deleted"),
-        ("DELETE FROM audit_event WHERE index = 100;"
-         "UPDATE audit_event SET index = -index WHERE index > 100;"
-         "UPDATE audit_event SET index = -index - 1 WHERE index < 0",
-         "leaf 100", "deleted: what was logged at leaf 101 stands"),
+        (
+            "DELETE FROM audit_event WHERE index = 100;"
+            "UPDATE audit_event SET index = -index WHERE index > 100;"
+            "UPDATE audit_event SET index = -index - 1 WHERE index < 0",
+            "leaf 100",
+            "deleted: what was logged at leaf 101 stands",
+        ),
         (SWAP.format(100, 200), "leaf 100", "swapped: with leaf 200"),
         (SWAP.format(100, 400), "leaf 100", "swapped: with leaf 400"),
         (COPY.format(100, 50), "leaf 100", "re-inserted: it is a copy of leaf 50"),
         ("DELETE FROM audit_event WHERE index >= 590", "size", "cut"),
     ],
-)  # fmt: skip
+)
 def test_it_says_which_leaf_and_what_was_done_to_it(statement: str, place: str, how: str) -> None:
     sql(statement)
     found = fsck()
@@ -131,6 +140,7 @@ def test_a_cosignature_that_the_witness_did_not_make_is_named() -> None:
     )
     faults = fsck().faults
     assert [fault.place for fault in faults] == [
-        f"cosignature {head.size}", f"cosignature {head.size + 1}"
-    ]  # fmt: skip
+        f"cosignature {head.size}",
+        f"cosignature {head.size + 1}",
+    ]
     assert "not by the witness w" in faults[0].sentence

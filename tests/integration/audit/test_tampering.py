@@ -73,17 +73,24 @@ def test_an_untouched_log_is_intact_and_says_where_it_started(
         ("UPDATE audit_event SET leaf_hash = sha256('x') WHERE index = 299", "leaf 299"),
         ("DELETE FROM audit_event WHERE index = 42", "leaf 42"),
         ("DELETE FROM audit_event WHERE index >= 590", "size"),
-        ("UPDATE audit_tile SET hashes = set_byte(hashes, 40, 255 - get_byte(hashes, 40))"
-         " WHERE index = 1", "tile 0/1"),
+        (
+            "UPDATE audit_tile SET hashes = set_byte(hashes, 40, 255 - get_byte(hashes, 40))"
+            " WHERE index = 1",
+            "tile 0/1",
+        ),
         ("UPDATE audit_tile SET root = sha256('x') WHERE index = 1", "tile 0/1"),
-        ("INSERT INTO audit_tile (level, index, hashes) SELECT 1, 0, string_agg(root, '' ORDER BY"
-         " index) FROM audit_tile; UPDATE audit_tile SET root = sha256('x') WHERE index = 1",
-         "tile 0/1"),
-        ("UPDATE audit_checkpoint SET note = replace(note, '600', '601') WHERE size = 600",
-         "checkpoint 600"),
+        (
+            "INSERT INTO audit_tile (level, index, hashes) SELECT 1, 0, string_agg(root, '' ORDER"
+            " BY index) FROM audit_tile; UPDATE audit_tile SET root = sha256('x') WHERE index = 1",
+            "tile 0/1",
+        ),
+        (
+            "UPDATE audit_checkpoint SET note = replace(note, '600', '601') WHERE size = 600",
+            "checkpoint 600",
+        ),
         ("UPDATE audit_loghead SET size = 599", "size"),
     ],
-)  # fmt: skip
+)
 def test_the_verifier_names_what_was_changed(statement: str, place: str) -> None:
     sql(statement)
     found = verify_database()
@@ -167,9 +174,12 @@ def test_proofs_hold_before_and_after_tiles_are_written(earlier: bool) -> None:
         assert merkle.verify_inclusion(leaf, index, proof.size, steps, bytes(head.root))
     grown = consistency(300, 605)
     assert merkle.verify_consistency(
-        300, 605, bytes.fromhex(grown.old_root), bytes.fromhex(grown.new_root),
+        300,
+        605,
+        bytes.fromhex(grown.old_root),
+        bytes.fromhex(grown.new_root),
         [bytes.fromhex(h) for h in grown.hashes],
-    )  # fmt: skip
+    )
     assert bytes.fromhex(grown.old_root) == bytes(Checkpoint.objects.get(size=300).root)
     leaves = [bytes(e.leaf_hash) for e in Event.objects.order_by("index")]
     assert merkle.range_root(0, 605, tree(605)) == merkle.root(leaves)

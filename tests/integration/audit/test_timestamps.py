@@ -261,9 +261,12 @@ class TestKept:
     @pytest.mark.parametrize("role", ["placet_app", "postgres"])
     @pytest.mark.parametrize(
         "statement",
-        ["UPDATE audit_timestamp SET at = now()", "DELETE FROM audit_timestamp",
-         "TRUNCATE audit_timestamp"],
-    )  # fmt: skip
+        [
+            "UPDATE audit_timestamp SET at = now()",
+            "DELETE FROM audit_timestamp",
+            "TRUNCATE audit_timestamp",
+        ],
+    )
     def test_a_stamp_is_added_and_never_changed(
         self, authority: StampAuthority, own_checkpoints: object, statement: str, role: str
     ) -> None:
@@ -276,9 +279,12 @@ class TestKept:
         assert Timestamp.objects.count() == 1
 
     def test_fsck_is_content_and_names_each_stamp_that_is_not_what_it_was(
-        self, server: Server, authority: StampAuthority, tmp_path: Path,
+        self,
+        server: Server,
+        authority: StampAuthority,
+        tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
-    ) -> None:  # fmt: skip
+    ) -> None:
         head = grow(3)
         stamp_checkpoints()
         place = f"time stamp {head.size} tsa"
@@ -294,8 +300,12 @@ class TestKept:
         forged = other.token(head.note.encode())
         row = Timestamp.objects.get()
         root = read_pinned(other.ca)[0]
-        owner("UPDATE audit_timestamp SET token = %s, anchor = %s, at = %s", forged,
-              root.public_bytes(Encoding.DER), timestamp.claims(forged).at)  # fmt: skip
+        owner(
+            "UPDATE audit_timestamp SET token = %s, anchor = %s, at = %s",
+            forged,
+            root.public_bytes(Encoding.DER),
+            timestamp.claims(forged).at,
+        )
         assert "does not lead to the one pinned" in faults()[0]
         monkeypatch.setattr(config(), "timestamp_authorities", [])
         assert faults() == [], "of an authority that nobody names any more its own anchor is left"
@@ -330,9 +340,12 @@ class TestOutsiders:
         return tmp_path / "export"
 
     def test_an_auditor_who_knows_the_authority_sees_when_it_existed(
-        self, exported: Path, authority: StampAuthority, tmp_path: Path,
+        self,
+        exported: Path,
+        authority: StampAuthority,
+        tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         (file,) = (exported / "timestamps").glob("*.tsr")
         note = exported / "timestamps" / "5.txt"
         assert file.name == "5-tsa.tsr"
@@ -367,10 +380,16 @@ class TestOutsiders:
         assert verifier(command) == 1
 
     def test_over_api_and_command_line(
-        self, server: Server, world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
-        authority: StampAuthority, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        self,
+        server: Server,
+        world: World,
+        live_server: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        authority: StampAuthority,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
         own_checkpoints: Callable[[], Path],
-    ) -> None:  # fmt: skip
+    ) -> None:
         head = grow(1)
         stamp_checkpoints()
         world.people["Alma"] = factories.person("Alma", roles={"viewer": None})

@@ -64,9 +64,11 @@ class TestAnotherPlacet:
         assert inclusion(first.size + 2).size > first.size
 
     def test_an_old_copy_of_the_database_is_noticed_and_the_gap_is_named(
-        self, other: Witness, own_checkpoints: Callable[[], Path],
+        self,
+        other: Witness,
+        own_checkpoints: Callable[[], Path],
         run_jobs: Callable[..., int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         grow(8)
         show()
         old = Event.objects.count()
@@ -115,8 +117,13 @@ class TestAnotherPlacet:
     def test_one_that_does_not_know_the_log_says_so_and_is_asked_again(
         self, live_server: LiveServer
     ) -> None:
-        row = add_witness(name="new", kind="http", address=f"{live_server.url}/witness",
-                          key=own_keys().witness_key, actor=SYSTEM)  # fmt: skip
+        row = add_witness(
+            name="new",
+            kind="http",
+            address=f"{live_server.url}/witness",
+            key=own_keys().witness_key,
+            actor=SYSTEM,
+        )
         grow(1)
         show()
         state = WitnessState.objects.get(pk=row.pk)
@@ -132,8 +139,13 @@ class TestAnotherPlacet:
     def test_an_answer_by_another_key_counts_for_nothing(self, live_server: LiveServer) -> None:
         witness_log(key=own_keys().log_key, actor=SYSTEM)
         stranger = WitnessKey("stranger", PrivateKey.generate().public)
-        row = add_witness(name="odd", kind="http", address=f"{live_server.url}/witness",
-                          key=str(stranger), actor=SYSTEM)  # fmt: skip
+        row = add_witness(
+            name="odd",
+            kind="http",
+            address=f"{live_server.url}/witness",
+            key=str(stranger),
+            actor=SYSTEM,
+        )
         grow(1)
         show()
         assert "not signed by the key" in WitnessState.objects.get(pk=row.pk).error
@@ -150,8 +162,13 @@ class TestAnotherPlacet:
         assert WitnessState.objects.get(pk=vault.pk).size == head.size
 
     def test_one_that_is_away_waits_longer_from_time_to_time(self) -> None:
-        row = add_witness(name="away", kind="http", address="http://localhost:9",
-                          key=own_keys().witness_key, actor=SYSTEM)  # fmt: skip
+        row = add_witness(
+            name="away",
+            kind="http",
+            address="http://localhost:9",
+            key=own_keys().witness_key,
+            actor=SYSTEM,
+        )
         grow(1)
         waits = []
         for _ in range(9):

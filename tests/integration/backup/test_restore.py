@@ -63,15 +63,19 @@ class Installation(Running):
         """Make database, tables, keys, the first rows, and what :data:`FILL` adds."""
         self.cluster.start()
         self.cluster.ensure_database()
-        known = {"secret_key": "s" * 20 + "ecret" * 10, "token_key": "t" * 20 + "oken" * 10,
-                 "database_url": self.cluster.url(APPLICATION),
-                 "database_owner_url": self.cluster.url(OWNER)}  # fmt: skip
+        known = {
+            "secret_key": "s" * 20 + "ecret" * 10,
+            "token_key": "t" * 20 + "oken" * 10,
+            "database_url": self.cluster.url(APPLICATION),
+            "database_owner_url": self.cluster.url(OWNER),
+        }
         (self.data / "embedded.json").write_text(json.dumps(known))
         migrated = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), "migrate", "--no-input", "--skip-checks"],
             env=self.environment | {"PLACET_DATABASE_URL": self.cluster.url(OWNER)},
-            capture_output=True, text=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+        )
         assert migrated.returncode == 0, migrated.stderr
         filled = self.run("-c", FILL)
         assert filled.returncode == 0, filled.stderr
@@ -204,9 +208,15 @@ def test_everything_comes_back_and_nothing_runs_twice(
     assert (told["root"], told["size"], told["lost"]) == (manifest["root"], manifest["size"], 0)
     jobs = {row["args"]["n"]: row for row in machine.sql("SELECT * FROM jobs_job WHERE args ? 'n'")}
     assert {n: row["state"] for n, row in jobs.items()} == {
-        1: "queued", 2: "queued", 3: "cancelled", 4: "queued",
-        5: "cancelled", 6: "cancelled", 7: "succeeded", 8: "cancelled",
-    }  # fmt: skip
+        1: "queued",
+        2: "queued",
+        3: "cancelled",
+        4: "queued",
+        5: "cancelled",
+        6: "cancelled",
+        7: "succeeded",
+        8: "cancelled",
+    }
     assert (jobs[1]["generation"], jobs[1]["lease_until"], jobs[1]["lease_owner"]) == (4, None, "")
     assert "may have run since" in jobs[5]["error"]
     (schedule,) = machine.sql("SELECT * FROM jobs_schedule WHERE name = 'mail.digest'")

@@ -45,9 +45,14 @@ def take(build: Build) -> LeasedJob:
     job = claim(job_id=build.job)
     assert job is not None
     return LeasedJob(
-        id=job.pk, kind=job.kind, args=job.args, project=job.project, generation=job.generation,
-        attempt=1, max_attempts=2,
-    )  # fmt: skip
+        id=job.pk,
+        kind=job.kind,
+        args=job.args,
+        project=job.project,
+        generation=job.generation,
+        attempt=1,
+        max_attempts=2,
+    )
 
 
 @pytest.fixture
@@ -59,7 +64,13 @@ def yard(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
     risk = project("risk")
     model = RegisteredModel.objects.create(project=risk, name="churn", created_by="per_1")
     version = ModelVersion.objects.create(
-        model=model, project=risk, number=1, state="finalised", author="per_1",
-        created_by="per_1", format="sklearn", artifact_digest="sha256:" + "a" * 64,
-    )  # fmt: skip
+        model=model,
+        project=risk,
+        number=1,
+        state="finalised",
+        author="per_1",
+        created_by="per_1",
+        format="sklearn",
+        artifact_digest="sha256:" + "a" * 64,
+    )
     return Yard(version)

@@ -66,9 +66,13 @@ def attack():
 threading.Thread(target=attack).start()
 """
 ATTACKS = {
-    "files without a name": NAMELESS, "below any path": BELOW_ANY_PATH, "folders": FOLDERS,
-    "mapped": MAPPED, "under way": UNDER_WAY, "in a thread": IN_A_THREAD,
-}  # fmt: skip
+    "files without a name": NAMELESS,
+    "below any path": BELOW_ANY_PATH,
+    "folders": FOLDERS,
+    "mapped": MAPPED,
+    "under way": UNDER_WAY,
+    "in a thread": IN_A_THREAD,
+}
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
 
 

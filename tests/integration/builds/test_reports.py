@@ -41,8 +41,12 @@ def built(name: str = "b") -> Built:
     return Built(
         bento_sha256=name * 64,
         bento_size=10,
-        runtime=BuiltRuntime("sha256:" + "c" * 64, "3.13", "a==1 \\\n", [
-            {"name": "a-1-py3-none-any.whl", "sha256": "d" * 64, "size": 3}]),
+        runtime=BuiltRuntime(
+            "sha256:" + "c" * 64,
+            "3.13",
+            "a==1 \\\n",
+            [{"name": "a-1-py3-none-any.whl", "sha256": "d" * 64, "size": 3}],
+        ),
         smoke=SmokeReport("equal", 5, 5, "bwrap", 2.5, "All 5 rows are predicted as expected"),
         sbom_sha256="e" * 64,
         components=2,
@@ -50,7 +54,7 @@ def built(name: str = "b") -> Built:
         model_signature="",
         isolation="bwrap",
         timings={"fetch": 0.1, "build": 1.2},
-    )  # fmt: skip
+    )
 
 
 def test_a_build_measures_a_model_signature_anew_where_it_is_worth_another_thing(
@@ -69,9 +73,16 @@ def test_a_build_measures_a_model_signature_anew_where_it_is_worth_another_thing
 def test_the_comparison_of_an_accelerated_build_is_evidence_on_its_bento(yard: Yard) -> None:
     build, job = yard.taken()
     report = AccelerationReport(
-        verdict="accelerated", rows=5, equal=5, max_absolute=1e-7, max_relative=1e-6,
-        absolute=1e-5, relative=1e-5, converters={"skl2onnx": "1.20.0"}, detail="All agree",
-    )  # fmt: skip
+        verdict="accelerated",
+        rows=5,
+        equal=5,
+        max_absolute=1e-7,
+        max_relative=1e-6,
+        absolute=1e-5,
+        relative=1e-5,
+        converters={"skl2onnx": "1.20.0"},
+        detail="All agree",
+    )
     bento = actions.succeed(build, replace(built(), acceleration=report), job=job)
     assert bento.accelerated
     fact = Evidence.objects.get(kind="acceleration")
@@ -99,9 +110,12 @@ def test_a_success_is_written_whole(yard: Yard) -> None:
     }
     written = list(Event.objects.order_by("index").values_list("kind", flat=True))
     assert written[-5:] == [
-        "runtime.added.v1", "bento.added.v1", "evidence.added.v1", "evidence.added.v1",
+        "runtime.added.v1",
+        "bento.added.v1",
+        "evidence.added.v1",
+        "evidence.added.v1",
         "build.succeeded.v1",
-    ]  # fmt: skip
+    ]
     shown = api(yard.victor).get(f"/bentos/{bento.digest}").json()
     assert (shown["name"], shown["isolation"]) == ("churn:1", "bwrap")
     assert api(yard.victor).get(f"/runtimes/{bento.runtime_id}").json()["python_version"] == "3.13"
@@ -195,10 +209,15 @@ def test_a_build_that_cannot_be_ended_stops_no_other_and_keeps_no_folder(
     yard: Yard, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, stuck: int
 ) -> None:
     other = ModelVersion.objects.create(
-        model=yard.version.model, project=yard.project, number=2, state="finalised",
-        author="per_1", created_by="per_1", format="sklearn",
+        model=yard.version.model,
+        project=yard.project,
+        number=2,
+        state="finalised",
+        author="per_1",
+        created_by="per_1",
+        format="sklearn",
         artifact_digest="sha256:" + "b" * 64,
-    )  # fmt: skip
+    )
     builds = [yard.requested(), actions.request_build(other, actor=actor_of(yard.ada))]
     Job.objects.filter(pk__in=[build.job for build in builds]).update(state="failed")
     move = reports.move

@@ -92,8 +92,17 @@ def test_it_reads_nothing_of_the_machine_but_the_system(box: Sandbox, tmp_path: 
     given = tmp_path / "given"
     given.mkdir()
     (given / "file").write_text("given")
-    places = [str(secret), "/root", "/home", "/etc/shadow", "/var", "/run",
-              "/proc/1/root/etc/shadow", "/sys", "/srv"]  # fmt: skip
+    places = [
+        str(secret),
+        "/root",
+        "/home",
+        "/etc/shadow",
+        "/var",
+        "/run",
+        "/proc/1/root/etc/shadow",
+        "/sys",
+        "/srv",
+    ]
     # An interpreter under a home folder is shown, and so is the way to it.
     hidden = [p for p in places if not sys.base_prefix.startswith(f"{p}/")]
     code = (
@@ -110,8 +119,16 @@ def test_it_reads_nothing_of_the_machine_but_the_system(box: Sandbox, tmp_path: 
 def test_it_writes_only_where_it_may(box: Sandbox, tmp_path: Path) -> None:
     for name in ("mine", "given"):
         (tmp_path / name).mkdir()
-    places = ["/usr/x", "/etc/x", "/x", "/dev/x", f"{tmp_path}/given/x",
-              f"{tmp_path}/mine/x", "/tmp/x", "/dev/shm/x"]  # fmt: skip
+    places = [
+        "/usr/x",
+        "/etc/x",
+        "/x",
+        "/dev/x",
+        f"{tmp_path}/given/x",
+        f"{tmp_path}/mine/x",
+        "/tmp/x",
+        "/dev/shm/x",
+    ]
     code = (
         f"for p in {places!r}:\n"
         "    try: open(p, 'w').write('x'); print(p)\n"

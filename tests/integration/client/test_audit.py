@@ -151,7 +151,8 @@ def test_events_go_to_a_file_and_to_the_terminal(
 
 def test_either_verifier_is_written_to_a_file(aude: World, home: Path) -> None:
     for arguments, name, content in (
-        ([], "placet-verify.pyz", packed()), (["--page"], "placet-verify.html", page()),
-    ):  # fmt: skip
+        ([], "placet-verify.pyz", packed()),
+        (["--page"], "placet-verify.html", page()),
+    ):
         assert main(["audit", "verifier", str(home / name), *arguments]) == 0
         assert (home / name).read_bytes() == content

@@ -157,9 +157,11 @@ def test_break_glasses_are_listed_and_shown(
 
 
 def test_who_manages_targets_says_who_may_use_one_and_who_answers_for_it(
-    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     assert main(["target", "allow", "local", "risk/production"]) == 3
     factories.grant(world.people["Otto"], {"operator": None})
     become(world, "Otto", live_server.url, monkeypatch)

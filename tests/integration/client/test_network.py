@@ -51,10 +51,13 @@ def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> No
     folder = tmp_path / "model"
     folder.mkdir()
     facts = {
-        "requirements": ["scikit-learn==1.7.2"], "variables": ["MODE"],
-        "signature": {"inputs": [{"name": "a", "type": "double"}],
-                      "outputs": [{"name": "p", "type": "long"}]},
-    }  # fmt: skip
+        "requirements": ["scikit-learn==1.7.2"],
+        "variables": ["MODE"],
+        "signature": {
+            "inputs": [{"name": "a", "type": "double"}],
+            "outputs": [{"name": "p", "type": "long"}],
+        },
+    }
     (folder / "version.json").write_text(json.dumps(facts))
     (folder / "model.joblib").write_bytes(b"a model")
     register = ["model", "register", "--project", "risk", "--name", "age", "--from", str(folder)]
@@ -64,9 +67,11 @@ def test_version_json_declares_the_variables(world: World, tmp_path: Path) -> No
 
 
 def test_a_command_lists_what_runs_from_before(
-    story: Story, capsys: pytest.CaptureFixture[str],
-    live_server: Any, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    story: Story,
+    capsys: pytest.CaptureFixture[str],
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     story.live()
     become(story.world, "Otto", live_server.url, monkeypatch)
     capsys.readouterr()

@@ -18,9 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_outcome_is_reported_by_the_id_of_its_prediction(
-    story: Story, live_server: Any, home: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    story: Story,
+    live_server: Any,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     release = story.live(serving={"capture": {"percent": 100}})
     name, revision = f"risk/development/{release.endpoint.name}", Revision.objects.get().pk
     one, two = line(revision), line(revision)
@@ -43,8 +46,9 @@ def test_an_outcome_is_reported_by_the_id_of_its_prediction(
 
     assert main(["outcome", "list", name, "--revision", revision, "-o", "json"]) == 0
     assert {row["prediction"]: row["value"] for row in answer(capsys)} == {
-        one["id"]: 1, two["id"]: 0,
-    }  # fmt: skip
+        one["id"]: 1,
+        two["id"]: 0,
+    }
     assert main(["prediction", "list", name, "--limit", "1", "-o", "json"]) == 0
     assert answer(capsys)[0]["outcomes"] == {"fraud": 0}
     assert main(["prediction", "captures", name]) == 0

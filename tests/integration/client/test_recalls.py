@@ -17,9 +17,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_report_is_written_and_verified(
-    world: World, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    live_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     release = world.request("development")
     said = {"kind": "bento", "what": release.bento_id, "reason": "x"}
     found = recall(**said, project=world.project, actor=world.otto)

@@ -16,8 +16,9 @@ from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("first_release"),
-]  # fmt: skip
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("first_release"),
+]
 
 
 def ask(world: World, *plan: str) -> Release:
@@ -48,9 +49,12 @@ def test_a_plan_is_a_preset_by_name_or_a_file(
 
 
 def test_an_environment_has_plans_of_its_own(
-    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    live_server: Any, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    world: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     file = tmp_path / "plan.json"
     file.write_text(json.dumps({"strategy": "canary", "steps": [{"set_weight": 2}]}))
     become(world, "Otto", live_server.url, monkeypatch)
@@ -117,9 +121,13 @@ def test_what_was_measured_over_time_is_listed(
     for revision, count in ((rollout.from_revision_id, 3), (rollout.to_revision_id, 1)):
         assert revision is not None
         MetricWindow.objects.create(
-            node=story.node.id, revision=revision, started_at=rollout.created_at, seconds=10,
-            status_2xx=count, latency={"25": count},
-        )  # fmt: skip
+            node=story.node.id,
+            revision=revision,
+            started_at=rollout.created_at,
+            seconds=10,
+            status_2xx=count,
+            latency={"25": count},
+        )
     capsys.readouterr()
     assert main(["rollout", "series", rollout.pk]) == 0
     assert "0.25" in capsys.readouterr().out
@@ -128,9 +136,11 @@ def test_what_was_measured_over_time_is_listed(
 
 
 def test_an_operator_steers_it(
-    story: Story, live_server: Any,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     plan = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
     release = ask(story.world, "--plan", json.dumps(plan))
     story.settle()
@@ -138,9 +148,10 @@ def test_an_operator_steers_it(
     become(story.world, "Otto", live_server.url, monkeypatch)
     capsys.readouterr()
     for verb, expected in (
-        ("pause", {"step": 1, "paused": True}), ("resume", {"step": 2, "paused": False}),
+        ("pause", {"step": 1, "paused": True}),
+        ("resume", {"step": 2, "paused": False}),
         ("promote", {"step": 3, "promoted": True}),
-    ):  # fmt: skip
+    ):
         assert main(["rollout", verb, rollout.pk, "--reason", "so", "-o", "json"]) == 0
         assert answer(capsys).items() >= expected.items()
     assert main(["rollout", "skip", rollout.pk, "--reason", "so"]) == 6
@@ -151,11 +162,14 @@ def test_an_operator_steers_it(
 
 
 def test_who_deletes_an_endpoint_is_told_so(
-    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    create_endpoint(world.project, environment="development", name="typo", target=world.target,
-                    actor=world.otto)  # fmt: skip
+) -> None:
+    create_endpoint(
+        world.project, environment="development", name="typo", target=world.target, actor=world.otto
+    )
     become(world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "delete", "risk/development/typo"]) == 0
     assert capsys.readouterr().out == "Deleted risk/development/typo: its name is free again.\n"

@@ -16,9 +16,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_log_is_witnessed_and_watched_by_its_own_keys(
-    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     def told(*command: str) -> Any:
         assert main(["audit", *command, "-o", "json"]) == 0
         return json.loads(capsys.readouterr().out)

@@ -32,13 +32,23 @@ from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
 PAGES = {
-    "models": "/models/", "versions": "/models/risk/churn/", "releases": "/releases/",
-    "endpoints": "/endpoints/", "targets": "/targets/", "policies": "/policies/",
-    "tokens": "/tokens/", "passkeys": "/passkeys/", "streams": "/streams/", "duties": "/duties/",
-    "recalls": "/recalls/", "glasses": "/break-glass/", "witnesses": "/audit/witnesses/",
-    "holds": "/audit/retention/", "archives": "/audit/retention/",
+    "models": "/models/",
+    "versions": "/models/risk/churn/",
+    "releases": "/releases/",
+    "endpoints": "/endpoints/",
+    "targets": "/targets/",
+    "policies": "/policies/",
+    "tokens": "/tokens/",
+    "passkeys": "/passkeys/",
+    "streams": "/streams/",
+    "duties": "/duties/",
+    "recalls": "/recalls/",
+    "glasses": "/break-glass/",
+    "witnesses": "/audit/witnesses/",
+    "holds": "/audit/retention/",
+    "archives": "/audit/retention/",
     "signers": "/signing-keys/risk/",
-}  # fmt: skip
+}
 
 
 def eve(world: World) -> Any:
@@ -54,9 +64,15 @@ def eve(world: World) -> Any:
     place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
     with owning_tables():
         Archive.objects.create(
-            first=0, last=0, count=0, leaves="sha256:", size=1, file="sha256:00", bytes=1,
+            first=0,
+            last=0,
+            count=0,
+            leaves="sha256:",
+            size=1,
+            file="sha256:00",
+            bytes=1,
             older_than=now(),
-        )  # fmt: skip
+        )
     trust_signing_key(
         world.project, label="churn-team", pem=public_pem(signing_key()), actor=SYSTEM
     )

@@ -27,10 +27,14 @@ def send(world: World, who: str, path: str, **fields: Any) -> HttpResponse:
 def decide(world: World, who: str, release: Release, verdict: str = "approve") -> HttpResponse:
     release.refresh_from_db()
     return send(
-        world, who, f"/releases/{release.pk}/decide",
-        verdict=verdict, statement_digest=release.request_digest, comment="I looked",
+        world,
+        who,
+        f"/releases/{release.pk}/decide",
+        verdict=verdict,
+        statement_digest=release.request_digest,
+        comment="I looked",
         next=f"/releases/{release.pk}/",
-    )  # fmt: skip
+    )
 
 
 def test_a_reviewer_approves_once_however_often_the_form_is_sent(world: World) -> None:
@@ -186,8 +190,13 @@ def test_a_draft_without_files_is_not_finalised_and_the_page_says_why(world: Wor
 )
 def test_a_form_never_leads_off_the_site(world: World, elsewhere: str) -> None:
     version = world.version()
-    answer = send(world, "Alan", f"/models/risk/churn/{version.number}/alias",
-                  alias="champion", next=elsewhere)  # fmt: skip
+    answer = send(
+        world,
+        "Alan",
+        f"/models/risk/churn/{version.number}/alias",
+        alias="champion",
+        next=elsewhere,
+    )
     assert answer.status_code == 302
     assert answer["Location"] == "/"
 

@@ -38,8 +38,10 @@ def pages() -> dict[str, str]:
 
 def test_every_guide_is_reached_and_holds_nothing_that_browsers_refuse() -> None:
     found = pages()
-    guides = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in
-              (ROOT / "docs").rglob("*.md")}  # fmt: skip
+    guides = {
+        path.relative_to(ROOT / "docs").with_suffix(".html")
+        for path in (ROOT / "docs").rglob("*.md")
+    }
     assert {f"/docs/{guide}" for guide in guides} <= {*found}
     assert "/docs/search.html" in found
     for path, text in found.items():
@@ -66,11 +68,29 @@ def test_the_search_knows_the_words_of_the_guides() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../settings.py", "%2e%2e/built-from", "..%2fbuilt-from", "_static/../../built-from",
-     "_static/%2e%2e/%2e%2e/built-from", "/etc/passwd", "//etc/passwd", "..\\built-from",
-     ".buildinfo", "_static", "_static/", "no-such.html", "nodes.html/", "nodes.html%00",
-     "%00", "a" * 5000, "./nodes.html", "_static//docs.css", "~root/x", "no/such/thing"],
-)  # fmt: skip
+    [
+        "../settings.py",
+        "%2e%2e/built-from",
+        "..%2fbuilt-from",
+        "_static/../../built-from",
+        "_static/%2e%2e/%2e%2e/built-from",
+        "/etc/passwd",
+        "//etc/passwd",
+        "..\\built-from",
+        ".buildinfo",
+        "_static",
+        "_static/",
+        "no-such.html",
+        "nodes.html/",
+        "nodes.html%00",
+        "%00",
+        "a" * 5000,
+        "./nodes.html",
+        "_static//docs.css",
+        "~root/x",
+        "no/such/thing",
+    ],
+)
 def test_nothing_but_what_was_built_is_given_out(name: str) -> None:
     refused = 400 if "%00" in name else 404
     assert Client().get(f"/docs/{name}").status_code == refused

@@ -29,9 +29,12 @@ def asked_by_form(world: World, egress: str) -> Any:
     """Have Ada fill in the form."""
     bento = world.bento(world.version())
     fields = {
-        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
-        "endpoint": "churn", "egress": egress,
-    }  # fmt: skip
+        "version": bento.version.pk,
+        "bento": bento.pk,
+        "environment": "development",
+        "endpoint": "churn",
+        "egress": egress,
+    }
     return browser(world.people["Ada"]).post(reverse("release-request"), fields)
 
 
@@ -44,13 +47,18 @@ def test_an_approver_reads_that_a_replica_reaches_nothing(
 @pytest.mark.parametrize(
     ("platform", "says"),
     [
-        ({"network": "host"}, "the target local gives replicas the host&#x27;s network: it can"
-         " reach whatever the host can"),
-        ({"features": []}, "the target local gives replicas the host&#x27;s network: upgrade its"
-         " agent"),
+        (
+            {"network": "host"},
+            "the target local gives replicas the host&#x27;s network: it can"
+            " reach whatever the host can",
+        ),
+        (
+            {"features": []},
+            "the target local gives replicas the host&#x27;s network: upgrade its agent",
+        ),
         (None, "no node of the target local has said yet that it gives replicas a network"),
     ],
-)  # fmt: skip
+)
 def test_an_approver_reads_that_the_target_keeps_nobody_from_the_network(
     world: World, request: pytest.FixtureRequest, platform: dict[str, Any] | None, says: str
 ) -> None:

@@ -83,17 +83,42 @@ def sound(world: World) -> dict[str, str]:
     """A value for every field that would be taken."""
     version = world.version()
     return {
-        "project": "risk", "name": "sound", "fact": "code_author", "about": version.pk,
-        "person": world.people["Ada"].pk, "description": "", "alias": "sound", "card": "",
-        "version": version.pk, "environment": "staging", "endpoint": "sound",
-        "bento": world.bento(version).pk, "replicas": "1", "max_replicas": "1",
-        "memory_mb": "512", "reason": "because", "verdict": "approve", "comment": "fine",
-        "kind": "jsonl", "url": "https://siem.example", "alert_after_minutes": "15",
-        "index": "0", "generation": "0", "site": "edge", "capacity_mb": "512",
-        "finding": "justified", "findings": "x", "hours": "1",
-        "scopes": "model.view", "days": "7", "address": "sound", "key": "", "retain_days": "30",
-        "scope": "object", "subject": version.pk,
-    }  # fmt: skip
+        "project": "risk",
+        "name": "sound",
+        "fact": "code_author",
+        "about": version.pk,
+        "person": world.people["Ada"].pk,
+        "description": "",
+        "alias": "sound",
+        "card": "",
+        "version": version.pk,
+        "environment": "staging",
+        "endpoint": "sound",
+        "bento": world.bento(version).pk,
+        "replicas": "1",
+        "max_replicas": "1",
+        "memory_mb": "512",
+        "reason": "because",
+        "verdict": "approve",
+        "comment": "fine",
+        "kind": "jsonl",
+        "url": "https://siem.example",
+        "alert_after_minutes": "15",
+        "index": "0",
+        "generation": "0",
+        "site": "edge",
+        "capacity_mb": "512",
+        "finding": "justified",
+        "findings": "x",
+        "hours": "1",
+        "scopes": "model.view",
+        "days": "7",
+        "address": "sound",
+        "key": "",
+        "retain_days": "30",
+        "scope": "object",
+        "subject": version.pk,
+    }
 
 
 @pytest.mark.parametrize("kind", list(ODD))
@@ -111,14 +136,25 @@ def test_no_form_breaks_over_odd_text(world: World, kind: str) -> None:
 
 
 ADDRESSES = (
-    "/models/?q={}", "/models/?project={}", "/releases/?state={}&after={}",
-    "/releases/new/?version={}", "/releases/{}/", "/builds/{}/", "/endpoints/{}/",
-    "/streams/{}/", "/streams/?after={}",
-    "/audit/?kind={}&subject={}&project={}&since={}&before={}", "/audit/99999999999999999999/",
-    "/break-glass/?project={}&review={}&release={}&after={}", "/break-glass/{}/",
-    "/recalls/?state={}&after={}", "/recalls/{}/", "/recalls/new/?kind=bento&what={}&project={}",
-    "/models/risk/churn/compare/?v={}&v={}", "/models/risk/churn/99999999999999/",
-)  # fmt: skip
+    "/models/?q={}",
+    "/models/?project={}",
+    "/releases/?state={}&after={}",
+    "/releases/new/?version={}",
+    "/releases/{}/",
+    "/builds/{}/",
+    "/endpoints/{}/",
+    "/streams/{}/",
+    "/streams/?after={}",
+    "/audit/?kind={}&subject={}&project={}&since={}&before={}",
+    "/audit/99999999999999999999/",
+    "/break-glass/?project={}&review={}&release={}&after={}",
+    "/break-glass/{}/",
+    "/recalls/?state={}&after={}",
+    "/recalls/{}/",
+    "/recalls/new/?kind=bento&what={}&project={}",
+    "/models/risk/churn/compare/?v={}&v={}",
+    "/models/risk/churn/99999999999999/",
+)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +162,11 @@ ADDRESSES = (
 )
 def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     world.version()
-    client = browser(factories.person("Eve", roles={"contributor": world.project, "auditor": None,
-                                                "operator": None}))  # fmt: skip
+    client = browser(
+        factories.person(
+            "Eve", roles={"contributor": world.project, "auditor": None, "operator": None}
+        )
+    )
     for address in ADDRESSES:
         answer = client.get(address.replace("{}", odd))
         assert answer.status_code in (200, 302, 400, 404), address

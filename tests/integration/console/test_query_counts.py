@@ -53,9 +53,14 @@ def many(world: World) -> Release:
         world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
     for number, state in enumerate(("stopped", "warm", "live"), 1):
         Revision.objects.create(
-            endpoint=release.endpoint, project=release.project, bento=release.bento, number=number,
-            release=release.pk, permit="{}", state=state,
-        )  # fmt: skip
+            endpoint=release.endpoint,
+            project=release.project,
+            bento=release.bento,
+            number=number,
+            release=release.pk,
+            permit="{}",
+            state=state,
+        )
         who = factories.person(f"Signer {number}", roles={"approver": world.project})
         offered_passkey(who)
     for number in range(ROWS):
@@ -113,20 +118,53 @@ def paths(release: Release) -> dict[str, str]:
         "/streams/{stream}/": f"/streams/{Stream.objects.earliest('pk').pk}/",
     }
     plain = [
-        "/", "/search/?q=model", "/models/", "/models/?q=model", "/releases/",
-        "/releases/?state=live", "/endpoints/", "/targets/", "/policies/", "/tokens/", "/passkeys/",
-        "/duties/", "/api/v1/duties", "/audit/", "/api/v1/passkeys",
-        "/recalls/", "/api/v1/recalls", "/break-glass/", "/api/v1/break-glass",
-        "/audit/retention/", "/api/v1/audit/legal-holds", "/api/v1/audit/archives",
-        "/api/v1/audit/timestamps", "/api/v1/audit/retention",
-        "/audit/witnesses/", "/api/v1/audit/witnesses", "/api/v1/audit/witnessed-logs",
+        "/",
+        "/search/?q=model",
+        "/models/",
+        "/models/?q=model",
+        "/releases/",
+        "/releases/?state=live",
+        "/endpoints/",
+        "/targets/",
+        "/policies/",
+        "/tokens/",
+        "/passkeys/",
+        "/duties/",
+        "/api/v1/duties",
+        "/audit/",
+        "/api/v1/passkeys",
+        "/recalls/",
+        "/api/v1/recalls",
+        "/break-glass/",
+        "/api/v1/break-glass",
+        "/audit/retention/",
+        "/api/v1/audit/legal-holds",
+        "/api/v1/audit/archives",
+        "/api/v1/audit/timestamps",
+        "/api/v1/audit/retention",
+        "/audit/witnesses/",
+        "/api/v1/audit/witnesses",
+        "/api/v1/audit/witnessed-logs",
         "/api/v1/audit/checkpoint",
-        "/audit/?people=1", "/audit/0/", "/api/v1/search?q=model", "/api/v1/releases",
-        "/api/v1/inbox", "/api/v1/rollouts", "/api/v1/targets", "/api/v1/tokens", "/api/v1/jobs",
-        "/api/v1/audit/events", "/api/v1/projects", "/api/v1/people", "/api/v1/teams",
-        "/api/v1/service-accounts", "/api/v1/positions", "/api/v1/roles", "/api/v1/streams",
+        "/audit/?people=1",
+        "/audit/0/",
+        "/api/v1/search?q=model",
+        "/api/v1/releases",
+        "/api/v1/inbox",
+        "/api/v1/rollouts",
+        "/api/v1/targets",
+        "/api/v1/tokens",
+        "/api/v1/jobs",
+        "/api/v1/audit/events",
+        "/api/v1/projects",
+        "/api/v1/people",
+        "/api/v1/teams",
+        "/api/v1/service-accounts",
+        "/api/v1/positions",
+        "/api/v1/roles",
+        "/api/v1/streams",
         "/streams/",
-    ]  # fmt: skip
+    ]
     return named | {path: path for path in plain}
 
 

@@ -89,9 +89,12 @@ def alert(endpoint: Endpoint, number: int) -> None:
     count = Alert.objects.count()
     for kind in ("replicas", "no_data"):
         finding = Finding(
-            AlertKind(kind), subject=f"x-{count}-{number}", about="x", summary="x",
+            AlertKind(kind),
+            subject=f"x-{count}-{number}",
+            about="x",
+            summary="x",
             endpoint=endpoint,
-        )  # fmt: skip
+        )
         row = open_alert(finding, actor=SYSTEM)
         assert row is not None
         acknowledge(row, actor=SYSTEM)
@@ -174,9 +177,16 @@ def test_a_busy_target_names_the_first_and_counts_the_rest(world: World) -> None
             )
         for number in range(first, first + count):
             Revision.objects.create(
-                endpoint=endpoint, project=place, bento=release.bento, number=number,
-                release=release.pk, permit="{}", state="warm", memory_mb=100, replicas=2,
-            )  # fmt: skip
+                endpoint=endpoint,
+                project=place,
+                bento=release.bento,
+                number=number,
+                release=release.pk,
+                permit="{}",
+                state="warm",
+                memory_mb=100,
+                replicas=2,
+            )
     reader = factories.person("Uma", roles={"operator": world.project})
     mine = Revision.objects.filter(endpoint=release.endpoint, state__in=PRESENT)
     used = 200 * 15 + sum(r.memory_mb * r.replicas for r in mine.exclude(state="warm"))
@@ -318,9 +328,14 @@ def test_an_endpoint_names_who_approved_each_revision(world: World) -> None:
     world.decide(release, world.rex)
     for number, asked in enumerate((release, world.live()), 1):
         Revision.objects.create(
-            endpoint=release.endpoint, project=release.project, bento=asked.bento, number=number,
-            release=asked.pk, permit="{}", state="stopped",
-        )  # fmt: skip
+            endpoint=release.endpoint,
+            project=release.project,
+            bento=asked.bento,
+            number=number,
+            release=asked.pk,
+            permit="{}",
+            state="stopped",
+        )
     client = browser(everyone(world))
     page = client.get(f"/endpoints/{release.endpoint_id}/").content.decode()
     assert "approved by Rex risk" in page

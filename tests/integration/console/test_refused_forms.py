@@ -20,11 +20,20 @@ def test_a_refused_request_for_a_release_keeps_its_reason(world: World) -> None:
     version = world.version()
     bento = world.bento(version)
     client = browser(world.people["Ada"])
-    answer = client.post("/releases/request", {
-        "version": version.pk, "environment": "production", "endpoint": "No Such Name!",
-        "bento": bento.pk, "start": "manual", "replicas": "3", "max_replicas": "4",
-        "memory_mb": "2048", "reason": "Losses <doubled> in March",
-    })  # fmt: skip
+    answer = client.post(
+        "/releases/request",
+        {
+            "version": version.pk,
+            "environment": "production",
+            "endpoint": "No Such Name!",
+            "bento": bento.pk,
+            "start": "manual",
+            "replicas": "3",
+            "max_replicas": "4",
+            "memory_mb": "2048",
+            "reason": "Losses <doubled> in March",
+        },
+    )
     shown = answer.content.decode()
     assert answer.status_code == 200
     assert 'role="alert"' in shown

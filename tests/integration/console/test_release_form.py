@@ -22,9 +22,11 @@ def form(world: World, *declared: str) -> dict[str, Any]:
     """Return what the form sends of a new version."""
     bento = world.bento(world.version(variables=list(declared)))
     return {
-        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
+        "version": bento.version.pk,
+        "bento": bento.pk,
+        "environment": "development",
         "endpoint": "churn",
-    }  # fmt: skip
+    }
 
 
 def shown(world: World, fields: dict[str, Any]) -> str:

@@ -80,9 +80,21 @@ def test_equal_names_come_before_those_that_begin_so_and_those_that_hold_it(worl
 def test_a_stranger_finds_nothing_of_another_project(live: Release) -> None:
     set_alias(live.version.model, name="champion", version=live.version, actor=SYSTEM)
     stranger = World("other").people["Ada"]
-    texts = ["churn", "churn:1", "champion", "churn:champion", live.version.artifact_digest,
-             live.bento_id, str(live.number), "risk", "vera", live.pk, live.version_id,
-             live.endpoint_id, live.project_id]  # fmt: skip
+    texts = [
+        "churn",
+        "churn:1",
+        "champion",
+        "churn:champion",
+        live.version.artifact_digest,
+        live.bento_id,
+        str(live.number),
+        "risk",
+        "vera",
+        live.pk,
+        live.version_id,
+        live.endpoint_id,
+        live.project_id,
+    ]
     assert [(text, found(stranger, text)) for text in texts] == [(text, []) for text in texts]
     assert found(factories.person("Nina"), "local") == []
 

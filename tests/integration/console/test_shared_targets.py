@@ -24,9 +24,14 @@ def home(world: World, name: str = "Ada") -> str:
 def runs(release: Release) -> None:
     """Have a release run on a target that no node of the test's own serves."""
     Revision.objects.create(
-        endpoint=release.endpoint, project=release.project, bento=release.bento, number=1,
-        release=release.pk, permit="{}", state="live",
-    )  # fmt: skip
+        endpoint=release.endpoint,
+        project=release.project,
+        bento=release.bento,
+        number=1,
+        release=release.pk,
+        permit="{}",
+        state="live",
+    )
 
 
 def alone(world: World) -> Target:

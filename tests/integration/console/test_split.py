@@ -24,8 +24,12 @@ def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(story: Sto
     counts = {"status_2xx": 1200, "latency": {"5": 1200}}
     part = {"status_2xx": 34, "latency": {"5": 34}}
     apart = {"no_unit": part, "overridden": part, "mirrored": part}
-    window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0,
-              "first": {"status_2xx": 321, "latency": {"5": 321}}}  # fmt: skip
+    window = {
+        "revision": own,
+        "started_at": rfc3339(now()),
+        "seconds": 5.0,
+        "first": {"status_2xx": 321, "latency": {"5": 321}},
+    }
     story.node.metrics = [{**window, **counts, "apart": apart}]
     story.node.report()
     story.run_jobs("control")
@@ -55,9 +59,13 @@ def test_a_release_is_asked_for_with_its_unit(
 ) -> None:
     bento = world.bento(world.version())
     fields = {
-        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
-        "endpoint": "churn", "unit_source": source, "unit_name": name,
-    }  # fmt: skip
+        "version": bento.version.pk,
+        "bento": bento.pk,
+        "environment": "development",
+        "endpoint": "churn",
+        "unit_source": source,
+        "unit_name": name,
+    }
 
     answer = browser(world.people["Ada"]).post("/releases/request", fields)
 
@@ -68,9 +76,13 @@ def test_a_release_is_asked_for_with_its_unit(
 def test_a_unit_that_is_none_is_refused_in_a_sentence(world: World) -> None:
     bento = world.bento(world.version())
     fields = {
-        "version": bento.version.pk, "bento": bento.pk, "environment": "development",
-        "endpoint": "churn", "unit_source": "header", "unit_name": "Authorization",
-    }  # fmt: skip
+        "version": bento.version.pk,
+        "bento": bento.pk,
+        "environment": "development",
+        "endpoint": "churn",
+        "unit_source": "header",
+        "unit_name": "Authorization",
+    }
 
     answer = browser(world.people["Ada"]).post("/releases/request", fields)
 

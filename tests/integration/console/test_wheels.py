@@ -88,9 +88,20 @@ def test_every_line_of_what_is_installed_has_its_hash_and_ours_alone_an_address(
 
 @pytest.mark.parametrize(
     "name",
-    ["..%2fbuilt-from", "%2e%2e/built-from", "../built-from", "agent", "agent.txt/", "no.whl",
-     "server.txt", "placet_agent-9-py3-none-any.whl", ".hidden", "%00", "a" * 5000],
-)  # fmt: skip
+    [
+        "..%2fbuilt-from",
+        "%2e%2e/built-from",
+        "../built-from",
+        "agent",
+        "agent.txt/",
+        "no.whl",
+        "server.txt",
+        "placet_agent-9-py3-none-any.whl",
+        ".hidden",
+        "%00",
+        "a" * 5000,
+    ],
+)
 def test_nothing_else_is_given_out(name: str) -> None:
     refused = 400 if "%00" in name else 404
     assert Client().get(f"/wheels/{name}").status_code == refused

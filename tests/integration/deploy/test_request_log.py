@@ -24,15 +24,23 @@ LOGGED = {
 def test_no_key_and_no_code_that_signs_somebody_in_is_in_the_servers_log(tmp_path: Path) -> None:
     port, path = free_port(), tmp_path / "web.log"
     environment = os.environ | {
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_DATABASE_URL": database_url(),
-        "PLACET_PROCESS": "web", "PLACET_DATA_DIR": str(tmp_path / "data"),
-        "PLACET_LISTEN": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "1", "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "PLACET_DATABASE_URL": database_url(),
+        "PLACET_PROCESS": "web",
+        "PLACET_DATA_DIR": str(tmp_path / "data"),
+        "PLACET_LISTEN": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
     with path.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION],
-            env=environment, cwd=ROOT, text=True, stdout=log, stderr=log,
-        )  # fmt: skip
+            env=environment,
+            cwd=ROOT,
+            text=True,
+            stdout=log,
+            stderr=log,
+        )
     try:
         wait_listening(process, port)
         for address in LOGGED:

@@ -56,12 +56,20 @@ def served(data: Path, **more: str) -> Iterator[Web]:
     """Start one that needs no database; nothing of it may fail unforeseen."""
     where = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
-    process = gunicorn(clean | {
-        "PLACET_PROCESS": "web", "WEB_CONCURRENCY": "1", "PLACET_WEB_THREADS": "2",
-        "PLACET_DATA_DIR": str(data), "PYTHONWARNINGS": "ignore",
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_LISTEN": f"127.0.0.1:{where}",
-        "PLACET_DATABASE_URL": "postgresql://placet@127.0.0.1:1/placet", **more,
-    })  # fmt: skip
+    process = gunicorn(
+        clean
+        | {
+            "PLACET_PROCESS": "web",
+            "WEB_CONCURRENCY": "1",
+            "PLACET_WEB_THREADS": "2",
+            "PLACET_DATA_DIR": str(data),
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+            "PLACET_LISTEN": f"127.0.0.1:{where}",
+            "PLACET_DATABASE_URL": "postgresql://placet@127.0.0.1:1/placet",
+            **more,
+        }
+    )
     try:
         wait_listening(process, where)
         asks(where, "https" if "PLACET_TLS_CERT" in more else "http")

@@ -76,15 +76,33 @@ def started(folder: Path, *, tls: bool) -> Iterator[Web]:
     port, more = free_port(), certified(folder) if tls else {}
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
     master = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "platform/deploy/gunicorn.conf.py"),
-         "-k", f"{told.__name__}.Told", "--threads", "4", f"{told.__name__}:answer"],
-        cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=clean | {
-            "PLACET_PROCESS": "web", "WEB_CONCURRENCY": "1", "TOLD_IN": str(folder),
-            "PLACET_LISTEN": f"127.0.0.1:{port}", "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
-            "PLACET_DATA_DIR": str(folder / "data"), **more,
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            str(ROOT / "platform/deploy/gunicorn.conf.py"),
+            "-k",
+            f"{told.__name__}.Told",
+            "--threads",
+            "4",
+            f"{told.__name__}:answer",
+        ],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=clean
+        | {
+            "PLACET_PROCESS": "web",
+            "WEB_CONCURRENCY": "1",
+            "TOLD_IN": str(folder),
+            "PLACET_LISTEN": f"127.0.0.1:{port}",
+            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+            "PLACET_DATA_DIR": str(folder / "data"),
+            **more,
         },
-    )  # fmt: skip
+    )
     try:
         wait_listening(master, port)
         trust = ssl.create_default_context(cafile=str(folder / "tls/ca.pem")) if tls else None

@@ -50,8 +50,9 @@ class Web:
         """Fetch a page that asks the database; return the seconds it took."""
         begun = time.monotonic()
         scheme, trust = ("https", self.tls) if self.tls else ("http", True)
-        answer = httpx.get(f"{scheme}://localhost:{self.port}/accounts/login/", verify=trust,
-                           timeout=20)  # fmt: skip
+        answer = httpx.get(
+            f"{scheme}://localhost:{self.port}/accounts/login/", verify=trust, timeout=20
+        )
         assert answer.status_code == 200
         ready = httpx.get(f"{scheme}://localhost:{self.port}/readyz", verify=trust, timeout=20)
         assert ready.json()["database"] == "ok"
@@ -73,18 +74,36 @@ def gunicorn(folder: Path, *, files: int = 0, **more: str) -> Iterator[Web]:
     """Gunicorn as it is shipped, one process with two threads, which may open so many files."""
     port = free_port()
     environment = os.environ | {
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_DATABASE_URL": database_url(),
-        "PLACET_PROCESS": "web", "PLACET_DATA_DIR": str(folder / "data"),
-        "PLACET_LISTEN": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "1",
-        "PLACET_WEB_THREADS": str(THREADS), "PYTHONWARNINGS": "ignore", **more,
-    }  # fmt: skip
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "PLACET_DATABASE_URL": database_url(),
+        "PLACET_PROCESS": "web",
+        "PLACET_DATA_DIR": str(folder / "data"),
+        "PLACET_LISTEN": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "1",
+        "PLACET_WEB_THREADS": str(THREADS),
+        "PYTHONWARNINGS": "ignore",
+        **more,
+    }
     path = folder / f"web-{port}.log"
     with path.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "platform/deploy/gunicorn.conf.py"),
-             "--access-logfile", "-", "--access-logformat", "%(s)s %(U)s %(L)s"],
-            env=environment, cwd=ROOT, text=True, stdout=log, stderr=log,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                str(ROOT / "platform/deploy/gunicorn.conf.py"),
+                "--access-logfile",
+                "-",
+                "--access-logformat",
+                "%(s)s %(U)s %(L)s",
+            ],
+            env=environment,
+            cwd=ROOT,
+            text=True,
+            stdout=log,
+            stderr=log,
+        )
     if files:
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, files))
     try:
@@ -137,7 +156,7 @@ def kill_listeners() -> int:
         rows = connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'placet listener'"
-        ).fetchall()  # fmt: skip
+        ).fetchall()
     return len(rows)
 
 
@@ -288,8 +307,10 @@ def test_each_poll_has_one_line_in_either_log_with_its_seconds(
 ) -> None:
     with gunicorn(tmp_path) as web:
         in_vain, answered = node_that_waits("a"), node_that_waits("b")
-        callers = [call(web.port).send(in_vain.request(2)),
-                   call(web.port).send(answered.request(25))]  # fmt: skip
+        callers = [
+            call(web.port).send(in_vain.request(2)),
+            call(web.port).send(answered.request(25)),
+        ]
         ear.wait_for(in_vain, answered)
         time.sleep(0.5)
         change(answered)
@@ -333,8 +354,11 @@ def test_a_listener_that_lost_its_connection_makes_another_and_misses_nothing(
     signed = change(waiter)
     assert caller.answer()[0] == 200, "signed while nobody listened"
     assert time.monotonic() - signed < 20, "it did not only look at its end"
-    caller.send(Waiter(waiter.id, waiter.key, DesiredState.objects.values_list(
-        "epoch", "number").get()).request(25))  # fmt: skip
+    caller.send(
+        Waiter(
+            waiter.id, waiter.key, DesiredState.objects.values_list("epoch", "number").get()
+        ).request(25)
+    )
     ear.wait_for(waiter)
     signed = change(waiter)
     assert caller.answer()[0] == 200

@@ -40,19 +40,28 @@ def environment(tmp_path: Path) -> dict[str, str]:
         (folder / f"placet_{name}").write_text(value + "\n")
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PLACET_")}
     return clean | {
-        "PLACET_MODE": "production", "PLACET_PROCESS": "web", "WEB_CONCURRENCY": "1",
-        "PLACET_SECRETS_DIR": str(folder), "PLACET_DATA_DIR": str(tmp_path / "data"),
-        "PLACET_PUBLIC_URL": "https://localhost", "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
-        "PLACET_LISTEN": f"127.0.0.1:{free_port()}", "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+        "PLACET_MODE": "production",
+        "PLACET_PROCESS": "web",
+        "WEB_CONCURRENCY": "1",
+        "PLACET_SECRETS_DIR": str(folder),
+        "PLACET_DATA_DIR": str(tmp_path / "data"),
+        "PLACET_PUBLIC_URL": "https://localhost",
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "PLACET_LISTEN": f"127.0.0.1:{free_port()}",
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def gunicorn(environment: dict[str, str]) -> "subprocess.Popen[str]":
     """Start it as the image and the unit do."""
     return subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "platform/deploy/gunicorn.conf.py")],
-        env=environment, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        env=environment,
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def wait_listening(process: "subprocess.Popen[str]", port: int) -> None:

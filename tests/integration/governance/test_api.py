@@ -83,13 +83,27 @@ def test_openssl_alone_verifies_an_exported_decision(world: World, tmp_path: Pat
     assert answer["Content-Type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert sorted(archive.namelist()) == [
-            "README.txt", "envelope.json", "key.pem", "pae.bin", "sig.bin", "statement.json",
-        ]  # fmt: skip
+            "README.txt",
+            "envelope.json",
+            "key.pem",
+            "pae.bin",
+            "sig.bin",
+            "statement.json",
+        ]
         archive.extractall(tmp_path)
     command = [
-        "openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin",
-        "-in", "pae.bin", "-sigfile", "sig.bin",
-    ]  # fmt: skip
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        "key.pem",
+        "-rawin",
+        "-in",
+        "pae.bin",
+        "-sigfile",
+        "sig.bin",
+    ]
     good = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Signature Verified Successfully" in good.stdout
     statement = json.loads((tmp_path / "statement.json").read_text())
@@ -138,18 +152,31 @@ def paths(world: World) -> list[tuple[str, str]]:
     freeze = client(world, "Vera").post(f"{STAGING}/freezes", {"reason": "x"}).json()["id"]
     one = f"/releases/{release.pk}"
     return [
-        ("GET", one), ("GET", f"{one}/decisions"), ("POST", f"{one}/decisions"),
-        ("GET", f"{one}/comments"), ("POST", f"{one}/comments"), ("POST", f"{one}/withdraw"),
-        ("GET", f"{one}/permit"), ("GET", f"/decisions/{decision.pk}/export"),
-        ("GET", STAGING), ("PATCH", STAGING), ("GET", f"{STAGING}/policies"),
-        ("POST", f"{STAGING}/policies"), ("GET", f"{STAGING}/policies/1"),
-        ("POST", f"{STAGING}/policies/1/publish"), ("POST", f"{STAGING}/policies/1/withdraw"),
-        ("POST", f"{STAGING}/policies/1/dry-run"), ("POST", f"{STAGING}/policies/dry-run"),
-        ("GET", f"{STAGING}/freezes"), ("POST", f"{STAGING}/freezes"),
-        ("POST", f"{STAGING}/freezes/{freeze}/lift"), ("GET", "/projects/risk/releases"),
-        ("POST", "/projects/risk/releases"), ("GET", "/projects/risk/environments"),
+        ("GET", one),
+        ("GET", f"{one}/decisions"),
+        ("POST", f"{one}/decisions"),
+        ("GET", f"{one}/comments"),
+        ("POST", f"{one}/comments"),
+        ("POST", f"{one}/withdraw"),
+        ("GET", f"{one}/permit"),
+        ("GET", f"/decisions/{decision.pk}/export"),
+        ("GET", STAGING),
+        ("PATCH", STAGING),
+        ("GET", f"{STAGING}/policies"),
+        ("POST", f"{STAGING}/policies"),
+        ("GET", f"{STAGING}/policies/1"),
+        ("POST", f"{STAGING}/policies/1/publish"),
+        ("POST", f"{STAGING}/policies/1/withdraw"),
+        ("POST", f"{STAGING}/policies/1/dry-run"),
+        ("POST", f"{STAGING}/policies/dry-run"),
+        ("GET", f"{STAGING}/freezes"),
+        ("POST", f"{STAGING}/freezes"),
+        ("POST", f"{STAGING}/freezes/{freeze}/lift"),
+        ("GET", "/projects/risk/releases"),
+        ("POST", "/projects/risk/releases"),
+        ("GET", "/projects/risk/environments"),
         ("POST", "/projects/risk/environments"),
-    ]  # fmt: skip
+    ]
 
 
 def test_to_a_stranger_everything_of_another_project_is_404(world: World) -> None:
@@ -169,18 +196,22 @@ def test_names_in_a_request_that_are_not_there_are_refused(world: World) -> None
     ada = client(world, "Ada")
     body = {"model": "churn", "version": 1, "environment": "staging", "endpoint": "churn"}
     for change, pointer in [
-        ({"model": "nope"}, "/version"), ({"version": 9}, "/version"),
-        ({"environment": "moon"}, "/environment"), ({"bento": foreign.digest}, "/bento"),
-    ]:  # fmt: skip
+        ({"model": "nope"}, "/version"),
+        ({"version": 9}, "/version"),
+        ({"environment": "moon"}, "/environment"),
+        ({"bento": foreign.digest}, "/bento"),
+    ]:
         answer = ada.post("/projects/risk/releases", body | change)
         named = [error["pointer"] for error in answer.json()["errors"]]
         assert (change, answer.status_code, named) == (change, 400, [pointer])
     for change, status in [
         ({"endpoint": "end_" + "0" * 32}, 404),
-        ({"target": "nope"}, 400), ({"plan": {"strategy": "x"}}, 400),
-        ({"serving": {"gpu": 1}}, 400), ({"surprise": 1}, 400),
+        ({"target": "nope"}, 400),
+        ({"plan": {"strategy": "x"}}, 400),
+        ({"serving": {"gpu": 1}}, 400),
+        ({"surprise": 1}, 400),
         ({"reason": "bell \u0007"}, 400),
-    ]:  # fmt: skip
+    ]:
         answer = ada.post("/projects/risk/releases", body | change)
         assert (change, answer.status_code) == (change, status), answer.content
     assert ada.post("/projects/risk/releases", body | {"bento": mine.digest}).status_code == 201

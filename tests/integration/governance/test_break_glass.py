@@ -99,9 +99,13 @@ def test_two_people_start_what_cannot_wait_and_the_permit_alone_shows_it(world: 
     glass.refresh_from_db()
     assert glass.used_at is not None
     assert kinds(release.pk) == [
-        "release.requested.v1", "break_glass.opened.v1", "break_glass.confirmed.v1",
-        "release.approved.v1", "release.rolling_out.v1", "break_glass.used.v1",
-    ]  # fmt: skip
+        "release.requested.v1",
+        "break_glass.opened.v1",
+        "break_glass.confirmed.v1",
+        "release.approved.v1",
+        "release.rolling_out.v1",
+        "break_glass.used.v1",
+    ]
     view = glass_views([glass])[0]
     assert (view.reason, view.running, view.review) == ("Fraud at the door", True, "open")
     assert [s.comment for s in view.signers] == ["Fraud at the door", "I was called"]
@@ -125,8 +129,9 @@ def test_an_outsider_verifies_its_bundle_and_reads_who_broke_the_glass(world: Wo
     assert set(signed) <= shown
     lines = list(bundle.said_glass(holds(document, keystore.ring())))
     assert [line.split(" at ")[0].split(" as ")[1] for line in lines] == [
-        "responder opened it", "approver confirmed it"
-    ]  # fmt: skip
+        "responder opened it",
+        "approver confirmed it",
+    ]
 
 
 def test_the_log_alone_tells_what_was_signed(world: World) -> None:
@@ -539,9 +544,13 @@ def test_with_passkeys_both_sign_and_the_server_alone_signs_nothing(world: World
         del signed["assertion"]
     with pytest.raises(PermitRefused):
         permit(
-            json.dumps(document), keystore.ring(), starting_at=now(),
+            json.dumps(document),
+            keystore.ring(),
+            starting_at=now(),
             expect=Expected(
-                project=release.project_id, environment="staging", endpoint=release.endpoint_id,
+                project=release.project_id,
+                environment="staging",
+                endpoint=release.endpoint_id,
                 bento_digest=release.bento_id,
             ),
-        )  # fmt: skip
+        )

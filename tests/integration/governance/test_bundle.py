@@ -209,8 +209,13 @@ def test_whoever_sees_a_release_takes_its_summary(release: Release, signers: Sig
     assert said["policy"]["digest"]["sha256"] == release.policy.digest.removeprefix("sha256:")
     assert said["resourceUri"].endswith(f"/staging/{release.endpoint_id}/{release.pk}")
     assert [entry["uri"] for entry in said["inputAttestations"]] == [
-        "artifact.json", "mlbom.json", "model.sig", "permit.json", "provenance.json", "sbom.json",
-    ]  # fmt: skip
+        "artifact.json",
+        "mlbom.json",
+        "model.sig",
+        "permit.json",
+        "provenance.json",
+        "sbom.json",
+    ]
 
 
 def test_what_was_recalled_failed_and_is_handed_out_without_a_summary(
@@ -240,9 +245,12 @@ def test_no_summary_is_signed_over_files_that_are_not_those_that_were_approved(
 
 def test_a_signature_that_once_left_out_gits_files_is_left_out(release: Release) -> None:
     ArtifactFile.objects.create(
-        version=release.version, project=release.project, path=".gitattributes", size=1,
+        version=release.version,
+        project=release.project,
+        path=".gitattributes",
+        size=1,
         sha256="1" * 64,
-    )  # fmt: skip
+    )
     assert bundle.MODEL_SIGNATURE not in papers_of(release)
 
 

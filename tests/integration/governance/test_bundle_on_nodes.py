@@ -64,11 +64,20 @@ class Host:
         """Run a revision."""
         self.running.append(
             Record(
-                id="rep_1", revision=revision.pk, release=revision.release,
-                endpoint=revision.endpoint_id, bento_digest=revision.bento_id, runtime_digest="",
-                python_version="3.11", variables={}, memory_mb=1, nonce=0, port=1, uid=None,
+                id="rep_1",
+                revision=revision.pk,
+                release=revision.release,
+                endpoint=revision.endpoint_id,
+                bento_digest=revision.bento_id,
+                runtime_digest="",
+                python_version="3.11",
+                variables={},
+                memory_mb=1,
+                nonce=0,
+                port=1,
+                uid=None,
             )
-        )  # fmt: skip
+        )
         self.reports()
 
     def stops(self) -> None:
@@ -111,9 +120,14 @@ def goes_live(release: Release) -> Release:
     keys = ring()
     begun = governance.begin_rollout(release, ring=keys, actor=SYSTEM)
     revision = serving.add_revision(
-        begun.endpoint, bento=begun.bento, release=begun.pk, ring=keys, actor=SYSTEM,
-        permit=governance.assemble_permit(begun), serving=begun.serving,
-    )  # fmt: skip
+        begun.endpoint,
+        bento=begun.bento,
+        release=begun.pk,
+        ring=keys,
+        actor=SYSTEM,
+        permit=governance.assemble_permit(begun),
+        serving=begun.serving,
+    )
     serving.set_revision(revision, state="ready", actor=SYSTEM)
     serving.set_revision(revision, state="live", weight=10_000, actor=SYSTEM)
     return governance.mark_live(begun, actor=SYSTEM)

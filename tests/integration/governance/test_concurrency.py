@@ -244,9 +244,12 @@ def test_an_endpoint_is_made_while_a_release_to_a_new_one_is_asked_for(
 
     def make() -> Endpoint:
         return create_endpoint(
-            world.project, environment="development", name="direct", target=world.target,
+            world.project,
+            environment="development",
+            name="direct",
+            target=world.target,
             actor=world.otto,
-        )  # fmt: skip
+        )
 
     found = both(make, lambda: world.request("development", bento, endpoint="new"))
     assert [type(one) for one in found] == [Endpoint, Release]

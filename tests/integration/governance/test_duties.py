@@ -124,9 +124,10 @@ def test_what_somebody_drafted_before_is_remembered_until_it_is_withdrawn(
 ) -> None:
     otto = world.people["Otto"]
     draft = governance.draft_policy(
-        world.environment("production"), source="version: 1\ngates: [{gate: build}]\n",
+        world.environment("production"),
+        source="version: 1\ngates: [{gate: build}]\n",
         actor=world.otto,
-    )  # fmt: skip
+    )
     actions.revoke_role(RoleBinding.objects.get(person=otto), actor=ann)
     with pytest.raises(BypassOpened):
         actions.grant_role(role="contributor", person=otto, project=world.project, actor=ann)

@@ -117,8 +117,9 @@ def test_where_all_was_recalled_there_is_nothing_to_compare_with(
     recall(kind="bento", what=live.bento_id, reason="x", project=world.project, actor=world.otto)
     release = asked(world, live, signature=OTHER)
     assert (gate(release, "schema")["state"], gate(release, "schema")["reason"]) == (
-        "passed", NOTHING,
-    )  # fmt: skip
+        "passed",
+        NOTHING,
+    )
     found = gate(release, "expression")
     why = "There is no live.metrics: nothing is live here"
     assert (found["state"], found["reason"]) == ("error", why)

@@ -60,9 +60,12 @@ def test_nor_does_a_contributor_make_an_endpoint_there_through_an_environment_th
     put(otto, "local", "plant-7")
     bento = world.bento(world.version())
     body = {
-        "model": "churn", "version": bento.version.number, "environment": "development",
-        "endpoint": "mine", "target": "plant-7",
-    }  # fmt: skip
+        "model": "churn",
+        "version": bento.version.number,
+        "environment": "development",
+        "endpoint": "mine",
+        "target": "plant-7",
+    }
     answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
     assert not plant.endpoints.exists()
     assert answer.status_code == 400

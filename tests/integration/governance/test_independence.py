@@ -345,9 +345,12 @@ def test_a_declaration_that_was_written_past_placet_makes_nobody_count(world: Wo
     staging(world, "not_code_author: true")
     release = world.request()
     Declaration.objects.create(
-        project=world.project, fact="code_author", about=release.version_id,
-        person=world.people["Alan"].pk, declared_by=world.people["Ada"].pk,
-    )  # fmt: skip
+        project=world.project,
+        fact="code_author",
+        about=release.version_id,
+        person=world.people["Alan"].pk,
+        declared_by=world.people["Ada"].pk,
+    )
     assert "no author of the training code" in refused(world, release, world.rita)
 
 

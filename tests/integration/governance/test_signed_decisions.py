@@ -198,9 +198,12 @@ def ask(signers: Signers, release: Release, who: Actor, verdict: str = "approve"
 def refusal(release: Release, who: Actor, assertion: dict[str, str], verdict: str) -> str:
     with pytest.raises(Problem) as caught:
         actions.decide(
-            release, verdict=verdict, statement_digest=release.request_digest,
-            assertion=assertion, actor=who,
-        )  # fmt: skip
+            release,
+            verdict=verdict,
+            statement_digest=release.request_digest,
+            assertion=assertion,
+            actor=who,
+        )
     assert not Decision.objects.exists()
     return caught.value.code
 
@@ -274,9 +277,12 @@ def test_a_withdrawn_passkey_signs_no_decision(signers: Signers) -> None:
 
 @pytest.mark.parametrize(
     "assertion",
-    [{}, {"credential": "x"}, {"credential": "AA", "authenticator_data": "é", "client_data": "",
-                               "signature": ""}],
-)  # fmt: skip
+    [
+        {},
+        {"credential": "x"},
+        {"credential": "AA", "authenticator_data": "é", "client_data": "", "signature": ""},
+    ],
+)
 def test_nonsense_is_no_answer(signers: Signers, assertion: dict[str, str]) -> None:
     release = signers.request("staging")
     ask(signers, release, signers.rex)
@@ -295,8 +301,11 @@ def test_an_enrolment_put_in_by_sql_lets_nobody_decide(signers: Signers) -> None
         " state, envelope, created_at, enrolled_at, vouched_by_id) SELECT %s, %s, 'x', %s,"
         " public_key, rp_id, 'enrolled', envelope, now(), now(), id FROM"
         " identity_approverpasskey WHERE id = %s",
-        "pky_" + "0" * 32, signers.people["Rita"].pk, own.credential, voucher.pk,
-    )  # fmt: skip
+        "pky_" + "0" * 32,
+        signers.people["Rita"].pk,
+        own.credential,
+        voucher.pk,
+    )
     release = signers.request("staging")
     question = ask(signers, release, signers.rita)
     assert refusal(release, signers.rita, answer(own, question), "approve") == WrongPasskey.code
@@ -311,10 +320,15 @@ def test_a_decision_made_with_the_servers_own_keys_gives_no_permit(signers: Sign
     plain = deciding.statement(clock.now(), nonce=secrets.token_hex(16))
     signed = Signed(plain.sign(keystore.signer("decision")))
     Decision.objects.create(
-        release=release, project=release.project, person=signers.rex.id, role="reviewer",
-        verdict="approve", statement_digest=release.request_digest,
-        envelope=signed.envelope.to_json(), gates=[],
-    )  # fmt: skip
+        release=release,
+        project=release.project,
+        person=signers.rex.id,
+        role="reviewer",
+        verdict="approve",
+        statement_digest=release.request_digest,
+        envelope=signed.envelope.to_json(),
+        gates=[],
+    )
     waiting = next(gate for gate in evaluate(release) if gate["gate"] == "approvals")
     assert (waiting["state"], waiting["facts"]["by"]) == ("waiting", [])
     with pytest.raises(PermitRefused, match="passkey"):

@@ -43,8 +43,10 @@ def test_environments_are_entered_into_the_lists_of_the_targets_that_they_use(be
     target.objects.create(name="unused", driver="node")
     risk, plant = (project.objects.create(slug=s, name=s) for s in ("risk", "plant"))
     for place, name, on in (
-        (risk, "production", [local, edge]), (risk, "staging", [local]), (plant, "staging", []),
-    ):  # fmt: skip
+        (risk, "production", [local, edge]),
+        (risk, "staging", [local]),
+        (plant, "staging", []),
+    ):
         environment.objects.create(project=place, name=name, position=0).targets.set(on)
     before.get_model("serving", "Endpoint").objects.create(
         project=plant, environment="gone", name="old", target=edge, created_by="system"
@@ -52,9 +54,11 @@ def test_environments_are_entered_into_the_lists_of_the_targets_that_they_use(be
     migrate()
     found = TargetUse.objects.values_list("target__name", "project__slug", "environment")
     assert set(found) == {
-        ("local", "risk", "production"), ("edge", "risk", "production"),
-        ("local", "risk", "staging"), ("edge", "plant", "gone"),
-    }  # fmt: skip
+        ("local", "risk", "production"),
+        ("edge", "risk", "production"),
+        ("local", "risk", "staging"),
+        ("edge", "plant", "gone"),
+    }
     assert set(Target.objects.values_list("owner", flat=True)) == {""}
     assert assert_log_rebuilds_every_row(TargetUse) == 4
     for event in Event.objects.filter(kind="target.use_added.v1"):

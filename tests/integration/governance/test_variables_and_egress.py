@@ -20,9 +20,12 @@ def ask(world: World, serving: object, *declared: str) -> tuple[int, dict[str, o
     """Have Ada ask for a development release over HTTP."""
     bento = world.bento(world.version(variables=list(declared)))
     body = {
-        "model": "churn", "version": bento.version.number, "environment": "development",
-        "endpoint": "churn", "serving": serving,
-    }  # fmt: skip
+        "model": "churn",
+        "version": bento.version.number,
+        "environment": "development",
+        "endpoint": "churn",
+        "serving": serving,
+    }
     answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
     return answer.status_code, answer.json()
 

@@ -25,9 +25,7 @@ class Provider:
     def id_token(self) -> str:
         """Return the signed claims."""
         now = int(time.time())
-        claims = {
-            "iss": self.address, "aud": "placet", "iat": now, "exp": now + 60, **self.claims
-        }  # fmt: skip
+        claims = {"iss": self.address, "aud": "placet", "iat": now, "exp": now + 60, **self.claims}
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "1"})
 
     def document(self, path: str) -> dict[str, Any]:

@@ -88,8 +88,14 @@ def test_a_token_does_not_enter(ann: User) -> None:
 
 def test_only_access_is_administered_there() -> None:
     assert {m.__name__ for m in admin.site._registry} == {
-        "User", "Team", "ServiceAccount", "RoleBinding", "ApiToken", "Project", "Position",
-    }  # fmt: skip
+        "User",
+        "Team",
+        "ServiceAccount",
+        "RoleBinding",
+        "ApiToken",
+        "Project",
+        "Position",
+    }
 
 
 def test_no_page_has_inline_script_or_style_and_none_offers_bulk_deletion(
@@ -177,9 +183,12 @@ def test_a_team_is_made_with_members_and_loses_them(desk: Client) -> None:
     assert [m.person for m in TeamMember.objects.all()] == [bob]
     assert desk.post(f"/admin/identity/team/{crew.pk}/delete/", {"post": "yes"}).status_code == 302
     assert kinds()[-5:] == [
-        "team.created.v1", "team.member_added.v1", "team.member_added.v1",
-        "team.member_removed.v1", "team.deleted.v1",
-    ]  # fmt: skip
+        "team.created.v1",
+        "team.member_added.v1",
+        "team.member_added.v1",
+        "team.member_removed.v1",
+        "team.deleted.v1",
+    ]
 
 
 def test_an_access_admin_cannot_put_themselves_into_a_new_team(desk: Client, ann: User) -> None:
@@ -243,9 +252,13 @@ def test_an_access_admin_does_not_take_over_a_service_account_that_holds_roles(
 def test_a_new_tokens_secret_is_shown_once_and_works(desk: Client, ann: User) -> None:
     answer = desk.post(
         "/admin/identity/apitoken/add/",
-        {"name": "ci", "scopes": ["project.create", "project.view"],
-         "expires_at_0": "2027-03-01", "expires_at_1": "00:00:00"},
-    )  # fmt: skip
+        {
+            "name": "ci",
+            "scopes": ["project.create", "project.view"],
+            "expires_at_0": "2027-03-01",
+            "expires_at_1": "00:00:00",
+        },
+    )
     found = re.search(r"plc_\w+", answer.content.decode())
     assert found, errors(answer)
     assert "no-store" in answer["Cache-Control"]
@@ -263,9 +276,14 @@ def test_a_token_for_somebody_elses_service_account_is_not_offered(desk: Client)
     bot = service_account("bot", owner=person("Ada"))
     answer = desk.post(
         "/admin/identity/apitoken/add/",
-        {"name": "x", "scopes": ["model.view"], "service_account": bot.pk,
-         "expires_at_0": "2027-03-01", "expires_at_1": "00:00:00"},
-    )  # fmt: skip
+        {
+            "name": "x",
+            "scopes": ["model.view"],
+            "service_account": bot.pk,
+            "expires_at_0": "2027-03-01",
+            "expires_at_1": "00:00:00",
+        },
+    )
     assert "valid choice" in errors(answer)
     assert not ApiToken.objects.exists()
 

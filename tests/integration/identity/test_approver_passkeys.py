@@ -207,8 +207,9 @@ def test_a_passkey_put_into_the_table_vouches_for_nobody(people: People) -> None
     sql(
         "UPDATE identity_approverpasskey SET state = 'enrolled', enrolled_at = now(),"
         " envelope = %s WHERE id = %s",
-        people.row.envelope, row.pk,
-    )  # fmt: skip
+        people.row.envelope,
+        row.pk,
+    )
     waiting, actor = offered_passkey(people.vito), actor_of(mallory)
     signed = answer(own, actions.ask_to_enrol(waiting, actor=actor))
     with pytest.raises(WrongPasskey):
@@ -266,9 +267,10 @@ def test_a_deactivated_person_signs_nothing_more(people: People) -> None:
 def test_a_passkey_removed_from_the_account_signs_nothing_more(people: People) -> None:
     kept = enrolled_by_root(people.vera, authenticator())
     factor = next(
-        found for found in SignInFactor.objects.filter(user=people.vera)
+        found
+        for found in SignInFactor.objects.filter(user=people.vera)
         if credential_of(found) == people.key.credential
-    )  # fmt: skip
+    )
     change_credentials(people.vera, lambda _row: remove(factor))
     assert ApproverPasskey.objects.get(pk=people.row.pk).state == "withdrawn"
     assert ApproverPasskey.objects.get(pk=kept.pk).state == "enrolled"

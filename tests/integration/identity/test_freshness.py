@@ -79,11 +79,25 @@ def test_fresh_is_from_now_back_to_the_limit_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "records",
     [
-        None, [], {}, "x", [None], [{}], [{"method": "password"}], [{"at": None}], [{"at": "now"}],
-        [{"at": True}], [{"at": math.nan}], [{"at": math.inf}], [{"at": 1e300}], [{"at": -1e300}],
-        [{"at": [1]}], [{"at": 1.0}, "x"], [{"at": 1.0}, {"method": "password"}],
+        None,
+        [],
+        {},
+        "x",
+        [None],
+        [{}],
+        [{"method": "password"}],
+        [{"at": None}],
+        [{"at": "now"}],
+        [{"at": True}],
+        [{"at": math.nan}],
+        [{"at": math.inf}],
+        [{"at": 1e300}],
+        [{"at": -1e300}],
+        [{"at": [1]}],
+        [{"at": 1.0}, "x"],
+        [{"at": 1.0}, {"method": "password"}],
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_proves_nothing(records: Any) -> None:
     assert last_proof(proofs({RECORDS: records, WHOSE: "per_1"}, "per_1")) is None
 
@@ -209,8 +223,9 @@ def test_neither_does_it_in_the_lists(desk: Client, ada: User) -> None:
     new = person("New")
     token = ApiToken.objects.get()
     for path, action, row in (
-        ("apitoken", "revoke", token.pk), ("user", "make_setup_link", new.pk),
-    ):  # fmt: skip
+        ("apitoken", "revoke", token.pk),
+        ("user", "make_setup_link", new.pk),
+    ):
         page = f"/admin/identity/{path}/"
         asked(desk.post(page, {"action": action, "_selected_action": [row]}), page)
     token.refresh_from_db()
@@ -256,8 +271,11 @@ def test_a_thief_gives_the_account_no_password_and_no_factor(ada: User) -> None:
     thief = old(browser(ada))
     eve = {"authorization": f"Bearer {token_for(person('Eve'))}"}
     for headers in ({}, eve):
-        for page in ("/accounts/password/set/", "/accounts/2fa/totp/activate/",
-                     "/accounts/2fa/webauthn/add/"):  # fmt: skip
+        for page in (
+            "/accounts/password/set/",
+            "/accounts/2fa/totp/activate/",
+            "/accounts/2fa/webauthn/add/",
+        ):
             asked(thief.get(page, headers=headers), page)
             asked(thief.post(page, {"password1": "x"}, headers=headers), page)
     assert not User.objects.get(pk=ada.pk).has_usable_password()

@@ -103,9 +103,10 @@ def test_an_odd_key_is_refused(key: str) -> None:
 def test_a_new_tokens_secret_is_replayed_but_not_stored_in_clear() -> None:
     client = api(person("Ada"))
     body = {
-        "name": "ci", "scopes": ["model.view"],
+        "name": "ci",
+        "scopes": ["model.view"],
         "expires_at": rfc3339(now() + timedelta(days=3)),
-    }  # fmt: skip
+    }
     first = client.post("/tokens", body, idempotency_key="k1")
     assert first.status_code == 201, first.content
     secret = first.json()["secret"]

@@ -34,9 +34,11 @@ def data(flags: int = KNOWN, rest: bytes = b"") -> bytes:
 def asserted(**changes: Any) -> dict[str, Any]:
     """An answer of somebody who signs in."""
     parts = {
-        "clientDataJSON": client_data("get"), "authenticatorData": encode(data()),
-        "signature": "AA", "userHandle": encode(b"per_0"),
-    }  # fmt: skip
+        "clientDataJSON": client_data("get"),
+        "authenticatorData": encode(data()),
+        "signature": "AA",
+        "userHandle": encode(b"per_0"),
+    }
     return {"id": "AA", "rawId": "AA", "type": "public-key", "response": parts | changes}
 
 

@@ -136,9 +136,7 @@ def test_what_somebody_said_counts_for_others_and_not_for_themselves(ann: Actor)
     place_person(top, top=True, actor=SYSTEM)
     place_person(rex, line="second", manager=top, actor=ann)
     known = positions([rex.pk])
-    assert (known.line(rex.pk, for_="x"), known.managers(rex.pk, for_="x")) == (
-        "second", (top.pk,)
-    )  # fmt: skip
+    assert (known.line(rex.pk, for_="x"), known.managers(rex.pk, for_="x")) == ("second", (top.pk,))
     assert (known.line(rex.pk, for_=ann.id), known.managers(rex.pk, for_=ann.id)) == ("", None)
 
 
@@ -166,8 +164,13 @@ def test_it_is_said_over_the_api(ann: Actor) -> None:
     client, path = factories.api(ann), f"/people/{rex.pk}/position"
     shown = client.get(path)
     assert shown.json() == {
-        "person": rex.pk, "line": "", "manager": None, "top": False, "set_by": "", "set_at": None,
-    }  # fmt: skip
+        "person": rex.pk,
+        "line": "",
+        "manager": None,
+        "top": False,
+        "set_by": "",
+        "set_at": None,
+    }
     body = {"line": "second", "manager": boss.pk}
     assert client.put(path, body).status_code == 428
     assert client.put(path, body, if_match='"x"').status_code == 412

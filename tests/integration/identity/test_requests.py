@@ -202,7 +202,7 @@ def test_an_access_admin_issues_no_token_for_another_person_or_their_service() -
         with pytest.raises(NotYourToken):
             actions.issue_token(
                 name="x", scopes=["model.view"], expires_at=later, actor=admin, **holder
-            )  # fmt: skip
+            )
     assert not ApiToken.objects.exists()
 
 
@@ -211,23 +211,34 @@ def test_a_token_makes_no_further_token() -> None:
     actor = actor_for_token(token_for(ada))
     with pytest.raises(NeedsSession):
         actions.issue_token(
-            name="x", scopes=["model.view"], expires_at=now() + timedelta(days=1),
-            person=ada, actor=actor,
-        )  # fmt: skip
+            name="x",
+            scopes=["model.view"],
+            expires_at=now() + timedelta(days=1),
+            person=ada,
+            actor=actor,
+        )
 
 
 @pytest.mark.parametrize(
     ("scopes", "days"),
-    [([], 1), (["release.approve"], 1), (["model.fly"], 1), (["model.view"], -1),
-     (["model.view"], 900)],
-)  # fmt: skip
+    [
+        ([], 1),
+        (["release.approve"], 1),
+        (["model.fly"], 1),
+        (["model.view"], -1),
+        (["model.view"], 900),
+    ],
+)
 def test_a_token_that_could_decide_or_never_ends_is_refused(scopes: list[str], days: int) -> None:
     ada = person("Ada")
     with pytest.raises(InvalidInput):
         actions.issue_token(
-            name="x", scopes=scopes, expires_at=now() + timedelta(days=days),
-            person=ada, actor=actor_of(ada),
-        )  # fmt: skip
+            name="x",
+            scopes=scopes,
+            expires_at=now() + timedelta(days=days),
+            person=ada,
+            actor=actor_of(ada),
+        )
 
 
 def test_a_tokens_text_is_stored_nowhere() -> None:

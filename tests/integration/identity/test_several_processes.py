@@ -35,8 +35,11 @@ def elsewhere(*words: str) -> list[str]:
             "DJANGO_SETTINGS_MODULE": "placet.settings",
             "PLACET_DATABASE_URL": database_url(),
         },
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if line.isdigit()]
 

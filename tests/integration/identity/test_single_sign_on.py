@@ -29,11 +29,16 @@ def provider(settings: Any) -> Iterator[Provider]:
             "openid_connect": {
                 "OAUTH_PKCE_ENABLED": True,
                 "APPS": [
-                    {"provider_id": "oidc", "name": "Company", "client_id": "placet",
-                     "secret": "s", "settings": {"server_url": found.address}}
+                    {
+                        "provider_id": "oidc",
+                        "name": "Company",
+                        "client_id": "placet",
+                        "secret": "s",
+                        "settings": {"server_url": found.address},
+                    }
                 ],
             }
-        }  # fmt: skip
+        }
         yield found
 
 
@@ -183,8 +188,10 @@ def test_the_sign_in_page_offers_the_provider(
 def stale(client: Any) -> bool:
     """Tell whether the session is asked to authenticate again before it makes a token."""
     body = {
-        "name": "x", "scopes": ["model.view"], "expires_at": rfc3339(now() + timedelta(9)),
-    }  # fmt: skip
+        "name": "x",
+        "scopes": ["model.view"],
+        "expires_at": rfc3339(now() + timedelta(9)),
+    }
     answer = client.post("/api/v1/tokens", body, "application/json")
     return answer.status_code == 403 and answer.json()["code"] == "reauthenticate"
 

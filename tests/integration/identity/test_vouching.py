@@ -98,8 +98,13 @@ def strange_identity(alma: User) -> None:
 
 
 TAMPERINGS = [
-    other_password, other_address, more_flags, second_address, strange_factor, strange_identity,
-]  # fmt: skip
+    other_password,
+    other_address,
+    more_flags,
+    second_address,
+    strange_factor,
+    strange_identity,
+]
 Tampering = Callable[[User], None]
 
 
@@ -268,8 +273,9 @@ def test_a_person_made_by_hand_neither_signs_in_nor_is_made_good(world: World) -
     sql(
         "INSERT INTO identity_user (id, password, is_superuser, email, name, is_active, is_staff,"
         " created_at) VALUES (%s, %s, true, 'eve@example.com', 'Eve', true, true, now())",
-        made, make_password(STOLEN),
-    )  # fmt: skip
+        made,
+        make_password(STOLEN),
+    )
     client, answer = sign_in("eve@example.com", STOLEN)
     assert (answer.status_code, who(client)) == (403, None)
     with pytest.raises(NotVouched, match="Nobody added this person"):
@@ -291,8 +297,9 @@ def test_create_admin_gives_a_role_that_counts_where_one_was_written_in_by_hand(
     sql(
         "INSERT INTO identity_rolebinding (id, role, person_id, environment, granted_by,"
         " created_at) VALUES (%s, 'admin', %s, '', 'system', now())",
-        new_id("rol"), alma.pk,
-    )  # fmt: skip
+        new_id("rol"),
+        alma.pk,
+    )
     for _ in range(2):
         call_command("create_admin", "--email", "alma@example.com")
         assert RoleBinding.objects.filter(person=alma, role="admin").count() == 1

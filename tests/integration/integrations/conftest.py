@@ -65,9 +65,12 @@ class Feed:
         name = terms.pop("name", "siem")
         wanted = {"kind": "jsonl", "ca_file": "" if "127.0.0.1" in url else "ca.pem", **terms}
         return add_stream(
-            name=name, terms=Terms(url=url, **wanted), start=start,
-            project=project, actor=SYSTEM,
-        )  # fmt: skip
+            name=name,
+            terms=Terms(url=url, **wanted),
+            start=start,
+            project=project,
+            actor=SYSTEM,
+        )
 
     def go(self, stream: Stream) -> Stream:
         """Have a worker send what there is, as the sweep does; return the stream as it is then."""

@@ -124,8 +124,10 @@ def test_a_name_is_taken_once(ann: User) -> None:
     assert add(ann).status_code == 201
     again = add(ann)
     assert (again.status_code, again.json()["code"], fields(again)) == (
-        409, "name_taken", ["/name"],
-    )  # fmt: skip
+        409,
+        "name_taken",
+        ["/name"],
+    )
 
 
 def test_it_goes_back_and_never_ahead(feed: Feed, ann: User, receiver: Receiver) -> None:

@@ -154,9 +154,11 @@ def test_a_token_goes_along_and_is_shown_nowhere(
     assert stream.error == "It answers 400: who are you with …? <b>"
     printed = capfd.readouterr()
     for place in (
-        *Event.objects.values_list("body", flat=True), *map(str, Delivery.objects.values()),
-        printed.out, printed.err,
-    ):  # fmt: skip
+        *Event.objects.values_list("body", flat=True),
+        *map(str, Delivery.objects.values()),
+        printed.out,
+        printed.err,
+    ):
         assert "s3cr3t" not in place
     (secrets / "siem.token").write_text("Splunk 1234")
     receiver.always = (200, {}, b"")
@@ -190,9 +192,12 @@ def test_certificate_files_that_are_none_are_said_in_words(
     (secrets / "broken.pem").write_text("nothing")
     chain, key, _ = Authority(tmp_path / "locked").issue("me")
     (secrets / "locked.pem").write_bytes(chain.read_bytes() + encrypted(key, b"password"))
-    for name, terms in {"a": {"ca_file": "broken.pem"}, "b": {"ca_file": "missing.pem"},
-                        "c": {"cert_file": "broken.pem"}, "d": {"cert_file": "locked.pem"},
-                        }.items():  # fmt: skip
+    for name, terms in {
+        "a": {"ca_file": "broken.pem"},
+        "b": {"ca_file": "missing.pem"},
+        "c": {"cert_file": "broken.pem"},
+        "d": {"cert_file": "locked.pem"},
+    }.items():
         stream = feed.go(feed.stream(receiver.url, name=name, **terms))
         assert "cannot be used (" in stream.error and stream.cursor == 0
 
@@ -249,9 +254,12 @@ def test_one_that_hangs_keeps_nobody_waiting_for_long(
 
 @pytest.mark.parametrize(
     ("status", "why"),
-    [(400, "It answers 400: no such index"), (422, "It answers 422: no such index"),
-     (302, "It answers 302, a redirect, which is not followed")],
-)  # fmt: skip
+    [
+        (400, "It answers 400: no such index"),
+        (422, "It answers 422: no such index"),
+        (302, "It answers 302, a redirect, which is not followed"),
+    ],
+)
 def test_what_is_refused_waits_for_a_person_and_is_never_left_out(
     feed: Feed, receiver: Receiver, status: int, why: str
 ) -> None:
@@ -302,8 +310,9 @@ def test_a_stream_of_a_project_carries_its_events_whole_and_of_others_the_hash(
         else:
             assert line.keys() == {"index", "leaf_hash", "body", "origin"}
             assert line["body"] is None
-    assert not any(b"secret-project" in body or other.pk.encode() in body
-                   for body in receiver.bodies)  # fmt: skip
+    assert not any(
+        b"secret-project" in body or other.pk.encode() in body for body in receiver.bodies
+    )
 
 
 def test_rewound_it_sends_again_with_the_checkpoint(feed: Feed, receiver: Receiver) -> None:
@@ -399,10 +408,16 @@ def test_only_the_last_attempts_are_kept(feed: Feed, receiver: Receiver) -> None
 
 @pytest.mark.parametrize(
     "wrong",
-    [b"<110>2 - h placet - x -", b"<192>1 - h placet - x - -", b"<14>hello", b"<013>1 - h p - x -",
-     b'<110>1 - h placet - x [a b="c"d"]', b"<110>1 2026-11-26 h placet - x - -",
-     "<110>1 - h placet - x - é".encode()],
-)  # fmt: skip
+    [
+        b"<110>2 - h placet - x -",
+        b"<192>1 - h placet - x - -",
+        b"<14>hello",
+        b"<013>1 - h p - x -",
+        b'<110>1 - h placet - x [a b="c"d"]',
+        b"<110>1 2026-11-26 h placet - x - -",
+        "<110>1 - h placet - x - é".encode(),
+    ],
+)
 def test_the_syslog_server_of_these_tests_takes_no_other_message(wrong: bytes) -> None:
     with pytest.raises(ValueError):
         parse(wrong)

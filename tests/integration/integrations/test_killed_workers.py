@@ -36,9 +36,14 @@ POINTS = {
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_the_batch_comes_again_and_none_is_left_out(
-    feed: Feed, receiver: Receiver, run_jobs: Callable[..., int], secrets: Path, tmp_path: Path,
-    keys: Path, point: str,
-) -> None:  # fmt: skip
+    feed: Feed,
+    receiver: Receiver,
+    run_jobs: Callable[..., int],
+    secrets: Path,
+    tmp_path: Path,
+    keys: Path,
+    point: str,
+) -> None:
     feed.log(20)
     stream = feed.stream(receiver.url)
     armed = tmp_path / "armed"

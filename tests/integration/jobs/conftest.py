@@ -71,8 +71,17 @@ def start_worker(
             "PLACET_DATA_DIR": str(data),
             **environment,
         }
-        words = ["-A", "tests.integration.jobs.worker_app", "worker", "-Q", queue, "-c", "2",
-                 "-n", f"w{number}@test"]  # fmt: skip
+        words = [
+            "-A",
+            "tests.integration.jobs.worker_app",
+            "worker",
+            "-Q",
+            queue,
+            "-c",
+            "2",
+            "-n",
+            f"w{number}@test",
+        ]
         process: subprocess.Popen[bytes] | Forked
         if program:
             command = [sys.executable, "-m", "celery", *words]

@@ -14,9 +14,14 @@ from tests.support.forking import serve
 
 # What a worker imports only as it starts.
 LATER = (
-    "celery.apps.worker", "celery.concurrency.thread", "celery.worker.consumer",
-    "kombu.transport.redis", "placet.urls", "workers.tasks", "tests.integration.jobs.kinds",
-)  # fmt: skip
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "celery.worker.consumer",
+    "kombu.transport.redis",
+    "placet.urls",
+    "workers.tasks",
+    "tests.integration.jobs.kinds",
+)
 
 
 def work(words: list[str]) -> None:

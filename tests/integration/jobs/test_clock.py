@@ -40,9 +40,14 @@ def test_the_lease_is_prolonged_by_the_databases_clock(step: timedelta) -> None:
     job = claim()
     assert job is not None
     leased = LeasedJob(
-        id=job.pk, kind=job.kind, args={}, project=None, generation=job.generation, attempt=1,
+        id=job.pk,
+        kind=job.kind,
+        args={},
+        project=None,
+        generation=job.generation,
+        attempt=1,
         max_attempts=1,
-    )  # fmt: skip
+    )
     with time_machine.travel(datetime.now(tz=UTC) + step):
         Heartbeat(leased)._prolong()
     job.refresh_from_db()
@@ -58,5 +63,6 @@ def test_work_asked_for_under_a_wrong_clock_is_done_at_its_time(step: timedelta)
         enqueue("t.soon", delay=600)
         assert run_due() == 1
     assert list(Job.objects.order_by("due_at").values_list("state", flat=True)) == [
-        JobState.SUCCEEDED, JobState.QUEUED,
-    ]  # fmt: skip
+        JobState.SUCCEEDED,
+        JobState.QUEUED,
+    ]

@@ -48,14 +48,23 @@ def test_a_ring_makes_the_worker_look_and_forged_rings_are_harmless(
 
 
 NO_MESSAGES = [
-    b"\xff not a message", b"", b"[]", b"{}", b'{"properties": 7}', b'{"properties": {}}',
+    b"\xff not a message",
+    b"",
+    b"[]",
+    b"{}",
+    b'{"properties": 7}',
+    b'{"properties": {}}',
     b'{"properties": {"delivery_tag": "t", "body_encoding": "base64"}, "body": "%"}',
-    json.dumps({
-        "body": "W10=", "content-type": "application/json", "content-encoding": "utf-8",
-        "headers": {"task": "jobs.look", "id": "1", "eta": "never", "expires": {}},
-        "properties": {"delivery_tag": "u", "body_encoding": "base64", "delivery_info": {}},
-    }).encode(),
-]  # fmt: skip
+    json.dumps(
+        {
+            "body": "W10=",
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "headers": {"task": "jobs.look", "id": "1", "eta": "never", "expires": {}},
+            "properties": {"delivery_tag": "u", "body_encoding": "base64", "delivery_info": {}},
+        }
+    ).encode(),
+]
 
 
 def test_what_is_no_message_does_not_end_a_worker_and_leaves_it_its_ears(
@@ -68,8 +77,9 @@ def test_what_is_no_message_does_not_end_a_worker_and_leaves_it_its_ears(
         until(lambda: client.llen("control") == 0, what="the end of the queue")
         with app.connection_for_write(valkey.url) as connection:
             for number in range(5):
-                app.send_task("jobs.look", args=[f"job_{number}"], queue="control",
-                              connection=connection)  # fmt: skip
+                app.send_task(
+                    "jobs.look", args=[f"job_{number}"], queue="control", connection=connection
+                )
         until(lambda: client.llen("control") == 0, what="the end of the queue")
     until(lambda: worker.log.read_text().count("jobs.look") >= 10, what="five looks")
     assert worker.process.poll() is None

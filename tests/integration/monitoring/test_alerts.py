@@ -56,15 +56,26 @@ def hold(world: World, endpoint: Endpoint, **changes: Any) -> Objective:
 
 
 def answer(
-    story: Story, revision: Revision, *, good: int = 100, bad: int = 0,
-    slow: int = 0, ago: float = 60, error: str = "",
-) -> None:  # fmt: skip
+    story: Story,
+    revision: Revision,
+    *,
+    good: int = 100,
+    bad: int = 0,
+    slow: int = 0,
+    ago: float = 60,
+    error: str = "",
+) -> None:
     """Have the node report a window of requests, and the platform look."""
     window = {
-        "revision": revision.pk, "started_at": rfc3339(now() - timedelta(seconds=ago)),
-        "seconds": 10.0, "status_2xx": good, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
+        "revision": revision.pk,
+        "started_at": rfc3339(now() - timedelta(seconds=ago)),
+        "seconds": 10.0,
+        "status_2xx": good,
+        "status_3xx": 0,
+        "status_4xx": 0,
+        "status_5xx": bad,
         "latency": {"5": good + bad - slow, "1000": slow},
-    }  # fmt: skip
+    }
     sent = story.node.report(metrics=[{**window, "error": error} if error else window])
     assert sent.status_code == 200
     story.run_jobs("control")
@@ -139,8 +150,10 @@ class TestBreach:
         assert alerts() == [("objective", "open")]
         row = Alert.objects.get()
         assert (row.endpoint, row.revision, row.owner) == (
-            endpoint, live(endpoint).pk, story.otto.id,
-        )  # fmt: skip
+            endpoint,
+            live(endpoint).pk,
+            story.otto.id,
+        )
         assert "90 % of 100 requests in 5 min" in row.summary
         assert [m.to for m in mail.outbox] == [["otto.risk@example.com"]]
         assert mail.outbox[0].subject == "[Placet] Alert: Objective not met · churn in development"
@@ -164,8 +177,9 @@ class TestBreach:
         row = Alert.objects.get()
         assert (row.resolved_by, kinds(row.pk)[-1]) == ("system", "alert.resolved.v1")
         assert [m.subject.split(":")[0] for m in mail.outbox] == [
-            "[Placet] Alert", "[Placet] Resolved",
-        ]  # fmt: skip
+            "[Placet] Alert",
+            "[Placet] Resolved",
+        ]
         answer(story, live(endpoint), good=0, bad=900, ago=40)
         assert alerts() == [("objective", "resolved"), ("objective", "open")]
 
@@ -261,9 +275,14 @@ class TestRollback:
         endpoint = self.two(story)
         row = hold(story.world, endpoint, roll_back=True)
         finding = reconciler.Finding(
-            AlertKind.OBJECTIVE, subject=endpoint.pk, about="x", summary="x", endpoint=endpoint,
-            revision=live(endpoint).pk, roll_back=True,
-        )  # fmt: skip
+            AlertKind.OBJECTIVE,
+            subject=endpoint.pk,
+            about="x",
+            summary="x",
+            endpoint=endpoint,
+            revision=live(endpoint).pk,
+            roll_back=True,
+        )
         alert = actions.open_alert(finding, actor=SYSTEM)
         assert alert is not None
         if change == "objective":
@@ -398,16 +417,24 @@ class TestOtherTroubles:
     def test_routine_work_that_keeps_failing(self, world: World) -> None:
         for n in range(3):
             Job.objects.create(
-                kind="audit.checkpoint", state="failed", error="no key", due_at=now(),
-                finished_at=now(), attempts=1, key=str(n),
-            )  # fmt: skip
+                kind="audit.checkpoint",
+                state="failed",
+                error="no key",
+                due_at=now(),
+                finished_at=now(),
+                attempts=1,
+                key=str(n),
+            )
             reconciler.watch_jobs()
             assert len(alerts()) == (n == 2)
         assert "no key" in Alert.objects.get().summary
         Job.objects.create(
-            kind="audit.checkpoint", state="succeeded", due_at=now() + timedelta(seconds=2),
-            finished_at=now(), key="4",
-        )  # fmt: skip
+            kind="audit.checkpoint",
+            state="succeeded",
+            due_at=now() + timedelta(seconds=2),
+            finished_at=now(),
+            key="4",
+        )
         reconciler.watch_jobs()
         assert alerts() == [("schedule_failing", "resolved")]
 
@@ -437,9 +464,13 @@ class TestHandling:
     def alert(self, world: World, endpoint: Endpoint) -> Alert:
         """An alert about the endpoint, of a condition that is measured."""
         finding = reconciler.Finding(
-            AlertKind.OBJECTIVE, subject=endpoint.pk, about="churn", summary="slow",
-            endpoint=endpoint, revision=live(endpoint).pk,
-        )  # fmt: skip
+            AlertKind.OBJECTIVE,
+            subject=endpoint.pk,
+            about="churn",
+            summary="slow",
+            endpoint=endpoint,
+            revision=live(endpoint).pk,
+        )
         made = actions.open_alert(finding, actor=SYSTEM)
         assert made is not None
         return made

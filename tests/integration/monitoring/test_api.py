@@ -29,9 +29,14 @@ def endpoint(story: Story) -> Endpoint:
     Revision.objects.filter(state="live").update(live_at=now() - timedelta(hours=1))
     serving = Revision.objects.get(state="live").pk
     MetricWindow.objects.create(
-        node=story.node.id, revision=serving, started_at=now(), seconds=10,
-        status_2xx=950, status_5xx=50, latency={"25": 990, "inf": 10},
-    )  # fmt: skip
+        node=story.node.id,
+        revision=serving,
+        started_at=now(),
+        seconds=10,
+        status_2xx=950,
+        status_5xx=50,
+        latency={"25": 990, "inf": 10},
+    )
     return release.endpoint
 
 
@@ -53,10 +58,14 @@ class TestObjective:
         made = otto.put(path, {"availability": 0.99, "latency_ms": 250, "latency_quantile": 0.999})
         assert made.status_code == 201
         assert made.json()["now"] == {
-            "standing": "breached", "revision": Revision.objects.get().pk, "requests": 1000,
-            "availability": 0.95, "latency_ms": None, "trusted": True,
+            "standing": "breached",
+            "revision": Revision.objects.get().pk,
+            "requests": 1000,
+            "availability": 0.95,
+            "latency_ms": None,
+            "trusted": True,
             "reason": made.json()["now"]["reason"],
-        }  # fmt: skip
+        }
         assert made.json()["owner"] == world.otto.id
         tag = otto.get(path)["ETag"]
         assert tag == made["ETag"]
@@ -105,9 +114,11 @@ class TestAlerts:
             (alert.pk, "objective", "risk")
         ]
         for query, count in (
-            ("state=open", 1), ("state=resolved", 0), ("kind=replicas", 0),
+            ("state=open", 1),
+            ("state=resolved", 0),
+            ("kind=replicas", 0),
             (f"endpoint={alert.endpoint_id}", 1),
-        ):  # fmt: skip
+        ):
             assert len(ada.get(f"/alerts?{query}").json()["items"]) == count
         assert ada.get("/alerts?project=risk").status_code == 400
         assert ada.get(f"/alerts/{alert.pk}").json()["summary"] == alert.summary

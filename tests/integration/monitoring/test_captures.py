@@ -69,8 +69,10 @@ class TestComingIn:
         capture(node, endpoint, first, second)
         newest, oldest = listed(endpoint, factories.token_for(world.people["Otto"]))
         assert (oldest["id"], oldest["inputs"], oldest["outputs"]) == (
-            first["id"], [{"age": 41}], [1],
-        )  # fmt: skip
+            first["id"],
+            [{"age": 41}],
+            [1],
+        )
         assert (oldest["milliseconds"], oldest["rows"], oldest["revision"]) == (2.5, 1, revision)
         assert len(oldest["unit"]) == 32 and "u1" not in json.dumps(oldest)
         assert (newest["unit"], newest["inputs"], newest["rows"]) == (None, None, 500)
@@ -132,11 +134,19 @@ class TestComingIn:
         revision = live(endpoint).pk
         good = line(revision, dropped=4)
         bad = [
-            line("rev_other"), line(revision, id="x"), line(revision, ago=-3600),
-            line(revision, ago=8 * 86_400), line(revision, ms=-1), line(revision, rows=0),
-            line(revision, "x" * 200), line(revision, inputs="{"), line(revision, outputs="1"),
-            line(revision, inputs="[" + " " * 20_000 + "]"), {"v": 1}, [],
-        ]  # fmt: skip
+            line("rev_other"),
+            line(revision, id="x"),
+            line(revision, ago=-3600),
+            line(revision, ago=8 * 86_400),
+            line(revision, ms=-1),
+            line(revision, rows=0),
+            line(revision, "x" * 200),
+            line(revision, inputs="{"),
+            line(revision, outputs="1"),
+            line(revision, inputs="[" + " " * 20_000 + "]"),
+            {"v": 1},
+            [],
+        ]
         raw = text(*bad, good) + b'not json\n{"ms": NaN}\n'  # type: ignore[arg-type]
         assert send(node, revision, raw)[0] == 201
         assert actions.store_captures() == 1
@@ -158,8 +168,12 @@ class TestComingIn:
         stranger = SimulatedNode.joined(world.target)
         assert send(stranger, revision, text(line(revision)))[0] == 404
         forged = SimulatedNode(key=stranger.key, id=node.id)
-        assert forged.call("POST", f"/agent/v1/captures?revision={revision}&file={FILE}&offset=0",
-                           b"x").status_code == 401  # fmt: skip
+        assert (
+            forged.call(
+                "POST", f"/agent/v1/captures?revision={revision}&file={FILE}&offset=0", b"x"
+            ).status_code
+            == 401
+        )
         assert send(node, "rev_nothing", text(line(revision)))[0] == 404
 
     def test_a_revision_that_was_not_approved_to_capture_brings_nothing(self, story: Story) -> None:
@@ -283,9 +297,13 @@ class TestErasing:
 
     @pytest.mark.parametrize("read_first", [False, True])
     def test_a_file_that_was_written_anew_meanwhile_is_not_lost(
-        self, world: World, node: SimulatedNode, endpoint: Endpoint,
-        monkeypatch: pytest.MonkeyPatch, read_first: bool,
-    ) -> None:  # fmt: skip
+        self,
+        world: World,
+        node: SimulatedNode,
+        endpoint: Endpoint,
+        monkeypatch: pytest.MonkeyPatch,
+        read_first: bool,
+    ) -> None:
         capture(node, endpoint, line(live(endpoint).pk, "u1"))
         erasure = actions.erase_unit(endpoint, unit="u1", actor=world.otto)
         rewrite = parquet.without
@@ -339,9 +357,12 @@ class TestWhatIsMissing:
         count = {"status_2xx": 30, "status_3xx": 0, "status_4xx": 9, "status_5xx": 9}
         copies = count | {"status_2xx": 10, "latency": {"5": 10}}
         window = count | {
-            "revision": revision.pk, "seconds": 10.0, "latency": {"5": 48},
-            "started_at": rfc3339(now() - timedelta(seconds=300)), "apart": {"mirrored": copies},
-        }  # fmt: skip
+            "revision": revision.pk,
+            "seconds": 10.0,
+            "latency": {"5": 48},
+            "started_at": rfc3339(now() - timedelta(seconds=300)),
+            "apart": {"mirrored": copies},
+        }
         assert story.node.report(metrics=[window]).status_code == 200
         story.run_jobs("control")
         capture(story.node, endpoint, *(line(revision.pk, ago=200) for _ in range(37)))
@@ -351,8 +372,11 @@ class TestWhatIsMissing:
         (row,) = answer.json()["items"]
         assert (row["captured"], row["expected"], row["missing"]) == (37, 40, 3)
         assert row["settings"] == {
-            "percent": 100, "redact": ["personal"], "days": 7, "max_bytes": 16384,
-        }  # fmt: skip
+            "percent": 100,
+            "redact": ["personal"],
+            "days": 7,
+            "max_bytes": 16384,
+        }
 
     def test_nothing_is_said_where_nothing_is_captured(self, story: Story) -> None:
         release = story.live()

@@ -87,9 +87,15 @@ def scraped(story: Story) -> dict[str, list[Any]]:
     release = story.live()
     live = Revision.objects.get(state="live")
     MetricWindow.objects.create(
-        node=story.node.id, revision=live.pk, started_at=now(), seconds=10,
-        status_2xx=90, status_4xx=9, status_5xx=1, latency={"100": 100},
-    )  # fmt: skip
+        node=story.node.id,
+        revision=live.pk,
+        started_at=now(),
+        seconds=10,
+        status_2xx=90,
+        status_4xx=9,
+        status_5xx=1,
+        latency={"100": 100},
+    )
     terms = Terms(availability=0.9, min_requests=10)
     Revision.objects.update(live_at=now() - timedelta(hours=1))
     actions.set_objective(release.endpoint, terms=terms, actor=story.otto)
@@ -118,9 +124,10 @@ def test_the_figures_are_the_endpoints_own(scraped: dict[str, list[Any]]) -> Non
 
     place = {"project": "risk", "environment": "development", "endpoint": "churn"}
     assert found("placet_endpoint_requests_5m") == [
-        ({**place, "status": "2xx"}, 90), ({**place, "status": "4xx"}, 9),
+        ({**place, "status": "2xx"}, 90),
+        ({**place, "status": "4xx"}, 9),
         ({**place, "status": "5xx"}, 1),
-    ]  # fmt: skip
+    ]
     assert ({**place, "quantile": "0.5"}, 0.05) in found("placet_endpoint_latency_5m_seconds")
     assert found("placet_endpoint_objective") == [(place, 1)]
     assert found("placet_alerts") == [({"kind": "job_failed", "state": "open"}, 1)]

@@ -71,9 +71,13 @@ def test_windows_that_cannot_be_counted_stop_the_watch_over_no_other_endpoint(
         terms = Terms(availability=0.99, min_requests=10)
         actions.set_objective(endpoint, terms=terms, actor=story.otto)
         MetricWindow.objects.create(
-            node=story.node.id, revision=live(endpoint).pk, seconds=10.0, status_5xx=100,
-            started_at=now(), latency={"5": 100},
-        )  # fmt: skip
+            node=story.node.id,
+            revision=live(endpoint).pk,
+            seconds=10.0,
+            status_5xx=100,
+            started_at=now(),
+            latency={"5": 100},
+        )
     stuck = MetricWindow.objects.filter(revision=live(endpoints[bad]).pk)
     stuck.update(first={"moon_phase": 1})
     with pytest.raises(TypeError, match="moon_phase"):  # the job has failed, and people are told
@@ -110,11 +114,21 @@ def stored() -> list[tuple[str, int]]:
 
 
 BAD: list[dict[str, Any]] = [
-    {"revision": ...}, {"unit": [1]}, {"unit": 7}, {"unit": True}, {"unit": []},
-    {"unit": "\ud800"}, {"inputs": '[{"age":"\ud800"}]'}, {"outputs": '["\ud800"]'},
-    {"outputs": '"a"'}, {"rows": 2**70}, {"at": 2**39}, {"ms": 10**4000}, {"id": 7},
+    {"revision": ...},
+    {"unit": [1]},
+    {"unit": 7},
+    {"unit": True},
+    {"unit": []},
+    {"unit": "\ud800"},
+    {"inputs": '[{"age":"\ud800"}]'},
+    {"outputs": '["\ud800"]'},
+    {"outputs": '"a"'},
+    {"rows": 2**70},
+    {"at": 2**39},
+    {"ms": 10**4000},
+    {"id": 7},
     {"cohort": ["mirrored"]},
-]  # fmt: skip
+]
 
 
 def test_lines_that_no_capture_writes_are_unreadable_and_stop_no_other(story: Story) -> None:
@@ -163,9 +177,14 @@ def test_a_file_that_cannot_be_deleted_stops_no_other_and_keeps_no_outcome(
     bad, good = (CapturePart.objects.get(revision=r.pk).sha256 for r in revisions)
     bad, good = (bad, good) if stuck == 0 else (good, bad)
     Outcome.objects.create(
-        endpoint=revisions[0].endpoint, prediction=uuid4(), name="churned", value=1.0, draw=0,
-        reported_by="per_1", reported_at=now() - timedelta(days=8),
-    )  # fmt: skip
+        endpoint=revisions[0].endpoint,
+        prediction=uuid4(),
+        name="churned",
+        value=1.0,
+        draw=0,
+        reported_by="per_1",
+        reported_at=now() - timedelta(days=8),
+    )
     delete = Store.delete
 
     def held(blobs: Store, digest: str) -> None:

@@ -60,9 +60,13 @@ def counted(endpoint: Endpoint, *, by_unit: bool = False, **scale: float) -> tup
     ends = {"worst": 1.0, "best": 0.0} | scale
     since = now() - timedelta(hours=1)
     return queries.count_outcomes(
-        live(endpoint), "fraud", worst=ends["worst"], best=ends["best"], since=since,
+        live(endpoint),
+        "fraud",
+        worst=ends["worst"],
+        best=ends["best"],
+        since=since,
         by_unit=by_unit,
-    )  # fmt: skip
+    )
 
 
 class TestReporting:
@@ -80,8 +84,9 @@ class TestReporting:
         assert (newest["revision"], newest["reported_by"]) == (live(endpoint), world.otto.id)
         shown = rex.get(f"/endpoints/{endpoint.pk}/predictions").json()["items"]
         assert {item["id"]: item["outcomes"] for item in shown} == {
-            one: {"fraud": 1}, two: {"fraud": 0},
-        }  # fmt: skip
+            one: {"fraud": 1},
+            two: {"fraud": 0},
+        }
 
     def test_the_same_may_be_said_twice_and_something_else_never(
         self, world: World, node: SimulatedNode, endpoint: Endpoint
@@ -89,8 +94,10 @@ class TestReporting:
         one, two = capture(node, endpoint, "u1", "u2")
         report(world, endpoint, (one, 1), (one, 1))
         assert report(world, endpoint, (one, 1)).json() == {
-            "counted": 0, "waiting": 0, "known": 1,
-        }  # fmt: skip
+            "counted": 0,
+            "waiting": 0,
+            "known": 1,
+        }
         for said in [[(two, 1), (one, 0)], [(two, 1), (two, 0)]]:
             refusal = report(world, endpoint, *said)
             assert refusal.status_code == 400
@@ -117,12 +124,14 @@ class TestReporting:
     @pytest.mark.parametrize(
         ("item", "pointer"),
         [
-            ({"value": "NaN"}, "/outcomes/0/value"), ({"value": 1e300}, "/outcomes/0/value"),
-            ({"value": None}, "/outcomes/0/value"), ({"name": "No Name"}, "/outcomes/0/name"),
+            ({"value": "NaN"}, "/outcomes/0/value"),
+            ({"value": 1e300}, "/outcomes/0/value"),
+            ({"value": None}, "/outcomes/0/value"),
+            ({"name": "No Name"}, "/outcomes/0/name"),
             ({"name": "x" * 41}, "/outcomes/0/name"),
             ({"prediction": "x"}, "/outcomes/0/prediction"),
         ],
-    )  # fmt: skip
+    )
     def test_nonsense_is_refused_with_its_place(
         self, world: World, endpoint: Endpoint, item: Mapping[str, Any], pointer: str
     ) -> None:

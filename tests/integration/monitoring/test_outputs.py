@@ -37,14 +37,23 @@ class Captured:
         return lines
 
     def count(
-        self, test: Literal["is", "above"], value: str | float | bool, field: str = "", *,
-        by_unit: bool = False, minutes: int = 60,
-    ) -> tuple[int, int]:  # fmt: skip
+        self,
+        test: Literal["is", "above"],
+        value: str | float | bool,
+        field: str = "",
+        *,
+        by_unit: bool = False,
+        minutes: int = 60,
+    ) -> tuple[int, int]:
         """Count the last hour."""
         return queries.count_outputs(
-            self.revision, test, value, field=field, by_unit=by_unit,
+            self.revision,
+            test,
+            value,
+            field=field,
+            by_unit=by_unit,
             since=now() - timedelta(minutes=minutes),
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture
@@ -79,10 +88,15 @@ def test_what_was_redacted_is_not_counted(captured: Captured) -> None:
 @pytest.mark.parametrize(
     "outputs",
     [
-        None, "[]", json.dumps(["x" * 1000]), json.dumps(["a\0b"]), json.dumps(["\ud800"]),
-        "[1e999]", "[[[[-1e999]]]]",
+        None,
+        "[]",
+        json.dumps(["x" * 1000]),
+        json.dumps(["a\0b"]),
+        json.dumps(["\ud800"]),
+        "[1e999]",
+        "[[[[-1e999]]]]",
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_kept_is_stored_all_the_same(
     captured: Captured, outputs: str | None
 ) -> None:

@@ -35,9 +35,13 @@ def hold(story: Story, name: str, **terms: int) -> Revision:
 def answer(story: Story, revision: Revision, good: int, bad: int, minutes: int) -> None:
     """Have the node say what the revision answered, so long ago."""
     MetricWindow.objects.create(
-        node=story.node.id, revision=revision.pk, started_at=now() - timedelta(minutes=minutes),
-        seconds=10, status_2xx=good, status_5xx=bad,
-    )  # fmt: skip
+        node=story.node.id,
+        revision=revision.pk,
+        started_at=now() - timedelta(minutes=minutes),
+        seconds=10,
+        status_2xx=good,
+        status_5xx=bad,
+    )
 
 
 @pytest.mark.parametrize("ask", [watched, watch_endpoints, objective_gauge])
@@ -62,5 +66,7 @@ def test_each_is_judged_by_its_own_requests_in_its_own_time(story: Story) -> Non
     answer(story, short, 20, 0, minutes=1)
     found = {item.revision.pk: item.verdict for item in watched()}
     assert {pk: verdict.standing for pk, verdict in found.items()} == {
-        short.pk: "met", long.pk: "breached", young.pk: "unknown",
-    }  # fmt: skip
+        short.pk: "met",
+        long.pk: "breached",
+        young.pk: "unknown",
+    }

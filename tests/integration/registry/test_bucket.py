@@ -82,8 +82,9 @@ def test_a_large_file_goes_in_parts_and_comes_back_whole(store: Store, bucket_se
 
 
 @pytest.mark.parametrize("data", [SMALL, DATA], ids=["whole", "in parts"])
-@pytest.mark.parametrize("how", [cut, lambda environ: error("SlowDown", "503 Slow Down")],
-                         ids=["cut", "503"])  # fmt: skip
+@pytest.mark.parametrize(
+    "how", [cut, lambda environ: error("SlowDown", "503 Slow Down")], ids=["cut", "503"]
+)
 def test_a_put_that_fails_for_good_leaves_nothing_and_can_be_repeated(
     store: Store, bucket_server: S3, data: bytes, how: Any
 ) -> None:

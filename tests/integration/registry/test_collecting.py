@@ -246,6 +246,7 @@ def no_lock_is_left(db: None) -> Iterator[None]:
     """A pass lets go of its lock, however it ended."""
     yield
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
-                       [0x706C6163])  # fmt: skip
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [0x706C6163]
+        )
         assert cursor.fetchone() == (0,)

@@ -79,9 +79,12 @@ def test_a_version_of_another_project_is_none(world: World) -> None:
     other = World("elsewhere")
     with pytest.raises(InvalidInput):
         declare(
-            world.project, fact="code_author", about=other.version().pk, person=world.ada.id,
+            world.project,
+            fact="code_author",
+            about=other.version().pk,
+            person=world.ada.id,
             actor=world.alan,
-        )  # fmt: skip
+        )
 
 
 def test_who_edits_no_versions_declares_nothing(world: World) -> None:

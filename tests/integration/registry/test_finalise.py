@@ -203,9 +203,12 @@ def test_a_given_example_must_fit_the_signature_of_the_files(lab: Lab) -> None:
     assert set(faults(finalise(lab, version))) == {"/example/0/age"}
 
 
-REFUSED = [(name, odd) for name in WRITERS
-           for odd in ("NUL", "half a surrogate pair", "twice", "long")
-           if (name, odd) not in TOLD]  # fmt: skip
+REFUSED = [
+    (name, odd)
+    for name in WRITERS
+    for odd in ("NUL", "half a surrogate pair", "twice", "long")
+    if (name, odd) not in TOLD
+]
 
 
 @pytest.mark.parametrize(("name", "odd"), REFUSED)

@@ -28,9 +28,11 @@ from placet.kernel.actor import SYSTEM
 collect_blobs(actor=SYSTEM)
 """
 POINTS = (
-    "registry.before_blob_swept", "registry.after_blob_swept",
-    "before_commit.store.collected.v1", "after_commit.store.collected.v1",
-)  # fmt: skip
+    "registry.before_blob_swept",
+    "registry.after_blob_swept",
+    "before_commit.store.collected.v1",
+    "after_commit.store.collected.v1",
+)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -214,10 +214,19 @@ def test_the_trees_of_xgboost_are_passed_over() -> None:
 @pytest.mark.parametrize(
     "rest",
     [
-        b"[1,2}}}", b'{"a":"b', b"{}}", b"{}}}}", b"{},}}", b"{} {}}}", b'{"a":[}]}}}', b"{}}}\x00",
-        b"[" + b"1," * 100_000 + b"}}}", b'{"a":"\\', b'{},"objective":{1}}}',
+        b"[1,2}}}",
+        b'{"a":"b',
+        b"{}}",
+        b"{}}}}",
+        b"{},}}",
+        b"{} {}}}",
+        b'{"a":[}]}}}',
+        b"{}}}\x00",
+        b"[" + b"1," * 100_000 + b"}}}",
+        b'{"a":"\\',
+        b'{},"objective":{1}}}',
     ],
-)  # fmt: skip
+)
 def test_a_broken_forest_is_named(rest: bytes) -> None:
     said = tell("xgboost", files_of({"m.json": LEARNER + rest}))
     assert said == "m.json: not valid JSON at line 1: is the upload whole?"
@@ -265,7 +274,7 @@ PROJECTS = {
         },
         "at most 300 requirements",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("contents", "why"), PROJECTS.values(), ids=PROJECTS.keys())

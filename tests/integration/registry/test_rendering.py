@@ -40,11 +40,20 @@ class Odd(Serializer):
 
 
 ROW: dict[str, Any] = {
-    "text": 7, "number": "12", "flag": 1, "state": VersionState.DRAFT,
-    "when": datetime(2026, 11, 25, 9, 30, 0, 1200, tzinfo=UTC), "anything": {"a": [1, None]},
-    "inner": {"name": "x"}, "method": "m", "listed": (1, 2), "nested": [{"size": 3}],
-    "optional": "o", "defaulted": "d", "secret": "s",
-}  # fmt: skip
+    "text": 7,
+    "number": "12",
+    "flag": 1,
+    "state": VersionState.DRAFT,
+    "when": datetime(2026, 11, 25, 9, 30, 0, 1200, tzinfo=UTC),
+    "anything": {"a": [1, None]},
+    "inner": {"name": "x"},
+    "method": "m",
+    "listed": (1, 2),
+    "nested": [{"size": 3}],
+    "optional": "o",
+    "defaulted": "d",
+    "secret": "s",
+}
 
 
 def by_drf(serializer: Serializer, row: Any) -> Any:

@@ -48,8 +48,12 @@ def test_victor_may_look_but_not_register(lab: Lab) -> None:
     assert client.post(f"{lab.address}/versions", {}).status_code == 403
     version = lab.draft()
     assert client.post(f"{lab.at(version)}/finalise").status_code == 403
-    assert client.post(f"{lab.at(version)}/evidence", {"kind": "metrics",
-                       "data": {"auc": 1}}).status_code == 403  # fmt: skip
+    assert (
+        client.post(
+            f"{lab.at(version)}/evidence", {"kind": "metrics", "data": {"auc": 1}}
+        ).status_code
+        == 403
+    )
 
 
 def test_an_access_admin_sees_the_project_but_no_model(lab: Lab) -> None:
@@ -317,8 +321,12 @@ def test_everything_of_another_project_is_hidden(lab: Lab) -> None:
         "uploads": client.get(f"{at}/uploads"),
         "start upload": client.post(f"{at}/uploads", {"path": "a", "size": 1, "sha256": "0" * 64}),
         "upload": client.get(f"/uploads/{upload.pk}"),
-        "chunk": client.patch(f"/uploads/{upload.pk}", raw=b"x", upload_offset="0",
-                              content_type="application/offset+octet-stream"),
+        "chunk": client.patch(
+            f"/uploads/{upload.pk}",
+            raw=b"x",
+            upload_offset="0",
+            content_type="application/offset+octet-stream",
+        ),
         "finish": client.post(f"/uploads/{upload.pk}/finish"),
         "cancel": client.delete(f"/uploads/{upload.pk}", **tag),
         "evidence": client.get(f"{at}/evidence"),
@@ -329,7 +337,7 @@ def test_everything_of_another_project_is_hidden(lab: Lab) -> None:
         "set alias": client.put(f"{lab.address}/aliases/champion", {"version": 1}, **tag),
         "delete alias": client.delete(f"{lab.address}/aliases/champion", **tag),
         "compare": client.get(f"{lab.address}/versions/1/compare/1"),
-    }  # fmt: skip
+    }
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
         answers, 404
     )

@@ -56,10 +56,15 @@ class Canary:
     def counts(self, revision: str, count: int, errors: int, **changes: Any) -> None:
         """Have the node report a window that began just now, or as ``changes`` say."""
         window = {
-            "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
-            "status_2xx": count - errors, "status_3xx": 0, "status_4xx": 0, "status_5xx": errors,
+            "revision": revision,
+            "started_at": rfc3339(now()),
+            "seconds": 0.001,
+            "status_2xx": count - errors,
+            "status_3xx": 0,
+            "status_4xx": 0,
+            "status_5xx": errors,
             "latency": {"100": count, "inf": 0},
-        }  # fmt: skip
+        }
         self.story.node.metrics.append(window | changes)
 
     def report(self, new: tuple[int, int], old: tuple[int, int], **changes: Any) -> None:
@@ -113,9 +118,17 @@ def test_a_good_release_goes_up_as_each_analysis_succeeds(start: Callable[..., C
     canary.report((20_000, 100), (20_000, 100))
     assert canary.row.state == "done"
     assert kinds(canary.row) == [
-        "started", "weight_set", "analysing", "analysed", "weight_set", "analysing", "analysed",
-        "shifting", "draining", "done",
-    ]  # fmt: skip
+        "started",
+        "weight_set",
+        "analysing",
+        "analysed",
+        "weight_set",
+        "analysing",
+        "analysed",
+        "shifting",
+        "draining",
+        "done",
+    ]
 
 
 def test_the_verdict_that_decides_is_in_the_log_with_its_numbers(
@@ -275,9 +288,13 @@ def test_windows_that_come_during_a_look_count_for_both_revisions_or_neither(
             for revision, count in ((row.to_revision_id, 50), (row.from_revision_id, 950)):
                 come.append(revision)
                 MetricWindow.objects.create(
-                    node=node.id, revision=revision, started_at=at, seconds=0.001,
-                    status_2xx=count, latency={"100": count, "inf": 0},
-                )  # fmt: skip
+                    node=node.id,
+                    revision=revision,
+                    started_at=at,
+                    seconds=0.001,
+                    status_2xx=count,
+                    latency={"100": count, "inf": 0},
+                )
         return answer
 
     with connection.execute_wrapper(meanwhile):
@@ -339,10 +356,20 @@ def test_with_a_split_by_unit_each_unit_counts_once(start: Callable[..., Canary]
     canary = start(serving={"unit": {"header": "X-User-Id"}})
     row = canary.row
     assert row.from_revision_id is not None
-    first = {"status_2xx": 4_975, "status_3xx": 0, "status_4xx": 0, "status_5xx": 25,
-             "latency": {"100": 5_000, "inf": 0}}  # fmt: skip
-    old = {"status_2xx": 94_525, "status_3xx": 0, "status_4xx": 0, "status_5xx": 475,
-           "latency": {"100": 95_000, "inf": 0}}  # fmt: skip
+    first = {
+        "status_2xx": 4_975,
+        "status_3xx": 0,
+        "status_4xx": 0,
+        "status_5xx": 25,
+        "latency": {"100": 5_000, "inf": 0},
+    }
+    old = {
+        "status_2xx": 94_525,
+        "status_3xx": 0,
+        "status_4xx": 0,
+        "status_5xx": 475,
+        "latency": {"100": 95_000, "inf": 0},
+    }
     canary.counts(row.to_revision_id, 900_000, 400_000, first=first)  # one unit fails and fails
     canary.counts(row.from_revision_id, 100_000, 475, first=old)
     canary.settle()

@@ -71,10 +71,12 @@ def test_an_aborted_one_is_tried_again_as_another_rollout(story: Story, waiting:
 def test_a_plan_is_refused_by_the_place_of_what_is_wrong(world: World) -> None:
     bento = world.bento(world.version())
     body = {
-        "model": "churn", "version": bento.version.number, "environment": "development",
+        "model": "churn",
+        "version": bento.version.number,
+        "environment": "development",
         "endpoint": "churn",
         "plan": {"strategy": "canary", "steps": [{"set_weight": 50}, {"set_weight": 5}]},
-    }  # fmt: skip
+    }
     answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
     assert answer.status_code == 400
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/plan/steps/1/set_weight"]
@@ -117,14 +119,16 @@ def test_an_environment_has_plans_of_its_own(world: World) -> None:
         ({"Slow": {}}, "/plans/Slow"),
         ({"x" * 41: {}}, f"/plans/{'x' * 41}"),
         ({"slow": {"steps": []}}, "/plans/slow/steps"),
-        ({"slow": {"strategy": "canary", "steps": [{"set_weight": 5}] * 2}},
-         "/plans/slow/steps/1/set_weight"),
+        (
+            {"slow": {"strategy": "canary", "steps": [{"set_weight": 5}] * 2}},
+            "/plans/slow/steps/1/set_weight",
+        ),
         ({"slow": {"preset": "canary"}}, "/plans/slow/preset"),
         ({"slow": "canary"}, "/plans/slow"),
         ([], "/plans"),
         ({f"p{n}": {} for n in range(21)}, "/plans"),
     ],
-)  # fmt: skip
+)
 def test_a_plan_of_its_own_must_be_one(world: World, own: object, pointer: str) -> None:
     place, otto = "/projects/risk/environments/staging", api(world.people["Otto"])
     refused = otto.patch(place, {"plans": own}, if_match=otto.get(place)["ETag"])
@@ -140,8 +144,13 @@ def test_a_release_names_a_plan_that_is_ready_where_it_goes(world: World) -> Non
     ada = api(world.people["Ada"])
 
     def ask(environment: str, **plan: object) -> Any:
-        body = {"model": "churn", "version": world.bento(world.version()).version.number,
-                "environment": environment, "endpoint": "churn", "plan": plan}  # fmt: skip
+        body = {
+            "model": "churn",
+            "version": world.bento(world.version()).version.number,
+            "environment": environment,
+            "endpoint": "churn",
+            "plan": plan,
+        }
         return ada.post("/projects/risk/releases", body)
 
     asked = ask("staging", preset="slow", keep_warm_seconds=0).json()["plan"]
@@ -169,9 +178,13 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
     assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
     text = page.content.decode()
     for words in (
-        "Waits for somebody to go on.", "Send 33.33 % of the requests", "Waits for a person with",
-        'data-dialog="resume"', 'data-step="1"', "hx-get",
-    ):  # fmt: skip
+        "Waits for somebody to go on.",
+        "Send 33.33 % of the requests",
+        "Waits for a person with",
+        'data-dialog="resume"',
+        'data-step="1"',
+        "hx-get",
+    ):
         assert words in text, words
     part = client.get(f"/rollouts/{waiting.pk}/", headers={"HX-Request": "true"})
     assert part.content.decode().startswith('<div id="rollout-now"')

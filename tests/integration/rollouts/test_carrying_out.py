@@ -33,8 +33,11 @@ def test_an_approved_release_goes_live(story: Story) -> None:
     assert rollout.state == "done"
     assert story.states() == [(1, "live", 10_000)]
     assert kinds(rollout.pk) == [
-        "rollout.started.v1", "rollout.shifting.v1", "rollout.draining.v1", "rollout.done.v1",
-    ]  # fmt: skip
+        "rollout.started.v1",
+        "rollout.shifting.v1",
+        "rollout.draining.v1",
+        "rollout.done.v1",
+    ]
 
 
 def test_where_nothing_is_live_the_steps_are_skipped_and_it_says_so(story: Story) -> None:

@@ -66,9 +66,14 @@ def window(node: SimulatedNode, revision: str, good: int, bad: int = 0, error: s
     """Store what the node counted while the drill moved requests, however long ago that is."""
     drill = Rollout.objects.filter(kind="drill").latest("created_at")
     MetricWindow.objects.create(
-        node=node.id, revision=revision, started_at=drill.phase_times["shifting"], seconds=10,
-        status_2xx=good, status_5xx=bad, error=error,
-    )  # fmt: skip
+        node=node.id,
+        revision=revision,
+        started_at=drill.phase_times["shifting"],
+        seconds=10,
+        status_2xx=good,
+        status_5xx=bad,
+        error=error,
+    )
 
 
 def assert_the_log_has(*rows: Audited) -> None:
@@ -101,8 +106,10 @@ def test_a_drill_sends_everything_back_and_returns(story: Story, endpoint: Endpo
     assert list(Release.objects.order_by("pk").values_list("state", flat=True)) == releases
     assert drill.rollout is not None
     assert kinds(drill.rollout.pk) == [
-        "rollout.shifting", "rollout.returning", "rollout.done",
-    ]  # fmt: skip
+        "rollout.shifting",
+        "rollout.returning",
+        "rollout.done",
+    ]
 
 
 def test_what_came_of_it_is_written_when_the_counts_are_in(
@@ -272,13 +279,17 @@ def test_a_rollback_takes_over_a_drill_that_is_on_its_way(story: Story, endpoint
     story.settle()
     assert [state for _, state, _ in story.states()] == ["live", "stopped"]
     assert list(Release.objects.order_by("number").values_list("state", flat=True)) == [
-        "live", "rolled_back",
-    ]  # fmt: skip
+        "live",
+        "rolled_back",
+    ]
     rollout.refresh_from_db()
     assert (rollout.kind, rollout.state, rollout.reason) == ("rollback", "done", "Wrong answers")
     assert kinds(rollout.pk) == [
-        "rollout.shifting", "rollout.rollback_started", "rollout.draining", "rollout.done",
-    ]  # fmt: skip
+        "rollout.shifting",
+        "rollout.rollback_started",
+        "rollout.draining",
+        "rollout.done",
+    ]
     assert finished(drill).state == "skipped"
     assert drill.reason == "A rollback was asked for meanwhile"
     assert kinds(drill.pk) == ["drill.started", "drill.skipped"]
@@ -490,8 +501,10 @@ def test_over_http_and_on_the_page(story: Story, endpoint: Endpoint) -> None:
     assert unseen.status_code == 428
     begun = otto.post(f"{path}/drills")
     assert (begun.status_code, begun.json()["state"], begun.json()["seconds"]) == (
-        202, "running", None,
-    )  # fmt: skip
+        202,
+        "running",
+        None,
+    )
     twice = otto.post(f"{path}/drills")
     assert (twice.status_code, twice.json()["code"]) == (409, "drill_refused")
     assert twice.json()["detail"] == "A drill is under way"

@@ -70,9 +70,16 @@ def test_what_is_shown_ships_by_the_approval_of_somebody_else(
     trial.story.settle()
     assert trial.row.state == "done"
     assert kinds(trial.row) == [
-        "started", "weight_set", "testing", "analysed", "effect_shown", "shipped", "shifting",
-        "draining", "done",
-    ]  # fmt: skip
+        "started",
+        "weight_set",
+        "testing",
+        "analysed",
+        "effect_shown",
+        "shipped",
+        "shifting",
+        "draining",
+        "done",
+    ]
     shown = Event.objects.get(subject=trial.row.pk, kind__startswith="rollout.analysed")
     data = json.loads(shown.body)["data"]
     assert (data["step"], data["outcome"]) == (2, "successful")
@@ -209,8 +216,13 @@ def test_by_unit_each_unit_counts_once(start: Callable[..., Trial]) -> None:
     row = trial.row
     assert row.from_revision_id is not None
     for revision, bad in ((row.to_revision_id, 200), (row.from_revision_id, 1_000)):
-        first = {"status_2xx": 20_000 - bad, "status_3xx": 0, "status_4xx": 0, "status_5xx": bad,
-                 "latency": {"100": 20_000, "inf": 0}}  # fmt: skip
+        first = {
+            "status_2xx": 20_000 - bad,
+            "status_3xx": 0,
+            "status_4xx": 0,
+            "status_5xx": bad,
+            "latency": {"100": 20_000, "inf": 0},
+        }
         trial.counts(revision, 900_000, 0, first=first)
     trial.settle()
     assert trial.place == ("waiting", 2)
@@ -230,11 +242,15 @@ def test_its_page_says_what_was_declared_shown_and_is_unknown_and_ships_it(
         text = otto.get(path).content.decode()
     assert len(asked) <= 12, "\n".join(query["sql"] for query in asked)
     for words in (
-        "errors at least 1 point below stable", "50 % of the requests to the new revision",
-        "each request", "100,000 requests of the new revision, or 7 d",
+        "errors at least 1 point below stable",
+        "50 % of the requests to the new revision",
+        "each request",
+        "100,000 requests of the new revision, or 7 d",
         "50 % of 3,000, 50 % planned: nothing shows it to be off.",
-        "Whether the effect is there: errors may differ by", "Still unknown", "sought −1 %",
-    ):  # fmt: skip
+        "Whether the effect is there: errors may differ by",
+        "Still unknown",
+        "sought −1 %",
+    ):
         assert words in text, words
     trial.show()
     assert "b-ship" not in otto.get(path).content.decode()

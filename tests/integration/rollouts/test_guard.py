@@ -46,10 +46,14 @@ def canary(story: Story) -> Rollout:
 def take_back(node: SimulatedNode, name: str, **changes: Any) -> dict[str, Any]:
     """Have the node give everything to the old revision by itself."""
     row = {
-        "endpoint": "end_x", "revision": name, "stable": "rev_x",
-        "rule": "consecutive_failures", "detail": WHY, "at": rfc3339(now()),
+        "endpoint": "end_x",
+        "revision": name,
+        "stable": "rev_x",
+        "rule": "consecutive_failures",
+        "detail": WHY,
+        "at": rfc3339(now()),
         "state": {"epoch": node.epoch, "number": node.applied},
-    }  # fmt: skip
+    }
     node.aborts = [row | changes]
     node.frozen_weights[name] = 0
     return node.aborts[0]
@@ -100,8 +104,10 @@ def test_it_is_in_the_log_from_the_report_on_once(canary: Rollout, story: Story)
     body = json.loads(event.body)
     assert (event.subject, body["actor"]["id"]) == (canary.to_revision_id, story.node.id)
     assert body["data"] == {
-        "node": story.node.id, "rule": "consecutive_failures", "state": told["state"],
-    }  # fmt: skip
+        "node": story.node.id,
+        "rule": "consecutive_failures",
+        "state": told["state"],
+    }
     assert WHY not in event.body  # words are no part of what is hashed
     story.settle()
     assert Event.objects.filter(kind__startswith="revision.requests_taken_back").count() == 1
@@ -117,8 +123,10 @@ def test_what_went_live_before_the_abort_was_heard_of_is_rolled_back(
     story.settle()
     back = Rollout.objects.get(kind="rollback")
     assert (back.state, back.reason, back.to_revision_id) == (
-        "done", REASON, canary.from_revision_id,
-    )  # fmt: skip
+        "done",
+        REASON,
+        canary.from_revision_id,
+    )
     canary.release.refresh_from_db()
     assert canary.release.state == "rolled_back"
     story.settle()
@@ -136,10 +144,13 @@ def test_another_rollout_is_not_stopped_by_an_old_abort(canary: Rollout, story: 
 @pytest.mark.parametrize(
     "abort",
     [
-        {"rule": "it felt wrong"}, {"state": {"epoch": -1, "number": 1}}, {"state": None},
-        {"revision": 7}, {"detail": ["x"]},
+        {"rule": "it felt wrong"},
+        {"state": {"epoch": -1, "number": 1}},
+        {"state": None},
+        {"revision": 7},
+        {"detail": ["x"]},
     ],
-)  # fmt: skip
+)
 def test_a_garbled_abort_is_refused_with_the_report(
     canary: Rollout, node: SimulatedNode, abort: dict[str, Any]
 ) -> None:

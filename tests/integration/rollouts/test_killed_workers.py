@@ -41,10 +41,15 @@ for folder in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
 """
 POINTS = (
-    "rollouts.before_start_commit", "rollouts.after_start_commit", "rollouts.before_command",
-    "serving.before_state_commit", "serving.after_state_commit", "rollouts.after_command",
-    "rollouts.before_store", "rollouts.after_store",
-)  # fmt: skip
+    "rollouts.before_start_commit",
+    "rollouts.after_start_commit",
+    "rollouts.before_command",
+    "serving.before_state_commit",
+    "serving.after_state_commit",
+    "rollouts.after_command",
+    "rollouts.before_store",
+    "rollouts.after_store",
+)
 STEP_POINTS = around("rollout.weight_set", "rollout.waiting")
 DRILL_POINTS = around(
     "drill.started", "rollout.shifting", "rollout.returning", "rollout.done", "drill.finished"
@@ -70,9 +75,13 @@ def fork(django_db_setup: None) -> Iterator[subprocess.Popen[str]]:
         "PLACET_DATABASE_URL": database_url(),
     }
     with subprocess.Popen(
-        [sys.executable, "-c", FORK], env=environment, cwd=ROOT, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    ) as process:  # fmt: skip
+        [sys.executable, "-c", FORK],
+        env=environment,
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
         yield process
         process.communicate()  # nothing more to read ends it
     assert process.returncode == 0
@@ -119,8 +128,11 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(
     assert (rollout.state, rollout.commanded) == ("done", rollout.generation)
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
     assert list(kinds.values_list("kind", flat=True)) == [
-        "rollout.started.v1", "rollout.shifting.v1", "rollout.draining.v1", "rollout.done.v1",
-    ]  # fmt: skip
+        "rollout.started.v1",
+        "rollout.shifting.v1",
+        "rollout.draining.v1",
+        "rollout.done.v1",
+    ]
     assert list(Revision.objects.values_list("state", "weight")) == [("live", 10_000)]
     assert Endpoint.objects.count() == 1
     assert not Job.objects.filter(state="failed").exists()
@@ -140,8 +152,10 @@ def test_a_worker_killed_at_a_step_enters_it_once(story: Story, killed: Killed, 
     assert rollout.commanded == rollout.generation
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
     assert list(kinds.values_list("kind", flat=True)) == [
-        "rollout.started.v1", "rollout.weight_set.v1", "rollout.waiting.v1",
-    ]  # fmt: skip
+        "rollout.started.v1",
+        "rollout.weight_set.v1",
+        "rollout.waiting.v1",
+    ]
     weights = Revision.objects.order_by("number").values_list("weight", flat=True)
     assert list(weights) == [9_500, 500]
 
@@ -163,9 +177,12 @@ def test_a_worker_killed_at_an_analysis_judges_it_once(
     assert (rollout.state, rollout.step) == ("waiting", 2)
     kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
     assert list(kinds.values_list("kind", flat=True)) == [
-        "rollout.started.v1", "rollout.weight_set.v1", "rollout.analysing.v1",
-        "rollout.analysed.v1", "rollout.waiting_for_person.v1",
-    ]  # fmt: skip
+        "rollout.started.v1",
+        "rollout.weight_set.v1",
+        "rollout.analysing.v1",
+        "rollout.analysed.v1",
+        "rollout.waiting_for_person.v1",
+    ]
 
 
 @pytest.fixture
@@ -203,9 +220,12 @@ def test_a_worker_killed_in_a_drill_gives_everything_back_once(
     assert (drill.rollout.state, drill.rollout.commanded) == ("done", drill.rollout.generation)
     kinds = Event.objects.filter(subject__in=(drill.pk, drill.rollout.pk)).order_by("index")
     assert list(kinds.values_list("kind", flat=True)) == [
-        "drill.started.v1", "rollout.shifting.v1", "rollout.returning.v1", "rollout.done.v1",
+        "drill.started.v1",
+        "rollout.shifting.v1",
+        "rollout.returning.v1",
+        "rollout.done.v1",
         "drill.finished.v1",
-    ]  # fmt: skip
+    ]
     rows = Revision.objects.order_by("number").values_list("state", "weight")
     assert list(rows) == [("warm", 0), ("live", 10_000)]
     assert not Job.objects.filter(state="failed").exists()
@@ -234,13 +254,19 @@ def measure(node: SimulatedNode, release: Release) -> None:
     if rollout is not None:
         node.metrics = [
             {
-                "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
-                "status_2xx": count, "status_3xx": 0, "status_4xx": 0, "status_5xx": 0,
+                "revision": revision,
+                "started_at": rfc3339(now()),
+                "seconds": 0.001,
+                "status_2xx": count,
+                "status_3xx": 0,
+                "status_4xx": 0,
+                "status_5xx": 0,
                 "latency": {"100": count, "inf": 0},
             }
             for revision, count in (
-                (rollout.to_revision_id, 5_000), (rollout.from_revision_id, 95_000)
+                (rollout.to_revision_id, 5_000),
+                (rollout.from_revision_id, 95_000),
             )
-        ]  # fmt: skip
+        ]
     node.step()
     node.metrics = []

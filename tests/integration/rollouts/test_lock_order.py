@@ -28,10 +28,13 @@ pytestmark = pytest.mark.django_db
 STEPS = [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}, {"pause": {}}]
 CANARY = {"strategy": "canary", "steps": STEPS}
 ORDER = {
-    "identity_project": "project", "serving_endpoint": "endpoint", "serving_target": "target",
-    "rollouts_rollout": "rollout", "registry_registeredmodel": "model",
+    "identity_project": "project",
+    "serving_endpoint": "endpoint",
+    "serving_target": "target",
+    "rollouts_rollout": "rollout",
+    "registry_registeredmodel": "model",
     "registry_modelversion": "version",
-}  # fmt: skip
+}
 # a row that is locked, or whose state is changed
 _HOLDS = re.compile(
     rf'(?:UPDATE|FROM) "({"|".join(ORDER)})" (?:SET .*"state" =|.*FOR (?:NO KEY )?UPDATE)', re.S

@@ -77,10 +77,13 @@ def test_a_bound_is_kept_or_broken_for_as_long_as_it_says(prometheus: None) -> N
         (200, b'{"status":"success","data":{"resultType":"vector","result":[]}}', "no series"),
         (200, b'{"status":"success","data":{"resultType":"matrix","result":[1]}}', "no series"),
         (200, b'{"status":"success","data":{"resultType":"matrix","result":[{}]}}', "no values"),
-        (200, b'{"status":"success","data":{"resultType":"matrix","result":'
-              b'[{"values":[[1,"x"]]}]}}', "no values"),
+        (
+            200,
+            b'{"status":"success","data":{"resultType":"matrix","result":[{"values":[[1,"x"]]}]}}',
+            "no values",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_an_error_in_words(
     server: Server, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, why: str
 ) -> None:
@@ -109,8 +112,12 @@ def test_a_token_goes_with_the_question(server: Server, monkeypatch: pytest.Monk
 @pytest.mark.django_db
 @pytest.mark.usefixtures("first_release")
 def test_it_stops_a_release(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    refunds = {"metric": "prometheus", "query": 'refunds{revision="$revision"}', "at_most": 2,
-               "for_seconds": 10}  # fmt: skip
+    refunds = {
+        "metric": "prometheus",
+        "query": 'refunds{revision="$revision"}',
+        "at_most": 2,
+        "for_seconds": 10,
+    }
     with pytest.raises(InvalidInput) as refusal:
         Canary(story, metrics=[refunds])
     assert refusal.value.errors[0].pointer == "/plan/steps"

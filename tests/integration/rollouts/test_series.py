@@ -25,10 +25,12 @@ def rollout(story: Story, first_release: None) -> Rollout:
     row = story.rollout(story.under_way(CANARY))
     assert (row.state, row.step) == ("waiting", 1)
     Rollout.objects.filter(pk=row.pk).update(
-        created_at=T0, finished_at=T0 + timedelta(minutes=10), state="failed",
+        created_at=T0,
+        finished_at=T0 + timedelta(minutes=10),
+        state="failed",
         step_times={"0": (T0 + timedelta(minutes=1)).isoformat()},
         phase_times={"aborting": (T0 + timedelta(minutes=9)).isoformat()},
-    )  # fmt: skip
+    )
     row.refresh_from_db()
     return row
 
@@ -37,9 +39,12 @@ def count(revision: str | None, second: float, good: int, bad: int = 0, **change
     """Store a window of ``revision`` that began so many seconds after the rollout."""
     assert revision is not None
     MetricWindow.objects.create(
-        node="nod_1", revision=revision, started_at=T0 + timedelta(seconds=second), seconds=10,
+        node="nod_1",
+        revision=revision,
+        started_at=T0 + timedelta(seconds=second),
+        seconds=10,
         **{"status_2xx": good, "status_5xx": bad, "latency": {"25": good, "inf": bad}} | changes,
-    )  # fmt: skip
+    )
 
 
 def at(second: int) -> str:
@@ -65,8 +70,10 @@ def test_windows_stand_in_their_stretches(world: World, rollout: Rollout) -> Non
     assert (body["since"], body["until"], body["seconds"]) == (at(-60), at(660), 10)
     assert body["growing"] is False
     assert body["planned"] == [
-        {"at": at(0), "weight": 0}, {"at": at(60), "weight": 2500}, {"at": at(540), "weight": 0},
-    ]  # fmt: skip
+        {"at": at(0), "weight": 0},
+        {"at": at(60), "weight": 2500},
+        {"at": at(540), "weight": 0},
+    ]
     before, split, copied = body["points"]
     assert [point["at"] for point in body["points"]] == [at(-50), at(100), at(120)]
     assert (before["share"], before["new"], before["old"]["requests"]) == (0, None, 40)

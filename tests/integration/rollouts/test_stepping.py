@@ -19,10 +19,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
 CANARY = {
     "strategy": "canary",
     "steps": [
-        {"set_weight": 5}, {"pause": {"duration_seconds": 600}},
-        {"set_weight": 33.33}, {"pause": {}},
+        {"set_weight": 5},
+        {"pause": {"duration_seconds": 600}},
+        {"set_weight": 33.33},
+        {"pause": {}},
     ],
-}  # fmt: skip
+}
 
 
 def beside() -> list[tuple[Any, int]]:
@@ -100,9 +102,16 @@ def test_a_canary_goes_up_with_its_plan_and_waits_where_it_says(story: Story) ->
     assert (rollout.state, weights()) == ("done", [0, 10_000])
     assert set(rollout.step_times) == {"0", "1", "2", "3", "4"}
     assert sentences(rollout) == [
-        "started", "weight_set", "waiting", "weight_set", "waiting_for_person", "resumed",
-        "shifting", "draining", "done",
-    ]  # fmt: skip
+        "started",
+        "weight_set",
+        "waiting",
+        "weight_set",
+        "waiting_for_person",
+        "resumed",
+        "shifting",
+        "draining",
+        "done",
+    ]
 
 
 def test_an_open_pause_is_looked_at_by_the_sweep(story: Story) -> None:

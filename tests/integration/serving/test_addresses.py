@@ -26,9 +26,12 @@ SAYS = "ward-2 has no address yet: placet target edit ward-2 --url https://…"
 def apart(world: World) -> Endpoint:
     """An endpoint on a second target, whose address nobody has said."""
     return create_endpoint(
-        world.project, environment="staging", name="probe",
-        target=world.another_target("ward-2", "staging"), actor=SYSTEM,
-    )  # fmt: skip
+        world.project,
+        environment="staging",
+        name="probe",
+        target=world.another_target("ward-2", "staging"),
+        actor=SYSTEM,
+    )
 
 
 def test_the_address_of_another_target_is_never_that_of_the_first(
@@ -45,8 +48,9 @@ def test_the_address_of_another_target_is_never_that_of_the_first(
     update_target(apart.target, url="https://ward-2.example:8443", actor=SYSTEM)
     found = api(otto).get(path).json()
     assert (found["url"], found["no_address"]) == (
-        "https://ward-2.example:8443/risk/staging/probe", "",
-    )  # fmt: skip
+        "https://ward-2.example:8443/risk/staging/probe",
+        "",
+    )
 
 
 def test_the_target_that_comes_with_placet_and_an_only_one_have_the_usual_address(
@@ -80,10 +84,13 @@ def test_who_manages_targets_changes_the_address_on_the_page(world: World, apart
 @pytest.mark.parametrize(
     "url",
     [
-        "https://models.plant-7.example", "http://10.0.0.7:8443/placet/v1", "http://[2001:db8::1]:80",
-        "https://placet_node", "http://a/~b/c.d/",
+        "https://models.plant-7.example",
+        "http://10.0.0.7:8443/placet/v1",
+        "http://[2001:db8::1]:80",
+        "https://placet_node",
+        "http://a/~b/c.d/",
     ],
-)  # fmt: skip
+)
 def test_an_address_is_a_host_with_a_port_and_a_plain_path(url: str) -> None:
     target = create_target(name="plant-8", url=url, actor=SYSTEM)
     assert target.url == url.rstrip("/")
@@ -93,13 +100,32 @@ def test_an_address_is_a_host_with_a_port_and_a_plain_path(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://", "https://:443", "https://a:0", "https://a:65536", "https://a:b", "https://a b",
-        "https://you:secret@a", "https://a/?b=c", "https://a/#b", "https://a/$(id)", "https://a;id",
-        "https://a/'", "https://a/`id`", "https://a/../b", "https://a\n", "https://a\\b",
-        "https://[::1", "https://[1.2.3.4]", "https://-a", "HTTPS://a", "ftp://a", "https://a/%0a",
-        "https://\u0430", "https://" + "a" * 200,
+        "https://",
+        "https://:443",
+        "https://a:0",
+        "https://a:65536",
+        "https://a:b",
+        "https://a b",
+        "https://you:secret@a",
+        "https://a/?b=c",
+        "https://a/#b",
+        "https://a/$(id)",
+        "https://a;id",
+        "https://a/'",
+        "https://a/`id`",
+        "https://a/../b",
+        "https://a\n",
+        "https://a\\b",
+        "https://[::1",
+        "https://[1.2.3.4]",
+        "https://-a",
+        "HTTPS://a",
+        "ftp://a",
+        "https://a/%0a",
+        "https://\u0430",
+        "https://" + "a" * 200,
     ],
-)  # fmt: skip
+)
 def test_what_a_shell_or_a_browser_would_take_for_more_is_no_address(
     world: World, url: str
 ) -> None:

@@ -67,9 +67,12 @@ def test_nothing_that_a_node_says_of_its_host_gets_into_the_log(
 def test_nothing_that_a_node_says_when_it_joins_gets_into_the_log(world: World) -> None:
     node, token = SimulatedNode(), issue_join_token(world.target, actor=SYSTEM)
     body = {
-        "v": 1, "token": token.partition(".")[0], "public_key": node.key.public.to_base64(),
-        "agent_version": JANE, "platform": {**PLATFORM, "machine": JANE * 1000, "more": JANE},
-    }  # fmt: skip
+        "v": 1,
+        "token": token.partition(".")[0],
+        "public_key": node.key.public.to_base64(),
+        "agent_version": JANE,
+        "platform": {**PLATFORM, "machine": JANE * 1000, "more": JANE},
+    }
     before = len(bodies())
     answer = node.call("POST", "/agent/v1/join", json.dumps(body).encode())
 
@@ -126,8 +129,15 @@ def test_an_error_that_comes_and_goes_is_logged_once_a_minute(node: SimulatedNod
 def test_a_refusal_and_an_abort_that_come_and_go_are_logged_once_a_minute(story: Story) -> None:
     story.live()
     (own,) = story.node.revisions()
-    abort = {"endpoint": "", "revision": own, "stable": "", "rule": "latency", "detail": JANE,
-             "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip
+    abort = {
+        "endpoint": "",
+        "revision": own,
+        "stable": "",
+        "rule": "latency",
+        "detail": JANE,
+        "at": "",
+        "state": {"epoch": 1, "number": 1},
+    }
     for number in range(6):
         story.node.phase[own] = ("refused", JANE) if number % 2 == 0 else ("serving", "")
         story.node.aborts = [abort] if number % 2 == 0 else []
@@ -148,8 +158,15 @@ def test_of_a_deleted_endpoint_a_refusal_and_an_abort_are_logged_once(story: Sto
     for _ in range(3):
         later(story.node)
         for phase in ("refused", "stopped"):
-            abort = {"endpoint": "", "revision": row["id"], "stable": "", "rule": "latency",
-                     "detail": "", "at": "", "state": {"epoch": 1, "number": 1}}  # fmt: skip
+            abort = {
+                "endpoint": "",
+                "revision": row["id"],
+                "stable": "",
+                "rule": "latency",
+                "detail": "",
+                "at": "",
+                "state": {"epoch": 1, "number": 1},
+            }
             story.node.aborts = [abort] if phase == "refused" else []
             assert story.node.report(revisions=[{**row, "phase": phase}]).status_code == 200
     assert Event.objects.filter(kind="revision.refused.v1").count() == 1

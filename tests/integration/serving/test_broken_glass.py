@@ -85,9 +85,11 @@ def test_it_lets_nothing_else_run_whoever_writes_the_states(
 def test_a_node_refuses_it_when_one_person_is_left_out(live: Release) -> None:
     document = json.loads(Revision.objects.get(release=live.pk).permit)
     expect = Expected(
-        project=live.project_id, environment="staging", endpoint=live.endpoint_id,
+        project=live.project_id,
+        environment="staging",
+        endpoint=live.endpoint_id,
         bento_digest=live.bento_id,
-    )  # fmt: skip
+    )
     ring = keystore.ring()
     assert permit(json.dumps(document), ring, expect=expect, starting_at=None).glass
     for kept in ([0], [1], [0, 0]):

@@ -71,9 +71,12 @@ def test_what_would_not_fit_is_said_before_anybody_decides(large: Release, story
 
 def test_what_is_larger_than_the_target_is_refused_at_once(large: Release, story: Story) -> None:
     body = {
-        "model": large.version.model.name, "version": large.version.number, "endpoint": "huge",
-        "environment": "staging", "serving": {"memory_mb": 5000},
-    }  # fmt: skip
+        "model": large.version.model.name,
+        "version": large.version.number,
+        "endpoint": "huge",
+        "environment": "staging",
+        "serving": {"memory_mb": 5000},
+    }
     answer = api(story.people["Ada"]).post("/projects/risk/releases", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "does_not_fit")
     assert not Endpoint.objects.filter(name="huge").exists()

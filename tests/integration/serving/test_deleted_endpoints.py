@@ -89,9 +89,12 @@ def test_a_rollout_is_ended_first(story: Story) -> None:
 
 def test_an_endpoint_that_nothing_was_released_to_goes_without_being_stopped(story: Story) -> None:
     empty = actions.create_endpoint(
-        story.world.project, environment="staging", name="typo", target=story.world.target,
+        story.world.project,
+        environment="staging",
+        name="typo",
+        target=story.world.target,
         actor=story.otto,
-    )  # fmt: skip
+    )
     assert delete(empty, story).state == "deleted"
 
 
@@ -165,9 +168,12 @@ def test_its_name_is_free_and_who_takes_it_gets_nothing_of_the_old_one(
     assert (entry["id"], entry["keys"]) == (again.endpoint_id, [])
     with pytest.raises(EndpointExists):
         actions.create_endpoint(
-            story.world.project, environment=old.environment, name=old.name,
-            target=story.world.target, actor=story.otto,
-        )  # fmt: skip
+            story.world.project,
+            environment=old.environment,
+            name=old.name,
+            target=story.world.target,
+            actor=story.otto,
+        )
 
 
 def test_lists_leave_it_out_and_its_own_page_tells_of_it(
@@ -216,8 +222,13 @@ def test_its_place_counts_for_no_quota_any_more(
 
 def test_a_recall_of_what_ran_there_goes_through(live: Release, story: Story) -> None:
     gone = delete(stopped(live, story), story)
-    row = recall(kind="bento", what=live.bento_id, reason="It answers wrongly",
-                 project=story.world.project, actor=story.otto)  # fmt: skip
+    row = recall(
+        kind="bento",
+        what=live.bento_id,
+        reason="It answers wrongly",
+        project=story.world.project,
+        actor=story.otto,
+    )
     story.settle()
     assert row.state == "standing"
     assert story.state(live) == "retired"
@@ -238,9 +249,12 @@ def test_a_state_says_whose_an_address_was_as_long_as_another_has_it(
     assert entry["former"] == [first.pk]
     delete(stopped(second, story), story)
     typo = actions.create_endpoint(
-        story.world.project, environment=first.environment, name=first.name,
-        target=story.world.target, actor=story.otto,
-    )  # fmt: skip
+        story.world.project,
+        environment=first.environment,
+        name=first.name,
+        target=story.world.target,
+        actor=story.otto,
+    )
     delete(typo, story)
     assert story.node.state["endpoints"] == []
     third = story.live()
@@ -262,9 +276,13 @@ def locked(live: Release, story: Story) -> Endpoint:
 def made_anew(gone: Endpoint, story: Story, who: str = "otto", **asked: Any) -> Endpoint:
     """Make another endpoint of the name."""
     return actions.create_endpoint(
-        story.world.project, environment=gone.environment, name=gone.name, target=gone.target,
-        actor=getattr(story, who), **asked,
-    )  # fmt: skip
+        story.world.project,
+        environment=gone.environment,
+        name=gone.name,
+        target=gone.target,
+        actor=getattr(story, who),
+        **asked,
+    )
 
 
 def test_a_name_that_needed_a_key_needs_one_by_a_release_too(

@@ -159,9 +159,14 @@ def test_a_contributor_makes_an_endpoint_but_does_not_operate_it(world: World) -
 def test_weights_are_taken_before_they_are_given(live: Release) -> None:
     first = Revision.objects.get(release=live.pk)
     second = Revision.objects.create(
-        endpoint=first.endpoint, project=first.project, bento=first.bento, number=2,
-        release="rel_2", permit="", state="ready",
-    )  # fmt: skip
+        endpoint=first.endpoint,
+        project=first.project,
+        bento=first.bento,
+        number=2,
+        release="rel_2",
+        permit="",
+        state="ready",
+    )
     with pytest.raises(RevisionMoved):
         set_revision(second, weight=1, actor=SYSTEM)
     set_revision(first, weight=0, actor=SYSTEM)

@@ -58,8 +58,10 @@ def append_by_hand(body: dict[str, Any], *, key: str = "") -> int:
     sql("UPDATE audit_loghead SET size = size + 1")
     sql(
         'INSERT INTO audit_event ("index", body, leaf_hash) VALUES (%s, %s, %s)',
-        index, text.decode(), leaf_hash(text),
-    )  # fmt: skip
+        index,
+        text.decode(),
+        leaf_hash(text),
+    )
     return int(index)
 
 
@@ -99,8 +101,14 @@ def test_a_real_event_appended_again_gives_a_revoked_role_back_to_nobody(world: 
     rita = world.people["Rita"]
     body = last_grant(rita)
     binding = RoleBinding.objects.get(person=rita)
-    columns = (binding.pk, binding.role, rita.pk, binding.project_id, binding.granted_by,
-               binding.created_at)  # fmt: skip
+    columns = (
+        binding.pk,
+        binding.role,
+        rita.pk,
+        binding.project_id,
+        binding.granted_by,
+        binding.created_at,
+    )
     revoke_role(binding, actor=SYSTEM)
     sql(
         "INSERT INTO identity_rolebinding (id, role, person_id, project_id, environment,"
@@ -123,8 +131,11 @@ def test_a_log_whose_head_was_moved_does_not_bring_a_revoked_role_back(world: Wo
     sql(
         "INSERT INTO identity_rolebinding (id, role, person_id, project_id, environment,"
         " granted_by, created_at) VALUES (%s, 'reviewer', %s, %s, '', 'system', %s)",
-        binding.pk, sam.pk, world.project.pk, created,
-    )  # fmt: skip
+        binding.pk,
+        sam.pk,
+        world.project.pk,
+        created,
+    )
     assert cannot_decide(world, sam)
 
 

@@ -64,14 +64,16 @@ def test_an_operator_reads_how_a_revision_is_kept_apart_and_what_it_sent(story: 
 def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(story: Story) -> None:
     revision = served(story)
     assert (listed(story.world, "?isolation=older"), listed(story.world, "?isolation=socket")) == (
-        [], ["churn"],
-    )  # fmt: skip
+        [],
+        ["churn"],
+    )
     older(revision)
     story.node.apart[revision.pk] = {"isolation": "bwrap"}  # what agents of then say
     story.node.report()
     assert (listed(story.world, "?isolation=older"), listed(story.world, "?isolation=socket")) == (
-        ["churn"], [],
-    )  # fmt: skip
+        ["churn"],
+        [],
+    )
     page = seen(story.world, "endpoint", revision.endpoint_id)
     assert "Older isolation: the host&#x27;s network" in page
     assert "older isolation" in seen(story.world, "endpoints")

@@ -80,9 +80,14 @@ def test_no_key_of_a_worker_can_decide(
     request = RequestStatement.parse(dsse.Envelope.from_dict(permit["request"]).payload)
     wanted = replace(request, bento_digest=evil.digest, nonce="a-new-nonce-000001")
     decision = DecisionStatement.on(
-        wanted, verdict="approve", person=world.people["Rex"].pk, role="reviewer",
-        nonce="another-nonce-00001", at=now(), comment_commitment="",
-    )  # fmt: skip
+        wanted,
+        verdict="approve",
+        person=world.people["Rex"].pk,
+        role="reviewer",
+        nonce="another-nonce-00001",
+        at=now(),
+        comment_commitment="",
+    )
     policy = Signed(dsse.Envelope.from_dict(permit["policy"]))
     forged = build_permit(policy, wanted.sign(key), [Signed(decision.sign(key))])
     content = canonical.dumps(forged_state(world, live, evil, forged))
@@ -114,10 +119,14 @@ def test_the_system_itself_cannot_start_what_is_not_approved(world: World, live:
         start_rollout(waiting, actor=SYSTEM)
     with pytest.raises(NotPermitted):
         add_revision(
-            waiting.endpoint, bento=waiting.bento, release=waiting.pk, ring=ring(),
-            permit=Revision.objects.get(release=live.pk).permit, serving=waiting.serving,
+            waiting.endpoint,
+            bento=waiting.bento,
+            release=waiting.pk,
+            ring=ring(),
+            permit=Revision.objects.get(release=live.pk).permit,
+            serving=waiting.serving,
             actor=SYSTEM,
-        )  # fmt: skip
+        )
 
 
 # --- a superuser --------------------------------------------------------------------------------
@@ -193,16 +202,22 @@ def test_a_decision_copied_by_hand_does_not_count(
         " comment_sealed, statement_digest, envelope, gates, voided_reason, created_at)"
         " SELECT %s, %s, project_id, person, role, verdict, comment_sealed, %s, envelope, gates,"
         " '', now() FROM governance_decision WHERE id = %s",
-        new_id("dec"), waiting.pk, waiting.request_digest, real.pk,
-    )  # fmt: skip
+        new_id("dec"),
+        waiting.pk,
+        waiting.request_digest,
+        real.pk,
+    )
     sql("UPDATE governance_release SET state = 'approved' WHERE id = %s", waiting.pk)
     waiting.refresh_from_db()
     with pytest.raises(PermitInvalid, match="about another request"):
         start_rollout(waiting, actor=SYSTEM)
     sql(
         "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
-        waiting.bento_id, assemble_permit(waiting), waiting.pk, live.pk,
-    )  # fmt: skip
+        waiting.bento_id,
+        assemble_permit(waiting),
+        waiting.pk,
+        live.pk,
+    )
     assert "about another request" in verdicts(trust, signed_now(world))[waiting.bento_id]
 
 
@@ -232,8 +247,11 @@ def test_an_older_and_laxer_policy_brought_back_by_hand_is_refused_by_the_node(
     begin_rollout(second, actor=SYSTEM)
     sql(
         "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
-        second.bento_id, assemble_permit(second), second.pk, live.pk,
-    )  # fmt: skip
+        second.bento_id,
+        assemble_permit(second),
+        second.pk,
+        live.pk,
+    )
     assert verdicts(trust, signed_now(world)) == {second.bento_id: ""}
     trust.home.remember(epoch=1, number=1)
     mark_live(second)
@@ -243,8 +261,11 @@ def test_an_older_and_laxer_policy_brought_back_by_hand_is_refused_by_the_node(
     world.decide(third, world.rex)
     sql(
         "UPDATE serving_revision SET bento_id = %s, permit = %s, release = %s WHERE release = %s",
-        third.bento_id, assemble_permit(third), third.pk, second.pk,
-    )  # fmt: skip
+        third.bento_id,
+        assemble_permit(third),
+        third.pk,
+        second.pk,
+    )
     assert "policy 1 was replaced" in verdicts(trust, signed_now(world))[third.bento_id]
 
 
@@ -257,8 +278,9 @@ def test_a_policy_published_by_hand_makes_no_permit(world: World, live: Release)
         " jsonb_set(document, '{gates}', document->'gates' #- '{-1}'), digest, envelope,"
         " drafted_by, published_by,"
         " now(), now() FROM governance_policyrevision WHERE id = %s",
-        new_id("pol"), strict.pk,
-    )  # fmt: skip
+        new_id("pol"),
+        strict.pk,
+    )
     waiting = world.request("staging", unapproved(world))
     assert (waiting.policy.number, waiting.state) == (2, "approved")
     with pytest.raises(PermitInvalid):
@@ -270,8 +292,10 @@ def give_role_by_hand(person: str, project: str) -> None:
     sql(
         "INSERT INTO identity_rolebinding (id, role, person_id, project_id, environment,"
         " granted_by, created_at) VALUES (%s, 'reviewer', %s, %s, '', 'system', now())",
-        new_id("rol"), person, project,
-    )  # fmt: skip
+        new_id("rol"),
+        person,
+        project,
+    )
 
 
 def test_a_role_given_by_hand_decides_nothing(world: World) -> None:
@@ -292,8 +316,10 @@ def test_a_team_joined_by_hand_decides_nothing(world: World) -> None:
     waiting = world.request("staging", unapproved(world))
     sql(
         "INSERT INTO identity_teammember (id, team_id, person_id) VALUES (%s, %s, %s)",
-        new_id("tmm"), team.pk, mallory.pk,
-    )  # fmt: skip
+        new_id("tmm"),
+        team.pk,
+        mallory.pk,
+    )
     with pytest.raises(NoRole):
         world.decide(waiting, factories.actor_of(mallory))
 

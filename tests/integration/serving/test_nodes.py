@@ -309,10 +309,15 @@ def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> Non
     story.live()
     (own,) = story.node.revisions()
     window = {
-        "revision": own, "started_at": rfc3339(now()), "seconds": 5.0, "status_2xx": 98,
-        "status_3xx": 0, "status_4xx": 0, "status_5xx": 2,
+        "revision": own,
+        "started_at": rfc3339(now()),
+        "seconds": 5.0,
+        "status_2xx": 98,
+        "status_3xx": 0,
+        "status_4xx": 0,
+        "status_5xx": 2,
         "latency": {"5": 50, "10": 45, "25": 5, "inf": 0},
-    }  # fmt: skip
+    }
     story.node.metrics = [window, {**window, "revision": "rev_of_somebody_else"}]
     story.node.report()
     story.node.report()
@@ -326,8 +331,13 @@ def test_metrics_are_stored_once_and_only_for_own_revisions(story: Story) -> Non
 def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(story: Story) -> None:
     story.live()
     (own,) = story.node.revisions()
-    drawn = {"status_2xx": 90, "status_3xx": 0, "status_4xx": 0, "status_5xx": 10,
-             "latency": {"5": 100}}  # fmt: skip
+    drawn = {
+        "status_2xx": 90,
+        "status_3xx": 0,
+        "status_4xx": 0,
+        "status_5xx": 10,
+        "latency": {"5": 100},
+    }
     part = {**drawn, "status_2xx": 7, "status_5xx": 1, "latency": {"5": 3, "10": 5}}
     window = {"revision": own, "started_at": rfc3339(now()), "seconds": 5.0, **drawn, "first": part}
     apart = {"no_unit": part, "overridden": part, "mirrored": part, "of_a_newer_agent": {}}
@@ -349,11 +359,14 @@ def test_what_no_split_decided_on_is_counted_apart_of_what_is_compared(story: St
 @pytest.mark.parametrize(
     "spoilt",
     [
-        {"apart": []}, {"apart": {"no_unit": []}}, {"apart": {"no_unit": {"status_2xx": -1}}},
-        {"apart": {"mirrored": {"latency": {"5": "x"}}}}, {"first": None},
+        {"apart": []},
+        {"apart": {"no_unit": []}},
+        {"apart": {"no_unit": {"status_2xx": -1}}},
+        {"apart": {"mirrored": {"latency": {"5": "x"}}}},
+        {"first": None},
         {"first": {"status_5xx": 2**31}},
     ],
-)  # fmt: skip
+)
 def test_counts_that_cannot_be_are_refused(node: SimulatedNode, spoilt: dict[str, object]) -> None:
     window = {"revision": "rev_1", "started_at": rfc3339(now()), "seconds": 5.0, "latency": {}}
     node.metrics = [{**window, **spoilt}]

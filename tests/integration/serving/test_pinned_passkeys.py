@@ -66,19 +66,33 @@ def forged(signers: Signers, live: Release) -> tuple[str, str]:
     assert isinstance(real, PolicyStatement)
     assert isinstance(request, RequestStatement)
     policy = PolicyStatement(
-        project=real.project, environment=real.environment, revision_id=real.revision_id,
-        number=real.number, drafted_by=real.drafted_by, published_by=real.published_by, at=real.at,
-        document={"version": 1, "expires_after_days": 14,
-                  "gates": [{"gate": "approvals", "role": "reviewer", "count": 1}]},
-    )  # fmt: skip
+        project=real.project,
+        environment=real.environment,
+        revision_id=real.revision_id,
+        number=real.number,
+        drafted_by=real.drafted_by,
+        published_by=real.published_by,
+        at=real.at,
+        document={
+            "version": 1,
+            "expires_after_days": 14,
+            "gates": [{"gate": "approvals", "role": "reviewer", "count": 1}],
+        },
+    )
     wanted = replace(
-        request, bento_digest=evil.digest, policy_digest=policy.document_digest,
+        request,
+        bento_digest=evil.digest,
+        policy_digest=policy.document_digest,
         nonce="a-new-nonce-000001",
-    )  # fmt: skip
+    )
     decision = DecisionStatement.on(
-        wanted, verdict="approve", person=signers.rex.id, role="reviewer",
-        nonce="another-nonce-00001", at=request.at,
-    )  # fmt: skip
+        wanted,
+        verdict="approve",
+        person=signers.rex.id,
+        role="reviewer",
+        nonce="another-nonce-00001",
+        at=request.at,
+    )
     made = build_permit(
         Signed(policy.sign(decision_key)),
         wanted.sign(decision_key),

@@ -133,8 +133,12 @@ def test_who_manages_targets_adds_an_entry_once_however_often_they_click(
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
     assert first.json()["environment"] == "production"
-    assert Event.objects.filter(kind="target.use_added.v1", subject=Target.objects.get(
-        name="edge").pk).count() == 1  # fmt: skip
+    assert (
+        Event.objects.filter(
+            kind="target.use_added.v1", subject=Target.objects.get(name="edge").pk
+        ).count()
+        == 1
+    )
     shown = chief.get(path).json()["items"]
     assert [(row["project"], row["environment"]) for row in shown] == [("risk", "production")]
     assert api(world.people["Otto"]).post(path, {"project": "risk"}).status_code == 403
@@ -178,8 +182,9 @@ def test_an_entry_stays_while_an_endpoint_stands_there_by_it(
 def test_a_refusal_does_not_name_endpoints_to_who_may_not_see_them(world: World) -> None:
     world.request("development")
     boss = factories.person("Boss", {"operator": None})
-    api_only = api(factories.token_for(boss, scopes=["target.manage", "target.view",
-                                                     "project.view"]))  # fmt: skip
+    api_only = api(
+        factories.token_for(boss, scopes=["target.manage", "target.view", "project.view"])
+    )
     serving.end_use(TargetUse.objects.get(target=world.target, environment=""), actor=SYSTEM)
     use = TargetUse.objects.get(target=world.target, environment="development")
     path = f"/targets/local/uses/{use.pk}"
@@ -203,8 +208,10 @@ def test_a_new_project_may_use_the_default_targets_and_the_log_says_the_system_l
     fresh = factories.project("fresh")
     uses = TargetUse.objects.filter(project=fresh, target=world.target)
     assert set(uses.values_list("environment", flat=True)) == {
-        "development", "staging", "production",
-    }  # fmt: skip
+        "development",
+        "staging",
+        "production",
+    }
     events = Event.objects.filter(kind="target.use_added.v1", project=fresh.pk)
     assert set(events.values_list("actor_id", "environment")) == {
         ("system", name) for name in ("development", "staging", "production")

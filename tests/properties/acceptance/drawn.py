@@ -20,18 +20,79 @@ from placet_verify.permit.serving import (
 )
 
 TEXTS = [
-    "", "a\nb", "x\n", "\n", "\x00", "'", '"', "\\", "-f", "-u", "-m", "--", "-", "%[env(PATH)]",
-    "%[", "a b", " ", "é", "٣", "x" * 64, "x" * 65, "x" * 5000, "\ud800", "\u2028", "\u200b",
-    "\u00a0", "\U000e0041", "\ue000", "\uffff", "\x7f", "\x85", "{{", "${HOME}", "$(id)", "#", ";",
-    "}", "Cookie", "AUTHORIZATION", "x-api-key", "😀", "../..", "a/b", "a:b", "A", "_", "x,y",
-]  # fmt: skip
+    "",
+    "a\nb",
+    "x\n",
+    "\n",
+    "\x00",
+    "'",
+    '"',
+    "\\",
+    "-f",
+    "-u",
+    "-m",
+    "--",
+    "-",
+    "%[env(PATH)]",
+    "%[",
+    "a b",
+    " ",
+    "é",
+    "٣",
+    "x" * 64,
+    "x" * 65,
+    "x" * 5000,
+    "\ud800",
+    "\u2028",
+    "\u200b",
+    "\u00a0",
+    "\U000e0041",
+    "\ue000",
+    "\uffff",
+    "\x7f",
+    "\x85",
+    "{{",
+    "${HOME}",
+    "$(id)",
+    "#",
+    ";",
+    "}",
+    "Cookie",
+    "AUTHORIZATION",
+    "x-api-key",
+    "😀",
+    "../..",
+    "a/b",
+    "a:b",
+    "A",
+    "_",
+    "x,y",
+]
 OTHERS = [
-    None, True, False, 0, -1, 1, 1.5, 1e308, 5e-324, 2**53, 10**30, [], {}, ["x"], {"a": 1}, [[]],
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    1.5,
+    1e308,
+    5e-324,
+    2**53,
+    10**30,
+    [],
+    {},
+    ["x"],
+    {"a": 1},
+    [[]],
+]
 JUNK: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from(TEXTS), st.sampled_from(OTHERS), st.text(max_size=20), st.integers(),
+    st.sampled_from(TEXTS),
+    st.sampled_from(OTHERS),
+    st.text(max_size=20),
+    st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
-)  # fmt: skip
+)
 
 
 def around(low: int, high: int) -> st.SearchStrategy[Any]:
@@ -58,10 +119,11 @@ VARIABLE = st.one_of(
 VALUE = st.one_of(st.text(SEEN, max_size=40), st.sampled_from(["", " ", "-f", "%[", "'", '"', "="]))
 VARIABLES = st.dictionaries(VARIABLE, VALUE, max_size=5)
 ODD_VARIABLE = st.one_of(
-    VARIABLE, st.sampled_from(["PATH", "LD_PRELOAD", "LC_ALL", "HTTPS_PROXY", "M\n", "m", ""]),
+    VARIABLE,
+    st.sampled_from(["PATH", "LD_PRELOAD", "LC_ALL", "HTTPS_PROXY", "M\n", "m", ""]),
     st.sampled_from(["M" * 63, "M" * 64, "É", "M=", "M-X", "PLACET_INFO", "M\x00"]),
     st.text(max_size=8),
-)  # fmt: skip
+)
 ODD_VALUE = st.one_of(
     VALUE, st.text(max_size=12), JUNK, st.sampled_from(["x" * MAX_VALUE, "x" * (MAX_VALUE + 1)])
 )
@@ -70,9 +132,14 @@ MANY = st.integers(MAX_VARIABLES - 1, MAX_VARIABLES + 1).map(
 )
 LARGE = st.integers(1, 12).map(lambda most: {f"M_{n}": "é" * MAX_VALUE for n in range(most)})
 ODD_VARIABLES = st.one_of(
-    VARIABLES, VARIABLES, st.dictionaries(ODD_VARIABLE, VALUE, max_size=3), MANY, LARGE,
-    st.dictionaries(VARIABLE, ODD_VALUE, max_size=3), JUNK,
-)  # fmt: skip
+    VARIABLES,
+    VARIABLES,
+    st.dictionaries(ODD_VARIABLE, VALUE, max_size=3),
+    MANY,
+    LARGE,
+    st.dictionaries(VARIABLE, ODD_VALUE, max_size=3),
+    JUNK,
+)
 
 LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z])?", fullmatch=True)
 HOST = st.one_of(
@@ -83,65 +150,96 @@ HOST = st.one_of(
 DESTINATION = st.builds("{}:{}".format, HOST, st.integers(1, 65_535))
 EGRESS = st.lists(DESTINATION, max_size=4, unique=True)
 ODD_DESTINATION = st.one_of(
-    DESTINATION, DESTINATION.map(str.upper), HOST, JUNK,
+    DESTINATION,
+    DESTINATION.map(str.upper),
+    HOST,
+    JUNK,
     st.builds("{}:{}".format, st.one_of(HOST, st.sampled_from(TEXTS)), around(1, 65_535)),
     st.builds("{}{}".format, DESTINATION, st.sampled_from(["\n", " ", "0", "/", "\x00", "٣"])),
-    st.sampled_from([
-        "localhost:1", "a.localhost:1", "127.0.0.1:80", "0.0.0.0:1", "[::1]:1", "224.0.0.1:1",
-        "[::ffff:a00:1]:1", "0x7f.1:80", "10.1:80", "010.0.0.1:1", "[2001:0::1]:1",
-        "[fe80::1%lo]:1",
-    ]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "localhost:1",
+            "a.localhost:1",
+            "127.0.0.1:80",
+            "0.0.0.0:1",
+            "[::1]:1",
+            "224.0.0.1:1",
+            "[::ffff:a00:1]:1",
+            "0x7f.1:80",
+            "10.1:80",
+            "010.0.0.1:1",
+            "[2001:0::1]:1",
+            "[fe80::1%lo]:1",
+        ]
+    ),
+)
 ODD_EGRESS = st.one_of(
-    EGRESS, EGRESS, EGRESS, st.lists(ODD_DESTINATION, max_size=3), JUNK,
+    EGRESS,
+    EGRESS,
+    EGRESS,
+    st.lists(ODD_DESTINATION, max_size=3),
+    JUNK,
     st.sampled_from([MAX_EGRESS, MAX_EGRESS + 1]).map(lambda n: [f"h{i}:1" for i in range(n)]),
-)  # fmt: skip
+)
 
 POINTER = st.lists(
     st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True), min_size=1, max_size=8
 ).map(lambda steps: "/" + "/".join(steps))
 UNIT = st.one_of(
-    st.fixed_dictionaries({"header": WORD}), st.fixed_dictionaries({"cookie": WORD}),
+    st.fixed_dictionaries({"header": WORD}),
+    st.fixed_dictionaries({"cookie": WORD}),
     st.fixed_dictionaries({"json": POINTER}),
-)  # fmt: skip
+)
 ODD_UNIT = wild(
-    UNIT, st.fixed_dictionaries({"header": ANY_WORD}), st.fixed_dictionaries({"cookie": ANY_WORD}),
+    UNIT,
+    st.fixed_dictionaries({"header": ANY_WORD}),
+    st.fixed_dictionaries({"cookie": ANY_WORD}),
     st.fixed_dictionaries({"json": st.one_of(POINTER, ANY_WORD, st.just("/a" * 9))}),
     st.fixed_dictionaries({"header": WORD, "cookie": WORD}),
-)  # fmt: skip
+)
 TAG = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,8}[a-z0-9])?", fullmatch=True)
 CAPTURE = st.fixed_dictionaries(
     {"percent": st.one_of(st.integers(1, 100), st.floats(0.01, 100))},
     optional={
-        "redact": st.lists(TAG, max_size=10), "days": st.integers(1, 366),
+        "redact": st.lists(TAG, max_size=10),
+        "days": st.integers(1, 366),
         "max_bytes": st.integers(64, 65_536),
     },
-)  # fmt: skip
+)
 ODD_CAPTURE = wild(
     CAPTURE,
     st.fixed_dictionaries(
         {"percent": st.one_of(st.sampled_from([0.01, 0.009, 100, 100.01]), JUNK)},
         optional={
             "redact": st.lists(st.one_of(TAG, st.sampled_from(TEXTS)), max_size=11),
-            "days": around(1, 366), "max_bytes": around(64, 65_536),
+            "days": around(1, 366),
+            "max_bytes": around(64, 65_536),
         },
     ),
-)  # fmt: skip
+)
 SERVING = {
-    "memory_mb": st.integers(MIN_MEMORY_MB, MAX_MEMORY_MB), "variables": VARIABLES,
-    "egress": EGRESS, "unit": UNIT, "capture": CAPTURE,
-}  # fmt: skip
+    "memory_mb": st.integers(MIN_MEMORY_MB, MAX_MEMORY_MB),
+    "variables": VARIABLES,
+    "egress": EGRESS,
+    "unit": UNIT,
+    "capture": CAPTURE,
+}
 ODD_SERVING = {
-    "memory_mb": around(MIN_MEMORY_MB, MAX_MEMORY_MB), "variables": ODD_VARIABLES,
-    "egress": ODD_EGRESS, "unit": ODD_UNIT, "capture": ODD_CAPTURE,
-    "replicas": around(1, MAX_REPLICAS), "max_replicas": around(1, MAX_REPLICAS),
-}  # fmt: skip
+    "memory_mb": around(MIN_MEMORY_MB, MAX_MEMORY_MB),
+    "variables": ODD_VARIABLES,
+    "egress": ODD_EGRESS,
+    "unit": ODD_UNIT,
+    "capture": ODD_CAPTURE,
+    "replicas": around(1, MAX_REPLICAS),
+    "max_replicas": around(1, MAX_REPLICAS),
+}
 
 HEADER = st.fixed_dictionaries({"header": WORD, "value": WORD})
 ODD_HEADER = st.one_of(
-    HEADER, st.fixed_dictionaries({"header": ANY_WORD, "value": WORD}),
+    HEADER,
+    st.fixed_dictionaries({"header": ANY_WORD, "value": WORD}),
     st.fixed_dictionaries({"header": WORD, "value": ANY_WORD}),
-)  # fmt: skip
+)
 PERCENT = st.one_of(st.integers(0, 100), st.integers(0, 10_000).map(lambda n: n / 100))
 ODD_PERCENT = st.one_of(
     PERCENT, st.sampled_from([-0.01, -0.0, 100.01, 100.0, 101]), JUNK.filter(lambda p: p != 5e-324)
@@ -164,27 +262,40 @@ ODD_SHARE = st.one_of(
     SHARE, st.sampled_from([0, 0.0009, 0.001, 0.9, 0.901, 0.5, 0.999, 0.9991, 1]), JUNK
 )
 ODD_GUARD = st.one_of(
-    GUARD, GUARD, JUNK,
+    GUARD,
+    GUARD,
+    JUNK,
     st.fixed_dictionaries({"consecutive_failures": around(2, 1000)}),
     st.fixed_dictionaries(
         {"error_rate": wild(st.fixed_dictionaries({"at_most": ODD_SHARE}, optional=ODD_WINDOW))}
     ),
-    st.fixed_dictionaries({
-        "latency": st.fixed_dictionaries(
-            {"quantile": ODD_SHARE, "at_most_ms": around(5, 120_000)}, optional=ODD_WINDOW
-        )
-    }),
+    st.fixed_dictionaries(
+        {
+            "latency": st.fixed_dictionaries(
+                {"quantile": ODD_SHARE, "at_most_ms": around(5, 120_000)}, optional=ODD_WINDOW
+            )
+        }
+    ),
     st.dictionaries(st.sampled_from(TEXTS), JUNK, min_size=1, max_size=1),
-)  # fmt: skip
+)
 ODD_NAME = st.one_of(
-    NAME, st.sampled_from(["a" * 40, "a" * 41, "a" * 60, "a" * 61, "-a", "a-", "a_b", "A", *TEXTS]),
-    NAME.map(lambda name: f"{name}\n"), st.text(max_size=10),
-)  # fmt: skip
+    NAME,
+    st.sampled_from(["a" * 40, "a" * 41, "a" * 60, "a" * 61, "-a", "a-", "a_b", "A", *TEXTS]),
+    NAME.map(lambda name: f"{name}\n"),
+    st.text(max_size=10),
+)
 
 KINDS = (
-    *ODD_SERVING, "another member", "header", "mirror", "guard", "project", "environment",
-    "endpoint", "declared",
-)  # fmt: skip
+    *ODD_SERVING,
+    "another member",
+    "header",
+    "mirror",
+    "guard",
+    "project",
+    "environment",
+    "endpoint",
+    "declared",
+)
 
 
 @dataclass(frozen=True)
@@ -232,8 +343,9 @@ def asked(draw: st.DrawFn, kind: str = "") -> Asked:
     declared = st.just(names[:MAX_VARIABLES])
     odd = st.one_of(
         st.lists(VARIABLE, max_size=3).map(lambda more: list(dict.fromkeys([*names, *more]))),
-        st.lists(ODD_VARIABLE, max_size=3), JUNK,
-    )  # fmt: skip
+        st.lists(ODD_VARIABLE, max_size=3),
+        JUNK,
+    )
     return Asked(
         kind=kind,
         names={name: part(name, ODD_NAME, NAME) for name in ("project", "environment", "endpoint")},

@@ -46,28 +46,46 @@ SAID = st.one_of(PRINTED, st.sampled_from(["", "\x00", "no such column", "é\ud8
 PK = st.from_regex(r"[a-z]{3}_[0-9a-z]{1,30}", fullmatch=True)
 TIME = st.datetimes().map(lambda moment: f"{moment.isoformat(timespec='milliseconds')}Z")
 EGRESS = st.builds(
-    EgressCount, to=st.just("db.example.com:5432"), connections=COUNT, refused=COUNT,
-    bytes_in=COUNT, bytes_out=COUNT,
-)  # fmt: skip
+    EgressCount,
+    to=st.just("db.example.com:5432"),
+    connections=COUNT,
+    refused=COUNT,
+    bytes_in=COUNT,
+    bytes_out=COUNT,
+)
 REVISION = st.builds(
-    RevisionReport, id=PK, phase=st.sampled_from(PHASES), ready_replicas=st.integers(0, 64),
-    weight=st.integers(0, WHOLE), detail=SAID, bento_digest=st.sampled_from([DIGEST, ""]),
-    since=TIME, restarts=COUNT, isolation=st.sampled_from(ISOLATIONS),
+    RevisionReport,
+    id=PK,
+    phase=st.sampled_from(PHASES),
+    ready_replicas=st.integers(0, 64),
+    weight=st.integers(0, WHOLE),
+    detail=SAID,
+    bento_digest=st.sampled_from([DIGEST, ""]),
+    since=TIME,
+    restarts=COUNT,
+    isolation=st.sampled_from(ISOLATIONS),
     egress=st.lists(EGRESS, max_size=2),
-)  # fmt: skip
+)
 ERROR = st.builds(NodeError, code=st.sampled_from(sorted(ERROR_CODES)), detail=SAID)
 NUMBER = st.integers(0, MAX_WHOLE)  # of a state: ``read_head`` takes any
 GENERATION = st.builds(Generation, epoch=NUMBER, number=NUMBER)
 ABORT = st.builds(
-    LocalAbort, endpoint=PK, revision=PK, stable=PK, rule=st.sampled_from(GUARD_RULES),
-    detail=SAID.map(lambda text: text[:500]), at=TIME, state=GENERATION,
-)  # fmt: skip
+    LocalAbort,
+    endpoint=PK,
+    revision=PK,
+    stable=PK,
+    rule=st.sampled_from(GUARD_RULES),
+    detail=SAID.map(lambda text: text[:500]),
+    at=TIME,
+    state=GENERATION,
+)
 TALLIES = st.builds(
-    Tally, statuses=st.dictionaries(st.integers(-1, 9), SEEN).map(Counter),
+    Tally,
+    statuses=st.dictionaries(st.integers(-1, 9), SEEN).map(Counter),
     latency=st.dictionaries(st.sampled_from([*map(str, LATENCY_BOUNDS_MS), "inf"]), SEEN).map(
         Counter
     ),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -82,13 +100,15 @@ def window(draw: st.DrawFn) -> MetricWindow:
 
 
 OBSERVED = st.builds(
-    Observed, revisions=st.lists(REVISION, max_size=3).map(tuple),
+    Observed,
+    revisions=st.lists(REVISION, max_size=3).map(tuple),
     prefetched=st.lists(st.just(DIGEST), max_size=2).map(tuple),
     recalled=st.lists(st.just(DIGEST), max_size=2).map(tuple),
-    errors=st.lists(ERROR, max_size=2).map(tuple), aborts=st.lists(ABORT, max_size=2).map(tuple),
+    errors=st.lists(ERROR, max_size=2).map(tuple),
+    aborts=st.lists(ABORT, max_size=2).map(tuple),
     receipts=st.lists(st.just("{}"), max_size=2).map(tuple),
     applied=st.tuples(NUMBER, NUMBER),
-)  # fmt: skip
+)
 WINDOWS = st.lists(window(), max_size=2)
 
 
@@ -96,9 +116,14 @@ def written(folder: Path, observed: Observed, windows: list[MetricWindow]) -> by
     """Return what an agent reports of this, by its own code, as the platform gets it."""
     nobody = cast(Any, None)
     reporter = Reporter(
-        cast(Any, SimpleNamespace(node=NODE)), Home(folder), KEY, lambda: PLATFORM, nobody, nobody,
+        cast(Any, SimpleNamespace(node=NODE)),
+        Home(folder),
+        KEY,
+        lambda: PLATFORM,
         nobody,
-    )  # fmt: skip
+        nobody,
+        nobody,
+    )
     envelope = dsse.Envelope.from_json(reporter.envelope(observed, windows, []))
     return dsse.verify(envelope, [KEY.public], dsse.REPORT)
 

@@ -23,14 +23,18 @@ def serve(platform: Platform, node: NodeUnderTest, wish: Wish, number: int) -> N
     bento = platform.build(f"bento {number}", **facts)
     live, tried = f"rev_{number}00", f"rev_{number}01"
     shown = {"replicas": 1, "memory_mb": wish.serving["memory_mb"]} | {
-        "variables": wish.serving["variables"]}  # fmt: skip
+        "variables": wish.serving["variables"]
+    }
 
     def revision(pk: str, **changes: Any) -> dict[str, Any]:
         release = pk.replace("rev", "rel")
         case = platform.case(
-            bento, release, serving=wish.serving, endpoint=endpoint,
+            bento,
+            release,
+            serving=wish.serving,
+            endpoint=endpoint,
             environment=names["environment"],
-        )  # fmt: skip
+        )
         policy = replace(case.policy, environment=names["environment"])
         permit = Case(policy, case.request, case.decisions).document(platform.keys["decision"])
         made = platform.revision(number, bento, permit=permit)
@@ -40,12 +44,22 @@ def serve(platform: Platform, node: NodeUnderTest, wish: Wish, number: int) -> N
     platform.endpoints = [
         platform.endpoint(
             revision(live, weight=WHOLE - wish.weight, salt="5a17"),
-            revision(tried, weight=wish.weight, salt="5a18", mirror=wish.mirror, guard=wish.guard,
-                     header_route=header),
-            id=endpoint, project_slug=project, environment=names["environment"],
-            name=names["endpoint"], path=path, stable=live,
+            revision(
+                tried,
+                weight=wish.weight,
+                salt="5a18",
+                mirror=wish.mirror,
+                guard=wish.guard,
+                header_route=header,
+            ),
+            id=endpoint,
+            project_slug=project,
+            environment=names["environment"],
+            name=names["endpoint"],
+            path=path,
+            stable=live,
         )
-    ]  # fmt: skip
+    ]
     platform.publish()
     for pk in (live, tried):
         platform.wait(lambda pk=pk: platform.seen(pk)["ready_replicas"] == 1, 60)

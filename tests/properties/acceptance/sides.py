@@ -80,12 +80,14 @@ def platform_says(asked: Asked) -> Answer:
     """Ask the platform as whoever requests a release does; anything it raises else is a fault of
     its own and goes through."""
     body = {"model": "m", "version": 1, "endpoint": "e", "plan": asked.plan}
-    text = json.dumps(body | {"serving": asked.serving, "declared": asked.declared} | {
-        "names": asked.names})  # fmt: skip
+    text = json.dumps(
+        body | {"serving": asked.serving, "declared": asked.declared} | {"names": asked.names}
+    )
     try:
         given = strict_loads(text.encode())
-        serializer = NewReleaseSerializer(data={name: given[name] for name in body} | {
-            "serving": given["serving"]})  # fmt: skip
+        serializer = NewReleaseSerializer(
+            data={name: given[name] for name in body} | {"serving": given["serving"]}
+        )
         serializer.is_valid(raise_exception=True)
         names = _names(given["names"])
         if faults := variable_faults(given["declared"]):
@@ -122,10 +124,15 @@ def _stored(
     mirror = next((step for step in read if isinstance(step, SetMirror)), None)
     weight = next(step for step in read if isinstance(step, SetWeight))
     return Wish(
-        names, declared, serving,
+        names,
+        declared,
+        serving,
         header and {"header": header.header, "value": header.value},
-        mirror.copies if mirror else 0, plan.get("guard"), weight.weight, asked.keys,
-    )  # fmt: skip
+        mirror.copies if mirror else 0,
+        plan.get("guard"),
+        weight.weight,
+        asked.keys,
+    )
 
 
 def signed_anyway(asked: Asked) -> Wish:
@@ -162,19 +169,35 @@ class Place:
         entry = desired.endpoint_entry(self._rows(wish))
         now = datetime.now(UTC)
         document = StateDocument(
-            v=1, target="tgt_1", on_expired="serve", recalled=[], recalls=[], endpoints=[entry],
-            prefetch=[], epoch=1, number=2, issued_at=rfc3339(now), checkpoint=None,
+            v=1,
+            target="tgt_1",
+            on_expired="serve",
+            recalled=[],
+            recalls=[],
+            endpoints=[entry],
+            prefetch=[],
+            epoch=1,
+            number=2,
+            issued_at=rfc3339(now),
+            checkpoint=None,
             valid_until=rfc3339(now + timedelta(days=1)),
-        )  # fmt: skip
+        )
         return dsse.sign(dsse.STATE, write_state(document), self.keys["state"]).to_json()
 
     def left_out(self, wish: Wish) -> list[readable.LeftOut]:
         """Return what the platform itself would leave out of the state."""
         entry = desired.endpoint_entry(self._rows(wish))
         _, left_out = readable.split(
-            {"v": 1, "target": "tgt_1", "on_expired": "serve", "recalled": [], "recalls": [],
-             "endpoints": [entry], "prefetch": []}
-        )  # fmt: skip
+            {
+                "v": 1,
+                "target": "tgt_1",
+                "on_expired": "serve",
+                "recalled": [],
+                "recalls": [],
+                "endpoints": [entry],
+                "prefetch": [],
+            }
+        )
         return left_out
 
     def _rows(self, wish: Wish) -> Any:
@@ -182,26 +205,47 @@ class Place:
         bento = Bento(pk=BENTO, size=1, runtime=runtime)
         project = Project(pk="prj_1", slug=wish.names["project"])
         endpoint: Any = Endpoint(
-            pk="end_1", project=project, environment=wish.names["environment"],
-            name=wish.names["endpoint"], api_key_required=bool(wish.keys),
-        )  # fmt: skip
+            pk="end_1",
+            project=project,
+            environment=wish.names["environment"],
+            name=wish.names["endpoint"],
+            api_key_required=bool(wish.keys),
+        )
         given = wish.serving if isinstance(wish.serving, dict) else {}
         shown = {
-            "replicas": given.get("replicas", 1), "memory_mb": given.get("memory_mb", 1024),
-            "variables": given.get("variables", {}), "serving": wish.serving, "bento": bento,
-        }  # fmt: skip
+            "replicas": given.get("replicas", 1),
+            "memory_mb": given.get("memory_mb", 1024),
+            "variables": given.get("variables", {}),
+            "serving": wish.serving,
+            "bento": bento,
+        }
         endpoint.present_revisions = [
             Revision(
-                pk=LIVE, endpoint=endpoint, number=1, release="rel_1", state="live",
-                permit=self._permit(wish, "rel_1"), weight=WHOLE - wish.weight,
-                salt="5a17", **shown,
+                pk=LIVE,
+                endpoint=endpoint,
+                number=1,
+                release="rel_1",
+                state="live",
+                permit=self._permit(wish, "rel_1"),
+                weight=WHOLE - wish.weight,
+                salt="5a17",
+                **shown,
             ),
             Revision(
-                pk=TRIED, endpoint=endpoint, number=2, release="rel_2", state="shifting",
-                permit=self._permit(wish, "rel_2"), weight=wish.weight, salt="5a18",
-                header_route=wish.header, mirror=wish.mirror, guard=wish.guard, **shown,
+                pk=TRIED,
+                endpoint=endpoint,
+                number=2,
+                release="rel_2",
+                state="shifting",
+                permit=self._permit(wish, "rel_2"),
+                weight=wish.weight,
+                salt="5a18",
+                header_route=wish.header,
+                mirror=wish.mirror,
+                guard=wish.guard,
+                **shown,
             ),
-        ]  # fmt: skip
+        ]
         endpoint.valid_keys = [_Key(digits) for digits in wish.keys]
         return endpoint
 
@@ -211,10 +255,16 @@ class Place:
         environment = wish.names["environment"]
         policy = replace(old.policy, at=now - timedelta(hours=2), environment=environment)
         request = replace(
-            old.request, release=release, environment=environment, serving=wish.serving,
-            bento_digest=BENTO, at=now - timedelta(hours=1), not_after=now + timedelta(days=7),
-            policy_digest=policy.document_digest, nonce=f"{release}-nonce-of-request",
-        )  # fmt: skip
+            old.request,
+            release=release,
+            environment=environment,
+            serving=wish.serving,
+            bento_digest=BENTO,
+            at=now - timedelta(hours=1),
+            not_after=now + timedelta(days=7),
+            policy_digest=policy.document_digest,
+            nonce=f"{release}-nonce-of-request",
+        )
         decisions = [
             replace(d, at=now - timedelta(minutes=1), nonce=f"{release}-{d.nonce}")
             for d in approvals(request)

@@ -32,8 +32,15 @@ KINDS = {
     "listed": Kind(GOOD, "GET", MODELS, 200, answer=b'{"items":['),
     "looked at": Kind(GOOD, "HEAD", MODELS, 200),
     "made": Kind(GOOD, "POST", MODELS, 201, b'{"name": "m-#"}', JSON, answer=b'"m-#"'),
-    "asks before its body": Kind(GOOD, "POST", MODELS, 201, b'{"name": "e-#"}',
-                                 JSON | {"Expect": "100-continue"}, answer=b'"e-#"'),
+    "asks before its body": Kind(
+        GOOD,
+        "POST",
+        MODELS,
+        201,
+        b'{"name": "e-#"}',
+        JSON | {"Expect": "100-continue"},
+        answer=b'"e-#"',
+    ),
     "page": Kind(GOOD, "GET", "/accounts/login/", 200, known=False, answer=b"</html>"),
     "there already": Kind(REFUSED, "POST", MODELS, 409, b'{"name": "churn"}', JSON),
     "not there": Kind(REFUSED, "GET", f"{MODELS}/none-#", 404),
@@ -48,9 +55,10 @@ KINDS = {
     "another type": Kind(UNREAD, "POST", MODELS, 415, b"a=1", {"Content-Type": "text/plain"}),
     "too large": Kind(UNREAD, "POST", MODELS, 413, b" " * 2_200_000, JSON),
     "form of nobody": Kind(UNREAD, "POST", "/tokens/new", 403, b"name=x", known=False),
-    "probe": Kind(UNREAD, "POST", "/livez", 200, b"{}" * 50, JSON, answer=b'{"status": "ok"}',
-                  has_id=False),
-}  # fmt: skip
+    "probe": Kind(
+        UNREAD, "POST", "/livez", 200, b"{}" * 50, JSON, answer=b'{"status": "ok"}', has_id=False
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,12 @@ class Answers:
     def makefile(self, mode: str) -> Any:
         """Give an answer all that comes, and keep the buffer when it has read its own."""
         return SimpleNamespace(
-            read=self.reader.read, readline=self.reader.readline, readinto=self.reader.readinto,
-            close=lambda: None, flush=lambda: None,
-        )  # fmt: skip
+            read=self.reader.read,
+            readline=self.reader.readline,
+            readinto=self.reader.readinto,
+            close=lambda: None,
+            flush=lambda: None,
+        )
 
 
 class Client(threading.Thread):
@@ -105,8 +108,9 @@ class Client(threading.Thread):
         return not answer.will_close
 
 
-def missing(told: Counter[tuple[str, ...]], vias: list[str], small: list[str],
-            leaving: tuple[str, ...]) -> list[tuple[str, ...]]:  # fmt: skip
+def missing(
+    told: Counter[tuple[str, ...]], vias: list[str], small: list[str], leaving: tuple[str, ...]
+) -> list[tuple[str, ...]]:
     """Return what was never drawn."""
     wanted = [(kind, via, "alone") for kind in KINDS for via in vias]
     wanted += [(kind, via, "behind one another") for kind in small for via in vias]

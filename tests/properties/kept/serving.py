@@ -49,19 +49,27 @@ def served(folder: Path) -> Iterator[Web]:
     """Gunicorn as it is shipped, one process, and HAProxy before it."""
     ports = {way: free_port() for way in WAYS}
     environment = os.environ | {
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "PLACET_DATABASE_URL": database_url(),
-        "PLACET_PROCESS": "web", "PLACET_DATA_DIR": str(folder / "data"),
-        "PLACET_LISTEN": f"127.0.0.1:{ports['direct']}", "WEB_CONCURRENCY": "1",
-        "PLACET_TOKEN_REQUESTS_PER_MINUTE": "0", "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "PLACET_DATABASE_URL": database_url(),
+        "PLACET_PROCESS": "web",
+        "PLACET_DATA_DIR": str(folder / "data"),
+        "PLACET_LISTEN": f"127.0.0.1:{ports['direct']}",
+        "WEB_CONCURRENCY": "1",
+        "PLACET_TOKEN_REQUESTS_PER_MINUTE": "0",
+        "PYTHONWARNINGS": "ignore",
+    }
     path = folder / "web.log"
     (folder / "haproxy.cfg").write_text(PROXY.format(**ports))
     shipped = str(ROOT / "platform/deploy/gunicorn.conf.py")
     with path.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", shipped],
-            env=environment, cwd=ROOT, text=True, stdout=log, stderr=log,
-        )  # fmt: skip
+            env=environment,
+            cwd=ROOT,
+            text=True,
+            stdout=log,
+            stderr=log,
+        )
         proxy = subprocess.Popen([find_binary(), "-f", str(folder / "haproxy.cfg")])
     try:
         wait_listening(process, ports["direct"])

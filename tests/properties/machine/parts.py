@@ -22,16 +22,21 @@ from tests.support.world import World
 
 ANALYSIS: dict[str, Any] = {"metrics": [{"metric": "error_rate"}]}
 MARGIN: dict[str, Any] = {
-    "metrics": [{"metric": "error_rate", "margin": 0.01}], "timeout_seconds": 600,
-}  # fmt: skip
+    "metrics": [{"metric": "error_rate", "margin": 0.01}],
+    "timeout_seconds": 600,
+}
 PLANS: list[dict[str, Any]] = [
     {},
     {"strategy": "blue_green"},
     {
         "strategy": "canary",
         "steps": [
-            {"set_weight": 0.01}, {"pause": {"duration_seconds": 60}}, {"set_weight": 33.33},
-            {"pause": {}}, {"set_weight": 100}, {"pause": {"duration_seconds": 60}},
+            {"set_weight": 0.01},
+            {"pause": {"duration_seconds": 60}},
+            {"set_weight": 33.33},
+            {"pause": {}},
+            {"set_weight": 100},
+            {"pause": {"duration_seconds": 60}},
         ],
     },
     {
@@ -45,17 +50,22 @@ PLANS: list[dict[str, Any]] = [
     {
         "strategy": "canary",
         "steps": [
-            {"set_weight": 5}, {"analysis": ANALYSIS}, {"set_weight": 50}, {"analysis": ANALYSIS},
+            {"set_weight": 5},
+            {"analysis": ANALYSIS},
+            {"set_weight": 50},
+            {"analysis": ANALYSIS},
         ],
     },
     {
         "strategy": "canary",
         "steps": [
-            {"set_weight": 20}, {"analysis": MARGIN | {"on_inconclusive": "abort"}},
-            {"set_weight": 60}, {"analysis": MARGIN | {"on_inconclusive": "pass"}},
+            {"set_weight": 20},
+            {"analysis": MARGIN | {"on_inconclusive": "abort"}},
+            {"set_weight": 60},
+            {"analysis": MARGIN | {"on_inconclusive": "pass"}},
         ],
     },
-]  # fmt: skip
+]
 STARTING = pairs("rollouts.start_commit", "rollouts.store", "rollouts.command")
 DRILLING = around("drill.started", "rollout.returning", "drill.finished", "drill.skipped")
 # the modules whose crash points a rollout goes past

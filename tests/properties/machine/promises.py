@@ -23,8 +23,14 @@ from tests.properties.machine.parts import Parts
 
 # events of people, and what an analysis said: they come before the state that follows from them
 ASKED = {
-    "paused", "resumed", "promoted", "step_skipped", "retried", "analysed", "rollback_started",
-}  # fmt: skip
+    "paused",
+    "resumed",
+    "promoted",
+    "step_skipped",
+    "retried",
+    "analysed",
+    "rollback_started",
+}
 STATE_OF = {
     "weight_set": "shifting",
     "copies_set": "shifting",

@@ -111,7 +111,11 @@ class Surroundings(Parts):
 def good_window(revision: str, count: int, errors: int) -> dict[str, Any]:
     """Return a window of this moment, as a node reports it."""
     return {
-        "revision": revision, "started_at": rfc3339(now()), "seconds": 0.001,
-        "status_2xx": count - errors, "status_4xx": 0, "status_5xx": errors,
+        "revision": revision,
+        "started_at": rfc3339(now()),
+        "seconds": 0.001,
+        "status_2xx": count - errors,
+        "status_4xx": 0,
+        "status_5xx": errors,
         "latency": {"100": count, "inf": 0},
-    }  # fmt: skip
+    }

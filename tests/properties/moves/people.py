@@ -35,9 +35,12 @@ class People(Parts):
         kind = "team" if team else "person"
         with self.move("grant"):
             access.grant_role(
-                role=role, project=self.world.project, environment=place,
-                actor=self.actor(admin), **{kind: subject},
-            )  # fmt: skip
+                role=role,
+                project=self.world.project,
+                environment=place,
+                actor=self.actor(admin),
+                **{kind: subject},
+            )
             self.oracle.roles[subject.pk].add((role, place))
 
     @rule(admin=st.sampled_from(ADMINS), which=st.integers(0, 30))
@@ -84,9 +87,10 @@ class People(Parts):
             (self.oracle.away.discard if back else self.oracle.away.add)(row.pk)
 
     @rule(
-        who=st.sampled_from(PEOPLE), place=st.sampled_from(PLACES),
+        who=st.sampled_from(PEOPLE),
+        place=st.sampled_from(PLACES),
         demands=st.sampled_from(POLICIES),
-    )  # fmt: skip
+    )
     def draft(self, who: str, place: str, demands: Demands) -> None:
         """Somebody drafts a policy."""
         with self.move("draft"):

@@ -108,9 +108,12 @@ class Releases(Parts):
             return
         with self.move("recall"):
             assurance.recall(
-                kind="bento", what=row.bento_id, reason="x", project=self.world.project,
+                kind="bento",
+                what=row.bento_id,
+                reason="x",
+                project=self.world.project,
                 actor=self.actor(who),
-            )  # fmt: skip
+            )
             self.oracle.recalled.add(row.bento_id)
 
     @precondition(lambda self: bool(self.oracle.asked))

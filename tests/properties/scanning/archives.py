@@ -16,10 +16,14 @@ from tests.properties.scanning.opcodes import called, harmless, name
 SOURCE = b"import placet_marker_imported\n"
 ZIPS = ("torch", "numpy", "imports")
 PACKERS: tuple[Callable[[bytes], bytes], ...] = (
-    lambda data: gzip.compress(data, mtime=0), zlib.compress, bz2.compress, lzma.compress,
-    lambda data: lzma.compress(data, lzma.FORMAT_ALONE), lambda data: zlib.compress(data, 0),
+    lambda data: gzip.compress(data, mtime=0),
+    zlib.compress,
+    bz2.compress,
+    lzma.compress,
+    lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    lambda data: zlib.compress(data, 0),
     lambda data: zlib.compress(data, 9),
-)  # fmt: skip
+)
 
 
 def evil(random: Chance) -> bytes:
@@ -107,9 +111,24 @@ def a_second_name(random: Chance) -> Made:
 
 
 def odd_names_of_members(random: Chance) -> Made:
-    path = random.choice(("own.PY", "own.py/", "own/.py", ".py", "own.pyc", "./own.py", "own.py ",
-                          "a/../own.py", "own\\x.py", "OWN.py", "a" * 400 + ".txt/own.py",
-                          "own.txt", "own", "own.py.txt"))  # fmt: skip
+    path = random.choice(
+        (
+            "own.PY",
+            "own.py/",
+            "own/.py",
+            ".py",
+            "own.pyc",
+            "./own.py",
+            "own.py ",
+            "a/../own.py",
+            "own\\x.py",
+            "OWN.py",
+            "a" * 400 + ".txt/own.py",
+            "own.txt",
+            "own",
+            "own.py.txt",
+        )
+    )
     return {"code.zip": zipped((path, SOURCE), ("notes.txt", b"own"))}, ("imports",)
 
 
@@ -218,9 +237,23 @@ def a_member_that_is_a_polyglot(random: Chance) -> Made:
 
 
 FAMILIES: tuple[Family, ...] = (
-    a_zip, two_directories, bytes_before_and_behind, an_end_that_lies, a_name_twice,
-    headers_that_differ, a_second_name, odd_names_of_members, a_zip_in_a_zip, a_zip_of_64_bits,
-    a_comment_that_is_an_end, a_tar, compressed, compressed_twice, compressed_with_something_behind,
-    cut_off_in_the_middle, windows_of_zlib, an_archive_in_a_compressed_file,
+    a_zip,
+    two_directories,
+    bytes_before_and_behind,
+    an_end_that_lies,
+    a_name_twice,
+    headers_that_differ,
+    a_second_name,
+    odd_names_of_members,
+    a_zip_in_a_zip,
+    a_zip_of_64_bits,
+    a_comment_that_is_an_end,
+    a_tar,
+    compressed,
+    compressed_twice,
+    compressed_with_something_behind,
+    cut_off_in_the_middle,
+    windows_of_zlib,
+    an_archive_in_a_compressed_file,
     a_member_that_is_a_polyglot,
-)  # fmt: skip
+)

@@ -19,9 +19,20 @@ HEAD = "mlflow_version: 3.17.2\nartifact_path: model\n"
 def value(random: Chance, word: str) -> str:
     """Return a text as YAML can have it written."""
     escaped = '"' + "".join(f"\\x{ord(c):02x}" if random.random() < 0.3 else c for c in word) + '"'
-    return random.choice((word, f"'{word}'", f'"{word}"', escaped, f"!!str {word}", f"&a {word}",
-                          f'"{word[:3]}\\\n    {word[3:]}"', f"|-\n      {word}",
-                          f">-\n      {word}", f"{word}  # {word}.txt"))  # fmt: skip
+    return random.choice(
+        (
+            word,
+            f"'{word}'",
+            f'"{word}"',
+            escaped,
+            f"!!str {word}",
+            f"&a {word}",
+            f'"{word[:3]}\\\n    {word[3:]}"',
+            f"|-\n      {word}",
+            f">-\n      {word}",
+            f"{word}  # {word}.txt",
+        )
+    )
 
 
 def flavor(random: Chance, settings: dict[str, str], name: str = "python_function") -> str:
@@ -36,8 +47,10 @@ def flavor(random: Chance, settings: dict[str, str], name: str = "python_functio
     if style == 2:
         lines = [f"    ? {key}\n    : {word}\n" for key, word in settings.items()]
     elif style == 3:
-        lines = [f"    {key}: harmless\n    {key}: {value(random, word)}\n"
-                 for key, word in settings.items()]  # fmt: skip
+        lines = [
+            f"    {key}: harmless\n    {key}: {value(random, word)}\n"
+            for key, word in settings.items()
+        ]
     else:
         lines = [f'    "{key}": {value(random, word)}\n' for key, word in settings.items()]
     return f"flavors:\n  {name}:\n{''.join(lines)}"
@@ -94,8 +107,11 @@ def a_python_model(random: Chance) -> Made:
     data = harmless(random) + called(random) + b"."
     if path.endswith(".gif"):
         [data] = gif(random)[0].values()
-    settings = {"loader_module": "mlflow.pyfunc.model", "python_model": path,
-                "cloudpickle_version": "3.1.3"}  # fmt: skip
+    settings = {
+        "loader_module": "mlflow.pyfunc.model",
+        "python_model": path,
+        "cloudpickle_version": "3.1.3",
+    }
     return {"MLmodel": mlmodel(random, settings), path: data}, ("mlflow",)
 
 
@@ -120,8 +136,15 @@ def classes_of_models(random: Chance) -> Made:
     """``mlflow.xgboost`` makes an object of the class that MLmodel names."""
     if not _BOOSTER:
         _BOOSTER.update(xgboost_model(".json").files)
-    kind = random.choice(("placet_marker.Fires", "placet_marker.fire", "this.x", "xgboost.Booster",
-                          "placet_marker_imported.X"))  # fmt: skip
+    kind = random.choice(
+        (
+            "placet_marker.Fires",
+            "placet_marker.fire",
+            "this.x",
+            "xgboost.Booster",
+            "placet_marker_imported.X",
+        )
+    )
     pyfunc = "  python_function:\n    loader_module: mlflow.xgboost\n"
     own = f"  xgboost:\n    data: model.json\n    model_class: {value(random, kind)}\n"
     body = HEAD + "flavors:\n" + pyfunc + own
@@ -151,19 +174,43 @@ def many_files(random: Chance) -> Made:
 
 def tags_of_yaml(random: Chance) -> Made:
     tag = random.choice(
-        ("!!python/object/apply:", "!<tag:yaml.org,2002:python/object/apply:",
-         "!p!object/apply:", "!!python/object/new:", "!!pyth%6fn/object/apply:")
-    )  # fmt: skip
+        (
+            "!!python/object/apply:",
+            "!<tag:yaml.org,2002:python/object/apply:",
+            "!p!object/apply:",
+            "!!python/object/new:",
+            "!!pyth%6fn/object/apply:",
+        )
+    )
     shut = ">" if "<" in tag else ""
     start = "%TAG !p! tag:yaml.org,2002:python/\n---\n" if "!p!" in tag else ""
     called_one = random.choice(("placet_marker.fire", "os.system", "builtins.eval"))
     line = f"{tag}{called_one}{shut} ['1']\n"
-    body = random.choice((f"a: {line}", f"- {line}", line, f"? {line}: 1\n", f"{{a: {line}}}\n",
-                          f"a: &b {line}", f"a: [{line}]\n", f"{{a:{line}}}\n", f'{{"a":{line}}}\n',
-                          f"a:\t{line}", f"a: b\n--- {line}", f"a: b\n...\n---\n{line}",
-                          f"? - {line}", f"- - {line}", f"a: #\n  {line}", f"a: b\x85c: {line}",
-                          f"a: b\u2028c: {line}", f"a: b\rc: {line}", f"\ufeffa: {line}",
-                          f"a: !!str b\nc: {line}", f"a: !!map {{b: {line}}}\n"))  # fmt: skip
+    body = random.choice(
+        (
+            f"a: {line}",
+            f"- {line}",
+            line,
+            f"? {line}: 1\n",
+            f"{{a: {line}}}\n",
+            f"a: &b {line}",
+            f"a: [{line}]\n",
+            f"{{a:{line}}}\n",
+            f'{{"a":{line}}}\n',
+            f"a:\t{line}",
+            f"a: b\n--- {line}",
+            f"a: b\n...\n---\n{line}",
+            f"? - {line}",
+            f"- - {line}",
+            f"a: #\n  {line}",
+            f"a: b\x85c: {line}",
+            f"a: b\u2028c: {line}",
+            f"a: b\rc: {line}",
+            f"\ufeffa: {line}",
+            f"a: !!str b\nc: {line}",
+            f"a: !!map {{b: {line}}}\n",
+        )
+    )
     many = "# a comment\n" * (400_000 if random.random() < 0.03 else random.randrange(3))
     path = random.choice(("conda.yaml", "a.yml", "MLmodel", "python_env.yaml"))
     return {path: (start + many + body).encode()}, ("careless yaml",)
@@ -171,8 +218,9 @@ def tags_of_yaml(random: Chance) -> Made:
 
 def weights_beside_onnx(random: Chance) -> Made:
     """Others take a file by its name or unpickle it, though an ONNX model calls it its weights."""
-    path = random.choice(("weights.bin", "model.onnx_data", "own.py", "MLmodel", "conda.yaml",
-                          "config.json"))  # fmt: skip
+    path = random.choice(
+        ("weights.bin", "model.onnx_data", "own.py", "MLmodel", "conda.yaml", "config.json")
+    )
     ways: tuple[str, ...] = (*EVERY, "onnx")
     data = harmless(random) + called(random) + b"."
     if path == "own.py":
@@ -200,7 +248,16 @@ def code_beside_a_model(random: Chance) -> Made:
 
 
 FAMILIES: tuple[Family, ...] = (
-    loader_modules, modules_that_are_there, code_in_odd_places, paths_that_lead_out, a_python_model,
-    models_of_sklearn, classes_of_models, modules_named_in_files, many_files, tags_of_yaml,
-    weights_beside_onnx, code_beside_a_model,
-)  # fmt: skip
+    loader_modules,
+    modules_that_are_there,
+    code_in_odd_places,
+    paths_that_lead_out,
+    a_python_model,
+    models_of_sklearn,
+    classes_of_models,
+    modules_named_in_files,
+    many_files,
+    tags_of_yaml,
+    weights_beside_onnx,
+    code_beside_a_model,
+)

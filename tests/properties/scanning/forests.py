@@ -49,16 +49,31 @@ def ubjson(found: Any) -> bytes:
 def tree(left: int, feature: int = 0) -> dict[str, Any]:
     """Return one node of XGBoost's, whose children are this one; a leaf has none."""
     floats = {part: Numbers("d", 0.0) for part in ("base_weights", "loss_changes")}
-    none = {"categories": Numbers("l"), "categories_nodes": Numbers("l"),
-            "categories_segments": Numbers("L"), "categories_sizes": Numbers("L")}  # fmt: skip
+    none = {
+        "categories": Numbers("l"),
+        "categories_nodes": Numbers("l"),
+        "categories_segments": Numbers("L"),
+        "categories_sizes": Numbers("L"),
+    }
     return {
-        **floats, **none, "id": 0, "default_left": Numbers("U", 0), "parents": Numbers("l", 0),
-        "left_children": Numbers("l", left), "right_children": Numbers("l", left),
-        "split_conditions": Numbers("d", 0.5), "split_indices": Numbers("l", feature),
-        "split_type": Numbers("U", 0), "sum_hessian": Numbers("d", 2.0),
-        "tree_param": {"num_deleted": "0", "num_feature": "1", "num_nodes": "1",
-                       "size_leaf_vector": "1"},
-    }  # fmt: skip
+        **floats,
+        **none,
+        "id": 0,
+        "default_left": Numbers("U", 0),
+        "parents": Numbers("l", 0),
+        "left_children": Numbers("l", left),
+        "right_children": Numbers("l", left),
+        "split_conditions": Numbers("d", 0.5),
+        "split_indices": Numbers("l", feature),
+        "split_type": Numbers("U", 0),
+        "sum_hessian": Numbers("d", 2.0),
+        "tree_param": {
+            "num_deleted": "0",
+            "num_feature": "1",
+            "num_nodes": "1",
+            "size_leaf_vector": "1",
+        },
+    }
 
 
 def xgboost_model(random: Chance) -> dict[str, Any]:
@@ -67,16 +82,26 @@ def xgboost_model(random: Chance) -> dict[str, Any]:
     forest = {
         "cats": {"enc": [], "feature_segments": Numbers("l"), "sorted_idx": Numbers("l")},
         "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "1"},
-        "iteration_indptr": [0, 1], "tree_info": [group], "trees": [tree(left, feature)],
-    }  # fmt: skip
-    settings = {"base_score": "[5E-1]", "boost_from_average": "1", "num_class": "0",
-                "num_feature": "1", "num_target": "1"}  # fmt: skip
+        "iteration_indptr": [0, 1],
+        "tree_info": [group],
+        "trees": [tree(left, feature)],
+    }
+    settings = {
+        "base_score": "[5E-1]",
+        "boost_from_average": "1",
+        "num_class": "0",
+        "num_feature": "1",
+        "num_target": "1",
+    }
     objective = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
     learner = {
-        "attributes": {}, "feature_names": [], "feature_types": [],
-        "gradient_booster": {"model": forest, "name": "gbtree"}, "objective": objective,
+        "attributes": {},
+        "feature_names": [],
+        "feature_types": [],
+        "gradient_booster": {"model": forest, "name": "gbtree"},
+        "objective": objective,
         "learner_model_param": settings,
-    }  # fmt: skip
+    }
     return {"learner": learner, "version": [3, 2, 0]}
 
 
@@ -130,8 +155,20 @@ def named(random: Chance, flavor: str, path: str, data: bytes) -> Made:
     return files | {"MLmodel": mlmodel(random, flavor, path)}, ("mlflow predicts",)
 
 
-TEXTS = ("model.txt", "README.md", "data.csv", "conda.yaml", "model.json", "model.ubj", "a.html",
-         "data.jsonl", "a.yml", "LICENSE", "keras_module.txt", "config.json")  # fmt: skip
+TEXTS = (
+    "model.txt",
+    "README.md",
+    "data.csv",
+    "conda.yaml",
+    "model.json",
+    "model.ubj",
+    "a.html",
+    "data.jsonl",
+    "a.yml",
+    "LICENSE",
+    "keras_module.txt",
+    "config.json",
+)
 
 
 def texts_in_ubjson(random: Chance) -> Made:
@@ -182,8 +219,15 @@ def a_model_that_reads_elsewhere() -> bytes:
 
 def tensors_in_onnx(model: bytes) -> bytes:
     """The header's length is a field of eight bytes, the header fields of texts and numbers."""
-    parts = (b'"w":{', b'"dtype":"U8",', b'"shape":[%d],' % len(model), b'"data_offsets":[0,',
-             b"%d]" % len(model), b"}", b"}")  # fmt: skip
+    parts = (
+        b'"w":{',
+        b'"dtype":"U8",',
+        b'"shape":[%d],' % len(model),
+        b'"data_offsets":[0,',
+        b"%d]" % len(model),
+        b"}",
+        b"}",
+    )
     header = b"{" + b"".join(b"\n " + part.ljust(ord(" ")) for part in parts)
     header += b"" if len(header) % 2 else b"\n\t" + b" " * ord("\t")
     header += b"  " * ((0x09 - len(header)) % 256 // 2)
@@ -206,6 +250,9 @@ def onnx_by_other_names(random: Chance) -> Made:
 
 
 FAMILIES: tuple[Family, ...] = (
-    texts_in_ubjson, tensors_for_xgboost, tars_for_boosters, lines_for_lightgbm,
+    texts_in_ubjson,
+    tensors_for_xgboost,
+    tars_for_boosters,
+    lines_for_lightgbm,
     onnx_by_other_names,
-)  # fmt: skip
+)

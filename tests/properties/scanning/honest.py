@@ -41,10 +41,17 @@ def linear(random: Chance) -> tuple[Any, Any]:
     features, labels = rows(random)
     scaled = random.choice((preprocessing.StandardScaler, preprocessing.MinMaxScaler))()
     last = random.choice(
-        (linear_model.LogisticRegression(), linear_model.Ridge(), linear_model.LinearRegression(),
-         svm.LinearSVC(), naive_bayes.GaussianNB(), linear_model.Lasso(alpha=0.01),
-         decomposition.PCA(2), linear_model.SGDClassifier(random_state=0))
-    )  # fmt: skip
+        (
+            linear_model.LogisticRegression(),
+            linear_model.Ridge(),
+            linear_model.LinearRegression(),
+            svm.LinearSVC(),
+            naive_bayes.GaussianNB(),
+            linear_model.Lasso(alpha=0.01),
+            decomposition.PCA(2),
+            linear_model.SGDClassifier(random_state=0),
+        )
+    )
     whole = pipeline.make_pipeline(scaled, last) if random.random() < 0.6 else last
     return whole.fit(features, labels), features
 
@@ -56,10 +63,15 @@ def indexed(random: Chance) -> Any:
     features, labels = rows(random)
     logistic = linear_model.LogisticRegression()
     kind = random.choice(
-        (svm.SVC(), svm.NuSVR(), neighbors.KNeighborsClassifier(3, algorithm="brute"),
-         cluster.KMeans(2, n_init=1, random_state=0), logistic,
-         pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore"), logistic))
-    )  # fmt: skip
+        (
+            svm.SVC(),
+            svm.NuSVR(),
+            neighbors.KNeighborsClassifier(3, algorithm="brute"),
+            cluster.KMeans(2, n_init=1, random_state=0),
+            logistic,
+            pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore"), logistic),
+        )
+    )
     fitted = kind.fit(features, labels)
     return fitted.sparsify() if kind is logistic else fitted
 
@@ -72,10 +84,15 @@ def any_model(random: Chance) -> Any:
         return random.choice((lambda drawn: linear(drawn)[0], indexed))(random)
     features, labels = rows(random)
     kind = random.choice(
-        (ensemble.RandomForestClassifier(3), ensemble.GradientBoostingRegressor(n_estimators=3),
-         ensemble.HistGradientBoostingClassifier(max_iter=2), tree.DecisionTreeClassifier(),
-         ensemble.IsolationForest(n_estimators=3), ensemble.ExtraTreesRegressor(3))
-    )  # fmt: skip
+        (
+            ensemble.RandomForestClassifier(3),
+            ensemble.GradientBoostingRegressor(n_estimators=3),
+            ensemble.HistGradientBoostingClassifier(max_iter=2),
+            tree.DecisionTreeClassifier(),
+            ensemble.IsolationForest(n_estimators=3),
+            ensemble.ExtraTreesRegressor(3),
+        )
+    )
     return kind.fit(features, labels)
 
 
@@ -144,9 +161,13 @@ def onnx_with_weights_beside(random: Chance) -> Made:
         path = Path(folder, "model.onnx")
         location = random.choice(("weights.bin", "model.onnx.data", "model.onnx_data"))
         library.save_model(
-            graph(random), path, save_as_external_data=True, location=location, size_threshold=0,
+            graph(random),
+            path,
+            save_as_external_data=True,
+            location=location,
+            size_threshold=0,
             all_tensors_to_one_file=random.random() < 0.8,
-        )  # fmt: skip
+        )
         return {one.name: one.read_bytes() for one in Path(folder).iterdir()}, ("onnx",)
 
 
@@ -155,10 +176,16 @@ def xgboost(random: Chance) -> Made:
 
     features, labels = rows(random)
     how: dict[str, Any] = random.choice(
-        ({"objective": "binary:logistic"}, {"objective": "reg:squarederror"}, {"booster": "dart"},
-         {"objective": "multi:softprob", "num_class": 2}, {"booster": "gblinear"},
-         {"tree_method": "exact"}, {"num_parallel_tree": 2, "subsample": 0.5})
-    )  # fmt: skip
+        (
+            {"objective": "binary:logistic"},
+            {"objective": "reg:squarederror"},
+            {"booster": "dart"},
+            {"objective": "multi:softprob", "num_class": 2},
+            {"booster": "gblinear"},
+            {"tree_method": "exact"},
+            {"num_parallel_tree": 2, "subsample": 0.5},
+        )
+    )
     holed = numpy.where(features < 0.1, numpy.nan, features)
     names = [f"a{n}" for n in range(features.shape[1])] if random.random() < 0.5 else None
     booster = train(
@@ -173,10 +200,17 @@ def lightgbm(random: Chance) -> Made:
 
     features, labels = rows(random)
     how: dict[str, Any] = random.choice(
-        ({"objective": "binary"}, {"objective": "regression"}, {"boosting": "dart"},
-         {"objective": "multiclass", "num_class": 2}, {"num_leaves": 2}, {"linear_tree": True},
-         {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, {"min_data_in_leaf": 99})
-    )  # fmt: skip
+        (
+            {"objective": "binary"},
+            {"objective": "regression"},
+            {"boosting": "dart"},
+            {"objective": "multiclass", "num_class": 2},
+            {"num_leaves": 2},
+            {"linear_tree": True},
+            {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+            {"min_data_in_leaf": 99},
+        )
+    )
     settings = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, **how}
     categories = [0] if random.random() < 0.3 and "linear_tree" not in how else "auto"
     if categories == [0]:
@@ -207,10 +241,15 @@ def arrays(random: Chance) -> list[Any]:
     """Return arrays of several kinds."""
     size = random.randrange(9)
     return [numpy.arange(size, dtype=kind) for kind in ("f4", "i8", ">f8", "u1", "c16")] + [
-        numpy.array(["a", "bcd"]), numpy.array([b"ab"]), numpy.array(5.0), numpy.ones((2, 0, 3)),
-        numpy.asfortranarray(numpy.ones((2, 3))), numpy.array(["2026-01-01"], "M8[D]"),
-        numpy.zeros(3, [("a", "i4"), ("b", "f8", (2,))]), numpy.array([True, False]),
-    ]  # fmt: skip
+        numpy.array(["a", "bcd"]),
+        numpy.array([b"ab"]),
+        numpy.array(5.0),
+        numpy.ones((2, 0, 3)),
+        numpy.asfortranarray(numpy.ones((2, 3))),
+        numpy.array(["2026-01-01"], "M8[D]"),
+        numpy.zeros(3, [("a", "i4"), ("b", "f8", (2,))]),
+        numpy.array([True, False]),
+    ]
 
 
 def npy(random: Chance) -> Made:
@@ -235,10 +274,13 @@ def folder_of_mlflow(how: str) -> Files:
         warnings.simplefilter("ignore")
         home = Path(folder, "model")
         mlflow.sklearn.save_model(
-            model, home, serialization_format=how, pip_requirements=["scikit-learn", "mlflow"],
+            model,
+            home,
+            serialization_format=how,
+            pip_requirements=["scikit-learn", "mlflow"],
             signature=mlflow.models.infer_signature(features, labels),
             input_example=features[:2] if how == "pickle" else None,
-        )  # fmt: skip
+        )
         found = [path for path in home.rglob("*") if path.is_file()]
         return {path.relative_to(home).as_posix(): path.read_bytes() for path in found}
 
@@ -287,9 +329,14 @@ def mlflow_with_a_class(random: Chance) -> Made:
 
 def tools(random: Chance) -> Made:
     """What Python and its libraries hand to models beside numbers."""
-    each = (functools.partial(numpy.add, random.randrange(9)), operator.itemgetter(1, "a"),
-            uuid.UUID(int=random.getrandbits(128)), re.compile("a+"), numpy.log1p,
-            str.lower)  # fmt: skip
+    each = (
+        functools.partial(numpy.add, random.randrange(9)),
+        operator.itemgetter(1, "a"),
+        uuid.UUID(int=random.getrandbits(128)),
+        re.compile("a+"),
+        numpy.log1p,
+        str.lower,
+    )
     data = pickle.dumps(random.sample(each, 3), protocol=random.randrange(2, 6))
     return {"tools.pkl": data}, PICKLES
 
@@ -311,8 +358,14 @@ class _Pipe(io.RawIOBase):
 def zip_of_data(random: Chance) -> Made:
     """A zip of texts, tables and arrays, packed, streamed, with folders and a comment."""
     out: Any = random.choice((io.BytesIO, _Pipe))()
-    members = {"README.md": b"# A model\n", "data/rows.csv": b"a,b\n1,2\n", "größe.txt": b"10\n",
-               "config.json": b'{"a": 1}', **npy(random)[0], **safetensors(random)[0]}  # fmt: skip
+    members = {
+        "README.md": b"# A model\n",
+        "data/rows.csv": b"a,b\n1,2\n",
+        "größe.txt": b"10\n",
+        "config.json": b'{"a": 1}',
+        **npy(random)[0],
+        **safetensors(random)[0],
+    }
     method = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
     with zipfile.ZipFile(out, "w", method) as archive:
         if random.random() < 0.5:
@@ -326,12 +379,17 @@ def zip_of_data(random: Chance) -> Made:
 
 # What the scanner must say of each kind.
 KINDS: dict[str, tuple[Callable[[Chance], Made], str]] = {
-    "pickles of scikit-learn": (pickled, "code-carrying"), "skops": (skops, "safe"),
+    "pickles of scikit-learn": (pickled, "code-carrying"),
+    "skops": (skops, "safe"),
     "skops that is followed": (skops_that_is_followed, "code-carrying"),
-    "onnx": (onnx, "safe"), "onnx with weights beside": (onnx_with_weights_beside, "safe"),
-    "xgboost": (xgboost, "safe"), "lightgbm": (lightgbm, "safe"),
-    "safetensors": (safetensors, "safe"), "npy": (npy, "safe"),
+    "onnx": (onnx, "safe"),
+    "onnx with weights beside": (onnx_with_weights_beside, "safe"),
+    "xgboost": (xgboost, "safe"),
+    "lightgbm": (lightgbm, "safe"),
+    "safetensors": (safetensors, "safe"),
+    "npy": (npy, "safe"),
     "mlflow": (mlflow, "code-carrying"),
     "mlflow with a class": (mlflow_with_a_class, "code-carrying"),
-    "tools": (tools, "code-carrying"), "zip": (zip_of_data, "safe"),
-}  # fmt: skip
+    "tools": (tools, "code-carrying"),
+    "zip": (zip_of_data, "safe"),
+}

@@ -9,9 +9,27 @@ from typing import Any
 from placet_marker import Ran
 
 # What no load of data does by itself. Looking a class up and importing are judged by name.
-ALWAYS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.",
-          "ctypes.dlopen", "socket.", "pty.", "webbrowser.", "shutil.", "os.remove", "os.rename",
-          "os.rmdir", "os.putenv", "os.kill", "code.", "marshal.load", "shelve.")  # fmt: skip
+ALWAYS = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "subprocess.",
+    "ctypes.dlopen",
+    "socket.",
+    "pty.",
+    "webbrowser.",
+    "shutil.",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.putenv",
+    "os.kill",
+    "code.",
+    "marshal.load",
+    "shelve.",
+)
 # Modules that do something when they are imported, and that no library needs.
 LIKELY = frozenset({"this", "antigravity", "idlelib"})
 IN_LIBRARIES = ("site-packages", "dist-packages", "/lib/python3", "<frozen ", "<unknown>")

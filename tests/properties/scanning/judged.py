@@ -82,12 +82,17 @@ def loaded(folder: Path, sandbox: Sandbox, seconds: float = 3000) -> tuple[dict[
             [sys.executable, "-m", "tests.properties.scanning.loading", str(folder), str(answer)],
             binds_ro=[Path(sys.prefix), HERE, folder, *LIBRARIES],
             binds_rw=[Path(place)],
-            env={"PYTHONPATH": ":".join(map(str, (ROOT, HERE / "planted", *LIBRARIES))),
-                 "PYTHONDONTWRITEBYTECODE": "1", "KERAS_BACKEND": "numpy",
-                 "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "OMP_NUM_THREADS": "1",
-                 "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true"},
+            env={
+                "PYTHONPATH": ":".join(map(str, (ROOT, HERE / "planted", *LIBRARIES))),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "KERAS_BACKEND": "numpy",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "DO_NOT_TRACK": "true",
+                "OMP_NUM_THREADS": "1",
+                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true",
+            },
             limits=Limits(memory_mb=6144, seconds=seconds),
-        )  # fmt: skip
+        )
         assert result.ok, "\n".join(result.tail)
         told: dict[str, Any] = json.loads(read_plain(answer, MAX_TOLD))
         return told["ran"], told["seconds"]

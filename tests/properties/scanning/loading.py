@@ -28,15 +28,30 @@ FORGOTTEN = {"own", "this", "antigravity", "idlelib", "placet_marker_imported", 
 
 def warm(ways: set[str]) -> None:
     """Import what the loaders need, once."""
-    for name in ("joblib", "numpy", "sklearn.linear_model", "sklearn.ensemble", "skops.io", "yaml",
-                 "onnx", "xgboost", "lightgbm", "cloudpickle"):  # fmt: skip
+    for name in (
+        "joblib",
+        "numpy",
+        "sklearn.linear_model",
+        "sklearn.ensemble",
+        "skops.io",
+        "yaml",
+        "onnx",
+        "xgboost",
+        "lightgbm",
+        "cloudpickle",
+    ):
         __import__(name)
     for name in ("torch", "keras"):
         if f"{name} itself" in ways:
             __import__(name)
     if ways & {"mlflow", "mlflow predicts"}:
-        for name in ("mlflow.pyfunc", "mlflow.pyfunc.model", "mlflow.sklearn", "mlflow.xgboost",
-                     "mlflow.lightgbm"):  # fmt: skip
+        for name in (
+            "mlflow.pyfunc",
+            "mlflow.pyfunc.model",
+            "mlflow.sklearn",
+            "mlflow.xgboost",
+            "mlflow.lightgbm",
+        ):
             __import__(name)
 
 

@@ -21,11 +21,16 @@ from tests.properties.scanning.opcodes import (
 
 # Python 2's names, as fix_imports reads them (Lib/_compat_pickle.py).
 OF_PYTHON_2 = (
-    ("__builtin__", "eval", "1"), ("__builtin__", "execfile", "/nowhere"),
-    ("exceptions", "ValueError", "x"), ("commands", "getoutput", "true"),
-    ("__builtin__", "apply", "x"), ("UserDict", "IterableUserDict", "x"),
-    ("os", "getcwdu", "x"), ("itertools", "izip", "x"), ("__builtin__", "reduce", "x"),
-)  # fmt: skip
+    ("__builtin__", "eval", "1"),
+    ("__builtin__", "execfile", "/nowhere"),
+    ("exceptions", "ValueError", "x"),
+    ("commands", "getoutput", "true"),
+    ("__builtin__", "apply", "x"),
+    ("UserDict", "IterableUserDict", "x"),
+    ("os", "getcwdu", "x"),
+    ("itertools", "izip", "x"),
+    ("__builtin__", "reduce", "x"),
+)
 
 
 def file(random: Chance, data: bytes, among: tuple[str, ...] | None = None) -> Made:
@@ -48,8 +53,12 @@ def fractions(random: Chance) -> Made:
 
 
 def counted_numbers(random: Chance) -> Made:
-    odd = (b"\x8b" + struct.pack("<i", random.choice((0, 1, 9, -1))) + bytes(9),
-           b"\x8a\xff" + random.randbytes(255), b"\x8a\x010", number(random))  # fmt: skip
+    odd = (
+        b"\x8b" + struct.pack("<i", random.choice((0, 1, 9, -1))) + bytes(9),
+        b"\x8a\xff" + random.randbytes(255),
+        b"\x8a\x010",
+        number(random),
+    )
     return file(random, random.choice(odd) + b"0" + called(random) + end(random))
 
 
@@ -63,10 +72,12 @@ def places_of_the_memo(random: Chance) -> Made:
 def names_out_of_the_memo(random: Chance) -> Made:
     at = random.choice((0, 1, 200, 255))
     put, get = random.choice(
-        ((b"q" + bytes([at]), b"h" + bytes([at])),
-         (b"r" + struct.pack("<I", at * 1000), b"j" + struct.pack("<I", at * 1000)),
-         (b"\x94", b"h\0"))
-    )  # fmt: skip
+        (
+            (b"q" + bytes([at]), b"h" + bytes([at])),
+            (b"r" + struct.pack("<I", at * 1000), b"j" + struct.pack("<I", at * 1000)),
+            (b"\x94", b"h\0"),
+        )
+    )
     module, attribute, argument = random.choice(TARGETS)
     first = text(random, module) + put + b"0"
     more = harmless(random) if random.random() < 0.5 else b""
@@ -81,15 +92,36 @@ def a_memo_that_is_written_twice(random: Chance) -> Made:
 
 def quoted_texts(random: Chance) -> Made:
     quoted = random.choice(
-        (b"S'a'\n", b'S"a\'"\n', b"S'\\x61\\n'\n", b"S'' \n", b"S'a'\t\n", b"S'\\''\n",
-         b"S'a\\\n", b"S''\n", b"S'\\400'\n", b"S'\xc3\xa4'\n")
-    )  # fmt: skip
+        (
+            b"S'a'\n",
+            b'S"a\'"\n',
+            b"S'\\x61\\n'\n",
+            b"S'' \n",
+            b"S'a'\t\n",
+            b"S'\\''\n",
+            b"S'a\\\n",
+            b"S''\n",
+            b"S'\\400'\n",
+            b"S'\xc3\xa4'\n",
+        )
+    )
     return file(random, quoted + b"0" + called(random) + end(random))
 
 
 def escaped_texts(random: Chance) -> Made:
-    line = random.choice((b"\\u0061", b"\\ud800", b"\\U0001F600", b"\\u12", b"\xff\xfe", b"\0\0",
-                          b"a\rb", b"\\\\u0061", b""))  # fmt: skip
+    line = random.choice(
+        (
+            b"\\u0061",
+            b"\\ud800",
+            b"\\U0001F600",
+            b"\\u12",
+            b"\xff\xfe",
+            b"\0\0",
+            b"a\rb",
+            b"\\\\u0061",
+            b"",
+        )
+    )
     return file(random, b"V" + line + b"\n0" + called(random) + end(random))
 
 
@@ -135,19 +167,36 @@ def names_as_bytes(random: Chance) -> Made:
 
 def dotted_names(random: Chance) -> Made:
     module, attribute = random.choice(
-        (("collections", "abc.sys.modules.get"), ("os", "path.os.system"),
-         ("placet_marker", "Fires.append"), ("placet_marker", "fire.__call__"),
-         ("sklearn", "os.system"), ("numpy", "os.system"), ("json", "decoder.scanner.re.compile"))
-    )  # fmt: skip
+        (
+            ("collections", "abc.sys.modules.get"),
+            ("os", "path.os.system"),
+            ("placet_marker", "Fires.append"),
+            ("placet_marker", "fire.__call__"),
+            ("sklearn", "os.system"),
+            ("numpy", "os.system"),
+            ("json", "decoder.scanner.re.compile"),
+        )
+    )
     made = text(random, module) + text(random, attribute) + b"\x93"
     return file(random, b"\x80\x04" + made + text(random, "true") + b"\x85R" + end(random))
 
 
 def odd_names_of_modules(random: Chance) -> Made:
     module = random.choice(
-        ("placet-marker", "_sysconfigdata__linux_x86_64-linux-gnu", "placet_marker_imported",
-         "this", "antigravity", "placet_marker_imported.", "__main__", "1", "os ", " os", "")
-    )  # fmt: skip
+        (
+            "placet-marker",
+            "_sysconfigdata__linux_x86_64-linux-gnu",
+            "placet_marker_imported",
+            "this",
+            "antigravity",
+            "placet_marker_imported.",
+            "__main__",
+            "1",
+            "os ",
+            " os",
+            "",
+        )
+    )
     ask = asked(random, module, random.choice(("x", "fire", "build_time_vars")))
     return file(random, harmless(random) + ask + b"0" + called(random) + end(random), TEXTS)
 
@@ -201,15 +250,42 @@ def pickles_one_behind_the_other(random: Chance) -> Made:
 
 
 def marks_and_pops(random: Chance) -> Made:
-    forms = (b"(1", b"((11", b"(N(N11", b"N(02" b"00", b"(00", b"N2" b"00", b"((t0" b"0", b"(l0",
-             b"((NtNd0", b"(0", b"((01", b"1", b"0", b"(2", b"N(NN1" b"0")  # fmt: skip
+    forms = (
+        b"(1",
+        b"((11",
+        b"(N(N11",
+        b"N(0200",
+        b"(00",
+        b"N200",
+        b"((t00",
+        b"(l0",
+        b"((NtNd0",
+        b"(0",
+        b"((01",
+        b"1",
+        b"0",
+        b"(2",
+        b"N(NN10",
+    )
     odd = b"".join(random.choice(forms) for _ in range(random.randrange(1, 4)))
     return file(random, odd + called(random) + end(random))
 
 
 def containers(random: Chance) -> Made:
-    forms = (b"](I1\nI2\ne", b"}(" + text(random, "a") + b"Nu", b"\x8f(NN\x90", b"(N\x91", b"(NNd",
-             b"(NNl", b"(NNt", b"]Na", b"}NNs", b"}(NN]u", b"](e", b"}(u")  # fmt: skip
+    forms = (
+        b"](I1\nI2\ne",
+        b"}(" + text(random, "a") + b"Nu",
+        b"\x8f(NN\x90",
+        b"(N\x91",
+        b"(NNd",
+        b"(NNl",
+        b"(NNt",
+        b"]Na",
+        b"}NNs",
+        b"}(NN]u",
+        b"](e",
+        b"}(u",
+    )
     return file(random, random.choice(forms) + b"0" + called(random) + end(random))
 
 
@@ -217,10 +293,16 @@ def bytes_and_buffers(random: Chance) -> Made:
     size = random.choice((0, 1, 300))
     wide, data = struct.pack("<Q", size), bytes(size)
     forms = (
-        b"B" + struct.pack("<I", size) + data, b"\x8e" + wide + data, b"\x96" + wide + data, b"C\0",
-        b"\x97", b"N\x98", b"\x96" + bytes(8) + b"\x98", b"\x8e" + b"\xff" * 8,
+        b"B" + struct.pack("<I", size) + data,
+        b"\x8e" + wide + data,
+        b"\x96" + wide + data,
+        b"C\0",
+        b"\x97",
+        b"N\x98",
+        b"\x96" + bytes(8) + b"\x98",
+        b"\x8e" + b"\xff" * 8,
         b"T\xff\xff\xff\xff",
-    )  # fmt: skip
+    )
     return file(random, random.choice(forms) + b"0" + called(random) + end(random))
 
 
@@ -269,11 +351,36 @@ def what_pickle_itself_writes(random: Chance) -> Made:
 
 
 FAMILIES: tuple[Family, ...] = (
-    a_plain_call, whole_numbers, fractions, counted_numbers, places_of_the_memo,
-    names_out_of_the_memo, a_memo_that_is_written_twice, quoted_texts, escaped_texts, instances,
-    objects, new_objects, states, containers_of_their_own, names_that_are_computed, names_as_bytes,
-    dotted_names, odd_names_of_modules, modules_behind_a_dot, names_of_python_2,
-    lines_without_an_end, frames,
-    objects_from_outside, extensions, pickles_one_behind_the_other, marks_and_pops, containers,
-    bytes_and_buffers, long_texts_that_hide, soup, changed_bytes, what_pickle_itself_writes,
-)  # fmt: skip
+    a_plain_call,
+    whole_numbers,
+    fractions,
+    counted_numbers,
+    places_of_the_memo,
+    names_out_of_the_memo,
+    a_memo_that_is_written_twice,
+    quoted_texts,
+    escaped_texts,
+    instances,
+    objects,
+    new_objects,
+    states,
+    containers_of_their_own,
+    names_that_are_computed,
+    names_as_bytes,
+    dotted_names,
+    odd_names_of_modules,
+    modules_behind_a_dot,
+    names_of_python_2,
+    lines_without_an_end,
+    frames,
+    objects_from_outside,
+    extensions,
+    pickles_one_behind_the_other,
+    marks_and_pops,
+    containers,
+    bytes_and_buffers,
+    long_texts_that_hide,
+    soup,
+    changed_bytes,
+    what_pickle_itself_writes,
+)

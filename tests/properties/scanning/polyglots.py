@@ -106,7 +106,18 @@ def an_empty_start(random: Chance) -> Made:
 
 
 FAMILIES: tuple[Family, ...] = (
-    gif, png, parquet, jpeg_and_native, json_and_xml, lines_of_a_table, texts_with_places,
-    safetensors, npy_behind_its_magic, hdf5, onnx_that_is_a_pickle, ubjson_and_trees,
-    python_that_is_an_image, an_empty_start,
-)  # fmt: skip
+    gif,
+    png,
+    parquet,
+    jpeg_and_native,
+    json_and_xml,
+    lines_of_a_table,
+    texts_with_places,
+    safetensors,
+    npy_behind_its_magic,
+    hdf5,
+    onnx_that_is_a_pickle,
+    ubjson_and_trees,
+    python_that_is_an_image,
+    an_empty_start,
+)

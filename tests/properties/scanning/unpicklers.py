@@ -22,11 +22,54 @@ MAX_MISSED = 20
 OPCODES = [*STEPS, b"N.", b"."]
 LINES = b"FILPSVgp"
 PARTS = (
-    b"\0", b" ", b"\t", b"\x0b", b"\x0c", b"\r", b"+", b"-", b"0", b"1", b"00", b"01", b"0x",
-    b"0x1", b"0b1", b"0o7", b"_", b"L", b"l", b"e", b".", b"inf", b"nan", b"'", b"''", b'""',
-    b"'a'", b"\\", b"\\x4", b"\x80", b"\xff", b"9" * 20, b"9" * 5000, b"u", b"\\u12", b"'\\'",
-    b"N", b"08", b"\x1c", b"\x85", b"\xa0", b"1e400", b"-0", b"1_0", b"1__0", b"  1 ", b"J",
-)  # fmt: skip
+    b"\0",
+    b" ",
+    b"\t",
+    b"\x0b",
+    b"\x0c",
+    b"\r",
+    b"+",
+    b"-",
+    b"0",
+    b"1",
+    b"00",
+    b"01",
+    b"0x",
+    b"0x1",
+    b"0b1",
+    b"0o7",
+    b"_",
+    b"L",
+    b"l",
+    b"e",
+    b".",
+    b"inf",
+    b"nan",
+    b"'",
+    b"''",
+    b'""',
+    b"'a'",
+    b"\\",
+    b"\\x4",
+    b"\x80",
+    b"\xff",
+    b"9" * 20,
+    b"9" * 5000,
+    b"u",
+    b"\\u12",
+    b"'\\'",
+    b"N",
+    b"08",
+    b"\x1c",
+    b"\x85",
+    b"\xa0",
+    b"1e400",
+    b"-0",
+    b"1_0",
+    b"1__0",
+    b"  1 ",
+    b"J",
+)
 NAMES = (b"os\nx\n", b"\nx\n", b"a b\nc\n", b"os\n\n", b"os", b".os\nx\n", b"..\nx\n", b"1\n2\n")
 # What stands behind an opcode, by how its argument is written.
 BEHIND: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
@@ -36,10 +79,12 @@ BEHIND: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
     (b"Jrj", (b"\0\0\0\0", b"\1\0\0\0", b"\xff\xff\0\0")),
     (b"UC\x8c\x8a", (b"\0", b"\1a", b"\2os", b"\3\xed\xa0\x80", b"\1\xff", b"\x80")),
     (b"TXB\x8b", (bytes(4), b"\1\0\0\0a", b"\2\0\0\0os", b"\xff" * 4, b"\0\0\0\x80")),
-    (b"\x8d\x8e\x96\x95", (bytes(8), b"\1" + bytes(7) + b"a", b"\x20" + bytes(7), b"\xff" * 8,
-                           bytes(7) + b"\x80")),
+    (
+        b"\x8d\x8e\x96\x95",
+        (bytes(8), b"\1" + bytes(7) + b"a", b"\x20" + bytes(7), b"\xff" * 8, bytes(7) + b"\x80"),
+    ),
     (b"G", (bytes(8),)),
-)  # fmt: skip
+)
 ENDS = (b"cposix\nsystem\n.", b"(iposix\nsystem\n.", b"\x8c\5posix\x8c\6system\x93.")
 
 

@@ -170,7 +170,11 @@ def imported(folder: Path) -> None:
 
 
 OPENERS: tuple[Callable[[bytes], bytes], ...] = (
-    gzip.decompress, bz2.decompress, lzma.decompress, zlib.decompress)  # fmt: skip
+    gzip.decompress,
+    bz2.decompress,
+    lzma.decompress,
+    zlib.decompress,
+)
 
 
 def unpacked(path: Path) -> None:
@@ -304,17 +308,32 @@ def keras_itself(folder: Path) -> None:
 
 # Each with what it is given: a file, or the whole folder.
 OF_FILES: dict[str, Callable[[Path], None]] = {
-    "pickle": unpickled, "python's pickle": unpickled_in_python, "one by one": one_by_one,
-    "joblib": joblibbed, "numpy": numpied, "torch": torched, "skops": skopsed,
-    "unpacked": unpacked, "careless yaml": carelessly, "onnx": onnxed, "xgboost": boosted,
-    "lightgbm": lightgbmed, "safetensors": by_rules_of_safetensors, "torch itself": torch_itself,
-    "xgboost predicts": boosted_and_asked, "lightgbm predicts": lightgbmed_and_asked,
-}  # fmt: skip
+    "pickle": unpickled,
+    "python's pickle": unpickled_in_python,
+    "one by one": one_by_one,
+    "joblib": joblibbed,
+    "numpy": numpied,
+    "torch": torched,
+    "skops": skopsed,
+    "unpacked": unpacked,
+    "careless yaml": carelessly,
+    "onnx": onnxed,
+    "xgboost": boosted,
+    "lightgbm": lightgbmed,
+    "safetensors": by_rules_of_safetensors,
+    "torch itself": torch_itself,
+    "xgboost predicts": boosted_and_asked,
+    "lightgbm predicts": lightgbmed_and_asked,
+}
 OF_FOLDERS: dict[str, Callable[[Path], None]] = {
-    "mlflow": mlflowed, "mlflow by its rules": by_rules_of_mlflow, "keras": by_rules_of_keras,
-    "keras itself": keras_itself, "imports": imported, "mlflow predicts": mlflowed_and_asked,
+    "mlflow": mlflowed,
+    "mlflow by its rules": by_rules_of_mlflow,
+    "keras": by_rules_of_keras,
+    "keras itself": keras_itself,
+    "imports": imported,
+    "mlflow predicts": mlflowed_and_asked,
     "onnx of mlflow, by its rules": by_rules_of_onnx,
-}  # fmt: skip
+}
 # These follow what they read in C++: what ends one of them may as well have changed its memory.
 FOLLOWING = frozenset({"xgboost predicts", "lightgbm predicts", "mlflow predicts"})
 

@@ -15,9 +15,25 @@ from tests.properties.scanning.archives import zipped
 from tests.properties.scanning.drawn import EVERY, PICKLES, Chance, Family, Made
 from tests.properties.scanning.opcodes import TARGETS, called, harmless, name, text
 
-KINDS = ("|O", "O", [("a", "O")], [("a", [("b", "|O")])], ("|V8", (2,)), ("V0", "O"), ("O", (2,)),
-         [("a", "V0", (1,)), ("b", "O")], "object", [("a", ("O", (1,)))], ("V0", [("a", "O")]),
-         [("a", ("V0", "O"))], "V0,O", "|O8", ("S0", "O"), "<i8", "V8")  # fmt: skip
+KINDS = (
+    "|O",
+    "O",
+    [("a", "O")],
+    [("a", [("b", "|O")])],
+    ("|V8", (2,)),
+    ("V0", "O"),
+    ("O", (2,)),
+    [("a", "V0", (1,)), ("b", "O")],
+    "object",
+    [("a", ("O", (1,)))],
+    ("V0", [("a", "O")]),
+    [("a", ("V0", "O"))],
+    "V0,O",
+    "|O8",
+    ("S0", "O"),
+    "<i8",
+    "V8",
+)
 
 
 LAMBDA = lambda rows: rows  # noqa: E731  (Keras keeps the code of one)
@@ -49,15 +65,29 @@ def arrays_of_joblib(random: Chance) -> Made:
 
 def wrapper(module: str, kind: str, shape: Any, dtype: Any, **more: Any) -> bytes:
     """Return the opcodes of a wrapper that has its state, up to where its array begins."""
-    state = {"shape": shape, "dtype": dtype, "subclass": numpy.ndarray, "order": "C",
-             "allow_mmap": False, **more}  # fmt: skip
+    state = {
+        "shape": shape,
+        "dtype": dtype,
+        "subclass": numpy.ndarray,
+        "order": "C",
+        "allow_mmap": False,
+        **more,
+    }
     inner = pickle.dumps(state, protocol=2)[2:-1]
     return b"\x80\x02c" + f"{module}\n{kind}\n".encode() + b")\x81" + inner + b"b"
 
 
 def lookalikes(random: Chance) -> Made:
-    module = random.choice(("acme", "joblib.numpy_pickle", "joblib", "placet_marker",
-                            "joblib.numpy_pickle_compat", "collections"))  # fmt: skip
+    module = random.choice(
+        (
+            "acme",
+            "joblib.numpy_pickle",
+            "joblib",
+            "placet_marker",
+            "joblib.numpy_pickle_compat",
+            "collections",
+        )
+    )
     kind = random.choice(("NumpyArrayWrapper", "NDArrayWrapper", "OrderedDict", "Fires"))
     hidden = b"0" + called(random) + b"0"
     start = wrapper(module, kind, (len(hidden),), numpy.dtype("u1"))
@@ -85,8 +115,11 @@ def files_beside_an_old_one(random: Chance) -> Made:
 def numpy_header(random: Chance, kind: Any) -> bytes:
     """Return the head of an .npy file with this type, spelled as somebody may spell it."""
     version = random.choice((1, 1, 2, 3))
-    fields = [f"'descr': {kind!r}", "'fortran_order': False",
-              f"'shape': {random.choice(('(1,)', '()', '(1L,)'))}"]  # fmt: skip
+    fields = [
+        f"'descr': {kind!r}",
+        "'fortran_order': False",
+        f"'shape': {random.choice(('(1,)', '()', '(1L,)'))}",
+    ]
     random.shuffle(fields)
     if random.random() < 0.2:
         fields.insert(0, "'descr': '<i8'")
@@ -119,15 +152,23 @@ def an_npz(random: Chance) -> Made:
 
 def storage(random: Chance) -> bytes:
     """Push a persistent id as torch writes it: (storage, type, key, place, numel)."""
-    return b"(" + text(random, "storage") + b"ctorch\nFloatStorage\n" + b"".join(
-        text(random, word) for word in ("0", "cpu")) + b"K\x01tQ"  # fmt: skip
+    return (
+        b"("
+        + text(random, "storage")
+        + b"ctorch\nFloatStorage\n"
+        + b"".join(text(random, word) for word in ("0", "cpu"))
+        + b"K\x01tQ"
+    )
 
 
 def zips_of_torch(random: Chance) -> Made:
     held = b"\x80\x02" + random.choice((storage(random), b"N")) + b"0" + called(random) + b"."
     folder = random.choice(("archive", "model", "notes.txt"))
-    members = [(f"{folder}/data.pkl", held), (f"{folder}/version", b"3\n"),
-               (f"{folder}/data/0", random.randbytes(4))]  # fmt: skip
+    members = [
+        (f"{folder}/data.pkl", held),
+        (f"{folder}/version", b"3\n"),
+        (f"{folder}/data/0", random.randbytes(4)),
+    ]
     path = random.choice(("model.pt", "model.bin", "model.pth", "notes.txt", "plot.gif"))
     return {path: zipped(*members)}, ("torch",)
 
@@ -165,9 +206,15 @@ def a_function(random: Chance, module: str, attribute: str) -> tuple[dict[str, A
     full = f"{module}.{attribute}"
     lies = random.choice(("builtins.list", "numpy.ndarray", "builtins.function"))
     old = node(lies, "FunctionNode", content={"module_path": module, "function": attribute})
-    return random.choice(((node(full, "FunctionNode"), 2), (node(full, "TypeNode"), 2), (old, 0),
-                          (old, 0), (node(full, "ConstructorFromReduceNode",
-                                          content=in_tuple(in_json("x"))), 1)))  # fmt: skip
+    return random.choice(
+        (
+            (node(full, "FunctionNode"), 2),
+            (node(full, "TypeNode"), 2),
+            (old, 0),
+            (old, 0),
+            (node(full, "ConstructorFromReduceNode", content=in_tuple(in_json("x"))), 1),
+        )
+    )
 
 
 def skops_file(random: Chance, schema: dict[str, Any], protocol: int) -> Made:
@@ -219,9 +266,13 @@ def schemas_with_odd_json(random: Chance) -> Made:
     function = json.dumps(node("placet_marker.fire", "FunctionNode"))
     harmless_one = '"__module__": "builtins", "__class__": "list", '
     odd = random.choice(
-        (function.replace("{", "{" + harmless_one, 1), function.replace("fire", "\\u0066ire"),
-         function.replace("__module__", "\\u005f_module__"), function[:-1] + ', "__id__": null}')
-    )  # fmt: skip
+        (
+            function.replace("{", "{" + harmless_one, 1),
+            function.replace("fire", "\\u0066ire"),
+            function.replace("__module__", "\\u005f_module__"),
+            function[:-1] + ', "__id__": null}',
+        )
+    )
     plain = json.dumps(a_call(random, {}, "x") | {"protocol": 2})
     raw = plain.replace('"content": [{}]', f'"content": [{odd}]')
     assert odd in raw
@@ -238,16 +289,22 @@ def keras_config(random: Chance) -> bytes:
     held = {"code": code, "defaults": None, "closure": None}
     function = {"class_name": "__lambda__", "config": held}
     layer: dict[str, Any] = random.choice(
-        ({"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
-         {"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
-         {"module": "builtins", "class_name": "function", "config": "eval"},
-         {"module": module, "class_name": attribute, "config": {"value": argument}},
-         {"module": module, "class_name": "function", "config": attribute})
-    )  # fmt: skip
+        (
+            {"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
+            {"module": "keras.layers", "class_name": "Lambda", "config": {"function": function}},
+            {"module": "builtins", "class_name": "function", "config": "eval"},
+            {"module": module, "class_name": attribute, "config": {"value": argument}},
+            {"module": module, "class_name": "function", "config": attribute},
+        )
+    )
     if isinstance(layer["config"], dict):
         layer["config"] |= {"name": "own"}
-    first = {"module": "keras.layers", "class_name": "InputLayer", "registered_name": None,
-             "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "first"}}  # fmt: skip
+    first = {
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "registered_name": None,
+        "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "first"},
+    }
     config = {"name": "model", "layers": [first, layer | {"registered_name": None}]}
     whole = {"module": "keras", "class_name": "Sequential", "config": config}
     return json.dumps(whole | {"registered_name": None}).encode()
@@ -261,14 +318,28 @@ def a_keras_zip(random: Chance) -> Made:
 def a_keras_folder(random: Chance) -> Made:
     weights = io.BytesIO()
     numpy.savez(weights, a=numpy.arange(3))
-    files = {"config.json": keras_config(random), "metadata.json": b"{}",
-             "model.weights.npz": weights.getvalue()}  # fmt: skip
+    files = {
+        "config.json": keras_config(random),
+        "metadata.json": b"{}",
+        "model.weights.npz": weights.getvalue(),
+    }
     return files, ("keras",)
 
 
 FAMILIES: tuple[Family, ...] = (
-    arrays_of_joblib, lookalikes, arrays_with_code_inside, files_beside_an_old_one,
-    arrays_of_objects, an_npz, zips_of_torch, old_files_of_torch, nodes_of_skops,
-    functions_of_operator, methods_of_skops, generators_of_skops, schemas_with_odd_json,
-    a_keras_zip, a_keras_folder,
-)  # fmt: skip
+    arrays_of_joblib,
+    lookalikes,
+    arrays_with_code_inside,
+    files_beside_an_old_one,
+    arrays_of_objects,
+    an_npz,
+    zips_of_torch,
+    old_files_of_torch,
+    nodes_of_skops,
+    functions_of_operator,
+    methods_of_skops,
+    generators_of_skops,
+    schemas_with_odd_json,
+    a_keras_zip,
+    a_keras_folder,
+)

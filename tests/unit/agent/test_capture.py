@@ -68,9 +68,11 @@ class Node:
     def restart(self) -> None:
         """Begin anew, as an agent that was killed."""
         self.shipper = Shipper(
-            self.root, self.platform, lambda: self.alive,  # type: ignore[arg-type]
+            self.root,
+            self.platform,
+            lambda: self.alive,  # type: ignore[arg-type]
             lambda code, detail: self.told.append(code),
-        )  # fmt: skip
+        )
 
     def write(self, *lines: int, name: str = FILE, cut: str = "") -> None:
         """Have the service write lines, and perhaps a part of one."""
@@ -310,8 +312,11 @@ def test_a_folder_of_any_depth_is_given_up_in_little_memory(node: Node) -> None:
     )
     done = subprocess.run(
         ["prlimit", f"--as={300 << 20}", sys.executable, "-c", code, node.root],
-        env={"PYTHONPATH": str(PLATFORM)}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env={"PYTHONPATH": str(PLATFORM)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout + done.stderr == ""
     assert list(node.root.iterdir()) == []
 

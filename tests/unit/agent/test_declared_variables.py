@@ -32,10 +32,13 @@ def test_names_that_a_version_can_declare_are_read(
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ("MODE", "must be a list"), ([7], "variable 1 a name has"), (None, "must be a list"),
-        (["MODE", "PATH"], "variable 2 may never be set"), (["M", "M"], "variable 2 M is named"),
+        ("MODE", "must be a list"),
+        ([7], "variable 1 a name has"),
+        (None, "must be a list"),
+        (["MODE", "PATH"], "variable 2 may never be set"),
+        (["M", "M"], "variable 2 M is named"),
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_refused_as_the_platform_refuses_it(
     tmp_path: Path, names: Any, said: str
 ) -> None:

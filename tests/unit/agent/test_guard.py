@@ -170,9 +170,16 @@ def state(*endpoints: DesiredEndpoint, number: int = 1) -> DesiredState:
     """Return a state of these endpoints."""
     moment = parse_time("2026-01-01T00:00:00Z")
     return DesiredState(
-        target="tgt_1", epoch=1, number=number, issued_at=moment, valid_until=moment,
-        checkpoint=None, on_expired="serve", recalled=frozenset(), endpoints=endpoints,
-    )  # fmt: skip
+        target="tgt_1",
+        epoch=1,
+        number=number,
+        issued_at=moment,
+        valid_until=moment,
+        checkpoint=None,
+        on_expired="serve",
+        recalled=frozenset(),
+        endpoints=endpoints,
+    )
 
 
 class Guarded:
@@ -211,8 +218,11 @@ def test_a_tripped_guard_is_on_disk_before_anything_follows(guarded: Guarded) ->
     abort = guarded.look(state(canary(), number=7), "rev_1", "rev_2")
     assert abort is not None
     assert (abort["revision"], abort["stable"], abort["rule"], abort["state"]) == (
-        "rev_2", "rev_1", "consecutive_failures", {"epoch": 1, "number": 7},
-    )  # fmt: skip
+        "rev_2",
+        "rev_1",
+        "consecutive_failures",
+        {"epoch": 1, "number": 7},
+    )
     (row,) = json.loads((guarded.folder / "aborts.json").read_text())
     assert row["abort"] == abort
 

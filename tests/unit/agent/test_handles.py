@@ -51,8 +51,10 @@ def test_what_a_replica_keeps_under_way_leaves_the_agent_its_own() -> None:
     become = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
     keep = subprocess.Popen(
         ["prlimit", "--nofile=8192:8192", *become, "/usr/bin/python3", "-c", KEEP],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert keep.stdout is not None
     try:
         assert keep.stdout.readline() == "Too many references: cannot splice\n"

@@ -50,9 +50,17 @@ def beside() -> Table:
 
 
 TABLES = [
-    beside(),filled(), *(by_unit(UnitSource(*pair)) for pair in (
-    ("header", "X-User"), ("cookie", "uid"), ("json", "/rows/0/user-id"),
-))]  # fmt: skip
+    beside(),
+    filled(),
+    *(
+        by_unit(UnitSource(*pair))
+        for pair in (
+            ("header", "X-User"),
+            ("cookie", "uid"),
+            ("json", "/rows/0/user-id"),
+        )
+    ),
+]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -63,8 +71,15 @@ def test_haproxy_accepts_the_configuration(tmp_path: Path, table: Table) -> None
         (tmp_path / name).write_text(config.map_text(entries))
     os.mkfifo(tmp_path / "log.fifo")
 
-    words = ["/bin/sh", "-c", 'exec 3<>log.fifo; exec "$0" "$@"', find_binary(), "-c", "-f",
-             "haproxy.cfg"]  # fmt: skip
+    words = [
+        "/bin/sh",
+        "-c",
+        'exec 3<>log.fifo; exec "$0" "$@"',
+        find_binary(),
+        "-c",
+        "-f",
+        "haproxy.cfg",
+    ]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -183,7 +198,7 @@ OFF = ServerState(up=False, drained=False, maintenance=True)
         (None, DRAINED, ["set server b/s state maint"]),
         (None, OFF, []),
     ],
-)  # fmt: skip
+)
 def test_only_the_difference_is_told(
     server: Server | None, actual: ServerState, commands: list[str]
 ) -> None:

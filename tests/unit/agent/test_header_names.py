@@ -20,10 +20,51 @@ from placet_verify.units import UnitSource
 from tests.support.gateway import SETTINGS, refused, table_of
 
 HOSTILE = [
-    "-f", "-m", "-u", "-i", "-M", "-n", "--", "-", '"', "'", "''", "\\", "\\'", "#", "# x", "{",
-    "}", "{ }", " ", "a b", "$", "$HOME", "${HOME}", "%", "%[src]", "%%", ";", "a;b", "(", ")", ",",
-    "a,b)c", "[", "]", "||", "or", "if", "unless", "!x", "\\n", "'\\''", "<<", "*", "x" * 200,
-]  # fmt: skip
+    "-f",
+    "-m",
+    "-u",
+    "-i",
+    "-M",
+    "-n",
+    "--",
+    "-",
+    '"',
+    "'",
+    "''",
+    "\\",
+    "\\'",
+    "#",
+    "# x",
+    "{",
+    "}",
+    "{ }",
+    " ",
+    "a b",
+    "$",
+    "$HOME",
+    "${HOME}",
+    "%",
+    "%[src]",
+    "%%",
+    ";",
+    "a;b",
+    "(",
+    ")",
+    ",",
+    "a,b)c",
+    "[",
+    "]",
+    "||",
+    "or",
+    "if",
+    "unless",
+    "!x",
+    "\\n",
+    "'\\''",
+    "<<",
+    "*",
+    "x" * 200,
+]
 CONTROL = ["\n", "a\nb", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\udc80", "x" * 5000]
 
 
@@ -108,18 +149,29 @@ UNITS = st.one_of(
         st.just("json"),
         st.lists(NAMES, min_size=1, max_size=8).map(lambda steps: "/" + "/".join(steps)),
     ),
-)  # fmt: skip
+)
 
 
 def revision(name: str, header: object, weight: int, mirror: int, salt: str) -> dict[str, Any]:
     """Return a revision as a state names it."""
     digest = "ab" * 32
     return {
-        "id": name, "release": name, "bento_digest": digest, "bento_size": 1, "permit": "{}",
-        "runtime": {"digest": digest, "python_version": "3.11"}, "replicas": 1, "memory_mb": 64,
-        "variables": {}, "weight": weight, "wanted": "run", "restart_nonce": 0, "salt": salt,
-        "header_route": header, "mirror": mirror,
-    }  # fmt: skip
+        "id": name,
+        "release": name,
+        "bento_digest": digest,
+        "bento_size": 1,
+        "permit": "{}",
+        "runtime": {"digest": digest, "python_version": "3.11"},
+        "replicas": 1,
+        "memory_mb": 64,
+        "variables": {},
+        "weight": weight,
+        "wanted": "run",
+        "restart_nonce": 0,
+        "salt": salt,
+        "header_route": header,
+        "mirror": mirror,
+    }
 
 
 @st.composite
@@ -131,21 +183,39 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
         header = st.none() | st.fixed_dictionaries({"header": NAMES, "value": NAMES})
         revisions = [
             revision(
-                f"{draw(NAMES)}-{number}-{n}", draw(header), draw(st.integers(0, 10_000)),
-                draw(st.integers(0, 10_000)), draw(NAMES),
+                f"{draw(NAMES)}-{number}-{n}",
+                draw(header),
+                draw(st.integers(0, 10_000)),
+                draw(st.integers(0, 10_000)),
+                draw(NAMES),
             )
             for n in range(draw(st.integers(0, 3)))
-        ]  # fmt: skip
-        endpoints.append({
-            "id": f"{draw(NAMES)}{number}", "project": "p", "project_slug": slug, "name": name,
-            "environment": environment, "path": f"/{slug}/{environment}/{name}",
-            "api_key_required": draw(st.booleans()), "keys": ["cd" * 32], "revisions": revisions,
-        })  # fmt: skip
+        ]
+        endpoints.append(
+            {
+                "id": f"{draw(NAMES)}{number}",
+                "project": "p",
+                "project_slug": slug,
+                "name": name,
+                "environment": environment,
+                "path": f"/{slug}/{environment}/{name}",
+                "api_key_required": draw(st.booleans()),
+                "keys": ["cd" * 32],
+                "revisions": revisions,
+            }
+        )
     return {
-        "v": 1, "target": "t", "epoch": 1, "number": 1, "issued_at": now.isoformat(),
-        "valid_until": (now + timedelta(days=1)).isoformat(), "on_expired": "serve",
-        "recalled": [], "endpoints": endpoints, "prefetch": [],
-    }  # fmt: skip
+        "v": 1,
+        "target": "t",
+        "epoch": 1,
+        "number": 1,
+        "issued_at": now.isoformat(),
+        "valid_until": (now + timedelta(days=1)).isoformat(),
+        "on_expired": "serve",
+        "recalled": [],
+        "endpoints": endpoints,
+        "prefetch": [],
+    }
 
 
 @settings(

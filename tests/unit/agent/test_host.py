@@ -145,9 +145,12 @@ def test_in_a_cell_there_is_nobody_else_nothing_to_write_and_no_network(tmp_path
     tmp_path.chmod(0o755)
     cell = Cell(uid=INSTALLER_UID, read_only={"/given": tmp_path}, variables={"MODE": "x"})
 
-    done = run(cell, "id -u; cat /given/given; echo; env | grep -c .; ls /proc | grep -c '^[0-9]'; "
-                     "touch /given/new; touch /usr/new; cat /proc/net/route | wc -l; "
-                     "grep NoNewPrivs /proc/self/status")  # fmt: skip
+    done = run(
+        cell,
+        "id -u; cat /given/given; echo; env | grep -c .; ls /proc | grep -c '^[0-9]'; "
+        "touch /given/new; touch /usr/new; cat /proc/net/route | wc -l; "
+        "grep NoNewPrivs /proc/self/status",
+    )
 
     lines = done.stdout.split("\n")
     assert lines[0] == str(INSTALLER_UID if os.geteuid() == 0 else os.geteuid())
@@ -166,8 +169,9 @@ def test_a_folder_that_only_its_owner_may_enter_can_be_given_to_a_cell(tmp_path:
 
     old = os.umask(0o077)
     try:
-        done = run(Cell(uid=INSTALLER_UID, read_only={inside: private / "python"}),
-                   f"cat {inside}/file")  # fmt: skip
+        done = run(
+            Cell(uid=INSTALLER_UID, read_only={inside: private / "python"}), f"cat {inside}/file"
+        )
     finally:
         os.umask(old)
 

@@ -26,9 +26,12 @@ def removed(path: Path, *before: str) -> str:
         "print(remove(Path(sys.argv[1])))"
     )
     done = subprocess.run(
-        [*before, sys.executable, "-c", code, path], env={"PYTHONPATH": str(PLATFORM)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [*before, sys.executable, "-c", code, path],
+        env={"PYTHONPATH": str(PLATFORM)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 
@@ -80,8 +83,14 @@ def test_folders_that_their_owner_closed_are_removed_without_root(place: Path) -
     (place / "left" / "readable" / "in").mkdir(parents=True)
     for path in (place, *place.rglob("*")):
         os.chown(path, USER, USER)
-    for name, mode in (("readable/in", 0o500), ("readable", 0o500), ("closed/shut/in", 0),
-                       ("closed/shut", 0), ("closed", 0), ("", 0)):  # fmt: skip
+    for name, mode in (
+        ("readable/in", 0o500),
+        ("readable", 0o500),
+        ("closed/shut/in", 0),
+        ("closed/shut", 0),
+        ("closed", 0),
+        ("", 0),
+    ):
         (place / "left" / name).chmod(mode)
 
     assert removed_as_user(place / "left")

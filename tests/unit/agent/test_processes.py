@@ -32,9 +32,12 @@ def asleep() -> Iterator[ProcessRef]:
 def test_without_a_descriptor_nobody_is_taken_for_gone(asleep: ProcessRef) -> None:
     with no_descriptor_left():
         for look in (
-            lambda: asleep.alive, lambda: procs.find(asleep.pid), asleep.children,
-            lambda: procs.wait_gone(asleep, 5), lambda: asleep.signal(signal.SIGTERM),
-        ):  # fmt: skip
+            lambda: asleep.alive,
+            lambda: procs.find(asleep.pid),
+            asleep.children,
+            lambda: procs.wait_gone(asleep, 5),
+            lambda: asleep.signal(signal.SIGTERM),
+        ):
             with pytest.raises(OSError, match="Too many open files"):
                 look()
     assert asleep.alive
@@ -93,11 +96,22 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
 def record(**more: Any) -> Record:
     """Return the record of a replica."""
     row = {
-        "id": "rev_1-00000001", "revision": "rev_1", "release": "rel_1", "endpoint": "end_1",
-        "bento_digest": "sha256:0", "runtime_digest": "sha256:1", "python_version": "3.13",
-        "variables": {}, "memory_mb": 64, "nonce": 0, "port": 0, "uid": None, "reached": "socket",
-        "network": "own", "egress": [],
-    }  # fmt: skip
+        "id": "rev_1-00000001",
+        "revision": "rev_1",
+        "release": "rel_1",
+        "endpoint": "end_1",
+        "bento_digest": "sha256:0",
+        "runtime_digest": "sha256:1",
+        "python_version": "3.13",
+        "variables": {},
+        "memory_mb": 64,
+        "nonce": 0,
+        "port": 0,
+        "uid": None,
+        "reached": "socket",
+        "network": "own",
+        "egress": [],
+    }
     return Record(**row | more)
 
 

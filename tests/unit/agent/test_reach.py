@@ -19,20 +19,63 @@ from placet_agent.reports.counting import Count, Counts
 from placet_verify.permit.serving import Destination
 
 REFUSED = [
-    "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254",
-    "168.63.129.16", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1",
-    "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1",
-    "240.0.0.1", "255.255.255.255",
-    "::", "::1", "::7f00:1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1",
-    "64:ff9b::a9fe:a9fe", "64:ff9b:1::5.5.5.5", "100::1", "fc00::1", "fd00:ec2::254", "fe80::1",
-    "fec0::1", "ff02::1", "2001::1", "2001:db8::1", "3fff::1", "5f00::1", "4000::1",
-    "2002:7f00:1::1", "2002:a9fe:a9fe::1", "2002:c0a8:1::1",
+    "0.0.0.0",
+    "10.1.2.3",
+    "100.64.0.1",
+    "127.0.0.1",
+    "127.255.255.254",
+    "169.254.169.254",
+    "168.63.129.16",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.0.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "239.1.1.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::7f00:1",
+    "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::5.5.5.5",
+    "100::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+    "2001::1",
+    "2001:db8::1",
+    "3fff::1",
+    "5f00::1",
+    "4000::1",
+    "2002:7f00:1::1",
+    "2002:a9fe:a9fe::1",
+    "2002:c0a8:1::1",
     "2001:0:505:505::f5ff:fffe",  # Teredo: the client is 10.0.0.1
-]  # fmt: skip
+]
 ALLOWED = [
-    "1.1.1.1", "5.5.5.5", "172.32.0.1", "192.0.1.1", "100.128.0.1", "223.255.255.1",
-    "::ffff:5.5.5.5", "64:ff9b::505:505", "2002:505:505::1", "2606:4700:4700::1111", "2a00:5::2",
-]  # fmt: skip
+    "1.1.1.1",
+    "5.5.5.5",
+    "172.32.0.1",
+    "192.0.1.1",
+    "100.128.0.1",
+    "223.255.255.1",
+    "::ffff:5.5.5.5",
+    "64:ff9b::505:505",
+    "2002:505:505::1",
+    "2606:4700:4700::1111",
+    "2a00:5::2",
+]
 
 
 def refused(text: str, port: int = 443, approved: tuple[Destination, ...] = ()) -> str:
@@ -162,8 +205,10 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
             began = time.monotonic()
             count, answer = relayed(
                 lambda host, port: ["127.0.0.2", "127.0.0.1"],
-                Destination("db.example", here.port), *both, seconds=2,
-            )  # fmt: skip
+                Destination("db.example", here.port),
+                *both,
+                seconds=2,
+            )
     assert (answer, count.connections) == (b"hello", 1)
     assert 0.9 < time.monotonic() - began < 2.5
 
@@ -181,17 +226,28 @@ def test_a_name_that_does_not_resolve_has_failed_and_is_not_refused() -> None:
 
 
 def test_each_name_has_an_address_of_its_own_and_an_address_has_itself() -> None:
-    wanted = [Destination.read(text) for text in (
-        "b.example:443", "a.example:443", "a.example:5432", "10.1.2.3:80", "[2a00:5::2]:80",
-    )]  # fmt: skip
+    wanted = [
+        Destination.read(text)
+        for text in (
+            "b.example:443",
+            "a.example:443",
+            "a.example:5432",
+            "10.1.2.3:80",
+            "[2a00:5::2]:80",
+        )
+    ]
     assert loopback.addresses(wanted) == {
-        "10.1.2.3": "10.1.2.3", "2a00:5::2": "2a00:5::2",
-        "a.example": "127.77.0.1", "b.example": "127.77.0.2",
-    }  # fmt: skip
+        "10.1.2.3": "10.1.2.3",
+        "2a00:5::2": "2a00:5::2",
+        "a.example": "127.77.0.1",
+        "b.example": "127.77.0.2",
+    }
     assert loopback.hosts_file(wanted).splitlines() == [
-        "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback",
-        "127.77.0.1\ta.example", "127.77.0.2\tb.example",
-    ]  # fmt: skip
+        "127.0.0.1\tlocalhost",
+        "::1\tlocalhost ip6-localhost ip6-loopback",
+        "127.77.0.1\ta.example",
+        "127.77.0.2\tb.example",
+    ]
     assert loopback.addresses(reversed(wanted)) == loopback.addresses(wanted)
     many = [Destination(f"n{number:03}.example", 1) for number in range(600)]
     assert len(set(loopback.addresses(many).values())) == 600
@@ -212,8 +268,16 @@ def test_counts_are_replaced_whole_and_only_when_they_change(tmp_path: Path) -> 
     os.close(counts.folder)
 
 
-HOSTILE = [b"", b"[]", b"{", b'{"a": 1}', b'{"a": {}}', b"[" * 100_000, b'{"a": {"refused": "x"}}',
-           json.dumps({"a": asdict(Count())}).encode() + b" " * (1 << 18)]  # fmt: skip
+HOSTILE = [
+    b"",
+    b"[]",
+    b"{",
+    b'{"a": 1}',
+    b'{"a": {}}',
+    b"[" * 100_000,
+    b'{"a": {"refused": "x"}}',
+    json.dumps({"a": asdict(Count())}).encode() + b" " * (1 << 18),
+]
 
 
 @pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))

@@ -26,9 +26,15 @@ BAD, GOOD = digest_of("bad"), digest_of("good")
 
 def recall(name: str = "rcl_1", **names: list[str]) -> RecallStatement:
     return RecallStatement(
-        recall=name, project="", kind="bento", what=BAD, names=Names.of(**names), by="per_1",
-        reason="", at=datetime.now(UTC),
-    )  # fmt: skip
+        recall=name,
+        project="",
+        kind="bento",
+        what=BAD,
+        names=Names.of(**names),
+        by="per_1",
+        reason="",
+        at=datetime.now(UTC),
+    )
 
 
 def replica(revision: str, digest: str, release: str = "rel_1") -> Record:

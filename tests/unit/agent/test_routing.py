@@ -20,20 +20,38 @@ OLD = Standing(True, True)
 def revision(number: int, **changes: object) -> dict[str, object]:
     """Return a revision as a state names it."""
     return {
-        "id": f"rev_{number}", "release": f"rel_{number}", "bento_digest": DIGEST,
-        "bento_size": 1, "runtime": {"digest": DIGEST, "python_version": "3.13"}, "permit": "",
-        "replicas": 1, "memory_mb": 64, "variables": {}, "weight": 0, "wanted": "run",
-        "restart_nonce": 0, **changes,
-    }  # fmt: skip
+        "id": f"rev_{number}",
+        "release": f"rel_{number}",
+        "bento_digest": DIGEST,
+        "bento_size": 1,
+        "runtime": {"digest": DIGEST, "python_version": "3.13"},
+        "permit": "",
+        "replicas": 1,
+        "memory_mb": 64,
+        "variables": {},
+        "weight": 0,
+        "wanted": "run",
+        "restart_nonce": 0,
+        **changes,
+    }
 
 
 def endpoint(*revisions: dict[str, object], **changes: object) -> DesiredEndpoint:
     """Return an endpoint as it was read."""
-    return read_endpoint({
-        "id": "end_1", "project": "prj_1", "project_slug": "risk", "environment": "staging",
-        "name": "score", "path": "/risk/staging/score", "api_key_required": False, "keys": [],
-        "revisions": list(revisions), **changes,
-    })  # fmt: skip
+    return read_endpoint(
+        {
+            "id": "end_1",
+            "project": "prj_1",
+            "project_slug": "risk",
+            "environment": "staging",
+            "name": "score",
+            "path": "/risk/staging/score",
+            "api_key_required": False,
+            "keys": [],
+            "revisions": list(revisions),
+            **changes,
+        }
+    )
 
 
 def fresh() -> EndpointEntry:
@@ -94,9 +112,10 @@ def test_without_a_candidate_the_unit_of_what_is_live_counts() -> None:
 def test_testers_and_copies_come_to_a_ready_revision_only() -> None:
     route_of = {"header": "X-Try", "value": "v2"}
     wanted = endpoint(
-        revision(1, weight=10_000), revision(2, header_route=route_of, mirror=1_000),
+        revision(1, weight=10_000),
+        revision(2, header_route=route_of, mirror=1_000),
         stable="rev_1",
-    )  # fmt: skip
+    )
 
     ready = routed(wanted, rev_1=OLD, rev_2=OLD)
     assert (ready.tested, ready.mirrored, ready.copies) == ("rev_2", "rev_2", 1_000)
@@ -109,9 +128,14 @@ def test_testers_and_copies_come_to_a_ready_revision_only() -> None:
 
 
 ABORT = LocalAbort(
-    endpoint="end_1", revision="rev_2", stable="rev_1", rule="error_rate", detail="", at="",
+    endpoint="end_1",
+    revision="rev_2",
+    stable="rev_1",
+    rule="error_rate",
+    detail="",
+    at="",
     state={"epoch": 1, "number": 1},
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("weight", [500, 5_000, 10_000])
@@ -157,12 +181,17 @@ def test_a_state_without_the_new_members_is_read_as_before() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"salt": "a:b"}, {"salt": "a b"}, {"salt": 7}, {"mirror": 10_001}, {"mirror": -1},
-        {"header_route": {"header": "X Try", "value": "v"}}, {"header_route": "X-Try"},
+        {"salt": "a:b"},
+        {"salt": "a b"},
+        {"salt": 7},
+        {"mirror": 10_001},
+        {"mirror": -1},
+        {"header_route": {"header": "X Try", "value": "v"}},
+        {"header_route": "X-Try"},
         {"header_route": {"header": "X-Try", "value": "a' b"}},
         {"header_route": {"header": "X-Try"}},
     ],
-)  # fmt: skip
+)
 def test_what_would_break_a_configuration_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ProtocolError):
         read_revision(json.loads(json.dumps(revision(1, **changes))))

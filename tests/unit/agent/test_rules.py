@@ -82,9 +82,11 @@ def test_a_revision_gets_its_weight_when_it_can_answer_and_a_refused_one_never(
 
 
 shares_of_two = st.tuples(
-    *(st.builds(Share, st.just(n), st.integers(0, 10_000), st.booleans(), st.booleans())
-      for n in "ab")
-)  # fmt: skip
+    *(
+        st.builds(Share, st.just(n), st.integers(0, 10_000), st.booleans(), st.booleans())
+        for n in "ab"
+    )
+)
 
 
 @given(shares_of_two, st.sampled_from([{}, {"a": 10_000}, {"b": 10_000}, {"a": 4_000, "b": 6_000}]))
@@ -105,9 +107,17 @@ def test_weights_are_whole_or_nothing_and_only_for_those_that_may(
 def seen(**changes: object) -> Seen:
     """Return a revision that is wanted, prepared and has no replica yet."""
     usual: dict[str, object] = {
-        "allowed": True, "reason": "", "wanted": "run", "replicas": 1, "ready": 0, "present": 0,
-        "weight": 0, "sessions": 0, "prepared": True, "failed": "",
-    }  # fmt: skip
+        "allowed": True,
+        "reason": "",
+        "wanted": "run",
+        "replicas": 1,
+        "ready": 0,
+        "present": 0,
+        "weight": 0,
+        "sessions": 0,
+        "prepared": True,
+        "failed": "",
+    }
     return Seen(**(usual | changes))  # type: ignore[arg-type]
 
 

@@ -27,9 +27,15 @@ def run(cell: Cell, script: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("LD_PRELOAD", "/given/evil.so"), ("LD_LIBRARY_PATH", "/given"), ("IFS", "given"),
-     ("BASH_ENV", "/given/evil.sh"), ("ENV", "/given/evil.sh"), ("LOCPATH", "/given")],
-)  # fmt: skip
+    [
+        ("LD_PRELOAD", "/given/evil.so"),
+        ("LD_LIBRARY_PATH", "/given"),
+        ("IFS", "given"),
+        ("BASH_ENV", "/given/evil.sh"),
+        ("ENV", "/given/evil.sh"),
+        ("LOCPATH", "/given"),
+    ],
+)
 def test_no_variable_of_a_tenant_is_there_before_the_drop(name: str, value: str) -> None:
     """The programs on the way in find an environment in which no tenant had a say.
 
@@ -50,8 +56,11 @@ def test_no_variable_of_a_tenant_is_there_before_the_drop(name: str, value: str)
 def test_every_program_on_the_way_is_named_by_its_whole_path() -> None:
     words = sandbox.command(Cell(uid=INSTALLER_UID), ["/usr/bin/true"])
 
-    started = [word for word in words if word.rpartition("/")[2] in
-               ("sh", "prlimit", "bwrap", "setpriv", "env")]  # fmt: skip
+    started = [
+        word
+        for word in words
+        if word.rpartition("/")[2] in ("sh", "prlimit", "bwrap", "setpriv", "env")
+    ]
     assert started and all(word.startswith("/") for word in started)
 
 
@@ -113,9 +122,11 @@ def test_the_network_inside_is_nothing_but_its_own_loopback() -> None:
 
 @pytest.mark.skipif(not seccomp.path(), reason="no filter is known for this machine")
 def test_threads_and_programs_start_under_the_filter() -> None:
-    script = ("import subprocess, threading; t = threading.Thread(target=print, args=('thread',)); "
-              "t.start(); t.join(); print(subprocess.run(['/usr/bin/id', '-u'], "
-              "capture_output=True, text=True, check=True).stdout)")  # fmt: skip
+    script = (
+        "import subprocess, threading; t = threading.Thread(target=print, args=('thread',)); "
+        "t.start(); t.join(); print(subprocess.run(['/usr/bin/id', '-u'], "
+        "capture_output=True, text=True, check=True).stdout)"
+    )
 
     done = run(Cell(uid=INSTALLER_UID), f'/usr/bin/python3 -c "{script}"')
 
@@ -193,8 +204,9 @@ def test_the_filter_judges_alike_on_every_machine(column: int, name: str) -> Non
     for network, answer in (("own", 2), ("host", 3)):
         program = seccomp.program(name, network)  # type: ignore[arg-type]
         assert program is not None
-        found = {what: judged(program, machine, row[0][column], row[1])
-                 for what, row in JUDGED.items()}  # fmt: skip
+        found = {
+            what: judged(program, machine, row[0][column], row[1]) for what, row in JUDGED.items()
+        }
         assert found == {what: row[answer] for what, row in JUDGED.items()}
         assert judged(program, 3, 0, (0, 0, 0)) == KILL  # calls of another kind of machine
 
@@ -227,8 +239,14 @@ def test_what_is_handed_to_a_cell_never_has_the_number_of_its_filter() -> None:
 def test_memory_is_limited_by_the_kernel() -> None:
     limiter, name = limits.limiter(), f"test-{os.getpid()}"
     groups = limiter.make(name, 64)
-    words = [*sandbox._enter(groups, ""), sandbox.PRLIMIT, *limiter.words(64), sys.executable, "-c",
-             "x = bytearray(400 << 20)"]  # fmt: skip
+    words = [
+        *sandbox._enter(groups, ""),
+        sandbox.PRLIMIT,
+        *limiter.words(64),
+        sys.executable,
+        "-c",
+        "x = bytearray(400 << 20)",
+    ]
 
     done = subprocess.run(words, capture_output=True, check=False)
 

@@ -35,9 +35,14 @@ def state(number: int) -> DesiredState:
 def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
     """Return a reconciler of a node where nothing runs."""
     proxy: Any = SimpleNamespace(
-        ensure_running=lambda: False, apply=apply, table=Table(), ending=False, weights=dict,
-        complaints=list, unwritten="",
-    )  # fmt: skip
+        ensure_running=lambda: False,
+        apply=apply,
+        table=Table(),
+        ending=False,
+        weights=dict,
+        complaints=list,
+        unwritten="",
+    )
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
     sentinel = Sentinel(Aborts(folder / "aborts.json"), lambda: None)

@@ -54,8 +54,11 @@ def test_so_many_files_are_looked_at_and_no_more(
 def test_nobody_may_write_what_is_sealed_and_what_a_link_names_stays(tmp_path: Path) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     (home / "closed").mkdir(parents=True)
-    for path, mode in ((home / "closed" / "program", 0o777), (home / "text", 0o666),
-                       (elsewhere, 0o666)):  # fmt: skip
+    for path, mode in (
+        (home / "closed" / "program", 0o777),
+        (home / "text", 0o666),
+        (elsewhere, 0o666),
+    ):
         path.touch()
         path.chmod(mode)
     (home / "link").symlink_to(elsewhere)

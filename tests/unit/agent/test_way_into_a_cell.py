@@ -29,9 +29,10 @@ def test_a_tenants_program_of_the_name_of_ours_never_runs_before_the_drop(
     (tmp_path / name).chmod(0o755)
     tmp_path.chmod(0o755)
     cell = Cell(
-        uid=INSTALLER_UID, read_only={"/runtime/bin": tmp_path},
+        uid=INSTALLER_UID,
+        read_only={"/runtime/bin": tmp_path},
         variables={"PATH": "/runtime/bin:/usr/bin:/bin"},
-    )  # fmt: skip
+    )
 
     words = sandbox.command(cell, ["/bin/sh", "-c", "/usr/bin/id -u"])
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)

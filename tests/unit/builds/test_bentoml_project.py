@@ -15,11 +15,14 @@ from workers.builder.spec import BuildSpec, SourceFile
 
 PLAIN = {
     "image": {
-        "base_image": "python:3.13-slim", "commands": [PLAIN_COMMAND], "post_commands": [],
-        "python_requirements": "bentoml==1.4.40\n\n", "scripts": {},
+        "base_image": "python:3.13-slim",
+        "commands": [PLAIN_COMMAND],
+        "post_commands": [],
+        "python_requirements": "bentoml==1.4.40\n\n",
+        "scripts": {},
     },
     "envs": [],
-}  # fmt: skip
+}
 
 
 def made(tmp_path: Path, **files: bytes) -> Path:
@@ -33,10 +36,17 @@ def made(tmp_path: Path, **files: bytes) -> Path:
         (artifact / path).parent.mkdir(parents=True, exist_ok=True)
         (artifact / path).write_bytes(raw)
     spec = BuildSpec(
-        build="bld_1", project="prj_1", version="ver_1", model="Greeter", number=3,
-        format="bentoml", variables=("MODE",), artifact_digest="sha256:" + "0" * 64, signature=None,
+        build="bld_1",
+        project="prj_1",
+        version="ver_1",
+        model="Greeter",
+        number=3,
+        format="bentoml",
+        variables=("MODE",),
+        artifact_digest="sha256:" + "0" * 64,
+        signature=None,
         files=tuple(SourceFile(path, "0" * 64, len(raw)) for path, raw in given.items()),
-    )  # fmt: skip
+    )
     bentoml_project.project(spec, artifact, folder)
     return folder
 
@@ -86,11 +96,14 @@ def test_a_bento_without_wishes_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        {"commands": [PLAIN_COMMAND, "id"]}, {"post_commands": ["id"]},
-        {"scripts": {"a": "b"}}, {"base_image": "evil"}, {"python_requirements": "evil==1"},
+        {"commands": [PLAIN_COMMAND, "id"]},
+        {"post_commands": ["id"]},
+        {"scripts": {"a": "b"}},
+        {"base_image": "evil"},
+        {"python_requirements": "evil==1"},
         {"build_include": ["x"]},
     ],
-)  # fmt: skip
+)
 def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, image: Any) -> None:
     with pytest.raises(BuildFailed, match="parts of an image"):
         refuse(bento(tmp_path, {"image": {**PLAIN["image"], **image}}))

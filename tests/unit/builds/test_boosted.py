@@ -14,8 +14,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 TEMPLATES = Path(__file__).resolve().parents[3] / "workers" / "builder" / "templates"
 NAMES = ("placet_values", "placet_boosted", "model_xgboost", "model_lightgbm")
 DATA: dict[str, Callable[..., Any]] = {
-    "two": load_breast_cancer, "three": load_iris, "none": load_diabetes
-}  # fmt: skip
+    "two": load_breast_cancer,
+    "three": load_iris,
+    "none": load_diabetes,
+}
 LABEL, RAW = {"name": "prediction", "type": "long"}, {"name": "prediction", "type": "double"}
 CHANCE, CHANCES = {"name": "probability"}, {"name": "probabilities"}
 
@@ -53,8 +55,11 @@ def trained(sources: dict[str, Any], tmp_path: Path) -> Callable[..., Any]:
             path = tmp_path / "model.txt"
         booster.save_model(str(path))
         inputs = [{"name": f"c{n}", "type": "double"} for n in range(features.shape[1])]
-        info = {"model_path": str(path), "format": library,
-                "signature": {"inputs": inputs, "outputs": outputs}}  # fmt: skip
+        info = {
+            "model_path": str(path),
+            "format": library,
+            "signature": {"inputs": inputs, "outputs": outputs},
+        }
         head = features[::40][:6]
         rows = [{f"c{n}": float(v) for n, v in enumerate(row)} for row in head]
         return sources[f"model_{library}"].Model(info).predict(rows), raw(library, booster, head)
@@ -107,12 +112,15 @@ def test_an_objective_that_gives_labels_has_chances_all_the_same(trained: Any) -
 @pytest.mark.parametrize(
     ("library", "objective", "data"),
     [
-        ("xgboost", "reg:squarederror", "none"), ("lightgbm", "regression", "none"),
-        ("xgboost", "binary:logistic", "two"), ("lightgbm", "binary", "two"),
-        ("xgboost", "multi:softprob", "three"), ("lightgbm", "multiclass", "three"),
+        ("xgboost", "reg:squarederror", "none"),
+        ("lightgbm", "regression", "none"),
+        ("xgboost", "binary:logistic", "two"),
+        ("lightgbm", "binary", "two"),
+        ("xgboost", "multi:softprob", "three"),
+        ("lightgbm", "multiclass", "three"),
         ("xgboost", "binary:logitraw", "two"),
     ],
-)  # fmt: skip
+)
 def test_a_prediction_of_fractions_is_what_the_library_predicts(
     trained: Any, library: str, objective: str, data: str
 ) -> None:
@@ -129,10 +137,11 @@ def test_a_linear_booster_answers_too(trained: Any) -> None:
 @pytest.mark.parametrize(
     ("library", "objective", "data"),
     [
-        ("xgboost", "reg:squarederror", "none"), ("xgboost", "binary:hinge", "two"),
+        ("xgboost", "reg:squarederror", "none"),
+        ("xgboost", "binary:hinge", "two"),
         ("lightgbm", "regression", "none"),
     ],
-)  # fmt: skip
+)
 def test_chances_that_an_objective_has_not_are_refused_at_the_start(
     trained: Any, library: str, objective: str, data: str
 ) -> None:

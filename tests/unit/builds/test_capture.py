@@ -105,8 +105,9 @@ class TestWhatIsWritten:
         service = Service(sources, monkeypatch, redact=["place"])
         service.ask({"instances": [ROW, {**ROW, "street": "Elm"}]})
         assert json.loads(service.records[0]["inputs"]) == [
-            ROW, {**ROW, "street": "[redacted]"},
-        ]  # fmt: skip
+            ROW,
+            {**ROW, "street": "[redacted]"},
+        ]
         assert json.loads(service.records[0]["outputs"]) == [0.5, 0.5]
 
     def test_what_is_too_large_leaves_the_fact_alone(
@@ -116,8 +117,9 @@ class TestWhatIsWritten:
         service.ask({"instances": [ROW] * 20})
         service.ask(ROW)
         assert [(r["rows"], r["inputs"] is None) for r in service.records] == [
-            (20, True), (1, False),
-        ]  # fmt: skip
+            (20, True),
+            (1, False),
+        ]
 
     def test_refused_input_is_no_prediction(
         self, sources: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -224,8 +226,11 @@ class TestFiles:
 class TestSettings:
     def test_what_is_not_given_takes_its_default(self) -> None:
         assert approved.Capture.read({"percent": 5}).document == {
-            "percent": 5, "redact": ["personal"], "days": 30, "max_bytes": 16384,
-        }  # fmt: skip
+            "percent": 5,
+            "redact": ["personal"],
+            "days": 30,
+            "max_bytes": 16384,
+        }
 
     @pytest.mark.parametrize(
         ("document", "says"),

@@ -20,18 +20,40 @@ ENDED = ["", "2026-11-27T23:46:40+0000 [ERROR] [:1] Application startup failed. 
         ([TRACEBACK, *FRAMES, "lib.Gone: today", *ENDED], "lib.Gone: today"),
         ([TRACEBACK, OURS, THEIRS, *FRAMES, "Gone", *ENDED], "Gone (lib/model.py, line 7)"),
         ([TRACEBACK, THEIRS, OURS, *FRAMES, "Gone", *ENDED], "Gone"),
-        ([TRACEBACK, *FRAMES, "ValueError: no", "  and more", "of it", *ENDED],
-         "ValueError: no and more of it"),
-        ([TRACEBACK, *FRAMES, "KeyError: 1", "", "The above exception was the direct cause of the "
-          "following exception:", "", TRACEBACK[-34:], *FRAMES, "ValueError: no", *ENDED],
-         "ValueError: no"),
+        (
+            [TRACEBACK, *FRAMES, "ValueError: no", "  and more", "of it", *ENDED],
+            "ValueError: no and more of it",
+        ),
+        (
+            [
+                TRACEBACK,
+                *FRAMES,
+                "KeyError: 1",
+                "",
+                "The above exception was the direct cause of the following exception:",
+                "",
+                TRACEBACK[-34:],
+                *FRAMES,
+                "ValueError: no",
+                *ENDED,
+            ],
+            "ValueError: no",
+        ),
         ([TRACEBACK, *FRAMES, "KeyError: 1", "", TRACEBACK, *FRAMES], ""),
-        ([TRACEBACK, *FRAMES, "KeyError: 1", "",
-          "If by path: 'Failed to import module \"placet_entry\": No module named 'a.b'", "Try it"],
-         "No module named 'a.b': name its package in the requirements; a module of your own comes "
-         "along in an MLflow folder with code_paths, or in a BentoML project"),
+        (
+            [
+                TRACEBACK,
+                *FRAMES,
+                "KeyError: 1",
+                "",
+                "If by path: 'Failed to import module \"placet_entry\": No module named 'a.b'",
+                "Try it",
+            ],
+            "No module named 'a.b': name its package in the requirements; a module of your own "
+            "comes along in an MLflow folder with code_paths, or in a BentoML project",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_cause_is_the_last_error(lines: list[str], said: str) -> None:
     assert cause(lines) == said
 

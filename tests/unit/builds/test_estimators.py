@@ -10,8 +10,9 @@ import pytest
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "workers" / "builder" / "templates"
 INFO: dict[str, Any] = {
-    "signature": {"inputs": [{"name": "age", "type": "double"}]}, "model_path": "/x/model.pkl"
-}  # fmt: skip
+    "signature": {"inputs": [{"name": "age", "type": "double"}]},
+    "model_path": "/x/model.pkl",
+}
 NAMES = ("placet_values", "placet_estimator")
 
 

@@ -15,10 +15,16 @@ from workers.builder.spec import BuildSpec, SourceFile
 FILE = SourceFile("model.joblib", "0" * 64, 1)
 ODD = ['"); import os; os.system("x") #', "größe in m²", "a'b", "{{ x }}", "a\\b", "mean radius"]
 SPEC = BuildSpec(
-    build="bld_1", project="prj_1", version="ver_1", model="Credit_Risk", number=3,
-    format="sklearn", artifact_digest="sha256:" + "ab" * 32, files=(FILE,),
+    build="bld_1",
+    project="prj_1",
+    version="ver_1",
+    model="Credit_Risk",
+    number=3,
+    format="sklearn",
+    artifact_digest="sha256:" + "ab" * 32,
+    files=(FILE,),
     signature={"inputs": [{"name": name, "type": "double"} for name in ODD]},
-)  # fmt: skip
+)
 
 
 def test_odd_column_names_change_no_source(tmp_path: Path) -> None:
@@ -70,8 +76,12 @@ def test_the_model_is_found_among_its_files() -> None:
     assert model_path("skops", files("a/m.skops", "notes.txt")) == "a/m.skops"
     assert model_path("mlflow", files("MLmodel", "model.pkl")) == "."
     assert model_path("mlflow", files("m/MLmodel", "m/model.pkl")) == "m"
-    for kind, found in (("sklearn", files("a.pkl", "b.pkl")), ("onnx", files("a.txt", "b.txt")),
-                        ("mlflow", files("a.pkl")), ("xgboost", files("a.json")),
-                        ("keras", files("a.h5"))):  # fmt: skip
+    for kind, found in (
+        ("sklearn", files("a.pkl", "b.pkl")),
+        ("onnx", files("a.txt", "b.txt")),
+        ("mlflow", files("a.pkl")),
+        ("xgboost", files("a.json")),
+        ("keras", files("a.h5")),
+    ):
         with pytest.raises(BuildFailed):
             model_path(kind, found)

@@ -161,8 +161,9 @@ def ask(sources: dict[str, Any], path: str, body: bytes, method: str = "POST") -
 def test_the_answers_of_the_service(sources: dict[str, Any]) -> None:
     assert ask(sources, "/predict", b'{"x": 2}') == (200, {"prediction": 4})
     assert ask(sources, "/predict", b'{"instances": [{"x": 1}, {"x": 2}]}') == (
-        200, {"predictions": [2, 4]},
-    )  # fmt: skip
+        200,
+        {"predictions": [2, 4]},
+    )
     status, problem = ask(sources, "/predict", b'{"x": "2"}')
     assert (status, problem["code"], problem["errors"][0]["pointer"]) == (
         400,

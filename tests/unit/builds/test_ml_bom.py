@@ -37,17 +37,27 @@ considerations:
 def version(**changes: Any) -> ModelVersion:
     project = Project(slug="risk", name="Risk")
     values = {
-        "number": 3, "state": "finalised", "format": "xgboost", "python_version": "3.13",
-        "artifact_digest": "sha256:" + "a" * 64, "requirements": ["xgboost==3.1.0"],
+        "number": 3,
+        "state": "finalised",
+        "format": "xgboost",
+        "python_version": "3.13",
+        "artifact_digest": "sha256:" + "a" * 64,
+        "requirements": ["xgboost==3.1.0"],
         "signature": {
-            "inputs": [{"name": "age", "type": "long"}, {"name": "v", "type": "double",
-                                                         "shape": [2, 3]}],
+            "inputs": [
+                {"name": "age", "type": "long"},
+                {"name": "v", "type": "double", "shape": [2, 3]},
+            ],
             "outputs": [{"name": "prediction", "type": "long"}],
         },
-        "lineage": {"datasets": [{"name": "loans", "digest": DATA}],
-                    "code": {"repository": "ssh://host/a b", "commit": "c" * 40}},
-        "card": CARD, "created_at": NOON, "finalised_at": NOON,
-    }  # fmt: skip
+        "lineage": {
+            "datasets": [{"name": "loans", "digest": DATA}],
+            "code": {"repository": "ssh://host/a b", "commit": "c" * 40},
+        },
+        "card": CARD,
+        "created_at": NOON,
+        "finalised_at": NOON,
+    }
     model = RegisteredModel(name="churn", project=project)
     return ModelVersion(model=model, project=project, **(values | changes))
 
@@ -67,15 +77,23 @@ def read(raw: bytes) -> Any:
 
 def test_the_card_is_filled_from_what_is_known() -> None:
     known = facts(
-        metrics={"auc": 0.91, "recall": 0.8, "recall/lower": 0.75, "recall/upper": 0.85,
-                 "recall@over-60": 0.7},
+        metrics={
+            "auc": 0.91,
+            "recall": 0.8,
+            "recall/lower": 0.75,
+            "recall/upper": 0.85,
+            "recall@over-60": 0.7,
+        },
         fairness={"attribute": "age", "metrics": {"parity": 0.97}},
-    )  # fmt: skip
+    )
     document = read(ml_bom(version(), known, bento()))
     model = document["metadata"]["component"]
     assert (model["type"], model["group"], model["name"], model["version"]) == (
-        "machine-learning-model", "risk", "churn", "3",
-    )  # fmt: skip
+        "machine-learning-model",
+        "risk",
+        "churn",
+        "3",
+    )
     assert model["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
     card = model["modelCard"]
     assert card["modelParameters"] == {
@@ -88,11 +106,14 @@ def test_the_card_is_filled_from_what_is_known() -> None:
     }
     assert card["quantitativeAnalysis"]["performanceMetrics"] == [
         {"type": "auc", "value": "0.91"},
-        {"type": "recall", "value": "0.8",
-         "confidenceInterval": {"lowerBound": "0.75", "upperBound": "0.85"}},
+        {
+            "type": "recall",
+            "value": "0.8",
+            "confidenceInterval": {"lowerBound": "0.75", "upperBound": "0.85"},
+        },
         {"type": "recall", "slice": "over-60", "value": "0.7"},
         {"type": "parity", "slice": "age", "value": "0.97"},
-    ]  # fmt: skip
+    ]
     assert card["considerations"] == {
         "users": ["loan officers"],
         "useCases": ["Ranking applications"],
@@ -105,8 +126,10 @@ def test_the_card_is_filled_from_what_is_known() -> None:
     assert data["hashes"] == [{"alg": "SHA-256", "content": "d" * 64}]
     papers = {one["type"]: one for one in model["externalReferences"]}
     assert {kind: one["url"] for kind, one in papers.items()} == {
-        "digital-signature": "model.sig", "attestation": "provenance.json", "bom": "sbom.json",
-    }  # fmt: skip
+        "digital-signature": "model.sig",
+        "attestation": "provenance.json",
+        "bom": "sbom.json",
+    }
     [signed] = papers["digital-signature"]["hashes"]
     assert f"sha256:{signed['content']}" == canonical.digest(b"{}")
 
@@ -115,8 +138,14 @@ def test_what_nobody_said_is_left_out() -> None:
     bare = version(signature=None, lineage={}, card="", requirements=[], format="sklearn")
     document = read(ml_bom(bare, {}, None))
     assert document["metadata"]["component"].keys() == {
-        "type", "bom-ref", "group", "name", "version", "hashes", "properties",
-    }  # fmt: skip
+        "type",
+        "bom-ref",
+        "group",
+        "name",
+        "version",
+        "hashes",
+        "properties",
+    }
     assert document["components"] == []
 
 

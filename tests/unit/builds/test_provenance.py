@@ -17,10 +17,17 @@ FILES = {"model.joblib": b"model", ".gitignore": b"*.tmp", ".git/config": b"[cor
 def spec(artifact: Path, *trusted: SigningKey) -> BuildSpec:
     files = tuple(SourceFile(name, sha, 1) for name, sha in digests_in(artifact).items())
     return BuildSpec(
-        build="bld_1", project="prj_1", version="ver_1", model="churn", number=1,
-        format="sklearn", artifact_digest="sha256:" + "0" * 64, files=files, signature=None,
+        build="bld_1",
+        project="prj_1",
+        version="ver_1",
+        model="churn",
+        number=1,
+        format="sklearn",
+        artifact_digest="sha256:" + "0" * 64,
+        files=files,
+        signature=None,
         trusted=trusted,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

@@ -61,23 +61,57 @@ class Evil:
 
 
 HOSTILE = [
-    ("os", "system"), ("posix", "system"), ("nt", "system"), ("subprocess", "Popen"),
-    ("_posixsubprocess", "fork_exec"), ("ctypes", "CDLL"), ("_ctypes", "dlopen"),
-    ("importlib", "import_module"), ("importlib._bootstrap", "_load"), ("builtins", "eval"),
-    ("builtins", "exec"), ("builtins", "getattr"), ("builtins", "__import__"),
-    ("__builtin__", "eval"), ("builtins", "compile"), ("pkgutil", "resolve_name"),
-    ("operator", "attrgetter"), ("operator", "methodcaller"), ("_operator", "attrgetter"),
-    ("runpy", "run_path"), ("pip", "main"), ("pip._internal.cli.main", "main"),
-    ("code", "InteractiveInterpreter"), ("pty", "spawn"), ("socket", "create_connection"),
-    ("shutil", "rmtree"), ("webbrowser", "open"), ("pickle", "loads"), ("_pickle", "loads"),
-    ("marshal", "loads"), ("types", "FunctionType"), ("types", "CodeType"), ("sys", "modules"),
-    ("torch.hub", "load"), ("numpy.testing._private.utils", "runstring"), ("bdb", "Bdb"),
-    ("dataclasses", "make_dataclass"), ("_osx_support", "_read_output"), ("timeit", "timeit"),
-    ("asyncio.unix_events", "_UnixSubprocessTransport"), ("pandas.io.pickle", "read_pickle"),
-    ("joblib", "load"), ("numpy", "os.system"), ("sklearn.base", "os"), ("io", "open"),
-    ("sklearn.utils", "__class__.__base__.__subclasses__"), ("weakref", "finalize"),
-    ("logging.config", "dictConfig"), ("urllib.request", "urlopen"), ("cProfile", "run"),
-]  # fmt: skip
+    ("os", "system"),
+    ("posix", "system"),
+    ("nt", "system"),
+    ("subprocess", "Popen"),
+    ("_posixsubprocess", "fork_exec"),
+    ("ctypes", "CDLL"),
+    ("_ctypes", "dlopen"),
+    ("importlib", "import_module"),
+    ("importlib._bootstrap", "_load"),
+    ("builtins", "eval"),
+    ("builtins", "exec"),
+    ("builtins", "getattr"),
+    ("builtins", "__import__"),
+    ("__builtin__", "eval"),
+    ("builtins", "compile"),
+    ("pkgutil", "resolve_name"),
+    ("operator", "attrgetter"),
+    ("operator", "methodcaller"),
+    ("_operator", "attrgetter"),
+    ("runpy", "run_path"),
+    ("pip", "main"),
+    ("pip._internal.cli.main", "main"),
+    ("code", "InteractiveInterpreter"),
+    ("pty", "spawn"),
+    ("socket", "create_connection"),
+    ("shutil", "rmtree"),
+    ("webbrowser", "open"),
+    ("pickle", "loads"),
+    ("_pickle", "loads"),
+    ("marshal", "loads"),
+    ("types", "FunctionType"),
+    ("types", "CodeType"),
+    ("sys", "modules"),
+    ("torch.hub", "load"),
+    ("numpy.testing._private.utils", "runstring"),
+    ("bdb", "Bdb"),
+    ("dataclasses", "make_dataclass"),
+    ("_osx_support", "_read_output"),
+    ("timeit", "timeit"),
+    ("asyncio.unix_events", "_UnixSubprocessTransport"),
+    ("pandas.io.pickle", "read_pickle"),
+    ("joblib", "load"),
+    ("numpy", "os.system"),
+    ("sklearn.base", "os"),
+    ("io", "open"),
+    ("sklearn.utils", "__class__.__base__.__subclasses__"),
+    ("weakref", "finalize"),
+    ("logging.config", "dictConfig"),
+    ("urllib.request", "urlopen"),
+    ("cProfile", "run"),
+]
 
 
 @pytest.mark.parametrize("proto", [2, 4])
@@ -306,8 +340,10 @@ def test_an_mlmodel_is_read_as_mlflow_reads_it(text: str, found: Verdict) -> Non
 
 def test_a_tag_of_python_in_any_yaml_is_malicious() -> None:
     assert verdict(b"a: !!python/object/apply:os.system [id]\n", "conda.yaml") == "malicious"
-    assert verdict(b"%TAG ! tag:yaml.org,2002:python/\n---\na: !name:os.system x\n",
-                   "conda.yml") == "malicious"  # fmt: skip
+    assert (
+        verdict(b"%TAG ! tag:yaml.org,2002:python/\n---\na: !name:os.system x\n", "conda.yml")
+        == "malicious"
+    )
     assert verdict(b"a: !ours [id]\nb: hello!\n", "conda.yaml") == "safe"
 
 

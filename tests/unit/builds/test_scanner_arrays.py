@@ -44,8 +44,14 @@ MANY = b"".join(text(b"%04d" % n) + b"N" for n in range(1100))
 
 def settings(dtype: bytes, shape: bytes = number(1) + b"\x85", more: bytes = b"") -> bytes:
     """Return what an array is built with."""
-    members = {b"shape": shape, b"dtype": dtype, b"order": text(b"C"), b"allow_mmap": b"\x89",
-               b"subclass": b"cnumpy\nndarray\n", b"numpy_array_alignment_bytes": b"N"}  # fmt: skip
+    members = {
+        b"shape": shape,
+        b"dtype": dtype,
+        b"order": text(b"C"),
+        b"allow_mmap": b"\x89",
+        b"subclass": b"cnumpy\nndarray\n",
+        b"numpy_array_alignment_bytes": b"N",
+    }
     return b"}(" + b"".join(text(name) + value for name, value in members.items()) + more + b"u"
 
 
@@ -65,14 +71,13 @@ HIDDEN = {
         + call(b"builtins", b"tuple", b"(", START, number(READ), number(1), b"K\0l")
         + b"b"
     ),
-    "a computed key": settings(
-        BYTES, SHAPE, call(b"builtins", b"str", text(b"shape")) + NEW_SHAPE
-    ),
-    "a key of another's doing": b"}\x94" + settings(BYTES, SHAPE)[1:] + call(
-        b"collections", b"UserDict.update", b"h\0", b"}" + text(b"shape") + NEW_SHAPE + b"s"
-    ) + b"0",
+    "a computed key": settings(BYTES, SHAPE, call(b"builtins", b"str", text(b"shape")) + NEW_SHAPE),
+    "a key of another's doing": b"}\x94"
+    + settings(BYTES, SHAPE)[1:]
+    + call(b"collections", b"UserDict.update", b"h\0", b"}" + text(b"shape") + NEW_SHAPE + b"s")
+    + b"0",
     "more than a thousand keys": settings(BYTES, SHAPE, MANY + text(b"shape") + NEW_SHAPE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("state", HIDDEN.values(), ids=HIDDEN)
@@ -86,8 +91,13 @@ UNSEEN = {
     "a copy": call(b"copy", b"copy", NEW),
     "out of a list": call(b"builtins", b"max", b"]" + ARRAY + b"a") + b")\x81",
     "by its type's way": b"\x8c\x13joblib.numpy_pickle\x8c\x1aNumpyArrayWrapper.__call__\x93("
-    + b"cnumpy\nndarray\n" + number(5) + b"\x85" + text(b"C") + BYTES + b"tR",
-}  # fmt: skip
+    + b"cnumpy\nndarray\n"
+    + number(5)
+    + b"\x85"
+    + text(b"C")
+    + BYTES
+    + b"tR",
+}
 
 
 @pytest.mark.parametrize("made", UNSEEN.values(), ids=UNSEEN)
@@ -156,15 +166,22 @@ def held(data: bytes, folder: Path) -> None:
 @pytest.mark.parametrize(
     "array",
     [
-        numpy.arange(5.0), numpy.arange(6).reshape(2, 3).T, numpy.array([True]),
+        numpy.arange(5.0),
+        numpy.arange(6).reshape(2, 3).T,
+        numpy.array([True]),
         numpy.ones(3, ">f4"),
-        numpy.array(["ab", "c"]), numpy.array([b"ab"]), numpy.array(["2026-01-01"], "M8[D]"),
-        numpy.zeros(2, [("a", "i4"), ("b", "f8", (2,))]), numpy.ones((0, 3), "c16"),
-        numpy.array([{}, 1], object), numpy.zeros(2, [("a", "O"), ("b", "i1")]),
-        numpy.zeros(3, numpy.dtype("f8", metadata={"unit": "m"})), numpy.ones(2, "f2").view("V2"),
+        numpy.array(["ab", "c"]),
+        numpy.array([b"ab"]),
+        numpy.array(["2026-01-01"], "M8[D]"),
+        numpy.zeros(2, [("a", "i4"), ("b", "f8", (2,))]),
+        numpy.ones((0, 3), "c16"),
+        numpy.array([{}, 1], object),
+        numpy.zeros(2, [("a", "O"), ("b", "i1")]),
+        numpy.zeros(3, numpy.dtype("f8", metadata={"unit": "m"})),
+        numpy.ones(2, "f2").view("V2"),
     ],
     ids=lambda array: str(array.dtype),
-)  # fmt: skip
+)
 def test_arrays_as_joblib_writes_them_are_followed(array: Any, tmp_path: Path) -> None:
     for compress in (0, 3):
         joblib.dump({"one": array, "two": [array, "x"]}, tmp_path / "a.joblib", compress=compress)

@@ -52,12 +52,20 @@ def test_no_file_hides_behind_the_archive_that_it_is_too(
 @pytest.mark.parametrize(
     ("name", "verdict"),
     [
-        ("model.onnx", "unknown"), ("model.h5", "unknown"), ("model.safetensors", "unknown"),
-        ("MLmodel", "unknown"), ("model.keras", "unknown"), ("own.py", "code-carrying"),
-        ("own.pyc", "code-carrying"), ("own.egg", "code-carrying"), ("model.ubj", "unknown"),
-        ("keras_module.txt", "code-carrying"), ("data.tar", "safe"), ("model.lgb", "unknown"),
+        ("model.onnx", "unknown"),
+        ("model.h5", "unknown"),
+        ("model.safetensors", "unknown"),
+        ("MLmodel", "unknown"),
+        ("model.keras", "unknown"),
+        ("own.py", "code-carrying"),
+        ("own.pyc", "code-carrying"),
+        ("own.egg", "code-carrying"),
+        ("model.ubj", "unknown"),
+        ("keras_module.txt", "code-carrying"),
+        ("data.tar", "safe"),
+        ("model.lgb", "unknown"),
     ],
-)  # fmt: skip
+)
 def test_a_tar_of_a_harmless_text_is_safe_only_where_nobody_reads_more_than_a_tar(
     name: str, verdict: str
 ) -> None:
@@ -76,12 +84,16 @@ def test_honest_archives_are_what_their_members_are() -> None:
     numpy.savez(arrays, a=numpy.zeros(3))
     table = b"a,b\n1,2\n"
     honest = {
-        "a.npz": arrays.getvalue(), "a.zip": zipped("a.csv", table),
+        "a.npz": arrays.getvalue(),
+        "a.zip": zipped("a.csv", table),
         "a.csv.gz": gzip.compress(table),
-        "a.tar": tarred("a.csv", table), "a.tgz": tarred("a.csv", table, "w:gz"),
-        "a.docx": zipped("a.xml", b"<a/>"), "a.csv.bz2": bz2.compress(table),
-        "a.xlsx": zipped("a.xml", b"<a/>"), "a.whl": zipped("a.md", b"# A\n"),
-    }  # fmt: skip
+        "a.tar": tarred("a.csv", table),
+        "a.tgz": tarred("a.csv", table, "w:gz"),
+        "a.docx": zipped("a.xml", b"<a/>"),
+        "a.csv.bz2": bz2.compress(table),
+        "a.xlsx": zipped("a.xml", b"<a/>"),
+        "a.whl": zipped("a.md", b"# A\n"),
+    }
     said = {name: scan_bytes(name, data, NOWHERE).verdict() for name, data in honest.items()}
     assert said == dict.fromkeys(honest, "safe")
     assert scan_bytes("a.pt", zipped("a/data.pkl", b"\x80\x02N."), NOWHERE).verdict() == (

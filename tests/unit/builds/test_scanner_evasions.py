@@ -41,10 +41,23 @@ def folder(root: Path, **files: bytes) -> Report:
 
 
 # What only one of Python's two unpicklers takes, or pickletools does not.
-ODD_NUMBERS = [b"I0x10\n0", b"I010\n0", b"I 7\n0", b"I1_0\n0", b"L0x10L\n0", b"F1_0.0\n0",
-               b"I7\0x\n0", b"L7\0\n0", b"F1\0x\n0", b"L1\rL\n0",
-               b"I\0\n0", b"I\0anything\n0", b"I\0\x80\n0",
-               b"Np0\0x\n0", b"Np0\n0g0\0x\n0"]  # fmt: skip
+ODD_NUMBERS = [
+    b"I0x10\n0",
+    b"I010\n0",
+    b"I 7\n0",
+    b"I1_0\n0",
+    b"L0x10L\n0",
+    b"F1_0.0\n0",
+    b"I7\0x\n0",
+    b"L7\0\n0",
+    b"F1\0x\n0",
+    b"L1\rL\n0",
+    b"I\0\n0",
+    b"I\0anything\n0",
+    b"I\0\x80\n0",
+    b"Np0\0x\n0",
+    b"Np0\n0g0\0x\n0",
+]
 
 
 @pytest.mark.parametrize("before", ODD_NUMBERS)
@@ -60,9 +73,17 @@ def test_a_call_behind_a_number_that_none_is_known_to_read_is_not_safe(before: b
     assert verdict(before + b"cat\ndog\n", "notes.txt") == "safe"
 
 
-@pytest.mark.parametrize("data", [b"c.this\nx\n.", b"c..os\nsystem\n.", b"N0(i.os\nsystem\n.",
-                                  b"\x8c\x03a b\x8c\x01x\x93.", b"\x8c\x00\x8c\x01x\x93.",
-                                  b"c?,?\nFloatStorage\n0cos\nsystem\n."])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"c.this\nx\n.",
+        b"c..os\nsystem\n.",
+        b"N0(i.os\nsystem\n.",
+        b"\x8c\x03a b\x8c\x01x\x93.",
+        b"\x8c\x00\x8c\x01x\x93.",
+        b"c?,?\nFloatStorage\n0cos\nsystem\n.",
+    ],
+)
 @pytest.mark.parametrize("name", ["notes.txt", "model.pkl"])
 def test_a_module_by_an_odd_name_is_malicious(data: bytes, name: str) -> None:
     """The importer looks for what stands behind the last dot; torch finds storages by name."""
@@ -319,8 +340,13 @@ def skops_calling(**function: Any) -> bytes:
     called = {"__loader__": "FunctionNode", **function}
     plain = {"__module__": "builtins", "__class__": "list", "__loader__": "ListNode"}
     text = {"__module__": "builtins", "__class__": "str", "__loader__": "JsonNode", "content": "1"}
-    schema = {"__module__": "builtins", "__class__": "dict", "__loader__": "DictNode",
-              "key_types": {**plain, "content": [called]}, "content": {"true": text}}  # fmt: skip
+    schema = {
+        "__module__": "builtins",
+        "__class__": "dict",
+        "__loader__": "DictNode",
+        "key_types": {**plain, "content": [called]},
+        "content": {"true": text},
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("schema.json", json.dumps(schema))
@@ -330,8 +356,9 @@ def skops_calling(**function: Any) -> bytes:
 @pytest.mark.parametrize("name", ["model.skops", "model.pkl", "model.zip", "notes.txt"])
 def test_a_skops_file_is_one_by_any_name_and_of_any_protocol(name: str) -> None:
     new = skops_calling(__module__="os", __class__="system")
-    old = skops_calling(__module__="builtins", __class__="list",
-                        content={"module_path": "os", "function": "system"})  # fmt: skip
+    old = skops_calling(
+        __module__="builtins", __class__="list", content={"module_path": "os", "function": "system"}
+    )
     assert (verdict(new, name), verdict(old, name)) == ("malicious", "malicious")
 
 

@@ -106,8 +106,10 @@ def categories(**values: list[int]) -> Any:
 @pytest.mark.parametrize(
     "change",
     [
-        *(lambda _, learner, n=n: forest(learner)["tree_info"].__setitem__(0, n)
-          for n in (1, 5, -1, 500_000_000, 0.5)),
+        *(
+            lambda _, learner, n=n: forest(learner)["tree_info"].__setitem__(0, n)
+            for n in (1, 5, -1, 500_000_000, 0.5)
+        ),
         lambda _, learner: forest(learner).update(iteration_indptr=[0, 1, 100_000]),
         lambda _, learner: forest(learner).update(iteration_indptr=[]),
         lambda _, learner: forest(learner)["gbtree_model_param"].update(num_parallel_tree="99999"),
@@ -116,22 +118,34 @@ def categories(**values: list[int]) -> Any:
         lambda _, learner: forest(learner)["cats"].update(feature_segments=[0, 5, 1 << 30]),
         lambda _, learner: forest(learner)["cats"].update(sorted_idx=[5]),
         lambda _, learner: learner["objective"].update(softmax={"num_class": "0"}),
-        setting("num_class", "1000000000"), setting("num_target", "1000000000"),
-        setting("num_class", "-1"), setting("base_score", "[0.5,0.5,0.5]"),
+        setting("num_class", "1000000000"),
+        setting("num_target", "1000000000"),
+        setting("num_class", "-1"),
+        setting("base_score", "[0.5,0.5,0.5]"),
         setting("num_feature", "-1"),
         lambda tree, _: tree["tree_param"].update(size_leaf_vector="100000"),
         lambda tree, _: tree["parents"].__setitem__(1, 10**9),
         lambda tree, _: tree["parents"].__setitem__(1, 2),
         lambda tree, _: tree["parents"].__setitem__(0, 1),
-        parts(parents=[]), parts(base_weights=[]), parts(loss_changes=[]), parts(sum_hessian=[]),
-        parts(leaf_weights=[]), parts(split_type=[]),
+        parts(parents=[]),
+        parts(base_weights=[]),
+        parts(loss_changes=[]),
+        parts(sum_hessian=[]),
+        parts(leaf_weights=[]),
+        parts(split_type=[]),
         lambda tree, _: tree["split_type"].__setitem__(0, 1),
         lambda tree, _: tree["split_type"].__setitem__(0, 2),
-        categories(sizes=[100_000]), categories(segments=[1 << 40]), categories(segments=[-1]),
-        categories(sizes=[0]), categories(categories=[-1]), categories(categories=[(1 << 31) - 1]),
-        categories(nodes=[1 << 20]), categories(nodes=[]), categories(sizes=[]),
+        categories(sizes=[100_000]),
+        categories(segments=[1 << 40]),
+        categories(segments=[-1]),
+        categories(sizes=[0]),
+        categories(categories=[-1]),
+        categories(categories=[(1 << 31) - 1]),
+        categories(nodes=[1 << 20]),
+        categories(nodes=[]),
+        categories(sizes=[]),
     ],
-)  # fmt: skip
+)
 def test_no_number_of_xgboosts_leads_outside_what_it_counts(change: Any) -> None:
     assert verdict(changed(change), "m.json") == "unknown"
 
@@ -144,9 +158,14 @@ def test_a_node_of_xgboosts_may_ask_for_a_category() -> None:
 def test_blanks_and_endings_do_not_hide_a_forest(name: str) -> None:
     ((_, lines),) = lightgbm_model().files.items()
     outside = changed(lambda tree, _: tree["left_children"].__setitem__(0, 10_000))
-    for broken in (b" " * 5000 + outside, b"\n" * (1 << 20) + outside, b"tree\nversion=v4\nbroken",
-                   b"tree\rversion=v4\rbroken", b"tree\r\nversion=v4\r\nbroken",
-                   lines.replace(b"left_child=", b"left_child=9", 1)):  # fmt: skip
+    for broken in (
+        b" " * 5000 + outside,
+        b"\n" * (1 << 20) + outside,
+        b"tree\nversion=v4\nbroken",
+        b"tree\rversion=v4\rbroken",
+        b"tree\r\nversion=v4\r\nbroken",
+        lines.replace(b"left_child=", b"left_child=9", 1),
+    ):
         assert verdict(broken, name) != "safe"
 
 
@@ -235,8 +254,12 @@ def test_leaves_of_lightgbm_that_are_lines_ask_for_features_that_there_are() -> 
     settings = {"verbose": -1, "linear_tree": True, "num_leaves": 4}
     text = lightgbm.train(settings, data, 2).model_to_string().encode()
     assert verdict(text, "m.txt") == "safe"
-    for name, old in ((b"leaf_features=", rb"\d"), (b"leaf_const=", rb"\S+"),
-                      (b"num_features=", rb"\d"), (b"leaf_coeff=", rb"\S+")):  # fmt: skip
+    for name, old in (
+        (b"leaf_features=", rb"\d"),
+        (b"leaf_const=", rb"\S+"),
+        (b"num_features=", rb"\d"),
+        (b"leaf_coeff=", rb"\S+"),
+    ):
         new = name + (b"" if old == rb"\S+" else b"9")
         old = name + old
         broken = resized(re.sub(old, new, text, count=1))
@@ -314,8 +337,13 @@ def test_what_xgboost_read_before_its_3_1_is_not_safe(
 
 
 def test_texts_that_begin_an_object_or_speak_of_a_learner_are_texts() -> None:
-    for text in (b"{i: 1}", b"{L: 1, learner: gbtree}", b"{Use the learner} " * 99, b"{U" * 500,
-                 b"gbtree, dart: the learner's boosters"):  # fmt: skip
+    for text in (
+        b"{i: 1}",
+        b"{L: 1, learner: gbtree}",
+        b"{Use the learner} " * 99,
+        b"{U" * 500,
+        b"gbtree, dart: the learner's boosters",
+    ):
         assert verdict(text, "notes.txt") == verdict(text, "a.html") == "safe"
 
 
@@ -372,11 +400,13 @@ def test_a_node_that_nothing_leads_to_has_a_parent_in_its_tree(parent: int) -> N
 @pytest.mark.parametrize(
     "data",
     [
-        b'{"the": 1, "learner": 2, "a": 3}', b'{"learner": {"name": "ppo"}}',
+        b'{"the": 1, "learner": 2, "a": 3}',
+        b'{"learner": {"name": "ppo"}}',
         b'{"n": 0, "learner": "lgbm"}\n{"n": 1, "learner": "xgboost"}\n',
-        b'{"\\u0120the": 0, "learner": 1, "\\"": 2}', b'{"learner": {}, "gradient_booster": {}}',
+        b'{"\\u0120the": 0, "learner": 1, "\\"": 2}',
+        b'{"learner": {}, "gradient_booster": {}}',
     ],
-)  # fmt: skip
+)
 def test_json_that_speaks_of_a_learner_is_json(data: bytes) -> None:
     """XGBoost ends where it finds no booster in it."""
     assert verdict(data, "a.json") == verdict(data, "a.jsonl") == "safe"

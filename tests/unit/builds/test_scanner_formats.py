@@ -99,7 +99,8 @@ def test_the_committed_list_holds_what_skops_trusts_by_itself() -> None:
         ),
         (
             node(
-                "numpy.random._generator.Generator", "RandomGeneratorNode",
+                "numpy.random._generator.Generator",
+                "RandomGeneratorNode",
                 content={"bit_generator": {"content": {"bit_generator": {"content": '"seed"'}}}},
             ),
             "code-carrying",
@@ -112,7 +113,7 @@ def test_the_committed_list_holds_what_skops_trusts_by_itself() -> None:
         (b"[" * 100_000, "unknown", "is not JSON"),
         (node("numpy.random._generator.Generator", "RandomGeneratorNode"), "unknown", "no name"),
     ],
-)  # fmt: skip
+)
 def test_a_schema_is_read_for_every_name_it_calls(schema: Any, verdict: str, what: str) -> None:
     report = skops_report(schema)
     assert report.verdict() == verdict
@@ -179,14 +180,20 @@ def flavored(flavor: str, data: str, pyfunc: str = "") -> Report:
 @pytest.mark.parametrize(
     ("flavor", "good", "bad"),
     [
-        ("xgboost", ("model.json", "model.ubj", "a/m.UBJ", "m.xgb"),
-         ("model.txt", "model.safetensors", "model", "a.parquet", ".json", "m.json/x")),
+        (
+            "xgboost",
+            ("model.json", "model.ubj", "a/m.UBJ", "m.xgb"),
+            ("model.txt", "model.safetensors", "model", "a.parquet", ".json", "m.json/x"),
+        ),
         ("onnx", ("model.onnx",), ("model.txt", "model.safetensors", "a.png", "model.json")),
-        ("lightgbm", ("model.lgb", "model.txt", "model.pkl", "model.skops"),
-         ("README.md", "a.tar", "model.json", "data")),
+        (
+            "lightgbm",
+            ("model.lgb", "model.txt", "model.pkl", "model.skops"),
+            ("README.md", "a.tar", "model.json", "data"),
+        ),
         ("catboost", (), ("model.cbm", "model.json", "model.txt")),
     ],
-)  # fmt: skip
+)
 def test_a_flavor_of_mlflow_names_what_is_read_here_as_its_library_reads_it(
     flavor: str, good: tuple[str, ...], bad: tuple[str, ...]
 ) -> None:
@@ -216,17 +223,22 @@ SKLEARN += "{{pickled_model: m, serialization_format: {1}}}"
         ("python_function: {loader_module: mlflow.pyfunc.model, python_model: m}", "code-carrying"),
         ("sklearn: {pickled_model: m}", "code-carrying"),
         ("pmdarima: {data: m}", "code-carrying"),
-        *((f"python_function: {{loader_module: mlflow.{name}, data: m}}", "code-carrying")
-          for name in ("statsmodels", "pytorch")),
+        *(
+            (f"python_function: {{loader_module: mlflow.{name}, data: m}}", "code-carrying")
+            for name in ("statsmodels", "pytorch")
+        ),
         ("lightgbm: {data: m.pkl, model_class: lightgbm.sklearn.LGBMModel}", "code-carrying"),
-        ("lightgbm: {data: m.skops, model_class: lightgbm.sklearn.LGBMModel,"
-         " serialization_format: skops}", "safe"),
+        (
+            "lightgbm: {data: m.skops, model_class: lightgbm.sklearn.LGBMModel,"
+            " serialization_format: skops}",
+            "safe",
+        ),
         ("lightgbm: {data: m.txt, model_class: lightgbm.basic.Booster}", "safe"),
         ("lightgbm: {data: m.txt}", "safe"),
         ("python_function: {loader_module: mlflow.xgboost, data: m.json}", "safe"),
         ("onnx: {data: m.onnx}", "safe"),
     ],
-)  # fmt: skip
+)
 def test_a_flavor_of_mlflow_that_unpickles_does_so_whatever_the_file_looks_like(
     flavors: str, expected: str, tmp_path: Path
 ) -> None:
@@ -274,15 +286,25 @@ OTHERS = [b"CBM1", b"GGUF", b"\x1c\0\0\0TFL3", b"\x08\0\0\0ORTM", b"binf"]
 @pytest.mark.parametrize(
     ("name", "start", "expected"),
     [
-        *((name, b"\1\2\3\4", "safe") for name in (
-            "self_attn.in_proj_weight", "bn1.running_mean", "LayerNorm.gamma", "layers.0.A_log",
-            "lstm.weight_ih_l0", "model.onnx_data", "model.onnx_data_1")),
+        *(
+            (name, b"\1\2\3\4", "safe")
+            for name in (
+                "self_attn.in_proj_weight",
+                "bn1.running_mean",
+                "LayerNorm.gamma",
+                "layers.0.A_log",
+                "lstm.weight_ih_l0",
+                "model.onnx_data",
+                "model.onnx_data_1",
+            )
+        ),
         # What a loader takes them for by its name is not followed here.
         *(("weights.bin", start, "unknown") for start in OTHERS),
         *((name, b"\1\2\3\4", "unknown") for name in ("a.so", "a.pb", "a.pl", "a.dll", "a.pkl")),
-        ("run_it.bin", b"#!/bin/sh\n", "unknown"), ("a.in_proj_weight", b"N.", "code-carrying"),
+        ("run_it.bin", b"#!/bin/sh\n", "unknown"),
+        ("a.in_proj_weight", b"N.", "code-carrying"),
     ],
-)  # fmt: skip
+)
 def test_weights_may_be_called_like_a_parameter_and_are_of_no_other_format(
     name: str, start: bytes, expected: str, tmp_path: Path
 ) -> None:

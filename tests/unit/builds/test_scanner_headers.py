@@ -56,10 +56,14 @@ def tarred(name: str, data: bytes) -> bytes:
 
 
 CALLS = [
-    ("_posixsubprocess", "fork_exec"), ("ctypes", "CDLL"), ("_ctypes", "dlopen"),
-    ("importlib", "import_module"), ("importlib.util", "spec_from_file_location"),
-    ("pkgutil", "resolve_name"), ("runpy", "run_module"),
-]  # fmt: skip
+    ("_posixsubprocess", "fork_exec"),
+    ("ctypes", "CDLL"),
+    ("_ctypes", "dlopen"),
+    ("importlib", "import_module"),
+    ("importlib.util", "spec_from_file_location"),
+    ("pkgutil", "resolve_name"),
+    ("runpy", "run_module"),
+]
 PLACES: dict[str, Callable[[bytes], tuple[str, bytes]]] = {
     "text": lambda data: ("notes.txt", data),
     "JSON": lambda data: ("config.json", data),
@@ -73,9 +77,10 @@ PLACES: dict[str, Callable[[bytes], tuple[str, bytes]]] = {
     "keras": lambda data: ("m.keras", zipped(config__json=b"{}", weights__h5=data)),
     "skops": lambda data: ("m.skops", zipped(schema__json=b"{}", x__npy=npy(data))),
     "zip in tar in gzip": lambda data: (
-        "a.tar.gz", gzip.compress(tarred("b.zip", zipped(c__txt=data))),
+        "a.tar.gz",
+        gzip.compress(tarred("b.zip", zipped(c__txt=data))),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -113,13 +118,19 @@ def saved(array: Any) -> bytes:
 @pytest.mark.parametrize(
     "array",
     [
-        numpy.arange(6.0).reshape(2, 3), numpy.array(["größe", "b"]), numpy.array(True),
-        numpy.array([b"ab"]), numpy.zeros(3, dtype=[("a", "<i4"), ("b", "U3")]),
-        numpy.zeros(2, dtype="datetime64[ns]"), numpy.array([], dtype="f4"),
-        numpy.zeros((2, 2), dtype="c8"), numpy.float16([1]), numpy.zeros(3, "m8[25s]"),
+        numpy.arange(6.0).reshape(2, 3),
+        numpy.array(["größe", "b"]),
+        numpy.array(True),
+        numpy.array([b"ab"]),
+        numpy.zeros(3, dtype=[("a", "<i4"), ("b", "U3")]),
+        numpy.zeros(2, dtype="datetime64[ns]"),
+        numpy.array([], dtype="f4"),
+        numpy.zeros((2, 2), dtype="c8"),
+        numpy.float16([1]),
+        numpy.zeros(3, "m8[25s]"),
         numpy.zeros(3, numpy.dtype([("a", "i1"), ("b", "f8", (2, 2))], align=True)),
     ],
-)  # fmt: skip
+)
 def test_real_arrays_are_safe(array: Any) -> None:
     assert report(saved(array), "a.npy").verdict() == "safe"
 

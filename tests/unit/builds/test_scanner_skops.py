@@ -41,13 +41,18 @@ def fitted(model: Any) -> Any:
 @pytest.mark.parametrize(
     "model",
     [
-        fitted(SVC()), fitted(NuSVC()), fitted(SVR()),
-        fitted(NuSVR()), fitted(OneClassSVM()), DictVectorizer().fit([{"a": 1.0}]),
-        CountVectorizer().fit(WORDS), TfidfVectorizer().fit(WORDS),
+        fitted(SVC()),
+        fitted(NuSVC()),
+        fitted(SVR()),
+        fitted(NuSVR()),
+        fitted(OneClassSVM()),
+        DictVectorizer().fit([{"a": 1.0}]),
+        CountVectorizer().fit(WORDS),
+        TfidfVectorizer().fit(WORDS),
         MultiLabelBinarizer().fit([["a"], ["b"]]),
     ],
     ids=lambda model: type(model).__name__,
-)  # fmt: skip
+)
 def test_what_compiled_code_follows_unasked_is_code(model: Any) -> None:
     found = report(model)
     assert found.verdict() == "code-carrying"
@@ -67,10 +72,16 @@ def test_what_opens_the_file_that_a_request_names_is_code(kind: Any, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "model", [LinearSVC(), LogisticRegression(), MLPClassifier((3,), max_iter=9),
-              TweedieRegressor(power=1.5), TweedieRegressor(power=1.5, link="identity")],
+    "model",
+    [
+        LinearSVC(),
+        LogisticRegression(),
+        MLPClassifier((3,), max_iter=9),
+        TweedieRegressor(power=1.5),
+        TweedieRegressor(power=1.5, link="identity"),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_numpy_computes_with_is_safe(model: Any) -> None:
     found = report(fitted(model))
     assert found.verdict() == "safe", found.findings
@@ -91,7 +102,7 @@ LEADS_OUT = {
     "neighbors": "m = KNeighborsClassifier(3, algorithm='brute').fit(X, y); "
     "m.n_features_in_ = 20_000_000; m._fit_X = m._fit_X[:, :1].copy(); "
     "m.predict(numpy.ones((1, 20_000_000)))",
-}  # fmt: skip
+}
 IMPORTS = """
 import numpy, os, resource
 from sklearn.cluster import KMeans

@@ -33,9 +33,12 @@ def verdict(tmp_path: Path) -> Scanned:
 def linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """A format whose files are texts."""
     kind = Format(
-        name="linear", title="lines", endings=(".linear",), text=True,
+        name="linear",
+        title="lines",
+        endings=(".linear",),
+        text=True,
         derive=lambda files: Derived("linear"),
-    )  # fmt: skip
+    )
     monkeypatch.setitem(FORMATS, kind.name, kind)
 
 

@@ -115,10 +115,16 @@ def test_words_that_ask_for_what_is_nowhere_are_words_with_a_hint(name: str, dat
 @pytest.mark.parametrize(
     "data",
     [
-        b"cos\nsystem\n", b"ccommands\ngetoutput\n", b"crequests\nget\n", b"cnumpy\nload\n",
-        b"cos\nsin\ncos\nsystem\n", b"c.os\nsin\n", b"cos\npath.x\n", b"cos\nsin\n(tR",
+        b"cos\nsystem\n",
+        b"ccommands\ngetoutput\n",
+        b"crequests\nget\n",
+        b"cnumpy\nload\n",
+        b"cos\nsin\ncos\nsystem\n",
+        b"c.os\nsin\n",
+        b"cos\npath.x\n",
+        b"cos\nsin\n(tR",
     ],
-)  # fmt: skip
+)
 def test_words_that_ask_for_what_is_there_are_no_words(data: bytes) -> None:
     assert whole(data, "words.txt") in {"malicious", "unknown"}
 

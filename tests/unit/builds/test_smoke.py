@@ -10,11 +10,18 @@ from workers.builder.smoke import judge, questions, same
 from workers.builder.spec import BuildSpec
 
 SPEC = BuildSpec(
-    build="bld_1", project="prj_1", version="ver_1", model="churn", number=3, format="sklearn",
-    artifact_digest="sha256:" + "0" * 64, files=(),
+    build="bld_1",
+    project="prj_1",
+    version="ver_1",
+    model="churn",
+    number=3,
+    format="sklearn",
+    artifact_digest="sha256:" + "0" * 64,
+    files=(),
     signature={"inputs": [{"name": "age", "type": "long"}]},
-    example=[{"age": 1}, {"age": 2}], expected=[0.5, 1],
-)  # fmt: skip
+    example=[{"age": 1}, {"age": 2}],
+    expected=[0.5, 1],
+)
 REFUSED = (400, "{}")
 
 
@@ -85,11 +92,21 @@ def test_a_service_that_does_not_answer_as_it_must_has_failed(given: list[Any]) 
 @pytest.mark.parametrize(
     ("given", "expected", "equal"),
     [
-        (1, 1.0, True), (True, 1, True), (True, False, False), ("a", "a", True), ("1", 1, False),
-        ([1, 2], [1, 2], True), ([1], [1, 2], False), ({"a": 1}, {"a": 1.0}, True),
-        ({"a": 1}, {"b": 1}, False), ({"a": 1}, 1, True), (1, {"a": 1}, True), (None, None, True),
-        (None, 0, False), (0.0, 1e-12, True),
+        (1, 1.0, True),
+        (True, 1, True),
+        (True, False, False),
+        ("a", "a", True),
+        ("1", 1, False),
+        ([1, 2], [1, 2], True),
+        ([1], [1, 2], False),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"b": 1}, False),
+        ({"a": 1}, 1, True),
+        (1, {"a": 1}, True),
+        (None, None, True),
+        (None, 0, False),
+        (0.0, 1e-12, True),
     ],
-)  # fmt: skip
+)
 def test_outputs_are_compared_by_meaning(given: Any, expected: Any, equal: bool) -> None:
     assert same(given, expected) is equal

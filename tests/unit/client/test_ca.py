@@ -15,9 +15,14 @@ from placet_client.cli import main
 from tests.support.certificates import Authority
 
 ME = {
-    "kind": "person", "id": "per_1", "name": "Dana", "accountable": "per_1", "token": "tok_1",
-    "second_factor": True, "grants": [],
-}  # fmt: skip
+    "kind": "person",
+    "id": "per_1",
+    "name": "Dana",
+    "accountable": "per_1",
+    "token": "tok_1",
+    "second_factor": True,
+    "grants": [],
+}
 
 
 class Server(BaseHTTPRequestHandler):
@@ -63,9 +68,11 @@ def url(authority: Authority) -> Iterator[str]:
 
 
 def test_the_authority_is_given_once_and_remembered_for_its_server_alone(
-    url: str, authority: Authority, monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("a-token\n"))
     assert main(["login", url, "--token-stdin", "--ca", str(authority.ca)]) == 0
     assert main(["whoami", "-o", "json"]) == 0
@@ -78,9 +85,11 @@ def test_the_authority_is_given_once_and_remembered_for_its_server_alone(
 
 
 def test_a_pipeline_names_the_authority_in_a_variable(
-    url: str, authority: Authority, monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("PLACET_URL", url)
     monkeypatch.setenv("PLACET_TOKEN", "a-token")
     monkeypatch.setenv("PLACET_CA", str(authority.ca))

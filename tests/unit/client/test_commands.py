@@ -40,12 +40,24 @@ def test_the_shell_completes() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["model show risk", "model show risk/", "model show ../x/y", "version show risk/age",
-     "version show risk/age:0x3", "endpoint show a/b", "release approve rel_1", "token create x",
-     "project list --limit 0", "project list -o xml", "evidence add risk/age:1 metrics --data {",
-     "evidence add risk/age:1 metrics --data [NaN]",
-     "version tag risk/age:1 champion", "release wait rel_1 --timeout -1", "nothing"],
-)  # fmt: skip
+    [
+        "model show risk",
+        "model show risk/",
+        "model show ../x/y",
+        "version show risk/age",
+        "version show risk/age:0x3",
+        "endpoint show a/b",
+        "release approve rel_1",
+        "token create x",
+        "project list --limit 0",
+        "project list -o xml",
+        "evidence add risk/age:1 metrics --data {",
+        "evidence add risk/age:1 metrics --data [NaN]",
+        "version tag risk/age:1 champion",
+        "release wait rel_1 --timeout -1",
+        "nothing",
+    ],
+)
 def test_wrong_usage_is_2_and_asks_no_server(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLACET_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PLACET_TOKEN", "plc_x")

@@ -42,9 +42,17 @@ def test_a_pipe_gets_each_row_on_one_line(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), ("", "–"), (True, "yes"), (["a", "b"], "a, b"), ([], "–"), ({"a": 1}, '{"a": 1}'),
-     ("sha256:" + "ab" * 32, "sha256:abababab…abab"), ("sha256:of what", "sha256:of what")],
-)  # fmt: skip
+    [
+        (None, "–"),
+        ("", "–"),
+        (True, "yes"),
+        (["a", "b"], "a, b"),
+        ([], "–"),
+        ({"a": 1}, '{"a": 1}'),
+        ("sha256:" + "ab" * 32, "sha256:abababab…abab"),
+        ("sha256:of what", "sha256:of what"),
+    ],
+)
 def test_a_cell_is_short_and_readable(value: object, shown: str) -> None:
     assert cell(value) == shown
 

@@ -26,9 +26,14 @@ from placet_client import (
 from placet_client.transport import ATTEMPTS
 
 PROJECT = {
-    "id": "prj_1", "slug": "risk", "name": "Risk", "description": "", "artifact_quota": 0,
-    "created_by": "per_1", "created_at": "2026-01-02T03:04:05Z",
-}  # fmt: skip
+    "id": "prj_1",
+    "slug": "risk",
+    "name": "Risk",
+    "description": "",
+    "artifact_quota": 0,
+    "created_by": "per_1",
+    "created_at": "2026-01-02T03:04:05Z",
+}
 
 
 class Line:
@@ -38,9 +43,11 @@ class Line:
         self.answers, self.asked = list(answers), list[httpx.Request]()
         self.pauses: list[float] = []
         self.client = Client(
-            "http://placet.test", "plc_secret",
-            transport=httpx.MockTransport(self), sleep=self.pauses.append,
-        )  # fmt: skip
+            "http://placet.test",
+            "plc_secret",
+            transport=httpx.MockTransport(self),
+            sleep=self.pauses.append,
+        )
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer, or break."""
@@ -54,8 +61,13 @@ class Line:
 
 def refused(status: int, code: str = "no", **headers: str) -> httpx.Response:
     """Return a refusal as Placet says it."""
-    body = {"code": code, "detail": "No.", "request_id": "req-7", "status": status,
-            "errors": [{"pointer": "/name", "detail": "Choose another"}]}  # fmt: skip
+    body = {
+        "code": code,
+        "detail": "No.",
+        "request_id": "req-7",
+        "status": status,
+        "errors": [{"pointer": "/name", "detail": "Choose another"}],
+    }
     return httpx.Response(status, json=body, headers=headers)
 
 
@@ -138,9 +150,18 @@ def test_a_repeat_waits_for_the_first_request_with_its_key() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, InvalidRequest), (401, NotSignedIn), (403, Denied), (404, NotFound), (409, Conflict),
-     (412, Stale), (422, InvalidRequest), (428, Stale), (500, ServerFault)],
-)  # fmt: skip
+    [
+        (400, InvalidRequest),
+        (401, NotSignedIn),
+        (403, Denied),
+        (404, NotFound),
+        (409, Conflict),
+        (412, Stale),
+        (422, InvalidRequest),
+        (428, Stale),
+        (500, ServerFault),
+    ],
+)
 def test_a_refusal_has_a_type_a_code_and_the_fields(status: int, kind: type[PlacetError]) -> None:
     with pytest.raises(PlacetError) as caught:
         Line(refused(status)).client.projects.get("risk")

@@ -33,8 +33,11 @@ def test_four_steps_of_the_platform_in_a_row_are_one_line() -> None:
     rows = [line(9), *(line(n, machine=True) for n in (8, 7, 6, 5)), line(4), line(3, machine=True)]
     found = log(rows).runs
     assert [(len(run.lines), run.is_folded) for run in found] == [
-        (1, False), (4, True), (1, False), (1, False),
-    ]  # fmt: skip
+        (1, False),
+        (4, True),
+        (1, False),
+        (1, False),
+    ]
     assert found[1].leaves == "leaves 5 to 8"
 
 

@@ -8,9 +8,12 @@ import pytest
 from apps.console.queries.build_page import BuildPage, measured, step_rows
 
 CLOSE = {
-    "verdict": "accelerated", "equal": 5, "rows": 5, "max_absolute": 0.0012,
+    "verdict": "accelerated",
+    "equal": 5,
+    "rows": 5,
+    "max_absolute": 0.0012,
     "tolerance": {"absolute": 1e-05, "relative": 0.001},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,10 @@ def test_what_is_missing_is_said_first(missing: int, expected: int, mark: str, s
 
 def test_reports_that_came_first_wait() -> None:
     assert [ReportedRow(Reported("paid", {}, n)).waits for n in (0, 1, 2)] == [
-        "", "1 waits for its prediction", "2 wait for their predictions",
-    ]  # fmt: skip
+        "",
+        "1 waits for its prediction",
+        "2 wait for their predictions",
+    ]
 
 
 def test_an_erasure_is_counted_once_it_is_done() -> None:

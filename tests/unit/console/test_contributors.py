@@ -10,15 +10,21 @@ from apps.registry.models import DeclaredFact
     ("fact", "digest", "did", "nobody", "question"),
     [
         (
-            DeclaredFact.DATA_OWNER, "sha256:aa", "owns it",
-            "Nobody has said who owns it", "Who owns it?",
+            DeclaredFact.DATA_OWNER,
+            "sha256:aa",
+            "owns it",
+            "Nobody has said who owns it",
+            "Who owns it?",
         ),
         (
-            DeclaredFact.CODE_AUTHOR, "", "wrote it",
-            "Nobody has said who wrote it", "Who wrote it?",
+            DeclaredFact.CODE_AUTHOR,
+            "",
+            "wrote it",
+            "Nobody has said who wrote it",
+            "Who wrote it?",
         ),
     ],
-)  # fmt: skip
+)
 def test_data_is_owned_and_code_is_written(
     fact: str, digest: str, did: str, nobody: str, question: str
 ) -> None:

@@ -52,18 +52,22 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
     ("hours", "skip", "fewest", "said"),
     [
         (
-            1, (), None,
+            1,
+            (),
+            None,
             ("people start one release within 1 hour.", "No set of so few people could do it."),
         ),
         (
-            4, ("soak", "scan"), 1,
+            4,
+            ("soak", "scan"),
+            1,
             (
                 "people start one release within 4 hours, without soak, scan.",
                 "could do it, which is fewer:",
             ),
         ),
     ],
-)  # fmt: skip
+)
 def test_what_breaking_the_glass_asks(
     hours: int, skip: tuple[str, ...], fewest: int | None, said: tuple[str, str]
 ) -> None:

@@ -33,9 +33,15 @@ from apps.console.queries.serving import EndpointList
 from placet.kernel.clock import now
 
 AGREED = {
-    "availability": 0.999, "latency_ms": 250, "latency_quantile": 0.99, "window_minutes": 15,
-    "min_requests": 100, "owner": "per_1", "roll_back": True, "generation": 3,
-}  # fmt: skip
+    "availability": 0.999,
+    "latency_ms": 250,
+    "latency_quantile": 0.99,
+    "window_minutes": 15,
+    "min_requests": 100,
+    "owner": "per_1",
+    "roll_back": True,
+    "generation": 3,
+}
 
 
 def row(**members: Any) -> Any:
@@ -56,8 +62,11 @@ def revision(number: int, state: str) -> Any:
 
 def test_health_is_a_sign_and_a_word() -> None:
     assert [health(word).text for word in ("healthy", "unknown", "empty", "")] == [
-        "Healthy", "No news", "Empty", "Empty",
-    ]  # fmt: skip
+        "Healthy",
+        "No news",
+        "Empty",
+        "Empty",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +78,13 @@ def test_how_replicas_are_kept_apart(isolation: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("isolation", "verb", "tone"),
-    [("older", "was asked to reach", "wait"), ("shared", "was asked to reach", "wait"),
-     ("link", "reaches", "pass"), ("", "reaches", "")],
-)  # fmt: skip
+    [
+        ("older", "was asked to reach", "wait"),
+        ("shared", "was asked to reach", "wait"),
+        ("link", "reaches", "pass"),
+        ("", "reaches", ""),
+    ],
+)
 def test_on_the_hosts_network_what_was_approved_is_only_asked(
     isolation: str, verb: str, tone: str
 ) -> None:
@@ -83,10 +96,12 @@ def test_on_the_hosts_network_what_was_approved_is_only_asked(
 
 @pytest.mark.parametrize(
     ("action", "state", "what", "news"),
-    [("stopped", "confirmed", "the endpoint stopped", "The node has confirmed it."),
-     ("fell_back", "contradicted", "the endpoint fell back", "contradicts its own receipt."),
-     ("fell_back", "waiting", "the endpoint fell back", "The node has not confirmed it yet.")],
-)  # fmt: skip
+    [
+        ("stopped", "confirmed", "the endpoint stopped", "The node has confirmed it."),
+        ("fell_back", "contradicted", "the endpoint fell back", "contradicts its own receipt."),
+        ("fell_back", "waiting", "the endpoint fell back", "The node has not confirmed it yet."),
+    ],
+)
 def test_a_recall_says_what_it_did(action: str, state: str, what: str, news: str) -> None:
     found = Recalled("rcl_1", action, state)
     assert found.what == f"What was live here was recalled, and {what}."
@@ -100,16 +115,23 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
     split = Running(status, seen, is_split=True)
     assert split.ready == "1 of 2"
     assert split.notes == [
-        "starting", "1 new unit in 15 min", "2 by testers’ header", "3\u202f000 copied requests",
-    ]  # fmt: skip
+        "starting",
+        "1 new unit in 15 min",
+        "2 by testers’ header",
+        "3\u202f000 copied requests",
+    ]
     assert Running(status, seen, is_split=False).notes[1] == "2 by testers’ header"
     assert Running(status, None, is_split=True).notes == ["starting"]
 
 
 def test_figures_are_there_once_something_was_asked() -> None:
     assert [figure for figure, _ in figures(recent())] == [
-        "1\u202f200", "1 %", "4 ms", "9 ms", "20 ms",
-    ]  # fmt: skip
+        "1\u202f200",
+        "1 %",
+        "4 ms",
+        "9 ms",
+        "20 ms",
+    ]
     assert len(list(figures(recent(p50_ms=None)))) == 2
     assert list(figures(recent(requests=0))) == list(figures(None)) == []
 
@@ -210,9 +232,13 @@ def test_how_often_drills_come_round() -> None:
 
 @pytest.mark.parametrize(
     ("state", "failed", "said"),
-    [("failed", None, ""), ("passed", None, ", counts with gaps"),
-     ("passed", 0, ", 0 failed requests"), ("passed", 1, ", 1 failed request")],
-)  # fmt: skip
+    [
+        ("failed", None, ""),
+        ("passed", None, ", counts with gaps"),
+        ("passed", 0, ", 0 failed requests"),
+        ("passed", 1, ", 1 failed request"),
+    ],
+)
 def test_a_drill_that_passed_says_how_many_requests_failed(
     state: str, failed: int | None, said: str
 ) -> None:
@@ -222,8 +248,10 @@ def test_a_drill_that_passed_says_how_many_requests_failed(
 
 def test_what_is_counted_has_its_number() -> None:
     assert [counted(n, "reply", "replies") for n in (0, 1, 2)] == [
-        "0 replies", "1 reply", "2 replies",
-    ]  # fmt: skip
+        "0 replies",
+        "1 reply",
+        "2 replies",
+    ]
 
 
 def test_the_list_says_what_to_do_when_it_is_empty() -> None:

@@ -13,9 +13,15 @@ def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
     actor: Any = SimpleNamespace(can_somewhere=lambda permission: permission in can)
     inbox: Any = SimpleNamespace(needed=[None] * needed)
     usual: dict[str, Any] = {
-        "alerts": (), "rows": [], "more": "", "startable": [], "paused": [], "shared": [],
-        "recent": [], "projects": [],
-    }  # fmt: skip
+        "alerts": (),
+        "rows": [],
+        "more": "",
+        "startable": [],
+        "paused": [],
+        "shared": [],
+        "recent": [],
+        "projects": [],
+    }
     return HomePage(actor, inbox, **usual | members)
 
 

@@ -7,9 +7,15 @@ import pytest
 from apps.console.queries.analyses import MetricRow, share
 
 FINDING: dict[str, Any] = {
-    "new_bad": 1, "new_requests": 3, "stable_bad": 0, "stable_requests": 1200,
-    "low": -0.01, "high": 0.02, "limit": 0.005, "sought": False,
-}  # fmt: skip
+    "new_bad": 1,
+    "new_requests": 3,
+    "stable_bad": 0,
+    "stable_requests": 1200,
+    "low": -0.01,
+    "high": 0.02,
+    "limit": 0.005,
+    "sought": False,
+}
 
 
 def metric(**members: Any) -> MetricRow:

@@ -12,8 +12,10 @@ STEPS = (SetWeight(5), Pause(duration_seconds=600), SetWeight(50), Pause(), SetW
 def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
     drawn = picture(STEPS)
     assert [(s.percent, s.hold) for s in drawn.stairs] == [
-        (5, "10 min"), (50, "a person"), (100, ""),
-    ]  # fmt: skip
+        (5, "10 min"),
+        (50, "a person"),
+        (100, ""),
+    ]
     assert drawn.says == "5 % for 10 min, then 50 % until a person goes on, then 100 %"
 
 
@@ -80,8 +82,10 @@ def test_a_stair_has_words_where_there_is_room() -> None:
     steps = (SetWeight(5), SetMirror(percent=10), Pause(duration_seconds=600), SetWeight(100))
     first, last = picture(steps).stairs
     assert [(t.words, t.css) for t in first.texts] == [
-        ("5 %", ""), ("10 % copied", "hold"), ("10 min", "hold"),
-    ]  # fmt: skip
+        ("5 %", ""),
+        ("10 % copied", "hold"),
+        ("10 min", "hold"),
+    ]
     assert [t.words for t in last.texts] == ["100 %"]
     many = picture([SetWeight(n) for n in range(1, 30)]).stairs
     assert [t.words for t in many[2].texts] == ["3"]

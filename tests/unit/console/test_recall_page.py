@@ -77,8 +77,9 @@ def test_what_was_recalled_is_named_and_people_are_not_in_the_heading() -> None:
 def test_a_list_says_which_it_has() -> None:
     assert RecallList([], "").title == "All recalls"
     assert (RecallList([], "lifted").title, RecallList([], "lifted").none) == (
-        "Lifted", "Nothing matches",
-    )  # fmt: skip
+        "Lifted",
+        "Nothing matches",
+    )
     assert RecallList([], "").none == "Nothing was recalled"
     assert RecallRow(recall(), "Ada").confirmed == "1 of 2"
     assert RecallRow(recall(ran=0), "Ada").confirmed == ""

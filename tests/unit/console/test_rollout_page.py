@@ -98,8 +98,9 @@ def test_controls_are_shown_to_those_who_may(
 def test_buttons_say_what_they_do_and_the_usual_one_stands_out() -> None:
     found = page(can=("resume", "skip", "abort"), paused_by="per_1")
     assert [(b.text, b.tone) for b in found.buttons] == [
-        ("Resume…", "primary"), ("Skip this step…", ""),
-    ]  # fmt: skip
+        ("Resume…", "primary"),
+        ("Skip this step…", ""),
+    ]
     assert (found.held_by, found.may_abort) == ("Held by Ada", True)
     assert [b.text for b in page(can=("resume",)).buttons] == ["Go on…"]
 

@@ -6,8 +6,12 @@ from apps.console.context import account_menu
 from placet.kernel.actor import INSTANCE, Actor, Grant
 
 ALWAYS = [
-    "API tokens", "Passkeys and second factor", "Approvers' passkeys", "Docs", "API reference",
-]  # fmt: skip
+    "API tokens",
+    "Passkeys and second factor",
+    "Approvers' passkeys",
+    "Docs",
+    "API reference",
+]
 
 
 @pytest.mark.parametrize(

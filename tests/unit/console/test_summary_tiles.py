@@ -36,9 +36,15 @@ def test_no_answer_is_no_pass() -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "tone"),
-    [("safe", "pass"), ("code-carrying", "wait"), ("malicious", "fail"), ("unknown", "fail"),
-     (None, "fail"), ("a new word", "fail")],
-)  # fmt: skip
+    [
+        ("safe", "pass"),
+        ("code-carrying", "wait"),
+        ("malicious", "fail"),
+        ("unknown", "fail"),
+        (None, "fail"),
+        ("a new word", "fail"),
+    ],
+)
 def test_a_scan_is_green_only_when_it_is_safe(verdict: str | None, tone: str) -> None:
     tile = scan_tile({"verdict": verdict, "findings": [1]})
     assert tile.tone == tone

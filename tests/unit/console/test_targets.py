@@ -66,8 +66,10 @@ def test_a_node_is_alive_or_silent_or_not_there() -> None:
 
 def test_what_is_not_seen_is_counted() -> None:
     assert [target(None, others=count).hidden for count in (0, 1, 2)] == [
-        "", "1 revision of projects you do not see", "2 revisions of projects you do not see",
-    ]  # fmt: skip
+        "",
+        "1 revision of projects you do not see",
+        "2 revisions of projects you do not see",
+    ]
 
 
 def test_an_entry_says_where_and_by_whom() -> None:

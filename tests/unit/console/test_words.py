@@ -20,16 +20,20 @@ ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
         ("Was refused: separation_of_duties", "Was refused: separation of duties"),
         ("Added 1 files to a version", "Added 1 file to a version"),
         ("Added 11 files to a version", "Added 11 files to a version"),
-        ("Published policy revision 2; 1 open releases moved to it",
-         "Published policy revision 2; 1 open release moved to it"),
+        (
+            "Published policy revision 2; 1 open releases moved to it",
+            "Published policy revision 2; 1 open release moved to it",
+        ),
         ("Revision 1 is live with weight 10000", "Revision 1 is live with 100 % of the traffic"),
         ("Revision 2 is ready with weight 250", "Revision 2 is ready with 2.5 % of the traffic"),
         ("Started an upload of 1626640 bytes", "Started an upload of 1\u202f627 kB"),
-        ("Waits 600 s with 5 % of the requests at the new revision",
-         "Waits 10 min with 5 % of the requests at the new revision"),
+        (
+            "Waits 600 s with 5 % of the requests at the new revision",
+            "Waits 10 min with 5 % of the requests at the new revision",
+        ),
         ("Released my_model to a_place", "Released my_model to a_place"),
     ],
-)  # fmt: skip
+)
 def test_a_sentence_is_in_words(said: str, shown: str) -> None:
     assert in_words(said) == shown
 
@@ -46,9 +50,17 @@ def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
 
 def test_a_time_that_was_measured_is_rounded_to_what_fits_and_a_planned_one_is_not() -> None:
     for seconds, shown in (
-        (None, "–"), (0, "0 s"), (0.04, "0.0 s"), (1.25, "1.2 s"), (9, "9 s"), (89.4, "1 min 29 s"),
-        (90, "2 min"), (149, "2 min"), (3 * 3600 + 61, "3 h"), (4.4 * 86400, "4 d"),
-    ):  # fmt: skip
+        (None, "–"),
+        (0, "0 s"),
+        (0.04, "0.0 s"),
+        (1.25, "1.2 s"),
+        (9, "9 s"),
+        (89.4, "1 min 29 s"),
+        (90, "2 min"),
+        (149, "2 min"),
+        (3 * 3600 + 61, "3 h"),
+        (4.4 * 86400, "4 d"),
+    ):
         assert span(seconds) == shown
     for planned, shown in ((0, "0 s"), (90, "1 min 30 s"), (5400, "1 h 30 min"), (86400, "1 d")):
         assert spell(planned) == shown

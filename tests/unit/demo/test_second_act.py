@@ -36,11 +36,15 @@ def test_every_seventh_row_has_no_concave_part() -> None:
 def test_a_weight_is_measured_while_it_stands_alone() -> None:
     answers = [
         Answer(100.5, "old", True),  # wished, not applied yet
-        Answer(101.0, "new", True), Answer(102, "old", True), Answer(103, "old", False),
+        Answer(101.0, "new", True),
+        Answer(102, "old", True),
+        Answer(103, "old", False),
         Answer(109, "old", True),
         Answer(110.0, "new", True),  # the next one is wished
-        Answer(110.5, "old", True), Answer(111, "new", True), Answer(112, "new", True),
-    ]  # fmt: skip
+        Answer(110.5, "old", True),
+        Answer(111, "new", True),
+        Answer(112, "new", True),
+    ]
     assert measured_weights(ROLLOUT, answers) == {"25": 25.0, "50": 50.0}
     with pytest.raises(DemoFailed, match="nobody called"):
         measured_weights(ROLLOUT, answers[:1])
@@ -48,13 +52,19 @@ def test_a_weight_is_measured_while_it_stands_alone() -> None:
 
 def test_figures_of_a_version_that_was_stopped() -> None:
     answers = [
-        Answer(101.2, "old", True), Answer(101.25, "new", True), Answer(104, "new", False),
-        Answer(105, "", False), Answer(108.625, "new", False), Answer(109, "old", True),
-    ]  # fmt: skip
+        Answer(101.2, "old", True),
+        Answer(101.25, "new", True),
+        Answer(104, "new", False),
+        Answer(105, "", False),
+        Answer(108.625, "new", False),
+        Answer(109, "old", True),
+    ]
     assert figures("new", ROLLOUT, answers) == {
-        "detect_seconds": 7.25, "bad_requests": 2, "candidate_requests": 3,
+        "detect_seconds": 7.25,
+        "bad_requests": 2,
+        "candidate_requests": 3,
         "rollback_seconds": 0.125,
-    }  # fmt: skip
+    }
     assert figures("new", ROLLOUT, answers[:3])["rollback_seconds"] == 0
     with pytest.raises(DemoFailed, match="answered nobody"):
         figures("new", ROLLOUT, answers[:1])

@@ -110,10 +110,14 @@ def answered(parser: Any) -> tuple[bytes | None, str, bool]:
         start("200 OK", [])
         return []
 
-    answers_after_the_body(application)({
-        "wsgi.input": request.body, "CONTENT_LENGTH": headers.get("CONTENT-LENGTH"),
-        "CONTENT_TYPE": headers.get("CONTENT-TYPE"),
-    }, answer.start)  # fmt: skip
+    answers_after_the_body(application)(
+        {
+            "wsgi.input": request.body,
+            "CONTENT_LENGTH": headers.get("CONTENT-LENGTH"),
+            "CONTENT_TYPE": headers.get("CONTENT-TYPE"),
+        },
+        answer.start,
+    )
     return taken[0] if taken else None, answer.status, not answer.closes
 
 

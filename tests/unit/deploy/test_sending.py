@@ -18,9 +18,10 @@ MUCH = 8 << 20  # bytes: more than the kernel has room for
 def among(threads: int) -> Any:
     """A worker with work for a thread more than it has, and three connections without work."""
     return SimpleNamespace(
-        cfg=SimpleNamespace(threads=threads), nr_conns=threads + 1 + 3,
+        cfg=SimpleNamespace(threads=threads),
+        nr_conns=threads + 1 + 3,
         idle=SimpleNamespace(kinds=[[1, 2], [], [3]]),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program, with a folder of this test's and every group our own."""
     for name in ("secrets", "keys", "tls"):
         (tmp_path / name).mkdir()
-    for name, value in (("ETC", str(tmp_path)), ("HOST", "placet.example"),
-                        ("ENDPOINT_HOST", "models.example")):  # fmt: skip
+    for name, value in (
+        ("ETC", str(tmp_path)),
+        ("HOST", "placet.example"),
+        ("ENDPOINT_HOST", "models.example"),
+    ):
         monkeypatch.setenv(f"PLACET_{name}", value)
     module = deployed("setup")
     for group in ("SHARED", "WEB", "NODE", "POSTGRES"):
@@ -27,9 +30,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def everything(folder: Path) -> dict[str, bytes]:
     """Return the content of every file."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
-    }  # fmt: skip
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_it_makes_what_is_missing_once_for_those_who_read_it(
@@ -39,13 +40,23 @@ def test_it_makes_what_is_missing_once_for_those_who_read_it(
     made = everything(tmp_path)
 
     assert set(made) == {
-        *(f"secrets/{place}/placet_{n}" for place in ("web", "worker", "owner")
-          for n in ("database_url", "broker_url")),
-        *(f"secrets/{place}/placet_{n}" for place in ("web", "owner")
-          for n in ("secret_key", "token_key")),
+        *(
+            f"secrets/{place}/placet_{n}"
+            for place in ("web", "worker", "owner")
+            for n in ("database_url", "broker_url")
+        ),
+        *(
+            f"secrets/{place}/placet_{n}"
+            for place in ("web", "owner")
+            for n in ("secret_key", "token_key")
+        ),
         *(f"secrets/postgres/{n}" for n in ("superuser", "owner", "app")),
-        "tls/ca.pem", "tls/web.pem", "tls/web.key", "tls/endpoints.pem", "tls/endpoints.key",
-    }  # fmt: skip
+        "tls/ca.pem",
+        "tls/web.pem",
+        "tls/web.key",
+        "tls/endpoints.pem",
+        "tls/endpoints.key",
+    }
     for name in made:
         mode = stat.S_IMODE((tmp_path / name).stat().st_mode)
         assert mode == (0o644 if name.endswith(".pem") else 0o640), name

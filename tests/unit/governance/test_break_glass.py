@@ -19,9 +19,7 @@ def said(text: str) -> dict[str, Any]:
 
 
 def test_what_is_left_out_is_filled_in() -> None:
-    assert said("{}") == {
-        "people": 2, "hours": 4, "review_days": 3, "skip": [], "passkey": False
-    }  # fmt: skip
+    assert said("{}") == {"people": 2, "hours": 4, "review_days": 3, "skip": [], "passkey": False}
     assert said("{skip: [soaked, freeze, soaked]}")["skip"] == ["freeze", "soaked"]
 
 
@@ -64,9 +62,13 @@ def test_what_a_policy_may_skip_is_read_by_every_verifier() -> None:
 
 def result(gate: str, state: str = "failed") -> GateResult:
     return GateResult(
-        gate=gate, title=gate, passed=state == "passed", state=state,  # type: ignore[typeddict-item]
-        reason="because", facts={},
-    )  # fmt: skip
+        gate=gate,
+        title=gate,
+        passed=state == "passed",
+        state=state,  # type: ignore[typeddict-item]
+        reason="because",
+        facts={},
+    )
 
 
 BROKEN = replace(FACTS, broken_glass=True)

@@ -66,8 +66,11 @@ def test_a_policy_without_it_lets_nobody() -> None:
 
 
 def test_one_human_with_two_accounts_is_one_too_few() -> None:
-    people = (Person("ada", "ada@example.com"), Person("rob", "ada@example.com"),
-              Person("vera", "ada@example.com"))  # fmt: skip
+    people = (
+        Person("ada", "ada@example.com"),
+        Person("rob", "ada@example.com"),
+        Person("vera", "ada@example.com"),
+    )
     place = around(people=people)
     found = duties.fewest(place.broken_glass, most=2)
     assert found is not None and found.people == 1
@@ -77,8 +80,9 @@ def test_what_makes_one_enough_is_found_when_it_comes() -> None:
     apart = tuple(Person(n, f"{n}@example.com") for n in NAMES)
     shared = (*apart[1:], Person("ada", "rob@example.com"))
     before = around(Binding("contributor", "rob", "risk"), people=shared)
-    after = around(Binding("contributor", "rob", "risk"), Binding("approver", "ada", "risk"),
-                   people=shared)  # fmt: skip
+    after = around(
+        Binding("contributor", "rob", "risk"), Binding("approver", "ada", "risk"), people=shared
+    )
     found = duties.opened_by_glass(before, after)
     assert found is not None and found.people == 1
     assert duties.opened_by_glass(after, after) is None
@@ -111,9 +115,10 @@ def test_with_passkeys_only_those_who_sign_or_are_vouched_for() -> None:
 
 def test_a_role_that_a_program_holds_opens_nothing() -> None:
     place = around(
-        Binding("responder", "bot", "risk"), services={"bot": "ada"},
+        Binding("responder", "bot", "risk"),
+        services={"bot": "ada"},
         people=tuple(Person(n, f"{n}@example.com") for n in ("ada", "vera")),
-    )  # fmt: skip
+    )
     assert duties.fewest(place.broken_glass, most=3) is None
 
 

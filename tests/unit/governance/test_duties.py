@@ -105,11 +105,19 @@ def test_a_switched_off_account_does_nothing() -> None:
 
 def test_a_program_asks_and_drafts_for_its_owner_and_decides_for_nobody() -> None:
     services = {"bot": "vera"}
-    asks = around(ONE, Binding("approver", "vera", "risk"),
-                  Binding("contributor", "bot", "risk"), services=services)  # fmt: skip
+    asks = around(
+        ONE,
+        Binding("approver", "vera", "risk"),
+        Binding("contributor", "bot", "risk"),
+        services=services,
+    )
     assert fewest(asks, most=1) is None  # Vera counts as the requester
-    decides = around(ONE, Binding("contributor", "ada", "risk"),
-                     Binding("approver", "bot", "risk"), services=services)  # fmt: skip
+    decides = around(
+        ONE,
+        Binding("contributor", "ada", "risk"),
+        Binding("approver", "bot", "risk"),
+        services=services,
+    )
     assert fewest(decides, most=2) is None
     drafts = around(TWO_DECIDE, *usual(Binding("operator", "bot", "risk")), services={"bot": "ada"})
     assert fewest(drafts, most=2) is not None

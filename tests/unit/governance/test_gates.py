@@ -109,8 +109,9 @@ def test_a_policy_may_refuse_private_addresses_and_names_them() -> None:
         return ask("isolation", isolated("own", list(egress)), private="refused")
 
     assert (asked()["state"], asked()["title"]) == (
-        "passed", "A network of its own, no private address",
-    )  # fmt: skip
+        "passed",
+        "A network of its own, no private address",
+    )
     assert asked("db.example:1", "8.8.8.8:53")["state"] == "passed"
     found = asked("db.example:1", "10.0.0.5:5432", "169.254.169.254:80")
     assert (found["state"], found["reason"]) == (

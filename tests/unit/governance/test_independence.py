@@ -44,9 +44,12 @@ def asked(policy_gate: dict[str, Any], **people: dict[str, Any] | None) -> dict[
 
 def test_a_policy_without_the_rules_keeps_its_digest() -> None:
     assert gate() == {
-        "gate": "approvals", "role": "reviewer", "count": 1, "exclude_requester": True,
+        "gate": "approvals",
+        "role": "reviewer",
+        "count": 1,
+        "exclude_requester": True,
         "exclude_author": True,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -73,11 +76,16 @@ def test_the_checklist_says_what_is_asked(members: dict[str, Any], title: str) -
 @pytest.mark.parametrize(
     "members",
     [
-        {"second_line": 2}, {"second_line": 0}, {"second_line": True}, {"second_line": "some"},
-        {"second_line": None}, {"other_reporting_line": "yes"}, {"not_last_touched": 1},
+        {"second_line": 2},
+        {"second_line": 0},
+        {"second_line": True},
+        {"second_line": "some"},
+        {"second_line": None},
+        {"other_reporting_line": "yes"},
+        {"not_last_touched": 1},
         {"not_data_ownr": True},
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused_by_its_name(members: dict[str, Any]) -> None:
     with pytest.raises(GateFault) as fault:
         gate(**members)

@@ -89,10 +89,12 @@ def test_blue_green_may_say_how_long_it_waits() -> None:
         ("canary", [{"set_header_route": TRY}, {"pause": {}}, {"set_weight": 5}, LAST]),
         ("canary", [{"set_weight": 5}, {"set_mirror": {"percent": 33.33}}, {"pause": {}}, LAST]),
         ("blue_green", [{"set_header_route": TRY}, {"pause": {}}, LAST]),
-        ("shadow", [{"set_mirror": {"percent": 1}}, {"pause": {}}, {"set_mirror": {"percent": 0}},
-                    LAST]),
+        (
+            "shadow",
+            [{"set_mirror": {"percent": 1}}, {"pause": {}}, {"set_mirror": {"percent": 0}}, LAST],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_revision_may_be_tried_out_beside_its_weight(strategy: str, steps: Any) -> None:
     assert plan_document({"strategy": strategy, "steps": steps})["steps"] == steps
 

@@ -142,8 +142,10 @@ def test_every_fault_of_a_configuration_is_named_at_once() -> None:
     with pytest.raises(DocumentFault) as fault:
         serving_document({"replicas": 0, "egress": ["db:1", "db"], "variables": {"MODE\n": "x"}})
     assert [p for p, _ in fault.value.faults] == [
-        "/serving/replicas", "/serving/variables/MODE\n", "/serving/egress/1",
-    ]  # fmt: skip
+        "/serving/replicas",
+        "/serving/variables/MODE\n",
+        "/serving/egress/1",
+    ]
 
 
 def test_a_unit_stands_in_a_serving_configuration_only_when_it_was_asked_for() -> None:

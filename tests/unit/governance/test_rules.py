@@ -62,5 +62,8 @@ def test_every_end_of_a_release_is_an_end_and_every_state_is_known() -> None:
     ends = {state for state, following in rules.RELEASE_MOVES.items() if not following}
     assert ends == {"rejected", "withdrawn", "expired", "rolled_back", "revoked", "retired"}
     assert set().union(*rules.RELEASE_MOVES.values()) <= set(rules.RELEASE_MOVES)
-    assert not any("rolling_out" in following for state, following in rules.RELEASE_MOVES.items()
-                   if state != "approved")  # fmt: skip
+    assert not any(
+        "rolling_out" in following
+        for state, following in rules.RELEASE_MOVES.items()
+        if state != "approved"
+    )

@@ -21,9 +21,11 @@ def holder(*bindings: tuple[str, str | None, str]) -> Actor:
 
 def by_token(actor: Actor, *scopes: str, project: str | None = None) -> Actor:
     return Actor(
-        kind="person", id="per_1", token="tok_1",
+        kind="person",
+        id="per_1",
+        token="tok_1",
         grants=cut(actor.grants, scopes=scopes, project=project),
-    )  # fmt: skip
+    )
 
 
 def test_a_fresh_token_tells_its_prefix() -> None:
@@ -32,10 +34,17 @@ def test_a_fresh_token_tells_its_prefix() -> None:
     assert token_prefix(text) == prefix
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda t: t[:-1], lambda t: t + "0", lambda t: t.replace("plc_", "plx_"), lambda t: "",
-    lambda t: t[:20] + ("A" if t[20] != "A" else "B") + t[21:], lambda t: t + "\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda t: t[:-1],
+        lambda t: t + "0",
+        lambda t: t.replace("plc_", "plx_"),
+        lambda t: "",
+        lambda t: t[:20] + ("A" if t[20] != "A" else "B") + t[21:],
+        lambda t: t + "\n",
+    ],
+)
 def test_a_cut_or_mistyped_token_is_noticed_by_its_checksum(spoil: object) -> None:
     text, _ = new_token_text()
     assert token_prefix(spoil(text)) is None  # type: ignore[operator]

@@ -21,9 +21,16 @@ HEAD = Head(2, b"\x07" * 32, "placet.dev/log\n2\nx\n\n— sig\n")
 def leaf(index: int, text: str = ODD, kind: str = "release.requested.v1") -> Leaf:
     body = canonical.dumps({"kind": kind, "text": text}).decode()
     return Leaf(
-        index, leaf_hash(body.encode()), body, "2026-11-26T14:00:00.000001Z", kind, "per_1", text,
-        "prj_1", None,
-    )  # fmt: skip
+        index,
+        leaf_hash(body.encode()),
+        body,
+        "2026-11-26T14:00:00.000001Z",
+        kind,
+        "per_1",
+        text,
+        "prj_1",
+        None,
+    )
 
 
 HIDDEN = Leaf(8, b"\x01" * 32, None)
@@ -33,17 +40,23 @@ def test_a_line_is_what_the_verifier_reads_and_a_search_finds() -> None:
     sent = jsonl(Batch(ORIGIN, 7, (leaf(7), HIDDEN), HEAD)).body
     first, second, third = sent.splitlines()
     assert list(read_records([first, second])) == [
-        (7, leaf(7).body, leaf(7).leaf_hash), (8, None, HIDDEN.leaf_hash),
-    ]  # fmt: skip
+        (7, leaf(7).body, leaf(7).leaf_hash),
+        (8, None, HIDDEN.leaf_hash),
+    ]
     found = json.loads(first)
     assert (found["kind"], found["actor"], found["subject"]) == (
-        "release.requested.v1", "per_1", ODD,
-    )  # fmt: skip
+        "release.requested.v1",
+        "per_1",
+        ODD,
+    )
     assert "environment" not in found
     assert json.loads(second).keys() == {"index", "leaf_hash", "body", "origin"}
     assert json.loads(third) == {
-        "checkpoint": HEAD.note, "size": 2, "root": "07" * 32, "origin": ORIGIN,
-    }  # fmt: skip
+        "checkpoint": HEAD.note,
+        "size": 2,
+        "root": "07" * 32,
+        "origin": ORIGIN,
+    }
 
 
 def test_a_cloudevent_holds_the_very_text_that_was_hashed() -> None:
@@ -53,16 +66,26 @@ def test_a_cloudevent_holds_the_very_text_that_was_hashed() -> None:
     assert body is not None and f'"data":{body}}}' in payload.body.decode()
     event, hidden, head = json.loads(payload.body)
     assert event == {
-        "specversion": "1.0", "id": "7", "source": ORIGIN, "subject": ODD,
-        "type": "dev.placet.release.requested.v1", "time": "2026-11-26T14:00:00.000001Z",
-        "leafindex": "7", "leafhash": leaf(7).leaf_hash.hex(),
-        "datacontenttype": "application/json", "data": json.loads(body),
-    }  # fmt: skip
+        "specversion": "1.0",
+        "id": "7",
+        "source": ORIGIN,
+        "subject": ODD,
+        "type": "dev.placet.release.requested.v1",
+        "time": "2026-11-26T14:00:00.000001Z",
+        "leafindex": "7",
+        "leafhash": leaf(7).leaf_hash.hex(),
+        "datacontenttype": "application/json",
+        "data": json.loads(body),
+    }
     assert leaf_hash(canonical.dumps(event["data"])).hex() == event["leafhash"]
     assert hidden == {
-        "specversion": "1.0", "id": "8", "source": ORIGIN, "type": "dev.placet.leaf.v1",
-        "leafindex": "8", "leafhash": "01" * 32,
-    }  # fmt: skip
+        "specversion": "1.0",
+        "id": "8",
+        "source": ORIGIN,
+        "type": "dev.placet.leaf.v1",
+        "leafindex": "8",
+        "leafhash": "01" * 32,
+    }
     assert (head["type"], head["id"]) == ("dev.placet.checkpoint.v1", "checkpoint-2")
     assert head["data"]["note"] == HEAD.note
     for name in (*event, *hidden, *head):  # CloudEvents 1.0, naming of attributes
@@ -75,9 +98,14 @@ def test_a_message_is_rfc_5424_to_the_letter() -> None:
     assert (event.facility, event.severity, event.app, event.host) == (13, 6, "placet", "h")
     assert event.text == leaf(7).body
     assert event.data == {
-        "index": "7", "hash": leaf(7).leaf_hash.hex(), "origin": ORIGIN, "project": "prj_1",
-        "kind": "release.requested.v1", "actor": "per_1", "subject": ODD,
-    }  # fmt: skip
+        "index": "7",
+        "hash": leaf(7).leaf_hash.hex(),
+        "origin": ORIGIN,
+        "project": "prj_1",
+        "kind": "release.requested.v1",
+        "actor": "per_1",
+        "subject": ODD,
+    }
     assert (hidden.time, hidden.id, hidden.text) == ("-", "leaf", None)
     assert hidden.data == {"index": "8", "hash": "01" * 32, "origin": ORIGIN}
     assert (head.id, head.text, head.data["size"]) == ("checkpoint", HEAD.note, "2")
@@ -89,8 +117,9 @@ def test_whatever_an_event_says_stays_one_message_and_one_line(text: str) -> Non
     messages = [parse(frame) for frame in frames(syslog(batch, "h").body)]
     assert [message.data.get("subject", "") for message in messages] == [text, text]
     assert [json.loads(line)["index"] for line in jsonl(batch).body.decode().split("\n")[:-1]] == [
-        0, 1,
-    ]  # fmt: skip
+        0,
+        1,
+    ]
     assert [event["id"] for event in json.loads(cloudevents(batch).body)] == ["0", "1"]
 
 
@@ -101,10 +130,16 @@ def test_a_test_holds_nothing_of_the_log() -> None:
     assert parse(frames(syslog(batch, "h").body)[0]).id == "test"
 
 
-@pytest.mark.parametrize("kind", [
-    "access.denied.v1", "release.rejected.v1", "stream.blocked.v1", "witness.forked.v1",
-    "recall.contradicted.v1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "access.denied.v1",
+        "release.rejected.v1",
+        "stream.blocked.v1",
+        "witness.forked.v1",
+        "recall.contradicted.v1",
+    ],
+)
 def test_what_is_grave_is_said_to_be(kind: str) -> None:
     message = parse(frames(syslog(Batch(ORIGIN, 0, (leaf(0, kind=kind),)), "h").body)[0])
     assert message.severity == {"access": 4, "release": 5}.get(kind.split(".")[0], 3)

@@ -63,12 +63,19 @@ def test_where_no_stream_may_go(kind: str, url: str, why: str) -> None:
 
 def test_each_fault_names_its_field() -> None:
     wrong = Terms(
-        "syslog", "tls://siem.example", token_file="t", ca_file="../ca.pem",
-        cert_file="/etc/shadow", alert_after_seconds=1,
-    )  # fmt: skip
+        "syslog",
+        "tls://siem.example",
+        token_file="t",
+        ca_file="../ca.pem",
+        cert_file="/etc/shadow",
+        alert_after_seconds=1,
+    )
     assert [fault.field for fault in faults(wrong)] == [
-        "token_file", "ca_file", "cert_file", "alert_after_seconds",
-    ]  # fmt: skip
+        "token_file",
+        "ca_file",
+        "cert_file",
+        "alert_after_seconds",
+    ]
     assert [f.field for f in faults(Terms("carrier pigeon", "https://siem.example"))] == ["kind"]
     plain = Terms("jsonl", "http://127.0.0.1:1", token_file="t", ca_file="ca.pem")
     assert [(f.field, f.detail) for f in faults(plain)] == [("ca_file", "Only where there is TLS")]
@@ -80,14 +87,26 @@ def test_each_fault_names_its_field() -> None:
 @pytest.mark.parametrize(
     ("status", "count", "means"),
     [
-        (200, 9, "accepted"), (204, 9, "accepted"),
-        (500, 9, "retry"), (503, 9, "retry"), (401, 9, "retry"), (403, 9, "retry"),
-        (404, 9, "retry"), (408, 9, "retry"), (429, 9, "retry"),
-        (413, 9, "smaller"), (413, 2, "smaller"), (413, 1, "refused"), (413, 0, "refused"),
-        (400, 9, "refused"), (422, 9, "refused"), (301, 9, "refused"), (308, 9, "refused"),
+        (200, 9, "accepted"),
+        (204, 9, "accepted"),
+        (500, 9, "retry"),
+        (503, 9, "retry"),
+        (401, 9, "retry"),
+        (403, 9, "retry"),
+        (404, 9, "retry"),
+        (408, 9, "retry"),
+        (429, 9, "retry"),
+        (413, 9, "smaller"),
+        (413, 2, "smaller"),
+        (413, 1, "refused"),
+        (413, 0, "refused"),
+        (400, 9, "refused"),
+        (422, 9, "refused"),
+        (301, 9, "refused"),
+        (308, 9, "refused"),
         (100, 9, "refused"),
     ],
-)  # fmt: skip
+)
 def test_what_an_answer_means(status: int, count: int, means: str) -> None:
     assert verdict(status, count) == means
 

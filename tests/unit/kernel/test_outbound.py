@@ -36,8 +36,9 @@ def trickling(request: pytest.FixtureRequest) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("trickling", [HEAD + b"X-A: ", HEAD + b"\r\n"], indirect=True,
-                         ids=["head", "body"])  # fmt: skip
+@pytest.mark.parametrize(
+    "trickling", [HEAD + b"X-A: ", HEAD + b"\r\n"], indirect=True, ids=["head", "body"]
+)
 def test_an_answer_in_small_pieces_takes_no_longer_than_it_may(trickling: str) -> None:
     begun = time.monotonic()
     with pytest.raises(outbound.OutboundFailed, match="did not come to its end in time"):

@@ -22,8 +22,11 @@ LOOP = "service: &a [*a]\n"
 def test_plain_values_come_with_their_lines() -> None:
     found = read("a: 1\nb:\n  - {c: yes, d: null}\n  - 2.5\n'1': \"x\\n\"\nwhen: 2026-01-02\n")
     assert found.value == {
-        "a": 1, "b": [{"c": True, "d": None}, 2.5], "1": "x\n", "when": "2026-01-02"
-    }  # fmt: skip
+        "a": 1,
+        "b": [{"c": True, "d": None}, 2.5],
+        "1": "x\n",
+        "when": "2026-01-02",
+    }
     assert found.lines["a",] == 1
     assert found.lines["b", 0, "d"] == 3
     assert read("").value is None

@@ -16,12 +16,18 @@ HUGE = f"[1{'0' * 400}]"
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        (None, None), ("", None), ("[]", []), ('[{"a": "ä"}, null]', [{"a": "ä"}, None]),
-        ("[1e400]", None), (r'["\ud800"]', None), (r'[{"\udfff": 1}]', None), (DEEPEST, None),
+        (None, None),
+        ("", None),
+        ("[]", []),
+        ('[{"a": "ä"}, null]', [{"a": "ä"}, None]),
+        ("[1e400]", None),
+        (r'["\ud800"]', None),
+        (r'[{"\udfff": 1}]', None),
+        (DEEPEST, None),
         ("[" * 30_000 + "]" * 30_000, None),
     ],
     ids=["none", "empty", "list", "rows", "infinite", "half", "name", "deepest", "deeper"],
-)  # fmt: skip
+)
 def test_what_json_of_ours_cannot_say_is_not_shown(text: str | None, value: Any) -> None:
     assert shown(text) == value
 
@@ -29,11 +35,15 @@ def test_what_json_of_ours_cannot_say_is_not_shown(text: str | None, value: Any)
 @pytest.mark.parametrize(
     ("stable", "candidate", "same"),
     [
-        (DEEP, DEEP, True), (DEEP, DEEP.replace("{}", "1"), False), (HUGE, "[0.5]", False),
-        (HUGE, HUGE, True), ("[1e999]", "[1e999]", True), ("[1]", "[1.0]", True),
+        (DEEP, DEEP, True),
+        (DEEP, DEEP.replace("{}", "1"), False),
+        (HUGE, "[0.5]", False),
+        (HUGE, HUGE, True),
+        ("[1e999]", "[1e999]", True),
+        ("[1]", "[1.0]", True),
     ],
     ids=["deep", "deep, other", "huge", "huge, same", "infinite", "by value"],
-)  # fmt: skip
+)
 def test_what_cannot_be_compared_by_value_is_by_its_text(
     stable: str, candidate: str, same: bool
 ) -> None:

@@ -54,16 +54,34 @@ def told() -> set[str]:
 def report(**changes: Any) -> dict[str, Any]:
     """Return a report as an agent of today writes it."""
     row = {
-        "id": "rev_1", "phase": "serving", "ready_replicas": 1, "weight": 10_000, "detail": "",
-        "bento_digest": DIGEST, "since": "2026-11-27T12:00:00.000Z", "restarts": 0,
-        "isolation": "socket", "egress": [],
-    }  # fmt: skip
+        "id": "rev_1",
+        "phase": "serving",
+        "ready_replicas": 1,
+        "weight": 10_000,
+        "detail": "",
+        "bento_digest": DIGEST,
+        "since": "2026-11-27T12:00:00.000Z",
+        "restarts": 0,
+        "isolation": "socket",
+        "egress": [],
+    }
     return {
-        "v": 1, "node": "nod_1", "number": 7, "at": "2026-11-27T12:00:00.000Z",
-        "applied": {"epoch": 1, "number": 3}, "platform": dict(PLATFORM), "checkpoint": None,
-        "revisions": [row], "prefetched": [DIGEST], "recalled": [], "errors": [], "aborts": [],
-        "receipts": [], "metrics": [], **changes,
-    }  # fmt: skip
+        "v": 1,
+        "node": "nod_1",
+        "number": 7,
+        "at": "2026-11-27T12:00:00.000Z",
+        "applied": {"epoch": 1, "number": 3},
+        "platform": dict(PLATFORM),
+        "checkpoint": None,
+        "revisions": [row],
+        "prefetched": [DIGEST],
+        "recalled": [],
+        "errors": [],
+        "aborts": [],
+        "receipts": [],
+        "metrics": [],
+        **changes,
+    }
 
 
 def read(**changes: Any) -> Report:
@@ -103,17 +121,28 @@ def test_what_an_older_agent_does_not_send_has_a_default() -> None:
 @pytest.mark.parametrize(
     ("said", "read_as"),
     [
-        ("socket", "socket"), ("link", "link"), ("shared", "shared"), ("older", "older"),
-        ("bwrap", "older"), ("none", "older"), ("a newer word", "older"), ("", ""),
+        ("socket", "socket"),
+        ("link", "link"),
+        ("shared", "shared"),
+        ("older", "older"),
+        ("bwrap", "older"),
+        ("none", "older"),
+        ("a newer word", "older"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_an_isolation_that_is_not_known_here_reads_as_the_weakest(said: str, read_as: str) -> None:
     assert with_row(isolation=said)["isolation"] == read_as
 
 
 def test_egress_is_counted_for_at_most_as_many_destinations_as_can_be_approved() -> None:
-    row = {"to": "db.example.com:5432", "connections": 3, "refused": 1, "bytes_in": 9,
-           "bytes_out": 8}  # fmt: skip
+    row = {
+        "to": "db.example.com:5432",
+        "connections": 3,
+        "refused": 1,
+        "bytes_in": 9,
+        "bytes_out": 8,
+    }
     assert with_row(egress=[row] * 32)["egress"] == [row] * 32
     with pytest.raises(ProtocolError) as refusal:
         with_row(egress=[row] * 33)
@@ -145,10 +174,13 @@ def test_nothing_that_a_node_chooses_to_say_of_itself_gets_into_the_log(
 @pytest.mark.parametrize(
     ("version", "read_as"),
     [
-        ("2.8", "2.8"), ("2.8.25-8fbe2c6", "2.8.25"), ("3.0.11-1~bpo12+1", "3.0.11"),
-        ("unknown", ""), ("2.8 Jane Doe", ""),
+        ("2.8", "2.8"),
+        ("2.8.25-8fbe2c6", "2.8.25"),
+        ("3.0.11-1~bpo12+1", "3.0.11"),
+        ("unknown", ""),
+        ("2.8 Jane Doe", ""),
     ],
-)  # fmt: skip
+)
 def test_a_version_of_haproxy_is_its_numbers(version: str, read_as: str) -> None:
     assert read_platform({**PLATFORM, "haproxy": version})["haproxy"] == read_as
 
@@ -164,18 +196,27 @@ def test_a_report_of_another_node_or_version_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
-        ({"number": -1}, "/number"), ({"at": 7}, "/at"), ({"applied": None}, "/applied/epoch"),
-        ({"platform": []}, "/platform"), ({"checkpoint": 7}, "/checkpoint"),
-        ({"revisions": {}}, "/revisions"), ({"revisions": [None]}, "/revisions/0/phase"),
-        ({"prefetched": [7]}, "/prefetched/0"), ({"recalled": ["a\x00"]}, "/recalled/0"),
-        ({"errors": [{"code": "a b"}]}, "/errors/0/code"), ({"aborts": [{}]}, "/aborts/0/rule"),
-        ({"receipts": ["x" * 8193]}, "/receipts/0"), ({"receipts": [""] * 101}, "/receipts"),
-        ({"metrics": [None]}, "/metrics/0/started_at"), ({"at": "\ud800"}, "/at"),
-        ({"prefetched": ["\udfff"]}, "/prefetched/0"), ({"receipts": ["\ud800"]}, "/receipts/0"),
+        ({"number": -1}, "/number"),
+        ({"at": 7}, "/at"),
+        ({"applied": None}, "/applied/epoch"),
+        ({"platform": []}, "/platform"),
+        ({"checkpoint": 7}, "/checkpoint"),
+        ({"revisions": {}}, "/revisions"),
+        ({"revisions": [None]}, "/revisions/0/phase"),
+        ({"prefetched": [7]}, "/prefetched/0"),
+        ({"recalled": ["a\x00"]}, "/recalled/0"),
+        ({"errors": [{"code": "a b"}]}, "/errors/0/code"),
+        ({"aborts": [{}]}, "/aborts/0/rule"),
+        ({"receipts": ["x" * 8193]}, "/receipts/0"),
+        ({"receipts": [""] * 101}, "/receipts"),
+        ({"metrics": [None]}, "/metrics/0/started_at"),
+        ({"at": "\ud800"}, "/at"),
+        ({"prefetched": ["\udfff"]}, "/prefetched/0"),
+        ({"receipts": ["\ud800"]}, "/receipts/0"),
         ({"metrics": [{**WINDOW, "latency": {"5\x00": 1}}]}, "/metrics/0/latency"),
         ({"metrics": [{**WINDOW, "latency": {"x" * 9000: 1}}]}, "/metrics/0/latency"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_by_its_place(changes: dict[str, Any], pointer: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
         read(**changes)
@@ -257,8 +298,10 @@ def test_of_too_many_revisions_those_are_told_that_run_or_changed_last() -> None
         {**row, "id": f"rev_{n:03}", "phase": "stopped", "since": f"2026-08-01T00:00:00.{n:03}Z"}
         for n in range(520)
     ]
-    runs = [{**row, "id": f"run_{n}", "phase": "serving", "since": "2026-07-01T00:00:00Z"}
-            for n in range(2)]  # fmt: skip
+    runs = [
+        {**row, "id": f"run_{n}", "phase": "serving", "since": "2026-07-01T00:00:00Z"}
+        for n in range(2)
+    ]
     meant["revisions"] = [*stopped, *runs]
     meant["errors"] = []
     found = read_report(write_report(meant), "nod_1")

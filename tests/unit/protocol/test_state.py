@@ -22,35 +22,63 @@ Path = tuple[Any, ...]
 def revision(number: int) -> dict[str, Any]:
     """Return a revision as a platform writes it, every member of it."""
     return {
-        "id": f"rev_{number}", "release": f"rel_{number}", "bento_digest": DIGEST,
-        "bento_sha256": "ab" * 32, "bento_size": 10,
-        "runtime": {"digest": DIGEST, "python_version": "3.13"}, "permit": "{}",
-        "serving": {"egress": []}, "replicas": 1, "memory_mb": 512, "variables": {"MODE": "x"},
-        "weight": 10_000, "wanted": "run", "restart_nonce": 0, "salt": None, "header_route": None,
-        "mirror": 0, "guard": {"consecutive_failures": 3}, "needs": ["guard", "apart"],
-    }  # fmt: skip
+        "id": f"rev_{number}",
+        "release": f"rel_{number}",
+        "bento_digest": DIGEST,
+        "bento_sha256": "ab" * 32,
+        "bento_size": 10,
+        "runtime": {"digest": DIGEST, "python_version": "3.13"},
+        "permit": "{}",
+        "serving": {"egress": []},
+        "replicas": 1,
+        "memory_mb": 512,
+        "variables": {"MODE": "x"},
+        "weight": 10_000,
+        "wanted": "run",
+        "restart_nonce": 0,
+        "salt": None,
+        "header_route": None,
+        "mirror": 0,
+        "guard": {"consecutive_failures": 3},
+        "needs": ["guard", "apart"],
+    }
 
 
 def endpoint(name: str, *revisions: dict[str, Any]) -> dict[str, Any]:
     """Return an endpoint as a platform writes it."""
     return {
-        "id": f"end_{name}", "project": "prj_1", "project_slug": "risk", "environment": "staging",
-        "name": name, "path": f"/risk/staging/{name}", "keys": ["cd" * 32],
-        "api_key_required": True, "stable": None, "revisions": list(revisions),
-    }  # fmt: skip
+        "id": f"end_{name}",
+        "project": "prj_1",
+        "project_slug": "risk",
+        "environment": "staging",
+        "name": name,
+        "path": f"/risk/staging/{name}",
+        "keys": ["cd" * 32],
+        "api_key_required": True,
+        "stable": None,
+        "revisions": list(revisions),
+    }
 
 
 def state() -> dict[str, Any]:
     """Return a whole state: two endpoints, two revisions at each."""
     return {
-        "v": 1, "target": "tgt_1", "epoch": 1, "number": 7, "issued_at": "2026-11-25T12:00:00Z",
-        "valid_until": "2026-11-26T12:00:00Z", "checkpoint": "a note", "on_expired": "serve",
-        "recalled": [DIGEST], "recalls": [RECALL],
+        "v": 1,
+        "target": "tgt_1",
+        "epoch": 1,
+        "number": 7,
+        "issued_at": "2026-11-25T12:00:00Z",
+        "valid_until": "2026-11-26T12:00:00Z",
+        "checkpoint": "a note",
+        "on_expired": "serve",
+        "recalled": [DIGEST],
+        "recalls": [RECALL],
         "endpoints": [
-            endpoint("a", revision(1), revision(2)), endpoint("b", revision(3), revision(4)),
+            endpoint("a", revision(1), revision(2)),
+            endpoint("b", revision(3), revision(4)),
         ],
         "prefetch": [{"bento_digest": DIGEST, "runtime_digest": DIGEST}],
-    }  # fmt: skip
+    }
 
 
 def spoilt(path: Path, value: Any) -> dict[str, Any]:
@@ -83,23 +111,50 @@ def test_a_whole_state_is_read() -> None:
 
 
 FAULTS_OF_A_REVISION: list[tuple[str, Any]] = [
-    ("id", "rev/1"), ("id", None), ("release", ""), ("bento_digest", "ab"), ("bento_size", -1),
-    ("bento_sha256", "cd" * 32), ("bento_sha256", 7), ("runtime", "3.13"), ("permit", None),
-    ("replicas", 1000), ("replicas", True), ("memory_mb", 15), ("memory_mb", "512"),
-    ("weight", 10_001), ("weight", 0.5), ("wanted", "maybe"), ("restart_nonce", -1),
-    ("variables", {"MODE\n": "x"}), ("variables", {"A B": "x"}), ("variables", {"": "x"}),
-    ("variables", {"É": "x"}), ("variables", {"A": 7}), ("variables", {"A": "x\0y"}),
-    ("variables", []), ("header_route", {"header": "X-Try", "value": "a b"}),
-    ("header_route", {"header": "X-Try"}), ("header_route", "X-Try"),
+    ("id", "rev/1"),
+    ("id", None),
+    ("release", ""),
+    ("bento_digest", "ab"),
+    ("bento_size", -1),
+    ("bento_sha256", "cd" * 32),
+    ("bento_sha256", 7),
+    ("runtime", "3.13"),
+    ("permit", None),
+    ("replicas", 1000),
+    ("replicas", True),
+    ("memory_mb", 15),
+    ("memory_mb", "512"),
+    ("weight", 10_001),
+    ("weight", 0.5),
+    ("wanted", "maybe"),
+    ("restart_nonce", -1),
+    ("variables", {"MODE\n": "x"}),
+    ("variables", {"A B": "x"}),
+    ("variables", {"": "x"}),
+    ("variables", {"É": "x"}),
+    ("variables", {"A": 7}),
+    ("variables", {"A": "x\0y"}),
+    ("variables", []),
+    ("header_route", {"header": "X-Try", "value": "a b"}),
+    ("header_route", {"header": "X-Try"}),
+    ("header_route", "X-Try"),
     ("header_route", {"header": "Cookie", "value": "v2"}),
     ("header_route", {"header": "X-Try", "value": "v" * 65}),
-    ("guard", {"consecutive_failures": 1}), ("guard", {"consecutive_failures": 1001}),
-    ("guard", {"error_rate": None}), ("guard", {"latency": None}), ("mirror", 10_001),
+    ("guard", {"consecutive_failures": 1}),
+    ("guard", {"consecutive_failures": 1001}),
+    ("guard", {"error_rate": None}),
+    ("guard", {"latency": None}),
+    ("mirror", 10_001),
     ("memory_mb", (1 << 20) + 1),
-    ("guard", {"moon_phase": 1}), ("guard", []), ("guard", {"error_rate": {"at_most": 2}}),
-    ("guard", {"latency": None, "error_rate": 1}), ("salt", "a b"), ("needs", ["slim"]),
-    ("needs", "guard"), ("needs", [1]),
-]  # fmt: skip
+    ("guard", {"moon_phase": 1}),
+    ("guard", []),
+    ("guard", {"error_rate": {"at_most": 2}}),
+    ("guard", {"latency": None, "error_rate": 1}),
+    ("salt", "a b"),
+    ("needs", ["slim"]),
+    ("needs", "guard"),
+    ("needs", [1]),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), FAULTS_OF_A_REVISION)
@@ -134,11 +189,20 @@ def test_a_revision_may_need_only_what_this_agent_knows() -> None:
 
 
 FAULTS_OF_AN_ENDPOINT: list[tuple[str, Any]] = [
-    ("name", "A_b"), ("project_slug", "-a"), ("environment", "a" * 41), ("name", "a" * 61),
-    ("path", "/risk/production/a"), ("name", "a\nbackend evil"), ("keys", ["open sesame"]),
-    ("keys", None), ("api_key_required", "yes"), ("revisions", {}), ("project", ""),
-    ("environment", None), ("stable", "../rev"),
-]  # fmt: skip
+    ("name", "A_b"),
+    ("project_slug", "-a"),
+    ("environment", "a" * 41),
+    ("name", "a" * 61),
+    ("path", "/risk/production/a"),
+    ("name", "a\nbackend evil"),
+    ("keys", ["open sesame"]),
+    ("keys", None),
+    ("api_key_required", "yes"),
+    ("revisions", {}),
+    ("project", ""),
+    ("environment", None),
+    ("stable", "../rev"),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), FAULTS_OF_AN_ENDPOINT)
@@ -188,18 +252,26 @@ def test_revisions_that_stand_twice_are_refused_and_no_others() -> None:
     found = read_state(again)
     assert read(found) == {"end_a": ["rev_2"], "end_b": WHOLE["end_b"]}
     assert [(one.id, one.endpoint) for one in found.refused] == [
-        ("rev_1", "end_a"), ("rev_1", "end_b"),
-    ]  # fmt: skip
+        ("rev_1", "end_a"),
+        ("rev_1", "end_b"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("v", 2), ("epoch", -1), ("number", True), ("target", "../../etc"), ("endpoints", {}),
-        ("issued_at", "yesterday"), ("valid_until", "2026-11-26T12:00:00"), ("prefetch", None),
-        ("valid_until", "0001-01-01T00:00:00+23:59"), ("on_expired", "whatever"),
+        ("v", 2),
+        ("epoch", -1),
+        ("number", True),
+        ("target", "../../etc"),
+        ("endpoints", {}),
+        ("issued_at", "yesterday"),
+        ("valid_until", "2026-11-26T12:00:00"),
+        ("prefetch", None),
+        ("valid_until", "0001-01-01T00:00:00+23:59"),
+        ("on_expired", "whatever"),
     ],
-)  # fmt: skip
+)
 def test_a_state_whose_frame_cannot_be_read_is_refused_and_still_tells_what_is_recalled(
     name: str, value: Any
 ) -> None:
@@ -335,8 +407,10 @@ def test_whatever_stands_in_one_revision_every_other_is_read_the_same(data: st.D
     for pk in others.keys() - twins:
         assert seen[pk] == others[pk]
     assert (found.recalls, found.recalled, found.checkpoint) == (
-        good.recalls, good.recalled, good.checkpoint,
-    )  # fmt: skip
+        good.recalls,
+        good.recalled,
+        good.checkpoint,
+    )
     assert len(found.left_out) == 0
 
 

@@ -10,8 +10,10 @@ from apps.registry.comparison import (
 
 
 def test_numbers_carry_their_difference_and_words_do_not() -> None:
-    found = changes({"auc": 0.75, "old": 1, "note": "a", "same": 2}, {"auc": 1, "note": "b",
-                    "same": 2, "new": True})  # fmt: skip
+    found = changes(
+        {"auc": 0.75, "old": 1, "note": "a", "same": 2},
+        {"auc": 1, "note": "b", "same": 2, "new": True},
+    )
     assert found == [
         Change("auc", 0.75, 1, "changed", 0.25),
         Change("new", None, True, "added"),
@@ -46,6 +48,11 @@ def test_requirements_are_compared_by_package() -> None:
 
 def test_cards_are_compared_by_line() -> None:
     assert card_diff("a\nb", "a\nc", ("m:1", "m:2")) == [
-        "--- m:1", "+++ m:2", "@@ -1,2 +1,2 @@", " a", "-b", "+c",
-    ]  # fmt: skip
+        "--- m:1",
+        "+++ m:2",
+        "@@ -1,2 +1,2 @@",
+        " a",
+        "-b",
+        "+c",
+    ]
     assert card_diff("a", "a", ("m:1", "m:2")) == []

@@ -282,9 +282,10 @@ def test_an_example_that_does_not_fit_is_left_out(raw: bytes) -> None:
 @pytest.mark.parametrize("info", [["a"], "a", 7, {"artifact_path": ["a"]}, {"artifact_path": 7}])
 def test_what_an_mlmodel_says_of_its_example_may_be_anything(info: Any) -> None:
     model = {
-        "flavors": {"python_function": {}}, "saved_input_example_info": info,
+        "flavors": {"python_function": {}},
+        "saved_input_example_info": info,
         "signature": columns({"name": "a", "type": "long"}),
-    }  # fmt: skip
+    }
     files = files_of({"MLmodel": yaml.safe_dump(model).encode(), "input_example.json": b"[1]"})
     assert formats.derive("mlflow", files).example == [{"a": 1}]
 

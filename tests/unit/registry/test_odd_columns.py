@@ -45,8 +45,11 @@ def mlflow(*names: str) -> Files:
 
 
 WRITERS: dict[str, Callable[..., Files]] = {
-    "xgboost": xgboost, "lightgbm": lightgbm, "onnx": onnx, "mlflow": mlflow,
-}  # fmt: skip
+    "xgboost": xgboost,
+    "lightgbm": lightgbm,
+    "onnx": onnx,
+    "mlflow": mlflow,
+}
 ODD = {
     "NUL": "a\x00",
     "half a surrogate pair": "\ud800",

@@ -181,8 +181,11 @@ def test_a_faulty_signature_is_named_by_place(signature: object, pointer: str) -
 
 
 def test_an_example_that_fits_has_no_faults() -> None:
-    rows = [{"age": 3}, {"age": 4, "income/year": 1, "embedding": [0.5, 1]}, {"age": 5,
-            "income/year": None}]  # fmt: skip
+    rows = [
+        {"age": 3},
+        {"age": 4, "income/year": 1, "embedding": [0.5, 1]},
+        {"age": 5, "income/year": None},
+    ]
     assert rules.example_faults(rows, SIGNATURE) == []
 
 

@@ -33,15 +33,27 @@ RATES = [0.0, 0.0001, 0.003, 0.02, 0.1, 0.35, 0.7, 0.99, 1.0]
 
 def window(revision: str = "new", count: int = 100, errors: int = 0, **changes: Any) -> Window:
     """Return a window of ten seconds that ended just now."""
-    base = Window("nod_1", revision, NOON - timedelta(seconds=10), 10.0, errors, count,
-                  {"100": count, "250": 0, "inf": 0})  # fmt: skip
+    base = Window(
+        "nod_1",
+        revision,
+        NOON - timedelta(seconds=10),
+        10.0,
+        errors,
+        count,
+        {"100": count, "250": 0, "inf": 0},
+    )
     return replace(base, **changes)
 
 
 def verdict(
-    new: list[Window] | None = None, old: list[Window] | None = None, *,
-    metric: Metric = ERRORS, share: float = 0.5, minimum: int = 0, **changes: Any,
-) -> Verdict:  # fmt: skip
+    new: list[Window] | None = None,
+    old: list[Window] | None = None,
+    *,
+    metric: Metric = ERRORS,
+    share: float = 0.5,
+    minimum: int = 0,
+    **changes: Any,
+) -> Verdict:
     """Judge one metric."""
     terms = Terms((metric,), share, 0.01, minimum)
     base = Measured("new", "old", new or [], old or [], NOON - timedelta(minutes=1), NOON, True)
@@ -175,9 +187,14 @@ class TestVerdicts:
         slow = {"100": 800, "250": 0, "inf": 4200}
         terms = Terms((ERRORS, Metric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
         measured = Measured(
-            "new", "old", [window(count=5000, errors=25, latency=slow)],
-            [window("old", 5000, 25)], NOON - timedelta(minutes=1), NOON, True,
-        )  # fmt: skip
+            "new",
+            "old",
+            [window(count=5000, errors=25, latency=slow)],
+            [window("old", 5000, 25)],
+            NOON - timedelta(minutes=1),
+            NOON,
+            True,
+        )
         found = judge(terms, measured)
         assert found.outcome == "failed"
         assert [f.score.outcome for f in found.findings] == ["successful", "failed"]
@@ -194,10 +211,13 @@ def outcomes(
     """Judge (outcomes, bad) of both revisions, whose requests show nothing."""
     assert metric.scale is not None
     return verdict(
-        [window(count=5000)], [window("old", 5000)], metric=metric,
-        new_own={metric.scale: Tally(*new)}, old_own={metric.scale: Tally(*old)},
+        [window(count=5000)],
+        [window("old", 5000)],
+        metric=metric,
+        new_own={metric.scale: Tally(*new)},
+        old_own={metric.scale: Tally(*old)},
         **changes,
-    )  # fmt: skip
+    )
 
 
 class TestOutcomes:
@@ -258,10 +278,12 @@ class TestOutcomes:
     def test_another_scale_of_the_name_is_another_metric(self) -> None:
         metric = Metric("outcome", margin=0.02, scale=Scale("fraud", worst=2))
         found = verdict(
-            [window(count=5000)], [window("old", 5000)], metric=metric,
+            [window(count=5000)],
+            [window("old", 5000)],
+            metric=metric,
             new_own={Scale("fraud"): Tally(500, 500)},
             old_own={Scale("fraud"): Tally(500, 0)},
-        )  # fmt: skip
+        )
         assert found.outcome == "inconclusive"
 
 

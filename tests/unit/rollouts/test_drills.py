@@ -19,9 +19,18 @@ BACK = replace(LIVE, weight=10_000, phase="serving", applied_weight=10_000)
 def facts(state: str, **changes: object) -> Snapshot:
     """Return a drill in ``state`` whose target has just answered."""
     base = Snapshot(
-        state=state, kind="drill", now=NOON, deadline=NOON + timedelta(minutes=5),
-        entered_at=NOON, fresh=True, by_operator=False, plan=Plan(), new=FORMER, old=LIVE, step=0,
-    )  # fmt: skip
+        state=state,
+        kind="drill",
+        now=NOON,
+        deadline=NOON + timedelta(minutes=5),
+        entered_at=NOON,
+        fresh=True,
+        by_operator=False,
+        plan=Plan(),
+        new=FORMER,
+        old=LIVE,
+        step=0,
+    )
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -50,8 +59,9 @@ def test_a_node_that_does_not_follow_in_time_is_waited_for_no_longer() -> None:
 def test_an_end_that_is_not_well_leaves_it_warm_too_unless_it_is_broken(by_operator: bool) -> None:
     step = next_step(facts("aborting", new=AWAY, old=BACK, by_operator=by_operator))
     assert (step.to, step.changes) == (
-        "aborted" if by_operator else "failed", (Change("new", "warm"),),
-    )  # fmt: skip
+        "aborted" if by_operator else "failed",
+        (Change("new", "warm"),),
+    )
     broken = replace(AWAY, phase="failed", detail="gone")
     assert next_step(facts("aborting", new=broken, old=BACK)).changes == (Change("new", "failed"),)
 

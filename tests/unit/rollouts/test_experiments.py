@@ -109,14 +109,21 @@ class TestStopRule:
             if step.to == "draining":
                 break
         assert path == [
-            ("shifting", 5_000), ("analysing", 5_000), ("waiting", 5_000), ("shifting", 10_000),
+            ("shifting", 5_000),
+            ("analysing", 5_000),
+            ("waiting", 5_000),
+            ("shifting", 10_000),
             ("draining", 10_000),
-        ]  # fmt: skip
+        ]
 
     def test_the_looks_of_the_test_decide_until_it_is_shipped(self) -> None:
         assert [judged_place(PLAN.steps, place) for place in range(-1, 4)] == [
-            None, None, TEST, TEST, None,
-        ]  # fmt: skip
+            None,
+            None,
+            TEST,
+            TEST,
+            None,
+        ]
 
 
 class TestAlpha:

@@ -49,7 +49,15 @@ def test_a_step_that_was_skipped_has_no_time() -> None:
 def test_another_look_comes_after_a_hundredth_of_the_time(ago: int, is_due: bool) -> None:
     since = NOW - timedelta(hours=2)
     facts = Snapshot(
-        state="analysing", kind="release", now=NOW, deadline=NOW, entered_at=since, fresh=True,
-        by_operator=False, plan=Plan(), new=RevisionFacts("ready", 500, 1), old=None,
-    )  # fmt: skip
+        state="analysing",
+        kind="release",
+        now=NOW,
+        deadline=NOW,
+        entered_at=since,
+        fresh=True,
+        by_operator=False,
+        plan=Plan(),
+        new=RevisionFacts("ready", 500, 1),
+        old=None,
+    )
     assert due(Look(at=NOW - timedelta(seconds=ago)), facts) is is_due

@@ -32,11 +32,16 @@ def verdict(
 ) -> Verdict:
     """Judge how often both revisions gave "fraud"; "theft" as often as each other."""
     measured = Measured(
-        "new", "old", [window(count=5000)], [window("old", 5000)], NOON - timedelta(minutes=1),
-        NOON, node_alive=True,
+        "new",
+        "old",
+        [window(count=5000)],
+        [window("old", 5000)],
+        NOON - timedelta(minutes=1),
+        NOON,
+        node_alive=True,
         new_own=counted(LABEL, total, {"fraud": new, "theft": theft}),
         old_own=counted(LABEL, total if stable is None else stable, {"fraud": old, "theft": theft}),
-    )  # fmt: skip
+    )
     return judge(Terms(LABEL.parts, 0.5, 0.01, 1), measured)
 
 

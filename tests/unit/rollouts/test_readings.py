@@ -99,9 +99,13 @@ def verdict(*found: Reading, metrics: tuple[Metric, ...] = (), count: int = 500)
 class TestBesideOtherMetrics:
     @pytest.mark.parametrize(
         ("values", "outcome"),
-        [([1.0] * 11, "successful"), ([9.0] * 11, "failed"), ([], "error"),
-         ([1.0] * 10 + [9.0], "inconclusive")],
-    )  # fmt: skip
+        [
+            ([1.0] * 11, "successful"),
+            ([9.0] * 11, "failed"),
+            ([], "error"),
+            ([1.0] * 10 + [9.0], "inconclusive"),
+        ],
+    )
     def test_the_worst_counts(self, values: list[float], outcome: str) -> None:
         found = read(*values)
         assert verdict(found).outcome == outcome
@@ -127,9 +131,15 @@ class TestBesideOtherMetrics:
 
         def judged(found: Reading) -> str:
             measured = Measured(
-                "new", "old", fast, slow, NOON - timedelta(minutes=1), NOON, node_alive=True,
+                "new",
+                "old",
+                fast,
+                slow,
+                NOON - timedelta(minutes=1),
+                NOON,
+                node_alive=True,
                 readings=[found],
-            )  # fmt: skip
+            )
             return judge(Terms((effect,), 0.5, 0.05), measured).outcome
 
         assert judged(read(*[1.0] * 10, since=59)) == "successful"

@@ -17,9 +17,17 @@ OLD = RevisionFacts("live", 10_000, 2, "serving", 2, 10_000)
 def facts(state: str, **changes: object) -> Snapshot:
     """Return a rollout in ``state`` whose target has just answered."""
     base = Snapshot(
-        state=state, kind="release", now=NOON, deadline=NOON + timedelta(minutes=5),
-        entered_at=NOON, fresh=True, by_operator=False, plan=Plan(), new=NEW, old=OLD,
-    )  # fmt: skip
+        state=state,
+        kind="release",
+        now=NOON,
+        deadline=NOON + timedelta(minutes=5),
+        entered_at=NOON,
+        fresh=True,
+        by_operator=False,
+        plan=Plan(),
+        new=NEW,
+        old=OLD,
+    )
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -111,8 +119,9 @@ def test_while_stable_is_down_a_step_says_what_it_waits_for() -> None:
     down = replace(OLD, phase="starting", ready_replicas=0, applied_weight=0)
     step = next_step(facts("shifting", plan=plan, step=0, new=SHIFTED, old=down))
     assert (step.to, step.waiting_for) == (
-        None, "the old revision to answer again; the new one has all requests meanwhile",
-    )  # fmt: skip
+        None,
+        "the old revision to answer again; the new one has all requests meanwhile",
+    )
 
 
 def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
@@ -143,10 +152,15 @@ def test_aborting_ends_when_the_old_revision_has_its_requests_again() -> None:
 DEAD = replace(OLD, ready_replicas=0, applied_weight=0)
 
 
-@pytest.mark.parametrize(("state", "kind", "end"), [
-    ("aborting", "release", "failed"), ("aborting", "rollback", "failed"),
-    ("returning", "drill", "done"), ("aborting", "drill", "failed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "kind", "end"),
+    [
+        ("aborting", "release", "failed"),
+        ("aborting", "rollback", "failed"),
+        ("returning", "drill", "done"),
+        ("aborting", "drill", "failed"),
+    ],
+)
 def test_a_stable_revision_that_does_not_answer_is_not_waited_for_for_ever(
     state: str, kind: str, end: str
 ) -> None:

@@ -266,8 +266,9 @@ def test_an_empty_folder_given_for_the_output_stays_and_is_emptied(tmp_path: Pat
 
 
 @given(st.binary(max_size=2000), st.integers(0, 3))
-def test_noise_is_refused_in_words(tmp_path_factory: pytest.TempPathFactory, noise: bytes,
-                                   kind: int) -> None:  # fmt: skip
+def test_noise_is_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, kind: int
+) -> None:
     folder = tmp_path_factory.mktemp("noise")
     good = [tar(plain("a")), zipped(("a", b"b")), gzip.compress(tar(plain("a"))), b"PK\x03\x04"]
     raw = bytearray(good[kind])

@@ -76,10 +76,17 @@ def test_a_verifier_key_is_read_in_its_one_form() -> None:
     assert read_verifier_key(verifier_key(ORIGIN, LOG.public)) == (ORIGIN, LOG.public)
     name, key_id, raw = text.split("+", 2)
     for wrong in (
-        "", "x", f"{name}+{key_id}", f"{name}x+{key_id}+{raw}", f"{name}+00000000+{raw}",
-        f"{name}+{key_id}+{raw[:-4]}", f"{name}+{key_id}+{raw}=", f" {text}", text + "\n",
+        "",
+        "x",
+        f"{name}+{key_id}",
+        f"{name}x+{key_id}+{raw}",
+        f"{name}+00000000+{raw}",
+        f"{name}+{key_id}+{raw[:-4]}",
+        f"{name}+{key_id}+{raw}=",
+        f" {text}",
+        text + "\n",
         verifier_key(ORIGIN, LOG.public),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Malformed):
             WitnessKey.parse(wrong)
 
@@ -98,14 +105,20 @@ def test_a_submission_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"old 1", b"old 01\n\n" + NOTE.encode(), b"old -1\n\n" + NOTE.encode(),
-        b"old  1\n\n" + NOTE.encode(), b"new 1\n\n" + NOTE.encode(),
-        b"old 1\nAAAA\n\n" + NOTE.encode(), b"old 1\n!\n\n" + NOTE.encode(), b"\xff\n\n",
+        b"",
+        b"old 1",
+        b"old 01\n\n" + NOTE.encode(),
+        b"old -1\n\n" + NOTE.encode(),
+        b"old  1\n\n" + NOTE.encode(),
+        b"new 1\n\n" + NOTE.encode(),
+        b"old 1\nAAAA\n\n" + NOTE.encode(),
+        b"old 1\n!\n\n" + NOTE.encode(),
+        b"\xff\n\n",
         "old ١\n\n".encode() + NOTE.encode(),
         submission.write(1, [merkle.EMPTY_ROOT] * 64, NOTE),
         b"old 1\n\n" + b"x" * submission.MAX_BYTES,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_submission_is_refused(body: bytes) -> None:
     with pytest.raises(Malformed):
         submission.parse(body)

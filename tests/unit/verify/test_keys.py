@@ -38,10 +38,12 @@ def payload(kind: str, at: datetime = NOON) -> tuple[str, bytes]:
 
 
 EVERY_TYPE = {
-    **{(dsse.STATEMENT, predicate): statement(predicate) for predicate in
-       sorted({p for allowed in ALLOWED.values() for _, p in allowed if p})},
+    **{
+        (dsse.STATEMENT, predicate): statement(predicate)
+        for predicate in sorted({p for allowed in ALLOWED.values() for _, p in allowed if p})
+    },
     **{(kind, ""): payload(kind) for kind in (dsse.STATE, dsse.REPORT, dsse.KEYS)},
-}  # fmt: skip
+}
 
 
 def refusal(

@@ -59,8 +59,10 @@ def said(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[
 
 
 def verify(files: Files) -> tuple[list[str], dict[str, int]]:
-    checked, lines = recall_report.verify(files, KeyRing.open(files["keys.json"],
-                                                             KEYS.root.public)), []  # fmt: skip
+    checked, lines = (
+        recall_report.verify(files, KeyRing.open(files["keys.json"], KEYS.root.public)),
+        [],
+    )
     while True:
         try:
             lines.append(next(checked))

@@ -26,17 +26,32 @@ from tests.support.permits import NOON, Keys, digest_of, valid_case
 KEYS = Keys()
 BENTO = digest_of("bento")
 RECALL = RecallStatement(
-    recall="rcl_1", project="prj_1", kind="bento", what=BENTO, by="per_1",
-    names=Names.of(bentos=[BENTO], releases=["rel_1"]), reason=digest_of("why"), at=NOON,
-)  # fmt: skip
+    recall="rcl_1",
+    project="prj_1",
+    kind="bento",
+    what=BENTO,
+    by="per_1",
+    names=Names.of(bentos=[BENTO], releases=["rel_1"]),
+    reason=digest_of("why"),
+    at=NOON,
+)
 LIFT = LiftStatement(
-    recall="rcl_1", recall_digest=RECALL.digest, by="per_2", reason=digest_of("why not"),
+    recall="rcl_1",
+    recall_digest=RECALL.digest,
+    by="per_2",
+    reason=digest_of("why not"),
     at=NOON + timedelta(hours=1),
-)  # fmt: skip
+)
 RAN = RanReceipt(
-    node="nod_1", target="tgt_1", endpoint="end_1", release="rel_1", revision="rev_1",
-    bento_digest=BENTO, started_at=NOON, ended_at=NOON + timedelta(hours=1),
-)  # fmt: skip
+    node="nod_1",
+    target="tgt_1",
+    endpoint="end_1",
+    release="rel_1",
+    revision="rev_1",
+    bento_digest=BENTO,
+    started_at=NOON,
+    ended_at=NOON + timedelta(hours=1),
+)
 STOPPED = StoppedReceipt(
     node="nod_1", target="tgt_1", recall="rcl_1", recall_digest=RECALL.digest, at=NOON
 )

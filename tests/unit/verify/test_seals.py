@@ -14,9 +14,13 @@ from tests.support.permits import NOON, Keys
 
 KEYS = Keys()
 BODY: dict[str, Any] = {
-    "v": 1, "kind": "role.granted.v1", "at": rfc3339(NOON), "subject": "rol_1",
-    "after": {"identity.rolebinding:rol_1": {"role": "reviewer"}}, "data": {"role": "reviewer"},
-}  # fmt: skip
+    "v": 1,
+    "kind": "role.granted.v1",
+    "at": rfc3339(NOON),
+    "subject": "rol_1",
+    "after": {"identity.rolebinding:rol_1": {"role": "reviewer"}},
+    "data": {"role": "reviewer"},
+}
 SEALED = seals.seal(BODY, 7, KEYS.access)
 
 

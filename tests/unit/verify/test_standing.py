@@ -44,9 +44,12 @@ def test_whoever_stands_well_meets_every_demand() -> None:
 
 def test_who_is_unknown_meets_none() -> None:
     assert [UNKNOWN.obstacle(demand, **PARTIES) for demand in DEMANDS] == [
-        "no_line", "no_reporting_line", "touched_unknown", "data_owner_unknown",
+        "no_line",
+        "no_reporting_line",
+        "touched_unknown",
+        "data_owner_unknown",
         "code_author_unknown",
-    ]  # fmt: skip
+    ]
     assert GOOD.obstacle("a_rule_of_tomorrow", **PARTIES) == "unknown_demand"
 
 
@@ -126,11 +129,17 @@ def test_some_of_a_gate_may_be_of_the_second_line() -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"second_line": True}, {"second_line": 2}, {"second_line": -1}, {"second_line": "some"},
-        {"second_line": None}, {"not_data_owner": "yes"}, {"other_reporting_line": 1},
-        {"not_last_touched": None}, {"not_code_author": []},
+        {"second_line": True},
+        {"second_line": 2},
+        {"second_line": -1},
+        {"second_line": "some"},
+        {"second_line": None},
+        {"not_data_owner": "yes"},
+        {"other_reporting_line": 1},
+        {"not_last_touched": None},
+        {"not_code_author": []},
     ],
-)  # fmt: skip
+)
 def test_a_gate_that_makes_no_sense_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         approval_rules({"gates": [gate(**members)]})
@@ -169,19 +178,27 @@ def demanding(**demands: Any) -> Case:
     request = replace(plain.request, policy_digest=policy.document_digest)
     reviewer, approver = plain.decisions
     said = {
-        "verdict": "approve", "person": reviewer.person, "role": "reviewer",
-        "nonce": reviewer.nonce, "at": reviewer.at,
-    }  # fmt: skip
+        "verdict": "approve",
+        "person": reviewer.person,
+        "role": "reviewer",
+        "nonce": reviewer.nonce,
+        "at": reviewer.at,
+    }
     return Case(
         policy,
         request,
         [
             StandingDecision.on(request, **said, standing=GOOD),
-            replace(approver, **request.bound() | {
-                "not_after": request.not_after, "request_digest": request.digest,
-            }),
+            replace(
+                approver,
+                **request.bound()
+                | {
+                    "not_after": request.not_after,
+                    "request_digest": request.digest,
+                },
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def verdict(case: Case) -> str:
@@ -195,9 +212,12 @@ def verdict(case: Case) -> str:
 
 
 ALL = {
-    "second_line": "all", "other_reporting_line": True, "not_last_touched": True,
-    "not_data_owner": True, "not_code_author": True,
-}  # fmt: skip
+    "second_line": "all",
+    "other_reporting_line": True,
+    "not_last_touched": True,
+    "not_data_owner": True,
+    "not_code_author": True,
+}
 BAD = {
     "second_line": {"line": "first"},
     "other_reporting_line": {"reports_to": ("per_desk", "per_head", "per_ceo")},
@@ -206,10 +226,12 @@ BAD = {
     "not_code_author": {"code_authors": ("per_reviewer",)},
 }
 UNSAID = {
-    "second_line": {"line": ""}, "other_reporting_line": {"author_reports_to": None},
-    "not_last_touched": {"touched": None}, "not_data_owner": {"data_owners": None},
+    "second_line": {"line": ""},
+    "other_reporting_line": {"author_reports_to": None},
+    "not_last_touched": {"touched": None},
+    "not_data_owner": {"data_owners": None},
     "not_code_author": {"code_authors": None},
-}  # fmt: skip
+}
 
 
 def test_a_decision_that_meets_every_demand_counts() -> None:
@@ -233,9 +255,13 @@ def test_a_decision_of_before_the_rules_meets_none(demand: str) -> None:
     case = demanding(**{demand: ALL[demand]})
     said = case.decisions[0]
     old = DecisionStatement.on(
-        case.request, verdict="approve", person=said.person, role=said.role, nonce=said.nonce,
+        case.request,
+        verdict="approve",
+        person=said.person,
+        role=said.role,
+        nonce=said.nonce,
         at=said.at,
-    )  # fmt: skip
+    )
     assert verdict(replace(case, decisions=[old, case.decisions[1]])) == "quorum"
 
 

@@ -69,8 +69,10 @@ def test_openssl_reads_what_we_ask(authority: StampAuthority, tmp_path: Path) ->
     (tmp_path / "q.tsq").write_bytes(timestamp.request(NOTE, nonce=0x1234, policy="1.2.840.1"))
     said = subprocess.run(
         ["openssl", "ts", "-query", "-in", tmp_path / "q.tsq", "-text"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert "Hash Algorithm: sha256" in said
     assert "Policy OID: 1.2.840.1" in said
     assert "Nonce: 0x1234" in said
@@ -129,7 +131,7 @@ def test_only_the_pinned_authority_counts(reply: bytes, tmp_path: Path) -> None:
         (Form(begins=datetime.now(tz=UTC) + DAY, ends=datetime.now(tz=UTC) + 2 * DAY), "not_valid"),
         (Form(between_may_issue=False), "not_an_authority"),
     ],
-)  # fmt: skip
+)
 def test_a_path_that_was_not_valid_is_refused(form: Form, code: str, tmp_path: Path) -> None:
     authority = StampAuthority(tmp_path / "tsa", form)
     assert refusal(authority.reply(timestamp.request(NOTE, nonce=9)), authority) == code
@@ -205,9 +207,11 @@ class TestDer:
 
     @pytest.mark.parametrize(
         ("text", "said"),
-        [("20261126183000Z", "2026-11-26T18:30:00+00:00"),
-         ("20261126183000.25Z", "2026-11-26T18:30:00.250000+00:00")],
-    )  # fmt: skip
+        [
+            ("20261126183000Z", "2026-11-26T18:30:00+00:00"),
+            ("20261126183000.25Z", "2026-11-26T18:30:00.250000+00:00"),
+        ],
+    )
     def test_times(self, text: str, said: str) -> None:
         assert der.read(der.write(der.TIME, text.encode())).time().isoformat() == said
 

@@ -71,12 +71,26 @@ def test_where_a_unit_may_stand(document: dict[str, str], text: str) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        None, "X-User", [], {}, {"header": ""}, {"header": "X User"}, {"header": "X'"},
-        {"header": "x" * 65}, {"header": 3}, {"header": "A", "cookie": "B"}, {"query": "u"},
-        {"json": "user"}, {"json": "/"}, {"json": "/a//b"}, {"json": "/a~1b"}, {"json": "/a.b"},
-        {"json": "/a" * 9}, {"header": "X-User\n"},
+        None,
+        "X-User",
+        [],
+        {},
+        {"header": ""},
+        {"header": "X User"},
+        {"header": "X'"},
+        {"header": "x" * 65},
+        {"header": 3},
+        {"header": "A", "cookie": "B"},
+        {"query": "u"},
+        {"json": "user"},
+        {"json": "/"},
+        {"json": "/a//b"},
+        {"json": "/a~1b"},
+        {"json": "/a.b"},
+        {"json": "/a" * 9},
+        {"header": "X-User\n"},
     ],
-)  # fmt: skip
+)
 def test_what_names_no_unit_is_refused_with_what_to_write(document: object) -> None:
     with pytest.raises(ValueError, match="must be"):
         units.UnitSource.read(document)

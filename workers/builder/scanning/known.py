@@ -38,16 +38,42 @@ HOSTILE_ROOTS = words(
     """
 )
 HOSTILE_PREFIXES = (
-    "numpy.testing", "numpy.distutils", "numpy.f2py", "numpy.ctypeslib", "numpy.lib.npyio",
-    "numpy.lib._npyio_impl", "torch.hub", "torch.utils.cpp_extension", "torch.utils.bottleneck",
-    "torch.distributed", "torch.multiprocessing", "torch._inductor", "torch._dynamo", "torch.jit",
-    "torch.package", "torch.fx", "torch.serialization", "pandas.io", "pandas.core.computation",
-    "joblib.memory", "joblib.parallel", "joblib.externals.loky", "joblib._parallel_backends",
-    "scipy._lib._testutils", "scipy.io", "scipy.weave", "sklearn.externals.joblib",
-    "sklearn.datasets", "sklearn.utils._testing", "mlflow.projects", "mlflow.utils.process",
-    "cloudpickle.cloudpickle.subprocess", "torch.utils._config_module", "torch.utils.collect_env",
+    "numpy.testing",
+    "numpy.distutils",
+    "numpy.f2py",
+    "numpy.ctypeslib",
+    "numpy.lib.npyio",
+    "numpy.lib._npyio_impl",
+    "torch.hub",
+    "torch.utils.cpp_extension",
+    "torch.utils.bottleneck",
+    "torch.distributed",
+    "torch.multiprocessing",
+    "torch._inductor",
+    "torch._dynamo",
+    "torch.jit",
+    "torch.package",
+    "torch.fx",
+    "torch.serialization",
+    "pandas.io",
+    "pandas.core.computation",
+    "joblib.memory",
+    "joblib.parallel",
+    "joblib.externals.loky",
+    "joblib._parallel_backends",
+    "scipy._lib._testutils",
+    "scipy.io",
+    "scipy.weave",
+    "sklearn.externals.joblib",
+    "sklearn.datasets",
+    "sklearn.utils._testing",
+    "mlflow.projects",
+    "mlflow.utils.process",
+    "cloudpickle.cloudpickle.subprocess",
+    "torch.utils._config_module",
+    "torch.utils.collect_env",
     "torch.utils.data.datapipes",
-)  # fmt: skip
+)
 # Names that run, import, look up or open something, wherever they are found.
 HOSTILE_NAMES = words(
     """
@@ -63,9 +89,26 @@ HOSTILE_NAMES = words(
     """
 )
 NAMES_OF_MODULES = frozenset(
-    {"os", "_os", "sys", "_sys", "subprocess", "builtins", "__builtins__", "importlib", "ctypes",
-     "shutil", "socket", "runpy", "pickle", "_pickle", "io", "posix", "nt"}
-)  # fmt: skip
+    {
+        "os",
+        "_os",
+        "sys",
+        "_sys",
+        "subprocess",
+        "builtins",
+        "__builtins__",
+        "importlib",
+        "ctypes",
+        "shutil",
+        "socket",
+        "runpy",
+        "pickle",
+        "_pickle",
+        "io",
+        "posix",
+        "nt",
+    }
+)
 
 # Modules of Python's own whose import does nothing that counts: NumPy, and so every loader of
 # models, has loaded the first ones anyway; the others define things.
@@ -92,23 +135,43 @@ SAFE_BUILTINS = words(
 )
 # The standard library that models are made of; None stands for every name of the module.
 STDLIB: dict[str, frozenset[str] | None] = {
-    "collections": None, "collections.abc": None, "_collections": None, "datetime": None,
-    "_datetime": None, "decimal": None, "_decimal": None, "fractions": None, "enum": None,
-    "numbers": None, "array": None, "abc": None, "typing": None, "math": None, "cmath": None,
-    "ipaddress": None, "zoneinfo": None, "itertools": None, "uuid": frozenset({"UUID", "SafeUUID"}),
-    "_codecs": frozenset({"encode"}), "re": frozenset({"_compile"}), "copy": frozenset({"copy"}),
+    "collections": None,
+    "collections.abc": None,
+    "_collections": None,
+    "datetime": None,
+    "_datetime": None,
+    "decimal": None,
+    "_decimal": None,
+    "fractions": None,
+    "enum": None,
+    "numbers": None,
+    "array": None,
+    "abc": None,
+    "typing": None,
+    "math": None,
+    "cmath": None,
+    "ipaddress": None,
+    "zoneinfo": None,
+    "itertools": None,
+    "uuid": frozenset({"UUID", "SafeUUID"}),
+    "_codecs": frozenset({"encode"}),
+    "re": frozenset({"_compile"}),
+    "copy": frozenset({"copy"}),
     "copyreg": frozenset({"_reconstructor", "__newobj__", "__newobj_ex__"}),
     "copy_reg": frozenset({"_reconstructor", "__newobj__", "__newobj_ex__"}),
-    "functools": frozenset({"partial", "cmp_to_key"}), "_functools": frozenset({"partial"}),
+    "functools": frozenset({"partial", "cmp_to_key"}),
+    "_functools": frozenset({"partial"}),
     "operator": frozenset({"itemgetter", "add", "sub", "mul", "truediv", "neg", "lt", "gt"}),
     "_operator": frozenset({"itemgetter", "add", "sub", "mul", "truediv", "neg", "lt", "gt"}),
-    "pathlib": frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath", "WindowsPath",
-                          "PureWindowsPath"}),
+    "pathlib": frozenset(
+        {"Path", "PosixPath", "PurePath", "PurePosixPath", "WindowsPath", "PureWindowsPath"}
+    ),
     "pathlib._local": frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath"}),
-    "random": frozenset({"Random"}), "_random": frozenset({"Random"}),
+    "random": frozenset({"Random"}),
+    "_random": frozenset({"Random"}),
     "time": frozenset({"struct_time"}),
     "types": frozenset({"SimpleNamespace", "MappingProxyType"}),
-}  # fmt: skip
+}
 # Libraries that models are made of: worth no finding. Everything else is listed.
 MODEL_ROOTS = words(
     """

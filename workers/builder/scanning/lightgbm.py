@@ -73,8 +73,9 @@ def _head(text: str) -> Facts:
 
 def _classes(facts: Facts, trees: int) -> None:
     """An answer has room for a number of each class, and a round has a tree for each."""
-    classes = bounded(number(facts.get("num_class", "")), 1, max(trees, 1) + 1,
-                      "it has more classes than trees")  # fmt: skip
+    classes = bounded(
+        number(facts.get("num_class", "")), 1, max(trees, 1) + 1, "it has more classes than trees"
+    )
     if number(facts.get("num_tree_per_iteration", str(classes))) != classes:
         raise NotTrees("a round of its has another number of trees than there are classes")
     if not facts.get("objective", "none").strip():

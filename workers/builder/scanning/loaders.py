@@ -9,8 +9,15 @@ from typing import Literal
 
 from workers.builder.scanning.known import words
 
-Does = Literal["unpickles", "decompresses", "opens as zip", "opens as tar", "reads data",
-               "imports", "runs names"]  # fmt: skip
+Does = Literal[
+    "unpickles",
+    "decompresses",
+    "opens as zip",
+    "opens as tar",
+    "reads data",
+    "imports",
+    "runs names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +37,93 @@ LOADERS = (
     Loader("cloudpickle", "unpickles", "cloudpickle/cloudpickle.py: load = pickle.load"),
     # joblib.load: _detect_compressor compares the first bytes with each prefix, then unpickles.
     Loader("joblib zlib", "decompresses", "joblib/compressor.py ZlibCompressorWrapper", (b"\x78",)),
-    Loader("joblib gzip", "decompresses", "joblib/compressor.py GzipCompressorWrapper",
-           (b"\x1f\x8b",)),
+    Loader(
+        "joblib gzip", "decompresses", "joblib/compressor.py GzipCompressorWrapper", (b"\x1f\x8b",)
+    ),
     Loader("joblib bz2", "decompresses", "joblib/compressor.py BZ2CompressorWrapper", (b"BZ",)),
-    Loader("joblib lzma", "decompresses", "joblib/compressor.py LZMACompressorWrapper",
-           (b"\x5d\x00",)),
-    Loader("joblib xz", "decompresses", "joblib/compressor.py XZCompressorWrapper",
-           (b"\xfd\x37\x7a\x58\x5a",)),
-    Loader("joblib lz4", "decompresses", "joblib/compressor.py LZ4CompressorWrapper",
-           (b"\x04\x22\x4d\x18",)),
-    Loader("joblib, before 0.10", "decompresses", "joblib/numpy_pickle_compat.py _ZFILE_PREFIX",
-           (b"ZF",)),
+    Loader(
+        "joblib lzma", "decompresses", "joblib/compressor.py LZMACompressorWrapper", (b"\x5d\x00",)
+    ),
+    Loader(
+        "joblib xz",
+        "decompresses",
+        "joblib/compressor.py XZCompressorWrapper",
+        (b"\xfd\x37\x7a\x58\x5a",),
+    ),
+    Loader(
+        "joblib lz4",
+        "decompresses",
+        "joblib/compressor.py LZ4CompressorWrapper",
+        (b"\x04\x22\x4d\x18",),
+    ),
+    Loader(
+        "joblib, before 0.10",
+        "decompresses",
+        "joblib/numpy_pickle_compat.py _ZFILE_PREFIX",
+        (b"ZF",),
+    ),
     # numpy.load: a zip by its first bytes, .npy by its magic, and anything else a pickle.
-    Loader("numpy zip", "opens as zip", "numpy/lib/_npyio_impl.py load", (b"PK\x03\x04",
-                                                                          b"PK\x05\x06")),
+    Loader(
+        "numpy zip", "opens as zip", "numpy/lib/_npyio_impl.py load", (b"PK\x03\x04", b"PK\x05\x06")
+    ),
     Loader("numpy array", "reads data", "numpy/lib/_format_impl.py read_array", (b"\x93NUMPY",)),
     # torch.load: a zip by its first bytes, a tar of its first releases, and else pickles in a row.
     Loader("torch zip", "opens as zip", "torch/serialization.py _is_zipfile", (b"PK\x03\x04",)),
     Loader("torch", "unpickles", "torch/serialization.py _legacy_load"),
-    Loader("torch tar", "opens as tar", "torch/serialization.py legacy_load: all that tarfile "
-           "opens"),
-    Loader("keras", "opens as zip", "keras/src/saving/saving_lib.py load_model",
-           endings=words(".keras")),
+    Loader(
+        "torch tar", "opens as tar", "torch/serialization.py legacy_load: all that tarfile opens"
+    ),
+    Loader(
+        "keras",
+        "opens as zip",
+        "keras/src/saving/saving_lib.py load_model",
+        endings=words(".keras"),
+    ),
     Loader("keras folder", "runs names", "keras/src/saving/saving_api.py load_model: config.json"),
-    Loader("keras classes", "runs names", "keras/src/saving/serialization_lib.py "
-           "deserialize_keras_object"),
-    Loader("hdf5", "reads data", "h5py; keras/src/legacy/saving/legacy_h5_format.py",
-           (b"\x89HDF\r\n\x1a\n",), words(".h5 .hdf5")),
-    Loader("skops", "opens as zip", "skops/io/_persist.py load; any ending: "
-           "mlflow/sklearn/__init__.py _load_model_from_local_file", endings=words(".skops")),
+    Loader(
+        "keras classes",
+        "runs names",
+        "keras/src/saving/serialization_lib.py deserialize_keras_object",
+    ),
+    Loader(
+        "hdf5",
+        "reads data",
+        "h5py; keras/src/legacy/saving/legacy_h5_format.py",
+        (b"\x89HDF\r\n\x1a\n",),
+        words(".h5 .hdf5"),
+    ),
+    Loader(
+        "skops",
+        "opens as zip",
+        "skops/io/_persist.py load; any ending: "
+        "mlflow/sklearn/__init__.py _load_model_from_local_file",
+        endings=words(".skops"),
+    ),
     Loader("skops types", "runs names", "skops/io/_utils.py gettype"),
     Loader("mlflow", "runs names", "mlflow/pyfunc/__init__.py load_model: loader_module, code"),
-    Loader("python", "imports", "cpython Lib/importlib/_bootstrap_external.py, Lib/zipimport.py",
-           endings=words(".py .pyc .pyw .so .pyd .zip .egg .whl .pth")),
+    Loader(
+        "python",
+        "imports",
+        "cpython Lib/importlib/_bootstrap_external.py, Lib/zipimport.py",
+        endings=words(".py .pyc .pyw .so .pyd .zip .egg .whl .pth"),
+    ),
     Loader("onnxruntime", "reads data", "onnxruntime/core/graph/model.cc", endings=words(".onnx")),
     # What it does not know by its ending it takes for JSON or UBJSON, by its first bytes.
     Loader("xgboost", "reads data", "xgboost src/c_api/c_api.cc XGBoosterLoadModel", (b"{",)),
     Loader("xgboost, before 3.1", "reads data", "xgboost src/learner.cc LearnerIO::LoadModel"),
-    Loader("lightgbm", "reads data", "LightGBM src/boosting/boosting.cpp "
-           "GetBoostingTypeFromModelFile", (b"tree",)),
-    Loader("safetensors", "reads data", "safetensors/src/tensor.rs SafeTensors::read_metadata",
-           endings=words(".safetensors")),
-)  # fmt: skip
+    Loader(
+        "lightgbm",
+        "reads data",
+        "LightGBM src/boosting/boosting.cpp GetBoostingTypeFromModelFile",
+        (b"tree",),
+    ),
+    Loader(
+        "safetensors",
+        "reads data",
+        "safetensors/src/tensor.rs SafeTensors::read_metadata",
+        endings=words(".safetensors"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +140,22 @@ class Flavor:
 
 
 FLAVORS = (
-    Flavor("xgboost", "XGBoost", "mlflow/xgboost/__init__.py _load_model",
-           words(".json .ubj .xgb")),
+    Flavor(
+        "xgboost", "XGBoost", "mlflow/xgboost/__init__.py _load_model", words(".json .ubj .xgb")
+    ),
     # A class of lightgbm.sklearn is unpickled, or read as skops.
-    Flavor("lightgbm", "LightGBM", "mlflow/lightgbm/__init__.py _load_model",
-           words(".txt .lgb .pkl .skops")),
-    Flavor("onnx", "ONNX", "mlflow/onnx/__init__.py _load_model, _OnnxModelWrapper",
-           words(".onnx")),
+    Flavor(
+        "lightgbm",
+        "LightGBM",
+        "mlflow/lightgbm/__init__.py _load_model",
+        words(".txt .lgb .pkl .skops"),
+    ),
+    Flavor(
+        "onnx", "ONNX", "mlflow/onnx/__init__.py _load_model, _OnnxModelWrapper", words(".onnx")
+    ),
     # It goes by save_format, and has trees in JSON too, which nobody here holds against themselves.
     Flavor("catboost", "CatBoost", "mlflow/catboost/__init__.py _load_model", frozenset()),
-)  # fmt: skip
+)
 
 # Flavors of MLflow that unpickle what they name, whatever it is called and looks like.
 UNPICKLING = {

@@ -266,7 +266,7 @@ STEPS: dict[bytes, Callable[[Machine], Any]] = {
     b"\x96": lambda m: m.data(8),
     b"\x97": Machine.opaque,
     b"\x98": lambda m: m._top(),
-}  # fmt: skip
+}
 
 
 def _protocol(number: int) -> None:

@@ -16,8 +16,9 @@ INTEGER = re.compile(rb"[+-]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 ARRAY_NAMES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 # What joblib writes of an array (joblib/numpy_pickle.py, ``NumpyArrayWrapper.__init__``).
-WRITTEN = frozenset({"subclass", "shape", "order", "dtype", "allow_mmap",
-                     "numpy_array_alignment_bytes"})  # fmt: skip
+WRITTEN = frozenset(
+    {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
+)
 Item = Any
 
 

@@ -9,13 +9,36 @@ MAX_TYPES = 2000
 MAX_SCHEMA = 512 * 1024**2
 LIST = Path(__file__).with_name("trusted_types.txt")
 LOADERS = frozenset(
-    {"DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "BytesNode",
-     "BytearrayNode", "SliceNode", "FunctionNode", "MethodNode", "PartialNode", "TypeNode",
-     "ConstructorFromReduceNode", "ObjectNode", "JsonNode", "OperatorFuncNode", "NdArrayNode",
-     "MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode",
-     "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode", "QuantileForestNode",
-     "_DictWithDeprecatedKeysNode"}
-)  # fmt: skip
+    {
+        "DictNode",
+        "DefaultDictNode",
+        "ListNode",
+        "SetNode",
+        "TupleNode",
+        "BytesNode",
+        "BytearrayNode",
+        "SliceNode",
+        "FunctionNode",
+        "MethodNode",
+        "PartialNode",
+        "TypeNode",
+        "ConstructorFromReduceNode",
+        "ObjectNode",
+        "JsonNode",
+        "OperatorFuncNode",
+        "NdArrayNode",
+        "MaskedArrayNode",
+        "DTypeNode",
+        "RandomStateNode",
+        "RandomGeneratorNode",
+        "SparseMatrixNode",
+        "TreeNode",
+        "LossNode",
+        "CachedNode",
+        "QuantileForestNode",
+        "_DictWithDeprecatedKeysNode",
+    }
+)
 
 LOSSES = frozenset({"sklearn._loss._loss", "sklearn.linear_model._sgd_fast"})
 

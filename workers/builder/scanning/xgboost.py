@@ -23,11 +23,22 @@ NAMED = b"\x07learner"
 # 136 bytes of numbers and an objective, by length and text. It has no first bytes of its own.
 OLD_HEAD = 256
 OLD = tuple(len(n).to_bytes(8, "little") + n for n in (b"gbtree", b"gblinear", b"dart"))
-FOREST = frozenset({"gbtree_model_param", "trees", "tree_info", "iteration_indptr", "cats",
-                    "weight_drop"})  # fmt: skip
+FOREST = frozenset(
+    {"gbtree_model_param", "trees", "tree_info", "iteration_indptr", "cats", "weight_drop"}
+)
 # Each has an item for each node.
-NODES = ("left_children", "right_children", "split_indices", "split_conditions", "default_left",
-         "parents", "base_weights", "loss_changes", "sum_hessian", "split_type")  # fmt: skip
+NODES = (
+    "left_children",
+    "right_children",
+    "split_indices",
+    "split_conditions",
+    "default_left",
+    "parents",
+    "base_weights",
+    "loss_changes",
+    "sum_hessian",
+    "split_type",
+)
 OLDER = frozenset({"parents", "base_weights", "loss_changes", "sum_hessian", "split_type"})
 # A text of whole JSON, and whether it is the name of a member; each is read once.
 STRING = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*+:)?')
@@ -227,8 +238,12 @@ def _tree(place: int, tree: Any, features: int) -> None:
     }
     reached = follow(place, children, size)
     for node in reached & children.keys():
-        bounded(parts["split_indices"][node], 0, max(features, 1),
-                f"tree {place} asks for a feature that there is not")  # fmt: skip
+        bounded(
+            parts["split_indices"][node],
+            0,
+            max(features, 1),
+            f"tree {place} asks for a feature that there is not",
+        )
     if "parents" in parts:
         _parents(place, parts["parents"], children, reached)
     _categories(place, tree, parts.get("split_type", [0] * size))

@@ -7,10 +7,14 @@ import onnxruntime
 from placet_values import column_array, matrix, per_row
 
 TYPES = {
-    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
-    "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(bool)": "bool",
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
     "tensor(string)": "object",
-}  # fmt: skip
+}
 
 
 class Model:

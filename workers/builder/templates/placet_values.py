@@ -6,9 +6,13 @@ from typing import Any
 import numpy
 
 DTYPES = {
-    "double": "float64", "float": "float32", "long": "int64", "integer": "int32",
-    "boolean": "bool", "string": "object",
-}  # fmt: skip
+    "double": "float64",
+    "float": "float32",
+    "long": "int64",
+    "integer": "int32",
+    "boolean": "bool",
+    "string": "object",
+}
 
 
 def column_array(rows: list[dict[str, Any]], column: dict[str, Any]) -> Any:

@@ -84,8 +84,10 @@ class Command(BaseCommand):
             start = f"{found.started_from} (size {found.started_size})"
             self.stdout.write(f"starting from the checkpoint {start}")
         else:
-            self.stdout.write("no checkpoint is kept outside the database: the log can only be"
-                              " shown to agree with itself")  # fmt: skip
+            self.stdout.write(
+                "no checkpoint is kept outside the database: the log can only be"
+                " shown to agree with itself"
+            )
         report = found.report
         self.stdout.write(
             f"{report.size} leaves, {report.tiles} tiles, checkpoints at {_few(report.heads)}"

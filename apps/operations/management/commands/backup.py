@@ -24,9 +24,10 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
         parser.add_argument("--keys", type=Path, help="copy the keys into this folder")
         parser.add_argument(
-            "--artifacts", choices=("copy", "check"),
+            "--artifacts",
+            choices=("copy", "check"),
             help="copy them, or check them where they lie (default: copy a folder, check a bucket)",
-        )  # fmt: skip
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Back up; a refusal is one sentence and exit code 1."""

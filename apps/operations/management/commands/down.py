@@ -38,8 +38,10 @@ class Command(BaseCommand):
                 cluster.stop()
             subprocess.run(
                 [sys.executable, "-m", "placet_agent", "stop", "--data", str(data / "node")],
-                check=False, capture_output=True, cwd=ROOT / "platform",
-            )  # fmt: skip
+                check=False,
+                capture_output=True,
+                cwd=ROOT / "platform",
+            )
             if options["remove_data"]:
                 shutil.rmtree(cluster.home, ignore_errors=True)
                 shutil.rmtree(data)

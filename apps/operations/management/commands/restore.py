@@ -37,9 +37,10 @@ class Command(BaseCommand):
             "--checkpoint", type=Path, help="a checkpoint kept elsewhere that the log must contain"
         )
         parser.add_argument(
-            "--accept-lost-events", action="store_true",
+            "--accept-lost-events",
+            action="store_true",
             help="go on although the checkpoint covers events that the backup does not have",
-        )  # fmt: skip
+        )
         parser.add_argument("--finish", action="store_true", help="the second step alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -76,9 +77,12 @@ class Command(BaseCommand):
     def finish(self, manifest: Manifest, lost: int, options: dict[str, Any]) -> None:
         """Compare, settle, and say what came of it."""
         made = restoring.finish(
-            options["folder"], manifest, file=options["checkpoint"], lost=lost,
+            options["folder"],
+            manifest,
+            file=options["checkpoint"],
+            lost=lost,
             say=self.stdout.write,
-        )  # fmt: skip
+        )
         self.stdout.write(f"{made.blobs} artifacts are in their place")
         self.stdout.write(
             f"{made.again} open jobs will be taken up again, {made.ended} were ended because they "
@@ -119,9 +123,13 @@ def write_down(told: dict[str, str]) -> None:
 def manage(*args: str, **more: str) -> str:
     """Run a command in a process of its own; its refusal is ours."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), *args], env={**os.environ, **more},
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, str(ROOT / "manage.py"), *args],
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     if done.returncode:
         raise BackupRefused(f"manage.py {args[0]}: {done.stdout}{done.stderr}".strip())
     return done.stdout

@@ -25,10 +25,17 @@ from placet.kernel.problems import (
 
 CONTENT_TYPE = "application/problem+json"
 _CODES = {
-    400: "bad_request", 401: "not_signed_in", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 406: "not_acceptable", 413: "too_large",
-    415: "unsupported_media_type", 429: "too_many_requests", 500: "internal_error",
-}  # fmt: skip
+    400: "bad_request",
+    401: "not_signed_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_error",
+}
 _UNFILLED = re.compile(r' "\{\w+\}"')  # of a title that the framework fills in for its detail alone
 DISK_FULL = "53100"  # PostgreSQL's disk_full
 CUT_OFF = ("08", "57P")  # connection exceptions, shutdowns
@@ -128,8 +135,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     problem = as_problem(error)
     if problem is None:
         log.exception("request_failed")
-        problem = Problem("Something went wrong on our side; the request id finds it in the logs.",
-                          code="internal_error", status=500)  # fmt: skip
+        problem = Problem(
+            "Something went wrong on our side; the request id finds it in the logs.",
+            code="internal_error",
+            status=500,
+        )
         problem.title = "Internal error"
     request = context.get("request")
     body = problem.body(request_id=request_id(), instance=request.path if request else "")

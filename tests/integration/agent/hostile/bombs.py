@@ -198,8 +198,13 @@ def left(places: list[tuple[str, int]], seconds: float) -> str:
 def fork(told: Told) -> str:
     """Begin processes until none can be begun, and keep them: small ones, so that memory lasts."""
     script = "exec 9<&0; i=0; while [ $i -lt 2500 ]; do read x <&9 & i=$((i+1)); done; echo $i"
-    with subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, start_new_session=True) as child:  # fmt: skip
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
         child.wait()
         time.sleep(float(told["seconds"]))
         os.killpg(child.pid, signal.SIGKILL)

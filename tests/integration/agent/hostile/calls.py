@@ -20,16 +20,36 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine(), 0)
 # name → number on x86_64, on aarch64
 _NUMBERS = {
-    "capset": (126, 91), "clone": (56, 220), "clone3": (435, 435), "pivot_root": (155, 41),
-    "keyctl": (250, 219), "bpf": (321, 280), "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "init_module": (175, 105),
-    "kexec_load": (246, 104), "open_by_handle_at": (304, 265), "pidfd_getfd": (438, 438),
-    "pidfd_open": (434, 434), "ioprio_set": (251, 30), "sched_setattr": (314, 274),
-    "reboot": (169, 142), "swapon": (167, 224), "acct": (163, 89), "syslog": (103, 116),
-    "fsopen": (430, 430), "mount_setattr": (442, 442), "quotactl": (179, 60),
-    "process_vm_readv": (310, 270), "move_pages": (279, 239), "fanotify_init": (300, 262),
-    "seccomp": (317, 277), "io_setup": (206, 0), "inotify_init1": (294, 26),
-}  # fmt: skip
+    "capset": (126, 91),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "pivot_root": (155, 41),
+    "keyctl": (250, 219),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "init_module": (175, 105),
+    "kexec_load": (246, 104),
+    "open_by_handle_at": (304, 265),
+    "pidfd_getfd": (438, 438),
+    "pidfd_open": (434, 434),
+    "ioprio_set": (251, 30),
+    "sched_setattr": (314, 274),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "acct": (163, 89),
+    "syslog": (103, 116),
+    "fsopen": (430, 430),
+    "mount_setattr": (442, 442),
+    "quotactl": (179, 60),
+    "process_vm_readv": (310, 270),
+    "move_pages": (279, 239),
+    "fanotify_init": (300, 262),
+    "seccomp": (317, 277),
+    "io_setup": (206, 0),
+    "inotify_init1": (294, 26),
+}
 _NEWUSER, _NEWNET, _NEWNS = 0x10000000, 0x40000000, 0x00020000
 
 
@@ -106,8 +126,12 @@ def chown(told: Told) -> str:
 
 def setuid_program(told: Told) -> str:
     """Start a program that becomes root by its mode, and look who it is."""
-    with subprocess.Popen(["/usr/bin/su", "-c", "id"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:  # fmt: skip
+    with subprocess.Popen(
+        ["/usr/bin/su", "-c", "id"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as child:
         try:
             status = Path(f"/proc/{child.pid}/status").read_text()
         finally:
