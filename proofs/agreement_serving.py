@@ -5,7 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from placet_verify.permit.serving import MAX_EGRESS, SETTABLE
+from placet_verify.permit.serving import MAX_EGRESS
+from placet_verify.permit.variables import SETTABLE
 from proofs.agreement_logs import Case
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

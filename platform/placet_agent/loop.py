@@ -63,6 +63,11 @@ class Options:
     certificate: Certificate | None = None  # what HAProxy shows to clients
     allow_shared: bool = False  # the host's network where a replica's own is not to be had now
 
+    def proxy_settings(self, port: int) -> Settings:
+        """Return how HAProxy runs that listens at ``port``."""
+        uid = sandbox.PROXY_UID if os.geteuid() == 0 else None
+        return Settings(port=port, bind=self.bind, max_body_bytes=self.max_body_bytes, uid=uid)
+
 
 def platform_info(
     interpreters: Interpreters, haproxy: str, port: int, networks: Networks
@@ -94,57 +99,33 @@ class Agent:
         member = home.membership()
         home.make()
         self.home, self.options = home, options
-        key = home.key
+        key, folder, binary = home.key, home.folder, find_binary()
         self.client, self._polling, self._fetching, self._shipping = (  # each with its connections
             Client(member.url, key, member.node, ca=member.ca) for _ in range(4)
         )
         self.trust = Trust(home, member.target, member.root, self._polling.keys)
         self._keys_asked = time.monotonic()
         self._wake, self._stopped = threading.Event(), threading.Event()
-        binary = find_binary()
         interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
-        self.bentos = Bentos(home.folder / "bentos", self._fetching)
-        runtimes = Runtimes(home.folder / "runtimes", self._fetching, interpreters)
-        settings = Settings(
-            port=member.port,
-            bind=options.bind,
-            max_body_bytes=options.max_body_bytes,
-            uid=sandbox.PROXY_UID if os.geteuid() == 0 else None,
-        )
-        self.proxy = Proxy(home.folder / "haproxy", settings, binary, options.certificate)
-        self.replicas = Replicas(
-            home.folder,
-            self.bentos,
-            runtimes,
-            self.wake,
-            options.program,
-            shared=options.allow_shared,
-        )
+        self.bentos = Bentos(folder / "bentos", self._fetching)
+        runtimes = Runtimes(folder / "runtimes", self._fetching, interpreters)
+        settings = options.proxy_settings(member.port)
+        self.proxy = Proxy(folder / "haproxy", settings, binary, options.certificate)
+        program, shared = options.program, options.allow_shared
+        self.replicas = Replicas(folder, self.bentos, runtimes, self.wake, program, shared=shared)
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
-        sentinel = Sentinel(Aborts(home.folder / "aborts.json"), self.wake)
+        sentinel = Sentinel(Aborts(folder / "aborts.json"), self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
-        signed = Receipts(
-            home.folder / "receipts.json",
-            Who(member.node, member.target, key),
-            lambda: self.trust.recalls.book,
-        )
+        who = Who(member.node, member.target, key)
+        signed = Receipts(folder / "receipts.json", who, lambda: self.trust.recalls.book)
         self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
-        info = partial(
-            platform_info,
-            interpreters,
-            version(binary),
-            member.port,
-            self.replicas.starter.networks,
-        )
+        networks = self.replicas.starter.networks
+        info = partial(platform_info, interpreters, version(binary), member.port, networks)
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
-        self.shipper = Shipper(
-            home.folder / "capture",
-            self._shipping,
-            lambda: list(self.replicas.all),
-            self.reporter.error,
-        )
+        kept, running = folder / "capture", lambda: list(self.replicas.all)
+        self.shipper = Shipper(kept, self._shipping, running, self.reporter.error)
         self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
 
     def wake(self) -> None:

@@ -50,27 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="placet_verify", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    log = commands.add_parser("log", help="verify an exported log")
-    log.add_argument("folder", type=Path)
-    log.add_argument(
-        "--root", type=Path, help="the root key you were given (default: the export's)"
-    )
-    log.add_argument(
-        "--checkpoint",
-        type=Path,
-        action="append",
-        default=[],
-        help="a checkpoint that you kept yourself",
-    )
-    log.add_argument(
-        "--tsa",
-        type=Path,
-        action="append",
-        default=[],
-        help="the certificate (PEM) of a time-stamping authority",
-    )
-    log.add_argument("--bodies", action="store_true", help="also read every body: form and times")
-    log.set_defaults(run=verify_log_folder)
+    log = _add_log(commands)
     decision = commands.add_parser("decision", help="verify an exported decision")
     decision.add_argument("folder", type=Path)
     decision.add_argument("--keys", type=Path, help="keys.json: also check what the key may do")
@@ -95,9 +75,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model_and_pack(
+def _add_log(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> None:
+) -> argparse.ArgumentParser:
+    log = commands.add_parser("log", help="verify an exported log")
+    log.add_argument("folder", type=Path)
+    log.add_argument(
+        "--root", type=Path, help="the root key you were given (default: the export's)"
+    )
+    log.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        default=[],
+        help="a checkpoint that you kept yourself",
+    )
+    log.add_argument(
+        "--tsa",
+        type=Path,
+        action="append",
+        default=[],
+        help="the certificate (PEM) of a time-stamping authority",
+    )
+    log.add_argument("--bodies", action="store_true", help="also read every body: form and times")
+    log.set_defaults(run=verify_log_folder)
+    return log
+
+
+def _add_model_and_pack(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("model", help="verify a model's folder by its model.sig")
     command.add_argument("folder", type=Path)
     command.add_argument("--key", type=Path, required=True, help="the signer's public key (PEM)")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from placet_verify.permit import serving
+from placet_verify.permit import variables
 from placet_verify.permit.serving import Destination
 from tests.support.offline import Papers, Second, both
 from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS
@@ -65,16 +65,16 @@ def test_they_read_the_same_destinations(second: Second) -> None:
 
 def test_they_let_the_same_names_be_set(second: Second) -> None:
     chance = random.Random(5)
-    known = [*FORBIDDEN, *serving.SETTABLE, *serving._NEVER]
-    known += [f"{prefix}X" for prefix in serving._NEVER_PREFIXES]
-    known += [f"X{suffix}" for suffix in serving._NEVER_SUFFIXES]
+    known = [*FORBIDDEN, *variables.SETTABLE, *variables._NEVER]
+    known += [f"{prefix}X" for prefix in variables._NEVER_PREFIXES]
+    known += [f"X{suffix}" for suffix in variables._NEVER_SUFFIXES]
     letters = string.ascii_uppercase + "_0\na"
     names = known + [
         name[: (at := chance.randrange(len(name) + 1))] + chance.choice(letters) + name[at:]
         for name in known * 10
     ]
     _, theirs = second.page.evaluate(JUDGE, {"texts": [], "names": names})
-    ours = [not serving.variable_fault(name) for name in names]
+    ours = [not variables.variable_fault(name) for name in names]
     assert [row for row in zip(names, ours, theirs, strict=True) if row[1] != row[2]] == []
     assert 500 < sum(ours) < len(ours)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
-from workers.builder.runtimes import Runtimes, uv_program
+from workers.builder.package_index import uv_program
+from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits
 from workers.builder.spec import BuildSpec
 from workers.builder.trees import TooMuch, walk
@@ -81,15 +82,8 @@ def build(
     version = bento_version(spec)
     result = runtimes.sandbox.run(
         [
-            str(runtimes.python(runtime)),
-            "-m",
-            "bentoml",
-            "build",
-            "--output",
-            "tag",
-            "--version",
-            version,
-            str(place.project),
+            *(str(runtimes.python(runtime)), "-m", "bentoml", "build"),
+            *("--output", "tag", "--version", version, str(place.project)),
         ],
         binds_ro=[runtimes.folder(runtime), uv_program(), place.project],
         binds_rw=[place.home],

@@ -122,11 +122,7 @@ def _steps(
             bentoml_project.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
-            spec,
-            folder,
-            place,
-            workshop.runtimes,
-            runtime.digest,
+            *(spec, folder, place, workshop.runtimes, runtime.digest),
             log=log,
             cancelled=clock.cancelled,
             ready_seconds=workshop.ready_seconds,
@@ -233,12 +229,7 @@ def _evidence(
             key=workshop.build_key,
             acceleration=made.faster,
         )
-        model_signature = ""
-        if workshop.model_key is not None:
-            model_signature = provenance.sign_model(
-                place.artifact, workshop.model_key, place.root / "model.sig"
-            )
-            provenance.refuse_other_files(spec, model_signature)
+        model_signature = _sign_model(spec, workshop, place)
     return BuildResult(
         bento=packed,
         runtime=made.runtime,
@@ -253,6 +244,15 @@ def _evidence(
         acceleration=made.faster,
         signed=made.signed,
     )
+
+
+def _sign_model(spec: BuildSpec, workshop: Workshop, place: bento.Workplace) -> str:
+    """Return the signature of the version's files, '' when this worker has no key for it."""
+    if workshop.model_key is None:
+        return ""
+    signature = provenance.sign_model(place.artifact, workshop.model_key, place.root / "model.sig")
+    provenance.refuse_other_files(spec, signature)
+    return signature
 
 
 def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None]) -> None:

@@ -8,9 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
-import re
-import shutil
-import subprocess
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,15 +22,11 @@ from placet.kernel.faults import crash_point
 from placet_agent.downloads import wheels as wheel_files
 from placet_agent.downloads.leftovers import remove
 from placet_verify.canonical import digest
+from workers.builder import package_index
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.requirements import gather
 from workers.builder.sandbox import Limits, Sandbox, interpreter
 
-HASH_LINE = re.compile(r"^\s+--hash=sha256:[0-9a-f]{64}\s*\\?$")
-NAME_LINE = re.compile(
-    r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[^\s;]+( ; [^\\]+)? \\$"
-)
-FETCH_SECONDS = 1800
 WHEELS = ".wheels"
 Log = Callable[[str], None]
 
@@ -123,9 +117,9 @@ class Runtimes:
             log("The same requirements were resolved before: using that lock")
             return cached.read_text()
         log(f"Resolving {len(inputs)} requirements for Python {platform_python()}")
-        lock = _compile(inputs, cancelled)
+        lock = package_index.lock(inputs, cancelled)
         _write_whole(cached, lock)
-        log(f"Locked {len(pinned(lock))} packages with their hashes")
+        log(f"Locked {len(package_index.pinned(lock))} packages with their hashes")
         return lock
 
     def provide(self, lock: str, *, log: Log, cancelled: Callable[[], bool]) -> RuntimeSpec:
@@ -227,28 +221,7 @@ class Runtimes:
         folder.mkdir()
         (folder.parent / "lock.txt").write_text(lock)
         log("Fetching wheels by hash")
-        fetched = _outside(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--require-hashes",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-                "--progress-bar",
-                "off",
-                "--dest",
-                str(folder),
-                "--requirement",
-                str(folder.parent / "lock.txt"),
-            ],
-            cancelled,
-        )
-        if fetched.returncode:
-            raise BuildFailed(f"A wheel could not be fetched: {_scrub(fetched.stdout)}")
+        package_index.download(folder.parent / "lock.txt", folder, cancelled)
         wheels = []
         for file in sorted(folder.iterdir()):
             with file.open("rb") as stream:
@@ -262,7 +235,7 @@ class Runtimes:
     ) -> None:
         """Install offline in the sandbox and compile the bytecode once; nothing of a wheel runs
         meanwhile, as on a node (``placet_agent.downloads.wheels``)."""
-        home, uv, base = making / "home", uv_program(), str(interpreter())
+        home, uv, base = making / "home", package_index.uv_program(), str(interpreter())
         home.mkdir()
 
         def run(what: str, words: list[str], accept: tuple[int, ...] = (0,)) -> None:
@@ -272,7 +245,7 @@ class Runtimes:
                 env={"UV_CACHE_DIR": str(home / ".uv-cache"), "UV_NO_CONFIG": "1"},
                 binds_ro=[uv, making / "wheels", making / "lock.txt"],
                 binds_rw=[home],
-                limits=Limits(seconds=FETCH_SECONDS, disk_mb=20_000, files=500_000),
+                limits=Limits(seconds=package_index.FETCH_SECONDS, disk_mb=20_000, files=500_000),
                 cancelled=cancelled,
                 on_line=log,
             )
@@ -284,140 +257,19 @@ class Runtimes:
         made = wheel_files.shape(home)
         check = Path(wheel_files.__file__).read_text()
         run("Looking at the wheels", [base, "-I", "-S", "-c", check, str(making / "wheels")])
-        run(
-            "Installing the runtime",
-            [
-                str(uv),
-                "pip",
-                "install",
-                "--offline",
-                "--no-index",
-                "--find-links",
-                str(making / "wheels"),
-                "--require-hashes",
-                "--no-deps",
-                "--quiet",
-                "--python",
-                str(home / "bin/python"),
-                "-r",
-                str(making / "lock.txt"),
-            ],
-        )
+        options = shlex.split("pip install --offline --no-index --require-hashes --no-deps --quiet")
+        where = ["--find-links", str(making / "wheels"), "--python", str(home / "bin/python")]
+        lock_file = ["-r", str(making / "lock.txt")]
+        run("Installing the runtime", [str(uv), *options, *where, *lock_file])
         if wheel_files.shape(home) != made:
             raise BuildFailed("A wheel put something in the place of the runtime's Python")
         remove(home / ".uv-cache")
         log("Compiling bytecode once")
         site = home / "lib" / f"python{platform_python()}" / "site-packages"
+        options = shlex.split("-I -S -m compileall -q -q -j 2 --invalidation-mode unchecked-hash")
+        where = ["-s", str(home), "-p", str(final), str(site)]
         # files that no Python 3 can compile (templates, old tests) make it end with status 1
-        run(
-            "Compiling bytecode",
-            [
-                base,
-                "-I",
-                "-S",
-                "-m",
-                "compileall",
-                "-q",
-                "-q",
-                "-j",
-                "2",
-                "--invalidation-mode",
-                "unchecked-hash",
-                "-s",
-                str(home),
-                "-p",
-                str(final),
-                str(site),
-            ],
-            (0, 1),
-        )
-
-
-def pinned(lock: str) -> dict[str, str]:
-    """Return name → version of a lock."""
-    found = {}
-    for line in lock.splitlines():
-        if NAME_LINE.match(line):
-            name, _, rest = line.partition("==")
-            found[name.partition("[")[0]] = rest.split(" ")[0]
-    return found
-
-
-def _compile(inputs: list[str], cancelled: Callable[[], bool]) -> str:
-    done = _outside(
-        [
-            str(uv_program()),
-            "pip",
-            "compile",
-            "--quiet",
-            "--only-binary",
-            ":all:",
-            "--generate-hashes",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--no-header",
-            "--no-annotate",
-            "--no-config",
-            "--python",
-            str(interpreter()),
-            "-",
-        ],
-        cancelled,
-        text="\n".join(inputs) + "\n",
-    )
-    if done.returncode:
-        raise BuildFailed(f"The requirements cannot be resolved: {_because(done.stdout)}")
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    for line in lines:
-        if not (NAME_LINE.match(line) or HASH_LINE.match(line)):
-            raise BuildFailed(f"The lock holds a line that is not a pinned package: {_scrub(line)}")
-    return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    returncode: int
-    stdout: str
-
-
-def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") -> _Done:
-    """Run a tool of ours that needs the network, as a group that can be ended."""
-    ours = ("PLACET_", "AWS_")  # settings and credentials that no tool needs
-    env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=env,
-    )
-    deadline = time.monotonic() + FETCH_SECONDS
-    given: str | None = text
-    while True:
-        try:
-            output, _ = process.communicate(given, timeout=0.25)
-            return _Done(process.returncode, output)
-        except subprocess.TimeoutExpired:
-            given = None
-            if cancelled() or time.monotonic() > deadline:
-                process.kill()
-                process.communicate()
-                if time.monotonic() > deadline:
-                    raise BuildFailed("The package index did not answer in time") from None
-                raise BuildCancelled from None
-
-
-def _because(text: str) -> str:
-    """Return the resolver's reason without the heading above it and the frame around it."""
-    plain = re.sub(r"(?m)^[\s\u2500-\u25ff\u00d7]+", "", text)
-    return _scrub(plain[max(plain.find("Because "), 0) :])
-
-
-def _scrub(text: str) -> str:
-    """Return the last lines of a tool's output without any address."""
-    clean = re.sub(r"\b[a-z+]+://\S+", "[address]", text)
-    return " ".join(line.strip() for line in clean.splitlines()[-12:] if line.strip())[:1500]
+        run("Compiling bytecode", [base, *options, *where], accept=(0, 1))
 
 
 def _require(good: bool, reason: str, sentence: str) -> None:
@@ -425,15 +277,6 @@ def _require(good: bool, reason: str, sentence: str) -> None:
         raise BuildCancelled
     if not good:
         raise BuildFailed(sentence)
-
-
-def uv_program() -> Path:
-    """Return the uv that came with this platform."""
-    found = Path(sys.executable).parent / "uv"
-    place = str(found) if found.exists() else shutil.which("uv")
-    if place is None:
-        raise BuildFailed("uv is not installed beside this worker's Python")
-    return Path(place).resolve()
 
 
 def short(name: str) -> str:

@@ -9,6 +9,7 @@ are left; ``Sandbox.isolation`` says which, and so does the evidence.
 import contextlib
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -165,16 +166,9 @@ class Sandbox:
                 words += self._wrapper(binds_ro, binds_rw, seen, handles)
                 words += self._as_asked(env, cwd, seen)
                 words += map(seen, command)
-                return _watch(
-                    words,
-                    group,
-                    limits,
-                    binds_rw,
-                    cancelled,
-                    on_line,
-                    None if self.isolation == "bwrap" else cwd,
-                    handles,
-                )
+                inside = None if self.isolation == "bwrap" else cwd
+                run = _Run(words, group, limits, binds_rw, cancelled, on_line, inside, handles)
+                return run.watch()
         finally:
             group.end()
 
@@ -216,37 +210,14 @@ def bwrap_words(
     words = [
         BWRAP,
         *(ROOT if apart() else ANYBODY),
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-        "--hostname",
-        "sandbox",
-        "--ro-bind",
-        "/usr",
-        "/usr",
-        "--proc",
-        "/proc",
+        *("--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"),
+        *("--ro-bind", "/usr", "/usr", "--proc", "/proc"),
         *_kernel_settings(),
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/dev/pts",
-        "--remount-ro",
-        "/dev/pts",  # no terminals
-        "--perms",
-        "1777",
-        "--size",
-        SCRATCH,
-        "--tmpfs",
-        "/dev/shm",  # noqa: S108
-        "--remount-ro",
-        "/dev",
-        "--perms",
-        "1777",
-        "--size",
-        SCRATCH,
-        "--tmpfs",
-        "/tmp",  # noqa: S108
+        *("--dev", "/dev"),
+        *("--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"),  # no terminals
+        *("--perms", "1777", "--size", SCRATCH, "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--remount-ro", "/dev"),
+        *("--perms", "1777", "--size", SCRATCH, "--tmpfs", "/tmp"),  # noqa: S108
     ]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = Path("/", name)
@@ -314,20 +285,8 @@ def _kernel_settings() -> list[str]:
     program that the kernel starts outside every sandbox. Bubblewrap covers these folders only
     where it finds them writable by mode, which they are not.
     """
-    covered = (
-        "sys",
-        "sysrq-trigger",
-        "irq",
-        "bus",
-        "fs",
-        "acpi",
-        "scsi",
-        "mtrr",
-        "asound",
-        "driver",
-    )
     words: list[str] = []
-    for name in covered:
+    for name in shlex.split("sys sysrq-trigger irq bus fs acpi scsi mtrr asound driver"):
         if Path("/proc", name).exists():
             words += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
     return words
@@ -342,50 +301,63 @@ def _variables(env: Mapping[str, str] | None) -> dict[str, str]:
     return {**base, "PYTHONNOUSERSITE": "1", **(env or {})}
 
 
-def _watch(
-    words: list[str],
-    group: Group,
-    limits: Limits,
-    binds_rw: Sequence[Path],
-    cancelled: Callable[[], bool],
-    on_line: Callable[[str], None],
-    cwd: Path | None,
-    handles: Sequence[int],
-) -> Result:
-    """Start the program, pass its lines on, and end it when a limit is reached."""
-    started = time.monotonic()
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=cwd,
-        env=_PLAIN,
-        start_new_session=True,
-        pass_fds=handles,
-    )
-    assert process.stdout is not None
-    output = Output(process.stdout)
-    quota = Quota(binds_rw, limits.disk_mb << 20, limits.files, lambda: _running(process, group))
-    reason: Reason = "exited"
-    try:
-        while True:
-            output.deliver(on_line)
-            if process.poll() is not None:
-                break
-            verdict = _verdict(started, limits, quota, output, cancelled)
-            if reason == "exited" and verdict:
-                reason = verdict
-                _kill(process, group)
-            output.wait(TICK)
-    finally:
-        if process.poll() is None:
-            _kill(process, group)
-            process.wait()
-    output.finish(on_line, LAST_WORDS if reason == "exited" else TURN)
-    if reason == "exited":
-        reason = _ended(process, quota, group)
-    return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
+@dataclass(slots=True)
+class _Run:
+    """A program that runs in it, and who wants to know of it."""
+
+    words: list[str]
+    group: Group
+    limits: Limits
+    binds_rw: Sequence[Path]
+    cancelled: Callable[[], bool]
+    on_line: Callable[[str], None]
+    cwd: Path | None
+    handles: Sequence[int]
+
+    def watch(self) -> Result:
+        """Start the program, pass its lines on, and end it when a limit is reached."""
+        started, process = time.monotonic(), self._started()
+        assert process.stdout is not None
+        output, quota = Output(process.stdout), self._quota(process)
+        reason: Reason = "exited"
+        try:
+            while True:
+                output.deliver(self.on_line)
+                if process.poll() is not None:
+                    break
+                verdict = _verdict(started, self.limits, quota, output, self.cancelled)
+                if reason == "exited" and verdict:
+                    reason = verdict
+                    _kill(process, self.group)
+                output.wait(TICK)
+        finally:
+            if process.poll() is None:
+                _kill(process, self.group)
+                process.wait()
+        output.finish(self.on_line, LAST_WORDS if reason == "exited" else TURN)
+        if reason == "exited":
+            reason = _ended(process, quota, self.group)
+        return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.cwd,
+            env=_PLAIN,
+            start_new_session=True,
+            pass_fds=self.handles,
+        )
+
+    def _quota(self, process: subprocess.Popen[bytes]) -> Quota:
+        return Quota(
+            self.binds_rw,
+            self.limits.disk_mb << 20,
+            self.limits.files,
+            lambda: _running(process, self.group),
+        )
 
 
 def _ended(process: subprocess.Popen[bytes], quota: Quota, group: Group) -> Reason:

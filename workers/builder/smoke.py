@@ -51,25 +51,18 @@ def run(
     accelerated: bool = False,
 ) -> Smoke:
     """Serve the Bento in the sandbox and judge its answers."""
-    folder = place.root / "smoke"
-    remove(folder)
-    folder.mkdir()
+    folder = _emptied(place.root / "smoke")
     asked, answered = folder / "questions.json", folder / "answers.json"
     asked.write_text(json.dumps(questions(spec)), encoding="utf-8")
+    command = (runtimes.python(runtime), PROBE, asked, answered, bento, ready_seconds)
     watcher = _Watcher(log, cancelled)
+    limits = Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024)
     result = runtimes.sandbox.run(
-        [
-            str(runtimes.python(runtime)),
-            str(PROBE),
-            str(asked),
-            str(answered),
-            str(bento),
-            str(ready_seconds),
-        ],
+        [str(word) for word in command],
         binds_ro=[runtimes.folder(runtime), bento, PROBE],
         binds_rw=[folder],
         env={**environment(place), "BENTOML_HOME": str(folder)},
-        limits=Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024),
+        limits=limits,
         cancelled=watcher.stop,
         on_line=watcher.line,
         cwd=folder,
@@ -83,8 +76,14 @@ def run(
         return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail[:1000])
     log(f"Ready after {found.seconds:.1f} s")
     tolerance = ACCELERATED if accelerated else EXACT
-    isolation, seconds = runtimes.sandbox.isolation, round(result.seconds, 3)
-    return judge(spec, found.answers, isolation, seconds, tolerance, cause(result.tail))
+    seconds, why = round(result.seconds, 3), cause(result.tail)
+    return judge(spec, found.answers, runtimes.sandbox.isolation, seconds, tolerance, why)
+
+
+def _emptied(folder: Path) -> Path:
+    remove(folder)
+    folder.mkdir()
+    return folder
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from apps.console.queries.releases import Place, RequestPage
 from apps.registry.models import ModelVersion
 from placet.kernel.problems import Problem
-from placet_verify.permit.serving import SETTABLE
+from placet_verify.permit.variables import SETTABLE
 
 # what stands in an input where nothing was typed
 USUAL = {

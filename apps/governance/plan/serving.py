@@ -20,9 +20,8 @@ from placet_verify.permit.serving import (
     MAX_REPLICAS,
     MIN_MEMORY_MB,
     egress_faults,
-    undeclared,
-    variables_faults,
 )
+from placet_verify.permit.variables import undeclared, variables_faults
 from placet_verify.units import UnitSource
 
 

@@ -43,11 +43,8 @@ def issue_token(
     _check_terms(scopes, expires_at)
     with record(actor) as log:
         _check_holder(actor, person, service_account)
-        if (
-            project
-            and not visible(Project.objects.filter(pk=project.pk), actor, project="pk").exists()
-        ):
-            raise NotFound
+        if project:
+            _check_project(actor, project)
         demand_fresh(actor)
         text, prefix = new_token_text()
         token = ApiToken.objects.create(
@@ -62,6 +59,11 @@ def issue_token(
         )
         log.add(TOKEN_ISSUED, token)
         return token, text
+
+
+def _check_project(actor: Actor, project: Project) -> None:
+    if not visible(Project.objects.filter(pk=project.pk), actor, project="pk").exists():
+        raise NotFound
 
 
 def _check_terms(scopes: Sequence[str], expires_at: datetime) -> None:

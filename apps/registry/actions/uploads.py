@@ -76,12 +76,8 @@ def start_upload(
                 raise PathTaken(f"The version has another file at {path}: delete it first")
             return same
         if present:
-            log.add(
-                FILES_ADDED,
-                row,
-                *(files := _add(row, [Blob(path, size, sha256)])),
-                data={"count": 1},
-            )
+            files = _add(row, [Blob(path, size, sha256)])
+            log.add(FILES_ADDED, row, *files, data={"count": 1})
             return files[0]
         waiting = row.uploads.filter(path=path, size=size, sha256=sha256, archive=archive).first()
         if waiting is not None:
@@ -92,12 +88,8 @@ def start_upload(
             version=row, path=path, size=size, sha256=sha256, archive=archive, created_by=actor.id
         )
         upload.save(force_insert=True)
-        log.add(
-            UPLOAD_STARTED,
-            subject=upload.pk,
-            project=row.project_id,
-            data={"version": row.pk, "size": size, "sha256": sha256},
-        )
+        data = {"version": row.pk, "size": size, "sha256": sha256}
+        log.add(UPLOAD_STARTED, subject=upload.pk, project=row.project_id, data=data)
     return upload
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from apps.registry.formats.base import Derived, Files, Format, refusal, yaml_of
 from apps.registry.rules import requirement_faults
 from apps.registry.rules.requirements import MAX_LINES
-from placet_verify.permit.serving import declaration_faults
+from placet_verify.permit.variables import declaration_faults
 
 BENTOFILE, PYPROJECT = "bentofile.yaml", "pyproject.toml"
 MAX_FILE, MAX_TEXT, MAX_NODES, MAX_PATTERNS = 64 * 1024, 500, 2000, 200

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from placet.kernel.problems import FieldError
 from placet_verify.archive import ArchiveRefused, check_name
-from placet_verify.permit.serving import declaration_faults
+from placet_verify.permit.variables import declaration_faults
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _PYTHON = re.compile(r"3\.(1[0-9])")

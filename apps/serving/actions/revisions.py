@@ -101,22 +101,27 @@ def add_revision(
         if row.state != "active":
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
         make_room(row, wish.total_mb, actor=actor)
-        number = (row.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
-        revision = Revision.objects.create(
-            endpoint=row,
-            project_id=row.project_id,
-            bento=bento,
-            number=number,
-            release=release,
-            permit=permit,
-            serving=serving,
-            guard=guard or None,
-            salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
-            **_wished(wish),
+        revision = _next_revision(
+            row, bento, wish, release=release, permit=permit, serving=serving, guard=guard or None
         )
-        log.add(REVISION_ADDED, revision, data={"number": number, "bento": bento.digest})
+        log.add(REVISION_ADDED, revision, data={"number": revision.number, "bento": bento.digest})
         desired.publish(row.target_id)
     return revision
+
+
+def _next_revision(
+    endpoint: Endpoint, bento: Bento, wish: ServingConfig, **documents: Any
+) -> Revision:
+    number = (endpoint.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
+    return Revision.objects.create(
+        endpoint=endpoint,
+        project_id=endpoint.project_id,
+        bento=bento,
+        number=number,
+        salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
+        **documents,
+        **_wished(wish),
+    )
 
 
 def _wished(wish: ServingConfig) -> dict[str, Any]:

@@ -87,12 +87,7 @@ def post(
             ended_after(seconds) as wires,
             httpx.Client(timeout=timeout, trust_env=False, verify=trust or _usual()) as client,
             client.stream(
-                "POST",
-                url,
-                content=body,
-                headers=headers,
-                extensions={"trace": _into(wires)},
-                follow_redirects=False,
+                "POST", url, content=body, headers=headers, extensions={"trace": _into(wires)}
             ) as response,
         ):
             received = _received(response, limit, end)

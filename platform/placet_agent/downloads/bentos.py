@@ -13,7 +13,7 @@ from placet_agent.faults import crash_point
 from placet_agent.state import files
 from placet_protocol.fields import hex_digest
 from placet_verify import archive
-from placet_verify.permit.serving import declaration_faults
+from placet_verify.permit.variables import declaration_faults
 
 FACTS_PATH = "src/placet.json"
 MAX_FACTS = 64 << 20

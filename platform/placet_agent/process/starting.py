@@ -28,7 +28,8 @@ from placet_agent.reports import capture, counting
 from placet_agent.reports.counting import Count
 from placet_agent.state import files
 from placet_protocol.runtimes import RuntimeRef
-from placet_verify.permit.serving import Destination, undeclared
+from placet_verify.permit.serving import Destination
+from placet_verify.permit.variables import undeclared
 
 SERVER = "/placet/inside.py"
 _GIVEN = (".hosts", ".egress", ".link")  # behind the name of a replica: what stands for it

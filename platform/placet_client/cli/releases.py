@@ -1,4 +1,4 @@
-"""release, inbox, rollout."""
+"""release, inbox."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,18 +30,8 @@ release = typer.Typer(
     "command for it.",
     no_args_is_help=True,
 )
-rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
-COLUMNS = [
-    "id",
-    "number",
-    "model",
-    "version",
-    "environment",
-    "endpoint",
-    "target",
-    "state",
-    "created_at",
-]
+COLUMNS = ["id", "number", "model", "version", "environment"]
+COLUMNS += ["endpoint", "target", "state", "created_at"]
 REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
 Instead = Annotated[str, typer.Option(help=INSTEAD)]
@@ -54,13 +44,13 @@ Egress = Annotated[
     typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
 ]
 
+PLAN = "one of those in environment plans, or JSON or @FILE"
 UNIT = "split a canary by header:NAME, cookie:NAME or json:/pointer; default: each request"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(release, name="release")
-    app.add_typer(rollout, name="rollout")
     app.command()(inbox)
 
 
@@ -82,10 +72,7 @@ def release_request(
     egress: Egress = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
-    plan: Annotated[
-        str,
-        typer.Option(help="one of those in environment plans, or JSON or @FILE"),
-    ] = "",
+    plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: Wait = False,
     timeout: Timeout = 3600,
@@ -98,17 +85,14 @@ def release_request(
     """
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     with connected() as client:
+        where = {"environment": environment, "endpoint": endpoint or name, "target": target}
         asked = client.releases.request(
             scope,
             model=name,
             version=number,
-            environment=environment,
-            endpoint=endpoint or name,
-            bento=bento,
-            target=target,
-            reason=reason,
             plan=_plan(plan, manual),
             serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
+            **{"bento": bento, "reason": reason, **where},
         )
         show_one(_followed(client, asked, timeout if wait else None), output)
 
@@ -311,116 +295,3 @@ def inbox(output: Output = Form.TABLE) -> None:
     """List the releases that wait for a decision of yours."""
     with connected() as client:
         show_list(client.releases.inbox(), COLUMNS, output)
-
-
-@rollout.command("list")
-def rollout_list(
-    state: Annotated[str, typer.Option(help="starting, shifting, done, aborted, …")] = "",
-    endpoint: Annotated[str, typer.Option(help="an endpoint's id")] = "",
-    release: Annotated[str, typer.Option(help="a release's id")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
-) -> None:
-    """List rollouts, newest first."""
-    with connected() as client:
-        found = client.rollouts.list(state=state, endpoint=endpoint, release=release, limit=limit)
-        columns = ["id", "kind", "state", "step", "paused", "release", "endpoint", "created_at"]
-        show_list(found, columns, output)
-
-
-@rollout.command("show")
-def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
-    """Show a rollout."""
-    with connected() as client:
-        show_one(client.rollouts.get(rollout_id), output)
-
-
-@rollout.command("looks")
-def rollout_looks(
-    rollout_id: str,
-    step: Annotated[int | None, typer.Option(help="of one step, from 0")] = None,
-    limit: Limit = 10,
-    output: Output = Form.TABLE,
-) -> None:
-    """Show what the analyses of a rollout said, newest first."""
-    with connected() as client:
-        found = client.rollouts.looks(rollout_id, step=step, limit=limit)
-        columns = ["step", "at", "outcome", "new_requests", "stable_requests", "sentence"]
-        show_list(found, columns, output)
-
-
-@rollout.command("series")
-def rollout_series(rollout_id: str, output: Output = Form.TABLE) -> None:
-    """Show measured weight, errors and latency of both revisions over time."""
-    with connected() as client:
-        found = client.rollouts.series(rollout_id)
-        if output is Form.JSON:
-            show_one(found, output)
-            return
-        of_each = ("requests", "error_rate", "p95_ms")
-        columns = [f"{side}.{name}" for side in ("new", "old") for name in of_each]
-        show_list(found.points, ["at", "share", *columns], output)
-
-
-@rollout.command("disagreements")
-def rollout_disagreements(
-    rollout_id: str,
-    tolerance: Annotated[
-        float | None, typer.Option(help="how far numbers may differ, absolute or relative")
-    ] = None,
-    output: Output = Form.TABLE,
-) -> None:
-    """Show where the new revision and the stable one answered the same request differently."""
-    with connected() as client:
-        show_one(client.rollouts.disagreements(rollout_id, tolerance=tolerance), output)
-
-
-Why = Annotated[str, typer.Option(help="why: it goes into the log")]
-
-
-@rollout.command("pause")
-def rollout_pause(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
-    """Begin no further step until somebody resumes it; the present weights stay."""
-    with connected() as client:
-        show_one(client.rollouts.pause(rollout_id, reason=reason), output)
-
-
-@rollout.command("resume")
-def rollout_resume(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
-    """Go on after a pause, or past a step of the plan that waits for a person."""
-    with connected() as client:
-        step = client.rollouts.get(rollout_id).step
-        show_one(client.rollouts.resume(rollout_id, step=step, reason=reason), output)
-
-
-@rollout.command("skip")
-def rollout_skip(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
-    """Begin the step after the present one now."""
-    with connected() as client:
-        step = client.rollouts.get(rollout_id).step
-        show_one(client.rollouts.skip(rollout_id, step=step, reason=reason), output)
-
-
-@rollout.command("promote")
-def rollout_promote(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
-    """Send all requests to the new revision, past every step."""
-    with connected() as client:
-        show_one(client.rollouts.promote(rollout_id, reason=reason), output)
-
-
-@rollout.command("retry")
-def rollout_retry(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
-    """Roll out again what failed or was aborted, on the approval that it has."""
-    with connected() as client:
-        show_one(client.rollouts.retry(rollout_id, reason=reason), output)
-
-
-@rollout.command("abort")
-def rollout_abort(
-    rollout_id: str,
-    reason: Annotated[str, typer.Option(help="why")] = "",
-    output: Output = Form.TABLE,
-) -> None:
-    """Stop a rollout and keep what serves."""
-    with connected() as client:
-        show_one(client.rollouts.abort(rollout_id, reason=reason), output)

@@ -8,16 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from placet_verify.permit.serving import (
-    MAX_EGRESS,
-    MAX_MEMORY_MB,
-    MAX_REPLICAS,
-    MAX_VALUE,
-    MAX_VARIABLES,
-    MIN_MEMORY_MB,
-    SETTABLE,
-    variable_fault,
-)
+from placet_verify.permit.serving import MAX_EGRESS, MAX_MEMORY_MB, MAX_REPLICAS, MIN_MEMORY_MB
+from placet_verify.permit.variables import MAX_VALUE, MAX_VARIABLES, SETTABLE, variable_fault
 
 TEXTS = [
     "",

@@ -38,7 +38,7 @@ from placet_agent.state.trust import StateRefused, Trust, Verdict
 from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 from placet_protocol.state import DesiredEndpoint, StateDocument, write_state
 from placet_verify.errors import Refused
-from placet_verify.permit.serving import undeclared
+from placet_verify.permit.variables import undeclared
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.units import WHOLE

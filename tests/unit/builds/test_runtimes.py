@@ -9,7 +9,8 @@ import pytest
 from placet_agent.downloads import wheels
 from tests.support.wheels import NAME, PYTHONS, config, fake, wheel
 from workers.builder.errors import BuildFailed
-from workers.builder.runtimes import Runtimes, uv_program
+from workers.builder.package_index import uv_program
+from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Sandbox
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet_verify.errors import Refused
-from placet_verify.permit import serving
+from placet_verify.permit import serving, variables
 from placet_verify.permit.serving import Destination
 
 
@@ -174,8 +174,8 @@ def test_every_member_that_is_known_passes() -> None:
 def test_what_can_be_seen_does_not_hang_on_the_version_of_unicode() -> None:
     """Python 3.11 and 3.13, and a browser, know other characters: what is refused is a list."""
     seen = ["é", "😀", " ", "\u0378", "\U0001fae9"]  # the last two are assigned to nothing in 3.11
-    assert [serving.value_fault(text) for text in seen] == [""] * len(seen)
-    hidden = [chr(c) for c in range(sys.maxunicode + 1) if serving.value_fault(chr(c))]
+    assert [variables.value_fault(text) for text in seen] == [""] * len(seen)
+    hidden = [chr(c) for c in range(sys.maxunicode + 1) if variables.value_fault(chr(c))]
     assert not any(text.isprintable() for text in hidden)
     assert {"\x00", "\u200b", "\u2028", "\ue000", "\uffff", "\U000e0001"} <= set(hidden)
 
@@ -198,8 +198,8 @@ FORBIDDEN = _FORBIDDEN.split()
 
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_what_steers_a_process_is_never_set(name: str) -> None:
-    assert "may never be set" in serving.variable_fault(name)
-    assert serving.declaration_faults([name])
+    assert "may never be set" in variables.variable_fault(name)
+    assert variables.declaration_faults([name])
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_what_steers_a_process_is_never_set(name: str) -> None:
     ],
 )
 def test_a_name_has_one_form(name: object) -> None:
-    assert "a name has" in serving.variable_fault(name)
+    assert "a name has" in variables.variable_fault(name)
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x250), max_size=70))
 def test_a_name_that_passes_is_a_word_of_capitals(name: str) -> None:
-    if not serving.variable_fault(name):
+    if not variables.variable_fault(name):
         assert name.isascii()
         assert name.isupper()
         assert name.replace("_", "a").isalnum()
@@ -241,7 +241,7 @@ def test_a_whole_family_is_refused_with_each_of_its_members(name: str, more: str
     family = ("LD_", "PYTHON", "PLACET_", "BENTOML_", "MALLOC_", "LC_", "GIT_", "XDG_", "BASH")
     for prefix in family:
         if name.startswith(prefix) and len(prefix + more) <= 63:
-            assert "may never be set" in serving.variable_fault(prefix + more)
+            assert "may never be set" in variables.variable_fault(prefix + more)
 
 
 def test_the_specification_lists_every_name_that_is_never_set() -> None:
@@ -249,14 +249,14 @@ def test_the_specification_lists_every_name_that_is_never_set() -> None:
     text = (Path(__file__).resolve().parents[3] / "docs/statements.md").read_text()
     rules = text.split("## The serving configuration")[1].split("\n## ")[0]
     listed = set(re.findall(r"`([A-Z0-9_]+)`", rules)) - {"_"}
-    assert listed == {*serving._NEVER, *serving._NEVER_PREFIXES, *serving._NEVER_SUFFIXES}
+    assert listed == {*variables._NEVER, *variables._NEVER_PREFIXES, *variables._NEVER_SUFFIXES}
 
 
 def test_a_release_sets_what_its_version_declares_and_a_short_list_of_ours() -> None:
-    assert all(not serving.variable_fault(name) for name in serving.SETTABLE)
-    assert serving.undeclared(["MODE", "OMP_NUM_THREADS", "LEVEL"], ["MODE"]) == ["LEVEL"]
-    assert serving.undeclared([], []) == []
-    assert serving.declaration_faults(["MODE", "LEVEL"]) == []
-    assert serving.declaration_faults(["MODE", "MODE"]) == [(1, "MODE is named twice")]
-    assert serving.declaration_faults("MODE")[0][0] is None
-    assert serving.declaration_faults([f"M{n}" for n in range(51)])[0][0] is None
+    assert all(not variables.variable_fault(name) for name in variables.SETTABLE)
+    assert variables.undeclared(["MODE", "OMP_NUM_THREADS", "LEVEL"], ["MODE"]) == ["LEVEL"]
+    assert variables.undeclared([], []) == []
+    assert variables.declaration_faults(["MODE", "LEVEL"]) == []
+    assert variables.declaration_faults(["MODE", "MODE"]) == [(1, "MODE is named twice")]
+    assert variables.declaration_faults("MODE")[0][0] is None
+    assert variables.declaration_faults([f"M{n}" for n in range(51)])[0][0] is None
