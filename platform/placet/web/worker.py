@@ -52,18 +52,9 @@ GRACE = 1.0  # seconds in which clients of a process that ends may ask for the l
 CERTIFICATE = 1.0  # seconds until its files are read again
 PAUSE = 1.0  # seconds without a new connection, where there is no file for one
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-PASSING = (  # of one connection, or of nobody's, as accept(2) has them
-    errno.EAGAIN,
-    errno.ECONNABORTED,
-    errno.EPERM,
-    errno.EPROTO,
-    errno.ENOPROTOOPT,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-    errno.EHOSTDOWN,
-    errno.EHOSTUNREACH,
-    errno.ENONET,
-)
+# of one connection, or of nobody's, as accept(2) has them
+PASSING = {errno.EAGAIN, errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT}
+PASSING |= {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENONET}
 CUT = b"The body did not come to its end\n"
 Begin = Callable[..., Any]
 Application = Callable[..., Iterable[bytes]]
