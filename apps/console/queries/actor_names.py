@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable
 
-from apps.governance.gates.fields import spell
 from apps.identity.queries import people_names
 from apps.serving.models import Node
+from placet.kernel.durations import spell
 
 WORDS = {"sbom": "SBOM"}
 _ID = re.compile(r"\b([a-z]{3}_[0-9a-f]{4})[0-9a-f]{24}([0-9a-f]{4})\b")

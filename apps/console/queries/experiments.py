@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.console.queries.analyses import AnalysisView, MetricRow
-from apps.governance.gates.fields import spell
 from apps.governance.plan import AbTest, SetWeight
 from apps.rollouts.analysis import asked_of
 from apps.rollouts.analysis.findings import RATIO_PART
@@ -15,6 +14,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import may_ship
 from apps.rollouts.steps import effect_of
 from placet.kernel.actor import Actor
+from placet.kernel.durations import spell
 from placet_verify.units import WHOLE
 
 SETTLED = "Nothing that was declared"

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from apps.console.templatetags.placet import number
-from apps.governance.gates.fields import spell
 from apps.governance.plan import (
     AbTest,
     Analysis,
@@ -17,6 +16,7 @@ from apps.governance.plan import (
     Step,
 )
 from apps.governance.queries.presets import Preset
+from placet.kernel.durations import spell
 
 WIDTH, TOP, BASE, FOOT, HEIGHT = (
     360,

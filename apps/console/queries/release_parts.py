@@ -10,11 +10,11 @@ from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
 from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
-from apps.governance.gates.fields import spell
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
 from apps.rollouts.models import Rollout
+from placet.kernel.durations import spell
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number

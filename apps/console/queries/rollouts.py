@@ -10,7 +10,6 @@ from apps.console.queries.audit import Line, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
-from apps.governance.gates.fields import spell
 from apps.governance.plan import (
     AbTest,
     Analysis,
@@ -34,6 +33,7 @@ from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.durations import spell
 from placet.kernel.problems import NotFound
 
 SAID = {

@@ -6,8 +6,8 @@ from typing import Any
 
 from apps.console.queries.page_parts import Tone
 from apps.governance.gates.facts import GateResult, newest
-from apps.governance.gates.fields import spell
 from apps.governance.queries.release_detail import ReleaseView
+from placet.kernel.durations import spell
 
 ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
 

@@ -12,11 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.console.queries.actor_names import by_machine
-from apps.governance.gates.fields import spell
 from apps.governance.queries.changes import MetricRow
 from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.durations import spell
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource

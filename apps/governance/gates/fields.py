@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from placet.kernel.durations import seconds
 from placet_verify.numbers import is_whole
 
-_DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -18,24 +17,6 @@ class GateFault(ValueError):
         super().__init__(detail)
         self.member = member
         self.detail = detail
-
-
-def seconds(text: str) -> int:
-    """Return the seconds in ``60s``, ``5m``, ``1h`` or ``7d``; ``ValueError`` for anything else."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError("write a whole number and a unit: 60s, 5m, 1h or 7d")
-    return int(found[1]) * _SECONDS[found[2]]
-
-
-def spell(total: int) -> str:
-    """Return a number of seconds in at most two units, e.g. ``1 h 5 min``."""
-    parts = []
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, total = divmod(max(total, 0), size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 class Fields:

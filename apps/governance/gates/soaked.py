@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from apps.governance.gates.facts import Facts, GateResult, SoakFact, answer
-from apps.governance.gates.fields import Fields, seconds, spell
+from apps.governance.gates.fields import Fields
+from placet.kernel.durations import seconds, spell
 
 NAME = "soaked"
 REPEATABLE = True

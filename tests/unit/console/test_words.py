@@ -5,8 +5,8 @@ import pytest
 from apps.console.queries.actor_names import in_words
 from apps.console.queries.audit import Line
 from apps.console.templatetags.placet import span
-from apps.governance.gates.fields import spell
 from placet.kernel.clock import now
+from placet.kernel.durations import spell
 
 ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
 

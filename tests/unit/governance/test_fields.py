@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.governance.gates.fields import Fields, GateFault, seconds
+from apps.governance.gates.fields import Fields, GateFault
+from placet.kernel.durations import seconds
 from placet.kernel.ids import is_id, new_id
 
 
