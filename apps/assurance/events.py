@@ -3,20 +3,18 @@
 from apps.audit.events import event_kind
 
 RECALLED = event_kind(
-    "recall.created", "Recalled a {kind}: {releases} releases revoked at {endpoints} endpoints"
+    "recall.created", "Recalled a {kind}: {releases:release} revoked at {endpoints} endpoints"
 )
-RECALL_REACHED = event_kind(
-    "recall.reached", "A recall reached {releases} releases of the endpoint"
-)
+RECALL_REACHED = event_kind("recall.reached", "A recall reached {releases:release} of the endpoint")
 RECALL_LIFTED = event_kind("recall.lifted", "Lifted the recall of a {kind}")
 RECALL_CONFIRMED = event_kind(
-    "recall.confirmed", "Signed that nothing runs of what was recalled: {releases} releases"
+    "recall.confirmed", "Signed that nothing runs of what was recalled: {releases:release}"
 )
 RECALL_CONTRADICTED = event_kind(
-    "recall.contradicted", "Contradicts its own receipt of a recall: {what}"
+    "recall.contradicted", "Contradicts its own receipt of a recall: {what:word}"
 )
 RECEIPT_KEPT = event_kind("receipt.kept", "Signed from when to when a Bento ran")
-RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code}")
+RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code:word}")
 RETENTION_SET = event_kind("retention.set", "Lets events be archived after {days} days")
 LEGAL_HOLD_PLACED = event_kind("legal_hold.placed", "Placed a legal hold on {scope}")
 LEGAL_HOLD_LIFTED = event_kind("legal_hold.lifted", "Lifted a legal hold on {scope}")

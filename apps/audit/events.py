@@ -1,31 +1,79 @@
 """Kinds of audit events: versioned names that each app declares in its own ``events.py``."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
+from typing import Any
 
+from placet.kernel.durations import spell
+from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
+# How a value is written as it was logged, by what stands behind the colon of its field: one of
+# these, or the noun of what is counted.
+UNITS = {
+    "": "{}",
+    "id": "{}",
+    "word": "{}",
+    "time": "{} s",
+    "bytes": "{} bytes",
+    "weight": "weight {}",
+}
+
+
+def _logged(value: Any, unit: str) -> str:
+    return UNITS.get(unit, f"{{}} {unit}s").format(value)
+
+
+def _readable(value: Any, unit: str) -> str:
+    match unit, value:
+        case "id", str() if is_id(value):
+            return f"{value[:8]}…{value[-4:]}"
+        case "word", str() if value.replace("_", "").isalpha():
+            return "SBOM" if value == "sbom" else value.replace("_", " ")
+        case noun, 1 if noun not in UNITS:
+            return f"1 {noun}"
+        case "time", int():
+            return spell(value)
+        case "bytes", int() if value >= 1000:
+            return f"{value / 1000:,.0f} kB".replace(",", "\u202f")
+        case "weight", int():
+            return f"{value / 100:g} % of the traffic"
+    return _logged(value, unit)
 
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
     """One kind of event. ``name`` ends in its version, e.g. ``release.requested.v1``.
 
-    ``sentence`` is what a page shows; ``{…}`` fields are taken from the event's ``data``.
+    Fields of ``template`` are taken from the event's ``data``: ``{size:bytes}``, ``{count:file}``.
     Only kinds declared today may be written; a kind once written stays readable for ever.
     Events of a ``sealed`` kind carry a signature by the access key: they vouch for somebody's
     access, which no other process may do.
     """
 
     name: str
-    sentence: str
+    template: str
     sealed: bool = False
 
+    def sentence(self, data: Mapping[str, Any], write: Callable[[Any, str], str] = _logged) -> str:
+        """Return what happened, with values as they were logged, and … for one that is missing."""
+        return "".join(
+            text + (write(data.get(field, "…"), unit or "") if field else "")
+            for text, field, unit, _ in Formatter().parse(self.template)
+        )
 
-def event_kind(name: str, sentence: str, *, version: int = 1, sealed: bool = False) -> EventKind:
+    def line(self, data: Mapping[str, Any]) -> str:
+        """Return it as people read it: ids cut to their ends, one of a thing in the singular, and
+        weights, sizes and times in units of theirs."""
+        return self.sentence(data, _readable)
+
+
+def event_kind(name: str, template: str, *, version: int = 1, sealed: bool = False) -> EventKind:
     """Declare and return a kind. Raises ``ValueError`` when the name is taken, or when it is not
     among those that the offline verifier knows as sealed, or is and is not declared so."""
-    kind = EventKind(f"{name}.v{version}", sentence, sealed)
+    kind = EventKind(f"{name}.v{version}", template, sealed)
     if sealed is not (kind.name in SEALED_KINDS):
         raise ValueError(f"event kind {kind.name}: sealed here or in placet_verify, but not both")
     if kind.name in _KINDS:
@@ -39,13 +87,18 @@ def kinds() -> dict[str, EventKind]:
     return dict(_KINDS)
 
 
+def declared(name: str) -> EventKind:
+    """Return the kind called ``name``. One that nobody declares any more reads as its name."""
+    return _KINDS.get(name) or EventKind(name, name.replace("{", "{{").replace("}", "}}"))
+
+
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
-ACCESS_DENIED = event_kind("access.denied", "Was refused: {action}")
+ACCESS_DENIED = event_kind("access.denied", "Was refused: {action:word}")
 BACKUP_BEGUN = event_kind("backup.begun", "Began a backup, whose log ends here")
 RESTORED = event_kind(
     "backup.restored",
-    "Restored a backup of {size} events, losing {lost}; {again} open jobs go on, {ended} ended",
+    "Restored a backup of {size:event}, losing {lost}; {again} open jobs go on, {ended} ended",
 )
 
 ARCHIVED = event_kind("audit.archived", "Moved {count} old events into an archive file")
@@ -53,14 +106,14 @@ ARCHIVED = event_kind("audit.archived", "Moved {count} old events into an archiv
 WITNESS_ADDED = event_kind("witness.added", "Added a witness of the log")
 WITNESS_REMOVED = event_kind("witness.removed", "Removed a witness of the log")
 WITNESS_AHEAD = event_kind(
-    "witness.ahead", "Witness holds {seen} events of this log, which has only {size}"
+    "witness.ahead", "Witness holds {seen:event} of this log, which has only {size}"
 )
 WITNESS_FORKED = event_kind(
-    "witness.forked", "Witness saw another history of {seen} events than this log has"
+    "witness.forked", "Witness saw another history of {seen:event} than this log has"
 )
-WITNESS_AGREES = event_kind("witness.agrees", "Witness agrees again, up to {size} events")
+WITNESS_AGREES = event_kind("witness.agrees", "Witness agrees again, up to {size:event}")
 WITNESSED_LOG_ADDED = event_kind("witnessed_log.added", "Began to witness a log of others")
 WITNESSED_LOG_REMOVED = event_kind("witnessed_log.removed", "Stopped witnessing a log of others")
 WITNESSED_LOG_FORKED = event_kind(
-    "witnessed_log.forked", "Was shown two histories of {size} events by a log of others"
+    "witnessed_log.forked", "Was shown two histories of {size:event} by a log of others"
 )

@@ -6,7 +6,7 @@ ENVIRONMENT_CREATED = event_kind("environment.created", "Created an environment"
 ENVIRONMENT_CHANGED = event_kind("environment.changed", "Changed an environment")
 POLICY_DRAFTED = event_kind("policy.drafted", "Drafted policy revision {number}")
 POLICY_PUBLISHED = event_kind(
-    "policy.published", "Published policy revision {number}; {moved} open releases moved to it"
+    "policy.published", "Published policy revision {number}; {moved:open release} moved to it"
 )
 POLICY_WITHDRAWN = event_kind("policy.withdrawn", "Withdrew the draft of policy revision {number}")
 FREEZE_SET = event_kind("freeze.set", "Froze the environment")
@@ -17,9 +17,9 @@ RELEASE_APPROVED = event_kind(
 )
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
-    "Moved release {number} to policy revision {policy}; {voided} decisions no longer count",
+    "Moved release {number} to policy revision {policy}; {voided:decision} no longer count",
 )
-RELEASE_DECIDED = event_kind("release.decided", "Decided as {role}: {verdict}")
+RELEASE_DECIDED = event_kind("release.decided", "Decided as {role}: {verdict:word}")
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
 RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not started in time")
@@ -33,7 +33,7 @@ RELEASE_REOPENED = event_kind("release.reopened", "Release {number} may be rolle
 RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
 RELEASE_REVOKED = event_kind("release.revoked", "Release {number} is revoked by a recall")
 RELEASE_UNCOUNTED = event_kind(
-    "release.uncounted", "{voided} decisions on release {number} no longer count: recalled"
+    "release.uncounted", "{voided:decision} on release {number} no longer count: recalled"
 )
 GLASS_OPENED = event_kind(
     "break_glass.opened", "Opened a break-glass for release {number}: {people} people are needed"
@@ -47,6 +47,7 @@ GLASS_LAPSED = event_kind(
     "break_glass.lapsed", "The break-glass for release {number} ended before it was confirmed"
 )
 GLASS_REVIEWED = event_kind(
-    "break_glass.reviewed", "Closed the review of the break-glass for release {number}: {finding}"
+    "break_glass.reviewed",
+    "Closed the review of the break-glass for release {number}: {finding:word}",
 )
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

@@ -4,11 +4,11 @@ from apps.audit.events import event_kind
 
 PROJECT_CREATED = event_kind("project.created", "Created the project")
 PROJECT_UPDATED = event_kind("project.updated", "Changed the project")
-PROJECT_QUOTA_SET = event_kind("project.quota_set", "Set the storage quota to {quota} bytes")
+PROJECT_QUOTA_SET = event_kind("project.quota_set", "Set the storage quota to {quota:bytes}")
 PERSON_CREATED = event_kind("person.created", "Added a person", sealed=True)
 PERSON_UPDATED = event_kind("person.updated", "Changed a person", sealed=True)
 PERSON_DEACTIVATED = event_kind(
-    "person.deactivated", "Deactivated a person and revoked {tokens} tokens", sealed=True
+    "person.deactivated", "Deactivated a person and revoked {tokens:token}", sealed=True
 )
 PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person", sealed=True)
 PERSON_PLACED = event_kind(
@@ -29,7 +29,7 @@ SERVICE_ACCOUNT_UPDATED = event_kind(
 )
 SERVICE_ACCOUNT_DEACTIVATED = event_kind(
     "service_account.deactivated",
-    "Deactivated a service account and revoked {tokens} tokens",
+    "Deactivated a service account and revoked {tokens:token}",
     sealed=True,
 )
 ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}", sealed=True)
@@ -42,10 +42,10 @@ PASSKEY_WITHDRAWN = event_kind("passkey.withdrawn", "Withdrew an approver's pass
 SIGNED_IN = event_kind("session.opened", "Signed in by {method}")
 CONFIRMED = event_kind("session.confirmed", "Authenticated again by {method}")
 SIGNED_OUT = event_kind("session.closed", "Signed out")
-SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed: {method}")
+SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed: {method:word}")
 PASSWORD_CHANGED = event_kind("password.changed", "Set a new password", sealed=True)
-MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type}", sealed=True)
-MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type}", sealed=True)
+MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type:word}", sealed=True)
+MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type:word}", sealed=True)
 MFA_RESET = event_kind("mfa.reset", "Made new recovery codes", sealed=True)
 IDENTITY_LINKED = event_kind(
     "person.identity_linked", "Linked a single sign-on identity", sealed=True

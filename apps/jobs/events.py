@@ -2,4 +2,4 @@
 
 from apps.audit.events import event_kind
 
-JOB_CANCELLED = event_kind("job.cancelled", "Cancelled a job: {job}")
+JOB_CANCELLED = event_kind("job.cancelled", "Cancelled a job: {job:word}")

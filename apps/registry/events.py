@@ -9,20 +9,20 @@ VERSION_EDITED = event_kind("version.edited", "Edited a draft version")
 VERSION_FINALISED = event_kind("version.finalised", "Finalised version {number}")
 VERSION_TAGGED = event_kind("version.tagged", "Changed the tags of a version")
 VERSION_CARD_CHANGED = event_kind("version.card_changed", "Changed the card of a version")
-UPLOAD_STARTED = event_kind("upload.started", "Started an upload of {size} bytes")
-UPLOAD_DROPPED = event_kind("upload.dropped", "Dropped an upload: {reason}")
-FILES_ADDED = event_kind("version.files_added", "Added {count} files to a version")
+UPLOAD_STARTED = event_kind("upload.started", "Started an upload of {size:bytes}")
+UPLOAD_DROPPED = event_kind("upload.dropped", "Dropped an upload: {reason:word}")
+FILES_ADDED = event_kind("version.files_added", "Added {count:file} to a version")
 FILE_REMOVED = event_kind("version.file_removed", "Removed a file from a draft version")
 ALIAS_SET = event_kind("alias.set", "Pointed an alias at version {number}")
 ALIAS_DELETED = event_kind("alias.deleted", "Deleted an alias")
-EVIDENCE_ADDED = event_kind("evidence.added", "Added {source} evidence: {kind}")
+EVIDENCE_ADDED = event_kind("evidence.added", "Added {source} evidence: {kind:word}")
 SIGNING_KEY_ADDED = event_kind("signing_key.added", "Trusted a model signing key")
 SIGNING_KEY_REVOKED = event_kind("signing_key.revoked", "Revoked a model signing key")
 DECLARED = event_kind(
-    "declaration.made", "Declared a person's part in a version: {fact}", sealed=True
+    "declaration.made", "Declared a person's part in a version: {fact:word}", sealed=True
 )
-HOLD_PLACED = event_kind("hold.placed", "Held a version: {reason}")
-HOLD_RELEASED = event_kind("hold.released", "Released a hold: {reason}")
+HOLD_PLACED = event_kind("hold.placed", "Held a version: {reason:word}")
+HOLD_RELEASED = event_kind("hold.released", "Released a hold: {reason:word}")
 BLOBS_COLLECTED = event_kind(
-    "store.collected", "Removed {blobs} blobs that nothing needed, {bytes} bytes"
+    "store.collected", "Removed {blobs} blobs that nothing needed, {bytes:bytes}"
 )

@@ -7,8 +7,8 @@ from apps.audit.events import EventKind, event_kind
 from apps.governance.plan import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
 from placet_verify.units import WHOLE
 
-ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release}")
-ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release}")
+ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release:id}")
+ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release:id}")
 
 DRILL_STARTED = event_kind("drill.started", "Started a rollback drill: to revision {revision}")
 DRILL_SKIPPED = event_kind("drill.skipped", "Skipped a rollback drill")
@@ -31,7 +31,7 @@ WEIGHT_SET = event_kind(
     "rollout.weight_set", "Sent {percent} % of the requests to the new revision"
 )
 TIMED_PAUSE = event_kind(
-    "rollout.waiting", "Waits {seconds} s with {percent} % of the requests at the new revision"
+    "rollout.waiting", "Waits {seconds:time} with {percent} % of the requests at the new revision"
 )
 PAUSE = event_kind(
     "rollout.waiting_for_person",
@@ -40,7 +40,9 @@ PAUSE = event_kind(
 ANALYSING = event_kind(
     "rollout.analysing", "Analyses the new revision with {percent} % of the requests"
 )
-ANALYSED = event_kind("rollout.analysed", "Analysed the new revision in step {step}: {outcome}")
+ANALYSED = event_kind(
+    "rollout.analysed", "Analysed the new revision in step {step}: {outcome:word}"
+)
 TESTING = event_kind("rollout.testing", "A/B test with {percent} % at the new revision")
 EFFECT_SHOWN = event_kind(
     "rollout.effect_shown", "The effect is shown: waits for an approval to ship it"

@@ -10,7 +10,7 @@ TARGET_USE_REMOVED = event_kind("target.use_removed", "No longer lets {whom} use
 JOIN_TOKEN_ISSUED = event_kind("target.join_token_issued", "Issued a join token")
 NODE_JOINED = event_kind("node.joined", "Joined the target as its node")
 NODE_CHANGED = event_kind("node.changed", "Reports another {what}")
-NODE_REPORTED_ERROR = event_kind("node.reported_error", "Reported by itself: {code}")
+NODE_REPORTED_ERROR = event_kind("node.reported_error", "Reported by itself: {code:word}")
 NODE_CHECKPOINT_AHEAD = event_kind(
     "node.checkpoint_ahead", "Holds a checkpoint of size {size} that this log does not contain"
 )
@@ -22,7 +22,7 @@ ENDPOINT_STOPPED = event_kind("endpoint.stopped", "Stopped an endpoint")
 ENDPOINT_STARTED = event_kind("endpoint.started", "Started an endpoint")
 ENDPOINT_DELETED = event_kind("endpoint.deleted", "Deleted an endpoint")
 ENDPOINT_RESTARTED = event_kind("endpoint.restarted", "Restarted the replicas of an endpoint")
-ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas} replicas")
+ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas:replica}")
 ENDPOINT_KEYS_CHANGED = event_kind(
     "endpoint.key_rule_changed", "Changed whether clients need an API key"
 )
@@ -30,11 +30,12 @@ KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint
 KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")
 REVISION_ADDED = event_kind("revision.added", "Added revision {number} behind an endpoint")
 REVISION_CHANGED = event_kind(
-    "revision.changed", "Revision {number} is {state} with weight {weight}"
+    "revision.changed", "Revision {number} is {state} with {weight:weight}"
 )
 REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
 REQUESTS_TAKEN_BACK = event_kind(
-    "revision.requests_taken_back", "Gave its requests back to the old revision by itself: {rule}"
+    "revision.requests_taken_back",
+    "Gave its requests back to the old revision by itself: {rule:word}",
 )
 PREFETCH_ADDED = event_kind("prefetch.added", "Had a Bento fetched ahead")
 PREFETCH_REMOVED = event_kind("prefetch.removed", "No longer fetches a Bento ahead")

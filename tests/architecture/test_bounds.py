@@ -27,7 +27,6 @@ READS = re.compile(
 # Readers of what Placet itself, its operator, or who runs the command wrote
 OWN = {
     "apps/audit/*": "events, which are hashed, and stamps that were checked when they came",
-    "apps/console/queries/audit.py": "events",
     "apps/console/views/base.py": "what a form was signed with",
     "apps/governance/queries/release_detail.py": "events",
     "apps/governance/actions/*": "requests and provenance that we signed",

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.audit.actions import log_export_of
+from apps.audit.events import declared
 from apps.audit.models import Event
 from apps.audit.queries import (
     EventFilter,
@@ -23,7 +24,6 @@ from apps.audit.queries import (
     inclusion,
     may_prove,
 )
-from apps.audit.queries.events import sentence
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.api.lists import ListView, page_of
@@ -104,7 +104,7 @@ def event_body(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, An
         "index": index,
         "at": body["at"],
         "kind": body["kind"],
-        "sentence": sentence(body["kind"], body["data"]),
+        "sentence": declared(body["kind"]).sentence(body["data"]),
         "actor": body["actor"],
         "subject": body["subject"],
         "project": body["project"],

@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, Q, QuerySet, TextField
 
 from apps.audit.errors import Archived
-from apps.audit.events import kinds
+from apps.audit.events import declared
 from apps.audit.models import ACTOR_PREFIX, FAMILY, Event, SealedText
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.texts import unseal_many
@@ -166,7 +166,7 @@ def event_detail(index: int, actor: Actor) -> EventDetail:
         leaf_hash=bytes(event.leaf_hash).hex(),
         text=event.body,
         body=body,
-        sentence=sentence(body["kind"], body.get("data", {})),
+        sentence=declared(body["kind"]).sentence(body.get("data", {})),
         changes=changes,
         texts=_texts(changes, body.get("data", {})),
     )
@@ -217,11 +217,8 @@ class TimelineEntry:
     index: int
     at: datetime
     kind: str
-    sentence: str
+    line: str
     actor_id: str
-    actor_kind: str
-    subject: str
-    data: dict[str, Any]
     reason: str = ""  # the commitment to why, where the subject says so
 
 
@@ -238,21 +235,18 @@ def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> l
     projects = actor.projects_with("project.view")
     if projects is not None:
         events = events.filter(Q(project__isnull=True) | Q(project__in=projects))
-    return [_entry(event) for event in events.order_by("-index")[:limit]]
+    return [entry(event) for event in events.order_by("-index")[:limit]]
 
 
-def _entry(event: Event) -> TimelineEntry:
+def entry(event: Event) -> TimelineEntry:
+    """Return an event as a line of a timeline."""
     body = json.loads(event.body)
-    data = body.get("data", {})
     return TimelineEntry(
         index=event.index,
         at=datetime.fromisoformat(body["at"]),
         kind=body["kind"],
-        sentence=sentence(body["kind"], data),
-        actor_id=body["actor"]["id"],
-        actor_kind=body["actor"]["kind"],
-        subject=body["subject"],
-        data=data,
+        line=declared(body["kind"]).line(body.get("data", {})),
+        actor_id=body["actor_id"],
         reason=_reason(body),
     )
 
@@ -262,19 +256,3 @@ def _reason(body: dict[str, Any]) -> str:
     found = (s for key, s in states if s and key.partition(":")[2] == body["subject"])
     state: dict[str, Any] = next(found, {})
     return str(state.get("reason", ""))
-
-
-class _Gaps(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "…"
-
-
-def sentence(kind: str, data: dict[str, Any]) -> str:
-    """Return the sentence of an event; a kind that nobody declares any more reads as its name."""
-    declared = kinds().get(kind)
-    if declared is None:
-        return kind
-    try:
-        return declared.sentence.format_map(_Gaps(data))
-    except (ValueError, AttributeError, IndexError):
-        return declared.sentence

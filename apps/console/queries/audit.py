@@ -13,17 +13,18 @@ from apps.audit.queries import (
     EventDetail,
     EventFilter,
     InclusionProof,
+    TimelineEntry,
+    entry,
     event_detail,
     inclusion,
     latest_checkpoint,
     log_size,
     newest,
-    sentence,
     timeline,
     unseal_many,
 )
 from apps.audit.queries.archived import archive_of
-from apps.console.queries.actor_names import actor_names, by_machine, in_words
+from apps.console.queries.actor_names import actor_names, by_machine
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound, Problem
@@ -62,7 +63,6 @@ class Line:
     kind: str
     sentence: str
     actor_name: str
-    subject: str = ""
     machine: bool = False
     reason: str = ""  # the commitment to why
 
@@ -183,45 +183,35 @@ def story(
     entries = timeline(ids, actor, limit=limit)
     named = dict(known or {})
     names = actor_names({e.actor_id for e in entries}.union(people) - named.keys()) | named
-    lines = [
-        Line(
-            index=e.index,
-            at=e.at,
-            kind=e.kind,
-            sentence=in_words(e.sentence),
-            actor_name=names.get(e.actor_id, e.actor_id),
-            subject=e.subject,
-            machine=by_machine(e.actor_id),
-            reason=e.reason,
-        )
-        for e in entries
-    ]
-    return lines, names
+    return _lines(entries, names), names
 
 
 def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
     """Return one page of the events that ``actor`` may read, newest first."""
     found = newest(actor, filters, PAGE + 1, before)
-    bodies = [(e.index, json.loads(e.body)) for e in found[:PAGE]]
-    names = actor_names({b["actor_id"] for _, b in bodies})
+    entries = [entry(event) for event in found[:PAGE]]
     return LogPage(
-        lines=[
-            Line(
-                index=index,
-                at=datetime.fromisoformat(body["at"]),
-                kind=body["kind"],
-                sentence=in_words(sentence(body["kind"], body.get("data", {}))),
-                actor_name=names.get(body["actor_id"], body["actor_id"]),
-                subject=body["subject"],
-                machine=by_machine(body["actor_id"]),
-            )
-            for index, body in bodies
-        ],
+        lines=_lines(entries, actor_names({e.actor_id for e in entries})),
         older=found[PAGE - 1].index if len(found) > PAGE else None,
         size=log_size(),
         signed=latest_checkpoint(),
         kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],
     )
+
+
+def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[Line]:
+    return [
+        Line(
+            index=e.index,
+            at=e.at,
+            kind=e.kind,
+            sentence=e.line,
+            actor_name=names.get(e.actor_id, e.actor_id),
+            machine=by_machine(e.actor_id),
+            reason=e.reason,
+        )
+        for e in entries
+    ]
 
 
 def event_view(index: int, actor: Actor) -> EventView:

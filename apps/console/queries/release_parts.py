@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.console.queries.actor_names import actor_names, in_words
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, listed
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
@@ -65,13 +65,12 @@ def signs(view: ReleaseView) -> list[Sign]:
 
 
 def told(view: ReleaseView) -> ReleaseView:
-    """Return ``view`` with a story in words; what came with a decision stands beside that."""
+    """Return ``view`` with nodes named in its story; what came with a decision stands beside it."""
     nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
     story = tuple(
         replace(
             s,
             name=nodes.get(s.actor, s.name),
-            sentence=in_words(s.sentence),
             text="" if s.kind == RELEASE_DECIDED.name else s.text,
         )
         for s in view.story

@@ -23,6 +23,7 @@ from placet_verify.units import UnitSource
 
 register = template.Library()
 register.filter(spell)
+register.filter("machine", by_machine)
 
 # state → (tone, icon, words). A state is always an icon and a word, never a colour alone.
 STATES: dict[str, tuple[str, str, str]] = {
@@ -252,12 +253,6 @@ def can(actor: Actor | None, permission: str) -> bool:
 def lookup(mapping: Any, key: str) -> Any:
     """Return ``mapping[key]`` or ''."""
     return mapping.get(key, "") if mapping else ""
-
-
-@register.filter
-def machine(actor_id: str) -> bool:
-    """Tell whether the platform or a node did it, and no person or service account."""
-    return by_machine(actor_id)
 
 
 @register.filter

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.audit.events import declared
 from apps.audit.models import Event
-from apps.audit.queries import sentence as told
 from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
 from apps.governance.gates.facts import EvidenceFact, GateResult
@@ -238,7 +238,7 @@ def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, st
         index=index,
         at=datetime.fromisoformat(body["at"]),
         kind=body["kind"],
-        sentence=told(body["kind"], body["data"]),
+        sentence=declared(body["kind"]).line(body["data"]),
         actor=body["actor_id"],
         name=people.name(body["actor_id"]),
         text=texts.get(_said(body), ""),

@@ -274,7 +274,7 @@ def test_a_timeline_tells_what_happened_to_an_object_and_hides_other_projects() 
     with record(BOB) as log:
         log.add(CHANGED, other, row)
     lines = timeline([row.pk], SYSTEM)
-    assert [(e.sentence, e.actor_id) for e in lines] == [
+    assert [(e.line, e.actor_id) for e in lines] == [
         ("Changed a project", "per_bob"),
         ("Made a project", "per_ada"),
     ]

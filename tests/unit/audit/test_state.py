@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.audit.actions import plain
-from apps.audit.queries import sentence
+from apps.audit.events import EventKind, declared
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_every_value_has_one_form_that_json_holds_exactly(value: object, logged:
 
 
 def test_a_sentence_is_made_from_the_data_and_forgives_what_is_missing() -> None:
-    assert sentence("audit.exported.v1", {"count": 7}) == "Exported 7 audit events"
-    assert sentence("audit.exported.v1", {}) == "Exported … audit events"
-    assert sentence("long.forgotten.v1", {}) == "long.forgotten.v1"
+    exported, forgotten = declared("audit.exported.v1"), declared("long.forgotten{.v1")
+    assert exported.sentence({"count": 7}) == "Exported 7 audit events"
+    assert exported.sentence({}) == exported.line({}) == "Exported … audit events"
+    assert forgotten.sentence({}) == forgotten.line({}) == "long.forgotten{.v1"
+
+
+def test_a_sentence_has_values_as_they_were_logged() -> None:
+    every = "{a:id}, {b:word}, {c:file}, {d:time}, {e:bytes}, with {f:weight}"
+    said = EventKind("told.v1", every).sentence(
+        {"a": "rel_" + "0" * 32, "b": "smoke_test", "c": 1, "d": 600, "e": 5000, "f": 250}
+    )
+    assert said == f"rel_{'0' * 32}, smoke_test, 1 files, 600 s, 5000 bytes, with weight 250"

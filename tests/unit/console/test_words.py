@@ -1,41 +1,54 @@
 """The sentences of the log as the pages show them."""
 
+from typing import Any
+
 import pytest
 
-from apps.console.queries.actor_names import in_words
+from apps.audit.events import ACCESS_DENIED, EventKind
 from apps.console.queries.audit import Line
 from apps.console.templatetags.placet import span
+from apps.governance.events import POLICY_PUBLISHED
+from apps.identity.events import SIGNED_IN
+from apps.registry.events import EVIDENCE_ADDED, FILES_ADDED, UPLOAD_STARTED
+from apps.rollouts.events import ROLLOUT_STARTED, TIMED_PAUSE
+from apps.serving.events import REVISION_CHANGED
 from placet.kernel.clock import now
 from placet.kernel.durations import spell
 
 ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
+MEASURED = {"source": "measured"}
+LIVE, IS_LIVE = {"number": 1, "state": "live"}, "Revision 1 is live"
+OF_REQUESTS = "% of the requests at the new revision"
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("kind", "data", "shown"),
     [
-        (f"Started rolling out {ID}", "Started rolling out rel_01a2…b74d"),
-        ("Added measured evidence: smoke_test", "Added measured evidence: smoke test"),
-        ("Added measured evidence: sbom", "Added measured evidence: SBOM"),
-        ("Was refused: separation_of_duties", "Was refused: separation of duties"),
-        ("Added 1 files to a version", "Added 1 file to a version"),
-        ("Added 11 files to a version", "Added 11 files to a version"),
+        (ROLLOUT_STARTED, {"release": ID}, "Started rolling out rel_01a2…b74d"),
+        (EVIDENCE_ADDED, MEASURED | {"kind": "smoke_test"}, "Added measured evidence: smoke test"),
+        (EVIDENCE_ADDED, MEASURED | {"kind": "sbom"}, "Added measured evidence: SBOM"),
+        (ACCESS_DENIED, {"action": "not_independent"}, "Was refused: not independent"),
+        (ACCESS_DENIED, {"action": "release.break_glass"}, "Was refused: release.break_glass"),
+        (SIGNED_IN, {"method": "single_sign_on"}, "Signed in by single_sign_on"),
+        (FILES_ADDED, {"count": 1}, "Added 1 file to a version"),
+        (FILES_ADDED, {"count": 11}, "Added 11 files to a version"),
         (
-            "Published policy revision 2; 1 open releases moved to it",
+            POLICY_PUBLISHED,
+            {"number": 2, "moved": 1},
             "Published policy revision 2; 1 open release moved to it",
         ),
-        ("Revision 1 is live with weight 10000", "Revision 1 is live with 100 % of the traffic"),
-        ("Revision 2 is ready with weight 250", "Revision 2 is ready with 2.5 % of the traffic"),
-        ("Started an upload of 1626640 bytes", "Started an upload of 1\u202f627 kB"),
-        (
-            "Waits 600 s with 5 % of the requests at the new revision",
-            "Waits 10 min with 5 % of the requests at the new revision",
-        ),
-        ("Released my_model to a_place", "Released my_model to a_place"),
+        (REVISION_CHANGED, LIVE | {"weight": 10000}, f"{IS_LIVE} with 100 % of the traffic"),
+        (REVISION_CHANGED, LIVE | {"weight": 250}, f"{IS_LIVE} with 2.5 % of the traffic"),
+        (UPLOAD_STARTED, {"size": 1626640}, "Started an upload of 1\u202f627 kB"),
+        (UPLOAD_STARTED, {"size": 999}, "Started an upload of 999 bytes"),
+        (TIMED_PAUSE, {"seconds": 600, "percent": 5}, f"Waits 10 min with 5 {OF_REQUESTS}"),
+        (TIMED_PAUSE, {}, f"Waits … s with … {OF_REQUESTS}"),
     ],
 )
-def test_a_sentence_is_in_words(said: str, shown: str) -> None:
-    assert in_words(said) == shown
+def test_pages_show_an_event_as_people_read_it(
+    kind: EventKind, data: dict[str, Any], shown: str
+) -> None:
+    assert kind.line(data) == shown
 
 
 def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
