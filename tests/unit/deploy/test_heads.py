@@ -11,28 +11,12 @@ from typing import Any
 
 import pytest
 
-from placet.web import idle
 from placet.web.heads import MOST, Heads
 from placet.web.idle import Idle
 from placet.web.leaving import Leaving
 from placet.web.tls import Wire
 from tests.support.certificates import Authority
-
-
-class Clock:
-    """The time as the modules under test see it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(idle, "time", made)
-    return made
+from tests.unit.deploy.conftest import Clock
 
 
 class Worker:

@@ -5,7 +5,6 @@ import logging
 import selectors
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from placet.web import idle
-from placet.web import worker as web_worker
 from placet.web.idle import Idle, Resting
 from placet.web.worker import CERTIFICATE, GRACE, Worker
 from tests.support.certificates import Authority
+from tests.unit.deploy.conftest import Clock
 
 
 class Kept:
@@ -68,10 +66,8 @@ def worker() -> Iterator[Any]:
 
 
 def test_a_renewed_certificate_is_read_after_a_second_and_half_of_one_not_taken(
-    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    worker: Any, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = SimpleNamespace(now=1000.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr(web_worker, "time", clock)
     worker.tls, worker.read_at, worker.cfg = None, 0.0, Config()
     authority = Authority(tmp_path)
     chain, key, _ = authority.issue("web")
@@ -127,10 +123,8 @@ def test_what_goes_wrong_after_an_answer_ends_that_connection_alone(
 
 
 def test_a_worker_that_ends_keeps_none_but_lets_each_ask_once_more(
-    worker: Any, monkeypatch: pytest.MonkeyPatch
+    worker: Any, clock: Clock
 ) -> None:
-    clock = SimpleNamespace(now=time.monotonic(), monotonic=lambda: clock.now)
-    monkeypatch.setattr(idle, "time", clock)
     used, asking, asks_late = (Kept(worker, idle=False) for _ in range(3))
     worker.alive = False
     asking.client.sendall(b"G")

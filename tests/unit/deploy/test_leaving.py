@@ -7,24 +7,8 @@ from typing import Any
 
 import pytest
 
-from placet.web import idle
 from placet.web.leaving import Leaving
-
-
-class Clock:
-    """The time as the module under test sees it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(idle, "time", made)
-    return made
+from tests.unit.deploy.conftest import Clock
 
 
 class Worker:

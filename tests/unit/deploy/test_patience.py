@@ -8,29 +8,13 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 
-from placet.web import patience, worker
+from placet.web import patience
 from placet.web.patience import Patience, bound
 from placet.web.worker import answers_after_the_body
+from tests.unit.deploy.conftest import Clock
 
 FORM = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 CHUNK = FORM.replace(b"\r\n\r\n", b"\r\nContent-Type: application/offset+octet-stream\r\n\r\n")
-
-
-class Clock:
-    """The time as the modules under test see it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(patience, "time", made)
-    monkeypatch.setattr(worker, "time", made)
-    return made
 
 
 @pytest.fixture
