@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apps.console.queries.page_parts import Choice, counted
+from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import BOUNDS_MS, Verdict
@@ -67,11 +67,14 @@ class ObjectiveForm:
         return in_percent(self.row.latency_quantile) if self.row else "99"
 
     @property
-    def latencies(self) -> list[Choice]:
+    def latency(self) -> float | None:
+        """The longest that an answer may take, in milliseconds."""
+        return self.row.latency_ms if self.row else None
+
+    @property
+    def latencies(self) -> list[tuple[float, str]]:
         """The latencies that can be agreed."""
-        held = self.row.latency_ms if self.row else None
-        found = [Choice(str(ms), f"{number(ms)} ms", ms == held) for ms in BOUNDS_MS]
-        return [Choice("", "any time"), *found]
+        return [(ms, f"{number(ms)} ms") for ms in BOUNDS_MS]
 
     @property
     def window_minutes(self) -> int:

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
-from apps.console.queries.page_parts import Button, Choice, Sign
+from apps.console.queries.page_parts import Button, Sign
 from apps.console.queries.serving import EndpointView, endpoint_view
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Revision
@@ -20,7 +20,7 @@ class RollbackForm:
 
     title: str
     says: str
-    choices: list[Choice]  # of revisions, where there is more than one
+    choices: list[tuple[int, str]]  # of revisions, where there is more than one
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,5 +273,5 @@ def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackF
     choices = []
     for row in view.former:
         how = "warm" if row.state == "warm" else "is started first"
-        choices.append(Choice(str(row.number), f"{row.number}: {row.bento.version}, {how}"))
+        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
     return RollbackForm("Roll back?", says, choices)

@@ -53,15 +53,6 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(words)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of the options of a field."""
-
-    value: str
-    text: str
-    chosen: bool = False
-
-
 def counted(count: int, one: str, many: str = "") -> str:
     """Return how many there are of something: ``1 request``, ``2 requests``."""
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"

@@ -12,7 +12,7 @@ from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.audit import Line, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
-from apps.console.queries.page_parts import Choice, Sign
+from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Release
@@ -101,10 +101,9 @@ class EndpointList:
         return bool(self.project or self.isolation)
 
     @property
-    def isolations(self) -> list[Choice]:
+    def isolations(self) -> list[tuple[str, str]]:
         """What it can be narrowed to."""
-        found = [Choice(w, capfirst(says), w == self.isolation) for w, says in ISOLATION.items()]
-        return [Choice("", "Any isolation"), *found]
+        return [(word, capfirst(says)) for word, says in ISOLATION.items()]
 
     @property
     def empty_title(self) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.console.queries.models import projects_of
-from apps.console.queries.page_parts import Choice, counted
+from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
 from apps.identity.models import Project
@@ -202,9 +202,9 @@ class TargetForm:
     typed: Mapping[str, str]
 
     @property
-    def sites(self) -> list[Choice]:
+    def sites(self) -> list[tuple[str, str]]:
         """Where it can stand."""
-        return [Choice(v, label, v == self.typed.get("site")) for v, label in Site.choices]
+        return Site.choices
 
     @property
     def capacity_mb(self) -> str:

@@ -94,8 +94,9 @@ def formcard(context: Context, content: str, title: str, **options: Any) -> Safe
 def choice(
     label: str, name: str, options: Iterable[tuple[Any, str]], chosen: Any, **more: Any
 ) -> SafeString:
-    """Show a field with its label in which one of ``options`` is chosen, a value and its words
-    each; with ``blank``, which is what nothing is called, none need be."""
+    """Show a field in which one of ``options`` is chosen, a value and its words each; with
+    ``blank``, which is what nothing is called, none need be. Its label is seen where it has an
+    ``id``, and else read aloud."""
     return part("choice", label=label, name=name, options=options, chosen=chosen, **more)
 
 
