@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from apps.console.queries.paging import PAGE
+from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import GlassView, glass_views, glasses, may_open
 from placet.kernel.actor import Actor
-from placet.kernel.ids import is_id
 from placet_verify.permit.break_glass import GlassRule
 
 
@@ -42,10 +41,8 @@ def glass_rows(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[GlassView], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
-    rows = glasses(actor, project=project, review=review, release=release).order_by("-pk")
-    rows = rows.filter(pk__lt=before) if is_id(before) else rows
-    found = list(rows[: PAGE + 1])
-    return glass_views(found[:PAGE]), found[PAGE - 1].pk if len(found) > PAGE else ""
+    found, key = newest(glasses(actor, project=project, review=review, release=release), before)
+    return glass_views(found), key
 
 
 def opening(release: Release, actor: Actor) -> Opening | None:

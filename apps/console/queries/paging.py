@@ -5,6 +5,8 @@ from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
+from placet.kernel.ids import is_id
+
 M = TypeVar("M", bound=Model)
 PAGE = 50
 
@@ -21,6 +23,13 @@ def keyed(rows: QuerySet[M], fields: Sequence[str], after: str = "") -> tuple[li
     found = list(rows.order_by(*fields)[: PAGE + 1])
     more = len(found) > PAGE
     return found[:PAGE], "/".join(_key(found[PAGE - 1], fields)) if more else ""
+
+
+def newest(rows: QuerySet[M], before: str, most: int = PAGE) -> tuple[list[M], str]:
+    """Return one page of ``rows``, newest first, and the id to go on before ('' at the end)."""
+    rows = rows.filter(pk__lt=before) if is_id(before) else rows
+    found = list(rows.order_by("-pk")[: most + 1])
+    return found[:most], found[most - 1].pk if len(found) > most else ""
 
 
 def _beyond(fields: Sequence[str], values: Sequence[str]) -> Q:

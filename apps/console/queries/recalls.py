@@ -25,7 +25,7 @@ from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import counted
-from apps.console.queries.paging import PAGE
+from apps.console.queries.paging import newest
 from apps.console.templatetags.placet import words
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
@@ -34,7 +34,6 @@ from apps.serving.drivers.node.driver import is_alive
 from placet.kernel import keystore
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
-from placet.kernel.ids import is_id
 
 SHOWN = 200
 DONE = {"fell_back": "Fell back", "stopped": "Endpoint stopped", "ended": "Ended"}
@@ -219,13 +218,11 @@ class RecallList:
 
 def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallList, str]:
     """Return one page of recalls, newest first, and the id to go on before."""
-    rows = with_counts(visible_recalls(actor)).order_by("-pk")
-    rows = rows.filter(state=state) if state else rows
-    rows = rows.filter(pk__lt=before) if is_id(before) else rows
-    found: list[Any] = list(rows[: PAGE + 1])
+    rows = with_counts(visible_recalls(actor))
+    found, key = newest(rows.filter(state=state) if state else rows, before)
     names = actor_names({row.recalled_by for row in found})
-    shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in found[:PAGE]]
-    return RecallList(shown, state), found[PAGE - 1].pk if len(found) > PAGE else ""
+    shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in found]
+    return RecallList(shown, state), key
 
 
 def recall_view(recall_id: str, actor: Actor) -> RecallView:

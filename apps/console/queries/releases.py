@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
@@ -19,9 +19,7 @@ from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
-from placet.kernel.ids import is_id
 
-PAGE = 30
 AT_ONCE = "all traffic at once"
 
 
@@ -68,14 +66,6 @@ class Step:
     text: str
     state: str  # done, now, failed, ''
     at: datetime | None = None
-
-
-def paged(rows: QuerySet[Release], after: str) -> tuple[list[Release], str]:
-    """Return one page of releases, newest first, and the id to go on after ('' at the end)."""
-    if is_id(after):
-        rows = rows.filter(pk__lt=after)
-    found = list(rows[: PAGE + 1])
-    return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else ""
 
 
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:

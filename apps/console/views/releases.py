@@ -7,8 +7,9 @@ from django.shortcuts import redirect
 from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.models import projects_of
+from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
-from apps.console.queries.releases import paged, request_page
+from apps.console.queries.releases import request_page
 from apps.console.queries.request_form import RequestForm
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
@@ -32,7 +33,7 @@ def release_list(request: PageRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     state = state if state in ReleaseState.values else ""
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
-    rows, key = paged(releases(request.actor, project=project, state=state), after)
+    rows, key = newest(releases(request.actor, project=project, state=state), after, 30)
     return show(
         request,
         "releases",
