@@ -8,11 +8,19 @@ from django.db.models import F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat, JSONObject
 
 from apps.serving.models import Endpoint, Revision, Target
-from apps.serving.rules import PRESENT, RUNNING, Occupant, taken, to_evict
+from apps.serving.rules import (
+    PRESENT,
+    RUNNING,
+    EndpointState,
+    Occupant,
+    RevisionState,
+    taken,
+    to_evict,
+)
 
 # Of a revision: it has memory of its target, or is about to. One behind a stopped endpoint ends,
 # and so does one that drains.
-HAS_MEMORY = Q(state__in=PRESENT - {"draining"}, endpoint__state="active")
+HAS_MEMORY = Q(state__in=PRESENT - {RevisionState.DRAINING}, endpoint__state=EndpointState.ACTIVE)
 
 
 def _rows(target: Any) -> QuerySet[Revision, Any]:

@@ -29,6 +29,7 @@ from apps.serving.models import (
     Revision,
     Target,
 )
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import signer
@@ -114,7 +115,7 @@ def _with_former(entries: list[EndpointEntry], target: Target) -> list[EndpointE
     place = {name: OuterRef(name) for name in ("project", "environment", "name")}
     heirs = Endpoint.objects.kept().filter(target=target, **place)
     had = Revision.objects.filter(endpoint=OuterRef("pk"))
-    rows = Endpoint.objects.filter(Exists(heirs), Exists(had), state="deleted")
+    rows = Endpoint.objects.filter(Exists(heirs), Exists(had), state=EndpointState.DELETED)
     former = defaultdict[tuple[str, str, str], list[str]](list)
     for row in rows.order_by("-created_at", "-pk"):
         former[row.project_id, row.environment, row.name].append(row.pk)
@@ -126,7 +127,7 @@ def _with_former(entries: list[EndpointEntry], target: Target) -> list[EndpointE
 
 def endpoint_entry(endpoint: Any) -> EndpointEntry:
     """Return one endpoint with its ``present_revisions`` and ``valid_keys``."""
-    active, present = endpoint.state == "active", endpoint.present_revisions
+    active, present = endpoint.state == EndpointState.ACTIVE, endpoint.present_revisions
     return EndpointEntry(
         id=endpoint.pk,
         project=endpoint.project_id,
@@ -136,7 +137,7 @@ def endpoint_entry(endpoint: Any) -> EndpointEntry:
         path=endpoint_path(endpoint),
         api_key_required=endpoint.api_key_required,
         keys=[key.secret_hash for key in endpoint.valid_keys],
-        stable=next((row.pk for row in present if row.state == "live"), None),
+        stable=next((row.pk for row in present if row.state == RevisionState.LIVE), None),
         revisions=[revision_entry(row, endpoint_active=active) for row in present],
     )
 

@@ -9,7 +9,7 @@ from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.errors import Recalled
 from apps.serving.models import Endpoint, Node, Target
-from apps.serving.rules import PRESENT
+from apps.serving.rules import PRESENT, EndpointState
 from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook, Slot
 from placet_protocol.report import Report
@@ -33,7 +33,7 @@ def endpoint_needed(endpoint: Endpoint) -> str:
     For apps that may be on their way to it. This app says what runs there. What is stopped runs
     nowhere, though it could be started again.
     """
-    if endpoint.state == "stopped":
+    if endpoint.state == EndpointState.STOPPED:
         return ""
     row = endpoint.revisions.filter(state__in=PRESENT).order_by("-weight", "-number").first()
     return f"Revision {row.number} is {row.state}: stop the endpoint first" if row else ""

@@ -10,7 +10,9 @@ from django.db.models.functions import Coalesce
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.identity.models import Project
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.ids import IdField
+from placet.kernel.states import choices_of
 
 
 class Site(models.TextChoices):
@@ -112,7 +114,7 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
 
     def kept(self) -> Self:
         """Leave out those that were deleted: their rows stay for what the log tells of them."""
-        return self.exclude(state="deleted")
+        return self.exclude(state=EndpointState.DELETED)
 
 
 class Endpoint(Audited):
@@ -127,7 +129,7 @@ class Endpoint(Audited):
     environment = models.CharField(max_length=40)
     name = models.SlugField(max_length=60)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="endpoints")
-    state = models.CharField(max_length=10, default="active")  # of ENDPOINT_STATES
+    state = models.CharField(max_length=10, default=EndpointState.ACTIVE)
     api_key_required = models.BooleanField(default=False)
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -140,7 +142,7 @@ class Endpoint(Audited):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "environment", "name"],
-                condition=~Q(state="deleted"),
+                condition=~Q(state=EndpointState.DELETED),
                 name="serving_endpoint_kept_name",
             )
         ]
@@ -169,23 +171,6 @@ class EndpointKey(Audited):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
 
-class RevisionState(models.TextChoices):
-    """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere.
-
-    A rollback goes back: ``warm → ready`` when it still runs, ``stopped → starting`` when not.
-    After a drill it is ``ready → warm`` again.
-    The whole table is ``serving.rules.REVISION_MOVES``.
-    """
-
-    STARTING = "starting"
-    READY = "ready"
-    LIVE = "live"
-    WARM = "warm"
-    DRAINING = "draining"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
 class Revision(Audited):
     """One Bento behind one endpoint, with the permit that lets it run."""
 
@@ -208,7 +193,7 @@ class Revision(Audited):
     mirror = models.IntegerField(default=0, db_default=0)
     guard = models.JSONField(null=True, blank=True)  # a GuardEntry, while it is tried out
     state = models.CharField(
-        max_length=10, choices=RevisionState.choices, default=RevisionState.STARTING
+        max_length=10, choices=choices_of(RevisionState), default=RevisionState.STARTING
     )
     generation = models.IntegerField(default=0)
     restart_nonce = models.IntegerField(default=0)  # raising it restarts the replicas
@@ -221,7 +206,7 @@ class Revision(Audited):
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "number"], name="serving_revision_number"),
             models.UniqueConstraint(
-                fields=["endpoint"], condition=Q(state="live"), name="serving_one_live"
+                fields=["endpoint"], condition=Q(state=RevisionState.LIVE), name="serving_one_live"
             ),
             models.CheckConstraint(
                 name="serving_weight_range", condition=Q(weight__gte=0, weight__lte=10000)

@@ -35,6 +35,8 @@ from apps.serving.rules import (
     ALIVE_SECONDS,
     ISOLATION,
     PRESENT,
+    EndpointState,
+    RevisionState,
     isolation_of,
 )
 from placet.kernel.actor import Actor
@@ -108,14 +110,14 @@ class EndpointStatus:
     @property
     def no_address(self) -> str:
         """Why clients have no address to call, '' when they have."""
-        if self.endpoint.state == "deleted":
+        if self.endpoint.state == EndpointState.DELETED:
             return "It was deleted"
         return "" if self.url else no_address(self.endpoint.target.name)
 
     @property
     def live(self) -> RevisionStatus | None:
         """The revision that serves."""
-        return next((r for r in self.revisions if r.revision.state == "live"), None)
+        return next((r for r in self.revisions if r.revision.state == RevisionState.LIVE), None)
 
     @property
     def isolation(self) -> str:
@@ -125,7 +127,7 @@ class EndpointStatus:
     @property
     def health(self) -> str:
         """One of :data:`apps.serving.rules.HEALTH`: ``unknown`` is no news."""
-        if self.endpoint.state != "active":
+        if self.endpoint.state != EndpointState.ACTIVE:
             return self.endpoint.state
         if self.live is None:
             return "empty"
@@ -222,7 +224,9 @@ def status_with(endpoint: Any, revisions: Iterable[Revision]) -> EndpointStatus:
 def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointStatus:
     node = node_of(endpoint.target)
     reported = reported_revisions(node)
-    rows = sorted(endpoint.present_revisions, key=lambda r: (r.state != "live", -r.number))
+    rows = sorted(
+        endpoint.present_revisions, key=lambda r: (r.state != RevisionState.LIVE, -r.number)
+    )
     return EndpointStatus(
         endpoint=endpoint,
         url=_below(bases[endpoint.target_id], endpoint),
@@ -292,7 +296,7 @@ def endpoint_url(endpoint: Endpoint) -> str:
 
 
 def _below(base: str, endpoint: Endpoint) -> str:
-    if not base or endpoint.state == "deleted":
+    if not base or endpoint.state == EndpointState.DELETED:
         return ""
     return f"{base}/{endpoint.project.slug}/{endpoint.environment}/{endpoint.name}"
 
@@ -345,7 +349,7 @@ def may_fetch(target: Target, sha256: str) -> bool:
 
 def bentos_needed(digests: Collection[str], since: datetime) -> set[str]:
     """Return the Bentos that serve, may serve at once, lie ready, or served since that time."""
-    over = Q(state__in=("stopped", "failed"), ended_at__lt=since)
+    over = Q(state__in=(RevisionState.STOPPED, RevisionState.FAILED), ended_at__lt=since)
     serving = Revision.objects.filter(bento__in=digests).exclude(over)
     ready = Prefetch.objects.filter(bento__in=digests)
     return {*serving.values_list("bento_id", flat=True), *ready.values_list("bento_id", flat=True)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from placet_protocol.report import read_isolation
@@ -25,20 +26,47 @@ RENEW_HOURS = 12  # it is signed again when less than this is left
 FORMER = 200  # deleted endpoints that a state names with who has their address now
 NAMED = 4  # of those that have memory of a target, when somebody asks for more
 
-REVISION_MOVES: dict[str, frozenset[str]] = {
-    "starting": frozenset({"ready", "stopped", "failed"}),
-    "ready": frozenset({"live", "warm", "draining", "stopped", "failed"}),
-    "live": frozenset({"warm", "draining", "stopped", "failed"}),
-    "warm": frozenset({"ready", "draining", "stopped", "failed"}),
-    "draining": frozenset({"stopped", "failed"}),
-    "stopped": frozenset({"starting"}),
-    "failed": frozenset(),
+
+class RevisionState(StrEnum):
+    """``starting → ready → live → warm → draining → stopped``, or ``failed`` from anywhere.
+
+    A rollback goes back: ``warm → ready`` when it still runs, ``stopped → starting`` when not.
+    After a drill it is ``ready → warm`` again.
+    The whole table is ``REVISION_MOVES``.
+    """
+
+    STARTING = "starting"
+    READY = "ready"
+    LIVE = "live"
+    WARM = "warm"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class EndpointState(StrEnum):
+    """``active ⇄ stopped``, and ``deleted`` for good."""
+
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+ENDED = frozenset({RevisionState.STOPPED, RevisionState.FAILED})
+REVISION_MOVES: dict[str, frozenset[RevisionState]] = {
+    RevisionState.STARTING: ENDED | {RevisionState.READY},
+    RevisionState.READY: ENDED | {RevisionState.LIVE, RevisionState.WARM, RevisionState.DRAINING},
+    RevisionState.LIVE: ENDED | {RevisionState.WARM, RevisionState.DRAINING},
+    RevisionState.WARM: ENDED | {RevisionState.READY, RevisionState.DRAINING},
+    RevisionState.DRAINING: ENDED,
+    RevisionState.STOPPED: frozenset({RevisionState.STARTING}),
+    RevisionState.FAILED: frozenset(),
 }
-TRIED = frozenset({"starting", "ready"})  # not live yet
-RUNNING = frozenset({"starting", "ready", "live", "warm"})
-PRESENT = RUNNING | {"draining"}
-ENDED = frozenset({"stopped", "failed"})
-ENDPOINT_STATES = ("active", "stopped", "deleted")
+TRIED = frozenset({RevisionState.STARTING, RevisionState.READY})  # not live yet
+RUNNING = frozenset(
+    {RevisionState.STARTING, RevisionState.READY, RevisionState.LIVE, RevisionState.WARM}
+)
+PRESENT = RUNNING | {RevisionState.DRAINING}
 HEALTH = ("healthy", "degraded", "unknown", "stopped", "deleted", "empty")  # of an endpoint
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
@@ -144,7 +172,7 @@ def wanted(state: str, *, endpoint_active: bool) -> Wanted:
     """Return what a node is told about a revision in ``state``."""
     if not endpoint_active or state in ENDED:
         return "stop"
-    return "drain" if state == "draining" else "run"
+    return "drain" if state == RevisionState.DRAINING else "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +199,7 @@ def to_evict(
     for row in rows:
         if free >= 0:
             break
-        if row.state == "warm":
+        if row.state == RevisionState.WARM:
             chosen.append(row.id)
             free += row.memory_mb
     return chosen if free >= 0 else None
@@ -182,7 +210,7 @@ def taken(occupants: Iterable[Occupant], project: str) -> str:
     warm gives way and is left out, and other projects are one."""
     sums: dict[str, int] = {}
     for row in occupants:
-        if row.state != "warm":
+        if row.state != RevisionState.WARM:
             who = row.endpoint if row.project == project else ""
             sums[who] = sums.get(who, 0) + row.memory_mb
     rows = sorted(sums.items(), key=lambda item: (-item[1], item[0]))

@@ -8,7 +8,7 @@ from apps.serving.actions.revisions import set_revision
 from apps.serving.errors import EndpointNeeded, WrongEndpointState
 from apps.serving.events import ENDPOINT_DELETED
 from apps.serving.models import Endpoint
-from apps.serving.rules import PRESENT
+from apps.serving.rules import PRESENT, EndpointState, RevisionState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Stale
@@ -30,14 +30,14 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
         if why := [said for said in hooks.endpoint_needed(row) if said]:
             raise EndpointNeeded(". ".join(why))
         for revision in row.revisions.filter(state__in=PRESENT).select_related("endpoint"):
-            set_revision(revision, state="stopped", actor=actor)
+            set_revision(revision, state=RevisionState.STOPPED, actor=actor)
         desired.publish(row.target_id)  # before models are held, as everybody does
         hooks.endpoint_deleted(row, actor)
         keys = list(row.keys.filter(revoked_at=None))
         for key in keys:
             key.revoked_at = now()
             key.save(update_fields=["revoked_at"])
-        row.state = "deleted"
+        row.state = EndpointState.DELETED
         row.generation += 1
         row.save(update_fields=["state", "generation"])
         log.add(ENDPOINT_DELETED, row, *keys, subject=row.pk, data={"keys": len(keys)})
@@ -45,5 +45,5 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
 
 def refuse_deleted(endpoint: Endpoint) -> None:
     """Raise :class:`WrongEndpointState` for an endpoint that was deleted."""
-    if endpoint.state == "deleted":
+    if endpoint.state == EndpointState.DELETED:
         raise WrongEndpointState("The endpoint was deleted")

@@ -30,7 +30,7 @@ from apps.serving.events import (
     ENDPOINT_STOPPED,
 )
 from apps.serving.models import Endpoint, Revision, Target
-from apps.serving.rules import serving_config, to_evict
+from apps.serving.rules import EndpointState, RevisionState, serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
@@ -126,7 +126,7 @@ def _authorize_create(actor: Actor, project: Project, environment: str) -> None:
 
 def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
     """Stop everything behind ``endpoint``; clients get 503 until it is started again."""
-    return _switch(endpoint, "active", "stopped", ENDPOINT_STOPPED, actor)
+    return _switch(endpoint, EndpointState.ACTIVE, EndpointState.STOPPED, ENDPOINT_STOPPED, actor)
 
 
 def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
@@ -135,7 +135,7 @@ def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
     Its target must list it, and have room: somebody may have taken it off the list since it was
     stopped, and its memory was free for others.
     """
-    return _switch(endpoint, "stopped", "active", ENDPOINT_STARTED, actor)
+    return _switch(endpoint, EndpointState.STOPPED, EndpointState.ACTIVE, ENDPOINT_STARTED, actor)
 
 
 def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor: Actor) -> Endpoint:
@@ -143,12 +143,13 @@ def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor:
         row = _lock(endpoint, actor)
         if row.state != before:
             raise WrongEndpointState(f"The endpoint is {row.state}")
-        if after == "active":
+        starts = after == EndpointState.ACTIVE
+        if starts:
             refuse_unlisted(row.target_id, row.project_id, row.environment)
             make_room(row, running_mb(row), actor=actor)
-        move(row, expected=before, to=after, stopped_at=None if after == "active" else now())
+        move(row, expected=before, to=after, stopped_at=None if starts else now())
         log.add(kind, row)
-        if after == "active":
+        if starts:
             hooks.endpoint_started(row, actor)
         desired.publish(row.target_id)
     return row
@@ -193,13 +194,13 @@ def _change_live(
 ) -> Endpoint:
     with record(actor) as log:
         row = _lock(endpoint, actor)
-        if row.state != "active":
+        if row.state != EndpointState.ACTIVE:
             raise WrongEndpointState(f"The endpoint is {row.state}")
-        live = row.revisions.filter(state="live").first()
+        live = row.revisions.filter(state=RevisionState.LIVE).first()
         if live is None:
             raise NothingLive
         changes = change(live)
-        if not move(live, expected="live", to="live", **changes):
+        if not move(live, expected=RevisionState.LIVE, to=RevisionState.LIVE, **changes):
             raise RevisionMoved
         log.add(kind, live, subject=row.pk, data={"revision": live.pk, **changes})
         desired.publish(row.target_id)

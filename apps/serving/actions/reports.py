@@ -21,6 +21,7 @@ from apps.serving.events import (
 )
 from apps.serving.models import DesiredState, Node, Revision
 from apps.serving.noted import first_in_a_minute, take
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
@@ -32,7 +33,8 @@ from placet_verify.signing import dsse
 from placet_verify.signing.keys import PublicKey
 
 PASSED_ON = ("metrics", "receipts")  # to who keeps them: no part of what the node was seen to do
-MOVING = ("starting", "ready", "draining")  # states that wait for what a node says
+# states that wait for what a node says
+MOVING = (RevisionState.STARTING, RevisionState.READY, RevisionState.DRAINING)
 EPOCHS_AHEAD = 100  # restores that a copy of the database may have missed
 
 
@@ -146,7 +148,7 @@ def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: R
 def _first(node: Node, revision: Revision, what: str, kind: EventKind) -> bool:
     """Tell whether the log has nothing of it yet: of the last minute, or ever once the endpoint was
     deleted, where nothing is asked of the node any more."""
-    if revision.endpoint.state == "deleted" and events_about([revision.pk], kind):
+    if revision.endpoint.state == EndpointState.DELETED and events_about([revision.pk], kind):
         return False
     return first_in_a_minute(node, f"{what} {revision.pk}")
 

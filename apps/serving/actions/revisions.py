@@ -22,6 +22,8 @@ from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import (
     ENDED,
     TRIED,
+    EndpointState,
+    RevisionState,
     ServingConfig,
     may_move,
     serving_config,
@@ -98,7 +100,7 @@ def add_revision(
     wish = serving_config(serving)
     with record(actor) as log:
         row = lock_endpoint(endpoint.pk)
-        if row.state != "active":
+        if row.state != EndpointState.ACTIVE:
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
         make_room(row, wish.total_mb, actor=actor)
         revision = _next_revision(
@@ -144,7 +146,7 @@ def make_room(endpoint: Endpoint, needed_mb: int, *, actor: Actor) -> None:
     if chosen is None:
         raise NoRoom(lacking(target, rows, needed_mb, endpoint.project_id))
     for revision in Revision.objects.filter(pk__in=chosen).select_related("endpoint"):
-        set_revision(revision, state="draining", actor=actor)
+        set_revision(revision, state=RevisionState.DRAINING, actor=actor)
 
 
 def set_revision(
@@ -193,9 +195,9 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
     """Return what follows from the state: when it went live or left service (not when its
     processes ended), and that only a revision which is tried out has testers, copies, a guard."""
     before, changes = revision.state, dict[str, Any]()
-    if after == "live" and before != "live":
+    if after == RevisionState.LIVE and before != RevisionState.LIVE:
         changes["live_at"] = now()
-    if after == "draining" != before or (after in ENDED and revision.ended_at is None):
+    if after == RevisionState.DRAINING != before or (after in ENDED and revision.ended_at is None):
         changes["ended_at"] = now()
     elif before in ENDED:
         changes["ended_at"] = None

@@ -9,6 +9,7 @@ from apps.serving.errors import TargetInUse
 from apps.serving.events import TARGET_USE_ADDED, TARGET_USE_REMOVED
 from apps.serving.models import Endpoint, Target, TargetUse
 from apps.serving.queries import visible_endpoints
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_protocol.fields import MAX_ENVIRONMENT, is_name
@@ -69,7 +70,9 @@ def _refuse_in_use(use: TargetUse, actor: Actor) -> None:
     """What is stopped does not keep an entry: it cannot be started before it is listed again."""
     others = TargetUse.objects.filter(target=use.target_id, project=use.project_id)
     covered = set(others.exclude(pk=use.pk).values_list("environment", flat=True))
-    there = Endpoint.objects.filter(target=use.target_id, project=use.project_id, state="active")
+    there = Endpoint.objects.filter(
+        target=use.target_id, project=use.project_id, state=EndpointState.ACTIVE
+    )
     if use.environment:
         there = there.filter(environment=use.environment)
     left = there.none() if "" in covered else there.exclude(environment__in=covered)

@@ -15,11 +15,12 @@ from apps.serving.api.revisions import RevisionSerializer, revision_body
 from apps.serving.models import Endpoint
 from apps.serving.prediction import predict
 from apps.serving.queries import EndpointStatus
-from apps.serving.rules import ENDPOINT_STATES, HEALTH, ISOLATION
+from apps.serving.rules import HEALTH, ISOLATION, EndpointState
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.states import values_of
 
 
 class EndpointSerializer(serializers.Serializer[Any]):
@@ -32,7 +33,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     target = serializers.CharField()
     url = serializers.CharField(help_text="What clients call; empty while the target has none")
     no_address = serializers.CharField(help_text="Why there is no url, or ''")
-    state = serializers.ChoiceField(choices=ENDPOINT_STATES)
+    state = serializers.ChoiceField(choices=values_of(EndpointState))
     health = serializers.ChoiceField(choices=HEALTH)
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()

@@ -1,10 +1,21 @@
-"""Compare-and-set on a row's state."""
+"""States as a column offers them, and compare-and-set on a row's state."""
 
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from django.db import models
 
 M = TypeVar("M", bound=models.Model)
+
+
+def choices_of(states: type[StrEnum]) -> list[tuple[str, str]]:
+    """Return what a column offers of ``states``, labelled as Django labels enums of its own."""
+    return [(s.value, s.name.replace("_", " ").title()) for s in states]
+
+
+def values_of(states: type[StrEnum]) -> list[str]:
+    """Return ``states`` as plain text, for a schema."""
+    return [s.value for s in states]
 
 
 def move(row: M, *, expected: str | tuple[str, ...], to: str, **changes: Any) -> bool:

@@ -10,7 +10,7 @@ from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
 from apps.serving.models import Node, Revision, Target
-from apps.serving.rules import ALIVE_SECONDS, PRESENT, ServingConfig
+from apps.serving.rules import ALIVE_SECONDS, PRESENT, EndpointState, ServingConfig
 from placet.kernel.clock import now
 from placet_protocol.bounded import MAX_ROWS
 from placet_protocol.report import MAX_REPLICAS
@@ -77,7 +77,8 @@ class NodeDriver:
 def beyond(target: Target, serving: ServingConfig) -> list[str]:
     """Return what one more revision would be too much for, whatever memory there is."""
     present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
-    running = Sum("replicas", filter=Q(endpoint__state="active"))  # where one is stopped, none does
+    # where an endpoint is stopped, none does
+    running = Sum("replicas", filter=Q(endpoint__state=EndpointState.ACTIVE))
     found = present.aggregate(revisions=Count("pk"), replicas=running)
     revisions, replicas = found["revisions"] + 1, (found["replicas"] or 0) + serving.replicas
     problems = []
