@@ -8,10 +8,12 @@ from django.db.models import Q
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Target
 from placet.kernel.ids import IdField
+from placet.kernel.states import choices_of
 from placet_verify.permit.break_glass import GlassRule, glass_rule
 from placet_verify.permit.standing import Standing
 
@@ -55,7 +57,7 @@ class PolicyRevision(Audited):
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="policies")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     number = models.IntegerField()
-    state = models.CharField(max_length=10, default="draft")  # draft, published, withdrawn
+    state = models.CharField(max_length=10, default=PolicyState.DRAFT)
     generation = models.IntegerField(default=0)
     source = models.TextField()  # YAML as written
     document = models.JSONField()  # validated, with defaults filled in
@@ -89,25 +91,9 @@ class PolicyRevision(Audited):
         return glass_rule(self.document)
 
 
-class ReleaseState(models.TextChoices):
-    """``requested → approved → rolling_out → live → superseded``, or one of the other ends."""
-
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    ROLLING_OUT = "rolling_out"
-    LIVE = "live"
-    SUPERSEDED = "superseded"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-    FAILED = "failed"
-    ROLLED_BACK = "rolled_back"
-    REVOKED = "revoked"
-    RETIRED = "retired"  # it was live until its endpoint was deleted
-
-
-UNFINISHED_STATES = ("requested", "approved")  # not started: a new policy still reaches them
-OPEN_STATES = ("requested", "approved", "rolling_out")
+# not started: a new policy still reaches them
+UNFINISHED_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED)
+OPEN_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED, ReleaseState.ROLLING_OUT)
 
 
 class Release(Audited):
@@ -129,7 +115,7 @@ class Release(Audited):
     evidence = models.JSONField(default=list)  # [{"id", "kind", "digest"}], pinned at request
     reason = models.TextField(blank=True)
     state = models.CharField(
-        max_length=12, choices=ReleaseState.choices, default=ReleaseState.REQUESTED
+        max_length=12, choices=choices_of(ReleaseState), default=ReleaseState.REQUESTED
     )
     generation = models.IntegerField(default=0)
     requested_by = models.CharField(max_length=40)  # actor id
@@ -151,11 +137,13 @@ class Release(Audited):
             models.UniqueConstraint(fields=["project", "number"], name="governance_release_number"),
             models.UniqueConstraint(
                 fields=["endpoint"],
-                condition=Q(state="rolling_out"),
+                condition=Q(state=ReleaseState.ROLLING_OUT),
                 name="governance_one_rolling_out",
             ),
             models.UniqueConstraint(
-                fields=["endpoint"], condition=Q(state="live"), name="governance_one_live"
+                fields=["endpoint"],
+                condition=Q(state=ReleaseState.LIVE),
+                name="governance_one_live",
             ),
             models.UniqueConstraint(
                 fields=["endpoint", "bento"],
@@ -171,7 +159,7 @@ class Release(Audited):
             ),
             models.Index(
                 fields=["created_at"],
-                condition=Q(state="requested", quorum_met=True),
+                condition=Q(state=ReleaseState.REQUESTED, quorum_met=True),
                 name="governance_decided",
             ),
             models.Index(fields=["environment", "bento"], name="governance_soak"),
@@ -237,7 +225,7 @@ class BreakGlass(Audited):
     id = IdField("bgl")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="break_glasses")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    state = models.CharField(max_length=9, default="opened")  # opened, confirmed, ended, lapsed
+    state = models.CharField(max_length=9, default=BreakGlassState.OPENED)
     generation = models.IntegerField(default=0)
     statement_digest = models.CharField(max_length=71)  # the request statement that was shown
     opening_digest = models.CharField(max_length=71)  # of the statement that opened it
@@ -260,14 +248,14 @@ class BreakGlass(Audited):
         constraints = [
             models.UniqueConstraint(
                 fields=["release"],
-                condition=Q(state__in=("opened", "confirmed")),
+                condition=Q(state__in=GLASS_OPEN),
                 name="governance_one_glass",
             )
         ]
         indexes = [
             models.Index(
                 fields=["until"],
-                condition=Q(state__in=("opened", "confirmed")),
+                condition=Q(state__in=GLASS_OPEN),
                 name="governance_glass_open",
             ),
             models.Index(

@@ -2,29 +2,70 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
+
+from apps.serving.rules import EndpointState
 
 REVIEWER, APPROVER = "reviewer", "approver"
 ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
 
+
+class ReleaseState(StrEnum):
+    """``requested → approved → rolling_out → live → superseded``, or one of the other ends."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    ROLLING_OUT = "rolling_out"
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REVOKED = "revoked"
+    RETIRED = "retired"  # it was live until its endpoint was deleted
+
+
+class PolicyState(StrEnum):
+    """``draft → published``, or ``withdrawn``."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class BreakGlassState(StrEnum):
+    """``opened → confirmed → ended → reviewed``, or ``opened → lapsed``."""
+
+    OPENED = "opened"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+    LAPSED = "lapsed"
+    REVIEWED = "reviewed"
+
+
+GLASS_OPEN = (BreakGlassState.OPENED, BreakGlassState.CONFIRMED)
+_NOT_STARTED = frozenset({ReleaseState.WITHDRAWN, ReleaseState.EXPIRED, ReleaseState.REVOKED})
+_TAKEN_BACK = frozenset({ReleaseState.ROLLED_BACK, ReleaseState.REVOKED})
 # from → where a release may go; every move is a compare-and-set
-RELEASE_MOVES: dict[str, frozenset[str]] = {
-    "requested": frozenset(
-        {"approved", "rejected", "withdrawn", "expired", "requested", "revoked"}
-    ),
-    "approved": frozenset({"rolling_out", "withdrawn", "expired", "requested", "revoked"}),
-    "rolling_out": frozenset({"live", "failed", "rolled_back", "revoked"}),
-    "live": frozenset({"superseded", "rolled_back", "revoked", "retired"}),
-    "superseded": frozenset({"live", "revoked"}),
-    "rejected": frozenset(),
-    "withdrawn": frozenset(),
-    "expired": frozenset(),
-    "failed": frozenset({"approved", "revoked"}),
-    "rolled_back": frozenset(),
-    "revoked": frozenset(),
-    "retired": frozenset(),
+RELEASE_MOVES: dict[str, frozenset[ReleaseState]] = {
+    ReleaseState.REQUESTED: _NOT_STARTED
+    | {ReleaseState.APPROVED, ReleaseState.REJECTED, ReleaseState.REQUESTED},
+    ReleaseState.APPROVED: _NOT_STARTED | {ReleaseState.ROLLING_OUT, ReleaseState.REQUESTED},
+    ReleaseState.ROLLING_OUT: _TAKEN_BACK | {ReleaseState.LIVE, ReleaseState.FAILED},
+    ReleaseState.LIVE: _TAKEN_BACK | {ReleaseState.SUPERSEDED, ReleaseState.RETIRED},
+    ReleaseState.SUPERSEDED: frozenset({ReleaseState.LIVE, ReleaseState.REVOKED}),
+    ReleaseState.REJECTED: frozenset(),
+    ReleaseState.WITHDRAWN: frozenset(),
+    ReleaseState.EXPIRED: frozenset(),
+    ReleaseState.FAILED: frozenset({ReleaseState.APPROVED, ReleaseState.REVOKED}),
+    ReleaseState.ROLLED_BACK: frozenset(),
+    ReleaseState.REVOKED: frozenset(),
+    ReleaseState.RETIRED: frozenset(),
 }
-REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if "revoked" in moves)
+REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if ReleaseState.REVOKED in moves)
 
 
 def served_until(
@@ -39,7 +80,7 @@ def served_until(
     """
     if stopped and stopped > began:
         return min(ended or stopped, stopped)
-    return began if ended is None and endpoint == "stopped" else ended
+    return began if ended is None and endpoint == EndpointState.STOPPED else ended
 
 
 def missing_roles(results: Iterable[Mapping[str, Any]]) -> set[str]:

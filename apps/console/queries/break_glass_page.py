@@ -18,7 +18,8 @@ from apps.governance.queries.break_glass import (
     may_end,
     may_review,
 )
-from apps.governance.queries.visible_rows import GLASS_OPEN, ShownGlass
+from apps.governance.queries.visible_rows import ShownGlass
+from apps.governance.rules import GLASS_OPEN
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import GlassRule
 

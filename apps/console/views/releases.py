@@ -14,14 +14,16 @@ from apps.console.queries.request_form import RequestForm
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
-from apps.governance.models import Environment, Release, ReleaseState
+from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import environments, release, releases
+from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
+from placet.kernel.states import choices_of, values_of
 
 NO_RELEASE = "Open a built version and ask for one."
 NO_ROLE = "You have a role in no project yet: ask an access administrator for one."
@@ -31,7 +33,7 @@ NO_ROLE = "You have a role in no project yet: ask an access administrator for on
 def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
     state = request.GET.get("state", "")
-    state = state if state in ReleaseState.values else ""
+    state = state if state in values_of(ReleaseState) else ""
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows, key = newest(releases(request.actor, project=project, state=state), after, 30)
     return show(
@@ -44,7 +46,7 @@ def release_list(request: PageRequest) -> HttpResponse:
         state=state,
         project=project,
         projects=projects_of(request.actor),
-        states=ReleaseState.choices,
+        states=choices_of(ReleaseState),
         nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )
 

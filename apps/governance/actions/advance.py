@@ -9,6 +9,7 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.waiting import START
+from apps.governance.rules import ReleaseState
 from apps.jobs.actions import enqueue
 from placet.kernel import clock
 from placet.kernel.states import move
@@ -38,7 +39,9 @@ def approve_if_passed(release: Release, results: list[GateResult], log: Recorder
     """Approve a requested release when every gate has passed, and have it started if it says so."""
     if not gates.passed(results):
         return False
-    if not move_release(release, expected="requested", to="approved", approved_at=clock.now()):
+    if not move_release(
+        release, expected=ReleaseState.REQUESTED, to=ReleaseState.APPROVED, approved_at=clock.now()
+    ):
         return False
     log.add(RELEASE_APPROVED, release, data={"number": release.number})
     if release.plan["start"] == "on_approval":

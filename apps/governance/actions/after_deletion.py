@@ -4,8 +4,10 @@ from apps.audit.actions import record
 from apps.governance.actions.advance import move_release
 from apps.governance.actions.after_stop import served_until
 from apps.governance.events import RELEASE_RETIRED
-from apps.governance.models import OPEN_STATES, Release, ReleaseState
+from apps.governance.models import OPEN_STATES, Release
+from apps.governance.rules import ReleaseState
 from apps.serving.models import Endpoint
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 
 
@@ -26,9 +28,15 @@ def retire(endpoint: Endpoint, actor: Actor) -> None:
         live = Release.objects.select_for_update(of=("self",), no_key=True).select_related(
             "environment"
         )
-        for row in live.filter(endpoint=endpoint, state="live"):
+        for row in live.filter(endpoint=endpoint, state=ReleaseState.LIVE):
             reason, ended = "Its endpoint was deleted", served_until(row, endpoint)
-            if endpoint.state == "stopped" and endpoint.stopped_at is None:
+            if endpoint.state == EndpointState.STOPPED and endpoint.stopped_at is None:
                 reason += "; since when it had been stopped is not known"
-            move_release(row, expected="live", to="retired", ended_at=ended, ended_reason=reason)
+            move_release(
+                row,
+                expected=ReleaseState.LIVE,
+                to=ReleaseState.RETIRED,
+                ended_at=ended,
+                ended_reason=reason,
+            )
             log.add(RELEASE_RETIRED, row, data={"number": row.number})

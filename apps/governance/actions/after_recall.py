@@ -9,6 +9,7 @@ from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
 from apps.governance.models import BreakGlassSignature, Decision, Release
+from apps.governance.rules import ReleaseState
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
@@ -21,7 +22,7 @@ def revoke(release: Release, *, reason: str) -> bool:
     """End ``release`` for good; ``False`` when it has ended otherwise already."""
     with record(SYSTEM) as log:
         ended = {"ended_at": clock.now(), "ended_reason": reason[:2000]}
-        if not move_release(release, expected=rules.REVOCABLE, to="revoked", **ended):
+        if not move_release(release, expected=rules.REVOCABLE, to=ReleaseState.REVOKED, **ended):
             return False
         log.add(RELEASE_REVOKED, release, data={"number": release.number})
         release_prefetch(release.pk, actor=SYSTEM)
@@ -52,7 +53,10 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
         results = store_gates(release)
         if not gates.passed(results):
             move_release(
-                release, expected=("approved", "requested"), to="requested", approved_at=None
+                release,
+                expected=(ReleaseState.APPROVED, ReleaseState.REQUESTED),
+                to=ReleaseState.REQUESTED,
+                approved_at=None,
             )
         data = {"number": release.number, "voided": len(gone)}
         log.add(RELEASE_UNCOUNTED, release, *gone, data=data)

@@ -6,6 +6,7 @@ from apps.audit.actions import record
 from apps.governance import rules
 from apps.governance.events import RELEASE_RESTORED
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -25,6 +26,8 @@ def serve_anew(endpoint: Endpoint, actor: Actor) -> None:
     """
     with record(actor) as log:
         live = Release.objects.select_for_update(no_key=True, of=("self",))
-        for row in live.filter(endpoint=endpoint, state="live").select_related("environment"):
-            move(row, expected="live", to="live", live_at=now())
+        for row in live.filter(endpoint=endpoint, state=ReleaseState.LIVE).select_related(
+            "environment"
+        ):
+            move(row, expected=ReleaseState.LIVE, to=ReleaseState.LIVE, live_at=now())
             log.add(RELEASE_RESTORED, row, data={"number": row.number})

@@ -36,6 +36,7 @@ from apps.governance.errors import (
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
+from apps.governance.rules import GLASS_OPEN, BreakGlassState
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.trust.passkeys import Question, stored
 from placet.kernel import clock, keystore
@@ -177,7 +178,8 @@ def confirm_break_glass(
         if whole:
             due = row.until + timedelta(days=row.review_days)
             confirmed = {"confirmed_at": statement.at, "review_due_at": due}
-            move(row, expected="opened", to="confirmed", **confirmed)  # it is held
+            # its row is held: nobody else is first
+            move(row, expected=BreakGlassState.OPENED, to=BreakGlassState.CONFIRMED, **confirmed)
         data = {"number": release.number, "role": own.role}
         log.add(GLASS_CONFIRMED, row, own, subject=release.pk, data=data)
         if whole:
@@ -205,7 +207,7 @@ def _openable(
         detail = f"From 1 to {rule.hours}, as the policy says"
         raise InvalidInput(errors=[FieldError("/hours", detail)])
     _refuse(row, actor, "release.break_glass")
-    if row.break_glasses.filter(state__in=("opened", "confirmed")).exists():
+    if row.break_glasses.filter(state__in=GLASS_OPEN).exists():
         raise GlassState("There is one for this release already")
     return _Breaking(
         actor=actor,
@@ -224,7 +226,7 @@ def _openable(
 def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Actor) -> _Breaking:
     """Hold a break-glass that the actor may confirm now."""
     row = lock_glass(glass, actor, "release.view")
-    if row.state != "opened":
+    if row.state != BreakGlassState.OPENED:
         raise GlassState(f"The break-glass is {row.state} already")
     if opening_digest != row.opening_digest:
         raise Changed
@@ -269,7 +271,7 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
     overdue = (
         BreakGlass.objects.filter(
             Q(project=release.project_id) | Q(signatures__person=actor.id),
-            state__in=("confirmed", "ended"),
+            state__in=(BreakGlassState.CONFIRMED, BreakGlassState.ENDED),
             review_due_at__lt=clock.now(),
         )
         .select_related("release")

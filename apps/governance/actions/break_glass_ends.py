@@ -12,6 +12,7 @@ from apps.governance.actions.locking import lock_release
 from apps.governance.errors import GlassState, OwnGlass
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.identity.trust import passkeys
@@ -25,7 +26,14 @@ from placet_verify.permit.approvers import Signed
 
 BATCH = 200
 # nothing is started any more
-OVER = ("rejected", "withdrawn", "expired", "rolled_back", "revoked", "retired")
+OVER = (
+    ReleaseState.REJECTED,
+    ReleaseState.WITHDRAWN,
+    ReleaseState.EXPIRED,
+    ReleaseState.ROLLED_BACK,
+    ReleaseState.REVOKED,
+    ReleaseState.RETIRED,
+)
 FINDINGS = ("justified", "not_justified")
 
 
@@ -111,9 +119,9 @@ def review_break_glass(
             "finding": finding,
             "findings_sealed": seal(text, person=actor.accountable),
         }
-        if row.state == "confirmed":
+        if row.state == BreakGlassState.CONFIRMED:
             raise GlassState("It has not ended: end it first")
-        if not move(row, expected="ended", to="reviewed", **reviewed):
+        if not move(row, expected=BreakGlassState.ENDED, to=BreakGlassState.REVIEWED, **reviewed):
             raise GlassState("It has no open review")
         data = {"number": row.release.number, "finding": finding}
         log.add(GLASS_REVIEWED, row, subject=row.release_id, data=data)
@@ -125,22 +133,25 @@ def end_glass(glass: BreakGlass, log: Recorder) -> bool:
 
     A release that was approved by it and has not started waits for the whole quorum again.
     """
-    confirmed = glass.state == "confirmed"
-    to, kind = ("ended", GLASS_ENDED) if confirmed else ("lapsed", GLASS_LAPSED)
-    if not move(glass, expected=("opened", "confirmed"), to=to, ended_at=clock.now()):
+    confirmed = glass.state == BreakGlassState.CONFIRMED
+    to = BreakGlassState.ENDED if confirmed else BreakGlassState.LAPSED
+    kind = GLASS_ENDED if confirmed else GLASS_LAPSED
+    if not move(glass, expected=GLASS_OPEN, to=to, ended_at=clock.now()):
         return False
     release = glass.release
-    if confirmed and release.state == "approved":
+    if confirmed and release.state == ReleaseState.APPROVED:
         results = store_gates(release)
         if not gates.passed(results):
-            move_release(release, expected="approved", to="requested", approved_at=None)
+            move_release(
+                release, expected=ReleaseState.APPROVED, to=ReleaseState.REQUESTED, approved_at=None
+            )
     log.add(kind, glass, release, subject=release.pk, data={"number": release.number})
     return True
 
 
 def end_glasses_of(release: Release, log: Recorder) -> None:
     """End what is open for ``release``, which is held: it is not what people signed any more."""
-    rows = BreakGlass.objects.filter(release=release, state__in=("opened", "confirmed"))
+    rows = BreakGlass.objects.filter(release=release, state__in=GLASS_OPEN)
     for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
         end_glass(glass, log)
@@ -150,7 +161,7 @@ def end_glasses_due(now: datetime | None = None) -> int:
     """End every break-glass whose time is over, or whose release is; return how many."""
     at = now or clock.now()
     due = BreakGlass.objects.filter(
-        Q(until__lte=at) | Q(release__state__in=OVER), state__in=("opened", "confirmed")
+        Q(until__lte=at) | Q(release__state__in=OVER), state__in=GLASS_OPEN
     )
     faults: list[Exception] = []
     ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))

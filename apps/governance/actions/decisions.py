@@ -33,6 +33,7 @@ from apps.governance.independence import sentence
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.trust.passkeys import Question, stored
 from apps.serving.actions import release_prefetch
@@ -178,7 +179,7 @@ def _deciding(
 
 def check_shown(release: Release, statement_digest: str) -> RequestStatement:
     """Return the request of a release that waits, when it is the one that was shown."""
-    if release.state != "requested":
+    if release.state != ReleaseState.REQUESTED:
         raise WrongState(f"The release is {release.get_state_display().lower()}")
     if release.not_after <= clock.now():
         raise Expired
@@ -223,6 +224,8 @@ def _follow(release: Release, decision: Decision, log: Recorder) -> None:
     if decision.verdict == APPROVE:
         approve_if_passed(release, results, log)
         return
-    move_release(release, expected="requested", to="rejected", ended_at=clock.now())
+    move_release(
+        release, expected=ReleaseState.REQUESTED, to=ReleaseState.REJECTED, ended_at=clock.now()
+    )
     log.add(RELEASE_REJECTED, release, data={"number": release.number})
     release_prefetch(release.pk, actor=log.actor)

@@ -23,6 +23,7 @@ from apps.governance.events import (
     RELEASE_SUPERSEDED,
 )
 from apps.governance.models import Decision, Release
+from apps.governance.rules import ReleaseState
 from apps.identity.trust import passkeys
 from apps.serving.actions import release_prefetch
 from apps.serving.hooks import keeper, refuse_recalled
@@ -65,17 +66,19 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         row = lock_release(release, actor, "rollout.start")
         demand_fresh_at(row.policy, actor)
         now = clock.now()
-        if row.state != "approved":
+        if row.state != ReleaseState.APPROVED:
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         if row.not_after <= now:
             raise Expired
-        busy = Release.objects.filter(endpoint=row.endpoint_id, state="rolling_out").first()
+        busy = Release.objects.filter(
+            endpoint=row.endpoint_id, state=ReleaseState.ROLLING_OUT
+        ).first()
         if busy is not None:
             raise WrongState(f"Release {busy.number} is going out behind this endpoint")
         _refuse_failed(store_gates(row))
         newest = current_policy(row.environment)
         _check_permit(row, ring, newest.number if newest else row.policy.number, now)
-        if not move_release(row, expected="approved", to="rolling_out"):
+        if not move_release(row, expected=ReleaseState.APPROVED, to=ReleaseState.ROLLING_OUT):
             raise WrongState
         log.add(RELEASE_STARTED, row, data={"number": row.number})
         use_glass(row, log)
@@ -123,13 +126,13 @@ def reopen(release: Release, *, actor: Actor) -> Release:
     """
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.start")
-        if row.state != "failed":
+        if row.state != ReleaseState.FAILED:
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         if row.not_after <= clock.now():
             raise Expired
         refuse_recalled(row.bento)
         refuse_open(row.endpoint, row.bento)
-        _move(row, "failed", "approved", ended_at=None, ended_reason="")
+        _move(row, ReleaseState.FAILED, ReleaseState.APPROVED, ended_at=None, ended_reason="")
         log.add(RELEASE_REOPENED, row, data={"number": row.number})
         return row
 
@@ -139,7 +142,7 @@ def mark_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.start")
         _supersede(row, log)
-        _move(row, "rolling_out", "live", live_at=clock.now(), ended_at=None)
+        _move(row, ReleaseState.ROLLING_OUT, ReleaseState.LIVE, live_at=clock.now(), ended_at=None)
         log.add(RELEASE_LIVE, row, data={"number": row.number})
         release_prefetch(row.pk, actor=actor)
         return row
@@ -149,24 +152,33 @@ def _supersede(release: Release, log: Recorder) -> None:
     live = Release.objects.select_for_update(of=("self",), no_key=True).select_related(
         "environment"
     )
-    for previous in live.filter(endpoint=release.endpoint_id, state="live").exclude(pk=release.pk):
-        _move(previous, "live", "superseded", ended_at=served_until(previous, release.endpoint))
+    for previous in live.filter(endpoint=release.endpoint_id, state=ReleaseState.LIVE).exclude(
+        pk=release.pk
+    ):
+        _move(
+            previous,
+            ReleaseState.LIVE,
+            ReleaseState.SUPERSEDED,
+            ended_at=served_until(previous, release.endpoint),
+        )
         data = {"number": previous.number, "by": release.number}
         log.add(RELEASE_SUPERSEDED, previous, data=data)
 
 
 def mark_failed(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Release:
     """The rollout did not reach the end; what was live stays live."""
-    return _end(release, ("rolling_out",), "failed", RELEASE_FAILED, reason, actor)
+    return _end(
+        release, (ReleaseState.ROLLING_OUT,), ReleaseState.FAILED, RELEASE_FAILED, reason, actor
+    )
 
 
 def mark_rolled_back(
     release: Release, *, restored: Release | None = None, reason: str = "", actor: Actor = SYSTEM
 ) -> Release:
     """Somebody took this release back; it soaked nothing. ``restored`` serves again instead."""
-    states = ("live", "rolling_out")
+    states = (ReleaseState.LIVE, ReleaseState.ROLLING_OUT)
     with record(actor):
-        row = _end(release, states, "rolled_back", RELEASE_ROLLED_BACK, reason, actor)
+        row = _end(release, states, ReleaseState.ROLLED_BACK, RELEASE_ROLLED_BACK, reason, actor)
         if restored is not None:
             restore_live(restored, actor=actor)
         return row
@@ -180,7 +192,7 @@ def restore_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.operate")
         _supersede(row, log)
-        _move(row, "superseded", "live", live_at=clock.now(), ended_at=None)
+        _move(row, ReleaseState.SUPERSEDED, ReleaseState.LIVE, live_at=clock.now(), ended_at=None)
         log.add(RELEASE_RESTORED, row, data={"number": row.number})
         return row
 

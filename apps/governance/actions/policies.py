@@ -31,6 +31,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity import hooks
 from apps.identity.errors import NotAsked
 from apps.identity.queries import fresh_grants, scope_of
@@ -118,7 +119,7 @@ def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
     """Give up a draft; its number is not used again."""
     with record(actor) as log:
         row = lock_policy(policy, actor, "policy.draft")
-        if not move(row, expected="draft", to="withdrawn"):
+        if not move(row, expected=PolicyState.DRAFT, to=PolicyState.WITHDRAWN):
             raise NotDraft
         log.add(POLICY_WITHDRAWN, row, data={"number": row.number})
         return row
@@ -166,7 +167,7 @@ def publish_new(environment: Environment, *, source: str, actor: Actor) -> Polic
 
 def current_policy(environment: Environment) -> PolicyRevision | None:
     """Return the policy in force: the newest published one."""
-    published = environment.policies.filter(state="published")
+    published = environment.policies.filter(state=PolicyState.PUBLISHED)
     return published.order_by("-number").first()
 
 
@@ -190,7 +191,7 @@ def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> _Publis
     """Hold a draft that the actor may publish now."""
     row = lock_policy(policy, actor, "policy.publish")
     _check_publisher(row, actor)
-    if row.state != "draft":
+    if row.state != PolicyState.DRAFT:
         raise NotDraft
     newest = current_policy(row.environment)
     if newest is not None and newest.number > row.number:
@@ -228,7 +229,7 @@ def _publish(policy: PolicyRevision, signed: Signed, statement: PolicyStatement)
         "published_at": statement.at,
     }
     if statement.document_digest != policy.digest or not move(
-        policy, expected="draft", to="published", **changes
+        policy, expected=PolicyState.DRAFT, to=PolicyState.PUBLISHED, **changes
     ):
         raise NotDraft
 
@@ -257,7 +258,7 @@ def _move_release(
     move_release(
         release,
         expected=UNFINISHED_STATES,
-        to="requested",
+        to=ReleaseState.REQUESTED,
         policy=policy,
         approved_at=None,
         **signed,

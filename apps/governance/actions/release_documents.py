@@ -6,7 +6,8 @@ from contextlib import suppress
 from apps.builds.ml_bom import ml_bom
 from apps.governance.actions.lifecycle import assemble_permit
 from apps.governance.errors import NotVerifiable
-from apps.governance.models import Release, ReleaseState
+from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.registry.errors import BlobMissing
 from apps.registry.queries import latest_evidence
 from apps.registry.readiness import manifest

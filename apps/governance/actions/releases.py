@@ -36,6 +36,7 @@ from apps.governance.models import (
 )
 from apps.governance.plan import DocumentFault, Outcome, Output, Plan, Prometheus, Serving
 from apps.governance.queries.presets import chosen
+from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
@@ -292,7 +293,9 @@ def withdraw(release: Release, *, actor: Actor) -> Release:
         row = lock_release(release, actor, "release.withdraw")
         if actor.accountable != row.requester:
             raise Forbidden("A release is withdrawn by the person who asked for it")
-        if not move_release(row, expected=UNFINISHED_STATES, to="withdrawn", ended_at=clock.now()):
+        if not move_release(
+            row, expected=UNFINISHED_STATES, to=ReleaseState.WITHDRAWN, ended_at=clock.now()
+        ):
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         log.add(RELEASE_WITHDRAWN, row, data={"number": row.number})
         release_prefetch(row.pk, actor=actor)

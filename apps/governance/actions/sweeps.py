@@ -12,6 +12,7 @@ from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
 from apps.governance.queries.waiting import START
+from apps.governance.rules import ReleaseState
 from apps.jobs.actions import enqueue
 from apps.jobs.each import each
 from apps.jobs.models import Job
@@ -38,7 +39,7 @@ def _expire(release: Release, at: datetime) -> bool:
     with record(SYSTEM) as log:
         row = lock_release(release, SYSTEM, "release.view")
         if row.not_after > at or not move_release(
-            row, expected=UNFINISHED_STATES, to="expired", ended_at=clock.now()
+            row, expected=UNFINISHED_STATES, to=ReleaseState.EXPIRED, ended_at=clock.now()
         ):
             return False
         log.add(RELEASE_EXPIRED, row, data={"number": row.number})
@@ -53,7 +54,9 @@ def advance_waiting() -> int:
     waits; return how many were approved.
     """
     waiting = list(
-        Release.objects.filter(state="requested", quorum_met=True, not_after__gt=clock.now())
+        Release.objects.filter(
+            state=ReleaseState.REQUESTED, quorum_met=True, not_after__gt=clock.now()
+        )
         .select_related("project", *WITH_ALL)
         .order_by("created_at")[:BATCH]
     )
@@ -71,7 +74,7 @@ def advance_waiting() -> int:
 def _approve(release: Release) -> bool:
     with record(SYSTEM) as log:
         row = lock_release(release, SYSTEM, "release.view")
-        if row.state != "requested" or row.not_after <= clock.now():
+        if row.state != ReleaseState.REQUESTED or row.not_after <= clock.now():
             return False
         results = evaluate(row)
         if not gates.passed(results):
@@ -90,8 +93,8 @@ def start_waiting() -> int:
     newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
     approved = Release.objects.filter(
         ~Exists(newer),
-        ~Exists(behind.filter(state="rolling_out")),
-        state="approved",
+        ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
+        state=ReleaseState.APPROVED,
         not_after__gt=clock.now(),
         plan__start="on_approval",
     )

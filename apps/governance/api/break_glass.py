@@ -10,13 +10,15 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
+from apps.governance.rules import BreakGlassState
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.states import values_of
 
-STATES = ["opened", "confirmed", "ended", "lapsed", "reviewed"]
+STATES = values_of(BreakGlassState)
 REVIEWS = ["none", "open", "overdue", "closed"]
 CHOICES = {"state": STATES, "review": REVIEWS[1:]}
 FILTERS = ("project", *CHOICES)

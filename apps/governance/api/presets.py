@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from apps.governance.api.environments import place_of
 from apps.governance.queries import visible_rows
 from apps.governance.queries.presets import presets
+from apps.governance.rules import PolicyState
 from placet.kernel.api.views import PlacetView
 
 
@@ -37,6 +38,6 @@ class PresetList(PlacetView):
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the plans that are ready to be chosen, and what the policy has against each."""
         place = place_of(slug, name, self.actor)
-        published = visible_rows.policies(place, self.actor).filter(state="published")
+        published = visible_rows.policies(place, self.actor).filter(state=PolicyState.PUBLISHED)
         items = presets(published.order_by("-number").first(), place)
         return Response(PresetsSerializer({"items": items}).data)

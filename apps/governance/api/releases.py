@@ -17,9 +17,10 @@ from apps.governance import actions
 from apps.governance.api.decisions import DecisionSerializer
 from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
-from apps.governance.models import Release, ReleaseState
+from apps.governance.models import Release
 from apps.governance.queries import visible_rows
 from apps.governance.queries.release_detail import release_view
+from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
@@ -27,6 +28,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.states import values_of
 
 FILTERS = ("environment", "state", "model", "endpoint")
 PARAMETERS = [
@@ -192,8 +194,8 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
     """Return the releases that the query string asks for."""
     given = {name: view.request.query_params.get(name, "") for name in FILTERS}
-    if given["state"] and given["state"] not in ReleaseState.values:
-        detail = f"One of {', '.join(ReleaseState.values)}"
+    if given["state"] and given["state"] not in values_of(ReleaseState):
+        detail = f"One of {', '.join(ReleaseState)}"
         raise InvalidInput(errors=[FieldError("state", detail)])
     return visible_rows.releases(view.actor, project=project, **given)
 

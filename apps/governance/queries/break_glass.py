@@ -8,14 +8,14 @@ from django.db.models import Prefetch, QuerySet
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.queries.visible_rows import GLASS_OPEN
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
 from apps.identity.queries import people_names, scope_of, visible
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
-UNREVIEWED = ("confirmed", "ended")
-RUNNING = ("rolling_out", "live")
+UNREVIEWED = (BreakGlassState.CONFIRMED, BreakGlassState.ENDED)
+RUNNING = (ReleaseState.ROLLING_OUT, ReleaseState.LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class GlassView:
     @property
     def missing(self) -> int:
         """How many people are still to confirm it."""
-        return self.glass.people - len(self.signers) if self.glass.state == "opened" else 0
+        opened = self.glass.state == BreakGlassState.OPENED
+        return self.glass.people - len(self.signers) if opened else 0
 
     @property
     def review(self) -> str:
@@ -85,7 +86,7 @@ def glasses(
     if review == "overdue":
         rows = rows.filter(review_due_at__lt=clock.now())
     if review == "closed":
-        rows = rows.filter(state="reviewed")
+        rows = rows.filter(state=BreakGlassState.REVIEWED)
     return visible(rows, actor, view="release.view")
 
 
@@ -131,7 +132,7 @@ def _signer(signature: BreakGlassSignature, names: dict[str, str], texts: dict[s
 
 def may_open(release: Release, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to open one for ``release``."""
-    asked = release.state == "requested" and release.not_after > clock.now()
+    asked = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
     allowed = release.policy.break_glass is not None and _in_session(actor)
     return asked and allowed and actor.can("release.break_glass", scope_of(release))
 
@@ -139,7 +140,11 @@ def may_open(release: Release, actor: Actor) -> bool:
 def may_confirm(found: GlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to confirm it."""
     row = found.glass
-    waits = row.state == "opened" and row.until > found.now and row.release.state == "requested"
+    waits = (
+        row.state == BreakGlassState.OPENED
+        and row.until > found.now
+        and row.release.state == ReleaseState.REQUESTED
+    )
     others = {*row.release.parties, *(s.person for s in found.signers)}
     allowed = _in_session(actor) and actor.accountable not in others
     return waits and allowed and actor.can("release.approve", scope_of(row))
@@ -157,7 +162,11 @@ def may_review(found: GlassView, actor: Actor) -> bool:
     row = found.glass
     others = {*row.release.parties, *(s.person for s in found.signers)}
     allowed = _in_session(actor) and actor.accountable not in others
-    return row.state == "ended" and allowed and actor.can("break_glass.review", scope_of(row))
+    return (
+        row.state == BreakGlassState.ENDED
+        and allowed
+        and actor.can("break_glass.review", scope_of(row))
+    )
 
 
 def _in_session(actor: Actor) -> bool:

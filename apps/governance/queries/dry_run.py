@@ -6,8 +6,9 @@ from typing import Any
 
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import Environment, Release
+from apps.governance.models import OPEN_STATES, Environment, Release
 from apps.governance.queries.facts import WITH_ALL, answers, gather
+from apps.governance.rules import ReleaseState
 from placet.kernel import clock
 
 LIMIT = 100
@@ -28,7 +29,7 @@ def dry_run(place: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
 
     Decisions that were made count here as they stand; publishing would drop them.
     """
-    states = ("requested", "approved", "rolling_out", "live")
+    states = (*OPEN_STATES, ReleaseState.LIVE)
     rows = list(
         Release.objects.filter(environment=place, state__in=states)
         .select_related("project", *WITH_ALL)

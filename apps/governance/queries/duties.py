@@ -18,6 +18,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.rules import BreakGlassState, PolicyState
 from apps.identity.models import ApproverPasskey, RoleBinding, TeamMember, User
 from apps.identity.queries import visible
 from apps.identity.trust.positions import all_positions
@@ -127,7 +128,7 @@ def look() -> Look:
         for pk, name, email, _, _ in rows
     }
     written = PolicyRevision.objects.select_related("environment__project").defer("source")
-    published = written.filter(state="published").order_by("environment_id", "-number")
+    published = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     policies = {p.environment_id: p for p in published.distinct("environment_id")}
     bindings, services = _bindings()
     organisation = Organisation(people, bindings, _teams(), services, tuple(_past()))
@@ -213,9 +214,11 @@ def _past() -> list[Past]:
     unfinished = Release.objects.filter(state__in=UNFINISHED_STATES)
     decided = Decision.objects.filter(release__in=unfinished, voided_reason="", verdict=APPROVE)
     newer = PolicyRevision.objects.filter(
-        environment=OuterRef("environment"), number__gt=OuterRef("number"), state="published"
+        environment=OuterRef("environment"),
+        number__gt=OuterRef("number"),
+        state=PolicyState.PUBLISHED,
     )
-    drafts = PolicyRevision.objects.filter(~Exists(newer), state="draft")
+    drafts = PolicyRevision.objects.filter(~Exists(newer), state=PolicyState.DRAFT)
     found = [
         _done(ModelVersion.objects.all(), "author", duties.MAKE, Value("")),
         _done(unfinished, "requester", duties.REQUEST, F("environment__name")),
@@ -224,7 +227,7 @@ def _past() -> list[Past]:
     for role, permission in duties.DECIDES_AS.items():
         by_role = decided.filter(role=role)
         found.append(_done(by_role, "person", permission, F("release__environment__name")))
-    broken = BreakGlassSignature.objects.filter(glass__state="opened")
+    broken = BreakGlassSignature.objects.filter(glass__state=BreakGlassState.OPENED)
     for role in (OPENER, CONFIRMER):
         where = F("glass__release__environment__name")
         signed = broken.filter(role=role)

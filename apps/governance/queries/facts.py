@@ -24,6 +24,7 @@ from apps.governance.gates.facts import (
     SoakFact,
 )
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
+from apps.governance.rules import BreakGlassState, ReleaseState
 from apps.registry.models import Evidence, ModelVersion, SigningKey
 from apps.registry.rules.evidence import evidence_digest
 from apps.serving.hooks import keeper
@@ -31,7 +32,7 @@ from apps.serving.models import Node
 from placet.kernel import clock
 
 Path = tuple[str, str, str]  # project, environment, name of the endpoint
-LIVE_FIRST = Case(When(state="live", then=0), default=1)
+LIVE_FIRST = Case(When(state=ReleaseState.LIVE, then=0), default=1)
 WITH_ALL = ("environment", "endpoint", "version__model", "bento__build", "policy")
 
 
@@ -96,7 +97,7 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
             endpoint__name__in=names,
             live_at__isnull=False,
         )
-        .exclude(state="revoked")
+        .exclude(state=ReleaseState.REVOKED)
         .alias(named=keeper().listed("bento"))
         .filter(named=[])  # of what had ended before the recall
         .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
@@ -149,7 +150,7 @@ def _soaks() -> QuerySet[Release, Any]:
         project=OuterRef("project"),
         bento=OuterRef("bento"),
         live_at__isnull=False,
-        state__in=("live", "superseded", "retired"),
+        state__in=(ReleaseState.LIVE, ReleaseState.SUPERSEDED, ReleaseState.RETIRED),
     )
     said = {name: name for name in ("live_at", "ended_at")}
     place = {"endpoint": "endpoint__state", "stopped_at": "endpoint__stopped_at"}
@@ -169,7 +170,7 @@ def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
     """Return the break-glasses that people confirmed for the request that stands now."""
     return BreakGlass.objects.filter(
         release=OuterRef("pk"),
-        state="confirmed",
+        state=BreakGlassState.CONFIRMED,
         until__gt=now,
         statement_digest=OuterRef("request_digest"),
     ).values("pk")
@@ -256,7 +257,7 @@ def _build(bento: Bento) -> BuildFact:
 
 def _live(live: Release, evidence: dict[str, list[EvidenceFact]]) -> LiveFact:
     version = live.version
-    known, ended = evidence[live.pk], live.state != "live"
+    known, ended = evidence[live.pk], live.state != ReleaseState.LIVE
     return LiveFact(live.pk, describe(version), version.signature, known, ended)
 
 

@@ -12,7 +12,7 @@ from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
-from apps.governance.models import Comment, Decision, Release
+from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
 from apps.governance.queries.changes import (
     Changes,
     dependency_rows,
@@ -33,6 +33,7 @@ from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.visible_rows import held_roles
 from apps.governance.queries.visible_rows import release as get_release
 from apps.governance.queries.waiting import waits_for
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
 from apps.serving.marks import marks
 from apps.serving.rules import shared_network
@@ -157,9 +158,9 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
     row = get_release(release_id, actor)
     served = last_served([row])
     facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
-    if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, "live"):
+    if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, ReleaseState.LIVE):
         live = None  # gates compare with what served here last; it is not what is live
-    results = answers(row, facts) if row.state in ("requested", "approved") else row.gates
+    results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
     decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [json.loads(e.body) for e in reversed(events)]
@@ -195,7 +196,7 @@ def _deciders(
     actor: Actor,
 ) -> dict[str, Any]:
     """Return who may still decide, and who may not though their role is missing."""
-    missing = rules.missing_roles(results) if row.state == "requested" else set()
+    missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
     decided = [d.person for d in decisions if not d.voided_reason]
     known = _standings(row, people, actor)
     left = [p for p in people.deciders if p.id not in decided]
@@ -278,7 +279,7 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
 
 def _standings(row: Release, people: People, actor: Actor) -> Standings:
     """Return how everybody stands who may be asked to decide, while anybody may."""
-    if row.state != "requested":
+    if row.state != ReleaseState.REQUESTED:
         return Standings()
     return standings([row], {actor.accountable, *(p.id for p in people.deciders)})
 
@@ -286,7 +287,7 @@ def _standings(row: Release, people: People, actor: Actor) -> Standings:
 def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
     """Tell whether the reader could decide now, if their role and where they stand let them."""
     late = row.not_after <= clock.now()
-    if actor.kind != "person" or actor.token or row.state != "requested" or late:
+    if actor.kind != "person" or actor.token or row.state != ReleaseState.REQUESTED or late:
         return False
     return actor.id not in decided
 

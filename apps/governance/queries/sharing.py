@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from apps.governance.models import Environment
 from apps.identity.queries import visible
 from apps.serving.models import Revision, TargetUse
-from apps.serving.rules import RUNNING
+from apps.serving.rules import RUNNING, EndpointState
 from apps.serving.uses import covering
 from placet.kernel.actor import Actor
 
@@ -35,7 +35,7 @@ _LISTED = Q(
 )
 _RUNNING = Revision.objects.filter(
     state__in=RUNNING,
-    endpoint__state="active",
+    endpoint__state=EndpointState.ACTIVE,
     project=OuterRef("environment__project"),
     endpoint__environment=OuterRef("environment__name"),
 )

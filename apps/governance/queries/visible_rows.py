@@ -11,6 +11,7 @@ from django.db.models.functions import JSONObject
 from apps.governance import rules
 from apps.governance.independence import sentence
 from apps.governance.models import (
+    OPEN_STATES,
     BreakGlass,
     Comment,
     Decision,
@@ -21,6 +22,7 @@ from apps.governance.models import (
 )
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import with_waiting
+from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import scope_of, visible
 from placet.kernel import clock
@@ -28,7 +30,6 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
-GLASS_OPEN = ("opened", "confirmed")
 WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
     "request_envelope",
@@ -67,7 +68,7 @@ class Menu:
 
 def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
     """Return the project's environments in order, with targets and the policy in force."""
-    published = PolicyRevision.objects.filter(state="published").order_by("-number")
+    published = PolicyRevision.objects.filter(state=PolicyState.PUBLISHED).order_by("-number")
     return (
         visible(Environment.objects.filter(project=project), actor)
         .select_related("project")
@@ -276,7 +277,7 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
     if actor.kind != "person":
         return Release.objects.none()
     return (
-        releases(actor, state="requested")
+        releases(actor, state=ReleaseState.REQUESTED)
         .filter(_in_reach(actor))
         .exclude(decisions__in=Decision.objects.filter(person=actor.id, voided_reason=""))
         .order_by("created_at")
@@ -285,7 +286,9 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
 
 def startable(actor: Actor) -> list[Release]:
     """Return the approved releases whose rollout waits for ``actor`` to start it, oldest first."""
-    rows = releases(actor, state="approved").filter(_in_reach(actor, frozenset({"rollout.start"})))
+    rows = releases(actor, state=ReleaseState.APPROVED).filter(
+        _in_reach(actor, frozenset({"rollout.start"}))
+    )
     return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
 
 
@@ -318,7 +321,7 @@ def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
 
 def bentos_needed(digests: Collection[str], since: datetime) -> set[str]:
     """Return the Bentos of releases that are open or live, or ended since that time."""
-    over = Q(ended_at__lt=since) & ~Q(state__in=("requested", "approved", "rolling_out", "live"))
+    over = Q(ended_at__lt=since) & ~Q(state__in=(*OPEN_STATES, ReleaseState.LIVE))
     return set(
         Release.objects.filter(bento__in=digests).exclude(over).values_list("bento_id", flat=True)
     )

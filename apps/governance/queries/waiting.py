@@ -6,7 +6,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.governance.models import Release
+from apps.governance.models import UNFINISHED_STATES, Release
+from apps.governance.rules import ReleaseState
 from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
 from apps.serving.capacity import lacking, occupying
@@ -36,9 +37,9 @@ def waits_for(release: Any) -> str:
 
     What the job said that tried to start it is the newest that is known.
     """
-    if release.state not in ("requested", "approved"):
+    if release.state not in UNFINISHED_STATES:
         return ""
-    if release.state == "approved" and release.tried:
+    if release.state == ReleaseState.APPROVED and release.tried:
         error = str(release.tried["error"])
         return error if release.tried["state"] in OPEN else f"It could not be started: {error}"
     target, place = release.endpoint.target, release.environment.name
