@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.rollouts.rules import DRILL_SECONDS
+from apps.rollouts.states import RolloutState
 
 LATE = timedelta(hours=1)  # a planned drill that begins later than this is skipped
 OVERDUE = timedelta(seconds=60)  # with the requests moved for longer, people are told
@@ -41,8 +42,8 @@ class Ended:
 def lasted(phases: Mapping[str, str], finished_at: datetime) -> tuple[float | None, float | None]:
     """Return how long the way there took and the way back, by when the phases were entered."""
     entered = {name: datetime.fromisoformat(text) for name, text in phases.items()}
-    went, arrived = entered.get("shifting"), entered.get("returning")
-    back = arrived or entered.get("aborting")
+    went, arrived = entered.get(RolloutState.SHIFTING), entered.get(RolloutState.RETURNING)
+    back = arrived or entered.get(RolloutState.ABORTING)
     there = (arrived - went).total_seconds() if went and arrived else None
     returned = (finished_at - back).total_seconds() if went and back else None
     return there, returned
@@ -50,7 +51,7 @@ def lasted(phases: Mapping[str, str], finished_at: datetime) -> tuple[float | No
 
 def fault(ended: Ended) -> str:
     """Return why a drill failed, in words; '' when it passed."""
-    if ended.state != "done":
+    if ended.state != RolloutState.DONE:
         return ended.reason
     if (ended.seconds or 0) > DRILL_SECONDS:
         return f"The way back to the former revision took {ended.seconds:.1f} s"

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.audit.events import EventKind, event_kind
 from apps.governance.plan import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
+from apps.rollouts.states import RolloutState
 from placet_verify.units import WHOLE
 
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release:id}")
@@ -54,15 +55,15 @@ COPIES_SET = event_kind(
     "rollout.copies_set", "Copied {percent} % of the requests to the new revision"
 )
 ENTERED: dict[str, EventKind] = {
-    "shifting": event_kind("rollout.shifting", "Sent all requests to the new revision"),
-    "draining": event_kind("rollout.draining", "The new revision is live"),
-    "returning": event_kind(
+    RolloutState.SHIFTING: event_kind("rollout.shifting", "Sent all requests to the new revision"),
+    RolloutState.DRAINING: event_kind("rollout.draining", "The new revision is live"),
+    RolloutState.RETURNING: event_kind(
         "rollout.returning", "Gave all requests back to the live revision after the drill"
     ),
-    "done": event_kind("rollout.done", "Finished the rollout"),
-    "aborting": event_kind("rollout.aborting", "Began to abort the rollout"),
-    "aborted": event_kind("rollout.aborted", "Aborted the rollout"),
-    "failed": event_kind("rollout.failed", "The rollout failed"),
+    RolloutState.DONE: event_kind("rollout.done", "Finished the rollout"),
+    RolloutState.ABORTING: event_kind("rollout.aborting", "Began to abort the rollout"),
+    RolloutState.ABORTED: event_kind("rollout.aborted", "Aborted the rollout"),
+    RolloutState.FAILED: event_kind("rollout.failed", "The rollout failed"),
 }
 
 
@@ -72,20 +73,20 @@ def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict
     ``step`` is the one that it carries out, ``weight`` that of the new revision.
     """
     percent = round(weight / 100, 2)
-    if state == "waiting" and isinstance(step, Ship):
+    if state == RolloutState.WAITING and isinstance(step, Ship):
         return EFFECT_SHOWN, {}
-    if state == "analysing" and isinstance(step, AbTest):
+    if state == RolloutState.ANALYSING and isinstance(step, AbTest):
         return TESTING, {"percent": percent}
-    if state == "waiting" and isinstance(step, Pause):
+    if state == RolloutState.WAITING and isinstance(step, Pause):
         if step.duration_seconds is None:
             return PAUSE, {"percent": percent}
         return TIMED_PAUSE, {"percent": percent, "seconds": step.duration_seconds}
-    if state == "analysing":
+    if state == RolloutState.ANALYSING:
         return ANALYSING, {"percent": percent}
-    if state == "shifting" and isinstance(step, SetHeaderRoute):
+    if state == RolloutState.SHIFTING and isinstance(step, SetHeaderRoute):
         return TESTERS_LED, {"header": step.header}
-    if state == "shifting" and isinstance(step, SetMirror):
+    if state == RolloutState.SHIFTING and isinstance(step, SetMirror):
         return COPIES_SET, {"percent": round(step.copies / 100, 2)}
-    if state == "shifting" and weight < WHOLE:
+    if state == RolloutState.SHIFTING and weight < WHOLE:
         return WEIGHT_SET, {"percent": percent}
     return ENTERED[state], {}

@@ -10,34 +10,24 @@ from apps.governance.models import Release
 from apps.governance.plan import Plan, Ship, Step
 from apps.identity.models import Project
 from apps.rollouts.rules import steps_for
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import for_person, judged_place
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
+from placet.kernel.states import choices_of
 from placet_protocol.guard import GuardEntry
 
-
-class RolloutState(models.TextChoices):
-    """``starting``, the steps (``shifting``, ``waiting``, ``analysing``), ``draining``, ``done``.
-
-    A drill ends by ``returning → done``, and whatever goes badly by ``aborting → aborted``, or
-    ``failed``. ``apps.rollouts.rules`` draws the automaton.
-    """
-
-    STARTING = "starting"
-    SHIFTING = "shifting"
-    WAITING = "waiting"
-    ANALYSING = "analysing"
-    DRAINING = "draining"
-    RETURNING = "returning"
-    DONE = "done"
-    ABORTING = "aborting"
-    ABORTED = "aborted"
-    FAILED = "failed"
-
-
-OPEN_STATES = ("starting", "shifting", "waiting", "analysing", "draining", "returning", "aborting")
-ENDED_STATES = ("done", "aborted", "failed")
+OPEN_STATES = (
+    RolloutState.STARTING,
+    RolloutState.SHIFTING,
+    RolloutState.WAITING,
+    RolloutState.ANALYSING,
+    RolloutState.DRAINING,
+    RolloutState.RETURNING,
+    RolloutState.ABORTING,
+)
+ENDED_STATES = (RolloutState.DONE, RolloutState.ABORTED, RolloutState.FAILED)
 
 
 class Rollout(Audited):
@@ -52,13 +42,13 @@ class Rollout(Audited):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rollouts")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts")
-    kind = models.CharField(max_length=10)  # release, rollback, drill
+    kind = models.CharField(max_length=10)  # a RolloutKind
     from_revision = models.ForeignKey(
         Revision, null=True, on_delete=models.PROTECT, related_name="+"
     )
     to_revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(
-        max_length=10, choices=RolloutState.choices, default=RolloutState.STARTING
+        max_length=10, choices=choices_of(RolloutState), default=RolloutState.STARTING
     )
     generation = models.IntegerField(default=0)
     reason = models.TextField(blank=True)  # why it is as it is, in words: the last one given
@@ -104,14 +94,14 @@ class Rollout(Audited):
     @property
     def judged_step(self) -> int | None:
         """The place of the step whose looks decide what comes next; ``None`` for none."""
-        if self.state not in ("analysing", "waiting"):
+        if self.state not in (RolloutState.ANALYSING, RolloutState.WAITING):
             return None
         return judged_place(self.steps, self.step)
 
     @property
     def guard(self) -> GuardEntry:
         """The rules by which its node ends it; none where there is nothing to go back to."""
-        moves = self.kind == "release" and self.from_revision_id is not None
+        moves = self.kind == RolloutKind.RELEASE and self.from_revision_id is not None
         return Plan.stored(self.release.plan).guard_entry if moves else GuardEntry()
 
     @property
@@ -123,7 +113,7 @@ class Rollout(Audited):
     @property
     def waits_to_ship(self) -> bool:
         """Tell whether an A/B test has shown its effect, and an approval is missing."""
-        at_ship = self.state == "waiting" and self.steps[self.step] == Ship()
+        at_ship = self.state == RolloutState.WAITING and self.steps[self.step] == Ship()
         return at_ship and not self.paused_by
 
     def environment_scope(self) -> str | None:
@@ -192,7 +182,9 @@ class Drill(Audited):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["endpoint"], condition=Q(state="running"), name="rollouts_one_drill"
+                fields=["endpoint"],
+                condition=Q(state=DrillState.RUNNING),
+                name="rollouts_one_drill",
             ),
             models.UniqueConstraint(
                 fields=["endpoint", "planned_for"], name="rollouts_drill_planned_once"

@@ -3,16 +3,20 @@
 from django.db.models import F, Q, QuerySet
 
 from apps.governance.models import BreakGlass, Release
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
-from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, Look, Rollout
+from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Look, Rollout
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutState
 from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
-BACK_FROM = ("warm", "stopped")  # states of a revision that one may go back to
+# states of a revision that one may go back to
+BACK_FROM = (RevisionState.WARM, RevisionState.STOPPED)
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
 
@@ -41,7 +45,9 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
         "project", "endpoint", "release__version", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
-    found = rows.filter(Q(state__in=("waiting", "analysing")) | ~Q(paused_by=""))
+    found = rows.filter(
+        Q(state__in=(RolloutState.WAITING, RolloutState.ANALYSING)) | ~Q(paused_by="")
+    )
     return [
         row
         for row in found.order_by("pk")[:50]
@@ -103,9 +109,9 @@ def former_revisions(live: Revision) -> list[Revision]:
     if live.number == 1:
         return []
     unjustified = BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
-    superseded = Release.objects.filter(endpoint=live.endpoint_id, state="superseded").exclude(
-        pk__in=unjustified.values("release")
-    )
+    superseded = Release.objects.filter(
+        endpoint=live.endpoint_id, state=ReleaseState.SUPERSEDED
+    ).exclude(pk__in=unjustified.values("release"))
     found = (
         Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
         .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))
@@ -128,7 +134,7 @@ def unfinished(target: Target) -> list[str]:
 
 def analysing(node: str) -> list[str]:
     """Return the target of ``node`` when a rollout there waits for what is measured."""
-    rows = Rollout.objects.filter(state="analysing", endpoint__target__node=node)
+    rows = Rollout.objects.filter(state=RolloutState.ANALYSING, endpoint__target__node=node)
     return list(rows.order_by().values_list("endpoint__target", flat=True).distinct())
 
 
@@ -151,13 +157,13 @@ def drills_due() -> list[DrillSchedule]:
 
 def drills_under_way() -> list[Drill]:
     """Return the drills of which nobody has written down what came of them."""
-    rows = Drill.objects.filter(state="running").order_by("pk")
+    rows = Drill.objects.filter(state=DrillState.RUNNING).order_by("pk")
     return list(rows.select_related("endpoint", "rollout__to_revision"))
 
 
 def targets_to_look_at() -> list[Target]:
     """Return the targets where something has a deadline."""
     rollouts = Rollout.objects.filter(UNFINISHED).values_list("endpoint__target", flat=True)
-    overdue = Q(state="draining") | Q(state="warm", warm_until__lte=now())
+    overdue = Q(state=RevisionState.DRAINING) | Q(state=RevisionState.WARM, warm_until__lte=now())
     revisions = Revision.objects.filter(overdue).values_list("endpoint__target", flat=True)
     return list(Target.objects.filter(pk__in={*rollouts, *revisions}).order_by("pk"))

@@ -23,9 +23,11 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Snapshot, next_step
 from apps.rollouts.snapshots import snapshot
+from apps.rollouts.states import RolloutState
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision, Target
+from apps.serving.rules import RevisionState
 from placet.kernel.clock import database_now, now
 from placet.kernel.faults import crash_point
 
@@ -61,7 +63,7 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     is_open, told = rollout.state in OPEN, rollout.commanded >= rollout.generation
     if not is_open and told:
         return Pass.ENDED
-    late = rollout.state == "starting" and now() >= rollout.deadline
+    late = rollout.state == RolloutState.STARTING and now() >= rollout.deadline
     overdue = late and not rollout.paused_by
     if not told and not (is_open and overdue):
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
@@ -170,14 +172,16 @@ def settle(target: Target, seen: Observation, job: Fence, faults: list[Exception
     minded = {pk for pair in busy for pk in pair}
 
     def move(revision: Revision) -> bool:
-        if revision.state == "warm":
+        if revision.state == RevisionState.WARM:
             over = revision.warm_until is not None and revision.warm_until <= at
             over = over and not _stands_in(revision, seen)
-            return over and actions.retire(revision, state="draining", job=job)
+            return over and actions.retire(revision, state=RevisionState.DRAINING, job=job)
         drained = _drained(revision, seen, at)
-        return drained and actions.retire(revision, state="stopped", job=job)
+        return drained and actions.retire(revision, state=RevisionState.STOPPED, job=job)
 
-    rows = Revision.objects.filter(endpoint__target=target, state__in=("warm", "draining"))
+    rows = Revision.objects.filter(
+        endpoint__target=target, state__in=(RevisionState.WARM, RevisionState.DRAINING)
+    )
     idle = rows.exclude(pk__in=[pk for pk in minded if pk]).select_related("endpoint")
     return sum(each(move, idle, faults))
 

@@ -9,6 +9,7 @@ from apps.governance.plan import SetWeight
 from apps.monitoring.queries import Stretch, series
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutState
 from placet.kernel.clock import now
 
 BESIDE = timedelta(minutes=1)  # shown before it began and after it ended
@@ -80,7 +81,10 @@ def planned(rollout: Rollout) -> list[Planned]:
         for place, text in entered.items()
         if isinstance(step := steps[int(place)], SetWeight)
     ]
-    ended = [rollout.phase_times.get(state) for state in ("returning", "aborting", "failed")]
+    ended = [
+        rollout.phase_times.get(state)
+        for state in (RolloutState.RETURNING, RolloutState.ABORTING, RolloutState.FAILED)
+    ]
     back = [Planned(datetime.fromisoformat(text), 0) for text in ended if text]
     return sorted([Planned(rollout.created_at, 0), *told, *back[:1]], key=lambda row: row.at)
 

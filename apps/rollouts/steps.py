@@ -17,21 +17,22 @@ from apps.governance.plan import (
     Step,
 )
 from apps.rollouts.analysis import Metric, Threshold, asked_of, metric_of
+from apps.rollouts.states import RolloutState
 
 AT_ONCE: tuple[Step, ...] = (SetWeight(100),)
 # The state that a rollout is in while it carries a step out.
-_STATES: dict[type[Step], str] = {
-    SetWeight: "shifting",
-    SetHeaderRoute: "shifting",
-    SetMirror: "shifting",
-    Pause: "waiting",
-    Ship: "waiting",
-    Analysis: "analysing",
-    AbTest: "analysing",
+_STATES: dict[type[Step], RolloutState] = {
+    SetWeight: RolloutState.SHIFTING,
+    SetHeaderRoute: RolloutState.SHIFTING,
+    SetMirror: RolloutState.SHIFTING,
+    Pause: RolloutState.WAITING,
+    Ship: RolloutState.WAITING,
+    Analysis: RolloutState.ANALYSING,
+    AbTest: RolloutState.ANALYSING,
 }
 
 
-def state_of(step: Step) -> str:
+def state_of(step: Step) -> RolloutState:
     """Return the state that a rollout is in while it carries ``step`` out."""
     return _STATES[type(step)]
 
@@ -53,9 +54,9 @@ def for_person(step: Step, state: str, spent: timedelta) -> bool:
     without an end, what is to be shipped, or an analysis that was not settled in its time."""
     match step:
         case Pause(duration_seconds=None) | Ship():
-            return state == "waiting"
+            return state == RolloutState.WAITING
         case Analysis(on_inconclusive="wait", timeout_seconds=seconds):
-            return state == "analysing" and spent >= timedelta(seconds=seconds)
+            return state == RolloutState.ANALYSING and spent >= timedelta(seconds=seconds)
     return False
 
 

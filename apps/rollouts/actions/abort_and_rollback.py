@@ -10,11 +10,12 @@ from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import serving_config
+from apps.serving.rules import EndpointState, RevisionState, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
@@ -30,12 +31,12 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
     with record(actor) as log:
         row = lock_rollout(rollout, "from_revision", "to_revision", "release")
         authorize(actor, "rollout.operate", row, view="rollout.view")
-        times = {**row.phase_times, "aborting": rfc3339(now())}
+        times = {**row.phase_times, RolloutState.ABORTING: rfc3339(now())}
         text = reason or "Aborted by an operator"
         if not move(
             row,
             expected=STEPPING,
-            to="aborting",
+            to=RolloutState.ABORTING,
             phase_times=times,
             aborted_by=actor.id,
             paused_by="",
@@ -43,7 +44,7 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
         ):
             raise NotAbortable(f"The rollout is {row.state}")
         give_back(row, actor)
-        log.add(ENTERED["aborting"], row)
+        log.add(ENTERED[RolloutState.ABORTING], row)
         ring_reconciler(row)
     return row
 
@@ -66,7 +67,9 @@ def rollback(
     Needs ``rollout.operate``, no new approval and no analysis. While a release goes out, what
     served before serves still: its rollout is aborted. Otherwise see :func:`go_back`.
     """
-    going_out = Rollout.objects.filter(endpoint=endpoint, kind="release", state__in=STEPPING)
+    going_out = Rollout.objects.filter(
+        endpoint=endpoint, kind=RolloutKind.RELEASE, state__in=STEPPING
+    )
     open_one = going_out.exclude(from_revision=None).select_related("from_revision").first()
     before = open_one.from_revision if open_one is not None else None
     if open_one is not None and before is not None and number in (None, before.number):
@@ -91,7 +94,7 @@ def go_back(
         lock_target(row.target_id)  # before its revisions: a stopped one needs room there
         authorize(actor, "rollout.operate", row, view="endpoint.view")
         serving.refuse_deleted(row)
-        if row.state != "active":
+        if row.state != EndpointState.ACTIVE:
             raise EndpointStopped
         rollout = take_over(row, number, reason, log) or _begin(row, number, reason, actor)
         previous = rollout.to_revision
@@ -108,18 +111,18 @@ def go_back(
 
 def _begin(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) -> Rollout:
     refuse_open(endpoint)
-    live = endpoint.revisions.filter(state="live").first()
+    live = endpoint.revisions.filter(state=RevisionState.LIVE).first()
     if live is None:
         raise NothingLive
     previous = former_revision(live, number)
-    return open_return(live, previous, kind="rollback", reason=reason, actor=actor)
+    return open_return(live, previous, kind=RolloutKind.ROLLBACK, reason=reason, actor=actor)
 
 
 def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:
     """Start ``previous`` again if it was stopped."""
-    if previous.state == "stopped":
+    if previous.state == RevisionState.STOPPED:
         serving.make_room(endpoint, serving_config(previous.serving).total_mb, actor=actor)
-        serving.set_revision(previous, state="starting", weight=0, actor=actor)
+        serving.set_revision(previous, state=RevisionState.STARTING, weight=0, actor=actor)
 
 
 def former_revision(live: Revision, number: int | None) -> Revision:

@@ -8,6 +8,7 @@ from apps.audit.events import EventKind
 from apps.governance import actions as governance
 from apps.governance.models import Release
 from apps.governance.plan import Plan, Step
+from apps.governance.rules import ReleaseState
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Hold
@@ -17,11 +18,13 @@ from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
 from apps.rollouts.rules import OPEN, STEPPING, Change, Intent
+from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.base import Receipt
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision
+from apps.serving.rules import RevisionState
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
@@ -124,9 +127,9 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
         revision = rollout.to_revision if change.which == "new" else rollout.from_revision
         assert revision is not None
         warm_until = None
-        if rollout.kind == "drill":  # it leaves that time as it found it
+        if rollout.kind == RolloutKind.DRILL:  # it leaves that time as it found it
             warm_until = revision.warm_until
-        elif change.state == "warm":
+        elif change.state == RevisionState.WARM:
             keep = Plan.stored(rollout.release.plan).keep_warm_seconds
             warm_until = now() + timedelta(seconds=keep)
         serving.set_revision(
@@ -146,17 +149,17 @@ def _header_route(change: Change) -> HeaderRouteEntry | None:
 
 
 def _consequences(log: Recorder, rollout: Rollout) -> None:
-    if rollout.state == "draining":
+    if rollout.state == RolloutState.DRAINING:
         _went_live(rollout)
-    elif rollout.state in ("failed", "aborted") and rollout.kind == "release":
+    elif rollout.state in ENDED_BADLY and rollout.kind == RolloutKind.RELEASE:
         governance.mark_failed(rollout.release, reason=rollout.reason, actor=SYSTEM)
 
 
 def _went_live(rollout: Rollout) -> None:
     """The release is live, the one before is superseded or rolled back, and others cool down."""
-    if rollout.kind == "rollback" and rollout.from_revision is not None:
+    if rollout.kind == RolloutKind.ROLLBACK and rollout.from_revision is not None:
         left = Release.objects.get(pk=rollout.from_revision.release)
-        if left.state == "revoked":  # by a recall
+        if left.state == ReleaseState.REVOKED:  # by a recall
             governance.restore_live(rollout.release, actor=SYSTEM)
         else:
             governance.mark_rolled_back(
@@ -167,9 +170,9 @@ def _went_live(rollout: Rollout) -> None:
     follow_live([rollout.endpoint_id])
     _move_holds(rollout)
     keep = {rollout.to_revision_id, rollout.from_revision_id}
-    others = Revision.objects.filter(endpoint=rollout.endpoint_id, state="warm")
+    others = Revision.objects.filter(endpoint=rollout.endpoint_id, state=RevisionState.WARM)
     for revision in others.exclude(pk__in=keep).select_related("endpoint"):
-        serving.set_revision(revision, state="draining", actor=SYSTEM)
+        serving.set_revision(revision, state=RevisionState.DRAINING, actor=SYSTEM)
 
 
 def _move_holds(rollout: Rollout) -> None:

@@ -8,6 +8,7 @@ from apps.rollouts.actions.abort_and_rollback import go_back
 from apps.rollouts.queries import open_rollout
 from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision, Target
+from apps.serving.rules import RevisionState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
 
@@ -35,5 +36,7 @@ def go_back_after_abort(target: Target, seen: Observation, faults: list[Exceptio
             return False
         return True
 
-    rows = Revision.objects.filter(pk__in=aborted, state="live", endpoint__target=target)
+    rows = Revision.objects.filter(
+        pk__in=aborted, state=RevisionState.LIVE, endpoint__target=target
+    )
     return sum(each(follow, rows.select_related("endpoint"), faults))

@@ -21,9 +21,10 @@ from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules.deciding import enter
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import PRESENT, serving_config
+from apps.serving.rules import PRESENT, EndpointState, RevisionState, serving_config
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Problem
@@ -58,10 +59,10 @@ def take_off(
             endpoint=endpoint, state__in=PRESENT
         )
         found = [row for row in present.order_by("number") if row.pk in bad]
-        live = present.filter(state="live").first()
+        live = present.filter(state=RevisionState.LIVE).first()
         returning = _end_moving(endpoint, bad, reason, log)
         for revision in found:
-            serving.set_revision(revision, state="failed", weight=0, actor=SYSTEM)
+            serving.set_revision(revision, state=RevisionState.FAILED, weight=0, actor=SYSTEM)
         if live is None or live.pk not in bad:
             if live is not None and live.weight < WHOLE and not _moving(endpoint):
                 serving.set_revision(live, weight=WHOLE, actor=SYSTEM)
@@ -71,7 +72,7 @@ def take_off(
         if back is not None:
             return TakenOff(live.pk, "fell_back", back)
         _end_all(endpoint, reason, log)
-        if endpoint.state == "active":
+        if endpoint.state == EndpointState.ACTIVE:
             serving.stop_endpoint(endpoint, actor=SYSTEM)
         return TakenOff(live.pk, "stopped")
 
@@ -93,10 +94,10 @@ def _end_moving(
     rollout = _moving(endpoint)
     if rollout is None or not {rollout.from_revision_id, rollout.to_revision_id} & set(bad):
         return None
-    if rollout.state == "draining" and rollout.to_revision_id not in bad:
+    if rollout.state == RolloutState.DRAINING and rollout.to_revision_id not in bad:
         return None  # the good one is live already
-    if rollout.to_revision_id not in bad and rollout.kind != "release":
-        if rollout.kind == "rollback" and rollout.state != "aborting":
+    if rollout.to_revision_id not in bad and rollout.kind != RolloutKind.RELEASE:
+        if rollout.kind == RolloutKind.ROLLBACK and rollout.state != RolloutState.ABORTING:
             _let_go_on(rollout, log)
             return rollout.to_revision
         taken = take_over(endpoint, None, reason, log)
@@ -125,23 +126,23 @@ def _end_all(endpoint: Endpoint, reason: str, log: Recorder) -> None:
 def _end(rollout: Rollout, bad: Collection[str], reason: str, log: Recorder) -> None:
     """End a rollout from whatever state, and what it tried out."""
     tried = rollout.to_revision
-    times = {**rollout.phase_times, "aborted": rfc3339(now())}
+    times = {**rollout.phase_times, RolloutState.ABORTED: rfc3339(now())}
     move(
         rollout,
         expected=OPEN_STATES,
-        to="aborted",
+        to=RolloutState.ABORTED,
         reason=reason[:2000],
         paused_by="",
         phase_times=times,
         finished_at=now(),
     )
-    if tried.pk not in bad and tried.state in ("starting", "ready"):
-        back = "warm" if tried.state == "ready" else "stopped"
-        after = "failed" if rollout.kind == "release" else back
+    if tried.pk not in bad and tried.state in (RevisionState.STARTING, RevisionState.READY):
+        back = RevisionState.WARM if tried.state == RevisionState.READY else RevisionState.STOPPED
+        after = RevisionState.FAILED if rollout.kind == RolloutKind.RELEASE else back
         serving.set_revision(tried, state=after, weight=0, warm_until=now(), actor=SYSTEM)
-        if rollout.kind == "release":
+        if rollout.kind == RolloutKind.RELEASE:
             governance.mark_failed(rollout.release, reason=GOING_OUT, actor=SYSTEM)
-    log.add(ENTERED["aborted"], rollout)
+    log.add(ENTERED[RolloutState.ABORTED], rollout)
     ring_reconciler(rollout)
 
 
@@ -160,12 +161,14 @@ def _fall_back(live: Revision, reason: str, keys: KeyRing, log: Recorder) -> Rev
 
 def _go_back(live: Revision, former: Revision, reason: str, keys: KeyRing, log: Recorder) -> None:
     check_return(former, live.endpoint, keys)
-    if former.state == "stopped":
+    if former.state == RevisionState.STOPPED:
         serving.make_room(live.endpoint, serving_config(former.serving).total_mb, actor=SYSTEM)
-        serving.set_revision(former, state="starting", weight=0, actor=SYSTEM)
-    rollout = open_return(live, former, kind="rollback", reason=reason[:2000], actor=SYSTEM)
+        serving.set_revision(former, state=RevisionState.STARTING, weight=0, actor=SYSTEM)
+    rollout = open_return(
+        live, former, kind=RolloutKind.ROLLBACK, reason=reason[:2000], actor=SYSTEM
+    )
     data = {"release": former.release, "revision": former.number}
     log.add(ROLLBACK_STARTED, rollout, data=data)
-    if former.state == "warm":  # it runs: the requests are its own from now on
+    if former.state == RevisionState.WARM:  # it runs: the requests are its own from now on
         carry_out(log, rollout, enter(snapshot(rollout, NOTHING_SEEN, now()), 0))
     ring_reconciler(rollout)

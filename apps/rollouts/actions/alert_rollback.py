@@ -8,7 +8,9 @@ from apps.monitoring.queries import objective_of
 from apps.rollouts.actions.abort_and_rollback import go_back
 from apps.rollouts.errors import RolloutOpen
 from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import RevisionState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
 
@@ -27,7 +29,7 @@ def answer_alert(alert_id: str) -> Outcome:
     rollouts = Rollout.objects.filter(endpoint=alert.endpoint)
     if begun := rollouts.filter(reason__startswith=alert.pk).first():
         return _rolled_back(alert, begun)
-    if rollouts.filter(state__in=OPEN_STATES).exclude(kind="drill").exists():
+    if rollouts.filter(state__in=OPEN_STATES).exclude(kind=RolloutKind.DRILL).exists():
         return "wait"
     if why_not := _why_not(alert, alert.endpoint):
         note_answer(alert, answer=f"Not rolled back: {why_not}", actor=SYSTEM)
@@ -59,11 +61,11 @@ def _why_not(alert: Alert, endpoint: Endpoint) -> str:
         return "it is over already"
     if objective is None or not objective.roll_back:
         return "the objective does not ask for it any more"
-    live = Revision.objects.filter(endpoint=endpoint, state="live").first()
+    live = Revision.objects.filter(endpoint=endpoint, state=RevisionState.LIVE).first()
     if live is None or live.pk != alert.revision:
         return "another revision is live by now"
     last = Rollout.objects.filter(endpoint=endpoint, to_revision=live).order_by("-created_at")
-    if (brought := last.first()) is not None and brought.kind == "rollback":
+    if (brought := last.first()) is not None and brought.kind == RolloutKind.ROLLBACK:
         return "this version is itself what the endpoint was rolled back to: people decide"
     return ""
 

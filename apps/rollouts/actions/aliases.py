@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_models
 from apps.registry.models import Alias, RegisteredModel
@@ -20,7 +21,7 @@ def follow_live(endpoints: Collection[str]) -> None:
     environments = set(served.values_list("environment__name", flat=True))
     live: dict[tuple[str, str], list[Release]] = {}
     rows = Release.objects.filter(
-        version__model__in=models, environment__name__in=environments, state="live"
+        version__model__in=models, environment__name__in=environments, state=ReleaseState.LIVE
     ).select_related("version", "environment")
     for row in rows.order_by("endpoint"):
         live.setdefault((row.version.model_id, f"live-{row.environment.name}"), []).append(row)

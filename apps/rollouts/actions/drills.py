@@ -22,10 +22,12 @@ from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import NotPermitted, Recalled
 from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
@@ -69,7 +71,7 @@ def run_planned(schedule: DrillSchedule) -> Drill | None:
 
 def obstacle(endpoint: Endpoint, keys: KeyRing) -> str:
     """Return why no drill may begin now, in words; '' when one may."""
-    if endpoint.state != "active":
+    if endpoint.state != EndpointState.ACTIVE:
         return f"The endpoint is {endpoint.state}"
     if Drill.objects.filter(endpoint=endpoint, state=DrillState.RUNNING).exists():
         return "A drill is under way"
@@ -92,7 +94,7 @@ def _nowhere_to_go(endpoint: Endpoint, keys: KeyRing) -> str:
     former = former_revisions(live)
     if not former:
         return "There is no earlier revision to go back to"
-    if former[0].state != "warm":
+    if former[0].state != RevisionState.WARM:
         return f"Revision {former[0].number}, which a rollback goes to, is not kept warm any more"
     try:
         check_return(former[0], endpoint, keys)
@@ -102,14 +104,14 @@ def _nowhere_to_go(endpoint: Endpoint, keys: KeyRing) -> str:
 
 
 def _live(endpoint: Endpoint) -> Revision | None:
-    return endpoint.revisions.filter(state="live").first()
+    return endpoint.revisions.filter(state=RevisionState.LIVE).first()
 
 
 def _begin(endpoint: Endpoint, log: Recorder, planned: datetime | None = None) -> Drill:
     live = _live(endpoint)
     assert live is not None  # or there was an obstacle
     former = former_revisions(live)[0]
-    rollout = open_return(live, former, kind="drill", reason=REASON, actor=log.actor)
+    rollout = open_return(live, former, kind=RolloutKind.DRILL, reason=REASON, actor=log.actor)
     drill = Drill.objects.create(
         project_id=endpoint.project_id,
         endpoint=endpoint,
@@ -146,7 +148,7 @@ def take_over(endpoint: Endpoint, number: int | None, reason: str, log: Recorder
     rollout = drill.rollout if drill is not None else None
     if drill is None or rollout is None or number not in (None, rollout.to_revision.number):
         return None
-    columns = {"kind": "rollback", "started_by": log.actor.id, "reason": reason}
+    columns = {"kind": RolloutKind.ROLLBACK, "started_by": log.actor.id, "reason": reason}
     if not move(rollout, expected=STEPPING, to=rollout.state, **columns):
         return None
     skipped = move(
@@ -190,7 +192,7 @@ def finish_drill(drill: Drill) -> bool:
             return False
         data = {"outcome": state.label.lower(), "seconds": ended.seconds}
         log.add(DRILL_FINISHED, drill, data=data)
-        gone = Endpoint.objects.filter(pk=drill.endpoint_id, state="deleted").exists()
+        gone = Endpoint.objects.filter(pk=drill.endpoint_id, state=EndpointState.DELETED).exists()
         if why and not gone:
             _tell(drill, f"The rollback drill failed. {why}")
         else:
@@ -200,7 +202,7 @@ def finish_drill(drill: Drill) -> bool:
 
 def _ended(rollout: Rollout, finished_at: datetime) -> Ended:
     there, back = drills.lasted(rollout.phase_times, finished_at)
-    began = rollout.phase_times.get("shifting")
+    began = rollout.phase_times.get(RolloutState.SHIFTING)
     since = datetime.fromisoformat(began) if began else finished_at
     names = [rollout.to_revision_id, rollout.from_revision_id or ""]
     found = between(names, since, finished_at)
@@ -221,7 +223,7 @@ def tell_if_stuck(drill: Drill) -> bool:
     """Open an alert about a drill that has kept the requests away from the live revision for too
     long. Tell whether one was opened."""
     rollout = drill.rollout
-    moved = rollout.phase_times.get("shifting") if rollout is not None else None
+    moved = rollout.phase_times.get(RolloutState.SHIFTING) if rollout is not None else None
     if rollout is None or rollout.finished_at is not None or moved is None:
         return False
     if now() - datetime.fromisoformat(moved) < drills.OVERDUE:

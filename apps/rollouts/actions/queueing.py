@@ -7,6 +7,7 @@ from apps.rollouts.actions.abort_and_rollback import abort
 from apps.rollouts.errors import NotAbortable
 from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import SYSTEM
 
 Turn = Literal["now", "later", "never"]
@@ -26,7 +27,7 @@ def turn_of(release: Release) -> Turn:
     before = moving.select_related("release").first()
     if before is None:
         return "now"
-    older = before.kind == "release" and before.release.number < release.number
+    older = before.kind == RolloutKind.RELEASE and before.release.number < release.number
     if release.plan.get("when_busy") == "supersede" and older and before.state in STEPPING:
         _send_back(before, release)
     return "later"

@@ -13,13 +13,14 @@ from apps.jobs.actions import enqueue
 from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
 from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.rollouts.steps import needs
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import serving_config
+from apps.serving.rules import EndpointState, RevisionState, serving_config
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
@@ -55,7 +56,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     row = Rollout.objects.select_related("endpoint", "release__bento__runtime").get(pk=rollout.pk)
     authorize(actor, "rollout.start", row, view="rollout.view")
     text = clean_text("reason", reason, limit=2000)
-    if row.kind != "release" or row.state not in ("failed", "aborted"):
+    if row.kind != RolloutKind.RELEASE or row.state not in ENDED_BADLY:
         raise NotRetryable(f"The rollout is {row.state}")
     keys = ring()
     _check_target(row.release)
@@ -87,8 +88,8 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
             project_id=begun.project_id,
             endpoint=endpoint,
             release=begun,
-            kind="release",
-            from_revision=endpoint.revisions.filter(state="live").first(),
+            kind=RolloutKind.RELEASE,
+            from_revision=endpoint.revisions.filter(state=RevisionState.LIVE).first(),
             to_revision=revision,
             started_by=actor.id,
             reason=reason,
@@ -110,7 +111,7 @@ def _hold(release: Release) -> None:
 def _active_endpoint(release: Release) -> Endpoint:
     """Return the release's endpoint, which is held and must not be stopped."""
     endpoint = Endpoint.objects.get(pk=release.endpoint_id)
-    if endpoint.state != "active":
+    if endpoint.state != EndpointState.ACTIVE:
         raise EndpointStopped
     return endpoint
 
@@ -139,7 +140,7 @@ def open_rollout(rollout: Rollout) -> Rollout:
     started = now()
     timeout = Plan.stored(rollout.release.plan).ready_timeout_seconds
     rollout.deadline = started + timedelta(seconds=timeout)
-    rollout.phase_times = {"starting": rfc3339(started)}
+    rollout.phase_times = {RolloutState.STARTING: rfc3339(started)}
     try:
         with transaction.atomic():
             rollout.save(force_insert=True)

@@ -33,6 +33,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import STEPPING, Snapshot
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -164,7 +165,7 @@ def _held(
         "to_revision__endpoint",
     )
     authorize(actor, permission, row, view="rollout.view")
-    if row.kind == "drill":
+    if row.kind == RolloutKind.DRILL:
         raise PastSteps("A rollback drill is not held or hurried: abort it")
     if row.state not in STEPPING:
         raise PastSteps(f"The rollout is {row.state}")
@@ -200,6 +201,6 @@ def _note(log: Recorder, row: Rollout, kind: EventKind, **columns: Any) -> None:
 
 def time_left(row: Rollout) -> datetime:
     """A rollout that was held before its new revision was ready has its whole time again."""
-    if row.state != "starting" or not row.paused_by:
+    if row.state != RolloutState.STARTING or not row.paused_by:
         return row.deadline
     return now() + timedelta(seconds=Plan.stored(row.release.plan).ready_timeout_seconds)

@@ -12,10 +12,12 @@ from apps.governance.plan import written
 from apps.governance.queries import visible_rows
 from apps.rollouts import actions, queries
 from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
+from placet.kernel.states import values_of
 
 F = TypeVar("F", bound=Callable[..., Response])
 
@@ -29,21 +31,8 @@ class RolloutSerializer(serializers.Serializer[Any]):
     endpoint = serializers.CharField()
     endpoint_name = serializers.CharField()
     release = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["release", "rollback", "drill"])
-    state = serializers.ChoiceField(
-        choices=[
-            "starting",
-            "shifting",
-            "waiting",
-            "analysing",
-            "draining",
-            "returning",
-            "done",
-            "aborting",
-            "aborted",
-            "failed",
-        ]
-    )
+    kind = serializers.ChoiceField(choices=values_of(RolloutKind))
+    state = serializers.ChoiceField(choices=values_of(RolloutState))
     reason = serializers.CharField()
     from_revision = serializers.CharField(allow_null=True)
     to_revision = serializers.CharField()

@@ -14,7 +14,9 @@ from apps.rollouts.rules.facts import (
     Snapshot,
     wait,
 )
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE, last_weight, state_of
+from apps.serving.rules import RevisionState
 from placet_verify.units import WHOLE
 
 FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
@@ -23,15 +25,15 @@ FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
 def next_step(s: Snapshot) -> Intent:
     """Return what to do now. Asked twice with equal facts it answers the same."""
     match s.state:
-        case "starting":
+        case RolloutState.STARTING:
             return _starting(s)
-        case "shifting" | "waiting" | "analysing":
+        case RolloutState.SHIFTING | RolloutState.WAITING | RolloutState.ANALYSING:
             return _stepping(s)
-        case "draining":
+        case RolloutState.DRAINING:
             return draining(s)
-        case "returning":
+        case RolloutState.RETURNING:
             return returning(s)
-        case "aborting":
+        case RolloutState.ABORTING:
             return aborting(s)
     return wait("nothing: the rollout has ended")
 
@@ -39,7 +41,7 @@ def next_step(s: Snapshot) -> Intent:
 def _starting(s: Snapshot) -> Intent:
     """Until the new revision is ready the old one is not touched."""
     if s.fresh and s.new.broken:
-        return Intent("failed", give_up(s), s.new.broken)
+        return Intent(RolloutState.FAILED, give_up(s), s.new.broken)
     if s.fresh and s.new.ready and not s.paused:
         return enter(s, last_weight(s.steps) if s.promoted else 0)
     if s.paused:
@@ -48,7 +50,7 @@ def _starting(s: Snapshot) -> Intent:
         seen = f" It is {s.new.phase}: {s.new.detail}" if s.new.phase and s.fresh else ""
         ready = f"{s.new.ready_replicas if s.fresh else 0} of {s.new.replicas}"
         text = f"It was not ready in time: {ready} replicas answered.{seen}"
-        return Intent("failed", give_up(s), text.strip())
+        return Intent(RolloutState.FAILED, give_up(s), text.strip())
     return wait("every replica of the new revision to be ready")
 
 
@@ -56,17 +58,17 @@ def enter(s: Snapshot, place: int) -> Intent:
     """Begin the step at ``place``, or end the rollout well when there is none."""
     if place >= len(s.steps):
         return live(s)
-    step, first = s.steps[place], s.state == "starting"
-    changes: tuple[Change, ...] = (Change("new", "ready"),) if first else ()
+    step, first = s.steps[place], s.state == RolloutState.STARTING
+    changes: tuple[Change, ...] = (Change("new", RevisionState.READY),) if first else ()
     match step:
         case SetWeight(weight=weight):
             take = (Change("old", weight=WHOLE - weight),) if s.old else ()
-            changes = (*take, Change("new", "ready", weight))
+            changes = (*take, Change("new", RevisionState.READY, weight))
         case SetHeaderRoute():
-            changes = (Change("new", "ready", header=step),)
+            changes = (Change("new", RevisionState.READY, header=step),)
         case SetMirror(copies=copies):
-            changes = (Change("new", "ready", copies=copies),)
-    skipped = s.kind == "release" and s.old is None and s.plan.steps != AT_ONCE
+            changes = (Change("new", RevisionState.READY, copies=copies),)
+    skipped = s.kind == RolloutKind.RELEASE and s.old is None and s.plan.steps != AT_ONCE
     return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=place)
 
 
@@ -74,9 +76,9 @@ def _stepping(s: Snapshot) -> Intent:
     """A new revision that breaks, or whose node took its requests, gives them back at any step."""
     broken = s.new.broken if s.fresh else ""
     if s.old is not None and (why := broken or guard.reason(s.new.aborted)):
-        return Intent("aborting", weights_back(s), why)
+        return Intent(RolloutState.ABORTING, weights_back(s), why)
     if broken:
-        return Intent("failed", (Change("new", "failed"),), broken)
+        return Intent(RolloutState.FAILED, (Change("new", RevisionState.FAILED),), broken)
     match s.present:
         case SetWeight() as step:
             held = _set_weight(s, step)
@@ -103,9 +105,9 @@ def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
         return None
     if s.fresh and s.new.applied_weight == WHOLE and s.old and not s.old.ready_replicas:
         return wait("the old revision to answer again; the new one has all requests meanwhile")
-    if s.kind == "drill" and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
+    if s.kind == RolloutKind.DRILL and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
         late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"
-        return Intent("aborting", weights_back(s), late)
+        return Intent(RolloutState.ABORTING, weights_back(s), late)
     return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
 
 
@@ -131,15 +133,19 @@ def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
     outcome, sentence = s.judged.outcome, s.judged.sentence
     late = s.now >= s.entered_at + timedelta(seconds=step.timeout_seconds)
     if outcome == "failed":
-        return Intent("aborting", weights_back(s), f"The analysis failed. {sentence}")
+        return Intent(RolloutState.ABORTING, weights_back(s), f"The analysis failed. {sentence}")
     if outcome == "error" and late:
-        return Intent("aborting", weights_back(s), f"It could not be analysed in time. {sentence}")
+        return Intent(
+            RolloutState.ABORTING, weights_back(s), f"It could not be analysed in time. {sentence}"
+        )
     if outcome == "error":
         return wait(f"figures that can be judged. {sentence.rstrip('.')}")
     if outcome == "successful" or (late and step.on_inconclusive == "pass"):
         return None if s.fresh and s.alive else wait("news of the node")
     if late and step.on_inconclusive == "abort":
-        return Intent("aborting", weights_back(s), f"Nothing was shown in time. {sentence}")
+        return Intent(
+            RolloutState.ABORTING, weights_back(s), f"Nothing was shown in time. {sentence}"
+        )
     return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
 
 
@@ -147,7 +153,7 @@ def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
     """Return what an A/B test waits for, or that it goes back; ``None`` when its effect shows."""
     ruled = ruling(step, s.judged, since=s.entered_at, now=s.now)
     if ruled.ends:
-        return Intent("aborting", weights_back(s), ruled.words)
+        return Intent(RolloutState.ABORTING, weights_back(s), ruled.words)
     if ruled.words:
         return wait(ruled.words)
     return None if s.fresh and s.alive else wait("news of the node")
@@ -155,7 +161,7 @@ def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
 
 def go_on(s: Snapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
     """Return how to go past the step that waits for a person, if ``past`` does now."""
-    waits = s.state == "waiting" and s.present == past
+    waits = s.state == RolloutState.WAITING and s.present == past
     return enter(s, s.place + 1) if waits else None
 
 
@@ -166,7 +172,7 @@ def skip(s: Snapshot) -> Intent | None:
     test, nor its shipping.
     """
     step = s.present
-    if s.state == "starting" or isinstance(step, AbTest | Ship):
+    if s.state == RolloutState.STARTING or isinstance(step, AbTest | Ship):
         return None
     if isinstance(step, SetWeight) and step.weight >= WHOLE:
         return None
@@ -176,4 +182,4 @@ def skip(s: Snapshot) -> Intent | None:
 def promote(s: Snapshot) -> Intent | None:
     """Return how to send all requests at once; ``None`` when that is done or still to come."""
     place = last_weight(s.steps)
-    return None if s.state == "starting" or s.step >= place else enter(s, place)
+    return None if s.state == RolloutState.STARTING or s.step >= place else enter(s, place)

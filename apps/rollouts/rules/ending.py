@@ -11,28 +11,30 @@ from apps.rollouts.rules.facts import (
     Snapshot,
     wait,
 )
-from apps.serving.rules import ENDED
+from apps.rollouts.states import RolloutKind, RolloutState
+from apps.serving.rules import ENDED, RevisionState
 from placet_verify.units import WHOLE
 
 
 def give_up(s: Snapshot) -> tuple[Change, ...]:
     """End a new revision that gets no requests. One that a rollback wanted was live before: it
     is stopped, so that the rollback can be tried again."""
-    if s.kind == "release":
-        return (Change("new", "failed"),)
-    if s.new.state != "warm":
-        return (Change("new", "stopped"),)
-    return (Change("new", "draining"),) if s.new.broken else ()
+    if s.kind == RolloutKind.RELEASE:
+        return (Change("new", RevisionState.FAILED),)
+    if s.new.state != RevisionState.WARM:
+        return (Change("new", RevisionState.STOPPED),)
+    return (Change("new", RevisionState.DRAINING),) if s.new.broken else ()
 
 
 def live(s: Snapshot) -> Intent:
     """Make the new revision live; a drill, which has shown what it was to show, goes back."""
-    if s.kind == "drill":
-        return Intent("returning", weights_back(s))
-    after = "warm" if s.kind == "release" and s.plan.keep_warm_seconds > 0 else "draining"
+    if s.kind == RolloutKind.DRILL:
+        return Intent(RolloutState.RETURNING, weights_back(s))
+    keeps = s.kind == RolloutKind.RELEASE and s.plan.keep_warm_seconds > 0
+    after = RevisionState.WARM if keeps else RevisionState.DRAINING
     gone = s.old is None or s.old.state in ENDED  # a recall has ended it
     leave = () if gone else (Change("old", after),)
-    return Intent("draining", (*leave, Change("new", "live")))
+    return Intent(RolloutState.DRAINING, (*leave, Change("new", RevisionState.LIVE)))
 
 
 def weights_back(s: Snapshot) -> tuple[Change, ...]:
@@ -46,21 +48,21 @@ def weights_back(s: Snapshot) -> tuple[Change, ...]:
 def draining(s: Snapshot) -> Intent:
     """The new revision is live: end when the old one is warm, or has drained."""
     old = s.old
-    if old is None or old.state != "draining":
-        return Intent("done")
+    if old is None or old.state != RevisionState.DRAINING:
+        return Intent(RolloutState.DONE)
     if s.fresh and old.phase in GONE_PHASES:
-        return Intent("done", (Change("old", "stopped"),))
+        return Intent(RolloutState.DONE, (Change("old", RevisionState.STOPPED),))
     if s.now >= s.entered_at + timedelta(seconds=DRAIN_SECONDS):
-        return Intent("done", (Change("old", "stopped"),))
+        return Intent(RolloutState.DONE, (Change("old", RevisionState.STOPPED),))
     return wait("the old revision to finish its last requests")
 
 
 def returning(s: Snapshot) -> Intent:
     """End a drill, once the live revision has all requests again; the former one stays warm."""
     if s.fresh and s.old is not None and s.old.applied_weight >= WHOLE:
-        return Intent("done", (Change("new", _end_state(s)),))
+        return Intent(RolloutState.DONE, (Change("new", _end_state(s)),))
     if _stable_is_gone(s):
-        return Intent("done", (Change("new", _end_state(s)),))
+        return Intent(RolloutState.DONE, (Change("new", _end_state(s)),))
     return wait("the node to send all requests to the live revision again")
 
 
@@ -70,16 +72,16 @@ def aborting(s: Snapshot) -> Intent:
     If that does not answer it may never. The next release, which may be what mends it, is not to
     wait for that; what answers meanwhile stays there.
     """
-    end = "aborted" if s.by_operator else "failed"
-    if s.new.state == "warm" and s.new.weight == 0:
+    end = RolloutState.ABORTED if s.by_operator else RolloutState.FAILED
+    if s.new.state == RevisionState.WARM and s.new.weight == 0:
         return Intent(end)
     stop = (Change("new", _end_state(s)),)
-    if s.old is None or s.new.state == "starting":
+    if s.old is None or s.new.state == RevisionState.STARTING:
         return Intent(end, stop)
     if s.fresh and s.old.applied_weight >= WHOLE:
         return Intent(end, stop)
     if _stable_is_gone(s):
-        return Intent(end, (Change("new", "warm"),) if s.new.ready_replicas else stop)
+        return Intent(end, (Change("new", RevisionState.WARM),) if s.new.ready_replicas else stop)
     return wait("the node to send all requests to the old revision again")
 
 
@@ -89,11 +91,12 @@ def _stable_is_gone(s: Snapshot) -> bool:
     return late and s.fresh and s.alive and s.old is not None and not s.old.ready_replicas
 
 
-def _end_state(s: Snapshot) -> str:
+def _end_state(s: Snapshot) -> RevisionState:
     """One that may still answer requests is drained; one that never got any is stopped. A drill
     leaves warm what it found warm."""
     if s.new.broken:
-        return "failed"
-    if s.kind == "drill":
-        return "warm"
-    return "stopped" if s.new.state == "starting" else "draining"
+        return RevisionState.FAILED
+    if s.kind == RolloutKind.DRILL:
+        return RevisionState.WARM
+    begun = s.new.state != RevisionState.STARTING
+    return RevisionState.DRAINING if begun else RevisionState.STOPPED

@@ -6,7 +6,9 @@ from typing import Literal
 
 from apps.governance.plan import Plan, SetHeaderRoute, Step
 from apps.rollouts.analysis import Judged
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
+from apps.serving.rules import RevisionState
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
@@ -14,28 +16,37 @@ DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either wa
 READY_PHASES = frozenset({"ready", "serving"})
 GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})
 
+_AT_A_STEP = (RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ANALYSING)
 # States in which the new revision is not live yet, and people may still hold, hurry or abort it.
-STEPPING = ("starting", "shifting", "waiting", "analysing")
+STEPPING = (RolloutState.STARTING, *_AT_A_STEP)
 _STEPS = frozenset(
-    {"shifting", "waiting", "analysing", "draining", "returning", "aborting", "failed"}
+    {
+        *_AT_A_STEP,
+        RolloutState.DRAINING,
+        RolloutState.RETURNING,
+        RolloutState.ABORTING,
+        RolloutState.FAILED,
+    }
 )
-TRANSITIONS: dict[str, frozenset[str]] = {
-    "starting": frozenset({"shifting", "waiting", "aborting", "failed"}),
-    **dict.fromkeys(("shifting", "waiting", "analysing"), _STEPS),
-    "draining": frozenset({"done"}),
-    "returning": frozenset({"done"}),
-    "aborting": frozenset({"aborted", "failed"}),
-    "done": frozenset(),
-    "aborted": frozenset(),
-    "failed": frozenset(),
+TRANSITIONS: dict[str, frozenset[RolloutState]] = {
+    RolloutState.STARTING: frozenset(
+        {RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ABORTING, RolloutState.FAILED}
+    ),
+    **dict.fromkeys(_AT_A_STEP, _STEPS),
+    RolloutState.DRAINING: frozenset({RolloutState.DONE}),
+    RolloutState.RETURNING: frozenset({RolloutState.DONE}),
+    RolloutState.ABORTING: frozenset({RolloutState.ABORTED, RolloutState.FAILED}),
+    RolloutState.DONE: frozenset(),
+    RolloutState.ABORTED: frozenset(),
+    RolloutState.FAILED: frozenset(),
 }
-OPEN = frozenset({*STEPPING, "draining", "returning", "aborting"})
+OPEN = frozenset({*STEPPING, RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.ABORTING})
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 
 def steps_for(plan: Plan, *, kind: str, has_old: bool) -> tuple[Step, ...]:
     """Return the steps that a rollout carries out: of its plan, or all at once."""
-    return plan.steps if kind == "release" and has_old else AT_ONCE
+    return plan.steps if kind == RolloutKind.RELEASE and has_old else AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ class Change:
     """What becomes of one revision."""
 
     which: Literal["old", "new"]
-    state: str | None = None
+    state: RevisionState | None = None
     weight: int | None = None
     header: SetHeaderRoute | None = None  # for testers
     copies: int | None = None  # of requests, out of 10,000
@@ -124,7 +135,7 @@ class Intent:
     ``changes`` are carried out in order: weight is taken before it is given.
     """
 
-    to: str | None = None
+    to: RolloutState | None = None
     changes: tuple[Change, ...] = ()
     reason: str = ""
     waiting_for: str = ""

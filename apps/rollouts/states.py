@@ -1,0 +1,33 @@
+"""What a rollout is, and where it stands. Below steps and rules, which both name states."""
+
+from enum import StrEnum
+
+
+class RolloutKind(StrEnum):
+    """Why an endpoint moves: a release goes out, or it goes back, for good or as a rehearsal."""
+
+    RELEASE = "release"
+    ROLLBACK = "rollback"
+    DRILL = "drill"
+
+
+class RolloutState(StrEnum):
+    """``starting``, the steps (``shifting``, ``waiting``, ``analysing``), ``draining``, ``done``.
+
+    A drill ends by ``returning → done``, and whatever goes badly by ``aborting → aborted``, or
+    ``failed``. ``apps.rollouts.rules`` draws the automaton.
+    """
+
+    STARTING = "starting"
+    SHIFTING = "shifting"
+    WAITING = "waiting"
+    ANALYSING = "analysing"
+    DRAINING = "draining"
+    RETURNING = "returning"
+    DONE = "done"
+    ABORTING = "aborting"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+ENDED_BADLY = (RolloutState.FAILED, RolloutState.ABORTED)
