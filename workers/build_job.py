@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from apps.builds import actions
-from apps.builds.models import Build, BuildState
+from apps.builds.models import Build
 from apps.builds.rules import (
     AccelerationReport,
+    BuildState,
     Built,
     BuiltRuntime,
     Line,
@@ -90,11 +91,11 @@ def build(build_id: str, job: LeasedJob) -> dict[str, Any] | None:
         journal(row.step or journal.step, str(error))
         journal.flush()
         actions.fail(build_id, str(error), job=job)
-        return {"state": "failed"}
+        return {"state": BuildState.FAILED}
     crash_point("builds.before_commit_success")
     actions.succeed(row, outcome(made), job=job)
     crash_point("builds.after_commit_success")
-    return {"state": "succeeded", "bento": made.bento_digest}
+    return {"state": BuildState.SUCCEEDED, "bento": made.bento_digest}
 
 
 def _stopped(build_id: str, journal: "Journal", job: LeasedJob) -> NoReturn:

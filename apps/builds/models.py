@@ -3,9 +3,11 @@
 from django.db import models
 
 from apps.audit.models import Audited
+from apps.builds.rules import OPEN, BuildState
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
 from placet.kernel.ids import IdField
+from placet.kernel.states import choices_of
 
 
 class Runtime(Audited):
@@ -19,16 +21,6 @@ class Runtime(Audited):
     collected_at = models.DateTimeField(null=True, blank=True)  # its wheels were given up
 
 
-class BuildState(models.TextChoices):
-    """``queued → running → succeeded | failed | cancelled``."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
 class Build(Audited):
     """Turning one version into a Bento. ``step`` moves while it runs and is not an event."""
 
@@ -38,7 +30,9 @@ class Build(Audited):
     id = IdField("bld")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="builds")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    state = models.CharField(max_length=10, choices=BuildState.choices, default=BuildState.QUEUED)
+    state = models.CharField(
+        max_length=10, choices=choices_of(BuildState), default=BuildState.QUEUED
+    )
     generation = models.IntegerField(default=0)
     step = models.CharField(max_length=30, blank=True)
     accelerate = models.BooleanField(default=False, db_default=False)  # try the model's ONNX form
@@ -56,7 +50,7 @@ class Build(Audited):
         constraints = [
             models.UniqueConstraint(
                 fields=["version"],
-                condition=models.Q(state__in=["queued", "running"]),
+                condition=models.Q(state__in=list(OPEN)),
                 name="builds_one_open",
             )
         ]

@@ -2,9 +2,21 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-OPEN = ("queued", "running")
+
+class BuildState(StrEnum):
+    """``queued → running → succeeded | failed | cancelled``."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = (BuildState.QUEUED, BuildState.RUNNING)
 MAX_LINES = 5000
 MAX_TEXT = 2000
 CUT_OFF = "More lines came and are not kept"

@@ -8,6 +8,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from apps.jobs.models import JobState
+
 OPEN_JOBS = """
 SELECT queue, state, count(*),
   greatest(0, extract(epoch FROM clock_timestamp() - min(due_at)))::float
@@ -35,7 +37,7 @@ class JobCollector(Collector):
         count, waiting = _open(), _waiting()
         for queue, state, jobs, age in rows:
             count.add_metric([queue, state], jobs)
-            if state == "queued":
+            if state == JobState.QUEUED:
                 waiting.add_metric([queue], age)
         yield count
         yield waiting

@@ -50,7 +50,7 @@ class Job(models.Model):
         indexes = [
             models.Index(
                 fields=["queue", "due_at"],
-                condition=Q(state__in=["queued", "running"]),
+                condition=Q(state__in=[JobState.QUEUED, JobState.RUNNING]),
                 name="jobs_open",
             ),
             models.Index(
@@ -62,7 +62,7 @@ class Job(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "key"],
-                condition=Q(state="queued") & ~Q(key=""),
+                condition=Q(state=JobState.QUEUED) & ~Q(key=""),
                 name="jobs_key_once",
             )
         ]

@@ -17,8 +17,8 @@ from apps.builds.events import (
     BUILD_SUCCEEDED,
     RUNTIME_ADDED,
 )
-from apps.builds.models import Bento, Build, BuildLine, BuildState, Runtime
-from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, Built, Line, ScanReport, kept
+from apps.builds.models import Bento, Build, BuildLine, Runtime
+from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, BuildState, Built, Line, ScanReport, kept
 from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState

@@ -3,8 +3,8 @@
 from apps.audit.actions import record
 from apps.builds.errors import BuildEnded, NotFinalised, OtherBuildOpen
 from apps.builds.events import BUILD_CANCEL_ASKED, BUILD_CANCELLED, BUILD_REQUESTED
-from apps.builds.models import Build, BuildState
-from apps.builds.rules import OPEN
+from apps.builds.models import Build
+from apps.builds.rules import OPEN, BuildState
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue

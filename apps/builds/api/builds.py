@@ -8,12 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.builds import actions, queries
-from apps.builds.models import Build, BuildState
-from apps.builds.rules import OPEN
+from apps.builds.models import Build
+from apps.builds.rules import OPEN, BuildState
 from apps.registry.queries import version_for
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.states import choices_of
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "number"}})
@@ -35,7 +36,7 @@ class BuildSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     version = serializers.CharField(source="version_id")
     name = serializers.CharField(source="version.__str__", help_text="model:number")
-    state = serializers.ChoiceField(choices=BuildState.choices)
+    state = serializers.ChoiceField(choices=choices_of(BuildState))
     step = serializers.CharField()
     isolation = serializers.CharField()
     error = serializers.CharField()
@@ -63,7 +64,7 @@ class LogSerializer(serializers.Serializer[Any]):
 
     lines = LineSerializer(many=True)
     after = serializers.IntegerField(help_text="the number of the last line here")
-    state = serializers.ChoiceField(choices=BuildState.choices)
+    state = serializers.ChoiceField(choices=choices_of(BuildState))
     step = serializers.CharField()
     ended = serializers.BooleanField()
 

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from apps.audit.actions import record, seal
 from apps.builds.models import Bento
+from apps.builds.rules import BuildState
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import (
     lock_environment,
@@ -38,7 +39,7 @@ from apps.governance.plan import DocumentFault, Outcome, Output, Plan, Prometheu
 from apps.governance.queries.presets import chosen
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
-from apps.registry.models import Evidence, ModelVersion
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
@@ -189,7 +190,7 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
     row = ModelVersion.objects.select_related("model").get(pk=version.pk)
     if row.project_id != place.project_id:
         raise NotFound
-    if row.state != "finalised":
+    if row.state != VersionState.FINALISED:
         raise NotFinalised
     # held until the release is in: nobody collects it meanwhile
     held = Bento.objects.select_for_update(of=("self",), no_key=True).select_related("build")
@@ -197,7 +198,7 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
     if bento is not None:
         built = built.filter(pk=bento.pk)
     chosen = built.first()
-    if chosen is None or chosen.build.state != "succeeded":
+    if chosen is None or chosen.build.state != BuildState.SUCCEEDED:
         raise NotBuilt
     chosen.version = row
     refuse_recalled(chosen)
@@ -281,7 +282,7 @@ def pin_evidence(bento: Bento) -> list[dict[str, str]]:
     ).order_by("-created_at", "-pk")
     newest: dict[tuple[str, str], Evidence] = {}
     for row in rows:
-        if row.kind not in MEASURED_ONLY or row.source == "measured":
+        if row.kind not in MEASURED_ONLY or row.source == EvidenceSource.MEASURED:
             newest.setdefault((row.kind, row.source), row)
     pinned = [{"id": r.pk, "kind": r.kind, "digest": r.digest} for r in newest.values()]
     return sorted(pinned, key=lambda p: (p["kind"], p["id"]))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from apps.builds.rules import BuildState
 from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.fields import Fields
 
@@ -26,7 +27,11 @@ def title(gate: Mapping[str, Any]) -> str:
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Look at the build, and at the smoke test that Placet measured on this very Bento."""
     build, test = facts.build, facts.find("smoke_test")
-    if build is None or build.state != "succeeded" or build.bento_digest != facts.bento_digest:
+    if (
+        build is None
+        or build.state != BuildState.SUCCEEDED
+        or build.bento_digest != facts.bento_digest
+    ):
         return answer(gate, title(gate), "failed", "There is no finished build of this Bento")
     if test is None:
         return answer(gate, title(gate), "failed", "The smoke test has left no evidence")
