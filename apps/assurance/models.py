@@ -59,7 +59,7 @@ class Recall(Audited):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "what", "project"],
-                condition=Q(state="standing"),
+                condition=Q(state=RecallState.STANDING),
                 nulls_distinct=False,
                 name="assurance_one_standing",
             )

@@ -9,9 +9,10 @@ from django.db.models import Func, JSONField, OuterRef, Q
 from django.db.models.functions import JSONObject
 
 from apps.assurance.actions.receipts import take_in
-from apps.assurance.models import Recall
+from apps.assurance.models import Recall, RecallKind, RecallState
 from apps.assurance.queries.events_of_recalls import of_release
 from apps.assurance.queries.visible_recalls import standing_recalls
+from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.models import Endpoint, Node, Target
@@ -20,12 +21,12 @@ from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
 from placet_verify.statements import Names
 
-WORDS = {
-    "version": "version",
-    "bento": "Bento",
-    "dataset": "training data",
-    "wheel": "wheel",
-    "key": "build key",
+WORDS: dict[str, str] = {
+    RecallKind.VERSION: "version",
+    RecallKind.BENTO: "Bento",
+    RecallKind.DATASET: "training data",
+    RecallKind.WHEEL: "wheel",
+    RecallKind.KEY: "build key",
 }
 
 
@@ -34,7 +35,7 @@ class RecallKeeper:
 
     def refusal(self, bento: Bento) -> str:
         """Return why a Bento must not run, also one that was built after the recall."""
-        rows = standing_recalls().exclude(kind__in=("passkey", "person")).order_by("pk")
+        rows = standing_recalls().exclude(kind__in=SIGNERS).order_by("pk")
         found = next((row for row in rows if _is_of(bento, row)), None)
         return "" if found is None else _sentence(found.kind, found.what, found.created_at)
 
@@ -73,7 +74,7 @@ class RecallKeeper:
         recalled, signed = set[str](), []
         for row in rows:
             signed += [canonical.loads(text) for text in (row.envelope, row.lift_envelope) if text]
-            recalled |= set(row.names["bentos"]) if row.state == "standing" else set()
+            recalled |= set(row.names["bentos"]) if row.state == RecallState.STANDING else set()
         return {"recalled": sorted(recalled), "recalls": signed}
 
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
@@ -91,15 +92,15 @@ def _is_of(bento: Bento, recall: Recall) -> bool:
     if recall.project_id not in (None, bento.project_id):
         return False
     match recall.kind:
-        case "version":
+        case RecallKind.VERSION:
             return bool(bento.version_id == recall.what)
-        case "dataset":
+        case RecallKind.DATASET:
             datasets = bento.version.lineage.get("datasets", [])
             return any(one["digest"] == recall.what for one in datasets)
-        case "wheel":
+        case RecallKind.WHEEL:
             sha256 = recall.what.removeprefix("sha256:")
             return any(wheel["sha256"] == sha256 for wheel in bento.runtime.wheels)
-        case "key":  # a build that was under way signs with it to its end
+        case RecallKind.KEY:  # a build that was under way signs with it to its end
             return f'"keyid":"{recall.what}"' in bento.provenance
     return False
 

@@ -3,7 +3,7 @@
 from apps.assurance.actions.recalling import targets_of
 from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
-from apps.assurance.models import Recall
+from apps.assurance.models import Recall, RecallKind, RecallState
 from apps.audit.actions import record, seal
 from apps.identity.actions.checks import by_person
 from apps.identity.models import ApproverPasskey
@@ -43,8 +43,8 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
         )
         if not move(
             found,
-            expected="standing",
-            to="lifted",
+            expected=RecallState.STANDING,
+            to=RecallState.LIFTED,
             lifted_by=actor.id,
             lift_reason_sealed=sealed,
             lift_envelope=statement.sign(signer).to_json(),
@@ -61,8 +61,8 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
 def _refuse_party(recall: Recall, actor: Actor) -> None:
     if actor.accountable == recall.recaller:
         raise OwnRecall
-    whose = {recall.what} if recall.kind == "person" else set()
-    if recall.kind == "passkey":
+    whose = {recall.what} if recall.kind == RecallKind.PERSON else set()
+    if recall.kind == RecallKind.PASSKEY:
         rows = ApproverPasskey.objects.filter(credential__in=recall.names["passkeys"])
         whose = set(rows.values_list("person", flat=True))
     if actor.accountable in whose:

@@ -13,6 +13,7 @@ from apps.assurance.models import (
     Recall,
     RecallEffect,
     RecallKind,
+    RecallState,
 )
 from apps.assurance.queries.impact import (
     Reach,
@@ -35,6 +36,7 @@ from apps.rollouts.models import OPEN_STATES, Rollout
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.rules import ENDED
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -72,7 +74,7 @@ def recall(
         _hold_projects(project)
         subject = subject_of(kind, what, project, keys.ring)
         standing = Recall.objects.filter(
-            kind=kind, what=subject.what, project=project, state="standing"
+            kind=kind, what=subject.what, project=project, state=RecallState.STANDING
         ).first()
         if standing is not None:
             return standing
@@ -214,7 +216,7 @@ def _effect(
 ) -> RecallEffect:
     names = [pk for pk, _ in revisions]
     was_live = taken.live in names
-    ran = any(state not in ("stopped", "failed") for _, state in revisions)
+    ran = any(state not in ENDED for _, state in revisions)
     action: str = taken.action if was_live else EffectAction.ENDED if ran else EffectAction.REVOKED
     back = taken.fallback
     return RecallEffect.objects.create(

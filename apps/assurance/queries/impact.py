@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.assurance.errors import KeyInUse
-from apps.assurance.models import EffectAction
-from apps.assurance.rules import FORMS, IN_PROJECT, written
+from apps.assurance.models import EffectAction, RecallKind
+from apps.assurance.rules import FORMS, IN_PROJECT, SIGNERS, written
 from apps.builds.models import Bento
 from apps.governance.models import Environment, Release
-from apps.governance.rules import REVOCABLE
+from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
 from apps.rollouts.queries import BACK_FROM
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import PRESENT
+from apps.serving.rules import PRESENT, RevisionState
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.errors import Refused
@@ -46,9 +46,9 @@ class Subject:
     def uncounted(self) -> Uncounted:
         """Whose signatures on permits count no more."""
         return Uncounted(
-            keys=frozenset({self.what} if self.kind == "key" else ()),
+            keys=frozenset({self.what} if self.kind == RecallKind.KEY else ()),
             passkeys=frozenset(self.passkeys),
-            people=frozenset({self.what} if self.kind == "person" else ()),
+            people=frozenset({self.what} if self.kind == RecallKind.PERSON else ()),
         )
 
 
@@ -99,15 +99,15 @@ def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> 
     if what is None:
         raise InvalidInput(errors=[FieldError("/what", FORMS[kind])])
     match kind:
-        case "version":
+        case RecallKind.VERSION:
             found = ModelVersion.objects.filter(pk=what, project=project).exists()
-        case "bento":
+        case RecallKind.BENTO:
             found = Bento.objects.filter(pk=what, project=project).exists()
-        case "person":
+        case RecallKind.PERSON:
             found = User.objects.filter(pk=what).exists()
-        case "key":
+        case RecallKind.KEY:
             return _key(what, ring)
-        case "passkey":
+        case RecallKind.PASSKEY:
             return _passkey(what)
         case _:
             found = True  # a dataset or a wheel: it may come yet, and must not
@@ -126,7 +126,7 @@ def _key(what: str, ring: KeyRing) -> Subject:
         raise InvalidInput(errors=[FieldError("/what", detail)])
     if entry.valid_until is None:
         raise KeyInUse
-    return Subject("key", what, purpose=entry.purpose)
+    return Subject(RecallKind.KEY, what, purpose=entry.purpose)
 
 
 def _passkey(what: str) -> Subject:
@@ -139,7 +139,7 @@ def _passkey(what: str) -> Subject:
         rows = ApproverPasskey.objects.filter(vouched_by__in=newest).exclude(pk__in=found)
         newest = [row.pk for row in rows]
         found |= {row.pk: row.credential for row in rows}
-    return Subject("passkey", what, passkeys=tuple(sorted(found.values())))
+    return Subject(RecallKind.PASSKEY, what, passkeys=tuple(sorted(found.values())))
 
 
 def foresee(actor: Actor, *, kind: str, what: str, project: Project | None, ring: KeyRing) -> Reach:
@@ -151,7 +151,7 @@ def foresee(actor: Actor, *, kind: str, what: str, project: Project | None, ring
 
 def reach(subject: Subject, ring: KeyRing) -> Reach:
     """Return what a recall of ``subject`` reaches now."""
-    if subject.kind in ("key", "passkey", "person") and subject.purpose != "build":
+    if subject.kind in (RecallKind.KEY, *SIGNERS) and subject.purpose != "build":
         return Reach(subject, (), tuple(_fallen(subject, ring)))
     digests = tuple(_bentos(subject).order_by("pk").values_list("pk", flat=True))
     rows = _releases().filter(bento__in=digests)
@@ -170,13 +170,13 @@ def _bentos(subject: Subject) -> QuerySet[Bento]:
     if subject.project is not None:
         rows = rows.filter(project=subject.project)
     match subject.kind:
-        case "version":
+        case RecallKind.VERSION:
             return rows.filter(version=what)
-        case "bento":
+        case RecallKind.BENTO:
             return rows.filter(pk=what)
-        case "dataset":
+        case RecallKind.DATASET:
             return rows.filter(version__lineage__datasets__contains=[{"digest": what}])
-        case "wheel":
+        case RecallKind.WHEEL:
             sha256 = what.removeprefix("sha256:")
             return rows.filter(runtime__wheels__contains=[{"sha256": sha256}])
     return rows.filter(provenance__contains=f'"keyid":"{what}"')
@@ -186,11 +186,11 @@ def touched_by(subject: Subject) -> Q:
     """Select releases that bear a signature which counts no more; whether they fall by it is
     another question."""
     match subject.kind:
-        case "person":
+        case RecallKind.PERSON:
             return Q(decisions__person=subject.what) | Q(
                 break_glasses__signatures__person=subject.what
             )
-        case "passkey":
+        case RecallKind.PASSKEY:
             keys = list(subject.passkeys)
             return (
                 Q(decisions__assertion__credential__in=keys)
@@ -234,11 +234,11 @@ def _falls(permit: str, ring: KeyRing, uncounted: Uncounted) -> bool:
 
 def _hopeless(release: Release, subject: Subject) -> bool:
     """Tell whether no decision can let a release in that has not started."""
-    if subject.kind == "key":
+    if subject.kind == RecallKind.KEY:
         keyid = f'"keyid":"{subject.what}"'
         return keyid in release.request_envelope or keyid in release.policy.envelope
     publisher = (release.policy.assertion or {}).get("credential")
-    return subject.kind == "passkey" and publisher in subject.passkeys
+    return subject.kind == RecallKind.PASSKEY and publisher in subject.passkeys
 
 
 def preview(found: Reach) -> list[Place]:
@@ -252,7 +252,7 @@ def preview(found: Reach) -> list[Place]:
         if revision.release in places:
             places[revision.release].revisions.append(revision)
     superseded = set(
-        Release.objects.filter(endpoint__in=behind, state="superseded")
+        Release.objects.filter(endpoint__in=behind, state=ReleaseState.SUPERSEDED)
         .exclude(pk__in=places)
         .values_list("pk", flat=True)
     )
@@ -264,10 +264,10 @@ def preview(found: Reach) -> list[Place]:
 def _foresee(place: Place, every: Collection[Revision], superseded: Collection[str]) -> None:
     """Say what would be done; ``every`` revision of the endpoint is given, the newest first."""
     states = {revision.state for revision in place.revisions}
-    if "live" not in states:
+    if RevisionState.LIVE not in states:
         place.action = EffectAction.ENDED if states & PRESENT else EffectAction.REVOKED
         return
-    live = next(revision for revision in place.revisions if revision.state == "live")
+    live = next(revision for revision in place.revisions if revision.state == RevisionState.LIVE)
     good = (
         row
         for row in every

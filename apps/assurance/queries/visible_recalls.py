@@ -2,7 +2,14 @@
 
 from django.db.models import Count, Q, QuerySet
 
-from apps.assurance.models import UNCONFIRMED, EffectState, Recall, RecallEffect, Receipt
+from apps.assurance.models import (
+    UNCONFIRMED,
+    EffectState,
+    Recall,
+    RecallEffect,
+    RecallState,
+    Receipt,
+)
 from apps.identity.queries import visible
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
@@ -56,4 +63,4 @@ def receipts_of_endpoint(endpoint: Endpoint) -> QuerySet[Receipt]:
 
 def standing_recalls() -> QuerySet[Recall]:
     """Return the recalls that nobody has lifted."""
-    return Recall.objects.filter(state="standing")
+    return Recall.objects.filter(state=RecallState.STANDING)
