@@ -264,6 +264,17 @@ class ApiToken(Audited):
         return self.name
 
 
+class PasskeyState(models.TextChoices):
+    """``offered → enrolled → withdrawn``, or ``offered → withdrawn``."""
+
+    OFFERED = "offered"
+    ENROLLED = "enrolled"
+    WITHDRAWN = "withdrawn"
+
+
+NOT_WITHDRAWN = (PasskeyState.OFFERED, PasskeyState.ENROLLED)
+
+
 class ApproverPasskey(Audited):
     """A passkey that its person signs decisions with: ``offered → enrolled → withdrawn``.
 
@@ -281,8 +292,8 @@ class ApproverPasskey(Audited):
     rp_id = models.CharField(max_length=253)
     state = models.CharField(
         max_length=10,
-        choices=[("offered", "Offered"), ("enrolled", "Enrolled"), ("withdrawn", "Withdrawn")],
-        default="offered",
+        choices=PasskeyState.choices,
+        default=PasskeyState.OFFERED,
     )
     envelope = models.TextField(blank=True)  # DSSE by the decision key, or the root
     assertion = models.JSONField(null=True, blank=True)

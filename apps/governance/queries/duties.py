@@ -19,7 +19,7 @@ from apps.governance.models import (
     Release,
 )
 from apps.governance.rules import BreakGlassState, PolicyState
-from apps.identity.models import ApproverPasskey, RoleBinding, TeamMember, User
+from apps.identity.models import ApproverPasskey, PasskeyState, RoleBinding, TeamMember, User
 from apps.identity.queries import visible
 from apps.identity.trust.positions import all_positions
 from apps.registry.models import ModelVersion
@@ -107,7 +107,7 @@ class Look:
 
 def look() -> Look:
     """Read everybody and every policy in force (six queries, however many there are)."""
-    signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state="enrolled")
+    signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     found = User.objects.order_by("pk").annotate(signs=Exists(signing))
     rows = list(found.values_list("pk", "name", "email", "is_active", "signs"))
     placed = all_positions()

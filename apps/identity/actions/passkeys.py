@@ -19,7 +19,7 @@ from apps.identity.actions.checks import by_person, unique
 from apps.identity.actions.credentials import themselves, vouched
 from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
-from apps.identity.models import ApproverPasskey, User
+from apps.identity.models import NOT_WITHDRAWN, ApproverPasskey, PasskeyState, User
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.identity.trust import passkeys
@@ -128,7 +128,7 @@ def withdraw_passkey(row: ApproverPasskey, *, actor: Actor) -> ApproverPasskey:
             authorize(actor, "access.manage", None)
             demand_fresh(actor)
         found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
-        if not move(found, expected=("offered", "enrolled"), to="withdrawn", withdrawn_at=now()):
+        if not move(found, expected=NOT_WITHDRAWN, to=PasskeyState.WITHDRAWN, withdrawn_at=now()):
             raise NotOffered("It was withdrawn before")
         log.add(PASSKEY_WITHDRAWN, found)
         return found
@@ -140,7 +140,7 @@ def withdraw_of(person: User, log: Recorder, credential: str = "") -> None:
         person=person
     )
     for row in rows.filter(credential=credential) if credential else rows.order_by("pk"):
-        if move(row, expected=("offered", "enrolled"), to="withdrawn", withdrawn_at=now()):
+        if move(row, expected=NOT_WITHDRAWN, to=PasskeyState.WITHDRAWN, withdrawn_at=now()):
             log.add(PASSKEY_WITHDRAWN, row)
 
 
@@ -156,7 +156,7 @@ def _enrol(
 ) -> ApproverPasskey:
     found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
     changes = {**passkeys.stored(signed), "vouched_by": own, "enrolled_at": now()}
-    if not move(found, expected="offered", to="enrolled", **changes):
+    if not move(found, expected=PasskeyState.OFFERED, to=PasskeyState.ENROLLED, **changes):
         raise NotOffered("Only an offered passkey is vouched for")
     log.add(PASSKEY_ENROLLED, found)
     return found
@@ -180,7 +180,7 @@ def _check_voucher(row: ApproverPasskey, actor: Actor) -> None:
         raise OwnEnrolment
     if not actor.can_somewhere("release.approve"):
         raise Forbidden("This needs the permission release.approve")
-    if row.state != "offered":
+    if row.state != PasskeyState.OFFERED:
         raise NotOffered("Only an offered passkey is vouched for")
 
 

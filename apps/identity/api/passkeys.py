@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.identity import actions
 from apps.identity.api.lookups import one
-from apps.identity.models import ApproverPasskey
+from apps.identity.models import ApproverPasskey, PasskeyState
 from apps.identity.queries import visible_passkeys
 from apps.identity.trust.passkeys import public_half
 from placet.kernel.api.lists import ListView, many, page_of
@@ -70,7 +70,7 @@ class PasskeySerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     person = serializers.CharField(source="person_id")
     name = serializers.CharField()
-    state = serializers.ChoiceField(choices=["offered", "enrolled", "withdrawn"])
+    state = serializers.ChoiceField(choices=PasskeyState.values)
     fingerprint = serializers.SerializerMethodField()
     rp_id = serializers.CharField()
     vouched_by = serializers.CharField(source="vouched_by.person_id", default=None, allow_null=True)

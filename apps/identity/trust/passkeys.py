@@ -16,7 +16,7 @@ from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
-from apps.identity.models import ApproverPasskey
+from apps.identity.models import ApproverPasskey, PasskeyState
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput
@@ -115,7 +115,7 @@ def signing_passkey(actor: Actor, chosen: str = "", *, lock: bool = False) -> Ap
 
     Raises :class:`NeedsPasskey` when there is none.
     """
-    rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")
+    rows = ApproverPasskey.objects.filter(person=actor.accountable, state=PasskeyState.ENROLLED)
     rows = rows.filter(pk=chosen) if chosen else rows
     rows = rows.select_for_update(of=("self",), no_key=True) if lock else rows
     found = rows.order_by("-enrolled_at").first()

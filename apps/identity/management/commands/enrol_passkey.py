@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.identity import actions
-from apps.identity.models import ApproverPasskey
+from apps.identity.models import ApproverPasskey, PasskeyState
 from apps.identity.trust.passkeys import public_half
 from placet.kernel import keystore
 from placet.kernel.config import config
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, id: str | None, root_key: Path | None, **options: Any) -> None:
         """List, or enrol one and print what was vouched for."""
         os.environ.setdefault("PLACET_PROCESS", "manage")
-        rows = ApproverPasskey.objects.filter(state="offered").select_related("person")
+        rows = ApproverPasskey.objects.filter(state=PasskeyState.OFFERED).select_related("person")
         if id is None:
             for row in rows.order_by("created_at"):
                 self._say(row)
