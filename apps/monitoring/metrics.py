@@ -17,6 +17,7 @@ from apps.monitoring.models import UNRESOLVED, Alert
 from apps.monitoring.queries.objectives import watched
 from apps.monitoring.queries.windows import counts_of
 from apps.serving.models import Node, Revision
+from apps.serving.rules import RevisionState
 from placet.kernel.clock import now
 
 MINUTES = 5
@@ -45,7 +46,7 @@ class MonitoringCollector(Collector):
 def endpoint_gauges() -> list[GaugeMetricFamily]:
     """What each live revision answered in the last minutes."""
     requests, latency = _requests(), _latency()
-    live = Revision.objects.filter(state="live").select_related("endpoint__project")
+    live = Revision.objects.filter(state=RevisionState.LIVE).select_related("endpoint__project")
     rows = list(live.order_by("pk"))
     counted = counts_of([row.pk for row in rows], now() - timedelta(minutes=MINUTES))
     for row in rows:

@@ -24,6 +24,7 @@ from apps.monitoring.queries import Watched
 from apps.monitoring.rules import replicas_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
@@ -57,7 +58,7 @@ class Sweep:
 def watch_endpoints() -> dict[str, int]:
     """Judge objectives, replicas and nodes. What cannot be judged of one stops no other."""
     sweep, at = Sweep(), now()
-    active = statuses(Endpoint.objects.filter(state="active").order_by("pk"))
+    active = statuses(Endpoint.objects.filter(state=EndpointState.ACTIVE).order_by("pk"))
     live = {s.endpoint.pk: s.live.revision.pk for s in active if s.live is not None}
     objectives = {item.objective.endpoint.pk: item for item in queries.watched()}
     shown = {status.endpoint.pk: status for status in active}

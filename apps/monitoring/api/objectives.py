@@ -14,6 +14,7 @@ from apps.monitoring.models import Objective
 from apps.monitoring.rules import Terms
 from apps.serving.models import Endpoint
 from apps.serving.queries import get_endpoint
+from apps.serving.rules import RevisionState
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
@@ -91,7 +92,7 @@ def objective_tag(row: Objective) -> str:
 
 def objective_body(row: Objective, endpoint: Endpoint) -> dict[str, Any]:
     """Return an objective and how it stands as JSON values."""
-    live = endpoint.revisions.filter(state="live").first()
+    live = endpoint.revisions.filter(state=RevisionState.LIVE).first()
     standing = None
     if live is not None:
         verdict = queries.stands(row, live, now())

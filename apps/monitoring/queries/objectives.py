@@ -17,6 +17,7 @@ from apps.monitoring.queries.windows import (
 from apps.monitoring.rules import Verdict, judge
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import node_of, node_status
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.clock import now
 
 
@@ -90,13 +91,13 @@ def watched() -> list[Watched]:
 
     With three queries, however many there are: it is asked every ten seconds.
     """
-    rows = Objective.objects.filter(endpoint__state="active").select_related(
+    rows = Objective.objects.filter(endpoint__state=EndpointState.ACTIVE).select_related(
         "endpoint__target__node", "endpoint__project"
     )
     live = {
         revision.endpoint_id: revision
         for revision in Revision.objects.filter(
-            state="live", endpoint__in=rows.values("endpoint")
+            state=RevisionState.LIVE, endpoint__in=rows.values("endpoint")
         ).select_related("bento__version__model")
     }
     at = now()
