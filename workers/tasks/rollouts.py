@@ -3,6 +3,7 @@
 from typing import Any
 
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.jobs.actions import enqueue
 from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, Retry, every, handler
@@ -19,7 +20,7 @@ def start(job: LeasedJob) -> dict[str, Any] | None:
     release = Release.objects.select_related("endpoint", "environment", "bento").get(
         pk=job.args["release"]
     )
-    turn = actions.turn_of(release) if release.state == "approved" else "never"
+    turn = actions.turn_of(release) if release.state == ReleaseState.APPROVED else "never"
     if turn == "later":
         raise Retry("Another rollout is under way", after=5, counts=False)
     if turn == "never":

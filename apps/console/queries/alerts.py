@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps.console.queries.page_parts import Button, counted
 from apps.identity.queries import name_in
-from apps.monitoring.models import Alert
+from apps.monitoring.models import Alert, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
 from placet.kernel.actor import Actor, Scope
 
@@ -26,13 +26,13 @@ class AlertRow:
     def may_handle(self) -> bool:
         """Whether there is something left to do that the reader may."""
         scope = Scope(self.alert.project_scope(), self.alert.environment_scope())
-        return self.alert.state != "resolved" and self.actor.can("alert.handle", scope)
+        return self.alert.state != AlertState.RESOLVED and self.actor.can("alert.handle", scope)
 
     @property
     def buttons(self) -> list[Button]:
         """What the reader can do about it."""
         found = []
-        if self.alert.state == "open":
+        if self.alert.state == AlertState.OPEN:
             url = reverse("alert-acknowledge", args=[self.alert.pk])
             found.append(Button("Look after it", post=url))
         if not self.alert.resolves_itself:
@@ -62,7 +62,7 @@ class AlertPage:
 
 def alert_page(actor: Actor) -> AlertPage:
     """Return what is wrong now, and the alerts that ended last."""
-    ended = visible_alerts(actor).filter(state="resolved").order_by("-resolved_at")
+    ended = visible_alerts(actor).filter(state=AlertState.RESOLVED).order_by("-resolved_at")
     return AlertPage(alert_rows(actor), shown_alerts(with_keeper(ended)[:SHOWN], actor))
 
 

@@ -19,7 +19,7 @@ from apps.governance.queries.break_glass import (
     may_review,
 )
 from apps.governance.queries.visible_rows import ShownGlass
-from apps.governance.rules import GLASS_OPEN
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import GlassRule
 
@@ -87,7 +87,7 @@ class GlassPage:
     @property
     def going(self) -> str:
         """Continues the sentence on what was started by it."""
-        return "live" if self.glass.release.state == "live" else "going out"
+        return "live" if self.glass.release.state == ReleaseState.LIVE else "going out"
 
     @property
     def signed(self) -> str:
@@ -219,7 +219,7 @@ class GlassBanner:
     @property
     def waits(self) -> bool:
         """Whether others must still confirm it."""
-        return self.shown.state == "opened"
+        return self.shown.state == BreakGlassState.OPENED
 
     @property
     def icon(self) -> str:
@@ -255,7 +255,7 @@ def glass_page(glass_id: str, actor: Actor) -> GlassPage:
 
 def state(row: BreakGlass) -> str:
     """Return the state to show: a confirmed one is called broken."""
-    return "broken" if row.state == "confirmed" else row.state
+    return "broken" if row.state == BreakGlassState.CONFIRMED else row.state
 
 
 def review_state(view: GlassView) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apps.builds.models import Build, BuildLine
+from apps.builds.rules import OPEN, BuildState
 from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import found_by
 from apps.console.templatetags.placet import number, span, words
@@ -43,7 +44,7 @@ class StepRow:
         """How long it took, or that it is under way."""
         if self.seconds is not None:
             return span(self.seconds)
-        return "now" if self.state == "running" else ""
+        return "now" if self.state == BuildState.RUNNING else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class BuildPage:
     @property
     def is_open(self) -> bool:
         """Whether it may still change, so that the page renews it."""
-        return self.build.state in ("queued", "running")
+        return self.build.state in OPEN
 
     @property
     def may_cancel(self) -> bool:
@@ -115,7 +116,7 @@ class BuildPage:
         """What came of trying the model's ONNX form; '' where that was not asked for."""
         if not self.build.accelerate:
             return ""
-        if self.build.state != "succeeded":
+        if self.build.state != BuildState.SUCCEEDED:
             return "asked for"
         bento = getattr(self.build, "bento", None)
         served = bento is not None and bento.accelerated
@@ -124,7 +125,7 @@ class BuildPage:
 
 def step_rows(build: Build) -> list[StepRow]:
     """Return every step, so that a build that runs shows how far it is and what is to come."""
-    ends = {"running": "running", "failed": "failed"}
+    ends = (BuildState.RUNNING, BuildState.FAILED)
     rows = []
     for name in STEPS:
         if name == "accelerate" and not build.accelerate:
@@ -132,7 +133,7 @@ def step_rows(build: Build) -> list[StepRow]:
         seconds = build.timings.get(name)
         state = "passed" if seconds is not None else ""
         if name == build.step and build.state in ends:
-            state = ends[build.state]
+            state = build.state
         rows.append(StepRow(name, state, seconds))
     return rows
 

@@ -10,7 +10,7 @@ from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
 from apps.console.queries.page_parts import counted
-from apps.rollouts.models import Drill, DrillSchedule
+from apps.rollouts.models import Drill, DrillSchedule, DrillState
 from apps.serving.models import Endpoint
 
 SHOWN = 5
@@ -41,7 +41,7 @@ class DrillRow:
     @property
     def outcome(self) -> str:
         """Continues the line about who started it: how many requests failed."""
-        if self.state != "passed":
+        if self.state != DrillState.PASSED:
             return ""
         failed = self.failed_requests
         return ", counts with gaps" if failed is None else f", {counted(failed, 'failed request')}"

@@ -11,6 +11,7 @@ from apps.console.queries.page_parts import Button, Sign
 from apps.console.queries.serving import EndpointView, endpoint_view
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.actor import Actor, Scope
 
 
@@ -38,7 +39,7 @@ class EndpointPage:
     @property
     def is_deleted(self) -> bool:
         """Whether there is nothing left to do with it."""
-        return self.endpoint.state == "deleted"
+        return self.endpoint.state == EndpointState.DELETED
 
     @property
     def live(self) -> Revision | None:
@@ -241,7 +242,7 @@ def shown_endpoint(actor: Actor, endpoint_id: str) -> EndpointPage:
 def buttons(page: EndpointPage) -> Iterator[Button]:
     """Yield what the reader can do with the endpoint now."""
     endpoint, status = page.endpoint, page.view.status
-    active = endpoint.state == "active"
+    active = endpoint.state == EndpointState.ACTIVE
     if page.may_operate and active:
         if status.live:
             yield Button("Restart", post=reverse("endpoint-operate", args=[endpoint.pk, "restart"]))
@@ -250,7 +251,7 @@ def buttons(page: EndpointPage) -> Iterator[Button]:
     elif page.may_operate:
         start = reverse("endpoint-operate", args=[endpoint.pk, "start"])
         yield Button("Start", post=start, tone="primary")
-    if page.may_manage and (endpoint.state == "stopped" or not status.revisions):
+    if page.may_manage and (endpoint.state == EndpointState.STOPPED or not status.revisions):
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if page.rollback:
         yield Button("Roll back…", dialog="rollback", tone="danger")
@@ -272,6 +273,6 @@ def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackF
         return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
     choices = []
     for row in view.former:
-        how = "warm" if row.state == "warm" else "is started first"
+        how = "warm" if row.state == RevisionState.WARM else "is started first"
         choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
     return RollbackForm("Roll back?", says, choices)

@@ -9,11 +9,13 @@ from typing import Any
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from apps.assurance.models import EffectAction, EffectState
 from apps.console.queries.page_parts import Sign, counted
 from apps.console.templatetags.placet import number, rate, raw
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
 from apps.serving.queries import RevisionStatus
+from apps.serving.rules import RevisionState
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
 HEALTH = {
@@ -54,20 +56,21 @@ class Recalled:
     @property
     def what(self) -> str:
         """What was done."""
-        ended = "the endpoint stopped" if self.action == "stopped" else "the endpoint fell back"
+        stopped = self.action == EffectAction.STOPPED
+        ended = "the endpoint stopped" if stopped else "the endpoint fell back"
         return f"What was live here was recalled, and {ended}."
 
     @property
     def is_confirmed(self) -> bool:
         """Whether there is nothing left to look after."""
-        return self.state == "confirmed"
+        return self.state == EffectState.CONFIRMED
 
     @property
     def news(self) -> str:
         """What its node says."""
         if self.is_confirmed:
             return "The node has confirmed it."
-        if self.state == "contradicted":
+        if self.state == EffectState.CONTRADICTED:
             return "The node contradicts its own receipt."
         return "The node has not confirmed it yet."
 
@@ -225,7 +228,7 @@ def former_words(former: Sequence[Any]) -> str:
         return ""
     first = former[0]
     how = "is kept warm: a rollback only shifts the traffic."
-    if first.state == "stopped":
+    if first.state == RevisionState.STOPPED:
         how = "is stopped: a rollback starts it first."
     more = f" {len(former)} former revisions may be gone back to." if len(former) > 1 else ""
     return f"{first.bento.version} (revision {first.number}) {how}{more}"

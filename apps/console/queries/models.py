@@ -12,6 +12,7 @@ from apps.builds.models import Build
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.paging import PAGE, keyed
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import people_names, visible
 from apps.registry.models import (
@@ -166,7 +167,7 @@ def _live_by_model(models: Iterable[RegisteredModel]) -> dict[str, list[Release]
 
 def _live() -> QuerySet[Release]:
     return (
-        Release.objects.filter(state="live")
+        Release.objects.filter(state=ReleaseState.LIVE)
         .select_related("environment", "endpoint", "version")
         .order_by("environment__position")
     )

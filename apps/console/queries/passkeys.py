@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from allauth.mfa.models import Authenticator
 
-from apps.identity.models import ApproverPasskey
+from apps.identity.models import ApproverPasskey, PasskeyState
 from apps.identity.queries import visible_passkeys
 from apps.identity.trust.passkeys import credential_of, public_half
 from placet.kernel import keystore
@@ -40,7 +40,7 @@ class PasskeyRow:
     @property
     def signs(self) -> bool:
         """Whether what it signs counts."""
-        return self.passkey.state == "enrolled"
+        return self.passkey.state == PasskeyState.ENROLLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class Signing:
 def passkey_page(actor: Actor) -> PasskeyPage:
     """Return the passkeys the reader sees, those that wait for somebody to vouch first."""
     found = list(visible_passkeys(actor).order_by("-created_at")[:SHOWN])
-    own = [p for p in found if p.person_id == actor.id and p.state == "enrolled"]
+    own = [p for p in found if p.person_id == actor.id and p.state == PasskeyState.ENROLLED]
     vouches = bool(own) and actor.can_somewhere("release.approve")
     rows = [_row(p, actor, vouches=vouches) for p in found]
     taken = {p.credential for p in found if p.person_id == actor.id}
     return PasskeyPage(
-        offered=[row for row in rows if row.passkey.state == "offered"],
-        rows=[row for row in rows if row.passkey.state != "offered"],
+        offered=[row for row in rows if row.passkey.state == PasskeyState.OFFERED],
+        rows=[row for row in rows if row.passkey.state != PasskeyState.OFFERED],
         own=own,
         sign_in=[a for a in _sign_in(actor) if credential_of(a) not in taken],
         pinned=sorted(keystore.ring().passkeys),
@@ -106,18 +106,18 @@ def signing(
     ``keys.json``; else ``None``."""
     if environment not in keystore.ring().passkeys and not demanded:
         return None
-    rows = ApproverPasskey.objects.filter(person=actor.accountable, state="enrolled")
+    rows = ApproverPasskey.objects.filter(person=actor.accountable, state=PasskeyState.ENROLLED)
     return Signing(list(rows.order_by("-enrolled_at")), f"/api/v1/{challenge}", fields)
 
 
 def _row(passkey: ApproverPasskey, actor: Actor, *, vouches: bool) -> PasskeyRow:
     own = passkey.person_id == actor.id
-    ends = passkey.state != "withdrawn" and (own or actor.can("access.manage"))
+    ends = passkey.state != PasskeyState.WITHDRAWN and (own or actor.can("access.manage"))
     return PasskeyRow(
         passkey=passkey,
         fingerprint=public_half(passkey).fingerprint,
         own=own,
-        may_vouch=vouches and not own and passkey.state == "offered",
+        may_vouch=vouches and not own and passkey.state == PasskeyState.OFFERED,
         may_withdraw=ends,
     )
 

@@ -10,6 +10,7 @@ from apps.console.queries.paging import keyed
 from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.rules import PolicyState
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from placet.kernel.actor import Actor, Scope
@@ -77,9 +78,11 @@ def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
     written = visible(
         PolicyRevision.objects.filter(environment__in=places), actor, view="policy.view"
     )
-    newest = written.filter(state="published").order_by("environment_id", "-number")
+    newest = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     current = {policy.environment_id: policy for policy in newest.distinct("environment_id")}
-    counted = written.filter(state="draft").values("environment_id").order_by("environment_id")
+    counted = (
+        written.filter(state=PolicyState.DRAFT).values("environment_id").order_by("environment_id")
+    )
     drafts = dict(counted.annotate(count=Count("pk")).values_list("environment_id", "count"))
     frozen = {
         f.environment_id

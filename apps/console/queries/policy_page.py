@@ -13,6 +13,7 @@ from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.dry_run import DryRunRow
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
+from apps.governance.rules import PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
@@ -62,7 +63,7 @@ class Past:
     @property
     def state(self) -> str:
         """How it stands, unless it is in force: another may have taken its place."""
-        return "superseded" if self.row.state == "published" else self.row.state
+        return "superseded" if self.row.state == PolicyState.PUBLISHED else self.row.state
 
     @property
     def people(self) -> str:
@@ -141,7 +142,7 @@ class PolicyPage:
 def policy_page(place: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
     """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
     rows = list(policies(place, actor).order_by("-number")[:50])
-    current = next((p for p in rows if p.state == "published"), None)
+    current = next((p for p in rows if p.state == PolicyState.PUBLISHED), None)
     people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
     open_freezes = list(freezes(place, actor).filter(lifted_at=None).order_by("-starts_at")[:20])
     names = people_names(people)
@@ -182,7 +183,7 @@ def _drafts(
 ) -> Iterator[Draft]:
     base = f"projects/{place.project.slug}/environments/{place.name}/policies"
     for row in rows:
-        if row.state != "draft":
+        if row.state != PolicyState.DRAFT:
             continue
         challenge = f"{base}/{row.number}/challenge"
         needed = any(policy.approvals.passkey() for policy in (current, row) if policy)

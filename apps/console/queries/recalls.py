@@ -9,7 +9,7 @@ from django.db.models import Case, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
-from apps.assurance.models import EffectState, RecallEffect, RecallKind
+from apps.assurance.models import EffectAction, EffectState, RecallEffect, RecallKind, RecallState
 from apps.assurance.queries import (
     Place,
     Reach,
@@ -27,6 +27,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import newest
 from apps.console.templatetags.placet import words
+from apps.governance.rules import ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
 from apps.registry.models import ModelVersion
@@ -36,8 +37,16 @@ from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
 
 SHOWN = 200
-DONE = {"fell_back": "Fell back", "stopped": "Endpoint stopped", "ended": "Ended"}
-WOULD = {"fell_back": "fall back to revision ", "stopped": "stop the endpoint", "ended": "end"}
+DONE: dict[str, str] = {
+    EffectAction.FELL_BACK: "Fell back",
+    EffectAction.STOPPED: "Endpoint stopped",
+    EffectAction.ENDED: "Ended",
+}
+WOULD: dict[str, str] = {
+    EffectAction.FELL_BACK: "fall back to revision ",
+    EffectAction.STOPPED: "stop the endpoint",
+    EffectAction.ENDED: "end",
+}
 STANDS = (
     "While it stands nobody can ask for what was recalled. Another person than who recalled it may "
     "lift that; the releases stay revoked."
@@ -72,19 +81,19 @@ class EffectRow:
     @property
     def confirmed_at(self) -> datetime | None:
         """When the node confirmed it."""
-        return self.effect.confirmed_at if self.effect.state == "confirmed" else None
+        return self.effect.confirmed_at if self.effect.state == EffectState.CONFIRMED else None
 
     @property
     def objection(self) -> str:
         """What the node says against its own receipt."""
-        if self.effect.state != "contradicted":
+        if self.effect.state != EffectState.CONTRADICTED:
             return ""
         return f"The node {CONTRADICTIONS.get(self.effect.contradiction, '')}"
 
     @property
     def silence(self) -> str:
         """Why it may stay open."""
-        if self.effect.state != "open":
+        if self.effect.state != EffectState.OPEN:
             return ""
         if not self.joined:
             return "no node"
@@ -120,7 +129,7 @@ class RecallView:
     @property
     def is_person(self) -> bool:
         """Whether it took back what a person had decided."""
-        return bool(self.recall.kind == "person")
+        return bool(self.recall.kind == RecallKind.PERSON)
 
     @property
     def where(self) -> str:
@@ -145,7 +154,7 @@ class RecallView:
     @property
     def meaning(self) -> str:
         """What holds for what was recalled."""
-        return STANDS if self.recall.state == "standing" else LIFTED
+        return STANDS if self.recall.state == RecallState.STANDING else LIFTED
 
     @property
     def state(self) -> str:
@@ -245,7 +254,7 @@ def recall_view(recall_id: str, actor: Actor) -> RecallView:
         reason=texts.get(recall.reason_sealed, ""),
         lift_reason=texts.get(recall.lift_reason_sealed, ""),
         names=actor_names({recall.recalled_by, recall.lifted_by}),
-        may_lift=recall.state == "standing"
+        may_lift=recall.state == RecallState.STANDING
         and actor.can("recall.lift", scope)
         and actor.accountable != recall.recaller,
         may_export=actor.can(
@@ -256,13 +265,13 @@ def recall_view(recall_id: str, actor: Actor) -> RecallView:
 
 def _title(kind: str, what: str) -> str:
     """Return what was recalled as people name it; '' where its digest or id must do."""
-    if kind == "version":
+    if kind == RecallKind.VERSION:
         row = ModelVersion.objects.select_related("model").filter(pk=what).first()
         return str(row) if row else ""
-    if kind == "passkey":
+    if kind == RecallKind.PASSKEY:
         passkey = ApproverPasskey.objects.select_related("person").filter(pk=what).first()
         return f"{passkey.name} of {passkey.person}" if passkey else ""
-    if kind == "person":
+    if kind == RecallKind.PERSON:
         person = User.objects.filter(pk=what).first()
         return str(person) if person else ""
     return ""
@@ -277,7 +286,7 @@ class PlaceRow:
     @property
     def stops(self) -> bool:
         """Whether its endpoint would serve nothing."""
-        return self.place.action == "stopped"
+        return self.place.action == EffectAction.STOPPED
 
     @property
     def runs(self) -> bool:
@@ -287,9 +296,10 @@ class PlaceRow:
     @property
     def would(self) -> str:
         """What would become of it."""
-        if self.place.action == "fell_back" and self.place.fallback:
+        if self.place.action == EffectAction.FELL_BACK and self.place.fallback:
             return f"fall back to revision {self.place.fallback.number}"
-        revoked = "stay revoked" if self.place.release.state == "revoked" else "be revoked"
+        is_revoked = self.place.release.state == ReleaseState.REVOKED
+        revoked = "stay revoked" if is_revoked else "be revoked"
         return WOULD.get(self.place.action, revoked)
 
 
@@ -342,7 +352,9 @@ def reached_by() -> ArraySubquery:
     """Return the standing recalls that took what was live off an endpoint, newest first, as a
     column of the query that reads it."""
     rows: QuerySet[RecallEffect] = RecallEffect.objects.filter(
-        endpoint=OuterRef("pk"), recall__state="standing", action__in=("fell_back", "stopped")
+        endpoint=OuterRef("pk"),
+        recall__state=RecallState.STANDING,
+        action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
     ).order_by("-pk")
     told = JSONObject(recall="recall", action="action", state="state", at="recall__created_at")
     return ArraySubquery(rows.values(json=told)[:3])

@@ -25,16 +25,17 @@ from apps.console.queries.release_parts import (
 from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
 from apps.console.queries.rollouts import BADLY
 from apps.console.queries.summary_tiles import Tile, tiles
-from apps.governance.models import Release
+from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.presets import TITLES
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
+from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
-OPEN = ("requested", "approved")
-UNSERVED = ("rejected", "withdrawn", "expired")
+UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 NAMED = 8  # so many people or packages are named, the others counted
 PACKAGES = 6
 
@@ -62,7 +63,7 @@ class ReleasePage:
     @property
     def is_open(self) -> bool:
         """Whether it still waits, for people or for its start."""
-        return self.release.state in OPEN
+        return self.release.state in UNFINISHED_STATES
 
     @property
     def is_unserved(self) -> bool:
@@ -97,7 +98,7 @@ class ReleasePage:
     @property
     def signs(self) -> list[Sign]:
         """What holds it back while it waits; one line each."""
-        return signs(self.view) if self.release.state == "requested" else []
+        return signs(self.view) if self.release.state == ReleaseState.REQUESTED else []
 
     @property
     def buttons(self) -> list[Button]:
@@ -112,7 +113,7 @@ class ReleasePage:
     @property
     def is_excluded(self) -> bool:
         """Whether the reader had a part in it and others decide."""
-        return self.view.you_are_excluded and self.release.state == "requested"
+        return self.view.you_are_excluded and self.release.state == ReleaseState.REQUESTED
 
     @property
     def cannot_count(self) -> str:
@@ -122,13 +123,13 @@ class ReleasePage:
     @property
     def outcome(self) -> str:
         """How a release ended that nobody decided against."""
-        withdrawn = self.release.state == "withdrawn"
+        withdrawn = self.release.state == ReleaseState.WITHDRAWN
         return "It was withdrawn." if withdrawn else "It expired before it was rolled out."
 
     @property
     def rejections(self) -> list[DecisionRow]:
         """The decisions that ended it."""
-        if self.release.state != "rejected":
+        if self.release.state != ReleaseState.REJECTED:
             return []
         return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
 
@@ -163,9 +164,9 @@ class ReleasePage:
     @property
     def against(self) -> str:
         """What stands beside the heading of the changes where nothing is compared."""
-        if self.release.state == "live":
+        if self.release.state == ReleaseState.LIVE:
             return "this is what is live"
-        waits = self.release.state in (*OPEN, "rolling_out")
+        waits = self.release.state in OPEN_STATES
         return "nothing is live here yet" if waits else "nothing is live here to compare with"
 
     @property
@@ -253,7 +254,7 @@ class ReleasePage:
     @property
     def way_back(self) -> str:
         """What happens if it goes wrong; nothing where nothing can any more."""
-        goes_on = self.release.state in (*OPEN, "rolling_out", "live")
+        goes_on = self.release.state in (*OPEN_STATES, ReleaseState.LIVE)
         return way_back(self.view) if goes_on else ""
 
     @property
@@ -264,14 +265,15 @@ class ReleasePage:
     @property
     def is_moving(self) -> bool:
         """Whether its rollout may change by itself."""
-        return self.release.state in ("approved", "rolling_out")
+        return self.release.state in (ReleaseState.APPROVED, ReleaseState.ROLLING_OUT)
 
     @property
     def rollout_title(self) -> str:
         """What stands above the phases of the rollout."""
         if self.rollout is None:
             return "How it would go out"
-        return "How it goes out" if self.release.state == "rolling_out" else "How it went out"
+        is_under_way = self.release.state == ReleaseState.ROLLING_OUT
+        return "How it goes out" if is_under_way else "How it went out"
 
     @property
     def start(self) -> str:
@@ -297,13 +299,13 @@ class ReleasePage:
     @property
     def waits(self) -> str:
         """Begins the sentence that says what it waits for."""
-        asked = self.release.state == "requested"
+        asked = self.release.state == ReleaseState.REQUESTED
         return "Beside its gates it would have to wait" if asked else "It waits"
 
     @property
     def deciders(self) -> str:
         """Who may still decide, by name with their roles."""
-        if self.release.state != "requested":
+        if self.release.state != ReleaseState.REQUESTED:
             return ""
         people = self.view.may_still_decide[:NAMED]
         return ", ".join(f"{p.name} ({', '.join(p.roles)})" for p in people)
@@ -319,12 +321,11 @@ class ReleasePage:
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = told(release_view(release_id, actor))
-    rows = view.release.rollouts.exclude(kind="drill").order_by("-created_at")
-    begun = view.release.state != "requested"
+    rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
+    begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
     compared = view.live if view.changes.compared_with else None
-    plan = view.release.plan
-    strategy = Plan.stored(plan).strategy
+    strategy = Plan.stored(view.release.plan).strategy
     return ReleasePage(
         view=view,
         actor=actor,
@@ -333,7 +334,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         tiles=tiles(view),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
         strategy=TITLES.get(strategy, strategy),
-        picture=picture_of(plan, rollout),
+        picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),
         opening=opening(view.release, actor),
     )
@@ -359,7 +360,7 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
     if page.may_comment:
         yield Button("Comment…", dialog="comment")
     asked_by_reader = release.requested_by == page.actor.id
-    if release.state == "requested" and asked_by_reader and page.may("release.withdraw"):
+    if release.state == ReleaseState.REQUESTED and asked_by_reader and page.may("release.withdraw"):
         url = reverse("release-withdraw", args=[release.pk])
         yield Button("Withdraw", post=url, tone="outline-danger")
     if view.can_decide:
@@ -367,20 +368,20 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
     if page.opening:
         yield Button("Break glass…", dialog="glass", tone="outline-danger")
-    if release.state == "approved" and page.may("rollout.start"):
+    if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
-    if release.state == "live":
+    if release.state == ReleaseState.LIVE:
         yield Button("Open the endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
 
 
 def banners(page: ReleasePage) -> Iterator[Banner]:
     """Yield a recall, a broken glass, and why the reader does not decide."""
     release, view = page.release, page.view
-    if release.state == "revoked":
+    if release.state == ReleaseState.REVOKED:
         recalls = [e.recall_id for e in release.recalls.all()]
         links = [Link("Open the recall", reverse("recall", args=[pk])) for pk in recalls]
         yield Banner("danger", f"{release.ended_reason}. It never runs again.", links)
-    if release.state == "retired":
+    if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])
         text = f"{release.ended_reason}: nothing of it serves."
         yield Banner("info", text, [Link("Open the endpoint", url)])

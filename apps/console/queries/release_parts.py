@@ -13,6 +13,7 @@ from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
+from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
 from placet.kernel.durations import spell
 
@@ -105,7 +106,7 @@ def way_back(view: ReleaseView) -> str:
             f"for {spell(plan['keep_warm_seconds'])}: going back is one click and needs no new "
             f"approval.{alone}"
         )
-    if view.release.state in ("live", "rolling_out"):
+    if view.release.state in (ReleaseState.LIVE, ReleaseState.ROLLING_OUT):
         return "Going back is one click on the endpoint's page and needs no new approval."
     within = spell(plan["ready_timeout_seconds"])
     return (
@@ -128,7 +129,7 @@ def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
     """Yield the signed documents of the release, with what checks them."""
     base = f"/api/v1/releases/{release.pk}"
     yield Link("Permit as signed", f"{base}/permit")
-    if release.approved_at or release.state == "rejected":
+    if release.approved_at or release.state == ReleaseState.REJECTED:
         yield Link("Verification summary (SLSA)", f"{base}/vsa", download=True)
     if may_export:
         yield Link("Bundle for outsiders", f"{base}/bundle", download=True)

@@ -13,8 +13,10 @@ from apps.console.queries.policies import policy_rows
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.presets import Preset, common_presets, own_presets
+from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
+from apps.rollouts.states import ENDED_BADLY, RolloutState
 from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
@@ -70,7 +72,7 @@ class Step:
 
 def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
     """Return what the form that asks for a release of ``version`` shows."""
-    here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state="live")
+    here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state=ReleaseState.LIVE)
     there = Endpoint.objects.kept().filter(project=version.project_id)
     endpoints: list[Any] = list(there.annotate(serves=Exists(here)).order_by("environment", "name"))
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
@@ -114,10 +116,10 @@ def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[s
 
 
 PHASES = (
-    ("starting", "Start", "new replicas, no traffic"),
-    ("shifting", "Shift", ""),
-    ("draining", "Settle", "the old one is drained"),
-    ("done", "Live", "the old one kept warm"),
+    (RolloutState.STARTING, "Start", "new replicas, no traffic"),
+    (RolloutState.SHIFTING, "Shift", ""),
+    (RolloutState.DRAINING, "Settle", "the old one is drained"),
+    (RolloutState.DONE, "Live", "the old one kept warm"),
 )
 
 
@@ -128,9 +130,9 @@ def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
     if rollout is None:
         return [Step(title, text or shift, "") for _, title, text in PHASES]
     names = [name for name, _, _ in PHASES]
-    ended_badly = rollout.state in ("failed", "aborted", "aborting")
+    ended_badly = rollout.state in (*ENDED_BADLY, RolloutState.ABORTING)
     first = rollout.step_times.get("0")
-    times = ({"shifting": first} if first else {}) | rollout.phase_times
+    times = ({RolloutState.SHIFTING: first} if first else {}) | rollout.phase_times
     reached = [n for n in names if n in times]
     steps = []
     for name, title, text in PHASES:
@@ -140,7 +142,7 @@ def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
             state = ""
         elif ended_badly and is_last:
             state = "failed"
-        elif is_last and rollout.state != "done":
+        elif is_last and rollout.state != RolloutState.DONE:
             state = "now"
         else:
             state = "done"

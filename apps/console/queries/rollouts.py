@@ -21,12 +21,14 @@ from apps.governance.plan import (
     Ship,
     Step,
 )
+from apps.governance.rules import ReleaseState
 from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
+from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.rollouts.steps import effect_of, metrics_of, untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
@@ -47,7 +49,8 @@ SAID = {
     "aborting",
     "failed",
 }  # events that somebody, or the node, gave a reason for
-BADLY = ("aborting", "aborted", "failed")
+STEPS_DONE = (RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.DONE)
+BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
 
 
 @dataclass(slots=True)
@@ -143,7 +146,8 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         names=names,
         lines=lines,
         said={index: texts.get(reason, "") for index, reason in said.items()},
-        skipped=row.kind == "release" and row.steps != Plan.stored(row.release.plan).steps,
+        skipped=row.kind == RolloutKind.RELEASE
+        and row.steps != Plan.stored(row.release.plan).steps,
     )
 
 
@@ -162,7 +166,7 @@ def state_of(row: Rollout, place: int) -> str:
         return ""
     if str(place) not in row.step_times:
         return "skipped"
-    if place < row.step or row.state in ("draining", "returning", "done"):
+    if place < row.step or row.state in STEPS_DONE:
         return "done"
     return "failed" if row.state in BADLY else "now"
 
@@ -235,12 +239,12 @@ def possible(row: Rollout, facts: Snapshot) -> dict[str, bool]:
     held, asks = bool(row.paused_by), go_on(facts) is not None
     return {
         "resume": stepping and (held or asks),
-        "pause": stepping and not held and row.kind != "drill",
+        "pause": stepping and not held and row.kind != RolloutKind.DRILL,
         "skip": stepping and not asks and skip(facts) is not None,
         "promote": stepping
         and not row.promoted_by
         and len(row.steps) > 1
         and not untested(row.steps, row.step),
         "abort": stepping,
-        "retry": row.kind == "release" and row.release.state == "failed",
+        "retry": row.kind == RolloutKind.RELEASE and row.release.state == ReleaseState.FAILED,
     }

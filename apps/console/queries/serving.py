@@ -16,6 +16,7 @@ from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Release
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
 from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
@@ -23,6 +24,7 @@ from apps.monitoring.rules import Verdict
 from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
 from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
     EndpointStatus,
@@ -32,7 +34,7 @@ from apps.serving.queries import (
     statuses_of,
     visible_endpoints,
 )
-from apps.serving.rules import ISOLATION, PRESENT, serving_config
+from apps.serving.rules import ISOLATION, PRESENT, RevisionState, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
@@ -155,7 +157,7 @@ class EndpointView:
     def split(self) -> UnitSource | None:
         """The unit that requests are split by, of the candidate else of what is live."""
         rows = [r.revision for r in self.status.revisions if r.revision.weight]
-        tried = [row for row in rows if row.state != "live"] or rows
+        tried = [row for row in rows if row.state != RevisionState.LIVE] or rows
         return serving_config(tried[0].serving).unit if tried else None
 
     @property
@@ -196,7 +198,7 @@ class EndpointView:
         row = self.rollout
         return (
             row is not None
-            and row.kind == "release"
+            and row.kind == RolloutKind.RELEASE
             and row.state in STEPPING
             and row.from_revision_id is not None
         )
@@ -229,7 +231,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(
-            endpoint__in=[s.endpoint.pk for s in found], state="live"
+            endpoint__in=[s.endpoint.pk for s in found], state=ReleaseState.LIVE
         )
         .select_related("version__model")
         .annotate(approvers=ArraySubquery(names))
@@ -313,7 +315,9 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
 
 def drilled(rollouts: Sequence[Rollout], history: list[Any]) -> list[Revision]:
     """Return the revision that a drill is on its way to: a rollback would stay there."""
-    there = {r.to_revision_id for r in rollouts if r.kind == "drill" and r.state in STEPPING}
+    there = {
+        r.to_revision_id for r in rollouts if r.kind == RolloutKind.DRILL and r.state in STEPPING
+    }
     return [row for row in history if row.pk in there]
 
 
@@ -326,7 +330,7 @@ def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:
         if live is not None
         and row.number < live.number
         and row.state in BACK_FROM
-        and row.release_state == "superseded"
+        and row.release_state == ReleaseState.SUPERSEDED
         and row.bento.collected_at is None
     ]
     return former[:ROLLBACK_KEPT]

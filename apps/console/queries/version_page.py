@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.builds.models import Build
+from apps.builds.rules import BuildState
 from apps.console.queries.audit import Line, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
@@ -24,9 +25,17 @@ from apps.console.queries.version_parts import (
     steps,
 )
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.registry.cards import render
 from apps.registry.formats import ACCELERABLE
-from apps.registry.models import ArtifactFile, Evidence, ModelVersion, SigningKey
+from apps.registry.models import (
+    ArtifactFile,
+    Evidence,
+    EvidenceSource,
+    ModelVersion,
+    SigningKey,
+    VersionState,
+)
 from placet.kernel.actor import Actor, Scope
 
 MANY = 12  # so many inputs are folded away
@@ -77,12 +86,12 @@ class VersionPage:
     @property
     def is_frozen(self) -> bool:
         """Whether its files and facts can no longer change."""
-        return self.version.state == "finalised"
+        return self.version.state == VersionState.FINALISED
 
     @property
     def built(self) -> bool:
         """Whether there is a Bento to ask a release of."""
-        return any(b.state == "succeeded" for b in self.builds)
+        return any(b.state == BuildState.SUCCEEDED for b in self.builds)
 
     @property
     def author(self) -> str:
@@ -131,7 +140,7 @@ class VersionPage:
     def banners(self) -> list[Banner]:
         """Why the last build failed, with its log."""
         newest = self.builds[0] if self.builds else None
-        if newest is None or newest.state != "failed":
+        if newest is None or newest.state != BuildState.FAILED:
             return []
         log = Link("Open its log", reverse("build", args=[newest.pk]))
         why = f": {newest.error}" if newest.error else "."
@@ -193,13 +202,14 @@ class VersionPage:
     def evidence(self) -> list[Shown]:
         """What is known of it, the newest first."""
         return [
-            Shown(
-                e,
-                evidence_words(e.kind, e.data, self.signers),
-                f" by {self.names.get(e.created_by, '')}" if e.source == "reported" else "",
-            )
+            Shown(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e))
             for e in self.facts
         ]
+
+    def _reporter(self, row: Evidence) -> str:
+        if row.source != EvidenceSource.REPORTED:
+            return ""
+        return f" by {self.names.get(row.created_by, '')}"
 
     @property
     def has_origin(self) -> bool:
@@ -268,7 +278,7 @@ def buttons_before(page: VersionPage) -> Iterator[Button]:
         url = f"{reverse('compare', args=args)}?v={other.number}&v={page.version.number}"
         with_what = f"live {other.number}" if live else other.number
         yield Button(f"Compare with {with_what}", href=url)
-    if page.version.state == "draft" and page.may_edit:
+    if page.version.state == VersionState.DRAFT and page.may_edit:
         yield Button("Finalise", post=page.url("version-finalise"), tone="primary")
 
 
@@ -313,7 +323,9 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
 
 def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:
     """Return the newest finding about a model's own signature."""
-    measured = (e for e in evidence if e.kind == "model_signature" and e.source == "measured")
+    measured = (
+        e for e in evidence if e.kind == "model_signature" and e.source == EvidenceSource.MEASURED
+    )
     return next(measured, None)
 
 
@@ -328,5 +340,5 @@ def signer_labels(project_id: str) -> dict[str, str]:
 
 def _live_in() -> QuerySet[Any]:
     """The position of the last environment that the outer version is live in."""
-    live = Release.objects.filter(version=OuterRef("pk"), state="live")
+    live = Release.objects.filter(version=OuterRef("pk"), state=ReleaseState.LIVE)
     return live.order_by("-environment__position").values("environment__position")[:1]

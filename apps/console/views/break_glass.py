@@ -16,6 +16,7 @@ from apps.governance.actions import (
 )
 from apps.governance.queries.break_glass import glass
 from apps.governance.queries.visible_rows import release
+from apps.governance.rules import BreakGlassState
 from placet.kernel.problems import FieldError, InvalidInput
 
 REVIEWS = (("open", "Review open"), ("overdue", "Review overdue"), ("closed", "Reviewed"))
@@ -87,7 +88,7 @@ def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
         assertion=assertion_of(request),
         actor=request.actor,
     )
-    broken = row.state == "confirmed"
+    broken = row.state == BreakGlassState.CONFIRMED
     words = "The glass is broken: the release is approved by it." if broken else "Confirmed."
     messages.success(request, words)
     return redirect("glass", glass_id)

@@ -9,6 +9,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.serving import EndpointList, endpoint_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.rollouts.actions import rollback
+from apps.rollouts.states import RolloutKind
 from apps.serving.actions import (
     delete_endpoint,
     issue_endpoint_key,
@@ -100,7 +101,7 @@ def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     done = rollback(found, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."
     aborted = "The release is aborted: all requests go to the revision that was live."
-    messages.success(request, went if done.kind == "rollback" else aborted)
+    messages.success(request, went if done.kind == RolloutKind.ROLLBACK else aborted)
     return redirect("endpoint", found.pk)
 
 
