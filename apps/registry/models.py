@@ -221,13 +221,21 @@ class Declaration(Audited):
         ]
 
 
+class HoldReason(models.TextChoices):
+    """Why something is not deleted."""
+
+    LIVE = "live"
+    ROLLBACK = "rollback"
+    RETENTION = "retention"
+
+
 class Hold(Audited):
     """A reason not to delete something: it is live, within rollback, or under retention."""
 
     id = IdField("hld")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="holds")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    reason = models.CharField(max_length=20)  # live, rollback, retention
+    reason = models.CharField(max_length=20)  # a HoldReason
     holder = models.CharField(max_length=40)  # the id of what holds it
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -9,14 +9,12 @@ from apps.audit.actions import record
 from apps.registry import rules
 from apps.registry.actions.locking import lock_version, refuse
 from apps.registry.events import EVIDENCE_ADDED, HOLD_PLACED, HOLD_RELEASED
-from apps.registry.models import Evidence, EvidenceSource, Hold, ModelVersion
+from apps.registry.models import Evidence, EvidenceSource, Hold, HoldReason, ModelVersion
 from apps.registry.rules.evidence import evidence_digest
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, NotFound, QuotaReached
 from placet_verify import canonical
-
-HOLD_REASONS = ("live", "rollback", "retention")
 
 
 def add_evidence(
@@ -78,7 +76,7 @@ def place_hold(version: ModelVersion, *, reason: str, holder: str, actor: Actor)
     """Keep ``version`` because ``holder`` needs it. Twice is once. For the system alone: a person
     holds a version by releasing it."""
     _only_system(actor)
-    if reason not in HOLD_REASONS:
+    if reason not in HoldReason.values:
         raise ValueError(f"no such reason to hold a version: {reason}")
     with record(actor) as log:
         row = lock_version(version, actor, "version.edit")

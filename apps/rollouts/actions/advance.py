@@ -11,7 +11,7 @@ from apps.governance.plan import Plan, Step
 from apps.governance.rules import ReleaseState
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
-from apps.registry.models import Hold
+from apps.registry.models import Hold, HoldReason
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
@@ -183,15 +183,23 @@ def _move_holds(rollout: Rollout) -> None:
     new, old = rollout.to_revision, rollout.from_revision
     served = rollout.endpoint.revisions.exclude(pk=new.pk).exclude(live_at=None)
     beyond = served.order_by("-live_at")[ROLLBACK_KEPT:].values("pk")
-    ended = Hold.objects.filter(reason="rollback", holder__in=beyond).select_related("version")
+    ended = Hold.objects.filter(reason=HoldReason.ROLLBACK, holder__in=beyond).select_related(
+        "version"
+    )
     kept = [row.bento.version_id for row in (new, old) if row is not None]
     lock_versions([*kept, *ended.values_list("version", flat=True)])
-    registry.place_hold(new.bento.version, reason="live", holder=new.pk, actor=SYSTEM)
+    registry.place_hold(new.bento.version, reason=HoldReason.LIVE, holder=new.pk, actor=SYSTEM)
     if old is not None:
-        registry.release_hold(old.bento.version, reason="live", holder=old.pk, actor=SYSTEM)
-        registry.place_hold(old.bento.version, reason="rollback", holder=old.pk, actor=SYSTEM)
+        registry.release_hold(
+            old.bento.version, reason=HoldReason.LIVE, holder=old.pk, actor=SYSTEM
+        )
+        registry.place_hold(
+            old.bento.version, reason=HoldReason.ROLLBACK, holder=old.pk, actor=SYSTEM
+        )
     for hold in ended:
-        registry.release_hold(hold.version, reason="rollback", holder=hold.holder, actor=SYSTEM)
+        registry.release_hold(
+            hold.version, reason=HoldReason.ROLLBACK, holder=hold.holder, actor=SYSTEM
+        )
 
 
 def record_command(rollout: Rollout, receipt: Receipt, *, job: Fence) -> bool:
