@@ -46,6 +46,15 @@ class BreakGlassState(StrEnum):
     REVIEWED = "reviewed"
 
 
+class ReviewState(StrEnum):
+    """How the review of a break-glass stands: one that is overdue is open still."""
+
+    NONE = "none"
+    OPEN = "open"
+    OVERDUE = "overdue"
+    CLOSED = "closed"
+
+
 GLASS_OPEN = (BreakGlassState.OPENED, BreakGlassState.CONFIRMED)
 _NOT_STARTED = frozenset({ReleaseState.WITHDRAWN, ReleaseState.EXPIRED, ReleaseState.REVOKED})
 _TAKEN_BACK = frozenset({ReleaseState.ROLLED_BACK, ReleaseState.REVOKED})

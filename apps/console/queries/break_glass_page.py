@@ -19,7 +19,7 @@ from apps.governance.queries.break_glass import (
     may_review,
 )
 from apps.governance.queries.visible_rows import ShownGlass
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import GlassRule
 
@@ -82,7 +82,7 @@ class GlassPage:
     @property
     def is_overdue(self) -> bool:
         """Whether nobody closed its review in time."""
-        return self.view.review == "overdue"
+        return self.view.review == ReviewState.OVERDUE
 
     @property
     def going(self) -> str:
@@ -108,12 +108,12 @@ class GlassPage:
     @property
     def has_review(self) -> bool:
         """Whether it must be reviewed."""
-        return self.view.review != "none"
+        return self.view.review != ReviewState.NONE
 
     @property
     def is_reviewed(self) -> bool:
         """Whether that is done."""
-        return self.view.review == "closed"
+        return self.view.review == ReviewState.CLOSED
 
     @property
     def review_state(self) -> str:
@@ -123,7 +123,7 @@ class GlassPage:
     @property
     def due(self) -> str:
         """Continues the sentence that says when its review is due."""
-        return "is" if self.view.review == "open" else "was"
+        return "is" if self.view.review == ReviewState.OPEN else "was"
 
     @property
     def skips(self) -> str:
@@ -169,7 +169,7 @@ class GlassRow:
     @property
     def has_review(self) -> bool:
         """Whether it must be reviewed."""
-        return self.view.review != "none"
+        return self.view.review != ReviewState.NONE
 
     @property
     def review_state(self) -> str:
@@ -179,14 +179,14 @@ class GlassRow:
     @property
     def review_note(self) -> str:
         """By whom it is closed, or what stands before the time when it is due."""
-        if self.view.review == "closed":
+        if self.view.review == ReviewState.CLOSED:
             return self.view.reviewer
-        return "since" if self.view.review == "overdue" else "due"
+        return "since" if self.view.review == ReviewState.OVERDUE else "due"
 
     @property
     def due_at(self) -> datetime | None:
         """When its review is due, until it is closed."""
-        return None if self.view.review == "closed" else self.glass.review_due_at
+        return None if self.view.review == ReviewState.CLOSED else self.glass.review_due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +260,9 @@ def state(row: BreakGlass) -> str:
 
 def review_state(view: GlassView) -> str:
     """Return the state of its review to show: what was found, or that it is overdue, or ''."""
-    if view.review == "closed":
+    if view.review == ReviewState.CLOSED:
         return view.glass.finding
-    return "overdue" if view.review == "overdue" else ""
+    return ReviewState.OVERDUE if view.review == ReviewState.OVERDUE else ""
 
 
 def buttons(page: GlassPage) -> Iterator[Button]:

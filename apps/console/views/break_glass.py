@@ -16,10 +16,14 @@ from apps.governance.actions import (
 )
 from apps.governance.queries.break_glass import glass
 from apps.governance.queries.visible_rows import release
-from apps.governance.rules import BreakGlassState
+from apps.governance.rules import BreakGlassState, ReviewState
 from placet.kernel.problems import FieldError, InvalidInput
 
-REVIEWS = (("open", "Review open"), ("overdue", "Review overdue"), ("closed", "Reviewed"))
+REVIEWS = (
+    (ReviewState.OPEN, "Review open"),
+    (ReviewState.OVERDUE, "Review overdue"),
+    (ReviewState.CLOSED, "Reviewed"),
+)
 
 
 @page

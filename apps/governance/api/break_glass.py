@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
-from apps.governance.rules import BreakGlassState
+from apps.governance.rules import BreakGlassState, ReviewState
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -19,7 +19,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
 
 STATES = values_of(BreakGlassState)
-REVIEWS = ["none", "open", "overdue", "closed"]
+REVIEWS = values_of(ReviewState)
 CHOICES = {"state": STATES, "review": REVIEWS[1:]}
 FILTERS = ("project", *CHOICES)
 

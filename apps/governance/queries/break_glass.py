@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
+from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from apps.identity.queries import people_names, scope_of, visible
 from placet.kernel import clock
 from placet.kernel.actor import Actor
@@ -48,19 +48,20 @@ class GlassView:
         return self.glass.people - len(self.signers) if opened else 0
 
     @property
-    def review(self) -> str:
-        """How the review stands: ``none``, ``open``, ``overdue`` or ``closed``."""
+    def review(self) -> ReviewState:
+        """How the review stands."""
         glass = self.glass
         if glass.review_due_at is None:
-            return "none"
+            return ReviewState.NONE
         if glass.reviewed_at is not None:
-            return "closed"
-        return "overdue" if glass.review_due_at < self.now else "open"
+            return ReviewState.CLOSED
+        late = glass.review_due_at < self.now
+        return ReviewState.OVERDUE if late else ReviewState.OPEN
 
     @property
     def running(self) -> bool:
         """Tell whether what was started by it serves while nobody has closed its review."""
-        used = self.glass.used_at is not None and self.review != "closed"
+        used = self.glass.used_at is not None and self.review != ReviewState.CLOSED
         return used and self.glass.release.state in RUNNING
 
 
@@ -81,11 +82,11 @@ def glasses(
     ).prefetch_related(Prefetch("signatures", signed))
     wanted = {"project__slug": project, "state": state, "release": release}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    if review in ("open", "overdue"):
+    if review in (ReviewState.OPEN, ReviewState.OVERDUE):
         rows = rows.filter(state__in=UNREVIEWED)
-    if review == "overdue":
+    if review == ReviewState.OVERDUE:
         rows = rows.filter(review_due_at__lt=clock.now())
-    if review == "closed":
+    if review == ReviewState.CLOSED:
         rows = rows.filter(state=BreakGlassState.REVIEWED)
     return visible(rows, actor, view="release.view")
 
