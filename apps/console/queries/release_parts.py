@@ -16,6 +16,7 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
 from placet.kernel.durations import spell
+from placet_verify.statements import APPROVE, REJECT
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
@@ -118,8 +119,8 @@ def way_back(view: ReleaseView) -> str:
 def decision_forms(release: Release) -> Iterator[DecisionForm]:
     """Yield the dialogs that approve and reject."""
     for verdict, submit, tone in (
-        ("approve", "Approve", "primary"),
-        ("reject", "Reject", "danger"),
+        (APPROVE, "Approve", "primary"),
+        (REJECT, "Reject", "danger"),
     ):
         title = f"{submit} {release.version} to {release.environment.name}"
         yield DecisionForm(verdict, submit, title, tone)

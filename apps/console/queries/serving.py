@@ -38,6 +38,7 @@ from apps.serving.rules import ISOLATION, PRESENT, RevisionState, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
+from placet_verify.statements import APPROVE
 from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
@@ -226,7 +227,7 @@ def endpoints_matching(
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
     found = statuses_of(endpoints)
-    approved = Decision.objects.filter(release=OuterRef("pk"), verdict="approve", voided_reason="")
+    approved = Decision.objects.filter(release=OuterRef("pk"), verdict=APPROVE, voided_reason="")
     names = approved.annotate(who=name_in("person")).order_by("pk").values("who")
     live = {
         release.endpoint_id: release
@@ -301,7 +302,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
     release = Release.objects.filter(pk=OuterRef("release"))
     approved = Decision.objects.filter(
-        release=OuterRef("release"), verdict="approve", voided_reason=""
+        release=OuterRef("release"), verdict=APPROVE, voided_reason=""
     )
     told = {
         "release_number": Subquery(release.values("number")),

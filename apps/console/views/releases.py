@@ -24,6 +24,7 @@ from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 from placet.kernel.states import choices_of, values_of
+from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and ask for one."
 NO_ROLE = "You have a role in no project yet: ask an access administrator for one."
@@ -159,7 +160,7 @@ def decision(request: PageRequest, release_id: str) -> HttpResponse:
         actor=request.actor,
     )
     words = (
-        "Approved. Your decision is signed and in the log." if verdict == "approve" else "Rejected."
+        "Approved. Your decision is signed and in the log." if verdict == APPROVE else "Rejected."
     )
     messages.success(request, words)
     return redirect("release", release_id)

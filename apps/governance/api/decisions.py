@@ -13,6 +13,7 @@ from apps.governance.queries.release_detail import decision_rows
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
+from placet_verify.statements import APPROVE, REJECT
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
@@ -22,7 +23,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     person = serializers.CharField()
     name = serializers.CharField()
     role = serializers.ChoiceField(["reviewer", "approver"])
-    verdict = serializers.ChoiceField(["approve", "reject"])
+    verdict = serializers.ChoiceField([APPROVE, REJECT])
     comment = serializers.CharField()
     at = serializers.DateTimeField()
     passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
@@ -32,7 +33,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
 class NewDecisionSerializer(serializers.Serializer[Any]):
     """A decision on exactly the request that ``statement_digest`` names."""
 
-    verdict = serializers.ChoiceField(["approve", "reject"])
+    verdict = serializers.ChoiceField([APPROVE, REJECT])
     statement_digest = serializers.CharField(max_length=71)
     comment = serializers.CharField(max_length=4000, allow_blank=True, required=False)
 

@@ -9,6 +9,7 @@ from apps.governance.gates.fields import Fields, GateFault
 from apps.governance.independence import FLAGS, TITLES
 from placet_verify.permit.quorum import gate_rules
 from placet_verify.permit.standing import SECOND_LINE, Standing
+from placet_verify.statements import APPROVE
 
 NAME = "approvals"
 REPEATABLE = True
@@ -53,7 +54,7 @@ def title(gate: Mapping[str, Any]) -> str:
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Count distinct people; a rejection outweighs every approval."""
     role, count = gate["role"], gate["count"]
-    rejected = sorted(d.person for d in facts.decisions if d.verdict != "approve")
+    rejected = sorted(d.person for d in facts.decisions if d.verdict != APPROVE)
     asked = ApprovalPolicy(tuple(gate_rules(gate)))
     counted = _counted(asked, role, facts)
     by, second = sorted(counted), _second_missing(asked, counted.values())
@@ -80,7 +81,7 @@ def _counted(asked: ApprovalPolicy, role: str, facts: Facts) -> dict[str, Decide
     that moment."""
     found = {}
     for decision in _first(facts):
-        if (decision.role, decision.verdict) != (role, "approve"):
+        if (decision.role, decision.verdict) != (role, APPROVE):
             continue
         if asked.passkey() and not decision.passkey:
             continue
