@@ -9,6 +9,7 @@ from apps.console.queries.page_parts import Button
 from apps.console.queries.rollouts import BADLY, RolloutView, Side, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
 
@@ -55,13 +56,18 @@ ABORT = Verb(
     "Abort",
     "All requests go back to the old revision at once; then the new one is stopped.",
 )
-AT_ONCE = {
-    "rollback": "A rollback moves all requests at once.",
-    "drill": "A drill moves all requests at once, as a rollback does, and gives them back.",
+AT_ONCE: dict[str, str] = {
+    RolloutKind.ROLLBACK: "A rollback moves all requests at once.",
+    RolloutKind.DRILL: (
+        "A drill moves all requests at once, as a rollback does, and gives them back."
+    ),
 }
-AGAIN = {"rollback": "again ", "drill": "for a moment "}
+AGAIN: dict[str, str] = {RolloutKind.ROLLBACK: "again ", RolloutKind.DRILL: "for a moment "}
 # kind → what stands before the release that it goes to, and after it
-HOW = {"drill": ("Rollback drill, to ", " and back"), "rollback": ("Back to ", "")}
+HOW: dict[str, tuple[str, str]] = {
+    RolloutKind.DRILL: ("Rollback drill, to ", " and back"),
+    RolloutKind.ROLLBACK: ("Back to ", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
