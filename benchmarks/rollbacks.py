@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from apps.operations.demo.load import Answer, Load  # noqa: E402
+from apps.operations.demo.load import Load, TimedResponse  # noqa: E402
 from apps.operations.demo.people import Person  # noqa: E402
 from apps.operations.demo.second_act import CONCAVE  # noqa: E402
 from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
@@ -130,7 +130,7 @@ def built(story: Story, client: Client, kind: str) -> Version:
     return version
 
 
-def since_tripped(answers: Sequence[Answer], faulty: str) -> float:
+def since_tripped(answers: Sequence[TimedResponse], faulty: str) -> float:
     """Return the seconds from the answer at which the guard trips to the last of that release."""
     own = sorted((a for a in answers if a.release == faulty), key=lambda a: a.at)
     row = 0

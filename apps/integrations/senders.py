@@ -14,7 +14,14 @@ from apps.integrations.models import Stream, StreamKind
 from apps.integrations.rules import Verdict, host_and_port, verdict
 from apps.integrations.tls import Connection
 from placet.kernel.config import config
-from placet.kernel.outbound import Answer, OutboundFailed, ended_after, in_words, post, trusting
+from placet.kernel.outbound import (
+    OutboundFailed,
+    OutboundResponse,
+    ended_after,
+    in_words,
+    post,
+    trusting,
+)
 
 TIMEOUT = 10.0  # seconds that a receiver may be silent
 MOST_ANSWER = 1024 * 1024
@@ -69,7 +76,9 @@ def _payload(stream: Stream, batch: Batch) -> Payload:
     return formats.jsonl(batch)
 
 
-def _over_http(stream: Stream, payload: Payload, patience: Patience) -> tuple[Answer, str]:
+def _over_http(
+    stream: Stream, payload: Payload, patience: Patience
+) -> tuple[OutboundResponse, str]:
     headers = {
         "Content-Type": payload.media,
         "User-Agent": "placet",
@@ -89,7 +98,7 @@ def _over_http(stream: Stream, payload: Payload, patience: Patience) -> tuple[An
     return answer, secret.rpartition(" ")[2]
 
 
-def _words(answer: Answer, secret: str) -> str:
+def _words(answer: OutboundResponse, secret: str) -> str:
     """Return a refusal as people read it; an answer that repeats the token does not show it."""
     if 300 <= answer.status < 400:
         return f"It answers {answer.status}, a redirect, which is not followed"

@@ -21,7 +21,7 @@ from apps.rollouts.analysis import (
 )
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import Counted
-from apps.rollouts.analysis.records import Answer, Own
+from apps.rollouts.analysis.records import OutputTest, Own
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.prometheus import readings
 from apps.rollouts.rules import Snapshot
@@ -127,7 +127,7 @@ def captured_since(revision: str, terms: Terms, since: datetime) -> dict[Own, Ta
 
 
 def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> Tally:
-    if not isinstance(own, Answer):
+    if not isinstance(own, OutputTest):
         found = count_outcomes(
             revision, own.name, worst=own.worst, best=own.best, since=since, by_unit=by_unit
         )

@@ -75,7 +75,7 @@ def signs_in_with(person: User, passkey: Authenticator, name: str = "key") -> in
     return change_credentials(person, add)
 
 
-def answer(passkey: Authenticator, question: passkeys.Question) -> dict[str, str]:
+def answer(passkey: Authenticator, question: passkeys.PasskeyQuestion) -> dict[str, str]:
     """Return what ``passkey`` answers to ``question``, as the browser sends it."""
     assert question.credential == passkey.credential
     return passkey.answer(decode(question.challenge)).to_dict()

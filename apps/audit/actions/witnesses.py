@@ -27,7 +27,7 @@ from apps.audit.models import (
     WitnessState,
 )
 from apps.audit.queries.proofs import latest_checkpoint, log_size, tree
-from apps.audit.witnesses import Ahead, Answer, Forked, PushFailed, Shown, Taken, show_to
+from apps.audit.witnesses import Ahead, Forked, PushFailed, Shown, Taken, WitnessAnswer, show_to
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
@@ -152,7 +152,7 @@ def _note_failure(state: WitnessState, sentence: str) -> None:
     log.warning("witness_not_shown", witness=state.pk, reason=sentence)
 
 
-def _note_answer(state: WitnessState, head: Checkpoint, answer: Answer) -> None:
+def _note_answer(state: WitnessState, head: Checkpoint, answer: WitnessAnswer) -> None:
     """Write down what a witness said, and log when its judgement of our log changes."""
     witness = state.witness
     with record(SYSTEM) as events:
@@ -172,7 +172,7 @@ def _note_answer(state: WitnessState, head: Checkpoint, answer: Answer) -> None:
 
 
 def _judge(
-    row: WitnessState, witness: Witness, size: int, answer: Answer
+    row: WitnessState, witness: Witness, size: int, answer: WitnessAnswer
 ) -> tuple[EventKind, dict[str, int]]:
     """Set what the answer means; return how it is told if that is new."""
     who = f"Witness {witness.name}"

@@ -1,12 +1,12 @@
 """Showing a checkpoint to a witness: one module for each kind, and what they all answer."""
 
 from apps.audit.models import Witness, WitnessKind
-from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
+from apps.audit.witnesses.answers import Ahead, Forked, PushFailed, Shown, Taken, WitnessAnswer
 
-__all__ = ["Ahead", "Answer", "Forked", "PushFailed", "Shown", "Taken", "show_to"]
+__all__ = ["Ahead", "Forked", "PushFailed", "Shown", "Taken", "WitnessAnswer", "show_to"]
 
 
-def show_to(witness: Witness, shown: Shown) -> Answer:
+def show_to(witness: Witness, shown: Shown) -> WitnessAnswer:
     """Show a checkpoint to ``witness`` and return what it said.
 
     Talks to other machines: call it outside any transaction. Repeating it is harmless. Raises

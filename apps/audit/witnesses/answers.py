@@ -43,7 +43,7 @@ class Forked:
     at: datetime | None
 
 
-Answer = Taken | Ahead | Forked
+WitnessAnswer = Taken | Ahead | Forked
 
 
 class PushFailed(Exception):

@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from apps.audit.models import Witness
-from apps.audit.witnesses.answers import LARGEST, Ahead, Answer, Forked, PushFailed, Shown, Taken
+from apps.audit.witnesses.answers import (
+    LARGEST,
+    Ahead,
+    Forked,
+    PushFailed,
+    Shown,
+    Taken,
+    WitnessAnswer,
+)
 from placet.kernel import outbound
 from placet.kernel.clock import now
 from placet_verify.errors import Refused
@@ -16,7 +24,7 @@ AHEAD_OF_OURS = timedelta(minutes=10)  # by how much the other clock may go befo
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 
 
-def push(witness: Witness, shown: Shown) -> Answer:
+def push(witness: Witness, shown: Shown) -> WitnessAnswer:
     """Ask for a cosignature, from the size that the witness took last; when it knows another,
     once more from that one."""
     known = min(shown.known, shown.size)
@@ -39,7 +47,7 @@ def push(witness: Witness, shown: Shown) -> Answer:
     raise PushFailed(f"The witness answered with status {answer.status}")
 
 
-def _ask(witness: Witness, shown: Shown, known: int) -> outbound.Answer:
+def _ask(witness: Witness, shown: Shown, known: int) -> outbound.OutboundResponse:
     hashes = merkle.consistency_proof(known, shown.size, shown.tree)
     body = submission.write(known, hashes, shown.note)
     try:
@@ -53,7 +61,7 @@ def _ask(witness: Witness, shown: Shown, known: int) -> outbound.Answer:
         raise PushFailed(str(failure)) from None
 
 
-def _known_size(answer: outbound.Answer) -> int | None:
+def _known_size(answer: outbound.OutboundResponse) -> int | None:
     """Return the size that the witness says it knows, when that is what its answer says."""
     if answer.status != 409 or not _is_size(answer.headers.get("content-type", "")):
         return None
@@ -67,7 +75,7 @@ def _is_size(content_type: str) -> bool:
     return content_type.partition(";")[0].strip() == submission.SIZE_TYPE
 
 
-def _since(answer: outbound.Answer) -> datetime | None:
+def _since(answer: outbound.OutboundResponse) -> datetime | None:
     """Return when the witness took what it knows, if it says so (a Placet does)."""
     try:
         return parsedate_to_datetime(answer.headers["last-modified"]).astimezone(UTC)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from apps.audit.witnesses.answers import Ahead, Answer, Forked, PushFailed, Shown, Taken
+from apps.audit.witnesses.answers import Ahead, Forked, PushFailed, Shown, Taken, WitnessAnswer
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
@@ -39,7 +39,7 @@ class Shelf(Protocol):
         ...
 
 
-def push(shelf: Shelf, shown: Shown) -> Answer:
+def push(shelf: Shelf, shown: Shown) -> WitnessAnswer:
     """Compare with the newest of our checkpoints that lies there, then put the shown one there."""
     found = _newest_of_ours(shelf)
     if found is None:

@@ -38,7 +38,7 @@ from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
 from apps.governance.rules import GLASS_OPEN, BreakGlassState
 from apps.identity.queries import fresh_grants, scope_of
-from apps.identity.trust.passkeys import Question, stored
+from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
@@ -92,7 +92,7 @@ def ask_to_open(
     hours: int | None = None,
     passkey: str = "",
     actor: Actor,
-) -> Question:
+) -> PasskeyQuestion:
     """Return what the actor's passkey (``passkey``, else the newest) signs to open it like this."""
     words = _checked(reason, actor)
     with transaction.atomic():
@@ -145,7 +145,7 @@ def ask_to_confirm(
     comment: str = "",
     passkey: str = "",
     actor: Actor,
-) -> Question:
+) -> PasskeyQuestion:
     """Return what the actor's passkey (``passkey``, else the newest) signs to confirm it."""
     words = _checked(comment, actor, empty=True)
     with transaction.atomic():

@@ -17,7 +17,7 @@ from apps.governance.errors import Changed
 from apps.identity.errors import NeedsPasskey, NeedsSession
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.identity.trust import passkeys
-from apps.identity.trust.passkeys import Question, public_half, signing_passkey
+from apps.identity.trust.passkeys import PasskeyQuestion, public_half, signing_passkey
 from apps.serving.errors import Recalled
 from apps.serving.hooks import keeper
 from placet.kernel import clock
@@ -55,7 +55,7 @@ class Ceremony(ABC, Generic[S]):
         """Return what the person signs: ``nonce`` and, if they say anything, ``comment_commitment``
         are in it; with ``credential`` it is what that passkey signs."""
 
-    def ask(self, passkey: str) -> Question:
+    def ask(self, passkey: str) -> PasskeyQuestion:
         """Return what the actor's passkey (``passkey``, else the newest) is to sign."""
         own, salt = signing_passkey(self.actor, passkey), fresh_salt()
         said = {"comment_commitment": commitment_of(self.words, salt)} if self.words else {}

@@ -35,7 +35,7 @@ from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
-from apps.identity.trust.passkeys import Question, stored
+from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
@@ -89,7 +89,7 @@ def ask_to_decide(
     comment: str = "",
     passkey: str = "",
     actor: Actor,
-) -> Question:
+) -> PasskeyQuestion:
     """Return what the actor's passkey (``passkey``, else the newest) signs to decide like this.
 
     Nothing is decided yet: :func:`decide` takes the same words with the passkey's answer.

@@ -36,7 +36,7 @@ from apps.identity import hooks
 from apps.identity.errors import NotAsked
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
-from apps.identity.trust.passkeys import Question, stored
+from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import FieldError, Forbidden
@@ -125,7 +125,7 @@ def withdraw_policy(policy: PolicyRevision, *, actor: Actor) -> PolicyRevision:
         return row
 
 
-def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -> Question:
+def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -> PasskeyQuestion:
     """Return what the actor's passkey (``passkey``, else the newest) signs to publish a draft."""
     _check_session(actor)
     ring = keystore.ring()  # a file: read before the transaction

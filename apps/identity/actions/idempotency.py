@@ -17,7 +17,7 @@ KEPT_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What the first request was answered."""
 
     status: int
@@ -25,7 +25,9 @@ class Answer:
     body: bytes
 
 
-def begin(*, actor_id: str, key: str, request_hash: str) -> tuple[IdempotencyRecord, Answer | None]:
+def begin(
+    *, actor_id: str, key: str, request_hash: str
+) -> tuple[IdempotencyRecord, StoredResponse | None]:
     """Claim ``key`` for this request, or return the answer it already has.
 
     The unique constraint decides between two that come at once. A first request that ended with
@@ -44,7 +46,7 @@ def begin(*, actor_id: str, key: str, request_hash: str) -> tuple[IdempotencyRec
             "The first request with this key is still running, or was cut off: look at what it "
             "did before you send it again under a new key"
         )
-    return found, Answer(found.status, found.headers, _open(found))
+    return found, StoredResponse(found.status, found.headers, _open(found))
 
 
 def finish(record: IdempotencyRecord, *, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -23,7 +23,13 @@ from apps.identity.models import NOT_WITHDRAWN, ApproverPasskey, PasskeyState, U
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.identity.trust import passkeys
-from apps.identity.trust.passkeys import Question, answered, ask, public_half, signing_passkey
+from apps.identity.trust.passkeys import (
+    PasskeyQuestion,
+    answered,
+    ask,
+    public_half,
+    signing_passkey,
+)
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
@@ -38,7 +44,7 @@ from placet_verify.signing.webauthn import Passkey, encode
 from placet_verify.statements import EnrolmentStatement, RootEnrolment
 
 
-def ask_to_offer(authenticator: int, *, actor: Actor) -> Question:
+def ask_to_offer(authenticator: int, *, actor: Actor) -> PasskeyQuestion:
     """Return what a passkey of the actor's own signs to be offered: that it is there, and asks who
     touches it. ``authenticator`` is the number of one that they sign in with."""
     passkey = _sign_in_passkey(authenticator, actor)
@@ -68,7 +74,7 @@ def offer_passkey(
         return row
 
 
-def ask_to_enrol(row: ApproverPasskey, *, chosen: str = "", actor: Actor) -> Question:
+def ask_to_enrol(row: ApproverPasskey, *, chosen: str = "", actor: Actor) -> PasskeyQuestion:
     """Return what the actor's passkey (``chosen``, else the newest) signs to vouch for ``row``."""
     _check_voucher(row, actor)
     own = signing_passkey(actor, chosen)

@@ -30,7 +30,7 @@ SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PasskeyQuestion:
     """What the browser asks the authenticator (``PublicKeyCredentialRequestOptions``)."""
 
     challenge: str
@@ -41,7 +41,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PasskeyAnswer:
     """A document that was asked for, and what its passkey signed."""
 
     document: bytes
@@ -55,17 +55,17 @@ def ask(
     document: bytes,
     passkey: Passkey,
     notes: Mapping[str, str] | None = None,
-) -> Question:
+) -> PasskeyQuestion:
     """Keep ``document`` for five minutes as what ``actor`` is to sign ``about`` something.
 
     It takes the place of what they were asked about the same before.
     """
     kept = {"document": base64.b64encode(document).decode("ascii"), **(notes or {})}
     cache.set(_name(actor, about), json.dumps(kept), SECONDS)
-    return Question(encode(challenge(document)), passkey.rp_id, passkey.credential)
+    return PasskeyQuestion(encode(challenge(document)), passkey.rp_id, passkey.credential)
 
 
-def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> Answer:
+def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> PasskeyAnswer:
     """Take out what ``actor`` was asked to sign ``about`` something; raise :class:`NotAsked`.
 
     The signature is still to be verified.
@@ -79,10 +79,10 @@ def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> Answer:
     if found is None or not cache.delete(name):  # of two answers at once one is taken
         raise NotAsked
     kept: dict[str, str] = json.loads(found)
-    return Answer(base64.b64decode(kept.pop("document")), kept, given)
+    return PasskeyAnswer(base64.b64decode(kept.pop("document")), kept, given)
 
 
-def verify(passkey: Passkey, answer: Answer) -> None:
+def verify(passkey: Passkey, answer: PasskeyAnswer) -> None:
     """Raise :class:`WrongPasskey` unless ``passkey`` signed what was asked."""
     try:
         passkey.verify(answer.assertion, answer.document)

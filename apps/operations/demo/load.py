@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 
-class Answer(NamedTuple):
+class TimedResponse(NamedTuple):
     """One request, when its answer was there; ``release`` is '' when nothing said what answered."""
 
     at: float  # seconds since 1970
@@ -35,7 +35,7 @@ class Load:
     failures: list[str] = field(default_factory=list)
     releases: dict[str, int] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)  # release → when it last answered
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[TimedResponse] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -112,5 +112,5 @@ class Load:
             if not error:
                 self.releases[release] = self.releases.get(release, 0) + 1
                 self.last[release] = time.monotonic()
-            self.answers.append(Answer(time.time(), release, not error))
+            self.answers.append(TimedResponse(time.time(), release, not error))
         return reusable

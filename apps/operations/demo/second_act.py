@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from apps.operations.demo.errors import DemoFailed, must
-from apps.operations.demo.load import Answer, Load
+from apps.operations.demo.load import Load, TimedResponse
 from placet_client import Client
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def added(series: Json, side: str) -> Json:
     }
 
 
-def measured_weights(rollout: Json, answers: Sequence[Answer]) -> dict[str, float]:
+def measured_weights(rollout: Json, answers: Sequence[TimedResponse]) -> dict[str, float]:
     """Return the share that callers saw at each weight, in percent, from when the node was seen to
     apply it until the next was wished."""
     began = {int(place): _time(text) for place, text in rollout["step_times"].items()}
@@ -251,7 +251,7 @@ def measured_weights(rollout: Json, answers: Sequence[Answer]) -> dict[str, floa
     return found
 
 
-def figures(release: str, rollout: Json, answers: Sequence[Answer]) -> Json:
+def figures(release: str, rollout: Json, answers: Sequence[TimedResponse]) -> Json:
     """Return how a version that was stopped did: how soon, and how many it hurt until then.
 
     ``rollback_seconds`` ends with its very last answer, an error or not.

@@ -21,7 +21,7 @@ from typing import Literal
 from apps.governance.plan import AnyMetric, Latency, Outcome, Output, Prometheus
 from apps.rollouts.analysis.evidence import Direction, Tally
 from apps.rollouts.analysis.readings import Threshold
-from apps.rollouts.analysis.records import Answer, Own, Scale, Sums
+from apps.rollouts.analysis.records import OutputTest, Own, Scale, Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Metric:
     quantile: float | None = None
     sought: bool = False
     scale: Scale | None = None  # of an outcome
-    answers: tuple[Answer, ...] = ()  # of an output as a plan asks for it: see ``parts``
-    answer: Answer | None = None  # of one of those parts
+    answers: tuple[OutputTest, ...] = ()  # of an output as a plan asks for it: see ``parts``
+    answer: OutputTest | None = None  # of one of those parts
 
     def seeking(self, minimum_effect: float) -> "Metric":
         """Return the metric as one in which an effect of at least so much is sought."""
@@ -173,8 +173,8 @@ def metric_of(metric: AnyMetric) -> Metric:
     margin = metric.margin or 0.0
     match metric:
         case Output(equal=values, above=edges, field=field):
-            given = [Answer("is", v, field or "") for v in values or ()]
-            given += [Answer("above", edge, field or "") for edge in edges or ()]
+            given = [OutputTest("is", v, field or "") for v in values or ()]
+            given += [OutputTest("above", edge, field or "") for edge in edges or ()]
             return Metric("output", margin, answers=tuple(given))
         case Latency(quantile=float(share), at_most_ms=bound):
             rate = round(1 - share, 9)

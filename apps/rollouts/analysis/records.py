@@ -53,7 +53,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutputTest:
     """Which captured outputs count as bad: those that are ``value``, or lie above it.
 
     With ``other`` all the rest do. Of an output with members ``field`` is the one looked at.
@@ -83,7 +83,7 @@ class Answer:
         return tally.bad < tally.trials if self.other else tally.bad > 0
 
 
-Own = Scale | Answer  # what is counted beside the windows, of captured predictions
+Own = Scale | OutputTest  # what is counted beside the windows, of captured predictions
 
 
 @dataclass(frozen=True, slots=True)

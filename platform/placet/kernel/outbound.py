@@ -25,7 +25,7 @@ class OutboundFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutboundResponse:
     """What the other side said."""
 
     status: int
@@ -70,7 +70,7 @@ def post(
     whole: float | None = None,
     limit: int = MAX_ANSWER,
     trust: ssl.SSLContext | None = None,
-) -> Answer:
+) -> OutboundResponse:
     """POST ``body`` and return the answer, whatever its status.
 
     ``timeout`` is for how many seconds the other side may be silent, ``whole`` for how many all of
@@ -91,7 +91,7 @@ def post(
             ) as response,
         ):
             received = _received(response, limit, end)
-        return Answer(
+        return OutboundResponse(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=received,

@@ -27,7 +27,7 @@ from apps.governance.queries.facts import evaluate
 from apps.identity.actions import withdraw_passkey
 from apps.identity.errors import NeedsPasskey, NotAsked, WrongPasskey
 from apps.identity.models import ApproverPasskey
-from apps.identity.trust.passkeys import Question
+from apps.identity.trust.passkeys import PasskeyQuestion
 from apps.serving.errors import Recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
@@ -125,7 +125,7 @@ def test_the_whole_decision_by_the_api(signers: Signers) -> None:
     assert rex.post(path, said).json()["code"] == "needs_passkey"
     asked = rex.post(f"{path}/challenge", said)
     assert (asked.status_code, asked["Cache-Control"]) == (201, "no-store")
-    signed = said | {"assertion": answer(signers.keys["Rex"], Question(**asked.json()))}
+    signed = said | {"assertion": answer(signers.keys["Rex"], PasskeyQuestion(**asked.json()))}
     assert rex.post(path, signed | {"comment": "No"}).json()["code"] == "changed"
     assert rex.post(path, signed).status_code == 201
     assert rex.post(path, signed).status_code == 409
@@ -189,7 +189,9 @@ def test_the_page_that_asks_for_a_passkey_takes_no_more_queries_than_any_other(
 # --- what the answer must be ----------------------------------------------------------------------
 
 
-def ask(signers: Signers, release: Release, who: Actor, verdict: str = "approve") -> Question:
+def ask(
+    signers: Signers, release: Release, who: Actor, verdict: str = "approve"
+) -> PasskeyQuestion:
     return actions.ask_to_decide(
         release, verdict=verdict, statement_digest=release.request_digest, actor=who
     )
@@ -383,7 +385,7 @@ def test_a_policy_that_demands_passkeys_is_replaced_with_one_only(signers: Signe
     vito = api(signers.people["Vito"])
     asked = vito.post(f"{path}/challenge", {})
     assert asked.status_code == 201
-    signed = {"assertion": answer(signers.keys["Vito"], Question(**asked.json()))}
+    signed = {"assertion": answer(signers.keys["Vito"], PasskeyQuestion(**asked.json()))}
     assert vito.post(f"{path}/publish", signed).json()["state"] == "published"
     assert Event.objects.filter(kind="policy.published.v1", subject=draft.pk).count() == 1
 

@@ -102,7 +102,7 @@ def test_a_program_can_do_the_whole_story_by_the_api(people: People) -> None:
         asked = client.post(path, body)
         assert asked.status_code == 201, asked.json()
         assert asked.json()["user_verification"] == "required"
-        return answer(by, passkeys.Question(**asked.json()))
+        return answer(by, passkeys.PasskeyQuestion(**asked.json()))
 
     proof = signed(vito, "/passkeys/challenge", {"authenticator": number}, key)
     body = {"authenticator": number, "name": "mine", "assertion": proof}

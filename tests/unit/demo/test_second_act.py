@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.operations.demo.errors import DemoFailed
-from apps.operations.demo.load import Answer
+from apps.operations.demo.load import TimedResponse
 from apps.operations.demo.second_act import CONCAVE, added, figures, measured_weights, patients
 
 ROLLOUT: dict[str, Any] = {
@@ -35,15 +35,15 @@ def test_every_seventh_row_has_no_concave_part() -> None:
 
 def test_a_weight_is_measured_while_it_stands_alone() -> None:
     answers = [
-        Answer(100.5, "old", True),  # wished, not applied yet
-        Answer(101.0, "new", True),
-        Answer(102, "old", True),
-        Answer(103, "old", False),
-        Answer(109, "old", True),
-        Answer(110.0, "new", True),  # the next one is wished
-        Answer(110.5, "old", True),
-        Answer(111, "new", True),
-        Answer(112, "new", True),
+        TimedResponse(100.5, "old", True),  # wished, not applied yet
+        TimedResponse(101.0, "new", True),
+        TimedResponse(102, "old", True),
+        TimedResponse(103, "old", False),
+        TimedResponse(109, "old", True),
+        TimedResponse(110.0, "new", True),  # the next one is wished
+        TimedResponse(110.5, "old", True),
+        TimedResponse(111, "new", True),
+        TimedResponse(112, "new", True),
     ]
     assert measured_weights(ROLLOUT, answers) == {"25": 25.0, "50": 50.0}
     with pytest.raises(DemoFailed, match="nobody called"):
@@ -52,12 +52,12 @@ def test_a_weight_is_measured_while_it_stands_alone() -> None:
 
 def test_figures_of_a_version_that_was_stopped() -> None:
     answers = [
-        Answer(101.2, "old", True),
-        Answer(101.25, "new", True),
-        Answer(104, "new", False),
-        Answer(105, "", False),
-        Answer(108.625, "new", False),
-        Answer(109, "old", True),
+        TimedResponse(101.2, "old", True),
+        TimedResponse(101.25, "new", True),
+        TimedResponse(104, "new", False),
+        TimedResponse(105, "", False),
+        TimedResponse(108.625, "new", False),
+        TimedResponse(109, "old", True),
     ]
     assert figures("new", ROLLOUT, answers) == {
         "detect_seconds": 7.25,
