@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.rollouts.analysis.findings import RATIO_PART, Terms, score  # noqa: E402
-from apps.rollouts.analysis.metrics import Metric  # noqa: E402
+from apps.rollouts.analysis.metrics import JudgedMetric  # noqa: E402
 from apps.rollouts.analysis.records import Sums, Window  # noqa: E402
 from apps.rollouts.analysis.verdicts import ALPHA, split_is_off, step_alpha  # noqa: E402
 from proofs.analysis_effects import CASES, effects  # noqa: E402
@@ -45,7 +45,7 @@ SHARES = (0.01, 0.05, 0.25, 0.5)  # of the candidate, step by step
 WINDOWS = 50  # looks in each step
 PER_WINDOW = 400  # requests
 SLOW_MS = 250
-ERRORS, SLOW = Metric("error_rate"), Metric("latency", milliseconds=SLOW_MS)
+ERRORS, SLOW = JudgedMetric("error_rate"), JudgedMetric("latency", milliseconds=SLOW_MS)
 Z_ALPHA, Z_POWER = 2.3263478740, 0.8416212336  # one-sided 1 %, power 80 %
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -265,7 +265,7 @@ def until_stopped(
 def at_the_margin(runs: int, seed: int, share: float = 0.25) -> dict[str, Any]:
     """Return how often a candidate exactly as bad as allowed is stopped, and how often passed."""
     chance = np.random.default_rng([seed, 7])
-    metric, rate = Metric("error_rate", margin=0.01), 0.02
+    metric, rate = JudgedMetric("error_rate", margin=0.01), 0.02
     terms = Terms((metric,), share, ALPHA / (1 - RATIO_PART))
     ends = {"failed": 0, "successful": 0, "inconclusive": 0}
     for _ in range(runs):
@@ -286,7 +286,7 @@ def at_the_margin(runs: int, seed: int, share: float = 0.25) -> dict[str, Any]:
     }
 
 
-def first_outcome(metric: Metric, terms: Terms, *columns: np.ndarray) -> str:
+def first_outcome(metric: JudgedMetric, terms: Terms, *columns: np.ndarray) -> str:
     """Return what is said first that is not inconclusive."""
     new, old = Sums(), Sums()
     rows = zip(*(column.tolist() for column in columns), strict=True)
@@ -335,7 +335,7 @@ def limits(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
             },
         )
     for margin in (0.0, 0.05):
-        slow = Metric("latency", margin=margin, milliseconds=SLOW_MS)
+        slow = JudgedMetric("latency", margin=margin, milliseconds=SLOW_MS)
         count = own_bursts(rollouts, seed, **setting, slow=slow)
         case = f"latency of each revision swings by itself, margin {margin:g}"
         yield "limits", {"case": case, "rollouts": rollouts, "stopped": rate_of(count, rollouts)}

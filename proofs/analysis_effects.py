@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from apps.rollouts.analysis.findings import Terms, score
-from apps.rollouts.analysis.metrics import Metric
+from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums
 from apps.rollouts.analysis.verdicts import split_is_off
 
@@ -27,8 +27,8 @@ Split = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 def terms() -> Terms:
     """Return what is declared: less errors, and latency as its guard."""
-    guard = Metric("latency", margin=0.05, milliseconds=250)
-    return Terms((Metric("error_rate").seeking(MINIMUM), guard), SHARE, ALPHA)
+    guard = JudgedMetric("latency", margin=0.05, milliseconds=250)
+    return Terms((JudgedMetric("error_rate").seeking(MINIMUM), guard), SHARE, ALPHA)
 
 
 def ab_test(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from apps.rollouts.analysis.findings import Terms, score
-from apps.rollouts.analysis.metrics import Metric
+from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums, Window
 from apps.rollouts.analysis.verdicts import step_alpha
 
@@ -36,7 +36,7 @@ def sticky(
         rates, place = chance.beta(0.2, 19.8, UNITS), chance.random(UNITS)
         failed: set[str] = set()
         for share in shares:
-            terms = Terms((Metric("error_rate"),), share, step_alpha(len(shares)))
+            terms = Terms((JudgedMetric("error_rate"),), share, step_alpha(len(shares)))
             course = unit_windows(chance, rates, place < share, windows, per_window, window)
             failed |= failures(terms, course)
         stopped.update(failed)
@@ -95,7 +95,7 @@ def own_bursts(
     windows: int,
     per_window: int,
     window: Any,
-    slow: Metric,
+    slow: JudgedMetric,
 ) -> int:
     """Return how many rollouts are stopped when each revision's latency swings by itself."""
     chance, stopped = np.random.default_rng([seed, 12]), 0
@@ -116,7 +116,7 @@ def step_fails(
     windows: int,
     per_window: int,
     window: Any,
-    slow: Metric,
+    slow: JudgedMetric,
     steps: int,
 ) -> bool:
     """Tell whether one step ends as failed."""

@@ -9,9 +9,9 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import by_revision, count_outcomes, count_outputs
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import (
+    JudgedMetric,
     KeptVerdict,
     Measured,
-    Metric,
     Terms,
     Threshold,
     Window,
@@ -80,7 +80,10 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
     counted: Counted = "units" if by_unit else "requests"
     assert isinstance(step, Analysis | AbTest)
     metrics = tuple(
-        part for metric in metrics_of(step) if isinstance(metric, Metric) for part in metric.parts
+        part
+        for metric in metrics_of(step)
+        if isinstance(metric, JudgedMetric)
+        for part in metric.parts
     )
     if isinstance(step, AbTest):
         return Terms(metrics, share, step.alpha, counted=counted)

@@ -16,7 +16,7 @@ from apps.governance.plan import (
     Ship,
     Step,
 )
-from apps.rollouts.analysis import Metric, Threshold, asked_of, metric_of
+from apps.rollouts.analysis import JudgedMetric, Threshold, asked_of, metric_of
 from apps.rollouts.states import RolloutState
 
 AT_ONCE: tuple[Step, ...] = (SetWeight(100),)
@@ -37,12 +37,12 @@ def state_of(step: Step) -> RolloutState:
     return _STATES[type(step)]
 
 
-def effect_of(step: AbTest) -> Metric:
+def effect_of(step: AbTest) -> JudgedMetric:
     """Return the metric in which an A/B test seeks its effect."""
     return metric_of(step.metric).seeking(step.minimum_effect)
 
 
-def metrics_of(step: Analysis | AbTest) -> tuple[Metric | Threshold, ...]:
+def metrics_of(step: Analysis | AbTest) -> tuple[JudgedMetric | Threshold, ...]:
     """Return what a step looks at; of an A/B test the effect first."""
     if isinstance(step, AbTest):
         return (effect_of(step), *map(asked_of, step.guardrails))

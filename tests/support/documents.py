@@ -6,7 +6,7 @@ import pytest
 
 from apps.governance.plan import Plan, Serving
 from apps.governance.plan.metrics import METRICS
-from apps.rollouts.analysis import Metric, metric_of
+from apps.rollouts.analysis import JudgedMetric, metric_of
 
 
 def plan_document(given: Any = None) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def serving_document(given: Any = None) -> dict[str, Any]:
     return Serving.read(given or {}).document
 
 
-def measured(document: dict[str, Any]) -> Metric:
+def measured(document: dict[str, Any]) -> JudgedMetric:
     """Return a metric of a plan as a rollout counts it."""
     return metric_of(METRICS[document["metric"]](**document))
 

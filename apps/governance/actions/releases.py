@@ -35,7 +35,14 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
-from apps.governance.plan import DocumentFault, Outcome, Output, Plan, Prometheus, Serving
+from apps.governance.plan import (
+    DocumentFault,
+    OutcomeMetric,
+    OutputMetric,
+    Plan,
+    PrometheusMetric,
+    Serving,
+)
 from apps.governance.queries.presets import chosen
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
@@ -101,14 +108,18 @@ def _check_documents(bento: Bento, plan: Plan, serving: Serving) -> None:
 
 def _check_measured(bento: Bento, plan: Plan, serving: Serving) -> None:
     """Only services that Placet generates write predictions down: outcomes and outputs need it."""
-    names = {getattr(m, "name", "output") for m in plan.metrics if isinstance(m, Outcome | Output)}
+    names = {
+        getattr(m, "name", "output")
+        for m in plan.metrics
+        if isinstance(m, OutcomeMetric | OutputMetric)
+    }
     if names and serving.capture is None:
         detail = f"must be given: {', '.join(sorted(names))} is counted of captured predictions"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
     if serving.capture is not None and bento.version.format in PROJECTS:
         detail = "A BentoML project has a service of its own, which captures nothing: leave it out"
         raise InvalidInput(errors=[FieldError("/serving/capture", detail)])
-    asks = any(isinstance(metric, Prometheus) for metric in plan.metrics)
+    asks = any(isinstance(metric, PrometheusMetric) for metric in plan.metrics)
     if asks and not config().prometheus_url:
         detail = "ask a Prometheus, and none is set up here (PLACET_PROMETHEUS_URL)"
         raise InvalidInput(errors=[FieldError("/plan/steps", detail)])

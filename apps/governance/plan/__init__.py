@@ -8,7 +8,13 @@ from apps.governance.parts import DocumentFault
 from apps.governance.plan.ab_test import AbTest
 from apps.governance.plan.analysis import Analysis
 from apps.governance.plan.document import Plan
-from apps.governance.plan.metrics import AnyMetric, Latency, Outcome, Output, Prometheus
+from apps.governance.plan.metrics import (
+    AnyMetric,
+    LatencyMetric,
+    OutcomeMetric,
+    OutputMetric,
+    PrometheusMetric,
+)
 from apps.governance.plan.serving import Serving
 from apps.governance.plan.steps import (
     Pause,
@@ -27,12 +33,12 @@ __all__ = [
     "Analysis",
     "AnyMetric",
     "DocumentFault",
-    "Latency",
-    "Outcome",
-    "Output",
+    "LatencyMetric",
+    "OutcomeMetric",
+    "OutputMetric",
     "Pause",
     "Plan",
-    "Prometheus",
+    "PrometheusMetric",
     "Serving",
     "SetHeaderRoute",
     "SetMirror",

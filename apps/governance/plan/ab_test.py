@@ -24,10 +24,10 @@ from apps.governance.plan.analysis import MAX_MINIMUM, MAX_TIMEOUT
 from apps.governance.plan.metrics import (
     METRICS,
     AnyMetric,
-    ErrorRate,
+    ErrorRateMetric,
     Guardrails,
-    Latency,
-    Outcome,
+    LatencyMetric,
+    OutcomeMetric,
     kind_of,
 )
 
@@ -64,7 +64,7 @@ def _effect(value: Any, info: ValidationInfo) -> AnyMetric:
 def better(beside: Mapping[str, Any]) -> str:
     """Return where a metric moves when it gets better: nobody seeks more errors."""
     metric = beside["metric"]
-    rising = isinstance(metric, Outcome) and metric.best > metric.worst
+    rising = isinstance(metric, OutcomeMetric) and metric.best > metric.worst
     return "increase" if rising else "decrease"
 
 
@@ -91,7 +91,7 @@ class AbTest(Part):
     """
 
     EXPECTED = "must declare metric and minimum_effect"
-    metric: Annotated[ErrorRate | Latency | Outcome, Read(_effect)] = must()
+    metric: Annotated[ErrorRateMetric | LatencyMetric | OutcomeMetric, Read(_effect)] = must()
     direction: Annotated[str, Read(_direction)] = Field(default_factory=better)
     minimum_effect: Annotated[float, share(LEAST_EFFECT, MOST_EFFECT)] = must()
     guardrails: Guardrails = ()

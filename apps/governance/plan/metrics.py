@@ -74,7 +74,7 @@ class Metric(Part):
         return members
 
 
-class ErrorRate(Metric):
+class ErrorRateMetric(Metric):
     """The share of the answers that are server errors."""
 
     SHAPES = ({"margin"}, {"at_most"})
@@ -82,7 +82,7 @@ class ErrorRate(Metric):
     metric: Literal["error_rate"] = "error_rate"
 
 
-class Latency(Metric):
+class LatencyMetric(Metric):
     """The share of the answers that took longer, or a quantile of how long they took."""
 
     SHAPES = ({"over_ms", "margin"}, {"quantile", "at_most_ms"})
@@ -93,7 +93,7 @@ class Latency(Metric):
     at_most_ms: Milliseconds = None
 
 
-class Outcome(Metric):
+class OutcomeMetric(Metric):
     """What clients report under a name. It should not happen, unless its scale says otherwise."""
 
     SHAPES = ({"name", "worst", "best", "margin"}, {"name", "worst", "best", "at_most"})
@@ -129,7 +129,7 @@ def _values(holds: Callable[[Any], bool], detail: str) -> Read:
     return Read(read)
 
 
-class Output(Metric):
+class OutputMetric(Metric):
     """The share of captured predictions that gave one of these values, or one above an edge."""
 
     SHAPES = (
@@ -151,7 +151,7 @@ class Output(Metric):
     above: Annotated[tuple[float, ...] | None, _values(is_value, "must be a number")] = None
 
 
-class Prometheus(Metric):
+class PrometheusMetric(Metric):
     """A query, with the bound that it must keep, or breaks, for so many seconds."""
 
     SHAPES = ({"query", "at_most", "for_seconds"}, {"query", "at_least", "for_seconds"})
@@ -166,7 +166,7 @@ class Prometheus(Metric):
     for_seconds: Annotated[int, whole(10, MOST_SECONDS)]
 
 
-AnyMetric = ErrorRate | Latency | Outcome | Output | Prometheus
+AnyMetric = ErrorRateMetric | LatencyMetric | OutcomeMetric | OutputMetric | PrometheusMetric
 METRICS: dict[str, type[AnyMetric]] = {
     model.model_fields["metric"].default: model for model in get_args(AnyMetric)
 }

@@ -6,7 +6,7 @@ valid however often one looks. See ``docs/statistics.md``.
 """
 
 from apps.rollouts.analysis.findings import Finding, Outcome, Terms
-from apps.rollouts.analysis.metrics import Metric, asked_of, metric_of
+from apps.rollouts.analysis.metrics import JudgedMetric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
 from apps.rollouts.analysis.stored_verdict import Judged, KeptVerdict, judged_by, keep
@@ -16,9 +16,9 @@ __all__ = [
     "ALPHA",
     "Finding",
     "Judged",
+    "JudgedMetric",
     "KeptVerdict",
     "Measured",
-    "Metric",
     "Outcome",
     "Terms",
     "Threshold",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from apps.rollouts.analysis.evidence import Direction, Tally, against_bound, against_stable
 from apps.rollouts.analysis.intervals import Interval, difference_bound, rate_bound
-from apps.rollouts.analysis.metrics import Metric
+from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums
 
 RATIO_PART = 0.1  # of a step's part of α
@@ -24,13 +24,13 @@ class Terms:
     In an A/B test the first metric is the one that an effect is sought in; the others guard it.
     """
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[JudgedMetric, ...]
     share: float
     alpha: float
     minimum_requests: int = 0
     counted: Counted = "requests"
 
-    def alpha_of(self, metric: Metric) -> float:
+    def alpha_of(self, metric: JudgedMetric) -> float:
         """The part of ``metric``: an equal one, or half for the effect and half for its guards."""
         whole, guards = self.alpha * (1 - RATIO_PART), len(self.metrics) - 1
         if not self.metrics[0].sought:
@@ -63,7 +63,7 @@ class Finding:
     number would.
     """
 
-    metric: Metric
+    metric: JudgedMetric
     score: Score
     new: Tally
     old: Tally | None
@@ -74,7 +74,7 @@ class Finding:
     counted: Counted = "requests"
 
 
-def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
+def score(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> Score:
     """Return the evidence of ``metric`` and its outcome."""
     needed = -math.log(terms.alpha_of(metric))
     worse = _log_evidence(metric, new, old, terms, "worse")
@@ -86,7 +86,7 @@ def score(metric: Metric, new: Sums, old: Sums, terms: Terms) -> Score:
     return Score("successful" if enough and shown else "inconclusive", worse, better)
 
 
-def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) -> Finding:
+def explain(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, seconds: float) -> Finding:
     """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
     found = score(metric, new, old, terms)
     tally, stable = metric.tallies(new, old, "worse")
@@ -108,7 +108,12 @@ def explain(metric: Metric, new: Sums, old: Sums, terms: Terms, seconds: float) 
 
 
 def _log_evidence(
-    metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction, times: float = 1.0
+    metric: JudgedMetric,
+    new: Sums,
+    old: Sums,
+    terms: Terms,
+    direction: Direction,
+    times: float = 1.0,
 ) -> float:
     mine, stable = (tally.times(times) for tally in metric.tallies(new, old, direction))
     if metric.at_most is not None:
@@ -123,7 +128,7 @@ def _log_evidence(
     )
 
 
-def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
+def _bound(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
     mine, stable = metric.tallies(new, old, direction)
     alpha = terms.alpha_of(metric)
     if metric.at_most is not None:
@@ -133,7 +138,7 @@ def _bound(metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direct
     )
 
 
-def _more_requests(metric: Metric, new: Sums, old: Sums, terms: Terms) -> int | None:
+def _more_requests(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> int | None:
     """Return how many more requests of the candidate settle it at the present rates."""
     trials = metric.trials(new)
     if not trials or not metric.seen(new, old):
@@ -149,7 +154,7 @@ def _more_requests(metric: Metric, new: Sums, old: Sums, terms: Terms) -> int | 
 
 
 def _times(
-    metric: Metric, new: Sums, old: Sums, terms: Terms, direction: Direction
+    metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, direction: Direction
 ) -> float | None:
     """Return how many times as many requests give evidence enough, or ``None``.
 

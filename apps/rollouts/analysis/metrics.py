@@ -18,14 +18,20 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from apps.governance.plan import AnyMetric, Latency, Outcome, Output, Prometheus
+from apps.governance.plan import (
+    AnyMetric,
+    LatencyMetric,
+    OutcomeMetric,
+    OutputMetric,
+    PrometheusMetric,
+)
 from apps.rollouts.analysis.evidence import Direction, Tally
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import OutputTest, Own, Scale, Sums
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class JudgedMetric:
     """One metric. With ``at_most`` it is held to that rate, else to stable's plus ``margin``.
 
     One that is ``sought`` has a margin below 0: the candidate is to be better by so much.
@@ -41,7 +47,7 @@ class Metric:
     answers: tuple[OutputTest, ...] = ()  # of an output as a plan asks for it: see ``parts``
     answer: OutputTest | None = None  # of one of those parts
 
-    def seeking(self, minimum_effect: float) -> "Metric":
+    def seeking(self, minimum_effect: float) -> "JudgedMetric":
         """Return the metric as one in which an effect of at least so much is sought."""
         return replace(self, margin=-minimum_effect, sought=True)
 
@@ -51,7 +57,7 @@ class Metric:
         return self.at_most is None
 
     @property
-    def parts(self) -> tuple["Metric", ...]:
+    def parts(self) -> tuple["JudgedMetric", ...]:
         """The tests that it takes: one, or of outputs one each way for each value."""
         if not self.answers:
             return (self,)
@@ -156,9 +162,9 @@ class Metric:
         return self.count(new, harsh=better), self.count(old, harsh=not better)
 
 
-def asked_of(metric: AnyMetric) -> Metric | Threshold:
+def asked_of(metric: AnyMetric) -> JudgedMetric | Threshold:
     """Return what a plan asks for, of requests or of a Prometheus."""
-    if not isinstance(metric, Prometheus):
+    if not isinstance(metric, PrometheusMetric):
         return metric_of(metric)
     least, most = metric.at_least, metric.at_most
     if most is not None:
@@ -167,20 +173,20 @@ def asked_of(metric: AnyMetric) -> Metric | Threshold:
     return Threshold(metric.query, least, "at_least", metric.for_seconds)
 
 
-def metric_of(metric: AnyMetric) -> Metric:
+def metric_of(metric: AnyMetric) -> JudgedMetric:
     """Return a metric of requests as it is counted."""
-    assert not isinstance(metric, Prometheus)
+    assert not isinstance(metric, PrometheusMetric)
     margin = metric.margin or 0.0
     match metric:
-        case Output(equal=values, above=edges, field=field):
+        case OutputMetric(equal=values, above=edges, field=field):
             given = [OutputTest("is", v, field or "") for v in values or ()]
             given += [OutputTest("above", edge, field or "") for edge in edges or ()]
-            return Metric("output", margin, answers=tuple(given))
-        case Latency(quantile=float(share), at_most_ms=bound):
+            return JudgedMetric("output", margin, answers=tuple(given))
+        case LatencyMetric(quantile=float(share), at_most_ms=bound):
             rate = round(1 - share, 9)
-            return Metric("latency", at_most=rate, milliseconds=bound, quantile=share)
-        case Latency(over_ms=bound):
-            return Metric("latency", margin, milliseconds=bound)
-        case Outcome(name=name, worst=worst, best=best):
-            return Metric("outcome", margin, metric.at_most, scale=Scale(name, worst, best))
-    return Metric(metric.metric, margin, metric.at_most)
+            return JudgedMetric("latency", at_most=rate, milliseconds=bound, quantile=share)
+        case LatencyMetric(over_ms=bound):
+            return JudgedMetric("latency", margin, milliseconds=bound)
+        case OutcomeMetric(name=name, worst=worst, best=best):
+            return JudgedMetric("outcome", margin, metric.at_most, scale=Scale(name, worst, best))
+    return JudgedMetric(metric.metric, margin, metric.at_most)

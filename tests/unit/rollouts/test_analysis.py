@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, Window, judge
+from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Verdict, Window, judge
 from apps.rollouts.analysis.evidence import (
     Direction,
     Tally,
@@ -26,7 +26,7 @@ from proofs import analysis as simulation
 from tests.support.documents import measured
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-ERRORS = Metric("error_rate", margin=0.01)
+ERRORS = JudgedMetric("error_rate", margin=0.01)
 DIRECTIONS: tuple[Direction, ...] = ("worse", "better")
 RATES = [0.0, 0.0001, 0.003, 0.02, 0.1, 0.35, 0.7, 0.99, 1.0]
 
@@ -49,7 +49,7 @@ def verdict(
     new: list[Window] | None = None,
     old: list[Window] | None = None,
     *,
-    metric: Metric = ERRORS,
+    metric: JudgedMetric = ERRORS,
     share: float = 0.5,
     minimum: int = 0,
     **changes: Any,
@@ -154,7 +154,7 @@ class TestVerdicts:
         assert "would not settle it" in found.sentence
 
     def test_without_a_margin_success_is_the_minimum_without_evidence(self) -> None:
-        metric = Metric("error_rate")
+        metric = JudgedMetric("error_rate")
         new, old = [window(count=300, errors=3)], [window("old", 300, 3)]
         few = verdict(new, old, metric=metric, minimum=1000)
         assert few.outcome == "inconclusive"
@@ -168,7 +168,7 @@ class TestVerdicts:
         assert verdict(new, old, minimum=5001).outcome == "inconclusive"
 
     def test_an_absolute_bound_needs_no_stable(self) -> None:
-        metric = Metric("error_rate", at_most=0.02)
+        metric = JudgedMetric("error_rate", at_most=0.02)
         good = verdict([window(count=3000, errors=15)], metric=metric, share=1.0)
         bad = verdict([window(count=300, errors=30)], metric=metric, share=1.0)
         assert (good.outcome, bad.outcome) == ("successful", "failed")
@@ -185,7 +185,7 @@ class TestVerdicts:
 
     def test_the_worst_metric_decides(self) -> None:
         slow = {"100": 800, "250": 0, "inf": 4200}
-        terms = Terms((ERRORS, Metric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
+        terms = Terms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
         measured = Measured(
             "new",
             "old",
@@ -202,11 +202,11 @@ class TestVerdicts:
         assert "failed," not in found.sentence
 
 
-FRAUD = Metric("outcome", margin=0.02, scale=Scale("fraud"))
+FRAUD = JudgedMetric("outcome", margin=0.02, scale=Scale("fraud"))
 
 
 def outcomes(
-    new: tuple[int, int], old: tuple[int, int], metric: Metric = FRAUD, **changes: Any
+    new: tuple[int, int], old: tuple[int, int], metric: JudgedMetric = FRAUD, **changes: Any
 ) -> Verdict:
     """Judge (outcomes, bad) of both revisions, whose requests show nothing."""
     assert metric.scale is not None
@@ -245,7 +245,7 @@ class TestOutcomes:
         assert found.log_ratio < 1
 
     def test_what_most_should_have_is_judged_as_well(self) -> None:
-        sold = Metric("outcome", margin=0.05, scale=Scale("sale", worst=0, best=1))
+        sold = JudgedMetric("outcome", margin=0.05, scale=Scale("sale", worst=0, best=1))
         found = outcomes((2000, 1960), (2000, 1700), sold)
         assert found.outcome == "failed"
         assert "98 % of 2,000 outcomes had no sale" in found.sentence
@@ -258,7 +258,7 @@ class TestOutcomes:
     ) -> None:
         """200 rollouts over values on a scale, reported late, with a look after each ten."""
         scale, chance = Scale("sale", worst=0, best=80), Random(20261125)
-        sales = Metric("outcome", scale=scale)
+        sales = JudgedMetric("outcome", scale=scale)
         terms, stopped = Terms((sales,), 0.3, 0.01), 0
         for _ in range(200):
             groups = [[0, 0], [0, 0]]  # the candidate's trials and bad ones, and stable's
@@ -276,7 +276,7 @@ class TestOutcomes:
         assert at_least <= stopped <= at_most
 
     def test_another_scale_of_the_name_is_another_metric(self) -> None:
-        metric = Metric("outcome", margin=0.02, scale=Scale("fraud", worst=2))
+        metric = JudgedMetric("outcome", margin=0.02, scale=Scale("fraud", worst=2))
         found = verdict(
             [window(count=5000)],
             [window("old", 5000)],
@@ -349,7 +349,7 @@ class TestLatency:
         assert self.SUMS.certainly_slower(250) == self.SUMS.possibly_slower(250) == 1
 
     def test_within_a_bucket_a_request_counts_for_the_side_it_does_not_help(self) -> None:
-        metric = Metric("latency", milliseconds=200)
+        metric = JudgedMetric("latency", milliseconds=200)
         (new, old), (good, stable) = (
             metric.tallies(self.SUMS, self.SUMS, way) for way in DIRECTIONS
         )

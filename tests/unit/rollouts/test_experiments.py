@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from apps.governance.plan import AbTest, Plan, Ship
-from apps.rollouts.analysis import Judged, Measured, Metric, Terms, Verdict, judge
+from apps.rollouts.analysis import Judged, JudgedMetric, Measured, Terms, Verdict, judge
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.stored_verdict import judged_by, keep
 from apps.rollouts.measurements import terms_of
@@ -25,8 +25,8 @@ from tests.unit.rollouts.test_steps import follow, later
 PLAN = Plan.read({"strategy": "ab_test"})
 TEST, SHIP = 1, 2
 SEEN = Judged("inconclusive", "Not settled.", 1_000)
-EFFECT = Metric("error_rate").seeking(0.01)
-GUARD = Metric("latency", margin=0.05, milliseconds=250)
+EFFECT = JudgedMetric("error_rate").seeking(0.01)
+GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 
 
 def at(place: int, judged: Judged | None = None, **changes: object) -> Snapshot:
@@ -138,7 +138,7 @@ class TestAlpha:
 
     @pytest.mark.parametrize("guards", range(5))
     def test_every_split_adds_up(self, guards: int) -> None:
-        others = tuple(Metric("error_rate", margin=n / 100) for n in range(guards))
+        others = tuple(JudgedMetric("error_rate", margin=n / 100) for n in range(guards))
         found = Terms((EFFECT, *others), 0.5, 0.1)
         parts = [found.alpha_of(metric) for metric in found.metrics]
         assert math.fsum([*parts, found.ratio_alpha]) == pytest.approx(0.1)

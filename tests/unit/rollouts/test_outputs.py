@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.governance.plan import Output
-from apps.rollouts.analysis import Measured, Metric, Terms, Verdict, judge
+from apps.governance.plan import OutputMetric
+from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Verdict, judge
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.records import Own, Sums
@@ -17,7 +17,7 @@ from tests.unit.rollouts.test_analysis import NOON, window
 LABEL = measured({"metric": "output", "is": ["fraud", "theft"], "margin": 0.05})
 
 
-def counted(metric: Metric, total: int, given: dict[Any, int]) -> dict[Own, Tally]:
+def counted(metric: JudgedMetric, total: int, given: dict[Any, int]) -> dict[Own, Tally]:
     """Return what is counted when each value was given so often."""
     found: dict[Own, Tally] = {}
     for part in metric.parts:
@@ -100,7 +100,7 @@ def test_what_is_not_captured_is_no_success(total: int, stable: int) -> None:
 )
 def test_it_is_named(document: dict[str, Any], asked: str, titles: list[str]) -> None:
     metric = measured(document)
-    assert (Output(**document).document, metric.asked) == (document, asked)
+    assert (OutputMetric(**document).document, metric.asked) == (document, asked)
     assert [part.title for part in metric.parts] == titles
 
 
@@ -123,7 +123,9 @@ def test_equal_outputs_hardly_ever_stop_a_rollout_and_shifted_ones_do(
     assert at_least <= stopped <= at_most
 
 
-def _failed(metric: Metric, given: list[list[float]], edges: list[float], terms: Terms) -> bool:
+def _failed(
+    metric: JudgedMetric, given: list[list[float]], edges: list[float], terms: Terms
+) -> bool:
     mine, stable = (
         Sums(own=counted(metric, len(some), {e: sum(v > e for v in some) for e in edges}))
         for some in given

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.governance.plan import Prometheus
-from apps.rollouts.analysis import Measured, Metric, Terms, Threshold, asked_of, judge
+from apps.governance.plan import PrometheusMetric
+from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Threshold, asked_of, judge
 from apps.rollouts.analysis.readings import Point, Reading, reading
 from apps.rollouts.analysis.stored_verdict import keep
 from apps.rollouts.analysis.verdicts import Verdict
@@ -81,13 +81,13 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
         "at_least": 1,
         "for_seconds": 30,
     }
-    asked = Prometheus(**document)
+    asked = PrometheusMetric(**document)
     assert asked.document == document
     assert asked_of(asked) == Threshold("up", 1, "at_least", 30)
     assert asked_of(asked).asked == "up at least 1 for 30 s"
 
 
-def verdict(*found: Reading, metrics: tuple[Metric, ...] = (), count: int = 500) -> Verdict:
+def verdict(*found: Reading, metrics: tuple[JudgedMetric, ...] = (), count: int = 500) -> Verdict:
     """Judge readings beside requests of which none failed."""
     windows = [window(count=count)], [window("old", count)]
     measured = Measured(
@@ -110,13 +110,13 @@ class TestBesideOtherMetrics:
         found = read(*values)
         assert verdict(found).outcome == outcome
         assert verdict(read(*[1.0] * 11), found).outcome == outcome
-        enough = Metric("error_rate", margin=0.1)
+        enough = JudgedMetric("error_rate", margin=0.1)
         assert verdict(found, metrics=(enough,)).outcome == outcome
         assert found.sentence in verdict(found).sentence
 
     def test_it_does_not_hide_what_is_not_shown(self) -> None:
         fine = read(*[1.0] * 11)
-        assert verdict(fine, metrics=(Metric("error_rate", margin=0.001),)).outcome == (
+        assert verdict(fine, metrics=(JudgedMetric("error_rate", margin=0.001),)).outcome == (
             "inconclusive"
         )
         few = verdict(fine, count=99)
@@ -124,7 +124,7 @@ class TestBesideOtherMetrics:
         assert few.sentence == "The new revision has answered 99 of at least 100 requests."
 
     def test_a_guard_of_an_ab_test_need_not_be_shown_to_hold(self) -> None:
-        effect = Metric("latency", milliseconds=50).seeking(0.2)
+        effect = JudgedMetric("latency", milliseconds=50).seeking(0.2)
         slow = [window("old", 900, latency={"100": 900, "250": 0, "inf": 0})]
         fast = [window(count=900, latency={"50": 900, "100": 0, "250": 0, "inf": 0})]
         slow = [window("old", 900, latency={"50": 0, "100": 900, "250": 0, "inf": 0})]
