@@ -8,14 +8,14 @@ from django.db.models import Model
 
 from apps.jobs.handlers import LeaseLost
 
-Row = TypeVar("Row", bound="Model | str")
-Outcome = TypeVar("Outcome")
+RowT = TypeVar("RowT", bound="Model | str")
+ResultT = TypeVar("ResultT")
 log = structlog.get_logger(__name__)
 
 
 def each(
-    act: Callable[[Row], Outcome], rows: Iterable[Row], faults: list[Exception]
-) -> list[Outcome]:
+    act: Callable[[RowT], ResultT], rows: Iterable[RowT], faults: list[Exception]
+) -> list[ResultT]:
     """Return what ``act`` says of each row that it does not raise on.
 
     What it raises is logged and added to ``faults``, of which the caller raises the first when all

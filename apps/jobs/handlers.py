@@ -19,8 +19,8 @@ from django.db import connection
 
 from apps.jobs.models import Job, JobState
 
-Result = dict[str, Any] | None
-Run = Callable[["LeasedJob"], Result]
+JobResult = dict[str, Any] | None
+JobHandler = Callable[["LeasedJob"], JobResult]
 OnFailed = Callable[["LeasedJob", str], None]
 
 # Whose turn it is: of what is due at a queue the lowest rank is claimed first.
@@ -119,7 +119,7 @@ class Handler:
     queue: str
     max_attempts: int
     lease_seconds: float
-    run: Run
+    run: JobHandler
     on_failed: OnFailed | None
     rank: int = USUAL
     keeps_args: bool = True
@@ -149,7 +149,7 @@ def handler(
     rank: int = USUAL,
     keeps_args: bool = True,
     alone: bool = False,
-) -> Callable[[Run], Run]:
+) -> Callable[[JobHandler], JobHandler]:
     """Register the decorated function as the handler of ``kind``.
 
     An exception is retried with back-off until ``max_attempts`` were made; a worker that died
@@ -164,7 +164,7 @@ def handler(
     somebody of a project chooses, and would take every thread from the rest.
     """
 
-    def register(run: Run) -> Run:
+    def register(run: JobHandler) -> JobHandler:
         if kind in _HANDLERS and _HANDLERS[kind].run.__qualname__ != run.__qualname__:
             raise ValueError(f"job kind {kind} has two handlers")
         _HANDLERS[kind] = Handler(
@@ -175,13 +175,13 @@ def handler(
     return register
 
 
-def every(*, seconds: int, name: str, queue: str = "control") -> Callable[[Run], Run]:
+def every(*, seconds: int, name: str, queue: str = "control") -> Callable[[JobHandler], JobHandler]:
     """Register the decorated function as a handler that is enqueued every ``seconds``.
 
     At most one run of a schedule waits and at most one runs; times missed are not made up for.
     """
 
-    def register(run: Run) -> Run:
+    def register(run: JobHandler) -> JobHandler:
         handler(name, queue=queue, max_attempts=1)(run)
         _TIMETABLES[name] = Timetable(name, queue, seconds)
         return run

@@ -36,7 +36,7 @@ from workers.builder.process_users import ANYBODY, ROOT, apart, become, give
 from workers.builder.quota import Quota, descendants
 
 Isolation = Literal["bwrap", "user"]
-Reason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
+EndReason = Literal["exited", "timeout", "cancelled", "memory", "disk", "output"]
 BWRAP = "bwrap"
 ETC = Path(__file__).parent / "sandbox_etc"
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -47,11 +47,11 @@ SCRATCH = str(1 << 29)  # bytes of /tmp and of shared memory; both count as memo
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """How a run ended. ``reason`` tells an exit of its own from an end that we put to it."""
 
     returncode: int
-    reason: Reason
+    reason: EndReason
     tail: tuple[str, ...]
     seconds: float
 
@@ -145,7 +145,7 @@ class Sandbox:
         on_line: Callable[[str], None] = ignore,
         cwd: Path | None = None,
         workplace: Path | None = None,
-    ) -> Result:
+    ) -> RunResult:
         """Run ``command`` to its end, or to ours, and say how it went.
 
         ``binds_ro`` and ``binds_rw`` are seen inside under their own paths; everything else of
@@ -314,12 +314,12 @@ class _Run:
     cwd: Path | None
     handles: Sequence[int]
 
-    def watch(self) -> Result:
+    def watch(self) -> RunResult:
         """Start the program, pass its lines on, and end it when a limit is reached."""
         started, process = time.monotonic(), self._started()
         assert process.stdout is not None
         output, quota = Output(process.stdout), self._quota(process)
-        reason: Reason = "exited"
+        reason: EndReason = "exited"
         try:
             while True:
                 output.deliver(self.on_line)
@@ -337,7 +337,7 @@ class _Run:
         output.finish(self.on_line, LAST_WORDS if reason == "exited" else TURN)
         if reason == "exited":
             reason = _ended(process, quota, self.group)
-        return Result(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
+        return RunResult(process.returncode, reason, tuple(output.tail), time.monotonic() - started)
 
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -360,7 +360,7 @@ class _Run:
         )
 
 
-def _ended(process: subprocess.Popen[bytes], quota: Quota, group: Group) -> Reason:
+def _ended(process: subprocess.Popen[bytes], quota: Quota, group: Group) -> EndReason:
     """Say how a program ended to which we put no end."""
     if quota.over():  # whoever reads next what it left relies on the bounds
         return "disk"
@@ -380,7 +380,7 @@ def _verdict(
     quota: Quota,
     output: Output,
     cancelled: Callable[[], bool],
-) -> Reason | None:
+) -> EndReason | None:
     if time.monotonic() - started > limits.seconds:
         return "timeout"
     if output.too_much:

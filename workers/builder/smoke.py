@@ -12,7 +12,7 @@ from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
 from workers.builder.runtimes import Runtimes
-from workers.builder.sandbox import Limits, Result
+from workers.builder.sandbox import Limits, RunResult
 from workers.builder.spec import BuildSpec, Smoke
 from workers.builder.untrusted_files import read_json
 
@@ -104,7 +104,7 @@ class _Watcher:
         return self.broken or self.cancelled()
 
 
-def _last_words(result: Result) -> str:
+def _last_words(result: RunResult) -> str:
     """Return the last error that the log names, else how the run ended."""
     if found := cause(result.tail):
         return found

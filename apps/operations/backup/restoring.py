@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RestoreResult:
     """What a restore came to."""
 
     size: int
@@ -95,7 +95,9 @@ def events_lost(manifest: Manifest, file: Path | None, accepted: bool) -> int:
     return lost
 
 
-def finish(folder: Path, manifest: Manifest, *, file: Path | None, lost: int, say: Say) -> Outcome:
+def finish(
+    folder: Path, manifest: Manifest, *, file: Path | None, lost: int, say: Say
+) -> RestoreResult:
     """Compare the log, bring the artifacts back, and make the state fit to go on from.
 
     In one transaction: nodes accept it (the epoch goes up), open jobs are settled, planned times
@@ -116,7 +118,7 @@ def finish(folder: Path, manifest: Manifest, *, file: Path | None, lost: int, sa
             RESTORED, subject="backup", data={**facts, "targets": targets, "root": manifest.root}
         )
     write_checkpoint()
-    return Outcome(manifest.size, manifest.root, lost, blobs, again, ended)
+    return RestoreResult(manifest.size, manifest.root, lost, blobs, again, ended)
 
 
 def _compare(manifest: Manifest, file: Path | None) -> None:

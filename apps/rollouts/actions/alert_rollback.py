@@ -14,10 +14,10 @@ from apps.serving.rules import RevisionState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Problem
 
-Outcome = Literal["rolled_back", "left", "wait"]
+RollbackOutcome = Literal["rolled_back", "left", "wait"]
 
 
-def answer_alert(alert_id: str) -> Outcome:
+def answer_alert(alert_id: str) -> RollbackOutcome:
     """Roll the alert's endpoint back if that is still called for, and note what was done.
 
     ``wait`` when a rollout is under way: ask again later. A repeat finds the answer, or the
@@ -70,7 +70,7 @@ def _why_not(alert: Alert, endpoint: Endpoint) -> str:
     return ""
 
 
-def _rolled_back(alert: Alert, rollout: Rollout) -> Outcome:
+def _rolled_back(alert: Alert, rollout: Rollout) -> RollbackOutcome:
     version = rollout.to_revision.bento.version
     answer = f"Rolled back to {version} (revision {rollout.to_revision.number})"
     note_answer(alert, answer=answer, rollout=rollout.pk, actor=SYSTEM)

@@ -5,7 +5,7 @@ and returns a verdict with its numbers. It may be asked after every window: the 
 valid however often one looks. See ``docs/statistics.md``.
 """
 
-from apps.rollouts.analysis.findings import Finding, Outcome, Terms
+from apps.rollouts.analysis.findings import AnalysisOutcome, Finding, Terms
 from apps.rollouts.analysis.metrics import JudgedMetric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
@@ -14,12 +14,12 @@ from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, ste
 
 __all__ = [
     "ALPHA",
+    "AnalysisOutcome",
     "Finding",
     "Judged",
     "JudgedMetric",
     "KeptVerdict",
     "Measured",
-    "Outcome",
     "Terms",
     "Threshold",
     "Verdict",

@@ -14,7 +14,7 @@ MOST = 2.0**20  # times as many requests: a forecast beyond is none
 
 # What was assigned: each request, or a unit at its first. Outcomes and predictions are of requests.
 Counted = Literal["requests", "units", "outcomes", "predictions"]
-Outcome = Literal["successful", "failed", "inconclusive", "error"]
+AnalysisOutcome = Literal["successful", "failed", "inconclusive", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Terms:
 class Score:
     """The evidence of one metric both ways, as logarithms, and what follows."""
 
-    outcome: Outcome
+    outcome: AnalysisOutcome
     log_worse: float
     log_better: float
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from apps.rollouts.analysis import sentences
-from apps.rollouts.analysis.findings import Finding, Outcome
+from apps.rollouts.analysis.findings import AnalysisOutcome, Finding
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.verdicts import Verdict
 
@@ -48,7 +48,7 @@ class KeptReading(TypedDict):
 class KeptVerdict(TypedDict):
     """All that a verdict rests on. Looks from before there were any have no ``readings``."""
 
-    outcome: Outcome
+    outcome: AnalysisOutcome
     sentence: str
     new_requests: int
     stable_requests: int
@@ -62,7 +62,7 @@ class KeptVerdict(TypedDict):
 class Judged:
     """What a rollout's next step is decided by: what its analysis said at the last look."""
 
-    outcome: Outcome
+    outcome: AnalysisOutcome
     sentence: str
     new_requests: int = 0  # or units of the new revision
 

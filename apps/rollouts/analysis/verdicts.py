@@ -36,7 +36,7 @@ from datetime import datetime, timedelta
 
 from apps.rollouts.analysis import ratio, sentences
 from apps.rollouts.analysis.evidence import Tally
-from apps.rollouts.analysis.findings import Finding, Outcome, Terms, explain
+from apps.rollouts.analysis.findings import AnalysisOutcome, Finding, Terms, explain
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
@@ -68,7 +68,7 @@ class Measured:
 class Verdict:
     """What an analysis says now, and all that it rests on."""
 
-    outcome: Outcome
+    outcome: AnalysisOutcome
     sentence: str
     new_requests: int = 0
     old_requests: int = 0
@@ -116,7 +116,7 @@ def split_is_off(new: Sums, old: Sums, terms: Terms) -> bool:
 
 def _together(
     findings: Sequence[Finding], terms: Terms, new: Sums, old: Sums, measured: Measured
-) -> tuple[Outcome, str]:
+) -> tuple[AnalysisOutcome, str]:
     """Return the worst of what was found; what is shown counts before what is unknown."""
     if split_is_off(new, old, terms):
         return "failed", sentences.split(new.requests, old.requests, terms.share, terms.counted)

@@ -14,7 +14,7 @@ from workers.builder import process_users, sandbox
 from workers.builder.bento import pack
 from workers.builder.errors import BuildFailed
 from workers.builder.quota import Quota
-from workers.builder.sandbox import Limits, Result, Sandbox, interpreter
+from workers.builder.sandbox import Limits, RunResult, Sandbox, interpreter
 from workers.builder.trees import MOST_DEPTH, TooMuch, walk
 
 USER = 60999
@@ -82,7 +82,7 @@ def box() -> Sandbox:
     return Sandbox.detect()
 
 
-def attack(box: Sandbox, folder: Path, code: str, limits: Limits = SMALL) -> Result:
+def attack(box: Sandbox, folder: Path, code: str, limits: Limits = SMALL) -> RunResult:
     """Run a program that writes into ``folder``, where it stands."""
     words = [str(interpreter()), "-I", "-c", START + WRITE + code]
     return box.run(words, binds_rw=[folder], cwd=folder, limits=limits)

@@ -19,7 +19,7 @@ from workers.builder import output, process_users
 from workers.builder import sandbox as module
 from workers.builder.limits import make_group
 from workers.builder.output import printable
-from workers.builder.sandbox import Limits, Result, Sandbox, interpreter
+from workers.builder.sandbox import Limits, RunResult, Sandbox, interpreter
 
 PYTHON = str(interpreter())
 
@@ -32,7 +32,7 @@ def box() -> Sandbox:
     return found
 
 
-def python(box: Sandbox, code: str, **options: object) -> Result:
+def python(box: Sandbox, code: str, **options: object) -> RunResult:
     """Run a Python program in the sandbox."""
     return box.run([PYTHON, "-I", "-c", code], **options)  # type: ignore[arg-type]
 
