@@ -29,7 +29,7 @@ OUTSIDER = Account(
     "outsider", "outsider", frozenset({MAKE, EDIT, REQUEST}), branch=Branch("outsider")
 )
 Human = tuple[Account, ...]
-Kind = tuple[tuple[tuple[str, ...], bool, str, tuple[str, str]], ...]
+HumanKind = tuple[tuple[tuple[str, ...], bool, str, tuple[str, str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _new_set(before: Place, after: Place, most: int) -> Found | None:
     """Look for a set that the change brought in; one without anybody it touched is as it was."""
     then, now = _humans(before.accounts), _humans(after.accounts)
 
-    def both(human: Human) -> tuple[Kind, Kind]:
+    def both(human: Human) -> tuple[HumanKind, HumanKind]:
         return _kind(then.get(human[0].human, ())), _kind(human)
 
     classes = _classes(now.values(), both)
@@ -126,7 +126,7 @@ def _humans(accounts: Collection[Account], *, hire: bool = False) -> dict[str, H
     return {human: tuple(held) for human, held in found.items()}
 
 
-def _kind(human: Human) -> Kind:
+def _kind(human: Human) -> HumanKind:
     return tuple(sorted((tuple(sorted(a.may)), a.passkey, a.line, _branch(a)) for a in human))
 
 
@@ -168,7 +168,7 @@ def _unlike_branches(humans: list[Human], most: int) -> list[Human]:
     return left
 
 
-def _kind_anywhere(human: Human) -> Kind:
+def _kind_anywhere(human: Human) -> HumanKind:
     return _kind(tuple(replace(account, branch=None) for account in human))
 
 

@@ -32,7 +32,7 @@ from requests import RequestException
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import Reauthenticate
 from apps.identity.sign_in.freshness import ask_again, demand_fresh_session
-from apps.identity.trust.passkey_answers import UNREADABLE, Kind, can_be_read
+from apps.identity.trust.passkey_answers import UNREADABLE, ResponseType, can_be_read
 from placet.kernel.config import config
 
 View = Callable[..., HttpResponse]
@@ -82,7 +82,7 @@ def anew(view: View) -> View:
     return sent
 
 
-def readable(view: View, kind: Kind) -> View:
+def readable(view: View, kind: ResponseType) -> View:
     """Have ``view`` see only what a passkey can have answered, right or wrong."""
 
     @wraps(view)

@@ -17,10 +17,10 @@ MAX_CHARACTERS = 32_768  # with the chain of an attestation they have a quarter 
 UNREADABLE = "[0]"  # in place of one: allauth says that it is not right
 PARTS = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 
-Kind = type[RegistrationResponse] | type[AuthenticationResponse]
+ResponseType = type[RegistrationResponse] | type[AuthenticationResponse]
 
 
-def can_be_read(text: str, kind: Kind) -> bool:
+def can_be_read(text: str, kind: ResponseType) -> bool:
     """Tell whether an answer of ``kind`` is one, right or wrong, in every part that is read."""
     if len(text) > MAX_CHARACTERS:
         return False

@@ -36,7 +36,7 @@ FORESEEN = [
 ]
 
 
-class Kind(StrEnum):
+class RecallKind(StrEnum):
     """What can be recalled."""
 
     VERSION = "version"
@@ -60,7 +60,7 @@ def add_to(app: typer.Typer) -> None:
 
 @recall.command("preview")
 def recall_preview(
-    kind: Kind, what: What, project: OfProject = "", output: Output = Form.TABLE
+    kind: RecallKind, what: What, project: OfProject = "", output: Output = Form.TABLE
 ) -> None:
     """Say what a recall would reach and do; nothing is written."""
     with connected() as client:
@@ -74,7 +74,11 @@ def recall_preview(
 
 @recall.command("create")
 def recall_create(
-    kind: Kind, what: What, reason: Reason, project: OfProject = "", output: Output = Form.TABLE
+    kind: RecallKind,
+    what: What,
+    reason: Reason,
+    project: OfProject = "",
+    output: Output = Form.TABLE,
 ) -> None:
     """Recall it now: what it reaches ends, and endpoints fall back or stop."""
     with connected() as client:
@@ -84,7 +88,7 @@ def recall_create(
 @recall.command("list")
 def recall_list(
     project: OfProject = "",
-    kind: Annotated[Kind | None, typer.Option(help="only of this kind")] = None,
+    kind: Annotated[RecallKind | None, typer.Option(help="only of this kind")] = None,
     state: Annotated[str, typer.Option(help="standing or lifted")] = "",
     limit: Limit = None,
     output: Output = Form.TABLE,

@@ -12,7 +12,7 @@ witness = typer.Typer(help="Who witnesses this log", no_args_is_help=True)
 witnessed = typer.Typer(help="Logs of others that this installation cosigns", no_args_is_help=True)
 
 
-class Kind(StrEnum):
+class WitnessKind(StrEnum):
     """How a witness is reached."""
 
     HTTP = "http"
@@ -40,7 +40,7 @@ def witness_add(
     address: Annotated[
         str, typer.Argument(help="https://…/witness, a folder's name, or s3://bucket/prefix")
     ],
-    kind: Annotated[Kind, typer.Option(help="http, file or s3")] = Kind.HTTP,
+    kind: Annotated[WitnessKind, typer.Option(help="http, file or s3")] = WitnessKind.HTTP,
     key: Annotated[str, typer.Option(help="its verifier key, name+id+base64 (http)")] = "",
     retain_days: Annotated[
         int | None, typer.Option(help="for how long a bucket locks each object (s3)")
