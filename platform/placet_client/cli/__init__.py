@@ -26,7 +26,7 @@ from placet_client.cli import (
     streams,
     versions,
 )
-from placet_client.cli.command import ERROR, OK, TIMED_OUT, Ended, exit_code
+from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
 from placet_client.errors import PlacetError
 from placet_client.output import say, tell
 
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         app(args=arguments, prog_name="placet")
     except SystemExit as stop:  # typer ends by itself: help, usage errors, and the normal end
         return stop.code if isinstance(stop.code, int) else OK
-    except Ended as end:
+    except CommandEnded as end:
         say(str(end))
         return end.code
     except PlacetError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placet_client import login as logins
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
 
@@ -69,7 +69,7 @@ def logout() -> None:
     logins.forget()
 
 
-def whoami(output: Output = Form.TABLE) -> None:
+def whoami(output: OutputOption = Form.TABLE) -> None:
     """Show who the token acts for, and what it may do."""
     with connected() as client:
         me = client.whoami()
@@ -81,7 +81,7 @@ def whoami(output: Output = Form.TABLE) -> None:
 
 
 @project.command("list")
-def project_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def project_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the projects you see."""
     with connected() as client:
         found = client.projects.list(limit=limit)
@@ -89,7 +89,7 @@ def project_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @project.command("show")
-def project_show(slug: str, output: Output = Form.TABLE) -> None:
+def project_show(slug: str, output: OutputOption = Form.TABLE) -> None:
     """Show a project."""
     with connected() as client:
         show_one(client.projects.get(slug), output)
@@ -97,7 +97,7 @@ def project_show(slug: str, output: Output = Form.TABLE) -> None:
 
 @project.command("create")
 def project_create(
-    slug: str, name: str = "", description: str = "", output: Output = Form.TABLE
+    slug: str, name: str = "", description: str = "", output: OutputOption = Form.TABLE
 ) -> None:
     """Create a project with its three environments."""
     with connected() as client:
@@ -110,7 +110,7 @@ def project_edit(
     slug: str,
     name: str | None = None,
     description: str | None = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Change a project's name or description."""
     with connected() as client:
@@ -118,21 +118,21 @@ def project_edit(
 
 
 @project.command("storage")
-def project_storage(slug: str, output: Output = Form.TABLE) -> None:
+def project_storage(slug: str, output: OutputOption = Form.TABLE) -> None:
     """Show how many bytes a project's files take, and how many they may."""
     with connected() as client:
         show_one(client.projects.storage(slug), output)
 
 
 @project.command("quota")
-def project_quota(slug: str, size: int, output: Output = Form.TABLE) -> None:
+def project_quota(slug: str, size: int, output: OutputOption = Form.TABLE) -> None:
     """Set how many bytes a project's files may take; 0 is no limit. For access admins."""
     with connected() as client:
         show_one(client.projects.update(slug, artifact_quota=size), output)
 
 
 @token.command("list")
-def token_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def token_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the tokens that this token sees: itself."""
     with connected() as client:
         columns = ["id", "name", "prefix", "project", "expires_at", "last_used_at"]
@@ -140,14 +140,14 @@ def token_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @token.command("show")
-def token_show(token_id: str, output: Output = Form.TABLE) -> None:
+def token_show(token_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a token."""
     with connected() as client:
         show_one(client.tokens.get(token_id), output)
 
 
 @token.command("revoke")
-def token_revoke(token_id: str, output: Output = Form.TABLE) -> None:
+def token_revoke(token_id: str, output: OutputOption = Form.TABLE) -> None:
     """End a token, at once and for good."""
     with connected() as client:
         show_one(client.tokens.revoke(token_id), output)
@@ -157,8 +157,8 @@ def token_revoke(token_id: str, output: Output = Form.TABLE) -> None:
 def job_list(
     state: Annotated[str, typer.Option(help="queued, running, succeeded, failed, cancelled")] = "",
     kind: str = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List jobs, newest first."""
     with connected() as client:
@@ -167,21 +167,21 @@ def job_list(
 
 
 @job.command("show")
-def job_show(job_id: str, output: Output = Form.TABLE) -> None:
+def job_show(job_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a job."""
     with connected() as client:
         show_one(client.jobs.get(job_id), output)
 
 
 @job.command("cancel")
-def job_cancel(job_id: str, output: Output = Form.TABLE) -> None:
+def job_cancel(job_id: str, output: OutputOption = Form.TABLE) -> None:
     """Cancel a job."""
     with connected() as client:
         show_one(client.jobs.cancel(job_id), output)
 
 
 @person.command("list")
-def person_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def person_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List people."""
     with connected() as client:
         found = client.people.list(limit=limit)
@@ -189,21 +189,21 @@ def person_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @person.command("show")
-def person_show(person_id: str, output: Output = Form.TABLE) -> None:
+def person_show(person_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a person."""
     with connected() as client:
         show_one(client.people.get(person_id), output)
 
 
 @person.command("position")
-def person_position(person_id: str, output: Output = Form.TABLE) -> None:
+def person_position(person_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show where a person stands: line of defence, and to whom they report."""
     with connected() as client:
         show_one(client.people.position(person_id), output)
 
 
 @person.command("positions")
-def person_positions(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def person_positions(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List where people stand."""
     with connected() as client:
         found = client.people.positions(limit=limit)
@@ -211,14 +211,14 @@ def person_positions(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @team.command("list")
-def team_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def team_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List teams."""
     with connected() as client:
         show_list(client.teams.list(limit=limit), ["id", "name", "created_at"], output)
 
 
 @team.command("show")
-def team_show(team_id: str, output: Output = Form.TABLE) -> None:
+def team_show(team_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a team and its people."""
     with connected() as client:
         found = client.teams.get(team_id)
@@ -231,7 +231,7 @@ def team_show(team_id: str, output: Output = Form.TABLE) -> None:
 
 
 @role.command("list")
-def role_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def role_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List who holds which role, and where."""
     with connected() as client:
         columns = ["id", "role", "person", "team", "service_account", "project", "environment"]
@@ -239,14 +239,14 @@ def role_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @role.command("show")
-def role_show(role_id: str, output: Output = Form.TABLE) -> None:
+def role_show(role_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show one binding of a role."""
     with connected() as client:
         show_one(client.roles.get(role_id), output)
 
 
 @passkey.command("list")
-def passkey_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def passkey_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List passkeys that people sign decisions with."""
     with connected() as client:
         columns = ["id", "person", "name", "state", "vouched_by", "fingerprint"]
@@ -254,14 +254,14 @@ def passkey_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @passkey.command("show")
-def passkey_show(passkey_id: str, output: Output = Form.TABLE) -> None:
+def passkey_show(passkey_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show one passkey."""
     with connected() as client:
         show_one(client.passkeys.get(passkey_id), output)
 
 
 @account.command("list")
-def account_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def account_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List service accounts."""
     with connected() as client:
         found = client.service_accounts.list(limit=limit)
@@ -269,7 +269,7 @@ def account_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @account.command("show")
-def account_show(account_id: str, output: Output = Form.TABLE) -> None:
+def account_show(account_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a service account."""
     with connected() as client:
         show_one(client.service_accounts.get(account_id), output)

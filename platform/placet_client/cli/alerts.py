@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Endpoint, Output, connected
+from placet_client.cli.command import EndpointArgument, OutputOption, connected
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one, tell
 
 alert = typer.Typer(help="What is wrong, and who looks after it", no_args_is_help=True)
 objective = typer.Typer(help="What an endpoint is held to", no_args_is_help=True)
 COLUMNS = ["id", "state", "kind", "about", "opened_at"]
-Id = Annotated[str, typer.Argument(metavar="ALERT")]
+AlertArgument = Annotated[str, typer.Argument(metavar="ALERT")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 @alert.command("list")
 def alert_list(
     everything: Annotated[bool, typer.Option("--all", help="resolved ones too")] = False,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List what is wrong now: what nobody looks after first."""
     states = ["open", "acknowledged", *(["resolved"] if everything else [])]
@@ -33,28 +33,28 @@ def alert_list(
 
 
 @alert.command("show")
-def alert_show(alert_id: Id, output: Output = Form.TABLE) -> None:
+def alert_show(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> None:
     """Show an alert."""
     with connected() as client:
         show_one(client.alerts.get(alert_id), output)
 
 
 @alert.command("ack")
-def alert_ack(alert_id: Id, output: Output = Form.TABLE) -> None:
+def alert_ack(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> None:
     """Say that you look after it."""
     with connected() as client:
         show_one(client.alerts.acknowledge(alert_id), output)
 
 
 @alert.command("resolve")
-def alert_resolve(alert_id: Id, output: Output = Form.TABLE) -> None:
+def alert_resolve(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> None:
     """End an alert about a failed job or the log; the others end by themselves."""
     with connected() as client:
         show_one(client.alerts.resolve(alert_id), output)
 
 
 @objective.command("show")
-def objective_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def objective_show(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Show what an endpoint is held to, and how it stands."""
     with connected() as client:
         show_one(client.objectives.get(id_of(client, reference)), output)
@@ -62,7 +62,7 @@ def objective_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
 
 @objective.command("set")
 def objective_set(
-    reference: Endpoint,
+    reference: EndpointArgument,
     availability: Annotated[
         float | None, typer.Option(help="least share without server errors, such as 0.999")
     ] = None,
@@ -75,7 +75,7 @@ def objective_set(
     expect_traffic: Annotated[bool, typer.Option(help="fewer are an alert")] = False,
     roll_back: Annotated[bool, typer.Option(help="a breach rolls the endpoint back, once")] = False,
     owner: Annotated[str, typer.Option(help="id of the person to tell; you by default")] = "",
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Set what an endpoint is held to, in place of what was set before."""
     with connected() as client:
@@ -94,7 +94,7 @@ def objective_set(
 
 
 @objective.command("remove")
-def objective_remove(reference: Endpoint) -> None:
+def objective_remove(reference: EndpointArgument) -> None:
     """Hold an endpoint to nothing any more."""
     with connected() as client:
         client.objectives.remove(id_of(client, reference))

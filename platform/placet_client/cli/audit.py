@@ -11,7 +11,7 @@ import typer
 from placet_client import log as copies
 from placet_client import login
 from placet_client.cli import retention, timestamps, witnesses
-from placet_client.cli.command import ERROR, Ended, Limit, Output, connected
+from placet_client.cli.command import ERROR, CommandEnded, LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 from placet_verify.canonical import is_digest
 from placet_verify.errors import Refused
@@ -24,11 +24,11 @@ audit = typer.Typer(help="The append-only log", no_args_is_help=True)
 witnesses.add_to(audit)
 timestamps.add_to(audit)
 retention.add_to(audit)
-Kind = Annotated[str, typer.Option(help="e.g. release.approved")]
-Subject = Annotated[str, typer.Option(help="the id of what it is about")]
-Actor = Annotated[str, typer.Option(help="the id of who did it")]
-Since = Annotated[str, typer.Option(help="RFC 3339, from then on")]
-Until = Annotated[str, typer.Option(help="RFC 3339, before then")]
+KindOption = Annotated[str, typer.Option(help="e.g. release.approved")]
+SubjectOption = Annotated[str, typer.Option(help="the id of what it is about")]
+ActorOption = Annotated[str, typer.Option(help="the id of who did it")]
+SinceOption = Annotated[str, typer.Option(help="RFC 3339, from then on")]
+UntilOption = Annotated[str, typer.Option(help="RFC 3339, before then")]
 
 
 class FileForm(StrEnum):
@@ -45,15 +45,15 @@ def add_to(app: typer.Typer) -> None:
 
 @audit.command("events")
 def audit_events(
-    kind: Kind = "",
-    subject: Subject = "",
-    actor: Actor = "",
+    kind: KindOption = "",
+    subject: SubjectOption = "",
+    actor: ActorOption = "",
     project: str = "",
     environment: str = "",
-    since: Since = "",
-    until: Until = "",
-    limit: Limit = 100,
-    output: Output = Form.TABLE,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    limit: LimitOption = 100,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List events that you may read, newest first. The log is long: --limit is 100 here."""
     with connected() as client:
@@ -74,13 +74,13 @@ def audit_events(
 def audit_save(
     file: Path,
     form: Annotated[FileForm, typer.Option("--format", help="jsonl or csv")] = FileForm.JSONL,
-    kind: Kind = "",
-    subject: Subject = "",
-    actor: Actor = "",
+    kind: KindOption = "",
+    subject: SubjectOption = "",
+    actor: ActorOption = "",
     project: str = "",
     environment: str = "",
-    since: Since = "",
-    until: Until = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
 ) -> None:
     """Write all events that you may read to a file."""
     with connected() as client:
@@ -99,7 +99,7 @@ def audit_save(
 
 
 @audit.command("show")
-def audit_show(index: int, output: Output = Form.TABLE) -> None:
+def audit_show(index: int, output: OutputOption = Form.TABLE) -> None:
     """Show one event."""
     with connected() as client:
         show_one(client.audit.get(index), output)
@@ -111,7 +111,7 @@ def audit_proof(
     save: Annotated[
         Path | None, typer.Option(help="write event and proof to this file (C2SP tlog-proof)")
     ] = None,
-    output: Output = Form.JSON,
+    output: OutputOption = Form.JSON,
 ) -> None:
     """Show the proof that an event is in the signed log, or save it with the event."""
     with connected() as client:
@@ -139,7 +139,7 @@ def audit_verifier(
 
 
 @audit.command("checkpoint")
-def audit_checkpoint(output: Output = Form.TABLE) -> None:
+def audit_checkpoint(output: OutputOption = Form.TABLE) -> None:
     """Show the newest signed tree head."""
     with connected() as client:
         show_one(client.audit.checkpoint(), output)
@@ -177,7 +177,7 @@ def audit_verify(
             trusted = trust(PublicKey.load(folder / "root.pub"), root, memory)
             newest = check(folder, trusted, heads)
         except Refused as refusal:
-            raise Ended(ERROR, f"REFUSED: {refusal.sentence}") from None
+            raise CommandEnded(ERROR, f"REFUSED: {refusal.sentence}") from None
         note = (folder / "checkpoint.txt").read_text("utf-8")
     memory.keep(root=trusted.to_pem(), checkpoint=note)
     tell(f"remembered the checkpoint over {newest.size} leaves in {memory.checkpoint}")
@@ -189,7 +189,7 @@ def trust(shown: PublicKey, asked: str, memory: login.Memory) -> PublicKey:
     wanted = _fingerprint(asked) if asked else known and known.fingerprint
     if wanted and shown.fingerprint != wanted:
         where = "--root" if asked else f"{memory.root}, remembered from an earlier run"
-        raise Ended(
+        raise CommandEnded(
             ERROR,
             f"REFUSED: the server's root key is {shown.fingerprint}, not {wanted} ({where}).\n"
             "If it was replaced on purpose, give the new one with --root; otherwise this is not "
@@ -222,7 +222,7 @@ def check(folder: Path, root: PublicKey, heads: list[Path]) -> Checkpoint:
     for path, head in zip(heads, known, strict=True):
         tell(f"from the checkpoint over {head.size} leaves in {path}")
         if head.size > newest.size:
-            raise Ended(ERROR, "FAULT: size: a checkpoint seen before has more leaves")
+            raise CommandEnded(ERROR, "FAULT: size: a checkpoint seen before has more leaves")
     if not heads:
         tell("from no earlier checkpoint: this is the first")
     with (folder / "events.jsonl").open("rb") as lines:
@@ -234,10 +234,10 @@ def check(folder: Path, root: PublicKey, heads: list[Path]) -> Checkpoint:
             ring=ring,
         )
     if report.fault is not None:
-        raise Ended(ERROR, f"FAULT at {report.fault.place}: {report.fault.sentence}")
+        raise CommandEnded(ERROR, f"FAULT at {report.fault.place}: {report.fault.sentence}")
     if report.unsealed:
         first = report.unsealed[0].sentence
-        raise Ended(ERROR, f"UNSEALED {first} (claims to give access, appended past Placet)")
+        raise CommandEnded(ERROR, f"UNSEALED {first} (claims to give access, appended past Placet)")
     head_hash = base64.b64encode(report.root).decode()
     tell(f"ok: {report.size} leaves, {report.bodies} bodies read, root {head_hash}")
     return newest

@@ -8,12 +8,12 @@ import typer
 from placet_client import refs
 from placet_client.cli.command import (
     ERROR,
-    Ended,
-    Limit,
-    Output,
-    Timeout,
-    Version,
-    Wait,
+    CommandEnded,
+    LimitOption,
+    OutputOption,
+    TimeoutOption,
+    VersionArgument,
+    WaitOption,
     connected,
     polling,
 )
@@ -24,7 +24,7 @@ from placet_client.records import Build
 build = typer.Typer(help="Builds of versions into Bentos", no_args_is_help=True)
 bento = typer.Typer(help="Bentos: what is approved and served", no_args_is_help=True)
 runtime = typer.Typer(help="Pythons with their locked packages", no_args_is_help=True)
-Digest = Annotated[str, typer.Argument(metavar="SHA256:DIGEST")]
+DigestArgument = Annotated[str, typer.Argument(metavar="SHA256:DIGEST")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,13 +36,13 @@ def add_to(app: typer.Typer) -> None:
 
 @build.command("start")
 def build_start(
-    reference: Version,
+    reference: VersionArgument,
     accelerate: Annotated[
         bool, typer.Option("--accelerate", help="serve its ONNX form, if its answers are equal")
     ] = False,
-    wait: Wait = False,
-    timeout: Timeout = 900,
-    output: Output = Form.TABLE,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 900,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Build a version; with --wait print its log and return when it has ended."""
     with connected() as client:
@@ -53,7 +53,9 @@ def build_start(
 
 
 @build.command("list")
-def build_list(reference: Version, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def build_list(
+    reference: VersionArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the builds of a version, newest first."""
     with connected() as client:
         found = client.builds.list(*refs.version(reference), limit=limit)
@@ -61,7 +63,7 @@ def build_list(reference: Version, limit: Limit = None, output: Output = Form.TA
 
 
 @build.command("show")
-def build_show(build_id: str, output: Output = Form.TABLE) -> None:
+def build_show(build_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a build."""
     with connected() as client:
         show_one(client.builds.get(build_id), output)
@@ -71,8 +73,8 @@ def build_show(build_id: str, output: Output = Form.TABLE) -> None:
 def build_log(
     build_id: str,
     follow_it: Annotated[bool, typer.Option("--follow", help="until it has ended")] = False,
-    timeout: Timeout = 900,
-    output: Output = Form.TABLE,
+    timeout: TimeoutOption = 900,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Print the log of a build."""
     with connected() as client:
@@ -83,42 +85,42 @@ def build_log(
 
 
 @build.command("cancel")
-def build_cancel(build_id: str, output: Output = Form.TABLE) -> None:
+def build_cancel(build_id: str, output: OutputOption = Form.TABLE) -> None:
     """Stop a build."""
     with connected() as client:
         show_one(client.builds.cancel(build_id), output)
 
 
 @bento.command("show")
-def bento_show(digest: Digest, output: Output = Form.TABLE) -> None:
+def bento_show(digest: DigestArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a Bento."""
     with connected() as client:
         show_one(client.bentos.get(digest), output)
 
 
 @bento.command("sbom")
-def bento_sbom(digest: Digest, to: Path) -> None:
+def bento_sbom(digest: DigestArgument, to: Path) -> None:
     """Write the SBOM (CycloneDX JSON) to a file."""
     with connected() as client:
         to.write_bytes(client.bentos.sbom(digest))
 
 
 @bento.command("provenance")
-def bento_provenance(digest: Digest, to: Path) -> None:
+def bento_provenance(digest: DigestArgument, to: Path) -> None:
     """Write the signed provenance (DSSE) to a file."""
     with connected() as client:
         to.write_bytes(client.bentos.provenance(digest))
 
 
 @bento.command("model-signature")
-def bento_model_signature(digest: Digest, to: Path) -> None:
+def bento_model_signature(digest: DigestArgument, to: Path) -> None:
     """Write the OpenSSF signature of the model's files to a file."""
     with connected() as client:
         to.write_bytes(client.bentos.model_signature(digest))
 
 
 @runtime.command("show")
-def runtime_show(digest: Digest, output: Output = Form.TABLE) -> None:
+def runtime_show(digest: DigestArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a runtime and its lock."""
     with connected() as client:
         show_one(client.runtimes.get(digest), output)
@@ -138,6 +140,6 @@ def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False
             raise TimeoutError(f"Build {build_id} is still {log.state}")
     found = client.builds.get(build_id)
     if found.state != "succeeded":
-        raise Ended(ERROR, f"The build {found.state}: {found.error}".rstrip(": "))
+        raise CommandEnded(ERROR, f"The build {found.state}: {found.error}".rstrip(": "))
     say(f"Bento {found.bento_digest}")
     return found

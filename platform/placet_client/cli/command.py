@@ -14,19 +14,19 @@ from placet_client.client import Client
 from placet_client.errors import Conflict, Denied, PlacetError
 from placet_client.output import Form
 
-Output = Annotated[Form, typer.Option("--output", "-o", help="table, or the API's JSON")]
-Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
-Timeout = Annotated[float, typer.Option(min=0, help="seconds to wait at most")]
-Limit = Annotated[int | None, typer.Option(min=1, help="at most so many; otherwise all")]
-Model = Annotated[str, typer.Argument(metavar="PROJECT/MODEL")]
-Version = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
-Place = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
-Endpoint = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
+OutputOption = Annotated[Form, typer.Option("--output", "-o", help="table, or the API's JSON")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
+TimeoutOption = Annotated[float, typer.Option(min=0, help="seconds to wait at most")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="at most so many; otherwise all")]
+ModelArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL")]
+VersionArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
+EnvironmentArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
+EndpointArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
 
 OK, ERROR, USAGE, DENIED, WAITING, TIMED_OUT, CONFLICT = range(7)
 
 
-class Ended(Exception):
+class CommandEnded(Exception):
     """Ends the command with ``code`` after a sentence."""
 
     def __init__(self, code: int, sentence: str) -> None:

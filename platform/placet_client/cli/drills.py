@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.command import EndpointArgument, LimitOption, OutputOption, connected
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one, tell
 
@@ -18,14 +18,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 @drill.command("list")
-def drill_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def drill_list(
+    reference: EndpointArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the drills of an endpoint, newest first, skipped ones too."""
     with connected() as client:
         show_list(client.drills.list(id_of(client, reference), limit=limit), COLUMNS, output)
 
 
 @drill.command("run")
-def drill_run(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def drill_run(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Roll an endpoint back and return, to see that it works and how long it takes."""
     with connected() as client:
         show_one(client.drills.run(id_of(client, reference)), output)
@@ -33,10 +35,10 @@ def drill_run(reference: Endpoint, output: Output = Form.TABLE) -> None:
 
 @drill.command("schedule")
 def drill_schedule(
-    reference: Endpoint,
+    reference: EndpointArgument,
     every_days: Annotated[int | None, typer.Option(help="days between two drills")] = None,
     hour: Annotated[int, typer.Option(help="of the day, UTC")] = 3,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Show when drills come round, or set it with --every-days."""
     with connected() as client:
@@ -49,7 +51,7 @@ def drill_schedule(
 
 
 @drill.command("unschedule")
-def drill_unschedule(reference: Endpoint) -> None:
+def drill_unschedule(reference: EndpointArgument) -> None:
     """Have no more drills run by themselves."""
     with connected() as client:
         client.drills.remove_schedule(id_of(client, reference))

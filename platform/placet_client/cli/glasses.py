@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 
 glass = typer.Typer(
@@ -36,8 +36,8 @@ def glass_list(
     review: Annotated[
         Review | None, typer.Option(help="open (overdue too), overdue or closed")
     ] = None,
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List break-glasses, newest first."""
     with connected() as client:
@@ -48,7 +48,7 @@ def glass_list(
 
 
 @glass.command("show")
-def glass_show(glass_id: str, output: Output = Form.TABLE) -> None:
+def glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a break-glass: who signed it and why, until when, and its review."""
     with connected() as client:
         found = client.break_glasses.get(glass_id)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import Limit, Output, Place, connected, json_or_file, pairs
+from placet_client.cli.command import (
+    EnvironmentArgument,
+    LimitOption,
+    OutputOption,
+    connected,
+    json_or_file,
+    pairs,
+)
 from placet_client.output import Form, show_list, show_one
 from placet_client.records import DryRun, DryRunResult
 from placet_client.records.base import Json
@@ -32,7 +39,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @environment.command("list")
-def environment_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def environment_list(
+    project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the environments of a project."""
     with connected() as client:
         found = client.environments.list(project, limit=limit)
@@ -40,14 +49,14 @@ def environment_list(project: str, limit: Limit = None, output: Output = Form.TA
 
 
 @environment.command("show")
-def environment_show(place: Place, output: Output = Form.TABLE) -> None:
+def environment_show(place: EnvironmentArgument, output: OutputOption = Form.TABLE) -> None:
     """Show an environment."""
     with connected() as client:
         show_one(client.environments.get(*refs.place(place)), output)
 
 
 @environment.command("plans")
-def environment_plans(place: Place, output: Output = Form.TABLE) -> None:
+def environment_plans(place: EnvironmentArgument, output: OutputOption = Form.TABLE) -> None:
     """List the plans that are ready to be chosen, and what the policy has against each."""
     with connected() as client:
         found = client.environments.plans(*refs.place(place))
@@ -59,10 +68,10 @@ def environment_plans(place: Place, output: Output = Form.TABLE) -> None:
 
 @environment.command("create")
 def environment_create(
-    place: Place,
+    place: EnvironmentArgument,
     position: Annotated[int | None, typer.Option(help="its place in the order")] = None,
     target: Annotated[list[str] | None, typer.Option(help="where it serves; repeatable")] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Add an environment to a project."""
     with connected() as client:
@@ -72,7 +81,7 @@ def environment_create(
 
 @environment.command("edit")
 def environment_edit(
-    place: Place,
+    place: EnvironmentArgument,
     position: Annotated[int | None, typer.Option(help="its place in the order")] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="where it serves, instead of before; repeatable")
@@ -87,7 +96,7 @@ def environment_edit(
         list[str] | None,
         typer.Option(help="its own, JSON or @FILE, empty for none", metavar="NAME=PLAN"),
     ] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Change an environment."""
     named = pairs(plan or [], "--plan")
@@ -112,7 +121,9 @@ def _plans(now: Json, named: dict[str, str]) -> Json:
 
 
 @policy.command("list")
-def policy_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def policy_list(
+    place: EnvironmentArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the policy revisions of an environment, newest first."""
     with connected() as client:
         found = client.policies.list(*refs.place(place), limit=limit)
@@ -120,28 +131,30 @@ def policy_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) 
 
 
 @policy.command("show")
-def policy_show(place: Place, number: int, output: Output = Form.TABLE) -> None:
+def policy_show(place: EnvironmentArgument, number: int, output: OutputOption = Form.TABLE) -> None:
     """Show a policy revision."""
     with connected() as client:
         show_one(client.policies.get(*refs.place(place), number), output)
 
 
 @policy.command("draft")
-def policy_draft(place: Place, file: Path, output: Output = Form.TABLE) -> None:
+def policy_draft(place: EnvironmentArgument, file: Path, output: OutputOption = Form.TABLE) -> None:
     """Store a YAML file as a draft. Somebody else publishes it, in the browser."""
     with connected() as client:
         show_one(client.policies.draft(*refs.place(place), file.read_text("utf-8")), output)
 
 
 @policy.command("withdraw")
-def policy_withdraw(place: Place, number: int, output: Output = Form.TABLE) -> None:
+def policy_withdraw(
+    place: EnvironmentArgument, number: int, output: OutputOption = Form.TABLE
+) -> None:
     """Take a draft back."""
     with connected() as client:
         show_one(client.policies.withdraw(*refs.place(place), number), output)
 
 
 @policy.command("try")
-def policy_try(place: Place, file: Path, output: Output = Form.TABLE) -> None:
+def policy_try(place: EnvironmentArgument, file: Path, output: OutputOption = Form.TABLE) -> None:
     """Show how open and live releases would fare under a YAML file; nothing is stored."""
     with connected() as client:
         found = client.policies.try_source(*refs.place(place), file.read_text("utf-8"))
@@ -149,7 +162,9 @@ def policy_try(place: Place, file: Path, output: Output = Form.TABLE) -> None:
 
 
 @policy.command("dry-run")
-def policy_dry_run(place: Place, number: int, output: Output = Form.TABLE) -> None:
+def policy_dry_run(
+    place: EnvironmentArgument, number: int, output: OutputOption = Form.TABLE
+) -> None:
     """Show how open and live releases would fare under a stored revision."""
     with connected() as client:
         _show_fate(client.policies.dry_run(*refs.place(place), number), output)
@@ -169,7 +184,7 @@ def _held_by(row: DryRun) -> str:
 
 
 @duty.command("list")
-def duty_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def duty_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List environments with how many people are demanded and how few could do, and the steps."""
     columns = ["project", "environment", "state", "demanded", "people", "path", "hired"]
     with connected() as client:
@@ -177,7 +192,9 @@ def duty_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @freeze.command("list")
-def freeze_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def freeze_list(
+    place: EnvironmentArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the freezes of an environment."""
     with connected() as client:
         found = client.freezes.list(*refs.place(place), limit=limit)
@@ -186,11 +203,11 @@ def freeze_list(place: Place, limit: Limit = None, output: Output = Form.TABLE) 
 
 @freeze.command("set")
 def freeze_set(
-    place: Place,
+    place: EnvironmentArgument,
     reason: Annotated[str, typer.Option(help="why")],
     starts_at: Annotated[str, typer.Option(help="RFC 3339; without it from now on")] = "",
     ends_at: Annotated[str, typer.Option(help="RFC 3339; without it until lifted")] = "",
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Let nothing new start in an environment."""
     with connected() as client:
@@ -201,7 +218,9 @@ def freeze_set(
 
 
 @freeze.command("lift")
-def freeze_lift(place: Place, freeze_id: str, output: Output = Form.TABLE) -> None:
+def freeze_lift(
+    place: EnvironmentArgument, freeze_id: str, output: OutputOption = Form.TABLE
+) -> None:
     """End a freeze."""
     with connected() as client:
         show_one(client.freezes.lift(*refs.place(place), freeze_id), output)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Output, connected
+from placet_client.cli.command import OutputOption, connected
 from placet_client.output import Form, show_list, tell
 
-Text = Annotated[
+TextArgument = Annotated[
     str, typer.Argument(help="a name, model:3, an alias, a release's number, an id or a digest")
 ]
-Filter = Annotated[
+FilterOption = Annotated[
     list[str] | None, typer.Option("--filter", help="NAME=VALUE, as the list's page has it")
 ]
 
@@ -52,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def search(text: Text, output: Output = Form.TABLE) -> None:
+def search(text: TextArgument, output: OutputOption = Form.TABLE) -> None:
     """Find models, versions, releases, endpoints, projects, targets and people."""
     with connected() as client:
         show_list(client.everything.search(text), ["kind", "title", "detail", "id"], output)
@@ -62,7 +62,7 @@ def export(
     name: Annotated[List, typer.Argument(metavar="LIST", help=", ".join(List))],
     file: Path,
     form: Annotated[FileForm, typer.Option("--format", help="csv or json")] = FileForm.CSV,
-    filters: Filter = None,
+    filters: FilterOption = None,
 ) -> None:
     """Write a whole list to a file."""
     given = dict(_named(text) for text in filters or [])

@@ -9,12 +9,12 @@ import typer
 from placet_client import refs
 from placet_client.cli.builds import follow
 from placet_client.cli.command import (
-    Limit,
-    Model,
-    Output,
-    Timeout,
-    Version,
-    Wait,
+    LimitOption,
+    ModelArgument,
+    OutputOption,
+    TimeoutOption,
+    VersionArgument,
+    WaitOption,
     connected,
     json_or_file,
 )
@@ -38,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @model.command("list")
-def model_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def model_list(project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the models of a project."""
     with connected() as client:
         found = client.models.list(project, limit=limit)
@@ -46,7 +46,7 @@ def model_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -
 
 
 @model.command("show")
-def model_show(name: Model, output: Output = Form.TABLE) -> None:
+def model_show(name: ModelArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a model."""
     with connected() as client:
         show_one(client.models.get(*refs.model(name)), output)
@@ -54,7 +54,7 @@ def model_show(name: Model, output: Output = Form.TABLE) -> None:
 
 @model.command("create")
 def model_create(
-    project: str, name: str, description: str = "", output: Output = Form.TABLE
+    project: str, name: str, description: str = "", output: OutputOption = Form.TABLE
 ) -> None:
     """Create an empty model."""
     with connected() as client:
@@ -62,7 +62,7 @@ def model_create(
 
 
 @model.command("edit")
-def model_edit(name: Model, description: str, output: Output = Form.TABLE) -> None:
+def model_edit(name: ModelArgument, description: str, output: OutputOption = Form.TABLE) -> None:
     """Change what people read of a model."""
     with connected() as client:
         show_one(client.models.update(*refs.model(name), description=description), output)
@@ -83,9 +83,9 @@ def model_register(
     ] = False,
     build: Annotated[bool, typer.Option("--build", help="also build it")] = False,
     accelerate: Annotated[bool, typer.Option("--accelerate", help="with --build: as ONNX")] = False,
-    wait: Wait = False,
-    timeout: Timeout = 900,
-    output: Output = Form.TABLE,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 900,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Register a folder as a finalised version; with --build also build it.
 
@@ -109,7 +109,7 @@ def model_register(
 
 
 @model.command("compare")
-def model_compare(name: Model, a: int, b: int, output: Output = Form.TABLE) -> None:
+def model_compare(name: ModelArgument, a: int, b: int, output: OutputOption = Form.TABLE) -> None:
     """Compare two versions; the table shows only what differs."""
     with connected() as client:
         found = client.versions.compare(*refs.model(name), a, b)
@@ -123,7 +123,9 @@ def model_compare(name: Model, a: int, b: int, output: Output = Form.TABLE) -> N
 
 
 @alias.command("list")
-def alias_list(name: Model, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def alias_list(
+    name: ModelArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the aliases of a model."""
     with connected() as client:
         found = client.aliases.list(*refs.model(name), limit=limit)
@@ -131,7 +133,7 @@ def alias_list(name: Model, limit: Limit = None, output: Output = Form.TABLE) ->
 
 
 @alias.command("set")
-def alias_set(reference: Version, name: str, output: Output = Form.TABLE) -> None:
+def alias_set(reference: VersionArgument, name: str, output: OutputOption = Form.TABLE) -> None:
     """Point an alias at a version."""
     project, model, number = refs.version(reference)
     with connected() as client:
@@ -139,7 +141,7 @@ def alias_set(reference: Version, name: str, output: Output = Form.TABLE) -> Non
 
 
 @alias.command("remove")
-def alias_remove(model: Model, name: str) -> None:
+def alias_remove(model: ModelArgument, name: str) -> None:
     """Take an alias away."""
     with connected() as client:
         client.aliases.delete(*refs.model(model), name)
@@ -147,11 +149,11 @@ def alias_remove(model: Model, name: str) -> None:
 
 @evidence.command("list")
 def evidence_list(
-    reference: Version,
+    reference: VersionArgument,
     kind: Annotated[str, typer.Option(help="metrics, scan, smoke_test, …")] = "",
     source: Annotated[str, typer.Option(help="reported or measured")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List what is known about a version."""
     with connected() as client:
@@ -162,7 +164,9 @@ def evidence_list(
 
 
 @evidence.command("show")
-def evidence_show(reference: Version, evidence_id: str, output: Output = Form.TABLE) -> None:
+def evidence_show(
+    reference: VersionArgument, evidence_id: str, output: OutputOption = Form.TABLE
+) -> None:
     """Show one fact."""
     with connected() as client:
         show_one(client.evidence.get(*refs.version(reference), evidence_id), output)
@@ -170,10 +174,10 @@ def evidence_show(reference: Version, evidence_id: str, output: Output = Form.TA
 
 @evidence.command("add")
 def evidence_add(
-    reference: Version,
+    reference: VersionArgument,
     kind: str,
     data: Annotated[str, typer.Option(help="JSON, or @FILE")],
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Report a fact: metrics, fairness, data_quality, …"""
     body = json_or_file(data, "--data")
@@ -185,8 +189,8 @@ def evidence_add(
 def declaration_list(
     project: str,
     about: Annotated[str, typer.Option(help="a data set's digest, or a version's id")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List who was declared to own data or to have written code, and by whom."""
     with connected() as client:
@@ -200,7 +204,7 @@ def declaration_add(
     fact: Annotated[str, typer.Argument(help="data_owner or code_author")],
     about: Annotated[str, typer.Argument(help="the data set's digest, or the version's id")],
     person: Annotated[str, typer.Argument(help="whom it names: id or e-mail address")],
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Declare who owns a data set, or who wrote the code that trained a version. It stays."""
     with connected() as client:
@@ -208,7 +212,9 @@ def declaration_add(
 
 
 @signing_key.command("list")
-def signing_key_list(project: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def signing_key_list(
+    project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the keys whose signatures over models a project trusts."""
     with connected() as client:
         found = client.signing_keys.list(project, limit=limit)
@@ -221,7 +227,7 @@ def signing_key_trust(
     label: str,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the public key, PEM")],
     valid_until: Annotated[str, typer.Option(help="RFC 3339; without it until revoked")] = "",
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Trust a public key (P-256, P-384 or P-521)."""
     pem = file.read_text("utf-8")
@@ -231,7 +237,7 @@ def signing_key_trust(
 
 
 @signing_key.command("revoke")
-def signing_key_revoke(project: str, key_id: str, output: Output = Form.TABLE) -> None:
+def signing_key_revoke(project: str, key_id: str, output: OutputOption = Form.TABLE) -> None:
     """Revoke a key: nothing that it signed passes a gate any more."""
     with connected() as client:
         show_one(client.signing_keys.revoke(project, key_id), output)

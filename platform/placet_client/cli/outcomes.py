@@ -5,7 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from placet_client.cli.command import Endpoint, Limit, Output, connected, json_or_file
+from placet_client.cli.command import (
+    EndpointArgument,
+    LimitOption,
+    OutputOption,
+    connected,
+    json_or_file,
+)
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one
 
@@ -19,12 +25,12 @@ def add_to(app: typer.Typer) -> None:
 
 @outcome.command("report")
 def outcome_report(
-    reference: Endpoint,
+    reference: EndpointArgument,
     prediction: Annotated[str, typer.Argument(help="its id, as X-Placet-Prediction gave it")] = "",
     name: Annotated[str, typer.Argument(help="what was measured, such as chargeback")] = "",
     value: Annotated[float, typer.Argument(help="1 or 0 for what happened or did not")] = 1,
     file: Annotated[Path | None, typer.Option(help="a JSON list of outcomes instead")] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Say what became of one prediction, or of all those in a file."""
     if (file is None) != bool(prediction and name):
@@ -38,11 +44,11 @@ def outcome_report(
 
 @outcome.command("list")
 def outcome_list(
-    reference: Endpoint,
+    reference: EndpointArgument,
     name: Annotated[str, typer.Option(help="only of this name")] = "",
     revision: Annotated[str, typer.Option(help="id of one revision")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List what was reported, the last first."""
     with connected() as client:

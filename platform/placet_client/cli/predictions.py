@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.command import EndpointArgument, LimitOption, OutputOption, connected
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one
 
@@ -18,10 +18,10 @@ def add_to(app: typer.Typer) -> None:
 
 @prediction.command("list")
 def prediction_list(
-    reference: Endpoint,
+    reference: EndpointArgument,
     revision: Annotated[str, typer.Option(help="id of one revision")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List captured predictions, the last stored first."""
     with connected() as client:
@@ -30,7 +30,7 @@ def prediction_list(
 
 
 @prediction.command("captures")
-def prediction_captures(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def prediction_captures(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Show how much was captured over the last 24 hours, and what is missing."""
     with connected() as client:
         show_one(client.predictions.captures(id_of(client, reference)), output)
@@ -38,9 +38,9 @@ def prediction_captures(reference: Endpoint, output: Output = Form.TABLE) -> Non
 
 @prediction.command("erase")
 def prediction_erase(
-    reference: Endpoint,
+    reference: EndpointArgument,
     unit: Annotated[str, typer.Option(help="as the requests carried it")],
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Have everything captured of one unit erased."""
     with connected() as client:
@@ -49,7 +49,7 @@ def prediction_erase(
 
 @prediction.command("erasures")
 def prediction_erasures(
-    reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE
+    reference: EndpointArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
 ) -> None:
     """List what was erased, newest first."""
     with connected() as client:

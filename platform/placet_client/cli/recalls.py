@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Endpoint, Limit, Output, connected
+from placet_client.cli.command import EndpointArgument, LimitOption, OutputOption, connected
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, print_json, show_list, show_one, tell
 
@@ -48,9 +48,13 @@ class RecallKind(StrEnum):
     PERSON = "person"
 
 
-What = Annotated[str, typer.Argument(help="an id (version, key, passkey, person) or a digest")]
-OfProject = Annotated[str, typer.Option("--project", help="for a version, a Bento or a dataset")]
-Reason = Annotated[str, typer.Option(help="why, for whoever reads it later")]
+WhatArgument = Annotated[
+    str, typer.Argument(help="an id (version, key, passkey, person) or a digest")
+]
+ProjectOption = Annotated[
+    str, typer.Option("--project", help="for a version, a Bento or a dataset")
+]
+ReasonOption = Annotated[str, typer.Option(help="why, for whoever reads it later")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,7 +64,10 @@ def add_to(app: typer.Typer) -> None:
 
 @recall.command("preview")
 def recall_preview(
-    kind: RecallKind, what: What, project: OfProject = "", output: Output = Form.TABLE
+    kind: RecallKind,
+    what: WhatArgument,
+    project: ProjectOption = "",
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Say what a recall would reach and do; nothing is written."""
     with connected() as client:
@@ -75,10 +82,10 @@ def recall_preview(
 @recall.command("create")
 def recall_create(
     kind: RecallKind,
-    what: What,
-    reason: Reason,
-    project: OfProject = "",
-    output: Output = Form.TABLE,
+    what: WhatArgument,
+    reason: ReasonOption,
+    project: ProjectOption = "",
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Recall it now: what it reaches ends, and endpoints fall back or stop."""
     with connected() as client:
@@ -87,11 +94,11 @@ def recall_create(
 
 @recall.command("list")
 def recall_list(
-    project: OfProject = "",
+    project: ProjectOption = "",
     kind: Annotated[RecallKind | None, typer.Option(help="only of this kind")] = None,
     state: Annotated[str, typer.Option(help="standing or lifted")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List recalls, newest first."""
     with connected() as client:
@@ -100,21 +107,25 @@ def recall_list(
 
 
 @recall.command("show")
-def recall_show(recall_id: str, output: Output = Form.TABLE) -> None:
+def recall_show(recall_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a recall and how far it is."""
     with connected() as client:
         show_one(client.recalls.get(recall_id), output)
 
 
 @recall.command("effects")
-def recall_effects(recall_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def recall_effects(
+    recall_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List what a recall did to each release, and whether its node has confirmed it."""
     with connected() as client:
         show_list(client.recalls.effects(recall_id, limit=limit), EFFECTS, output)
 
 
 @recall.command("receipts")
-def recall_receipts(recall_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def recall_receipts(
+    recall_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the receipts by which nodes confirmed a recall; -o json has the signed envelopes."""
     with connected() as client:
         columns = ["at", "node", "target", "digest"]
@@ -129,7 +140,9 @@ def recall_report(recall_id: str, to: Path) -> None:
 
 
 @recall.command("ran")
-def recall_ran(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def recall_ran(
+    reference: EndpointArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List what nodes signed to have run behind an endpoint, from when to when."""
     with connected() as client:
         columns = ["started_at", "at", "release", "bento_digest", "node"]

@@ -11,11 +11,11 @@ from placet_client.cli.command import (
     ERROR,
     TIMED_OUT,
     WAITING,
-    Ended,
-    Limit,
-    Output,
-    Timeout,
-    Wait,
+    CommandEnded,
+    LimitOption,
+    OutputOption,
+    TimeoutOption,
+    WaitOption,
     connected,
     json_or_file,
     pairs,
@@ -34,12 +34,12 @@ COLUMNS = ["id", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
 REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
-Instead = Annotated[str, typer.Option(help=INSTEAD)]
-Variables = Annotated[
+InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
+VariablesOption = Annotated[
     list[str] | None,
     typer.Option(help="NAME=VALUE, no secret, declared by the version; may be repeated"),
 ]
-Egress = Annotated[
+EgressOption = Annotated[
     list[str] | None,
     typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
 ]
@@ -58,8 +58,8 @@ def add_to(app: typer.Typer) -> None:
 def release_request(
     environment: Annotated[str, typer.Option(help="where to")],
     reference: Annotated[str, typer.Argument(metavar="[PROJECT/MODEL:NUMBER]")] = "",
-    project: Instead = "",
-    model: Instead = "",
+    project: InsteadOption = "",
+    model: InsteadOption = "",
     version: Annotated[int, typer.Option(help=INSTEAD, show_default=False)] = 0,
     endpoint: Annotated[str, typer.Option(help="behind which; default: the model's name")] = "",
     bento: Annotated[str, typer.Option(help="its digest; default: the version's newest")] = "",
@@ -68,15 +68,15 @@ def release_request(
     replicas: Annotated[int, typer.Option(min=1, help="how many at first")] = 1,
     max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
     memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
-    variable: Variables = None,
-    egress: Egress = None,
+    variable: VariablesOption = None,
+    egress: EgressOption = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
-    wait: Wait = False,
-    timeout: Timeout = 3600,
-    output: Output = Form.TABLE,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 3600,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Ask for a release.
 
@@ -145,23 +145,25 @@ def _followed(client: Client, asked: Release, timeout: float | None) -> Release:
 
 
 @release.command("wait")
-def release_wait(release_id: str, timeout: Timeout = 3600, output: Output = Form.TABLE) -> None:
+def release_wait(
+    release_id: str, timeout: TimeoutOption = 3600, output: OutputOption = Form.TABLE
+) -> None:
     """Return when a release is live; ends as `release request --wait` does."""
     with connected() as client:
         show_one(until_live(client, release_id, timeout), output)
 
 
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
-    """Wait; raise :class:`Ended` when it ends otherwise, never can, or the time is over."""
+    """Wait; raise :class:`CommandEnded` when it ends otherwise, never can, or the time is over."""
     for last in polling(timeout):
         found = (view := client.releases.get(release_id)).release
         if found.state == "live" or (found.state in ("superseded", "retired") and found.live_at):
             return found
         if found.state in REFUSED + BROKEN:
             code = DENIED if found.state in REFUSED else ERROR
-            raise Ended(code, f"The release is {found.state}. {found.ended_reason}".strip())
+            raise CommandEnded(code, f"The release is {found.state}. {found.ended_reason}".strip())
         if found.state in ("requested", "approved") and (failing := failed(view.gates)):
-            raise Ended(DENIED, _gates(f"Denied by policy r{found.policy}", failing))
+            raise CommandEnded(DENIED, _gates(f"Denied by policy r{found.policy}", failing))
         if last:
             raise _over(view)
     raise AssertionError("polling ends with a last turn")
@@ -176,11 +178,13 @@ def _gates(sentence: str, gates: list[Gate]) -> str:
     return "\n".join([f"{sentence}:", *(f"  {g.state}  {g.title}: {g.reason}" for g in gates)])
 
 
-def _over(view: ReleaseDetail) -> Ended:
+def _over(view: ReleaseDetail) -> CommandEnded:
     if view.release.state == "requested":
         waiting = [gate for gate in view.gates if not gate.passed]
-        return Ended(WAITING, _gates("Still waiting", waiting))
-    return Ended(TIMED_OUT, f"It is still {view.release.state}. {view.waits_for}".rstrip(". "))
+        return CommandEnded(WAITING, _gates("Still waiting", waiting))
+    return CommandEnded(
+        TIMED_OUT, f"It is still {view.release.state}. {view.waits_for}".rstrip(". ")
+    )
 
 
 @release.command("list")
@@ -190,8 +194,8 @@ def release_list(
     state: Annotated[str, typer.Option(help="requested, approved, live, …")] = "",
     model: str = "",
     endpoint: str = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List releases, newest first."""
     with connected() as client:
@@ -207,7 +211,7 @@ def release_list(
 
 
 @release.command("show")
-def release_show(release_id: str, output: Output = Form.TABLE) -> None:
+def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a release with its gates and decisions."""
     with connected() as client:
         view = client.releases.get(release_id)
@@ -226,14 +230,16 @@ def release_show(release_id: str, output: Output = Form.TABLE) -> None:
 
 
 @release.command("comment")
-def release_comment(release_id: str, text: str, output: Output = Form.TABLE) -> None:
+def release_comment(release_id: str, text: str, output: OutputOption = Form.TABLE) -> None:
     """Comment on a release."""
     with connected() as client:
         show_one(client.releases.comment(release_id, text), output)
 
 
 @release.command("comments")
-def release_comments(release_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def release_comments(
+    release_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the comments on a release."""
     with connected() as client:
         found = client.releases.comments(release_id, limit=limit)
@@ -241,7 +247,9 @@ def release_comments(release_id: str, limit: Limit = None, output: Output = Form
 
 
 @release.command("decisions")
-def release_decisions(release_id: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def release_decisions(
+    release_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the decisions on a release, the first one first, voided ones too."""
     with connected() as client:
         found = client.releases.decisions(release_id, limit=limit)
@@ -250,14 +258,14 @@ def release_decisions(release_id: str, limit: Limit = None, output: Output = For
 
 
 @release.command("withdraw")
-def release_withdraw(release_id: str, output: Output = Form.TABLE) -> None:
+def release_withdraw(release_id: str, output: OutputOption = Form.TABLE) -> None:
     """Take a request back."""
     with connected() as client:
         show_one(client.releases.withdraw(release_id), output)
 
 
 @release.command("start")
-def release_start(release_id: str, output: Output = Form.TABLE) -> None:
+def release_start(release_id: str, output: OutputOption = Form.TABLE) -> None:
     """Start the rollout of an approved release."""
     with connected() as client:
         show_one(client.releases.start(release_id), output)
@@ -291,7 +299,7 @@ def export_decision(decision_id: str, to: Path) -> None:
         client.releases.export_decision(decision_id, to)
 
 
-def inbox(output: Output = Form.TABLE) -> None:
+def inbox(output: OutputOption = Form.TABLE) -> None:
     """List the releases that wait for a decision of yours."""
     with connected() as client:
         show_list(client.releases.inbox(), COLUMNS, output)

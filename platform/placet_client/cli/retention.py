@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 
 retention = typer.Typer(help="How long bodies of events stay", no_args_is_help=True)
 hold = typer.Typer(help="Legal holds: what is not archived", no_args_is_help=True)
 archive = typer.Typer(help="Old events that were moved into files", no_args_is_help=True)
-Reason = Annotated[str, typer.Option(help="why; kept encrypted beside the log")]
+ReasonOption = Annotated[str, typer.Option(help="why; kept encrypted beside the log")]
 
 
-class Scope(StrEnum):
+class HoldScope(StrEnum):
     """What a hold keeps."""
 
     EVERYTHING = "everything"
@@ -32,21 +32,21 @@ def add_to(audit: typer.Typer) -> None:
 
 
 @retention.command("show")
-def retention_show(output: Output = Form.TABLE) -> None:
+def retention_show(output: OutputOption = Form.TABLE) -> None:
     """Show after how many days events may be archived."""
     with connected() as client:
         show_one(client.retention.get(), output)
 
 
 @retention.command("set")
-def retention_set(days: int, output: Output = Form.TABLE) -> None:
+def retention_set(days: int, output: OutputOption = Form.TABLE) -> None:
     """Set after how many days events may be archived."""
     with connected() as client:
         show_one(client.retention.set(days), output)
 
 
 @hold.command("list")
-def hold_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def hold_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the holds, those that were lifted too."""
     with connected() as client:
         columns = ["id", "name", "scope", "subject", "state", "created_at", "lifted_at"]
@@ -56,10 +56,10 @@ def hold_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 @hold.command("place")
 def hold_place(
     name: str,
-    scope: Annotated[Scope, typer.Argument(help="everything, project, person or object")],
+    scope: Annotated[HoldScope, typer.Argument(help="everything, project, person or object")],
     subject: Annotated[str, typer.Argument(help="a project's slug, or an id")] = "",
-    reason: Reason = "",
-    output: Output = Form.TABLE,
+    reason: ReasonOption = "",
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Keep every event that mentions something in the database."""
     with connected() as client:
@@ -70,14 +70,14 @@ def hold_place(
 
 
 @hold.command("lift")
-def hold_lift(hold_id: str, reason: Reason = "", output: Output = Form.TABLE) -> None:
+def hold_lift(hold_id: str, reason: ReasonOption = "", output: OutputOption = Form.TABLE) -> None:
     """Lift a hold that somebody else placed."""
     with connected() as client:
         show_one(client.retention.lift_hold(hold_id, reason=reason), output)
 
 
 @archive.command("list")
-def archive_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def archive_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the archives."""
     with connected() as client:
         columns = ["id", "first", "last", "count", "file", "bytes", "created_at"]

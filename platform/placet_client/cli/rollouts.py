@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one
 
 rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
@@ -20,8 +20,8 @@ def rollout_list(
     state: Annotated[str, typer.Option(help="starting, shifting, done, aborted, …")] = "",
     endpoint: Annotated[str, typer.Option(help="an endpoint's id")] = "",
     release: Annotated[str, typer.Option(help="a release's id")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List rollouts, newest first."""
     with connected() as client:
@@ -31,7 +31,7 @@ def rollout_list(
 
 
 @rollout.command("show")
-def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
+def rollout_show(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a rollout."""
     with connected() as client:
         show_one(client.rollouts.get(rollout_id), output)
@@ -41,8 +41,8 @@ def rollout_show(rollout_id: str, output: Output = Form.TABLE) -> None:
 def rollout_looks(
     rollout_id: str,
     step: Annotated[int | None, typer.Option(help="of one step, from 0")] = None,
-    limit: Limit = 10,
-    output: Output = Form.TABLE,
+    limit: LimitOption = 10,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Show what the analyses of a rollout said, newest first."""
     with connected() as client:
@@ -52,7 +52,7 @@ def rollout_looks(
 
 
 @rollout.command("series")
-def rollout_series(rollout_id: str, output: Output = Form.TABLE) -> None:
+def rollout_series(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show measured weight, errors and latency of both revisions over time."""
     with connected() as client:
         found = client.rollouts.series(rollout_id)
@@ -70,25 +70,27 @@ def rollout_disagreements(
     tolerance: Annotated[
         float | None, typer.Option(help="how far numbers may differ, absolute or relative")
     ] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Show where the new revision and the stable one answered the same request differently."""
     with connected() as client:
         show_one(client.rollouts.disagreements(rollout_id, tolerance=tolerance), output)
 
 
-Why = Annotated[str, typer.Option(help="why: it goes into the log")]
+ReasonOption = Annotated[str, typer.Option(help="why: it goes into the log")]
 
 
 @rollout.command("pause")
-def rollout_pause(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+def rollout_pause(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Begin no further step until somebody resumes it; the present weights stay."""
     with connected() as client:
         show_one(client.rollouts.pause(rollout_id, reason=reason), output)
 
 
 @rollout.command("resume")
-def rollout_resume(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+def rollout_resume(
+    rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE
+) -> None:
     """Go on after a pause, or past a step of the plan that waits for a person."""
     with connected() as client:
         step = client.rollouts.get(rollout_id).step
@@ -96,7 +98,7 @@ def rollout_resume(rollout_id: str, reason: Why, output: Output = Form.TABLE) ->
 
 
 @rollout.command("skip")
-def rollout_skip(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+def rollout_skip(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Begin the step after the present one now."""
     with connected() as client:
         step = client.rollouts.get(rollout_id).step
@@ -104,14 +106,16 @@ def rollout_skip(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> N
 
 
 @rollout.command("promote")
-def rollout_promote(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+def rollout_promote(
+    rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE
+) -> None:
     """Send all requests to the new revision, past every step."""
     with connected() as client:
         show_one(client.rollouts.promote(rollout_id, reason=reason), output)
 
 
 @rollout.command("retry")
-def rollout_retry(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> None:
+def rollout_retry(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Roll out again what failed or was aborted, on the approval that it has."""
     with connected() as client:
         show_one(client.rollouts.retry(rollout_id, reason=reason), output)
@@ -121,7 +125,7 @@ def rollout_retry(rollout_id: str, reason: Why, output: Output = Form.TABLE) -> 
 def rollout_abort(
     rollout_id: str,
     reason: Annotated[str, typer.Option(help="why")] = "",
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:

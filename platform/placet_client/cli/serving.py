@@ -9,11 +9,11 @@ import typer
 from placet_client import records, refs
 from placet_client.cli.command import (
     ERROR,
-    Ended,
-    Endpoint,
-    Limit,
-    Output,
-    Place,
+    CommandEnded,
+    EndpointArgument,
+    EnvironmentArgument,
+    LimitOption,
+    OutputOption,
     connected,
     json_or_file,
     pairs,
@@ -58,8 +58,8 @@ def endpoint_list(
         str,
         typer.Option(help="only those of this isolation: older, shared, link or socket"),
     ] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List the endpoints of an environment, or of all of them."""
     columns = ["name", "url", "state", "health", "isolation", "target"]
@@ -92,7 +92,7 @@ def _told(row: records.Endpoint, output: Form) -> Item:
 
 
 @endpoint.command("show")
-def endpoint_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def endpoint_show(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Show an endpoint."""
     with connected() as client:
         show_one(_told(client.endpoints.get(id_of(client, reference)), output), output)
@@ -100,7 +100,7 @@ def endpoint_show(reference: Endpoint, output: Output = Form.TABLE) -> None:
 
 @endpoint.command("revisions")
 def endpoint_revisions(
-    reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE
+    reference: EndpointArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
 ) -> None:
     """List what served behind an endpoint, newest first."""
     with connected() as client:
@@ -121,7 +121,7 @@ def endpoint_revisions(
 
 @endpoint.command("create")
 def endpoint_create(
-    place: Place,
+    place: EnvironmentArgument,
     name: str,
     target_name: Annotated[str, typer.Option("--target", help="where it runs")],
     require_key: Annotated[
@@ -131,7 +131,7 @@ def endpoint_create(
             help="whether clients must send an API key; left out, as before at this name, else no",
         ),
     ] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Make an endpoint; nothing serves there before a release."""
     with connected() as client:
@@ -143,7 +143,7 @@ def endpoint_create(
 
 @endpoint.command("predict")
 def endpoint_predict(
-    reference: Endpoint,
+    reference: EndpointArgument,
     data: Annotated[str, typer.Option(help="one row or {instances: […]} as JSON, or @FILE")],
     api_key: str = "",
 ) -> None:
@@ -153,15 +153,15 @@ def endpoint_predict(
         found = client.endpoints.predict(id_of(client, reference), body, api_key=api_key)
     print_json(found.body)
     if found.status >= 400:
-        raise Ended(ERROR, f"The endpoint answered {found.status}")
+        raise CommandEnded(ERROR, f"The endpoint answered {found.status}")
 
 
 @endpoint.command("rollback")
 def endpoint_rollback(
-    reference: Endpoint,
+    reference: EndpointArgument,
     reason: Annotated[str, typer.Option(help="why; it goes to the log")],
     to: Annotated[int | None, typer.Option(help="the number of a former revision")] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Go back to the revision before, or to one before that; needs no new approval."""
     with connected() as client:
@@ -170,7 +170,9 @@ def endpoint_rollback(
 
 
 @endpoint.command("scale")
-def endpoint_scale(reference: Endpoint, replicas: int, output: Output = Form.TABLE) -> None:
+def endpoint_scale(
+    reference: EndpointArgument, replicas: int, output: OutputOption = Form.TABLE
+) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:
         found = client.endpoints.scale(id_of(client, reference), replicas)
@@ -178,28 +180,28 @@ def endpoint_scale(reference: Endpoint, replicas: int, output: Output = Form.TAB
 
 
 @endpoint.command("stop")
-def endpoint_stop(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def endpoint_stop(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
         show_one(_told(client.endpoints.stop(id_of(client, reference)), output), output)
 
 
 @endpoint.command("start")
-def endpoint_start(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def endpoint_start(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Start a stopped endpoint."""
     with connected() as client:
         show_one(_told(client.endpoints.start(id_of(client, reference)), output), output)
 
 
 @endpoint.command("restart")
-def endpoint_restart(reference: Endpoint, output: Output = Form.TABLE) -> None:
+def endpoint_restart(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Replace the replicas, one after another."""
     with connected() as client:
         show_one(_told(client.endpoints.restart(id_of(client, reference)), output), output)
 
 
 @endpoint.command("delete")
-def endpoint_delete(reference: Endpoint) -> None:
+def endpoint_delete(reference: EndpointArgument) -> None:
     """End an endpoint that is stopped or empty; its history stays, its name is free again."""
     with connected() as client:
         client.endpoints.delete(id_of(client, reference))
@@ -207,7 +209,9 @@ def endpoint_delete(reference: Endpoint) -> None:
 
 
 @key.command("list")
-def key_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def key_list(
+    reference: EndpointArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
+) -> None:
     """List the API keys."""
     with connected() as client:
         found = client.endpoints.keys(id_of(client, reference), limit=limit)
@@ -215,7 +219,7 @@ def key_list(reference: Endpoint, limit: Limit = None, output: Output = Form.TAB
 
 
 @key.command("new")
-def key_new(reference: Endpoint, name: str, output: Output = Form.TABLE) -> None:
+def key_new(reference: EndpointArgument, name: str, output: OutputOption = Form.TABLE) -> None:
     """Make an API key and print it, once."""
     with connected() as client:
         made = client.endpoints.new_key(id_of(client, reference), name)
@@ -226,14 +230,14 @@ def key_new(reference: Endpoint, name: str, output: Output = Form.TABLE) -> None
 
 
 @key.command("revoke")
-def key_revoke(reference: Endpoint, key_id: str, output: Output = Form.TABLE) -> None:
+def key_revoke(reference: EndpointArgument, key_id: str, output: OutputOption = Form.TABLE) -> None:
     """End an API key."""
     with connected() as client:
         show_one(client.endpoints.revoke_key(id_of(client, reference), key_id), output)
 
 
 @target.command("list")
-def target_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def target_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List targets."""
     with connected() as client:
         found = client.targets.list(limit=limit)
@@ -241,30 +245,30 @@ def target_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 
 
 @target.command("show")
-def target_show(name: str, output: Output = Form.TABLE) -> None:
+def target_show(name: str, output: OutputOption = Form.TABLE) -> None:
     """Show a target."""
     with connected() as client:
         show_one(client.targets.get(name), output)
 
 
-Site = Annotated[str | None, typer.Option(help="on-premise, cloud or edge")]
-Label = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable")]
-Capacity = Annotated[int | None, typer.Option(help="memory for models, in MB")]
-Url = Annotated[str | None, typer.Option(help="where clients reach its endpoints")]
-Owner = Annotated[str | None, typer.Option(help="who answers for it: e-mail address or id")]
-Whom = Annotated[str, typer.Argument(metavar="PROJECT[/ENVIRONMENT]")]
+SiteOption = Annotated[str | None, typer.Option(help="on-premise, cloud or edge")]
+LabelOption = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable")]
+CapacityOption = Annotated[int | None, typer.Option(help="memory for models, in MB")]
+UrlOption = Annotated[str | None, typer.Option(help="where clients reach its endpoints")]
+OwnerOption = Annotated[str | None, typer.Option(help="who answers for it: e-mail address or id")]
+ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT[/ENVIRONMENT]")]
 
 
 @target.command("create")
 def target_create(
     name: str,
     driver: Annotated[str, typer.Option(help="what runs there")] = "node",
-    site: Site = "on-premise",
-    label: Label = None,
-    capacity_mb: Capacity = 4096,
-    url: Url = None,
-    owner: Owner = None,
-    output: Output = Form.TABLE,
+    site: SiteOption = "on-premise",
+    label: LabelOption = None,
+    capacity_mb: CapacityOption = 4096,
+    url: UrlOption = None,
+    owner: OwnerOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Add a target. Nobody may use it before `placet target allow`."""
     labels = pairs(label, "--label") if label else None
@@ -284,15 +288,15 @@ def target_create(
 @target.command("edit")
 def target_edit(
     name: str,
-    site: Site = None,
-    label: Label = None,
-    capacity_mb: Capacity = None,
-    url: Url = None,
+    site: SiteOption = None,
+    label: LabelOption = None,
+    capacity_mb: CapacityOption = None,
+    url: UrlOption = None,
     on_expired: Annotated[
         str | None, typer.Option(help="serve or stop, when the node is cut off for too long")
     ] = None,
-    owner: Owner = None,
-    output: Output = Form.TABLE,
+    owner: OwnerOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Change a target; --label replaces all labels."""
     labels = pairs(label, "--label") if label else None
@@ -310,7 +314,7 @@ def target_edit(
 
 
 @target.command("uses")
-def target_uses(name: str, limit: Limit = None, output: Output = Form.TABLE) -> None:
+def target_uses(name: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the projects and environments that may use a target."""
     with connected() as client:
         found = client.targets.uses(name, limit=limit)
@@ -318,7 +322,7 @@ def target_uses(name: str, limit: Limit = None, output: Output = Form.TABLE) -> 
 
 
 @target.command("allow")
-def target_allow(name: str, whom: Whom, output: Output = Form.TABLE) -> None:
+def target_allow(name: str, whom: ProjectArgument, output: OutputOption = Form.TABLE) -> None:
     """Let a project, or one environment of it, use a target."""
     project, environment = refs.project_or_place(whom)
     with connected() as client:
@@ -326,7 +330,7 @@ def target_allow(name: str, whom: Whom, output: Output = Form.TABLE) -> None:
 
 
 @target.command("disallow")
-def target_disallow(name: str, whom: Whom) -> None:
+def target_disallow(name: str, whom: ProjectArgument) -> None:
     """Take a project, or one environment of it, off a target's list."""
     wanted = refs.project_or_place(whom)
     with connected() as client:
@@ -335,11 +339,11 @@ def target_disallow(name: str, whom: Whom) -> None:
                 client.targets.end_use(name, use.id)
                 tell(f"{whom} may no longer use {name}")
                 return
-    raise Ended(ERROR, f"{name} does not list {whom}")
+    raise CommandEnded(ERROR, f"{name} does not list {whom}")
 
 
 @target.command("join-token")
-def target_join_token(name: str, output: Output = Form.TABLE) -> None:
+def target_join_token(name: str, output: OutputOption = Form.TABLE) -> None:
     """Make a one-time token for `placet-agent join`, and print it."""
     with connected() as client:
         made = client.targets.join_token(name)

@@ -7,9 +7,9 @@ import typer
 from placet_client.cli.command import (
     ERROR,
     TIMED_OUT,
-    Ended,
-    Output,
-    Timeout,
+    CommandEnded,
+    OutputOption,
+    TimeoutOption,
     connected,
     polling,
 )
@@ -19,7 +19,7 @@ from placet_client.records import Delivery
 
 stream = typer.Typer(help="Where the audit log is sent", no_args_is_help=True)
 COLUMNS = ["name", "kind", "url", "state", "cursor", "lag_events", "lag_seconds", "error"]
-Name = Annotated[str, typer.Argument(metavar="STREAM", help="its name or id")]
+StreamArgument = Annotated[str, typer.Argument(metavar="STREAM", help="its name or id")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,18 +34,18 @@ def _id(client: Client, reference: str) -> str:
     for found in client.streams.list():
         if found.name == reference:
             return found.id
-    raise Ended(ERROR, f"You see no stream called {reference}")
+    raise CommandEnded(ERROR, f"You see no stream called {reference}")
 
 
 @stream.command("list")
-def stream_list(output: Output = Form.TABLE) -> None:
+def stream_list(output: OutputOption = Form.TABLE) -> None:
     """List the streams that you see, newest first."""
     with connected() as client:
         show_list(client.streams.list(), COLUMNS, output)
 
 
 @stream.command("show")
-def stream_show(reference: Name, output: Output = Form.TABLE) -> None:
+def stream_show(reference: StreamArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a stream, how far it is, and what came of its last batches."""
     with connected() as client:
         show_one(client.streams.get(_id(client, reference)), output)
@@ -62,7 +62,7 @@ def stream_add(
     project: Annotated[str, typer.Option(help="only what happens in it, whole")] = "",
     start: Annotated[int | None, typer.Option(help="first event; the next by default")] = None,
     alert_after: Annotated[int, typer.Option(help="seconds behind until an alert")] = 900,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Add a stream; somebody who may export the log lets it begin with `resume`."""
     with connected() as client:
@@ -81,28 +81,30 @@ def stream_add(
 
 
 @stream.command("pause")
-def stream_pause(reference: Name, output: Output = Form.TABLE) -> None:
+def stream_pause(reference: StreamArgument, output: OutputOption = Form.TABLE) -> None:
     """Send nothing more until somebody resumes."""
     with connected() as client:
         show_one(client.streams.pause(_id(client, reference)), output)
 
 
 @stream.command("resume")
-def stream_resume(reference: Name, output: Output = Form.TABLE) -> None:
+def stream_resume(reference: StreamArgument, output: OutputOption = Form.TABLE) -> None:
     """Let a stream begin or go on, or try again now."""
     with connected() as client:
         show_one(client.streams.resume(_id(client, reference)), output)
 
 
 @stream.command("rewind")
-def stream_rewind(reference: Name, index: int, output: Output = Form.TABLE) -> None:
+def stream_rewind(reference: StreamArgument, index: int, output: OutputOption = Form.TABLE) -> None:
     """Send everything from an event on once more."""
     with connected() as client:
         show_one(client.streams.rewind(_id(client, reference), index=index), output)
 
 
 @stream.command("test")
-def stream_test(reference: Name, timeout: Timeout = 60.0, output: Output = Form.TABLE) -> None:
+def stream_test(
+    reference: StreamArgument, timeout: TimeoutOption = 60.0, output: OutputOption = Form.TABLE
+) -> None:
     """Have a test sent and wait for what comes of it; exit code 1 when it does not get through."""
     with connected() as client:
         found = client.streams.get(_id(client, reference))
@@ -111,7 +113,7 @@ def stream_test(reference: Name, timeout: Timeout = 60.0, output: Output = Form.
         tried = _tried(client, found.id, before, timeout)
     show_one(tried, output)
     if not tried.accepted:
-        raise Ended(ERROR, tried.detail)
+        raise CommandEnded(ERROR, tried.detail)
 
 
 def _tried(client: Client, stream_id: str, before: int, timeout: float) -> Delivery:
@@ -120,11 +122,11 @@ def _tried(client: Client, stream_id: str, before: int, timeout: float) -> Deliv
         for delivery in reversed(client.streams.get(stream_id).deliveries):
             if delivery.test and delivery.id > before:
                 return delivery
-    raise Ended(TIMED_OUT, "No worker has sent it yet")
+    raise CommandEnded(TIMED_OUT, "No worker has sent it yet")
 
 
 @stream.command("remove")
-def stream_remove(reference: Name) -> None:
+def stream_remove(reference: StreamArgument) -> None:
     """Send nothing more, for good."""
     with connected() as client:
         client.streams.remove(_id(client, reference))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, tell
 
 timestamp = typer.Typer(
@@ -19,7 +19,7 @@ def add_to(audit: typer.Typer) -> None:
 
 
 @timestamp.command("list")
-def timestamp_list(limit: Limit = 100, output: Output = Form.TABLE) -> None:
+def timestamp_list(limit: LimitOption = 100, output: OutputOption = Form.TABLE) -> None:
     """List the time stamps, the newest first. There are many: --limit is 100 here."""
     with connected() as client:
         show_list(client.audit.timestamps(limit=limit), ["size", "authority", "at"], output)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from placet_client import refs
-from placet_client.cli.command import Limit, Model, Output, Version, connected, pairs
+from placet_client.cli.command import (
+    LimitOption,
+    ModelArgument,
+    OutputOption,
+    VersionArgument,
+    connected,
+    pairs,
+)
 from placet_client.output import Form, progress, show_list, show_one, tell
 
 version = typer.Typer(help="Versions, as PROJECT/MODEL:NUMBER", no_args_is_help=True)
@@ -19,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 @version.command("list")
 def version_list(
-    name: Model,
+    name: ModelArgument,
     state: Annotated[str, typer.Option(help="draft or finalised")] = "",
-    limit: Limit = None,
-    output: Output = Form.TABLE,
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List the versions of a model, newest first."""
     with connected() as client:
@@ -31,14 +38,14 @@ def version_list(
 
 
 @version.command("show")
-def version_show(reference: Version, output: Output = Form.TABLE) -> None:
+def version_show(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a version."""
     with connected() as client:
         show_one(client.versions.get(*refs.version(reference)), output)
 
 
 @version.command("files")
-def version_files(reference: Version, output: Output = Form.TABLE) -> None:
+def version_files(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """List the files of a version."""
     with connected() as client:
         found = client.versions.get(*refs.version(reference))
@@ -46,7 +53,7 @@ def version_files(reference: Version, output: Output = Form.TABLE) -> None:
 
 
 @version.command("download")
-def version_download(reference: Version, path: str, to: Path) -> None:
+def version_download(reference: VersionArgument, path: str, to: Path) -> None:
     """Download one file of a version."""
     with connected() as client, progress() as shown:
         client.versions.download(
@@ -56,11 +63,11 @@ def version_download(reference: Version, path: str, to: Path) -> None:
 
 @version.command("upload")
 def version_upload(
-    reference: Version,
+    reference: VersionArgument,
     file: Path,
     path: Annotated[str, typer.Option("--as", help="its path there; default: its name")] = "",
     archive: Annotated[bool, typer.Option("--archive", help="unpack it there")] = False,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Upload a file into a draft; an interrupted upload goes on where it stopped."""
     inside = path or file.name
@@ -76,14 +83,14 @@ def version_upload(
 
 
 @version.command("remove-file")
-def version_remove_file(reference: Version, path: str) -> None:
+def version_remove_file(reference: VersionArgument, path: str) -> None:
     """Take a file out of a draft."""
     with connected() as client:
         client.versions.delete_file(*refs.version(reference), path)
 
 
 @version.command("missing")
-def version_missing(reference: Version, output: Output = Form.TABLE) -> None:
+def version_missing(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Tell what a draft lacks before it can be finalised."""
     with connected() as client:
         found = client.versions.missing(*refs.version(reference))
@@ -91,14 +98,14 @@ def version_missing(reference: Version, output: Output = Form.TABLE) -> None:
 
 
 @version.command("finalise")
-def version_finalise(reference: Version, output: Output = Form.TABLE) -> None:
+def version_finalise(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Freeze a draft for good."""
     with connected() as client:
         show_one(client.versions.finalise(*refs.version(reference)), output)
 
 
 @version.command("mlbom")
-def version_mlbom(reference: Version, to: Path) -> None:
+def version_mlbom(reference: VersionArgument, to: Path) -> None:
     """Write the ML bill of materials (CycloneDX 1.7 with a model card) to a file."""
     with connected() as client:
         to.write_bytes(client.versions.ml_bom(*refs.version(reference)))
@@ -106,9 +113,9 @@ def version_mlbom(reference: Version, to: Path) -> None:
 
 @version.command("tag")
 def version_tag(
-    reference: Version,
+    reference: VersionArgument,
     tags: Annotated[list[str], typer.Argument(help="name=value, or name= to remove it")],
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Set or remove tags."""
     asked, place = pairs(tags, "the tag"), refs.version(reference)
@@ -120,9 +127,9 @@ def version_tag(
 
 @version.command("card")
 def version_card(
-    reference: Version,
+    reference: VersionArgument,
     file: Annotated[Path | None, typer.Argument(help="Markdown that replaces it")] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Print the model card, or replace it by a Markdown file."""
     with connected() as client:

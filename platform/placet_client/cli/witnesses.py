@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import Limit, Output, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 
 witness = typer.Typer(help="Who witnesses this log", no_args_is_help=True)
@@ -27,7 +27,7 @@ def add_to(audit: typer.Typer) -> None:
 
 
 @witness.command("list")
-def witness_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def witness_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the witnesses, what each holds, and what is wrong."""
     with connected() as client:
         columns = ["id", "name", "kind", "size", "seen_at", "fault", "error"]
@@ -45,7 +45,7 @@ def witness_add(
     retain_days: Annotated[
         int | None, typer.Option(help="for how long a bucket locks each object (s3)")
     ] = None,
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Have every signed checkpoint shown to a witness."""
     with connected() as client:
@@ -64,14 +64,14 @@ def witness_remove(witness_id: str) -> None:
 
 
 @witness.command("keys")
-def witness_keys(output: Output = Form.TABLE) -> None:
+def witness_keys(output: OutputOption = Form.TABLE) -> None:
     """Show the keys to hand out: of this log, and of this installation as a witness."""
     with connected() as client:
         show_one(client.audit.witness_keys(), output)
 
 
 @witnessed.command("list")
-def witnessed_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
+def witnessed_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the logs of others that are cosigned here."""
     with connected() as client:
         columns = ["id", "origin", "size", "cosigned_at", "forked"]
@@ -81,7 +81,7 @@ def witnessed_list(limit: Limit = None, output: Output = Form.TABLE) -> None:
 @witnessed.command("add")
 def witnessed_add(
     key: Annotated[str, typer.Argument(help="the log's verifier key, name+id+base64")],
-    output: Output = Form.TABLE,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Begin to cosign a log of others."""
     with connected() as client:

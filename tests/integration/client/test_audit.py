@@ -9,7 +9,7 @@ from apps.audit.actions import write_checkpoint
 from placet_client import Client, login
 from placet_client import log as copies
 from placet_client.cli import audit, main
-from placet_client.cli.command import Ended, connected
+from placet_client.cli.command import CommandEnded, connected
 from placet_client.nouns import Audit
 from placet_client.records import LeafPage
 from placet_verify.commands.pack import packed
@@ -66,7 +66,7 @@ def test_a_log_that_was_rewritten_does_not_continue_the_checkpoint(aude: World, 
     write_checkpoint()
     folder, root = copy_of(home)
     assert audit.check(folder, root, [kept]).size > 0
-    with pytest.raises(Ended, match="more leaves"):
+    with pytest.raises(CommandEnded, match="more leaves"):
         (home / "newer.txt").write_text((folder / "checkpoint.txt").read_text())
         (folder / "checkpoint.txt").write_text(kept.read_text())
         audit.check(folder, root, [home / "newer.txt"])
@@ -110,7 +110,7 @@ def test_a_changed_leaf_is_named(aude: World, home: Path) -> None:
     assert '\\"kind' in lines[3]
     lines[3] = lines[3].replace('\\"kind', '\\"kinb', 1)
     (folder / "events.jsonl").write_text("\n".join(lines) + "\n")
-    with pytest.raises(Ended, match="leaf 3"):
+    with pytest.raises(CommandEnded, match="leaf 3"):
         audit.check(folder, root, [])
 
 
