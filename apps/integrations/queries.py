@@ -40,7 +40,7 @@ class EventMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StreamLag:
     """A stream and how far it is behind the log, which has ``size`` events."""
 
     stream: Stream
@@ -67,7 +67,7 @@ def get_stream(stream_id: str, actor: Actor) -> Stream:
     return found
 
 
-def standings(streams: Iterable[Stream]) -> list[Standing]:
+def standings(streams: Iterable[Stream]) -> list[StreamLag]:
     """Return how far each of ``streams`` is (two queries)."""
     rows, size, at = list(streams), log_size(), now()
     behind = Event.objects.filter(index__in={row.cursor for row in rows if row.cursor < size})
@@ -77,7 +77,7 @@ def standings(streams: Iterable[Stream]) -> list[Standing]:
         text = times.get(row.cursor)
         oldest = datetime.fromisoformat(text) if text else None
         lag = max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
-        found.append(Standing(row, size, oldest, lag))
+        found.append(StreamLag(row, size, oldest, lag))
     return found
 
 

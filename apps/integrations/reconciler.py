@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from apps.integrations import actions, queries
 from apps.integrations.formats import Batch
 from apps.integrations.models import SENDING, Stream
-from apps.integrations.queries import EventMissing, Standing
+from apps.integrations.queries import EventMissing, StreamLag
 from apps.integrations.senders import Sent, send
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
@@ -92,7 +92,7 @@ def watch() -> dict[str, int]:
     return settle(Sweep([_finding(s) for s in late]), (AlertKind.STREAM_LAG,), {})
 
 
-def _finding(found: Standing) -> Finding:
+def _finding(found: StreamLag) -> Finding:
     stream = found.stream
     why = f": {stream.error}" if stream.error else ""
     return Finding(

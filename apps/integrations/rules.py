@@ -25,7 +25,7 @@ ADDRESS = re.compile(
 )
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-Verdict = Literal["accepted", "retry", "smaller", "refused"]
+DeliveryVerdict = Literal["accepted", "retry", "smaller", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def scope_holds(stream_project: str | None, event_project: str | None) -> bool:
 TRY_AGAIN = frozenset({401, 403, 404, 408, 425, 429})
 
 
-def verdict(status: int, count: int) -> Verdict:
+def verdict(status: int, count: int) -> DeliveryVerdict:
     """Say what an HTTP status means for a batch of ``count`` events.
 
     A batch that is too large is cut in half, down to one event. Any other refusal of what was

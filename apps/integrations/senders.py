@@ -11,7 +11,7 @@ from apps.integrations import formats
 from apps.integrations.credentials import authorization, trust_of
 from apps.integrations.formats import Batch, Payload
 from apps.integrations.models import Stream, StreamKind
-from apps.integrations.rules import Verdict, host_and_port, verdict
+from apps.integrations.rules import DeliveryVerdict, host_and_port, verdict
 from apps.integrations.tls import Connection
 from placet.kernel.config import config
 from placet.kernel.outbound import (
@@ -42,7 +42,7 @@ TEST = Patience(4.0, 5.0)
 class Sent:
     """What came of a batch; ``status`` is HTTP's, 0 without an answer."""
 
-    verdict: Verdict
+    verdict: DeliveryVerdict
     detail: str
     bytes: int
     seconds: float

@@ -111,7 +111,7 @@ def total(parts: Iterable[Counts]) -> Counts:
 BOUNDS_MS = LATENCY_BOUNDS_MS
 MAX_WINDOW_MINUTES = 360
 
-Standing = Literal["met", "breached", "unknown"]
+ObjectiveStanding = Literal["met", "breached", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +149,14 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ObjectiveStatus:
     """How an endpoint stands, and the figures beside what was agreed.
 
     ``latency_ms`` is the upper edge of the bucket that the quantile lies in: it took no longer
     (``inf``: longer than the last bound). ``cause`` is '' when met.
     """
 
-    standing: Standing
+    standing: ObjectiveStanding
     cause: Literal["", "breach", "few", "gaps", "silent"]
     reason: str
     requests: int
@@ -165,7 +165,7 @@ class Verdict:
     trusted: bool
 
 
-def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> Verdict:
+def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> ObjectiveStatus:
     """Hold ``counts`` against ``terms``. What is not known is never met.
 
     ``trusted`` is false when a node said that requests are missing in its counts; ``alive`` when
@@ -175,8 +175,8 @@ def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> Verdic
     good = counts.requests - counts.status_5xx
     available = good / counts.requests if counts.requests else None
 
-    def verdict(standing: Standing, cause: Any, reason: str) -> Verdict:
-        return Verdict(standing, cause, reason, counts.requests, available, edge, trusted)
+    def verdict(standing: ObjectiveStanding, cause: Any, reason: str) -> ObjectiveStatus:
+        return ObjectiveStatus(standing, cause, reason, counts.requests, available, edge, trusted)
 
     if counts.requests < terms.min_requests:
         return verdict(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.governance.plan import AbTest, Ship
-from apps.rollouts.analysis import Judged
+from apps.rollouts.analysis import DecidingVerdict
 
 APPROVAL = "an approval to ship it"
 
@@ -28,7 +28,9 @@ class Ruling:
     ends: bool = False
 
 
-def ruling(step: AbTest | Ship, judged: Judged | None, *, since: datetime, now: datetime) -> Ruling:
+def ruling(
+    step: AbTest | Ship, judged: DecidingVerdict | None, *, since: datetime, now: datetime
+) -> Ruling:
     """Return what the stop rule says to the last look at a test that began at ``since``."""
     if judged is not None and judged.outcome == "failed":
         return Ruling(f"The A/B test ended. {judged.sentence}", ends=True)
@@ -46,7 +48,7 @@ def ruling(step: AbTest | Ship, judged: Judged | None, *, since: datetime, now: 
     return Ruling(f"evidence. {sentence.rstrip('.')}")
 
 
-def _enough(step: AbTest, judged: Judged | None, passed: timedelta) -> str:
+def _enough(step: AbTest, judged: DecidingVerdict | None, passed: timedelta) -> str:
     """Return which end of the stop rule is reached, in words; '' for none."""
     if judged is not None and judged.new_requests >= step.stop_after.requests:
         return f"after {judged.new_requests:,} of {step.stop_after.requests:,} planned"

@@ -20,8 +20,8 @@ from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts
-from placet_agent.routing import Standing, route
-from placet_agent.state.trust import Verdict
+from placet_agent.routing import RoutedRevision, route
+from placet_agent.state.trust import PermitVerdict
 from placet_protocol.report import RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
@@ -46,8 +46,8 @@ class Reconciler:
         self.proxy, self.replicas, self.preparer = proxy, replicas, preparer
         self.sentinel, self.receipts = sentinel, receipts
         self.state: DesiredState | None = None
-        self.verdicts: dict[str, Verdict] = {}
-        self._taken: tuple[DesiredState, dict[str, Verdict], Book] | None = None
+        self.verdicts: dict[str, PermitVerdict] = {}
+        self._taken: tuple[DesiredState, dict[str, PermitVerdict], Book] | None = None
         self._book = Book()
         self.observed = Observed()
         self.busy = False  # whether to look again soon
@@ -58,7 +58,7 @@ class Reconciler:
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors = Errors()
 
-    def take(self, state: DesiredState, verdicts: dict[str, Verdict]) -> None:
+    def take(self, state: DesiredState, verdicts: dict[str, PermitVerdict]) -> None:
         """Follow another state from the next pass on; the pass under way keeps its own.
 
         State and verdicts are handed over as one: a pass that saw the new state with the verdicts
@@ -133,8 +133,8 @@ class Reconciler:
             return "stop"
         return revision.wanted
 
-    def _verdict(self, revision: DesiredRevision) -> Verdict:
-        return self.verdicts.get(revision.id, Verdict(False, "its permit was not checked"))
+    def _verdict(self, revision: DesiredRevision) -> PermitVerdict:
+        return self.verdicts.get(revision.id, PermitVerdict(False, "its permit was not checked"))
 
     def _expired(self) -> bool:
         state = self.state
@@ -251,7 +251,7 @@ class Reconciler:
 
     def _drained(self, replica: Replica, up: bool) -> bool:
         """Whether no request is under way on a replica, or it has had its time."""
-        allowed = self.verdicts.get(replica.record.revision, Verdict(True)).allowed
+        allowed = self.verdicts.get(replica.record.revision, PermitVerdict(True)).allowed
         recalled = not allowed or self.receipts.forbidden(replica.record)
         limit = RECALL_DRAIN_SECONDS if recalled else DRAIN_SECONDS
         if not up or time.monotonic() - replica.stopping_since > limit:
@@ -310,7 +310,7 @@ class Reconciler:
 
     def _route(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
         standings = {
-            revision.id: Standing(
+            revision.id: RoutedRevision(
                 may_serve=self._wanted(revision) == "run",
                 ready=self._ready(revision.id) and entry.index(revision.id) is not None,
                 unit=self._verdict(revision).unit,

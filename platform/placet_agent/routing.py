@@ -11,7 +11,7 @@ from placet_verify.units import UnitSource
 
 
 @dataclass(frozen=True)
-class Standing:
+class RoutedRevision:
     """One revision, as routing needs it."""
 
     may_serve: bool  # permitted, not recalled, wanted to run
@@ -22,7 +22,7 @@ class Standing:
 def route(
     entry: EndpointEntry,
     endpoint: DesiredEndpoint,
-    standings: Mapping[str, Standing],
+    standings: Mapping[str, RoutedRevision],
     abort: LocalAbort | None = None,
 ) -> None:
     """Set what ``entry`` says about requests; after an ``abort`` stable gets all of them."""
@@ -51,7 +51,7 @@ def _draw(
     entry: EndpointEntry,
     able: list[DesiredRevision],
     stable: str,
-    standings: Mapping[str, Standing],
+    standings: Mapping[str, RoutedRevision],
 ) -> None:
     """Draw units as the permit of who is tried out says, else of who is live.
 

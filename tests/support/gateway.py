@@ -9,7 +9,7 @@ from placet_agent.haproxy.checking import refusal
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.table import Table
-from placet_agent.routing import Standing, route
+from placet_agent.routing import RoutedRevision, route
 from placet_protocol.state import DesiredState
 from placet_verify.units import UnitSource
 
@@ -30,7 +30,7 @@ def table_of(state: DesiredState, units: Mapping[str, UnitSource | None] | None 
             replica = f"{revision.id}-0"
             table.ensure_server(entry, revision.id, replica, places.socket_of(replica))
             unit = (units or {}).get(revision.id)
-            standings[revision.id] = Standing(may_serve=True, ready=True, unit=unit)
+            standings[revision.id] = RoutedRevision(may_serve=True, ready=True, unit=unit)
         route(entry, endpoint, standings)
     return table
 

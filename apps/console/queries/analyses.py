@@ -7,7 +7,7 @@ from django.template.defaultfilters import floatformat
 
 from apps.console.charts import BoundsChart, bounds_chart
 from apps.console.templatetags.placet import number
-from apps.rollouts.analysis import Judged, judged_by
+from apps.rollouts.analysis import DecidingVerdict, judged_by
 from apps.rollouts.analysis.sentences import percent as percent_of
 from apps.rollouts.analysis.sentences import points
 from apps.rollouts.analysis.stored_verdict import KeptFinding, KeptReading, KeptVerdict
@@ -156,7 +156,7 @@ def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
     return AnalysisView(step + 1, rows[-1], metrics)
 
 
-def judged_of(rollout: Rollout, found: Sequence[AnalysisView]) -> Judged | None:
+def judged_of(rollout: Rollout, found: Sequence[AnalysisView]) -> DecidingVerdict | None:
     """Return what is said last of the present step, or of the A/B test that is to be shipped."""
     for item in found:
         if item.number - 1 == rollout.judged_step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.models import Objective
-from apps.monitoring.rules import BOUNDS_MS, Verdict
+from apps.monitoring.rules import BOUNDS_MS, ObjectiveStatus
 from apps.rollouts.models import DrillSchedule
 
 
@@ -20,7 +20,7 @@ class Held:
     measured: str = ""
 
 
-def held_to(row: Objective, verdict: Verdict | None, owner: str) -> Iterator[Held]:
+def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iterator[Held]:
     """Yield what was agreed; ``owner`` is the name of who is told."""
     if row.availability is not None:
         seen = verdict.availability if verdict else None
@@ -37,7 +37,7 @@ def held_to(row: Objective, verdict: Verdict | None, owner: str) -> Iterator[Hel
     yield Held("A breach", "rolls back, once" if row.roll_back else "opens an alert")
 
 
-def unjudged(verdict: Verdict | None) -> str:
+def unjudged(verdict: ObjectiveStatus | None) -> str:
     """Say why it is not known whether an objective is met; '' where it is."""
     if verdict is None:
         return "Nothing is live that could be judged."

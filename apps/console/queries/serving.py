@@ -20,7 +20,7 @@ from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
 from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
-from apps.monitoring.rules import Verdict
+from apps.monitoring.rules import ObjectiveStatus
 from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
 from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT
 from apps.rollouts.rules import STEPPING
@@ -134,7 +134,7 @@ class EndpointView:
     former: list[Revision]  # that a rollback may go to, the newest first
     recent: dict[str, Recent]  # by revision, of the last 15 minutes
     objective: Objective | None
-    verdict: Verdict | None
+    verdict: ObjectiveStatus | None
     alerts: list[AlertRow]
     keys: list[EndpointKey]
     rollouts: list[Rollout]

@@ -13,7 +13,7 @@ from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
 from apps.integrations.models import Delivery, Stream, StreamState
 from apps.integrations.queries import (
-    Standing,
+    StreamLag,
     get_stream,
     last_deliveries,
     standings,
@@ -29,7 +29,7 @@ class StreamRow:
     """A stream and how far it is; ``state`` is the word that people read."""
 
     stream: Stream
-    found: Standing
+    found: StreamLag
     state: str
 
     @property

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.identity.api.lookups import named_project
 from apps.integrations import actions, queries
 from apps.integrations.models import Delivery, Stream, StreamKind, StreamState
-from apps.integrations.queries import Standing
+from apps.integrations.queries import StreamLag
 from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, Terms
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
@@ -112,7 +112,7 @@ class StreamDetailSerializer(StreamSerializer):
     deliveries = DeliverySerializer(many=True)
 
 
-def stream_body(found: Standing) -> dict[str, Any]:
+def stream_body(found: StreamLag) -> dict[str, Any]:
     """Return a stream as JSON values."""
     row = found.stream
     return {

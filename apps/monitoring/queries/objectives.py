@@ -14,7 +14,7 @@ from apps.monitoring.queries.windows import (
     since_each,
     windows,
 )
-from apps.monitoring.rules import Verdict, judge
+from apps.monitoring.rules import ObjectiveStatus, judge
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import node_of, node_status
 from apps.serving.rules import EndpointState, RevisionState
@@ -32,7 +32,7 @@ class Watched:
     at: datetime
 
     @cached_property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ObjectiveStatus:
         """How it stands: found when asked for, so that windows that cannot be counted are a matter
         of this one alone."""
         return verdict_of(self.objective, Measured.of(self.windows, self.since), self.at)
@@ -49,7 +49,7 @@ def objective_with(endpoint: Endpoint) -> Objective | None:
     return found
 
 
-def stands(objective: Objective, live: Revision, at: datetime) -> Verdict:
+def stands(objective: Objective, live: Revision, at: datetime) -> ObjectiveStatus:
     """Return how the live revision stands: only what it answered itself, since it went live."""
     since = since_of(objective, live, at)
     return verdict_of(objective, Measured.of(windows(live.pk, since), since), at)
@@ -57,7 +57,7 @@ def stands(objective: Objective, live: Revision, at: datetime) -> Verdict:
 
 def figures(
     live: Revision, objective: Objective | None, *, beside: Iterable[str], minutes: int
-) -> tuple[dict[str, Recent], Verdict | None]:
+) -> tuple[dict[str, Recent], ObjectiveStatus | None]:
     """Return what the live revision and those ``beside`` it answered lately, and how it stands,
     with one query."""
     at = now()
@@ -75,7 +75,7 @@ def since_of(objective: Objective, live: Revision, at: datetime) -> datetime:
     return max(since, live.live_at) if live.live_at else since
 
 
-def verdict_of(objective: Objective, found: Measured, at: datetime) -> Verdict:
+def verdict_of(objective: Objective, found: Measured, at: datetime) -> ObjectiveStatus:
     """Hold what was measured against the objective."""
     node = node_of(objective.endpoint.target)
     return judge(

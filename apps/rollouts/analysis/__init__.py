@@ -9,20 +9,20 @@ from apps.rollouts.analysis.findings import AnalysisOutcome, Finding, Terms
 from apps.rollouts.analysis.metrics import JudgedMetric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
-from apps.rollouts.analysis.stored_verdict import Judged, KeptVerdict, judged_by, keep
-from apps.rollouts.analysis.verdicts import ALPHA, Measured, Verdict, judge, step_alpha
+from apps.rollouts.analysis.stored_verdict import DecidingVerdict, KeptVerdict, judged_by, keep
+from apps.rollouts.analysis.verdicts import ALPHA, AnalysisVerdict, Measured, judge, step_alpha
 
 __all__ = [
     "ALPHA",
     "AnalysisOutcome",
+    "AnalysisVerdict",
+    "DecidingVerdict",
     "Finding",
-    "Judged",
     "JudgedMetric",
     "KeptVerdict",
     "Measured",
     "Terms",
     "Threshold",
-    "Verdict",
     "Window",
     "asked_of",
     "judge",

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 from apps.rollouts.analysis import sentences
 from apps.rollouts.analysis.findings import AnalysisOutcome, Finding
 from apps.rollouts.analysis.readings import Reading
-from apps.rollouts.analysis.verdicts import Verdict
+from apps.rollouts.analysis.verdicts import AnalysisVerdict
 
 
 class KeptFinding(TypedDict):
@@ -59,7 +59,7 @@ class KeptVerdict(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class DecidingVerdict:
     """What a rollout's next step is decided by: what its analysis said at the last look."""
 
     outcome: AnalysisOutcome
@@ -67,12 +67,12 @@ class Judged:
     new_requests: int = 0  # or units of the new revision
 
 
-def judged_by(verdict: KeptVerdict) -> Judged:
+def judged_by(verdict: KeptVerdict) -> DecidingVerdict:
     """Return what decides of ``verdict``."""
-    return Judged(verdict["outcome"], verdict["sentence"], verdict["new_requests"])
+    return DecidingVerdict(verdict["outcome"], verdict["sentence"], verdict["new_requests"])
 
 
-def keep(verdict: Verdict) -> KeptVerdict:
+def keep(verdict: AnalysisVerdict) -> KeptVerdict:
     """Return ``verdict`` as JSON values."""
     return KeptVerdict(
         outcome=verdict.outcome,

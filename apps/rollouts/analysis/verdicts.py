@@ -65,7 +65,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AnalysisVerdict:
     """What an analysis says now, and all that it rests on."""
 
     outcome: AnalysisOutcome
@@ -83,20 +83,20 @@ def step_alpha(analyses: int) -> float:
     return ALPHA / analyses
 
 
-def judge(terms: Terms, measured: Measured) -> Verdict:
+def judge(terms: Terms, measured: Measured) -> AnalysisVerdict:
     """Return the verdict on what was measured."""
     broken = fault(measured.new, measured.new_revision, now=measured.now) or fault(
         measured.old, measured.old_revision, now=measured.now
     )
     if broken:
-        return Verdict("error", broken, share=terms.share)
+        return AnalysisVerdict("error", broken, share=terms.share)
     new = add_up(measured.new, measured.new_own)
     old = add_up(measured.old, measured.old_own)
     seconds = (measured.now - measured.since).total_seconds()
     findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
     outcome, sentence = _together(findings, terms, new, old, measured)
     off = ratio.log_evidence(new.requests, old.requests, share=terms.share)
-    return Verdict(
+    return AnalysisVerdict(
         outcome,
         sentence,
         new.requests,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from apps.governance.plan import Plan, SetHeaderRoute, Step
-from apps.rollouts.analysis import Judged
+from apps.rollouts.analysis import DecidingVerdict
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
 from apps.serving.rules import RevisionState
@@ -98,7 +98,7 @@ class Snapshot:
     paused: bool = False  # a person holds it
     promoted: bool = False  # a person sent it to the end
     alive: bool = True  # the target was heard of lately
-    judged: Judged | None = None  # None: nobody has looked since the step began
+    judged: DecidingVerdict | None = None  # None: nobody has looked since the step began
 
     @property
     def steps(self) -> tuple[Step, ...]:

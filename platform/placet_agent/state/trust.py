@@ -56,7 +56,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PermitVerdict:
     """Whether one revision may run here; ``reason`` says why not.
 
     ``unit`` is what its permit says about the split: whoever writes a state cannot change it.
@@ -250,7 +250,7 @@ class Trust:
         fault = self.home.note(checkpoint=note)
         return [NodeError(code="checkpoint_unstored", detail=fault)] if fault else []
 
-    def judge(self, state: DesiredState, *, fetch: bool = True) -> dict[str, Verdict]:
+    def judge(self, state: DesiredState, *, fetch: bool = True) -> dict[str, PermitVerdict]:
         """Return, for every revision of a state, whether it may run here.
 
         What is let in anew is on disk before it runs; where the disk does not take it, it waits.
@@ -269,7 +269,7 @@ class Trust:
                 self.home.remember(**known.changes)
             except OSError as error:
                 self._waiting = True
-                refused = Verdict(False, f"that it is let in cannot be written down: {error}")
+                refused = PermitVerdict(False, f"that it is let in cannot be written down: {error}")
                 verdicts |= dict.fromkeys(known.fresh, refused)
         return verdicts
 
@@ -281,25 +281,25 @@ class Trust:
         known: Admission,
         first: bool,
         fetch: bool,
-    ) -> Verdict:
+    ) -> PermitVerdict:
         digest, release = revision.bento_digest, revision.release
         if digest in state.recalled:
-            return Verdict(False, "this Bento was recalled")
+            return PermitVerdict(False, "this Bento was recalled")
         if recall := self.recalls.book.forbids(bento_digest=digest, release=release):
-            return Verdict(False, f"it was recalled: {recall.kind} {recall.what}")
+            return PermitVerdict(False, f"it was recalled: {recall.kind} {recall.what}")
         try:
             found = self._permit(endpoint, revision, known, first)
         except Refused as refusal:
             final = refusal.code not in {"unknown_key", "key_not_valid"}
             try:
                 if final or not fetch or not self.refresh_keys():
-                    return Verdict(False, refusal.sentence)
+                    return PermitVerdict(False, refusal.sentence)
                 found = self._permit(endpoint, revision, known, first)
             except Refused as again:
-                return Verdict(False, again.sentence)
+                return PermitVerdict(False, again.sentence)
         reason = _differs(found, revision) or known.moved(endpoint)
         if reason:
-            return Verdict(False, reason)
+            return PermitVerdict(False, reason)
         verdict = _as_approved(found.request.serving)
         if verdict.allowed:
             known.admit(endpoint, revision, found)
@@ -342,22 +342,22 @@ class Trust:
         return self._checked.get(ring, book, (revision.permit, expect), check)
 
 
-def _as_approved(approved: Mapping[str, Any]) -> Verdict:
+def _as_approved(approved: Mapping[str, Any]) -> PermitVerdict:
     """Return what follows from an approved serving configuration, if it is one that may run."""
     try:
         serving.check(approved)
     except Refused as refusal:
-        return Verdict(False, f"the approved serving configuration: {refusal.sentence}")
+        return PermitVerdict(False, f"the approved serving configuration: {refusal.sentence}")
     try:
         unit = unit_source(approved)
     except ValueError as error:
-        return Verdict(False, f"the approved unit {error}")
+        return PermitVerdict(False, f"the approved unit {error}")
     try:
         capture = capture_of(approved)
     except ValueError as error:
-        return Verdict(False, f"the approved capture: {error}")
+        return PermitVerdict(False, f"the approved capture: {error}")
     reach = serving.egress_of(approved)
-    return Verdict(
+    return PermitVerdict(
         True,
         unit=unit,
         capture=capture.told(approved.get("unit")) if capture else "",

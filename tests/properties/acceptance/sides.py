@@ -32,9 +32,9 @@ from placet_agent.downloads.bentos import BentoRefused, Bentos
 from placet_agent.haproxy import config
 from placet_agent.haproxy.places import socket_of
 from placet_agent.haproxy.table import EndpointEntry, Table
-from placet_agent.routing import Standing, route
+from placet_agent.routing import RoutedRevision, route
 from placet_agent.state.data_dir import Home
-from placet_agent.state.trust import StateRefused, Trust, Verdict
+from placet_agent.state.trust import PermitVerdict, StateRefused, Trust
 from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 from placet_protocol.state import DesiredEndpoint, StateDocument, write_state
 from placet_verify.errors import Refused
@@ -328,7 +328,7 @@ class Seen:
 
     answer: Answer
     endpoints: tuple[DesiredEndpoint, ...] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, PermitVerdict] = field(default_factory=dict)
 
 
 def put(table: Table, number: int, seen: Seen) -> EndpointEntry:
@@ -342,7 +342,7 @@ def put(table: Table, number: int, seen: Seen) -> EndpointEntry:
     route(
         entry,
         endpoint,
-        {pk: Standing(v.allowed, ready=True, unit=v.unit) for pk, v in seen.verdicts.items()},
+        {pk: RoutedRevision(v.allowed, ready=True, unit=v.unit) for pk, v in seen.verdicts.items()},
     )
     config.try_writing(entry)
     return entry

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from placet_agent.haproxy.table import EndpointEntry, Table
-from placet_agent.routing import Standing, route
+from placet_agent.routing import RoutedRevision, route
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import LocalAbort
 from placet_protocol.state import DesiredEndpoint, HeaderRoute, read_endpoint, read_revision
@@ -13,8 +13,8 @@ from placet_verify.units import UnitSource
 
 UNIT = UnitSource("header", "X-User")
 DIGEST = "sha256:" + "ab" * 32
-READY, AWAY = Standing(True, True, UNIT), Standing(True, False, UNIT)
-OLD = Standing(True, True)
+READY, AWAY = RoutedRevision(True, True, UNIT), RoutedRevision(True, False, UNIT)
+OLD = RoutedRevision(True, True)
 
 
 def revision(number: int, **changes: object) -> dict[str, object]:
@@ -64,7 +64,7 @@ def fresh() -> EndpointEntry:
 
 
 def routed(
-    wanted: DesiredEndpoint, entry: EndpointEntry | None = None, **standings: Standing
+    wanted: DesiredEndpoint, entry: EndpointEntry | None = None, **standings: RoutedRevision
 ) -> EndpointEntry:
     """Return what is told to HAProxy."""
     entry = entry or fresh()
@@ -96,7 +96,7 @@ def test_a_candidate_that_restarts_changes_no_rule() -> None:
 
 
 def test_traffic_goes_where_something_answers_when_stable_dies() -> None:
-    entry = routed(canary(1_000), rev_1=Standing(True, False), rev_2=READY)
+    entry = routed(canary(1_000), rev_1=RoutedRevision(True, False), rev_2=READY)
 
     assert (entry.stable, entry.candidate, entry.weight) == ("rev_2", "", 0)
     assert (entry.unit, entry.salt) == (UNIT, "5a17")
@@ -120,10 +120,10 @@ def test_testers_and_copies_come_to_a_ready_revision_only() -> None:
     ready = routed(wanted, rev_1=OLD, rev_2=OLD)
     assert (ready.tested, ready.mirrored, ready.copies) == ("rev_2", "rev_2", 1_000)
     assert ready.header == HeaderRoute("X-Try", "v2")
-    away = routed(wanted, rev_1=OLD, rev_2=Standing(True, False))
+    away = routed(wanted, rev_1=OLD, rev_2=RoutedRevision(True, False))
     assert (away.header, away.tested) == (ready.header, "")  # no rule changes
     assert (away.mirrored, away.copies) == ("", 1_000)
-    refused = routed(wanted, rev_1=OLD, rev_2=Standing(False, True))
+    refused = routed(wanted, rev_1=OLD, rev_2=RoutedRevision(False, True))
     assert (refused.header, refused.tested, refused.mirrored, refused.copies) == (None, "", "", 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Verdict, Window, judge
+from apps.rollouts.analysis import AnalysisVerdict, JudgedMetric, Measured, Terms, Window, judge
 from apps.rollouts.analysis.evidence import (
     Direction,
     Tally,
@@ -53,7 +53,7 @@ def verdict(
     share: float = 0.5,
     minimum: int = 0,
     **changes: Any,
-) -> Verdict:
+) -> AnalysisVerdict:
     """Judge one metric."""
     terms = Terms((metric,), share, 0.01, minimum)
     base = Measured("new", "old", new or [], old or [], NOON - timedelta(minutes=1), NOON, True)
@@ -207,7 +207,7 @@ FRAUD = JudgedMetric("outcome", margin=0.02, scale=Scale("fraud"))
 
 def outcomes(
     new: tuple[int, int], old: tuple[int, int], metric: JudgedMetric = FRAUD, **changes: Any
-) -> Verdict:
+) -> AnalysisVerdict:
     """Judge (outcomes, bad) of both revisions, whose requests show nothing."""
     assert metric.scale is not None
     return verdict(

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from apps.governance.plan import AbTest, Plan, Ship
-from apps.rollouts.analysis import Judged, JudgedMetric, Measured, Terms, Verdict, judge
+from apps.rollouts.analysis import (
+    AnalysisVerdict,
+    DecidingVerdict,
+    JudgedMetric,
+    Measured,
+    Terms,
+    judge,
+)
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.stored_verdict import judged_by, keep
 from apps.rollouts.measurements import terms_of
@@ -24,12 +31,12 @@ from tests.unit.rollouts.test_steps import follow, later
 
 PLAN = Plan.read({"strategy": "ab_test"})
 TEST, SHIP = 1, 2
-SEEN = Judged("inconclusive", "Not settled.", 1_000)
+SEEN = DecidingVerdict("inconclusive", "Not settled.", 1_000)
 EFFECT = JudgedMetric("error_rate").seeking(0.01)
 GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 
 
-def at(place: int, judged: Judged | None = None, **changes: object) -> Snapshot:
+def at(place: int, judged: DecidingVerdict | None = None, **changes: object) -> Snapshot:
     """Return a test at its step of ``place`` whose node applies half and half."""
     half = replace(READY, state="ready", weight=5_000, phase="serving", applied_weight=5_000)
     known = {"plan": PLAN, "step": place, "new": half, "judged": judged}
@@ -42,14 +49,16 @@ class TestStopRule:
             assert next_step(at(TEST, seen)).to is None
 
     def test_an_effect_waits_for_an_approval_and_for_nothing_else(self) -> None:
-        step = next_step(at(TEST, Judged("successful", "Better.", 10)))
+        step = next_step(at(TEST, DecidingVerdict("successful", "Better.", 10)))
         assert (step.to, step.step, step.changes) == ("waiting", SHIP, ())
         for passed in (0, 10**9):
-            waits = next_step(at(SHIP, Judged("successful", "Better.", 10), **later(passed)))
+            waits = next_step(
+                at(SHIP, DecidingVerdict("successful", "Better.", 10), **later(passed))
+            )
             assert (waits.to, waits.waiting_for) == (None, "an approval to ship it")
 
     def test_one_that_is_held_or_whose_node_is_silent_does_not_go_on(self) -> None:
-        good = Judged("successful", "Better.", 10)
+        good = DecidingVerdict("successful", "Better.", 10)
         for changes in ({"paused": True}, {"alive": False}, {"fresh": False}):
             assert next_step(at(TEST, good, **changes)).to is None
 
@@ -58,7 +67,7 @@ class TestStopRule:
     def test_harm_gives_all_back_even_when_it_waits_to_be_shipped(
         self, place: int, paused: bool
     ) -> None:
-        step = next_step(at(place, Judged("failed", "12 % failed.", 10), paused=paused))
+        step = next_step(at(place, DecidingVerdict("failed", "12 % failed.", 10), paused=paused))
         assert step.to == "aborting"
         assert [change.weight for change in step.changes] == [0, 10_000]
         assert step.reason == "The A/B test ended. 12 % failed."
@@ -74,7 +83,7 @@ class TestStopRule:
         assert late.reason == "Not enough evidence in the time that was planned. Not settled."
 
     def test_what_cannot_be_judged_is_no_end_but_that_of_its_time(self) -> None:
-        gap = Judged("error", "The node is silent.", 200_000)
+        gap = DecidingVerdict("error", "The node is silent.", 200_000)
         assert next_step(at(TEST, gap)).to is None
         late = next_step(at(TEST, gap, **later(7 * 86_400)))
         assert late.to == "aborting"
@@ -87,7 +96,7 @@ class TestStopRule:
         assert untested(PLAN.steps, place)
 
     def test_only_what_waits_to_be_shipped_is(self) -> None:
-        assert go_on(at(TEST, Judged("successful", "Better.")), Ship()) is None
+        assert go_on(at(TEST, DecidingVerdict("successful", "Better.")), Ship()) is None
         on = go_on(at(SHIP), Ship())
         assert on is not None
         assert (on.to, on.step) == ("shifting", 3)
@@ -101,7 +110,7 @@ class TestStopRule:
             if step.to is None and seen.place == SHIP:
                 step = go_on(seen, Ship()) or step
             if step.to is None:
-                seen = replace(seen, judged=Judged("successful", "Better."))
+                seen = replace(seen, judged=DecidingVerdict("successful", "Better."))
                 continue
             assert step.to in TRANSITIONS[seen.state]
             seen = follow(seen, step)
@@ -148,7 +157,7 @@ class TestAlpha:
         assert terms_of(PLAN.steps, TEST, share=0.5, by_unit=True).counted == "units"
 
 
-def judged(new: tuple[int, int], old: tuple[int, int], *, slow: int = 0) -> Verdict:
+def judged(new: tuple[int, int], old: tuple[int, int], *, slow: int = 0) -> AnalysisVerdict:
     """Judge (requests, errors) of both revisions; so many of the candidate's are slow."""
     late = {"250": new[0] - slow, "inf": slow}
     mine = window(count=new[0], errors=new[1], latency=late)
@@ -167,7 +176,7 @@ class TestWords:
         assert "; 1 point sought." in found.sentence
         kept = keep(found)
         assert [finding.get("sought") for finding in kept["findings"]] == [True, False]
-        assert judged_by(kept) == Judged("successful", found.sentence, 20_000)
+        assert judged_by(kept) == DecidingVerdict("successful", found.sentence, 20_000)
 
     def test_less_than_declared_and_harm_are_told_apart(self) -> None:
         little = judged((50_000, 2_450), (50_000, 2_500))

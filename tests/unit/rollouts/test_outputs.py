@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import OutputMetric
-from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Verdict, judge
+from apps.rollouts.analysis import AnalysisVerdict, JudgedMetric, Measured, Terms, judge
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.records import Own, Sums
@@ -29,7 +29,7 @@ def counted(metric: JudgedMetric, total: int, given: dict[Any, int]) -> dict[Own
 
 def verdict(
     new: int, old: int, *, total: int = 2000, stable: int | None = None, theft: int = 40
-) -> Verdict:
+) -> AnalysisVerdict:
     """Judge how often both revisions gave "fraud"; "theft" as often as each other."""
     measured = Measured(
         "new",

@@ -10,7 +10,7 @@ from apps.governance.plan import PrometheusMetric
 from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Threshold, asked_of, judge
 from apps.rollouts.analysis.readings import Point, Reading, reading
 from apps.rollouts.analysis.stored_verdict import keep
-from apps.rollouts.analysis.verdicts import Verdict
+from apps.rollouts.analysis.verdicts import AnalysisVerdict
 from tests.unit.rollouts.test_analysis import window
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -87,7 +87,9 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
     assert asked_of(asked).asked == "up at least 1 for 30 s"
 
 
-def verdict(*found: Reading, metrics: tuple[JudgedMetric, ...] = (), count: int = 500) -> Verdict:
+def verdict(
+    *found: Reading, metrics: tuple[JudgedMetric, ...] = (), count: int = 500
+) -> AnalysisVerdict:
     """Judge readings beside requests of which none failed."""
     windows = [window(count=count)], [window("old", count)]
     measured = Measured(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from apps.governance.plan import Pause, Plan, SetHeaderRoute, SetMirror, SetWeight
-from apps.rollouts.analysis import Judged
+from apps.rollouts.analysis import DecidingVerdict
 from apps.rollouts.rules import (
     TRANSITIONS,
     Change,
@@ -220,7 +220,7 @@ def test_the_careful_canary_goes_up_step_by_step_and_never_ahead_of_its_plan() -
     for _ in range(30):
         step = next_step(seen)
         if step.to is None:
-            seen = replace(seen, judged=Judged("successful", "Well."))
+            seen = replace(seen, judged=DecidingVerdict("successful", "Well."))
             continue
         assert step.to in TRANSITIONS[seen.state]
         seen = follow(seen, step)
