@@ -33,7 +33,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from apps.rollouts.analysis.findings import RATIO_PART, Terms, score  # noqa: E402
+from apps.rollouts.analysis.findings import RATIO_PART, AnalysisTerms, score  # noqa: E402
 from apps.rollouts.analysis.metrics import JudgedMetric  # noqa: E402
 from apps.rollouts.analysis.records import Sums, Window  # noqa: E402
 from apps.rollouts.analysis.verdicts import ALPHA, split_is_off, step_alpha  # noqa: E402
@@ -139,7 +139,7 @@ def stopped_at(
 
     The z-test has the same α for each metric and step, but spends it at every look anew.
     """
-    terms = [Terms((ERRORS, SLOW), share, step_alpha(len(SHARES))) for share in SHARES]
+    terms = [AnalysisTerms((ERRORS, SLOW), share, step_alpha(len(SHARES))) for share in SHARES]
     critical = statistics.NormalDist().inv_cdf(1 - terms[0].alpha_of(ERRORS))
     ours: int | None = None
     peeked: int | None = None
@@ -164,7 +164,7 @@ def stopped_at(
     return ours, peeked
 
 
-def is_stopped(new: Sums, old: Sums, terms: Terms) -> bool:
+def is_stopped(new: Sums, old: Sums, terms: AnalysisTerms) -> bool:
     """Tell whether the analysis would stop the rollout at this look."""
     failed = any(score(m, new, old, terms).outcome == "failed" for m in terms.metrics)
     return failed or split_is_off(new, old, terms)
@@ -227,7 +227,7 @@ def power(stable: float, share: float, alpha: float, runs: int, seed: int) -> di
     """Return how many requests of the candidate pass until twice the errors stop it."""
     chance = np.random.default_rng([seed, round(stable * 1e4), round(share * 1e4)])
     new, size = 2 * stable, fixed_size(stable, 2 * stable, share)
-    terms = Terms((ERRORS,), share, alpha / (1 - RATIO_PART))
+    terms = AnalysisTerms((ERRORS,), share, alpha / (1 - RATIO_PART))
     needed = [until_stopped(stable, new, size, terms, chance) for _ in range(runs)]
     median = statistics.median(needed)
     return {
@@ -245,7 +245,7 @@ def power(stable: float, share: float, alpha: float, runs: int, seed: int) -> di
 
 
 def until_stopped(
-    stable: float, new: float, size: float, terms: Terms, chance: np.random.Generator
+    stable: float, new: float, size: float, terms: AnalysisTerms, chance: np.random.Generator
 ) -> float:
     """Return the candidate's requests at the first look that stops it; 40 looks a fixed size."""
     each = size / 40 / terms.share
@@ -266,7 +266,7 @@ def at_the_margin(runs: int, seed: int, share: float = 0.25) -> dict[str, Any]:
     """Return how often a candidate exactly as bad as allowed is stopped, and how often passed."""
     chance = np.random.default_rng([seed, 7])
     metric, rate = JudgedMetric("error_rate", margin=0.01), 0.02
-    terms = Terms((metric,), share, ALPHA / (1 - RATIO_PART))
+    terms = AnalysisTerms((metric,), share, ALPHA / (1 - RATIO_PART))
     ends = {"failed": 0, "successful": 0, "inconclusive": 0}
     for _ in range(runs):
         requests = chance.poisson(PER_WINDOW, 200)
@@ -286,7 +286,7 @@ def at_the_margin(runs: int, seed: int, share: float = 0.25) -> dict[str, Any]:
     }
 
 
-def first_outcome(metric: JudgedMetric, terms: Terms, *columns: np.ndarray) -> str:
+def first_outcome(metric: JudgedMetric, terms: AnalysisTerms, *columns: np.ndarray) -> str:
     """Return what is said first that is not inconclusive."""
     new, old = Sums(), Sums()
     rows = zip(*(column.tolist() for column in columns), strict=True)
@@ -307,7 +307,7 @@ def right_soon(rollouts: int, runs: int, seed: int) -> Iterator[Part]:
     for rate in (0.001, 0.01, 0.05):
         for share in (0.5, 0.05):
             yield "power", power(rate, share, ALPHA, runs, seed)
-            planned = Terms((ERRORS, SLOW), share, step_alpha(len(SHARES))).alpha_of(ERRORS)
+            planned = AnalysisTerms((ERRORS, SLOW), share, step_alpha(len(SHARES))).alpha_of(ERRORS)
             yield "power_as_planned", power(rate, share, planned, runs, seed)
     yield "margin", at_the_margin(runs, seed)
 

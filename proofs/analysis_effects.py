@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.rollouts.analysis.findings import Terms, score
+from apps.rollouts.analysis.findings import AnalysisTerms, score
 from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums
 from apps.rollouts.analysis.verdicts import split_is_off
@@ -25,10 +25,10 @@ Z_ALPHA, Z_POWER = 1.6448536270, 0.8416212336  # one-sided 5 %, power 80 %
 Split = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
-def terms() -> Terms:
+def terms() -> AnalysisTerms:
     """Return what is declared: less errors, and latency as its guard."""
     guard = JudgedMetric("latency", margin=0.05, milliseconds=250)
-    return Terms((JudgedMetric("error_rate").seeking(MINIMUM), guard), SHARE, ALPHA)
+    return AnalysisTerms((JudgedMetric("error_rate").seeking(MINIMUM), guard), SHARE, ALPHA)
 
 
 def ab_test(

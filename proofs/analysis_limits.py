@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.rollouts.analysis.findings import Terms, score
+from apps.rollouts.analysis.findings import AnalysisTerms, score
 from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums, Window
 from apps.rollouts.analysis.verdicts import step_alpha
@@ -36,7 +36,7 @@ def sticky(
         rates, place = chance.beta(0.2, 19.8, UNITS), chance.random(UNITS)
         failed: set[str] = set()
         for share in shares:
-            terms = Terms((JudgedMetric("error_rate"),), share, step_alpha(len(shares)))
+            terms = AnalysisTerms((JudgedMetric("error_rate"),), share, step_alpha(len(shares)))
             course = unit_windows(chance, rates, place < share, windows, per_window, window)
             failed |= failures(terms, course)
         stopped.update(failed)
@@ -75,7 +75,7 @@ def unit_windows(
         yield {"by request": counted(np.ones(len(who), bool)), "by unit": counted(first)}
 
 
-def failures(terms: Terms, course: Iterator[dict[str, tuple[Window, Window]]]) -> set[str]:
+def failures(terms: AnalysisTerms, course: Iterator[dict[str, tuple[Window, Window]]]) -> set[str]:
     """Return the ways of counting by which one step fails."""
     sums = {name: (Sums(), Sums()) for name in ("by request", "by unit")}
     failed = set()
@@ -120,7 +120,7 @@ def step_fails(
     steps: int,
 ) -> bool:
     """Tell whether one step ends as failed."""
-    terms = Terms((slow,), share, step_alpha(steps))
+    terms = AnalysisTerms((slow,), share, step_alpha(steps))
     new, old = Sums(), Sums()
     for look in range(windows):
         mine = round(per_window * share)
@@ -143,6 +143,6 @@ def swing(chance: np.random.Generator, windows: int) -> np.ndarray:
     return load
 
 
-def is_failed(terms: Terms, new: Sums, old: Sums) -> bool:
+def is_failed(terms: AnalysisTerms, new: Sums, old: Sums) -> bool:
     """Tell whether the first metric is shown to be worse."""
     return score(terms.metrics[0], new, old, terms).outcome == "failed"

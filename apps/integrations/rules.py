@@ -29,7 +29,7 @@ DeliveryVerdict = Literal["accepted", "retry", "smaller", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class StreamTerms:
     """What a stream is asked to be: where it goes and by which files it is let in there."""
 
     kind: str
@@ -48,7 +48,7 @@ class Fault:
     detail: str
 
 
-def faults(terms: Terms) -> list[Fault]:
+def faults(terms: StreamTerms) -> list[Fault]:
     """Return what is wrong with ``terms``, field by field."""
     if terms.kind not in KINDS:
         return [Fault("kind", f"One of {', '.join(KINDS)}")]
@@ -87,7 +87,7 @@ def _syslog_fault(found: re.Match[str]) -> str:
     return ""
 
 
-def _files(terms: Terms) -> Iterator[Fault]:
+def _files(terms: StreamTerms) -> Iterator[Fault]:
     secure = terms.url.startswith(f"{SECURE[terms.kind]}://")
     for field in ("token_file", "ca_file", "cert_file"):
         name = getattr(terms, field)

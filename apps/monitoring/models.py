@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from apps.audit.models import Audited
 from apps.identity.models import Project
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint
 from placet.kernel.ids import IdField
 
@@ -65,9 +65,9 @@ class Objective(Audited):
         return self.endpoint.environment
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> ObjectiveTerms:
         """The terms as the rules take them."""
-        return Terms(**{f.name: getattr(self, f.name) for f in fields(Terms)})
+        return ObjectiveTerms(**{f.name: getattr(self, f.name) for f in fields(ObjectiveTerms)})
 
 
 class AlertState(models.TextChoices):

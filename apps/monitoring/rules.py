@@ -115,7 +115,7 @@ ObjectiveStanding = Literal["met", "breached", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ObjectiveTerms:
     """What an endpoint is held to.
 
     At least ``availability`` of the answers are no 5xx, and at least ``latency_quantile`` of them
@@ -165,7 +165,7 @@ class ObjectiveStatus:
     trusted: bool
 
 
-def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> ObjectiveStatus:
+def judge(terms: ObjectiveTerms, counts: Counts, *, trusted: bool, alive: bool) -> ObjectiveStatus:
     """Hold ``counts`` against ``terms``. What is not known is never met.
 
     ``trusted`` is false when a node said that requests are missing in its counts; ``alive`` when
@@ -197,7 +197,7 @@ def judge(terms: Terms, counts: Counts, *, trusted: bool, alive: bool) -> Object
 
 
 def _breaches(
-    terms: Terms, counts: Counts, available: float | None, edge: float | None
+    terms: ObjectiveTerms, counts: Counts, available: float | None, edge: float | None
 ) -> list[str]:
     found, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
     if terms.availability is not None and (available or 0) < terms.availability:

@@ -9,10 +9,10 @@ from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import by_revision, count_outcomes, count_outputs
 from apps.monitoring.rules import Counts
 from apps.rollouts.analysis import (
+    AnalysisTerms,
     JudgedMetric,
     KeptVerdict,
     Measured,
-    Terms,
     Threshold,
     Window,
     judge,
@@ -74,7 +74,7 @@ def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
     return keep(verdict)
 
 
-def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) -> Terms:
+def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) -> AnalysisTerms:
     """Return what the step at ``place`` asks for. An A/B test has the α that it declares."""
     step = steps[place]
     counted: Counted = "units" if by_unit else "requests"
@@ -86,9 +86,9 @@ def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) 
         for part in metric.parts
     )
     if isinstance(step, AbTest):
-        return Terms(metrics, share, step.alpha, counted=counted)
+        return AnalysisTerms(metrics, share, step.alpha, counted=counted)
     alpha = step_alpha(analyses(steps))
-    return Terms(metrics, share, alpha, step.minimum_requests, counted=counted)
+    return AnalysisTerms(metrics, share, alpha, step.minimum_requests, counted=counted)
 
 
 def thresholds(step: Step) -> list[Threshold]:
@@ -119,7 +119,7 @@ def weight_applied(
     return datetime.fromisoformat(first) if first else entered_at
 
 
-def captured_since(revision: str, terms: Terms, since: datetime) -> dict[Own, Tally]:
+def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict[Own, Tally]:
     """Return what captured predictions tell of a revision since then, as far as ``terms`` ask.
 
     With a split by unit a unit counts once: by the first of its outcomes or predictions that came.

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import Alert, MetricWindow, Objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from tests.support.story import Story
@@ -25,7 +25,7 @@ def endpoint(story: Story) -> Endpoint:
     """An endpoint whose live version fails its objective, and has one to go back to."""
     story.live()
     endpoint = story.live().endpoint
-    terms = Terms(availability=0.999, latency_ms=250, min_requests=10)
+    terms = ObjectiveTerms(availability=0.999, latency_ms=250, min_requests=10)
     actions.set_objective(endpoint, terms=terms, actor=story.otto)
     count(story, endpoint, good=950, bad=50)
     reconciler.watch_endpoints()

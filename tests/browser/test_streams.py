@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from apps.audit.actions import write_checkpoint
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
@@ -93,7 +93,7 @@ def test_streams_read_well(
     both = factories.person("Ann Both", {"admin": None, "auditor": None})
 
     def stream(name: str, url: str, kind: str = "jsonl", **more: object) -> Stream:
-        terms = Terms(kind, url, ca_file="ca.pem" if "://localhost" in url else "")
+        terms = StreamTerms(kind, url, ca_file="ca.pem" if "://localhost" in url else "")
         made = add_stream(name=name, terms=terms, actor=SYSTEM, **more)  # type: ignore[arg-type]
         enqueue("integrations.deliver", key=made.pk, stream=made.pk)
         return made
@@ -110,7 +110,7 @@ def test_streams_read_well(
         )
         stuck = stream("elastic-of-the-second-line", bad.url, "cloudevents", start=3)
         run_jobs("control")
-        waits = Terms("jsonl", "https://siem.example/services/collector/raw", "splunk.token")
+        waits = StreamTerms("jsonl", "https://siem.example/services/collector/raw", "splunk.token")
         ann = factories.actor_of(factories.person("Ann", {"admin": None}))
         add_stream(name="splunk", terms=waits, actor=ann)
         page = open_as(both, width=width, theme=theme)

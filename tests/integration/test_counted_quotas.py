@@ -9,7 +9,7 @@ from apps.builds.actions import request_build
 from apps.builds.models import Build
 from apps.integrations.actions import streams
 from apps.integrations.models import Stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.jobs.actions import enqueue
 from apps.jobs.actions.lease import claim, end
 from apps.jobs.handlers import LeasedJob
@@ -216,7 +216,7 @@ def test_of_two_streams_at_once_the_second_sees_the_first(monkeypatch: pytest.Mo
     monkeypatch.setattr(config(), "max_streams", 1)
     monkeypatch.setattr(streams, "_refuse_many", Meeting().behind(streams._refuse_many))
     mine = project("mine")
-    to = Terms("jsonl", "https://siem.example")
+    to = StreamTerms("jsonl", "https://siem.example")
     found = at_once(
         lambda: streams.add_stream(name="a", terms=to, project=mine, actor=SYSTEM),
         lambda: streams.add_stream(name="b", terms=to, project=mine, actor=SYSTEM),

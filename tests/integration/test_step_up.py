@@ -25,7 +25,7 @@ from apps.identity import actions as access
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
 from apps.integrations import actions as streams
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.registry import actions as registry
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import NotShown
@@ -69,9 +69,9 @@ class Things:
         return actor_of(user) if isinstance(user, User) else getattr(self.world, name)
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> StreamTerms:
         """Where a stream of the log may go."""
-        return Terms(kind="jsonl", url="https://siem.example.com/", alert_after_seconds=600)
+        return StreamTerms(kind="jsonl", url="https://siem.example.com/", alert_after_seconds=600)
 
     @property
     def binding(self) -> RoleBinding:

@@ -77,11 +77,11 @@ from apps.identity.queries import visible_passkeys
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream
 from apps.integrations.queries import visible_streams
-from apps.integrations.rules import Terms as StreamTerms
+from apps.integrations.rules import StreamTerms
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, Objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import (
@@ -264,7 +264,7 @@ class Things:
         row = Objective.objects.select_related("endpoint").earliest("pk")
         return set_objective(
             row.endpoint,
-            terms=Terms(availability=0.9),
+            terms=ObjectiveTerms(availability=0.9),
             owner=person.pk,
             if_generation=row.generation,
             actor=who,

@@ -37,12 +37,12 @@ from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
-from apps.integrations.rules import Terms as StreamTerms
+from apps.integrations.rules import StreamTerms
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import AlertKind
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
 from apps.registry.store import store
@@ -391,7 +391,7 @@ def delivery(world: World) -> None:
 def monitoring(world: World) -> None:
     """An objective of the endpoint, a schedule of drills, and an alert that a person may end."""
     endpoint = Endpoint.objects.get(pk=world.values["endpoint"])
-    set_objective(endpoint, terms=Terms(availability=0.99), actor=SYSTEM)
+    set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=SYSTEM)
     finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x", endpoint=endpoint)
     alert = open_alert(finding, actor=SYSTEM)
     assert alert is not None

@@ -16,11 +16,11 @@ import structlog
 from apps.assurance.errors import NotTheOwner
 from apps.assurance.models import Retention
 from apps.assurance.queries.retention import held
-from apps.audit.actions.archiving import Filed, Plan, limit, move_events, owns_tables, plan
+from apps.audit.actions.archiving import ArchivePlan, Filed, limit, move_events, owns_tables, plan
 from apps.audit.errors import NothingToArchive
 from apps.audit.models import Archive
 from apps.audit.queries.archive_file import write_file
-from apps.audit.queries.archived import Terms
+from apps.audit.queries.archived import ArchiveTerms
 from apps.registry.store import store
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
@@ -31,7 +31,7 @@ from placet_verify.log import archived_events
 log = structlog.get_logger(__name__)
 
 
-def next_plan() -> Plan:
+def next_plan() -> ArchivePlan:
     """Choose what the next file would hold. Raises :class:`NothingToArchive` with the reason."""
     rule = Retention.objects.first()
     if rule is None:
@@ -41,7 +41,7 @@ def next_plan() -> Plan:
         raise NothingToArchive("A legal hold keeps everything")
     below, why = limit()
     before = database_now() - timedelta(days=rule.days)
-    return plan(Terms(before, below, subjects), why=why)
+    return plan(ArchiveTerms(before, below, subjects), why=why)
 
 
 def archive_events(*, actor: Actor) -> Iterator[Archive]:
@@ -61,7 +61,7 @@ def archive_events(*, actor: Actor) -> Iterator[Archive]:
             return
 
 
-def _store(made: Plan) -> Filed:
+def _store(made: ArchivePlan) -> Filed:
     """Write the file, store it, and verify what the store gives back."""
     with TemporaryDirectory(prefix="placet-archive-") as folder:
         path, copy = Path(folder) / "archive.zip", Path(folder) / "copy.zip"

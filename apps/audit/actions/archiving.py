@@ -15,7 +15,7 @@ from apps.audit.errors import ArchiveOvertaken, NothingToArchive
 from apps.audit.events import ARCHIVED
 from apps.audit.hooks import followers
 from apps.audit.models import Archive, Checkpoint, Event
-from apps.audit.queries.archived import Terms, archivable, leaves_digest
+from apps.audit.queries.archived import ArchiveTerms, archivable, leaves_digest
 from apps.audit.queries.proofs import latest_checkpoint
 from placet.kernel.actor import Actor
 
@@ -31,10 +31,10 @@ SELECT "index", leaf_hash, %s FROM audit_event WHERE "index" = ANY(%s)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ArchivePlan:
     """What goes into one file. ``rest`` tells whether more waits behind it."""
 
-    terms: Terms
+    terms: ArchiveTerms
     indexes: tuple[int, ...]
     leaves: str
     head: Checkpoint
@@ -72,7 +72,7 @@ def limit() -> tuple[int, str]:
     return head.size, "Newer events are not signed yet"
 
 
-def plan(terms: Terms, *, why: str = "") -> Plan:
+def plan(terms: ArchiveTerms, *, why: str = "") -> ArchivePlan:
     """Choose the oldest events that may go, as many as one file takes.
 
     Raises :class:`NothingToArchive` when there are none, with ``why``.
@@ -80,7 +80,7 @@ def plan(terms: Terms, *, why: str = "") -> Plan:
     head, indexes = latest_checkpoint(), archivable(terms)
     if head is None or not indexes:
         raise NothingToArchive(f"No event may be archived. {why}".strip())
-    return Plan(terms, indexes, leaves_digest(_leaves(indexes)), head)
+    return ArchivePlan(terms, indexes, leaves_digest(_leaves(indexes)), head)
 
 
 def _leaves(indexes: Sequence[int]) -> list[tuple[int, bytes | memoryview]]:
@@ -89,7 +89,7 @@ def _leaves(indexes: Sequence[int]) -> list[tuple[int, bytes | memoryview]]:
 
 
 def move_events(
-    made: Plan, filed: Filed, *, held: Callable[[], tuple[str, ...]], actor: Actor
+    made: ArchivePlan, filed: Filed, *, held: Callable[[], tuple[str, ...]], actor: Actor
 ) -> Archive:
     """Take the events of ``made`` out of the database, which lie in a file that was read back.
 
@@ -98,7 +98,7 @@ def move_events(
     """
     with record(actor) as log:
         lock_holds()
-        now_held = Terms(made.terms.before, min(made.terms.limit, limit()[0]), held())
+        now_held = ArchiveTerms(made.terms.before, min(made.terms.limit, limit()[0]), held())
         indexes = list(made.indexes)
         if archivable(now_held, only=indexes) != made.indexes:
             raise ArchiveOvertaken

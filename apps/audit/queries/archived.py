@@ -49,7 +49,7 @@ NO_INDEX = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ArchiveTerms:
     """Which events may go: older than ``before``, of places below ``limit``, and mentioning none of
     ``held`` (ids; '' stands in every event)."""
 
@@ -58,7 +58,7 @@ class Terms:
     held: tuple[str, ...] = ()
 
 
-def archivable(terms: Terms, *, only: Sequence[int] | None = None) -> tuple[int, ...]:
+def archivable(terms: ArchiveTerms, *, only: Sequence[int] | None = None) -> tuple[int, ...]:
     """Return the oldest events that may be archived, as many as one file takes; of ``only`` these
     where they are given."""
     if "" in terms.held:

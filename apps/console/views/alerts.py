@@ -7,7 +7,7 @@ from apps.console.queries.alerts import alert_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.queries import get_endpoint
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -47,11 +47,11 @@ def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
     return back(request)
 
 
-def typed(request: PageRequest) -> Terms:
+def typed(request: PageRequest) -> ObjectiveTerms:
     """Read the form: shares in percent, empty for what is not agreed."""
     share = number(request, "availability")
     latency = number(request, "latency_ms")
-    return Terms(
+    return ObjectiveTerms(
         availability=None if share is None else round(share / 100, 6),
         latency_ms=None if latency is None else int(latency),
         latency_quantile=round((number(request, "latency_quantile") or 99) / 100, 6),

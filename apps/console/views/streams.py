@@ -17,7 +17,7 @@ from apps.integrations.actions import (
 )
 from apps.integrations.models import StreamKind, StreamState
 from apps.integrations.queries import get_stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Problem
 
 
@@ -69,13 +69,13 @@ def new_stream(request: PageRequest) -> HttpResponse:
     return redirect("stream", made.pk)
 
 
-def typed(request: PageRequest) -> Terms:
+def typed(request: PageRequest) -> StreamTerms:
     """Read the form."""
     sent = {
         n: request.POST.get(n, "") for n in ("kind", "url", "token_file", "ca_file", "cert_file")
     }
     minutes = whole(request, "alert_after_minutes")
-    return Terms(**sent, alert_after_seconds=60 * minutes)
+    return StreamTerms(**sent, alert_after_seconds=60 * minutes)
 
 
 def whole(request: PageRequest, name: str) -> int:

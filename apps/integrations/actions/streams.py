@@ -22,7 +22,7 @@ from apps.integrations.events import (
     STREAM_TESTED,
 )
 from apps.integrations.models import Stream, StreamState
-from apps.integrations.rules import Terms, faults
+from apps.integrations.rules import StreamTerms, faults
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
@@ -35,7 +35,7 @@ START = "audit.export"  # whoever lets events go out may take them out too
 def add_stream(
     *,
     name: str,
-    terms: Terms,
+    terms: StreamTerms,
     project: Project | None = None,
     start: int | None = None,
     actor: Actor,
@@ -72,7 +72,7 @@ def add_stream(
     return row
 
 
-def _check(terms: Terms) -> None:
+def _check(terms: StreamTerms) -> None:
     if found := faults(terms):
         raise InvalidInput(errors=[FieldError(f"/{f.field}", f.detail) for f in found])
 

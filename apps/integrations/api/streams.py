@@ -11,7 +11,7 @@ from apps.identity.api.lookups import named_project
 from apps.integrations import actions, queries
 from apps.integrations.models import Delivery, Stream, StreamKind, StreamState
 from apps.integrations.queries import StreamLag
-from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, Terms
+from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, StreamTerms
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
@@ -187,7 +187,7 @@ class StreamList(ListView):
         project = named_project(data.pop("project"), self.actor)
         name, start = data.pop("name"), data.pop("start")
         row = actions.add_stream(
-            name=name, start=start, project=project, terms=Terms(**data), actor=self.actor
+            name=name, start=start, project=project, terms=StreamTerms(**data), actor=self.actor
         )
         return _answer(row, 201)
 

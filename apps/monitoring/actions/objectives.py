@@ -7,7 +7,7 @@ from apps.identity.models import User
 from apps.identity.queries import actor_for_user, authorize
 from apps.monitoring.events import OBJECTIVE_REMOVED, OBJECTIVE_SET
 from apps.monitoring.models import Objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.actions import refuse_deleted
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.models import Endpoint
@@ -18,7 +18,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale
 def set_objective(
     endpoint: Endpoint,
     *,
-    terms: Terms,
+    terms: ObjectiveTerms,
     owner: str = "",
     if_generation: int | None = None,
     actor: Actor,

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.monitoring import actions, queries
 from apps.monitoring.models import Objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint
 from apps.serving.queries import get_endpoint
 from apps.serving.rules import RevisionState
@@ -134,7 +134,7 @@ class EndpointObjective(PlacetView):
             require_match(request, objective_tag(before))
         row = actions.set_objective(
             found,
-            terms=Terms(**data),
+            terms=ObjectiveTerms(**data),
             owner=owner,
             actor=self.actor,
             if_generation=before.generation if before else None,

@@ -5,7 +5,7 @@ and returns a verdict with its numbers. It may be asked after every window: the 
 valid however often one looks. See ``docs/statistics.md``.
 """
 
-from apps.rollouts.analysis.findings import AnalysisOutcome, Finding, Terms
+from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, Finding
 from apps.rollouts.analysis.metrics import JudgedMetric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
@@ -15,13 +15,13 @@ from apps.rollouts.analysis.verdicts import ALPHA, AnalysisVerdict, Measured, ju
 __all__ = [
     "ALPHA",
     "AnalysisOutcome",
+    "AnalysisTerms",
     "AnalysisVerdict",
     "DecidingVerdict",
     "Finding",
     "JudgedMetric",
     "KeptVerdict",
     "Measured",
-    "Terms",
     "Threshold",
     "Window",
     "asked_of",

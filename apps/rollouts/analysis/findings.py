@@ -18,7 +18,7 @@ AnalysisOutcome = Literal["successful", "failed", "inconclusive", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AnalysisTerms:
     """What an analysis step asks for, the planned share of the candidate, and its part of α.
 
     In an A/B test the first metric is the one that an effect is sought in; the others guard it.
@@ -74,7 +74,7 @@ class Finding:
     counted: Counted = "requests"
 
 
-def score(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> Score:
+def score(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> Score:
     """Return the evidence of ``metric`` and its outcome."""
     needed = -math.log(terms.alpha_of(metric))
     worse = _log_evidence(metric, new, old, terms, "worse")
@@ -86,7 +86,9 @@ def score(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> Score:
     return Score("successful" if enough and shown else "inconclusive", worse, better)
 
 
-def explain(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, seconds: float) -> Finding:
+def explain(
+    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, seconds: float
+) -> Finding:
     """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
     found = score(metric, new, old, terms)
     tally, stable = metric.tallies(new, old, "worse")
@@ -111,7 +113,7 @@ def _log_evidence(
     metric: JudgedMetric,
     new: Sums,
     old: Sums,
-    terms: Terms,
+    terms: AnalysisTerms,
     direction: Direction,
     times: float = 1.0,
 ) -> float:
@@ -128,7 +130,9 @@ def _log_evidence(
     )
 
 
-def _bound(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, direction: Direction) -> float:
+def _bound(
+    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, direction: Direction
+) -> float:
     mine, stable = metric.tallies(new, old, direction)
     alpha = terms.alpha_of(metric)
     if metric.at_most is not None:
@@ -138,7 +142,7 @@ def _bound(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, direction: 
     )
 
 
-def _more_requests(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> int | None:
+def _more_requests(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> int | None:
     """Return how many more requests of the candidate settle it at the present rates."""
     trials = metric.trials(new)
     if not trials or not metric.seen(new, old):
@@ -154,7 +158,7 @@ def _more_requests(metric: JudgedMetric, new: Sums, old: Sums, terms: Terms) -> 
 
 
 def _times(
-    metric: JudgedMetric, new: Sums, old: Sums, terms: Terms, direction: Direction
+    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, direction: Direction
 ) -> float | None:
     """Return how many times as many requests give evidence enough, or ``None``.
 

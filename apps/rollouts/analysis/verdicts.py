@@ -36,7 +36,7 @@ from datetime import datetime, timedelta
 
 from apps.rollouts.analysis import ratio, sentences
 from apps.rollouts.analysis.evidence import Tally
-from apps.rollouts.analysis.findings import AnalysisOutcome, Finding, Terms, explain
+from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, Finding, explain
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
@@ -83,7 +83,7 @@ def step_alpha(analyses: int) -> float:
     return ALPHA / analyses
 
 
-def judge(terms: Terms, measured: Measured) -> AnalysisVerdict:
+def judge(terms: AnalysisTerms, measured: Measured) -> AnalysisVerdict:
     """Return the verdict on what was measured."""
     broken = fault(measured.new, measured.new_revision, now=measured.now) or fault(
         measured.old, measured.old_revision, now=measured.now
@@ -108,14 +108,14 @@ def judge(terms: Terms, measured: Measured) -> AnalysisVerdict:
     )
 
 
-def split_is_off(new: Sums, old: Sums, terms: Terms) -> bool:
+def split_is_off(new: Sums, old: Sums, terms: AnalysisTerms) -> bool:
     """Tell whether it is shown that the split is another one than planned."""
     evidence = ratio.log_evidence(new.requests, old.requests, share=terms.share)
     return evidence >= -math.log(terms.ratio_alpha)
 
 
 def _together(
-    findings: Sequence[Finding], terms: Terms, new: Sums, old: Sums, measured: Measured
+    findings: Sequence[Finding], terms: AnalysisTerms, new: Sums, old: Sums, measured: Measured
 ) -> tuple[AnalysisOutcome, str]:
     """Return the worst of what was found; what is shown counts before what is unknown."""
     if split_is_off(new, old, terms):

@@ -33,7 +33,7 @@ from apps.identity.models import Project
 from apps.integrations.actions import add_stream, rewind_stream
 from apps.integrations.models import Stream
 from apps.integrations.queries import next_batch
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.operations.backup.database import recomputed, snapshot
 from apps.registry.actions import collect_blobs
 from apps.registry.store import store
@@ -291,7 +291,7 @@ class TestHolds:
 class TestWhoFollows:
     def test_what_a_stream_has_not_sent_stays(self, old: Project) -> None:
         stream = add_stream(
-            name="siem", terms=Terms("jsonl", "https://siem.example"), start=0, actor=SYSTEM
+            name="siem", terms=StreamTerms("jsonl", "https://siem.example"), start=0, actor=SYSTEM
         )
         with pytest.raises(NothingToArchive, match="stream siem has only the first 0 events"):
             archive()

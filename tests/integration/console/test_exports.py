@@ -15,7 +15,7 @@ from apps.audit.actions.witnesses import add_witness
 from apps.audit.models import Archive
 from apps.console.queries.exports import TABLES
 from apps.integrations.actions import add_stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from apps.serving.actions import allow_use, update_target
@@ -58,7 +58,7 @@ def eve(world: World) -> Any:
     )
     factories.token_for(made)
     offered_passkey(made)
-    terms = Terms("jsonl", "https://siem.example/in")
+    terms = StreamTerms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
     add_witness(name="shelf", kind="file", address="shelf", actor=SYSTEM)
     place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)

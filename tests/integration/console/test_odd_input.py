@@ -4,7 +4,7 @@ import pytest
 
 from apps.assurance.actions import place_hold
 from apps.integrations.actions import add_stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from placet.kernel.actor import SYSTEM
 from tests.support import break_glass, factories
 from tests.support.factories import browser
@@ -30,7 +30,9 @@ def forms(world: World) -> dict[str, list[str]]:
     release = world.request("staging")
     live = world.live("development", bento=world.bento(world.version("other")))
     version = f"/models/risk/churn/{release.version.number}"
-    stream = add_stream(name="siem", terms=Terms("jsonl", "https://siem.example"), actor=SYSTEM)
+    stream = add_stream(
+        name="siem", terms=StreamTerms("jsonl", "https://siem.example"), actor=SYSTEM
+    )
     hold = place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
     return {
         "/models/new": ["project", "name", "description"],

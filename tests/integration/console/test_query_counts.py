@@ -22,7 +22,7 @@ from apps.audit.actions.witnesses import add_witness
 from apps.governance.models import BreakGlass, Release
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.registry.actions import set_alias
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
@@ -64,7 +64,7 @@ def many(world: World) -> Release:
         who = factories.person(f"Signer {number}", roles={"approver": world.project})
         offered_passkey(who)
     for number in range(ROWS):
-        terms = Terms("jsonl", "https://siem.example/in")
+        terms = StreamTerms("jsonl", "https://siem.example/in")
         add_stream(name=f"siem-{number}", terms=terms, project=world.project, actor=SYSTEM)
         place_hold(name=f"h{number}", scope="everything", reason=f"{number}", actor=SYSTEM)
         add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)

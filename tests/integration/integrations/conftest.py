@@ -12,7 +12,7 @@ from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
-from apps.integrations.rules import Terms
+from apps.integrations.rules import StreamTerms
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
@@ -66,7 +66,7 @@ class Feed:
         wanted = {"kind": "jsonl", "ca_file": "" if "127.0.0.1" in url else "ca.pem", **terms}
         return add_stream(
             name=name,
-            terms=Terms(url=url, **wanted),
+            terms=StreamTerms(url=url, **wanted),
             start=start,
             project=project,
             actor=SYSTEM,

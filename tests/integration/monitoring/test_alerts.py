@@ -14,7 +14,7 @@ from apps.jobs.models import Job
 from apps.monitoring import actions, reconciler
 from apps.monitoring.errors import AlertMoved, ResolvesItself
 from apps.monitoring.models import Alert, AlertKind, AlertState, MetricWindow, Objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts.models import Rollout
 from apps.serving import queries
 from apps.serving.actions import stop_endpoint
@@ -28,7 +28,7 @@ from tests.support.story import RunJobs, Story, kinds
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
-TERMS = Terms(availability=0.99, latency_ms=250, min_requests=10, window_minutes=5)
+TERMS = ObjectiveTerms(availability=0.99, latency_ms=250, min_requests=10, window_minutes=5)
 
 
 @pytest.fixture
@@ -51,7 +51,9 @@ def live(endpoint: Endpoint) -> Revision:
 
 def hold(world: World, endpoint: Endpoint, **changes: Any) -> Objective:
     """Have Otto hold the endpoint to the usual terms."""
-    terms = Terms(**{**{n: getattr(TERMS, n) for n in Terms.__slots__}, **changes})
+    terms = ObjectiveTerms(
+        **{**{n: getattr(TERMS, n) for n in ObjectiveTerms.__slots__}, **changes}
+    )
     return actions.set_objective(endpoint, terms=terms, actor=world.otto)
 
 
@@ -286,7 +288,7 @@ class TestRollback:
         alert = actions.open_alert(finding, actor=SYSTEM)
         assert alert is not None
         if change == "objective":
-            terms = Terms(availability=0.9)
+            terms = ObjectiveTerms(availability=0.9)
             actions.set_objective(
                 endpoint, terms=terms, if_generation=row.generation, actor=story.otto
             )

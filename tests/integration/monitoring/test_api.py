@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import Alert, AlertKind, MetricWindow, Objective
 from apps.monitoring.reconciler import Finding
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -43,7 +43,7 @@ def endpoint(story: Story) -> Endpoint:
 @pytest.fixture
 def alert(world: World, endpoint: Endpoint) -> Alert:
     """The alert that this opens."""
-    terms = Terms(availability=0.99, latency_ms=250, latency_quantile=0.999)
+    terms = ObjectiveTerms(availability=0.99, latency_ms=250, latency_quantile=0.999)
     actions.set_objective(endpoint, terms=terms, actor=world.otto)
     reconciler.watch_endpoints()
     return Alert.objects.get()

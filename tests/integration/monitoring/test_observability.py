@@ -17,7 +17,7 @@ from apps.jobs.actions import enqueue
 from apps.monitoring import actions
 from apps.monitoring.models import AlertKind, MetricWindow
 from apps.monitoring.reconciler import Finding
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -96,7 +96,7 @@ def scraped(story: Story) -> dict[str, list[Any]]:
         status_5xx=1,
         latency={"100": 100},
     )
-    terms = Terms(availability=0.9, min_requests=10)
+    terms = ObjectiveTerms(availability=0.9, min_requests=10)
     Revision.objects.update(live_at=now() - timedelta(hours=1))
     actions.set_objective(release.endpoint, terms=terms, actor=story.otto)
     finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x")

@@ -18,7 +18,7 @@ from apps.monitoring.models import (
     MetricWindow,
     Outcome,
 )
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.registry.store import Store, store
 from apps.serving.models import Endpoint, Node, Revision
 from placet.kernel.clock import now
@@ -68,7 +68,7 @@ def test_windows_that_cannot_be_counted_stop_the_watch_over_no_other_endpoint(
 ) -> None:
     endpoints = [story.live("development", endpoint=name).endpoint for name in ("first", "second")]
     for endpoint in endpoints:
-        terms = Terms(availability=0.99, min_requests=10)
+        terms = ObjectiveTerms(availability=0.99, min_requests=10)
         actions.set_objective(endpoint, terms=terms, actor=story.otto)
         MetricWindow.objects.create(
             node=story.node.id,

@@ -13,7 +13,7 @@ from apps.monitoring.metrics import objective_gauge
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import watched
 from apps.monitoring.reconciler import watch_endpoints
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Revision
 from placet.kernel.clock import now
 from tests.support.story import Story
@@ -25,7 +25,7 @@ def hold(story: Story, name: str, **terms: int) -> Revision:
     """Make one more endpoint, live for an hour, and hold it to something."""
     release = story.live("development", endpoint=name)
     actions.set_objective(
-        release.endpoint, terms=Terms(availability=0.99, **terms), actor=story.otto
+        release.endpoint, terms=ObjectiveTerms(availability=0.99, **terms), actor=story.otto
     )
     live = Revision.objects.get(endpoint=release.endpoint, state="live")
     Revision.objects.filter(pk=live.pk).update(live_at=now() - timedelta(hours=1))

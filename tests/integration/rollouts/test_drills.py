@@ -16,7 +16,7 @@ from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import Finding
 from apps.monitoring.models import Alert, AlertKind, MetricWindow
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions, queries
 from apps.rollouts.errors import DrillRefused, PastSteps, RolloutOpen
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
@@ -186,7 +186,7 @@ def test_a_drill_that_failed_as_its_endpoint_went_opens_no_alert_and_ends_the_on
 def test_a_former_revision_that_breaks_gives_everything_back(
     story: Story, endpoint: Endpoint
 ) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99), actor=story.otto)
+    set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=story.otto)
     drill = actions.run_drill(endpoint, actor=story.otto)
     story.run_jobs("control")
     first = Revision.objects.get(endpoint=endpoint, number=1)
@@ -298,7 +298,9 @@ def test_a_rollback_takes_over_a_drill_that_is_on_its_way(story: Story, endpoint
 
 
 def test_a_drill_on_its_way_back_is_waited_for(story: Story, endpoint: Endpoint) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=story.otto)
+    set_objective(
+        endpoint, terms=ObjectiveTerms(availability=0.99, roll_back=True), actor=story.otto
+    )
     actions.run_drill(endpoint, actor=story.otto)
     story.run_jobs("control")
     story.node.step()
@@ -317,7 +319,9 @@ def test_a_drill_on_its_way_back_is_waited_for(story: Story, endpoint: Endpoint)
 def test_an_alert_that_asks_for_a_rollback_takes_over_a_drill(
     story: Story, endpoint: Endpoint
 ) -> None:
-    set_objective(endpoint, terms=Terms(availability=0.99, roll_back=True), actor=story.otto)
+    set_objective(
+        endpoint, terms=ObjectiveTerms(availability=0.99, roll_back=True), actor=story.otto
+    )
     drill = actions.run_drill(endpoint, actor=story.otto)
     alert = too_slow(endpoint)
     assert actions.answer_alert(alert.pk) == "rolled_back"

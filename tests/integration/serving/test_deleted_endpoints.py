@@ -9,7 +9,7 @@ from apps.assurance.actions import recall
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.monitoring.actions import set_objective
-from apps.monitoring.rules import Terms
+from apps.monitoring.rules import ObjectiveTerms
 from apps.registry.models import Alias, Hold
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import DrillRefused
@@ -104,7 +104,7 @@ def test_all_that_followed_it_ends_with_it_and_what_happened_stays(
     endpoint, otto = live.endpoint, story.otto
     key, _ = actions.issue_endpoint_key(endpoint, name="billing", actor=otto)
     rollouts.schedule_drills(endpoint, every_days=1, hour=3, actor=otto)
-    set_objective(endpoint, terms=Terms(availability=0.99), actor=otto)
+    set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=otto)
     assert Alias.objects.filter(managed_by=endpoint.pk).exists()
     assert Hold.objects.filter(reason="live").exists()
     stopped(live, story)
@@ -134,7 +134,7 @@ def test_nothing_can_be_done_with_it_any_more(live: Release, story: Story) -> No
         lambda: actions.issue_endpoint_key(gone, name="billing", actor=otto),
         lambda: rollouts.rollback(gone, actor=otto),
         lambda: rollouts.schedule_drills(gone, every_days=1, hour=3, actor=otto),
-        lambda: set_objective(gone, terms=Terms(availability=0.99), actor=otto),
+        lambda: set_objective(gone, terms=ObjectiveTerms(availability=0.99), actor=otto),
         lambda: actions.delete_endpoint(gone, if_generation=gone.generation, actor=otto),
     ):
         with pytest.raises(WrongEndpointState):

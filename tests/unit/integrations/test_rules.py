@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.integrations.rules import Terms, delay, faults, url_fault, verdict
+from apps.integrations.rules import StreamTerms, delay, faults, url_fault, verdict
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_where_no_stream_may_go(kind: str, url: str, why: str) -> None:
 
 
 def test_each_fault_names_its_field() -> None:
-    wrong = Terms(
+    wrong = StreamTerms(
         "syslog",
         "tls://siem.example",
         token_file="t",
@@ -76,12 +76,14 @@ def test_each_fault_names_its_field() -> None:
         "cert_file",
         "alert_after_seconds",
     ]
-    assert [f.field for f in faults(Terms("carrier pigeon", "https://siem.example"))] == ["kind"]
-    plain = Terms("jsonl", "http://127.0.0.1:1", token_file="t", ca_file="ca.pem")
+    assert [f.field for f in faults(StreamTerms("carrier pigeon", "https://siem.example"))] == [
+        "kind"
+    ]
+    plain = StreamTerms("jsonl", "http://127.0.0.1:1", token_file="t", ca_file="ca.pem")
     assert [(f.field, f.detail) for f in faults(plain)] == [("ca_file", "Only where there is TLS")]
-    assert faults(Terms("jsonl", "https://siem.example", "t", "ca.pem", "me.pem", 60)) == []
+    assert faults(StreamTerms("jsonl", "https://siem.example", "t", "ca.pem", "me.pem", 60)) == []
     for name in ("..", ".hidden", "a/b", "a\\b", "a\x00", "x" * 101, "\u202e"):
-        assert faults(Terms("jsonl", "https://siem.example", token_file=name))
+        assert faults(StreamTerms("jsonl", "https://siem.example", token_file=name))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.monitoring.rules import BOUNDS_MS, Counts, Terms, judge, replicas_fault
+from apps.monitoring.rules import BOUNDS_MS, Counts, ObjectiveTerms, judge, replicas_fault
 from placet_protocol.report import LATENCY_BOUNDS_MS
 
-BOTH = Terms(availability=0.99, latency_ms=250, latency_quantile=0.95, min_requests=100)
+BOTH = ObjectiveTerms(availability=0.99, latency_ms=250, latency_quantile=0.95, min_requests=100)
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
@@ -20,7 +20,9 @@ def counts(good: int = 1000, bad: int = 0, **latency: int) -> Counts:
     return Counts(status_2xx=good, status_5xx=bad, seconds=60, latency=found)
 
 
-def standing(terms: Terms, seen: Counts, *, trusted: bool = True, alive: bool = True) -> str:
+def standing(
+    terms: ObjectiveTerms, seen: Counts, *, trusted: bool = True, alive: bool = True
+) -> str:
     return judge(terms, seen, trusted=trusted, alive=alive).standing
 
 
@@ -54,7 +56,7 @@ def test_what_took_longer_than_the_last_bound_has_no_figure() -> None:
 
 
 def test_almost_all_is_not_shown_as_all() -> None:
-    terms = Terms(availability=1.0, min_requests=1)
+    terms = ObjectiveTerms(availability=1.0, min_requests=1)
     verdict = judge(terms, counts(2_999_999, 1), trusted=True, alive=True)
     assert verdict.reason.startswith("99.999 % of 3000000 requests")
 
@@ -113,18 +115,20 @@ def test_met_means_that_everything_is_known_and_good(
 @pytest.mark.parametrize(
     ("terms", "field"),
     [
-        (Terms(), "availability"),
-        (Terms(availability=0.2), "availability"),
-        (Terms(availability=float("nan")), "availability"),
-        (Terms(latency_ms=200), "latency_ms"),
-        (Terms(latency_ms=250, latency_quantile=1.0), "latency_quantile"),
-        (Terms(latency_ms=250, latency_quantile=float("nan")), "latency_quantile"),
-        (Terms(latency_ms=250, window_minutes=0), "window_minutes"),
-        (Terms(latency_ms=250, window_minutes=361), "window_minutes"),
-        (Terms(latency_ms=250, min_requests=0), "min_requests"),
+        (ObjectiveTerms(), "availability"),
+        (ObjectiveTerms(availability=0.2), "availability"),
+        (ObjectiveTerms(availability=float("nan")), "availability"),
+        (ObjectiveTerms(latency_ms=200), "latency_ms"),
+        (ObjectiveTerms(latency_ms=250, latency_quantile=1.0), "latency_quantile"),
+        (ObjectiveTerms(latency_ms=250, latency_quantile=float("nan")), "latency_quantile"),
+        (ObjectiveTerms(latency_ms=250, window_minutes=0), "window_minutes"),
+        (ObjectiveTerms(latency_ms=250, window_minutes=361), "window_minutes"),
+        (ObjectiveTerms(latency_ms=250, min_requests=0), "min_requests"),
     ],
 )
-def test_terms_that_nobody_could_judge_are_refused_by_field(terms: Terms, field: str) -> None:
+def test_terms_that_nobody_could_judge_are_refused_by_field(
+    terms: ObjectiveTerms, field: str
+) -> None:
     assert list(terms.faults()) == [field]
 
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from apps.rollouts.analysis import AnalysisVerdict, JudgedMetric, Measured, Terms, Window, judge
+from apps.rollouts.analysis import (
+    AnalysisTerms,
+    AnalysisVerdict,
+    JudgedMetric,
+    Measured,
+    Window,
+    judge,
+)
 from apps.rollouts.analysis.evidence import (
     Direction,
     Tally,
@@ -55,7 +62,7 @@ def verdict(
     **changes: Any,
 ) -> AnalysisVerdict:
     """Judge one metric."""
-    terms = Terms((metric,), share, 0.01, minimum)
+    terms = AnalysisTerms((metric,), share, 0.01, minimum)
     base = Measured("new", "old", new or [], old or [], NOON - timedelta(minutes=1), NOON, True)
     return judge(terms, replace(base, **changes))
 
@@ -185,7 +192,7 @@ class TestVerdicts:
 
     def test_the_worst_metric_decides(self) -> None:
         slow = {"100": 800, "250": 0, "inf": 4200}
-        terms = Terms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
+        terms = AnalysisTerms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
         measured = Measured(
             "new",
             "old",
@@ -259,7 +266,7 @@ class TestOutcomes:
         """200 rollouts over values on a scale, reported late, with a look after each ten."""
         scale, chance = Scale("sale", worst=0, best=80), Random(20261125)
         sales = JudgedMetric("outcome", scale=scale)
-        terms, stopped = Terms((sales,), 0.3, 0.01), 0
+        terms, stopped = AnalysisTerms((sales,), 0.3, 0.01), 0
         for _ in range(200):
             groups = [[0, 0], [0, 0]]  # the candidate's trials and bad ones, and stable's
             for number in range(1, 1501):

@@ -11,11 +11,11 @@ import pytest
 
 from apps.governance.plan import AbTest, Plan, Ship
 from apps.rollouts.analysis import (
+    AnalysisTerms,
     AnalysisVerdict,
     DecidingVerdict,
     JudgedMetric,
     Measured,
-    Terms,
     judge,
 )
 from apps.rollouts.analysis.findings import RATIO_PART
@@ -148,7 +148,7 @@ class TestAlpha:
     @pytest.mark.parametrize("guards", range(5))
     def test_every_split_adds_up(self, guards: int) -> None:
         others = tuple(JudgedMetric("error_rate", margin=n / 100) for n in range(guards))
-        found = Terms((EFFECT, *others), 0.5, 0.1)
+        found = AnalysisTerms((EFFECT, *others), 0.5, 0.1)
         parts = [found.alpha_of(metric) for metric in found.metrics]
         assert math.fsum([*parts, found.ratio_alpha]) == pytest.approx(0.1)
         assert parts[0] == pytest.approx(0.1 * (1 - RATIO_PART) / (2 if guards else 1))
@@ -164,7 +164,7 @@ def judged(new: tuple[int, int], old: tuple[int, int], *, slow: int = 0) -> Anal
     stable = window("old", *old, latency={"250": old[0], "inf": 0})
     since = NOON - timedelta(minutes=1)
     measured = Measured("new", "old", [mine], [stable], since, NOON, node_alive=True)
-    return judge(Terms((EFFECT, GUARD), 0.5, 0.05), measured)
+    return judge(AnalysisTerms((EFFECT, GUARD), 0.5, 0.05), measured)
 
 
 class TestWords:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import OutputMetric
-from apps.rollouts.analysis import AnalysisVerdict, JudgedMetric, Measured, Terms, judge
+from apps.rollouts.analysis import AnalysisTerms, AnalysisVerdict, JudgedMetric, Measured, judge
 from apps.rollouts.analysis.evidence import Tally
 from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.records import Own, Sums
@@ -42,7 +42,7 @@ def verdict(
         new_own=counted(LABEL, total, {"fraud": new, "theft": theft}),
         old_own=counted(LABEL, total if stable is None else stable, {"fraud": old, "theft": theft}),
     )
-    return judge(Terms(LABEL.parts, 0.5, 0.01, 1), measured)
+    return judge(AnalysisTerms(LABEL.parts, 0.5, 0.01, 1), measured)
 
 
 @pytest.mark.parametrize(("new", "way"), [(600, "more often"), (50, "less often")])
@@ -111,7 +111,7 @@ def test_equal_outputs_hardly_ever_stop_a_rollout_and_shifted_ones_do(
     """100 rollouts whose outputs are spread evenly, a look after each 50 predictions."""
     edges = [0.25, 0.5, 0.75]
     metric = measured({"metric": "output", "above": edges, "margin": 0.0})
-    chance, stopped, terms = Random(20261126), 0, Terms(metric.parts, 0.3, 0.01)
+    chance, stopped, terms = Random(20261126), 0, AnalysisTerms(metric.parts, 0.3, 0.01)
     for _ in range(100):
         given: list[list[float]] = [[], []]  # by the candidate, and by stable
         for number in range(1, 1501):
@@ -124,7 +124,7 @@ def test_equal_outputs_hardly_ever_stop_a_rollout_and_shifted_ones_do(
 
 
 def _failed(
-    metric: JudgedMetric, given: list[list[float]], edges: list[float], terms: Terms
+    metric: JudgedMetric, given: list[list[float]], edges: list[float], terms: AnalysisTerms
 ) -> bool:
     mine, stable = (
         Sums(own=counted(metric, len(some), {e: sum(v > e for v in some) for e in edges}))

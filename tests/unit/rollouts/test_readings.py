@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import PrometheusMetric
-from apps.rollouts.analysis import JudgedMetric, Measured, Terms, Threshold, asked_of, judge
+from apps.rollouts.analysis import AnalysisTerms, JudgedMetric, Measured, Threshold, asked_of, judge
 from apps.rollouts.analysis.readings import Point, Reading, reading
 from apps.rollouts.analysis.stored_verdict import keep
 from apps.rollouts.analysis.verdicts import AnalysisVerdict
@@ -95,7 +95,7 @@ def verdict(
     measured = Measured(
         "new", "old", *windows, NOON - timedelta(minutes=1), NOON, node_alive=True, readings=found
     )
-    return judge(Terms(metrics, 0.5, 0.01, 100), measured)
+    return judge(AnalysisTerms(metrics, 0.5, 0.01, 100), measured)
 
 
 class TestBesideOtherMetrics:
@@ -142,7 +142,7 @@ class TestBesideOtherMetrics:
                 node_alive=True,
                 readings=[found],
             )
-            return judge(Terms((effect,), 0.5, 0.05), measured).outcome
+            return judge(AnalysisTerms((effect,), 0.5, 0.05), measured).outcome
 
         assert judged(read(*[1.0] * 10, since=59)) == "successful"
         assert judged(read(*[9.0] * 11)) == "failed"
