@@ -19,7 +19,7 @@ from apps.serving.models import Endpoint, Node, Target
 from placet_protocol.report import Report
 from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
-from placet_verify.statements import Names
+from placet_verify.statements import RecalledNames
 
 WORDS: dict[str, str] = {
     RecallKind.VERSION: "version",
@@ -70,7 +70,7 @@ class RecallKeeper:
         nothing of a node: what it is about and comes later, no release can be asked for."""
         projects = Endpoint.objects.filter(target=target).values("project")
         rows = Recall.objects.filter(Q(project=None) | Q(project__in=projects)).order_by("pk")
-        rows = rows.exclude(names=Names().to_dict())
+        rows = rows.exclude(names=RecalledNames().to_dict())
         recalled, signed = set[str](), []
         for row in rows:
             signed += [canonical.loads(text) for text in (row.envelope, row.lift_envelope) if text]

@@ -12,13 +12,13 @@ from placet_verify.signing import dsse
 from placet_verify.signing.keys import KeyRing, PublicKey
 from placet_verify.statements import (
     LiftStatement,
-    Names,
     RanReceipt,
+    RecalledNames,
     RecallStatement,
     StoppedReceipt,
     parse,
 )
-from placet_verify.statements.recall import Receipt
+from placet_verify.statements.recall import NodeReceipt
 
 
 class RecallRefused(Refused):
@@ -39,7 +39,7 @@ class Uncounted:
         )
 
     @classmethod
-    def by(cls, names: Names) -> "Uncounted":
+    def by(cls, names: RecalledNames) -> "Uncounted":
         """Return what these names take away."""
         return cls(frozenset(names.keys), frozenset(names.passkeys), frozenset(names.people))
 
@@ -55,7 +55,7 @@ def read(envelope: dsse.Envelope, ring: KeyRing) -> RecallStatement | LiftStatem
     return found
 
 
-def receipt(envelope: dsse.Envelope, key: PublicKey, node: str) -> Receipt:
+def receipt(envelope: dsse.Envelope, key: PublicKey, node: str) -> NodeReceipt:
     """Return what ``node`` signed with its ``key``; raise :class:`Refused` otherwise."""
     found = parse(dsse.verify(envelope, [key], dsse.STATEMENT))
     if not isinstance(found, RanReceipt | StoppedReceipt):

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 from placet_verify import canonical
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import PrivateKey
-from placet_verify.statements import Names, RanReceipt
+from placet_verify.statements import RanReceipt, RecalledNames
 from tests.support.offline import Answer, Files, Papers, Second, both, python_says, resigned
 from tests.support.permits import NOON, digest_of
 from tests.support.receipts import (
@@ -112,7 +112,7 @@ def lifted(nodes: OnNodes) -> None:
 
 
 def earlier_and_lifted(nodes: OnNodes) -> None:
-    recall = nodes.recalled(names=Names.of(bentos=[BENTO], releases=["rel_0"]))
+    recall = nodes.recalled(names=RecalledNames.of(bentos=[BENTO], releases=["rel_0"]))
     nodes.lifted(recall)
 
 
@@ -268,7 +268,7 @@ def of_another_recall(nodes: OnNodes) -> None:
 
 
 def a_recall_of_something_else(nodes: OnNodes) -> None:
-    nodes.recalled(names=Names.of(bentos=[ELSE], releases=["rel_2"]))
+    nodes.recalled(names=RecalledNames.of(bentos=[ELSE], releases=["rel_2"]))
 
 
 def another_lift(nodes: OnNodes) -> None:

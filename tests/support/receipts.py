@@ -13,8 +13,8 @@ from placet_verify.log import events
 from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import (
     LiftStatement,
-    Names,
     RanReceipt,
+    RecalledNames,
     RecallStatement,
     StoppedReceipt,
 )
@@ -98,7 +98,7 @@ class OnNodes:
             "project": "prj_1",
             "kind": "bento",
             "what": BENTO,
-            "names": Names.of(bentos=[BENTO], releases=[RELEASE]),
+            "names": RecalledNames.of(bentos=[BENTO], releases=[RELEASE]),
             "by": "per_operator",
             "reason": canonical.digest(b"why"),
             "at": RECALLED,

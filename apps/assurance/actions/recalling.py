@@ -45,7 +45,7 @@ from placet.kernel.ids import new_id
 from placet.kernel.problems import QuotaReached
 from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing, PrivateKey
-from placet_verify.statements import Names, RecallStatement
+from placet_verify.statements import RecalledNames, RecallStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _write(found: Reach, text: str, keys: _Keys, actor: Actor) -> Recall:
 
 def targets_of(recall: Recall) -> list[str]:
     """Return the targets whose nodes are told of a recall, in the order that all hold them in."""
-    if recall.names == Names().to_dict():
+    if recall.names == RecalledNames().to_dict():
         return []  # see ``RecallKeeper.told``
     rows = Target.objects.all()
     if recall.project_id is not None:

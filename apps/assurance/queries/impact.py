@@ -27,7 +27,7 @@ from placet_verify.errors import Refused
 from placet_verify.permit.permit import holds
 from placet_verify.recalls import Uncounted
 from placet_verify.signing.keys import KeyRing
-from placet_verify.statements import Names
+from placet_verify.statements import RecalledNames
 
 SIGNING = ("build", "decision")  # keys of what runs; of the others the list of keys is enough
 
@@ -61,10 +61,10 @@ class Reach:
     releases: tuple[Release, ...]
 
     @property
-    def names(self) -> Names:
+    def names(self) -> RecalledNames:
         """What the signed statement names."""
         uncounted = self.subject.uncounted
-        return Names.of(
+        return RecalledNames.of(
             bentos=self.bentos,
             releases=[release.pk for release in self.releases],
             keys=uncounted.keys,

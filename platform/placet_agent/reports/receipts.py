@@ -19,7 +19,7 @@ from placet_verify.recalls import Book
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
-from placet_verify.statements.recall import Receipt
+from placet_verify.statements.recall import NodeReceipt
 
 MAX_SENT = 50  # with one report
 MAX_UNSENT = 500  # while the platform is away
@@ -108,7 +108,7 @@ class Receipts:
         now: datetime,
     ) -> None:
         self._running = {k: r for k, r in self._running.items() if k not in ended} | begun
-        signed: list[Receipt] = [self._ran(pk, run, now) for pk, run in ended.items()]
+        signed: list[NodeReceipt] = [self._ran(pk, run, now) for pk, run in ended.items()]
         for recall in quiet:
             self._stopped[recall.recall] = recall.digest
             signed.append(
@@ -160,7 +160,7 @@ class Receipts:
         self._copy.write(kept | {"epoch": self._epoch})
 
 
-def _said(text: str) -> Receipt:
+def _said(text: str) -> NodeReceipt:
     """Return what an envelope of ours says."""
     payload = Envelope.from_json(text).payload
     ran = canonical.loads(payload)["predicateType"] == RanReceipt.TYPE

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from placet_verify import times
-from placet_verify.bundle.nodes import SKEW, STEP, Facts, Heard, Known, Placed, Story
+from placet_verify.bundle.nodes import (
+    SKEW,
+    STEP,
+    NodeFacts,
+    NodeHistory,
+    RevisionPlacement,
+    VerifiedRecall,
+    VerifiedReceipt,
+)
 from placet_verify.errors import Refused
 from placet_verify.permit.permit import Permit
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
@@ -30,7 +38,7 @@ class Status:
     sentence: str
 
 
-def about_release(story: Story, permit: Permit) -> Generator[str, None, bool]:
+def about_release(story: NodeHistory, permit: Permit) -> Generator[str, None, bool]:
     """Yield what is known of a release on nodes; return whether a recall takes it away.
 
     Raises ``Refused`` for a receipt or a recall that is not about this release.
@@ -63,7 +71,7 @@ def about_release(story: Story, permit: Permit) -> Generator[str, None, bool]:
     return recalled
 
 
-def _refuse_others(story: Story, permit: Permit) -> None:
+def _refuse_others(story: NodeHistory, permit: Permit) -> None:
     request, mine = permit.request, permit.request.release
     for known in story.recalls:
         names = known.recall.names
@@ -78,7 +86,7 @@ def _refuse_others(story: Story, permit: Permit) -> None:
             raise Refused("other_release", f"a receipt is of release {one.said.release}")
 
 
-def about_recall(story: Story, known: Known) -> Generator[str, None, dict[str, int]]:
+def about_recall(story: NodeHistory, known: VerifiedRecall) -> Generator[str, None, dict[str, int]]:
     """Yield what is known of a recall; return how many releases are in which state."""
     recall, counts = known.recall, dict.fromkeys((CONFIRMED, OPEN, CONTRADICTED, NEVER_RAN), 0)
     names = recall.names
@@ -102,7 +110,7 @@ def about_recall(story: Story, known: Known) -> Generator[str, None, dict[str, i
     return counts
 
 
-def status_of(story: Story, recall: RecallStatement, release: str) -> Status:
+def status_of(story: NodeHistory, recall: RecallStatement, release: str) -> Status:
     """Say whether the node of a release has confirmed a recall that names it.
 
     The receipts decide. The platform's own word, which the log alone vouches for, can make it
@@ -134,14 +142,14 @@ def status_of(story: Story, recall: RecallStatement, release: str) -> Status:
     return Status(CONFIRMED, f"{signed}, event {heard.index}")
 
 
-def _silence(facts: Facts, target: str) -> str:
+def _silence(facts: NodeFacts, target: str) -> str:
     node = facts.nodes.get(target, "")
     if not node:
         return f"no event here shows a node on target {target}"
     return f"node {node} has not signed that nothing of it runs"
 
 
-def late(story: Story, recall: RecallStatement, release: str) -> Iterator[str]:
+def late(story: NodeHistory, recall: RecallStatement, release: str) -> Iterator[str]:
     """Say for how long a release ran after it was recalled, as its node signed."""
     for ran, _ in story.runs(release):
         longer = ran.ended_at - max(ran.started_at, recall.at)
@@ -150,7 +158,7 @@ def late(story: Story, recall: RecallStatement, release: str) -> Iterator[str]:
             yield f"recall {recall.recall}: {ran.revision} ran {seconds} s longer than that"
 
 
-def faults(story: Story, decided: datetime | None = None) -> Iterator[str]:
+def faults(story: NodeHistory, decided: datetime | None = None) -> Iterator[str]:
     """Say where signed times deny each other or the order of events.
 
     ``decided`` is when the release was approved, by the signed decisions.
@@ -166,7 +174,7 @@ def faults(story: Story, decided: datetime | None = None) -> Iterator[str]:
 
 
 def _ran_when(
-    said: RanReceipt, one: Heard, placed: Placed, decided: datetime | None
+    said: RanReceipt, one: VerifiedReceipt, placed: RevisionPlacement, decided: datetime | None
 ) -> Iterator[str]:
     who = f"contradicted: node {said.node} signed that {said.revision} ran"
     if said.ended_at > one.at + SKEW:
@@ -179,7 +187,7 @@ def _ran_when(
         yield f"{who} from {since} on, before it was approved at {times.rfc3339(decided)}"
 
 
-def _stopped_when(said: StoppedReceipt, one: Heard, recalled: datetime) -> Iterator[str]:
+def _stopped_when(said: StoppedReceipt, one: VerifiedReceipt, recalled: datetime) -> Iterator[str]:
     at = times.rfc3339(said.at)
     who = f"contradicted: node {said.node} signed that nothing ran of recall {said.recall} at {at}"
     if said.at > one.at + SKEW:
@@ -201,7 +209,7 @@ def _overlaps(runs: list[RanReceipt]) -> Iterator[str]:
             first = ran if ran.ended_at > first.ended_at else first
 
 
-def _nodes(story: Story, targets: set[str]) -> Iterator[str]:
+def _nodes(story: NodeHistory, targets: set[str]) -> Iterator[str]:
     facts = story.facts
     used = {one.join.index for one in story.heard}
     used |= {join.index for join in facts.joins if join.target in targets}
@@ -215,7 +223,7 @@ def _nodes(story: Story, targets: set[str]) -> Iterator[str]:
         yield "not checked: whose host a node is: the log alone says with which key it joined"
 
 
-def _runs(story: Story, placed: Placed, node: str) -> Iterator[str]:
+def _runs(story: NodeHistory, placed: RevisionPlacement, node: str) -> Iterator[str]:
     at = times.rfc3339(placed.at)
     yield f"revision {placed.revision}: put behind {placed.endpoint} at {at}, event {placed.index}"
     runs = [one for one in story.runs(placed.release) if one[0].revision == placed.revision]
@@ -228,7 +236,7 @@ def _runs(story: Story, placed: Placed, node: str) -> Iterator[str]:
         yield f"not checked: whether {placed.revision} ran: no event here shows a node for it"
 
 
-def _ran(ran: RanReceipt, heard: Heard) -> str:
+def _ran(ran: RanReceipt, heard: VerifiedReceipt) -> str:
     return f"ran: {ran.revision} {_span(ran)}, signed by node {ran.node}, event {heard.index}"
 
 
@@ -236,13 +244,13 @@ def _span(ran: RanReceipt) -> str:
     return f"from {times.rfc3339(ran.started_at)} to {times.rfc3339(ran.ended_at)}"
 
 
-def _recall(known: Known) -> str:
+def _recall(known: VerifiedRecall) -> str:
     found = known.recall
     what, at = f"{found.kind} {found.what}", times.rfc3339(found.at)
     return f"{what}, by {found.by} at {at}, recall {found.recall}, event {known.index}"
 
 
-def _lifted(known: Known) -> Iterator[str]:
+def _lifted(known: VerifiedRecall) -> Iterator[str]:
     if known.lift is not None:
         at = times.rfc3339(known.lift.at)
         yield f"lifted: by {known.lift.by} at {at}; the releases that it names stay revoked"

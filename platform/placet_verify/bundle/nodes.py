@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from placet_verify import canonical, recalls
 from placet_verify.errors import Malformed, Refused
-from placet_verify.log.events import Logged, Row, text_of
+from placet_verify.log.events import EventRow, ProvenEvents, text_of
 from placet_verify.predicates import RAN_TYPE, STOPPED_TYPE
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import KeyRing, PublicKey
 from placet_verify.statements import LiftStatement, RanReceipt, RecallStatement, StoppedReceipt
-from placet_verify.statements.recall import Receipt
+from placet_verify.statements.recall import NodeReceipt
 
 RECALLS, RECEIPTS = "recalls.json", "receipts.json"
 SKEW = timedelta(seconds=120)  # a node's clock may differ from the platform's by so much
@@ -24,7 +24,7 @@ STEP = timedelta(seconds=2)  # and be stepped by so much between two receipts
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
+class NodeJoin:
     """A node joined a target with a key."""
 
     index: int
@@ -34,7 +34,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class RevisionPlacement:
     """A revision was put behind an endpoint: a Bento, by a release."""
 
     index: int
@@ -46,7 +46,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class LoggedEffect:
     """What the platform says of a release that a recall reached."""
 
     index: int
@@ -57,10 +57,10 @@ class Effect:
     ran: bool  # it was ever on its target
 
 
-class Facts:
+class NodeFacts:
     """What the events say of nodes, and which receipts and recalls they show."""
 
-    def __init__(self, logged: Logged) -> None:
+    def __init__(self, logged: ProvenEvents) -> None:
         self.logged = logged
         self.joins = [join for row in logged.rows("serving.node") if (join := _join(row))]
         self.nodes = {join.target: join.node for join in self.joins}  # the newest of each target
@@ -77,28 +77,28 @@ class Facts:
                 self.targets[texts[0]] = texts[1]
         self.receipts = _shown(logged, "assurance.receipt", "envelope")
         self.recalls = _shown(logged, "assurance.recall", "envelope", "lift_envelope")
-        self._of_node: dict[str, list[Join]] = {}
+        self._of_node: dict[str, list[NodeJoin]] = {}
         for join in self.joins:
             self._of_node.setdefault(join.node, []).append(join)
 
-    def join_of(self, node: str, index: int) -> Join | None:
+    def join_of(self, node: str, index: int) -> NodeJoin | None:
         """Return how a node had joined before this event."""
         found = [join for join in self._of_node.get(node, ()) if join.index < index]
         return found[-1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class VerifiedReceipt:
     """A receipt that its node signed, and the event by which the platform took it."""
 
-    said: Receipt
+    said: NodeReceipt
     index: int
     at: datetime  # of the event
-    join: Join
+    join: NodeJoin
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class VerifiedRecall:
     """A recall that the decision key signed, its lift if it has one, and their events."""
 
     recall: RecallStatement
@@ -106,15 +106,17 @@ class Known:
     lift: LiftStatement | None = None
 
 
-class Story:
+class NodeHistory:
     """What is verified of recalls and receipts; ``heard`` in the order of the log."""
 
-    def __init__(self, facts: Facts, recalls: Iterable[Known], heard: Iterable[Heard]) -> None:
+    def __init__(
+        self, facts: NodeFacts, recalls: Iterable[VerifiedRecall], heard: Iterable[VerifiedReceipt]
+    ) -> None:
         self.facts = facts
         self.recalls = tuple(recalls)
         self.heard = sorted(heard, key=lambda one: one.index)
-        self._runs: dict[str, list[tuple[RanReceipt, Heard]]] = {}
-        self._stops: dict[tuple[str, str], list[tuple[StoppedReceipt, Heard]]] = {}
+        self._runs: dict[str, list[tuple[RanReceipt, VerifiedReceipt]]] = {}
+        self._stops: dict[tuple[str, str], list[tuple[StoppedReceipt, VerifiedReceipt]]] = {}
         for one in self.heard:
             if isinstance(one.said, RanReceipt):
                 self._runs.setdefault(one.said.release, []).append((one.said, one))
@@ -122,11 +124,13 @@ class Story:
                 about = (one.said.recall, one.said.target)
                 self._stops.setdefault(about, []).append((one.said, one))
 
-    def runs(self, release: str) -> list[tuple[RanReceipt, Heard]]:
+    def runs(self, release: str) -> list[tuple[RanReceipt, VerifiedReceipt]]:
         """Return what nodes signed to have run of a release, in the order of the log."""
         return self._runs.get(release, [])
 
-    def stops(self, recall: RecallStatement, target: str) -> list[tuple[StoppedReceipt, Heard]]:
+    def stops(
+        self, recall: RecallStatement, target: str
+    ) -> list[tuple[StoppedReceipt, VerifiedReceipt]]:
         """Return what the node of a target signed about a recall that can be true, by its time."""
         found = [
             (said, one)
@@ -136,41 +140,41 @@ class Story:
         return sorted(found, key=lambda pair: (pair[0].at, pair[1].index))
 
 
-def papers(logged: Logged) -> dict[str, bytes]:
+def papers(logged: ProvenEvents) -> dict[str, bytes]:
     """Return the two files that go with these events: every recall, lift and receipt in them."""
-    facts = Facts(logged)
+    facts = NodeFacts(logged)
     return {
         name: canonical.dumps([canonical.loads(text) for text in shown])
         for name, shown in ((RECALLS, facts.recalls), (RECEIPTS, facts.receipts))
     }
 
 
-def hear(files: Mapping[str, bytes], ring: KeyRing, logged: Logged) -> Story:
+def hear(files: Mapping[str, bytes], ring: KeyRing, logged: ProvenEvents) -> NodeHistory:
     """Verify recalls and receipts: by whom they are, and that the log shows each as signed.
 
     Raises ``Refused`` also when an event shows one that the files leave out.
     """
-    facts = Facts(logged)
-    known = dict[str, Known]()
+    facts = NodeFacts(logged)
+    known = dict[str, VerifiedRecall]()
     for envelope, row in _listed(files, RECALLS, facts.recalls, "recall"):
         found = recalls.read(envelope, ring)
         before = known.get(found.recall)
         if isinstance(found, RecallStatement) and before is None:
-            known[found.recall] = Known(found, row.index)
+            known[found.recall] = VerifiedRecall(found, row.index)
         elif isinstance(found, LiftStatement) and before and before.lift is None:
             if found.recall_digest != before.recall.digest:
                 raise Refused("other_recall", f"the lift of {found.recall} is of another recall")
-            known[found.recall] = Known(before.recall, before.index, found)
+            known[found.recall] = VerifiedRecall(before.recall, before.index, found)
         else:
             raise Refused("other_recall", f"{RECALLS} must name {found.recall} once, then its lift")
     listed = _listed(files, RECEIPTS, facts.receipts, "receipt")
     heard = [_heard(envelope, row, facts) for envelope, row in listed]
     for one in heard:
         _check(one.said, facts, known)
-    return Story(facts, known.values(), heard)
+    return NodeHistory(facts, known.values(), heard)
 
 
-def _heard(envelope: dsse.Envelope, row: Row, facts: Facts) -> Heard:
+def _heard(envelope: dsse.Envelope, row: EventRow, facts: NodeFacts) -> VerifiedReceipt:
     claimed = _claimed(envelope)
     join = facts.join_of(claimed.node, row.index)
     if join is None:
@@ -178,10 +182,10 @@ def _heard(envelope: dsse.Envelope, row: Row, facts: Facts) -> Heard:
     said = recalls.receipt(envelope, join.key, join.node)
     if said.target != join.target:
         raise Refused("other_target", f"node {join.node} joined another target than it signs for")
-    return Heard(said, row.index, row.at, join)
+    return VerifiedReceipt(said, row.index, row.at, join)
 
 
-def _claimed(envelope: dsse.Envelope) -> Receipt:
+def _claimed(envelope: dsse.Envelope) -> NodeReceipt:
     if envelope.payload_type == dsse.STATEMENT:
         match canonical.loads(envelope.payload):
             case {"predicateType": kind} if kind == RAN_TYPE:
@@ -191,7 +195,7 @@ def _claimed(envelope: dsse.Envelope) -> Receipt:
     raise Refused("wrong_type", "this is no receipt of a node")
 
 
-def _check(said: Receipt, facts: Facts, known: Mapping[str, Known]) -> None:
+def _check(said: NodeReceipt, facts: NodeFacts, known: Mapping[str, VerifiedRecall]) -> None:
     """A receipt is about something that stands here too."""
     if isinstance(said, StoppedReceipt):
         about = known.get(said.recall)
@@ -205,8 +209,8 @@ def _check(said: Receipt, facts: Facts, known: Mapping[str, Known]) -> None:
 
 
 def _listed(
-    files: Mapping[str, bytes], name: str, shown: Mapping[str, Row], what: str
-) -> list[tuple[dsse.Envelope, Row]]:
+    files: Mapping[str, bytes], name: str, shown: Mapping[str, EventRow], what: str
+) -> list[tuple[dsse.Envelope, EventRow]]:
     """Return the envelopes of a file, each with its event: those of the events, and no others."""
     listed = canonical.loads(text_of(files, name))
     if not isinstance(listed, list) or canonical.dumps(listed) != files[name]:
@@ -223,8 +227,8 @@ def _listed(
     return [(one, shown[text]) for one, text in zip(envelopes, texts, strict=True)]
 
 
-def _shown(logged: Logged, table: str, *columns: str) -> dict[str, Row]:
-    found: dict[str, Row] = {}
+def _shown(logged: ProvenEvents, table: str, *columns: str) -> dict[str, EventRow]:
+    found: dict[str, EventRow] = {}
     for row in logged.rows(table):
         for column in columns:
             if (text := row.columns.get(column)) and isinstance(text, str):
@@ -232,26 +236,26 @@ def _shown(logged: Logged, table: str, *columns: str) -> dict[str, Row]:
     return found
 
 
-def _join(row: Row) -> Join | None:
+def _join(row: EventRow) -> NodeJoin | None:
     texts = row.texts("id", "target_id", "public_key")
     if row.event != "node.joined.v1" or texts is None:
         return None
     node, target, key = texts
-    return Join(row.index, node, target, PublicKey.from_base64(key))
+    return NodeJoin(row.index, node, target, PublicKey.from_base64(key))
 
 
-def _placed(row: Row) -> Placed | None:
+def _placed(row: EventRow) -> RevisionPlacement | None:
     texts = row.texts("id", "release", "bento_id", "endpoint_id")
     if row.event != "revision.added.v1" or texts is None:
         return None
-    return Placed(row.index, row.at, *texts)
+    return RevisionPlacement(row.index, row.at, *texts)
 
 
-def _effect(row: Row) -> Effect | None:
+def _effect(row: EventRow) -> LoggedEffect | None:
     texts = row.texts("recall_id", "release_id", "target_id", "state")
     if texts is None:
         return None
     revisions = row.columns.get("revisions")
     recall, release, target, state = texts
     ran = isinstance(revisions, list) and revisions != []
-    return Effect(row.index, recall, release, target, state, ran)
+    return LoggedEffect(row.index, recall, release, target, state, ran)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from placet_verify.bundle import narrative, nodes
 from placet_verify.bundle.bundle import KEYS, README, ROOT
 from placet_verify.bundle.narrative import CONFIRMED, CONTRADICTED, NEVER_RAN, OPEN
-from placet_verify.bundle.nodes import RECALLS, RECEIPTS, Known, Story
+from placet_verify.bundle.nodes import RECALLS, RECEIPTS, NodeHistory, VerifiedRecall
 from placet_verify.errors import Refused
 from placet_verify.log import events
 from placet_verify.signing.keys import KeyRing
@@ -60,20 +60,20 @@ def verify(files: Mapping[str, bytes], ring: KeyRing) -> Generator[str, None, di
 
 
 def _quietly(
-    checked: Generator[str, None, events.Logged],
-) -> Generator[str, None, events.Logged]:
+    checked: Generator[str, None, events.ProvenEvents],
+) -> Generator[str, None, events.ProvenEvents]:
     """Say in one line what a bundle says in one for each event: there may be thousands."""
     while True:
         try:
             next(checked)
         except StopIteration as end:
-            logged: events.Logged = end.value
+            logged: events.ProvenEvents = end.value
             break
     yield f"log: {logged.count} events of {logged.size}, each proven to be in it"
     return logged
 
 
-def _only(story: Story) -> Known:
+def _only(story: NodeHistory) -> VerifiedRecall:
     """Return the one recall of a report, when every receipt is about what it names."""
     if len(story.recalls) != 1:
         raise Refused("other_recall", f"{RECALLS} must hold one recall")

@@ -18,7 +18,7 @@ _ENVELOPES = ("envelope", "request_envelope")  # the columns of logged rows that
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EventRow:
     """A row as an event shows it: after what the event says."""
 
     index: int
@@ -34,27 +34,27 @@ class Row:
 
 
 @dataclass(slots=True)
-class Logged:
+class ProvenEvents:
     """What proven events hold: rows by the name of their table, in the order of the log."""
 
     size: int = 0  # of the log
     count: int = 0
     envelopes: dict[str, int] = field(default_factory=dict)  # text → the event that shows it
-    tables: dict[str, list[Row]] = field(default_factory=dict)
+    tables: dict[str, list[EventRow]] = field(default_factory=dict)
 
-    def rows(self, table: str) -> Sequence[Row]:
+    def rows(self, table: str) -> Sequence[EventRow]:
         """Return what the events show of a table, first things first."""
         return sorted(self.tables.get(table, ()), key=lambda row: row.index)
 
 
 def check(
     files: Mapping[str, bytes], names: Sequence[str], ring: KeyRing
-) -> Generator[str, None, Logged]:
+) -> Generator[str, None, ProvenEvents]:
     """Verify the proof of every event, yielding a line for each; return what they hold.
 
     ``names`` are the files that must be events. Raises ``Refused`` unless all are of one log.
     """
-    keys, origins, logged = checkpoint.log_keys(ring), set[str](), Logged()
+    keys, origins, logged = checkpoint.log_keys(ring), set[str](), ProvenEvents()
     for name in sorted(names):
         proof = tlog_proof.parse(text_of(files, name))
         if name != f"log/{proof.index}.tlog-proof":
@@ -72,9 +72,9 @@ def check(
     return logged
 
 
-def read(bodies: Mapping[int, str]) -> Logged:
+def read(bodies: Mapping[int, str]) -> ProvenEvents:
     """Return what events hold that nobody has to prove: the platform's own."""
-    logged = Logged(count=len(bodies))
+    logged = ProvenEvents(count=len(bodies))
     for index, body in sorted(bodies.items()):
         _take(logged, index, _body(body.encode("utf-8")))
     return logged
@@ -97,12 +97,12 @@ def _body(content: bytes) -> dict[str, Any]:
     raise Malformed("an event of the log is an object with kind and at")
 
 
-def _take(logged: Logged, index: int, body: dict[str, Any]) -> None:
+def _take(logged: ProvenEvents, index: int, body: dict[str, Any]) -> None:
     at, after = times.parse(body["at"]), body.get("after")
     for key, columns in after.items() if isinstance(after, dict) else ():
         if isinstance(columns, dict):
             table = key.partition(":")[0]
-            logged.tables.setdefault(table, []).append(Row(index, body["kind"], at, columns))
+            logged.tables.setdefault(table, []).append(EventRow(index, body["kind"], at, columns))
             logged.envelopes |= dict.fromkeys(_envelopes(columns), index)
 
 

@@ -22,8 +22,8 @@ from placet_verify.statements.governance import (
 from placet_verify.statements.provenance import ProvenanceStatement
 from placet_verify.statements.recall import (
     LiftStatement,
-    Names,
     RanReceipt,
+    RecalledNames,
     RecallStatement,
     StoppedReceipt,
 )
@@ -43,7 +43,6 @@ __all__ = [
     "DecisionStatement",
     "EnrolmentStatement",
     "LiftStatement",
-    "Names",
     "PasskeyBreakGlass",
     "PasskeyDecision",
     "PasskeyPolicy",
@@ -51,6 +50,7 @@ __all__ = [
     "ProvenanceStatement",
     "RanReceipt",
     "RecallStatement",
+    "RecalledNames",
     "RequestStatement",
     "RootEnrolment",
     "StandingDecision",

@@ -15,7 +15,7 @@ from placet_verify.statements.base import Json, Statement, an_object, text_list,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class RecalledNames:
     """What a recall takes away: Bentos by digest, releases by id, and whose signatures on permits
     no longer count: keys and passkeys by id, people by theirs. Each is sorted."""
 
@@ -53,7 +53,7 @@ class RecallStatement(Statement):
     project: str
     kind: str
     what: str
-    names: Names
+    names: RecalledNames
     by: str
     reason: str
     at: datetime
@@ -79,10 +79,10 @@ class RecallStatement(Statement):
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
         found = an_object(predicate, "names")
-        names = {name: tuple(text_list(found, name)) for name in asdict(Names())}
+        names = {name: tuple(text_list(found, name)) for name in asdict(RecalledNames())}
         return cls(
             **texts(predicate, "recall", "project", "kind", "what", "by", "reason"),
-            names=Names(**names),
+            names=RecalledNames(**names),
             at=times.parse(predicate["at"]),
         )
 
@@ -212,4 +212,4 @@ class StoppedReceipt(Statement):
         )
 
 
-Receipt = RanReceipt | StoppedReceipt
+NodeReceipt = RanReceipt | StoppedReceipt

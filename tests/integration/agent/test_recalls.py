@@ -6,7 +6,7 @@ from typing import Any
 
 from placet_verify import recalls
 from placet_verify.signing.dsse import Envelope
-from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
+from placet_verify.statements import RanReceipt, RecalledNames, RecallStatement, StoppedReceipt
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 
@@ -20,7 +20,7 @@ def recalled(platform: Platform, bento: str) -> tuple[RecallStatement, dict[str,
         what=bento,
         by="per_1",
         reason="",
-        names=Names.of(bentos=[bento], releases=["rel_1"]),
+        names=RecalledNames.of(bentos=[bento], releases=["rel_1"]),
         at=datetime.now(UTC),
     )
     return statement, statement.sign(platform.keys["decision"]).to_dict()

@@ -13,7 +13,7 @@ from placet.kernel.keystore import ring, signer
 from placet_agent.state.trust import Trust
 from placet_verify import canonical
 from placet_verify.signing import dsse
-from placet_verify.statements import LiftStatement, Names, RecallStatement
+from placet_verify.statements import LiftStatement, RecalledNames, RecallStatement
 from tests.support import factories
 from tests.support.forgeries import fetch_keys, signed_now
 from tests.support.story import RunJobs, Story
@@ -104,7 +104,7 @@ def test_a_worker_neither_recalls_nor_lifts(
         what="per_x",
         reason="",
         by="per_x",
-        names=Names.of(people=[world.rex.id]),
+        names=RecalledNames.of(people=[world.rex.id]),
         at=found.created_at,
     )
     forged = [one.sign(signer(purpose)).to_dict() for one in (lifted, more)]

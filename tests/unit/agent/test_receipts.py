@@ -16,7 +16,7 @@ from placet_verify.errors import Malformed
 from placet_verify.recalls import Book
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import PrivateKey
-from placet_verify.statements import Names, RanReceipt, RecallStatement, StoppedReceipt
+from placet_verify.statements import RanReceipt, RecalledNames, RecallStatement, StoppedReceipt
 from tests.support import disk
 from tests.support.permits import digest_of
 
@@ -30,7 +30,7 @@ def recall(name: str = "rcl_1", **names: list[str]) -> RecallStatement:
         project="",
         kind="bento",
         what=BAD,
-        names=Names.of(**names),
+        names=RecalledNames.of(**names),
         by="per_1",
         reason="",
         at=datetime.now(UTC),

@@ -13,7 +13,7 @@ from placet_verify.__main__ import main
 from placet_verify.bundle import recall_report
 from placet_verify.errors import Refused
 from placet_verify.signing.keys import KeyRing, PrivateKey
-from placet_verify.statements import Names
+from placet_verify.statements import RecalledNames
 from tests.support.offline import Files
 from tests.support.permits import Keys
 from tests.support.receipts import BENTO, ENDED, HOUR, RELEASE, OnNodes
@@ -33,7 +33,7 @@ def fleet(*, second: bool = True) -> OnNodes:
     for number, release in enumerate(THREE, 1):
         told.placed(f"rev_{number}", release=release)
     told.ran()
-    recall = told.recalled(names=Names.of(bentos=[BENTO], releases=THREE), reached=False)
+    recall = told.recalled(names=RecalledNames.of(bentos=[BENTO], releases=THREE), reached=False)
     for number, release in enumerate(THREE, 1):
         place = {"target_id": f"tgt_{number}", "revisions": [f"rev_{number}"]}
         told.reached(recall.recall, release, **place)

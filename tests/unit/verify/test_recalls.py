@@ -13,8 +13,8 @@ from placet_verify.recalls import Book, Uncounted
 from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import (
     LiftStatement,
-    Names,
     RanReceipt,
+    RecalledNames,
     RecallStatement,
     StoppedReceipt,
     parse,
@@ -31,7 +31,7 @@ RECALL = RecallStatement(
     kind="bento",
     what=BENTO,
     by="per_1",
-    names=Names.of(bentos=[BENTO], releases=["rel_1"]),
+    names=RecalledNames.of(bentos=[BENTO], releases=["rel_1"]),
     reason=digest_of("why"),
     at=NOON,
 )
