@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from placet_verify import canonical  # noqa: E402
-from placet_verify.log.checking import Record, Report, verify_log  # noqa: E402
+from placet_verify.log.checking import LeafRecord, LogReport, verify_log  # noqa: E402
 from placet_verify.log.merkle import TILE_WIDTH, Frontier, leaf_hash  # noqa: E402
 from proofs.record import commit  # noqa: E402
 
@@ -36,7 +36,7 @@ Tiles = dict[tuple[int, int], bytes]
 class Log:
     """A log as a database holds it, and the checkpoints that lie outside."""
 
-    records: list[Record]
+    records: list[LeafRecord]
     tiles: Tiles
     heads: list[tuple[int, bytes]]
 
@@ -44,7 +44,7 @@ class Log:
         """Return one that may be tampered with."""
         return Log(list(self.records), dict(self.tiles), list(self.heads))
 
-    def verify(self) -> Report:
+    def verify(self) -> LogReport:
         """Verify it as ``audit verify`` does."""
         return verify_log(
             self.records,
@@ -67,7 +67,7 @@ def body(index: int, salt: int) -> str:
     return canonical.dumps(members).decode()
 
 
-def grown(records: list[Record], marks: list[int]) -> tuple[Tiles, list[tuple[int, bytes]]]:
+def grown(records: list[LeafRecord], marks: list[int]) -> tuple[Tiles, list[tuple[int, bytes]]]:
     """Return the full tiles of a log and its heads at ``marks``."""
     tiles: Tiles = {}
     frontier = Frontier(
@@ -232,7 +232,7 @@ KINDS: tuple[Callable[[Log, random.Random], Expected | None], ...] = (
 )
 
 
-def located(log: Log, expected: Expected, report: Report) -> bool:
+def located(log: Log, expected: Expected, report: LogReport) -> bool:
     """Tell whether the fault was found where it had to be."""
     if report.fault is None:
         return False

@@ -9,7 +9,7 @@ from apps.registry.models import ArtifactFile, ModelVersion
 from apps.registry.store import Store, store
 from placet.kernel.problems import FieldError
 from placet_verify.errors import Refused
-from placet_verify.signing.model_signature import FILE_NAME, Finding
+from placet_verify.signing.model_signature import FILE_NAME, SignatureCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Frozen:
     signature: dict[str, Any] | None
     example: list[dict[str, Any]] | None
     expected: list[Any] | None
-    signed: Finding | None = None  # what the model.sig among the files is worth
+    signed: SignatureCheck | None = None  # what the model.sig among the files is worth
 
 
 def faults(version: ModelVersion) -> list[FieldError]:
@@ -86,7 +86,7 @@ def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
     return frozen
 
 
-def signed(version: ModelVersion, files: list[ArtifactFile]) -> Finding | None:
+def signed(version: ModelVersion, files: list[ArtifactFile]) -> SignatureCheck | None:
     """Return what the ``model.sig`` among the files is worth; one that is wrong is refused."""
     try:
         return signing.inspect(version, files)

@@ -10,18 +10,18 @@ from apps.registry.store import store
 from placet.kernel.clock import now
 from placet_verify.errors import Malformed
 from placet_verify.signing import model_signature
-from placet_verify.signing.model_signature import FILE_NAME, Finding
+from placet_verify.signing.model_signature import FILE_NAME, SignatureCheck
 
 
-def trusted_keys(project_id: str) -> list[model_signature.SigningKey]:
+def trusted_keys(project_id: str) -> list[model_signature.ModelSigningKey]:
     """Return the keys whose signatures count in a project at this moment."""
     rows = SigningKey.objects.filter(project=project_id, revoked_at__isnull=True)
     good = rows.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now()))
     pems = good.values_list("pem", flat=True)
-    return [model_signature.SigningKey(pem.encode("ascii")) for pem in pems]
+    return [model_signature.ModelSigningKey(pem.encode("ascii")) for pem in pems]
 
 
-def inspect(version: ModelVersion, files: Sequence[ArtifactFile]) -> Finding | None:
+def inspect(version: ModelVersion, files: Sequence[ArtifactFile]) -> SignatureCheck | None:
     """Return what the version's ``model.sig`` is worth now; ``None`` when it came without one.
 
     Raises ``placet_verify.errors.Refused`` for one that is wrong.
@@ -36,6 +36,6 @@ def inspect(version: ModelVersion, files: Sequence[ArtifactFile]) -> Finding | N
     return model_signature.check(document, signed, trusted_keys(version.project_id))
 
 
-def evidence_of(found: Finding) -> dict[str, Any]:
+def evidence_of(found: SignatureCheck) -> dict[str, Any]:
     """Return a finding as evidence holds it."""
     return {"result": found.result, "key": found.key, "files": found.files}

@@ -16,7 +16,7 @@ from placet_verify.commands import archives, stamps, units, whole
 from placet_verify.commands.printing import add_witnesses, say, say_witnesses
 from placet_verify.errors import Malformed, Refused
 from placet_verify.log import checkpoint, seals, tlog_proof
-from placet_verify.log.checking import Report, read_records, verify_log
+from placet_verify.log.checking import LogReport, read_records, verify_log
 from placet_verify.log.checkpoint import Checkpoint
 from placet_verify.log.tiles import stored
 from placet_verify.permit import serving
@@ -224,7 +224,7 @@ def verify_model_folder(options: argparse.Namespace) -> bool:
     files = model_signature.digests_in(folder)
     if options.signature is None:
         files.pop(model_signature.FILE_NAME, None)
-    key = model_signature.SigningKey.from_pem(options.key.read_bytes())
+    key = model_signature.ModelSigningKey.from_pem(options.key.read_bytes())
     found = model_signature.check((options.signature or inside).read_bytes(), files, [key])
     if found.result != "trusted":
         raise Refused("other_key", f"it is not by this key: it names {found.key or 'none'}")
@@ -243,7 +243,7 @@ def write_verifier(options: argparse.Namespace) -> bool:
     return True
 
 
-def _say_report(report: Report, newest: Checkpoint) -> bool:
+def _say_report(report: LogReport, newest: Checkpoint) -> bool:
     hidden = report.size - report.bodies
     say(f"{report.size} leaves: {report.bodies} bodies hashed, {hidden} known by their hash alone")
     say(f"{report.tiles} tiles compared")

@@ -39,7 +39,7 @@ from placet_agent.reports import counting
 from placet_protocol import bounded
 from placet_protocol.fields import ProtocolError
 from placet_verify import canonical
-from placet_verify.archive import ArchiveRefused, Limits, extract
+from placet_verify.archive import ArchiveLimits, ArchiveRefused, extract
 from placet_verify.bundle import bundle
 from placet_verify.errors import Malformed, Refused
 from placet_verify.log import archived_events, submission, tlog_proof
@@ -123,7 +123,7 @@ def archived(folder: Path, count: int) -> None:
     with tarfile.open(path, "w") as archive:
         for number in range(count):
             archive.addfile(tarfile.TarInfo(f"{number}.txt"))
-    extract(path, folder / f"{count}", Limits(files=3))
+    extract(path, folder / f"{count}", ArchiveLimits(files=3))
 
 
 def bundled(folder: Path, count: int) -> None:

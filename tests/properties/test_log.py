@@ -13,7 +13,7 @@ from placet_verify import canonical
 from placet_verify.bundle import export
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint
-from placet_verify.log.checking import Record, Report, read_records, verify_log
+from placet_verify.log.checking import LeafRecord, LogReport, read_records, verify_log
 from placet_verify.log.merkle import Frontier, leaf_hash
 from placet_verify.signing.keys import PrivateKey
 
@@ -25,14 +25,14 @@ SIZES = [1, 3, 255, 256, 257, 1000]
 class Log:
     """A whole log: records of which every third is hidden, full tiles, and a checkpoint."""
 
-    records: list[Record]
+    records: list[LeafRecord]
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
     note: str = ""
 
     def copy(self) -> "Log":
         return Log(list(self.records), dict(self.tiles), self.note)
 
-    def verify(self) -> Report:
+    def verify(self) -> LogReport:
         head = checkpoint.verify(self.note, KEY.public)
         return verify_log(
             self.records,
@@ -255,7 +255,7 @@ def test_a_byte_flipped_in_an_exported_file_is_found_at_its_line(
         lambda record: (record[0] + 5, record[1], record[2]),
     ],
 )
-def test_a_record_that_makes_no_sense_is_named(spoil: Callable[[Record], Record]) -> None:
+def test_a_record_that_makes_no_sense_is_named(spoil: Callable[[LeafRecord], LeafRecord]) -> None:
     log = made(257).copy()
     log.records[100] = spoil(log.records[100])
     assert log.place() == "leaf 100"

@@ -17,7 +17,7 @@ from placet.kernel.faults import crash_point
 from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from placet_verify.signing.keys import PrivateKey
-from placet_verify.signing.model_signature import Finding as Signed
+from placet_verify.signing.model_signature import SignatureCheck as Signed
 from workers.builder import (
     acceleration,
     bento,

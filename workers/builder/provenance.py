@@ -6,7 +6,7 @@ from pathlib import Path
 from placet_verify.errors import Refused
 from placet_verify.signing import model_signature
 from placet_verify.signing.keys import PrivateKey
-from placet_verify.signing.model_signature import FILE_NAME, Finding
+from placet_verify.signing.model_signature import FILE_NAME, SignatureCheck
 from placet_verify.statements import ProvenanceStatement
 from workers.builder.errors import BuildFailed
 from workers.builder.runtimes import RuntimeSpec
@@ -49,7 +49,7 @@ def provenance(
     return statement.sign(key).to_json()
 
 
-def came_signed(spec: BuildSpec, artifact: Path) -> Finding | None:
+def came_signed(spec: BuildSpec, artifact: Path) -> SignatureCheck | None:
     """Return what the ``model.sig`` among the fetched files is worth; ``None`` without one.
 
     The bytes on the disk are looked at, once more and strictly: no link, no file that is not

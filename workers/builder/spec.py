@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
 from apps.registry.formats import PROJECTS
-from placet_verify.signing.model_signature import Finding as Signed
-from placet_verify.signing.model_signature import SigningKey
+from placet_verify.signing.model_signature import ModelSigningKey
+from placet_verify.signing.model_signature import SignatureCheck as Signed
 from workers.builder.runtimes import RuntimeSpec
 
 Verdict = Literal["safe", "code-carrying", "malicious", "unknown"]
@@ -60,7 +60,7 @@ class BuildSpec:
     memory_mb: int = 4096
     seconds: int = 900
     accelerate: bool = False
-    trusted: tuple[SigningKey, ...] = ()  # whose model.sig counts in the project
+    trusted: tuple[ModelSigningKey, ...] = ()  # whose model.sig counts in the project
 
     @property
     def name(self) -> str:

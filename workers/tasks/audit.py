@@ -11,7 +11,7 @@ from apps.audit.queries import verify_database
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import reconciler
-from placet_verify.log.checking import Report
+from placet_verify.log.checking import LogReport
 
 
 @every(seconds=2, name="audit.checkpoint", queue="control")
@@ -66,7 +66,7 @@ def verify(job: LeasedJob) -> dict[str, Any]:
     }
 
 
-def _unsealed(report: Report) -> str:
+def _unsealed(report: LogReport) -> str:
     """Return the first event that claims to vouch for access without a good seal."""
     if not report.unsealed:
         return ""

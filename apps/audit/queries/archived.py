@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet
 from apps.audit.models import Archive, ArchivedLeaf, Event
 from placet.kernel.actor import INSTANCE, Actor
 from placet.kernel.clock import rfc3339
-from placet_verify.log.checking import Fault, Record
+from placet_verify.log.checking import Fault, LeafRecord
 from placet_verify.log.seals import SEALED_KINDS
 
 Leaf = Event | ArchivedLeaf
@@ -104,7 +104,7 @@ def in_order(events: Iterable[Event], archived: Iterable[ArchivedLeaf]) -> Itera
     return iter(merge(*both, key=lambda leaf: leaf.index))
 
 
-def every_record() -> Iterator[Record]:
+def every_record() -> Iterator[LeafRecord]:
     """Yield the whole log as verifiers take it: archived events by their hash alone.
 
     Both are read with one statement at a time, so that what is archived meanwhile is seen once.

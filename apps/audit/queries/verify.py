@@ -13,7 +13,7 @@ from apps.audit.queries.proofs import log_size, tiles_in_rows
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint, merkle
-from placet_verify.log.checking import Fault, Report, verify_log
+from placet_verify.log.checking import Fault, LogReport, verify_log
 from placet_verify.log.tiles import split
 
 # Tiles whose root is not what stands in the tile above; and those that have none above them yet.
@@ -34,7 +34,7 @@ WHERE above.id IS NULL AND t.root IS NOT NULL ORDER BY t.level, t.index
 class Verification:
     """What was found. ``started_from`` names the checkpoint file; '' when there was none."""
 
-    report: Report
+    report: LogReport
     started_from: str
     started_size: int
     fault: Fault | None
@@ -100,7 +100,7 @@ def _signed_in_database() -> tuple[dict[int, bytes], Fault | None]:
     return heads, None
 
 
-def _head_fault(report: Report) -> Fault | None:
+def _head_fault(report: LogReport) -> Fault | None:
     """Compare the head row with the events, unless the log grew while it was read."""
     says = log_size()
     if says < report.size or (says > report.size and not _grew(report.size)):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from placet_verify.log.merkle import Source
+from placet_verify.log.merkle import HashSource
 
 LARGEST = 2**53 - 1  # the largest size that an event of ours can hold
 
@@ -15,7 +15,7 @@ class Shown:
     note: str
     size: int
     root: bytes
-    tree: Source
+    tree: HashSource
     known: int
 
 

@@ -77,10 +77,10 @@ def revoke_signing_key(key: SigningKey, *, actor: Actor) -> SigningKey:
     return row
 
 
-def _read(pem: str) -> tuple[model_signature.SigningKey | None, list[FieldError]]:
+def _read(pem: str) -> tuple[model_signature.ModelSigningKey | None, list[FieldError]]:
     if len(pem) > MAX_PEM:
         return None, [FieldError("/pem", f"A public key has at most {MAX_PEM} characters")]
     try:
-        return model_signature.SigningKey.from_pem(pem), []
+        return model_signature.ModelSigningKey.from_pem(pem), []
     except Malformed as fault:
         return None, [FieldError("/pem", fault.sentence[:1].upper() + fault.sentence[1:])]

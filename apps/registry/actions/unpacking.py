@@ -32,7 +32,7 @@ def unpack(upload: Upload, blobs: Store, allow: Callable[[list[Blob]], None]) ->
     a folder put it there. Raises :class:`ArchiveRefused`, or what ``allow`` raises, which is asked
     when the files are known; nothing of the archive is kept.
     """
-    limits = archive.Limits(files=MAX_FILES, total_bytes=config().max_artifact_bytes)
+    limits = archive.ArchiveLimits(files=MAX_FILES, total_bytes=config().max_artifact_bytes)
     source = blobs.incoming(upload.pk)
     with (
         blobs.verified_incoming(upload.pk, upload.sha256),

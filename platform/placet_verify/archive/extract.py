@@ -5,20 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from placet_verify.archive.names import ArchiveRefused
-from placet_verify.archive.output import Budget, ExtractedFile, Limits, Output
+from placet_verify.archive.output import ArchiveLimits, Budget, ExtractedFile, OutputFolder
 from placet_verify.archive.streams import kind_of, open_tar
 from placet_verify.archive.tars import extract_tar
 from placet_verify.archive.zips import extract_zip
 
-__all__ = ["Limits", "extract"]
+__all__ = ["ArchiveLimits", "extract"]
 
-_DEFAULT = Limits()
+_DEFAULT = ArchiveLimits()
 
 
 def extract(
     path: str | Path,
     destination: str | Path,
-    limits: Limits = _DEFAULT,
+    limits: ArchiveLimits = _DEFAULT,
     *,
     max_files: int | None = None,
     max_bytes: int | None = None,
@@ -35,7 +35,7 @@ def extract(
     if max_bytes is not None:
         limits = replace(limits, total_bytes=max_bytes)
     kind = kind_of(source)
-    output = Output(Path(destination))
+    output = OutputFolder(Path(destination))
     output.open()
     try:
         _unpack(source, kind, output, Budget(limits, source.stat().st_size))
@@ -45,7 +45,7 @@ def extract(
     return sorted(output.files, key=lambda file: file.path)
 
 
-def _unpack(source: Path, kind: str, output: Output, budget: Budget) -> None:
+def _unpack(source: Path, kind: str, output: OutputFolder, budget: Budget) -> None:
     try:
         if kind == "zip":
             extract_zip(source, output, budget)

@@ -62,7 +62,7 @@ def shown(name: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 2] + "…'"
 
 
-class Names:
+class ArchiveNames:
     """The names seen so far: none twice, not even in other letters' case, no file inside a file."""
 
     def __init__(self) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from placet_verify.archive.names import ArchiveRefused, Names, shown
+from placet_verify.archive.names import ArchiveNames, ArchiveRefused, shown
 
 CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ArchiveLimits:
     """How much an archive may hold.
 
     ``ratio`` bounds the unpacked bytes by the archive's own size, once they pass ``ratio_from``.
@@ -39,7 +39,7 @@ class ExtractedFile:
 class Budget:
     """What is left of the limits for one archive of ``archive_bytes``."""
 
-    limits: Limits
+    limits: ArchiveLimits
     archive_bytes: int
     entries: int = 0
     unpacked: int = 0
@@ -67,11 +67,11 @@ class Budget:
 
 
 @dataclass(slots=True)
-class Output:
+class OutputFolder:
     """The destination folder: empty at first, and empty again after a refusal."""
 
     folder: Path
-    names: Names = field(default_factory=Names)
+    names: ArchiveNames = field(default_factory=ArchiveNames)
     files: list[ExtractedFile] = field(default_factory=list)
     _made: bool = False
 

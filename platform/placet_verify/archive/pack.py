@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 from placet_verify import canonical
-from placet_verify.archive.names import ArchiveRefused, Names, shown
+from placet_verify.archive.names import ArchiveNames, ArchiveRefused, shown
 
 
 def pack(folder: str | Path, out: str | Path) -> str:
@@ -15,7 +15,7 @@ def pack(folder: str | Path, out: str | Path) -> str:
     on names, content and the executable bit alone. Links and special files are refused, and so is
     every name that :func:`extract` would refuse.
     """
-    root, names = Path(folder), Names()
+    root, names = Path(folder), ArchiveNames()
     with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(_members(root)):
             _add(archive, root / name, name, names)
@@ -30,7 +30,7 @@ def _members(root: Path) -> list[str]:
     return found
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str, names: Names) -> None:
+def _add(archive: tarfile.TarFile, path: Path, name: str, names: ArchiveNames) -> None:
     info = tarfile.TarInfo(name)
     if path.is_symlink() or not (path.is_dir() or path.is_file()):
         raise ArchiveRefused("link", f"{shown(name)} is a link or a special file")

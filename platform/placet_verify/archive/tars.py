@@ -9,7 +9,7 @@ import tarfile
 from dataclasses import dataclass
 
 from placet_verify.archive.names import ArchiveRefused, shown
-from placet_verify.archive.output import Budget, Output
+from placet_verify.archive.output import Budget, OutputFolder
 from placet_verify.archive.streams import Reader
 
 BLOCK = 512
@@ -32,7 +32,7 @@ class _Extended:
     size: int | None = None
 
 
-def extract_tar(reader: Reader, output: Output, budget: Budget) -> None:
+def extract_tar(reader: Reader, output: OutputFolder, budget: Budget) -> None:
     """Write every member to ``output``."""
     extended = _Extended()
     while True:
@@ -60,7 +60,11 @@ def _header(block: bytes) -> tarfile.TarInfo:
 
 
 def _member(
-    reader: Reader, output: Output, budget: Budget, header: tarfile.TarInfo, extended: _Extended
+    reader: Reader,
+    output: OutputFolder,
+    budget: Budget,
+    header: tarfile.TarInfo,
+    extended: _Extended,
 ) -> None:
     budget.entry()
     name = extended.path if extended.path is not None else header.name

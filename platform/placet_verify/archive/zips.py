@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from placet_verify.archive.names import ArchiveRefused, shown
-from placet_verify.archive.output import CHUNK, Budget, Output
+from placet_verify.archive.output import CHUNK, Budget, OutputFolder
 from placet_verify.archive.streams import broken_is_refused
 
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # LZMA takes memory as the file asks
@@ -21,7 +21,7 @@ _ENCRYPTED = 0x1
 _UTF8 = 0x800
 
 
-def extract_zip(path: Path, output: Output, budget: Budget) -> None:
+def extract_zip(path: Path, output: OutputFolder, budget: Budget) -> None:
     """Write every member to ``output``."""
     try:
         with path.open("rb") as stream:
@@ -39,7 +39,7 @@ def extract_zip(path: Path, output: Output, budget: Budget) -> None:
 
 
 def _member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, output: Output, budget: Budget
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, output: OutputFolder, budget: Budget
 ) -> None:
     name = member.orig_filename
     _check_member(member, name)

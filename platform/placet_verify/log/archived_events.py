@@ -40,7 +40,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedArchive:
     """An archive whose every event was found in the log that ``head`` signs."""
 
     about: About
@@ -77,7 +77,7 @@ class _Tiles(TileSource):
         return tile
 
 
-def verify(source: Path, root: PublicKey | None = None) -> Opened:
+def verify(source: Path, root: PublicKey | None = None) -> OpenedArchive:
     """Check a whole archive. Without ``root`` its own root key is believed.
 
     Raises :class:`Refused` at the first thing that does not hold.
@@ -93,7 +93,7 @@ def verify(source: Path, root: PublicKey | None = None) -> Opened:
         if merkle.range_root(0, head.size, tiles) != head.root:
             raise Refused("root", "the tiles do not lead to the root that was signed")
         _check_events(file, about, tiles)
-    return Opened(about, head, ring)
+    return OpenedArchive(about, head, ring)
 
 
 def body_of(source: Path, index: int) -> str:

@@ -17,8 +17,8 @@ from placet_verify.log import merkle, seals
 from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier
 from placet_verify.signing.keys import KeyRing
 
-Record = tuple[int, str | None, bytes]  # index, body (None when it may not be seen), leaf hash
-Head = tuple[int, bytes]  # size, root
+LeafRecord = tuple[int, str | None, bytes]  # index, body (None when it may not be seen), leaf hash
+SizeAndRoot = tuple[int, bytes]  # size, root
 Tiles = Callable[[int, int], bytes | None]
 
 _BATCH = 32 * TILE_WIDTH
@@ -36,7 +36,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LogReport:
     """What was checked. ``heads`` are the sizes of the checkpoints that the log agrees with.
 
     ``unsealed`` are events that claim to vouch for access without a good seal (the first of them):
@@ -66,15 +66,15 @@ class LogFault(Exception):
 
 
 def verify_log(
-    records: Iterable[Record],
+    records: Iterable[LeafRecord],
     *,
-    heads: Iterable[Head] = (),
+    heads: Iterable[SizeAndRoot] = (),
     tiles: Tiles | None = None,
     complete: bool = False,
     canonical_bodies: bool = False,
     monotone: bool = False,
     ring: KeyRing | None = None,
-) -> Report:
+) -> LogReport:
     """Check a log and name the first place at fault, if any.
 
     ``heads`` are the sizes and roots of trusted checkpoints; ``tiles(level, index)`` returns
@@ -144,7 +144,7 @@ class _Suspect:
 
 
 class _Checker:
-    def __init__(self, heads: list[Head], tiles: Tiles | None, complete: bool) -> None:
+    def __init__(self, heads: list[SizeAndRoot], tiles: Tiles | None, complete: bool) -> None:
         self.heads, self.tiles, self.complete = heads, tiles, complete
         self.frontier = Frontier(self._tile if tiles else None)
         self.reader: _BodyReader | None = None
@@ -155,7 +155,7 @@ class _Checker:
         self.bodies = self.tiles_seen = 0
         self.records_wrong = False  # a checkpoint says so
 
-    def run(self, records: Iterator[Record]) -> Report:
+    def run(self, records: Iterator[LeafRecord]) -> LogReport:
         fault = None
         try:
             self._stream(records)
@@ -167,7 +167,7 @@ class _Checker:
         fault = self._resolve(self.suspect) if self.suspect else fault
         heads = tuple(self.agreed)
         frontier = self.frontier
-        return Report(
+        return LogReport(
             frontier.size,
             frontier.root(),
             self.bodies,
@@ -177,7 +177,7 @@ class _Checker:
             tuple(self.unsealed),
         )
 
-    def _stream(self, records: Iterator[Record]) -> None:
+    def _stream(self, records: Iterator[LeafRecord]) -> None:
         waiting = list(self.heads)
         while True:
             while waiting and waiting[0][0] == self.frontier.size:
@@ -188,7 +188,7 @@ class _Checker:
                 return
             self._batch(batch)
 
-    def _batch(self, batch: list[Record]) -> None:
+    def _batch(self, batch: list[LeafRecord]) -> None:
         """Check a batch at full speed; only when something is wrong look where."""
         start = self.frontier.size
         indexes, bodies, hashes = (list(column) for column in zip(*batch, strict=True))
@@ -207,7 +207,7 @@ class _Checker:
         self.bodies += len(bodies) - bodies.count(None)
         self.frontier.extend(made)
 
-    def _locate(self, batch: list[Record], start: int) -> None:
+    def _locate(self, batch: list[LeafRecord], start: int) -> None:
         """Take in the leaves before the first fault, then raise it."""
         for place, record in enumerate(batch):
             if sentence := _record_fault(record, start + place):
@@ -216,14 +216,14 @@ class _Checker:
                 raise LogFault(f"leaf {start + place}", f"leaf {start + place}: {sentence}")
         raise AssertionError("a batch differs, but none of its records does")
 
-    def _check_seals(self, batch: list[Record], ring: KeyRing) -> None:
+    def _check_seals(self, batch: list[LeafRecord], ring: KeyRing) -> None:
         for index, body, _ in batch:
             if body is None or len(self.unsealed) >= _MOST_UNSEALED:
                 continue
             if sentence := seals.fault(body, index, ring):
                 self.unsealed.append(Fault(f"leaf {index}", f"leaf {index}: {sentence}"))
 
-    def _read(self, batch: list[Record]) -> None:
+    def _read(self, batch: list[LeafRecord]) -> None:
         assert self.reader is not None
         for place, (index, body, _) in enumerate(batch):
             if body is None:
@@ -234,7 +234,7 @@ class _Checker:
                 self.frontier.extend([bytes(leaf) for _, _, leaf in batch[:place]])
                 raise
 
-    def _check_head(self, head: Head) -> None:
+    def _check_head(self, head: SizeAndRoot) -> None:
         size, root = head
         if self.frontier.root() != root:
             self.records_wrong = True
@@ -315,7 +315,7 @@ def _hash_all(bodies: list[str | None], hashes: list[bytes]) -> list[bytes]:
         return []
 
 
-def _record_fault(record: Record, expected: int) -> str:
+def _record_fault(record: LeafRecord, expected: int) -> str:
     index, body, leaf = record
     if record == _UNKNOWN:
         return "its record cannot be read"
@@ -338,7 +338,7 @@ def _agree(made: bytes, given: bytes, *, full: bool) -> bool:
     return len(given) % _HASH == 0 and (given.startswith(made) or made.startswith(given))
 
 
-def read_records(lines: Iterable[bytes | str]) -> Iterator[Record]:
+def read_records(lines: Iterable[bytes | str]) -> Iterator[LeafRecord]:
     """Read the lines of an export: ``{"index": n, "body": text or null, "leaf_hash": hex}``.
 
     A line that is none of this becomes a record that no check accepts, so that the fault has the

@@ -8,7 +8,7 @@ leaves; :func:`source_of` feeds it from a list.
 import hashlib
 from collections.abc import Callable, Sequence
 
-Source = Callable[[int, int], bytes]
+HashSource = Callable[[int, int], bytes]
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 TILE_HEIGHT = 8
@@ -45,7 +45,7 @@ def root(hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def source_of(hashes: Sequence[bytes]) -> Source:
+def source_of(hashes: Sequence[bytes]) -> HashSource:
     """Return a source over leaf hashes in memory."""
     levels = [list(hashes)]
     while len(levels[-1]) > 1:
@@ -59,7 +59,7 @@ def source_of(hashes: Sequence[bytes]) -> Source:
     return source
 
 
-def range_root(start: int, end: int, source: Source) -> bytes:
+def range_root(start: int, end: int, source: HashSource) -> bytes:
     """Return the root over the leaves ``start`` to ``end``, where ``start`` begins a subtree."""
     count = end - start
     if count == 0:
@@ -71,7 +71,7 @@ def range_root(start: int, end: int, source: Source) -> bytes:
     return node_hash(range_root(start, middle, source), range_root(middle, end, source))
 
 
-def inclusion_proof(index: int, size: int, source: Source) -> list[bytes]:
+def inclusion_proof(index: int, size: int, source: HashSource) -> list[bytes]:
     """Return the hashes that lead from leaf ``index`` to the root of the first ``size`` leaves."""
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a tree of {size}")
@@ -107,7 +107,7 @@ def verify_inclusion(
     return last == 0 and found == expected_root
 
 
-def consistency_proof(old: int, new: int, source: Source) -> list[bytes]:
+def consistency_proof(old: int, new: int, source: HashSource) -> list[bytes]:
     """Return the hashes that show the first ``old`` leaves to be a prefix of the first ``new``."""
     if not 0 <= old <= new:
         raise ValueError(f"{old} is not a size before {new}")
@@ -176,7 +176,7 @@ class Frontier:
     def resume(
         cls,
         size: int,
-        source: Source,
+        source: HashSource,
         on_tile: Callable[[int, int, Sequence[bytes]], None] | None = None,
     ) -> "Frontier":
         """Return the frontier of a tree whose first ``size`` leaves ``source`` knows."""

@@ -28,7 +28,7 @@ class ApprovalRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RuleTally:
     """One rule and the people who count for it, each of whom counts for this rule alone."""
 
     rule: ApprovalRule
@@ -70,7 +70,7 @@ def tally(
     approvals: Iterable[tuple[str, str]],
     passkeys: frozenset[str] = frozenset(),
     standings: Mapping[str, Standing] | None = None,
-) -> list[Tally]:
+) -> list[RuleTally]:
     """Count ``approvals`` (pairs of person and role) for ``rules``; results in their order.
 
     ``passkeys`` are the people who signed theirs with a passkey, ``standings`` where each of them
@@ -81,7 +81,7 @@ def tally(
     """
     left = dict.fromkeys(approvals)
     ordered = list(rules)
-    counted: dict[int, Tally] = {}
+    counted: dict[int, RuleTally] = {}
     for place in sorted(range(len(ordered)), key=lambda place: -_strictness(ordered[place])):
         rule = ordered[place]
         people = [
@@ -99,7 +99,7 @@ def tally(
             )
         ][: rule.count]
         left = {pair: None for pair in left if pair[0] not in people}
-        counted[place] = Tally(rule, tuple(people))
+        counted[place] = RuleTally(rule, tuple(people))
     return [counted[place] for place in range(len(ordered))]
 
 

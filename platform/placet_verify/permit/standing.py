@@ -22,7 +22,7 @@ DEMANDS = (
 )
 LINES = ("first", "second", "third")
 
-People = tuple[str, ...]
+PersonIds = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,12 @@ class Standing:
     """
 
     line: str = ""
-    reports_to: People | None = None
-    requester_reports_to: People | None = None
-    author_reports_to: People | None = None
-    touched: People | None = None  # who put in, took out or changed anything of the artifact
-    data_owners: People | None = None
-    code_authors: People | None = None
+    reports_to: PersonIds | None = None
+    requester_reports_to: PersonIds | None = None
+    author_reports_to: PersonIds | None = None
+    touched: PersonIds | None = None  # who put in, took out or changed anything of the artifact
+    data_owners: PersonIds | None = None
+    code_authors: PersonIds | None = None
 
     def __post_init__(self) -> None:
         if self.line not in ("", *LINES):
@@ -104,7 +104,7 @@ class Standing:
         return ""
 
 
-def independent(one: People, other: People) -> bool:
+def independent(one: PersonIds, other: PersonIds) -> bool:
     """Tell whether two reporting lines meet at the top of the organisation alone, if at all.
 
     Each begins with a person and ends at the top. Neither person is above the other, nor is
@@ -115,13 +115,13 @@ def independent(one: People, other: People) -> bool:
     return not set(one[:-1]) & set(other[:-1])
 
 
-def _among(person: str, people: People | None, word: str) -> str:
+def _among(person: str, people: PersonIds | None, word: str) -> str:
     if people is None:
         return f"{word}_unknown"
     return word if person in people else ""
 
 
-def _people(name: str, value: Any) -> People | None:
+def _people(name: str, value: Any) -> PersonIds | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):

@@ -37,13 +37,13 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SigningKey:
+class ModelSigningKey:
     """A public key that signs models: P-256, P-384 or P-521, as PEM in its one normal form."""
 
     pem: bytes
 
     @classmethod
-    def from_pem(cls, text: str | bytes) -> "SigningKey":
+    def from_pem(cls, text: str | bytes) -> "ModelSigningKey":
         """Read PEM (SubjectPublicKeyInfo); raise ``Malformed`` for any other kind of key."""
         try:
             raw = text.encode("utf-8") if isinstance(text, str) else text
@@ -103,7 +103,7 @@ class ModelSignature:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SignatureCheck:
     """What a ``model.sig`` is worth: ``trusted`` (by ``key``) or ``unknown``.
 
     ``key`` is the fingerprint of the key that signed, or that the file merely names.
@@ -114,7 +114,9 @@ class Finding:
     files: int
 
 
-def check(document: bytes, files: Mapping[str, str], keys: Iterable[SigningKey]) -> Finding:
+def check(
+    document: bytes, files: Mapping[str, str], keys: Iterable[ModelSigningKey]
+) -> SignatureCheck:
     """Return what a ``model.sig`` over ``files`` is worth to who trusts ``keys``.
 
     ``files`` are all files of the model but the signature itself, SHA-256 in hex by path. Raises
@@ -127,8 +129,8 @@ def check(document: bytes, files: Mapping[str, str], keys: Iterable[SigningKey])
         if found.hint == key.fingerprint:
             if not key.verify(found.signature, found.message):
                 raise Refused("bad_signature", f"{FILE_NAME} is not signed by the key it names")
-            return Finding("trusted", key.fingerprint, len(found.files))
-    return Finding("unknown", found.hint, len(found.files))
+            return SignatureCheck("trusted", key.fingerprint, len(found.files))
+    return SignatureCheck("unknown", found.hint, len(found.files))
 
 
 def digests_in(folder: Path) -> dict[str, str]:

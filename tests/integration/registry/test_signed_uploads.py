@@ -44,7 +44,7 @@ def brought(lab: Lab, signature: bytes) -> ModelVersion:
 
 
 def fingerprint(key: ec.EllipticCurvePrivateKey) -> str:
-    return model_signature.SigningKey.from_pem(public_pem(key)).fingerprint
+    return model_signature.ModelSigningKey.from_pem(public_pem(key)).fingerprint
 
 
 def measured(version: ModelVersion) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import model_signing
 import pytest
 
-from placet_verify.signing.model_signature import SigningKey, digests_in
+from placet_verify.signing.model_signature import ModelSigningKey, digests_in
 from tests.support.signed_models import private_pem, public_pem, signed_model, signing_key
 from workers.builder.errors import BuildFailed
 from workers.builder.provenance import came_signed, refuse_other_files, sign_model
@@ -14,7 +14,7 @@ from workers.builder.spec import BuildSpec, SourceFile
 FILES = {"model.joblib": b"model", ".gitignore": b"*.tmp", ".git/config": b"[core]"}
 
 
-def spec(artifact: Path, *trusted: SigningKey) -> BuildSpec:
+def spec(artifact: Path, *trusted: ModelSigningKey) -> BuildSpec:
     files = tuple(SourceFile(name, sha, 1) for name, sha in digests_in(artifact).items())
     return BuildSpec(
         build="bld_1",
@@ -73,7 +73,7 @@ def test_a_build_verifies_the_signature_that_came_over_the_bytes_on_the_disk(
 ) -> None:
     key, folder = signing_key(), tmp_path / "came"
     document = signed_model(folder, {"model.joblib": b"model"}, key)
-    trusted = SigningKey.from_pem(public_pem(key))
+    trusted = ModelSigningKey.from_pem(public_pem(key))
     assert came_signed(spec(folder, trusted), folder) is None
     asked = spec(folder, trusted)
     (folder / "model.sig").write_bytes(document)

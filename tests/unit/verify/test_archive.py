@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_verify.archive import ArchiveRefused, Limits, check_name, extract, pack
+from placet_verify.archive import ArchiveLimits, ArchiveRefused, check_name, extract, pack
 
-DEFAULT = Limits()
+DEFAULT = ArchiveLimits()
 Member = tuple[tarfile.TarInfo, bytes]
 
 
@@ -51,14 +51,14 @@ def zipped(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
     return raw.getvalue()
 
 
-def unpack(tmp_path: Path, raw: bytes, limits: Limits = DEFAULT) -> Path:
+def unpack(tmp_path: Path, raw: bytes, limits: ArchiveLimits = DEFAULT) -> Path:
     source = tmp_path / "upload"
     source.write_bytes(raw)
     extract(source, tmp_path / "out", limits)
     return tmp_path / "out"
 
 
-def refused(tmp_path: Path, raw: bytes, limits: Limits = DEFAULT) -> str:
+def refused(tmp_path: Path, raw: bytes, limits: ArchiveLimits = DEFAULT) -> str:
     with pytest.raises(ArchiveRefused) as caught:
         unpack(tmp_path, raw, limits)
     assert not (tmp_path / "out").exists(), "a refusal leaves nothing behind"
@@ -186,14 +186,14 @@ def test_zip_members_that_share_bytes_are_refused(tmp_path: Path) -> None:
 def test_too_many_files_are_refused(tmp_path: Path, make: Callable[..., bytes]) -> None:
     names = [f"f{number}" for number in range(11)]
     members = [plain(n) for n in names] if make is tar else [(n, b"") for n in names]
-    assert refused(tmp_path, make(*members), Limits(files=10)) == "too_many_files"
+    assert refused(tmp_path, make(*members), ArchiveLimits(files=10)) == "too_many_files"
 
 
 @pytest.mark.parametrize("make", [tar, zipped], ids=["tar", "zip"])
 def test_too_many_bytes_are_refused(tmp_path: Path, make: Callable[..., bytes]) -> None:
     content = os.urandom(3000)
     member = plain("big", content) if make is tar else ("big", content)
-    assert refused(tmp_path, make(member), Limits(total_bytes=2000)) == "too_large"
+    assert refused(tmp_path, make(member), ArchiveLimits(total_bytes=2000)) == "too_large"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_too_many_bytes_are_refused(tmp_path: Path, make: Callable[..., bytes]) 
     ids=["gz", "bz2", "xz", "zip"],
 )
 def test_a_bomb_goes_off_early(tmp_path: Path, raw: bytes) -> None:
-    assert refused(tmp_path, raw, Limits(ratio_from=1 << 20)) == "bomb"
+    assert refused(tmp_path, raw, ArchiveLimits(ratio_from=1 << 20)) == "bomb"
 
 
 def test_a_header_that_claims_a_gigabyte_of_name_takes_no_memory(tmp_path: Path) -> None:

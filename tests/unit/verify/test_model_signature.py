@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from placet_verify.errors import Malformed, Refused
 from placet_verify.signing import model_signature
-from placet_verify.signing.model_signature import SigningKey, check, digests_in
+from placet_verify.signing.model_signature import ModelSigningKey, check, digests_in
 from tests.support.signed_models import public_pem, resigned, signed_model, signing_key
 
 FILES = {"model.joblib": b"weights", "notes/read.me": b"hello", "empty": b""}
@@ -35,8 +35,8 @@ def document(folder: Path, key: ec.EllipticCurvePrivateKey) -> bytes:
     return signed_model(folder, FILES, key)
 
 
-def trusted(key: ec.EllipticCurvePrivateKey) -> SigningKey:
-    return SigningKey.from_pem(public_pem(key))
+def trusted(key: ec.EllipticCurvePrivateKey) -> ModelSigningKey:
+    return ModelSigningKey.from_pem(public_pem(key))
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
@@ -214,7 +214,7 @@ def test_other_kinds_of_keys_are_refused() -> None:
     pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for text in (pem.decode(), public_pem(signing_key(ec.SECP256K1())), "", "x"):
         with pytest.raises(Malformed):
-            SigningKey.from_pem(text)
+            ModelSigningKey.from_pem(text)
 
 
 def test_no_random_flip_leaves_a_trusted_signature(
