@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.governance import duties  # noqa: E402
-from apps.governance.duties import Binding, Organisation, Person  # noqa: E402
+from apps.governance.duties import Binding, Organisation, OrganisationMember  # noqa: E402
 from proofs.record import RESULTS, commit  # noqa: E402
 from tests.support import organisations as made  # noqa: E402
 from tests.support.reach import fewest_walking  # noqa: E402
@@ -67,7 +67,7 @@ def walked(seed: int) -> list[tuple[int | None, int | None, int]]:
 def seconds(seed: int) -> float:
     """Return the processor time that the search takes about one role given, in every place."""
     rng = random.Random(seed)
-    people = tuple(Person(f"per_{n}", f"{n}@example.com") for n in range(PEOPLE))
+    people = tuple(OrganisationMember(f"per_{n}", f"{n}@example.com") for n in range(PEOPLE))
     projects = [f"project {n}" for n in range(ENVIRONMENTS // 3)]
     held = tuple(
         Binding(rng.choice([*made.KINDS, "viewer"]), person.id, rng.choice([*projects, ""]))

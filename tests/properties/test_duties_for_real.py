@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from apps.governance import actions, duties
-from apps.governance.duties import Found
+from apps.governance.duties import ShortestPath
 from apps.governance.models import Decision, PolicyRevision, Release
 from apps.governance.queries.duties import duties_of, look
 from apps.identity import actions as access
@@ -118,7 +118,7 @@ def either(actors: list[Actor], act: Callable[[Actor], Any]) -> Any:
     raise refused
 
 
-def walk(office: Office, found: Found) -> Release:
+def walk(office: Office, found: ShortestPath) -> Release:
     """Do what the path says, step by step, by the actions that pages and API call."""
     made: dict[str, Any] = {}
     acts: dict[str, Callable[[Actor], Any]] = {
@@ -134,7 +134,7 @@ def walk(office: Office, found: Found) -> Release:
     return Release.objects.get(pk=made["request"].pk)
 
 
-def search(office: Office) -> Found | None:
+def search(office: Office) -> ShortestPath | None:
     """Return what the search finds in production, up to what is demanded there."""
     place = look().place(office.place.pk)
     return duties.fewest(place, most=duties.demanded(place.rules))

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from apps.governance.duties import Binding, Organisation, Past, Person
+from apps.governance.duties import Binding, Organisation, OrganisationMember, PastAct
 from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import DEMANDS
 
@@ -23,17 +23,17 @@ class Draft:
     """An organisation that is being made."""
 
     rng: random.Random
-    people: list[Person] = field(default_factory=list)
+    people: list[OrganisationMember] = field(default_factory=list)
     bindings: list[Binding] = field(default_factory=list)
     teams: dict[str, set[str]] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)
-    past: list[Past] = field(default_factory=list)
+    past: list[PastAct] = field(default_factory=list)
     by_kind: dict[str, list[str]] = field(default_factory=dict)
 
     def person(self, mailbox: str = "", **fields: bool) -> str:
         """Add somebody; return their id."""
         name = f"per_{len(self.people)}"
-        self.people.append(Person(name, mailbox or f"{name}@example.com", **fields))
+        self.people.append(OrganisationMember(name, mailbox or f"{name}@example.com", **fields))
         return name
 
     def grant(self, role: str, subject: str, project: str = "risk", environment: str = "") -> None:
@@ -121,12 +121,12 @@ def _other_roles_elsewhere(draft: Draft) -> None:
 
 
 def _done_elsewhere(draft: Draft) -> None:
-    draft.past.append(Past(draft.one("contributor"), "policy.draft", "fraud", "production"))
-    draft.past.append(Past(draft.one("contributor"), "release.review", "risk", "staging"))
+    draft.past.append(PastAct(draft.one("contributor"), "policy.draft", "fraud", "production"))
+    draft.past.append(PastAct(draft.one("contributor"), "release.review", "risk", "staging"))
 
 
 def _made_long_ago(draft: Draft) -> None:
-    draft.past.append(Past(draft.one("reviewer"), "version.create", "risk"))
+    draft.past.append(PastAct(draft.one("reviewer"), "version.create", "risk"))
 
 
 def _auditor(draft: Draft) -> None:
@@ -171,13 +171,13 @@ def _drafts_by_a_program(draft: Draft) -> None:
 
 
 def _drafted_before(draft: Draft) -> None:
-    draft.past.append(Past(draft.one("contributor"), "policy.draft", "risk", "production"))
+    draft.past.append(PastAct(draft.one("contributor"), "policy.draft", "risk", "production"))
 
 
 def _asked_before(draft: Draft) -> None:
     who = draft.one("operator")
-    draft.past.append(Past(who, "release.request", "risk", "production"))
-    draft.past.append(Past(who, "version.create", "risk"))
+    draft.past.append(PastAct(who, "release.request", "risk", "production"))
+    draft.past.append(PastAct(who, "version.create", "risk"))
 
 
 def _everywhere(draft: Draft) -> None:
@@ -250,12 +250,12 @@ def anything(rng: random.Random) -> Organisation:
     for permission in ("version.create", "release.request", "policy.draft", "release.approve"):
         if rng.random() < 0.1:
             where = rng.choice(["production", "staging"])
-            draft.past.append(Past(rng.choice(ids), permission, "risk", where))
+            draft.past.append(PastAct(rng.choice(ids), permission, "risk", where))
     draft.people = placed(rng, draft.people)
     return draft.made()
 
 
-def placed(rng: random.Random, people: list[Person]) -> list[Person]:
+def placed(rng: random.Random, people: list[OrganisationMember]) -> list[OrganisationMember]:
     """Give each of ``people`` a line of defence and a manager: one of two heads under one top, that
     top, somebody before them, or nobody that is known. A few are a top themselves."""
     above: dict[str, tuple[str, ...] | None] = {"ceo": (), "h1": ("ceo",), "h2": ("ceo",)}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from apps.governance.duties import Organisation, Person
+from apps.governance.duties import Organisation, OrganisationMember
 from apps.identity.rules import cut, grants_of
 from placet.kernel.actor import INSTANCE, Grant, Scope
 from placet_verify.permit.quorum import ApprovalRule, tally
@@ -136,12 +136,12 @@ class Walk:
         assert state.release is not None
         author, requester, maker = state.release
         known = {p.id: p for p in self.people}
-        anywhere = Person("", "", line="second", reports_to=())
+        anywhere = OrganisationMember("", "", line="second", reports_to=())
 
         def before(person: str) -> bool:
             return bool({(person, "release.review"), (person, "release.approve")} & self.past)
 
-        def place(person: str) -> Person:
+        def place(person: str) -> OrganisationMember:
             return anywhere if before(person) else known.get(person, anywhere)
 
         def above(person: str) -> tuple[str, ...] | None:

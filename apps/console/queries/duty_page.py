@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.queries.page_parts import Sign, counted
-from apps.governance.duties import Found
+from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
 from apps.governance.queries.duties import Duty, GlassDuty
 
@@ -95,7 +95,7 @@ class DutyRow:
         return GlassRow(self.duty.break_glass) if self.duty.break_glass else None
 
     @property
-    def hired(self) -> Found | None:
+    def hired(self) -> ShortestPath | None:
         """A smaller set with people who do not exist."""
         return self.duty.hired
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from django.db import connection
 
 from apps.governance import duties
-from apps.governance.duties import Found
+from apps.governance.duties import ShortestPath
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.duties import Look, look
+from apps.governance.queries.duties import OrganisationView, look
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
 
@@ -44,7 +44,7 @@ def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
         raise LockedOut
 
 
-def _refuse_opened(before: Look, after: Look, actor: Actor) -> None:
+def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Actor) -> None:
     for environment, policy in after.policies.items():
         if environment not in before.policies:
             continue  # its first policy: nothing was demanded before
@@ -57,7 +57,14 @@ def _refuse_opened(before: Look, after: Look, actor: Actor) -> None:
             raise BypassOpened(told(found, policy.environment, after, actor, glass=True))
 
 
-def told(found: Found, place: Environment, seen: Look, actor: Actor, *, glass: bool = False) -> str:
+def told(
+    found: ShortestPath,
+    place: Environment,
+    seen: OrganisationView,
+    actor: Actor,
+    *,
+    glass: bool = False,
+) -> str:
     """Say who could do what; only that it is so where the actor may not see who has which role.
 
     A role in one project lets its holder vouch for passkeys in all of them.

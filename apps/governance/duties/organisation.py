@@ -22,7 +22,7 @@ SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class OrganisationMember:
     """An account. ``mailbox`` is where its mail arrives: accounts that share it are one human.
 
     ``superuser`` is Django's flag. It opens nothing, so nothing here reads it.
@@ -48,7 +48,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastAct:
     """What somebody did that still has effect, whatever they may do now: a version that they made,
     an unfinished release that they asked for or decided on, a draft of a policy."""
 
@@ -66,11 +66,11 @@ class Organisation:
     no more than the account may do.
     """
 
-    people: tuple[Person, ...]
+    people: tuple[OrganisationMember, ...]
     bindings: tuple[Binding, ...] = ()
     teams: Mapping[str, frozenset[str]] = field(default_factory=dict)  # team: people
     services: Mapping[str, str] = field(default_factory=dict)  # active service account: owner
-    past: tuple[Past, ...] = ()
+    past: tuple[PastAct, ...] = ()
 
     @cached_property
     def roles(self) -> dict[str, dict[str, list[tuple[Binding, bool]]]]:
@@ -139,7 +139,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnvironmentAccess:
     """One environment: whom its policy demands, and the accounts that may do anything there.
 
     ``pinned`` says that ``keys.json`` takes no approval without a passkey here, whatever a policy
@@ -163,10 +163,10 @@ class Place:
         return self.pinned or any(rule.passkey for rule in (*self.rules, *self.glass))
 
     @property
-    def broken_glass(self) -> "Place":
+    def broken_glass(self) -> "EnvironmentAccess":
         """The same place for those who break the glass there."""
         accounts = self.accounts if self.glass else ()
-        return Place(self.glass, accounts, self.pinned, broken=True)
+        return EnvironmentAccess(self.glass, accounts, self.pinned, broken=True)
 
 
 def mailbox(email: str) -> str:
@@ -183,7 +183,7 @@ def place_of(
     *,
     pinned: bool = False,
     glass: tuple[ApprovalRule, ...] = (),
-) -> Place:
+) -> EnvironmentAccess:
     """Return the people around one environment of ``organisation``.
 
     Where it is pinned every decision counts by passkey alone, also under a policy from before.
@@ -192,7 +192,7 @@ def place_of(
         rules, glass = (
             tuple(replace(rule, passkey=True) for rule in some) for some in (rules, glass)
         )
-    place = Place(rules, (), pinned, glass)
+    place = EnvironmentAccess(rules, (), pinned, glass)
     everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
     past: dict[str, set[str]] = {}
     for done in organisation.past:
@@ -214,7 +214,9 @@ def place_of(
     return replace(place, accounts=tuple(accounts))
 
 
-def _stands(person: Person, place: Place, *, decided: bool) -> tuple[str, Branch | None]:
+def _stands(
+    person: OrganisationMember, place: EnvironmentAccess, *, decided: bool
+) -> tuple[str, Branch | None]:
     """Return line of defence and branch of a person, where the policy asks for them.
 
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:

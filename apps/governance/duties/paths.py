@@ -27,7 +27,7 @@ from apps.governance.duties.organisation import (
     VOUCH,
     Account,
     Branch,
-    Place,
+    EnvironmentAccess,
 )
 from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
@@ -56,7 +56,7 @@ _ROLE_FOR = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One thing that ``who`` does: ``hire``, ``grant``, ``vouch``, ``draft``, ``publish``,
     ``make``, ``edit``, ``request``, ``approve`` or ``break``. ``role`` is what ``whom`` is given,
     or what ``who`` decides as.
@@ -81,7 +81,9 @@ def demanded(rules: Sequence[ApprovalRule]) -> int:
     return places if own else places + 1
 
 
-def path(team: Sequence[Account], place: Place, *, hire: bool = False) -> tuple[Step, ...] | None:
+def path(
+    team: Sequence[Account], place: EnvironmentAccess, *, hire: bool = False
+) -> tuple[PathStep, ...] | None:
     """Return the steps by which ``team`` alone has a release approved, or ``None``.
 
     With ``hire`` an access admin among them also adds people who do not exist. Monotone: whoever
@@ -101,17 +103,17 @@ def path(team: Sequence[Account], place: Place, *, hire: bool = False) -> tuple[
     return tuple(dict.fromkeys([*_hirings(boss, steps), *steps] if boss else steps))
 
 
-def _broken(step: Step) -> Step:
+def _broken(step: PathStep) -> PathStep:
     """Return an approval as what it is where the glass is broken."""
     return replace(step, act="break") if step.act == "approve" else step
 
 
-def by_quorum(team: Sequence[Account], place: Place) -> bool:
+def by_quorum(team: Sequence[Account], place: EnvironmentAccess) -> bool:
     """Tell whether ``team`` has a release approved without changing the policy."""
     return _Hand(team, None).by_quorum(place.rules) is not None
 
 
-def _made_up(place: Place, boss: Account) -> list[Account]:
+def _made_up(place: EnvironmentAccess, boss: Account) -> list[Account]:
     """Return as many accounts of people who do not exist as could be of use."""
     count = 1 + max(1, sum(rule.count for rule in place.rules))
     names = [f"{NOBODY}{n}" for n in range(1, count + 1)]
@@ -120,7 +122,7 @@ def _made_up(place: Place, boss: Account) -> list[Account]:
     ]
 
 
-def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
+def _hirings(boss: Account, steps: Sequence[PathStep]) -> list[PathStep]:
     """Return how everybody comes in who does not exist, with the roles that they need."""
     needed: dict[str, set[str]] = {}
     for step in steps:
@@ -128,7 +130,7 @@ def _hirings(boss: Account, steps: Sequence[Step]) -> list[Step]:
             role = step.role if step.act in ("approve", "break") else _ROLE_FOR[step.act]
             needed.setdefault(step.who, set()).add(role)
     return [
-        Step("hire", boss.id, who, " and ".join(sorted(roles)))
+        PathStep("hire", boss.id, who, " and ".join(sorted(roles)))
         for who, roles in sorted(needed.items())
     ]
 
@@ -139,7 +141,7 @@ class _Hand:
     def __init__(self, team: Sequence[Account], boss: Account | None) -> None:
         self.team, self.boss = team, boss
 
-    def by_quorum(self, rules: Sequence[ApprovalRule]) -> list[Step] | None:
+    def by_quorum(self, rules: Sequence[ApprovalRule]) -> list[PathStep] | None:
         """One makes it, one asks, and others decide, as the rules say."""
         if sum(rule.count for rule in rules) > len(self.team):
             return None
@@ -148,26 +150,26 @@ class _Hand:
             for requester in self._unlike(REQUEST, first=author):
                 chosen = self._assign(rules, author, requester, made.who)
                 if chosen is not None:
-                    steps = [made, Step("request", requester.id)]
+                    steps = [made, PathStep("request", requester.id)]
                     for rule, person in chosen:
                         steps += self._vouched(person) if rule.passkey else []
-                        steps.append(Step("approve", person.id, role=rule.role))
+                        steps.append(PathStep("approve", person.id, role=rule.role))
                     return steps
         return None
 
-    def _made(self, *, every_editor: bool) -> Iterator[tuple[Step, Account]]:
+    def _made(self, *, every_editor: bool) -> Iterator[tuple[PathStep, Account]]:
         """Yield how a version comes about, and whom it names as its author.
 
         Which editor it is matters only where who touched the artifact does not count.
         """
         for author in self._unlike(MAKE):
-            yield Step("make", author.id), author
+            yield PathStep("make", author.id), author
         for editor in self._unlike(EDIT):
-            yield Step("edit", editor.id), SOMEBODY_ELSE
+            yield PathStep("edit", editor.id), SOMEBODY_ELSE
             if not every_editor:
                 return
 
-    def by_policy(self, place: Place) -> list[Step] | None:
+    def by_policy(self, place: EnvironmentAccess) -> list[PathStep] | None:
         """One drafts a policy that demands next to nobody, another publishes it."""
         for publisher in self._unlike(PUBLISH):
             drafters = (a for a in self.team if DRAFT in a.may and a.id != publisher.id)
@@ -178,7 +180,7 @@ class _Hand:
                 rest = self.by_quorum(lax)
                 if rest is not None:
                     vouched = self._vouched(publisher) if place.signed else []
-                    changed = [Step("draft", drafter.id), Step("publish", publisher.id)]
+                    changed = [PathStep("draft", drafter.id), PathStep("publish", publisher.id)]
                     return [*vouched, *changed, *rest]
         return None
 
@@ -201,14 +203,14 @@ class _Hand:
                 return other
         return None
 
-    def _vouched(self, account: Account) -> list[Step]:
+    def _vouched(self, account: Account) -> list[PathStep]:
         voucher = None if account.passkey else self._voucher(account)
         if voucher is None:
             return []
-        steps = [Step("vouch", voucher.id, account.id)]
+        steps = [PathStep("vouch", voucher.id, account.id)]
         if VOUCH not in voucher.may and self.boss is not None:
             giver = f"{NOBODY}1" if voucher.id == self.boss.id else self.boss.id
-            steps.insert(0, Step("grant", giver, voucher.id, "approver"))
+            steps.insert(0, PathStep("grant", giver, voucher.id, "approver"))
         return steps
 
     def _assign(

@@ -20,9 +20,9 @@ from apps.governance.duties.organisation import (
     REQUEST,
     Account,
     Branch,
-    Place,
+    EnvironmentAccess,
 )
-from apps.governance.duties.paths import Step, by_quorum, demanded, path
+from apps.governance.duties.paths import PathStep, by_quorum, demanded, path
 
 SMALL = 4  # sets of more people than this are not looked for: changing the policy takes no more
 OUTSIDER = Account(
@@ -33,14 +33,14 @@ HumanKind = tuple[tuple[tuple[str, ...], bool, str, tuple[str, str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ShortestPath:
     """So many humans reach the environment, by these steps."""
 
     people: int
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
 
 
-def fewest(place: Place, *, most: int, hire: bool = False) -> Found | None:
+def fewest(place: EnvironmentAccess, *, most: int, hire: bool = False) -> ShortestPath | None:
     """Return a smallest set of at most ``most`` humans who reach ``place``, ``None`` without one.
 
     With ``hire`` an access admin may add people who do not exist; without it everybody is who they
@@ -53,11 +53,11 @@ def fewest(place: Place, *, most: int, hire: bool = False) -> Found | None:
         for team in _teams(classes, size):
             steps = path(_accounts(team), place, hire=hire)
             if steps is not None:
-                return Found(size, steps)
+                return ShortestPath(size, steps)
     return None
 
 
-def opened(before: Place, after: Place) -> Found | None:
+def opened(before: EnvironmentAccess, after: EnvironmentAccess) -> ShortestPath | None:
     """Return a set of too few humans who reach ``after`` and did not reach ``before``.
 
     First among people who are who they seem to be; then, where the policy stayed, whether an access
@@ -69,7 +69,7 @@ def opened(before: Place, after: Place) -> Found | None:
     return _new_set(before, after, most) or _fewer_hirers(before, after, most)
 
 
-def opened_by_glass(before: Place, after: Place) -> Found | None:
+def opened_by_glass(before: EnvironmentAccess, after: EnvironmentAccess) -> ShortestPath | None:
     """Return a set of too few humans who break the glass of ``after`` and did not before.
 
     Nobody did where the policy let nobody.
@@ -77,7 +77,7 @@ def opened_by_glass(before: Place, after: Place) -> Found | None:
     return opened(before.broken_glass, after.broken_glass) if after.glass else None
 
 
-def locked_out(place: Place) -> bool:
+def locked_out(place: EnvironmentAccess) -> bool:
     """Tell whether everybody together could not get a release past the quorum.
 
     Where nobody may make or ask for anything yet, as in a new project, somebody who can is thought
@@ -90,7 +90,7 @@ def locked_out(place: Place) -> bool:
     return not by_quorum(everybody, place)
 
 
-def _new_set(before: Place, after: Place, most: int) -> Found | None:
+def _new_set(before: EnvironmentAccess, after: EnvironmentAccess, most: int) -> ShortestPath | None:
     """Look for a set that the change brought in; one without anybody it touched is as it was."""
     then, now = _humans(before.accounts), _humans(after.accounts)
 
@@ -105,11 +105,13 @@ def _new_set(before: Place, after: Place, most: int) -> Found | None:
                 continue
             steps = path(_accounts(team), after)
             if steps and not path(_accounts(then.get(h[0].human, ()) for h in team), before):
-                return Found(size, steps)
+                return ShortestPath(size, steps)
     return None
 
 
-def _fewer_hirers(before: Place, after: Place, most: int) -> Found | None:
+def _fewer_hirers(
+    before: EnvironmentAccess, after: EnvironmentAccess, most: int
+) -> ShortestPath | None:
     if (before.rules, before.pinned) != (after.rules, after.pinned):
         return None  # two people changed what is demanded, knowing it
     found = fewest(after, most=most, hire=True)

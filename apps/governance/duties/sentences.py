@@ -2,23 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
-from apps.governance.duties.paths import NOBODY, Step
+from apps.governance.duties.paths import NOBODY, PathStep
 from placet_verify.permit.break_glass import OPENER
 
 
-def sentences(steps: Sequence[Step], names: Mapping[str, str], environment: str) -> list[str]:
+def sentences(steps: Sequence[PathStep], names: Mapping[str, str], environment: str) -> list[str]:
     """Return one sentence for each step; who makes a version and asks too does it in one."""
     told: list[str] = []
     for number, step in enumerate(steps):
         before = steps[number - 1] if number else None
-        if step.act == "request" and before == Step("make", step.who):
+        if step.act == "request" and before == PathStep("make", step.who):
             told[-1] = f"{_name(step.who, names)} makes a version and asks for its release"
         else:
             told.append(_sentence(step, names, environment))
     return told
 
 
-def _sentence(step: Step, names: Mapping[str, str], environment: str) -> str:
+def _sentence(step: PathStep, names: Mapping[str, str], environment: str) -> str:
     who, whom, role = _name(step.who, names), _name(step.whom, names), step.role
     match step.act:
         case "hire":

@@ -9,7 +9,14 @@ from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast
 
 from apps.governance import duties
-from apps.governance.duties import Binding, Found, Organisation, Past, Person, Place
+from apps.governance.duties import (
+    Binding,
+    EnvironmentAccess,
+    Organisation,
+    OrganisationMember,
+    PastAct,
+    ShortestPath,
+)
 from apps.governance.models import (
     UNFINISHED_STATES,
     BreakGlassSignature,
@@ -41,9 +48,9 @@ class Duty:
     environment: Environment
     policy: int | None
     demanded: int
-    fewest: Found | None
+    fewest: ShortestPath | None
     path: list[str]
-    hired: Found | None
+    hired: ShortestPath | None
     hired_path: list[str]
     locked_out: bool
     break_glass: "GlassDuty | None" = None
@@ -67,7 +74,7 @@ class GlassDuty:
     demanded: int
     hours: int
     skip: tuple[str, ...]
-    fewest: Found | None
+    fewest: ShortestPath | None
     path: list[str]
 
     @property
@@ -77,7 +84,7 @@ class GlassDuty:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OrganisationView:
     """Everybody, and every environment with a policy, as read at one moment."""
 
     organisation: Organisation
@@ -85,7 +92,7 @@ class Look:
     policies: dict[str, PolicyRevision]  # in force, by environment
     pinned: frozenset[str]
 
-    def place(self, environment: str) -> Place:
+    def place(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
         policy = self.policies[environment]
         place = policy.environment
@@ -99,20 +106,20 @@ class Look:
             glass=rule.rules if rule else (),
         )
 
-    def words(self, found: Found | None, environment: Environment) -> list[str]:
+    def words(self, found: ShortestPath | None, environment: Environment) -> list[str]:
         """Return the path that was found as sentences."""
         steps = found.steps if found else ()
         return duties.sentences(steps, self.names, environment.name)
 
 
-def look() -> Look:
+def look() -> OrganisationView:
     """Read everybody and every policy in force (six queries, however many there are)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     found = User.objects.order_by("pk").annotate(signs=Exists(signing))
     rows = list(found.values_list("pk", "name", "email", "is_active", "signs"))
     placed = all_positions()
     people = tuple(
-        Person(
+        OrganisationMember(
             pk,
             duties.mailbox(email),
             active=active,
@@ -132,7 +139,7 @@ def look() -> Look:
     policies = {p.environment_id: p for p in published.distinct("environment_id")}
     bindings, services = _bindings()
     organisation = Organisation(people, bindings, _teams(), services, tuple(_past()))
-    return Look(organisation, names, policies, frozenset(keystore.ring().passkeys))
+    return OrganisationView(organisation, names, policies, frozenset(keystore.ring().passkeys))
 
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:
@@ -150,7 +157,7 @@ def visible_duties(actor: Actor) -> QuerySet[Environment]:
     return visible(rows, actor, view="access.view")
 
 
-def _duty(seen: Look, environment: Environment) -> Duty:
+def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     policy = seen.policies.get(environment.pk)
     if policy is None:
         return Duty(environment, None, 0, None, [], None, [], locked_out=False)
@@ -172,7 +179,9 @@ def _duty(seen: Look, environment: Environment) -> Duty:
     )
 
 
-def _glass_duty(seen: Look, policy: PolicyRevision, place: Place) -> GlassDuty | None:
+def _glass_duty(
+    seen: OrganisationView, policy: PolicyRevision, place: EnvironmentAccess
+) -> GlassDuty | None:
     rule = policy.break_glass
     if rule is None:
         return None
@@ -209,7 +218,7 @@ def _teams() -> dict[str, frozenset[str]]:
     return {team: frozenset(people) for team, people in found.items()}
 
 
-def _past() -> list[Past]:
+def _past() -> list[PastAct]:
     """Return what people did that still has effect, whatever they may do now (one query)."""
     unfinished = Release.objects.filter(state__in=UNFINISHED_STATES)
     decided = Decision.objects.filter(release__in=unfinished, voided_reason="", verdict=APPROVE)
@@ -233,7 +242,7 @@ def _past() -> list[Past]:
         signed = broken.filter(role=role)
         found.append(_done(signed, "person", duties.SIGNS_AS[role], where))
     return [
-        Past(person, permission, project, environment)
+        PastAct(person, permission, project, environment)
         for project, person, permission, environment in found[0].union(*found[1:])
     ]
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from apps.console.queries.duty_page import DutyRow, GlassRow
-from apps.governance.duties import Found
+from apps.governance.duties import ShortestPath
 from apps.governance.queries.duties import Duty, GlassDuty
 
 PLACE: Any = SimpleNamespace(name="prod", project=SimpleNamespace(name="Risk"))
 
 
-def found(people: int | None) -> Found | None:
+def found(people: int | None) -> ShortestPath | None:
     """Return a set of so many people."""
-    return None if people is None else Found(people, ())
+    return None if people is None else ShortestPath(people, ())
 
 
 @pytest.mark.parametrize(

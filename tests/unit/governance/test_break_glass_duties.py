@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from apps.governance import duties
-from apps.governance.duties import Binding, Organisation, Past, Person, Place, place_of, sentences
+from apps.governance.duties import (
+    Binding,
+    EnvironmentAccess,
+    Organisation,
+    OrganisationMember,
+    PastAct,
+    place_of,
+    sentences,
+)
 from apps.governance.duties.paths import path
 from placet_verify.permit.break_glass import glass_rule
 from placet_verify.permit.quorum import ApprovalRule
@@ -33,11 +41,13 @@ def glass(
 
 def around(
     *more: Binding,
-    people: tuple[Person, ...] = tuple(Person(n, f"{n}@example.com") for n in NAMES),
+    people: tuple[OrganisationMember, ...] = tuple(
+        OrganisationMember(n, f"{n}@example.com") for n in NAMES
+    ),
     rules: tuple[ApprovalRule, ...] = TWO_DECIDE,
     said: tuple[ApprovalRule, ...] = (),
     **others: Any,
-) -> Place:
+) -> EnvironmentAccess:
     """Return production of ``risk`` with ``people``, who hold their usual roles and ``more``."""
     organisation = Organisation(people, (*USUAL, *more), **others)
     return place_of(organisation, "risk", "production", rules, glass=said or glass())
@@ -59,7 +69,9 @@ def test_two_break_the_glass_where_three_are_needed_otherwise() -> None:
 
 
 def test_a_policy_without_it_lets_nobody() -> None:
-    organisation = Organisation(tuple(Person(n, f"{n}@example.com") for n in NAMES), USUAL)
+    organisation = Organisation(
+        tuple(OrganisationMember(n, f"{n}@example.com") for n in NAMES), USUAL
+    )
     place = place_of(organisation, "risk", "production", TWO_DECIDE)
     assert duties.fewest(place.broken_glass, most=4) is None
     assert duties.opened_by_glass(place, place) is None
@@ -67,9 +79,9 @@ def test_a_policy_without_it_lets_nobody() -> None:
 
 def test_one_human_with_two_accounts_is_one_too_few() -> None:
     people = (
-        Person("ada", "ada@example.com"),
-        Person("rob", "ada@example.com"),
-        Person("vera", "ada@example.com"),
+        OrganisationMember("ada", "ada@example.com"),
+        OrganisationMember("rob", "ada@example.com"),
+        OrganisationMember("vera", "ada@example.com"),
     )
     place = around(people=people)
     found = duties.fewest(place.broken_glass, most=2)
@@ -77,8 +89,8 @@ def test_one_human_with_two_accounts_is_one_too_few() -> None:
 
 
 def test_what_makes_one_enough_is_found_when_it_comes() -> None:
-    apart = tuple(Person(n, f"{n}@example.com") for n in NAMES)
-    shared = (*apart[1:], Person("ada", "rob@example.com"))
+    apart = tuple(OrganisationMember(n, f"{n}@example.com") for n in NAMES)
+    shared = (*apart[1:], OrganisationMember("ada", "rob@example.com"))
     before = around(Binding("contributor", "rob", "risk"), people=shared)
     after = around(
         Binding("contributor", "rob", "risk"), Binding("approver", "ada", "risk"), people=shared
@@ -90,7 +102,7 @@ def test_what_makes_one_enough_is_found_when_it_comes() -> None:
 
 
 def test_a_policy_that_would_let_one_break_it_is_found() -> None:
-    people = tuple(Person(n, "ada@example.com") for n in ("ada", "rob", "vera"))
+    people = tuple(OrganisationMember(n, "ada@example.com") for n in ("ada", "rob", "vera"))
     organisation = Organisation(people, USUAL)
     before = place_of(organisation, "risk", "production", TWO_DECIDE)
     after = place_of(organisation, "risk", "production", TWO_DECIDE, glass=glass())
@@ -104,10 +116,12 @@ def test_three_where_three_are_demanded() -> None:
 
 
 def test_with_passkeys_only_those_who_sign_or_are_vouched_for() -> None:
-    people = tuple(Person(n, f"{n}@example.com", passkey=n == "rob") for n in NAMES)
+    people = tuple(OrganisationMember(n, f"{n}@example.com", passkey=n == "rob") for n in NAMES)
     place = around(people=people, rules=ONE_SIGNS, said=glass(passkey=True))
     assert duties.fewest(place.broken_glass, most=3) is None
-    signing = tuple(Person(n, f"{n}@example.com", passkey=n in ("rob", "vera")) for n in NAMES)
+    signing = tuple(
+        OrganisationMember(n, f"{n}@example.com", passkey=n in ("rob", "vera")) for n in NAMES
+    )
     place = around(people=signing, rules=ONE_SIGNS, said=glass(passkey=True))
     found = duties.fewest(place.broken_glass, most=3)
     assert found is not None and found.people == 3
@@ -117,13 +131,13 @@ def test_a_role_that_a_program_holds_opens_nothing() -> None:
     place = around(
         Binding("responder", "bot", "risk"),
         services={"bot": "ada"},
-        people=tuple(Person(n, f"{n}@example.com") for n in ("ada", "vera")),
+        people=tuple(OrganisationMember(n, f"{n}@example.com") for n in ("ada", "vera")),
     )
     assert duties.fewest(place.broken_glass, most=3) is None
 
 
 def test_what_was_opened_before_counts_though_the_role_is_gone() -> None:
-    done = Past("ada", duties.GLASS, "risk", "production")
+    done = PastAct("ada", duties.GLASS, "risk", "production")
     place = around(past=(done,))
     found = duties.fewest(place.broken_glass, most=2)
     assert found is not None and found.people == 2
@@ -134,7 +148,9 @@ def test_it_finds_what_trying_everybody_finds(seed: int) -> None:
     """The smallest set of people, against trying every set of a small organisation."""
     rng = random.Random(seed)
     roles = ("contributor", "reviewer", "approver", "responder", "operator")
-    people = tuple(Person(f"p{n}", f"p{rng.randrange(5)}@example.com") for n in range(5))
+    people = tuple(
+        OrganisationMember(f"p{n}", f"p{rng.randrange(5)}@example.com") for n in range(5)
+    )
     given = tuple(
         Binding(rng.choice(roles), f"p{rng.randrange(5)}", "risk") for _ in range(rng.randrange(8))
     )

@@ -6,11 +6,11 @@ from apps.governance import duties
 from apps.governance.duties import (
     Account,
     Binding,
+    EnvironmentAccess,
     Organisation,
-    Past,
-    Person,
-    Place,
-    Step,
+    OrganisationMember,
+    PastAct,
+    PathStep,
     demanded,
     fewest,
     locked_out,
@@ -26,9 +26,11 @@ ONE = (ApprovalRule("approver", 1),)
 NAMES = {"ada": "Ada", "vera": "Vera", "vito": "Vito", "ann": "Ann", "rex": "Rex"}
 
 
-def around(rules: tuple[ApprovalRule, ...], *bindings: Binding, **more: object) -> Place:
+def around(
+    rules: tuple[ApprovalRule, ...], *bindings: Binding, **more: object
+) -> EnvironmentAccess:
     """Return production of ``risk`` with Ada, Rex, Vera, Vito and Ann, who hold ``bindings``."""
-    people = tuple(Person(name, f"{name}@example.com") for name in NAMES)
+    people = tuple(OrganisationMember(name, f"{name}@example.com") for name in NAMES)
     organisation = Organisation(**{"people": people, "bindings": bindings, **more})  # type: ignore[arg-type]
     return place_of(organisation, "risk", "production", rules)
 
@@ -89,8 +91,8 @@ def test_nobody_publishes_what_they_drafted_themselves() -> None:
 
 def test_two_accounts_with_one_mailbox_are_one_person() -> None:
     people = (
-        Person("ada", mailbox("ada@example.com")),
-        Person("ada2", mailbox("Ada+approves@Example.com")),
+        OrganisationMember("ada", mailbox("ada@example.com")),
+        OrganisationMember("ada2", mailbox("Ada+approves@Example.com")),
     )
     bindings = (Binding("contributor", "ada", "risk"), Binding("approver", "ada2", "risk"))
     found = fewest(around(ONE, *bindings, people=people), most=1)
@@ -98,7 +100,10 @@ def test_two_accounts_with_one_mailbox_are_one_person() -> None:
 
 
 def test_a_switched_off_account_does_nothing() -> None:
-    people = (Person("ada", "a@example.com"), Person("ada2", "a@example.com", active=False))
+    people = (
+        OrganisationMember("ada", "a@example.com"),
+        OrganisationMember("ada2", "a@example.com", active=False),
+    )
     bindings = (Binding("contributor", "ada", "risk"), Binding("approver", "ada2", "risk"))
     assert fewest(around(ONE, *bindings, people=people), most=2) is None
 
@@ -132,9 +137,9 @@ def test_a_role_in_another_project_or_environment_is_no_way() -> None:
 
 
 def test_what_was_done_before_counts_for_who_may_do_it_no_longer() -> None:
-    past = (Past("ada", "policy.draft", "risk", "production"),)
+    past = (PastAct("ada", "policy.draft", "risk", "production"),)
     assert fewest(around(TWO_DECIDE, *usual(), past=past), most=2) is not None
-    elsewhere = (Past("ada", "policy.draft", "risk", "staging"),)
+    elsewhere = (PastAct("ada", "policy.draft", "risk", "staging"),)
     assert fewest(around(TWO_DECIDE, *usual(), past=elsewhere), most=2) is None
 
 
@@ -151,8 +156,8 @@ def test_where_only_the_author_is_left_out_files_go_into_the_draft_of_another() 
 
 
 def test_a_superuser_is_nobody() -> None:
-    people = tuple(Person(name, f"{name}@x.org") for name in NAMES)
-    flagged = tuple(Person(p.id, p.mailbox, superuser=True) for p in people)
+    people = tuple(OrganisationMember(name, f"{name}@x.org") for name in NAMES)
+    flagged = tuple(OrganisationMember(p.id, p.mailbox, superuser=True) for p in people)
     assert around((), people=flagged).accounts == ()
     for bindings in ((), usual(), usual(Binding("operator", "ada", "risk"))):
         assert around(TWO_DECIDE, *bindings, people=people) == around(
@@ -174,7 +179,7 @@ def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> N
 
 
 def test_with_passkeys_the_admin_needs_an_approver_who_vouches() -> None:
-    people = tuple(Person(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
+    people = tuple(OrganisationMember(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
     place = around(ONE_SIGNS, *usual(Binding("admin", "ann")), people=people)
     assert fewest(place, most=1, hire=True) is None
     found = fewest(place, most=2, hire=True)
@@ -185,10 +190,10 @@ def test_with_passkeys_the_admin_needs_an_approver_who_vouches() -> None:
     )
     alone = fewest(signing, most=1, hire=True)
     assert alone is not None and alone.steps == (
-        Step("hire", "vera", "made up 1", "contributor"),
-        Step("make", "made up 1"),
-        Step("request", "made up 1"),
-        Step("approve", "vera", role="approver"),
+        PathStep("hire", "vera", "made up 1", "contributor"),
+        PathStep("make", "made up 1"),
+        PathStep("request", "made up 1"),
+        PathStep("approve", "vera", role="approver"),
     )
 
 
@@ -225,7 +230,7 @@ def test_a_second_access_admin_is_no_news_and_one_who_vouches_is() -> None:
         opened(around(TWO_DECIDE, *first), around(TWO_DECIDE, *first, Binding("admin", "rex")))
         is None
     )
-    people = tuple(Person(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
+    people = tuple(OrganisationMember(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
     before = around(ONE_SIGNS, *first, people=people)
     after = around(ONE_SIGNS, *first, Binding("admin", "vera"), people=people)
     found = opened(before, after)
@@ -251,6 +256,6 @@ def test_hundreds_of_people_are_a_handful_of_classes() -> None:
         for n in range(400)
     )
     rules = (ApprovalRule("reviewer", 3),)
-    assert fewest(Place(rules, many), most=3) is None
-    found = fewest(Place(rules, many), most=4)
+    assert fewest(EnvironmentAccess(rules, many), most=3) is None
+    found = fewest(EnvironmentAccess(rules, many), most=4)
     assert found is not None and found.people == 4

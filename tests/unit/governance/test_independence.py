@@ -10,10 +10,10 @@ from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.governance.duties import (
     Binding,
     Branch,
+    EnvironmentAccess,
     Organisation,
-    Past,
-    Person,
-    Place,
+    OrganisationMember,
+    PastAct,
     demanded,
     fewest,
     locked_out,
@@ -137,7 +137,9 @@ OTHER_LINE = (ApprovalRule("approver", 1, demands=("other_reporting_line",)),)
 SECOND_LINE = (ApprovalRule("approver", 1, demands=("second_line",)),)
 
 
-def around(rules: tuple[ApprovalRule, ...], *people: Person, past: tuple[Past, ...] = ()) -> Place:
+def around(
+    rules: tuple[ApprovalRule, ...], *people: OrganisationMember, past: tuple[PastAct, ...] = ()
+) -> EnvironmentAccess:
     """Return an environment where ada makes and asks, and vera and vito approve."""
     bindings = (
         Binding("contributor", "ada", "risk"),
@@ -148,8 +150,8 @@ def around(rules: tuple[ApprovalRule, ...], *people: Person, past: tuple[Past, .
     return place_of(organisation, "risk", "production", rules)
 
 
-def who(name: str, line: str = "", reports_to: tuple[str, ...] | None = None) -> Person:
-    return Person(name, f"{name}@example.com", line=line, reports_to=reports_to)
+def who(name: str, line: str = "", reports_to: tuple[str, ...] | None = None) -> OrganisationMember:
+    return OrganisationMember(name, f"{name}@example.com", line=line, reports_to=reports_to)
 
 
 def test_a_policy_that_nobody_stands_for_is_locked_out() -> None:
@@ -167,7 +169,7 @@ def test_where_nobody_makes_anything_yet_somebody_of_elsewhere_is_thought_of() -
 
 
 def test_who_decided_before_being_moved_counts_on() -> None:
-    past = (Past("vera", "release.approve", "risk", "production"),)
+    past = (PastAct("vera", "release.approve", "risk", "production"),)
     ada, vera = who("ada", reports_to=DESK), who("vera", "first", DESK)
     assert not locked_out(around(SECOND_LINE, ada, vera, past=past))
     assert not locked_out(around(OTHER_LINE, ada, vera, past=past))
