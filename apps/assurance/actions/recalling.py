@@ -16,8 +16,8 @@ from apps.assurance.models import (
     RecallState,
 )
 from apps.assurance.queries.impact import (
-    Reach,
-    Subject,
+    RecallReach,
+    RecallSubject,
     check_place,
     reach,
     stopping_among,
@@ -110,7 +110,7 @@ def _hold_projects(project: Project | None) -> None:
     list(rows.filter(pk=project.pk) if project is not None else rows)
 
 
-def _hold(found: Reach, ring: KeyRing) -> Reach:
+def _hold(found: RecallReach, ring: KeyRing) -> RecallReach:
     """Hold endpoints, their targets, rollouts and releases, in the order in which whoever moves
     them does, and look again: meanwhile something may have started."""
     behind = {release.endpoint_id for release in found.releases}
@@ -124,7 +124,7 @@ def _hold(found: Reach, ring: KeyRing) -> Reach:
     return reach(found.subject, ring)
 
 
-def _write(found: Reach, text: str, keys: _Keys, actor: Actor) -> Recall:
+def _write(found: RecallReach, text: str, keys: _Keys, actor: Actor) -> Recall:
     subject = found.subject
     reason = seal(text, person=actor.accountable)
     statement = RecallStatement(
@@ -172,7 +172,9 @@ def words(kind: str) -> str:
     return f"Recalled: {RecallKind(kind).label.lower()}"
 
 
-def _take_effect(row: Recall, found: Reach, ring: KeyRing, log: Recorder) -> list[RecallEffect]:
+def _take_effect(
+    row: Recall, found: RecallReach, ring: KeyRing, log: Recorder
+) -> list[RecallEffect]:
     by_endpoint: dict[str, list[Release]] = {}
     for release in found.releases:
         by_endpoint.setdefault(release.endpoint_id, []).append(release)
@@ -232,9 +234,9 @@ def _effect(
     )
 
 
-def _uncount(found: Reach) -> None:
+def _uncount(found: RecallReach) -> None:
     """Void decisions on releases that have not started and do not fall by it."""
-    subject: Subject = found.subject
+    subject: RecallSubject = found.subject
     if subject.kind not in SIGNERS:
         return
     waiting = Release.objects.filter(touched_by(subject), state__in=UNFINISHED_STATES)

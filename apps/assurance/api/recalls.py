@@ -21,7 +21,7 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
-from apps.assurance.queries import Place, Reach
+from apps.assurance.queries import RecallReach, ReleaseImpact
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.identity.api.lookups import named_project
@@ -184,7 +184,7 @@ def effect_body(row: RecallEffect) -> dict[str, Any]:
     }
 
 
-def preview_body(found: Reach, places: Iterable[Place]) -> dict[str, Any]:
+def preview_body(found: RecallReach, places: Iterable[ReleaseImpact]) -> dict[str, Any]:
     """Return what would be reached as JSON values."""
     subject = found.subject
     return {
@@ -195,7 +195,7 @@ def preview_body(found: Reach, places: Iterable[Place]) -> dict[str, Any]:
     }
 
 
-def _foreseen(place: Place) -> dict[str, Any]:
+def _foreseen(place: ReleaseImpact) -> dict[str, Any]:
     release = place.release
     return {
         "project": release.project.slug,

@@ -1,7 +1,15 @@
 """Reading recalls."""
 
 from apps.assurance.queries.events_of_recalls import of_recall, of_release
-from apps.assurance.queries.impact import Place, Reach, Subject, foresee, preview, reach, subject_of
+from apps.assurance.queries.impact import (
+    RecallReach,
+    RecallSubject,
+    ReleaseImpact,
+    foresee,
+    preview,
+    reach,
+    subject_of,
+)
 from apps.assurance.queries.visible_recalls import (
     effects_of,
     get_recall,
@@ -13,9 +21,9 @@ from apps.assurance.queries.visible_recalls import (
 )
 
 __all__ = [
-    "Place",
-    "Reach",
-    "Subject",
+    "RecallReach",
+    "RecallSubject",
+    "ReleaseImpact",
     "effects_of",
     "foresee",
     "get_recall",

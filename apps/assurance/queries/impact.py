@@ -33,7 +33,7 @@ SIGNING = ("build", "decision")  # keys of what runs; of the others the list of 
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RecallSubject:
     """What is recalled, checked: it exists, and belongs where it is recalled."""
 
     kind: str
@@ -53,10 +53,10 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class RecallReach:
     """The Bentos that must not run, and every release that falls, by id."""
 
-    subject: Subject
+    subject: RecallSubject
     bentos: tuple[str, ...]
     releases: tuple[Release, ...]
 
@@ -74,7 +74,7 @@ class Reach:
 
 
 @dataclass(slots=True)
-class Place:
+class ReleaseImpact:
     """What would become of one release that a recall reaches."""
 
     release: Release
@@ -93,7 +93,7 @@ def check_place(kind: str, project: Project | None) -> None:
     raise InvalidInput(errors=[FieldError("/project", detail)])
 
 
-def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> Subject:
+def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> RecallSubject:
     """Return what ``text`` names, or raise :class:`NotFound` or :class:`InvalidInput`."""
     what = written(kind, text)
     if what is None:
@@ -113,10 +113,10 @@ def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> 
             found = True  # a dataset or a wheel: it may come yet, and must not
     if not found:
         raise NotFound(f"There is no such {kind} here")
-    return Subject(kind, what, project)
+    return RecallSubject(kind, what, project)
 
 
-def _key(what: str, ring: KeyRing) -> Subject:
+def _key(what: str, ring: KeyRing) -> RecallSubject:
     try:
         entry = ring.get(what)
     except Refused:
@@ -126,10 +126,10 @@ def _key(what: str, ring: KeyRing) -> Subject:
         raise InvalidInput(errors=[FieldError("/what", detail)])
     if entry.valid_until is None:
         raise KeyInUse
-    return Subject(RecallKind.KEY, what, purpose=entry.purpose)
+    return RecallSubject(RecallKind.KEY, what, purpose=entry.purpose)
 
 
-def _passkey(what: str) -> Subject:
+def _passkey(what: str) -> RecallSubject:
     """Return a passkey with those that it vouches for, and so on: nobody counts by it alone."""
     own = ApproverPasskey.objects.filter(pk=what).first()
     if own is None:
@@ -139,24 +139,26 @@ def _passkey(what: str) -> Subject:
         rows = ApproverPasskey.objects.filter(vouched_by__in=newest).exclude(pk__in=found)
         newest = [row.pk for row in rows]
         found |= {row.pk: row.credential for row in rows}
-    return Subject(RecallKind.PASSKEY, what, passkeys=tuple(sorted(found.values())))
+    return RecallSubject(RecallKind.PASSKEY, what, passkeys=tuple(sorted(found.values())))
 
 
-def foresee(actor: Actor, *, kind: str, what: str, project: Project | None, ring: KeyRing) -> Reach:
+def foresee(
+    actor: Actor, *, kind: str, what: str, project: Project | None, ring: KeyRing
+) -> RecallReach:
     """Return what a recall would reach. Needs ``recall.create`` where it would count."""
     check_place(kind, project)
     authorize(actor, "recall.create", project, view="recall.view")
     return reach(subject_of(kind, what, project, ring), ring)
 
 
-def reach(subject: Subject, ring: KeyRing) -> Reach:
+def reach(subject: RecallSubject, ring: KeyRing) -> RecallReach:
     """Return what a recall of ``subject`` reaches now."""
     if subject.kind in (RecallKind.KEY, *SIGNERS) and subject.purpose != "build":
-        return Reach(subject, (), tuple(_fallen(subject, ring)))
+        return RecallReach(subject, (), tuple(_fallen(subject, ring)))
     digests = tuple(_bentos(subject).order_by("pk").values_list("pk", flat=True))
     rows = _releases().filter(bento__in=digests)
     ran = Exists(Revision.objects.filter(release=OuterRef("pk")))
-    return Reach(subject, digests, tuple(rows.filter(Q(state__in=REVOCABLE) | ran)))
+    return RecallReach(subject, digests, tuple(rows.filter(Q(state__in=REVOCABLE) | ran)))
 
 
 def _releases() -> QuerySet[Release]:
@@ -165,7 +167,7 @@ def _releases() -> QuerySet[Release]:
     ).order_by("pk")
 
 
-def _bentos(subject: Subject) -> QuerySet[Bento]:
+def _bentos(subject: RecallSubject) -> QuerySet[Bento]:
     what, rows = subject.what, Bento.objects.all()
     if subject.project is not None:
         rows = rows.filter(project=subject.project)
@@ -182,7 +184,7 @@ def _bentos(subject: Subject) -> QuerySet[Bento]:
     return rows.filter(provenance__contains=f'"keyid":"{what}"')
 
 
-def touched_by(subject: Subject) -> Q:
+def touched_by(subject: RecallSubject) -> Q:
     """Select releases that bear a signature which counts no more; whether they fall by it is
     another question."""
     match subject.kind:
@@ -206,7 +208,7 @@ def touched_by(subject: Subject) -> Q:
     )
 
 
-def _fallen(subject: Subject, ring: KeyRing) -> list[Release]:
+def _fallen(subject: RecallSubject, ring: KeyRing) -> list[Release]:
     """Return the releases that were let in by a permit which does not hold any more, and those
     not started yet that can have none: their request or their policy does not count."""
     touched = Release.objects.filter(touched_by(subject)).values("pk")
@@ -232,7 +234,7 @@ def _falls(permit: str, ring: KeyRing, uncounted: Uncounted) -> bool:
     return False
 
 
-def _hopeless(release: Release, subject: Subject) -> bool:
+def _hopeless(release: Release, subject: RecallSubject) -> bool:
     """Tell whether no decision can let a release in that has not started."""
     if subject.kind == RecallKind.KEY:
         keyid = f'"keyid":"{subject.what}"'
@@ -241,9 +243,9 @@ def _hopeless(release: Release, subject: Subject) -> bool:
     return subject.kind == RecallKind.PASSKEY and publisher in subject.passkeys
 
 
-def preview(found: Reach) -> list[Place]:
+def preview(found: RecallReach) -> list[ReleaseImpact]:
     """Return what would become of every release that is reached (three queries at most)."""
-    places = {release.pk: Place(release) for release in found.releases}
+    places = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
     rows = Revision.objects.filter(endpoint__in=behind).select_related("bento").defer("permit")
@@ -261,7 +263,9 @@ def preview(found: Reach) -> list[Place]:
     return list(places.values())
 
 
-def _foresee(place: Place, every: Collection[Revision], superseded: Collection[str]) -> None:
+def _foresee(
+    place: ReleaseImpact, every: Collection[Revision], superseded: Collection[str]
+) -> None:
     """Say what would be done; ``every`` revision of the endpoint is given, the newest first."""
     states = {revision.state for revision in place.revisions}
     if RevisionState.LIVE not in states:

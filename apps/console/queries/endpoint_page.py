@@ -103,10 +103,10 @@ class EndpointPage:
         return Sign("plain", "–", text) if self.is_deleted else Sign("wait", "▲", text)
 
     @property
-    def recalls(self) -> list[parts.Recalled]:
+    def recalls(self) -> list[parts.EndpointRecall]:
         """What recalls did to it."""
         found = getattr(self.endpoint, "recalled", ())
-        return [parts.Recalled(row["recall"], row["action"], row["state"]) for row in found]
+        return [parts.EndpointRecall(row["recall"], row["action"], row["state"]) for row in found]
 
     @property
     def health(self) -> Sign:

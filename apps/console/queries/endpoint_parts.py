@@ -46,7 +46,7 @@ def version_url(version: ModelVersion, project: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class EndpointRecall:
     """What a recall did to an endpoint, and whether its node says the same."""
 
     recall: str

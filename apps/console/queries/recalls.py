@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from apps.assurance.models import EffectAction, EffectState, RecallEffect, RecallKind, RecallState
 from apps.assurance.queries import (
-    Place,
-    Reach,
+    RecallReach,
+    ReleaseImpact,
     effects_of,
     foresee,
     get_recall,
@@ -281,7 +281,7 @@ def _title(kind: str, what: str) -> str:
 class PlaceRow:
     """One release that a recall would reach, for the table beside the form."""
 
-    place: Place
+    place: ReleaseImpact
 
     @property
     def stops(self) -> bool:
@@ -310,8 +310,8 @@ class RecallForm:
     kinds: list[tuple[str, str]]
     projects: list[Project]
     people: list[User]
-    found: Reach | None = None
-    places: tuple[Place, ...] = ()
+    found: RecallReach | None = None
+    places: tuple[ReleaseImpact, ...] = ()
 
     @property
     def rows(self) -> list[PlaceRow]:

@@ -17,7 +17,7 @@ from placet_protocol.state import DesiredEndpoint, DesiredState
 
 
 @dataclass
-class Kept:
+class StoredAbort:
     """An abort; ``lifted`` when a later state began something else."""
 
     abort: LocalAbort
@@ -39,7 +39,7 @@ class Aborts:
     def __init__(self, path: Path) -> None:
         self._copy = files.Copy(path)
         self._lock = threading.Lock()
-        self._kept = [Kept(**row) for row in files.read_json(path) or []]
+        self._kept = [StoredAbort(**row) for row in files.read_json(path) or []]
 
     @property
     def fault(self) -> str:
@@ -60,7 +60,7 @@ class Aborts:
     def add(self, abort: LocalAbort) -> None:
         """Have an abort count, and write it down."""
         with self._lock:
-            self._kept.append(Kept(abort))
+            self._kept.append(StoredAbort(abort))
             self._store()
 
     def follow(self, state: DesiredState) -> None:

@@ -18,10 +18,10 @@ from placet_verify.signing.dsse import Envelope
 from placet_verify.statements import LiftStatement, RecallStatement, parse
 
 log = logging.getLogger(__name__)
-Read = Callable[[Envelope], RecallStatement | LiftStatement]
+StatementReader = Callable[[Envelope], RecallStatement | LiftStatement]
 
 
-class Recalls:
+class RecallFile:
     """The file of recalls. The poller adds, everybody reads the book as it is."""
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class Recalls:
         self.book = Book()
         self.book.add(_stored(text) for text in self._texts)
 
-    def learn(self, texts: Iterable[str], read: Read) -> list[NodeError]:
+    def learn(self, texts: Iterable[str], read: StatementReader) -> list[NodeError]:
         """Take in what a state tells of recalls, each verified by ``read``; return what is not
         one, and goes on with the others. The book is replaced, never changed: another thread may
         be reading it."""

@@ -10,7 +10,7 @@ from placet_agent.client import Rejected, Unreachable
 from placet_agent.state.admission import Admission, Checked
 from placet_agent.state.data_dir import Home
 from placet_agent.state.latest import Latest
-from placet_agent.state.recalls import Recalls
+from placet_agent.state.recalls import RecallFile
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import NodeError
 from placet_protocol.state import (
@@ -84,7 +84,7 @@ class Trust:
         self.target = target
         self.root = root
         self._fetch_keys = fetch_keys
-        self.recalls = Recalls(home.folder / "recalls.json")
+        self.recalls = RecallFile(home.folder / "recalls.json")
         self.latest = Latest(home)
         self._keys_unstored = ""  # the list of keys that the disk did not take
         self._checked = Checked()

@@ -18,7 +18,7 @@ from placet_agent.reports.seen_units import SeenUnits
 from placet_agent.state import files
 from placet_agent.state.data_dir import Home, Membership
 from placet_agent.state.latest import Latest
-from placet_agent.state.recalls import Recalls
+from placet_agent.state.recalls import RecallFile
 from placet_verify.recalls import Book
 from placet_verify.signing.keys import PrivateKey
 from tests.support import disk
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, lef
     home, nobody = Home(tmp_path), Who("nod_1", "tgt_1", PrivateKey.generate())
     looks: dict[str, Callable[[], object]] = {
         "memory.json": home.remembered,
-        "recalls.json": lambda: Recalls(tmp_path / "recalls.json"),
+        "recalls.json": lambda: RecallFile(tmp_path / "recalls.json"),
         "receipts.json": lambda: Receipts(tmp_path / "receipts.json", nobody, Book),
         "node.json": home.membership,
         "node.key": home.ensure_key,

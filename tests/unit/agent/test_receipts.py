@@ -10,7 +10,7 @@ import pytest
 
 from placet_agent.process.replica import Record
 from placet_agent.reports.receipts import MAX_UNSENT, Receipts, Who
-from placet_agent.state.recalls import Recalls
+from placet_agent.state.recalls import RecallFile
 from placet_verify import recalls
 from placet_verify.errors import Malformed
 from placet_verify.recalls import Book
@@ -162,19 +162,19 @@ def test_a_platform_that_was_restored_is_told_again(tmp_path: Path) -> None:
 def test_the_node_remembers_recalls_for_good(tmp_path: Path) -> None:
     key, one = PrivateKey.generate(), recall(bentos=[BAD])
     text = one.sign(key).to_json()
-    kept = Recalls(tmp_path / "recalls.json")
+    kept = RecallFile(tmp_path / "recalls.json")
     assert kept.learn([text, text], lambda envelope: one) == []
     first = kept.book
     assert kept.learn([], lambda envelope: one) == []
     assert kept.book is first, "nobody takes anything out"
-    assert Recalls(tmp_path / "recalls.json").book.standing == [one]
+    assert RecallFile(tmp_path / "recalls.json").book.standing == [one]
 
 
 def test_what_does_not_verify_is_told_and_not_remembered(tmp_path: Path) -> None:
     def refuse(envelope: Envelope) -> RecallStatement:
         raise Malformed("not by that key", "bad_signature")
 
-    kept = Recalls(tmp_path / "recalls.json")
+    kept = RecallFile(tmp_path / "recalls.json")
     text = recall(bentos=[BAD]).sign(PrivateKey.generate()).to_json()
     found = kept.learn([text, "{}"], refuse)
     assert [error["code"] for error in found] == ["recall_refused"] * 2

@@ -15,9 +15,9 @@ from apps.console.queries.endpoint_forms import (
 )
 from apps.console.queries.endpoint_page import rollback_form
 from apps.console.queries.endpoint_parts import (
+    EndpointRecall,
     Network,
     Past,
-    Recalled,
     Running,
     curl,
     figures,
@@ -103,7 +103,7 @@ def test_on_the_hosts_network_what_was_approved_is_only_asked(
     ],
 )
 def test_a_recall_says_what_it_did(action: str, state: str, what: str, news: str) -> None:
-    found = Recalled("rcl_1", action, state)
+    found = EndpointRecall("rcl_1", action, state)
     assert found.what == f"What was live here was recalled, and {what}."
     assert found.news.endswith(news)
     assert found.is_confirmed == (state == "confirmed")
