@@ -12,7 +12,7 @@ from apps.builds.rules import (
     BuildState,
     Built,
     BuiltRuntime,
-    Line,
+    LogLine,
     ScanReport,
     SmokeReport,
 )
@@ -169,7 +169,7 @@ class Journal:
     build: Build
     job: LeasedJob
     step: str = "fetch"
-    _waiting: list[Line] = field(default_factory=list)
+    _waiting: list[LogLine] = field(default_factory=list)
     _written: float = field(default_factory=time.monotonic)
 
     def __call__(self, step: str, text: str) -> None:
@@ -177,7 +177,7 @@ class Journal:
         late = time.monotonic() - self._written > FLUSH_SECONDS
         changed = step != self.step
         self.step = step
-        self._waiting.append(Line(now(), step, text))
+        self._waiting.append(LogLine(now(), step, text))
         if late or changed or len(self._waiting) >= FLUSH_LINES:
             self.flush()
 

@@ -23,7 +23,7 @@ CUT_OFF = "More lines came and are not kept"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of a build's log."""
 
     at: datetime

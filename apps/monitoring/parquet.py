@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Row(NamedTuple):
+class ParquetRow(NamedTuple):
     """One prediction in a file: the members of ``COLUMNS``."""
 
     prediction: str
@@ -82,7 +82,7 @@ def local(digests: Iterable[str]) -> Iterator[list[str]]:
         yield found
 
 
-def write(rows: Sequence[Row], *, after: Sequence[str] = ()) -> str:
+def write(rows: Sequence[ParquetRow], *, after: Sequence[str] = ()) -> str:
     """Store ``rows`` behind those of the blobs ``after`` as one blob; return its digest."""
     values = ", ".join(f"unnest(${n}::{k}[]) AS {c}" for n, (c, k) in enumerate(COLUMNS.items(), 1))
     with local(after) as files, database() as db:
@@ -102,7 +102,7 @@ def without(digest: str, unit: str) -> str:
         return _put(db, kept, [files, unit])
 
 
-def find(digests: Iterable[str], predictions: Sequence[str]) -> dict[str, Row]:
+def find(digests: Iterable[str], predictions: Sequence[str]) -> dict[str, ParquetRow]:
     """Return those of ``predictions`` that are in the blobs."""
     with local(digests) as files:
         if not files:
@@ -110,7 +110,7 @@ def find(digests: Iterable[str], predictions: Sequence[str]) -> dict[str, Row]:
         with database() as db:
             sought = "SELECT * FROM read_parquet($1) WHERE list_contains($2, prediction)"
             found = db.execute(sought, [files, list(predictions)]).fetchall()
-    return {row[0]: Row(*row) for row in found}
+    return {row[0]: ParquetRow(*row) for row in found}
 
 
 def pairs(

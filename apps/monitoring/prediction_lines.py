@@ -28,7 +28,7 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PredictionLine:
     """One captured prediction. Inputs and outputs are JSON lists, absent when over the bound."""
 
     prediction: str
@@ -56,12 +56,14 @@ def unpack(packed: bytes) -> bytes:
     return lines
 
 
-def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) -> Line | None:
+def read_line(
+    raw: bytes, *, revision: str, capture: Capture, latest: datetime
+) -> PredictionLine | None:
     """Return the prediction on a line; ``None`` when it is none of this revision."""
     try:
         data = json.loads(raw, parse_constant=_no_constant)
         at = datetime.fromtimestamp(_number(data["at"], 0, 2**40), UTC)
-        line = Line(
+        line = PredictionLine(
             prediction=str(data["id"]),
             at=at,
             unit=_unit(data["unit"]),
@@ -81,7 +83,7 @@ def read_line(raw: bytes, *, revision: str, capture: Capture, latest: datetime) 
     return line if drawn and timely and known else None
 
 
-def drawn_output(line: Line) -> Any:
+def drawn_output(line: PredictionLine) -> Any:
     """Return the output of one of a prediction's rows, drawn by its id, for analyses to count.
 
     So what is counted of a prediction is one trial, however many rows it has: a row that lies in a

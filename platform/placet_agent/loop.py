@@ -28,7 +28,7 @@ from placet_agent.process.starting import Program, bento_program
 from placet_agent.reconcile import Reconciler
 from placet_agent.reports.capture import Shipper
 from placet_agent.reports.guard_watch import Sentinel
-from placet_agent.reports.metrics import WINDOW_SECONDS, Meter
+from placet_agent.reports.metrics import WINDOW_SECONDS, RequestMeter
 from placet_agent.reports.receipts import Receipts, Who
 from placet_agent.reports.report import Reporter
 from placet_agent.state import files
@@ -120,7 +120,7 @@ class Agent:
         signed = Receipts(folder / "receipts.json", who, lambda: self.trust.recalls.book)
         self.reconciler = Reconciler(*parts, signed)
         seconds, heed = options.window_seconds, sentinel.count
-        self.meter = Meter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
+        self.meter = RequestMeter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
         networks = self.replicas.starter.networks
         info = partial(platform_info, interpreters, version(binary), member.port, networks)
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)

@@ -18,7 +18,7 @@ from apps.builds.events import (
     RUNTIME_ADDED,
 )
 from apps.builds.models import Bento, Build, BuildLine, Runtime
-from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, BuildState, Built, Line, ScanReport, kept
+from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, BuildState, Built, LogLine, ScanReport, kept
 from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState
@@ -56,7 +56,7 @@ def start(build_id: str, *, job: LeasedJob, isolation: str, actor: Actor = SYSTE
     return build
 
 
-def append_lines(build: Build, lines: Sequence[Line], *, job: LeasedJob) -> None:
+def append_lines(build: Build, lines: Sequence[LogLine], *, job: LeasedJob) -> None:
     """Add ``lines`` to the log and show the last one's step. Past the limit only a note is kept."""
     if not lines:
         return

@@ -55,7 +55,7 @@ STRONG = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EventLine:
     """One event as a line: who did what, when, and where it stands in the log."""
 
     index: int
@@ -76,10 +76,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EventLines:
     """Lines in a row that are all of people, or all of the platform."""
 
-    lines: list[Line]
+    lines: list[EventLine]
 
     @property
     def is_folded(self) -> bool:
@@ -149,7 +149,7 @@ class EventView:
 class LogPage:
     """One page of the log with its head."""
 
-    lines: list[Line]
+    lines: list[EventLine]
     older: int | None
     size: int
     signed: Checkpoint | None
@@ -162,9 +162,11 @@ class LogPage:
         return f"{found}, signed up to {number(self.signed.size)}" if self.signed else found
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[EventLines]:
         """Its lines, those of the platform that follow each other together."""
-        return [Run(list(lines)) for _, lines in groupby(self.lines, key=lambda row: row.machine)]
+        return [
+            EventLines(list(lines)) for _, lines in groupby(self.lines, key=lambda row: row.machine)
+        ]
 
 
 def story(
@@ -174,7 +176,7 @@ def story(
     people: Iterable[str] = (),
     known: Mapping[str, str] | None = None,
     limit: int = 60,
-) -> tuple[list[Line], dict[str, str]]:
+) -> tuple[list[EventLine], dict[str, str]]:
     """Return what happened to these objects, newest first, and the names of everybody in it.
 
     ``people`` are actor ids that the page names besides, so that names are looked up once; the
@@ -199,9 +201,9 @@ def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
     )
 
 
-def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[Line]:
+def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[EventLine]:
     return [
-        Line(
+        EventLine(
             index=e.index,
             at=e.at,
             kind=e.kind,

@@ -10,7 +10,7 @@ from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
 from apps.identity.queries import name_in
 from apps.monitoring.models import Outcome
-from apps.monitoring.parquet import Row
+from apps.monitoring.parquet import ParquetRow
 from apps.monitoring.queries import (
     Captured,
     Reported,
@@ -32,7 +32,7 @@ class PredictionRow:
     """One captured prediction, with what lies in its file while that is there."""
 
     row: Any  # a captured prediction with the ``number`` of its revision
-    content: Row | None
+    content: ParquetRow | None
     outcomes: list[Outcome]
 
     @property

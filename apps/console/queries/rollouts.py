@@ -6,7 +6,7 @@ from datetime import datetime
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
-from apps.console.queries.audit import Line, story
+from apps.console.queries.audit import EventLine, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
@@ -101,7 +101,7 @@ class RolloutView:
     heard: bool  # of the node, lately
     can: dict[str, bool]
     names: dict[str, str]
-    lines: list[Line]
+    lines: list[EventLine]
     said: dict[int, str]  # why, by the number of the line
     skipped: bool  # the steps of the plan, because nothing was live
 

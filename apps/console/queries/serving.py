@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
-from apps.console.queries.audit import Line, story
+from apps.console.queries.audit import EventLine, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
 from apps.console.queries.page_parts import Sign
@@ -141,7 +141,7 @@ class EndpointView:
     drills: list[DrillRow]  # the newest first
     schedule: DrillSchedule | None
     names: dict[str, str]
-    timeline: list[Line]
+    timeline: list[EventLine]
 
     @property
     def endpoint(self) -> Endpoint:

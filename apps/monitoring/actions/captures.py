@@ -26,7 +26,14 @@ from apps.monitoring.models import (
     CaptureRange,
     Erasure,
 )
-from apps.monitoring.prediction_lines import Line, drawn_output, read_line, split, unit_hash, unpack
+from apps.monitoring.prediction_lines import (
+    PredictionLine,
+    drawn_output,
+    read_line,
+    split,
+    unit_hash,
+    unpack,
+)
 from apps.registry.errors import BlobMissing
 from apps.registry.hooks import needed
 from apps.registry.store import store
@@ -104,7 +111,7 @@ class _Batch:
     salt: str
     ranges: list[CaptureRange]
     erasures: list[Erasure]
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: dict[str, PredictionLine] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> None:
@@ -125,21 +132,21 @@ class _Batch:
                 if line.prediction not in self.lines:
                     self.lines[line.prediction], self.units[line.prediction] = line, unit
 
-    def new_by_day(self) -> dict[date, list[Line]]:
+    def new_by_day(self) -> dict[date, list[PredictionLine]]:
         """Return the lines of predictions that are not stored yet."""
         known = CapturedPrediction.objects.filter(
             revision=self.revision.pk, prediction__in=self.lines
         )
         for prediction in known.values_list("prediction", flat=True):
             del self.lines[str(prediction)]
-        days: dict[date, list[Line]] = defaultdict(list)
+        days: dict[date, list[PredictionLine]] = defaultdict(list)
         for line in self.lines.values():
             days[line.at.date()].append(line)
         return days
 
-    def row(self, line: Line) -> parquet.Row:
+    def row(self, line: PredictionLine) -> parquet.ParquetRow:
         """Return a line as the files have it."""
-        return parquet.Row(
+        return parquet.ParquetRow(
             line.prediction,
             line.at.timestamp(),
             self.units[line.prediction],
@@ -156,7 +163,7 @@ class _Written:
 
     day: date
     sha256: str
-    lines: Sequence[Line]
+    lines: Sequence[PredictionLine]
     before: CapturePart | None
 
 
@@ -183,7 +190,7 @@ def _store(revision: Revision) -> int:
     return len(batch.lines)
 
 
-def _write(batch: _Batch, day: date, lines: Sequence[Line]) -> _Written:
+def _write(batch: _Batch, day: date, lines: Sequence[PredictionLine]) -> _Written:
     parts = CapturePart.objects.filter(revision=batch.revision.pk, day=day, rows__lt=SMALL)
     before = next((p for p in parts.order_by("-pk") if store().exists(p.sha256)), None)
     after = [before.sha256] if before else []

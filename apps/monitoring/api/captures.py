@@ -92,7 +92,7 @@ class ErasureSerializer(serializers.Serializer[Any]):
 
 
 def prediction_body(
-    row: CapturedPrediction, content: parquet.Row | None, outcomes: Sequence[Outcome]
+    row: CapturedPrediction, content: parquet.ParquetRow | None, outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
     """Return a prediction as JSON values; without its content when that was erased meanwhile."""
     return {

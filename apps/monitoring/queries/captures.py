@@ -59,7 +59,7 @@ def captured_predictions(endpoint: Endpoint, actor: Actor) -> QuerySet[CapturedP
     return CapturedPrediction.objects.filter(endpoint=endpoint).select_related("part")
 
 
-def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.Row]:
+def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.ParquetRow]:
     """Return inputs and outputs of some predictions, by the key of their row.
 
     A file that was written anew meanwhile is looked for once more; what is in none is left out.
@@ -71,11 +71,11 @@ def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.Row]:
     return found
 
 
-def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.Row]:
+def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.ParquetRow]:
     by_part: dict[str, list[CapturedPrediction]] = {}
     for row in rows:
         by_part.setdefault(row.part.sha256, []).append(row)
-    found: dict[int, parquet.Row] = {}
+    found: dict[int, parquet.ParquetRow] = {}
     for digest, mine in by_part.items():
         with suppress(BlobMissing):
             lines = parquet.find([digest], [str(row.prediction) for row in mine])

@@ -45,7 +45,7 @@ class Usage:
 
 
 @dataclass
-class Meter:
+class QuotaMeter:
     """Counts in the Valkey at ``url``, in Celery's way of writing it; alone when there is none."""
 
     url: str
@@ -101,6 +101,6 @@ def connect(url: str) -> "Redis | None":
 
 
 @lru_cache
-def meter() -> Meter:
+def meter() -> QuotaMeter:
     """Return this process's meter."""
-    return Meter(config().broker_url)
+    return QuotaMeter(config().broker_url)

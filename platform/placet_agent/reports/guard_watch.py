@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from placet_agent import guard
-from placet_agent.reports.metrics import Line
+from placet_agent.reports.metrics import RequestLine
 from placet_agent.state.aborts import Aborts
 from placet_protocol.fields import format_time
 from placet_protocol.guard import Guard
@@ -45,7 +45,7 @@ class Sentinel:
                 same = kept is not None and kept[0] == rules
                 self._watched[name] = kept if kept and same else (rules, guard.Seen())
 
-    def count(self, line: Line) -> None:
+    def count(self, line: RequestLine) -> None:
         """Take in one request, if it was drawn for a revision that is watched."""
         if line.cohort is not None:
             return

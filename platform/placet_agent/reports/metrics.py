@@ -34,7 +34,7 @@ COHORTS: dict[str, Cohort] = {name: name for name in get_args(Cohort)}
 
 
 @dataclass
-class Tally:
+class WindowTally:
     """One revision in one window.
 
     ``first`` has the first request of each unit of a split, which the others contain too; ``apart``
@@ -44,8 +44,8 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)  # by hundreds
     latency: Counter[str] = field(default_factory=Counter)
     backends: set[str] = field(default_factory=set)
-    first: "Tally | None" = None
-    apart: dict[Cohort, "Tally"] = field(default_factory=dict)
+    first: "WindowTally | None" = None
+    apart: dict[Cohort, "WindowTally"] = field(default_factory=dict)
 
     def add(self, status: int, milliseconds: int) -> None:
         """Count one request."""
@@ -55,7 +55,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Line:
+class RequestLine:
     """One request, as HAProxy logged it."""
 
     pid: int
@@ -68,7 +68,7 @@ class Line:
     mark: str = ""  # of the unit, when it was drawn
 
 
-def parse_line(text: str) -> Line | None:
+def parse_line(text: str) -> RequestLine | None:
     """Read a log line; ``None`` for anything else that HAProxy logs.
 
     ``m1`` is what a HAProxy writes that an older agent started, until it is reloaded.
@@ -78,7 +78,7 @@ def parse_line(text: str) -> Line | None:
         return None
     how, split, mark = parts[5:] or ("", "", "")
     try:
-        return Line(
+        return RequestLine(
             pid=int(parts[0]),
             backend=parts[1],
             revision=parts[2],
@@ -92,7 +92,7 @@ def parse_line(text: str) -> Line | None:
         return None
 
 
-class Meter:
+class RequestMeter:
     """Reads the named pipe in a thread of its own and hands out finished windows."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Meter:
         admin: Admin,
         *,
         seconds: float = WINDOW_SECONDS,
-        heed: Callable[[Line], None] = lambda line: None,
+        heed: Callable[[RequestLine], None] = lambda line: None,
     ) -> None:
         self.folder = folder
         self._heed = heed  # is shown every line at once
@@ -110,7 +110,7 @@ class Meter:
         self._lock = threading.Lock()
         self._finished: list[MetricWindow] = []
         self._gaps: list[str] = []
-        self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._tallies: dict[str, WindowTally] = defaultdict(WindowTally)
         self._seen = SeenUnits(folder / "units")
         self._logged: Counter[tuple[ProcessRef, str]] = Counter()  # lines per HAProxy and backend
         self._writers: dict[int, ProcessRef] = {}  # who had the pid of a line last
@@ -184,17 +184,17 @@ class Meter:
                 if line is not None:
                     self._count(line)
 
-    def _count(self, line: Line) -> None:
+    def _count(self, line: RequestLine) -> None:
         self._logged[self._writer(line.pid), line.backend] += 1
         self._heed(line)
         if line.revision != "-":
             tally = self._tallies[line.revision]
             tally.backends.add(line.backend)
             if line.mark and self._seen.is_new(line.split, line.mark):
-                tally.first = tally.first or Tally()
+                tally.first = tally.first or WindowTally()
                 tally.first.add(line.status, line.milliseconds)
             if line.cohort is not None:
-                tally = tally.apart.setdefault(line.cohort, Tally())
+                tally = tally.apart.setdefault(line.cohort, WindowTally())
             tally.add(line.status, line.milliseconds)
 
     def _writer(self, pid: int) -> ProcessRef:
@@ -214,7 +214,7 @@ class Meter:
 
     def _finish_window(self, began: datetime, seconds: float) -> None:
         missing = self._missing()
-        tallies, self._tallies = self._tallies, defaultdict(Tally)
+        tallies, self._tallies = self._tallies, defaultdict(WindowTally)
         windows = []
         for revision, tally in sorted(tallies.items()):
             lost = sum(missing.get(backend, 0) for backend in tally.backends)
@@ -259,7 +259,7 @@ class Meter:
 
 
 def _window(
-    revision: str, tally: Tally, began: datetime, seconds: float, lost: int
+    revision: str, tally: WindowTally, began: datetime, seconds: float, lost: int
 ) -> MetricWindow:
     counts = _counts(tally)
     window = MetricWindow(
@@ -282,7 +282,7 @@ def _window(
     return window
 
 
-def _counts(tally: Tally) -> RequestCounts:
+def _counts(tally: WindowTally) -> RequestCounts:
     bounds = [*(str(bound) for bound in LATENCY_BOUNDS_MS), "inf"]
     return RequestCounts(
         status_2xx=tally.statuses[2],

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.observed import Observed
-from placet_agent.reports.metrics import Meter
+from placet_agent.reports.metrics import RequestMeter
 from placet_agent.reports.receipts import Receipts
 from placet_agent.state.aborts import Aborts
 from placet_agent.state.data_dir import Home
@@ -44,7 +44,7 @@ class Reporter:
         home: Home,
         key: PrivateKey,
         platform: Callable[[], PlatformInfo],
-        meter: Meter,
+        meter: RequestMeter,
         aborts: Aborts,
         receipts: Receipts,
     ) -> None:

@@ -17,7 +17,7 @@ from apps.builds.rules import (
     AccelerationReport,
     Built,
     BuiltRuntime,
-    Line,
+    LogLine,
     ScanReport,
     SmokeReport,
 )
@@ -135,7 +135,7 @@ def test_a_worker_that_was_overtaken_writes_nothing(yard: Yard) -> None:
     overtaken(job)
     events = Event.objects.count()
     for attempt in (
-        lambda: actions.append_lines(build, [Line(now(), "scan", "late")], job=job),
+        lambda: actions.append_lines(build, [LogLine(now(), "scan", "late")], job=job),
         lambda: actions.record_scan(build, SCAN, job=job),
         lambda: actions.succeed(build, built(), job=job),
         lambda: actions.fail(build.pk, "late", job=job),
@@ -180,7 +180,7 @@ def test_a_failure_is_told_in_words_and_the_log_holds_no_text_of_it(yard: Yard) 
 
 def test_an_endless_log_is_cut_off_with_a_note(yard: Yard) -> None:
     build, job = yard.taken()
-    lines = [Line(now(), "build", f"line {n}") for n in range(MAX_LINES - 10)]
+    lines = [LogLine(now(), "build", f"line {n}") for n in range(MAX_LINES - 10)]
     actions.append_lines(build, lines, job=job)
     actions.append_lines(build, lines[:100], job=job)
     actions.append_lines(build, lines[:100], job=job)

@@ -8,7 +8,7 @@ from apps.audit.models import Event
 from apps.builds.actions import append_lines, request_build, requests
 from apps.builds.errors import NotFinalised
 from apps.builds.models import Build
-from apps.builds.rules import Line
+from apps.builds.rules import LogLine
 from apps.jobs.models import Job
 from apps.registry.actions import create_version, start_upload, uploads
 from apps.registry.models import Upload
@@ -123,11 +123,11 @@ def test_after_an_end_the_version_can_be_built_again(yard: Yard) -> None:
 
 def test_the_log_is_read_piece_by_piece(yard: Yard) -> None:
     build, job = yard.taken()
-    append_lines(build, [Line(now(), "fetch", "one"), Line(now(), "scan", "two")], job=job)
+    append_lines(build, [LogLine(now(), "fetch", "one"), LogLine(now(), "scan", "two")], job=job)
     first = api(yard.ada).get(f"/builds/{build.pk}/log").json()
     assert [line["text"] for line in first["lines"]] == ["one", "two"]
     assert (first["after"], first["ended"], first["step"]) == (2, False, "scan")
-    append_lines(build, [Line(now(), "scan", "three\x1b[2J")], job=job)
+    append_lines(build, [LogLine(now(), "scan", "three\x1b[2J")], job=job)
     more = api(yard.ada).get(f"/builds/{build.pk}/log?after=2").json()
     assert [(line["number"], line["text"]) for line in more["lines"]] == [(3, "three\ufffd[2J")]
     for bad in ("-1", "x", "1.5", "9" * 12):

@@ -9,7 +9,7 @@ import pytest
 
 from placet.kernel import quota
 from placet.kernel.config import config
-from placet.kernel.quota import Meter
+from placet.kernel.quota import QuotaMeter
 from tests.support.factories import api, browser, person, token_for
 from tests.support.processes import Valkey, running_valkey
 
@@ -93,7 +93,7 @@ class TestAnswers:
 
 
 def test_two_processes_count_together_and_miss_nothing(valkey: Valkey) -> None:
-    web = [Meter(valkey.url), Meter(valkey.url)]
+    web = [QuotaMeter(valkey.url), QuotaMeter(valkey.url)]
     with ThreadPoolExecutor(8) as threads:
         counted = list(threads.map(lambda n: web[n % 2].count("tok_1", 10).used, range(200)))
     assert sorted(counted) == list(range(1, 201))
@@ -101,14 +101,14 @@ def test_two_processes_count_together_and_miss_nothing(valkey: Valkey) -> None:
 
 
 def test_a_flush_lets_the_minute_begin_anew(valkey: Valkey) -> None:
-    meter = Meter(valkey.url)
+    meter = QuotaMeter(valkey.url)
     assert [meter.count("tok_1", 10).used for _ in range(3)] == [1, 2, 3]
     valkey.command("FLUSHALL")
     assert meter.count("tok_1", 10).used == 1
 
 
 def test_what_is_counted_does_not_stay_in_valkey(valkey: Valkey) -> None:
-    Meter(valkey.url).count("tok_1", 10)
+    QuotaMeter(valkey.url).count("tok_1", 10)
     from redis import Redis
 
     with Redis(unix_socket_path=str(valkey.socket)) as client:
@@ -121,7 +121,7 @@ def test_without_valkey_each_process_counts_by_itself_until_it_is_back(
 ) -> None:
     monkeypatch.setattr(quota, "now", lambda: AT)
     with running_valkey(tmp_path) as first:
-        one, two = Meter(first.url), Meter(first.url)
+        one, two = QuotaMeter(first.url), QuotaMeter(first.url)
         assert [one.count("tok_1", 10).used, two.count("tok_1", 10).used] == [1, 2]
         first.process.kill()
         first.process.wait()
@@ -136,7 +136,7 @@ def test_a_valkey_that_hangs_holds_nobody_up_for_long(valkey: Valkey) -> None:
     import signal
     import time
 
-    meter = Meter(valkey.url)
+    meter = QuotaMeter(valkey.url)
     meter.count("tok_1", 10)
     valkey.process.send_signal(signal.SIGSTOP)
     try:

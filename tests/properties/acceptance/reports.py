@@ -10,7 +10,7 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from placet_agent.observed import Observed
-from placet_agent.reports.metrics import Tally, _window
+from placet_agent.reports.metrics import WindowTally, _window
 from placet_agent.reports.report import Reporter
 from placet_agent.state.data_dir import Home
 from placet_protocol.bounded import MAX_WHOLE
@@ -80,7 +80,7 @@ ABORT = st.builds(
     state=GENERATION,
 )
 TALLIES = st.builds(
-    Tally,
+    WindowTally,
     statuses=st.dictionaries(st.integers(-1, 9), SEEN).map(Counter),
     latency=st.dictionaries(st.sampled_from([*map(str, LATENCY_BOUNDS_MS), "inf"]), SEEN).map(
         Counter

@@ -12,7 +12,7 @@ from placet_agent.haproxy.admin import Admin
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import Table
-from placet_agent.reports.metrics import Meter
+from placet_agent.reports.metrics import RequestMeter
 from placet_agent.reports.receipts import Receipts, Who
 from placet_agent.reports.seen_units import SeenUnits
 from placet_agent.state import files
@@ -60,7 +60,7 @@ def test_a_node_starts_with_hints_that_a_power_cut_left_cut_short(
     tmp_path: Path, left: bytes
 ) -> None:
     (tmp_path / "logged.json").write_bytes(left)
-    meter = Meter(tmp_path, Admin(tmp_path))
+    meter = RequestMeter(tmp_path, Admin(tmp_path))
     meter.start()
     meter.stop()
     (tmp_path / "reported.json").write_bytes(left)

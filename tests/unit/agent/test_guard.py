@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from placet_agent.guard import Seen, Trip, count, judge
 from placet_agent.reports.guard_watch import Sentinel
-from placet_agent.reports.metrics import Line
+from placet_agent.reports.metrics import RequestLine
 from placet_agent.state.aborts import Aborts
 from placet_protocol.fields import ProtocolError, parse_time
 from placet_protocol.guard import ErrorRate, Guard, Latency
@@ -196,7 +196,7 @@ class Guarded:
     def fail(self, revision: str = "rev_2", times: int = 3, **changes: Any) -> None:
         """Have a revision answer with a server error."""
         for _ in range(times):
-            self.sentinel.count(Line(1, "e000r1", revision, 503, 1, **changes))
+            self.sentinel.count(RequestLine(1, "e000r1", revision, 503, 1, **changes))
 
     def look(self, wish: DesiredState, *able: str) -> LocalAbort | None:
         """Look, with these revisions able to answer; return what stands."""

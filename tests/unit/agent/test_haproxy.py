@@ -14,7 +14,7 @@ from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy, coming, leaving
 from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
 from placet_agent.haproxy.traffic import json_path
-from placet_agent.reports.metrics import Tally, parse_line
+from placet_agent.reports.metrics import WindowTally, parse_line
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import UnitSource
 
@@ -227,7 +227,7 @@ def test_a_log_line_is_counted_by_status_and_latency() -> None:
     ):
         assert parse_line(text) is None
 
-    tally = Tally()
+    tally = WindowTally()
     for milliseconds in (0, 5, 6, 37, 20_000):
         tally.add(200, milliseconds)
     assert tally.latency == {"5": 2, "10": 1, "50": 1, "inf": 1}

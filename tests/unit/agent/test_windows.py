@@ -9,7 +9,7 @@ import pytest
 
 from placet_agent.haproxy.admin import Admin, BackendCounters
 from placet_agent.process.procs import find
-from placet_agent.reports.metrics import Meter, parse_line
+from placet_agent.reports.metrics import RequestMeter, parse_line
 from placet_protocol.report.windows import read_window
 
 
@@ -19,7 +19,7 @@ from placet_protocol.report.windows import read_window
 def test_a_window_is_one_that_the_platform_reads_however_late_it_was_closed(
     tmp_path: Path, took: float, told: float
 ) -> None:
-    meter = Meter(tmp_path, Admin(tmp_path), seconds=1000)
+    meter = RequestMeter(tmp_path, Admin(tmp_path), seconds=1000)
     meter.start()
     line = parse_line("m2 1 e000r1 rev_1 200 3 - - -")
     assert line is not None
@@ -37,7 +37,7 @@ def test_lines_of_a_haproxy_that_had_the_same_pid_hide_none_that_are_lost(
     now = find(os.getpid())
     assert now is not None
     (tmp_path / "logged.json").write_text(json.dumps({f"{now.pid} {now.start - 1} e000r1": 40}))
-    meter = Meter(tmp_path, Admin(tmp_path), seconds=1000)
+    meter = RequestMeter(tmp_path, Admin(tmp_path), seconds=1000)
     monkeypatch.setattr(meter.admin, "info", lambda: {"Pid": str(now.pid)})
     monkeypatch.setattr(meter.admin, "backends", lambda: {"e000r1": BackendCounters(3, 0)})
     meter.start()
@@ -57,7 +57,7 @@ def test_what_an_older_agent_counted_goes_on(tmp_path: Path) -> None:
     now = find(os.getpid())
     assert now is not None
     (tmp_path / "logged.json").write_text(json.dumps({f"{now.pid} e000r1": 40}))
-    meter = Meter(tmp_path, Admin(tmp_path), seconds=1000)
+    meter = RequestMeter(tmp_path, Admin(tmp_path), seconds=1000)
     meter.start()
     assert meter._logged == {(now, "e000r1"): 40}
     meter.stop()

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from apps.audit.models import TimestampState, Witness, WitnessedHead, WitnessedLog, WitnessState
-from apps.console.queries.audit import Line, LogPage, RowView
+from apps.console.queries.audit import EventLine, LogPage, RowView
 from apps.console.queries.witnesses import LogRow, StampRow, WitnessRow, log_faults
 
 AT = datetime(2026, 11, 28, 9, 5, 7, tzinfo=UTC)
 
 
-def line(index: int, *, machine: bool = False) -> Line:
+def line(index: int, *, machine: bool = False) -> EventLine:
     """Return an event that a person, or the platform, left."""
-    return Line(index, AT, "release.requested.v1", "", "Ada", machine=machine)
+    return EventLine(index, AT, "release.requested.v1", "", "Ada", machine=machine)
 
 
-def log(lines: list[Line], size: int = 1234, signed: int | None = None) -> LogPage:
+def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> LogPage:
     """Return a page of a log of ``size`` events, of which ``signed`` are signed."""
     head: Any = SimpleNamespace(size=signed) if signed is not None else None
     return LogPage(lines, None, size, head, [])

@@ -13,7 +13,7 @@ from apps.console.queries.predictions import (
     PredictionRow,
     ReportedRow,
 )
-from apps.monitoring.parquet import Row as Content
+from apps.monitoring.parquet import ParquetRow as Content
 from apps.monitoring.queries import Compared, Disagreement, Reported
 from placet.kernel.clock import now
 

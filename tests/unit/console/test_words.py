@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.audit.events import ACCESS_DENIED, EventKind
-from apps.console.queries.audit import Line
+from apps.console.queries.audit import EventLine
 from apps.console.templatetags.placet import span
 from apps.governance.events import POLICY_PUBLISHED
 from apps.identity.events import SIGNED_IN
@@ -53,7 +53,7 @@ def test_pages_show_an_event_as_people_read_it(
 
 def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:
     def tone(kind: str, *, machine: bool = False) -> str:
-        return Line(1, now(), kind, "", "", machine=machine).tone
+        return EventLine(1, now(), kind, "", "", machine=machine).tone
 
     assert tone("release.decided.v1") == tone("release.decided") == "decided"
     assert tone("version.created.v1") == ""
