@@ -14,7 +14,7 @@ from placet.kernel.actor import ANONYMOUS, Actor
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MenuItem:
     """One entry of the menu."""
 
     label: str
@@ -66,7 +66,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
+def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[MenuItem]:
     """Return the menu entries that the actor's permissions open."""
     items = []
     for label, name, permission in MENU:
@@ -74,7 +74,7 @@ def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[Item]:
             continue
         url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
-        items.append(Item(label, url, active, waiting if name == "releases" else 0))
+        items.append(MenuItem(label, url, active, waiting if name == "releases" else 0))
     return items
 
 

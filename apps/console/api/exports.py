@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework.request import Request
 
 from apps.console.queries.exports import TABLES
-from apps.console.queries.tables import Table, csv_lines, json_lines
+from apps.console.queries.tables import ListTable, csv_lines, json_lines
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -22,7 +22,7 @@ class Export(PlacetView):
     """A list, whole."""
 
     name: ClassVar[str]
-    table: ClassVar[Table]
+    table: ClassVar[ListTable]
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Take any ``Accept``: the query says what is wanted, and it is not rendered by DRF."""

@@ -16,7 +16,7 @@ from apps.rollouts.queries import looks
 
 
 @dataclass(slots=True)
-class MetricRow:
+class MetricFindingRow:
     """One metric at the last look, and the chart of all looks."""
 
     finding: KeptFinding
@@ -105,7 +105,7 @@ class AnalysisView:
 
     number: int  # of the step, from 1
     last: Look
-    metrics: list[MetricRow]
+    metrics: list[MetricFindingRow]
 
     @property
     def verdict(self) -> KeptVerdict:
@@ -150,7 +150,7 @@ def analyses_of(rollout: Rollout) -> list[AnalysisView]:
 def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
     told = [row.verdict["findings"] for row in rows if row.verdict["findings"]]
     metrics = [
-        MetricRow(finding, bounds_chart([findings[place] for findings in told]))
+        MetricFindingRow(finding, bounds_chart([findings[place] for findings in told]))
         for place, finding in enumerate(told[-1] if told else [])
     ]
     return AnalysisView(step + 1, rows[-1], metrics)

@@ -32,7 +32,7 @@ FROZEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class StepRow:
+class BuildStepRow:
     """One step of a build: where it stands, and what it took."""
 
     name: str
@@ -48,7 +48,7 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What was measured of what was built, as a gate reads it."""
 
     state: Literal["passed", "failed", "waiting"]
@@ -64,8 +64,8 @@ class BuildPage:
     actor: Actor
     names: dict[str, str]
     lines: list[BuildLine]
-    steps: list[StepRow]
-    evidence: list[Measured]
+    steps: list[BuildStepRow]
+    evidence: list[Measurement]
 
     def may(self, permission: str) -> bool:
         """Tell whether the reader holds ``permission`` at the build."""
@@ -123,7 +123,7 @@ class BuildPage:
         return "its ONNX form is served" if served else "the original is served"
 
 
-def step_rows(build: Build) -> list[StepRow]:
+def step_rows(build: Build) -> list[BuildStepRow]:
     """Return every step, so that a build that runs shows how far it is and what is to come."""
     ends = (BuildState.RUNNING, BuildState.FAILED)
     rows = []
@@ -134,11 +134,11 @@ def step_rows(build: Build) -> list[StepRow]:
         state = "passed" if seconds is not None else ""
         if name == build.step and build.state in ends:
             state = build.state
-        rows.append(StepRow(name, state, seconds))
+        rows.append(BuildStepRow(name, state, seconds))
     return rows
 
 
-def measured(kind: str, data: Mapping[str, Any]) -> Measured:
+def measured(kind: str, data: Mapping[str, Any]) -> Measurement:
     """Return what evidence of a build says."""
     equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
     match kind:
@@ -146,20 +146,20 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measured:
             verdict = data.get("verdict", "")
             note = f"{counted(len(found_by(data)), 'finding')}, nothing was imported"
             passed = verdict in ("safe", "code-carrying")
-            return Measured("passed" if passed else "failed", f"Scan: {verdict}", note)
+            return Measurement("passed" if passed else "failed", f"Scan: {verdict}", note)
         case "smoke_test":
             result = data.get("result", "")
             passed = result in ("equal", "starts")
             note = f"{equal} outputs as expected"
-            return Measured("passed" if passed else "failed", f"Smoke test: {result}", note)
+            return Measurement("passed" if passed else "failed", f"Smoke test: {result}", note)
         case "acceleration" if data.get("verdict") == "accelerated":
             note = f"{equal} rows equal, {apart(data)}"
-            return Measured("passed", "Acceleration: ONNX is served", note)
+            return Measurement("passed", "Acceleration: ONNX is served", note)
         case "acceleration":
             title = "Acceleration: the original is served"
-            return Measured("waiting", title, str(data.get("detail", "")))
+            return Measurement("waiting", title, str(data.get("detail", "")))
         case _:
-            return Measured("passed", "SBOM", f"{data.get('components', '')} components")
+            return Measurement("passed", "SBOM", f"{data.get('components', '')} components")
 
 
 def apart(data: Mapping[str, Any]) -> str:

@@ -52,7 +52,7 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ComparisonTable:
     """One table of a comparison. Long runs of what is the same are folded away."""
 
     title: str
@@ -85,7 +85,7 @@ class Part:
         return [row for row in self.rows if self.is_long and row.is_same]
 
 
-def compared_parts(found: Comparison) -> list[Part]:
+def compared_parts(found: Comparison) -> list[ComparisonTable]:
     """Return the tables of a comparison that have rows, what matters most first."""
     parts = (
         ("Metrics", found.metrics, False),
@@ -96,7 +96,7 @@ def compared_parts(found: Comparison) -> list[Part]:
         ("Files", found.files, False),
     )
     return [
-        Part(title, [ChangeRow(change) for change in changes], narrow)
+        ComparisonTable(title, [ChangeRow(change) for change in changes], narrow)
         for title, changes, narrow in parts
         if changes
     ]

@@ -19,7 +19,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DeclaredPart:
     """The data set with a digest, or the training code, and who was declared for it."""
 
     fact: str
@@ -60,7 +60,7 @@ class HandsPage:
 
     author: str
     touched: list[str]
-    parts: list[Part]
+    parts: list[DeclaredPart]
     may_declare: bool
 
 
@@ -74,7 +74,7 @@ def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) ->
     scope = Scope(version.project_scope(), version.environment_scope())
     datasets = version.lineage.get("datasets") or []
     parts = [
-        Part(
+        DeclaredPart(
             DeclaredFact.DATA_OWNER,
             data["digest"],
             f"Data {data['name']}",
@@ -83,7 +83,7 @@ def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) ->
         for data in datasets
     ]
     code = _named(rows, DeclaredFact.CODE_AUTHOR, version.pk, names)
-    parts.append(Part(DeclaredFact.CODE_AUTHOR, version.pk, "Training code", code))
+    parts.append(DeclaredPart(DeclaredFact.CODE_AUTHOR, version.pk, "Training code", code))
     return HandsPage(
         author=names.get(version.author, version.author),
         touched=sorted(names.get(person, person) for person in touched),

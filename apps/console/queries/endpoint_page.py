@@ -143,9 +143,9 @@ class EndpointPage:
         return parts.strays(self.view.traffic)
 
     @property
-    def networks(self) -> list[parts.Network]:
+    def networks(self) -> list[parts.RevisionNetwork]:
         """What each revision may reach, and how it is kept apart."""
-        return [parts.Network(row) for row in self.view.status.revisions]
+        return [parts.RevisionNetwork(row) for row in self.view.status.revisions]
 
     @property
     def inputs(self) -> list[parts.Input]:
@@ -168,10 +168,10 @@ class EndpointPage:
         return parts.python(self.view.address, self.view.sample, key=key)
 
     @property
-    def history(self) -> list[parts.Past]:
+    def history(self) -> list[parts.PastRevision]:
         """All that was released there."""
         slug = self.endpoint.project.slug
-        return [parts.Past(row, slug, self.view.names) for row in self.view.history]
+        return [parts.PastRevision(row, slug, self.view.names) for row in self.view.history]
 
     @property
     def former(self) -> str:

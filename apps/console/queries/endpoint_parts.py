@@ -130,7 +130,7 @@ def strays(recent: Recent | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class RevisionNetwork:
     """What a revision may reach, how it is kept apart, and what it sent where."""
 
     row: RevisionStatus
@@ -155,7 +155,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastRevision:
     """One revision in the list of all that were released."""
 
     row: Any  # a revision as revisions_of reads it

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from apps.console.queries.analyses import AnalysisView, MetricRow
+from apps.console.queries.analyses import AnalysisView, MetricFindingRow
 from apps.governance.plan import AbTest, SetWeight
 from apps.rollouts.analysis import asked_of
 from apps.rollouts.analysis.findings import RATIO_PART
@@ -29,7 +29,7 @@ class ExperimentView:
     says: str
     declared: list[tuple[str, str]]
     ratio: str
-    metrics: list[MetricRow]
+    metrics: list[MetricFindingRow]
     unknown: list[str]
     last_at: datetime | None
     waits: bool  # for an approval
@@ -119,7 +119,7 @@ def _unknown(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) 
     return open_ends or [SETTLED]
 
 
-def _open(metric: MetricRow) -> str:
+def _open(metric: MetricFindingRow) -> str:
     """Say what is not known of one metric; '' when that is settled."""
     finding = metric.finding
     what = finding["metric"]

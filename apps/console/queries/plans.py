@@ -29,7 +29,7 @@ FEW = 8  # so many stairs have room for words
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class PictureText:
     """Words in the picture, around their middle."""
 
     words: str
@@ -69,15 +69,15 @@ class Stair:
         return self.y - 5
 
     @property
-    def texts(self) -> list[Text]:
+    def texts(self) -> list[PictureText]:
         """Its words: how much, what goes beside it, and how long."""
         if self.dense:
-            return [Text(number(self.percent), self.label)]
-        found = [Text(f"{number(self.percent)} %", self.label)]
+            return [PictureText(number(self.percent), self.label)]
+        found = [PictureText(f"{number(self.percent)} %", self.label)]
         if self.aside and self.above:
-            found.append(Text(" · ".join(self.aside), self.above, "hold"))
+            found.append(PictureText(" · ".join(self.aside), self.above, "hold"))
         if self.hold:
-            found.append(Text(self.hold, FOOT, "hold"))
+            found.append(PictureText(self.hold, FOOT, "hold"))
         return found
 
 

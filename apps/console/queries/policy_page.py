@@ -52,7 +52,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastPolicy:
     """One revision of the policy, in its history."""
 
     row: PolicyRevision
@@ -103,7 +103,7 @@ class PolicyPage:
     current: PolicyRevision | None
     gates: list[str]
     drafts: list[Draft]
-    history: list[Past]
+    history: list[PastPolicy]
     freezes: list[Freeze]
     source: str
     plans: list[tuple[Preset, Picture]]
@@ -169,9 +169,9 @@ def may(actor: Actor, permission: str, place: Environment) -> bool:
     return actor.can(permission, Scope(place.project_scope(), place.environment_scope()))
 
 
-def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, str]) -> Past:
+def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, str]) -> PastPolicy:
     author, publisher = names.get(row.drafted_by, ""), names.get(row.published_by, "")
-    return Past(row, author, publisher, row == current)
+    return PastPolicy(row, author, publisher, row == current)
 
 
 def _drafts(

@@ -22,9 +22,9 @@ from apps.console.queries.release_parts import (
     told,
     way_back,
 )
-from apps.console.queries.releases import AT_ONCE, Step, rollout_steps
+from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.rollouts import BADLY
-from apps.console.queries.summary_tiles import Tile, tiles
+from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
@@ -47,8 +47,8 @@ class ReleasePage:
     view: ReleaseView
     actor: Actor
     rollout: Rollout | None
-    steps: list[Step]
-    tiles: list[Tile]
+    steps: list[RolloutPhase]
+    tiles: list[SummaryTile]
     live_packages: int
     strategy: str
     picture: Picture

@@ -26,7 +26,7 @@ AT_ONCE = "all traffic at once"
 
 
 @dataclass(slots=True)
-class Place:
+class EnvironmentChoice:
     """An environment that a version may be asked into, and what its policy will ask."""
 
     environment: Environment
@@ -47,7 +47,7 @@ class Place:
 class RequestPage:
     """Everything the form that asks for a release shows."""
 
-    places: list[Place]
+    places: list[EnvironmentChoice]
     bentos: list[Bento]
     endpoints: Sequence[Endpoint]
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
@@ -61,7 +61,7 @@ class RequestPage:
 
 
 @dataclass(slots=True)
-class Step:
+class RolloutPhase:
     """One phase of a rollout on the page."""
 
     title: str
@@ -81,7 +81,7 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
     own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestPage(
         places=[
-            Place(
+            EnvironmentChoice(
                 row.environment,
                 row.gates,
                 row.policy,
@@ -123,12 +123,12 @@ PHASES = (
 )
 
 
-def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
+def rollout_steps(release: Release, rollout: Rollout | None) -> list[RolloutPhase]:
     """Return the phases of a rollout, and how far it is; shifting is every step of the plan."""
     count = len(rollout.steps if rollout else Plan.stored(release.plan).steps)
     shift = AT_ONCE if count == 1 else f"{count} steps"
     if rollout is None:
-        return [Step(title, text or shift, "") for _, title, text in PHASES]
+        return [RolloutPhase(title, text or shift, "") for _, title, text in PHASES]
     names = [name for name, _, _ in PHASES]
     ended_badly = rollout.state in (*ENDED_BADLY, RolloutState.ABORTING)
     first = rollout.step_times.get("0")
@@ -146,5 +146,7 @@ def rollout_steps(release: Release, rollout: Rollout | None) -> list[Step]:
             state = "now"
         else:
             state = "done"
-        steps.append(Step(title, text or shift, state, datetime.fromisoformat(at) if at else None))
+        steps.append(
+            RolloutPhase(title, text or shift, state, datetime.fromisoformat(at) if at else None)
+        )
     return steps

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.queries.releases import Place, RequestPage
+from apps.console.queries.releases import EnvironmentChoice, RequestPage
 from apps.registry.models import ModelVersion
 from placet.kernel.problems import Problem
 from placet_verify.permit.variables import SETTABLE
@@ -128,7 +128,7 @@ def options(rows: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
     return [Option(value, text, bool(value) and value == chosen) for value, text in rows]
 
 
-def place_option(place: Place, chosen: str) -> Option:
+def place_option(place: EnvironmentChoice, chosen: str) -> Option:
     """Return an environment as a choice; one that the reader may not ask into is closed."""
     name = place.environment.name
     if not place.allowed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button
-from apps.console.queries.rollouts import BADLY, RolloutView, Side, rollout_view
+from apps.console.queries.rollouts import BADLY, RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
@@ -233,7 +233,7 @@ def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
             yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
 
 
-def traffic(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
+def traffic(sides: Sequence[RolloutSide]) -> list[tuple[str, list[str]]]:
     """Return what is wished, applied and counted of each revision."""
     applied = ["–" if s.applied is None else percent(s.applied) for s in sides]
     return [

@@ -54,7 +54,7 @@ BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
 
 
 @dataclass(slots=True)
-class StepRow:
+class PlanStepRow:
     """One step of the plan. ``state``: done, now, skipped, failed, or '' for what is to come."""
 
     number: int
@@ -75,7 +75,7 @@ class StepRow:
 
 
 @dataclass(slots=True)
-class Side:
+class RolloutSide:
     """One of the two revisions: what is wished, what the node applies, what was counted."""
 
     name: str
@@ -91,11 +91,11 @@ class RolloutView:
     """Everything the page of one rollout shows."""
 
     rollout: Rollout
-    steps: list[StepRow]
+    steps: list[PlanStepRow]
     picture: Picture
     analyses: list[AnalysisView]
     experiment: ExperimentView | None
-    sides: list[Side]
+    sides: list[RolloutSide]
     since: datetime
     waits_for: str
     heard: bool  # of the node, lately
@@ -171,14 +171,14 @@ def state_of(row: Rollout, place: int) -> str:
     return "failed" if row.state in BADLY else "now"
 
 
-def step_rows(row: Rollout, states: Sequence[str], facts: Snapshot) -> list[StepRow]:
+def step_rows(row: Rollout, states: Sequence[str], facts: Snapshot) -> list[PlanStepRow]:
     """Return the steps as sentences."""
     found = []
     for place, (step, state) in enumerate(zip(row.steps, states, strict=True)):
         at = row.step_times.get(str(place))
         when = datetime.fromisoformat(at) if at else None
         note = left(step, when, facts) if state == "now" else ""
-        found.append(StepRow(place + 1, sentence(step), state, when, note))
+        found.append(PlanStepRow(place + 1, sentence(step), state, when, note))
     return found
 
 
@@ -211,7 +211,7 @@ def left(step: Step, since: datetime | None, facts: Snapshot) -> str:
     return f"{span(round(seconds))} left" if seconds > 0 else ""
 
 
-def sides(row: Rollout, seen: Observation, since: datetime) -> list[Side]:
+def sides(row: Rollout, seen: Observation, since: datetime) -> list[RolloutSide]:
     """Return the revision that comes and the one that goes, with what was counted since then."""
     present = [("new", row.to_revision), ("old", row.from_revision)]
     revisions = [(name, revision) for name, revision in present if revision is not None]
@@ -221,7 +221,7 @@ def sides(row: Rollout, seen: Observation, since: datetime) -> list[Side]:
     for name, revision in revisions:
         said, counted = seen.revisions.get(revision.pk), counts[revision.pk]
         rows.append(
-            Side(
+            RolloutSide(
                 name=name,
                 revision=revision,
                 applied=said.weight if said else None,

@@ -41,7 +41,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchTerms:
     """A search, taken apart: what it could be the name, the number or the digest of."""
 
     text: str
@@ -54,7 +54,7 @@ class Wanted:
     alias: str = ""
 
 
-def wanted(text: str) -> Wanted:
+def wanted(text: str) -> SearchTerms:
     """Take ``text`` apart: ``churn``, ``risk/churn:3``, ``churn:champion``, ``sha256:9f…``, ``12``.
 
     Names are small letters, so letters of any size mean the same. A short number is a release's
@@ -62,17 +62,17 @@ def wanted(text: str) -> Wanted:
     """
     text = " ".join(text.lower().split())[:LONGEST]
     if is_id(text):
-        return Wanted(text, id=text)
+        return SearchTerms(text, id=text)
     digest = _DIGEST.fullmatch(text)
     if digest and text.startswith("sha256:"):
-        return Wanted(digest[1], digest=digest[1])
+        return SearchTerms(digest[1], digest=digest[1])
     if found := _REFERENCE.fullmatch(text):
         project, model, rest = found[1] or "", found[2], found[3]
         number = int(rest) if re.fullmatch(r"[0-9]{1,9}", rest) else None
         alias = "" if number is not None else rest
-        return Wanted(text, project=project, model=model, number=number, alias=alias)
+        return SearchTerms(text, project=project, model=model, number=number, alias=alias)
     release = _RELEASE.fullmatch(text)
-    return Wanted(
+    return SearchTerms(
         text,
         digest=digest[1] if digest and not _SHORT_NUMBER.fullmatch(text) else "",
         release=int(release[1]) if release else None,
@@ -90,7 +90,7 @@ def search(text: str, actor: Actor) -> list[Hit]:
     return hits
 
 
-def _ranked(rows: QuerySet[M], asked: Wanted, field: str = "name") -> list[M]:
+def _ranked(rows: QuerySet[M], asked: SearchTerms, field: str = "name") -> list[M]:
     """Return rows whose ``field`` holds the text: equal ones first, then those that begin so."""
     if asked.id:
         return list(rows.filter(pk=asked.id))
@@ -104,7 +104,7 @@ def _ranked(rows: QuerySet[M], asked: Wanted, field: str = "name") -> list[M]:
     return list(found.order_by(rank, field, "pk")[:MOST])
 
 
-def _models(asked: Wanted, actor: Actor) -> list[Hit]:
+def _models(asked: SearchTerms, actor: Actor) -> list[Hit]:
     if asked.model:
         return []
     return [_model(row) for row in _ranked(models(actor), asked)]
@@ -115,7 +115,7 @@ def _model(row: RegisteredModel) -> Hit:
     return Hit("model", row.pk, row.name, row.project.name, url)
 
 
-def _versions(asked: Wanted, actor: Actor) -> list[Hit]:
+def _versions(asked: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions by id, by ``name:number`` and by the beginning of their artifact's digest."""
     rows = versions(actor)
     if asked.id:
@@ -131,7 +131,7 @@ def _versions(asked: Wanted, actor: Actor) -> list[Hit]:
     return [_version(row) for row in rows.order_by("model__name", "-number", "pk")[:MOST]]
 
 
-def _named(asked: Wanted, actor: Actor) -> QuerySet[RegisteredModel]:
+def _named(asked: SearchTerms, actor: Actor) -> QuerySet[RegisteredModel]:
     """The few models that a reference may mean, the equal one first."""
     named = models(actor).filter(name__startswith=asked.model)
     if asked.project:
@@ -145,7 +145,7 @@ def _version(row: ModelVersion, because: str = "") -> Hit:
     return Hit("version", row.pk, str(row), detail, url)
 
 
-def _aliases(asked: Wanted, actor: Actor) -> list[Hit]:
+def _aliases(asked: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions that an alias names: ``champion``, ``churn:champion``."""
     rows = visible(
         Alias.objects.select_related("version__model", "version__project"),
@@ -162,7 +162,7 @@ def _aliases(asked: Wanted, actor: Actor) -> list[Hit]:
     return [_version(row.version, f"alias {row.name}") for row in found]
 
 
-def _bentos(asked: Wanted, actor: Actor) -> list[Hit]:
+def _bentos(asked: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions by the beginning of the digest of a Bento that was built from them."""
     if not asked.digest:
         return []
@@ -175,7 +175,7 @@ def _bentos(asked: Wanted, actor: Actor) -> list[Hit]:
     ]
 
 
-def _releases(asked: Wanted, actor: Actor) -> list[Hit]:
+def _releases(asked: SearchTerms, actor: Actor) -> list[Hit]:
     if asked.id:
         rows = releases(actor).filter(pk=asked.id)
     elif asked.release is not None:
@@ -192,7 +192,7 @@ def _release(row: Release) -> Hit:
     return Hit("release", row.pk, title, detail.replace("_", " "), url)
 
 
-def _endpoints(asked: Wanted, actor: Actor) -> list[Hit]:
+def _endpoints(asked: SearchTerms, actor: Actor) -> list[Hit]:
     if asked.model:
         return []
     return [_endpoint(row) for row in _ranked(visible_endpoints(actor), asked)]
@@ -203,7 +203,7 @@ def _endpoint(row: Endpoint) -> Hit:
     return Hit("endpoint", row.pk, row.name, f"{row.project.name}, {row.environment}", url)
 
 
-def _projects(asked: Wanted, actor: Actor) -> list[Hit]:
+def _projects(asked: SearchTerms, actor: Actor) -> list[Hit]:
     if asked.model:
         return []
     rows = visible(Project.objects.all(), actor, project="pk")
@@ -214,7 +214,7 @@ def _project(row: Project) -> Hit:
     return Hit("project", row.pk, row.name, row.slug, f"{reverse('models')}?project={row.slug}")
 
 
-def _targets(asked: Wanted, actor: Actor) -> list[Hit]:
+def _targets(asked: SearchTerms, actor: Actor) -> list[Hit]:
     if asked.model:
         return []
     return [_target(row) for row in _ranked(visible_targets(actor), asked)]
@@ -225,7 +225,7 @@ def _target(row: Target) -> Hit:
     return Hit("target", row.pk, row.name, row.get_site_display(), url)
 
 
-def _people(asked: Wanted, actor: Actor) -> list[Hit]:
+def _people(asked: SearchTerms, actor: Actor) -> list[Hit]:
     """People by name or address, for who administers or audits access."""
     if asked.model or not actor.can("access.view"):
         return []
@@ -242,7 +242,7 @@ def _person(row: User, actor: Actor) -> Hit:
     return Hit("person", row.pk, str(row), row.email, url)
 
 
-FINDERS: tuple[Callable[[Wanted, Actor], list[Hit]], ...] = (
+FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (
     _models,
     _versions,
     _aliases,

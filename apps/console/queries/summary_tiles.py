@@ -13,7 +13,7 @@ ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": 
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class SummaryTile:
     """One answer: a label, a word with its tone, and a note below."""
 
     label: str
@@ -28,7 +28,7 @@ class Tile:
         return self.sign or ICONS[self.tone]
 
 
-def tiles(view: ReleaseView) -> list[Tile]:
+def tiles(view: ReleaseView) -> list[SummaryTile]:
     """Return the answers: gates, scan, smoke test, what clients notice, the way back."""
     evidence = list(view.evidence)
     scan, smoke = newest(evidence, "scan"), newest(evidence, "smoke_test")
@@ -41,74 +41,84 @@ def tiles(view: ReleaseView) -> list[Tile]:
     ]
 
 
-def gates_tile(results: Sequence[GateResult]) -> Tile:
+def gates_tile(results: Sequence[GateResult]) -> SummaryTile:
     """Say how many gates passed, and name the first that holds the release back."""
     skipped = [g for g in results if g["state"] == "skipped"]
     held = [g for g in results if not g["passed"] and g["state"] != "skipped"]
     word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
     if skipped and not held:
         count = len(skipped)
-        return Tile("Gates", "wait", word, f"{count} not asked: the glass is broken")
+        return SummaryTile("Gates", "wait", word, f"{count} not asked: the glass is broken")
     if not held:
-        return Tile("Gates", "pass" if results else "plain", word if results else "Not answered")
+        return SummaryTile(
+            "Gates", "pass" if results else "plain", word if results else "Not answered"
+        )
     broken = [g for g in held if g["state"] != "waiting"]
     first = (broken or held)[0]["title"]
     note = first if len(held) == 1 else f"{first}, and {len(held) - 1} more"
-    return Tile("Gates", "fail", word, note) if broken else Tile("Gates", "wait", word, note, "◷")
+    return (
+        SummaryTile("Gates", "fail", word, note)
+        if broken
+        else SummaryTile("Gates", "wait", word, note, "◷")
+    )
 
 
-def scan_tile(data: Mapping[str, Any] | None) -> Tile:
+def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     """Say what the scan found; code-carrying is allowed somewhere, and never hidden."""
     if data is None:
-        return Tile("Scan", "fail", "Not scanned")
+        return SummaryTile("Scan", "fail", "Not scanned")
     count = len(data.get("findings") or ())
     found = f"{count} finding{'' if count == 1 else 's'}"
     match data.get("verdict"):
         case "safe":
-            return Tile("Scan", "pass", "Safe to load", f"{found}, no code carried")
+            return SummaryTile("Scan", "pass", "Safe to load", f"{found}, no code carried")
         case "code-carrying":
-            return Tile("Scan", "wait", "Carries code", f"{found}; loaded in the sandbox only")
+            return SummaryTile(
+                "Scan", "wait", "Carries code", f"{found}; loaded in the sandbox only"
+            )
         case "malicious":
-            return Tile("Scan", "fail", "Malicious", found)
+            return SummaryTile("Scan", "fail", "Malicious", found)
         case other:
-            return Tile("Scan", "fail", str(other or "unknown").capitalize(), found)
+            return SummaryTile("Scan", "fail", str(other or "unknown").capitalize(), found)
 
 
-def smoke_tile(data: Mapping[str, Any] | None) -> Tile:
+def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     """Say whether the built Bento answered its own example as expected."""
     if data is None:
-        return Tile("Smoke test", "fail", "Not run")
+        return SummaryTile("Smoke test", "fail", "Not run")
     where = "in a sandbox" if data.get("isolation") == "bwrap" else "as an unprivileged user"
     equal = f"{data.get('equal', 0)} of {data.get('rows', 0)} equal"
     match data.get("result"):
         case "equal":
-            return Tile("Smoke test", "pass", equal, where)
+            return SummaryTile("Smoke test", "pass", equal, where)
         case "starts":
-            return Tile("Smoke test", "wait", "Starts", f"no expected output to compare; {where}")
+            return SummaryTile(
+                "Smoke test", "wait", "Starts", f"no expected output to compare; {where}"
+            )
         case "different":
-            return Tile("Smoke test", "fail", equal, where)
+            return SummaryTile("Smoke test", "fail", equal, where)
         case _:
-            return Tile("Smoke test", "fail", "Failed", where)
+            return SummaryTile("Smoke test", "fail", "Failed", where)
 
 
-def clients_tile(view: ReleaseView) -> Tile:
+def clients_tile(view: ReleaseView) -> SummaryTile:
     """Say whether those who call the endpoint must change anything."""
     if not view.changes.compared_with:
-        return Tile("Clients", "plain", "New" if view.live is None else "Unchanged")
+        return SummaryTile("Clients", "plain", "New" if view.live is None else "Unchanged")
     breaking = [c for c in view.changes.schema if c["breaking"]]
     if breaking:
-        return Tile(
+        return SummaryTile(
             "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
         )
     count = len(view.changes.schema)
     note = f"{count} column{'' if count == 1 else 's'} differ" if count else "same inputs, outputs"
-    return Tile("Clients", "pass", "Nothing breaks", note)
+    return SummaryTile("Clients", "pass", "Nothing breaks", note)
 
 
-def way_back_tile(view: ReleaseView) -> Tile:
+def way_back_tile(view: ReleaseView) -> SummaryTile:
     """Say what a rollback would go back to."""
     warm = view.release.plan.get("keep_warm_seconds")
     if view.changes.compared_with:
         note = f"{view.changes.compared_with} stays warm for {spell(warm)}"
-        return Tile("Way back", "pass", "One click", note)
-    return Tile("Way back", "plain", "Nothing before it", "it fails, and nothing serves")
+        return SummaryTile("Way back", "pass", "One click", note)
+    return SummaryTile("Way back", "plain", "Nothing before it", "it fails, and nothing serves")

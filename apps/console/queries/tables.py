@@ -19,7 +19,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ListTable:
     """A list that can be taken away: its columns, its filters, and where its rows come from.
 
     Each column reads its value from what ``read`` yields for a row.
@@ -42,14 +42,14 @@ def in_batches(rows: QuerySet[Any]) -> Iterator[Sequence[Any]]:
         yield batch
 
 
-def csv_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
+def csv_lines(table: ListTable, rows: Iterable[Values]) -> Iterator[str]:
     """Yield a header and one line for each row; no cell starts a formula."""
     yield csv_row(table.columns)
     for row in rows:
         yield csv_row(_text(value) for value in row)
 
 
-def json_lines(table: Table, rows: Iterable[Values]) -> Iterator[str]:
+def json_lines(table: ListTable, rows: Iterable[Values]) -> Iterator[str]:
     """Yield one JSON array of objects, a line for each row."""
     before = "[\n"
     for row in rows:

@@ -10,7 +10,7 @@ from placet.kernel.problems import Forbidden
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class LogVerification:
     """How the newest check stands: it waits, it runs, it said yes or no, or it broke off."""
 
     open: bool
@@ -31,7 +31,7 @@ class Checked:
         return f"kept checkpoint of {number(self.started_size)}"
 
 
-def newest_check(actor: Actor) -> Checked | None:
+def newest_check(actor: Actor) -> LogVerification | None:
     """Return the newest check, ``None`` before the first; its answer names no event's content."""
     if not actor.can_somewhere("audit.view"):
         raise Forbidden("This needs the permission audit.view")
@@ -39,7 +39,7 @@ def newest_check(actor: Actor) -> Checked | None:
     if job is None:
         return None
     said = job.result or {}
-    return Checked(
+    return LogVerification(
         open=job.state in (JobState.QUEUED, JobState.RUNNING),
         intact=job.state == JobState.SUCCEEDED and not said.get("fault"),
         size=said.get("size", 0),

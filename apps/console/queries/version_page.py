@@ -14,9 +14,9 @@ from apps.console.queries.audit import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
 from apps.console.queries.version_parts import (
-    Column,
-    Shown,
-    Step,
+    EvidenceLine,
+    ModelColumn,
+    ReadinessStep,
     columns,
     evidence_words,
     pair,
@@ -189,20 +189,20 @@ class VersionPage:
         return len((self.version.signature or {}).get("inputs", ())) < MANY
 
     @property
-    def inputs(self) -> list[Column]:
+    def inputs(self) -> list[ModelColumn]:
         """What it is asked with."""
         return columns(self.version)[0]
 
     @property
-    def outputs(self) -> list[Column]:
+    def outputs(self) -> list[ModelColumn]:
         """What it answers."""
         return columns(self.version)[1]
 
     @property
-    def evidence(self) -> list[Shown]:
+    def evidence(self) -> list[EvidenceLine]:
         """What is known of it, the newest first."""
         return [
-            Shown(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e))
+            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e))
             for e in self.facts
         ]
 
@@ -222,7 +222,7 @@ class VersionPage:
         return list(self.version.parameters.items())
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ReadinessStep]:
         """What stands between it and serving; nothing once it was released."""
         done = [
             bool(self.files),

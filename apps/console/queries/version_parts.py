@@ -15,7 +15,7 @@ ANSWERS = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ModelColumn:
     """One input or output, with what the first example row holds there."""
 
     name: str
@@ -25,7 +25,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class EvidenceLine:
     """One piece of evidence: what it says in a line, and who said so."""
 
     evidence: Evidence
@@ -44,7 +44,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReadinessStep:
     """One thing between a new version and its first release."""
 
     title: str
@@ -63,16 +63,16 @@ def pair(key: str, value: str) -> str:
     return f"{key}: {value}" if value else key
 
 
-def columns(version: ModelVersion) -> tuple[list[Column], list[Column]]:
+def columns(version: ModelVersion) -> tuple[list[ModelColumn], list[ModelColumn]]:
     """Return the inputs and the outputs that the signature names."""
     signature = version.signature or {}
     row = version.example[0] if version.example else {}
     answer = version.expected[0] if version.expected else ""
     inputs = [
-        Column(c["name"], c["type"], ANSWERS[c.get("required", True)], row.get(c["name"], ""))
+        ModelColumn(c["name"], c["type"], ANSWERS[c.get("required", True)], row.get(c["name"], ""))
         for c in signature.get("inputs", ())
     ]
-    outputs = [Column(c["name"], c["type"], "", answer) for c in signature.get("outputs", ())]
+    outputs = [ModelColumn(c["name"], c["type"], "", answer) for c in signature.get("outputs", ())]
     return inputs, outputs
 
 
@@ -115,7 +115,7 @@ def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
     return signers.get(data.get("key", "")) or "a key that is gone"
 
 
-def steps(done: Sequence[bool], newest: Build | None) -> list[Step]:
+def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
     """Return what stands between a version and serving, in order; the first that is not done is
     what it waits for."""
     tried = {
@@ -133,10 +133,10 @@ def steps(done: Sequence[bool], newest: Build | None) -> list[Step]:
     )
     first = done.index(False) if False in done else len(done)
     return [
-        Step(title, "passed")
+        ReadinessStep(title, "passed")
         if done[place]
-        else Step(title, "waiting", hint, url)
+        else ReadinessStep(title, "waiting", hint, url)
         if place == first
-        else Step(title, "")
+        else ReadinessStep(title, "")
         for place, (title, hint, url) in enumerate(rows)
     ]

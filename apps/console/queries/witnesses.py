@@ -28,7 +28,7 @@ from placet.kernel.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
-class LogFault:
+class LogFaultBanner:
     """What somebody outside shows about this log, above everything else on the page."""
 
     tone: Literal["danger", "warning"]
@@ -162,24 +162,26 @@ class WitnessPage:
     may_change: bool
 
     @property
-    def faults(self) -> list[LogFault]:
+    def faults(self) -> list[LogFaultBanner]:
         """What they show about this log."""
         return list(log_faults(self.witnesses, self.stamps))
 
 
-def log_faults(witnesses: Sequence[WitnessRow], stamps: Sequence[StampRow]) -> Iterator[LogFault]:
+def log_faults(
+    witnesses: Sequence[WitnessRow], stamps: Sequence[StampRow]
+) -> Iterator[LogFaultBanner]:
     """Yield what witnesses show about this log, then what stamps do."""
     for state in (row.witness.state for row in witnesses):
         if state.fault:
             title = "This log is not the one that others saw."
-            yield LogFault("danger", title, f"{state.sentence}.")
+            yield LogFaultBanner("danger", title, f"{state.sentence}.")
     for stamp in (row.state for row in stamps):
         if stamp.fault == "clock":
             title = "A time stamp contradicts this log."
-            yield LogFault("danger", title, f"{stamp.sentence}.")
+            yield LogFaultBanner("danger", title, f"{stamp.sentence}.")
         elif stamp.fault:
             title = "The log's time stamps are too old."
-            yield LogFault("warning", title, f"{stamp.sentence}.")
+            yield LogFaultBanner("warning", title, f"{stamp.sentence}.")
 
 
 def witness_rows(actor: Actor, head: Checkpoint | None) -> list[WitnessRow]:

@@ -14,7 +14,7 @@ from apps.console import built_files
 PACKAGES = {"agent": "placet_agent", "client": "placet_client"}
 
 
-class Wheel(NamedTuple):
+class ClientWheel(NamedTuple):
     """One of our wheels, and the file by which exactly it and what it needs is installed."""
 
     short: str
@@ -34,14 +34,14 @@ class Wheel(NamedTuple):
         return f"pip install --require-hashes -r {self.requirements}"
 
 
-def ours(request: HttpRequest) -> list[Wheel]:
+def ours(request: HttpRequest) -> list[ClientWheel]:
     """Return the wheels that were built."""
     found = []
     for short, package in PACKAGES.items():
         for path in sorted(built_files.WHEELS.glob(f"{package}-*.whl")):
             body = built_files.content(built_files.WHEELS, path.name)
             lock = request.build_absolute_uri(reverse("wheel", args=[f"{short}.txt"]))
-            found.append(Wheel(short, path.name, sha256(body).hexdigest(), len(body), lock))
+            found.append(ClientWheel(short, path.name, sha256(body).hexdigest(), len(body), lock))
     return found
 
 

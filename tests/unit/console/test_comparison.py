@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.comparison import ChangeRow, Part, card_lines
+from apps.console.queries.comparison import ChangeRow, ComparisonTable, card_lines
 from apps.registry.comparison import Change
 
 
@@ -37,7 +37,7 @@ def test_an_object_is_shown_whole_whatever_its_members_are_called() -> None:
 def test_long_runs_of_the_same_are_folded(same: int, changed: int, shown: int, folded: int) -> None:
     kept = [Change(str(place), 1, 1, "same") for place in range(same)]
     new = [Change(str(place), None, 1, "added") for place in range(changed)]
-    part = Part("Inputs", [ChangeRow(change) for change in kept + new])
+    part = ComparisonTable("Inputs", [ChangeRow(change) for change in kept + new])
     assert (len(part.shown), len(part.folded)) == (shown, folded)
     assert part.differ == f"{changed} of {same + changed} differ"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.console.queries.contributors import Part
+from apps.console.queries.contributors import DeclaredPart
 from apps.registry.models import DeclaredFact
 
 
@@ -28,5 +28,5 @@ from apps.registry.models import DeclaredFact
 def test_data_is_owned_and_code_is_written(
     fact: str, digest: str, did: str, nobody: str, question: str
 ) -> None:
-    part = Part(fact, "sha256:aa", "Data", [])
+    part = DeclaredPart(fact, "sha256:aa", "Data", [])
     assert (part.digest, part.did, part.nobody, part.question) == (digest, did, nobody, question)

@@ -16,8 +16,8 @@ from apps.console.queries.endpoint_forms import (
 from apps.console.queries.endpoint_page import rollback_form
 from apps.console.queries.endpoint_parts import (
     EndpointRecall,
-    Network,
-    Past,
+    PastRevision,
+    RevisionNetwork,
     Running,
     curl,
     figures,
@@ -88,7 +88,7 @@ def test_how_replicas_are_kept_apart(isolation: str, words: str) -> None:
 def test_on_the_hosts_network_what_was_approved_is_only_asked(
     isolation: str, verb: str, tone: str
 ) -> None:
-    found = Network(row(isolation=isolation, isolation_says="a network of its own"))
+    found = RevisionNetwork(row(isolation=isolation, isolation_says="a network of its own"))
     assert found.reaches == verb
     assert (found.sign.tone if found.sign else "") == tone
     assert found.sign is None or found.sign.text == "A network of its own"
@@ -142,9 +142,11 @@ def test_requests_without_a_unit_are_counted() -> None:
 
 
 def test_who_approved_is_named() -> None:
-    past = Past(row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"})
+    past = PastRevision(
+        row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"}
+    )
     assert past.by == ", approved by Ada, Alan"
-    assert Past(row(approvers=[]), "risk", {}).by == ""
+    assert PastRevision(row(approvers=[]), "risk", {}).by == ""
 
 
 def test_the_fields_to_try_it_hold_the_example() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.analyses import MetricRow, share
+from apps.console.queries.analyses import MetricFindingRow, share
 
 FINDING: dict[str, Any] = {
     "new_bad": 1,
@@ -18,10 +18,10 @@ FINDING: dict[str, Any] = {
 }
 
 
-def metric(**members: Any) -> MetricRow:
+def metric(**members: Any) -> MetricFindingRow:
     """Return a metric with other members."""
     finding: Any = FINDING | members
-    return MetricRow(finding, None)
+    return MetricFindingRow(finding, None)
 
 
 def test_shares_name_how_many_they_are_of() -> None:

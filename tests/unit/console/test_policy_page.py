@@ -7,7 +7,7 @@ import pytest
 
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import PolicyRow
-from apps.console.queries.policy_page import Draft, Past, Trial
+from apps.console.queries.policy_page import Draft, PastPolicy, Trial
 
 PASSKEY = Signing([], "/api/v1/x", "passkey")
 
@@ -37,9 +37,11 @@ def test_another_publishes_a_draft_as_the_policy_demands(
 
 def test_history_says_who_wrote_and_who_published() -> None:
     row = SimpleNamespace(state="published", published_by="per_2")
-    past = Past(cast("Any", row), "Ada", "Rex", in_force=False)
+    past = PastPolicy(cast("Any", row), "Ada", "Rex", in_force=False)
     assert (past.people, past.state) == ("drafted by Ada, published by Rex", "superseded")
-    written = Past(cast("Any", SimpleNamespace(state="draft", published_by="")), "Ada", "", False)
+    written = PastPolicy(
+        cast("Any", SimpleNamespace(state="draft", published_by="")), "Ada", "", False
+    )
     assert (written.people, written.state) == ("drafted by Ada", "draft")
 
 

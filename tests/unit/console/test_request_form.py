@@ -3,15 +3,15 @@
 from types import SimpleNamespace
 from typing import Any
 
-from apps.console.queries.releases import Place, RequestPage
+from apps.console.queries.releases import EnvironmentChoice, RequestPage
 from apps.console.queries.request_form import RequestForm
 from placet.kernel.problems import Problem
 
 
-def place(name: str, *, allowed: bool = True, live: bool = False) -> Place:
+def place(name: str, *, allowed: bool = True, live: bool = False) -> EnvironmentChoice:
     """Return an environment that the version may be asked into or not."""
     environment: Any = SimpleNamespace(name=name)
-    return Place(environment, [], None, allowed, live)
+    return EnvironmentChoice(environment, [], None, allowed, live)
 
 
 def form(typed: dict[str, str] | None = None, **members: Any) -> RequestForm:
@@ -73,7 +73,10 @@ def test_a_refusal_says_where_to_look() -> None:
 def test_a_place_says_what_its_policy_asks() -> None:
     policy: Any = SimpleNamespace(number=1)
     environment: Any = SimpleNamespace(name="dev")
-    asked = [Place(environment, g, policy, True, False).asks for g in (["Scanned", "Fresh"], [])]
+    asked = [
+        EnvironmentChoice(environment, g, policy, True, False).asks
+        for g in (["Scanned", "Fresh"], [])
+    ]
     assert asked == ["Scanned · Fresh", "nothing"]
     assert place("dev").asks == "no policy: nothing passes"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apps.console.queries.tables import BATCH, Filters, Table
+from apps.console.queries.tables import BATCH, Filters, ListTable
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import own_tokens, visible_passkeys
 from apps.identity.trust.passkeys import public_half
@@ -27,7 +27,7 @@ def _voucher(row: ApproverPasskey) -> str:
     return "root key" if row.enrolled_at else ""
 
 
-TOKENS = Table(
+TOKENS = ListTable(
     {
         "name": lambda token: token.name,
         "token": lambda token: f"plc_{token.prefix}_…",
@@ -43,7 +43,7 @@ TOKENS = Table(
     (),
     _tokens,
 )
-PASSKEYS = Table(
+PASSKEYS = ListTable(
     {
         "person": lambda row: str(row.person),
         "passkey": lambda row: row.name,

@@ -8,7 +8,7 @@ from apps.assurance.queries import visible_recalls
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.tables import BATCH, Filters, Table, in_batches
+from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import glass_views, glasses
 from apps.governance.queries.duties import duties_of, visible_duties
@@ -57,7 +57,7 @@ def _break_glasses(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
             yield view, view.glass, view.glass.release
 
 
-RELEASES = Table(
+RELEASES = ListTable(
     {
         "project": lambda row, decided, names: row.project.slug,
         "release": lambda row, decided, names: row.number,
@@ -83,7 +83,7 @@ RELEASES = Table(
     ("project", "state", "environment", "model", "endpoint"),
     _releases,
 )
-POLICIES = Table(
+POLICIES = ListTable(
     {
         "project": lambda row, place, policy: place.project.slug,
         "environment": lambda row, place, policy: place.name,
@@ -98,7 +98,7 @@ POLICIES = Table(
     ("project",),
     _policies,
 )
-DUTIES = Table(
+DUTIES = ListTable(
     {
         "project": lambda row, place: place.project.slug,
         "environment": lambda row, place: place.name,
@@ -118,7 +118,7 @@ DUTIES = Table(
     (),
     _duties,
 )
-RECALLS = Table(
+RECALLS = ListTable(
     {
         "recall": lambda row, recall: recall.pk,
         "kind": lambda row, recall: recall.kind,
@@ -140,7 +140,7 @@ RECALLS = Table(
     ("project",),
     _recalls,
 )
-BREAK_GLASSES = Table(
+BREAK_GLASSES = ListTable(
     {
         "project": lambda view, row, release: row.project.slug,
         "release": lambda view, row, release: release.number,

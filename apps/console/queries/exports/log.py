@@ -8,7 +8,7 @@ from apps.audit.queries import latest_checkpoint
 from apps.audit.queries.witnesses import may_see
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.retention import hold_rows
-from apps.console.queries.tables import BATCH, Filters, Table, in_batches
+from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.console.queries.witnesses import (
     LogRow,
     StampRow,
@@ -101,7 +101,7 @@ def _archives(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
         yield (row,)
 
 
-STREAMS = Table(
+STREAMS = ListTable(
     {
         "stream": lambda found, row: row.name,
         "kind": lambda found, row: row.kind,
@@ -120,7 +120,7 @@ STREAMS = Table(
     (),
     _streams,
 )
-HOLDS = Table(
+HOLDS = ListTable(
     {
         "hold": lambda found, row: row.name,
         "scope": lambda found, row: row.scope,
@@ -136,7 +136,7 @@ HOLDS = Table(
     (),
     _holds,
 )
-ARCHIVES = Table(
+ARCHIVES = ListTable(
     {
         "first": lambda row: row.first,
         "last": lambda row: row.last,
@@ -151,7 +151,7 @@ ARCHIVES = Table(
     (),
     _archives,
 )
-WITNESSES = Table(
+WITNESSES = ListTable(
     {
         name: lambda row, name=name: row.get(name, "")
         for name in (

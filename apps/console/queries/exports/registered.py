@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import model_rows, models_matching, version_rows
-from apps.console.queries.tables import Filters, Table, in_batches
+from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.identity.queries import visible
 from apps.registry.models import SigningKey
 from apps.registry.queries import versions
@@ -41,7 +41,7 @@ def _signers(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
             yield row, names
 
 
-MODELS = Table(
+MODELS = ListTable(
     {
         "project": lambda row, model, names: model.project.slug,
         "model": lambda row, model, names: model.name,
@@ -58,7 +58,7 @@ MODELS = Table(
     ("project", "q"),
     _models,
 )
-VERSIONS = Table(
+VERSIONS = ListTable(
     {
         "project": lambda row, version: version.project.slug,
         "model": lambda row, version: version.model.name,
@@ -78,7 +78,7 @@ VERSIONS = Table(
     ("project", "model"),
     _versions,
 )
-SIGNERS = Table(
+SIGNERS = ListTable(
     {
         "project": lambda row, names: row.project.slug,
         "label": lambda row, names: row.label,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from apps.console.queries.serving import endpoint_rows, endpoints_matching
-from apps.console.queries.tables import Filters, Table, in_batches
+from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
 from apps.serving.queries import RevisionStatus
 from placet.kernel.actor import Actor
@@ -37,7 +37,7 @@ def _targets(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
             yield row, row.target, row.node
 
 
-ENDPOINTS = Table(
+ENDPOINTS = ListTable(
     {
         "project": lambda row, endpoint, release: endpoint.project.slug,
         "environment": lambda row, endpoint, release: endpoint.environment,
@@ -58,7 +58,7 @@ ENDPOINTS = Table(
     ("project", "isolation"),
     _endpoints,
 )
-TARGETS = Table(
+TARGETS = ListTable(
     {
         "target": lambda row, target, node: target.name,
         "driver": lambda row, target, node: target.driver,
