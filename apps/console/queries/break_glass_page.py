@@ -190,7 +190,7 @@ class GlassRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassList:
+class BreakGlassListPage:
     """The list of break-glasses, and which of them it has."""
 
     rows: list[GlassRow]

@@ -58,7 +58,7 @@ class VersionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelList:
+class ModelListPage:
     """The list of models, and the form that makes one."""
 
     actor: Actor

@@ -208,7 +208,7 @@ class RecallRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RecallList:
+class RecallListPage:
     """One page of recalls, perhaps only those in one state."""
 
     rows: list[RecallRow]
@@ -225,13 +225,13 @@ class RecallList:
         return f"Nothing {'matches' if self.state else 'was recalled'}"
 
 
-def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallList, str]:
+def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallListPage, str]:
     """Return one page of recalls, newest first, and the id to go on before."""
     rows = with_counts(visible_recalls(actor))
     found, key = newest(rows.filter(state=state) if state else rows, before)
     names = actor_names({row.recalled_by for row in found})
     shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in found]
-    return RecallList(shown, state), key
+    return RecallListPage(shown, state), key
 
 
 def recall_view(recall_id: str, actor: Actor) -> RecallView:

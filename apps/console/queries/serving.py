@@ -90,7 +90,7 @@ class EndpointRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointList:
+class EndpointListPage:
     """One page of what runs where, and what it was narrowed to."""
 
     rows: list[EndpointRow]

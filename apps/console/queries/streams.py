@@ -39,7 +39,7 @@ class StreamRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamList:
+class StreamListPage:
     """All that the page of streams shows."""
 
     rows: list[StreamRow]
@@ -165,10 +165,10 @@ def buttons(view: StreamView) -> Iterator[Button]:
         yield Button(text, post=address("resume"), tone="primary")
 
 
-def stream_page(actor: Actor, after: str = "") -> StreamList:
+def stream_page(actor: Actor, after: str = "") -> StreamListPage:
     """Return one page of streams by name."""
     rows, key = keyed(visible_streams(actor), ("name",), after)
-    return StreamList(
+    return StreamListPage(
         rows=_rows(rows),
         key=key,
         may_add=actor.can_somewhere("stream.manage"),

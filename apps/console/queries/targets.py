@@ -183,7 +183,7 @@ class TargetView:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetList:
+class TargetListPage:
     """One page of targets."""
 
     rows: list[TargetRow]

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.break_glass import glass_rows
-from apps.console.queries.break_glass_page import GlassList, GlassRow, glass_page
+from apps.console.queries.break_glass_page import BreakGlassListPage, GlassRow, glass_page
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.governance.actions import (
@@ -37,7 +37,7 @@ def glass_list(request: PageRequest) -> HttpResponse:
     return show(
         request,
         "break_glass_uses",
-        page=GlassList(rows, bool(given["release"]), any(given.values())),
+        page=BreakGlassListPage(rows, bool(given["release"]), any(given.values())),
         key=key,
         after=before,
         reviews=REVIEWS,

@@ -27,7 +27,7 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     after = request.GET.get("after", "")
     rows, key = queries.model_page(request.actor, search=search, project=project, after=after)
     projects = queries.projects_of(request.actor)
-    found = queries.ModelList(request.actor, projects, rows, search, project, request.POST)
+    found = queries.ModelListPage(request.actor, projects, rows, search, project, request.POST)
     return show(
         request,
         "models",

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.endpoint_page import shown_endpoint
 from apps.console.queries.models import projects_of
-from apps.console.queries.serving import EndpointList, endpoint_page
+from apps.console.queries.serving import EndpointListPage, endpoint_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.rollouts.actions import rollback
 from apps.rollouts.states import RolloutKind
@@ -31,7 +31,7 @@ def endpoints(request: PageRequest) -> HttpResponse:
     isolation = request.GET.get("isolation", "")
     isolation = isolation if isolation in ISOLATION else ""
     rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
-    found = EndpointList(rows, project, isolation, has_roles=bool(request.actor.grants))
+    found = EndpointListPage(rows, project, isolation, has_roles=bool(request.actor.grants))
     return show(
         request,
         "endpoints",

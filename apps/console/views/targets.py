@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.targets import TargetForm, TargetList, target_page, target_view
+from apps.console.queries.targets import TargetForm, TargetListPage, target_page, target_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.queries import project_by_slug
 from apps.serving.actions import (
@@ -27,7 +27,7 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
     after = request.GET.get("after", "")
     rows, key = target_page(request.actor, after)
-    found = TargetList(rows, may_manage=request.actor.can("target.manage"))
+    found = TargetListPage(rows, may_manage=request.actor.can("target.manage"))
     return show(
         request,
         "targets",

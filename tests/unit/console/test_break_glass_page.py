@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from apps.console.queries.break_glass_page import (
+    BreakGlassListPage,
     GlassBanner,
-    GlassList,
     GlassPage,
     GlassRow,
     SignerRow,
@@ -125,7 +125,7 @@ def test_what_a_signature_is_worth_is_said() -> None:
     ],
 )
 def test_a_list_says_what_it_has(of_release: bool, filtered: bool, said: tuple[str, str]) -> None:
-    found = GlassList([], of_release, filtered)
+    found = BreakGlassListPage([], of_release, filtered)
     assert (found.title, found.none) == said
 
 

@@ -29,7 +29,7 @@ from apps.console.queries.endpoint_parts import (
     strays,
 )
 from apps.console.queries.page_parts import counted
-from apps.console.queries.serving import EndpointList
+from apps.console.queries.serving import EndpointListPage
 from placet.kernel.clock import now
 
 AGREED = {
@@ -257,7 +257,10 @@ def test_what_is_counted_has_its_number() -> None:
 
 
 def test_the_list_says_what_to_do_when_it_is_empty() -> None:
-    everything, narrowed = EndpointList([], "", "", True), EndpointList([], "", "link", False)
+    everything, narrowed = (
+        EndpointListPage([], "", "", True),
+        EndpointListPage([], "", "link", False),
+    )
     assert not everything.is_narrowed
     assert everything.empty_title == "Nothing that you may see serves yet"
     assert everything.first_step.startswith("An endpoint is made with the first release")

@@ -9,7 +9,7 @@ from apps.console.queries.recalls import (
     EffectRow,
     PlaceRow,
     RecallForm,
-    RecallList,
+    RecallListPage,
     RecallRow,
     RecallView,
 )
@@ -75,12 +75,12 @@ def test_what_was_recalled_is_named_and_people_are_not_in_the_heading() -> None:
 
 
 def test_a_list_says_which_it_has() -> None:
-    assert RecallList([], "").title == "All recalls"
-    assert (RecallList([], "lifted").title, RecallList([], "lifted").none) == (
+    assert RecallListPage([], "").title == "All recalls"
+    assert (RecallListPage([], "lifted").title, RecallListPage([], "lifted").none) == (
         "Lifted",
         "Nothing matches",
     )
-    assert RecallList([], "").none == "Nothing was recalled"
+    assert RecallListPage([], "").none == "Nothing was recalled"
     assert RecallRow(recall(), "Ada").confirmed == "1 of 2"
     assert RecallRow(recall(ran=0), "Ada").confirmed == ""
 
