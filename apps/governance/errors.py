@@ -137,7 +137,7 @@ class ReviewOverdue(Conflict):
     code, title = "review_overdue", "An earlier break-glass was not reviewed in time"
 
 
-class OwnGlass(Forbidden):
+class OwnBreakGlass(Forbidden):
     """Whoever took part in a break-glass does not do the next step of it."""
 
     code, title = "own_break_glass", "You took part in this break-glass: somebody else does this"

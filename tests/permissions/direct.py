@@ -178,12 +178,12 @@ class Things:
         return break_glass.glass(self.world.values["glass"], SYSTEM)
 
     @property
-    def glass_view(self) -> break_glass.GlassView:
+    def glass_view(self) -> break_glass.BreakGlassView:
         """The same, with names and texts."""
         return break_glass.glass_views([self.glass])[0]
 
     @property
-    def ended(self) -> break_glass.GlassView:
+    def ended(self) -> break_glass.BreakGlassView:
         """The same, after people confirmed it and it ended."""
         BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="ended")
         return self.glass_view

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
-from apps.governance.queries.break_glass import GlassView, glass_views, glasses, may_open
+from apps.governance.queries.break_glass import BreakGlassView, glass_views, glasses, may_open
 from placet.kernel.actor import Actor
-from placet_verify.permit.break_glass import GlassRule
+from placet_verify.permit.break_glass import BreakGlassRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Opening:
     """What the form that opens a break-glass for a release shows."""
 
     release: Release
-    rule: GlassRule
+    rule: BreakGlassRule
     hours: list[int]
     signing: Signing | None
 
@@ -39,7 +39,7 @@ class Opening:
 
 def glass_rows(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
-) -> tuple[list[GlassView], str]:
+) -> tuple[list[BreakGlassView], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
     found, key = newest(glasses(actor, project=project, review=review, release=release), before)
     return glass_views(found), key

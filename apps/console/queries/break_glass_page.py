@@ -10,25 +10,25 @@ from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import BreakGlass, Release
 from apps.governance.queries.break_glass import (
-    GlassView,
-    Signer,
+    BreakGlassSigner,
+    BreakGlassView,
     glass,
     glass_views,
     may_confirm,
     may_end,
     may_review,
 )
-from apps.governance.queries.visible_rows import ShownGlass
+from apps.governance.queries.visible_rows import VisibleBreakGlass
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from placet.kernel.actor import Actor
-from placet_verify.permit.break_glass import GlassRule
+from placet_verify.permit.break_glass import BreakGlassRule
 
 
 @dataclass(frozen=True, slots=True)
 class SignerRow:
     """One person who opened or confirmed it, in words."""
 
-    signer: Signer
+    signer: BreakGlassSigner
 
     @property
     def opened(self) -> bool:
@@ -54,11 +54,11 @@ class SignerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassPage:
+class BreakGlassPage:
     """Everything the page of one break-glass shows."""
 
-    view: GlassView
-    rule: GlassRule | None
+    view: BreakGlassView
+    rule: BreakGlassRule | None
     may_confirm: bool
     may_end: bool
     may_review: bool
@@ -140,10 +140,10 @@ class GlassPage:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassRow:
+class BreakGlassRow:
     """One break-glass in the list."""
 
-    view: GlassView
+    view: BreakGlassView
 
     @property
     def glass(self) -> BreakGlass:
@@ -193,7 +193,7 @@ class GlassRow:
 class BreakGlassListPage:
     """The list of break-glasses, and which of them it has."""
 
-    rows: list[GlassRow]
+    rows: list[BreakGlassRow]
     of_release: bool
     filtered: bool
 
@@ -211,10 +211,10 @@ class BreakGlassListPage:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassBanner:
+class BreakGlassBanner:
     """An open break-glass, of which every page says so."""
 
-    shown: ShownGlass
+    shown: VisibleBreakGlass
 
     @property
     def waits(self) -> bool:
@@ -237,13 +237,13 @@ class GlassBanner:
         return " waits for others to confirm it" if self.waits else ""
 
 
-def glass_page(glass_id: str, actor: Actor) -> GlassPage:
+def glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     """Return everything the page of one break-glass shows, or raise ``NotFound``."""
     view = glass_views([glass(glass_id, actor)])[0]
     release = view.glass.release
     rule = release.policy.break_glass
     confirms = may_confirm(view, actor)
-    return GlassPage(
+    return BreakGlassPage(
         view=view,
         rule=rule,
         may_confirm=confirms,
@@ -258,14 +258,14 @@ def state(row: BreakGlass) -> str:
     return "broken" if row.state == BreakGlassState.CONFIRMED else row.state
 
 
-def review_state(view: GlassView) -> str:
+def review_state(view: BreakGlassView) -> str:
     """Return the state of its review to show: what was found, or that it is overdue, or ''."""
     if view.review == ReviewState.CLOSED:
         return view.glass.finding
     return ReviewState.OVERDUE if view.review == ReviewState.OVERDUE else ""
 
 
-def buttons(page: GlassPage) -> Iterator[Button]:
+def buttons(page: BreakGlassPage) -> Iterator[Button]:
     """Yield what the reader can do with it now."""
     pk = page.glass.pk
     yield Button("Open the release", href=reverse("release", args=[page.glass.release_id]))
@@ -277,12 +277,14 @@ def buttons(page: GlassPage) -> Iterator[Button]:
         yield Button("Close the review…", dialog="review", tone="primary")
 
 
-def banners(shown: Sequence[ShownGlass]) -> list[GlassBanner]:
+def banners(shown: Sequence[VisibleBreakGlass]) -> list[BreakGlassBanner]:
     """Return what every page says of break-glasses that are open."""
-    return [GlassBanner(row) for row in shown]
+    return [BreakGlassBanner(row) for row in shown]
 
 
-def _confirming(glass_id: str, release: Release, rule: GlassRule, actor: Actor) -> Signing | None:
+def _confirming(
+    glass_id: str, release: Release, rule: BreakGlassRule, actor: Actor
+) -> Signing | None:
     challenge = f"break-glass/{glass_id}/confirm/challenge"
     fields = "opening_digest comment passkey"
     return signing(actor, release.environment.name, challenge, fields, demanded=rule.passkey)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from apps.console.queries.page_parts import Sign, counted
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
-from apps.governance.queries.duties import Duty, GlassDuty
+from apps.governance.queries.duties import BreakGlassDuty, Duty
 
 STATES = {
     "bypass": Sign("fail", "✕", "Fewer than demanded"),
@@ -17,10 +17,10 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class GlassRow:
+class BreakGlassDutyRow:
     """What a policy demands of those who break the glass, and how few could."""
 
-    duty: GlassDuty
+    duty: BreakGlassDuty
 
     @property
     def sign(self) -> Sign:
@@ -90,9 +90,9 @@ class DutyRow:
         return "No smaller set of people was found."
 
     @property
-    def glass(self) -> GlassRow | None:
+    def glass(self) -> BreakGlassDutyRow | None:
         """What is demanded of those who break the glass; ``None`` where nobody may."""
-        return GlassRow(self.duty.break_glass) if self.duty.break_glass else None
+        return BreakGlassDutyRow(self.duty.break_glass) if self.duty.break_glass else None
 
     @property
     def hired(self) -> ShortestPath | None:

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.break_glass import glass_rows
-from apps.console.queries.break_glass_page import BreakGlassListPage, GlassRow, glass_page
+from apps.console.queries.break_glass_page import BreakGlassListPage, BreakGlassRow, glass_page
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.governance.actions import (
@@ -33,7 +33,7 @@ def glass_list(request: PageRequest) -> HttpResponse:
     given["review"] = given["review"] if given["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
     found, key = glass_rows(request.actor, before=before, **given)
-    rows = [GlassRow(view) for view in found]
+    rows = [BreakGlassRow(view) for view in found]
     return show(
         request,
         "break_glass_uses",

@@ -29,7 +29,7 @@ from apps.governance.errors import (
     GatesFailed,
     GlassState,
     NoBreakGlass,
-    OwnGlass,
+    OwnBreakGlass,
     ReviewOverdue,
     Separation,
 )
@@ -45,7 +45,7 @@ from placet.kernel.problems import FieldError, Forbidden, InvalidInput
 from placet.kernel.states import move
 from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
-from placet_verify.permit.break_glass import CONFIRMER, OPENER, GlassRule
+from placet_verify.permit.break_glass import CONFIRMER, OPENER, BreakGlassRule
 from placet_verify.statements import (
     APPROVE,
     BreakGlassStatement,
@@ -64,7 +64,7 @@ class _Breaking(Ceremony[BreakGlassStatement]):
 
     release: Release
     request: RequestStatement
-    rule: GlassRule
+    rule: BreakGlassRule
     role: str
     glass: BreakGlass | None = None  # that is to be confirmed
     lasting: timedelta = field(default_factory=timedelta)  # of one that is to be opened
@@ -235,7 +235,7 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
     if row.until <= clock.now():
         raise Expired("Its time is over: open another one")
     if row.signatures.filter(person=actor.id).exists():
-        raise OwnGlass("You took part in it already: somebody else confirms it")
+        raise OwnBreakGlass("You took part in it already: somebody else confirms it")
     _refuse(release, actor, "release.approve")
     if actor.accountable in release.parties:
         raise Separation
@@ -254,7 +254,7 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
     )
 
 
-def _rule(release: Release) -> GlassRule:
+def _rule(release: Release) -> BreakGlassRule:
     if release.policy.break_glass is None:
         raise NoBreakGlass
     return release.policy.break_glass

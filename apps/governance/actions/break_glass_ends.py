@@ -9,7 +9,7 @@ from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.ceremony import demand_session
 from apps.governance.actions.locking import lock_release
-from apps.governance.errors import GlassState, OwnGlass
+from apps.governance.errors import GlassState, OwnBreakGlass
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
@@ -112,7 +112,7 @@ def review_break_glass(
         demand_fresh(actor)
         signed = set(row.signatures.values_list("person", flat=True))
         if actor.accountable in signed.union(row.release.parties):
-            raise OwnGlass("You took part in it, or in the release: somebody else reviews it")
+            raise OwnBreakGlass("You took part in it, or in the release: somebody else reviews it")
         reviewed = {
             "reviewed_at": clock.now(),
             "reviewed_by": actor.id,

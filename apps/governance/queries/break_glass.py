@@ -19,7 +19,7 @@ RUNNING = (ReleaseState.ROLLING_OUT, ReleaseState.LIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class BreakGlassSigner:
     """One person who opened or confirmed it."""
 
     person: str
@@ -31,12 +31,12 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassView:
+class BreakGlassView:
     """A break-glass with names and texts."""
 
     glass: BreakGlass
     reason: str
-    signers: tuple[Signer, ...]
+    signers: tuple[BreakGlassSigner, ...]
     reviewer: str
     findings: str
     now: datetime
@@ -99,7 +99,7 @@ def glass(glass_id: str, actor: Actor) -> BreakGlass:
     return row
 
 
-def glass_views(rows: Iterable[BreakGlass]) -> list[GlassView]:
+def glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
     """Return break-glasses with names and texts, in at most four queries."""
     found, now = list(rows), clock.now()
     signed = {row.pk: list(row.signatures.all()) for row in found}
@@ -108,7 +108,7 @@ def glass_views(rows: Iterable[BreakGlass]) -> list[GlassView]:
     sealed = [s.comment_sealed for some in signed.values() for s in some]
     texts = unseal_many([*sealed, *(row.findings_sealed for row in found)])
     return [
-        GlassView(
+        BreakGlassView(
             row,
             texts.get(row.reason_sealed, ""),
             tuple(_signer(s, names, texts) for s in signed[row.pk]),
@@ -120,8 +120,10 @@ def glass_views(rows: Iterable[BreakGlass]) -> list[GlassView]:
     ]
 
 
-def _signer(signature: BreakGlassSignature, names: dict[str, str], texts: dict[str, str]) -> Signer:
-    return Signer(
+def _signer(
+    signature: BreakGlassSignature, names: dict[str, str], texts: dict[str, str]
+) -> BreakGlassSigner:
+    return BreakGlassSigner(
         signature.person,
         names.get(signature.person, signature.person),
         signature.role,
@@ -138,7 +140,7 @@ def may_open(release: Release, actor: Actor) -> bool:
     return asked and allowed and actor.can("release.break_glass", scope_of(release))
 
 
-def may_confirm(found: GlassView, actor: Actor) -> bool:
+def may_confirm(found: BreakGlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to confirm it."""
     row = found.glass
     waits = (
@@ -151,14 +153,14 @@ def may_confirm(found: GlassView, actor: Actor) -> bool:
     return waits and allowed and actor.can("release.approve", scope_of(row))
 
 
-def may_end(found: GlassView, actor: Actor) -> bool:
+def may_end(found: BreakGlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to end it before its time."""
     scope = scope_of(found.glass)
     able = actor.can("release.break_glass", scope) or actor.can("release.approve", scope)
     return found.glass.state in GLASS_OPEN and _in_session(actor) and able
 
 
-def may_review(found: GlassView, actor: Actor) -> bool:
+def may_review(found: BreakGlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to close its review."""
     row = found.glass
     others = {*row.release.parties, *(s.person for s in found.signers)}

@@ -53,7 +53,7 @@ class Duty:
     hired: ShortestPath | None
     hired_path: list[str]
     locked_out: bool
-    break_glass: "GlassDuty | None" = None
+    break_glass: "BreakGlassDuty | None" = None
 
     @property
     def state(self) -> str:
@@ -68,7 +68,7 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class GlassDuty:
+class BreakGlassDuty:
     """Whom a policy demands to break the glass, how few could, and what it lets them skip."""
 
     demanded: int
@@ -181,13 +181,13 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
 
 def _glass_duty(
     seen: OrganisationView, policy: PolicyRevision, place: EnvironmentAccess
-) -> GlassDuty | None:
+) -> BreakGlassDuty | None:
     rule = policy.break_glass
     if rule is None:
         return None
     found = duties.fewest(place.broken_glass, most=duties.SMALL)
     path = seen.words(found, policy.environment)
-    return GlassDuty(rule.people, rule.hours, rule.skip, found, path)
+    return BreakGlassDuty(rule.people, rule.hours, rule.skip, found, path)
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:

@@ -48,7 +48,7 @@ LONG = (  # documents of many lines, which no list shows
 
 
 @dataclass(frozen=True, slots=True)
-class ShownGlass:
+class VisibleBreakGlass:
     """A break-glass that is open now, as every page shows it."""
 
     id: str
@@ -63,7 +63,7 @@ class Menu:
     broken."""
 
     waiting: int
-    glasses: list[ShownGlass]
+    glasses: list[VisibleBreakGlass]
 
 
 def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
@@ -188,7 +188,7 @@ class Waiting:
 
     needed: list[Release]
     barred: list[tuple[Release, str]]
-    glasses: list[ShownGlass]
+    glasses: list[VisibleBreakGlass]
 
     @property
     def size(self) -> int:
@@ -262,14 +262,14 @@ def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
     ).order_by("created_at")
 
 
-def _glasses(rows: Iterable[Any]) -> list[ShownGlass]:
+def _glasses(rows: Iterable[Any]) -> list[VisibleBreakGlass]:
     shown = [_shown(row) for row in rows if row.glass]
     return sorted(shown, key=lambda glass: glass.until)
 
 
-def _shown(row: Any) -> ShownGlass:
+def _shown(row: Any) -> VisibleBreakGlass:
     said = row.glass
-    return ShownGlass(said["id"], said["state"], datetime.fromisoformat(said["until"]), row)
+    return VisibleBreakGlass(said["id"], said["state"], datetime.fromisoformat(said["until"]), row)
 
 
 def _undecided(actor: Actor) -> QuerySet[Release]:

@@ -24,7 +24,7 @@ SKIPPABLE = ("evidence", "expression", "freeze", "plan", "schema", "soaked")
 
 
 @dataclass(frozen=True, slots=True)
-class GlassRule:
+class BreakGlassRule:
     """What a policy says of breaking the glass."""
 
     people: int
@@ -39,7 +39,7 @@ class GlassRule:
         return opener, ApprovalRule(CONFIRMER, self.people - 1, True, True, self.passkey)
 
 
-def glass_rule(document: dict[str, Any]) -> GlassRule | None:
+def glass_rule(document: dict[str, Any]) -> BreakGlassRule | None:
     """Return what a policy document says of breaking the glass; ``None`` where it is not allowed.
 
     Passkeys are demanded where the document says so here, or in any of its ``approvals`` gates.
@@ -58,7 +58,7 @@ def glass_rule(document: dict[str, Any]) -> GlassRule | None:
     if not isinstance(skip, list) or not all(name in SKIPPABLE for name in skip):
         raise Malformed("break_glass skips a gate that nobody gets past")
     demanded = passkey or any(rule.passkey for rule in approval_rules(document))
-    return GlassRule(people, hours, demanded, tuple(skip))
+    return BreakGlassRule(people, hours, demanded, tuple(skip))
 
 
 def check(
@@ -97,7 +97,7 @@ def check(
             )
 
 
-def _check_times(opening: BreakGlassStatement, rule: GlassRule) -> None:
+def _check_times(opening: BreakGlassStatement, rule: BreakGlassRule) -> None:
     if opening.until > opening.at + timedelta(hours=rule.hours):
         raise Refused("too_long", f"the break-glass lasts longer than {rule.hours} hours")
     if opening.until < opening.at:

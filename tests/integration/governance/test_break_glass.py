@@ -170,7 +170,7 @@ def test_the_one_who_opened_it_does_not_confirm_it(world: World) -> None:
     rob = world.people["Rob"]
     glass = opened(world, world.request("staging"))
     grant_role(role="approver", person=rob, project=world.project, actor=SYSTEM)
-    with pytest.raises(errors.OwnGlass):
+    with pytest.raises(errors.OwnBreakGlass):
         confirmed(world, glass, factories.actor_of(rob))
 
 
@@ -361,7 +361,7 @@ def test_somebody_else_closes_the_review_with_findings(world: World) -> None:
         with pytest.raises(Forbidden):
             reviewed(glass, who)
     grant_role(role="approver", person=world.people["Ada"], project=world.project, actor=SYSTEM)
-    with pytest.raises(errors.OwnGlass):
+    with pytest.raises(errors.OwnBreakGlass):
         reviewed(glass, factories.actor_of(world.people["Ada"]))  # who asked for the release
     with pytest.raises(InvalidInput):
         reviewed(glass, world.vito, "perhaps")
@@ -429,7 +429,7 @@ def test_three_people_where_the_policy_wants_three(world: World) -> None:
     glass = confirmed(world, opened(world, release))
     release.refresh_from_db()
     assert (glass.state, release.state) == ("opened", "requested")
-    with pytest.raises(errors.OwnGlass):
+    with pytest.raises(errors.OwnBreakGlass):
         confirmed(world, glass)
     assert confirmed(world, glass, world.vito).state == "confirmed"
     release.refresh_from_db()

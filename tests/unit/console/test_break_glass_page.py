@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 
 from apps.console.queries.break_glass_page import (
+    BreakGlassBanner,
     BreakGlassListPage,
-    GlassBanner,
-    GlassPage,
-    GlassRow,
+    BreakGlassPage,
+    BreakGlassRow,
     SignerRow,
 )
 
@@ -37,10 +37,10 @@ def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
     )
 
 
-def page(shown: Any, *may: str, skip: tuple[str, ...] = ()) -> GlassPage:
+def page(shown: Any, *may: str, skip: tuple[str, ...] = ()) -> BreakGlassPage:
     """Return the page of a break-glass for a reader who may do this."""
     can = {name: name in may for name in ("may_confirm", "may_end", "may_review")}
-    return GlassPage(shown, cast("Any", SimpleNamespace(skip=skip)), signing=None, **can)
+    return BreakGlassPage(shown, cast("Any", SimpleNamespace(skip=skip)), signing=None, **can)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def page(shown: Any, *may: str, skip: tuple[str, ...] = ()) -> GlassPage:
 def test_it_ends_while_it_is_open_and_may_have_been_for_nothing(
     glass: dict[str, Any], state: str, ends: bool, unused: bool
 ) -> None:
-    row = GlassRow(view(**glass))
+    row = BreakGlassRow(view(**glass))
     assert (row.state, bool(row.ends_at), row.is_unused) == (state, ends, unused)
 
 
@@ -69,10 +69,10 @@ def test_it_ends_while_it_is_open_and_may_have_been_for_nothing(
     ],
 )
 def test_its_review_says_by_whom_or_when(review: str, state: str, note: str, due: bool) -> None:
-    row = GlassRow(view(review))
+    row = BreakGlassRow(view(review))
     assert (row.review_state, row.review_note, bool(row.due_at)) == (state, note, due)
     assert row.has_review
-    assert not GlassRow(view("none")).has_review
+    assert not BreakGlassRow(view("none")).has_review
 
 
 def test_buttons_are_those_of_what_the_reader_may_do() -> None:
@@ -131,7 +131,8 @@ def test_a_list_says_what_it_has(of_release: bool, filtered: bool, said: tuple[s
 
 def test_every_page_says_whether_it_is_broken() -> None:
     opened, broken = (
-        GlassBanner(cast("Any", SimpleNamespace(state=state))) for state in ("opened", "confirmed")
+        BreakGlassBanner(cast("Any", SimpleNamespace(state=state)))
+        for state in ("opened", "confirmed")
     )
     assert (opened.icon, opened.begins) == ("◷", "A break-glass for")
     assert opened.goes_on == " waits for others to confirm it"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.duty_page import DutyRow, GlassRow
+from apps.console.queries.duty_page import BreakGlassDutyRow, DutyRow
 from apps.governance.duties import ShortestPath
-from apps.governance.queries.duties import Duty, GlassDuty
+from apps.governance.queries.duties import BreakGlassDuty, Duty
 
 PLACE: Any = SimpleNamespace(name="prod", project=SimpleNamespace(name="Risk"))
 
@@ -71,6 +71,6 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
 def test_what_breaking_the_glass_asks(
     hours: int, skip: tuple[str, ...], fewest: int | None, said: tuple[str, str]
 ) -> None:
-    row = GlassRow(GlassDuty(2, hours, skip, found(fewest), []))
+    row = BreakGlassDutyRow(BreakGlassDuty(2, hours, skip, found(fewest), []))
     assert (row.what, row.could) == said
     assert row.sign.tone == ("wait" if fewest is None else "fail")
