@@ -14,7 +14,7 @@ from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Target
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
-from placet_verify.permit.break_glass import BreakGlassRule, glass_rule
+from placet_verify.permit.break_glass import BreakGlassRule, break_glass_rule
 from placet_verify.permit.standing import Standing
 
 
@@ -88,7 +88,7 @@ class PolicyRevision(Audited):
     @cached_property
     def break_glass(self) -> BreakGlassRule | None:
         """What it says of breaking the glass; ``None`` where nobody may."""
-        return glass_rule(self.document)
+        return break_glass_rule(self.document)
 
 
 # not started: a new policy still reaches them

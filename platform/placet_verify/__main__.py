@@ -186,7 +186,7 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
     say(f"policy: number {found.policy.number}, {request.policy_digest}")
     for decision in found.decisions:
         _say_decision(decision)
-    for line in bundle.said_glass(found):
+    for line in bundle.break_glass_lines(found):
         say(line)
     if isinstance(found.policy, PasskeyPolicy):
         say(f"the policy was published by {found.policy.published_by} with a passkey")

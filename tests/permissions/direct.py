@@ -175,12 +175,12 @@ class Things:
     @property
     def glass(self) -> BreakGlass:
         """A break-glass that somebody opened."""
-        return break_glass.glass(self.world.values["glass"], SYSTEM)
+        return break_glass.get_break_glass(self.world.values["glass"], SYSTEM)
 
     @property
     def glass_view(self) -> break_glass.BreakGlassView:
         """The same, with names and texts."""
-        return break_glass.glass_views([self.glass])[0]
+        return break_glass.break_glass_views([self.glass])[0]
 
     @property
     def ended(self) -> break_glass.BreakGlassView:

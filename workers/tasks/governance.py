@@ -12,7 +12,7 @@ def expire(job: LeasedJob) -> dict[str, Any]:
     try:
         expired = actions.expire_due()
     finally:  # what cannot be expired keeps no glass broken
-        glasses = actions.end_glasses_due()
+        glasses = actions.end_break_glasses_due()
     return {"expired": expired, "break_glasses": glasses}
 
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
-from apps.governance.queries.break_glass import BreakGlassView, glass_views, glasses, may_open
+from apps.governance.queries.break_glass import (
+    BreakGlassView,
+    break_glass_views,
+    break_glasses,
+    may_open,
+)
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
 
@@ -37,12 +42,14 @@ class Opening:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
-def glass_rows(
+def break_glass_rows(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassView], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
-    found, key = newest(glasses(actor, project=project, review=review, release=release), before)
-    return glass_views(found), key
+    found, key = newest(
+        break_glasses(actor, project=project, review=review, release=release), before
+    )
+    return break_glass_views(found), key
 
 
 def opening(release: Release, actor: Actor) -> Opening | None:

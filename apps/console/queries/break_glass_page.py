@@ -12,8 +12,8 @@ from apps.governance.models import BreakGlass, Release
 from apps.governance.queries.break_glass import (
     BreakGlassSigner,
     BreakGlassView,
-    glass,
-    glass_views,
+    break_glass_views,
+    get_break_glass,
     may_confirm,
     may_end,
     may_review,
@@ -237,9 +237,9 @@ class BreakGlassBanner:
         return " waits for others to confirm it" if self.waits else ""
 
 
-def glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
+def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     """Return everything the page of one break-glass shows, or raise ``NotFound``."""
-    view = glass_views([glass(glass_id, actor)])[0]
+    view = break_glass_views([get_break_glass(glass_id, actor)])[0]
     release = view.glass.release
     rule = release.policy.break_glass
     confirms = may_confirm(view, actor)

@@ -4,8 +4,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.break_glass import glass_rows
-from apps.console.queries.break_glass_page import BreakGlassListPage, BreakGlassRow, glass_page
+from apps.console.queries.break_glass import break_glass_rows
+from apps.console.queries.break_glass_page import (
+    BreakGlassListPage,
+    BreakGlassRow,
+    break_glass_page,
+)
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.governance.actions import (
@@ -14,7 +18,7 @@ from apps.governance.actions import (
     open_break_glass,
     review_break_glass,
 )
-from apps.governance.queries.break_glass import glass
+from apps.governance.queries.break_glass import get_break_glass
 from apps.governance.queries.visible_rows import release
 from apps.governance.rules import BreakGlassState, ReviewState
 from placet.kernel.problems import FieldError, InvalidInput
@@ -27,12 +31,12 @@ REVIEWS = (
 
 
 @page
-def glass_list(request: PageRequest) -> HttpResponse:
+def break_glass_list(request: PageRequest) -> HttpResponse:
     """List break-glasses, newest first."""
     given = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
     given["review"] = given["review"] if given["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
-    found, key = glass_rows(request.actor, before=before, **given)
+    found, key = break_glass_rows(request.actor, before=before, **given)
     rows = [BreakGlassRow(view) for view in found]
     return show(
         request,
@@ -47,9 +51,9 @@ def glass_list(request: PageRequest) -> HttpResponse:
 
 
 @page
-def glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
+def break_glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
     """Show a break-glass: who, why, until when, what runs by it, and its review."""
-    found = glass_page(glass_id, request.actor)
+    found = break_glass_page(glass_id, request.actor)
     return show(
         request,
         "break_glass",
@@ -86,7 +90,7 @@ def _hours(request: PageRequest) -> int | None:
 def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
     """Confirm what somebody else opened."""
     row = confirm_break_glass(
-        glass(glass_id, request.actor),
+        get_break_glass(glass_id, request.actor),
         opening_digest=request.POST.get("opening_digest", ""),
         comment=request.POST.get("comment", ""),
         assertion=assertion_of(request),
@@ -101,7 +105,7 @@ def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
 @action
 def end(request: PageRequest, glass_id: str) -> HttpResponse:
     """End a break-glass before its time."""
-    end_break_glass(glass(glass_id, request.actor), actor=request.actor)
+    end_break_glass(get_break_glass(glass_id, request.actor), actor=request.actor)
     messages.success(request, "Ended. Nothing starts by it any more.")
     return redirect("glass", glass_id)
 
@@ -110,7 +114,7 @@ def end(request: PageRequest, glass_id: str) -> HttpResponse:
 def review(request: PageRequest, glass_id: str) -> HttpResponse:
     """Close the review of a break-glass."""
     review_break_glass(
-        glass(glass_id, request.actor),
+        get_break_glass(glass_id, request.actor),
         finding=request.POST.get("finding", ""),
         findings=request.POST.get("findings", ""),
         actor=request.actor,

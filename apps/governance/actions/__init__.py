@@ -9,7 +9,7 @@ from apps.governance.actions.break_glass import (
 )
 from apps.governance.actions.break_glass_ends import (
     end_break_glass,
-    end_glasses_due,
+    end_break_glasses_due,
     review_break_glass,
 )
 from apps.governance.actions.decisions import ask_to_decide, decide
@@ -53,7 +53,7 @@ __all__ = [
     "decide",
     "draft_policy",
     "end_break_glass",
-    "end_glasses_due",
+    "end_break_glasses_due",
     "evaluate",
     "expire_due",
     "lift_freeze",

@@ -6,7 +6,7 @@ from django.db.models import Q
 from apps.audit.actions import Recorder, record
 from apps.governance import gates, rules
 from apps.governance.actions.advance import move_release, store_gates
-from apps.governance.actions.break_glass_ends import end_glasses_of
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
 from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.governance.rules import ReleaseState
@@ -35,7 +35,7 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
     One that was approved is asked for again when its quorum is not met without them.
     """
     with record(SYSTEM) as log:
-        _end_uncounted_glass(release, uncounted, log)
+        _end_uncounted_break_glass(release, uncounted, log)
         rows = Decision.objects.select_for_update(of=("self",), no_key=True).select_related(
             "release__environment"
         )
@@ -63,9 +63,9 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
         return len(gone)
 
 
-def _end_uncounted_glass(release: Release, uncounted: Uncounted, log: Recorder) -> None:
+def _end_uncounted_break_glass(release: Release, uncounted: Uncounted, log: Recorder) -> None:
     """End what is open to break the glass for ``release``, when somebody signed it who does not
     count."""
     signed = Q(person__in=uncounted.people) | Q(assertion__credential__in=list(uncounted.passkeys))
     if BreakGlassSignature.objects.filter(signed, glass__release=release).exists():
-        end_glasses_of(release, log)
+        end_break_glasses_of(release, log)

@@ -15,7 +15,7 @@ from django.db.models import Q
 from apps.audit.actions import record
 from apps.governance import gates
 from apps.governance.actions.advance import approve_if_passed, store_gates
-from apps.governance.actions.break_glass_ends import lock_glass
+from apps.governance.actions.break_glass_ends import lock_break_glass
 from apps.governance.actions.ceremony import (
     Ceremony,
     demand_session,
@@ -225,7 +225,7 @@ def _openable(
 
 def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Actor) -> _Breaking:
     """Hold a break-glass that the actor may confirm now."""
-    row = lock_glass(glass, actor, "release.view")
+    row = lock_break_glass(glass, actor, "release.view")
     if row.state != BreakGlassState.OPENED:
         raise GlassState(f"The break-glass is {row.state} already")
     if opening_digest != row.opening_digest:

@@ -37,7 +37,7 @@ OVER = (
 FINDINGS = ("justified", "not_justified")
 
 
-def lock_glass(glass: BreakGlass, actor: Actor, permission: str) -> BreakGlass:
+def lock_break_glass(glass: BreakGlass, actor: Actor, permission: str) -> BreakGlass:
     """Hold a break-glass behind its release."""
     found = BreakGlass.objects.filter(pk=glass.pk).select_related("release").first()
     if found is None:
@@ -59,7 +59,7 @@ def broken_by(release: Release) -> list[Signed]:
     return [passkeys.signed(*row) for row in rows.values_list("envelope", "assertion")]
 
 
-def use_glass(release: Release, log: Recorder) -> None:
+def use_break_glass(release: Release, log: Recorder) -> None:
     """Remember that ``release`` is started by its break-glass, where it is."""
     if not any(result["state"] == "skipped" for result in release.gates):
         return
@@ -85,12 +85,12 @@ def end_break_glass(glass: BreakGlass, *, actor: Actor) -> BreakGlass:
     """
     demand_session(actor)
     with record(actor) as log:
-        row = lock_glass(glass, actor, "release.view")
+        row = lock_break_glass(glass, actor, "release.view")
         try:
             authorize(actor, "release.break_glass", row, view="release.view")
         except Forbidden:
             authorize(actor, "release.approve", row, view="release.view")
-        if not end_glass(row, log):
+        if not end_locked_break_glass(row, log):
             raise GlassState("The break-glass has ended already")
         return row
 
@@ -108,7 +108,7 @@ def review_break_glass(
         raise InvalidInput(errors=[FieldError("/finding", f"One of {', '.join(FINDINGS)}")])
     text = clean_text("findings", findings, limit=4000)
     with record(actor) as log:
-        row = lock_glass(glass, actor, "break_glass.review")
+        row = lock_break_glass(glass, actor, "break_glass.review")
         demand_fresh(actor)
         signed = set(row.signatures.values_list("person", flat=True))
         if actor.accountable in signed.union(row.release.parties):
@@ -128,7 +128,7 @@ def review_break_glass(
         return row
 
 
-def end_glass(glass: BreakGlass, log: Recorder) -> bool:
+def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
     """End a break-glass whose release is held; ``False`` when it has ended already.
 
     A release that was approved by it and has not started waits for the whole quorum again.
@@ -149,15 +149,15 @@ def end_glass(glass: BreakGlass, log: Recorder) -> bool:
     return True
 
 
-def end_glasses_of(release: Release, log: Recorder) -> None:
+def end_break_glasses_of(release: Release, log: Recorder) -> None:
     """End what is open for ``release``, which is held: it is not what people signed any more."""
     rows = BreakGlass.objects.filter(release=release, state__in=GLASS_OPEN)
     for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
-        end_glass(glass, log)
+        end_locked_break_glass(glass, log)
 
 
-def end_glasses_due(now: datetime | None = None) -> int:
+def end_break_glasses_due(now: datetime | None = None) -> int:
     """End every break-glass whose time is over, or whose release is; return how many."""
     at = now or clock.now()
     due = BreakGlass.objects.filter(
@@ -172,7 +172,7 @@ def end_glasses_due(now: datetime | None = None) -> int:
 
 def _end(glass: BreakGlass, at: datetime) -> bool:
     with record(SYSTEM) as log:
-        row = lock_glass(glass, SYSTEM, "release.view")
+        row = lock_break_glass(glass, SYSTEM, "release.view")
         if row.until > at and row.release.state not in OVER:
             return False
-        return end_glass(row, log)
+        return end_locked_break_glass(row, log)

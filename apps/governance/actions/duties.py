@@ -53,7 +53,7 @@ def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Act
             continue
         if found := duties.opened(then, now):
             raise BypassOpened(told(found, policy.environment, after, actor))
-        if found := duties.opened_by_glass(then, now):
+        if found := duties.opened_by_break_glass(then, now):
             raise BypassOpened(told(found, policy.environment, after, actor, glass=True))
 
 

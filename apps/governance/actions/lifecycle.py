@@ -8,7 +8,7 @@ from apps.audit.events import EventKind
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.after_stop import served_until
-from apps.governance.actions.break_glass_ends import broken_by, use_glass
+from apps.governance.actions.break_glass_ends import broken_by, use_break_glass
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
@@ -81,7 +81,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         if not move_release(row, expected=ReleaseState.APPROVED, to=ReleaseState.ROLLING_OUT):
             raise WrongState
         log.add(RELEASE_STARTED, row, data={"number": row.number})
-        use_glass(row, log)
+        use_break_glass(row, log)
         return row
 
 

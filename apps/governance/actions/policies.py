@@ -11,7 +11,7 @@ from django.db.models import Max
 from apps.audit.actions import Recorder, record
 from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
-from apps.governance.actions.break_glass_ends import end_glasses_of
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.ceremony import Ceremony, demand_session
 from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
@@ -264,7 +264,7 @@ def _move_release(
         **signed,
     )
     results = store_gates(release)
-    end_glasses_of(release, log)  # opened and confirmed under other rules
+    end_break_glasses_of(release, log)  # opened and confirmed under other rules
     data = {"number": release.number, "policy": policy.number, "voided": len(decisions)}
     log.add(RELEASE_MOVED, release, *decisions, data=data)
     approve_if_passed(release, results, log)

@@ -116,12 +116,12 @@ class GlassReviewSerializer(serializers.Serializer[Any]):
 
 def rendered(rows: Any) -> list[Any]:
     """Return break-glasses as JSON values."""
-    return list(BreakGlassSerializer(break_glass.glass_views(rows), many=True).data)
+    return list(BreakGlassSerializer(break_glass.break_glass_views(rows), many=True).data)
 
 
 def answered(row: BreakGlass, actor: Actor, status: int = 200) -> Response:
     """Answer with a break-glass as it is now."""
-    return Response(rendered([break_glass.glass(row.pk, actor)])[0], status)
+    return Response(rendered([break_glass.get_break_glass(row.pk, actor)])[0], status)
 
 
 class BreakGlassList(ListView):
@@ -144,7 +144,7 @@ class BreakGlassList(ListView):
         for name, known in CHOICES.items():
             if given[name] and given[name] not in known:
                 raise InvalidInput(errors=[FieldError(name, f"One of {', '.join(known)}")])
-        return self.page(break_glass.glasses(self.actor, **given), rendered)
+        return self.page(break_glass.break_glasses(self.actor, **given), rendered)
 
 
 class BreakGlassDetail(PlacetView):
@@ -153,7 +153,7 @@ class BreakGlassDetail(PlacetView):
     @extend_schema(operation_id="break_glass_read", responses=BreakGlassSerializer)
     def get(self, request: Request, glass: str) -> Response:
         """Read a break-glass: who signed it, until when it lasts, how its review stands."""
-        return answered(break_glass.glass(glass, self.actor), self.actor)
+        return answered(break_glass.get_break_glass(glass, self.actor), self.actor)
 
 
 class BreakGlassOpen(PlacetView):
@@ -196,7 +196,7 @@ class BreakGlassConfirm(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Confirm, in a browser session, what somebody else opened; enough of you approve it."""
-        row = break_glass.glass(glass, self.actor)
+        row = break_glass.get_break_glass(glass, self.actor)
         data: Any = self.body(SignedConfirmationSerializer)
         return answered(actions.confirm_break_glass(row, **data, actor=self.actor), self.actor)
 
@@ -211,7 +211,7 @@ class BreakGlassConfirmChallenge(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Ask for the challenge that your passkey answers to confirm it like this."""
-        row = break_glass.glass(glass, self.actor)
+        row = break_glass.get_break_glass(glass, self.actor)
         data: Any = self.body(AskedConfirmationSerializer)
         return challenged(actions.ask_to_confirm(row, **data, actor=self.actor))
 
@@ -222,7 +222,7 @@ class BreakGlassEnd(PlacetView):
     @extend_schema(operation_id="break_glass_end", request=None, responses=BreakGlassSerializer)
     def post(self, request: Request, glass: str) -> Response:
         """End it before its time: what has not started by it does not start."""
-        row = break_glass.glass(glass, self.actor)
+        row = break_glass.get_break_glass(glass, self.actor)
         return answered(actions.end_break_glass(row, actor=self.actor), self.actor)
 
 
@@ -236,6 +236,6 @@ class BreakGlassReview(PlacetView):
     )
     def post(self, request: Request, glass: str) -> Response:
         """Close the review of a break-glass that others took part in, with what you found."""
-        row = break_glass.glass(glass, self.actor)
+        row = break_glass.get_break_glass(glass, self.actor)
         data: Any = self.body(GlassReviewSerializer)
         return answered(actions.review_break_glass(row, **data, actor=self.actor), self.actor)

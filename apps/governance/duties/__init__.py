@@ -24,7 +24,7 @@ from apps.governance.duties.search import (
     fewest,
     locked_out,
     opened,
-    opened_by_glass,
+    opened_by_break_glass,
 )
 from apps.governance.duties.sentences import sentences
 
@@ -50,7 +50,7 @@ __all__ = [
     "locked_out",
     "mailbox",
     "opened",
-    "opened_by_glass",
+    "opened_by_break_glass",
     "place_of",
     "sentences",
 ]

@@ -69,7 +69,9 @@ def opened(before: EnvironmentAccess, after: EnvironmentAccess) -> ShortestPath 
     return _new_set(before, after, most) or _fewer_hirers(before, after, most)
 
 
-def opened_by_glass(before: EnvironmentAccess, after: EnvironmentAccess) -> ShortestPath | None:
+def opened_by_break_glass(
+    before: EnvironmentAccess, after: EnvironmentAccess
+) -> ShortestPath | None:
     """Return a set of too few humans who break the glass of ``after`` and did not before.
 
     Nobody did where the policy let nobody.

@@ -65,7 +65,7 @@ class BreakGlassView:
         return used and self.glass.release.state in RUNNING
 
 
-def glasses(
+def break_glasses(
     actor: Actor, *, project: str = "", state: str = "", review: str = "", release: str = ""
 ) -> QuerySet[BreakGlass]:
     """Return the break-glasses that ``actor`` may see; every filter that is given must match.
@@ -91,15 +91,15 @@ def glasses(
     return visible(rows, actor, view="release.view")
 
 
-def glass(glass_id: str, actor: Actor) -> BreakGlass:
+def get_break_glass(glass_id: str, actor: Actor) -> BreakGlass:
     """Return one break-glass by id, or raise ``NotFound``."""
-    row = glasses(actor).filter(pk=glass_id).first()
+    row = break_glasses(actor).filter(pk=glass_id).first()
     if row is None:
         raise NotFound
     return row
 
 
-def glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
+def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
     """Return break-glasses with names and texts, in at most four queries."""
     found, now = list(rows), clock.now()
     signed = {row.pk: list(row.signatures.all()) for row in found}

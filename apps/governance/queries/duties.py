@@ -175,11 +175,11 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
         hired,
         seen.words(hired, environment),
         locked_out=duties.locked_out(place),
-        break_glass=_glass_duty(seen, policy, place),
+        break_glass=_break_glass_duty(seen, policy, place),
     )
 
 
-def _glass_duty(
+def _break_glass_duty(
     seen: OrganisationView, policy: PolicyRevision, place: EnvironmentAccess
 ) -> BreakGlassDuty | None:
     rule = policy.break_glass

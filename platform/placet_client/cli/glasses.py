@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @glass.command("list")
-def glass_list(
+def break_glass_list(
     project: Annotated[str, typer.Option("--project", help="only of this project")] = "",
     state: Annotated[str, typer.Option(help="opened, confirmed, ended, lapsed or reviewed")] = "",
     review: Annotated[
@@ -48,7 +48,7 @@ def glass_list(
 
 
 @glass.command("show")
-def glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
+def break_glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a break-glass: who signed it and why, until when, and its review."""
     with connected() as client:
         found = client.break_glasses.get(glass_id)

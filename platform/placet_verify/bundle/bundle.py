@@ -167,14 +167,14 @@ def _say_permit(permit: Permit) -> Iterator[str]:
     if not permit.glass:
         yield "quorum: the policy's approvals are met, counted from these decisions alone"
         return
-    yield from said_glass(permit)
+    yield from break_glass_lines(permit)
     yield (
         f"quorum: not the policy's approvals, but its break-glass of {len(permit.glass)} people,"
         " counted from these statements alone"
     )
 
 
-def said_glass(permit: Permit) -> Iterator[str]:
+def break_glass_lines(permit: Permit) -> Iterator[str]:
     """Yield a line for each person who broke the glass."""
     for one in permit.glass:
         by = ", signed with an enrolled passkey" if isinstance(one, PasskeyBreakGlass) else ""

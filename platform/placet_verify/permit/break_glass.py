@@ -39,7 +39,7 @@ class BreakGlassRule:
         return opener, ApprovalRule(CONFIRMER, self.people - 1, True, True, self.passkey)
 
 
-def glass_rule(document: dict[str, Any]) -> BreakGlassRule | None:
+def break_glass_rule(document: dict[str, Any]) -> BreakGlassRule | None:
     """Return what a policy document says of breaking the glass; ``None`` where it is not allowed.
 
     Passkeys are demanded where the document says so here, or in any of its ``approvals`` gates.
@@ -71,7 +71,7 @@ def check(
 
     That each is on this request, binds all of it and is of a person of its own is checked already.
     """
-    rule = glass_rule(document)
+    rule = break_glass_rule(document)
     if rule is None:
         raise Refused("no_break_glass", "the policy lets nobody break the glass")
     openings = [one for one in statements if not one.opening]

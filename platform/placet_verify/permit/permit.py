@@ -213,7 +213,7 @@ def _open(document: str, ring: KeyRing, uncounted: Uncounted) -> Permit:
     approvers = read_enrolments(enrolments, ring)
     every = [_decision(one, ring, approvers) for one in decisions]
     signed = [one for one in every if one.person not in uncounted.people]
-    glasses = [_glass(one, ring, approvers) for one in broken]
+    glasses = [_break_glass(one, ring, approvers) for one in broken]
     return Permit(
         _policy(policy, ring, approvers),
         RequestStatement.parse(ring.verify(request, "decision")),
@@ -264,7 +264,7 @@ def _decision(signed: Signed, ring: KeyRing, approvers: Approvers) -> DecisionSt
     return decision
 
 
-def _glass(signed: Signed, ring: KeyRing, approvers: Approvers) -> BreakGlassStatement:
+def _break_glass(signed: Signed, ring: KeyRing, approvers: Approvers) -> BreakGlassStatement:
     payload = ring.verify(signed.envelope, "decision")
     if signed.assertion is None:
         return BreakGlassStatement.parse(payload)

@@ -14,7 +14,7 @@ from apps.audit.models import Event
 from apps.audit.queries import replay
 from apps.governance import actions, errors
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.queries.break_glass import glass_views
+from apps.governance.queries.break_glass import break_glass_views
 from apps.governance.queries.visible_rows import menu
 from apps.identity.actions import grant_role
 from apps.identity.errors import NeedsPasskey, NeedsSession, Reauthenticate
@@ -106,7 +106,7 @@ def test_two_people_start_what_cannot_wait_and_the_permit_alone_shows_it(world: 
         "release.rolling_out.v1",
         "break_glass.used.v1",
     ]
-    view = glass_views([glass])[0]
+    view = break_glass_views([glass])[0]
     assert (view.reason, view.running, view.review) == ("Fraud at the door", True, "open")
     assert [s.comment for s in view.signers] == ["Fraud at the door", "I was called"]
 
@@ -127,7 +127,7 @@ def test_an_outsider_verifies_its_bundle_and_reads_who_broke_the_glass(world: Wo
     signed = [e.to_json() for what, e in envelopes(document) if what == "break-glass"]
     assert len(signed) == 2
     assert set(signed) <= shown
-    lines = list(bundle.said_glass(holds(document, keystore.ring())))
+    lines = list(bundle.break_glass_lines(holds(document, keystore.ring())))
     assert [line.split(" at ")[0].split(" as ")[1] for line in lines] == [
         "responder opened it",
         "approver confirmed it",
@@ -270,8 +270,8 @@ def test_it_ends_by_itself_and_what_was_not_started_waits_again(world: World) ->
     pass_time(glass, hours=5)
     with pytest.raises(errors.GatesFailed):
         actions.begin_rollout(release, actor=SYSTEM)
-    assert actions.end_glasses_due() == 1
-    assert actions.end_glasses_due() == 0
+    assert actions.end_break_glasses_due() == 1
+    assert actions.end_break_glasses_due() == 0
     release.refresh_from_db()
     glass.refresh_from_db()
     assert (release.state, glass.state) == ("requested", "ended")
@@ -291,11 +291,11 @@ def test_what_serves_is_not_stopped_by_its_end(world: World) -> None:
     actions.mark_live(release, actor=SYSTEM)
     document = actions.assemble_permit(release)
     pass_time(glass, hours=5)
-    actions.end_glasses_due()
+    actions.end_break_glasses_due()
     release.refresh_from_db()
     assert release.state == "live"
     assert actions.assemble_permit(release) == document
-    assert glass_views([BreakGlass.objects.get()])[0].running
+    assert break_glass_views([BreakGlass.objects.get()])[0].running
 
 
 def test_one_that_nobody_confirmed_lapses_and_needs_no_review(world: World) -> None:
@@ -304,7 +304,7 @@ def test_one_that_nobody_confirmed_lapses_and_needs_no_review(world: World) -> N
     pass_time(glass, hours=5)
     with pytest.raises(errors.Expired):
         confirmed(world, BreakGlass.objects.get())
-    assert actions.end_glasses_due() == 1
+    assert actions.end_break_glasses_due() == 1
     glass.refresh_from_db()
     assert (glass.state, glass.review_open) == ("lapsed", False)
     assert opened(world, release).state == "opened"
@@ -332,7 +332,7 @@ def test_it_ends_with_its_release(world: World) -> None:
     release = world.request("staging")
     glass = opened(world, release)
     actions.withdraw(release, actor=world.ada)
-    assert actions.end_glasses_due() == 1
+    assert actions.end_break_glasses_due() == 1
     glass.refresh_from_db()
     assert glass.state == "lapsed"
 
@@ -374,7 +374,7 @@ def test_somebody_else_closes_the_review_with_findings(world: World) -> None:
         "not_justified",
         world.vito.id,
     )
-    view = glass_views([done])[0]
+    view = break_glass_views([done])[0]
     assert (view.review, view.findings, view.running) == ("closed", "I looked", False)
     with pytest.raises(errors.GlassState):
         reviewed(glass, world.vito)
@@ -389,7 +389,7 @@ def overdue(world: World) -> BreakGlass:
     release = world.request("staging", endpoint="first")
     glass = broken(world, release)
     pass_time(glass, hours=5)
-    actions.end_glasses_due()
+    actions.end_break_glasses_due()
     row = BreakGlass.objects.get()
     pass_time(row, days=4)
     return row

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from apps.assurance.actions import recall
-from apps.governance.actions import end_break_glass, end_glasses_due, review_break_glass
+from apps.governance.actions import end_break_glass, end_break_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.queries.break_glass import glass_views
+from apps.governance.queries.break_glass import break_glass_views
 from apps.rollouts.queries import former_revisions
 from apps.serving.models import Revision
 from placet.kernel import keystore
@@ -43,9 +43,9 @@ def test_the_node_runs_what_two_people_broke_the_glass_for(
     assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}
     assert json.loads(Revision.objects.get(release=live.pk).permit)["v"] == 3
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
-    assert end_glasses_due() == 1
+    assert end_break_glasses_due() == 1
     assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}, "what serves goes on"
-    assert glass_views(BreakGlass.objects.all())[0].running
+    assert break_glass_views(BreakGlass.objects.all())[0].running
 
 
 def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
@@ -59,7 +59,7 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert (story.state(second), now_live.state) == ("live", "live")
     assert [r.release for r in former_revisions(now_live)] == [live.pk]
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
-    end_glasses_due()
+    end_break_glasses_due()
 
     review_break_glass(
         BreakGlass.objects.get(pk=glass.pk),

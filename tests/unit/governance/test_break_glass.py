@@ -7,7 +7,7 @@ import pytest
 
 from apps.governance import break_glass, gates, policies
 from apps.governance.gates.facts import GateResult
-from placet_verify.permit.break_glass import SKIPPABLE, glass_rule
+from placet_verify.permit.break_glass import SKIPPABLE, break_glass_rule
 from tests.unit.governance.test_gates import FACTS
 
 GATES = "gates:\n  - {gate: build}\n"
@@ -26,7 +26,7 @@ def test_what_is_left_out_is_filled_in() -> None:
 def test_a_policy_without_it_keeps_its_digest() -> None:
     document = policies.parse("version: 1\n" + GATES).document
     assert "break_glass" not in document
-    assert glass_rule(document) is None
+    assert break_glass_rule(document) is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_mistake_is_named_by_its_line(text: str, says: str) -> None:
 def test_what_a_policy_may_skip_is_read_by_every_verifier() -> None:
     """Whatever is published is a policy that nodes can count by."""
     document = policies.parse(f"version: 1\nbreak_glass: {{skip: {list(SKIPPABLE)}}}\n{GATES}")
-    rule = glass_rule(document.document)
+    rule = break_glass_rule(document.document)
     assert rule is not None and rule.skip == SKIPPABLE
     assert set(gates.GATES) == set(SKIPPABLE) | NEVER, "is a new gate one that people may skip?"
 

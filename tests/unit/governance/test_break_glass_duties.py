@@ -17,7 +17,7 @@ from apps.governance.duties import (
     sentences,
 )
 from apps.governance.duties.paths import path
-from placet_verify.permit.break_glass import glass_rule
+from placet_verify.permit.break_glass import break_glass_rule
 from placet_verify.permit.quorum import ApprovalRule
 from tests.support.organisations import ONE_SIGNS, TWO_DECIDE
 
@@ -34,7 +34,7 @@ def glass(
     people: int = 2, *, passkey: bool = False
 ) -> tuple[duties.organisation.ApprovalRule, ...]:
     said = {"break_glass": {"people": people, "passkey": passkey}, "gates": []}
-    rule = glass_rule(said)
+    rule = break_glass_rule(said)
     assert rule is not None
     return rule.rules
 
@@ -74,7 +74,7 @@ def test_a_policy_without_it_lets_nobody() -> None:
     )
     place = place_of(organisation, "risk", "production", TWO_DECIDE)
     assert duties.fewest(place.broken_glass, most=4) is None
-    assert duties.opened_by_glass(place, place) is None
+    assert duties.opened_by_break_glass(place, place) is None
 
 
 def test_one_human_with_two_accounts_is_one_too_few() -> None:
@@ -95,10 +95,10 @@ def test_what_makes_one_enough_is_found_when_it_comes() -> None:
     after = around(
         Binding("contributor", "rob", "risk"), Binding("approver", "ada", "risk"), people=shared
     )
-    found = duties.opened_by_glass(before, after)
+    found = duties.opened_by_break_glass(before, after)
     assert found is not None and found.people == 1
-    assert duties.opened_by_glass(after, after) is None
-    assert duties.opened_by_glass(before, before) is None
+    assert duties.opened_by_break_glass(after, after) is None
+    assert duties.opened_by_break_glass(before, before) is None
 
 
 def test_a_policy_that_would_let_one_break_it_is_found() -> None:
@@ -106,7 +106,7 @@ def test_a_policy_that_would_let_one_break_it_is_found() -> None:
     organisation = Organisation(people, USUAL)
     before = place_of(organisation, "risk", "production", TWO_DECIDE)
     after = place_of(organisation, "risk", "production", TWO_DECIDE, glass=glass())
-    assert duties.opened_by_glass(before, after) is not None
+    assert duties.opened_by_break_glass(before, after) is not None
 
 
 def test_three_where_three_are_demanded() -> None:

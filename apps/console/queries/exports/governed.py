@@ -10,7 +10,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
-from apps.governance.queries.break_glass import glass_views, glasses
+from apps.governance.queries.break_glass import break_glass_views, break_glasses
 from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.visible_rows import releases
 from placet.kernel.actor import Actor
@@ -52,8 +52,8 @@ def _recalls(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _break_glasses(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    for batch in in_batches(glasses(actor, **given).order_by("-pk")):
-        for view in glass_views(batch):
+    for batch in in_batches(break_glasses(actor, **given).order_by("-pk")):
+        for view in break_glass_views(batch):
             yield view, view.glass, view.glass.release
 
 
