@@ -10,7 +10,7 @@ from placet.kernel.actor import Actor
 
 
 @dataclass(slots=True)
-class Entry:
+class NewEvent:
     """One event before it has an index and a time."""
 
     kind: EventKind
@@ -23,9 +23,9 @@ class Entry:
     texts: list[SealedText] = field(default_factory=list)
 
 
-entries_of_thread: ContextVar[list[Entry] | None] = ContextVar("audit_entries", default=None)
+entries_of_thread: ContextVar[list[NewEvent] | None] = ContextVar("audit_entries", default=None)
 
 
-def pending() -> list[Entry]:
+def pending() -> list[NewEvent]:
     """Return what the unit of work that is open in this thread will append, in order."""
     return list(entries_of_thread.get() or ())

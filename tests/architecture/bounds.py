@@ -385,7 +385,7 @@ def noted(folder: Path, size: int) -> None:
     place = folder / f"witness{size}"
     place.mkdir()
     (place / "7.txt").write_bytes(b"a" * size)
-    [kept] = witness_folder.Folder(place).newest()
+    [kept] = witness_folder.WitnessFolder(place).newest()
     if len(kept.note) < size:
         raise ValueError("it is cut off, and so no note that anybody signed")
 

@@ -7,11 +7,11 @@ from apps.audit.actions.export import export_folder, log_export, log_export_of
 from apps.audit.actions.record import Recorder, append, encode, record
 from apps.audit.actions.seal import commitment_of, fresh_salt, seal
 from apps.audit.actions.state import row_state
-from apps.audit.entries import Entry
+from apps.audit.entries import NewEvent
 from apps.audit.rows import plain, plain_state, row_key
 
 __all__ = [
-    "Entry",
+    "NewEvent",
     "Recorder",
     "append",
     "commitment_of",

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from apps.audit.actions.seal import store_sealed
 from apps.audit.actions.state import row_state
-from apps.audit.entries import Entry, entries_of_thread
+from apps.audit.entries import NewEvent, entries_of_thread
 from apps.audit.events import EventKind, kinds
 from apps.audit.models import Audited, SealedText
 from apps.audit.rows import row_key
@@ -47,7 +47,7 @@ class Recorder:
     """Collects the events of one unit of work, which appends them as its last statement."""
 
     actor: Actor
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[NewEvent] = field(default_factory=list)
 
     def add(
         self,
@@ -77,7 +77,7 @@ class Recorder:
         after: dict[str, Any] = {row_key(row): row_state(row, who, texts) for row in rows}
         after.update({row_key(row): None for row in deleted})
         self.entries.append(
-            Entry(
+            NewEvent(
                 kind=kind,
                 actor=who,
                 subject=subject or (str(first.pk) if first is not None else ""),
@@ -116,13 +116,13 @@ def record(actor: Actor) -> Iterator[Recorder]:
     _crash_points("after_commit", recorder.entries)
 
 
-def _crash_points(moment: str, entries: list[Entry]) -> None:
+def _crash_points(moment: str, entries: list[NewEvent]) -> None:
     """Every action has one before and one behind its commit, named after each of its events."""
     for entry in entries:
         crash_point(f"{moment}.{entry.kind.name}")
 
 
-def _nested(outer: list[Entry], actor: Actor) -> Iterator[Recorder]:
+def _nested(outer: list[NewEvent], actor: Actor) -> Iterator[Recorder]:
     before = len(outer)
     try:
         with transaction.atomic():
@@ -132,7 +132,7 @@ def _nested(outer: list[Entry], actor: Actor) -> Iterator[Recorder]:
         raise
 
 
-def append(entries: list[Entry]) -> None:
+def append(entries: list[NewEvent]) -> None:
     """Append ``entries`` to the log. Must be the last statement of its transaction.
 
     Locks the head row and reads ``clock_timestamp()`` under that lock: time order, leaf order and
@@ -170,7 +170,7 @@ def access_key() -> PrivateKey:
     return signer("access")
 
 
-def encode(entry: Entry, at: datetime, index: int, key: PrivateKey | None) -> str:
+def encode(entry: NewEvent, at: datetime, index: int, key: PrivateKey | None) -> str:
     """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt.
 
     That of a sealed kind is signed by ``key`` for its place ``index``.

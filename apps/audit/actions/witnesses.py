@@ -27,7 +27,15 @@ from apps.audit.models import (
     WitnessState,
 )
 from apps.audit.queries.proofs import latest_checkpoint, log_size, tree
-from apps.audit.witnesses import Ahead, Forked, PushFailed, Shown, Taken, WitnessAnswer, show_to
+from apps.audit.witnesses import (
+    Ahead,
+    Forked,
+    PushFailed,
+    ShownCheckpoint,
+    Taken,
+    WitnessAnswer,
+    show_to,
+)
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
@@ -125,7 +133,7 @@ def _has_to_be_asked(state: WitnessState, size: int) -> bool:
 
 
 def _show(state: WitnessState, head: Checkpoint) -> None:
-    shown = Shown(head.note, head.size, bytes(head.root), tree(head.size), state.size)
+    shown = ShownCheckpoint(head.note, head.size, bytes(head.root), tree(head.size), state.size)
     try:
         answer = show_to(state.witness, shown)
     except (PushFailed, LookupError) as failure:  # or leaves that should be here are not

@@ -46,7 +46,7 @@ SELECT index FROM audit_event WHERE {
     " OR ".join(f"{name} IS DISTINCT FROM (body::jsonb ->> '{name}')" for name in COLUMNS)
 } ORDER BY index LIMIT {MOST}
 """  # noqa: S608  (names of our own)
-State = dict[str, Any] | None
+RowState = dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def wrong_rows() -> Iterator[Fault]:
                     yield Fault(f"row {key}", f"row {key}: {sentence}")
 
 
-def _logged() -> Iterator[tuple[str, State]]:
+def _logged() -> Iterator[tuple[str, RowState]]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(LAST_STATES)
         for key, text in cursor:
@@ -200,8 +200,8 @@ def _stored() -> Iterator[tuple[str, Audited]]:
 
 
 def _merge(
-    logged: Iterable[tuple[str, State]], stored: Iterable[tuple[str, Audited]]
-) -> Iterator[tuple[str, State, Audited | None]]:
+    logged: Iterable[tuple[str, RowState]], stored: Iterable[tuple[str, Audited]]
+) -> Iterator[tuple[str, RowState, Audited | None]]:
     """Pair what is logged with what is stored, both in the order of their keys."""
     left, right = iter(logged), iter(stored)
     one, other = next(left, None), next(right, None)
@@ -218,14 +218,14 @@ def _merge(
             one, other = next(left, None), next(right, None)
 
 
-def _commitments(batch: list[tuple[str, State, Audited | None]]) -> Iterator[str]:
+def _commitments(batch: list[tuple[str, RowState, Audited | None]]) -> Iterator[str]:
     for _, state, row in batch:
         if state is not None and row is not None:
             said = (state.get(name) for name in row.LOG_SEALED)
             yield from (text for text in said if text and isinstance(text, str))
 
 
-def _differences(state: State, row: Audited | None, texts: dict[str, str]) -> Iterator[str]:
+def _differences(state: RowState, row: Audited | None, texts: dict[str, str]) -> Iterator[str]:
     if row is None:
         yield "the log has it, but the row is gone"
         return

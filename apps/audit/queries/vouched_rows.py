@@ -16,22 +16,22 @@ from placet_verify import canonical
 from placet_verify.errors import Refused
 from placet_verify.log import seals
 
-State = dict[str, Any]
+RowState = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Logged:
+class LoggedRows:
     """What the log says last of some rows, by row key, and of one member of ``data``.
 
     A row that the log never saw is missing in ``states``, one that it saw deleted is ``None``.
     """
 
-    states: dict[str, State | None] = field(default_factory=dict)
+    states: dict[str, RowState | None] = field(default_factory=dict)
     datum: Any = None
 
 
-def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None) -> Logged:
+def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None) -> LoggedRows:
     """Return what sealed events say last of ``rows``, and of ``datum`` (at most one query).
 
     Events that the open unit of work is about to append are asked first.
@@ -40,7 +40,7 @@ def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None
     for another place, or by a key that may not, was appended past Placet: it says nothing.
     """
     keys = {row_key(row): str(row.pk) for row in rows}
-    found = Logged()
+    found = LoggedRows()
     ids = [*keys.values(), *([datum[0]] if datum else [])]
     for said in chain(_about_to_be_sealed(), _sealed(ids)):
         for key in keys.keys() - found.states.keys():
@@ -53,7 +53,7 @@ def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None
     return found
 
 
-def is_logged(row: Audited, states: dict[str, State | None]) -> bool:
+def is_logged(row: Audited, states: dict[str, RowState | None]) -> bool:
     """Tell whether ``row`` is, column by column, what the log says of it last.
 
     For rows without sealed columns: those are commitments in the log and text in the row.
@@ -64,7 +64,7 @@ def is_logged(row: Audited, states: dict[str, State | None]) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Said:
     subject: str
-    after: dict[str, State | None]
+    after: dict[str, RowState | None]
     data: dict[str, Any]
 
 

@@ -9,7 +9,7 @@ LARGEST = 2**53 - 1  # the largest size that an event of ours can hold
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownCheckpoint:
     """Our newest checkpoint, the tree below it, and the size that the witness took last."""
 
     note: str

@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.audit.models import Witness
 from apps.audit.witnesses.answers import PushFailed
-from apps.audit.witnesses.shelf import MOST_READ, Kept
+from apps.audit.witnesses.shelf import MOST_READ, ShelvedNote
 from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
 
@@ -44,7 +44,7 @@ class Locked:
 
         return client(self.address)
 
-    def newest(self) -> Iterator[Kept]:
+    def newest(self) -> Iterator[ShelvedNote]:
         """Yield the notes, the largest first."""
         listed = _asked(
             lambda: self._client.list_object_versions(
@@ -55,7 +55,7 @@ class Locked:
             size = version["Key"].removeprefix(self._prefix).partition("-")[2]
             if size.isdecimal() and version["Size"] <= _MOST_BYTES:
                 note = _asked(partial(self._read, version))
-                yield Kept(int(size), note, version["LastModified"])
+                yield ShelvedNote(int(size), note, version["LastModified"])
 
     def add(self, size: int, note: str) -> None:
         """Put the note under a lock, and see that the lock holds."""

@@ -10,7 +10,7 @@ from apps.audit.witnesses.answers import (
     Ahead,
     Forked,
     PushFailed,
-    Shown,
+    ShownCheckpoint,
     Taken,
     WitnessAnswer,
 )
@@ -24,7 +24,7 @@ AHEAD_OF_OURS = timedelta(minutes=10)  # by how much the other clock may go befo
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 
 
-def push(witness: Witness, shown: Shown) -> WitnessAnswer:
+def push(witness: Witness, shown: ShownCheckpoint) -> WitnessAnswer:
     """Ask for a cosignature, from the size that the witness took last; when it knows another,
     once more from that one."""
     known = min(shown.known, shown.size)
@@ -47,7 +47,7 @@ def push(witness: Witness, shown: Shown) -> WitnessAnswer:
     raise PushFailed(f"The witness answered with status {answer.status}")
 
 
-def _ask(witness: Witness, shown: Shown, known: int) -> outbound.OutboundResponse:
+def _ask(witness: Witness, shown: ShownCheckpoint, known: int) -> outbound.OutboundResponse:
     hashes = merkle.consistency_proof(known, shown.size, shown.tree)
     body = submission.write(known, hashes, shown.note)
     try:
@@ -83,7 +83,7 @@ def _since(answer: outbound.OutboundResponse) -> datetime | None:
         return None
 
 
-def _cosigned(witness: Witness, shown: Shown, body: bytes) -> Taken:
+def _cosigned(witness: Witness, shown: ShownCheckpoint, body: bytes) -> Taken:
     key = WitnessKey.parse(witness.key)
     try:
         head = checkpoint.parse(shown.note + body.decode("utf-8"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apps.audit.models import Witness
 from apps.audit.witnesses.answers import PushFailed
-from apps.audit.witnesses.shelf import Kept
+from apps.audit.witnesses.shelf import ShelvedNote
 from placet.kernel.config import config
 
 _NAME = re.compile(r"(0|[1-9][0-9]{0,18})\.txt", re.ASCII)
@@ -17,17 +17,17 @@ _MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class WitnessFolder:
     """One folder below ``PLACET_WITNESS_DIR``, made by whoever set it up."""
 
     path: Path
 
     @classmethod
-    def of(cls, witness: Witness) -> "Folder":
+    def of(cls, witness: Witness) -> "WitnessFolder":
         """Return the folder of a witness."""
         return cls(config().witnesses / witness.address)
 
-    def newest(self) -> Iterator[Kept]:
+    def newest(self) -> Iterator[ShelvedNote]:
         """Yield the notes, the largest first."""
         try:
             names = [found[1] for p in self.path.iterdir() if (found := _NAME.fullmatch(p.name))]
@@ -35,7 +35,7 @@ class Folder:
                 path = self.path / f"{size}.txt"
                 with path.open("rb") as stream:
                     note = stream.read(_MOST_BYTES).decode("utf-8", "replace")
-                yield Kept(size, note, datetime.fromtimestamp(path.stat().st_mtime, tz=UTC))
+                yield ShelvedNote(size, note, datetime.fromtimestamp(path.stat().st_mtime, tz=UTC))
         except OSError as error:
             raise PushFailed(f"The folder cannot be read: {error.strerror}") from None
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from apps.audit.witnesses.answers import Ahead, Forked, PushFailed, Shown, Taken, WitnessAnswer
+from apps.audit.witnesses.answers import (
+    Ahead,
+    Forked,
+    PushFailed,
+    ShownCheckpoint,
+    Taken,
+    WitnessAnswer,
+)
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
@@ -19,7 +26,7 @@ MOST_READ = 50  # notes that are read until one is ours: others may have been pu
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ShelvedNote:
     """A note that lies there, and since when."""
 
     size: int
@@ -30,7 +37,7 @@ class Kept:
 class Shelf(Protocol):
     """A place for notes."""
 
-    def newest(self) -> Iterator[Kept]:
+    def newest(self) -> Iterator[ShelvedNote]:
         """Yield what lies there, the largest size first. Raises :class:`PushFailed`."""
         ...
 
@@ -39,7 +46,7 @@ class Shelf(Protocol):
         ...
 
 
-def push(shelf: Shelf, shown: Shown) -> WitnessAnswer:
+def push(shelf: Shelf, shown: ShownCheckpoint) -> WitnessAnswer:
     """Compare with the newest of our checkpoints that lies there, then put the shown one there."""
     found = _newest_of_ours(shelf)
     if found is None:

@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 
 from apps.audit.queries.texts import opened_many
-from apps.audit.queries.vouched_rows import Logged, last_logged
+from apps.audit.queries.vouched_rows import LoggedRows, last_logged
 from apps.audit.rows import plain_state, row_key
 from apps.identity.models import CredentialChanges, User
 from placet_verify import canonical
@@ -47,12 +47,12 @@ def credentials(person: User) -> str:
     return "sha256:" + hashlib.sha256(DOMAIN + canonical.dumps(held)).hexdigest()
 
 
-def about(person: User, *rows: Any) -> Logged:
+def about(person: User, *rows: Any) -> LoggedRows:
     """Return what the log says last of ``person``, of their credentials and of ``rows``."""
     return last_logged([person, *rows], datum=(person.pk, "credentials"))
 
 
-def is_vouched(person: User, said: Logged | None = None) -> bool:
+def is_vouched(person: User, said: LoggedRows | None = None) -> bool:
     """Tell whether ``person``, as just read, is column by column what the log vouches for."""
     said = said or about(person)
     state = said.states.get(row_key(person))

@@ -13,7 +13,7 @@ from apps.registry.claims import claim  # the one thing that asks the database
 from apps.registry.store.backend import Backend, Stored
 from apps.registry.store.blobs import Store
 from apps.registry.store.disk import room
-from apps.registry.store.folder import Folder
+from apps.registry.store.folder import BlobFolder
 from apps.registry.store.staging import Readable, Staging
 from placet.kernel.artifacts import BucketAddress
 from placet.kernel.config import config
@@ -29,4 +29,4 @@ def store() -> Store:
     return Store(address.path, claim=claim)
 
 
-__all__ = ["Backend", "Folder", "Readable", "Staging", "Store", "Stored", "room", "store"]
+__all__ = ["Backend", "BlobFolder", "Readable", "Staging", "Store", "Stored", "room", "store"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from apps.registry.errors import BlobCorrupt, DigestMismatch
 from apps.registry.store.backend import PIECE, Backend, Stored, hex_digest
 from apps.registry.store.disk import make_folder, room
-from apps.registry.store.folder import Folder
+from apps.registry.store.folder import BlobFolder
 from apps.registry.store.staging import Readable, Staging
 from placet.kernel.config import config
 from placet.kernel.problems import TooLarge
@@ -28,7 +28,7 @@ class Store(Staging):
         claim: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(root or config().artifacts)
-        self.backend: Backend = backend or Folder(self.root)
+        self.backend: Backend = backend or BlobFolder(self.root)
         self._claim = claim or (lambda digest: None)  # keeps a blob from being collected
 
     def path(self, sha256: str) -> Path | None:

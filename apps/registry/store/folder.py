@@ -13,7 +13,7 @@ from apps.registry.store.disk import make_folder, room, sync_folder
 from placet.kernel.faults import crash_point
 
 
-class Folder:
+class BlobFolder:
     """A folder of blobs, on this machine or mounted by every process of the platform."""
 
     def __init__(self, root: Path) -> None:

@@ -22,7 +22,7 @@ from apps.registry.errors import (
     StorageFull,
     UploadBusy,
 )
-from apps.registry.store import Folder, Store
+from apps.registry.store import BlobFolder, Store
 from placet.kernel.problems import TooLarge
 from tests.support import disk
 from tests.support.bucket import S3
@@ -282,7 +282,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_leaves_no_blob_and_room_made_is_enough(store: Store, small_disk: Path) -> None:
-    small = Store(small_disk, None if isinstance(store.backend, Folder) else store.backend)
+    small = Store(small_disk, None if isinstance(store.backend, BlobFolder) else store.backend)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"0" * 600_000)
     half = DATA[:500_000]
