@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import ValidationInfo
 
 from apps.governance.gates.facts import Facts, GateResult
-from apps.governance.parts import Part, Read, rule, whole, wrong
+from apps.governance.parts import Part, ReadBy, rule, whole, wrong
 from placet_verify.permit.break_glass import DEFAULT_HOURS, FEWEST, LONGEST_HOURS, MOST, SKIPPABLE
 
 APPROVALS = "approvals"
@@ -40,7 +40,7 @@ class BreakGlassTerms(Part):
     people: Annotated[int, whole(FEWEST, MOST)] = FEWEST
     hours: Annotated[int, whole(1, LONGEST_HOURS)] = DEFAULT_HOURS
     review_days: Annotated[int, whole(1, 30)] = 3
-    skip: Annotated[list[str], Read(_skip)] = []
+    skip: Annotated[list[str], ReadBy(_skip)] = []
     passkey: Annotated[bool, rule(lambda v: isinstance(v, bool), "must be true or false")] = False
 
 

@@ -66,7 +66,7 @@ def is_stored(info: ValidationInfo) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadBy:
     """Reads a member by a function. What it returns is written as it is: 5 stays a whole number."""
 
     function: Callable[[Any, ValidationInfo], Any]
@@ -77,7 +77,7 @@ class Read:
         return core_schema.with_info_plain_validator_function(self.function)
 
 
-def rule(holds: Callable[[Any], bool], detail: str) -> Read:
+def rule(holds: Callable[[Any], bool], detail: str) -> ReadBy:
     """What a member must be, and the sentence for all that it is not. ``None`` is a value like any
     other: a member that may be left out may not be null."""
 
@@ -86,32 +86,32 @@ def rule(holds: Callable[[Any], bool], detail: str) -> Read:
             raise wrong(((), detail))
         return value
 
-    return Read(judge)
+    return ReadBy(judge)
 
 
-ANYTHING: Final = Read(lambda value, _: value)  # what is judged with others
+ANYTHING: Final = ReadBy(lambda value, _: value)  # what is judged with others
 
 
-def whole(low: int, high: int) -> Read:
+def whole(low: int, high: int) -> ReadBy:
     """A whole number within these bounds."""
     return rule(
         lambda value: is_whole(value, low, high), f"must be a whole number from {low} to {high}"
     )
 
 
-def share(low: float, high: float) -> Read:
+def share(low: float, high: float) -> ReadBy:
     """A share within these bounds; what is no number lies nowhere."""
     return rule(
         lambda value: is_number(value, low, high), f"must be a share from {low:g} to {high:g}"
     )
 
 
-def one_of(*names: str, detail: str = "") -> Read:
+def one_of(*names: str, detail: str = "") -> ReadBy:
     """One of these words."""
     return rule(lambda value: value in names, detail or f"must be one of: {', '.join(names)}")
 
 
-def text(most: int, detail: str) -> Read:
+def text(most: int, detail: str) -> ReadBy:
     """A line of text that can be seen."""
     return rule(lambda value: is_text(value, most), detail)
 
@@ -126,7 +126,7 @@ def must() -> Any:
     return Field(None, validate_default=True)
 
 
-class LeftOut:
+class Omittable:
     """Marks a part that may be left out, and may not be null: ``Annotated[Part | None, …]``."""
 
     def __get_pydantic_core_schema__(

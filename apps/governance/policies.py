@@ -23,7 +23,7 @@ Path = yaml_text.Path
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SourceFault:
     """What is wrong in a policy: the line in the source, the member, and what to do."""
 
     line: int
@@ -38,7 +38,7 @@ class Fault:
 class PolicyFault(ValueError):
     """The source is not a policy; ``faults`` name every place."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[SourceFault]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
@@ -56,22 +56,22 @@ def parse(source: str) -> Policy:
     raw, lines = _load(source)
     document, faults = _validate(raw)
     if faults:
-        raise PolicyFault([Fault(_line(lines, path), _spell(path), d) for path, d in faults])
+        raise PolicyFault([SourceFault(_line(lines, path), _spell(path), d) for path, d in faults])
     return Policy(document, canonical.digest(document))
 
 
 def _load(source: str) -> tuple[Any, Mapping[Path, int]]:
     if len(source.encode("utf-8", "replace")) > MAX_BYTES:
-        raise PolicyFault([Fault(1, "", f"is longer than {MAX_BYTES // 1024} KiB")])
+        raise PolicyFault([SourceFault(1, "", f"is longer than {MAX_BYTES // 1024} KiB")])
     if found := _CONTROL.search(source):
         line = source.count("\n", 0, found.start()) + 1
-        raise PolicyFault([Fault(line, "", "holds a control character")])
+        raise PolicyFault([SourceFault(line, "", "holds a control character")])
     try:
         document = yaml_text.read(source, special="refuse", max_depth=MAX_DEPTH)
     except yaml_text.YamlFault as error:
-        raise PolicyFault([Fault(error.line, _spell(error.path), error.detail)]) from None
+        raise PolicyFault([SourceFault(error.line, _spell(error.path), error.detail)]) from None
     if document.value is None:
-        raise PolicyFault([Fault(1, "", "is empty")])
+        raise PolicyFault([SourceFault(1, "", "is empty")])
     return document.value, document.lines
 
 

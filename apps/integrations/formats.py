@@ -13,7 +13,7 @@ BOM = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class StreamedEvent:
     """One event of the log. Without a body the stream may not carry more than the hash."""
 
     index: int
@@ -28,7 +28,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class StreamedHead:
     """A signed tree head."""
 
     size: int
@@ -42,8 +42,8 @@ class Batch:
 
     origin: str
     first: int
-    leaves: tuple[Leaf, ...]
-    head: Head | None = None
+    leaves: tuple[StreamedEvent, ...]
+    head: StreamedHead | None = None
     test: bool = False
 
     @property
@@ -71,12 +71,12 @@ def jsonl(batch: Batch) -> Payload:
     return Payload("".join(f"{line}\n" for line in lines).encode(), "application/x-ndjson")
 
 
-def _line(leaf: Leaf, origin: str) -> str:
+def _line(leaf: StreamedEvent, origin: str) -> str:
     line = log_line(leaf.index, leaf.body, leaf.leaf_hash).decode("utf-8").rstrip("\n")
     return f"{line[:-1]},{_json({'origin': origin, **_known(leaf)})[1:]}"
 
 
-def _known(leaf: Leaf) -> dict[str, str]:
+def _known(leaf: StreamedEvent) -> dict[str, str]:
     """Return what is searched for, beside the body; nothing of an event that has none here."""
     if leaf.body is None:
         return {}
@@ -91,7 +91,7 @@ def _known(leaf: Leaf) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _head(head: Head) -> dict[str, int | str]:
+def _head(head: StreamedHead) -> dict[str, int | str]:
     return {"size": head.size, "root": head.root.hex()}
 
 
@@ -119,7 +119,7 @@ def _envelope(named: str, origin: str, kind: str) -> dict[str, str]:
     return {"specversion": "1.0", "id": named, "source": origin, "type": f"dev.placet.{kind}"}
 
 
-def _cloudevent(leaf: Leaf, origin: str) -> str:
+def _cloudevent(leaf: StreamedEvent, origin: str) -> str:
     place = {"leafindex": str(leaf.index), "leafhash": leaf.leaf_hash.hex()}
     if leaf.body is None:
         return _json({**_envelope(str(leaf.index), origin, "leaf.v1"), **place})

@@ -13,7 +13,7 @@ from apps.audit.names import origin
 from apps.audit.queries import latest_checkpoint, log_size
 from apps.audit.queries.archived import in_order
 from apps.identity.queries import visible
-from apps.integrations.formats import Batch, Head, Leaf
+from apps.integrations.formats import Batch, StreamedEvent, StreamedHead
 from apps.integrations.models import SENDING, Delivery, Stream
 from apps.integrations.rules import scope_holds
 from placet.kernel.actor import Actor
@@ -113,16 +113,16 @@ def next_batch(stream: Stream) -> Batch | None:
     head = heads.order_by("-size").first()
     if not leaves and head is None:
         return None
-    signed = Head(head.size, bytes(head.root), head.note) if head else None
+    signed = StreamedHead(head.size, bytes(head.root), head.note) if head else None
     return Batch(origin(), stream.cursor, leaves, signed)
 
 
-def _leaves(stream: Stream) -> list[Leaf]:
+def _leaves(stream: Stream) -> list[StreamedEvent]:
     limit = min(MOST_EVENTS, stream.batch_limit or MOST_EVENTS)
     events = Event.objects.filter(index__gte=stream.cursor).order_by("index")
     archived = ArchivedLeaf.objects.filter(index__gte=stream.cursor).order_by("index")
     rows = in_order(events.only(*COLUMNS)[:limit], archived[:limit])
-    found: list[Leaf] = []
+    found: list[StreamedEvent] = []
     room = MOST_BYTES
     for row in islice(rows, limit):
         if row.index != stream.cursor + len(found):
@@ -135,14 +135,14 @@ def _leaves(stream: Stream) -> list[Leaf]:
     return found
 
 
-def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> Leaf:
+def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> StreamedEvent:
     """Return an event as ``stream`` carries it: of other projects, and of what was archived, the
     hash alone."""
     if not isinstance(row, Event):
-        return Leaf(row.index, bytes(row.leaf_hash), None)
+        return StreamedEvent(row.index, bytes(row.leaf_hash), None)
     if not scope_holds(stream.project_id, row.project):
-        return Leaf(row.index, bytes(row.leaf_hash), None)
-    return Leaf(
+        return StreamedEvent(row.index, bytes(row.leaf_hash), None)
+    return StreamedEvent(
         row.index,
         bytes(row.leaf_hash),
         row.body,

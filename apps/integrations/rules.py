@@ -41,21 +41,21 @@ class StreamTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """A field that is wrong, and what to do."""
 
     field: str
     detail: str
 
 
-def faults(terms: StreamTerms) -> list[Fault]:
+def faults(terms: StreamTerms) -> list[FieldFault]:
     """Return what is wrong with ``terms``, field by field."""
     if terms.kind not in KINDS:
-        return [Fault("kind", f"One of {', '.join(KINDS)}")]
+        return [FieldFault("kind", f"One of {', '.join(KINDS)}")]
     url = url_fault(terms.kind, terms.url)
-    found = [Fault("url", url)] if url else list(_files(terms))
+    found = [FieldFault("url", url)] if url else list(_files(terms))
     if not MIN_ALERT <= terms.alert_after_seconds <= MAX_ALERT:
-        found.append(Fault("alert_after_seconds", f"From {MIN_ALERT} to {MAX_ALERT}"))
+        found.append(FieldFault("alert_after_seconds", f"From {MIN_ALERT} to {MAX_ALERT}"))
     return found
 
 
@@ -87,18 +87,18 @@ def _syslog_fault(found: re.Match[str]) -> str:
     return ""
 
 
-def _files(terms: StreamTerms) -> Iterator[Fault]:
+def _files(terms: StreamTerms) -> Iterator[FieldFault]:
     secure = terms.url.startswith(f"{SECURE[terms.kind]}://")
     for field in ("token_file", "ca_file", "cert_file"):
         name = getattr(terms, field)
         if not name:
             continue
         if not FILE_NAME.fullmatch(name):
-            yield Fault(field, "The bare name of a file in the folder of stream secrets")
+            yield FieldFault(field, "The bare name of a file in the folder of stream secrets")
         elif field == "token_file" and terms.kind == "syslog":
-            yield Fault(field, "Syslog knows no token: name a cert_file")
+            yield FieldFault(field, "Syslog knows no token: name a cert_file")
         elif field != "token_file" and not secure:
-            yield Fault(field, "Only where there is TLS")
+            yield FieldFault(field, "Only where there is TLS")
 
 
 def is_loopback(host: str) -> bool:

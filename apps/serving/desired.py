@@ -223,7 +223,7 @@ def _sign(state: DesiredState, content: StateContent, key: PrivateKey) -> None:
     notify(state.target_id)
 
 
-def _show(target_id: str, left_out: list[readable.LeftOut]) -> None:
+def _show(target_id: str, left_out: list[readable.LeftOutPart]) -> None:
     """Have the target's page say what was left out. A statement of its own: who takes a report
     holds the node's row while it waits for the state's."""
     for one in left_out:

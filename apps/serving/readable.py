@@ -25,19 +25,19 @@ MAX_SENTENCE = 500
 OURS = "left out of what is signed"  # said before each sentence: no node did
 
 
-class LeftOut(TypedDict):
+class LeftOutPart(TypedDict):
     """Something that could not be put into a state, as a node would have told of it."""
 
     code: str  # revision_refused, endpoint_refused, prefetch_refused, recall_refused
     detail: str
 
 
-def split(content: StateContent) -> tuple[StateContent, list[LeftOut]]:
+def split(content: StateContent) -> tuple[StateContent, list[LeftOutPart]]:
     """Return what of a state its node can read, and what is left out of it.
 
     A recall that cannot be read stays out too, and stops no other: a node could not heed it.
     """
-    left_out = list[LeftOut]()
+    left_out = list[LeftOutPart]()
     kept = content.copy()
     kept["recalls"] = _good(
         content.get("recalls", []), _heard, left_out, "recall_refused", lambda item: "a recall"
@@ -68,7 +68,7 @@ def split(content: StateContent) -> tuple[StateContent, list[LeftOut]]:
 def _good(
     items: list[T],
     read: Callable[[Any], object],
-    left_out: list[LeftOut],
+    left_out: list[LeftOutPart],
     code: str,
     named: Callable[[T], str],
 ) -> list[T]:
@@ -84,8 +84,8 @@ def _good(
     return found
 
 
-def _said(code: str, detail: str) -> LeftOut:
-    return LeftOut(code=code, detail=f"{OURS}: {detail}"[:MAX_SENTENCE])
+def _said(code: str, detail: str) -> LeftOutPart:
+    return LeftOutPart(code=code, detail=f"{OURS}: {detail}"[:MAX_SENTENCE])
 
 
 def _heard(item: Any) -> None:
@@ -97,7 +97,7 @@ def _frame(endpoint: Any) -> None:
     read_endpoint({**endpoint, "revisions": []})
 
 
-def _with_good_revisions(endpoint: EndpointEntry, left_out: list[LeftOut]) -> EndpointEntry:
+def _with_good_revisions(endpoint: EndpointEntry, left_out: list[LeftOutPart]) -> EndpointEntry:
     kept = endpoint.copy()
     kept["revisions"] = _good(
         endpoint["revisions"],
@@ -109,7 +109,9 @@ def _with_good_revisions(endpoint: EndpointEntry, left_out: list[LeftOut]) -> En
     return kept
 
 
-def _without_twins(entries: list[EndpointEntry], left_out: list[LeftOut]) -> list[EndpointEntry]:
+def _without_twins(
+    entries: list[EndpointEntry], left_out: list[LeftOutPart]
+) -> list[EndpointEntry]:
     """Leave out what names the same endpoint, path or revision: the database allows none."""
     read, twins = read_endpoints(canonical.loads(canonical.dumps(entries)))
     left_out += [_said("endpoint_refused", f"endpoint {one.id}: {one.reason}") for one in twins]

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo
 
-from apps.governance.parts import Part, Read, is_stored, must, share, whole, wrong
+from apps.governance.parts import Part, ReadBy, is_stored, must, share, whole, wrong
 from apps.governance.plan.analysis import MAX_MINIMUM, MAX_TIMEOUT
 from apps.governance.plan.metrics import (
     METRICS,
@@ -91,8 +91,8 @@ class AbTest(Part):
     """
 
     EXPECTED = "must declare metric and minimum_effect"
-    metric: Annotated[ErrorRateMetric | LatencyMetric | OutcomeMetric, Read(_effect)] = must()
-    direction: Annotated[str, Read(_direction)] = Field(default_factory=better)
+    metric: Annotated[ErrorRateMetric | LatencyMetric | OutcomeMetric, ReadBy(_effect)] = must()
+    direction: Annotated[str, ReadBy(_direction)] = Field(default_factory=better)
     minimum_effect: Annotated[float, share(LEAST_EFFECT, MOST_EFFECT)] = must()
     guardrails: Guardrails = ()
     alpha: Annotated[float, share(LEAST_ALPHA, MOST_ALPHA)] = ALPHA

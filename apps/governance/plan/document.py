@@ -5,7 +5,17 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
-from apps.governance.parts import STORED, LeftOut, Part, Read, is_stored, must, one_of, whole, wrong
+from apps.governance.parts import (
+    STORED,
+    Omittable,
+    Part,
+    ReadBy,
+    is_stored,
+    must,
+    one_of,
+    whole,
+    wrong,
+)
 from apps.governance.plan.ab_test import AbTest
 from apps.governance.plan.analysis import Analysis
 from apps.governance.plan.guard import CAREFUL, Guard
@@ -44,7 +54,7 @@ class Plan(Part):
     """How an endpoint moves to the new revision. ``guard``: when its node ends that by itself."""
 
     AT = "/plan"
-    strategy: Annotated[str, Read(_strategy)] = "replace"
+    strategy: Annotated[str, ReadBy(_strategy)] = "replace"
     start: Annotated[
         str, one_of("on_approval", "manual", detail="must be on_approval or manual")
     ] = "on_approval"
@@ -54,7 +64,7 @@ class Plan(Part):
         "wait"
     )
     steps: Annotated[tuple[AnyStep, ...], WrapValidator(_steps)] = must()
-    guard: Annotated[Guard | None, LeftOut()] = None
+    guard: Annotated[Guard | None, Omittable()] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,7 @@ analysis to find.
 
 from typing import Annotated
 
-from apps.governance.parts import LeftOut, Part, must, share, whole
+from apps.governance.parts import Omittable, Part, must, share, whole
 from placet_protocol import guard as node
 from placet_protocol.guard import GuardEntry
 
@@ -51,5 +51,5 @@ class Guard(Part):
     EXPECTED = 'must be rules: {"consecutive_failures": 10}, or {} for none'
     UNKNOWN = f"must be one of: {', '.join(node.GUARD_RULES)}"
     consecutive_failures: Annotated[int | None, whole(*node.FAILURES)] = None
-    error_rate: Annotated[Errors | None, LeftOut()] = None
-    latency: Annotated[Slowness | None, LeftOut()] = None
+    error_rate: Annotated[Errors | None, Omittable()] = None
+    latency: Annotated[Slowness | None, Omittable()] = None

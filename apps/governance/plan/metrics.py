@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from apps.governance.parts import (
     Loc,
     Part,
-    Read,
+    ReadBy,
     is_stored,
     is_text,
     rule,
@@ -111,7 +111,7 @@ class OutcomeMetric(Metric):
         return self
 
 
-def _values(holds: Callable[[Any], bool], detail: str) -> Read:
+def _values(holds: Callable[[Any], bool], detail: str) -> ReadBy:
     """A list of different values that an output is looked for."""
 
     def read(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
@@ -126,7 +126,7 @@ def _values(holds: Callable[[Any], bool], detail: str) -> Read:
             raise wrong(*faults)
         return tuple(values)
 
-    return Read(read)
+    return ReadBy(read)
 
 
 class OutputMetric(Metric):
@@ -199,7 +199,7 @@ def _once(found: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
     return found
 
 
-_Metrics = tuple[Annotated[AnyMetric, Read(read_metric)], ...]
+_Metrics = tuple[Annotated[AnyMetric, ReadBy(read_metric)], ...]
 Metrics = Annotated[_Metrics, AfterValidator(_once), BeforeValidator(_counted)]
 Guardrails = Annotated[
     _Metrics,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo
 
-from apps.governance.parts import Faults, Part, Read, whole, wrong
+from apps.governance.parts import Faults, Part, ReadBy, whole, wrong
 from placet_verify.capture import Capture
 from placet_verify.numbers import is_whole
 from placet_verify.permit.serving import (
@@ -84,7 +84,7 @@ def _brackets(text: object) -> str:
     return f"an IPv6 address goes in brackets: [{host}]:{port}"
 
 
-def _read_by(read: Callable[[Any], Any]) -> Read:
+def _read_by(read: Callable[[Any], Any]) -> ReadBy:
     """A document that nodes read: whatever ``read`` has against it is said in its own words."""
 
     def judge(value: Any, _: ValidationInfo) -> Any:
@@ -93,7 +93,7 @@ def _read_by(read: Callable[[Any], Any]) -> Read:
         except ValueError as error:
             raise wrong(((), str(error))) from None
 
-    return Read(judge)
+    return ReadBy(judge)
 
 
 def _unit(value: Any) -> dict[str, str]:
@@ -113,12 +113,12 @@ class Serving(Part):
 
     AT = "/serving"
     replicas: Annotated[int, whole(1, MAX_REPLICAS)] = 1
-    max_replicas: Annotated[int, Read(_maximum)] = Field(
+    max_replicas: Annotated[int, ReadBy(_maximum)] = Field(
         default_factory=lambda beside: beside["replicas"]
     )
     memory_mb: Annotated[int, whole(MIN_MEMORY_MB, MAX_MEMORY_MB)] = 1024
-    variables: Annotated[dict[str, str], Read(_variables)] = {}
-    egress: Annotated[list[str], Read(_egress)] = []
+    variables: Annotated[dict[str, str], ReadBy(_variables)] = {}
+    egress: Annotated[list[str], ReadBy(_egress)] = []
     unit: Annotated[dict[str, str] | None, _read_by(_unit)] = None
     capture: Annotated[
         dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)

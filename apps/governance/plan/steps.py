@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from apps.governance.parts import ANYTHING, Loc, Part, Read, is_stored, whole, within, wrong
+from apps.governance.parts import ANYTHING, Loc, Part, ReadBy, is_stored, whole, within, wrong
 from apps.governance.plan.ab_test import AbTest
 from apps.governance.plan.analysis import Analysis
 from placet_protocol.testers import header_route_faults
@@ -47,7 +47,7 @@ def _copied(value: Any, _: ValidationInfo) -> float:
     return _percent(value, detail)
 
 
-class SetWeight(RootModel[Annotated[float, Read(_weight)]]):
+class SetWeight(RootModel[Annotated[float, ReadBy(_weight)]]):
     """Give the new revision so many percent of the requests; over when the node applies it."""
 
     model_config = ConfigDict(frozen=True)
@@ -92,7 +92,7 @@ class SetMirror(Part):
     """Copy so many percent of the requests to the new revision; over when the node does."""
 
     EXPECTED = 'must be {"percent": 10}; 0 ends it'
-    percent: Annotated[float, Read(_copied)]
+    percent: Annotated[float, ReadBy(_copied)]
 
     @model_validator(mode="before")
     @classmethod
@@ -140,7 +140,7 @@ def written(step: Step) -> dict[str, Any]:
     return {_KIND_OF[type(step)]: step.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
-AnyStep = Annotated[Step, Read(read_step), PlainSerializer(written)]
+AnyStep = Annotated[Step, ReadBy(read_step), PlainSerializer(written)]
 
 
 def order(steps: Sequence[Step]) -> list[tuple[Loc, str]]:

@@ -18,7 +18,7 @@ from placet_protocol.state import (
     DesiredEndpoint,
     DesiredRevision,
     DesiredState,
-    Heard,
+    StateNews,
     read_head,
     read_heard,
     read_state,
@@ -50,7 +50,7 @@ class Opened:
     """A state that the ``state`` key signed, and what was learned of it before the rest is read."""
 
     data: Any
-    heard: Heard
+    heard: StateNews
     errors: tuple[NodeError, ...]
     refusal: StateRefused | None  # it is not for this node, or older than what was taken
 
@@ -183,7 +183,7 @@ class Trust:
             raise Malformed("the state is signed by a key that was lost", "key_lost")
         return payload
 
-    def learn(self, told: Heard | DesiredState, *, fetch: bool = True) -> list[NodeError]:
+    def learn(self, told: StateNews | DesiredState, *, fetch: bool = True) -> list[NodeError]:
         """Remember for good what a state tells of recalls; return what it tells wrongly.
 
         Newer keys are asked for once, and whatever comes of that the other recalls are learned.

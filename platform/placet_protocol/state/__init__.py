@@ -7,12 +7,12 @@ and of the log (``head``), its frame (``whole``), then each endpoint and each re
 from placet_protocol.state.endpoints import (
     DesiredEndpoint,
     EndpointEntry,
-    LeftOut,
+    UnreadableEndpoint,
     endpoint_path,
     read_endpoint,
     read_endpoints,
 )
-from placet_protocol.state.head import Head, Heard, read_head, read_heard
+from placet_protocol.state.head import StateHead, StateNews, read_head, read_heard
 from placet_protocol.state.revisions import (
     DEFAULT_MEMORY_MB,
     LEAST_MEMORY_MB,
@@ -42,11 +42,8 @@ __all__ = [
     "DesiredRevision",
     "DesiredState",
     "EndpointEntry",
-    "Head",
     "HeaderRoute",
     "HeaderRouteEntry",
-    "Heard",
-    "LeftOut",
     "Prefetch",
     "PrefetchEntry",
     "RefusedRevision",
@@ -54,6 +51,9 @@ __all__ = [
     "RuntimeEntry",
     "StateContent",
     "StateDocument",
+    "StateHead",
+    "StateNews",
+    "UnreadableEndpoint",
     "Wanted",
     "endpoint_path",
     "read_endpoint",

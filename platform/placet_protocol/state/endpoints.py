@@ -60,7 +60,7 @@ class DesiredEndpoint:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class UnreadableEndpoint:
     """An endpoint that cannot be read. What served there before goes on as it was."""
 
     id: str  # '' when not even that can be read: it may be any
@@ -103,22 +103,25 @@ def read_endpoint(data: object) -> DesiredEndpoint:
 
 def read_endpoints(
     items: Iterable[object],
-) -> tuple[tuple[DesiredEndpoint, ...], tuple[LeftOut, ...]]:
+) -> tuple[tuple[DesiredEndpoint, ...], tuple[UnreadableEndpoint, ...]]:
     """Read the endpoints of a state: those that can be read, and those that are left out.
 
     Entries that name the same endpoint or path are left out, all of them: nobody can say which one
     was meant. Revisions of the same id are refused, all of them.
     """
-    found, left_out = list[DesiredEndpoint](), list[LeftOut]()
+    found, left_out = list[DesiredEndpoint](), list[UnreadableEndpoint]()
     for item in items:
         try:
             found.append(read_endpoint(item))
         except ProtocolError as error:
-            left_out.append(LeftOut(_id_of(item), str(error)))
+            left_out.append(UnreadableEndpoint(_id_of(item), str(error)))
     named = Counter(e.id for e in found) + Counter(one.id for one in left_out if one.id)
     placed = Counter(e.path for e in found)
     twice = {e.id for e in found if named[e.id] > 1 or placed[e.path] > 1}
-    left_out += [LeftOut(pk, "it, or its path, stands twice in this state") for pk in sorted(twice)]
+    left_out += [
+        UnreadableEndpoint(pk, "it, or its path, stands twice in this state")
+        for pk in sorted(twice)
+    ]
     return _without_twins([e for e in found if e.id not in twice]), tuple(left_out)
 
 

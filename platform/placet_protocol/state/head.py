@@ -12,7 +12,7 @@ from placet_verify.errors import Refused
 
 
 @dataclass(frozen=True)
-class Heard:
+class StateNews:
     """What every signed state tells, whatever the rest of it says.
 
     What is not as it should be is named in ``errors`` and passed over: one malformed recall among
@@ -26,7 +26,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Head:
+class StateHead:
     """Whom a state is for, and which one it is."""
 
     target: str
@@ -39,16 +39,16 @@ class Head:
         return self.epoch, self.number
 
 
-def read_head(data: Any) -> Head:
+def read_head(data: Any) -> StateHead:
     """Read whom a state is for and which one it is; raise ``ProtocolError``."""
-    return Head(
+    return StateHead(
         target=identifier(data, "target"),
         epoch=whole(data, "epoch", 0, MAX_WHOLE),
         number=whole(data, "number", 0, MAX_WHOLE),
     )
 
 
-def read_heard(data: Any) -> Heard:
+def read_heard(data: Any) -> StateNews:
     """Read what a state tells of recalls and of the log; never raises.
 
     ``recalls`` is absent in what an older platform sends.
@@ -69,7 +69,7 @@ def read_heard(data: Any) -> Heard:
     if checkpoint is not None and not isinstance(checkpoint, str):
         errors.append(NodeError(code="checkpoint_refused", detail="the checkpoint is not text"))
         checkpoint = None
-    return Heard(tuple(recalls), frozenset(recalled), checkpoint, tuple(errors))
+    return StateNews(tuple(recalls), frozenset(recalled), checkpoint, tuple(errors))
 
 
 def _items(data: Any, name: str, errors: list[NodeError], *, absent: bool = False) -> list[Any]:

@@ -9,10 +9,10 @@ from placet_protocol.report.rows import NodeError
 from placet_protocol.state.endpoints import (
     DesiredEndpoint,
     EndpointEntry,
-    LeftOut,
+    UnreadableEndpoint,
     read_endpoints,
 )
-from placet_protocol.state.head import Head, Heard, read_head, read_heard
+from placet_protocol.state.head import StateHead, StateNews, read_head, read_heard
 from placet_protocol.state.revisions import RefusedRevision
 from placet_verify import canonical
 
@@ -71,7 +71,7 @@ class DesiredState:
     endpoints: tuple[DesiredEndpoint, ...]
     prefetch: tuple[Prefetch, ...] = field(default=())
     recalls: tuple[str, ...] = ()  # signed recalls and lifts
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[UnreadableEndpoint, ...] = ()
     kept: tuple[DesiredEndpoint, ...] = ()  # of the endpoints: those that go on as they were
     faults: tuple[str, ...] = ()  # of what is to lie ready
 
@@ -129,7 +129,7 @@ def write_state(document: StateDocument) -> bytes:
     return canonical.dumps(document)
 
 
-def read_state(data: Any, heard: Heard | None = None) -> DesiredState:
+def read_state(data: Any, heard: StateNews | None = None) -> DesiredState:
     """Read the payload of a state envelope.
 
     A fault inside a revision refuses that revision, one of an endpoint leaves that endpoint out,
@@ -138,7 +138,7 @@ def read_state(data: Any, heard: Heard | None = None) -> DesiredState:
     """
     if member(data, "v", int) != 1:
         raise ProtocolError("this state has a version that this agent does not know")
-    head: Head = read_head(data)
+    head: StateHead = read_head(data)
     heard = heard or read_heard(data)
     endpoints, left_out = read_endpoints(member(data, "endpoints", list))
     prefetch, faults = _prefetch(member(data, "prefetch", list))

@@ -184,7 +184,7 @@ class Place:
         )
         return dsse.sign(dsse.STATE, write_state(document), self.keys["state"]).to_json()
 
-    def left_out(self, wish: Wish) -> list[readable.LeftOut]:
+    def left_out(self, wish: Wish) -> list[readable.LeftOutPart]:
         """Return what the platform itself would leave out of the state."""
         entry = desired.endpoint_entry(self._rows(wish))
         _, left_out = readable.split(

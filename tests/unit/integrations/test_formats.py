@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.audit.events import kinds
-from apps.integrations.formats import SEVERITIES, Batch, Head, Leaf, cloudevents, jsonl, syslog
+from apps.integrations.formats import (
+    SEVERITIES,
+    Batch,
+    StreamedEvent,
+    StreamedHead,
+    cloudevents,
+    jsonl,
+    syslog,
+)
 from placet_verify import canonical
 from placet_verify.log.checking import read_records
 from placet_verify.log.merkle import leaf_hash
@@ -15,12 +23,12 @@ from tests.support.receivers import frames, parse
 
 ORIGIN = "placet.dev/log/ed25519-00"
 ODD = 'Zoë "quotes" \\ ] <b>\n\u202e\U0001f600'
-HEAD = Head(2, b"\x07" * 32, "placet.dev/log\n2\nx\n\n— sig\n")
+HEAD = StreamedHead(2, b"\x07" * 32, "placet.dev/log\n2\nx\n\n— sig\n")
 
 
-def leaf(index: int, text: str = ODD, kind: str = "release.requested.v1") -> Leaf:
+def leaf(index: int, text: str = ODD, kind: str = "release.requested.v1") -> StreamedEvent:
     body = canonical.dumps({"kind": kind, "text": text}).decode()
-    return Leaf(
+    return StreamedEvent(
         index,
         leaf_hash(body.encode()),
         body,
@@ -33,7 +41,7 @@ def leaf(index: int, text: str = ODD, kind: str = "release.requested.v1") -> Lea
     )
 
 
-HIDDEN = Leaf(8, b"\x01" * 32, None)
+HIDDEN = StreamedEvent(8, b"\x01" * 32, None)
 
 
 def test_a_line_is_what_the_verifier_reads_and_a_search_finds() -> None:
