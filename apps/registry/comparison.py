@@ -9,23 +9,23 @@ from typing import Any, Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-State = Literal["same", "changed", "added", "removed"]
+ChangeState = Literal["same", "changed", "added", "removed"]
 MAX_CARD_LINES = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ValueChange:
     """One name on both sides. ``change`` is ``after - before`` where both are numbers."""
 
     name: str
     before: Any
     after: Any
-    state: State
+    state: ChangeState
     change: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class VersionSide:
     """A version as one side of a comparison."""
 
     id: str
@@ -37,17 +37,17 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VersionComparison:
     """Version ``b`` beside version ``a``; every list is sorted by name."""
 
-    a: Side
-    b: Side
-    metrics: list[Change]
-    parameters: list[Change]
-    inputs: list[Change]
-    outputs: list[Change]
-    requirements: list[Change]
-    files: list[Change]
+    a: VersionSide
+    b: VersionSide
+    metrics: list[ValueChange]
+    parameters: list[ValueChange]
+    inputs: list[ValueChange]
+    outputs: list[ValueChange]
+    requirements: list[ValueChange]
+    files: list[ValueChange]
     card: list[str]
 
     @property
@@ -56,20 +56,20 @@ class Comparison:
         return all(change.state == "same" for change in self.inputs + self.outputs)
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ValueChange]:
     """Compare two mappings name by name."""
     names = sorted({*before, *after})
     return [_change(name, before, after) for name in names]
 
 
-def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> ValueChange:
     if name not in before:
-        return Change(name, None, after[name], "added")
+        return ValueChange(name, None, after[name], "added")
     if name not in after:
-        return Change(name, before[name], None, "removed")
+        return ValueChange(name, before[name], None, "removed")
     old, new = before[name], after[name]
-    state: State = "same" if _same(old, new) else "changed"
-    return Change(name, old, new, state, _difference(old, new))
+    state: ChangeState = "same" if _same(old, new) else "changed"
+    return ValueChange(name, old, new, state, _difference(old, new))
 
 
 def _same(old: Any, new: Any) -> bool:

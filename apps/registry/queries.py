@@ -9,8 +9,8 @@ from django.db.models.functions import Coalesce
 from apps.identity.models import Project
 from apps.identity.queries import authorize, visible
 from apps.registry.comparison import (
-    Comparison,
-    Side,
+    VersionComparison,
+    VersionSide,
     card_diff,
     changes,
     column_kinds,
@@ -252,7 +252,7 @@ def fact(row: Evidence) -> Fact:
     )
 
 
-def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> Comparison:
+def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison:
     """Return what changed from version ``a`` to version ``b``; both must be visible."""
     rows = {
         row.pk: row for row in versions(actor).prefetch_related("files").filter(pk__in=[a.pk, b.pk])
@@ -261,7 +261,7 @@ def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> Comparison:
         raise NotFound
     old, new = rows[a.pk], rows[b.pk]
     metrics = _metrics_of([old.pk, new.pk])
-    return Comparison(
+    return VersionComparison(
         a=_side(old),
         b=_side(new),
         metrics=changes(metrics.get(old.pk, {}), metrics.get(new.pk, {})),
@@ -288,8 +288,8 @@ def _metrics_of(version_ids: list[str]) -> dict[str, dict[str, Any]]:
     return {row.version_id: row.data for row in rows.order_by("created_at", "pk")}
 
 
-def _side(version: ModelVersion) -> Side:
-    return Side(
+def _side(version: ModelVersion) -> VersionSide:
+    return VersionSide(
         id=version.pk,
         label=str(version),
         number=version.number,

@@ -24,12 +24,12 @@ from apps.rollouts.analysis.findings import Counted
 from apps.rollouts.analysis.records import OutputTest, Own
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.prometheus import readings
-from apps.rollouts.rules import Snapshot
+from apps.rollouts.rules import RolloutSnapshot
 from apps.rollouts.steps import analyses, metrics_of
 from placet_verify.units import WHOLE
 
 
-def due(last: Look, facts: Snapshot) -> bool:
+def due(last: Look, facts: RolloutSnapshot) -> bool:
     """Tell whether it is time for another look: a hundredth more time has passed.
 
     An analysis may wait for days, and each look reads everything since it began. A look that lies
@@ -39,7 +39,7 @@ def due(last: Look, facts: Snapshot) -> bool:
     return ago < timedelta(0) or ago * 100 >= facts.now - facts.entered_at
 
 
-def judged(rollout: Rollout, facts: Snapshot) -> KeptVerdict:
+def judged(rollout: Rollout, facts: RolloutSnapshot) -> KeptVerdict:
     """Return what the present analysis says now.
 
     Windows that began before the step did are left out: in them another weight may have counted.

@@ -21,7 +21,7 @@ from apps.rollouts.analysis import KeptVerdict, judged_by
 from apps.rollouts.measurements import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, Snapshot, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN, RolloutSnapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import RolloutState
 from apps.serving.drivers.base import Observation
@@ -83,7 +83,7 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
     return Pass.MOVED
 
 
-def judge(rollout: Rollout, facts: Snapshot, job: Fence) -> KeptVerdict:
+def judge(rollout: Rollout, facts: RolloutSnapshot, job: Fence) -> KeptVerdict:
     """Return what the analysis says, by a new look or, a moment after one, by the last.
 
     The last is good enough to wait on. Nobody goes on or back by it: meanwhile something may have
@@ -99,7 +99,7 @@ def judge(rollout: Rollout, facts: Snapshot, job: Fence) -> KeptVerdict:
     return verdict
 
 
-def knowing(facts: Snapshot, verdict: KeptVerdict) -> Snapshot:
+def knowing(facts: RolloutSnapshot, verdict: KeptVerdict) -> RolloutSnapshot:
     """Return ``facts`` with what an analysis says."""
     return replace(facts, judged=judged_by(verdict))
 

@@ -16,7 +16,7 @@ from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
-from workers.builder.comparison import ACCELERATED, Comparison, compare
+from workers.builder.comparison import ACCELERATED, OutputComparison, compare
 from workers.builder.errors import BuildCancelled
 from workers.builder.runtimes import Runtimes
 from workers.builder.sandbox import Limits
@@ -125,7 +125,7 @@ class Bench:
 
 def accelerate(bench: Bench) -> Acceleration:
     """Convert, compare, and put the ONNX form into the project when every row agrees."""
-    compared, told = Comparison(ACCELERATED), {}
+    compared, told = OutputComparison(ACCELERATED), {}
     try:
         rows = rows_of(bench.spec, bench.place.artifact)
         (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
@@ -144,12 +144,14 @@ def accelerate(bench: Bench) -> Acceleration:
     return _result("accelerated", detail, compared, told)
 
 
-def kept(detail: str, compared: Comparison | None = None, told: Any = None) -> Acceleration:
+def kept(detail: str, compared: OutputComparison | None = None, told: Any = None) -> Acceleration:
     """Return that the original is used, and why."""
-    return _result("original", detail[:1000], compared or Comparison(ACCELERATED), told or {})
+    return _result("original", detail[:1000], compared or OutputComparison(ACCELERATED), told or {})
 
 
-def _result(verdict: Any, detail: str, compared: Comparison, told: dict[str, Any]) -> Acceleration:
+def _result(
+    verdict: Any, detail: str, compared: OutputComparison, told: dict[str, Any]
+) -> Acceleration:
     return Acceleration(
         verdict=verdict,
         rows=compared.rows,

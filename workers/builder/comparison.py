@@ -23,7 +23,7 @@ ACCELERATED = Tolerance(1e-5, 1e-5)
 
 
 @dataclass(slots=True)
-class Comparison:
+class OutputComparison:
     """What comparing came to. Labels (whole numbers, texts, truth values) must be the same."""
 
     tolerance: Tolerance
@@ -64,9 +64,9 @@ class Comparison:
             self._row.append(f"{given:.9g}, not {wanted:.9g}{where}")
 
 
-def compare(given: list[Any], wanted: list[Any], tolerance: Tolerance) -> Comparison:
+def compare(given: list[Any], wanted: list[Any], tolerance: Tolerance) -> OutputComparison:
     """Compare answers row by row; a different number of rows is a difference."""
-    found = Comparison(tolerance)
+    found = OutputComparison(tolerance)
     for one, other in zip(given, wanted, strict=False):
         found.add(one, other)
     if len(given) != len(wanted):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.templatetags.placet import number
-from apps.registry.comparison import Change, Comparison
+from apps.registry.comparison import ValueChange, VersionComparison
 
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
@@ -15,7 +15,7 @@ LINES = {"+": "add", "-": "del"}
 class ChangeRow:
     """One name on both sides, in words."""
 
-    change: Change
+    change: ValueChange
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ class ComparisonTable:
         return [row for row in self.rows if self.is_long and row.is_same]
 
 
-def compared_parts(found: Comparison) -> list[ComparisonTable]:
+def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
     """Return the tables of a comparison that have rows, what matters most first."""
     parts = (
         ("Metrics", found.metrics, False),
@@ -102,6 +102,6 @@ def compared_parts(found: Comparison) -> list[ComparisonTable]:
     ]
 
 
-def card_lines(found: Comparison) -> list[tuple[str, str]]:
+def card_lines(found: VersionComparison) -> list[tuple[str, str]]:
     """Return what differs between the cards line by line, each with how it is set."""
     return [(LINES.get(line[:1], ""), line) for line in found.card]

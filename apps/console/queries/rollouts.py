@@ -26,7 +26,7 @@ from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import Counts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
-from apps.rollouts.rules import STEPPING, Snapshot, go_on, next_step, skip
+from apps.rollouts.rules import STEPPING, RolloutSnapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.rollouts.steps import effect_of, metrics_of, untested
@@ -171,7 +171,7 @@ def state_of(row: Rollout, place: int) -> str:
     return "failed" if row.state in BADLY else "now"
 
 
-def step_rows(row: Rollout, states: Sequence[str], facts: Snapshot) -> list[PlanStepRow]:
+def step_rows(row: Rollout, states: Sequence[str], facts: RolloutSnapshot) -> list[PlanStepRow]:
     """Return the steps as sentences."""
     found = []
     for place, (step, state) in enumerate(zip(row.steps, states, strict=True)):
@@ -203,7 +203,7 @@ def sentence(step: Step) -> str:
             return "Wait for an approval to ship it"
 
 
-def left(step: Step, since: datetime | None, facts: Snapshot) -> str:
+def left(step: Step, since: datetime | None, facts: RolloutSnapshot) -> str:
     """Return how much of a pause is left."""
     if not isinstance(step, Pause) or step.duration_seconds is None or since is None:
         return ""
@@ -233,7 +233,7 @@ def sides(row: Rollout, seen: Observation, since: datetime) -> list[RolloutSide]
     return rows
 
 
-def possible(row: Rollout, facts: Snapshot) -> dict[str, bool]:
+def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
     """Return which of the things that people do to a rollout make sense now."""
     stepping = row.state in STEPPING
     held, asks = bool(row.paused_by), go_on(facts) is not None

@@ -35,7 +35,7 @@ UNION ALL SELECT "index", NULL, leaf_hash FROM audit_archivedleaf ORDER BY "inde
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class DatabaseSnapshot:
     """One moment of the database: the log as it was, and the blobs that its rows name."""
 
     id: str
@@ -67,7 +67,7 @@ def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @contextmanager
-def snapshot(url: str) -> Iterator[Snapshot]:
+def snapshot(url: str) -> Iterator[DatabaseSnapshot]:
     """Hold one moment still, recompute the log's root from its events, and list the blobs."""
     with connected(url) as connection:
         connection.execute("SET idle_in_transaction_session_timeout = 0")
@@ -78,7 +78,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
         note = connection.execute("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
         newest = note.fetchone()
         blobs = dict(connection.execute(REFERENCED).fetchall())
-        yield Snapshot(name, size, root, newest[0] if newest else "", blobs)
+        yield DatabaseSnapshot(name, size, root, newest[0] if newest else "", blobs)
 
 
 def recomputed(connection: psycopg.Connection[Any]) -> tuple[int, bytes]:
@@ -92,7 +92,7 @@ def recomputed(connection: psycopg.Connection[Any]) -> tuple[int, bytes]:
     return report.size, report.root
 
 
-def dump(url: str, found: Snapshot, target: Path) -> None:
+def dump(url: str, found: DatabaseSnapshot, target: Path) -> None:
     """Write the snapshot as a dump of ``pg_dump``'s own format."""
     _run(
         "pg_dump",

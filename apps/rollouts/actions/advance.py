@@ -17,7 +17,7 @@ from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
-from apps.rollouts.rules import OPEN, STEPPING, Change, Intent
+from apps.rollouts.rules import OPEN, STEPPING, Intent, RevisionChange
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
@@ -143,7 +143,7 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
         )
 
 
-def _header_route(change: Change) -> HeaderRouteEntry | None:
+def _header_route(change: RevisionChange) -> HeaderRouteEntry | None:
     led = change.header
     return HeaderRouteEntry(header=led.header, value=led.value) if led is not None else None
 

@@ -31,7 +31,7 @@ from apps.rollouts.events import (
 )
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import STEPPING, Snapshot
+from apps.rollouts.rules import STEPPING, RolloutSnapshot
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import untested
@@ -182,7 +182,7 @@ def _held_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> R
     return row
 
 
-def _facts(row: Rollout) -> Snapshot:
+def _facts(row: Rollout) -> RolloutSnapshot:
     """The facts as the rows say them: what people ask for waits for no news of the target."""
     return snapshot(row, NOTHING_SEEN, now())
 

@@ -9,9 +9,9 @@ from apps.rollouts.rules.ending import aborting, draining, give_up, live, return
 from apps.rollouts.rules.facts import (
     ALL_AT_ONCE,
     DRILL_SECONDS,
-    Change,
     Intent,
-    Snapshot,
+    RevisionChange,
+    RolloutSnapshot,
     wait,
 )
 from apps.rollouts.states import RolloutKind, RolloutState
@@ -22,7 +22,7 @@ from placet_verify.units import WHOLE
 FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
 
 
-def next_step(s: Snapshot) -> Intent:
+def next_step(s: RolloutSnapshot) -> Intent:
     """Return what to do now. Asked twice with equal facts it answers the same."""
     match s.state:
         case RolloutState.STARTING:
@@ -38,7 +38,7 @@ def next_step(s: Snapshot) -> Intent:
     return wait("nothing: the rollout has ended")
 
 
-def _starting(s: Snapshot) -> Intent:
+def _starting(s: RolloutSnapshot) -> Intent:
     """Until the new revision is ready the old one is not touched."""
     if s.fresh and s.new.broken:
         return Intent(RolloutState.FAILED, give_up(s), s.new.broken)
@@ -54,31 +54,33 @@ def _starting(s: Snapshot) -> Intent:
     return wait("every replica of the new revision to be ready")
 
 
-def enter(s: Snapshot, place: int) -> Intent:
+def enter(s: RolloutSnapshot, place: int) -> Intent:
     """Begin the step at ``place``, or end the rollout well when there is none."""
     if place >= len(s.steps):
         return live(s)
     step, first = s.steps[place], s.state == RolloutState.STARTING
-    changes: tuple[Change, ...] = (Change("new", RevisionState.READY),) if first else ()
+    changes: tuple[RevisionChange, ...] = (
+        (RevisionChange("new", RevisionState.READY),) if first else ()
+    )
     match step:
         case SetWeight(weight=weight):
-            take = (Change("old", weight=WHOLE - weight),) if s.old else ()
-            changes = (*take, Change("new", RevisionState.READY, weight))
+            take = (RevisionChange("old", weight=WHOLE - weight),) if s.old else ()
+            changes = (*take, RevisionChange("new", RevisionState.READY, weight))
         case SetHeaderRoute():
-            changes = (Change("new", RevisionState.READY, header=step),)
+            changes = (RevisionChange("new", RevisionState.READY, header=step),)
         case SetMirror(copies=copies):
-            changes = (Change("new", RevisionState.READY, copies=copies),)
+            changes = (RevisionChange("new", RevisionState.READY, copies=copies),)
     skipped = s.kind == RolloutKind.RELEASE and s.old is None and s.plan.steps != AT_ONCE
     return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=place)
 
 
-def _stepping(s: Snapshot) -> Intent:
+def _stepping(s: RolloutSnapshot) -> Intent:
     """A new revision that breaks, or whose node took its requests, gives them back at any step."""
     broken = s.new.broken if s.fresh else ""
     if s.old is not None and (why := broken or guard.reason(s.new.aborted)):
         return Intent(RolloutState.ABORTING, weights_back(s), why)
     if broken:
-        return Intent(RolloutState.FAILED, (Change("new", RevisionState.FAILED),), broken)
+        return Intent(RolloutState.FAILED, (RevisionChange("new", RevisionState.FAILED),), broken)
     match s.present:
         case SetWeight() as step:
             held = _set_weight(s, step)
@@ -99,7 +101,7 @@ def _stepping(s: Snapshot) -> Intent:
     return enter(s, s.place + 1)
 
 
-def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
+def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
     """Return what to wait for; ``None`` when the target applies the weight."""
     if s.fresh and s.new.applied_weight == step.weight:
         return None
@@ -111,7 +113,7 @@ def _set_weight(s: Snapshot, step: SetWeight) -> Intent | None:
     return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
 
 
-def _pause(s: Snapshot, step: Pause) -> Intent | None:
+def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:
     """Return what to wait for; ``None`` when the time is over and the target is there to go on.
 
     While nothing is heard of the target nobody knows how the new revision does.
@@ -123,7 +125,7 @@ def _pause(s: Snapshot, step: Pause) -> Intent | None:
     return None if s.fresh and s.alive else wait("news of the node")
 
 
-def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
+def _analysis(s: RolloutSnapshot, step: Analysis) -> Intent | None:
     """Return what to wait for, or that it goes back; ``None`` when it may go on.
 
     What cannot be judged never goes on: at the timeout it goes back.
@@ -149,7 +151,7 @@ def _analysis(s: Snapshot, step: Analysis) -> Intent | None:
     return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
 
 
-def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
+def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:
     """Return what an A/B test waits for, or that it goes back; ``None`` when its effect shows."""
     ruled = ruling(step, s.judged, since=s.entered_at, now=s.now)
     if ruled.ends:
@@ -159,13 +161,13 @@ def _tested(s: Snapshot, step: AbTest | Ship) -> Intent | None:
     return None if s.fresh and s.alive else wait("news of the node")
 
 
-def go_on(s: Snapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
+def go_on(s: RolloutSnapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
     """Return how to go past the step that waits for a person, if ``past`` does now."""
     waits = s.state == RolloutState.WAITING and s.present == past
     return enter(s, s.place + 1) if waits else None
 
 
-def skip(s: Snapshot) -> Intent | None:
+def skip(s: RolloutSnapshot) -> Intent | None:
     """Return how to go past the present step; ``None`` when it cannot be skipped.
 
     The step that sends all requests is not: what is live must be seen to be served. Nor is an A/B
@@ -179,7 +181,7 @@ def skip(s: Snapshot) -> Intent | None:
     return enter(s, s.place + 1)
 
 
-def promote(s: Snapshot) -> Intent | None:
+def promote(s: RolloutSnapshot) -> Intent | None:
     """Return how to send all requests at once; ``None`` when that is done or still to come."""
     place = last_weight(s.steps)
     return None if s.state == RolloutState.STARTING or s.step >= place else enter(s, place)

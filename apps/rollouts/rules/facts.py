@@ -81,7 +81,7 @@ class RevisionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class RolloutSnapshot:
     """All that a decision is made of."""
 
     state: str
@@ -118,7 +118,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RevisionChange:
     """What becomes of one revision."""
 
     which: Literal["old", "new"]
@@ -136,7 +136,7 @@ class Intent:
     """
 
     to: RolloutState | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RevisionChange, ...] = ()
     reason: str = ""
     waiting_for: str = ""
     step: int | None = None  # the step that begins with this

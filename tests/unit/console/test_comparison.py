@@ -6,27 +6,29 @@ from typing import Any
 import pytest
 
 from apps.console.queries.comparison import ChangeRow, ComparisonTable, card_lines
-from apps.registry.comparison import Change
+from apps.registry.comparison import ValueChange
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (Change("auc", 0.5, 0.75, "changed", 0.25), ("0.5", "0.75", "▲ +0.25", "")),
-        (Change("auc", 0.75, 0.5, "changed", -0.25), ("0.75", "0.5", "▼ −0.25", "")),
-        (Change("auc", 1, 1, "same", 0.0), ("1", "1", "same", "")),
-        (Change("age", None, "long", "added"), ("–", "long", "added", "+")),
-        (Change("age", "long", None, "removed"), ("long", "–", "removed", "−")),
-        (Change("age", "long", "double", "changed"), ("long", "double", "changed", "≠")),
+        (ValueChange("auc", 0.5, 0.75, "changed", 0.25), ("0.5", "0.75", "▲ +0.25", "")),
+        (ValueChange("auc", 0.75, 0.5, "changed", -0.25), ("0.75", "0.5", "▼ −0.25", "")),
+        (ValueChange("auc", 1, 1, "same", 0.0), ("1", "1", "same", "")),
+        (ValueChange("age", None, "long", "added"), ("–", "long", "added", "+")),
+        (ValueChange("age", "long", None, "removed"), ("long", "–", "removed", "−")),
+        (ValueChange("age", "long", "double", "changed"), ("long", "double", "changed", "≠")),
     ],
 )
-def test_a_change_is_said(change: Change, said: tuple[str, ...]) -> None:
+def test_a_change_is_said(change: ValueChange, said: tuple[str, ...]) -> None:
     row = ChangeRow(change)
     assert (row.before, row.after, row.how, row.sign) == said
 
 
 def test_an_object_is_shown_whole_whatever_its_members_are_called() -> None:
-    row = ChangeRow(Change("opt", {"type": "adam", "lr": 1}, {"type": "adam", "lr": 2}, "changed"))
+    row = ChangeRow(
+        ValueChange("opt", {"type": "adam", "lr": 1}, {"type": "adam", "lr": 2}, "changed")
+    )
     assert row.before != row.after
     assert '"lr": 2' in row.after
 
@@ -35,8 +37,8 @@ def test_an_object_is_shown_whole_whatever_its_members_are_called() -> None:
     ("same", "changed", "shown", "folded"), [(6, 1, 7, 0), (7, 1, 1, 7), (7, 0, 0, 7)]
 )
 def test_long_runs_of_the_same_are_folded(same: int, changed: int, shown: int, folded: int) -> None:
-    kept = [Change(str(place), 1, 1, "same") for place in range(same)]
-    new = [Change(str(place), None, 1, "added") for place in range(changed)]
+    kept = [ValueChange(str(place), 1, 1, "same") for place in range(same)]
+    new = [ValueChange(str(place), None, 1, "added") for place in range(changed)]
     part = ComparisonTable("Inputs", [ChangeRow(change) for change in kept + new])
     assert (len(part.shown), len(part.folded)) == (shown, folded)
     assert part.differ == f"{changed} of {same + changed} differ"

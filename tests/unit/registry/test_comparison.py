@@ -1,7 +1,7 @@
 """What a reviewer sees beside what is live."""
 
 from apps.registry.comparison import (
-    Change,
+    ValueChange,
     card_diff,
     changes,
     column_kinds,
@@ -15,11 +15,11 @@ def test_numbers_carry_their_difference_and_words_do_not() -> None:
         {"auc": 1, "note": "b", "same": 2, "new": True},
     )
     assert found == [
-        Change("auc", 0.75, 1, "changed", 0.25),
-        Change("new", None, True, "added"),
-        Change("note", "a", "b", "changed"),
-        Change("old", 1, None, "removed"),
-        Change("same", 2, 2, "same", 0.0),
+        ValueChange("auc", 0.75, 1, "changed", 0.25),
+        ValueChange("new", None, True, "added"),
+        ValueChange("note", "a", "b", "changed"),
+        ValueChange("old", 1, None, "removed"),
+        ValueChange("same", 2, 2, "same", 0.0),
     ]
 
 

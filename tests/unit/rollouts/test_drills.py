@@ -7,7 +7,13 @@ import pytest
 
 from apps.governance.plan import Plan
 from apps.rollouts.drills import Ended, fault, first_time, lasted, next_time
-from apps.rollouts.rules import TRANSITIONS, Change, RevisionFacts, Snapshot, next_step
+from apps.rollouts.rules import (
+    TRANSITIONS,
+    RevisionChange,
+    RevisionFacts,
+    RolloutSnapshot,
+    next_step,
+)
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FORMER = RevisionFacts("ready", 10_000, 2, "serving", 2, 10_000)
@@ -16,9 +22,9 @@ AWAY = replace(FORMER, weight=0, phase="ready", applied_weight=0)
 BACK = replace(LIVE, weight=10_000, phase="serving", applied_weight=10_000)
 
 
-def facts(state: str, **changes: object) -> Snapshot:
+def facts(state: str, **changes: object) -> RolloutSnapshot:
     """Return a drill in ``state`` whose target has just answered."""
-    base = Snapshot(
+    base = RolloutSnapshot(
         state=state,
         kind="drill",
         now=NOON,
@@ -37,7 +43,7 @@ def facts(state: str, **changes: object) -> Snapshot:
 def test_a_drill_gives_everything_back_as_soon_as_the_node_followed() -> None:
     step = next_step(facts("shifting"))
     assert step.to == "returning"
-    assert step.changes == (Change("new", weight=0), Change("old", weight=10_000))
+    assert step.changes == (RevisionChange("new", weight=0), RevisionChange("old", weight=10_000))
     assert next_step(facts("shifting", fresh=False)).to is None
 
 
@@ -45,14 +51,14 @@ def test_it_ends_when_the_live_revision_has_all_requests_and_leaves_the_former_o
     assert next_step(facts("returning", new=AWAY, old=replace(BACK, applied_weight=0))).to is None
     assert next_step(facts("returning", new=AWAY, old=BACK, fresh=False)).to is None
     step = next_step(facts("returning", new=AWAY, old=BACK))
-    assert (step.to, step.changes) == ("done", (Change("new", "warm"),))
+    assert (step.to, step.changes) == ("done", (RevisionChange("new", "warm"),))
 
 
 def test_a_node_that_does_not_follow_in_time_is_waited_for_no_longer() -> None:
     new = replace(FORMER, applied_weight=0)
     assert next_step(facts("shifting", new=new, now=NOON + timedelta(seconds=29))).to is None
     step = next_step(facts("shifting", new=new, now=NOON + timedelta(seconds=30)))
-    assert (step.to, step.changes[0]) == ("aborting", Change("new", weight=0))
+    assert (step.to, step.changes[0]) == ("aborting", RevisionChange("new", weight=0))
 
 
 @pytest.mark.parametrize("by_operator", [True, False])
@@ -60,10 +66,12 @@ def test_an_end_that_is_not_well_leaves_it_warm_too_unless_it_is_broken(by_opera
     step = next_step(facts("aborting", new=AWAY, old=BACK, by_operator=by_operator))
     assert (step.to, step.changes) == (
         "aborted" if by_operator else "failed",
-        (Change("new", "warm"),),
+        (RevisionChange("new", "warm"),),
     )
     broken = replace(AWAY, phase="failed", detail="gone")
-    assert next_step(facts("aborting", new=broken, old=BACK)).changes == (Change("new", "failed"),)
+    assert next_step(facts("aborting", new=broken, old=BACK)).changes == (
+        RevisionChange("new", "failed"),
+    )
 
 
 def test_it_never_makes_anything_live() -> None:

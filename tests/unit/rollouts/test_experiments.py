@@ -21,7 +21,7 @@ from apps.rollouts.analysis import (
 from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.stored_verdict import judged_by, keep
 from apps.rollouts.measurements import terms_of
-from apps.rollouts.rules import TRANSITIONS, Snapshot, go_on, next_step, promote, skip
+from apps.rollouts.rules import TRANSITIONS, RolloutSnapshot, go_on, next_step, promote, skip
 from apps.rollouts.steps import judged_place, state_of, untested
 from proofs import analysis as simulation
 from proofs.analysis_effects import ALPHA, CASES, ab_test, effects, terms
@@ -36,7 +36,7 @@ EFFECT = JudgedMetric("error_rate").seeking(0.01)
 GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 
 
-def at(place: int, judged: DecidingVerdict | None = None, **changes: object) -> Snapshot:
+def at(place: int, judged: DecidingVerdict | None = None, **changes: object) -> RolloutSnapshot:
     """Return a test at its step of ``place`` whose node applies half and half."""
     half = replace(READY, state="ready", weight=5_000, phase="serving", applied_weight=5_000)
     known = {"plan": PLAN, "step": place, "new": half, "judged": judged}

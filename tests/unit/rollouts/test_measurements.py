@@ -8,7 +8,7 @@ from apps.governance.plan import Analysis, Pause, Plan, SetMirror, SetWeight
 from apps.governance.plan.analysis import CAREFUL
 from apps.rollouts.measurements import due, weight_applied
 from apps.rollouts.models import Look
-from apps.rollouts.rules import RevisionFacts, Snapshot
+from apps.rollouts.rules import RevisionFacts, RolloutSnapshot
 
 LOOK = Analysis(**CAREFUL)
 STEPS = (
@@ -48,7 +48,7 @@ def test_a_step_that_was_skipped_has_no_time() -> None:
 )
 def test_another_look_comes_after_a_hundredth_of_the_time(ago: int, is_due: bool) -> None:
     since = NOW - timedelta(hours=2)
-    facts = Snapshot(
+    facts = RolloutSnapshot(
         state="analysing",
         kind="release",
         now=NOW,

@@ -10,10 +10,10 @@ from apps.governance.plan import Pause, Plan, SetHeaderRoute, SetMirror, SetWeig
 from apps.rollouts.analysis import DecidingVerdict
 from apps.rollouts.rules import (
     TRANSITIONS,
-    Change,
     Intent,
+    RevisionChange,
     RevisionFacts,
-    Snapshot,
+    RolloutSnapshot,
     go_on,
     next_step,
     promote,
@@ -28,7 +28,7 @@ STEPS = (SetWeight(5), Pause(duration_seconds=60), SetWeight(50), Pause(), SetWe
 PLAN = Plan.stored({"steps": STEPS})
 
 
-def at(place: int, **changes: object) -> Snapshot:
+def at(place: int, **changes: object) -> RolloutSnapshot:
     """Return a rollout at the step of ``place`` whose node applies what is wished."""
     weights = [step.weight for step in STEPS[: place + 1] if isinstance(step, SetWeight)]
     weight = weights[-1]
@@ -64,13 +64,16 @@ def test_every_hundredth_of_a_percent_is_exact(hundredths: int) -> None:
 def test_the_first_step_begins_when_every_replica_is_ready() -> None:
     step = next_step(facts("starting", new=READY, plan=PLAN))
     assert (step.to, step.step) == ("shifting", 0)
-    assert step.changes == (Change("old", weight=9_500), Change("new", "ready", 500))
+    assert step.changes == (
+        RevisionChange("old", weight=9_500),
+        RevisionChange("new", "ready", 500),
+    )
 
 
 def test_blue_green_waits_at_weight_nothing() -> None:
     plan = Plan.stored({"steps": (Pause(), SetWeight(100))})
     step = next_step(facts("starting", new=READY, plan=plan))
-    assert (step.to, step.changes, step.step) == ("waiting", (Change("new", "ready"),), 0)
+    assert (step.to, step.changes, step.step) == ("waiting", (RevisionChange("new", "ready"),), 0)
 
 
 def test_testers_and_copies_come_when_the_node_has_seen_the_wish() -> None:
@@ -92,14 +95,14 @@ def test_testers_and_copies_come_when_the_node_has_seen_the_wish() -> None:
 
     first = next_step(facts("starting", new=READY, plan=plan))
     assert (first.to, first.step) == ("shifting", 0)
-    assert first.changes == (Change("new", "ready", header=led),)
+    assert first.changes == (RevisionChange("new", "ready", header=led),)
     ready = RevisionFacts("ready", 0, 2, "ready", 2, 0)
     here = facts("shifting", new=ready, plan=plan, step=0)
     assert next_step(replace(here, fresh=False)).to is None
     assert next_step(replace(here, paused=True)).to is None
     then = next_step(here)
-    assert (then.step, then.changes) == (1, (Change("new", "ready", copies=3_333),))
-    assert next_step(replace(here, step=1)).changes[-1] == Change("new", "ready", 500)
+    assert (then.step, then.changes) == (1, (RevisionChange("new", "ready", copies=3_333),))
+    assert next_step(replace(here, step=1)).changes[-1] == RevisionChange("new", "ready", 500)
 
 
 def test_a_weight_counts_when_the_node_applies_precisely_it() -> None:
@@ -118,7 +121,10 @@ def test_a_pause_ends_with_its_time_and_news_of_the_node() -> None:
     assert next_step(at(1, **later(60), fresh=False)).to is None
     step = next_step(at(1, **later(60)))
     assert (step.to, step.step) == ("shifting", 2)
-    assert step.changes == (Change("old", weight=5_000), Change("new", "ready", 5_000))
+    assert step.changes == (
+        RevisionChange("old", weight=5_000),
+        RevisionChange("new", "ready", 5_000),
+    )
 
 
 def test_a_pause_without_a_time_waits_for_a_person() -> None:
@@ -134,7 +140,7 @@ def test_a_pause_without_a_time_waits_for_a_person() -> None:
 def test_after_the_last_step_the_release_is_live() -> None:
     step = next_step(at(4))
     assert (step.to, step.step) == ("draining", None)
-    assert step.changes == (Change("old", "warm"), Change("new", "live"))
+    assert step.changes == (RevisionChange("old", "warm"), RevisionChange("new", "live"))
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -156,7 +162,7 @@ def test_one_that_breaks_gives_everything_back_first(place: int, paused: bool) -
     seen = at(place, paused=paused)
     step = next_step(replace(seen, new=replace(seen.new, phase="failed", detail="out of memory")))
     assert (step.to, step.reason) == ("aborting", "It failed: out of memory")
-    assert step.changes == (Change("new", weight=0), Change("old", weight=WHOLE))
+    assert step.changes == (RevisionChange("new", weight=0), RevisionChange("old", weight=WHOLE))
 
 
 def test_one_that_breaks_without_requests_has_none_to_give_back() -> None:
@@ -165,7 +171,7 @@ def test_one_that_breaks_without_requests_has_none_to_give_back() -> None:
     step = next_step(facts("waiting", new=new, plan=plan, step=0))
     assert (step.to, step.changes) == ("aborting", ())
     end = next_step(facts("aborting", new=new, plan=plan, step=0))
-    assert (end.to, end.changes) == ("failed", (Change("new", "failed"),))
+    assert (end.to, end.changes) == ("failed", (RevisionChange("new", "failed"),))
 
 
 @pytest.mark.parametrize(("place", "following"), [(0, 1), (1, 2), (2, 3), (3, 4), (4, None)])
@@ -192,7 +198,7 @@ def test_promoting_goes_to_the_last_weight(place: int) -> None:
     end = promote(at(place, fresh=False))
     assert end is not None
     assert (end.to, end.step) == ("shifting", 4)
-    assert end.changes == (Change("old", weight=0), Change("new", "ready", WHOLE))
+    assert end.changes == (RevisionChange("old", weight=0), RevisionChange("new", "ready", WHOLE))
 
 
 def test_promoting_what_is_not_ready_or_on_its_last_weight_moves_nothing_yet() -> None:
@@ -232,7 +238,7 @@ def test_the_careful_canary_goes_up_step_by_step_and_never_ahead_of_its_plan() -
     assert seen.state == "draining"
 
 
-def follow(s: Snapshot, step: Intent) -> Snapshot:
+def follow(s: RolloutSnapshot, step: Intent) -> RolloutSnapshot:
     """Return the facts after ``step``, on a node that does as it is told."""
     new, old = s.new, s.old
     for change in step.changes:
