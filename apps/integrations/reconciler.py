@@ -15,7 +15,7 @@ from apps.integrations.queries import EventMissing, StreamLag
 from apps.integrations.senders import Sent, send
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from apps.monitoring.reconciler import Sweep, settle
 from placet.kernel.clock import now
@@ -92,10 +92,10 @@ def watch() -> dict[str, int]:
     return settle(Sweep([_finding(s) for s in late]), (AlertKind.STREAM_LAG,), {})
 
 
-def _finding(found: StreamLag) -> Finding:
+def _finding(found: StreamLag) -> AlertFinding:
     stream = found.stream
     why = f": {stream.error}" if stream.error else ""
-    return Finding(
+    return AlertFinding(
         AlertKind.STREAM_LAG,
         subject=stream.pk,
         about=stream.name,

@@ -18,7 +18,7 @@ from apps.jobs.each import each
 from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState
 from apps.monitoring import queries
-from apps.monitoring.actions.alerts import Finding, close_settled, open_alert
+from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_alert
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
 from apps.monitoring.rules import replicas_fault
@@ -50,7 +50,7 @@ class Sweep:
     """What a pass found wrong, the (kind, subject) pairs that it could not judge, and what was
     raised over one of them."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[AlertFinding] = field(default_factory=list)
     unknown: set[tuple[str, str]] = field(default_factory=set)
     faults: list[Exception] = field(default_factory=list)
 
@@ -128,7 +128,7 @@ def judge_objective(item: Watched, sweep: Sweep) -> None:
     }
     if verdict.standing == "breached":
         sweep.findings.append(
-            Finding(
+            AlertFinding(
                 AlertKind.OBJECTIVE,
                 summary=f"{item.revision.bento.version}: {verdict.reason}",
                 roll_back=item.objective.roll_back and verdict.trusted,
@@ -139,7 +139,7 @@ def judge_objective(item: Watched, sweep: Sweep) -> None:
         sweep.unknown.add((AlertKind.OBJECTIVE, endpoint.pk))
     if missing(item):
         summary = f"{item.revision.bento.version}: {verdict.reason}"
-        sweep.findings.append(Finding(AlertKind.NO_DATA, summary=summary, **common))
+        sweep.findings.append(AlertFinding(AlertKind.NO_DATA, summary=summary, **common))
 
 
 def missing(item: Watched) -> bool:
@@ -168,7 +168,7 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
     elif fault:
         version = status.live.revision.bento.version
         sweep.findings.append(
-            Finding(
+            AlertFinding(
                 AlertKind.REPLICAS,
                 subject=endpoint.pk,
                 about=name_of(endpoint),
@@ -199,7 +199,7 @@ def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
         f"which was to get {standing_in.revision.weight / 100:g} %."
     )
     sweep.findings.append(
-        Finding(
+        AlertFinding(
             AlertKind.STABLE_DOWN,
             subject=endpoint.pk,
             about=name_of(endpoint),
@@ -217,7 +217,7 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
     silent = Node.objects.alias(heard=HEARD_AT).filter(heard__lt=limit)
     for node in silent.select_related("target").order_by("pk"):
         sweep.findings.append(
-            Finding(
+            AlertFinding(
                 AlertKind.NODE_SILENT,
                 subject=node.target_id,
                 about=node.target.name,
@@ -249,14 +249,14 @@ def missing_on(who: str, seen: int) -> str:
     return rules_of_log.fork(who, seen)
 
 
-def schedules_failing() -> list[Finding]:
+def schedules_failing() -> list[AlertFinding]:
     """Return the schedules whose last runs all failed."""
     names = list(timetables())
     with connection.cursor() as cursor:
         cursor.execute(LAST_RUNS, [names, FAILURES_IN_A_ROW, FAILURES_IN_A_ROW])
         rows = cursor.fetchall()
     return [
-        Finding(
+        AlertFinding(
             AlertKind.SCHEDULE_FAILING,
             subject=kind,
             about=kind,
@@ -275,7 +275,7 @@ GROUP BY kind HAVING bool_and(state = 'failed') AND count(*) = %s
 """
 
 
-def jobs_failed(at: datetime) -> list[Finding]:
+def jobs_failed(at: datetime) -> list[AlertFinding]:
     """Return the kinds of jobs that failed for good since somebody last resolved their alert."""
     failed = Job.objects.filter(state=JobState.FAILED, finished_at__gte=at - LOOK_BACK)
     failed = failed.exclude(kind__in=[*timetables(), *OWN_STATE]).order_by("finished_at")
@@ -285,7 +285,7 @@ def jobs_failed(at: datetime) -> list[Finding]:
     for alert in earlier.order_by("opened_at"):
         seen[alert.subject] = alert.opened_at
     return [
-        Finding(
+        AlertFinding(
             AlertKind.JOB_FAILED,
             subject=kind,
             about=kind,
@@ -300,7 +300,7 @@ def log_fault(sentence: str, *, subject: str = "log") -> None:
     """Open the alert that the audit log does not verify, as itself or as ``subject`` (a witness,
     a node) shows."""
     open_alert(
-        Finding(AlertKind.LOG_FAULT, subject=subject, about="Audit log", summary=sentence),
+        AlertFinding(AlertKind.LOG_FAULT, subject=subject, about="Audit log", summary=sentence),
         actor=SYSTEM,
     )
 

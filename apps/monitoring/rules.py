@@ -16,7 +16,7 @@ APART = COHORTS
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class WindowCounts:
     """The requests of some stretch of time. ``latency`` counts per upper bound in milliseconds."""
 
     status_2xx: int = 0
@@ -94,7 +94,7 @@ def valid_latency(latency: Mapping[str, int]) -> bool:
         return False
 
 
-def total(parts: Iterable[Counts]) -> Counts:
+def total(parts: Iterable[WindowCounts]) -> WindowCounts:
     """Return the sum of ``parts``."""
     two = four = five = units = 0
     seconds, latency, apart = 0.0, Counter[str](), Counter[str]()
@@ -104,7 +104,7 @@ def total(parts: Iterable[Counts]) -> Counts:
         units += part.units
         latency.update(part.latency)
         apart.update(part.apart)
-    return Counts(two, four, five, seconds, latency, units, apart)
+    return WindowCounts(two, four, five, seconds, latency, units, apart)
 
 
 # The bounds of the histogram that nodes keep: at these, and only at these, a share is exact.
@@ -165,7 +165,9 @@ class ObjectiveStatus:
     trusted: bool
 
 
-def judge(terms: ObjectiveTerms, counts: Counts, *, trusted: bool, alive: bool) -> ObjectiveStatus:
+def judge(
+    terms: ObjectiveTerms, counts: WindowCounts, *, trusted: bool, alive: bool
+) -> ObjectiveStatus:
     """Hold ``counts`` against ``terms``. What is not known is never met.
 
     ``trusted`` is false when a node said that requests are missing in its counts; ``alive`` when
@@ -197,7 +199,7 @@ def judge(terms: ObjectiveTerms, counts: Counts, *, trusted: bool, alive: bool) 
 
 
 def _breaches(
-    terms: ObjectiveTerms, counts: Counts, available: float | None, edge: float | None
+    terms: ObjectiveTerms, counts: WindowCounts, available: float | None, edge: float | None
 ) -> list[str]:
     found, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
     if terms.availability is not None and (available or 0) < terms.availability:

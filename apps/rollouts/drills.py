@@ -27,7 +27,7 @@ def next_time(planned: datetime, every_days: int, at: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class DrillResult:
     """How the rollout of a drill went. ``None`` for what did not happen, or is not known."""
 
     state: str  # done, aborted, failed
@@ -49,7 +49,7 @@ def lasted(phases: Mapping[str, str], finished_at: datetime) -> tuple[float | No
     return there, returned
 
 
-def fault(ended: Ended) -> str:
+def fault(ended: DrillResult) -> str:
     """Return why a drill failed, in words; '' when it passed."""
     if ended.state != RolloutState.DONE:
         return ended.reason

@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 from apps.governance.plan import AbTest, Analysis, SetWeight, Step
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import by_revision, count_outcomes, count_outputs
-from apps.monitoring.rules import Counts
+from apps.monitoring.rules import WindowCounts
 from apps.rollouts.analysis import (
     AnalysisTerms,
     JudgedMetric,
     KeptVerdict,
-    Measured,
+    StepMeasurements,
     Threshold,
     Window,
     judge,
     keep,
     step_alpha,
 )
-from apps.rollouts.analysis.evidence import Tally
+from apps.rollouts.analysis.evidence import TrialTally
 from apps.rollouts.analysis.findings import Counted
 from apps.rollouts.analysis.records import OutputTest, Own
 from apps.rollouts.models import Look, Rollout
@@ -56,7 +56,7 @@ def judged(rollout: Rollout, facts: RolloutSnapshot) -> KeptVerdict:
     terms = terms_of(facts.steps, place, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
     # By one query: the windows of both that a report brings meanwhile count both, or neither.
     found = by_revision([rollout.to_revision.pk, old.pk], since)
-    measured = Measured(
+    measured = StepMeasurements(
         new_revision=rollout.to_revision.pk,
         old_revision=old.pk,
         new=[window_of(row, by_unit=by_unit) for row in found[rollout.to_revision.pk]],
@@ -119,7 +119,7 @@ def weight_applied(
     return datetime.fromisoformat(first) if first else entered_at
 
 
-def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict[Own, Tally]:
+def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict[Own, TrialTally]:
     """Return what captured predictions tell of a revision since then, as far as ``terms`` ask.
 
     With a split by unit a unit counts once: by the first of its outcomes or predictions that came.
@@ -129,23 +129,27 @@ def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict
     return {own: _captured(revision, own, since, by_unit=by_unit) for own in asked}
 
 
-def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> Tally:
+def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> TrialTally:
     if not isinstance(own, OutputTest):
         found = count_outcomes(
             revision, own.name, worst=own.worst, best=own.best, since=since, by_unit=by_unit
         )
-        return Tally(*found)
+        return TrialTally(*found)
     trials, given = count_outputs(
         revision, own.test, own.value, field=own.field, since=since, by_unit=by_unit
     )
-    return Tally(trials, trials - given if own.other else given)
+    return TrialTally(trials, trials - given if own.other else given)
 
 
 def window_of(row: MetricWindow, *, by_unit: bool) -> Window:
     """Return a stored window as an analysis takes it: every request, or each unit's first one."""
-    counts = Counts(row.status_2xx, row.status_4xx, row.status_5xx, latency=row.latency)
+    counts = WindowCounts(row.status_2xx, row.status_4xx, row.status_5xx, latency=row.latency)
     if by_unit:
-        counts = Counts(**row.first) if row.first else Counts(latency=dict.fromkeys(row.latency, 0))
+        counts = (
+            WindowCounts(**row.first)
+            if row.first
+            else WindowCounts(latency=dict.fromkeys(row.latency, 0))
+        )
     return Window(
         node=row.node,
         revision=row.revision,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from apps.rollouts.analysis.readings import Point, Reading, Threshold, reading, unread
+from apps.rollouts.analysis.readings import Reading, ReadingPoint, Threshold, reading, unread
 from placet.kernel.config import config
 from placet.kernel.outbound import OutboundFailed, post
 
@@ -43,7 +43,7 @@ def _filled(query: str, names: Mapping[str, str]) -> str:
     return query
 
 
-def _points(query: str, begin: datetime, end: datetime, step: int) -> list[Point]:
+def _points(query: str, begin: datetime, end: datetime, step: int) -> list[ReadingPoint]:
     """Return the one series that a query gives; it counts back from ``end``."""
     if not config().prometheus_url:
         raise Unread("none is set up (PLACET_PROMETHEUS_URL)")
@@ -59,7 +59,7 @@ def _points(query: str, begin: datetime, end: datetime, step: int) -> list[Point
     if len(series) > 1:
         raise Unread(f"{query} gives {len(series)} series: make it one, by sum or max")
     try:
-        return [Point(float(at), float(text)) for s in series for at, text in s["values"]]
+        return [ReadingPoint(float(at), float(text)) for s in series for at, text in s["values"]]
     except (TypeError, ValueError, KeyError):
         raise Unread("its answer holds no values") from None
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from apps.governance.plan import SetWeight
 from apps.monitoring.queries import Stretch, series
-from apps.monitoring.rules import Counts
+from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutState
 from placet.kernel.clock import now
@@ -15,7 +15,7 @@ from placet.kernel.clock import now
 BESIDE = timedelta(minutes=1)  # shown before it began and after it ended
 WINDOW = 10  # seconds, of a node
 MOST = 240  # stretches of a rollout, however long it goes on
-NOTHING = Stretch(Counts(), Counts())
+NOTHING = Stretch(WindowCounts(), WindowCounts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SeriesPoint:
     """One stretch of time; a revision without a request in it is ``None``."""
 
     at: datetime
     share: float | None  # of the requests that the split decided on, to the new revision
-    new: Counts | None
-    old: Counts | None
-    copies: Counts | None  # of requests, to the new revision
+    new: WindowCounts | None
+    old: WindowCounts | None
+    copies: WindowCounts | None  # of requests, to the new revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Series:
     seconds: int  # of one stretch
     growing: bool
     planned: list[Planned]
-    points: list[Point]
+    points: list[SeriesPoint]
 
 
 def series_of(rollout: Rollout) -> Series:
@@ -89,14 +89,14 @@ def planned(rollout: Rollout) -> list[Planned]:
     return sorted([Planned(rollout.created_at, 0), *told, *back[:1]], key=lambda row: row.at)
 
 
-def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[Point]:
+def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[SeriesPoint]:
     """Put what both revisions answered side by side."""
     found = []
     for begin in sorted(new.keys() | old.keys()):
         mine, other = new.get(begin, NOTHING), old.get(begin, NOTHING)
         both = mine.drawn.requests + other.drawn.requests
         found.append(
-            Point(
+            SeriesPoint(
                 at=datetime.fromtimestamp(begin, UTC),
                 share=mine.drawn.requests / both if both else None,
                 new=answered(mine.drawn),
@@ -107,6 +107,6 @@ def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[Point
     return found
 
 
-def answered(counts: Counts) -> Counts | None:
+def answered(counts: WindowCounts) -> WindowCounts | None:
     """Return ``counts`` if there is a request in them."""
     return counts if counts.requests else None

@@ -79,7 +79,7 @@ from apps.integrations.models import Stream
 from apps.integrations.queries import visible_streams
 from apps.integrations.rules import StreamTerms
 from apps.monitoring.actions import open_alert, set_objective
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import ObjectiveTerms
 from apps.registry import actions as registered
@@ -294,7 +294,7 @@ class Things:
     def alert(self, who: Actor) -> Alert | None:
         """Open an alert about the endpoint."""
         place = self.held.endpoint
-        return open_alert(Finding(AlertKind.OBJECTIVE, place.pk, "x", "x", place), actor=who)
+        return open_alert(AlertFinding(AlertKind.OBJECTIVE, place.pk, "x", "x", place), actor=who)
 
     @property
     def stream(self) -> Stream:

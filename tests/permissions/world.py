@@ -40,7 +40,7 @@ from apps.integrations.models import Stream
 from apps.integrations.rules import StreamTerms
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from apps.monitoring.rules import ObjectiveTerms
 from apps.registry import actions as registered
@@ -392,7 +392,9 @@ def monitoring(world: World) -> None:
     """An objective of the endpoint, a schedule of drills, and an alert that a person may end."""
     endpoint = Endpoint.objects.get(pk=world.values["endpoint"])
     set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=SYSTEM)
-    finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x", endpoint=endpoint)
+    finding = AlertFinding(
+        AlertKind.JOB_FAILED, subject="x", about="x", summary="x", endpoint=endpoint
+    )
     alert = open_alert(finding, actor=SYSTEM)
     assert alert is not None
     world.values["alert"] = alert.pk

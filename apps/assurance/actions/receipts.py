@@ -24,7 +24,7 @@ from apps.assurance.models import (
 from apps.assurance.rules import CONTRADICTIONS, Confirmed, contradiction
 from apps.audit.actions import Recorder
 from apps.monitoring.actions import open_alert
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from apps.serving.models import Node, Revision
 from apps.serving.noted import first_in_a_minute
@@ -213,7 +213,7 @@ def _contradict(node: Node, effect: RecallEffect, why: str, log: Recorder) -> No
         f"The node signed that nothing runs of release {effect.release.number}, which was "
         f"recalled, and {CONTRADICTIONS[why]}. Look at the host."
     )
-    finding = Finding(
+    finding = AlertFinding(
         AlertKind.RECALL_BROKEN,
         subject=endpoint.pk,
         summary=summary,

@@ -23,7 +23,7 @@ from apps.governance.plan import (
 )
 from apps.governance.rules import ReleaseState
 from apps.monitoring.queries import counts_of
-from apps.monitoring.rules import Counts
+from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, RolloutSnapshot, go_on, next_step, skip
@@ -82,7 +82,7 @@ class RolloutSide:
     revision: Revision
     applied: int | None  # None: the node says nothing of it
     ready: int
-    counts: Counts
+    counts: WindowCounts
     share: float | None  # of the requests counted
 
 

@@ -12,7 +12,7 @@ from apps.monitoring.actions.erasing import carry_out, carry_out_open, erase_uni
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
 from apps.monitoring.actions.outcomes import (
-    Received,
+    ReceivedOutcomes,
     Said,
     forget_outcomes,
     report_outcomes,
@@ -20,7 +20,7 @@ from apps.monitoring.actions.outcomes import (
 from apps.monitoring.actions.windows import forget_old, ingest
 
 __all__ = [
-    "Received",
+    "ReceivedOutcomes",
     "Said",
     "acknowledge",
     "carry_out",

@@ -28,7 +28,7 @@ from placet.kernel.states import move
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AlertFinding:
     """Something that is wrong: what the alert about it will say."""
 
     kind: AlertKind
@@ -41,7 +41,7 @@ class Finding:
     roll_back: bool = False
 
 
-def open_alert(finding: Finding, *, actor: Actor) -> Alert | None:
+def open_alert(finding: AlertFinding, *, actor: Actor) -> Alert | None:
     """Open an alert, or return ``None`` when one of this kind and subject is unresolved.
 
     In the same transaction: the event, and the job that tells people. Where a rollback is wished

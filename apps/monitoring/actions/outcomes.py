@@ -40,7 +40,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedOutcomes:
     """What became of a report: matched, waiting for their prediction, and said before."""
 
     counted: int
@@ -48,7 +48,7 @@ class Received:
     known: int
 
 
-def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -> Received:
+def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -> ReceivedOutcomes:
     """Take in what became of some predictions, all or none. Needs ``outcome.report``.
 
     The same may be said again. Raises :class:`InvalidInput` where another value was said before:
@@ -83,7 +83,7 @@ def report_outcomes(endpoint: Endpoint, said: Sequence[Said], *, actor: Actor) -
         counted = _match(endpoint.pk, rows)
         count_waiting(endpoint.pk, len(rows) - counted)
         Outcome.objects.bulk_create(rows)
-    return Received(counted, len(rows) - counted, len(said) - len(rows))
+    return ReceivedOutcomes(counted, len(rows) - counted, len(said) - len(rows))
 
 
 def match_waiting(endpoint: str, predictions: Collection[UUID]) -> None:

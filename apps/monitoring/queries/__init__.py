@@ -31,7 +31,7 @@ from apps.monitoring.queries.outcomes import (
 )
 from apps.monitoring.queries.outputs import count_outputs
 from apps.monitoring.queries.windows import (
-    Measured,
+    MeasuredCounts,
     Recent,
     Stretch,
     between,
@@ -47,7 +47,7 @@ __all__ = [
     "Captured",
     "Compared",
     "Disagreement",
-    "Measured",
+    "MeasuredCounts",
     "Recent",
     "Reported",
     "Stretch",

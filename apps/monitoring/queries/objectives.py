@@ -7,7 +7,7 @@ from functools import cached_property
 
 from apps.monitoring.models import MetricWindow, Objective
 from apps.monitoring.queries.windows import (
-    Measured,
+    MeasuredCounts,
     Recent,
     by_revision,
     recent_of,
@@ -35,7 +35,7 @@ class Watched:
     def verdict(self) -> ObjectiveStatus:
         """How it stands: found when asked for, so that windows that cannot be counted are a matter
         of this one alone."""
-        return verdict_of(self.objective, Measured.of(self.windows, self.since), self.at)
+        return verdict_of(self.objective, MeasuredCounts.of(self.windows, self.since), self.at)
 
 
 def objective_of(endpoint: Endpoint) -> Objective | None:
@@ -52,7 +52,7 @@ def objective_with(endpoint: Endpoint) -> Objective | None:
 def stands(objective: Objective, live: Revision, at: datetime) -> ObjectiveStatus:
     """Return how the live revision stands: only what it answered itself, since it went live."""
     since = since_of(objective, live, at)
-    return verdict_of(objective, Measured.of(windows(live.pk, since), since), at)
+    return verdict_of(objective, MeasuredCounts.of(windows(live.pk, since), since), at)
 
 
 def figures(
@@ -65,7 +65,9 @@ def figures(
     since = since_of(objective, live, at) if objective else recently
     found = by_revision([live.pk, *beside], min(recently, since))
     recent = {name: recent_of(name, rows, recently, minutes) for name, rows in found.items()}
-    verdict = verdict_of(objective, Measured.of(found[live.pk], since), at) if objective else None
+    verdict = (
+        verdict_of(objective, MeasuredCounts.of(found[live.pk], since), at) if objective else None
+    )
     return recent, verdict
 
 
@@ -75,7 +77,7 @@ def since_of(objective: Objective, live: Revision, at: datetime) -> datetime:
     return max(since, live.live_at) if live.live_at else since
 
 
-def verdict_of(objective: Objective, found: Measured, at: datetime) -> ObjectiveStatus:
+def verdict_of(objective: Objective, found: MeasuredCounts, at: datetime) -> ObjectiveStatus:
     """Hold what was measured against the objective."""
     node = node_of(objective.endpoint.target)
     return judge(

@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, F, Func, IntegerField, Q, Sum, Tex
 from django.db.models.functions import Cast, Extract, Floor
 
 from apps.monitoring.models import MetricWindow
-from apps.monitoring.rules import BOUNDS_MS, Counts, total
+from apps.monitoring.rules import BOUNDS_MS, WindowCounts, total
 from placet.kernel.clock import now
 
 STATUSES = ("status_2xx", "status_4xx", "status_5xx")
@@ -33,7 +33,7 @@ class Recent:
     trusted: bool  # False when a node said that its counts differ from HAProxy's
 
     @classmethod
-    def of(cls, revision: str, minutes: int, counts: Counts, *, trusted: bool) -> "Recent":
+    def of(cls, revision: str, minutes: int, counts: WindowCounts, *, trusted: bool) -> "Recent":
         """Return the figures of ``counts``."""
         return cls(
             revision=revision,
@@ -51,14 +51,14 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCounts:
     """The counts of one revision over some time, and whether a node says they are incomplete."""
 
-    counts: Counts
+    counts: WindowCounts
     trusted: bool
 
     @classmethod
-    def of(cls, rows: Iterable[MetricWindow], since: datetime) -> "Measured":
+    def of(cls, rows: Iterable[MetricWindow], since: datetime) -> "MeasuredCounts":
         """Add up the windows that began at ``since`` or later."""
         late = [row for row in rows if row.started_at >= since]
         return cls(total(_counts(row) for row in late), not any(row.error for row in late))
@@ -91,20 +91,22 @@ def windows(revision: str, since: datetime) -> list[MetricWindow]:
     return list(MetricWindow.objects.filter(revision=revision, started_at__gte=since))
 
 
-def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, Counts]:
+def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, WindowCounts]:
     """Return what each of ``revisions`` answered since then, with one query."""
     found = by_revision(revisions, since)
     return {revision: total(map(_counts, rows)) for revision, rows in found.items()}
 
 
-def between(revisions: Iterable[str], since: datetime, until: datetime) -> dict[str, Measured]:
+def between(
+    revisions: Iterable[str], since: datetime, until: datetime
+) -> dict[str, MeasuredCounts]:
     """Return what each of ``revisions`` answered in the windows that touch that time.
 
     No window is longer than the minute that is looked back.
     """
     early = since - timedelta(minutes=1)
     return {
-        revision: Measured.of(
+        revision: MeasuredCounts.of(
             (row for row in rows if row.started_at < until and _end(row) > since), early
         )
         for revision, rows in by_revision(revisions, early).items()
@@ -119,8 +121,8 @@ def _end(row: MetricWindow) -> datetime:
 class Stretch:
     """What one revision answered in a stretch of time: what a split decided on, and copies."""
 
-    drawn: Counts
-    mirrored: Counts
+    drawn: WindowCounts
+    mirrored: WindowCounts
 
 
 def recent(revision: str, minutes: int = 5) -> Recent:
@@ -137,7 +139,7 @@ def recent_many(revisions: Iterable[str], minutes: int = 5) -> dict[str, Recent]
 
 def recent_of(revision: str, rows: Iterable[MetricWindow], since: datetime, minutes: int) -> Recent:
     """Return the figures of the windows that began at ``since`` or later."""
-    measured = Measured.of(rows, since)
+    measured = MeasuredCounts.of(rows, since)
     return Recent.of(revision, minutes, measured.counts, trusted=measured.trusted)
 
 
@@ -177,17 +179,17 @@ def _sum(column: str, *path: str) -> Sum:
     return Sum(Cast(member, BigIntegerField()), default=0)
 
 
-def _part(row: Mapping[str, Any], part: str) -> Counts:
+def _part(row: Mapping[str, Any], part: str) -> WindowCounts:
     two, four, five = (row[f"{part}_{name}"] for name in STATUSES)
     latency = {name: row[f"{part}_{name}"] for name in BUCKETS}
-    return Counts(two, four, five, row["time"], latency)
+    return WindowCounts(two, four, five, row["time"], latency)
 
 
-def _counts(row: MetricWindow) -> Counts:
+def _counts(row: MetricWindow) -> WindowCounts:
     """Return what clients saw: the requests that a split decided on, and those without a unit."""
-    units = Counts(**row.first).requests if row.first else 0
-    parts = {name: Counts(**part) for name, part in (row.apart or {}).items()}
-    drawn = Counts(
+    units = WindowCounts(**row.first).requests if row.first else 0
+    parts = {name: WindowCounts(**part) for name, part in (row.apart or {}).items()}
+    drawn = WindowCounts(
         row.status_2xx,
         row.status_4xx,
         row.status_5xx,

@@ -11,12 +11,12 @@ from apps.audit.actions import Recorder, record
 from apps.governance.queries import frozen
 from apps.identity.queries import authorize
 from apps.monitoring.actions import close_settled, open_alert
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
 from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
-from apps.rollouts.drills import Ended
+from apps.rollouts.drills import DrillResult
 from apps.rollouts.errors import DrillRefused
 from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
 from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
@@ -200,7 +200,7 @@ def finish_drill(drill: Drill) -> bool:
     return True
 
 
-def _ended(rollout: Rollout, finished_at: datetime) -> Ended:
+def _ended(rollout: Rollout, finished_at: datetime) -> DrillResult:
     there, back = drills.lasted(rollout.phase_times, finished_at)
     began = rollout.phase_times.get(RolloutState.SHIFTING)
     since = datetime.fromisoformat(began) if began else finished_at
@@ -208,7 +208,7 @@ def _ended(rollout: Rollout, finished_at: datetime) -> Ended:
     found = between(names, since, finished_at)
     former, every = found[rollout.to_revision_id].counts, found.values()
     trusted = all(part.trusted for part in every)
-    return Ended(
+    return DrillResult(
         state=rollout.state,
         reason=rollout.reason,
         seconds=there,
@@ -238,7 +238,7 @@ def tell_if_stuck(drill: Drill) -> bool:
 def _tell(drill: Drill, summary: str) -> bool:
     endpoint, live = drill.endpoint, _live(drill.endpoint)
     objective = objective_of(endpoint)
-    finding = Finding(
+    finding = AlertFinding(
         AlertKind.DRILL_FAILED,
         subject=endpoint.pk,
         about=f"{endpoint.name} in {endpoint.environment}",

@@ -5,12 +5,18 @@ and returns a verdict with its numbers. It may be asked after every window: the 
 valid however often one looks. See ``docs/statistics.md``.
 """
 
-from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, Finding
+from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, MetricFinding
 from apps.rollouts.analysis.metrics import JudgedMetric, asked_of, metric_of
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import Window
 from apps.rollouts.analysis.stored_verdict import DecidingVerdict, KeptVerdict, judged_by, keep
-from apps.rollouts.analysis.verdicts import ALPHA, AnalysisVerdict, Measured, judge, step_alpha
+from apps.rollouts.analysis.verdicts import (
+    ALPHA,
+    AnalysisVerdict,
+    StepMeasurements,
+    judge,
+    step_alpha,
+)
 
 __all__ = [
     "ALPHA",
@@ -18,10 +24,10 @@ __all__ = [
     "AnalysisTerms",
     "AnalysisVerdict",
     "DecidingVerdict",
-    "Finding",
     "JudgedMetric",
     "KeptVerdict",
-    "Measured",
+    "MetricFinding",
+    "StepMeasurements",
     "Threshold",
     "Window",
     "asked_of",

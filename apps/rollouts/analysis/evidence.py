@@ -52,7 +52,7 @@ Direction = Literal["worse", "better"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class TrialTally:
     """How many trials there were, and how many of them were bad."""
 
     trials: float = 0
@@ -63,9 +63,9 @@ class Tally:
         """The share of bad trials; ``None`` without trials, which is not the same as none."""
         return self.bad / self.trials if self.trials else None
 
-    def times(self, factor: float) -> "Tally":
+    def times(self, factor: float) -> "TrialTally":
         """Return what there will be when ``factor`` times as much has been seen."""
-        return Tally(self.trials * factor, self.bad * factor)
+        return TrialTally(self.trials * factor, self.bad * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Bet:
     old_bad: float = 0.0
     old_good: float = 0.0
 
-    def log_wealth(self, new: Tally, old: Tally) -> float:
+    def log_wealth(self, new: TrialTally, old: TrialTally) -> float:
         """Return the logarithm of what is left of 1 after these trials."""
         return (
             new.bad * self.new_bad
@@ -88,8 +88,8 @@ class Bet:
 
 
 def against_stable(
-    new: Tally,
-    old: Tally,
+    new: TrialTally,
+    old: TrialTally,
     *,
     share: float,
     margin: float,
@@ -102,17 +102,17 @@ def against_stable(
     return _log_mean(bet.log_wealth(mine, stable) for bet in bets)
 
 
-def in_proportion(new: Tally, old: Tally, share: float) -> tuple[Tally, Tally]:
+def in_proportion(new: TrialTally, old: TrialTally, share: float) -> tuple[TrialTally, TrialTally]:
     """Return both tallies with the larger one shortened to the planned proportion."""
     whole = min(new.trials / share, old.trials / (1 - share))
     if not whole:
-        return Tally(), Tally()
+        return TrialTally(), TrialTally()
     return new.times(whole * share / new.trials), old.times(whole * (1 - share) / old.trials)
 
 
-def against_bound(new: Tally, *, bound: float, direction: Direction) -> float:
+def against_bound(new: TrialTally, *, bound: float, direction: Direction) -> float:
     """Return log E against ``c ≤ bound`` (``worse``) or ``c ≥ bound`` (``better``)."""
-    nothing = Tally()
+    nothing = TrialTally()
     return _log_mean(bet.log_wealth(new, nothing) for bet in bound_bets(bound, direction))
 
 

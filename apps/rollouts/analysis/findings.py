@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.rollouts.analysis.evidence import Direction, Tally, against_bound, against_stable
+from apps.rollouts.analysis.evidence import Direction, TrialTally, against_bound, against_stable
 from apps.rollouts.analysis.intervals import Interval, difference_bound, rate_bound
 from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.records import Sums
@@ -55,7 +55,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MetricFinding:
     """A score with what was counted, the bounds, and a forecast.
 
     ``interval`` is of the difference, or of the candidate's rate where that is held to a bound.
@@ -65,8 +65,8 @@ class Finding:
 
     metric: JudgedMetric
     score: Score
-    new: Tally
-    old: Tally | None
+    new: TrialTally
+    old: TrialTally | None
     interval: Interval
     log_needed: float
     more_requests: int | None
@@ -88,13 +88,13 @@ def score(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> S
 
 def explain(
     metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, seconds: float
-) -> Finding:
+) -> MetricFinding:
     """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
     found = score(metric, new, old, terms)
     tally, stable = metric.tallies(new, old, "worse")
     more = _more_requests(metric, new, old, terms) if found.outcome == "inconclusive" else 0
     per_second = tally.trials / seconds if seconds > 0 else 0.0
-    return Finding(
+    return MetricFinding(
         metric=metric,
         score=found,
         new=tally,

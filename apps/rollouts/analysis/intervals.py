@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from apps.rollouts.analysis.evidence import Direction, Tally, against_bound, against_stable
+from apps.rollouts.analysis.evidence import Direction, TrialTally, against_bound, against_stable
 
 HALVINGS = 8
 _FINE = tuple(10 ** (-5 + step / 4) for step in range(20))  # 0.001 % to 56 %
@@ -27,7 +27,7 @@ class Interval:
     high: float
 
 
-def rate_bound(tally: Tally, *, alpha: float, direction: Direction) -> float:
+def rate_bound(tally: TrialTally, *, alpha: float, direction: Direction) -> float:
     """Return the lower bound of a rate (``worse``: it is above) or the upper one (``better``)."""
     return _first(
         _RATES,
@@ -39,8 +39,8 @@ def rate_bound(tally: Tally, *, alpha: float, direction: Direction) -> float:
 
 
 def difference_bound(
-    new: Tally,
-    old: Tally,
+    new: TrialTally,
+    old: TrialTally,
     *,
     share: float,
     alpha: float,

@@ -25,7 +25,7 @@ from apps.governance.plan import (
     OutputMetric,
     PrometheusMetric,
 )
-from apps.rollouts.analysis.evidence import Direction, Tally
+from apps.rollouts.analysis.evidence import Direction, TrialTally
 from apps.rollouts.analysis.readings import Threshold
 from apps.rollouts.analysis.records import OutputTest, Own, Scale, Sums
 
@@ -137,14 +137,14 @@ class JudgedMetric:
         by less than a margin of nothing."""
         return not self.against_stable or self.margin > 0 or self.sought
 
-    def count(self, sums: Sums, *, harsh: bool) -> Tally:
+    def count(self, sums: Sums, *, harsh: bool) -> TrialTally:
         """Return the bad requests in ``sums``; ``harsh`` counts what may be bad as well."""
         if self.own is not None:
-            return sums.own.get(self.own, Tally())
+            return sums.own.get(self.own, TrialTally())
         if self.milliseconds is None:
-            return Tally(sums.requests, sums.errors)
+            return TrialTally(sums.requests, sums.errors)
         slower = sums.possibly_slower if harsh else sums.certainly_slower
-        return Tally(sums.requests, slower(self.milliseconds))
+        return TrialTally(sums.requests, slower(self.milliseconds))
 
     def trials(self, sums: Sums) -> float:
         """Return how many trials of the metric there were."""
@@ -156,7 +156,7 @@ class JudgedMetric:
             self.answer.seen(self.count(sums, harsh=False)) for sums in (new, old)
         )
 
-    def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[Tally, Tally]:
+    def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[TrialTally, TrialTally]:
         """Return candidate and stable counted against what is to be shown."""
         better = direction == "better"
         return self.count(new, harsh=better), self.count(old, harsh=not better)

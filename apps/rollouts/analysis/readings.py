@@ -46,7 +46,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ReadingPoint:
     """What a query said at one moment, in seconds since 1970."""
 
     at: float
@@ -69,7 +69,7 @@ def unread(threshold: Threshold, why: str) -> Reading:
 
 
 def reading(
-    threshold: Threshold, points: Sequence[Point], *, since: datetime, now: datetime
+    threshold: Threshold, points: Sequence[ReadingPoint], *, since: datetime, now: datetime
 ) -> Reading:
     """Return what follows from the points of a step that began at ``since``, a ``step`` apart."""
     wanted, said = _wanted(threshold), _said(threshold, points)
@@ -99,7 +99,7 @@ def _wanted(threshold: Threshold) -> int:
     return threshold.for_seconds // threshold.step + 1
 
 
-def _longest(threshold: Threshold, points: Sequence[Point]) -> int:
+def _longest(threshold: Threshold, points: Sequence[ReadingPoint]) -> int:
     """Return the most points in a row that broke the bound. A missing one ends the row."""
     longest = row = 0
     before = -math.inf
@@ -111,7 +111,7 @@ def _longest(threshold: Threshold, points: Sequence[Point]) -> int:
     return longest
 
 
-def _said(threshold: Threshold, points: Sequence[Point]) -> str:
+def _said(threshold: Threshold, points: Sequence[ReadingPoint]) -> str:
     value = f"{points[-1].value:g}" if points else "nothing"
     side = threshold.side.replace("_", " ")
     return f"{threshold.query} is {value}; {side} {threshold.bound:g} allowed."

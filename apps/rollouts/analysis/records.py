@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from apps.rollouts.analysis.evidence import Tally
+from apps.rollouts.analysis.evidence import TrialTally
 from placet_verify.numbers import is_whole
 
 CLOCK_SLACK = timedelta(seconds=5)  # how far a window may reach beyond the platform's clock
@@ -78,7 +78,7 @@ class OutputTest:
             return f"gave {'no' if self.other else 'some'} {noun} {self.named}"
         return f"gave {f'another {noun} than' if self.other else noun} {self.named}"
 
-    def seen(self, tally: Tally) -> bool:
+    def seen(self, tally: TrialTally) -> bool:
         """Tell whether any prediction in ``tally`` gave what is looked for."""
         return tally.bad < tally.trials if self.other else tally.bad > 0
 
@@ -95,7 +95,7 @@ class Sums:
     latency: Mapping[float, int] = field(default_factory=dict)
     seconds: float = 0.0
     ended_at: datetime | None = None
-    own: Mapping[Own, Tally] = field(default_factory=dict)
+    own: Mapping[Own, TrialTally] = field(default_factory=dict)
 
     def plus(self, window: Window) -> "Sums":
         """Return the sums with one more window in them."""
@@ -134,7 +134,7 @@ def upper_bound(name: str) -> float:
     return bound
 
 
-def add_up(windows: Iterable[Window], own: Mapping[Own, Tally] | None = None) -> Sums:
+def add_up(windows: Iterable[Window], own: Mapping[Own, TrialTally] | None = None) -> Sums:
     """Return the sums of ``windows``, and what is counted beside them."""
     sums = Sums(own=own or {})
     for window in windows:

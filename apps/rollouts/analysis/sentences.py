@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from apps.rollouts.analysis.findings import Counted, Finding
+from apps.rollouts.analysis.findings import Counted, MetricFinding
 
 
-def of(findings: Sequence[Finding], said: Sequence[str] = ()) -> str:
+def of(findings: Sequence[MetricFinding], said: Sequence[str] = ()) -> str:
     """Return a sentence or two for each finding, and what was ``said`` besides."""
     return " ".join([*(sentence(finding) for finding in findings), *said])
 
@@ -16,7 +16,7 @@ def few(requests: int, least: int) -> str:
     return f"The new revision has answered {requests:,} of at least {max(least, 1):,} requests."
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: MetricFinding) -> str:
     """Say what was counted, and what it shows."""
     return f"{_counted(finding)} {_shown(finding)}"
 
@@ -29,7 +29,7 @@ def split(new: int, old: int, share: float, counted: Counted) -> str:
     )
 
 
-def _counted(finding: Finding) -> str:
+def _counted(finding: MetricFinding) -> str:
     new, old, bad = finding.new, finding.old, finding.metric.bad
     if new.rate is None:
         return "The new revision has answered no request yet."
@@ -40,7 +40,7 @@ def _counted(finding: Finding) -> str:
     return f"{text}."
 
 
-def _shown(finding: Finding) -> str:
+def _shown(finding: MetricFinding) -> str:
     metric, bounds = finding.metric, finding.interval
     if metric.sought:
         return _effect(finding)
@@ -62,7 +62,7 @@ def _shown(finding: Finding) -> str:
     return _missing(finding)
 
 
-def _effect(finding: Finding) -> str:
+def _effect(finding: MetricFinding) -> str:
     """Say how large the effect that is sought is: less of what is bad, in points."""
     low, high, least = -finding.interval.high, -finding.interval.low, -finding.metric.margin
     match finding.score.outcome:
@@ -75,7 +75,7 @@ def _effect(finding: Finding) -> str:
     return _missing(finding)
 
 
-def _missing(finding: Finding) -> str:
+def _missing(finding: MetricFinding) -> str:
     more, seconds = finding.more_requests, finding.more_seconds
     if not finding.new.trials:
         return ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from apps.rollouts.analysis import sentences
-from apps.rollouts.analysis.findings import AnalysisOutcome, Finding
+from apps.rollouts.analysis.findings import AnalysisOutcome, MetricFinding
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.verdicts import AnalysisVerdict
 
@@ -99,7 +99,7 @@ def _keep_reading(reading: Reading) -> KeptReading:
     )
 
 
-def _keep(finding: Finding) -> KeptFinding:
+def _keep(finding: MetricFinding) -> KeptFinding:
     old, seconds = finding.old, finding.more_seconds
     return KeptFinding(
         metric=finding.metric.title,

@@ -35,8 +35,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from apps.rollouts.analysis import ratio, sentences
-from apps.rollouts.analysis.evidence import Tally
-from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, Finding, explain
+from apps.rollouts.analysis.evidence import TrialTally
+from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, MetricFinding, explain
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
@@ -45,7 +45,7 @@ FRESH = timedelta(seconds=120)  # success rests on figures that are not older
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class StepMeasurements:
     """What is known of both revisions since the step began.
 
     Outcomes come late, and only of some predictions, and outputs only of those that are captured:
@@ -59,8 +59,8 @@ class Measured:
     since: datetime
     now: datetime
     node_alive: bool
-    new_own: Mapping[Own, Tally] = field(default_factory=dict)
-    old_own: Mapping[Own, Tally] = field(default_factory=dict)
+    new_own: Mapping[Own, TrialTally] = field(default_factory=dict)
+    old_own: Mapping[Own, TrialTally] = field(default_factory=dict)
     readings: Sequence[Reading] = ()
 
 
@@ -74,7 +74,7 @@ class AnalysisVerdict:
     old_requests: int = 0
     share: float = 0.0  # planned
     log_ratio: float = 0.0  # evidence against the planned share
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[MetricFinding, ...] = ()
     readings: tuple[Reading, ...] = ()
 
 
@@ -83,7 +83,7 @@ def step_alpha(analyses: int) -> float:
     return ALPHA / analyses
 
 
-def judge(terms: AnalysisTerms, measured: Measured) -> AnalysisVerdict:
+def judge(terms: AnalysisTerms, measured: StepMeasurements) -> AnalysisVerdict:
     """Return the verdict on what was measured."""
     broken = fault(measured.new, measured.new_revision, now=measured.now) or fault(
         measured.old, measured.old_revision, now=measured.now
@@ -115,7 +115,11 @@ def split_is_off(new: Sums, old: Sums, terms: AnalysisTerms) -> bool:
 
 
 def _together(
-    findings: Sequence[Finding], terms: AnalysisTerms, new: Sums, old: Sums, measured: Measured
+    findings: Sequence[MetricFinding],
+    terms: AnalysisTerms,
+    new: Sums,
+    old: Sums,
+    measured: StepMeasurements,
 ) -> tuple[AnalysisOutcome, str]:
     """Return the worst of what was found; what is shown counts before what is unknown."""
     if split_is_off(new, old, terms):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.monitoring.rules import Counts
+from apps.monitoring.rules import WindowCounts
 from apps.rollouts import queries
 from apps.rollouts.series import Series, series_of
 from placet.kernel.api.views import PlacetView
@@ -94,7 +94,7 @@ def series_body(found: Series) -> dict[str, Any]:
     }
 
 
-def measured_body(counts: Counts | None) -> dict[str, Any] | None:
+def measured_body(counts: WindowCounts | None) -> dict[str, Any] | None:
     """Return what a revision answered in a stretch as JSON values."""
     if counts is None:
         return None

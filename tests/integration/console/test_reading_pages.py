@@ -13,7 +13,7 @@ from apps.governance.actions import comment
 from apps.governance.models import Release
 from apps.identity.models import User
 from apps.monitoring.actions import acknowledge, close_settled, open_alert
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind
 from apps.registry.actions import set_alias, set_card
 from apps.registry.models import ModelVersion
@@ -88,7 +88,7 @@ def alert(endpoint: Endpoint, number: int) -> None:
     """Have something be wrong with ``endpoint`` that somebody looks after, and something over."""
     count = Alert.objects.count()
     for kind in ("replicas", "no_data"):
-        finding = Finding(
+        finding = AlertFinding(
             AlertKind(kind),
             subject=f"x-{count}-{number}",
             about="x",

@@ -276,7 +276,7 @@ class TestRollback:
     def test_what_is_no_longer_called_for_is_not_done(self, change: str, story: Story) -> None:
         endpoint = self.two(story)
         row = hold(story.world, endpoint, roll_back=True)
-        finding = reconciler.Finding(
+        finding = reconciler.AlertFinding(
             AlertKind.OBJECTIVE,
             subject=endpoint.pk,
             about="x",
@@ -465,7 +465,7 @@ class TestHandling:
     @pytest.fixture
     def alert(self, world: World, endpoint: Endpoint) -> Alert:
         """An alert about the endpoint, of a condition that is measured."""
-        finding = reconciler.Finding(
+        finding = reconciler.AlertFinding(
             AlertKind.OBJECTIVE,
             subject=endpoint.pk,
             about="churn",
@@ -493,7 +493,7 @@ class TestHandling:
             actions.resolve(alert, actor=world.otto)
 
     def test_others_may_not(self, world: World, alert: Alert) -> None:
-        finding = reconciler.Finding(
+        finding = reconciler.AlertFinding(
             AlertKind.REPLICAS, subject="x", about="x", summary="x", endpoint=alert.endpoint
         )
         with pytest.raises(Forbidden):

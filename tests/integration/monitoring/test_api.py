@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.monitoring import actions, reconciler
 from apps.monitoring.models import Alert, AlertKind, MetricWindow, Objective
-from apps.monitoring.reconciler import Finding
+from apps.monitoring.reconciler import AlertFinding
 from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import SYSTEM
@@ -135,7 +135,7 @@ class TestAlerts:
     def test_what_is_wrong_with_the_installation_is_for_who_sees_all_of_it(
         self, world: World
     ) -> None:
-        finding = Finding(AlertKind.LOG_FAULT, subject="log", about="Audit log", summary="x")
+        finding = AlertFinding(AlertKind.LOG_FAULT, subject="log", about="Audit log", summary="x")
         row = actions.open_alert(finding, actor=SYSTEM)
         assert row is not None
         assert api(world.people["Otto"]).get(f"/alerts/{row.pk}").status_code == 404

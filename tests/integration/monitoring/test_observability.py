@@ -16,7 +16,7 @@ from apps.audit.actions import write_checkpoint
 from apps.jobs.actions import enqueue
 from apps.monitoring import actions
 from apps.monitoring.models import AlertKind, MetricWindow
-from apps.monitoring.reconciler import Finding
+from apps.monitoring.reconciler import AlertFinding
 from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
@@ -99,7 +99,7 @@ def scraped(story: Story) -> dict[str, list[Any]]:
     terms = ObjectiveTerms(availability=0.9, min_requests=10)
     Revision.objects.update(live_at=now() - timedelta(hours=1))
     actions.set_objective(release.endpoint, terms=terms, actor=story.otto)
-    finding = Finding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x")
+    finding = AlertFinding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x")
     actions.open_alert(finding, actor=SYSTEM)
     enqueue("observability.nothing")
     write_checkpoint()

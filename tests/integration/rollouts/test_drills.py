@@ -14,7 +14,7 @@ from apps.governance.actions import set_freeze
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
-from apps.monitoring.actions.alerts import Finding
+from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, MetricWindow
 from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions, queries
@@ -175,7 +175,8 @@ def test_a_drill_that_failed_as_its_endpoint_went_opens_no_alert_and_ends_the_on
     story.settle(rounds=4)
     window(story.node, Revision.objects.get(endpoint=endpoint, number=1).pk, good=7, bad=3)
     earlier = open_alert(
-        Finding(AlertKind.DRILL_FAILED, subject=endpoint.pk, about="x", summary="x"), actor=SYSTEM
+        AlertFinding(AlertKind.DRILL_FAILED, subject=endpoint.pk, about="x", summary="x"),
+        actor=SYSTEM,
     )
     stopped = stop_endpoint(endpoint, actor=story.otto)
     delete_endpoint(stopped, if_generation=stopped.generation, actor=story.otto)
@@ -260,7 +261,7 @@ def test_an_operator_may_abort_it_and_the_former_revision_stays_warm(
 def too_slow(endpoint: Endpoint) -> Alert:
     """Open the alert that the live revision does not meet the endpoint's objective."""
     live = Revision.objects.get(endpoint=endpoint, state="live")
-    finding = Finding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint, live.pk)
+    finding = AlertFinding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint, live.pk)
     alert = open_alert(finding, actor=SYSTEM)
     assert alert is not None
     return alert
@@ -363,7 +364,7 @@ def frozen(world: World, endpoint: Endpoint) -> None:
 
 def alerted(world: World, endpoint: Endpoint) -> None:
     open_alert(
-        Finding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint), actor=SYSTEM
+        AlertFinding(AlertKind.OBJECTIVE, endpoint.pk, "churn", "too slow", endpoint), actor=SYSTEM
     )
 
 

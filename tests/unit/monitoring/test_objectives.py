@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.monitoring.rules import BOUNDS_MS, Counts, ObjectiveTerms, judge, replicas_fault
+from apps.monitoring.rules import BOUNDS_MS, ObjectiveTerms, WindowCounts, judge, replicas_fault
 from placet_protocol.report import LATENCY_BOUNDS_MS
 
 BOTH = ObjectiveTerms(availability=0.99, latency_ms=250, latency_quantile=0.95, min_requests=100)
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
-def counts(good: int = 1000, bad: int = 0, **latency: int) -> Counts:
+def counts(good: int = 1000, bad: int = 0, **latency: int) -> WindowCounts:
     """So many answers; ``up_to_250=900`` counts latencies."""
     found = {name.removeprefix("up_to_"): n for name, n in latency.items()} or {"5": good + bad}
-    return Counts(status_2xx=good, status_5xx=bad, seconds=60, latency=found)
+    return WindowCounts(status_2xx=good, status_5xx=bad, seconds=60, latency=found)
 
 
 def standing(
-    terms: ObjectiveTerms, seen: Counts, *, trusted: bool = True, alive: bool = True
+    terms: ObjectiveTerms, seen: WindowCounts, *, trusted: bool = True, alive: bool = True
 ) -> str:
     return judge(terms, seen, trusted=trusted, alive=alive).standing
 
@@ -38,7 +38,7 @@ def test_exactly_what_was_agreed_is_met_and_one_request_less_is_not() -> None:
 
 
 def test_errors_of_clients_are_not_the_models() -> None:
-    seen = Counts(status_2xx=100, status_4xx=900, latency={"5": 1000})
+    seen = WindowCounts(status_2xx=100, status_4xx=900, latency={"5": 1000})
     assert standing(BOTH, seen) == "met"
 
 
@@ -74,11 +74,13 @@ def test_both_breaches_are_named() -> None:
         (counts(99), True, True, "few"),
         (counts(1000), False, True, "gaps"),
         (counts(1000), True, False, "silent"),
-        (Counts(status_2xx=1000), True, True, "gaps"),
-        (Counts(status_2xx=1000, latency={"5": 0}), True, True, "gaps"),
+        (WindowCounts(status_2xx=1000), True, True, "gaps"),
+        (WindowCounts(status_2xx=1000, latency={"5": 0}), True, True, "gaps"),
     ],
 )
-def test_what_is_not_known_is_not_met(seen: Counts, trusted: bool, alive: bool, cause: str) -> None:
+def test_what_is_not_known_is_not_met(
+    seen: WindowCounts, trusted: bool, alive: bool, cause: str
+) -> None:
     verdict = judge(BOTH, seen, trusted=trusted, alive=alive)
     assert (verdict.standing, verdict.cause) == ("unknown", cause)
     assert verdict.reason
@@ -100,7 +102,9 @@ def test_met_means_that_everything_is_known_and_good(
     good: int, bad: int, latency: list[int], trusted: bool, alive: bool
 ) -> None:
     names = [*(str(bound) for bound in BOUNDS_MS), "inf"]
-    seen = Counts(status_2xx=good, status_5xx=bad, latency=dict(zip(names, latency, strict=True)))
+    seen = WindowCounts(
+        status_2xx=good, status_5xx=bad, latency=dict(zip(names, latency, strict=True))
+    )
     verdict = judge(BOTH, seen, trusted=trusted, alive=alive)
     enough = good + bad >= 100
     healthy = enough and good >= 0.99 * (good + bad)

@@ -13,13 +13,13 @@ from apps.rollouts.analysis import (
     AnalysisTerms,
     AnalysisVerdict,
     JudgedMetric,
-    Measured,
+    StepMeasurements,
     Window,
     judge,
 )
 from apps.rollouts.analysis.evidence import (
     Direction,
-    Tally,
+    TrialTally,
     against_bound,
     against_stable,
     bound_bets,
@@ -63,7 +63,9 @@ def verdict(
 ) -> AnalysisVerdict:
     """Judge one metric."""
     terms = AnalysisTerms((metric,), share, 0.01, minimum)
-    base = Measured("new", "old", new or [], old or [], NOON - timedelta(minutes=1), NOON, True)
+    base = StepMeasurements(
+        "new", "old", new or [], old or [], NOON - timedelta(minutes=1), NOON, True
+    )
     return judge(terms, replace(base, **changes))
 
 
@@ -96,12 +98,14 @@ class TestEvidence:
 
     def test_without_trials_there_is_no_evidence(self) -> None:
         for way in DIRECTIONS:
-            nothing = against_stable(Tally(), Tally(), share=0.05, margin=0.01, direction=way)
+            nothing = against_stable(
+                TrialTally(), TrialTally(), share=0.05, margin=0.01, direction=way
+            )
             assert nothing == pytest.approx(0)
-            assert against_bound(Tally(), bound=0.05, direction=way) == pytest.approx(0)
+            assert against_bound(TrialTally(), bound=0.05, direction=way) == pytest.approx(0)
 
     def test_bounds_hold_the_estimate_and_agree_with_the_test(self) -> None:
-        new, old = Tally(2000, 100), Tally(2000, 40)
+        new, old = TrialTally(2000, 100), TrialTally(2000, 40)
         low, high = (
             difference_bound(new, old, share=0.5, alpha=0.01, direction=way) for way in DIRECTIONS
         )
@@ -111,7 +115,7 @@ class TestEvidence:
         assert against_stable(new, old, margin=low * 1.02, **at) < math.log(100)  # type: ignore[arg-type]
 
     def test_bounds_of_a_rate_hold_it(self) -> None:
-        few, many = Tally(100, 5), Tally(10_000, 500)
+        few, many = TrialTally(100, 5), TrialTally(10_000, 500)
         for tally in (few, many):
             low, high = (rate_bound(tally, alpha=0.01, direction=way) for way in DIRECTIONS)
             assert 0 < low < 0.05 < high < 0.3
@@ -121,7 +125,9 @@ class TestEvidence:
 
     def test_nothing_seen_bounds_nothing(self) -> None:
         for way, end in (("worse", -1.0), ("better", 1.0)):
-            found = difference_bound(Tally(), Tally(), share=0.5, alpha=0.01, direction=way)  # type: ignore[arg-type]
+            found = difference_bound(
+                TrialTally(), TrialTally(), share=0.5, alpha=0.01, direction=way
+            )  # type: ignore[arg-type]
             assert found == end
 
     def test_an_even_split_is_believed_and_another_is_not(self) -> None:
@@ -193,7 +199,7 @@ class TestVerdicts:
     def test_the_worst_metric_decides(self) -> None:
         slow = {"100": 800, "250": 0, "inf": 4200}
         terms = AnalysisTerms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
-        measured = Measured(
+        measured = StepMeasurements(
             "new",
             "old",
             [window(count=5000, errors=25, latency=slow)],
@@ -221,8 +227,8 @@ def outcomes(
         [window(count=5000)],
         [window("old", 5000)],
         metric=metric,
-        new_own={metric.scale: Tally(*new)},
-        old_own={metric.scale: Tally(*old)},
+        new_own={metric.scale: TrialTally(*new)},
+        old_own={metric.scale: TrialTally(*old)},
         **changes,
     )
 
@@ -276,7 +282,7 @@ class TestOutcomes:
                 groups[not new][0] += 1
                 groups[not new][1] += bad
                 if number % 10 == 0:
-                    mine, stable = (Sums(own={scale: Tally(*group)}) for group in groups)
+                    mine, stable = (Sums(own={scale: TrialTally(*group)}) for group in groups)
                     if score(sales, mine, stable, terms).outcome == "failed":
                         stopped += 1
                         break
@@ -288,8 +294,8 @@ class TestOutcomes:
             [window(count=5000)],
             [window("old", 5000)],
             metric=metric,
-            new_own={Scale("fraud"): Tally(500, 500)},
-            old_own={Scale("fraud"): Tally(500, 0)},
+            new_own={Scale("fraud"): TrialTally(500, 500)},
+            old_own={Scale("fraud"): TrialTally(500, 0)},
         )
         assert found.outcome == "inconclusive"
 

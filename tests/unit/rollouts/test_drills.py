@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.governance.plan import Plan
-from apps.rollouts.drills import Ended, fault, first_time, lasted, next_time
+from apps.rollouts.drills import DrillResult, fault, first_time, lasted, next_time
 from apps.rollouts.rules import (
     TRANSITIONS,
     RevisionChange,
@@ -112,7 +112,7 @@ def test_how_long_each_way_took() -> None:
     assert lasted(phases, NOON) == (None, None)
 
 
-PASSED = Ended("done", "A drill", 0.5, 0.7, answers=9, errors=0, failed_requests=0)
+PASSED = DrillResult("done", "A drill", 0.5, 0.7, answers=9, errors=0, failed_requests=0)
 
 
 @pytest.mark.parametrize(

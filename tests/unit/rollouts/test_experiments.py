@@ -15,7 +15,7 @@ from apps.rollouts.analysis import (
     AnalysisVerdict,
     DecidingVerdict,
     JudgedMetric,
-    Measured,
+    StepMeasurements,
     judge,
 )
 from apps.rollouts.analysis.findings import RATIO_PART
@@ -163,7 +163,7 @@ def judged(new: tuple[int, int], old: tuple[int, int], *, slow: int = 0) -> Anal
     mine = window(count=new[0], errors=new[1], latency=late)
     stable = window("old", *old, latency={"250": old[0], "inf": 0})
     since = NOON - timedelta(minutes=1)
-    measured = Measured("new", "old", [mine], [stable], since, NOON, node_alive=True)
+    measured = StepMeasurements("new", "old", [mine], [stable], since, NOON, node_alive=True)
     return judge(AnalysisTerms((EFFECT, GUARD), 0.5, 0.05), measured)
 
 

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import OutputMetric
-from apps.rollouts.analysis import AnalysisTerms, AnalysisVerdict, JudgedMetric, Measured, judge
-from apps.rollouts.analysis.evidence import Tally
+from apps.rollouts.analysis import (
+    AnalysisTerms,
+    AnalysisVerdict,
+    JudgedMetric,
+    StepMeasurements,
+    judge,
+)
+from apps.rollouts.analysis.evidence import TrialTally
 from apps.rollouts.analysis.findings import score
 from apps.rollouts.analysis.records import Own, Sums
 from tests.support.documents import measured
@@ -17,13 +23,13 @@ from tests.unit.rollouts.test_analysis import NOON, window
 LABEL = measured({"metric": "output", "is": ["fraud", "theft"], "margin": 0.05})
 
 
-def counted(metric: JudgedMetric, total: int, given: dict[Any, int]) -> dict[Own, Tally]:
+def counted(metric: JudgedMetric, total: int, given: dict[Any, int]) -> dict[Own, TrialTally]:
     """Return what is counted when each value was given so often."""
-    found: dict[Own, Tally] = {}
+    found: dict[Own, TrialTally] = {}
     for part in metric.parts:
         assert part.answer is not None
         times = given.get(part.answer.value, 0)
-        found[part.answer] = Tally(total, total - times if part.answer.other else times)
+        found[part.answer] = TrialTally(total, total - times if part.answer.other else times)
     return found
 
 
@@ -31,7 +37,7 @@ def verdict(
     new: int, old: int, *, total: int = 2000, stable: int | None = None, theft: int = 40
 ) -> AnalysisVerdict:
     """Judge how often both revisions gave "fraud"; "theft" as often as each other."""
-    measured = Measured(
+    measured = StepMeasurements(
         "new",
         "old",
         [window(count=5000)],

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import PrometheusMetric
-from apps.rollouts.analysis import AnalysisTerms, JudgedMetric, Measured, Threshold, asked_of, judge
-from apps.rollouts.analysis.readings import Point, Reading, reading
+from apps.rollouts.analysis import (
+    AnalysisTerms,
+    JudgedMetric,
+    StepMeasurements,
+    Threshold,
+    asked_of,
+    judge,
+)
+from apps.rollouts.analysis.readings import Reading, ReadingPoint, reading
 from apps.rollouts.analysis.stored_verdict import keep
 from apps.rollouts.analysis.verdicts import AnalysisVerdict
 from tests.unit.rollouts.test_analysis import window
@@ -18,11 +25,11 @@ REFUNDS = Threshold("refunds", 2.0, "at_most", for_seconds=60)
 NAN = math.nan
 
 
-def points(*values: float | None, step: int = 6) -> list[Point]:
+def points(*values: float | None, step: int = 6) -> list[ReadingPoint]:
     """Return values a step apart, the last one now; ``None`` leaves one out."""
     ends = NOON.timestamp()
     placed = enumerate(reversed(values))
-    return [Point(ends - n * step, v) for n, v in placed if v is not None][::-1]
+    return [ReadingPoint(ends - n * step, v) for n, v in placed if v is not None][::-1]
 
 
 def read(*values: float | None, since: int = 3600, asked: Threshold = REFUNDS) -> Reading:
@@ -92,7 +99,7 @@ def verdict(
 ) -> AnalysisVerdict:
     """Judge readings beside requests of which none failed."""
     windows = [window(count=count)], [window("old", count)]
-    measured = Measured(
+    measured = StepMeasurements(
         "new", "old", *windows, NOON - timedelta(minutes=1), NOON, node_alive=True, readings=found
     )
     return judge(AnalysisTerms(metrics, 0.5, 0.01, 100), measured)
@@ -132,7 +139,7 @@ class TestBesideOtherMetrics:
         slow = [window("old", 900, latency={"50": 0, "100": 900, "250": 0, "inf": 0})]
 
         def judged(found: Reading) -> str:
-            measured = Measured(
+            measured = StepMeasurements(
                 "new",
                 "old",
                 fast,

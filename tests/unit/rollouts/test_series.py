@@ -7,11 +7,11 @@ import pytest
 from apps.governance.plan import Analysis, Pause, SetWeight, Step
 from apps.governance.plan.analysis import CAREFUL
 from apps.monitoring.queries import Stretch
-from apps.monitoring.rules import Counts
+from apps.monitoring.rules import WindowCounts
 from apps.rollouts.series import MOST, points, stretch
 from apps.rollouts.steps import for_person
 
-NONE = Counts()
+NONE = WindowCounts()
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,13 @@ def test_a_stretch_is_some_windows_and_there_are_not_too_many(minutes: int, seco
 
 def test_what_both_answered_stands_side_by_side() -> None:
     new = {
-        20: Stretch(Counts(status_2xx=1), NONE),
-        30: Stretch(NONE, Counts(status_2xx=2, status_5xx=1)),
+        20: Stretch(WindowCounts(status_2xx=1), NONE),
+        30: Stretch(NONE, WindowCounts(status_2xx=2, status_5xx=1)),
     }
-    old = {10: Stretch(Counts(status_2xx=4), NONE), 20: Stretch(Counts(status_2xx=3), NONE)}
+    old = {
+        10: Stretch(WindowCounts(status_2xx=4), NONE),
+        20: Stretch(WindowCounts(status_2xx=3), NONE),
+    }
     first, second, third = points(new, old)
     assert (first.at, first.share) == (datetime.fromtimestamp(10, UTC), 0.0)
     assert (first.new, first.old) == (None, old[10].drawn)
