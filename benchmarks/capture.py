@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, DemoStory  # noqa: E402
 from benchmarks.predictions import Server, turn  # noqa: E402
 from tests.support.installation import Running, running, signed_in  # noqa: E402
 
@@ -27,7 +27,7 @@ from tests.support.installation import Running, running, signed_in  # noqa: E402
 def endpoints(placet: Running, percent: float) -> tuple[dict[str, Server], list[Any], list[Any]]:
     """Put the forest behind two endpoints; return them, rows and answers."""
     with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as client:
-        story, operator = Story(placet.url, people, lambda text: None), people["operator"]
+        story, operator = DemoStory(placet.url, people, lambda text: None), people["operator"]
         version, rows = story.register(client, "forest")
         begun = client.post(f"{version['path']}/builds", {"accelerate": True})
         built = client.wait(

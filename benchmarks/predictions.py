@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, DemoStory  # noqa: E402
 from tests.support.installation import Running, running, signed_in  # noqa: E402
 
 CLIENTS = 8
@@ -150,7 +150,7 @@ def free_port() -> int:
 def ours(placet: Running, folder: Path) -> tuple[dict[str, Server], list[Any], list[Any]]:
     """Put the forest behind two endpoints; return them, the direct way to one, rows, answers."""
     with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as client:
-        story, operator = Story(placet.url, people, lambda text: None), people["operator"]
+        story, operator = DemoStory(placet.url, people, lambda text: None), people["operator"]
         servers: dict[str, Server] = {}
         for name, accelerate in (("plain", False), ("accelerated", True)):
             version, rows = story.register(client, "forest")

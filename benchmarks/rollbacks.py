@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.operations.demo.load import Load, TimedResponse  # noqa: E402
-from apps.operations.demo.people import Person  # noqa: E402
+from apps.operations.demo.people import DemoPerson  # noqa: E402
 from apps.operations.demo.second_act import CONCAVE  # noqa: E402
-from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, DemoStory  # noqa: E402
 from apps.rollouts.guard import ABORTED  # noqa: E402
 from benchmarks.serving import AFTER, ASK_EVERY, ENDED, RATE, Version, back, release  # noqa: E402
 from placet_client import Client  # noqa: E402
@@ -60,17 +60,17 @@ class Found:
 class Stage:
     """The people, and the versions: one stays, one comes and goes, one is faulty."""
 
-    operator: Person
-    scientist: Person
+    operator: DemoPerson
+    scientist: DemoPerson
     stays: Version
     comes: Version
     faulty: Version
     live: str  # the release that stays
 
     @classmethod
-    def prepared(cls, placet: Running, operator: Person, scientist: Person) -> "Stage":
+    def prepared(cls, placet: Running, operator: DemoPerson, scientist: DemoPerson) -> "Stage":
         """Register and build all of them, and have the first one live."""
-        story = Story(placet.url, {"operator": operator}, lambda text: None)
+        story = DemoStory(placet.url, {"operator": operator}, lambda text: None)
         with scientist.client(SCIENTIST) as client:
             stays, comes, faulty = (built(story, client, k) for k in ("forest", "boosting", "log"))
         for version in (comes, stays):  # the first releases install the runtime on the node
@@ -123,7 +123,7 @@ class Stage:
         raise TimeoutError("a rollout did not end")
 
 
-def built(story: Story, client: Client, kind: str) -> Version:
+def built(story: DemoStory, client: Client, kind: str) -> Version:
     """Register a version and build it."""
     version, _ = story.register(client, kind)
     story.build(client, version)

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.operations.demo.load import Load  # noqa: E402
-from apps.operations.demo.people import Person  # noqa: E402
-from apps.operations.demo.story import BASE, MODEL, SCIENTIST, Story  # noqa: E402
+from apps.operations.demo.people import DemoPerson  # noqa: E402
+from apps.operations.demo.story import BASE, MODEL, SCIENTIST, DemoStory  # noqa: E402
 from tests.support.installation import Running, running  # noqa: E402
 
 ENDED = {"done", "failed", "aborted"}
@@ -63,7 +63,7 @@ def measure(placet: Running, rounds: int) -> dict[str, Any]:
     """Return medians in seconds, the ratio of the two starts, and the slowest rollback."""
     found = Figures()
     operator, scientist = placet.person("operator"), placet.person("contributor")
-    story = Story(placet.url, {"operator": operator}, lambda text: None)
+    story = DemoStory(placet.url, {"operator": operator}, lambda text: None)
     with operator, scientist, scientist.client(SCIENTIST) as client:
         stays, comes = (story.register(client, kind)[0] for kind in ("forest", "boosting"))
         for version in (comes, stays):  # the first releases install the runtime on the node
@@ -88,7 +88,7 @@ def measure(placet: Running, rounds: int) -> dict[str, Any]:
     }
 
 
-def release(operator: Person, scientist: Person, version: Version) -> tuple[str, float]:
+def release(operator: DemoPerson, scientist: DemoPerson, version: Version) -> tuple[str, float]:
     """Release to the open environment; return which release, and the seconds until it answers."""
     asked = {
         "model": MODEL,
@@ -105,7 +105,7 @@ def release(operator: Person, scientist: Person, version: Version) -> tuple[str,
     return made["id"], seconds
 
 
-def back(operator: Person, left: str, restored: str, rows: list[Any]) -> tuple[float, int, int]:
+def back(operator: DemoPerson, left: str, restored: str, rows: list[Any]) -> tuple[float, int, int]:
     """Roll back under load; return the seconds to the last answer of ``left``, how many requests
     failed, and how many there were."""
     place = operator.do("GET", f"/releases/{left}")["release"]["endpoint_id"]
@@ -137,7 +137,7 @@ def until(url: str, row: Any, wanted: str) -> None:
     raise TimeoutError(f"{wanted} never answered at {url}")
 
 
-def settled(operator: Person) -> None:
+def settled(operator: DemoPerson) -> None:
     """Return when no rollout is open. Raises ``TimeoutError`` after two minutes."""
     end = time.monotonic() + 120
     while time.monotonic() < end:

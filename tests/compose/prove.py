@@ -27,8 +27,8 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
-from apps.operations.demo.people import Person  # noqa: E402
-from apps.operations.demo.story import Story  # noqa: E402
+from apps.operations.demo.people import DemoPerson  # noqa: E402
+from apps.operations.demo.story import DemoStory  # noqa: E402
 from proofs.record import RESULTS, commit  # noqa: E402
 from tests.compose.engine import Engine, install, run  # noqa: E402
 from workers.builder.requirements import gather  # noqa: E402
@@ -235,12 +235,12 @@ class Proof:
         answer = self.compose("run", "--rm", "-T", "prepare", "manage", "prepare", "--demo")
         facts = json.loads(answer.strip().splitlines()[-1])
         self.people = {
-            p["role"]: Person.sign_in(
+            p["role"]: DemoPerson.sign_in(
                 WEB, role=p["role"], name=p["name"], email=p["email"], password=p["password"]
             )
             for p in facts["people"]
         }
-        story = Story(WEB, self.people, lambda text: print(text, flush=True))
+        story = DemoStory(WEB, self.people, lambda text: print(text, flush=True))
         self.result["story"] = story.tell()
 
     def try_it(self) -> None:

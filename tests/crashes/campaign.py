@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from apps.operations.demo.people import Person
-from apps.operations.demo.story import SCIENTIST, Story
+from apps.operations.demo.people import DemoPerson
+from apps.operations.demo.story import SCIENTIST, DemoStory
 from placet.embedded.processes import GIVE_UP_AFTER
 from placet_agent.process.procs import with_variable
 from placet_client import Client
@@ -80,7 +80,7 @@ class Campaign:
 
     placet: Running
     armed: Path
-    people: dict[str, Person]
+    people: dict[str, DemoPerson]
     scientist: Client
     trained: Trained
     patient: bool = False  # the first lease in each queue of a dead worker runs out by itself
@@ -260,7 +260,7 @@ def campaign(
         signed_in(placet) as people,
         people["contributor"].client(SCOPES) as scientist,
     ):
-        Story(placet.url, people, lambda line: None).policies()
+        DemoStory(placet.url, people, lambda line: None).policies()
         yield Campaign(placet, armed, people, scientist, trained, patient)
 
 

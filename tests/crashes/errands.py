@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from apps.operations.demo.story import BASE, MODEL, STAGING_POLICY
 from tests.crashes.path import Broken, Json, Walk, ensure
 from tests.support.signed_models import public_pem, signing_key
@@ -154,7 +154,7 @@ def visit(walk: Walk) -> None:
     who = walk.placet.people["auditor"]
     for password in (who["password"], "not the password"):
         try:
-            found = Person.sign_in(
+            found = DemoPerson.sign_in(
                 walk.placet.url,
                 role="auditor",
                 name=who["name"],

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from apps.operations.demo.story import BASE, MODEL, PROJECT
 from placet.kernel.config import ROOT
 from placet_client import Client, PlacetError
@@ -105,7 +105,7 @@ class Walk:
     """One version on its way from registration to production traffic, and back."""
 
     placet: Running
-    people: dict[str, Person]
+    people: dict[str, DemoPerson]
     scientist: Client
     trained: Trained
     name: str  # of the run: a tag of its version

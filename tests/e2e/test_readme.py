@@ -22,7 +22,7 @@ import httpx
 import onnx
 import pytest
 
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from placet.embedded.supervisor import free_port
 from placet_client import Client
 from tests.support.blocks import ROOT, Block, blocks
@@ -50,11 +50,11 @@ class Clone:
         assert found, self.output
         return found[1]
 
-    def person(self, email: str) -> Person:
+    def person(self, email: str) -> DemoPerson:
         """Sign somebody in with the password that it printed."""
         found = re.search(rf"{re.escape(email)} +(\S+)", self.output)
         assert found, self.output
-        return Person.sign_in(self.url, role="", name=email, email=email, password=found[1])
+        return DemoPerson.sign_in(self.url, role="", name=email, email=email, password=found[1])
 
     def shell(self, text: str, answer: str = "") -> "subprocess.Popen[str]":
         """Type a text, at the printed address; ``answer`` is typed where something is asked."""
@@ -176,7 +176,7 @@ def live(clone: Clone, token: str) -> str:
     return said
 
 
-def approve(reviewer: Person, process: "subprocess.Popen[str]", seconds: float = 300) -> None:
+def approve(reviewer: DemoPerson, process: "subprocess.Popen[str]", seconds: float = 300) -> None:
     """Wait for a release that waits for the reviewer, and approve it as it is shown."""
     end = time.monotonic() + seconds
     while not (found := reviewer.do("GET", "/projects/clinic/releases?state=requested")["items"]):

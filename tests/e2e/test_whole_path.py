@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from apps.operations.demo.story import BASE, MODEL, Story, verifier
+from apps.operations.demo.story import BASE, MODEL, DemoStory, verifier
 from placet.embedded.postgres import Cluster
 from placet.kernel.ids import new_id
 from placet_client import Client
@@ -49,7 +49,7 @@ POINTS = (
 class Told:
     """What the path has made."""
 
-    story: Story
+    story: DemoStory
     scientist: Client
     forest: Json
     rows: list[Json]
@@ -95,7 +95,7 @@ def outcome(path: Campaign) -> Outcome:
 def told(path: Campaign, outcome: Outcome) -> Told:
     """It is live there, and answers."""
     assert outcome.faults == [], "it did not go live"
-    story = Story(path.placet.url, path.people, lambda line: None)
+    story = DemoStory(path.placet.url, path.people, lambda line: None)
     version = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1")
     (build,) = path.scientist.get(f"{BASE}/models/{MODEL}/versions/1/builds")["items"]
     (live,) = path.scientist.get(f"{BASE}/releases", environment="staging")["items"]

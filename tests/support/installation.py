@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from placet.embedded.supervisor import free_port
 from tests.support import warm
 from tests.support.cache import RUNTIMES
@@ -116,10 +116,10 @@ class Running:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(120)
 
-    def person(self, role: str) -> Person:
+    def person(self, role: str) -> DemoPerson:
         """Sign somebody in over HTTP."""
         who = self.people[role]
-        return Person.sign_in(
+        return DemoPerson.sign_in(
             self.url, role=role, name=who["name"], email=who["email"], password=who["password"]
         )
 
@@ -170,7 +170,7 @@ def running(
 
 
 @contextmanager
-def signed_in(placet: Running) -> Iterator[dict[str, Person]]:
+def signed_in(placet: Running) -> Iterator[dict[str, DemoPerson]]:
     """Sign the five people in over HTTP, by role."""
     with ExitStack() as stack:
         yield {role: stack.enter_context(placet.person(role)) for role in placet.people}

@@ -15,7 +15,7 @@ from placet.kernel.actor import SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class NamedPerson:
     """Somebody by name. ``roles`` are the deciding roles held where the release goes."""
 
     id: str
@@ -24,18 +24,18 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class ReleasePeople:
     """Everybody a release page names."""
 
     names: dict[str, str]
-    deciders: tuple[Person, ...]
+    deciders: tuple[NamedPerson, ...]
 
     def name(self, actor_id: str) -> str:
         """Return the name behind an actor id, or the id itself."""
         return self.names.get(actor_id, actor_id)
 
 
-def people_around(release: Release, ids: Iterable[str]) -> People:
+def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     """Return names for ``ids`` and everybody who holds a deciding role (one query, two when a
     service account is among them)."""
     wanted = {i for i in ids if i}
@@ -52,10 +52,10 @@ def people_around(release: Release, ids: Iterable[str]) -> People:
         held = ((rules.REVIEWER, reviews), (rules.APPROVER, approves))
         roles = tuple(role for role, holds in held if holds)
         if active and roles:
-            deciders.append(Person(pk, names[pk], roles))
+            deciders.append(NamedPerson(pk, names[pk], roles))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
-    return People(names, tuple(deciders))
+    return ReleasePeople(names, tuple(deciders))
 
 
 def _bindings(release: Release) -> QuerySet[RoleBinding]:
@@ -78,19 +78,19 @@ class Barred:
 
 def may_still_decide(
     release: Release,
-    people: Iterable[Person],
+    people: Iterable[NamedPerson],
     *,
     results: Sequence[Mapping[str, Any]],
     known: Standings,
-) -> list[Person]:
+) -> list[NamedPerson]:
     """Return who of ``people``, who have not decided, could give an approval that is missing."""
     useful = [(p, known.decider(release, p.id).needed(p.roles, results)) for p in people]
-    return [Person(p.id, p.name, tuple(roles)) for p, roles in useful if roles]
+    return [NamedPerson(p.id, p.name, tuple(roles)) for p, roles in useful if roles]
 
 
 def barred(
     release: Release,
-    people: Iterable[Person],
+    people: Iterable[NamedPerson],
     *,
     missing: Iterable[str],
     known: Standings,

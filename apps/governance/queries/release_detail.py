@@ -23,8 +23,8 @@ from apps.governance.queries.changes import (
 from apps.governance.queries.facts import answers, evidence_facts, gather, last_served, path
 from apps.governance.queries.people import (
     Barred,
-    People,
-    Person,
+    NamedPerson,
+    ReleasePeople,
     barred,
     may_still_decide,
     people_around,
@@ -111,7 +111,7 @@ class ReleaseView:
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
-    may_still_decide: tuple[Person, ...]
+    may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
     missing_roles: tuple[str, ...]
     you_decide_as: str
@@ -190,7 +190,7 @@ def release_view(release_id: str, actor: Actor) -> ReleaseView:
 
 def _deciders(
     row: Release,
-    people: People,
+    people: ReleasePeople,
     results: Sequence[GateResult],
     decisions: Sequence[Decision],
     actor: Actor,
@@ -234,7 +234,9 @@ def _said(body: dict[str, Any]) -> str:
     return ""
 
 
-def _story(body: dict[str, Any], index: int, people: People, texts: dict[str, str]) -> StoryRow:
+def _story(
+    body: dict[str, Any], index: int, people: ReleasePeople, texts: dict[str, str]
+) -> StoryRow:
     return StoryRow(
         index=index,
         at=datetime.fromisoformat(body["at"]),
@@ -277,7 +279,7 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
     )
 
 
-def _standings(row: Release, people: People, actor: Actor) -> Standings:
+def _standings(row: Release, people: ReleasePeople, actor: Actor) -> Standings:
     """Return how everybody stands who may be asked to decide, while anybody may."""
     if row.state != ReleaseState.REQUESTED:
         return Standings()

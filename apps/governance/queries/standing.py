@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Coalesce
 from apps.governance.approvals import Decider
 from apps.governance.independence import PEOPLE
 from apps.governance.models import Release
-from apps.identity.trust.positions import Placed, Positions, positions, rows_above
+from apps.identity.trust.positions import PersonPosition, Positions, positions, rows_above
 from apps.registry.provenance import (
     Declared,
     by_version,
@@ -78,12 +78,12 @@ def standings(releases: Sequence[Release], people: Iterable[str]) -> Standings:
     branches = _branches(releases, people)
     if not branches:
         return found
-    placed: dict[str, Placed] = {}
+    placed: dict[str, PersonPosition] = {}
     touched: list[tuple[str, str]] = []
     for what, *told in branches[0].union(*branches[1:]):
         if what == "position":
             person, line, manager, top, set_by = told
-            placed[person] = Placed(line, manager, top == "true", set_by)
+            placed[person] = PersonPosition(line, manager, top == "true", set_by)
         elif what == "touched":
             touched.append((told[0], told[1]))
         else:

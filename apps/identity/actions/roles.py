@@ -12,7 +12,7 @@ from apps.identity.rules import ROLES
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
-Subject = User | Team | ServiceAccount
+RoleSubject = User | Team | ServiceAccount
 
 
 def grant_role(
@@ -31,7 +31,7 @@ def grant_role(
     account they own.
     """
     by_person(actor)
-    subjects: list[Subject] = [s for s in (person, team, service_account) if s is not None]
+    subjects: list[RoleSubject] = [s for s in (person, team, service_account) if s is not None]
     if len(subjects) != 1:
         raise InvalidInput("Name exactly one of person, team and service_account")
     _check_place(role, project, environment)
@@ -67,7 +67,7 @@ def _check_place(role: str, project: Project | None, environment: str) -> None:
             raise InvalidInput(errors=[FieldError("/environment", detail)])
 
 
-def _reached(subject: Subject) -> list[str]:
+def _reached(subject: RoleSubject) -> list[str]:
     """Lock the subject and return the people whose access would grow."""
     if isinstance(subject, User):
         row = vouched(subject)

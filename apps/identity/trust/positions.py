@@ -25,7 +25,7 @@ WITH RECURSIVE up (id, manager_id, depth) AS (
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PersonPosition:
     """One person's position as plain values."""
 
     line: str
@@ -39,7 +39,7 @@ class Positions:
     """Positions by person. ``for_`` says of whom something is asked: what they set themselves,
     about whomever, is as if it were not there."""
 
-    rows: Mapping[str, Placed]
+    rows: Mapping[str, PersonPosition]
 
     def line(self, person: str, *, for_: str) -> str:
         """Return a person's line of defence, '' when it is not known."""
@@ -57,14 +57,14 @@ class Positions:
             row = self._row(row.manager, for_)
         return tuple(found) if row is not None else None
 
-    def _row(self, person: str, for_: str) -> Placed | None:
+    def _row(self, person: str, for_: str) -> PersonPosition | None:
         row = self.rows.get(person)
         return row if row is not None and row.set_by != for_ else None
 
 
-def placed(row: Position) -> Placed:
+def placed(row: Position) -> PersonPosition:
     """Return a row's plain values."""
-    return Placed(row.line, row.manager_id or "", row.top, row.set_by)
+    return PersonPosition(row.line, row.manager_id or "", row.top, row.set_by)
 
 
 def rows_above(people: Iterable[str]) -> QuerySet[Position]:

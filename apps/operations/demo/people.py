@@ -11,7 +11,7 @@ from placet_client import Client
 
 
 @dataclass(slots=True)
-class Person:
+class DemoPerson:
     """Somebody with a browser session at the server ``url``."""
 
     url: str
@@ -20,14 +20,14 @@ class Person:
     http: httpx.Client
     password: str
 
-    def __enter__(self) -> "Person":
+    def __enter__(self) -> "DemoPerson":
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.http.close()
 
     @classmethod
-    def sign_in(cls, url: str, *, role: str, name: str, email: str, password: str) -> "Person":
+    def sign_in(cls, url: str, *, role: str, name: str, email: str, password: str) -> "DemoPerson":
         """Sign in through the page that people use. Raises ``RuntimeError`` when refused."""
         http = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
         answer = send_form(http, "/accounts/login/", {"login": email, "password": password})

@@ -13,7 +13,7 @@ from apps.operations.demo.load import Load, TimedResponse
 from placet_client import Client
 
 if TYPE_CHECKING:
-    from apps.operations.demo.story import Story
+    from apps.operations.demo.story import DemoStory
 
 Json = dict[str, Any]
 DECIDERS = ["reviewer", "approver"]
@@ -47,7 +47,7 @@ CONCAVE = (
 class SecondAct:
     """Three releases to production, while four callers keep calling."""
 
-    story: "Story"
+    story: "DemoStory"
     scientist: Client
     endpoint: Json
     rows: list[Json]

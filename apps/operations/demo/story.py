@@ -15,7 +15,7 @@ import httpx
 
 from apps.operations.demo.errors import DemoFailed, must
 from apps.operations.demo.load import Load
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from apps.operations.demo.second_act import SecondAct
 from placet.kernel.config import ROOT
 from placet_client import Client
@@ -67,11 +67,11 @@ SCIENTIST = [
 
 
 @dataclass(slots=True)
-class Story:
+class DemoStory:
     """The demo on a running server."""
 
     url: str
-    people: dict[str, Person]
+    people: dict[str, DemoPerson]
     say: Callable[[str], None]
     result: Json = field(default_factory=lambda: {"seconds": {}, "requests": {}})
 

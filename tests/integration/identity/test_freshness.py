@@ -20,7 +20,7 @@ from apps.identity import actions
 from apps.identity.models import ApiToken, RoleBinding, Team, User
 from apps.identity.rules import is_fresh
 from apps.identity.sign_in.freshness import RECORDS, WHOSE, last_proof, proofs
-from apps.operations.demo.people import Person
+from apps.operations.demo.people import DemoPerson
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import Config
@@ -322,7 +322,7 @@ def test_who_acts_by_a_program_in_a_session_confirms_when_it_is_asked(
     ada: User, live_server: Any
 ) -> None:
     """As the people of the demo do, who may take longer than a quarter of an hour."""
-    with Person.sign_in(
+    with DemoPerson.sign_in(
         live_server.url, role="", name="Ada", email=ada.email, password=PASSWORD
     ) as who:
         mine = Client()

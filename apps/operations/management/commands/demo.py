@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.operations.demo.errors import DemoFailed
-from apps.operations.demo.people import Person
-from apps.operations.demo.story import Story
+from apps.operations.demo.people import DemoPerson
+from apps.operations.demo.story import DemoStory
 from apps.operations.management.commands.up import introduce
 from placet.embedded.supervisor import CannotStart, Supervisor, choose_ports
 from placet.kernel.config import config
@@ -46,13 +46,13 @@ class Command(BaseCommand):
         url = f"http://localhost:{supervisor.port}"
         supervisor.watch_in_background()
         people = {
-            p["role"]: Person.sign_in(
+            p["role"]: DemoPerson.sign_in(
                 url, role=p["role"], name=p["name"], email=p["email"], password=p["password"]
             )
             for p in facts["people"]
         }
         try:
-            result = Story(url, people, self.say).tell()
+            result = DemoStory(url, people, self.say).tell()
         except (DemoFailed, PlacetError, RuntimeError, TimeoutError) as error:
             self.say(f"\ndemo: failed: {error}")
             return 1
