@@ -6,15 +6,15 @@ from datetime import datetime
 from apps.governance.plan import Plan
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import RevisionFacts, RolloutSnapshot
-from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.models import Revision
 
-NOTHING_SEEN = Observation(alive=False, seen_at=None, applied=Receipt(0, 0))
+NOTHING_SEEN = Observation(alive=False, seen_at=None, applied=StateGeneration(0, 0))
 
 
 def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> RolloutSnapshot:
     """Return the facts that a decision is made of."""
-    told = Receipt(rollout.told_epoch, rollout.told_number)
+    told = StateGeneration(rollout.told_epoch, rollout.told_number)
     fresh = rollout.commanded >= rollout.generation and seen.has_seen(told)
     old = rollout.from_revision
     return RolloutSnapshot(

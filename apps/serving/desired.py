@@ -19,7 +19,7 @@ from django.db.models import Prefetch as Fetch
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
 from apps.serving import hooks, readable, rules
-from apps.serving.drivers.base import Receipt
+from apps.serving.drivers.base import StateGeneration
 from apps.serving.models import (
     DesiredState,
     Endpoint,
@@ -189,7 +189,7 @@ def prefetch_entries(rows: Iterable[Prefetch]) -> list[PrefetchEntry]:
     return [PrefetchEntry(bento_digest=b, runtime_digest=r) for b, r in sorted(found.items())]
 
 
-def sign_state(target_id: str) -> Receipt:
+def sign_state(target_id: str) -> StateGeneration:
     """Sign the state of a target if its content changed or its validity runs out.
 
     Returns the number of the state that carries what is wished now. Repeating it is harmless:
@@ -205,7 +205,7 @@ def sign_state(target_id: str) -> Receipt:
         _sign(state, content, key)
     crash_point("serving.after_state_commit")
     _show(target_id, left_out)
-    return Receipt(state.epoch, state.number)
+    return StateGeneration(state.epoch, state.number)
 
 
 def _sign(state: DesiredState, content: StateContent, key: PrivateKey) -> None:

@@ -9,7 +9,7 @@ import pytest
 from apps.builds.models import Runtime
 from apps.rollouts.actions import start_rollout
 from apps.serving.actions import set_revision
-from apps.serving.drivers.base import Driver, Receipt
+from apps.serving.drivers.base import Driver, StateGeneration
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Node, Revision, Target
 from apps.serving.rules import serving_config
@@ -116,7 +116,7 @@ def test_a_driver_says_that_the_target_is_silent(place: Place, world: World) -> 
 
 def test_observing_a_target_that_was_told_nothing_finds_nothing(place: Place) -> None:
     seen = place.driver.observe(place.target)
-    assert seen.applied == Receipt(0, 0)
+    assert seen.applied == StateGeneration(0, 0)
     assert seen.revisions == {}
 
 

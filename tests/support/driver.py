@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from apps.builds.models import Bento
 from apps.serving import desired
-from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.drivers.kinds import DRIVERS
 from apps.serving.models import Revision, Target
 from apps.serving.rules import ServingConfig
@@ -16,7 +16,7 @@ from placet.kernel.clock import now
 from placet_verify import canonical
 
 PYTHONS = ("3.11", "3.13")
-NOTHING = Receipt(0, 0)
+NOTHING = StateGeneration(0, 0)
 
 
 class TargetDown(Exception):
@@ -30,7 +30,7 @@ class FakeDriver:
     number: int = 0
     digest: str = ""
     wished: dict[str, dict[str, Any]] = field(default_factory=dict)
-    applied: Receipt = NOTHING
+    applied: StateGeneration = NOTHING
     running: dict[str, RevisionObservation] = field(default_factory=dict)
     stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
     other_bytes: set[str] = field(default_factory=set)
@@ -68,7 +68,7 @@ class FakeDriver:
             revisions=dict(self.running),
         )
 
-    def apply(self, target: Target) -> Receipt:
+    def apply(self, target: Target) -> StateGeneration:
         """Take the wish, or raise :class:`TargetDown`."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -83,11 +83,11 @@ class FakeDriver:
             if (digest := canonical.digest(content)) != self.digest:
                 self.digest, self.number = digest, self.number + 1
                 self.wished = {r["id"]: r for e in content["endpoints"] for r in e["revisions"]}
-            return Receipt(1, self.number)
+            return StateGeneration(1, self.number)
         finally:
             self.at_once -= 1
 
-    def remove(self, revision: Revision) -> Receipt:
+    def remove(self, revision: Revision) -> StateGeneration:
         """Take away a revision that ended."""
         return self.apply(revision.endpoint.target)
 
@@ -98,7 +98,7 @@ class FakeDriver:
             for pk, wish in self.wished.items()
             if wish["wanted"] != "stop" or pk in self.stubborn
         }
-        self.applied = Receipt(1, self.number)
+        self.applied = StateGeneration(1, self.number)
 
     def _row(self, pk: str, wish: dict[str, Any]) -> RevisionObservation:
         usual = "drained" if wish["wanted"] == "drain" else "serving" if wish["weight"] else "ready"

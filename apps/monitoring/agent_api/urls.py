@@ -4,4 +4,4 @@ from django.urls import path
 
 from apps.monitoring.agent_api import views
 
-urlpatterns = [path("captures", views.Captures.as_view(), name="agent-captures")]
+urlpatterns = [path("captures", views.CapturesView.as_view(), name="agent-captures")]

@@ -9,7 +9,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 from placet_protocol.captures import FILE, CaptureReply
 
 
-class Captures(AgentView):
+class CapturesView(AgentView):
     """Lines of files of captured predictions."""
 
     def post(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ from apps.rollouts.rules import OPEN, STEPPING, Intent, RevisionChange
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
-from apps.serving.drivers.base import Receipt
+from apps.serving.drivers.base import StateGeneration
 from apps.serving.errors import RevisionMoved
 from apps.serving.models import Revision
 from apps.serving.rules import RevisionState
@@ -202,7 +202,7 @@ def _move_holds(rollout: Rollout) -> None:
         )
 
 
-def record_command(rollout: Rollout, receipt: Receipt, *, job: Fence) -> bool:
+def record_command(rollout: Rollout, receipt: StateGeneration, *, job: Fence) -> bool:
     """Note that the driver was told this generation, and the number that carries it."""
     with record(SYSTEM):
         job.fence()

@@ -44,7 +44,7 @@ WHERE s.envelope <> '' AND (s.epoch, s.number) <> (w.epoch, w.number)
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
+class ListedPoll:
     """A poll, its number in this process, and whether we have heard that it waits, as all do."""
 
     poll: "Poll"
@@ -61,8 +61,8 @@ class Entry:
 class Listener:
     """Hears for all polls of this process. Its thread starts with the first of them."""
 
-    _entries: dict[str, Entry] = field(default_factory=dict)  # by node
-    _fresh: list[Entry] = field(default_factory=list)  # those that nobody was told of
+    _entries: dict[str, ListedPoll] = field(default_factory=dict)  # by node
+    _fresh: list[ListedPoll] = field(default_factory=list)  # those that nobody was told of
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
@@ -71,7 +71,7 @@ class Listener:
         """Hear for ``poll``, and no longer for the one that its node had here."""
         with self._lock:
             before = self._entries.get(poll.node)
-            self._entries[poll.node] = entry = Entry(poll, next(self._numbers))
+            self._entries[poll.node] = entry = ListedPoll(poll, next(self._numbers))
             self._fresh.append(entry)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
@@ -120,16 +120,16 @@ class Listener:
                 self._look(own, [e for e in self._all() if e.poll.target in targets])
             self._hear_of_polls(notices, own.info.backend_pid)
 
-    def _all(self) -> list[Entry]:
+    def _all(self) -> list[ListedPoll]:
         with self._lock:
             return list(self._entries.values())
 
     def _begin_anew(self) -> None:
         with self._lock:
-            self._fresh = [Entry(entry.poll, entry.number) for entry in self._entries.values()]
+            self._fresh = [ListedPoll(entry.poll, entry.number) for entry in self._entries.values()]
             self._entries = {entry.poll.node: entry for entry in self._fresh}
 
-    def _taken_fresh(self) -> list[Entry]:
+    def _taken_fresh(self) -> list[ListedPoll]:
         with self._lock:
             fresh, self._fresh = self._fresh, []
             return [entry for entry in fresh if self._entries.get(entry.poll.node) is entry]
@@ -150,7 +150,7 @@ class Listener:
         elif entry.heard:  # else ours is the newer one: that it waits comes behind this
             entry.poll.give_way()
 
-    def _look(self, own: "psycopg.Connection[Any]", entries: Sequence[Entry]) -> None:
+    def _look(self, own: "psycopg.Connection[Any]", entries: Sequence[ListedPoll]) -> None:
         """Wake those whose target has another state, all found in one query: what was heard may be
         of a state that a node has already."""
         by_node = {entry.poll.node: entry for entry in entries}
@@ -162,7 +162,7 @@ class Listener:
         for (node,) in own.execute(BEHIND, columns).fetchall():
             by_node[node].poll.news()
 
-    def _say(self, own: "psycopg.Connection[Any]", entries: Sequence[Entry]) -> None:
+    def _say(self, own: "psycopg.Connection[Any]", entries: Sequence[ListedPoll]) -> None:
         """Tell all processes, ours too, whose polls wait here."""
         for first in range(0, len(entries), AT_ONCE):
             names = [entry.name for entry in entries[first : first + AT_ONCE]]

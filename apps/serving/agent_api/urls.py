@@ -5,10 +5,10 @@ from django.urls import path
 from apps.serving.agent_api import views
 
 urlpatterns = [
-    path("keys", views.Keys.as_view(), name="agent-keys"),
-    path("join", views.Join.as_view(), name="agent-join"),
-    path("state", views.State.as_view(), name="agent-state"),
-    path("report", views.Report.as_view(), name="agent-report"),
-    path("blobs/<str:sha256>", views.Blob.as_view(), name="agent-blob"),
-    path("runtimes/<str:digest>", views.RuntimeManifest.as_view(), name="agent-runtime"),
+    path("keys", views.KeysView.as_view(), name="agent-keys"),
+    path("join", views.JoinView.as_view(), name="agent-join"),
+    path("state", views.StateView.as_view(), name="agent-state"),
+    path("report", views.ReportView.as_view(), name="agent-report"),
+    path("blobs/<str:sha256>", views.BlobView.as_view(), name="agent-blob"),
+    path("runtimes/<str:digest>", views.RuntimeManifestView.as_view(), name="agent-runtime"),
 ]

@@ -41,7 +41,7 @@ class AgentView(APIView):
         return node_of(request._request)
 
 
-class Keys(AgentView):
+class KeysView(AgentView):
     """The public keys, open to everybody: they prove themselves by the root's signature."""
 
     def get(self, request: Request) -> Response:
@@ -50,7 +50,7 @@ class Keys(AgentView):
         return Response(KeysReply(v=1, root_public=root, keys=json.loads(keys_document())))
 
 
-class Join(AgentView):
+class JoinView(AgentView):
     """Where a node brings its token."""
 
     def post(self, request: Request) -> Response:
@@ -68,7 +68,7 @@ class Join(AgentView):
         return Response(reply, status=201)
 
 
-class State(AgentView):
+class StateView(AgentView):
     """The signed desired state."""
 
     def get(self, request: Request) -> HttpResponse:
@@ -95,7 +95,7 @@ def number(request: Request, name: str) -> int:
     return int(text)
 
 
-class Report(AgentView):
+class ReportView(AgentView):
     """What a node observes."""
 
     def post(self, request: Request) -> Response:
@@ -104,7 +104,7 @@ class Report(AgentView):
         return Response(ReportReply(v=1, number=node.report_number))
 
 
-class Blob(AgentView):
+class BlobView(AgentView):
     """A Bento archive or a wheel."""
 
     def get(self, request: Request, sha256: str) -> FileResponse:
@@ -115,7 +115,7 @@ class Blob(AgentView):
         return FileResponse(store().open(sha256), content_type="application/octet-stream")
 
 
-class RuntimeManifest(AgentView):
+class RuntimeManifestView(AgentView):
     """How a runtime is installed."""
 
     def get(self, request: Request, digest: str) -> Response:

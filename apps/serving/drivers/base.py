@@ -11,7 +11,7 @@ from apps.serving.rules import ServingConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class StateGeneration:
     """Names a wish that was handed over: an observation of this generation or a later one has
     seen it."""
 
@@ -44,10 +44,10 @@ class Observation:
 
     alive: bool
     seen_at: datetime | None
-    applied: Receipt
+    applied: StateGeneration
     revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
 
-    def has_seen(self, receipt: Receipt) -> bool:
+    def has_seen(self, receipt: StateGeneration) -> bool:
         """Tell whether this was observed after the wish named by ``receipt`` had arrived."""
         return self.applied.generation >= receipt.generation
 
@@ -76,10 +76,10 @@ class Driver(Protocol):
         """Return what was last seen. Never blocks on the target itself."""
         ...
 
-    def apply(self, target: Target) -> Receipt:
+    def apply(self, target: Target) -> StateGeneration:
         """Hand over everything that is desired on ``target``. Called from control workers only."""
         ...
 
-    def remove(self, revision: Revision) -> Receipt:
+    def remove(self, revision: Revision) -> StateGeneration:
         """Take a revision, whose row says that it ended, away from its target."""
         ...

@@ -15,7 +15,7 @@ from apps.registry.models import Alias
 from apps.rollouts import actions, reconciler
 from apps.rollouts.actions import schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule
-from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from tests.support.story import Story
@@ -149,7 +149,7 @@ def test_an_abort_that_cannot_be_followed_stops_none_of_another_project(
     aborted = {
         pk: RevisionObservation(pk, "serving", aborted="errors") for (pk,) in live.values_list("pk")
     }
-    seen = Observation(True, now(), Receipt(0, 0), aborted)
+    seen = Observation(True, now(), StateGeneration(0, 0), aborted)
     monkeypatch.setattr(reconciler, "driver_for", lambda _: SimpleNamespace(observe=lambda _: seen))
     asked: list[str] = []
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import rule
 from apps.monitoring.actions import ingest
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
-from apps.serving.drivers.base import Receipt
+from apps.serving.drivers.base import StateGeneration
 from apps.serving.models import Revision
 from placet.kernel.clock import now, rfc3339
 from tests.properties.machine.parts import Parts
@@ -62,7 +62,7 @@ class Surroundings(Parts):
     @rule(weight=st.sampled_from([0, 1, 500, 10_000]))
     def tell_another_weight(self, weight: int) -> None:
         """The target says that it has seen the last wish, and gives weights that nobody set."""
-        self.driver.applied = Receipt(1, self.driver.number)
+        self.driver.applied = StateGeneration(1, self.driver.number)
         for pk, row in self.driver.running.items():
             self.driver.running[pk] = replace(row, weight=weight)
 

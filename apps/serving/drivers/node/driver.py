@@ -8,7 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from apps.builds.models import Bento
 from apps.serving import desired
-from apps.serving.drivers.base import Observation, Receipt, RevisionObservation
+from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.models import Node, Revision, Target
 from apps.serving.rules import ALIVE_SECONDS, PRESENT, EndpointState, ServingConfig
 from placet.kernel.clock import now
@@ -62,14 +62,14 @@ class NodeDriver:
         """Read the last verified report."""
         node = Node.objects.filter(target=target).first()
         if node is None:
-            return Observation(alive=False, seen_at=None, applied=Receipt(0, 0))
+            return Observation(alive=False, seen_at=None, applied=StateGeneration(0, 0))
         return observation(node, now())
 
-    def apply(self, target: Target) -> Receipt:
+    def apply(self, target: Target) -> StateGeneration:
         """Sign what is desired; the node's long poll returns at once."""
         return desired.sign_state(target.pk)
 
-    def remove(self, revision: Revision) -> Receipt:
+    def remove(self, revision: Revision) -> StateGeneration:
         """A revision that ended is not in the state any more: sign it."""
         return desired.sign_state(revision.endpoint.target_id)
 
@@ -113,7 +113,7 @@ def observation(node: Node, at: datetime) -> Observation:
     return Observation(
         alive=is_alive(node.heard_at, at),
         seen_at=node.heard_at,
-        applied=Receipt(applied.get("epoch", 0), applied.get("number", 0)),
+        applied=StateGeneration(applied.get("epoch", 0), applied.get("number", 0)),
         revisions=revisions,
     )
 
