@@ -14,7 +14,7 @@ from typing import Any
 
 from placet_agent.process.namespaces import NotEntered
 from placet_agent.process.procs import ProcessRef
-from placet_agent.reports.counting import Counts
+from placet_agent.reports.counting import CountFile
 
 WRITE_EVERY = 1.0
 LINGER = 1.0  # seconds for what a replica that has ended still had under way
@@ -37,7 +37,7 @@ def words(replica: ProcessRef, counts: Path, uid: int | None) -> list[str]:
     return found if uid is None else [*found, "--uid", str(uid)]
 
 
-async def until_end(handle: int, counts: Counts) -> None:
+async def until_end(handle: int, counts: CountFile) -> None:
     """Write counts now and then, until the process behind a pidfd ends or SIGTERM comes."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()

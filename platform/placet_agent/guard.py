@@ -38,7 +38,7 @@ class Second:
 
 
 @dataclass
-class Seen:
+class GuardMemory:
     """What a guard remembers of one revision."""
 
     seconds: deque[Second] = field(default_factory=deque)
@@ -46,7 +46,7 @@ class Seen:
     struck: float | None = None  # when a row was as long as it may not be
 
 
-def count(guard: Guard, seen: Seen, now: float, status: int, milliseconds: int) -> bool:
+def count(guard: Guard, seen: GuardMemory, now: float, status: int, milliseconds: int) -> bool:
     """Remember one answer (``status`` 0: the client left); tell whether it filled a row."""
     failed, left = status >= 500, status < 100
     slow = guard.latency is not None and milliseconds > guard.latency.at_most_ms
@@ -64,7 +64,7 @@ def count(guard: Guard, seen: Seen, now: float, status: int, milliseconds: int) 
     return True
 
 
-def _second(guard: Guard, seen: Seen, at: int) -> Second:
+def _second(guard: Guard, seen: GuardMemory, at: int) -> Second:
     if not seen.seconds or seen.seconds[-1].at < at:
         seen.seconds.append(Second(at))
         while seen.seconds[0].at <= at - guard.longest - 1:
@@ -72,7 +72,7 @@ def _second(guard: Guard, seen: Seen, at: int) -> Second:
     return seen.seconds[-1]
 
 
-def judge(guard: Guard, seen: Seen, now: float) -> Trip | None:
+def judge(guard: Guard, seen: GuardMemory, now: float) -> Trip | None:
     """Return the rule that is broken now, if one is."""
     if seen.struck is not None and now - seen.struck <= STRUCK_SECONDS:
         detail = f"{guard.consecutive_failures} answers in a row were server errors"
@@ -80,7 +80,7 @@ def judge(guard: Guard, seen: Seen, now: float) -> Trip | None:
     return _error_rate(guard.error_rate, seen, now) or _latency(guard.latency, seen, now)
 
 
-def _error_rate(rule: ErrorRate | None, seen: Seen, now: float) -> Trip | None:
+def _error_rate(rule: ErrorRate | None, seen: GuardMemory, now: float) -> Trip | None:
     if rule is None:
         return None
     seconds = _within(seen, now, rule.window_seconds)
@@ -94,7 +94,7 @@ def _error_rate(rule: ErrorRate | None, seen: Seen, now: float) -> Trip | None:
     )
 
 
-def _latency(rule: Latency | None, seen: Seen, now: float) -> Trip | None:
+def _latency(rule: Latency | None, seen: GuardMemory, now: float) -> Trip | None:
     if rule is None:
         return None
     seconds = _within(seen, now, rule.window_seconds)
@@ -109,6 +109,6 @@ def _latency(rule: Latency | None, seen: Seen, now: float) -> Trip | None:
     )
 
 
-def _within(seen: Seen, now: float, seconds: int) -> list[Second]:
+def _within(seen: GuardMemory, now: float, seconds: int) -> list[Second]:
     """Return what lies within so many seconds; the one that has begun comes on top."""
     return [second for second in seen.seconds if second.at >= int(now) - seconds]

@@ -38,11 +38,11 @@ _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 _ONE = socket.CMSG_LEN(array.array("i").itemsize)
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered by a sentence."""
 
 
-class Keeper:
+class SocketKeeper:
     """The sockets by name, and what may be asked about them."""
 
     def __init__(self, limit: int) -> None:
@@ -57,18 +57,18 @@ class Keeper:
         try:
             asked = json.loads(text)
         except (ValueError, RecursionError):
-            raise Refused("this is not JSON") from None
+            raise RequestRefused("this is not JSON") from None
         if not isinstance(asked, dict):
-            raise Refused("this is not an object")
+            raise RequestRefused("this is not an object")
         if asked.get("do") == "names":
             return self._names(asked.get("after", "")), None
         name = _name(asked.get("name"))
         if asked.get("do") == "keep":
             return self._keep(name, given), None
         if asked.get("do") not in ("give", "drop"):
-            raise Refused("one can ask to keep, give, drop, or for names")
+            raise RequestRefused("one can ask to keep, give, drop, or for names")
         if name not in self.kept:
-            raise Refused(f"nothing is kept under {name}")
+            raise RequestRefused(f"nothing is kept under {name}")
         if asked["do"] == "give":
             return {"ok": True}, self.kept[name]
         os.close(self.kept.pop(name))
@@ -76,17 +76,17 @@ class Keeper:
 
     def _keep(self, name: str, given: list[int]) -> dict[str, Any]:
         if len(given) != 1 or not stat.S_ISSOCK(os.fstat(given[0]).st_mode):
-            raise Refused("one socket must come with the name")
+            raise RequestRefused("one socket must come with the name")
         if name in self.kept:
-            raise Refused(f"another socket is kept under {name}")
+            raise RequestRefused(f"another socket is kept under {name}")
         if len(self.kept) >= self.limit:
-            raise Refused(f"no more than {self.limit} sockets are kept")
+            raise RequestRefused(f"no more than {self.limit} sockets are kept")
         self.kept[name] = given.pop()
         return {"ok": True}
 
     def _names(self, after: object) -> dict[str, Any]:
         if not isinstance(after, str):
-            raise Refused("'after' is a name")
+            raise RequestRefused("'after' is a name")
         rest = sorted(name for name in self.kept if name > after)
         return {"names": rest[:PAGE], "more": len(rest) > PAGE}
 
@@ -94,14 +94,14 @@ class Keeper:
 def _name(value: object) -> str:
     fits = isinstance(value, str) and 0 < len(value) <= NAME_CHARACTERS
     if not fits or not _CHARACTERS.issuperset(str(value)):
-        raise Refused(f"a name has 1 to {NAME_CHARACTERS} letters, digits, '-', '_' or '.'")
+        raise RequestRefused(f"a name has 1 to {NAME_CHARACTERS} letters, digits, '-', '_' or '.'")
     return str(value)
 
 
-class Server:
+class SocketServer:
     """One thread, one wait, many clients."""
 
-    def __init__(self, listener: socket.socket, keeper: Keeper) -> None:
+    def __init__(self, listener: socket.socket, keeper: SocketKeeper) -> None:
         self.listener = listener
         self.keeper = keeper
         self.clients: dict[int, socket.socket] = {}  # who was heard longest ago comes first
@@ -150,9 +150,11 @@ class Server:
     ) -> tuple[dict[str, Any], int | None]:
         try:
             if not whole:
-                raise Refused(f"a message has {MESSAGE_BYTES} bytes and one descriptor at most")
+                raise RequestRefused(
+                    f"a message has {MESSAGE_BYTES} bytes and one descriptor at most"
+                )
             return self.keeper.answer(text, given)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             return {"error": str(refusal)}, None
 
     def _send(self, client: socket.socket, answer: dict[str, Any], handle: int | None) -> None:
@@ -237,7 +239,7 @@ def main(arguments: list[str]) -> None:
         os.close(int(rest[1]))
     if listener is None:
         sys.exit("another holder already runs here")
-    Server(listener, Keeper(_room())).run()
+    SocketServer(listener, SocketKeeper(_room())).run()
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from placet_agent import beside
 from placet_agent.process import launching
-from placet_agent.process.namespaces import Network, NotEntered, demand_user, drop
-from placet_agent.process.owners import Owner
+from placet_agent.process.namespaces import NetworkNamespace, NotEntered, demand_user, drop
+from placet_agent.process.owners import PortOwner
 from placet_agent.process.procs import ProcessRef
 from placet_agent.pump import Pump, bound, reset
 from placet_agent.reports import counting
-from placet_agent.reports.counting import Count, Counts
+from placet_agent.reports.counting import Count, CountFile
 
 NAME = "link"  # of its one line in the counts
 SECONDS = 5.0  # to connect
@@ -39,11 +39,11 @@ class NotTheReplicas(Exception):
     """What listens on the port is not, or not for sure, the replica's."""
 
 
-class Link:
+class ReplicaLink:
     """The connections of one replica. Those past ``limit`` wait in the socket's queue."""
 
     def __init__(
-        self, listener: socket.socket, port: int, count: Count, limit: int, owner: Owner | None
+        self, listener: socket.socket, port: int, count: Count, limit: int, owner: PortOwner | None
     ) -> None:
         self.listener = listener
         self.port = port
@@ -141,10 +141,10 @@ def main(words: list[str]) -> None:
         listener = socket.socket(fileno=asked.listen)
         listener.setblocking(False)
         replica = beside.watch(ref)
-        counts = Counts(asked.counts, [NAME])
+        counts = CountFile(asked.counts, [NAME])
         beside.restrain(2 * CONNECTIONS + _SPARE)
         if asked.shared is None:
-            network = Network(ref)
+            network = NetworkNamespace(ref)
             network.enter()
             network.close()
         beside.preload()  # not earlier: a thread that is just ending would keep us out
@@ -152,7 +152,7 @@ def main(words: list[str]) -> None:
     except (NotEntered, OSError) as error:
         beside.say(asked.ready, str(error))
         sys.exit(str(error))
-    owner = None if asked.shared is None else Owner(ref, asked.shared)
+    owner = None if asked.shared is None else PortOwner(ref, asked.shared)
     asyncio.run(_run(replica, listener, counts, owner, asked))
     counts.write()
 
@@ -160,12 +160,12 @@ def main(words: list[str]) -> None:
 async def _run(
     replica: int,
     listener: socket.socket,
-    counts: Counts,
-    owner: Owner | None,
+    counts: CountFile,
+    owner: PortOwner | None,
     asked: argparse.Namespace,
 ) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    link = Link(listener, asked.port, counts.of[NAME], (most - _SPARE) // 2, owner)
+    link = ReplicaLink(listener, asked.port, counts.of[NAME], (most - _SPARE) // 2, owner)
     link.open()
     beside.say(asked.ready, launching.READY)
     await beside.until_end(replica, counts)

@@ -34,7 +34,7 @@ from placet_agent.reports.report import Reporter
 from placet_agent.state import files
 from placet_agent.state.aborts import Aborts
 from placet_agent.state.data_dir import Home
-from placet_agent.state.trust import Opened, StateRefused, Trust
+from placet_agent.state.trust import OpenedState, StateRefused, Trust
 from placet_protocol.fields import hex_digest
 from placet_protocol.report import FEATURES, NodeError, PlatformInfo
 from placet_verify.errors import Refused
@@ -313,7 +313,7 @@ class Agent:
                 self._heed(opened, learned=self.trust.recalls.book is not book)
         return taken
 
-    def _take(self, opened: Opened, text: str) -> bool:
+    def _take(self, opened: OpenedState, text: str) -> bool:
         known = self.reconciler.newest
         state = self.trust.state_of(opened)
         state = state.going_on(known.endpoints if known is not None else self.trust.latest.kept())
@@ -327,7 +327,7 @@ class Agent:
         self.wake()
         return True
 
-    def _heed(self, opened: Opened, *, learned: bool) -> None:
+    def _heed(self, opened: OpenedState, *, learned: bool) -> None:
         """Stop what a state says must not run, though the state itself is not taken."""
         known = self.reconciler.newest
         if known is not None and (learned or opened.heard.recalled - known.recalled):

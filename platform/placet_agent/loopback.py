@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from placet_agent.process.namespaces import Network, NotEntered
+from placet_agent.process.namespaces import NetworkNamespace, NotEntered
 from placet_verify.permit.serving import Destination
 
 BACKLOG = 256
@@ -47,7 +47,7 @@ def hosts_file(destinations: Iterable[Destination]) -> str:
 
 
 def listen_inside(
-    network: Network, destinations: Iterable[Destination]
+    network: NetworkNamespace, destinations: Iterable[Destination]
 ) -> list[tuple[Destination, socket.socket]]:
     """Listen for each destination inside the replica's network; this process stays outside.
 
@@ -71,7 +71,7 @@ def listen_inside(
         os.waitpid(child, 0)
 
 
-def _hand_out(link: socket.socket, network: Network, wanted: list[Destination]) -> None:
+def _hand_out(link: socket.socket, network: NetworkNamespace, wanted: list[Destination]) -> None:
     try:
         network.enter()
         listeners = _listeners(wanted)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.downloads.preparer import Progress
-from placet_agent.process.replica import Record
+from placet_agent.process.replica import ReplicaRecord
 from placet_protocol.fields import format_time
 from placet_protocol.report import LocalAbort, NodeError, RevisionReport, weakest
 from placet_protocol.state import RefusedRevision
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Control:
+class RevisionMemory:
     """What the node remembers of one revision between passes; lost without harm."""
 
     crashes: rules.Crashes = field(default_factory=rules.Crashes)
@@ -76,9 +76,11 @@ class Observed:
     applied: tuple[int, int] = (0, 0)
 
 
-def leaving_reports(records: Iterable[Record], known: Collection[str]) -> list[RevisionReport]:
+def leaving_reports(
+    records: Iterable[ReplicaRecord], known: Collection[str]
+) -> list[RevisionReport]:
     """Tell of replicas whose revision is not ``known`` any more, until they are gone."""
-    leaving: dict[str, list[Record]] = {}
+    leaving: dict[str, list[ReplicaRecord]] = {}
     for record in records:
         if record.revision not in known:
             leaving.setdefault(record.revision, []).append(record)
@@ -100,14 +102,14 @@ def leaving_reports(records: Iterable[Record], known: Collection[str]) -> list[R
 
 
 def refused_reports(
-    refused: Iterable[RefusedRevision], controls: MutableMapping[str, Control]
+    refused: Iterable[RefusedRevision], controls: MutableMapping[str, RevisionMemory]
 ) -> list[RevisionReport]:
     """Tell of revisions that cannot be read; one whose id cannot be is told as an error."""
     rows = []
     for one in refused:
         if not one.id:
             continue
-        control = controls.setdefault(one.id, Control())
+        control = controls.setdefault(one.id, RevisionMemory())
         if control.phase != "refused":
             control.phase, control.since = "refused", format_time(datetime.now(UTC))
         rows.append(

@@ -15,7 +15,7 @@ from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointEntry, Full
-from placet_agent.observed import Control, Errors, Observed, leaving_reports, refused_reports
+from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
 from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
@@ -51,7 +51,7 @@ class Reconciler:
         self._book = Book()
         self.observed = Observed()
         self.busy = False  # whether to look again soon
-        self._controls: dict[str, Control] = {}
+        self._controls: dict[str, RevisionMemory] = {}
         self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
         self._proxy_ready, self._up = 0.0, False  # whether HAProxy runs
         self._followed = False  # and whether it follows the table now
@@ -123,7 +123,7 @@ class Reconciler:
         for detail, revisions in self.proxy.complaints():
             self._errors.tell("endpoint_left_out", detail)
             for revision in revisions:
-                self._controls.setdefault(revision, Control()).full = detail
+                self._controls.setdefault(revision, RevisionMemory()).full = detail
         return True
 
     # --- replicas ----------------------------------------------------------------------------
@@ -144,8 +144,8 @@ class Reconciler:
             and datetime.now(UTC) > state.valid_until
         )
 
-    def _control(self, revision: DesiredRevision) -> Control:
-        control = self._controls.setdefault(revision.id, Control())
+    def _control(self, revision: DesiredRevision) -> RevisionMemory:
+        control = self._controls.setdefault(revision.id, RevisionMemory())
         settings = (*wanted_settings(revision), revision.wanted == "run")
         if control.settings != settings:
             if control.settings:
@@ -161,7 +161,7 @@ class Reconciler:
             log.info("replica %s is started anew behind a link", replica.id)
             replica.stopping_since = now
             return
-        control = self._controls.setdefault(replica.record.revision, Control())
+        control = self._controls.setdefault(replica.record.revision, RevisionMemory())
         lived = now - replica.ready_at if replica.ready_at else 0.0
         control.crashes.was_ready |= replica.record.ready
         control.crashes.add(now, lived, self.replicas.why(replica), replica.wave)
@@ -367,7 +367,7 @@ class Reconciler:
         ready = sum(self._takes_requests(r) for r in mine) if self._up else 0
         wanted, verdict = self._wanted(revision), self._verdict(revision)
         starting = [r.note for r in mine if r.id not in self._answered and not r.stopping]
-        seen = rules.Seen(
+        seen = rules.PhaseFacts(
             allowed=verdict.allowed,
             reason=verdict.reason,
             wanted=wanted,

@@ -22,11 +22,11 @@ from placet_agent import beside, reach
 from placet_agent.loopback import listen_inside
 from placet_agent.pace import Pace
 from placet_agent.process import launching
-from placet_agent.process.namespaces import Network, NotEntered, demand_user, drop
+from placet_agent.process.namespaces import NetworkNamespace, NotEntered, demand_user, drop
 from placet_agent.process.procs import ProcessRef
 from placet_agent.pump import Pump, bound, reset
 from placet_agent.reports import counting
-from placet_agent.reports.counting import Count, Counts
+from placet_agent.reports.counting import Count, CountFile
 from placet_verify.permit.serving import Destination
 
 CONNECTIONS = 256  # at once; further ones are refused
@@ -185,10 +185,10 @@ def main(words: list[str]) -> None:
     try:
         demand_user(asked.uid)
         replica = beside.watch(ref)
-        network = Network(ref)
+        network = NetworkNamespace(ref)
         listeners = listen_inside(network, asked.to)
         network.close()
-        counts = Counts(asked.counts, [str(one) for one in asked.to])
+        counts = CountFile(asked.counts, [str(one) for one in asked.to])
         beside.restrain(_HANDLES)
         beside.preload()
         drop(asked.uid)
@@ -203,7 +203,7 @@ def main(words: list[str]) -> None:
 async def _run(
     replica: int,
     listeners: list[tuple[Destination, socket.socket]],
-    counts: Counts,
+    counts: CountFile,
     ready: int | None,
 ) -> None:
     relay = Relay([one for one, _ in listeners], counts.of)

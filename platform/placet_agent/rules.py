@@ -24,14 +24,14 @@ class ReplicaView:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplicaPlan:
     """What to do about the replicas of one revision."""
 
     start: int = 0
     stop: tuple[str, ...] = ()
 
 
-def plan_replicas(wanted: int, replicas: Sequence[ReplicaView]) -> Plan:
+def plan_replicas(wanted: int, replicas: Sequence[ReplicaView]) -> ReplicaPlan:
     """Return what to start and stop so that ``wanted`` current replicas run.
 
     Outdated ones stay until as many new ones are ready: a restart never empties a revision.
@@ -44,7 +44,7 @@ def plan_replicas(wanted: int, replicas: Sequence[ReplicaView]) -> Plan:
     stop = [r.id for r in surplus]
     if ready >= wanted:
         stop += [r.id for r in outdated]
-    return Plan(start=max(0, wanted - len(current)), stop=tuple(stop))
+    return ReplicaPlan(start=max(0, wanted - len(current)), stop=tuple(stop))
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def arrange(weights: Mapping[str, int], stable: str) -> tuple[str, str, int]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PhaseFacts:
     """All that decides the phase of a revision."""
 
     allowed: bool
@@ -119,7 +119,7 @@ class Seen:
     note: str = ""  # what it waits for
 
 
-def phase_of(seen: Seen) -> tuple[Phase, str]:
+def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
     """Return the phase of a revision, and its sentence."""
     if not seen.allowed:
         return "refused", seen.reason

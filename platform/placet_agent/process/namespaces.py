@@ -22,7 +22,7 @@ class NotEntered(Exception):
     """A namespace cannot be entered, or a privilege not be given up; the sentence says why."""
 
 
-class Network:
+class NetworkNamespace:
     """The network namespace of one process: open, so that it stays that one's."""
 
     def __init__(self, ref: ProcessRef) -> None:

@@ -147,7 +147,7 @@ def _named(pid: int) -> str:
     return f"{name} (pid {pid})"
 
 
-class Owner:
+class PortOwner:
     """The replica that a port should belong to."""
 
     def __init__(self, replica: ProcessRef, uid: int) -> None:

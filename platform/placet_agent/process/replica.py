@@ -34,7 +34,7 @@ _LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
 @dataclass
-class Record:
+class ReplicaRecord:
     """What is kept on disk of a replica."""
 
     id: str
@@ -63,7 +63,7 @@ class Record:
     boot: str = ""  # which start of the host these processes are of
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Record":
+    def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":
         """Read a record, one of an older agent included."""
         known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
         for name in ("outer", "inner", "relay", "link"):
@@ -84,7 +84,7 @@ class Record:
 class Replica:
     """A replica and what this agent sees of it."""
 
-    record: Record
+    record: ReplicaRecord
     path: Path
     socket: Path  # where it is reached, unless it is reached by a port
     stopping_since: float = 0.0
@@ -206,7 +206,7 @@ def _reach(replica: Replica, timeout: float) -> socket.socket:
     return socket.create_connection(("127.0.0.1", replica.record.port), timeout)
 
 
-def settings_of(record: Record) -> tuple[object, ...]:
+def settings_of(record: ReplicaRecord) -> tuple[object, ...]:
     """Return what of a replica must equal what is wanted, or it is outdated."""
     return (
         record.bento_digest,

@@ -20,7 +20,7 @@ from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.process import limits, outputs, owners, procs, sandbox, strays
 from placet_agent.process.procs import ProcessRef
-from placet_agent.process.replica import OWN_PORT, Record, Replica, ask, free_port
+from placet_agent.process.replica import OWN_PORT, Replica, ReplicaRecord, ask, free_port
 from placet_agent.process.starting import Program, Starter, bento_program
 from placet_agent.state import files
 from placet_protocol.report import EgressCount
@@ -72,7 +72,7 @@ class Replicas:
         """
         for path in sorted(self.folder.glob("*.json")):
             try:
-                record = Record.from_json(files.read_json(path) or {})
+                record = ReplicaRecord.from_json(files.read_json(path) or {})
             except (TypeError, ValueError) as error:  # cut short: it was never flushed to disk
                 log.warning("the record %s cannot be read: %s", path.name, error)
                 strays.end(path.stem)
@@ -119,10 +119,10 @@ class Replicas:
 
     def _record(
         self, endpoint: str, revision: DesiredRevision, capture: str, egress: Iterable[str] | None
-    ) -> Record:
+    ) -> ReplicaRecord:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else self.starter.networks.given()
-        return Record(
+        return ReplicaRecord(
             id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,
             release=revision.release,
@@ -142,7 +142,7 @@ class Replicas:
             boot=procs.boot(),
         )
 
-    def _port(self, digest: str, network: str, others: Iterable[Record]) -> int:
+    def _port(self, digest: str, network: str, others: Iterable[ReplicaRecord]) -> int:
         """Return the port that a replica is to serve on; 0: it serves on its socket."""
         if not self.bentos.needs_port(digest):
             return 0

@@ -29,7 +29,7 @@ from functools import cache
 from typing import Literal
 
 Network = Literal["own", "host"]
-Step = tuple[int, int, int, int]
+BpfInstruction = tuple[int, int, int, int]
 
 # name → number on x86_64, on aarch64; None: it has no such call
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
@@ -138,7 +138,7 @@ def program(machine: str, network: Network = "own") -> bytes | None:
     return b"".join(struct.pack("=HBBI", *step) for step in [*steps, _PASS])
 
 
-def _judged(network: Network) -> list[tuple[tuple[int, int], list[Step]]]:
+def _judged(network: Network) -> list[tuple[tuple[int, int], list[BpfInstruction]]]:
     """Return the calls that are judged by their arguments; the steps of each end in an answer."""
     sockets = _sockets(network)
     return [
@@ -152,30 +152,30 @@ def _judged(network: Network) -> list[tuple[tuple[int, int], list[Step]]]:
     ]
 
 
-def _refused(*values: int) -> list[Step]:
+def _refused(*values: int) -> list[BpfInstruction]:
     return [step for value in values for step in ((_JUMP_EQUAL, 0, 1, value), _REFUSE)]
 
 
-def _whole_files() -> list[Step]:
+def _whole_files() -> list[BpfInstruction]:
     """Return the steps that let a file grow in plain sight alone: space that is kept behind its end
     has no limit by RLIMIT_FSIZE and no size, and a replica's log lies on the host's disk."""
     steps = [(_LOAD, 0, 0, _SECOND), (_JUMP_EQUAL, 0, 1, 0), _PASS]
     return [*steps, (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP)]
 
 
-def _interfaces() -> list[Step]:
+def _interfaces() -> list[BpfInstruction]:
     """A socket tells of the network that it was made in, also to whom it was handed elsewhere."""
     first, behind = _OF_SOCKETS
     steps = [(_LOAD, 0, 0, _SECOND), (_JUMP_AT_LEAST, 0, 2, first)]
     return [*steps, (_JUMP_AT_LEAST, 1, 0, behind), _REFUSE, _PASS]
 
 
-def _options() -> list[Step]:
+def _options() -> list[BpfInstruction]:
     steps = [(_LOAD, 0, 0, _SECOND), (_JUMP_EQUAL, 1, 0, socket.SOL_SOCKET), _PASS]
     return [*steps, (_LOAD, 0, 0, _THIRD), *_refused(*_FILTERS), _PASS]
 
 
-def _sockets(network: Network) -> list[Step]:
+def _sockets(network: Network) -> list[BpfInstruction]:
     """Return the steps that let a socket be a Unix one or TCP's, with the host's network UDP's.
 
     Netlink is answered as by a kernel that has it not: so libraries take their other way, and
@@ -184,7 +184,7 @@ def _sockets(network: Network) -> list[Step]:
     kinds = [(socket.SOCK_STREAM, socket.IPPROTO_TCP)]
     kinds += [(socket.SOCK_DGRAM, socket.IPPROTO_UDP)] if network == "host" else []
     other = (_RETURN, 0, 0, _ERRNO | errno.EPROTONOSUPPORT)
-    asked: list[Step] = [(_LOAD, 0, 0, _SECOND), (_AND, 0, 0, _KIND)]
+    asked: list[BpfInstruction] = [(_LOAD, 0, 0, _SECOND), (_AND, 0, 0, _KIND)]
     for kind, protocol in kinds:
         asked += [(_JUMP_EQUAL, 0, 5, kind), (_LOAD, 0, 0, _THIRD)]
         asked += [(_JUMP_EQUAL, 1, 0, 0), (_JUMP_EQUAL, 0, 1, protocol), _PASS, other]

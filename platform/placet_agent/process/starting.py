@@ -22,7 +22,7 @@ from placet_agent.process import limits, procs, sandbox
 from placet_agent.process.holding import Holder, HolderError, listen
 from placet_agent.process.networks import Networks
 from placet_agent.process.procs import ProcessRef
-from placet_agent.process.replica import Record, Replica, first_inside, pair
+from placet_agent.process.replica import Replica, ReplicaRecord, first_inside, pair
 from placet_agent.process.sandbox import MARKER, Cell
 from placet_agent.reports import capture, counting
 from placet_agent.reports.counting import Count
@@ -113,7 +113,7 @@ class Starter:
         finally:
             os.close(listener)
 
-    def _check_variables(self, record: Record) -> None:
+    def _check_variables(self, record: ReplicaRecord) -> None:
         if record.egress is None or not record.variables:  # None: before versions declared any
             return
         if names := undeclared(record.variables, self.bentos.declared(record.bento_digest)):
@@ -152,7 +152,7 @@ class Starter:
             raise RuntimeError("it ended at once")
 
     def _popen(
-        self, record: Record, words: list[str], handed: list[int]
+        self, record: ReplicaRecord, words: list[str], handed: list[int]
     ) -> "subprocess.Popen[bytes]":
         with self.log_path(record.id).open("ab") as output:
             return subprocess.Popen(
@@ -174,7 +174,7 @@ class Starter:
         if record.network == "own" and record.egress:
             self.open_egress(record, first)
 
-    def _open_link(self, record: Record, first: ProcessRef, listener: int) -> None:
+    def _open_link(self, record: ReplicaRecord, first: ProcessRef, listener: int) -> None:
         shared = record.uid if record.uid is not None else os.geteuid()
         started = link.start(
             first,
@@ -189,7 +189,7 @@ class Starter:
         record.link = pair(started)
         limits.limiter().charge(record.id, started.pid)
 
-    def renew_link(self, record: Record, first: ProcessRef) -> None:
+    def renew_link(self, record: ReplicaRecord, first: ProcessRef) -> None:
         """Start another link on the socket that the holder keeps: who waits there is answered."""
         listener = sandbox.above(self.holder.give(record.id))
         try:
@@ -197,7 +197,7 @@ class Starter:
         finally:
             os.close(listener)
 
-    def open_egress(self, record: Record, first: ProcessRef) -> None:
+    def open_egress(self, record: ReplicaRecord, first: ProcessRef) -> None:
         """Start the relay of a replica that may reach something."""
         started = relay.start(
             first,
@@ -210,21 +210,21 @@ class Starter:
         record.relay = pair(started)
         limits.limiter().charge(record.id, started.pid)
 
-    def _counts(self, record: Record, what: str) -> Path:
+    def _counts(self, record: ReplicaRecord, what: str) -> Path:
         return self.given / f"{record.id}.{what}" / "counts.json"
 
-    def reached(self, record: Record) -> dict[str, Count]:
+    def reached(self, record: ReplicaRecord) -> dict[str, Count]:
         """Return what became of the connections of a replica to each of its destinations."""
         return counting.read(self._counts(record, "egress")) if record.egress else {}
 
-    def _hosts(self, record: Record) -> Path:
+    def _hosts(self, record: ReplicaRecord) -> Path:
         """Write the hosts file of a replica with a network of its own."""
         path = self.given / f"{record.id}.hosts"
         text = loopback.hosts_file(_destinations(record))
         files.write_bytes(path, text.encode(), mode=0o644, durable=False)
         return path
 
-    def _cell(self, record: Record, groups: tuple[Path, ...]) -> Cell:
+    def _cell(self, record: ReplicaRecord, groups: tuple[Path, ...]) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
         told = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         own = record.network == "own"
@@ -280,5 +280,5 @@ class Starter:
             self.holder.drop(name)
 
 
-def _destinations(record: Record) -> list[Destination]:
+def _destinations(record: ReplicaRecord) -> list[Destination]:
     return [Destination.read(text) for text in record.egress or ()]

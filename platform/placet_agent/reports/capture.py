@@ -21,7 +21,7 @@ from pathlib import Path
 
 from placet_agent.client import Client, Rejected, Unreachable
 from placet_agent.downloads.leftovers import remove
-from placet_agent.process.replica import Record
+from placet_agent.process.replica import ReplicaRecord
 from placet_agent.state import files
 from placet_protocol.captures import CAPTURE_BYTES
 
@@ -39,7 +39,7 @@ _FILE = re.compile(r"([0-9a-f]{32})-[0-9]{6}\.jsonl")
 _REPLICA = re.compile(r"([A-Za-z0-9_]+)-[0-9a-f]{8}")
 
 
-def folder_for(root: Path, record: Record) -> dict[str, Path]:
+def folder_for(root: Path, record: ReplicaRecord) -> dict[str, Path]:
     """Make the folder of one replica, which its user alone may enter; return where it is bound."""
     folder = files.make_folder(root / record.id)
     if record.uid is not None:

@@ -43,7 +43,7 @@ class Count:
         self.reason = reason[:_REASON]
 
 
-class Counts:
+class CountFile:
     """The counts of one process; its folder is opened before privileges are given up."""
 
     def __init__(self, path: Path, names: list[str]) -> None:

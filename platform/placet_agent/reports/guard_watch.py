@@ -27,7 +27,7 @@ class Sentinel:
         self.aborts = aborts
         self._wake = wake
         self._lock = threading.Lock()
-        self._watched: dict[str, tuple[Guard, guard.Seen]] = {}
+        self._watched: dict[str, tuple[Guard, guard.GuardMemory]] = {}
 
     def follow(self, state: DesiredState) -> None:
         """Watch what ``state`` guards; what was seen of it before still counts."""
@@ -43,7 +43,7 @@ class Sentinel:
             for name, rules in wanted.items():
                 kept = before.get(name)
                 same = kept is not None and kept[0] == rules
-                self._watched[name] = kept if kept and same else (rules, guard.Seen())
+                self._watched[name] = kept if kept and same else (rules, guard.GuardMemory())
 
     def count(self, line: RequestLine) -> None:
         """Take in one request, if it was drawn for a revision that is watched."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from placet_agent.process.replica import Record
+from placet_agent.process.replica import ReplicaRecord
 from placet_agent.state import files
 from placet_verify import canonical, times
 from placet_verify.recalls import Book
@@ -26,7 +26,7 @@ MAX_UNSENT = 500  # while the platform is away
 
 
 @dataclass(frozen=True)
-class Run:
+class RevisionRun:
     """A revision of which something runs here."""
 
     endpoint: str
@@ -51,7 +51,7 @@ class Receipts:
         self._copy, self.who, self.book = files.Copy(path), who, book
         self._lock = threading.Lock()
         kept = files.read_json(path) or {}
-        self._running = {pk: Run(**row) for pk, row in kept.get("running", {}).items()}
+        self._running = {pk: RevisionRun(**row) for pk, row in kept.get("running", {}).items()}
         self._stopped: dict[str, str] = kept.get("stopped", {})  # recall → digest of its statement
         self._epoch: int = kept.get("epoch", 0)  # of the platform that was told
         self._unsent: list[str] = kept.get("unsent", [])
@@ -61,12 +61,12 @@ class Receipts:
         """Why the disk does not have all of it; '' when it has."""
         return self._copy.fault
 
-    def forbidden(self, record: Record) -> bool:
+    def forbidden(self, record: ReplicaRecord) -> bool:
         """Tell whether a replica is of something that was recalled."""
         book = self.book()
         return bool(book.forbids(bento_digest=record.bento_digest, release=record.release))
 
-    def look(self, records: Iterable[Record], book: Book, epoch: int) -> tuple[str, ...]:
+    def look(self, records: Iterable[ReplicaRecord], book: Book, epoch: int) -> tuple[str, ...]:
         """Sign what follows from what runs now, and return what is to be sent.
 
         ``book`` is what the loop went by in this pass: what was learned since is answered when
@@ -95,15 +95,15 @@ class Receipts:
                 self._unsent = [text for text in self._unsent if text not in gone]
                 self._store()
 
-    def _quiet(self, recall: RecallStatement, records: Iterable[Record]) -> bool:
+    def _quiet(self, recall: RecallStatement, records: Iterable[ReplicaRecord]) -> bool:
         """Tell whether nothing runs of what a recall names, and that was not said before."""
         said = self._stopped.get(recall.recall) == recall.digest
         return not said and not _runs(recall, records)
 
     def _keep(
         self,
-        begun: dict[str, Run],
-        ended: dict[str, Run],
+        begun: dict[str, RevisionRun],
+        ended: dict[str, RevisionRun],
         quiet: list[RecallStatement],
         now: datetime,
     ) -> None:
@@ -141,7 +141,7 @@ class Receipts:
             self._unsent[self._unsent.index(last)] = joined.sign(self.who.key).to_json()
             self._unsent.remove(gone)
 
-    def _ran(self, revision: str, run: Run, now: datetime) -> RanReceipt:
+    def _ran(self, revision: str, run: RevisionRun, now: datetime) -> RanReceipt:
         started_at = times.parse(run.started_at)
         return RanReceipt(
             node=self.who.node,
@@ -167,16 +167,16 @@ def _said(text: str) -> NodeReceipt:
     return RanReceipt.parse(payload) if ran else StoppedReceipt.parse(payload)
 
 
-def _runs(recall: RecallStatement, records: Iterable[Record]) -> bool:
+def _runs(recall: RecallStatement, records: Iterable[ReplicaRecord]) -> bool:
     names = recall.names
     return any(row.bento_digest in names.bentos or row.release in names.releases for row in records)
 
 
-def _loud(book: Book, recall: str, seen: Mapping[str, Record]) -> bool:
+def _loud(book: Book, recall: str, seen: Mapping[str, ReplicaRecord]) -> bool:
     """Tell whether something runs of a recall again, so that what was said of it is not true."""
     found = book.recalls.get(recall)
     return found is not None and _runs(found, seen.values())
 
 
-def _run(record: Record, now: datetime) -> Run:
-    return Run(record.endpoint, record.release, record.bento_digest, times.rfc3339(now))
+def _run(record: ReplicaRecord, now: datetime) -> RevisionRun:
+    return RevisionRun(record.endpoint, record.release, record.bento_digest, times.rfc3339(now))

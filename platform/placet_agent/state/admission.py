@@ -89,7 +89,7 @@ class Admission:
             self.fresh.add(revision.id)
 
 
-class Checked:
+class CheckedPermits:
     """Permits that hold for what was let in before, by what they were checked against.
 
     Time has no part in that, so that a state that goes on with them need not have them checked

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from placet_agent.client import Rejected, Unreachable
-from placet_agent.state.admission import Admission, Checked
+from placet_agent.state.admission import Admission, CheckedPermits
 from placet_agent.state.data_dir import Home
 from placet_agent.state.latest import Latest
 from placet_agent.state.recalls import RecallFile
@@ -46,7 +46,7 @@ class StateRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedState:
     """A state that the ``state`` key signed, and what was learned of it before the rest is read."""
 
     data: Any
@@ -87,7 +87,7 @@ class Trust:
         self.recalls = RecallFile(home.folder / "recalls.json")
         self.latest = Latest(home)
         self._keys_unstored = ""  # the list of keys that the disk did not take
-        self._checked = Checked()
+        self._checked = CheckedPermits()
         self._waiting = False  # whether something is not let in because the disk was full
         stored = home.read_text("keys.json")
         floor = home.remembered().keys_number
@@ -111,7 +111,7 @@ class Trust:
             self.home.remember(keys_number=self.ring.number)
             self._keys_unstored = ""
 
-    def hear(self, text: str, *, stored: bool = False) -> Opened:
+    def hear(self, text: str, *, stored: bool = False) -> OpenedState:
         """Verify an envelope and learn what must not run, before anything else of it is read.
 
         Raises ``StateRefused`` for what the ``state`` key did not sign, or what is no JSON. Recalls
@@ -133,9 +133,9 @@ class Trust:
         elif not stored or self.home.remembered().checkpoint is None:
             # The one on disk may be behind: a newer state teaches it though it is not taken.
             errors += self._keep_checkpoint(heard.checkpoint)
-        return Opened(data, heard, tuple(errors), misplaced)
+        return OpenedState(data, heard, tuple(errors), misplaced)
 
-    def state_of(self, opened: Opened) -> DesiredState:
+    def state_of(self, opened: OpenedState) -> DesiredState:
         """Read the rest of a state, or raise ``StateRefused``."""
         if opened.refusal is not None:
             raise opened.refusal

@@ -25,7 +25,7 @@ from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.observed import leaving_reports
 from placet_agent.process import procs
 from placet_agent.process.outputs import LOG_BYTES
-from placet_agent.process.replica import Record, Replica, ask
+from placet_agent.process.replica import Replica, ReplicaRecord, ask
 from placet_agent.process.replicas import Replicas
 from placet_agent.reconcile import Reconciler
 from placet_agent.state import files
@@ -44,7 +44,7 @@ def replicas(tmp_path: Path) -> Replicas:
     return Replicas(tmp_path, Bentos(tmp_path / "bentos", client), runtimes, lambda: None)
 
 
-def recorded(**changes: Any) -> Record:
+def recorded(**changes: Any) -> ReplicaRecord:
     """Return a record as it is on disk."""
     words = {
         "id": "rev_1-1",
@@ -60,7 +60,7 @@ def recorded(**changes: Any) -> Record:
         "port": 0,
         "uid": None,
     }
-    return Record.from_json({**words, **changes})
+    return ReplicaRecord.from_json({**words, **changes})
 
 
 def ended(replicas: Replicas, status: int) -> Replica:

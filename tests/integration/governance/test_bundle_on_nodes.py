@@ -24,7 +24,7 @@ from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring
-from placet_agent.process.replica import Record
+from placet_agent.process.replica import ReplicaRecord
 from placet_agent.reports.receipts import Receipts, Who
 from placet_verify import canonical, recalls
 from placet_verify.__main__ import main
@@ -47,7 +47,7 @@ class Host:
 
     node: SimulatedNode
     folder: Path
-    running: list[Record] = field(default_factory=list)
+    running: list[ReplicaRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         who = Who(self.node.id, self.node.row.target_id, self.node.key)
@@ -63,7 +63,7 @@ class Host:
     def starts(self, revision: Revision) -> None:
         """Run a revision."""
         self.running.append(
-            Record(
+            ReplicaRecord(
                 id="rep_1",
                 revision=revision.pk,
                 release=revision.release,

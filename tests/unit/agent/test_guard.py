@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_agent.guard import Seen, Trip, count, judge
+from placet_agent.guard import GuardMemory, Trip, count, judge
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.metrics import RequestLine
 from placet_agent.state.aborts import Aborts
@@ -27,7 +27,7 @@ Answer = tuple[float, int, int]  # when, status, milliseconds
 
 def tripped(guard: Guard, answers: list[Answer], at: float | None = None) -> Trip | None:
     """Return what a guard says after these answers."""
-    seen = Seen()
+    seen = GuardMemory()
     for moment, status, milliseconds in answers:
         count(guard, seen, moment, status, milliseconds)
     return judge(guard, seen, answers[-1][0] if at is None else at)

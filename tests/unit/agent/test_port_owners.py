@@ -48,8 +48,8 @@ def test_a_socket_of_our_own_is_not_the_replicas_though_the_user_is_the_same() -
     me = ProcessRef(os.getpid(), 0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert owners.Owner(me, os.geteuid()).sockets_of(port) == frozenset()
-        assert owners.Owner(me, os.geteuid() + 1).sockets_of(port) == frozenset()
+        assert owners.PortOwner(me, os.geteuid()).sockets_of(port) == frozenset()
+        assert owners.PortOwner(me, os.geteuid() + 1).sockets_of(port) == frozenset()
 
 
 def test_workers_of_a_replica_may_share_its_port_and_nobody_else_may(
@@ -59,7 +59,7 @@ def test_workers_of_a_replica_may_share_its_port_and_nobody_else_may(
     monkeypatch.setattr(owners, "_held", lambda replica, inode: inode in ours)
     monkeypatch.setattr(owners, "listening", lambda port: list(found))
     me, other = os.geteuid(), os.geteuid() + 1
-    owner = owners.Owner(ProcessRef(os.getpid(), 0), me)
+    owner = owners.PortOwner(ProcessRef(os.getpid(), 0), me)
     found = [owners.Listening(me, 1), owners.Listening(me, 2)]
     assert owner.sockets_of(80) == {1, 2}
     found.append(owners.Listening(me, 3))
@@ -72,4 +72,4 @@ def test_workers_of_a_replica_may_share_its_port_and_nobody_else_may(
     assert owner.sockets_of(80) == {1}
     found.append(owners.Listening(me, 2))
     assert owner.sockets_of(80) == frozenset(), "a number that is another's by now is asked again"
-    assert owners.Owner(ProcessRef(os.getpid(), 0), other).sockets_of(80) == frozenset()
+    assert owners.PortOwner(ProcessRef(os.getpid(), 0), other).sockets_of(80) == frozenset()

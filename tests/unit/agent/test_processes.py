@@ -13,7 +13,7 @@ import pytest
 
 from placet_agent.process import procs
 from placet_agent.process.procs import ProcessRef
-from placet_agent.process.replica import Record, Replica
+from placet_agent.process.replica import Replica, ReplicaRecord
 from placet_agent.reconcile import Reconciler
 from tests.support.processes import no_descriptor_left, until
 
@@ -93,7 +93,7 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
     assert (dropped, living.stopping, living.alive) == ([], False, True)
 
 
-def record(**more: Any) -> Record:
+def record(**more: Any) -> ReplicaRecord:
     """Return the record of a replica."""
     row = {
         "id": "rev_1-00000001",
@@ -112,7 +112,7 @@ def record(**more: Any) -> Record:
         "network": "own",
         "egress": [],
     }
-    return Record(**row | more)
+    return ReplicaRecord(**row | more)
 
 
 def test_in_a_pid_namespace_its_first_process_alone_is_looked_at(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from placet_agent import loopback, reach
 from placet_agent.relay import Relay
 from placet_agent.reports import counting
-from placet_agent.reports.counting import Count, Counts
+from placet_agent.reports.counting import Count, CountFile
 from placet_verify.permit.serving import Destination
 
 REFUSED = [
@@ -254,7 +254,7 @@ def test_each_name_has_an_address_of_its_own_and_an_address_has_itself() -> None
 
 
 def test_counts_are_replaced_whole_and_only_when_they_change(tmp_path: Path) -> None:
-    counts = Counts(tmp_path / "counts.json", ["a:1"])
+    counts = CountFile(tmp_path / "counts.json", ["a:1"])
     counts.of["a:1"].sent(7)
     counts.write()
     before = (tmp_path / "counts.json").stat().st_ino

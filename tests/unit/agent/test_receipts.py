@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.process.replica import Record
+from placet_agent.process.replica import ReplicaRecord
 from placet_agent.reports.receipts import MAX_UNSENT, Receipts, Who
 from placet_agent.state.recalls import RecallFile
 from placet_verify import recalls
@@ -37,11 +37,11 @@ def recall(name: str = "rcl_1", **names: list[str]) -> RecallStatement:
     )
 
 
-def replica(revision: str, digest: str, release: str = "rel_1") -> Record:
+def replica(revision: str, digest: str, release: str = "rel_1") -> ReplicaRecord:
     row: Any = SimpleNamespace(
         revision=revision, bento_digest=digest, release=release, endpoint="end_1"
     )
-    return cast(Record, row)
+    return cast(ReplicaRecord, row)
 
 
 def knowing(*statements: RecallStatement) -> Book:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from placet_agent.rules import (
     FAILED_WAIT,
     Crashes,
-    Plan,
+    PhaseFacts,
+    ReplicaPlan,
     ReplicaView,
-    Seen,
     Share,
     arrange,
     choose_weights,
@@ -24,18 +24,18 @@ OLD = ReplicaView("old", ready=True, current=False)
 @pytest.mark.parametrize(
     ("wanted", "replicas", "plan"),
     [
-        (2, [], Plan(start=2)),
-        (1, [READY], Plan()),
-        (1, [OLD], Plan(start=1)),
-        (1, [OLD, ReplicaView("new", ready=False, current=True)], Plan()),
-        (1, [OLD, ReplicaView("new", ready=True, current=True)], Plan(stop=("old",))),
-        (0, [READY, OLD], Plan(stop=("a", "old"))),
-        (1, [ReplicaView("slow", ready=False, current=True), READY], Plan(stop=("slow",))),
-        (1, [ReplicaView("x", ready=True, current=True, stopping=True)], Plan(start=1)),
+        (2, [], ReplicaPlan(start=2)),
+        (1, [READY], ReplicaPlan()),
+        (1, [OLD], ReplicaPlan(start=1)),
+        (1, [OLD, ReplicaView("new", ready=False, current=True)], ReplicaPlan()),
+        (1, [OLD, ReplicaView("new", ready=True, current=True)], ReplicaPlan(stop=("old",))),
+        (0, [READY, OLD], ReplicaPlan(stop=("a", "old"))),
+        (1, [ReplicaView("slow", ready=False, current=True), READY], ReplicaPlan(stop=("slow",))),
+        (1, [ReplicaView("x", ready=True, current=True, stopping=True)], ReplicaPlan(start=1)),
     ],
 )
 def test_replicas_are_started_and_stopped_until_as_many_as_wanted_are_current(
-    wanted: int, replicas: list[ReplicaView], plan: Plan
+    wanted: int, replicas: list[ReplicaView], plan: ReplicaPlan
 ) -> None:
     assert plan_replicas(wanted, replicas) == plan
 
@@ -104,7 +104,7 @@ def test_weights_are_whole_or_nothing_and_only_for_those_that_may(
     }
 
 
-def seen(**changes: object) -> Seen:
+def seen(**changes: object) -> PhaseFacts:
     """Return a revision that is wanted, prepared and has no replica yet."""
     usual: dict[str, object] = {
         "allowed": True,
@@ -118,7 +118,7 @@ def seen(**changes: object) -> Seen:
         "prepared": True,
         "failed": "",
     }
-    return Seen(**(usual | changes))  # type: ignore[arg-type]
+    return PhaseFacts(**(usual | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def seen(**changes: object) -> Seen:
         (seen(wanted="stop"), "stopped"),
     ],
 )
-def test_a_phase_follows_from_what_is_seen(view: Seen, phase: str) -> None:
+def test_a_phase_follows_from_what_is_seen(view: PhaseFacts, phase: str) -> None:
     assert phase_of(view)[0] == phase
 
 
