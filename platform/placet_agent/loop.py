@@ -12,10 +12,10 @@ from pathlib import Path
 
 from placet_agent import __version__
 from placet_agent.client import Client, Rejected, Unreachable
-from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.bentos import BentoFolder
 from placet_agent.downloads.preparer import Preparer
 from placet_agent.downloads.pythons import Interpreters
-from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.downloads.runtimes import RuntimeFolder
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary, version
@@ -107,8 +107,8 @@ class Agent:
         self._keys_asked = time.monotonic()
         self._wake, self._stopped = threading.Event(), threading.Event()
         interpreters = Interpreters([*options.pythons, *(Path(p) for p in member.runtime_pythons)])
-        self.bentos = Bentos(folder / "bentos", self._fetching)
-        runtimes = Runtimes(folder / "runtimes", self._fetching, interpreters)
+        self.bentos = BentoFolder(folder / "bentos", self._fetching)
+        runtimes = RuntimeFolder(folder / "runtimes", self._fetching, interpreters)
         settings = options.proxy_settings(member.port)
         self.proxy = Proxy(folder / "haproxy", settings, binary, options.certificate)
         program, shared = options.program, options.allow_shared
@@ -344,8 +344,8 @@ def stop_everything(home: Home) -> None:
     """End all replicas and HAProxy of a node whose agent does not run."""
     member = home.membership()
     client = Client(member.url)
-    bentos = Bentos(home.folder / "bentos", client)
-    runtimes = Runtimes(home.folder / "runtimes", client, Interpreters([]))
+    bentos = BentoFolder(home.folder / "bentos", client)
+    runtimes = RuntimeFolder(home.folder / "runtimes", client, Interpreters([]))
     replicas = Replicas(home.folder, bentos, runtimes, lambda: None)
     replicas.adopt(probe=False)
     proxy = Proxy(home.folder / "haproxy", Settings(port=member.port), find_binary())

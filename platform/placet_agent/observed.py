@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from placet_agent import rules
-from placet_agent.downloads.preparer import Progress
+from placet_agent.downloads.preparer import Preparation
 from placet_agent.process.replica import ReplicaRecord
 from placet_protocol.fields import format_time
 from placet_protocol.report import LocalAbort, NodeError, RevisionReport, weakest
@@ -25,7 +25,7 @@ class RevisionMemory:
     complete: bool = False  # every replica answers
     since: str = ""  # the phase or its completeness changed
     full: str = ""  # why a replica has no place in HAProxy
-    progress: Progress = field(default_factory=Progress)
+    progress: Preparation = field(default_factory=Preparation)
 
     def enter(self, revision: str, phase: str, detail: str, *, complete: bool) -> None:
         """Remember the phase of a revision, and since when it is in it."""

@@ -14,7 +14,7 @@ from placet_agent.downloads.preparer import Need, Preparer
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.haproxy.table import EndpointEntry, Full
+from placet_agent.haproxy.table import EndpointRoute, Full
 from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
 from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
@@ -293,7 +293,7 @@ class Reconciler:
             if not entry.backends:
                 table.drop_endpoint(name)
 
-    def _place(self, entry: EndpointEntry, revision: DesiredRevision) -> None:
+    def _place(self, entry: EndpointRoute, revision: DesiredRevision) -> None:
         control = self._control(revision)
         control.full = self.proxy.complaint(entry)  # as it was, while HAProxy does not run
         for replica in self.replicas.of(revision.id):
@@ -308,7 +308,7 @@ class Reconciler:
                 continue
             server.drained = self._wanted(revision) != "run"
 
-    def _route(self, entry: EndpointEntry, endpoint: DesiredEndpoint) -> None:
+    def _route(self, entry: EndpointRoute, endpoint: DesiredEndpoint) -> None:
         standings = {
             revision.id: RoutedRevision(
                 may_serve=self._wanted(revision) == "run",
@@ -320,13 +320,13 @@ class Reconciler:
         route(entry, endpoint, standings, self.sentinel.aborts.of(endpoint.id))
         self._drain_stopping(entry)
 
-    def _drain_stopping(self, entry: EndpointEntry) -> None:
+    def _drain_stopping(self, entry: EndpointRoute) -> None:
         for servers in entry.servers.values():
             for server in servers.values():
                 replica = self.replicas.all.get(server.replica)
                 server.drained |= replica is None or replica.stopping
 
-    def _forget_revisions(self, entry: EndpointEntry, revisions: Sequence[DesiredRevision]) -> None:
+    def _forget_revisions(self, entry: EndpointRoute, revisions: Sequence[DesiredRevision]) -> None:
         keep = {r.id for r in revisions if self._wanted(r) == "run"}
         for revision in list(entry.backends.values()):
             index = entry.index(revision)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from placet_agent import rules
-from placet_agent.haproxy.table import EndpointEntry
+from placet_agent.haproxy.table import EndpointRoute
 from placet_protocol.report import LocalAbort
 from placet_protocol.state import DesiredEndpoint, DesiredRevision
 from placet_verify.units import UnitSource
@@ -20,7 +20,7 @@ class RoutedRevision:
 
 
 def route(
-    entry: EndpointEntry,
+    entry: EndpointRoute,
     endpoint: DesiredEndpoint,
     standings: Mapping[str, RoutedRevision],
     abort: LocalAbort | None = None,
@@ -48,7 +48,7 @@ def route(
 
 
 def _draw(
-    entry: EndpointEntry,
+    entry: EndpointRoute,
     able: list[DesiredRevision],
     stable: str,
     standings: Mapping[str, RoutedRevision],

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from placet_agent.haproxy import config
 from placet_agent.haproxy.checking import Judge
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.observed import Observed
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import MetricWindow, read_report
@@ -91,7 +91,7 @@ class Batch:
         self.folder = folder
         self.judged = 0
         self.asked: dict[str, Asked] = {}
-        self.table = Table()
+        self.table = RoutingTable()
 
     def add(self, one: Asked, seen: Seen) -> None:
         """Put it into the table; a full one is judged."""
@@ -106,7 +106,7 @@ class Batch:
         out = Judge(self.folder, find_binary()).left_out(self.table, SETTINGS)
         assert {self.asked[name]: why for name, why in out.items()} == {}
         self.judged += len(self.asked)
-        self.asked, self.table = {}, Table()
+        self.asked, self.table = {}, RoutingTable()
 
 
 def compare(place: Place, one: Asked) -> tuple[bool, Seen | None]:

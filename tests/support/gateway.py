@@ -8,7 +8,7 @@ from placet_agent.haproxy import places
 from placet_agent.haproxy.checking import refusal
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.routing import RoutedRevision, route
 from placet_protocol.state import DesiredState
 from placet_verify.units import UnitSource
@@ -16,12 +16,14 @@ from placet_verify.units import UnitSource
 SETTINGS = Settings(port=18080, bind="127.0.0.1")
 
 
-def table_of(state: DesiredState, units: Mapping[str, UnitSource | None] | None = None) -> Table:
+def table_of(
+    state: DesiredState, units: Mapping[str, UnitSource | None] | None = None
+) -> RoutingTable:
     """Return the table of a node on which every revision of ``state`` is ready.
 
     ``units`` are what the permits of the revisions say, by the revision's id.
     """
-    table = Table(pool=1, slots=1)
+    table = RoutingTable(pool=1, slots=1)
     for endpoint in state.endpoints:
         entry = table.ensure_endpoint(endpoint.id, endpoint.path)
         entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
@@ -35,7 +37,7 @@ def table_of(state: DesiredState, units: Mapping[str, UnitSource | None] | None 
     return table
 
 
-def refused(table: Table) -> str:
+def refused(table: RoutingTable) -> str:
     """Return why HAProxy does not take a table; '' when it does."""
     with tempfile.TemporaryDirectory() as folder:
         return refusal(Path(folder), find_binary(), table, SETTINGS)

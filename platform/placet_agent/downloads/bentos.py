@@ -24,7 +24,7 @@ class BentoRefused(Exception):
     """The bytes on disk are not the Bento that was approved."""
 
 
-class Bentos:
+class BentoFolder:
     """The folder of Bentos: ``<hex>/bento`` beside ``<hex>/files.json``."""
 
     def __init__(self, folder: Path, client: Client) -> None:

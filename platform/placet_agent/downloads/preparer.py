@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from placet_agent.client import Rejected, Unreachable
-from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.downloads.pythons import NoInterpreter
-from placet_agent.downloads.runtimes import RuntimeFailed, Runtimes
+from placet_agent.downloads.runtimes import RuntimeFailed, RuntimeFolder
 from placet_agent.downloads.trees import TooMuch
 from placet_protocol.state import DesiredRevision, Prefetch
 from placet_verify.archive import ArchiveRefused
@@ -37,7 +37,7 @@ class Need:
 
 
 @dataclass
-class Progress:
+class Preparation:
     """How far one need is."""
 
     running: bool = False
@@ -51,12 +51,14 @@ class Progress:
 class Preparer:
     """At most two at a time; what failed is tried again, later and later."""
 
-    def __init__(self, bentos: Bentos, runtimes: Runtimes, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, bentos: BentoFolder, runtimes: RuntimeFolder, wake: Callable[[], None]
+    ) -> None:
         self.bentos = bentos
         self.runtimes = runtimes
         self.wake = wake
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
-        self._progress: dict[Need, Progress] = {}
+        self._progress: dict[Need, Preparation] = {}
         self._lock = threading.Lock()
         self._makers: dict[str, threading.Lock] = {}
 
@@ -64,10 +66,10 @@ class Preparer:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def ask(self, need: Need) -> Progress:
+    def ask(self, need: Need) -> Preparation:
         """Return how far ``need`` is, and go on with it."""
         with self._lock:
-            progress = self._progress.setdefault(need, Progress())
+            progress = self._progress.setdefault(need, Preparation())
             if progress.ready and not self._lies_here(need):
                 progress.ready = False
             waits = progress.running or progress.ready or time.monotonic() < progress.not_before
@@ -93,7 +95,7 @@ class Preparer:
             left = {d for n in self._progress for d in (n.bento_digest, n.runtime_digest)}
             self._makers = {d: lock for d, lock in self._makers.items() if d in left}
 
-    def _work(self, need: Need, progress: Progress) -> None:
+    def _work(self, need: Need, progress: Preparation) -> None:
         failure, note = "", ""
         try:
             self._prepare(need, progress)
@@ -114,7 +116,7 @@ class Preparer:
             progress.not_before = time.monotonic() + wait
         self.wake()
 
-    def _prepare(self, need: Need, progress: Progress) -> None:
+    def _prepare(self, need: Need, progress: Preparation) -> None:
         if need.python_version:
             self.runtimes.interpreters.find(need.python_version)
         progress.note = "fetching the Bento"

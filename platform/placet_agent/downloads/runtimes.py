@@ -41,7 +41,7 @@ class RuntimeFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Runtime:
+class InstalledRuntime:
     """A runtime that is ready to use."""
 
     folder: Path
@@ -62,7 +62,7 @@ def interpreter_binds(interpreter: Interpreter) -> dict[str, Path]:
     return found
 
 
-class Runtimes:
+class RuntimeFolder:
     """The folder of runtimes: ``<hex>/home`` beside ``<hex>/lock.txt``."""
 
     def __init__(self, folder: Path, client: Client, interpreters: Interpreters) -> None:
@@ -75,10 +75,10 @@ class Runtimes:
         """Whether the runtime is installed; a half-made one never has this name."""
         return (self.folder / hex_digest(digest) / "home").is_dir()
 
-    def get(self, ref: RuntimeRef) -> Runtime:
+    def get(self, ref: RuntimeRef) -> InstalledRuntime:
         """Return an installed runtime."""
         interpreter = self.interpreters.find(ref.python_version)
-        return Runtime(self.folder / hex_digest(ref.digest) / "home", interpreter)
+        return InstalledRuntime(self.folder / hex_digest(ref.digest) / "home", interpreter)
 
     def lock(self, digest: str) -> str:
         """Return the lock that the runtime was installed from."""

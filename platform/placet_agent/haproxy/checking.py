@@ -13,7 +13,7 @@ from pathlib import Path
 from placet_agent.downloads.leftovers import remove
 from placet_agent.haproxy import config
 from placet_agent.haproxy.process import HaproxyError, alerts
-from placet_agent.haproxy.table import EndpointEntry, Table
+from placet_agent.haproxy.table import EndpointRoute, RoutingTable
 from placet_agent.state import files
 
 CHECK_SECONDS = 20
@@ -30,7 +30,7 @@ class ConfigurationRefused(HaproxyError):
     """HAProxy would not start with this configuration, whichever endpoint is left out."""
 
 
-def refusal(folder: Path, binary: str, table: Table, settings: config.Settings) -> str:
+def refusal(folder: Path, binary: str, table: RoutingTable, settings: config.Settings) -> str:
     """Return why HAProxy does not take the table; '' when it does.
 
     ``folder`` is HAProxy's own, where a certificate lies. Raises ``ValueError`` when the table
@@ -84,7 +84,7 @@ class Judge:
     _passed: str = ""
     _known: dict[tuple[object, ...], str] = field(default_factory=dict)
 
-    def left_out(self, table: Table, settings: config.Settings) -> dict[str, str]:
+    def left_out(self, table: RoutingTable, settings: config.Settings) -> dict[str, str]:
         """Return why, for each endpoint without which HAProxy takes the table, which is ``text``.
 
         Raises ``ConfigurationRefused`` when it does not take it even without all that have rules.
@@ -102,7 +102,7 @@ class Judge:
             raise ConfigurationRefused(why)
         return out
 
-    def _why(self, table: Table, settings: config.Settings) -> str:
+    def _why(self, table: RoutingTable, settings: config.Settings) -> str:
         """Return why the table is refused; HAProxy is not asked twice of what it accepts."""
         self.text = config.render(table, settings)
         judged = config.judged(self.text)
@@ -111,18 +111,18 @@ class Judge:
             self._passed = judged
         return why
 
-    def _ask(self, table: Table, settings: config.Settings) -> str:
+    def _ask(self, table: RoutingTable, settings: config.Settings) -> str:
         self.checks += 1
         return refusal(self.folder, self.binary, table, settings)
 
-    def _remembered(self, table: Table) -> dict[str, str]:
+    def _remembered(self, table: RoutingTable) -> dict[str, str]:
         if not self._known:
             return {}
         rules = {endpoint: _rules(entry) for endpoint, entry in table.endpoints.items()}
         self._known = {key: self._known[key] for key in self._known if key in rules.values()}
         return {e: self._known[key] for e, key in rules.items() if key in self._known}
 
-    def _unwritable(self, table: Table) -> dict[str, str]:
+    def _unwritable(self, table: RoutingTable) -> dict[str, str]:
         found = {}
         for endpoint, entry in table.endpoints.items():
             try:
@@ -132,7 +132,7 @@ class Judge:
         return found
 
 
-def _rules(entry: EndpointEntry) -> tuple[object, ...]:
+def _rules(entry: EndpointRoute) -> tuple[object, ...]:
     """Return what of an entry HAProxy's judgement hangs on."""
     return entry.slot, entry.header, entry.unit, entry.copies > 0
 
@@ -140,7 +140,7 @@ def _rules(entry: EndpointEntry) -> tuple[object, ...]:
 class _Search:
     """Finds who is at fault with few questions, and at most ``MOST_CHECKS``."""
 
-    def __init__(self, table: Table, ask: Callable[[Table], str]) -> None:
+    def __init__(self, table: RoutingTable, ask: Callable[[RoutingTable], str]) -> None:
         self.table, self.ask = table, ask
         self.left = MOST_CHECKS
         self.found: dict[str, str] = {}

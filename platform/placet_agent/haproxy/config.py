@@ -17,9 +17,9 @@ from placet_agent.haproxy import quoting, traffic
 from placet_agent.haproxy.places import LINKS
 from placet_agent.haproxy.table import (
     REVISIONS,
-    EndpointEntry,
-    Server,
-    Table,
+    BackendServer,
+    EndpointRoute,
+    RoutingTable,
     backend_name,
     endpoint_name,
     slot_name,
@@ -102,7 +102,7 @@ def refuse(status: int, body: str, condition: str) -> str:
     )
 
 
-def render(table: Table, settings: Settings) -> str:
+def render(table: RoutingTable, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
     lines += [*traffic.accumulators(), ""]
@@ -122,9 +122,9 @@ def judged(text: str) -> str:
     return text.replace(" disabled\n", "\n")
 
 
-def try_writing(entry: EndpointEntry) -> None:
+def try_writing(entry: EndpointRoute) -> None:
     """Raise ``ValueError`` when an endpoint holds what cannot be written for HAProxy."""
-    alone = Table(pool=0, endpoints={"": entry})
+    alone = RoutingTable(pool=0, endpoints={"": entry})
     for entries in maps(alone).values():
         map_text(entries)
     for _ in (*traffic.choose(alone), *traffic.copy(alone)):
@@ -136,7 +136,7 @@ def fixed(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(_FIXED)]
 
 
-def _head(table: Table, settings: Settings) -> Iterator[str]:
+def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "# Written by the node agent. Changes here are lost."
     yield "global"
     yield "  nbthread 1"
@@ -166,7 +166,7 @@ def _head(table: Table, settings: Settings) -> Iterator[str]:
     yield "  errorfiles problems"
 
 
-def _frontend(table: Table, settings: Settings) -> Iterator[str]:
+def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
     yield f"  # layout {LAYOUT}"
     if settings.certificate:
@@ -224,7 +224,7 @@ def _keys() -> Iterator[str]:
     yield "  http-request del-header X-API-Key if locked"
 
 
-def _backend(name: str, servers: Mapping[int, Server], slots: int) -> Iterator[str]:
+def _backend(name: str, servers: Mapping[int, BackendServer], slots: int) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
     yield "  option redispatch 1"
@@ -245,7 +245,7 @@ def _backend(name: str, servers: Mapping[int, Server], slots: int) -> Iterator[s
             yield f"  server s{number} unix@{LINKS}/{slot_name(name, number)}{off}"
 
 
-def maps(table: Table) -> dict[str, dict[str, str]]:
+def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
     """Return the content of every map file."""
     revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}
     for endpoint in table.endpoints.values():

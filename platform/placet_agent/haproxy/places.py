@@ -19,7 +19,7 @@ _NEW = ".new"
 
 # Where a replica answers: the path of its socket in HAProxy's folder, or, when an older agent
 # started it, its port on the loopback interface.
-Address = str | int
+ServerAddress = str | int
 
 
 def socket_of(replica: str) -> str:

@@ -12,7 +12,7 @@ from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess
-from placet_agent.haproxy.table import EndpointEntry, Server, Table
+from placet_agent.haproxy.table import BackendServer, EndpointRoute, RoutingTable
 from placet_agent.process import owners
 from placet_agent.state import files
 
@@ -43,7 +43,7 @@ class Proxy:
         self.admin = self.process.admin
         self.judge = Judge(folder, binary)
         stored = files.read_hint(folder / "table.json")  # it can be made anew
-        self.table = Table() if stored is None else Table.from_json(stored)
+        self.table = RoutingTable() if stored is None else RoutingTable.from_json(stored)
         self.left_out: dict[str, str] = {}  # endpoint → why
         self._told = self.table  # without those
         self._text = ""  # the configuration on disk
@@ -209,7 +209,7 @@ class Proxy:
         entries = [self.table.endpoints[endpoint] for endpoint in self.left_out]
         return [(self.complaint(entry), list(entry.backends.values())) for entry in entries]
 
-    def complaint(self, entry: EndpointEntry) -> str:
+    def complaint(self, entry: EndpointRoute) -> str:
         """Return why an endpoint was left out when the files were written; '' when it was not."""
         for endpoint, why in self.left_out.items():
             if self.table.endpoints.get(endpoint) is entry:
@@ -270,7 +270,7 @@ class Proxy:
         self._check()
         self._followed()
 
-    def _reloads(self, told: Table) -> bool:
+    def _reloads(self, told: RoutingTable) -> bool:
         """Tell whether HAProxy must be started anew to follow."""
         return self._size != told.size or self.process.fixed != config.fixed(self._text)
 
@@ -289,8 +289,8 @@ class Proxy:
         self.table.settle()
         places.drop_others(self.folder, self._told.sockets())
 
-    def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, Server | None]]:
-        found: list[tuple[str, Server | None]] = []
+    def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, BackendServer | None]]:
+        found: list[tuple[str, BackendServer | None]] = []
         backends = self._told.backends()
         for place in actual:
             backend, _, name = place.partition("/")
@@ -311,14 +311,14 @@ class Proxy:
         return 0 if place is None else self.admin.sessions(place)
 
 
-def coming(place: str, server: Server | None, actual: ServerState) -> list[str]:
+def coming(place: str, server: BackendServer | None, actual: ServerState) -> list[str]:
     """Return the commands that bring a server into rotation."""
     if server is None or server.drained or actual.up:
         return []
     return [quoting.command("set", "server", place, "state", "ready")]
 
 
-def leaving(place: str, server: Server | None, actual: ServerState) -> list[str]:
+def leaving(place: str, server: BackendServer | None, actual: ServerState) -> list[str]:
     """Return the commands that take a server out: drained while it is used, then in maintenance."""
     if (
         server is None and actual.maintenance

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from placet_agent.haproxy import quoting
-from placet_agent.haproxy.places import Address
+from placet_agent.haproxy.places import ServerAddress
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import WHOLE, UnitSource
 
@@ -24,11 +24,11 @@ class Full(Exception):
 
 
 @dataclass
-class Server:
+class BackendServer:
     """A replica's place in a backend."""
 
     replica: str
-    address: Address
+    address: ServerAddress
     drained: bool = False
 
     @property
@@ -38,7 +38,7 @@ class Server:
 
 
 @dataclass
-class EndpointEntry:
+class EndpointRoute:
     """An endpoint's slot, its revisions' slots and its route.
 
     Its slot is a number alone; only while it has revisions it has a group of backends.
@@ -49,7 +49,9 @@ class EndpointEntry:
     locked: bool = False
     keys: tuple[str, ...] = ()
     backends: dict[int, str] = field(default_factory=dict)  # index → revision id
-    servers: dict[int, dict[int, Server]] = field(default_factory=dict)  # index → number → server
+    servers: dict[int, dict[int, BackendServer]] = field(
+        default_factory=dict
+    )  # index → number → server
     stable: str = ""  # revision ids
     candidate: str = ""
     weight: int = 0  # of the candidate
@@ -92,7 +94,7 @@ class EndpointEntry:
             ),
         )
 
-    def muted(self) -> "EndpointEntry | None":
+    def muted(self) -> "EndpointRoute | None":
         """Return an entry of the same path that leads nowhere and has no rules.
 
         ``None`` when not even the path and its keys can be written.
@@ -102,7 +104,7 @@ class EndpointEntry:
                 quoting.map_line(text, endpoint_name(self.slot))
         except ValueError:
             return None
-        return EndpointEntry(self.slot, self.path, self.locked, self.keys)
+        return EndpointRoute(self.slot, self.path, self.locked, self.keys)
 
     def silence(self) -> None:
         """Send nobody anything."""
@@ -143,12 +145,12 @@ class EndpointEntry:
 
 
 @dataclass
-class Table:
+class RoutingTable:
     """Everything HAProxy is told."""
 
     pool: int = FIRST_POOL
     slots: int = FIRST_SLOTS
-    endpoints: dict[str, EndpointEntry] = field(default_factory=dict)
+    endpoints: dict[str, EndpointRoute] = field(default_factory=dict)
     # places of servers that HAProxy still takes for those of replicas that are gone
     _left: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
     # groups that nobody has any more, since when; 0: HAProxy may still lead somebody there
@@ -159,17 +161,17 @@ class Table:
         """What only a reload can change."""
         return self.pool, self.slots
 
-    def ensure_endpoint(self, endpoint: str, path: str) -> EndpointEntry:
+    def ensure_endpoint(self, endpoint: str, path: str) -> EndpointRoute:
         """Return the endpoint's entry, made in the first free slot if it is new."""
         entry = self.endpoints.get(endpoint)
         if entry is None:
             taken = {e.slot for e in self.endpoints.values()}
             slot = next(n for n in range(len(taken) + 1) if n not in taken)
-            entry = self.endpoints[endpoint] = EndpointEntry(slot, path)
+            entry = self.endpoints[endpoint] = EndpointRoute(slot, path)
         entry.path = path
         return entry
 
-    def ensure_revision(self, entry: EndpointEntry, revision: str) -> int:
+    def ensure_revision(self, entry: EndpointRoute, revision: str) -> int:
         """Return the revision's slot; raise ``Full`` when the endpoint has none left."""
         index = entry.index(revision)
         if index is not None:
@@ -195,8 +197,8 @@ class Table:
         return group
 
     def ensure_server(
-        self, entry: EndpointEntry, revision: str, replica: str, address: Address
-    ) -> Server:
+        self, entry: EndpointRoute, revision: str, replica: str, address: ServerAddress
+    ) -> BackendServer:
         """Return the replica's server; raise ``Full`` when its revision has no slot.
 
         ``address`` is ``places.socket_of(replica)``, or the port of an older agent's replica.
@@ -214,7 +216,7 @@ class Table:
         number = free[0] if free else len(servers)
         while number >= self.slots:
             self.slots *= 2
-        servers[number] = Server(replica, address)
+        servers[number] = BackendServer(replica, address)
         return servers[number]
 
     def drop_server(self, replica: str) -> None:
@@ -230,7 +232,7 @@ class Table:
         self._left.clear()
         self.resting = {group: since or time.time() for group, since in self.resting.items()}
 
-    def drop_revision(self, entry: EndpointEntry, revision: str) -> None:
+    def drop_revision(self, entry: EndpointRoute, revision: str) -> None:
         """Forget a revision and its servers."""
         index = entry.index(revision)
         if index is not None:
@@ -243,11 +245,11 @@ class Table:
         """Forget an endpoint."""
         self._rest(self.endpoints.pop(endpoint))
 
-    def _rest(self, entry: EndpointEntry) -> None:
+    def _rest(self, entry: EndpointRoute) -> None:
         if entry.group is not None:
             self.resting[entry.group], entry.group = 0.0, None
 
-    def without(self, endpoints: Iterable[str]) -> "Table":
+    def without(self, endpoints: Iterable[str]) -> "RoutingTable":
         """Return the same table with these endpoints muted, each in its place: of two that have one
         address for a moment it stays the later one that has it."""
         out = set(endpoints)
@@ -268,11 +270,11 @@ class Table:
                         return f"{entry.backend(index)}/s{number}"
         return None
 
-    def servers(self, backend: str) -> dict[int, Server]:
+    def servers(self, backend: str) -> dict[int, BackendServer]:
         """Return the servers of a backend by number."""
         return self.backends().get(backend, {})
 
-    def backends(self) -> dict[str, dict[int, Server]]:
+    def backends(self) -> dict[str, dict[int, BackendServer]]:
         """Return the servers of every backend that a revision has."""
         return {
             entry.backend(index): servers
@@ -325,19 +327,19 @@ class Table:
         }
 
     @classmethod
-    def from_json(cls, data: Any) -> "Table":
+    def from_json(cls, data: Any) -> "RoutingTable":
         """Read what ``to_json`` wrote."""
         table = cls(pool=data["pool"], slots=data["slots"])
         table.resting = {int(group): since for group, since in data.get("resting", {}).items()}
         for name, e in data["endpoints"].items():
-            table.endpoints[name] = EndpointEntry(
+            table.endpoints[name] = EndpointRoute(
                 slot=e["slot"],
                 path=e["path"],
                 locked=e["locked"],
                 keys=tuple(e["keys"]),
                 backends={int(i): r for i, r in e["backends"].items()},
                 servers={
-                    int(i): {int(n): Server(*s) for n, s in group.items()}
+                    int(i): {int(n): BackendServer(*s) for n, s in group.items()}
                     for i, group in e["servers"].items()
                 },
                 stable=e["stable"],

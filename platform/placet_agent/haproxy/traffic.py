@@ -15,7 +15,7 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 from collections.abc import Iterator
 
 from placet_agent.haproxy import quoting
-from placet_agent.haproxy.table import EndpointEntry, Table, endpoint_name
+from placet_agent.haproxy.table import EndpointRoute, RoutingTable, endpoint_name
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
 MARK = "  # rule "
@@ -63,7 +63,7 @@ _DOMAIN, _PATH = "[Dd][Oo][Mm][Aa][Ii][Nn]", "[Pp][Aa][Tt][Hh]"
 UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 
 
-def choose(table: Table) -> Iterator[str]:
+def choose(table: RoutingTable) -> Iterator[str]:
     """Yield the rules that choose ``txn.be`` for a request with ``txn.ep`` and ``txn.route``.
 
     Every rule costs every request, so there are none for what no endpoint has.
@@ -83,7 +83,7 @@ def choose(table: Table) -> Iterator[str]:
         yield f"  http-request set-var(txn.how) str({BY_HEADER}) if to_tested"
 
 
-def _tested(table: Table) -> Iterator[str]:
+def _tested(table: RoutingTable) -> Iterator[str]:
     """A tester's request counts for no accumulator and no unit: as if there was no split."""
     for entry in table.endpoints.values():
         if entry.header is not None:
@@ -98,11 +98,11 @@ def _tested(table: Table) -> Iterator[str]:
     yield "  http-request set-var(txn.w) int(0) if to_tested"
 
 
-def _name(entry: EndpointEntry) -> str:
+def _name(entry: EndpointRoute) -> str:
     return endpoint_name(entry.slot)
 
 
-def _mine(entry: EndpointEntry) -> str:
+def _mine(entry: EndpointRoute) -> str:
     return f"{{ var(txn.ep) -m str {_name(entry)} }}"
 
 
@@ -149,7 +149,7 @@ def accumulators() -> Iterator[str]:
     yield "  stick-table type string len 8 size 10k store gpt0,conn_cur"
 
 
-def _units(table: Table) -> Iterator[str]:
+def _units(table: RoutingTable) -> Iterator[str]:
     yield "  http-request set-var(txn.salt) var(txn.route),field(5,:)"
     yield "  acl per_request var(txn.salt) -m str -- -"
     for entry in table.endpoints.values():
@@ -207,12 +207,12 @@ def json_path(pointer: str) -> str:
     return "$" + "".join(f"[{s}]" if s.isdecimal() else f".{s}" for s in steps)
 
 
-def mirrors(table: Table) -> bool:
+def mirrors(table: RoutingTable) -> bool:
     """Tell whether any endpoint has its requests copied."""
     return any(entry.copies for entry in table.endpoints.values())
 
 
-def prepare(table: Table) -> Iterator[str]:
+def prepare(table: RoutingTable) -> Iterator[str]:
     """Yield what the rules need in the global section."""
     if mirrors(table):
         copied = [entry for entry in table.endpoints.values() if entry.copies]
@@ -225,7 +225,7 @@ def prepare(table: Table) -> Iterator[str]:
         yield "  httpclient.timeout.connect 1s"
 
 
-def copy(table: Table) -> Iterator[str]:
+def copy(table: RoutingTable) -> Iterator[str]:
     """Yield the rules that have a share of the requests to stable copied, after all others."""
     led = " !to_tested" if any(entry.header for entry in table.endpoints.values()) else ""
     for entry in table.endpoints.values():

@@ -114,7 +114,7 @@ class Replica:
         return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
 
     @property
-    def address(self) -> places.Address:
+    def address(self) -> places.ServerAddress:
         """Where HAProxy finds it."""
         adopted = self.record.reached == "port"
         return self.record.port if adopted else places.socket_of(self.id)

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from placet_agent.downloads.bentos import Bentos
-from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.downloads.bentos import BentoFolder
+from placet_agent.downloads.runtimes import RuntimeFolder
 from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.process import limits, outputs, owners, procs, sandbox, strays
@@ -44,8 +44,8 @@ class Replicas:
     def __init__(
         self,
         home: Path,
-        bentos: Bentos,
-        runtimes: Runtimes,
+        bentos: BentoFolder,
+        runtimes: RuntimeFolder,
         wake: Callable[[], None],
         program: Program = bento_program,
         *,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent import inside, link, loopback, relay
-from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.bentos import BentoFolder
 from placet_agent.downloads.leftovers import remove
-from placet_agent.downloads.runtimes import INSIDE, Runtimes
+from placet_agent.downloads.runtimes import INSIDE, RuntimeFolder
 from placet_agent.faults import crash_point
 from placet_agent.process import limits, procs, sandbox
 from placet_agent.process.holding import Holder, HolderError, listen
@@ -60,8 +60,8 @@ class Starter:
     def __init__(
         self,
         home: Path,
-        bentos: Bentos,
-        runtimes: Runtimes,
+        bentos: BentoFolder,
+        runtimes: RuntimeFolder,
         program: Program = bento_program,
         *,
         shared: bool = False,

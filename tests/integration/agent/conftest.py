@@ -17,7 +17,7 @@ import pytest
 
 from placet_agent.client import Client
 from placet_agent.downloads.pythons import Interpreters
-from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.downloads.runtimes import RuntimeFolder
 from placet_agent.loop import Agent, Options, stop_everything
 from placet_agent.state.data_dir import Home
 from placet_agent.state.joining import join
@@ -122,7 +122,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     join(home, made.url, made.token, root="", port=free_port(), pythons=[])
     member = home.membership()
     client = Client(member.url, home.key, member.node)
-    runtimes = Runtimes(home.folder / "runtimes", client, Interpreters([]))
+    runtimes = RuntimeFolder(home.folder / "runtimes", client, Interpreters([]))
     runtimes.install(made.runtime)
     client.close()
     made.close()

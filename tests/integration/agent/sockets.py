@@ -18,7 +18,7 @@ from placet_agent.haproxy import places
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.haproxy.table import EndpointEntry
+from placet_agent.haproxy.table import EndpointRoute
 from placet_agent.process.sandbox import PROXY_UID
 from tests.integration.agent.conftest import PATH, free_port
 
@@ -107,14 +107,14 @@ class Gateway:
         return proxy
 
     @property
-    def entry(self) -> EndpointEntry:
+    def entry(self) -> EndpointRoute:
         return self.proxy.table.ensure_endpoint("end_1", PATH)
 
-    def neighbour(self, name: str) -> EndpointEntry:
+    def neighbour(self, name: str) -> EndpointRoute:
         """Return another endpoint behind the same HAProxy."""
         return self.proxy.table.ensure_endpoint(f"end_{name}", f"/neighbour/production/{name}")
 
-    def place(self, revision: str, replica: str, entry: EndpointEntry | None = None) -> None:
+    def place(self, revision: str, replica: str, entry: EndpointRoute | None = None) -> None:
         """Lead requests for the revision to the replica too."""
         address = places.socket_of(replica)
         place = entry or self.entry
@@ -130,7 +130,7 @@ class Gateway:
         self,
         revision: str,
         name: str,
-        entry: EndpointEntry | None = None,
+        entry: EndpointRoute | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> SocketReplica:
         """Start a replica and place it."""

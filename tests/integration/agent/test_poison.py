@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from placet_agent.haproxy import config, quoting
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.state import files
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -132,7 +132,7 @@ def poison(folder: Path) -> None:
         entry["slot"] = entry.pop("group")
     stored.pop("resting")
     files.write_json(folder / "table.json", stored)
-    text = config.render(Table.from_json(stored), config.Settings(port=1))
+    text = config.render(RoutingTable.from_json(stored), config.Settings(port=1))
     condition = "{ req.fhdr(X-Try) -m str -u }"
     poisoned = re.sub(r"(if \{ [^}]*\}) tester_e00\d\n", rf"\1 {condition}\n", text)
     assert condition in poisoned

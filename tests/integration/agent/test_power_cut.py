@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from placet_agent.client import Client
-from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.downloads.pythons import Interpreters
-from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.downloads.runtimes import RuntimeFolder
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support import disk
@@ -30,12 +30,12 @@ def client(joined: NodeUnderTest) -> Iterator[Client]:
     made.close()
 
 
-def stores(client: Client, folder: Path) -> tuple[Bentos, Runtimes]:
+def stores(client: Client, folder: Path) -> tuple[BentoFolder, RuntimeFolder]:
     """Return where Bentos and runtimes are kept, in this folder."""
     for name in ("bentos", "runtimes"):
         (folder / name).mkdir()
-    bentos = Bentos(folder / "bentos", client)
-    return bentos, Runtimes(folder / "runtimes", client, Interpreters([]))
+    bentos = BentoFolder(folder / "bentos", client)
+    return bentos, RuntimeFolder(folder / "runtimes", client, Interpreters([]))
 
 
 def empty(folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_runtime_that_lacks_something_is_installed_anew(
     home = runtimes.folder / platform.runtime.removeprefix("sha256:") / "home"
     whole = sizes(home)
     (home / gone).write_bytes(b"")
-    later = Runtimes(runtimes.folder, runtimes.client, runtimes.interpreters)
+    later = RuntimeFolder(runtimes.folder, runtimes.client, runtimes.interpreters)
 
     later.install(platform.runtime)
 
@@ -107,7 +107,7 @@ def test_a_runtime_of_an_earlier_agent_is_judged_by_its_lock(
 
     assert platform.served == []
     (earlier / "lock.txt").write_bytes(b"")
-    later = Runtimes(runtimes.folder, runtimes.client, runtimes.interpreters)
+    later = RuntimeFolder(runtimes.folder, runtimes.client, runtimes.interpreters)
     later.install(platform.runtime, platform.python_version)
     assert sizes(earlier).keys() == sizes(runtime).keys()
     assert (earlier / "lock.txt").read_text() == (runtime / "lock.txt").read_text()

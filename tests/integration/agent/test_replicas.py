@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from placet_agent.client import Client
-from placet_agent.downloads.bentos import Bentos
+from placet_agent.downloads.bentos import BentoFolder
 from placet_agent.downloads.pythons import Interpreters
-from placet_agent.downloads.runtimes import Runtimes
+from placet_agent.downloads.runtimes import RuntimeFolder
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.observed import leaving_reports
 from placet_agent.process import procs
@@ -40,8 +40,8 @@ def replicas(tmp_path: Path) -> Replicas:
     client = Client("http://localhost:1")
     files.make_folder(tmp_path / "replicas")
     files.make_folder(tmp_path / "bentos" / DIGEST.removeprefix("sha256:"))
-    runtimes = Runtimes(tmp_path / "runtimes", client, Interpreters([]))
-    return Replicas(tmp_path, Bentos(tmp_path / "bentos", client), runtimes, lambda: None)
+    runtimes = RuntimeFolder(tmp_path / "runtimes", client, Interpreters([]))
+    return Replicas(tmp_path, BentoFolder(tmp_path / "bentos", client), runtimes, lambda: None)
 
 
 def recorded(**changes: Any) -> ReplicaRecord:

@@ -14,7 +14,7 @@ import pytest
 
 from placet_agent.haproxy import config, places
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess, find_binary
-from placet_agent.haproxy.table import FIRST_POOL, REST_SECONDS, Table
+from placet_agent.haproxy.table import FIRST_POOL, REST_SECONDS, RoutingTable
 from placet_agent.state import files
 from placet_protocol.state import HeaderRoute
 from tests.integration.agent.conftest import PATH, free_port
@@ -157,7 +157,7 @@ def test_the_haproxy_of_an_older_agent_is_replaced_under_load_and_its_replica_se
     table = (FORMER / "table.json").read_text().replace("20001", str(port))
     (folder / "table.json").write_text(table)
     config.write_files(folder)
-    for name, entries in config.maps(Table.from_json(json.loads(table))).items():
+    for name, entries in config.maps(RoutingTable.from_json(json.loads(table))).items():
         (folder / name).write_text(config.map_text(entries))
     older = HaproxyProcess(folder, find_binary())
     older.start()

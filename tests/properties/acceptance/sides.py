@@ -28,10 +28,10 @@ from apps.serving.models import Endpoint, Revision
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput
-from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.haproxy import config
 from placet_agent.haproxy.places import socket_of
-from placet_agent.haproxy.table import EndpointEntry, Table
+from placet_agent.haproxy.table import EndpointRoute, RoutingTable
 from placet_agent.routing import RoutedRevision, route
 from placet_agent.state.data_dir import Home
 from placet_agent.state.trust import PermitVerdict, StateRefused, Trust
@@ -304,7 +304,7 @@ class Place:
 
     def _undeclared(self, wish: Wish, folder: Path) -> list[str]:
         """What the starter asks: the names that the Bento says its version reads."""
-        bentos = Bentos(folder, cast(Any, None))
+        bentos = BentoFolder(folder, cast(Any, None))
         facts = bentos.path(BENTO) / "src/placet.json"
         facts.parent.mkdir(parents=True)
         facts.write_text(json.dumps({"variables": wish.declared}))
@@ -331,7 +331,7 @@ class Seen:
     verdicts: Mapping[str, PermitVerdict] = field(default_factory=dict)
 
 
-def put(table: Table, number: int, seen: Seen) -> EndpointEntry:
+def put(table: RoutingTable, number: int, seen: Seen) -> EndpointRoute:
     """Route requests to what a node let in, as its reconciler does, and write it for HAProxy."""
     (endpoint,) = seen.endpoints
     entry = table.ensure_endpoint(f"end_{number}", endpoint.path)

@@ -11,7 +11,7 @@ import pytest
 from placet_agent.haproxy.admin import Admin
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.reports.metrics import RequestMeter
 from placet_agent.reports.receipts import Receipts, Who
 from placet_agent.reports.seen_units import SeenUnits
@@ -95,7 +95,9 @@ def test_what_a_node_no_longer_speaks_for_keeps_nobody_from_following_what_comes
 
 def test_a_table_of_haproxy_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "table.json").write_bytes(b"")
-    assert Proxy(tmp_path, Settings(port=8080), "haproxy").table.to_json() == Table().to_json()
+    assert (
+        Proxy(tmp_path, Settings(port=8080), "haproxy").table.to_json() == RoutingTable().to_json()
+    )
 
 
 def test_on_a_full_disk_a_file_that_cannot_be_written_leaves_none_beside_it(tmp_path: Path) -> None:

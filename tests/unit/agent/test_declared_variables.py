@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 
 DIGEST = "sha256:" + "ab" * 32
 
 
 def declared(folder: Path, facts: Any) -> list[str]:
-    bentos = Bentos(folder, cast(Any, None))
+    bentos = BentoFolder(folder, cast(Any, None))
     path = bentos.path(DIGEST) / "src/placet.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(facts))

@@ -12,7 +12,7 @@ from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy, coming, leaving
-from placet_agent.haproxy.table import REVISIONS, Full, Server, Table
+from placet_agent.haproxy.table import REVISIONS, BackendServer, Full, RoutingTable
 from placet_agent.haproxy.traffic import json_path
 from placet_agent.reports.metrics import WindowTally, parse_line
 from placet_protocol.state import HeaderRoute
@@ -21,9 +21,9 @@ from placet_verify.units import UnitSource
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
 
 
-def filled() -> Table:
+def filled() -> RoutingTable:
     """Return a table with one endpoint at 25 %."""
-    table = Table()
+    table = RoutingTable()
     entry = table.ensure_endpoint("end_1", "/risk/staging/score")
     table.ensure_server(entry, "rev_1", "replica-1", 20001)
     table.ensure_server(entry, "rev_2", "replica-2", 20002).drained = True
@@ -32,14 +32,14 @@ def filled() -> Table:
     return table
 
 
-def by_unit(source: UnitSource) -> Table:
+def by_unit(source: UnitSource) -> RoutingTable:
     """Return the same table, split by unit."""
     table = filled()
     table.endpoints["end_1"].unit, table.endpoints["end_1"].salt = source, "5a17"
     return table
 
 
-def beside() -> Table:
+def beside() -> RoutingTable:
     """Return the same table with a header for testers and copies for the candidate."""
     table = by_unit(UnitSource("json", "/user"))
     entry = table.endpoints["end_1"]
@@ -64,7 +64,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_haproxy_accepts_the_configuration(tmp_path: Path, table: Table) -> None:
+def test_haproxy_accepts_the_configuration(tmp_path: Path, table: RoutingTable) -> None:
     config.write_files(tmp_path)
     (tmp_path / "haproxy.cfg").write_text(config.render(table, SETTINGS))
     for name, entries in config.maps(table).items():
@@ -98,7 +98,7 @@ def test_the_file_holds_the_present_servers_and_the_maps_the_present_routes() ->
 
 
 def test_an_endpoint_without_a_live_revision_routes_to_nobody() -> None:
-    table = Table()
+    table = RoutingTable()
     table.ensure_endpoint("end_1", "/risk/staging/score")
 
     assert config.maps(table)["route.map"] == {"e000": "nobody:nobody:0:open:-:nobody:nobody:0"}
@@ -135,8 +135,8 @@ def test_a_json_pointer_is_written_as_haproxy_reads_it() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_survives_the_disk(table: Table) -> None:
-    assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
+def test_a_table_survives_the_disk(table: RoutingTable) -> None:
+    assert RoutingTable.from_json(json.loads(json.dumps(table.to_json()))) == table
 
 
 def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
@@ -144,11 +144,11 @@ def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
     for name in ("unit", "salt", "header", "tested", "copies", "mirrored"):
         del stored["endpoints"]["end_1"][name]
 
-    assert Table.from_json(stored) == filled()
+    assert RoutingTable.from_json(stored) == filled()
 
 
 def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
-    table = Table()
+    table = RoutingTable()
     for number in range(table.pool):
         entry = table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
         table.ensure_revision(entry, f"rev_{number}")
@@ -164,7 +164,7 @@ def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
 
 
 def test_more_revisions_than_slots_are_told_in_words() -> None:
-    table = Table()
+    table = RoutingTable()
     entry = table.ensure_endpoint("end_1", "/p/e/n")
     for number in range(REVISIONS):
         table.ensure_revision(entry, f"rev_{number}")
@@ -173,7 +173,7 @@ def test_more_revisions_than_slots_are_told_in_words() -> None:
 
 
 def test_slots_of_replicas_double_when_a_restart_needs_more() -> None:
-    table = Table()
+    table = RoutingTable()
     entry = table.ensure_endpoint("end_1", "/p/e/n")
     for number in range(9):
         table.ensure_server(entry, "rev_0", f"replica-{number}", 20000 + number)
@@ -190,17 +190,17 @@ OFF = ServerState(up=False, drained=False, maintenance=True)
 @pytest.mark.parametrize(
     ("server", "actual", "commands"),
     [
-        (Server("r", 20001), UP, []),
-        (Server("r", 20001), OFF, ["set server b/s state ready"]),
-        (Server("r", 20001), DRAINED, ["set server b/s state ready"]),
-        (Server("r", 20001, drained=True), UP, ["set server b/s state drain"]),
-        (Server("r", 20001, drained=True), DRAINED, []),
+        (BackendServer("r", 20001), UP, []),
+        (BackendServer("r", 20001), OFF, ["set server b/s state ready"]),
+        (BackendServer("r", 20001), DRAINED, ["set server b/s state ready"]),
+        (BackendServer("r", 20001, drained=True), UP, ["set server b/s state drain"]),
+        (BackendServer("r", 20001, drained=True), DRAINED, []),
         (None, DRAINED, ["set server b/s state maint"]),
         (None, OFF, []),
     ],
 )
 def test_only_the_difference_is_told(
-    server: Server | None, actual: ServerState, commands: list[str]
+    server: BackendServer | None, actual: ServerState, commands: list[str]
 ) -> None:
     assert [*coming("b/s", server, actual), *leaving("b/s", server, actual)] == commands
 

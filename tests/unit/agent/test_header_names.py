@@ -14,7 +14,7 @@ from placet_agent.haproxy import quoting
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.config import maps
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.table import Table, endpoint_name
+from placet_agent.haproxy.table import RoutingTable, endpoint_name
 from placet_protocol.state import HeaderRoute, read_state
 from placet_verify.units import UnitSource
 from tests.support.gateway import SETTINGS, refused, table_of
@@ -68,9 +68,9 @@ HOSTILE = [
 CONTROL = ["\n", "a\nb", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\udc80", "x" * 5000]
 
 
-def beside(number: int = 0) -> Table:
+def beside(number: int = 0) -> RoutingTable:
     """Return a table with as many endpoints, each with a live revision and a candidate."""
-    table = Table()
+    table = RoutingTable()
     for n in range(number):
         entry = table.ensure_endpoint(f"end_{n}", f"/p/e/{n}")
         for revision in (f"rev_{n}a", f"rev_{n}b"):
@@ -249,7 +249,7 @@ def test_an_endpoint_that_cannot_be_written_is_left_out_without_asking_haproxy(
 
 
 def test_who_had_an_address_before_does_not_get_it_back_by_being_left_out() -> None:
-    table = Table()
+    table = RoutingTable()
     for number in (1, 2):
         table.ensure_revision(table.ensure_endpoint(f"end_{number}", "/p/e/n"), f"rev_{number}")
     whole = maps(table)["paths.map"]

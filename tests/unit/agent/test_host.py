@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from placet_agent.client import Client
-from placet_agent.downloads.bentos import BentoRefused, Bentos
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.downloads.pythons import Interpreters, NoInterpreter
 from placet_agent.process import procs, sandbox
 from placet_agent.process.replica import free_port
@@ -190,7 +190,7 @@ def test_a_missing_interpreter_is_said_in_words() -> None:
 
 def test_a_bento_that_was_changed_is_not_taken_for_itself(tmp_path: Path) -> None:
     client = Client("http://localhost:1")
-    bentos, digest = Bentos(tmp_path, client), "sha256:" + "ab" * 32
+    bentos, digest = BentoFolder(tmp_path, client), "sha256:" + "ab" * 32
     folder = bentos.path(digest)
     folder.mkdir(parents=True)
     (folder / "model").write_text("good")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from placet_agent.haproxy.table import EndpointEntry, Table
+from placet_agent.haproxy.table import EndpointRoute, RoutingTable
 from placet_agent.routing import RoutedRevision, route
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import LocalAbort
@@ -54,9 +54,9 @@ def endpoint(*revisions: dict[str, object], **changes: object) -> DesiredEndpoin
     )
 
 
-def fresh() -> EndpointEntry:
+def fresh() -> EndpointRoute:
     """Return the entry of a node that remembers nothing, with a place for both revisions."""
-    table = Table()
+    table = RoutingTable()
     entry = table.ensure_endpoint("end_1", "/risk/staging/score")
     for name in ("rev_1", "rev_2"):
         table.ensure_revision(entry, name)
@@ -64,8 +64,8 @@ def fresh() -> EndpointEntry:
 
 
 def routed(
-    wanted: DesiredEndpoint, entry: EndpointEntry | None = None, **standings: RoutedRevision
-) -> EndpointEntry:
+    wanted: DesiredEndpoint, entry: EndpointRoute | None = None, **standings: RoutedRevision
+) -> EndpointRoute:
     """Return what is told to HAProxy."""
     entry = entry or fresh()
     route(entry, wanted, standings)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from placet_agent.haproxy.table import Table
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.reconcile import Reconciler
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts, Who
@@ -37,7 +37,7 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
     proxy: Any = SimpleNamespace(
         ensure_running=lambda: False,
         apply=apply,
-        table=Table(),
+        table=RoutingTable(),
         ending=False,
         weights=dict,
         complaints=list,
