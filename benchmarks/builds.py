@@ -21,7 +21,7 @@ from apps.registry.store import Store  # noqa: E402
 from placet_verify import canonical  # noqa: E402
 from placet_verify.signing.keys import PrivateKey  # noqa: E402
 from workers.builder import bento, generate, pipeline  # noqa: E402
-from workers.builder.runtimes import Runtimes  # noqa: E402
+from workers.builder.runtimes import RuntimeCache  # noqa: E402
 from workers.builder.sandbox import Sandbox, never  # noqa: E402
 from workers.builder.spec import BuildSpec, SourceFile  # noqa: E402
 
@@ -74,7 +74,7 @@ def main() -> None:
         store = Store(home / "artifacts")
         spec = specify(store)
         workshop = pipeline.Workshop(
-            store, Runtimes(home / "runtimes", store, sandbox), sandbox, PrivateKey.generate()
+            store, RuntimeCache(home / "runtimes", store, sandbox), sandbox, PrivateKey.generate()
         )
         for number in range(WARM + 1):
             made = pipeline.run(

@@ -26,7 +26,7 @@ from placet.kernel.keystore import model_signing_key, signer
 from placet_agent.downloads.leftovers import remove
 from workers.builder import pipeline
 from workers.builder.errors import BuildCancelled, BuildFailed
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Sandbox
 from workers.builder.spec import BuildResult, BuildSpec, Scan, SourceFile
 
@@ -52,7 +52,7 @@ def workshop() -> pipeline.Workshop:
     blobs, found = store(), sandbox()
     return pipeline.Workshop(
         store=blobs,
-        runtimes=Runtimes(config().runtimes, blobs, found),
+        runtimes=RuntimeCache(config().runtimes, blobs, found),
         sandbox=found,
         build_key=signer("build"),
         model_key=model_signing_key(),

@@ -17,7 +17,7 @@ from placet.kernel.clock import rfc3339
 from placet_verify import canonical
 
 Json = dict[str, Any]
-Facts = Mapping[str, Evidence]
+EvidenceByKind = Mapping[str, Evidence]
 CONSIDERATIONS = {
     "users": "users",
     "use_cases": "useCases",
@@ -28,7 +28,7 @@ _MODEL = "model"
 _PAPERS = {"digital-signature": "model.sig", "attestation": "provenance.json", "bom": "sbom.json"}
 
 
-def ml_bom(version: ModelVersion, facts: Facts, bento: Bento | None) -> bytes:
+def ml_bom(version: ModelVersion, facts: EvidenceByKind, bento: Bento | None) -> bytes:
     """Return the document of a finalised version, as it is known by ``facts``.
 
     ``bento`` adds the digests of the papers that its build made.
@@ -53,7 +53,9 @@ def ml_bom(version: ModelVersion, facts: Facts, bento: Bento | None) -> bytes:
     return canonical.dumps(document)
 
 
-def _component(version: ModelVersion, facts: Facts, bento: Bento | None, data: Json) -> Json:
+def _component(
+    version: ModelVersion, facts: EvidenceByKind, bento: Bento | None, data: Json
+) -> Json:
     papers = list(_papers(bento)) if bento is not None else []
     return _given(
         {
@@ -99,7 +101,7 @@ def _column(column: Json) -> Json:
     return {"format": f"{column['name']}: {column['type']}{sized}"}
 
 
-def _metrics(facts: Facts) -> Iterator[Json]:
+def _metrics(facts: EvidenceByKind) -> Iterator[Json]:
     """Metrics as reported: ``recall@over-60`` is that of a slice, and ``recall/lower`` and
     ``recall/upper`` beside ``recall`` are its confidence interval."""
     reported = facts["metrics"].data if "metrics" in facts else {}
@@ -123,7 +125,7 @@ def _metrics(facts: Facts) -> Iterator[Json]:
         yield {"type": name, "slice": fairness["attribute"], "value": _number(value)}
 
 
-def _considerations(facts: Facts, data: Json) -> Json:
+def _considerations(facts: EvidenceByKind, data: Json) -> Json:
     given = data.get("considerations")
     said: Json = given if isinstance(given, dict) else {}
     risks = [

@@ -18,7 +18,7 @@ from workers.builder import generate
 from workers.builder.bento import Workplace, environment
 from workers.builder.comparison import ACCELERATED, OutputComparison, compare
 from workers.builder.errors import BuildCancelled
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits
 from workers.builder.scanner import scan
 from workers.builder.spec import Acceleration, BuildSpec
@@ -41,7 +41,7 @@ class Bench:
 
     spec: BuildSpec
     place: Workplace
-    runtimes: Runtimes
+    runtimes: RuntimeCache
     runtime: str
     log: Callable[[str], None]
     cancelled: Callable[[], bool]

@@ -11,7 +11,7 @@ from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
 from workers.builder.package_index import uv_program
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits
 from workers.builder.spec import BuildSpec
 from workers.builder.trees import TooMuch, walk
@@ -71,7 +71,7 @@ def environment(place: Workplace) -> dict[str, str]:
 def build(
     spec: BuildSpec,
     place: Workplace,
-    runtimes: Runtimes,
+    runtimes: RuntimeCache,
     runtime: str,
     lock: str,
     *,

@@ -14,7 +14,7 @@ WAITING = 1000  # lines read ahead of who takes them; a program that prints more
 TURN = 0.2  # seconds of passing lines on before limits are looked at again
 
 
-class Output:
+class PipeReader:
     """Reads a pipe in a thread, so that a silent program can still be ended."""
 
     def __init__(self, pipe: IO[bytes]) -> None:

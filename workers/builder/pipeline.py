@@ -28,14 +28,14 @@ from workers.builder import (
     smoke,
 )
 from workers.builder.errors import BuildCancelled, BuildFailed
-from workers.builder.runtimes import Blobs, Runtimes, RuntimeSpec
+from workers.builder.runtimes import Blobs, RuntimeCache, RuntimeSpec
 from workers.builder.sandbox import Sandbox
 from workers.builder.sbom import sbom
 from workers.builder.spec import Acceleration, BuildResult, BuildSpec, Scan, Smoke, StoredBlob
 
 PIECE = 1 << 20
-Log = Callable[[str, str], None]
-Cancelled = Callable[[], bool]
+StepLog = Callable[[str, str], None]
+IsCancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Workshop:
     """What the worker lends to every build. Keys stay outside the sandbox."""
 
     store: Blobs
-    runtimes: Runtimes
+    runtimes: RuntimeCache
     sandbox: Sandbox
     build_key: PrivateKey
     model_key: Path | None = None
@@ -54,8 +54,8 @@ class Workshop:
 class Clock:
     """Times the steps and asks before each whether to go on."""
 
-    log: Log
-    cancelled: Cancelled
+    log: StepLog
+    cancelled: IsCancelled
     timings: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -76,8 +76,8 @@ def run(
     *,
     workshop: Workshop,
     workdir: Path,
-    log: Log,
-    cancelled: Cancelled,
+    log: StepLog,
+    cancelled: IsCancelled,
     on_scan: Callable[[Scan], None] = lambda scan: None,
 ) -> BuildResult:
     """Build ``spec`` in ``workdir`` and return what was made; the folder is removed afterwards.
@@ -145,7 +145,7 @@ def _generate(spec: BuildSpec, place: bento.Workplace, scan: Scan) -> str:
 
 
 def _runtime(
-    spec: BuildSpec, workshop: Workshop, cancelled: Cancelled, log: Callable[[str], None]
+    spec: BuildSpec, workshop: Workshop, cancelled: IsCancelled, log: Callable[[str], None]
 ) -> tuple[str, RuntimeSpec, str]:
     """Return lock and runtime; when the converters do not fit in, those without, and why."""
 
@@ -303,7 +303,7 @@ def _copy(store: Blobs, sha256: str, target: Path) -> tuple[str, int]:
 
 
 def _scan(
-    place: bento.Workplace, workshop: Workshop, cancelled: Cancelled, log: Callable[[str], None]
+    place: bento.Workplace, workshop: Workshop, cancelled: IsCancelled, log: Callable[[str], None]
 ) -> Scan:
     scan = scanner.scan(place.artifact, workshop.sandbox, cancelled=cancelled)
     log(f"{scan.verdict}: {scan.files} files and members read, nothing was loaded")

@@ -50,7 +50,7 @@ class Blobs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wheel:
+class RuntimeWheel:
     """One wheel of a runtime, kept in the store by hash."""
 
     name: str
@@ -65,7 +65,7 @@ class RuntimeSpec:
     digest: str
     python_version: str
     lock: str
-    wheels: tuple[Wheel, ...]
+    wheels: tuple[RuntimeWheel, ...]
 
 
 def platform_python() -> str:
@@ -89,7 +89,7 @@ def runtime_digest(python_version: str, lock: str) -> str:
 
 
 @dataclass(slots=True)
-class Runtimes:
+class RuntimeCache:
     """The runtimes of one worker, under ``<root>/<digest>``, and the locks it resolved before."""
 
     root: Path
@@ -147,7 +147,7 @@ class Runtimes:
         manifest = self.folder(name) / "placet-runtime.json"
         if not manifest.exists():
             return None
-        wheels = tuple(Wheel(**w) for w in json.loads(manifest.read_text())["wheels"])
+        wheels = tuple(RuntimeWheel(**w) for w in json.loads(manifest.read_text())["wheels"])
         for wheel in wheels:
             if not self.store.holds(wheel.sha256):
                 kept = self.folder(name) / WHEELS / wheel.name
@@ -198,7 +198,7 @@ class Runtimes:
             remove(making)
         return RuntimeSpec(name, platform_python(), lock, wheels)
 
-    def _keep_wheels(self, fetched: Path, kept: Path, wheels: tuple[Wheel, ...]) -> None:
+    def _keep_wheels(self, fetched: Path, kept: Path, wheels: tuple[RuntimeWheel, ...]) -> None:
         """Keep the wheels beside the runtime, as second names of the store's bytes if possible.
 
         A store that lost them (restored from an old copy) is filled again from here.
@@ -216,7 +216,7 @@ class Runtimes:
 
     def _fetch(
         self, lock: str, folder: Path, log: Log, cancelled: Callable[[], bool]
-    ) -> tuple[Wheel, ...]:
+    ) -> tuple[RuntimeWheel, ...]:
         """Fetch every wheel of the lock by hash and keep it in the store."""
         folder.mkdir()
         (folder.parent / "lock.txt").write_text(lock)
@@ -226,7 +226,7 @@ class Runtimes:
         for file in sorted(folder.iterdir()):
             with file.open("rb") as stream:
                 sha256, size = self.store.put_stream(stream)
-            wheels.append(Wheel(file.name, sha256, size))
+            wheels.append(RuntimeWheel(file.name, sha256, size))
         log(f"{len(wheels)} wheels, {sum(w.size for w in wheels) / 1e6:.0f} MB, kept by hash")
         return tuple(wheels)
 

@@ -31,7 +31,7 @@ from workers.builder.limits import (
     rlimit_words,
     sweep_groups,
 )
-from workers.builder.output import TURN, Output
+from workers.builder.output import TURN, PipeReader
 from workers.builder.process_users import ANYBODY, ROOT, apart, become, give
 from workers.builder.quota import Quota, descendants
 
@@ -318,7 +318,7 @@ class _Run:
         """Start the program, pass its lines on, and end it when a limit is reached."""
         started, process = time.monotonic(), self._started()
         assert process.stdout is not None
-        output, quota = Output(process.stdout), self._quota(process)
+        output, quota = PipeReader(process.stdout), self._quota(process)
         reason: EndReason = "exited"
         try:
             while True:
@@ -378,7 +378,7 @@ def _verdict(
     started: float,
     limits: Limits,
     quota: Quota,
-    output: Output,
+    output: PipeReader,
     cancelled: Callable[[], bool],
 ) -> EndReason | None:
     if time.monotonic() - started > limits.seconds:

@@ -7,7 +7,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from workers.builder.runtimes import RuntimeSpec, Wheel
+from workers.builder.runtimes import RuntimeSpec, RuntimeWheel
 from workers.builder.spec import BuildSpec
 
 
@@ -36,7 +36,7 @@ def sbom(spec: BuildSpec, runtime: RuntimeSpec) -> tuple[bytes, int]:
     return JsonV1Dot6(bom).output_as_string(indent=1).encode(), len(parts)
 
 
-def component(wheel: Wheel) -> Component:
+def component(wheel: RuntimeWheel) -> Component:
     """Return one wheel as a component."""
     try:
         name, version, _, _ = parse_wheel_filename(wheel.name)

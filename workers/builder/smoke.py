@@ -11,7 +11,7 @@ from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
 from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
 from workers.builder.errors import BuildCancelled
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits, RunResult
 from workers.builder.spec import BuildSpec, Smoke
 from workers.builder.untrusted_files import read_json
@@ -42,7 +42,7 @@ def run(
     spec: BuildSpec,
     bento: Path,
     place: Workplace,
-    runtimes: Runtimes,
+    runtimes: RuntimeCache,
     runtime: str,
     *,
     log: Callable[[str], None],

@@ -22,7 +22,7 @@ class TooMuch(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """A file, folder, link or whatever; ``folder`` stands open only until the next one."""
 
     path: str  # below the top
@@ -36,7 +36,7 @@ class Entry:
         return stat.S_ISDIR(self.found.st_mode)
 
 
-def walk(top: Path, most: int = MOST_ENTRIES) -> Iterator[Entry]:
+def walk(top: Path, most: int = MOST_ENTRIES) -> Iterator[TreeEntry]:
     """Yield everything in ``top``, a folder before what is in it; what vanishes is left out.
 
     Raises ``TooMuch``, and ``OSError`` where a folder cannot be looked into.
@@ -58,7 +58,7 @@ def walk(top: Path, most: int = MOST_ENTRIES) -> Iterator[Entry]:
                 found = os.lstat(entry.name, dir_fd=folder)
             except FileNotFoundError:
                 continue
-            yield Entry(path, entry.name, folder, found)
+            yield TreeEntry(path, entry.name, folder, found)
             if stat.S_ISDIR(found.st_mode):
                 opened.enter(folder, entry.name, f"{path}/")
     finally:

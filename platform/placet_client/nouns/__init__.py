@@ -29,9 +29,9 @@ from placet_client.nouns.registry import (
     Aliases,
     Declarations,
     EvidenceOfVersions,
-    Facts,
     Models,
     SigningKeys,
+    VersionFacts,
     Versions,
 )
 from placet_client.nouns.retention import RetentionOfLog
@@ -54,7 +54,6 @@ __all__ = [
     "Environments",
     "Everything",
     "EvidenceOfVersions",
-    "Facts",
     "Freezes",
     "Jobs",
     "Listing",
@@ -81,5 +80,6 @@ __all__ = [
     "Teams",
     "Tokens",
     "Uploads",
+    "VersionFacts",
     "Versions",
 ]

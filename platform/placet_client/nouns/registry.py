@@ -36,7 +36,7 @@ class DraftFacts(TypedDict, total=False):
     expected: Sequence[Any] | None
 
 
-class Facts(DraftFacts, total=False):
+class VersionFacts(DraftFacts, total=False):
     """What a new version may be given."""
 
     tags: Mapping[str, str]
@@ -107,7 +107,7 @@ class Versions(Noun):
         return self._read(Version, self._of(project, model, number))
 
     def create(
-        self, project: str, model: str, *, idempotency_key: str = "", **facts: Unpack[Facts]
+        self, project: str, model: str, *, idempotency_key: str = "", **facts: Unpack[VersionFacts]
     ) -> Version:
         """Make the next version, as a draft."""
         return self._do(Version, self._of(project, model), {**facts}, idempotency_key)

@@ -27,7 +27,7 @@ from tests.support.bentos import served
 from tests.support.cache import RUNTIMES
 from tests.support.models import Trained, breast_cancer, forest, sklearn_model
 from workers.builder import pipeline
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Sandbox
 from workers.builder.spec import BuildResult, BuildSpec, SourceFile
 
@@ -57,7 +57,7 @@ def build(trained: Trained, number: int, folder: Path) -> BuildResult:
     )
     workshop = pipeline.Workshop(
         store=store,
-        runtimes=Runtimes(RUNTIMES, store, sandbox),
+        runtimes=RuntimeCache(RUNTIMES, store, sandbox),
         sandbox=sandbox,
         build_key=PrivateKey.generate(),
     )

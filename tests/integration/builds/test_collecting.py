@@ -28,7 +28,7 @@ from placet.kernel.config import config
 from tests.integration.builds.conftest import Yard
 from tests.integration.builds.test_reports import built
 from tests.support.world import World
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -174,7 +174,7 @@ def test_a_dry_run_names_what_would_go_and_changes_nothing(
 
 
 def test_a_runtime_that_no_build_used_for_long_leaves_the_workers_folder(tmp_path: Path) -> None:
-    runtimes = Runtimes(tmp_path, Store(tmp_path / "store"), Sandbox("bwrap"))
+    runtimes = RuntimeCache(tmp_path, Store(tmp_path / "store"), Sandbox("bwrap"))
     for name, days in (("a" * 64, 15), ("b" * 64, 13)):
         (tmp_path / name).mkdir()
         manifest = tmp_path / name / "placet-runtime.json"

@@ -10,7 +10,7 @@ from placet_agent.downloads import wheels
 from tests.support.wheels import NAME, PYTHONS, config, fake, wheel
 from workers.builder.errors import BuildFailed
 from workers.builder.package_index import uv_program
-from workers.builder.runtimes import Runtimes
+from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Sandbox
 
 
@@ -22,7 +22,7 @@ def install(folder: Path, content: bytes) -> Path:
     digest = hashlib.sha256(content).hexdigest()
     (making / "lock.txt").write_text(f"sly==1.0 --hash=sha256:{digest}\n")
     store: Any = None  # nothing of it is asked for
-    runtimes = Runtimes(folder, store, Sandbox("bwrap"))
+    runtimes = RuntimeCache(folder, store, Sandbox("bwrap"))
     runtimes._install(making, folder / "final", "", lambda line: None, lambda: False)
     return making / "home"
 
