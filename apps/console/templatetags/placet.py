@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.console.queries.actor_names import by_machine
-from apps.governance.queries.changes import MetricRow
+from apps.governance.queries.changes import MetricComparison
 from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -183,7 +183,7 @@ def number(value: Any) -> str:
 
 
 @register.filter
-def change(row: MetricRow) -> SafeString | str:
+def change(row: MetricComparison) -> SafeString | str:
     """Show how a metric changes: a sign for the direction, and by how much."""
     match row.direction:
         case "up":

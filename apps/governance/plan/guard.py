@@ -26,7 +26,7 @@ CAREFUL: GuardEntry = {
 }
 
 
-class Errors(Part):
+class ErrorRateLimit(Part):
     """At most this share of the answers in the window are server errors."""
 
     EXPECTED = "must have at_most, window_seconds, minimum_requests"
@@ -35,7 +35,7 @@ class Errors(Part):
     minimum_requests: Annotated[int, whole(*node.MINIMUM_REQUESTS)] = 50
 
 
-class Slowness(Part):
+class LatencyLimit(Part):
     """At least this share of the answers in the window took at most so long."""
 
     EXPECTED = "must have quantile, at_most_ms, window_seconds, minimum_requests"
@@ -51,5 +51,5 @@ class Guard(Part):
     EXPECTED = 'must be rules: {"consecutive_failures": 10}, or {} for none'
     UNKNOWN = f"must be one of: {', '.join(node.GUARD_RULES)}"
     consecutive_failures: Annotated[int | None, whole(*node.FAILURES)] = None
-    error_rate: Annotated[Errors | None, Omittable()] = None
-    latency: Annotated[Slowness | None, Omittable()] = None
+    error_rate: Annotated[ErrorRateLimit | None, Omittable()] = None
+    latency: Annotated[LatencyLimit | None, Omittable()] = None

@@ -13,7 +13,7 @@ Direction = Literal["up", "down", "same", "new", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class MetricRow:
+class MetricComparison:
     """One metric: live, proposed, and the change between them."""
 
     name: str
@@ -38,7 +38,7 @@ class Changes:
     """Everything that differs; ``compared_with`` is '' while nothing is live."""
 
     compared_with: str
-    metrics: tuple[MetricRow, ...]
+    metrics: tuple[MetricComparison, ...]
     schema: tuple[SchemaChange, ...]
     dependencies: tuple[DependencyRow, ...]
     dependency_count: int
@@ -49,7 +49,7 @@ class Changes:
 
 def metric_rows(
     proposed: list[EvidenceFact], live: list[EvidenceFact] | None
-) -> tuple[MetricRow, ...]:
+) -> tuple[MetricComparison, ...]:
     """Put the newest metrics beside each other, the proposed ones in their own order."""
     now, before = newest(proposed, "metrics"), newest(live or [], "metrics")
     ours = _numbers(now.data if now else {})
@@ -67,13 +67,13 @@ def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _row(name: str, live: float | None, proposed: float | None, source: str) -> MetricRow:
+def _row(name: str, live: float | None, proposed: float | None, source: str) -> MetricComparison:
     if live is None or proposed is None:
         direction: Direction = "new" if live is None else "gone"
-        return MetricRow(name, live, proposed, None, direction, source)
+        return MetricComparison(name, live, proposed, None, direction, source)
     change = proposed - live
     direction = "up" if change > 0 else "down" if change < 0 else "same"
-    return MetricRow(name, live, proposed, change, direction, source)
+    return MetricComparison(name, live, proposed, change, direction, source)
 
 
 def schema_rows(

@@ -85,7 +85,7 @@ class StoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundDigests:
     """What a decision is bound to, as the signed request says it."""
 
     request: str
@@ -106,7 +106,7 @@ class ReleaseView:
     release: Release
     live: Release | None
     changes: Changes
-    bound: Bound
+    bound: BoundDigests
     evidence: tuple[EvidenceFact, ...]
     gates: tuple[GateResult, ...]
     all_passed: bool
@@ -313,8 +313,8 @@ def _you(
     return sentence("You", why) if why else ""
 
 
-def _bound(row: Release) -> Bound:
-    return Bound(
+def _bound(row: Release) -> BoundDigests:
+    return BoundDigests(
         request=row.request_digest,
         artifact=row.version.artifact_digest,
         bento=row.bento_id,

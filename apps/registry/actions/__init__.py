@@ -8,7 +8,7 @@ from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
 from apps.registry.actions.signing_keys import revoke_signing_key, trust_signing_key
 from apps.registry.actions.uploads import (
-    Received,
+    UploadProgress,
     cancel_upload,
     expire_uploads,
     finish_upload,
@@ -28,7 +28,7 @@ from apps.registry.claims import claim
 
 __all__ = [
     "DraftFields",
-    "Received",
+    "UploadProgress",
     "VersionFields",
     "add_evidence",
     "cancel_upload",

@@ -17,7 +17,7 @@ MAX_FILES = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class UnpackedFile:
     """Bytes in the store, or on their way there, that are to become a file of a version."""
 
     path: str
@@ -25,7 +25,9 @@ class Blob:
     sha256: str
 
 
-def unpack(upload: Upload, blobs: Store, allow: Callable[[list[Blob]], None]) -> list[Blob]:
+def unpack(
+    upload: Upload, blobs: Store, allow: Callable[[list[UnpackedFile]], None]
+) -> list[UnpackedFile]:
     """Put every file of a complete archive into the store, sorted by path.
 
     Where all of them lie in one folder, that folder is left out of their paths: tools that pack
@@ -46,7 +48,7 @@ def unpack(upload: Upload, blobs: Store, allow: Callable[[list[Blob]], None]) ->
             raise ArchiveRefused(f"{upload.path}: {error.sentence}") from None
         names = _names(upload, [file.path for file in found])
         files = sorted(zip(names, found, strict=True), key=lambda pair: pair[0])
-        made = [Blob(path, file.size, file.sha256) for path, file in files]
+        made = [UnpackedFile(path, file.size, file.sha256) for path, file in files]
         allow(made)
         for _, file in files:
             blobs.put_file(folder / file.path, expected=file.sha256)

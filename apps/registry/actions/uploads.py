@@ -21,7 +21,7 @@ from apps.jobs.each import each
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
 from apps.registry.actions.quotas import lock_project, refuse_over_quota
-from apps.registry.actions.unpacking import MAX_FILES, Blob, unpack
+from apps.registry.actions.unpacking import MAX_FILES, UnpackedFile, unpack
 from apps.registry.errors import (
     ArchiveRefused,
     DigestMismatch,
@@ -44,7 +44,7 @@ UPLOAD_LIFE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class UploadProgress:
     """Where an upload stands after a chunk; ``files`` once it is complete."""
 
     offset: int
@@ -76,7 +76,7 @@ def start_upload(
                 raise PathTaken(f"The version has another file at {path}: delete it first")
             return same
         if present:
-            files = _add(row, [Blob(path, size, sha256)])
+            files = _add(row, [UnpackedFile(path, size, sha256)])
             log.add(FILES_ADDED, row, *files, data={"count": 1})
             return files[0]
         waiting = row.uploads.filter(path=path, size=size, sha256=sha256, archive=archive).first()
@@ -95,7 +95,7 @@ def start_upload(
 
 def receive_chunk(
     upload: Upload, *, offset: int, stream: Readable, length: int | None = None, actor: Actor
-) -> Received:
+) -> UploadProgress:
     """Append what ``stream`` holds at ``offset``; the last byte completes the upload.
 
     One writer at a time (:class:`UploadBusy`), and only where the received bytes end
@@ -122,8 +122,8 @@ def receive_chunk(
     crash_point("registry.after_chunk_acknowledged")
     upload.received = offset + written
     if upload.received < row.size:
-        return Received(upload.received)
-    return Received(upload.received, finish_upload(upload, actor=actor))
+        return UploadProgress(upload.received)
+    return UploadProgress(upload.received, finish_upload(upload, actor=actor))
 
 
 def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
@@ -243,7 +243,7 @@ def _refuse_conflict(path: str, existing: list[str]) -> None:
         raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
 
 
-def _allow(upload: Upload, found: list[Blob]) -> None:
+def _allow(upload: Upload, found: list[UnpackedFile]) -> None:
     """Refuse blobs before they are kept, by what the version and its project have room for now:
     :func:`finish_upload` asks again under their locks."""
     version = upload.version
@@ -252,7 +252,7 @@ def _allow(upload: Upload, found: list[Blob]) -> None:
     refuse_over_quota(version.project, wanted, instead=upload.size)
 
 
-def _fitting(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
+def _fitting(version: ModelVersion, found: list[UnpackedFile]) -> list[ArtifactFile]:
     """Return the files that blobs would be of a version, which it may have already; all or none."""
     existing = {file.path: file for file in version.files.all()}
     files: list[ArtifactFile] = []
@@ -278,7 +278,7 @@ def _fitting(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
     return files
 
 
-def _add(version: ModelVersion, found: list[Blob]) -> list[ArtifactFile]:
+def _add(version: ModelVersion, found: list[UnpackedFile]) -> list[ArtifactFile]:
     """Make blobs files of a locked draft; all or none."""
     files = _fitting(version, found)
     for file in files:
@@ -297,9 +297,9 @@ def _current(upload: Upload, blobs: Store) -> Upload:
     return row
 
 
-def _keep(upload: Upload, blobs: Store) -> Blob:
+def _keep(upload: Upload, blobs: Store) -> UnpackedFile:
     """Turn the received bytes into a blob. After a crash behind the rename it is there already."""
-    made = Blob(upload.path, upload.size, upload.sha256)
+    made = UnpackedFile(upload.path, upload.size, upload.sha256)
     if blobs.incoming(upload.pk).stat().st_size != upload.size and blobs.exists(upload.sha256):
         with blobs.open_verified(upload.sha256):
             return made

@@ -27,11 +27,11 @@ class NotJson(Exception):
     """The bytes are not JSON; the text says where."""
 
 
-class TooMuch(Exception):
+class JsonTooLarge(Exception):
     """The document has more in it than is read here."""
 
 
-class Document:
+class JsonDocument:
     """A JSON document, read once from its start."""
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -46,7 +46,7 @@ class Document:
         while (mark := self._next()) != b"}":
             self._members += 1
             if self._members > MAX_MEMBERS:
-                raise TooMuch
+                raise JsonTooLarge
             name = self.value() if mark == b'"' else None
             if not isinstance(name, str):
                 raise self._fault()
@@ -71,7 +71,7 @@ class Document:
         taken = bytearray()
         self._walk(self._next(), taken)
         if sum(map(taken.count, b",[{")) > MAX_ITEMS:
-            raise TooMuch
+            raise JsonTooLarge
         try:
             return json.loads(bytes(taken))
         except (ValueError, RecursionError):
@@ -162,14 +162,14 @@ class Document:
         while state != before:
             self._compact += len(state)
             if self._compact > MAX_COMPACT:
-                raise TooMuch
+                raise JsonTooLarge
             before, state = state, state.replace(b"[]", b"").replace(b"{}", b"")
         if state[1:2] in (b"]", b"}"):
             return None
         if b"]" in state or b"}" in state:
             raise self._fault()
         if len(state) > MAX_DEPTH:
-            raise TooMuch
+            raise JsonTooLarge
         return state, place
 
     def _one_by_one(self, state: bytes, closes: bytes, taken: bytearray | None) -> None:
@@ -184,7 +184,7 @@ class Document:
                 waiting.append(b"]" if mark == b"[" else b"}")
                 opened += taken is not None
                 if len(waiting) > MAX_DEPTH or opened > MAX_ITEMS:
-                    raise TooMuch
+                    raise JsonTooLarge
             elif mark != waiting.pop():
                 raise self._fault()
 
@@ -229,7 +229,7 @@ class Document:
     def _step(self, length: int, taken: bytearray | None) -> None:
         self._slow += length
         if self._slow > MAX_SLOW or (taken is not None and len(taken) + length > MAX_VALUE):
-            raise TooMuch
+            raise JsonTooLarge
         if taken is not None:
             taken += self._buffer[self._place : self._place + length]
         self._place += length

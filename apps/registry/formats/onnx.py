@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from apps.registry.formats.base import MAX_FEATURES, Derived, Files, Format, refusal, unsaid
-from apps.registry.formats.protobuf import Message, NotProtobuf, TooMuch
+from apps.registry.formats.protobuf import Message, MessageTooLarge, NotProtobuf
 
 ENDINGS = (".onnx",)
 MAX_RANK = 64  # dimensions; more is no signature of ours
@@ -35,7 +35,7 @@ def derive(files: Files) -> Derived:
     try:
         with files.opener(path) as stream:
             graph.model(Message(stream, files.sizes[path]))
-    except TooMuch:
+    except MessageTooLarge:
         return unsaid("onnx", f"{path} is too large to be read here")
     except NotProtobuf:
         raise refusal(path, "not an ONNX model (its bytes are no ModelProto)") from None
@@ -87,7 +87,7 @@ class _Graph:
                 values = self.inputs if number == 11 else self.outputs
                 values.append(_value(message, stop))
                 if len(values) > MAX_FEATURES:
-                    raise TooMuch
+                    raise MessageTooLarge
 
     def _initializer(self, message: Message, end: int) -> None:
         for number, _, stop in message.fields(end):
@@ -139,7 +139,7 @@ def _tensor(message: Message, end: int, found: _Value) -> None:
                 if inner == 1 and dimension:
                     found.lengths.append(_length(message, dimension))
                     if len(found.lengths) > MAX_RANK:
-                        raise TooMuch
+                        raise MessageTooLarge
 
 
 def _length(message: Message, end: int) -> int:

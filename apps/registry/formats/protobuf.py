@@ -17,7 +17,7 @@ class NotProtobuf(Exception):
     """The bytes are no message."""
 
 
-class TooMuch(Exception):
+class MessageTooLarge(Exception):
     """The message has more in it than is read here."""
 
 
@@ -38,7 +38,7 @@ class Message:
         while self._place < end:
             self._fields -= 1
             if self._fields < 0:
-                raise TooMuch
+                raise MessageTooLarge
             key = self._varint()
             number, wire, value, stop = key >> 3, key & 7, 0, 0
             if wire == 0:
@@ -59,7 +59,7 @@ class Message:
         length = stop - self._place
         self._texts -= length
         if length > MAX_TEXT or self._texts < 0:
-            raise TooMuch
+            raise MessageTooLarge
         try:
             return self._take(length).decode("utf-8")
         except UnicodeDecodeError:
@@ -90,6 +90,6 @@ class Message:
             return
         self._streamed -= length
         if self._streamed < 0:
-            raise TooMuch
+            raise MessageTooLarge
         while length > 0:
             length -= len(self._take(min(length, _PIECE)))

@@ -14,7 +14,7 @@ from apps.registry.formats.base import (
     shown,
     unsaid,
 )
-from apps.registry.formats.json_stream import Document, NotJson, TooMuch
+from apps.registry.formats.json_stream import JsonDocument, JsonTooLarge, NotJson
 
 JSON_ENDINGS, BINARY_ENDINGS = (".json",), (".ubj",)
 HEAD, MAX_JSON = 4096, 64 * 1024**2
@@ -44,7 +44,7 @@ def derive(files: Files) -> Derived:
         return unsaid("xgboost", f"{path} is too large to be read here")
     try:
         learner = _learner(path, files)
-    except TooMuch:
+    except JsonTooLarge:
         return unsaid("xgboost", f"{path} is too large to be read here")
     names, kinds = learner.get("feature_names"), learner.get("feature_types")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
@@ -66,7 +66,7 @@ def _learner(path: str, files: Files) -> dict[str, Any]:
     """Return what a signature needs of the learner. The trees are passed over."""
     try:
         with files.opener(path) as stream:
-            document = Document(stream)
+            document = JsonDocument(stream)
             learner = _members(document)
             document.end()
     except NotJson as error:
@@ -76,7 +76,7 @@ def _learner(path: str, files: Files) -> dict[str, Any]:
     return learner
 
 
-def _members(document: Document) -> dict[str, Any]:
+def _members(document: JsonDocument) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in document.members():
         if name != "learner":

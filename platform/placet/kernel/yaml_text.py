@@ -35,7 +35,7 @@ class YamlFault(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """What a text says, names as text, and the line on which each member stands."""
 
     value: Any
@@ -48,7 +48,7 @@ def read(
     special: Literal["text", "refuse"] = "text",
     max_depth: int = MAX_DEPTH,
     max_nodes: int = MAX_NODES,
-) -> Document:
+) -> YamlDocument:
     """Return the document in ``text``, ``None`` when it is empty. Raises :class:`YamlFault`.
 
     Dates and other special values stay the text that was written, unless ``special`` refuses them.
@@ -66,7 +66,7 @@ def read(
     except yaml.YAMLError as error:
         raise YamlFault(1, f"is not YAML: {str(error).splitlines()[0][:120]}") from None
     lines: dict[Path, int] = {}
-    return Document(None if node is None else _Builder(special, lines).build(node, ()), lines)
+    return YamlDocument(None if node is None else _Builder(special, lines).build(node, ()), lines)
 
 
 def mark_inside(text: str) -> int:
