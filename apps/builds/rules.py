@@ -139,7 +139,7 @@ class Built:
         return f"sha256:{self.bento_sha256}"
 
 
-def kept(text: str) -> str:
+def clean_log_text(text: str) -> str:
     """Return a log line as it is stored: bounded, without NUL and control characters."""
     clean = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
     return clean[:MAX_TEXT]

@@ -109,7 +109,7 @@ def sayable(value: Any) -> bool:
     return True
 
 
-def shown(text: str | None) -> Any:
+def json_or_none(text: str | None) -> Any:
     """Return what an answer shows of inputs or outputs; ``None`` for none, and for what it cannot
     say."""
     try:

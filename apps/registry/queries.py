@@ -174,7 +174,7 @@ def signing_key_for(project: Project, key: str, actor: Actor) -> SigningKey:
     return row
 
 
-def held(version: ModelVersion) -> list[Hold]:
+def holds_on(version: ModelVersion) -> list[Hold]:
     """Return why ``version`` may not be deleted."""
     return list(Hold.objects.filter(version=version).order_by("created_at"))
 

@@ -14,7 +14,7 @@ from apps.serving.rules import (
     EndpointState,
     Occupant,
     RevisionState,
-    taken,
+    describe_occupants,
     to_evict,
 )
 
@@ -56,7 +56,7 @@ def lacking(target: Target, rows: Sequence[Occupant], needed_mb: int, project: s
     if to_evict(rows, capacity_mb=target.capacity_mb, needed_mb=needed_mb) is not None:
         return ""
     return (
-        f"{needed_mb:,} MB do not fit on {target.name} now: {taken(rows, project)} of "
+        f"{needed_mb:,} MB do not fit on {target.name} now: {describe_occupants(rows, project)} of "
         f"{target.capacity_mb:,} MB are taken. There is room when one of them is stopped or scaled "
         "down, or the target gets more memory"
     )

@@ -19,6 +19,6 @@ def placed(releases: Iterable[str]) -> dict[int, str]:
     return events_about(revisions, REVISION_ADDED)
 
 
-def made(endpoint: str) -> dict[int, str]:
+def creation_of(endpoint: str) -> dict[int, str]:
     """Return how an endpoint was made, and on which target."""
     return events_about([endpoint], ENDPOINT_CREATED)

@@ -274,7 +274,7 @@ def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
     )
 
 
-def told(node: NodeStatus, actor: Actor) -> NodeStatus:
+def redact_errors(node: NodeStatus, actor: Actor) -> NodeStatus:
     """Return what ``actor`` is told of ``node``. What a node says went wrong may be about any
     project that is served there: its words are for who may view targets everywhere."""
     if actor.can("target.view"):

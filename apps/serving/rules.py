@@ -205,7 +205,7 @@ def to_evict(
     return chosen if free >= 0 else None
 
 
-def taken(occupants: Iterable[Occupant], project: str) -> str:
+def describe_occupants(occupants: Iterable[Occupant], project: str) -> str:
     """Return who has how much, the largest first, as people of ``project`` may know it: what is
     warm gives way and is left out, and other projects are one."""
     sums: dict[str, int] = {}

@@ -19,12 +19,12 @@ def portions(windows: Sequence[MetricWindow]) -> int:
     return -(-len(windows) // PORTION)
 
 
-def kept() -> tuple[datetime, datetime]:
+def kept_period() -> tuple[datetime, datetime]:
     """Return from when until when a window that is kept may have begun."""
     return now() - timedelta(days=KEEP_DAYS), now() + AHEAD
 
 
 def timely(windows: Iterable[MetricWindow]) -> list[MetricWindow]:
     """Return those of ``windows`` that are kept."""
-    first, last = kept()
+    first, last = kept_period()
     return [w for w in windows if first <= datetime.fromisoformat(w["started_at"]) <= last]

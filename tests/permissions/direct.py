@@ -55,7 +55,7 @@ from apps.governance.actions import (
     review_break_glass,
 )
 from apps.governance.actions.bundle import release_bundle
-from apps.governance.actions.duties import told
+from apps.governance.actions.duties import describe_path
 from apps.governance.duties import ShortestPath
 from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
 from apps.governance.queries import break_glass, visible_rows
@@ -742,7 +742,7 @@ QUESTIONS = [
         "learn who could get around whom",
         "operator",
         None,
-        lambda t, who: t.project.slug in told(ShortestPath(1, ()), t.staging, look(), who),
+        lambda t, who: t.project.slug in describe_path(ShortestPath(1, ()), t.staging, look(), who),
     ),
     Direct("read freezes", "stranger", None, lambda t, who: visible_rows.freezes(t.staging, who)),
     Direct(

@@ -15,7 +15,7 @@ import structlog
 
 from apps.assurance.errors import NotTheOwner
 from apps.assurance.models import Retention
-from apps.assurance.queries.retention import held
+from apps.assurance.queries.retention import held_subjects
 from apps.audit.actions.archiving import ArchivePlan, Filed, limit, move_events, owns_tables, plan
 from apps.audit.errors import NothingToArchive
 from apps.audit.models import Archive
@@ -36,7 +36,7 @@ def next_plan() -> ArchivePlan:
     rule = Retention.objects.first()
     if rule is None:
         raise NothingToArchive("No rule says after how many days events may be archived")
-    subjects = held()
+    subjects = held_subjects()
     if "" in subjects:
         raise NothingToArchive("A legal hold keeps everything")
     below, why = limit()
@@ -54,7 +54,7 @@ def archive_events(*, actor: Actor) -> Iterator[Archive]:
         raise NotTheOwner
     made = next_plan()
     while True:
-        yield move_events(made, _store(made), held=held, actor=actor)
+        yield move_events(made, _store(made), held=held_subjects, actor=actor)
         try:
             made = next_plan()
         except NothingToArchive:

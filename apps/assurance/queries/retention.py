@@ -61,7 +61,7 @@ def get_archive(archive_id: str, actor: Actor) -> Archive:
     return row
 
 
-def held() -> tuple[str, ...]:
+def held_subjects() -> tuple[str, ...]:
     """Return what no archived event may mention; '' stands in every event."""
     standing = LegalHold.objects.filter(state=HoldState.STANDING).order_by("pk")
     return tuple(standing.values_list("subject", flat=True))

@@ -18,7 +18,16 @@ from apps.builds.events import (
     RUNTIME_ADDED,
 )
 from apps.builds.models import Bento, Build, BuildLine, Runtime
-from apps.builds.rules import CUT_OFF, MAX_LINES, OPEN, BuildState, Built, LogLine, ScanReport, kept
+from apps.builds.rules import (
+    CUT_OFF,
+    MAX_LINES,
+    OPEN,
+    BuildState,
+    Built,
+    LogLine,
+    ScanReport,
+    clean_log_text,
+)
 from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState
@@ -65,7 +74,13 @@ def append_lines(build: Build, lines: Sequence[LogLine], *, job: LeasedJob) -> N
         newest = BuildLine.objects.filter(build=build).aggregate(newest=Max("number"))["newest"]
         first = (newest or 0) + 1
         rows = [
-            BuildLine(build=build, number=number, at=line.at, step=line.step, text=kept(line.text))
+            BuildLine(
+                build=build,
+                number=number,
+                at=line.at,
+                step=line.step,
+                text=clean_log_text(line.text),
+            )
             for number, line in enumerate(lines, first)
             if number <= MAX_LINES
         ]
@@ -167,7 +182,7 @@ def fail(
         row = _held(build_id, job)
         if row.state not in OPEN:
             return None
-        _finish(row, BuildState.FAILED, error=kept(error), timings=timings or {})
+        _finish(row, BuildState.FAILED, error=clean_log_text(error), timings=timings or {})
         log.add(BUILD_FAILED, row, data={"step": row.step})
     return row
 

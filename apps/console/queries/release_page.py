@@ -19,8 +19,8 @@ from apps.console.queries.release_parts import (
     replicas,
     serving_words,
     signs,
-    told,
     way_back,
+    with_story_in_words,
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.rollouts import BADLY
@@ -320,7 +320,7 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = told(release_view(release_id, actor))
+    view = with_story_in_words(release_view(release_id, actor))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None

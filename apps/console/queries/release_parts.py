@@ -66,7 +66,7 @@ def signs(view: ReleaseView) -> list[Sign]:
     return found or [Sign("wait", "◷", "Waiting for the gates")]
 
 
-def told(view: ReleaseView) -> ReleaseView:
+def with_story_in_words(view: ReleaseView) -> ReleaseView:
     """Return ``view`` with nodes named in its story; what came with a decision stands beside it."""
     nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
     story = tuple(

@@ -22,7 +22,7 @@ from apps.serving.queries import (
     no_address,
     node_of,
     node_status,
-    told,
+    redact_errors,
     uses_of,
     visible_targets,
 )
@@ -286,7 +286,7 @@ def target_rows(
         found.append(
             TargetRow(
                 target,
-                told(node_status(node), actor) if node else None,
+                redact_errors(node_status(node), actor) if node else None,
                 shown[target.pk],
                 present=here["present"],
                 others=here["present"] - here["visible"],

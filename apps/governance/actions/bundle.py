@@ -12,7 +12,7 @@ from apps.governance.errors import NotVerifiable
 from apps.governance.models import Release
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
-from apps.serving.events_of_nodes import joined, made, placed
+from apps.serving.events_of_nodes import creation_of, joined, placed
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor
 from placet.kernel.keystore import keys_document, ring, root_public
@@ -63,7 +63,7 @@ def _on_nodes(release: Release) -> dict[int, str]:
     """Return what the log says of where the release went, what ran there, and what recalls it."""
     endpoint = release.endpoint
     return (
-        made(endpoint.pk)
+        creation_of(endpoint.pk)
         | joined([endpoint.target_id])
         | placed([release.pk])
         | keeper().events(release.pk, release.bento_id, endpoint)

@@ -52,12 +52,12 @@ def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Act
         if then == now:
             continue
         if found := duties.opened(then, now):
-            raise BypassOpened(told(found, policy.environment, after, actor))
+            raise BypassOpened(describe_path(found, policy.environment, after, actor))
         if found := duties.opened_by_break_glass(then, now):
-            raise BypassOpened(told(found, policy.environment, after, actor, glass=True))
+            raise BypassOpened(describe_path(found, policy.environment, after, actor, glass=True))
 
 
-def told(
+def describe_path(
     found: ShortestPath,
     place: Environment,
     seen: OrganisationView,

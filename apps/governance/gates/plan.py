@@ -29,7 +29,7 @@ def title(gate: Mapping[str, Any]) -> str:
     """Return the line of the checklist."""
     parts = []
     if len(gate["strategies"]) < len(PRESETS):
-        parts.append("by " + " or ".join(said(name) for name in gate["strategies"]))
+        parts.append("by " + " or ".join(strategy_title(name) for name in gate["strategies"]))
     if (most := gate.get("first_step_at_most")) is not None:
         parts.append(f"at most {most} % at first")
     if gate["waits_for_person"]:
@@ -48,12 +48,12 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     shown = {"strategy": plan.strategy, "first_step": first, "waits_for_person": waits}
     if wrong := fault_of(gate, facts.plan):
         return answer(gate, title(gate), "failed", wrong, **shown)
-    name = said(plan.strategy)[:1].upper() + said(plan.strategy)[1:]
+    name = strategy_title(plan.strategy)[:1].upper() + strategy_title(plan.strategy)[1:]
     person = ", and waits for a person" if waits else ""
     return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
 
 
-def said(strategy: str) -> str:
+def strategy_title(strategy: str) -> str:
     """Return a strategy as people say it."""
     return "A/B test" if strategy == "ab_test" else strategy.replace("_", "/")
 
@@ -67,7 +67,7 @@ def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Return what the gate has against a plan, in a sentence; '' for nothing."""
     plan, wrong = Plan.stored(document), []
     if plan.strategy not in gate["strategies"]:
-        wrong.append(f"it goes out by {said(plan.strategy)}")
+        wrong.append(f"it goes out by {strategy_title(plan.strategy)}")
     if plan.weights[0] > gate.get("first_step_at_most", 100):
         wrong.append(f"its first step sends {plan.weights[0]:g} % of the requests")
     if gate["waits_for_person"] and not waits_for_person(plan):

@@ -61,7 +61,7 @@ def _egress(value: Any, _: ValidationInfo) -> list[str]:
     if faults:  # each with its text: who typed lines into a form does not count them
         raise wrong(
             *(
-                ((place,), f"{shown(value[place])}: {_brackets(value[place]) or detail}")
+                ((place,), f"{quoted_value(value[place])}: {_brackets(value[place]) or detail}")
                 for place, detail in faults
                 if place is not None
             )
@@ -69,7 +69,7 @@ def _egress(value: Any, _: ValidationInfo) -> list[str]:
     return [str(one) for one in found]
 
 
-def shown(value: Any) -> str:
+def quoted_value(value: Any) -> str:
     """Return a value as whoever wrote it knows it, in 80 characters."""
     return repr(value[:80]) if isinstance(value, str) else json.dumps(value)[:80]
 

@@ -72,7 +72,7 @@ def own_presets(environment: Environment) -> list[Preset]:
 def _says(plan: Plan) -> str:
     """Return a plan in a line: its strategy, the weights, and how many of its steps analyse."""
     weights = [f"{percent:g}" for percent in plan.weights]
-    strategy = gate.said(plan.strategy)
+    strategy = gate.strategy_title(plan.strategy)
     text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)} %"
     analyses = sum(isinstance(step, Analysis) for step in plan.steps)
     times = "once" if analyses == 1 else f"{analyses} times"

@@ -22,7 +22,7 @@ from placet.kernel.actor import Actor
 R = TypeVar("R")
 
 
-def held(person: User) -> User:
+def lock_credentials(person: User) -> User:
     """Return the row of ``person``, locked together with all that lets them sign in.
 
     Others who change any of it, past Placet too, wait until the transaction ends.
@@ -34,12 +34,12 @@ def held(person: User) -> User:
 
 
 def vouched(person: User) -> User:
-    """Return the row of ``person`` as :func:`held`, or refuse: the log does not vouch for it.
+    """Return the row of ``person`` as :func:`lock_credentials`, or refuse: the log does not vouch for it.
 
     Every action that logs a person anew asks this first. What somebody wrote into the tables
     would pass for good afterwards.
     """
-    row = held(person)
+    row = lock_credentials(person)
     if not is_vouched(row):
         raise NotVouched
     return row
@@ -68,7 +68,7 @@ def set_own_password(person: User, password: str) -> None:
 def rehash_password(person: User, password: str) -> None:
     """Store the same password under a newer kind of hash, unless it was changed meanwhile."""
     with record(themselves(person)) as log:
-        row = held(person)
+        row = lock_credentials(person)
         if row.password != person.password or not is_vouched(row):
             return
         row.password = person.password = make_password(password)

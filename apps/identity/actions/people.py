@@ -10,7 +10,7 @@ from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, unique
 from apps.identity.actions.credentials import (
     discard_credentials,
-    held,
+    lock_credentials,
     log_person,
     restore,
     vouched,
@@ -95,7 +95,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
-        row = held(person)
+        row = lock_credentials(person)
         if not row.is_active and is_vouched(row):
             return row
         restore(row)

@@ -11,7 +11,7 @@ from django.db.models.functions import TruncHour
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.rules import valid_latency
 from apps.serving.models import Revision
-from apps.serving.windows import KEEP_DAYS, kept
+from apps.serving.windows import KEEP_DAYS, kept_period
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
 
@@ -47,7 +47,7 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
 
 def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
     """Return those of ``rows`` that there is room for, in the order of time."""
-    first, last = kept()
+    first, last = kept_period()
     timely = sorted(
         (row for row in rows if first <= row.started_at <= last), key=lambda row: row.started_at
     )

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.monitoring import actions, parquet, queries
 from apps.monitoring.models import CapturedPrediction, Erasure, Outcome
-from apps.monitoring.prediction_lines import shown
+from apps.monitoring.prediction_lines import json_or_none
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
@@ -102,8 +102,8 @@ def prediction_body(
         "unit": row.unit or None,
         "cohort": row.cohort or None,
         "rows": content.row_count if content else None,
-        "inputs": shown(content.inputs) if content else None,
-        "outputs": shown(content.outputs) if content else None,
+        "inputs": json_or_none(content.inputs) if content else None,
+        "outputs": json_or_none(content.outputs) if content else None,
         "milliseconds": content.milliseconds if content else None,
         "outcomes": {outcome.name: outcome.value for outcome in outcomes},
     }

@@ -10,7 +10,7 @@ from typing import Any
 from apps.monitoring import parquet
 from apps.monitoring.agreement import agree
 from apps.monitoring.models import CapturePart
-from apps.monitoring.prediction_lines import shown
+from apps.monitoring.prediction_lines import json_or_none
 from apps.registry.errors import BlobMissing
 from apps.registry.store import store
 
@@ -53,7 +53,7 @@ def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -
         Disagreement(
             row.prediction,
             datetime.fromtimestamp(row.made_at, UTC),
-            *map(shown, (row.inputs, row.stable, row.candidate)),
+            *map(json_or_none, (row.inputs, row.stable, row.candidate)),
         )
         for row in differing[:SHOWN]
     ]

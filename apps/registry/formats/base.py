@@ -130,7 +130,7 @@ def unsaid(name: str, detail: str) -> Derived:
     return Derived(name, faults=[fault])
 
 
-def shown(text: Any) -> str:
+def short_text(text: Any) -> str:
     """Return what a file calls something as a message can hold it: short, and escaped."""
     whole = str(text)
     return repr(whole if len(whole) <= 60 else f"{whole[:60]}…")

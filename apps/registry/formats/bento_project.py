@@ -47,7 +47,7 @@ class BuildFile:
     variables: list[str]  # the names under ``envs``
 
 
-def found(files: Files) -> str:
+def find_build_file(files: Files) -> str:
     """Return the project's build file, or ''."""
     if BENTOFILE in files.sizes:
         return BENTOFILE
@@ -64,7 +64,7 @@ def derive(files: Files) -> Derived:
 
 def read(files: Files) -> BuildFile:
     """Return the checked build file. Raises an error that names file and member."""
-    path = found(files)
+    path = find_build_file(files)
     if path == BENTOFILE:
         return _Reader(path, files).build_file(yaml_of(files, path, MAX_FILE), [])
     parsed, packages = _toml(files.read(path, MAX_FILE), path)
@@ -236,7 +236,7 @@ FORMAT = Format(
     name="bentoml",
     title="a BentoML project",
     root=BENTOFILE,
-    find=lambda files: [path] if (path := found(files)) else [],
+    find=lambda files: [path] if (path := find_build_file(files)) else [],
     derive=derive,
     project=True,
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from apps.registry.formats.base import MAX_FEATURES, Derived, shown, unsaid
+from apps.registry.formats.base import MAX_FEATURES, Derived, short_text, unsaid
 from apps.registry.rules import example_faults, signature_faults
 from apps.registry.rules.values import json_faults
 
@@ -36,5 +36,5 @@ def trouble(signature: dict[str, Any]) -> str:
     if not place:
         return f"its {side}: {faults[0].detail}"
     number, member = int(place[0]), "/".join(place[1:]) or "form"
-    name = shown(signature[side][number].get("name"))
+    name = short_text(signature[side][number].get("name"))
     return f"the {member} of column {number + 1} of its {side}, {name}: {faults[0].detail}"

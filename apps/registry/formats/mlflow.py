@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from apps.registry.formats.base import Derived, Files, Format, refusal, shown, yaml_of
+from apps.registry.formats.base import Derived, Files, Format, refusal, short_text, yaml_of
 from apps.registry.formats.column_checks import trouble
 from apps.registry.rules import (
     TYPES,
@@ -131,13 +131,13 @@ def _column(stored: dict[str, Any], name: str, side: str) -> dict[str, Any]:
     if kind == "tensor":
         spec = stored.get("tensor-spec")
         if not isinstance(spec, dict) or not isinstance(spec.get("shape"), list):
-            raise _NotOurs(f"{side} {shown(name)} is a tensor without a shape")
+            raise _NotOurs(f"{side} {short_text(name)} is a tensor without a shape")
         dtype = str(spec.get("dtype"))
         kind = "string" if dtype.startswith(("<U", "|U")) else _NUMPY.get(dtype, dtype)
         shape = spec["shape"][1:]
     if not isinstance(kind, str) or kind not in TYPES:
-        told = shown(kind)[1:-1]
-        raise _NotOurs(f"{side} {shown(name)} has the type {told}, which cannot be served")
+        told = short_text(kind)[1:-1]
+        raise _NotOurs(f"{side} {short_text(name)} has the type {told}, which cannot be served")
     column: dict[str, Any] = {"name": name, "type": kind}
     if side == "input" and stored.get("required") is False:
         column["required"] = False

@@ -11,7 +11,7 @@ from apps.registry.formats.base import (
     Format,
     outputs_of_trees,
     refusal,
-    shown,
+    short_text,
     unsaid,
 )
 from apps.registry.formats.json_stream import JsonDocument, JsonTooLarge, NotJson
@@ -56,7 +56,7 @@ def derive(files: Files) -> Derived:
     )
     if strange := [n for n, k in zip(names, kinds, strict=True) if str(k) not in _TYPES]:
         return unsaid(
-            "xgboost", f"{path} has categories in {shown(strange[0])}, served as their codes"
+            "xgboost", f"{path} has categories in {short_text(strange[0])}, served as their codes"
         )
     inputs = [{"name": n, "type": _TYPES[k]} for n, k in zip(names, kinds, strict=True)]
     return Derived("xgboost", signature={"inputs": inputs, "outputs": _outputs(learner)})

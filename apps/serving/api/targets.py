@@ -11,7 +11,7 @@ from apps.serving import actions, queries
 from apps.serving.actions.targets import JOIN_TOKEN_MINUTES, NAME_SAYS, SITE_SAYS
 from apps.serving.api.fields import NAME
 from apps.serving.models import Site, Target
-from apps.serving.queries import node_of, node_status, told
+from apps.serving.queries import node_of, node_status, redact_errors
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
@@ -92,7 +92,7 @@ def target_tag(target: Target) -> str:
 def target_body(target: Target, actor: Actor) -> dict[str, Any]:
     """Return a target with what ``actor`` is told of its node."""
     found = node_of(target)
-    node = told(node_status(found), actor) if found else None
+    node = redact_errors(node_status(found), actor) if found else None
     return {
         "id": target.pk,
         "name": target.name,

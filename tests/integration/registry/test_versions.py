@@ -261,7 +261,7 @@ def test_holds_are_placed_once_and_by_the_system(lab: Lab) -> None:
     version = lab.finalised()
     for _ in range(2):
         actions.place_hold(version, reason="live", holder="end_1", actor=SYSTEM)
-    assert [hold.reason for hold in queries.held(version)] == ["live"]
+    assert [hold.reason for hold in queries.holds_on(version)] == ["live"]
     with pytest.raises(Forbidden):
         actions.place_hold(version, reason="live", holder="end_2", actor=lab.actor)
     actions.release_hold(version, reason="live", holder="end_1", actor=SYSTEM)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.monitoring.parquet import Pair
-from apps.monitoring.prediction_lines import shown
+from apps.monitoring.prediction_lines import json_or_none
 from apps.monitoring.queries.comparing import TOLERANCE, _agree
 
 DEEP = "[" * 3000 + "{}" + "]" * 3000
@@ -29,7 +29,7 @@ HUGE = f"[1{'0' * 400}]"
     ids=["none", "empty", "list", "rows", "infinite", "half", "name", "deepest", "deeper"],
 )
 def test_what_json_of_ours_cannot_say_is_not_shown(text: str | None, value: Any) -> None:
-    assert shown(text) == value
+    assert json_or_none(text) == value
 
 
 @pytest.mark.parametrize(
