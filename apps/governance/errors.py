@@ -125,7 +125,7 @@ class NoBreakGlass(Forbidden):
     code, title = "no_break_glass", "The policy of this environment lets nobody break the glass"
 
 
-class GlassState(Conflict):
+class WrongBreakGlassState(Conflict):
     """The break-glass's state does not allow this; somebody may have been first."""
 
     code, title = "break_glass_state", "The break-glass is not in a state that allows this"

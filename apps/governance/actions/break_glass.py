@@ -27,11 +27,11 @@ from apps.governance.errors import (
     Changed,
     Expired,
     GatesFailed,
-    GlassState,
     NoBreakGlass,
     OwnBreakGlass,
     ReviewOverdue,
     Separation,
+    WrongBreakGlassState,
 )
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
@@ -208,7 +208,7 @@ def _openable(
         raise InvalidInput(errors=[FieldError("/hours", detail)])
     _refuse(row, actor, "release.break_glass")
     if row.break_glasses.filter(state__in=GLASS_OPEN).exists():
-        raise GlassState("There is one for this release already")
+        raise WrongBreakGlassState("There is one for this release already")
     return _Breaking(
         actor=actor,
         about=f"break glass {row.pk}",
@@ -227,7 +227,7 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
     """Hold a break-glass that the actor may confirm now."""
     row = lock_break_glass(glass, actor, "release.view")
     if row.state != BreakGlassState.OPENED:
-        raise GlassState(f"The break-glass is {row.state} already")
+        raise WrongBreakGlassState(f"The break-glass is {row.state} already")
     if opening_digest != row.opening_digest:
         raise Changed
     release = row.release

@@ -9,7 +9,7 @@ from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.ceremony import demand_session
 from apps.governance.actions.locking import lock_release
-from apps.governance.errors import GlassState, OwnBreakGlass
+from apps.governance.errors import OwnBreakGlass, WrongBreakGlassState
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
@@ -91,7 +91,7 @@ def end_break_glass(glass: BreakGlass, *, actor: Actor) -> BreakGlass:
         except Forbidden:
             authorize(actor, "release.approve", row, view="release.view")
         if not end_locked_break_glass(row, log):
-            raise GlassState("The break-glass has ended already")
+            raise WrongBreakGlassState("The break-glass has ended already")
         return row
 
 
@@ -120,9 +120,9 @@ def review_break_glass(
             "findings_sealed": seal(text, person=actor.accountable),
         }
         if row.state == BreakGlassState.CONFIRMED:
-            raise GlassState("It has not ended: end it first")
+            raise WrongBreakGlassState("It has not ended: end it first")
         if not move(row, expected=BreakGlassState.ENDED, to=BreakGlassState.REVIEWED, **reviewed):
-            raise GlassState("It has no open review")
+            raise WrongBreakGlassState("It has no open review")
         data = {"number": row.release.number, "finding": finding}
         log.add(GLASS_REVIEWED, row, subject=row.release_id, data=data)
         return row

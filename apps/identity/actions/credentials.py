@@ -34,7 +34,8 @@ def lock_credentials(person: User) -> User:
 
 
 def vouched(person: User) -> User:
-    """Return the row of ``person`` as :func:`lock_credentials`, or refuse: the log does not vouch for it.
+    """Return the row of ``person`` as :func:`lock_credentials`, or refuse where the log does not
+    vouch for it.
 
     Every action that logs a person anew asks this first. What somebody wrote into the tables
     would pass for good afterwards.

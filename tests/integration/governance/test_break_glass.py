@@ -226,7 +226,7 @@ def test_the_time_is_chosen_within_what_the_policy_allows(world: World) -> None:
         assert [e.pointer for e in caught.value.errors] == ["/hours"]
     glass = opened(world, release, hours=1)
     assert glass.until - glass.opened_at == timedelta(hours=1)
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         opened(world, release)
 
 
@@ -238,7 +238,7 @@ def test_what_was_shown_is_what_is_signed(world: World) -> None:
     with pytest.raises(errors.Changed):
         confirmed(world, glass, opening_digest="sha256:" + "0" * 64)
     confirmed(world, glass)
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         confirmed(world, glass, world.vito)
 
 
@@ -317,7 +317,7 @@ def test_those_who_could_open_or_confirm_it_end_it_early(world: World, who: str)
     actions.end_break_glass(glass, actor=getattr(world, who))
     release.refresh_from_db()
     assert release.state == "requested"
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         actions.end_break_glass(glass, actor=getattr(world, who))
 
 
@@ -354,7 +354,7 @@ def reviewed(glass: BreakGlass, who: Actor, finding: str = "justified") -> Break
 def test_somebody_else_closes_the_review_with_findings(world: World) -> None:
     release = world.request("staging")
     glass = broken(world, release)
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         reviewed(glass, world.vito)  # it has not ended
     actions.end_break_glass(glass, actor=world.vera)
     for who in (world.vera, responder(world), world.ada, world.otto):
@@ -376,10 +376,10 @@ def test_somebody_else_closes_the_review_with_findings(world: World) -> None:
     )
     view = break_glass_views([done])[0]
     assert (view.review, view.findings, view.running) == ("closed", "I looked", False)
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         reviewed(glass, world.vito)
     aude = factories.person("Aude", roles={"auditor": None})
-    with pytest.raises(errors.GlassState):
+    with pytest.raises(errors.WrongBreakGlassState):
         reviewed(glass, factories.actor_of(aude))
     assert kinds(release.pk)[-1] == "break_glass.reviewed.v1"
 
