@@ -22,7 +22,7 @@ from apps.audit.queries.proofs import full_tile
 from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
-from apps.audit.rows import plain_state, row_key, text_of
+from apps.audit.rows import plain, plain_state, row_key, text_of
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint, cosignature
@@ -233,10 +233,17 @@ def _differences(state: RowState, row: Audited | None, texts: dict[str, str]) ->
         yield "the row is there, but the log does not have it"
         return
     for name, value in plain_state(row).items():
-        said = state.get(name)
+        said = state[name] if name in state else _unsaid(row, name)
         if name in row.LOG_SEALED and said and isinstance(said, str):  # not before it was sealed
             if said not in texts:
                 continue  # erased: nobody can say what it was
             said, value = texts[said], text_of(value)
         if said != value and (said or value or name not in row.LOG_SEALED):
             yield f"{name} is {value!r}, the log says {said!r}"[:300]
+
+
+def _unsaid(row: Audited, name: str) -> Any:
+    """Return what a column has of which the row's last event, an earlier release's, does not know:
+    what it had when it came."""
+    came_with = {c.attname: c.get_default() for c in row._meta.concrete_fields}
+    return plain(came_with.get(name, []))  # a relation to many, which has none yet

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.audit.actions import write_checkpoint
+from apps.audit.actions import record, write_checkpoint
 from apps.audit.actions.cosigning import witness_log
 from apps.audit.models import Checkpoint, Cosignature
 from apps.audit.queries.fsck import fsck
-from apps.identity.models import User
+from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_verify.log import cosignature
@@ -118,6 +119,19 @@ def test_a_name_that_was_changed_is_compared_with_its_commitment() -> None:
     sql("UPDATE identity_user SET name = 'Eve' WHERE name = 'Ada'")
     (fault,) = fsck().faults
     assert "name is 'Eve', the log says 'Ada'" in fault.sentence
+
+
+@pytest.mark.usefixtures("log")
+def test_a_column_that_came_since_a_rows_last_event_has_what_it_came_with() -> None:
+    project("old")
+    with record(SYSTEM) as log:
+        log.add(PROJECT_UPDATED, Project.objects.get(slug="old"))
+        for key in log.entries[0].after:
+            del log.entries[0].after[key]["artifact_quota"]
+    assert fsck().faults == []
+    sql("UPDATE identity_project SET artifact_quota = 5 WHERE slug = 'old'")
+    (fault,) = fsck().faults
+    assert "artifact_quota is 5, the log says 0" in fault.sentence
 
 
 @pytest.mark.usefixtures("log")
