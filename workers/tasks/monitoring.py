@@ -61,3 +61,9 @@ def erase(job: LeasedJob) -> dict[str, Any] | None:
     if "erasure" in job.args:  # asked for before an endpoint's were carried out together
         return {"erased": actions.carry_out(job.args["erasure"])}
     return {"erased": actions.carry_out_open(job.args["endpoint"])}
+
+
+@every(seconds=300, name="monitoring.ask_for_erasures", queue="control")
+def ask_for_erasures(job: LeasedJob) -> dict[str, Any] | None:
+    """Ask again for erasures that are open and that no job carries out."""
+    return {"asked": actions.ask_for_open()}

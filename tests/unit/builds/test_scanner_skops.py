@@ -12,14 +12,17 @@ from typing import Any
 import numpy
 import pytest
 import skops.io
+from sklearn.covariance import EllipticEnvelope
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, TweedieRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, TweedieRegressor
+from sklearn.multioutput import ClassifierChain
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import MultiLabelBinarizer
+from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, OrdinalEncoder
 from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR, OneClassSVM
 
 from workers.builder.scanning.files import Report, scan_bytes
+from workers.builder.scanning.skops import trusted, types_of
 
 FEATURES = numpy.random.default_rng(0).random((60, 4))
 LABELS = (FEATURES[:, 0] > 0.5).astype(int)
@@ -50,6 +53,8 @@ def fitted(model: Any) -> Any:
         CountVectorizer().fit(WORDS),
         TfidfVectorizer().fit(WORDS),
         MultiLabelBinarizer().fit([["a"], ["b"]]),
+        fitted(EllipticEnvelope()),
+        ClassifierChain(LogisticRegression()).fit(FEATURES, numpy.c_[LABELS, LABELS]),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -57,6 +62,47 @@ def test_what_compiled_code_follows_unasked_is_code(model: Any) -> None:
     found = report(model)
     assert found.verdict() == "code-carrying"
     assert skops.io.get_untrusted_types(data=skops.io.dumps(model)) == []
+
+
+def shadowed() -> Any:
+    """Return a model whose own ``predict`` is called in place of its class's."""
+    model = fitted(LinearRegression())
+    model.predict = numpy.ndarray
+    return model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [FunctionTransformer(numpy.ndarray), FunctionTransformer(bytes), shadowed()],
+    ids=["memory as it is", "so many zeros", "an attribute"],
+)
+def test_a_type_that_is_called_with_what_a_request_says_is_code(model: Any) -> None:
+    assert report(model).verdict() != "safe"
+
+
+def test_a_stack_which_calls_by_name_what_its_content_says_is_not_trusted() -> None:
+    kinds = {"StackingClassifier", "StackingRegressor", "ClassifierChain", "RegressorChain", "map"}
+    assert not kinds & {name.rpartition(".")[2] for name in trusted()}
+
+
+def test_memory_that_a_file_makes_at_loading_is_code() -> None:
+    """A node may name ``numpy.ndarray`` with arguments of its own in place of an array's bytes."""
+    text = skops.io.dumps(fitted(LinearRegression()))
+    with zipfile.ZipFile(io.BytesIO(text)) as archive:
+        schema = json.loads(archive.read("schema.json"))
+    for loader in ("ConstructorFromReduceNode", "PartialNode", "ObjectNode"):
+        node = {"__module__": "numpy", "__class__": "ndarray", "__loader__": loader}
+        named = types_of(json.dumps({**schema, "content": node}).encode())
+        assert f"numpy.ndarray.{loader}" in named - trusted()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [FunctionTransformer(numpy.log1p), OrdinalEncoder(dtype=numpy.int32).fit([["a"], ["b"]])],
+    ids=["a function", "a number's type"],
+)
+def test_a_plain_function_and_a_plain_type_are_safe(model: Any) -> None:
+    assert report(model).verdict() == "safe"
 
 
 def test_a_sparse_matrix_is_code() -> None:

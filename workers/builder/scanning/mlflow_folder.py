@@ -74,6 +74,8 @@ def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
         key, value = waiting.pop()
         if isinstance(value, dict):
             waiting += value.items()
+            if value.get("extra_session_config"):  # another folder of weights, another parser
+                yield "unknown", "gives ONNX Runtime settings of its own (extra_session_config)"
         elif isinstance(value, list):
             waiting += [(key, item) for item in value]
         elif isinstance(value, str) and value and key not in NOT_OPENED:

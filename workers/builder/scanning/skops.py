@@ -1,6 +1,7 @@
 """Reads the schema of a skops file: the types it is made of, without importing any of them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,14 @@ LOADERS = frozenset(
     }
 )
 
+# What a node may name as a type, to be called with whatever a request says: none that gives memory
+# as it finds it, as ``numpy.ndarray`` does.
+PLAIN = re.compile(
+    r"builtins\.(?:bool|float|int|str)"
+    r"|numpy\.(?:bool_?|str_|u?int(?:8|16|32|64)|float(?:16|32|64))"
+)
+CALLS = frozenset({"ConstructorFromReduceNode", "PartialNode"})  # with arguments of their own
+ARRAYS = frozenset({"NdArrayNode", "MaskedArrayNode"})
 LOSSES = frozenset({"sklearn._loss._loss", "sklearn.linear_model._sgd_fast"})
 
 
@@ -110,7 +119,14 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
         raise NotSkops("a node of its schema lacks module, class or loader")
     if loader not in LOADERS:
         raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
-    yield f"{module}.{kind}"
+    name = f"{module}.{kind}"
+    yield name
+    if (
+        loader in CALLS
+        or (loader == "TypeNode" and not PLAIN.fullmatch(name))
+        or (name == "numpy.ndarray" and loader not in ARRAYS)
+    ):
+        yield f"{name}.{loader}"
     content = node.get("content")
     inner = content if isinstance(content, dict) else {}
     if loader == "MethodNode":
