@@ -67,6 +67,13 @@ class HasPassword(Conflict):
     code, title = "has_password", "This person has a password: they reset it by e-mail themselves"
 
 
+class SignsInOtherwise(Conflict):
+    """A set-up link is only for a person who has no other way in."""
+
+    code = "signs_in_otherwise"
+    title = "This person signs in without a password: deactivate and reactivate them first"
+
+
 class NotVouched(Conflict):
     """The person's row or credentials are not what the log vouches for."""
 

@@ -33,6 +33,11 @@ def lock_credentials(person: User) -> User:
     return row
 
 
+def has_other_credentials(person: User) -> bool:
+    """Tell whether ``person`` has a second factor, a passkey or a linked identity."""
+    return any(t.objects.filter(user=person).exists() for t in (Authenticator, SocialAccount))
+
+
 def vouched(person: User) -> User:
     """Return the row of ``person`` as :func:`lock_credentials`, or refuse where the log does not
     vouch for it.

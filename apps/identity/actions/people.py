@@ -10,13 +10,14 @@ from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, unique
 from apps.identity.actions.credentials import (
     discard_credentials,
+    has_other_credentials,
     lock_credentials,
     log_person,
     restore,
     vouched,
 )
 from apps.identity.actions.passkeys import withdraw_of
-from apps.identity.errors import HasPassword, Inactive
+from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise
 from apps.identity.events import (
     PERSON_CREATED,
     PERSON_DEACTIVATED,
@@ -138,7 +139,8 @@ def setup_link(person: User, *, actor: Actor = SYSTEM) -> str:
     """Return the path of a one-time page where ``person`` sets a first password.
 
     The link is signed, dies with its use and after ``PASSWORD_RESET_TIMEOUT``. Only for people
-    without a password, so that an access admin cannot take over an account in use; the system
+    without a password, passkey, second factor or linked identity, so that an access admin cannot
+    take over an account in use; the system
     (a command on the server) may make one for anybody.
     """
     by_person(actor)
@@ -149,6 +151,8 @@ def setup_link(person: User, *, actor: Actor = SYSTEM) -> str:
             raise Inactive
         if row.has_usable_password() and actor is not SYSTEM:
             raise HasPassword
+        if has_other_credentials(row) and actor is not SYSTEM:
+            raise SignsInOtherwise
         log.add(SETUP_LINK_MADE, row)
         key = ResetTokens().make_token(row)
     return reverse("account_reset_password_from_key", kwargs={"uidb36": row.pk, "key": key})

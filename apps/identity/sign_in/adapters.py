@@ -77,7 +77,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise refuse(request, None)
         if sociallogin.is_existing:
             return
-        verified = [a.email.lower() for a in sociallogin.email_addresses if a.verified]
+        # ``email_verified`` as text ("false" too) is a provider whose word on it cannot be told
+        verified = [a.email.lower() for a in sociallogin.email_addresses if a.verified is True]
         person = User.objects.filter(email__in=verified, is_active=True).first()
         if person is None:
             raise refuse(request, person)

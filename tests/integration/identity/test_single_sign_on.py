@@ -17,7 +17,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.integration.identity.identity_provider import Provider, running
 from tests.support.database import sql
-from tests.support.factories import browser, grow_old, person
+from tests.support.factories import api, browser, grow_old, person
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +91,25 @@ def test_a_stranger_with_a_verified_address_is_not_made_a_person(provider: Provi
     assert who(client) is None
     assert User.objects.count() == 1
     assert Event.objects.filter(kind="session.refused.v1").count() == 1
+
+
+@pytest.mark.parametrize("said", ["false", "true", "0", 1, [0], {"a": 1}])
+def test_an_address_counts_as_verified_by_the_word_true_alone(
+    provider: Provider, said: Any
+) -> None:
+    person("Ada")
+    client, answer = come_in(provider, sub="eve", email="ada@example.com", email_verified=said)
+    assert (answer.status_code, who(client)) == (403, None)
+
+
+def test_nobody_makes_a_set_up_link_for_who_signs_in_by_the_provider(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, ann = person("Ada"), person("Ann", roles={"admin": None})
+    come_in(provider, email="ada@example.com", email_verified=True)
+    monkeypatch.setattr(User, "has_usable_password", lambda self: False)
+    answer = api(ann).post(f"/people/{ada.pk}/setup-link")
+    assert (answer.status_code, answer.json()["code"]) == (409, "signs_in_otherwise")
 
 
 def test_a_deactivated_person_does_not_come_in_linked_or_not(provider: Provider) -> None:
