@@ -116,6 +116,8 @@ def test_an_erasure_that_fails_stops_no_other(
     monkeypatch.setattr(erasing, "carry_out", failing)
     with pytest.raises(OSError, match="the disk"):
         erasing.carry_out_open(endpoint.pk)
+    Job.objects.filter(kind="monitoring.erase").update(state="cancelled")
+    assert erasing.ask_for_open() == 1
     assert list(Erasure.objects.filter(done_at=None)) == rows[:1]
     monkeypatch.setattr(erasing, "TURN_SECONDS", 0)
     assert erasing.carry_out_open(endpoint.pk) == 0
@@ -141,6 +143,16 @@ def test_reported_evidence_is_counted_and_the_log_holds_none_of_it(
     with owning_tables():
         Evidence.objects.filter(kind="document").update(data=data | {"notes": "John"})
     assert row in str(list(wrong_rows()))
+
+
+def test_a_number_that_postgres_would_give_back_as_another_is_refused(world: World) -> None:
+    version = world.version()
+    path = f"/projects/risk/models/{version.model.name}/versions/{version.number}/evidence"
+    alan = api(world.people["Alan"])
+    for number in (1e16, -1e300, 10**400, 2**53):
+        answer = alan.post(path, {"kind": "metrics", "data": {"loss": number}})
+        assert (answer.status_code, "2^53" in answer.content.decode()) == (400, True)
+    assert alan.post(path, {"kind": "metrics", "data": {"loss": 9e15}}).status_code == 201
 
 
 def test_builds_that_wait_are_counted_and_those_that_run_are_not(

@@ -312,8 +312,8 @@ FRESH: dict[str, Case] = {
 # anything that is not served already; or the person's passkey signs them; or they take away what
 # may have fallen into wrong hands, which must never wait.
 SESSION = """
-audit.erase_person audit.export_folder audit.log_denied audit.log_export audit.record
-audit.row_state console.ask_to_verify jobs.cancel
+audit.erase_person audit.export_folder audit.log_denied audit.log_export audit.log_export_of
+audit.record audit.row_state console.ask_to_verify jobs.cancel
 
 identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey
 identity.create_project identity.update_project

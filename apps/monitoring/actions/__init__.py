@@ -8,7 +8,12 @@ from apps.monitoring.actions.alerts import (
     resolve,
 )
 from apps.monitoring.actions.captures import forget_captures, receive_lines, store_captures
-from apps.monitoring.actions.erasing import carry_out, carry_out_open, erase_unit
+from apps.monitoring.actions.erasing import (
+    ask_for_open,
+    carry_out,
+    carry_out_open,
+    erase_unit,
+)
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
 from apps.monitoring.actions.outcomes import (
@@ -23,6 +28,7 @@ __all__ = [
     "ReceivedOutcomes",
     "Said",
     "acknowledge",
+    "ask_for_open",
     "carry_out",
     "carry_out_open",
     "close_settled",

@@ -48,7 +48,7 @@ def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
             requested_at=now(),
         )
         log.add(ERASURE_REQUESTED, row)
-        enqueue("monitoring.erase", key=endpoint.pk, project=row.project_id, endpoint=endpoint.pk)
+        _ask(endpoint.pk, row.project_id)
     return row
 
 
@@ -70,16 +70,30 @@ def carry_out_open(endpoint: str) -> int:
 
     One that cannot be carried out stops none of the others; what it raised is raised at the end.
     """
-    rows = Erasure.objects.filter(endpoint=endpoint, done_at=None).order_by("requested_at", "pk")
+    # in any order: else those that fail would use up each turn before the others have theirs
+    rows = Erasure.objects.filter(endpoint=endpoint, done_at=None).order_by("?")
     end, faults, erased, left = time.monotonic() + TURN_SECONDS, list[Exception](), 0, list(rows)
     while left and time.monotonic() < end:
         erased += sum(each(lambda row: carry_out(row.pk), [left.pop(0)], faults))
-    if left:
-        project = left[0].project_id
-        enqueue("monitoring.erase", key=endpoint, project=project, endpoint=endpoint)
     if faults:
-        raise faults[0]
+        raise faults[0]  # the job tries again, after a growing pause
+    if left:
+        _ask(endpoint, left[0].project_id)
     return erased
+
+
+def ask_for_open() -> int:
+    """Have what is open at each endpoint carried out, whose job was cancelled, failed for good or
+    did not outlast a restore; return at how many endpoints."""
+    rows = Erasure.objects.filter(done_at=None).order_by("endpoint")
+    open_at = list(rows.values_list("endpoint", "project").distinct())
+    for endpoint, project in open_at:
+        _ask(endpoint, project)
+    return len(open_at)
+
+
+def _ask(endpoint: str, project: str) -> None:
+    enqueue("monitoring.erase", key=endpoint, project=project, endpoint=endpoint)
 
 
 def carry_out(erasure_id: str) -> int:

@@ -11,10 +11,11 @@ MAX_DEPTH = 16
 
 
 def number(value: Any) -> bool:
-    """Tell whether ``value`` is a finite number; booleans are none."""
+    """Tell whether ``value`` is a finite number; booleans are none. PostgreSQL gives a larger float
+    back as a whole number, which canonical JSON cannot hold."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) if isinstance(value, float) else abs(value) <= SAFE_INTEGER
+    return -SAFE_INTEGER <= value <= SAFE_INTEGER
 
 
 def count(value: Any) -> bool:
@@ -58,6 +59,6 @@ def _text_faults(value: str, pointer: str) -> list[FieldError]:
 
 
 def _number_problem(value: int | float) -> str:
-    if isinstance(value, float):
+    if isinstance(value, float) and not math.isfinite(value):
         return "Must be a finite number (NaN and Infinity are none)"
-    return "A whole number beyond 2^53 is not read alike everywhere: write it as text"
+    return "A number beyond 2^53 is not read alike everywhere: write it as text"

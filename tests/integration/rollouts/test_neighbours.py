@@ -105,7 +105,7 @@ def test_a_release_that_cannot_be_expired_stops_no_other_and_keeps_no_glass(
     sweeps = import_module("apps.governance.actions.sweeps")
     monkeypatch.setattr(sweeps, "_expire", failing(sweeps._expire, stuck.pk))
     ended: list[object] = []
-    monkeypatch.setattr(governance, "end_glasses_due", lambda: ended.append("asked") or 0)
+    monkeypatch.setattr(governance, "end_break_glasses_due", lambda: ended.append("asked") or 0)
     enqueue("governance.expire")
     story.run_jobs("control")
     assert (story.state(stuck), story.state(other), ended) == ("requested", "expired", ["asked"])
