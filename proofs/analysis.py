@@ -22,7 +22,6 @@ import statistics
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -37,63 +36,17 @@ from apps.rollouts.analysis.findings import RATIO_PART, AnalysisTerms, score  # 
 from apps.rollouts.analysis.metrics import JudgedMetric  # noqa: E402
 from apps.rollouts.analysis.records import Sums, Window  # noqa: E402
 from apps.rollouts.analysis.verdicts import ALPHA, split_is_off, step_alpha  # noqa: E402
+from proofs.analysis_courses import PER_WINDOW, SCENARIOS, Course  # noqa: E402
 from proofs.analysis_effects import CASES, effects  # noqa: E402
-from proofs.analysis_limits import own_bursts, sticky, swing  # noqa: E402
+from proofs.analysis_limits import own_bursts, sticky  # noqa: E402
 from proofs.record import RESULTS, commit  # noqa: E402
 
 SHARES = (0.01, 0.05, 0.25, 0.5)  # of the candidate, step by step
 WINDOWS = 50  # looks in each step
-PER_WINDOW = 400  # requests
 SLOW_MS = 250
 ERRORS, SLOW = JudgedMetric("error_rate"), JudgedMetric("latency", milliseconds=SLOW_MS)
 Z_ALPHA, Z_POWER = 2.3263478740, 0.8416212336  # one-sided 1 %, power 80 %
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What happens in one rollout, window by window: requests, and both shares of bad ones."""
-
-    requests: np.ndarray
-    errors: np.ndarray
-    slow: np.ndarray
-
-
-Draw = Callable[[np.random.Generator, int], Course]
-
-
-def steady(chance: np.random.Generator, windows: int) -> Course:
-    """The same rates all the time."""
-    return Course(
-        chance.poisson(PER_WINDOW, windows), np.full(windows, 0.01), np.full(windows, 0.05)
-    )
-
-
-def autocorrelated(chance: np.random.Generator, windows: int) -> Course:
-    """Load comes and goes slowly (AR(1), 0.95 from window to window) and slows both revisions."""
-    load = swing(chance, windows)
-    return Course(
-        chance.poisson(PER_WINDOW, windows),
-        0.01 * np.exp(0.8 * load - 0.32),
-        1 / (1 + np.exp(3 - 1.2 * load)),
-    )
-
-
-def daily(chance: np.random.Generator, windows: int) -> Course:
-    """Requests, errors and latency follow the hour of the day: a day is 120 windows."""
-    hour = np.sin(2 * math.pi * (np.arange(windows) / 120 + chance.random()))
-    return Course(
-        chance.poisson(PER_WINDOW * (1 + 0.9 * hour)),
-        0.01 * np.exp(1.5 * hour),
-        0.05 * np.exp(1.2 * hour),
-    )
-
-
-SCENARIOS: dict[str, Draw] = {
-    "steady": steady,
-    "autocorrelated": autocorrelated,
-    "daily": daily,
-}
 
 
 def rotated(requests: np.ndarray, share: float, chance: np.random.Generator) -> np.ndarray:
