@@ -141,6 +141,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     EXPECTED: ClassVar[str] = "must be an object"
     UNKNOWN: ClassVar[str] = "is not known"  # '' where it is the part that is wrong then
+    MISSING: ClassVar[str] = ""
     AT: ClassVar[str] = ""  # where the whole document stands in what somebody sends
 
     @model_validator(mode="wrap")
@@ -159,7 +160,7 @@ class Part(BaseModel):
     def faults(cls, error: ValidationError) -> list[tuple[Loc, str]]:
         """Return what is wrong by its place, as it is said."""
         lines = error.errors(include_url=False, include_context=False, include_input=False)
-        details = {"extra_forbidden": cls.UNKNOWN, "missing": ""}
+        details = {"extra_forbidden": cls.UNKNOWN, "missing": cls.MISSING}
         said = [
             (line["loc"], details.get(line["type"], line["msg"]))
             for line in lines

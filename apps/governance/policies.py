@@ -3,19 +3,21 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo
 
 from apps.governance.break_glass import BreakGlassTerms
-from apps.governance.gates import GATES, GateFault
+from apps.governance.gates import GATES, read
+from apps.governance.gates.members import Members
+from apps.governance.parts import Loc, Omittable, Part, ReadBy, must, rule, whole, wrong
 from placet.kernel import yaml_text
 from placet_verify import canonical
-from placet_verify.numbers import is_whole
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
 MAX_GATES = 50
+MAX_DESCRIPTION = 500  # characters
 DEFAULT_EXPIRY_DAYS = 14
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -51,12 +53,70 @@ class Policy:
     digest: str
 
 
+def _version(value: Any, _: ValidationInfo) -> int:
+    if value != 1 or isinstance(value, bool):
+        raise wrong(((), "must be 1"))
+    return 1
+
+
+def _gates(value: Any, _: ValidationInfo) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise wrong(((), "must be a list of at least one gate: no gate means no way in"))
+    if len(value) > MAX_GATES:
+        raise wrong(((), f"may have at most {MAX_GATES} gates"))
+    gates: list[dict[str, Any]] = []
+    faults: list[tuple[Loc, str]] = []
+    for place, item in enumerate(value):
+        try:
+            gate = read(item)
+        except ValidationError as error:
+            faults += [((place, *loc), detail) for loc, detail in Members.faults(error)]
+            continue
+        if fault := _twice(gate, gates):
+            faults.append(((place, *fault[0]), fault[1]))
+        gates.append(gate)
+    if faults:
+        raise wrong(*faults)
+    return gates
+
+
+def _twice(gate: dict[str, Any], before: list[dict[str, Any]]) -> tuple[Loc, str] | None:
+    same = [g for g in before if g["gate"] == gate["gate"]]
+    if same and not GATES[gate["gate"]].repeatable:
+        return (), f"the gate {gate['gate']} may stand once"
+    if gate["gate"] == "approvals" and any(g["role"] == gate["role"] for g in same):
+        return ("role",), f"approvals by {gate['role']}s stand twice: raise the count instead"
+    return ((), "the same gate stands twice") if gate in same else None
+
+
+class PolicyDocument(Part):
+    """What a policy asks for. Without ``break_glass`` nobody can break the glass."""
+
+    EXPECTED = "must be a mapping with version, description and gates"
+    UNKNOWN = "is not a member of a policy"
+    version: Annotated[int, ReadBy(_version)] = must()
+    description: Annotated[
+        str,
+        rule(
+            lambda value: isinstance(value, str) and len(value) <= MAX_DESCRIPTION,
+            f"must be text of at most {MAX_DESCRIPTION} characters",
+        ),
+    ] = ""
+    expires_after_days: Annotated[int, whole(1, 365)] = DEFAULT_EXPIRY_DAYS
+    gates: Annotated[list[dict[str, Any]], ReadBy(_gates)] = must()
+    break_glass: Annotated[BreakGlassTerms | None, Omittable()] = None
+
+
 def parse(source: str) -> Policy:
     """Return the policy that ``source`` (YAML) describes, or raise :class:`PolicyFault`."""
     raw, lines = _load(source)
-    document, faults = _validate(raw)
-    if faults:
-        raise PolicyFault([SourceFault(_line(lines, path), _spell(path), d) for path, d in faults])
+    try:
+        document = PolicyDocument.model_validate(raw).document
+    except ValidationError as error:
+        faults = PolicyDocument.faults(error)
+        raise PolicyFault(
+            [SourceFault(_line(lines, path), _spell(path), detail) for path, detail in faults]
+        ) from None
     return Policy(document, canonical.digest(document))
 
 
@@ -73,76 +133,6 @@ def _load(source: str) -> tuple[Any, Mapping[Path, int]]:
     if document.value is None:
         raise PolicyFault([SourceFault(1, "", "is empty")])
     return document.value, document.lines
-
-
-def _validate(raw: Any) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
-    if not isinstance(raw, dict):
-        return {}, [((), "must be a mapping with version, description and gates")]
-    faults: list[tuple[Path, str]] = []
-    known = {"version", "description", "expires_after_days", "gates", "break_glass"}
-    faults += [((name,), "is not a member of a policy") for name in raw if name not in known]
-    if raw.get("version") != 1 or isinstance(raw.get("version"), bool):
-        faults.append((("version",), "must be 1"))
-    description = raw.get("description", "")
-    if not isinstance(description, str) or len(description) > 500:
-        faults.append((("description",), "must be text of at most 500 characters"))
-    days = raw.get("expires_after_days", DEFAULT_EXPIRY_DAYS)
-    if not is_whole(days, 1, 365):
-        faults.append((("expires_after_days",), "must be a whole number from 1 to 365"))
-    gates, wrong = _gates(raw.get("gates"))
-    document = {
-        "version": 1,
-        "description": description,
-        "expires_after_days": days,
-        "gates": gates,
-    }
-    if "break_glass" in raw:  # a document without it keeps the digest that it had
-        try:
-            document["break_glass"] = BreakGlassTerms.model_validate(raw["break_glass"]).document
-        except ValidationError as error:
-            wrong += [
-                (("break_glass", *place), detail) for place, detail in BreakGlassTerms.faults(error)
-            ]
-    return document, faults + wrong
-
-
-def _gates(raw: Any) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
-    if not isinstance(raw, list) or not raw:
-        return [], [(("gates",), "must be a list of at least one gate: no gate means no way in")]
-    if len(raw) > MAX_GATES:
-        return [], [(("gates",), f"may have at most {MAX_GATES} gates")]
-    gates: list[dict[str, Any]] = []
-    faults: list[tuple[Path, str]] = []
-    for place, item in enumerate(raw):
-        try:
-            gate = _gate(item)
-            _refuse_twice(gate, gates)
-            gates.append(gate)
-        except GateFault as fault:
-            step: Path = (fault.member,) if fault.member else ()
-            faults.append((("gates", place, *step), fault.detail))
-    return gates, faults
-
-
-def _gate(item: Any) -> dict[str, Any]:
-    if not isinstance(item, Mapping) or "gate" not in item:
-        raise GateFault("", "must be a mapping with the member gate")
-    name = item["gate"]
-    if not isinstance(name, str) or name not in GATES:
-        raise GateFault("gate", f"must be one of: {', '.join(GATES)}")
-    return GATES[name].normalise(item)
-
-
-def _refuse_twice(gate: dict[str, Any], before: list[dict[str, Any]]) -> None:
-    same = [g for g in before if g["gate"] == gate["gate"]]
-    if same and not GATES[gate["gate"]].repeatable:
-        raise GateFault("", f"the gate {gate['gate']} may stand once")
-    if gate["gate"] == "approvals" and any(g["role"] == gate["role"] for g in same):
-        raise GateFault(
-            "role", f"approvals by {gate['role']}s stand twice: raise the count instead"
-        )
-    if gate in same:
-        raise GateFault("", "the same gate stands twice")
 
 
 def _line(lines: Mapping[Path, int], path: Path) -> int:

@@ -22,9 +22,10 @@ from apps.governance.gates import (
     soaked,
 )
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import GateFault
+from apps.governance.gates.members import Members
+from apps.governance.parts import wrong
 
-__all__ = ["GATES", "Facts", "Gate", "GateFault", "GateResult", "evaluate", "evaluate_all"]
+__all__ = ["GATES", "Facts", "Gate", "GateResult", "evaluate", "evaluate_all", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +34,39 @@ class Gate:
 
     name: str
     repeatable: bool
-    normalise: Callable[[Mapping[str, Any]], dict[str, Any]]
+    members: type[Members]
     title: Callable[[Mapping[str, Any]], str]
     evaluate: Callable[[Mapping[str, Any], Facts], GateResult]
 
 
-_MODULES = (
-    build,
-    scan,
-    model_signature,
-    evidence,
-    expression,
-    schema,
-    soaked,
-    isolation,
-    plan,
-    approvals,
-    freeze,
+_GATES: tuple[tuple[Any, type[Members]], ...] = (
+    (build, build.BuildMembers),
+    (scan, scan.ScanMembers),
+    (model_signature, model_signature.ModelSignatureMembers),
+    (evidence, evidence.EvidenceMembers),
+    (expression, expression.ExpressionMembers),
+    (schema, schema.SchemaMembers),
+    (soaked, soaked.SoakedMembers),
+    (isolation, isolation.IsolationMembers),
+    (plan, plan.PlanMembers),
+    (approvals, approvals.ApprovalsMembers),
+    (freeze, freeze.FreezeMembers),
 )
 GATES: dict[str, Gate] = {
-    module.NAME: Gate(
-        module.NAME, module.REPEATABLE, module.normalise, module.title, module.evaluate
-    )
-    for module in _MODULES
+    module.NAME: Gate(module.NAME, module.REPEATABLE, members, module.title, module.evaluate)
+    for module, members in _GATES
 }
+
+
+def read(item: Any) -> dict[str, Any]:
+    """Return a gate as a policy stores it, with every default filled in, or raise
+    ``ValidationError`` that names each member that is wrong."""
+    if not isinstance(item, dict) or "gate" not in item:
+        raise wrong(((), Members.EXPECTED))
+    kind = GATES.get(item["gate"]) if isinstance(item["gate"], str) else None
+    if kind is None:
+        raise wrong((("gate",), f"must be one of: {', '.join(GATES)}"))
+    return kind.members.model_validate(item).document
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:

@@ -1,42 +1,49 @@
 """``approvals``: so many people of a role have approved, none of them the requester or author."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import model_validator
 
 from apps.governance.approvals import ApprovalPolicy, Decider
 from apps.governance.gates.facts import DecisionFact, Facts, GateResult, answer
-from apps.governance.gates.fields import Fields, GateFault
+from apps.governance.gates.members import Members, flag
 from apps.governance.independence import FLAGS, TITLES
+from apps.governance.parts import one_of, rule, whole, wrong
+from placet_verify.numbers import is_whole
 from placet_verify.permit.quorum import gate_rules
 from placet_verify.permit.standing import SECOND_LINE, Standing
 from placet_verify.statements import APPROVE
 
 NAME = "approvals"
 REPEATABLE = True
+COUNT = 1, 20
+SECOND_LINE_IS = "must be all, or a whole number up to the count"
 _NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``role``, ``count``, whether requester and author are excluded (they are), whether only
-    what was signed with a passkey counts (``passkey``; no), and the rules about independence."""
-    fields = Fields(raw)
-    fields.choice("role", ("reviewer", "approver"))
-    fields.integer("count", 1, 20, default=1)
-    fields.flag("exclude_requester", default=True)
-    fields.flag("exclude_author", default=True)
-    if "passkey" in raw:  # a document without it keeps the digest that it had
-        fields.flag("passkey", default=False)
-    for name in FLAGS:
-        if name in raw:
-            fields.flag(name, default=False)
-    if SECOND_LINE in raw and raw[SECOND_LINE] != "all":
-        fields.integer(SECOND_LINE, 1, 20)
-    elif SECOND_LINE in raw:
-        fields.choice(SECOND_LINE, ("all",))
-    gate = fields.done()
-    if gate.get(SECOND_LINE, "all") != "all" and gate[SECOND_LINE] > gate["count"]:
-        raise GateFault(SECOND_LINE, "must be all, or a whole number up to the count")
-    return gate
+class ApprovalsMembers(Members):
+    """How many of which role, whether requester and author are excluded (they are), whether only
+    what was signed with a passkey counts, and the rules about independence."""
+
+    role: Annotated[str, one_of("reviewer", "approver")]
+    count: Annotated[int, whole(*COUNT)] = 1
+    exclude_requester: Annotated[bool, flag()] = True
+    exclude_author: Annotated[bool, flag()] = True
+    passkey: Annotated[bool | None, flag()] = None
+    other_reporting_line: Annotated[bool | None, flag()] = None
+    not_last_touched: Annotated[bool | None, flag()] = None
+    not_data_owner: Annotated[bool | None, flag()] = None
+    not_code_author: Annotated[bool | None, flag()] = None
+    second_line: Annotated[
+        int | str | None, rule(lambda v: v == "all" or is_whole(v, *COUNT), SECOND_LINE_IS)
+    ] = None
+
+    @model_validator(mode="after")
+    def _so_many_there_are(self) -> Self:
+        if isinstance(self.second_line, int) and self.second_line > self.count:
+            raise wrong(((SECOND_LINE,), SECOND_LINE_IS))
+        return self
 
 
 def title(gate: Mapping[str, Any]) -> str:

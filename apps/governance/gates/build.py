@@ -1,22 +1,22 @@
 """``build``: built by Placet, in the isolation asked for, and the smoke test passed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from apps.builds.rules import BuildState
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members
+from apps.governance.parts import one_of
 
 NAME = "build"
 REPEATABLE = False
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``isolation``: any or bwrap; ``smoke_test``: what the test must have shown at least."""
-    fields = Fields(raw)
-    fields.choice("isolation", ("any", "bwrap"), default="any")
-    fields.choice("smoke_test", ("starts", "equal"), default="starts")
-    return fields.done()
+class BuildMembers(Members):
+    """How it was built, and what the smoke test must have shown at least."""
+
+    isolation: Annotated[str, one_of("any", "bwrap")] = "any"
+    smoke_test: Annotated[str, one_of("starts", "equal")] = "starts"
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members
+from apps.governance.parts import one_of, whole
 
 NAME = "evidence"
 REPEATABLE = True
@@ -25,13 +26,12 @@ KINDS = (
 )
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``kind``; ``source``: any, reported or measured; ``fresher_than_days``."""
-    fields = Fields(raw)
-    fields.choice("kind", KINDS)
-    fields.choice("source", ("any", "reported", "measured"), default="any")
-    fields.integer("fresher_than_days", 1, 3650, default=None)
-    return fields.done()
+class EvidenceMembers(Members):
+    """What kind of evidence, from whom, and how old it may be."""
+
+    kind: Annotated[str, one_of(*KINDS)]
+    source: Annotated[str, one_of("any", "reported", "measured")] = "any"
+    fresher_than_days: Annotated[int | None, whole(1, 3650)] = None
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -8,18 +8,21 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 from cel_expr_python import cel
+from pydantic import ValidationInfo
 
 from apps.governance.gates.facts import EvidenceFact, Facts, GateResult, answer, newest
-from apps.governance.gates.fields import Fields, GateFault
+from apps.governance.gates.members import Members
 from apps.governance.gates.terms import comparisons, paths
+from apps.governance.parts import ReadBy, wrong
 from apps.governance.plan import Plan
 
 NAME = "expression"
 REPEATABLE = True
 MAX_LENGTH = 1000
+MAX_SAYS = 200
 ROOTS = ("evidence", "live", "version", "serving", "plan")
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", ">": ">", "<": "<"}
 
@@ -39,18 +42,35 @@ def _compile(source: str) -> Any:
     return _environment().compile(source)
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``that``: the condition, compiled here for the first time; ``says``: it in words."""
-    fields = Fields(raw)
-    that = fields.text("that", limit=MAX_LENGTH)
-    fields.text("says", default="")
+def _line(value: Any, most: int) -> str:
+    """Return a line of text as it is kept, or refuse it."""
+    if not isinstance(value, str):
+        raise wrong(((), "must be text"))
+    if len(value) > most:
+        raise wrong(((), f"may have at most {most} characters"))
+    if any(ord(c) < 32 and c not in "\n\t" for c in value):
+        raise wrong(((), "holds a control character"))
+    return value.strip()
+
+
+def _condition(value: Any, _: ValidationInfo) -> str:
+    that = _line(value, MAX_LENGTH)
+    if not that:
+        raise wrong(((), "must be text"))
     try:
         kind = str(_compile(that).return_type().name())
     except RuntimeError as error:
-        raise GateFault("that", _compile_fault(str(error))) from None
+        raise wrong(((), _compile_fault(str(error)))) from None
     if kind not in ("BOOL", "DYN"):
-        raise GateFault("that", f"must be true or false, and this is {kind.lower()}")
-    return fields.done()
+        raise wrong(((), f"must be true or false, and this is {kind.lower()}"))
+    return that
+
+
+class ExpressionMembers(Members):
+    """The condition, compiled here for the first time, and it in words."""
+
+    that: Annotated[str, ReadBy(_condition)]
+    says: Annotated[str, ReadBy(lambda value, _: _line(value, MAX_SAYS))] = ""
 
 
 def _compile_fault(text: str) -> str:

@@ -5,15 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from apps.governance.gates.facts import Facts, FreezeFact, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members
 
 NAME = "freeze"
 REPEATABLE = False
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """It has no members: freezes are set and lifted beside the policy."""
-    return Fields(raw).done()
+class FreezeMembers(Members):
+    """There is nothing to say: freezes are set and lifted beside the policy."""
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -1,10 +1,11 @@
 """``isolation``: a replica is kept from the network, and from what else runs on its host."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members
+from apps.governance.parts import one_of
 from apps.serving.marks import marks
 from placet_verify.permit.serving import ServingRefused, network
 
@@ -13,15 +14,13 @@ REPEATABLE = False
 OLDER = "It was asked for under earlier rules, with the host's network: ask for it again"
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+class IsolationMembers(Members):
     """``network``: ``own`` (the node gives each replica a network namespace), or ``any``: only
     what was asked for under earlier rules does not pass. ``private: refused``: nor does what names
     a private, link-local or metadata address."""
-    fields = Fields(raw)
-    fields.choice("network", ("own", "any"), default="own")
-    if "private" in raw:  # a document without it keeps the digest that it had
-        fields.choice("private", ("allowed", "refused"))
-    return fields.done()
+
+    network: Annotated[str, one_of("own", "any")] = "own"
+    private: Annotated[str | None, one_of("allowed", "refused")] = None
 
 
 def title(gate: Mapping[str, Any]) -> str:

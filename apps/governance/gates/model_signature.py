@@ -1,20 +1,19 @@
 """``model_signature``: whoever made the model signed its files with a key the project trusts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members, names
 
 NAME = "model_signature"
 REPEATABLE = False
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``signers``: the labels of the keys that count; all of the project's when left out."""
-    fields = Fields(raw)
-    fields.names("signers")
-    return fields.done()
+class ModelSignatureMembers(Members):
+    """The labels of the keys that count; all of the project's when left out."""
+
+    signers: Annotated[list[str] | None, names()] = None
 
 
 def title(gate: Mapping[str, Any]) -> str:

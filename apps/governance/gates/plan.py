@@ -1,28 +1,34 @@
 """``plan``: how carefully a release goes out, by the steps of its plan."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import model_validator
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields, GateFault
+from apps.governance.gates.members import Members, flag, some_of
+from apps.governance.parts import whole, wrong
 from apps.governance.plan import PRESETS, AbTest, Analysis, Pause, Plan, Ship
 
 NAME = "plan"
 REPEATABLE = False
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``strategies``: those that pass; ``first_step_at_most``: percent; ``waits_for_person``;
-    ``analysed``: by a step before the last weight."""
-    fields = Fields(raw)
-    fields.choices("strategies", tuple(PRESETS), default=tuple(PRESETS))
-    fields.integer("first_step_at_most", 1, 100, default=None)
-    fields.flag("waits_for_person", default=False)
-    fields.flag("analysed", default=False)
-    gate = fields.done()
-    if gate["strategies"] == ["replace"] and gate.get("first_step_at_most", 100) < 100:
-        raise GateFault("first_step_at_most", "cannot be met: replace sends all requests at once")
-    return gate
+class PlanMembers(Members):
+    """The strategies that pass, how many percent the first step may send, whether a person is
+    waited for, and whether a step before the last weight analyses."""
+
+    strategies: Annotated[list[str], some_of(tuple(PRESETS))] = sorted(PRESETS)
+    first_step_at_most: Annotated[int | None, whole(1, 100)] = None
+    waits_for_person: Annotated[bool, flag()] = False
+    analysed: Annotated[bool, flag()] = False
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if self.strategies == ["replace"] and (self.first_step_at_most or 100) < 100:
+            detail = "cannot be met: replace sends all requests at once"
+            raise wrong((("first_step_at_most",), detail))
+        return self
 
 
 def title(gate: Mapping[str, Any]) -> str:
@@ -46,8 +52,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     plan = Plan.stored(facts.plan)
     first, waits = plan.weights[0], waits_for_person(plan)
     shown = {"strategy": plan.strategy, "first_step": first, "waits_for_person": waits}
-    if wrong := fault_of(gate, facts.plan):
-        return answer(gate, title(gate), "failed", wrong, **shown)
+    if fault := fault_of(gate, facts.plan):
+        return answer(gate, title(gate), "failed", fault, **shown)
     name = strategy_title(plan.strategy)[:1].upper() + strategy_title(plan.strategy)[1:]
     person = ", and waits for a person" if waits else ""
     return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
@@ -65,14 +71,14 @@ def waits_for_person(plan: Plan) -> bool:
 
 def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Return what the gate has against a plan, in a sentence; '' for nothing."""
-    plan, wrong = Plan.stored(document), []
+    plan, faults = Plan.stored(document), []
     if plan.strategy not in gate["strategies"]:
-        wrong.append(f"it goes out by {strategy_title(plan.strategy)}")
+        faults.append(f"it goes out by {strategy_title(plan.strategy)}")
     if plan.weights[0] > gate.get("first_step_at_most", 100):
-        wrong.append(f"its first step sends {plan.weights[0]:g} % of the requests")
+        faults.append(f"its first step sends {plan.weights[0]:g} % of the requests")
     if gate["waits_for_person"] and not waits_for_person(plan):
-        wrong.append("no step of it waits for a person")
+        faults.append("no step of it waits for a person")
     if gate.get("analysed") and not any(isinstance(s, Analysis | AbTest) for s in plan.steps):
-        wrong.append("no step of it analyses the new revision")
-    text = " and ".join(wrong)
+        faults.append("no step of it analyses the new revision")
+    text = " and ".join(faults)
     return text[:1].upper() + text[1:]

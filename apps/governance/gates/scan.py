@@ -1,13 +1,14 @@
 """``scan``: what the scanner found in the files, without ever loading them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members, some_of
 
 NAME = "scan"
 REPEATABLE = False
+ALLOWABLE = ("safe", "code-carrying")
 _SAY = {
     "safe": "Safe to load: the files carry no code",
     "code-carrying": "The files carry code (a pickle, or a service's own source): never loaded "
@@ -18,12 +19,10 @@ _SAY = {
 }
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``allow``: the verdicts that pass. ``malicious`` and ``unknown`` cannot be allowed."""
-    fields = Fields(raw)
-    allowed = ("safe", "code-carrying")
-    fields.choices("allow", allowed, default=allowed)
-    return fields.done()
+class ScanMembers(Members):
+    """The verdicts that pass. ``malicious`` and ``unknown`` cannot be allowed."""
+
+    allow: Annotated[list[str], some_of(ALLOWABLE)] = sorted(ALLOWABLE)
 
 
 def title(gate: Mapping[str, Any]) -> str:
@@ -38,7 +37,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         return answer(gate, title(gate), "failed", "The files have not been scanned")
     verdict = str(scan.data.get("verdict"))
     reason = _SAY.get(verdict, f"The scanner gave no verdict that is known: {verdict[:40]}")
-    passed = verdict in gate["allow"] and verdict in ("safe", "code-carrying")
+    passed = verdict in gate["allow"] and verdict in ALLOWABLE
     if not passed and verdict == "code-carrying":
         reason = (
             "The files carry code, and this policy allows only files that do not: write the model "

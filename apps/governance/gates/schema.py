@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members
 
 NAME = "schema"
 REPEATABLE = False
@@ -23,9 +23,8 @@ class SchemaChange(TypedDict):
     breaking: bool
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """It has no members."""
-    return Fields(raw).done()
+class SchemaMembers(Members):
+    """There is nothing to say: a breaking change does not pass."""
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -2,22 +2,34 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo
 
 from apps.governance.gates.facts import Facts, GateResult, SoakFact, answer
-from apps.governance.gates.fields import Fields
+from apps.governance.gates.members import Members, is_name
+from apps.governance.parts import ReadBy, rule, wrong
 from placet.kernel.durations import seconds, spell
 
 NAME = "soaked"
 REPEATABLE = True
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """``environment`` and ``for`` how long, e.g. 60s, 5m, 1h, 7d."""
-    fields = Fields(raw)
-    fields.name("environment")
-    fields.duration("for")
-    return fields.done()
+def _duration(value: Any, _: ValidationInfo) -> str:
+    try:
+        seconds(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise wrong(((), str(error))) from None
+    return str(value)
+
+
+class SoakedMembers(Members):
+    """Where it was live, and for how long: 60s, 5m, 1h, 7d."""
+
+    environment: Annotated[
+        str, rule(is_name, "must be a name of small letters, digits, '-' and '_'")
+    ]
+    duration: Annotated[str, ReadBy(_duration), Field(alias="for")]
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from apps.governance.gates import plan as gate
+from apps.governance.gates import read
 from apps.governance.plan import DocumentFault, Plan, written
 from tests.support.documents import plan_document
 
@@ -133,10 +134,10 @@ def test_shipping_takes_nothing_from_the_plan() -> None:
 
 def test_the_gate_sees_an_ab_test_as_analysed_and_waiting_for_a_person() -> None:
     asked = {"gate": "plan", "waits_for_person": True, "analysed": True}
-    assert gate.fault_of(gate.normalise(asked), declared()) == ""
-    other = gate.normalise({"gate": "plan", "strategies": ["canary"]})
+    assert gate.fault_of(read(asked), declared()) == ""
+    other = read({"gate": "plan", "strategies": ["canary"]})
     assert gate.fault_of(other, declared()) == "It goes out by A/B test"
-    assert "by A/B test" in gate.title(gate.normalise({"gate": "plan", "strategies": ["ab_test"]}))
+    assert "by A/B test" in gate.title(read({"gate": "plan", "strategies": ["ab_test"]}))
 
 
 def test_more_of_what_is_good_is_sought_and_never_less() -> None:

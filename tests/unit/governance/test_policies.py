@@ -54,7 +54,7 @@ def test_the_digest_is_over_the_meaning_not_over_the_spelling() -> None:
         ("description", "descripton", "Line 2: descripton is not a member of a policy"),
         ("{gate: scan}", "scan", "Line 4: gates[1] must be a mapping with the member gate"),
         ("{gate: scan}", "{gate: scan, allow: [malicious]}", "Line 4: gates[1].allow must be"),
-        ("count: 2", "count: 2, min: 1", "Line 7: gates[3].min is not a member of the gate"),
+        ("count: 2", "count: 2, min: 1", "Line 7: gates[3].min is not a member of this gate"),
         ("{gate: scan}", "{gate: scan, gate: build}", "Line 4: gates[1].gate stands twice"),
     ],
 )
