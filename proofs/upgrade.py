@@ -307,19 +307,28 @@ def new_when_asked(new: Code, port: int) -> Iterator[Any]:
 
 
 def verified(new: Code) -> dict[str, Any]:
-    """Check the whole log with the new code. Events about access that the previous release wrote
-    may lack a seal, which it did not know: they are counted, and are no fault of the log."""
+    """Check the whole log with the new code, and every row against it. Events about access that the
+    previous release wrote may lack a seal, which it did not know: they are counted, and are no
+    fault of the log."""
+    log, rows = audit(new, "verify", "--deep"), audit(new, "fsck")
+    return {
+        "log": "intact" if "the log is intact" in log else log,
+        "unsealed": log.count("it has no seal"),
+        "rows": "as the log says" if "everything is as it says" in rows else rows,
+    }
+
+
+def audit(new: Code, *words: str) -> str:
+    """Return what the new code says of the log."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "audit", "verify", "--deep"],
+        [sys.executable, str(ROOT / "manage.py"), "audit", *words],
         cwd=ROOT,
         env=new.environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    said = done.stdout + done.stderr
-    log = "intact" if "the log is intact" in said else said
-    return {"log": log, "unsealed": said.count("it has no seal")}
+    return done.stdout + done.stderr
 
 
 def main() -> int:
@@ -341,6 +350,7 @@ def main() -> int:
         shutil.rmtree(cluster.home, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
     good = not result["failures"] and result["log"] == "intact"
+    good = good and result["rows"] == "as the log says"
     good = good and result["found"] == result["versions"] > 0
     report = {
         "what": "upgrade under load",
