@@ -1,11 +1,10 @@
 """What a rollback drill does next, when the next one comes, and whether it passed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from apps.governance.plan import Plan
 from apps.rollouts.drills import DrillResult, fault, first_time, lasted, next_time
 from apps.rollouts.rules import (
     TRANSITIONS,
@@ -14,8 +13,9 @@ from apps.rollouts.rules import (
     RolloutSnapshot,
     next_step,
 )
+from tests.unit.rollouts.test_rules import NOON
+from tests.unit.rollouts.test_rules import facts as rollout
 
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FORMER = RevisionFacts("ready", 10_000, 2, "serving", 2, 10_000)
 LIVE = RevisionFacts("live", 0, 2, "ready", 2, 0)
 AWAY = replace(FORMER, weight=0, phase="ready", applied_weight=0)
@@ -24,20 +24,8 @@ BACK = replace(LIVE, weight=10_000, phase="serving", applied_weight=10_000)
 
 def facts(state: str, **changes: object) -> RolloutSnapshot:
     """Return a drill in ``state`` whose target has just answered."""
-    base = RolloutSnapshot(
-        state=state,
-        kind="drill",
-        now=NOON,
-        deadline=NOON + timedelta(minutes=5),
-        entered_at=NOON,
-        fresh=True,
-        by_operator=False,
-        plan=Plan(),
-        new=FORMER,
-        old=LIVE,
-        step=0,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    drill = {"kind": "drill", "new": FORMER, "old": LIVE, "step": 0}
+    return rollout(state, **drill | changes)
 
 
 def test_a_drill_gives_everything_back_as_soon_as_the_node_followed() -> None:
