@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.rollouts.api import disagreements, drills, looks, rollouts, series
+from apps.rollouts.api import disagreements, drills, measurements, rollouts, series
 
 urlpatterns = [
     path("rollouts", rollouts.RolloutList.as_view(), name="api-rollouts-list"),
@@ -10,7 +10,11 @@ urlpatterns = [
     path(
         "rollouts/<str:rollout>/abort", rollouts.RolloutAbort.as_view(), name="api-rollouts-abort"
     ),
-    path("rollouts/<str:rollout>/looks", looks.RolloutLooks.as_view(), name="api-rollouts-looks"),
+    path(
+        "rollouts/<str:rollout>/looks",
+        measurements.RolloutLooks.as_view(),
+        name="api-rollouts-looks",
+    ),
     path(
         "rollouts/<str:rollout>/series", series.RolloutSeries.as_view(), name="api-rollouts-series"
     ),

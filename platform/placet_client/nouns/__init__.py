@@ -2,9 +2,9 @@
 
 from placet_client.nouns.audit import Audit
 from placet_client.nouns.base import Listing, Noun
+from placet_client.nouns.break_glass import BreakGlasses
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
 from placet_client.nouns.drills import Drills
-from placet_client.nouns.glasses import BreakGlasses
 from placet_client.nouns.governance import (
     Duties,
     Environments,

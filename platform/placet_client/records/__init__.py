@@ -23,8 +23,8 @@ from placet_client.records.audit import (
     WitnessKeys,
 )
 from placet_client.records.base import Record
+from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
-from placet_client.records.glasses import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.governance import (
     Barred,
     Bound,

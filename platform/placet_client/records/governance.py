@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from placet_client.records.base import Json, Record
-from placet_client.records.glasses import GlassDuty
+from placet_client.records.break_glass import GlassDuty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import { Approvers, readSigned } from "./approvers.js";
 import { digest, utf8 } from "./bytes.js";
 import { readEnvelope } from "./dsse.js";
-import { checkGlass } from "./glass.js";
+import { checkGlass } from "./break_glass.js";
 import { canonical, hasExactly, parseJson } from "./json.js";
 import { approvalRules, checkQuorum } from "./quorum.js";
 import { malformed, refuse } from "./refusal.js";
