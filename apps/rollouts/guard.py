@@ -7,21 +7,21 @@ ABORTED = "The node gave all requests back to the old revision by itself"
 
 def sentences(guard: GuardEntry) -> list[str]:
     """Return the rules of a guard in words, as what it stops at."""
-    found = []
+    rules = []
     if (row := guard.get("consecutive_failures")) is not None:
-        found.append(f"{row} server errors in a row")
+        rules.append(f"{row} server errors in a row")
     if (rate := guard.get("error_rate")) is not None:
-        found.append(
+        rules.append(
             f"more than {100 * rate['at_most']:g} % server errors in {rate['window_seconds']} s "
             f"(of at least {rate['minimum_requests']:,} answers)"
         )
     if (latency := guard.get("latency")) is not None:
-        found.append(
+        rules.append(
             f"more than {100 * (1 - latency['quantile']):.3g} % of the answers over "
             f"{latency['at_most_ms']:,} ms in {latency['window_seconds']} s "
             f"(of at least {latency['minimum_requests']:,})"
         )
-    return found
+    return rules
 
 
 def reason(detail: str) -> str:

@@ -46,31 +46,32 @@ def judged(rollout: Rollout, facts: RolloutSnapshot) -> KeptVerdict:
     With a split by unit a unit counts once, by its first request: what was drawn is what is judged.
     Those that came in a pause before the analysis count too, for they do not come again.
     """
-    place, old = rollout.judged_step, rollout.from_revision
-    assert place is not None
+    index, old = rollout.judged_step, rollout.from_revision
+    assert index is not None
     assert old is not None  # where nothing was live the steps are skipped
     by_unit = "unit" in rollout.to_revision.serving
     since = facts.entered_at
     if by_unit:
-        since = weight_applied(facts.steps, place, rollout.step_times, since)
-    terms = terms_of(facts.steps, place, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
+        since = weight_applied(facts.steps, index, rollout.step_times, since)
+    terms = terms_of(facts.steps, index, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
     # By one query: the windows of both that a report brings meanwhile count both, or neither.
-    found = by_revision([rollout.to_revision.pk, old.pk], since)
+    windows = by_revision([rollout.to_revision.pk, old.pk], since)
     measured = StepMeasurements(
         new_revision=rollout.to_revision.pk,
         old_revision=old.pk,
-        new=[window_of(row, by_unit=by_unit) for row in found[rollout.to_revision.pk]],
-        old=[window_of(row, by_unit=by_unit) for row in found[old.pk]],
+        new=[window_of(row, by_unit=by_unit) for row in windows[rollout.to_revision.pk]],
+        old=[window_of(row, by_unit=by_unit) for row in windows[old.pk]],
         since=since,
         now=facts.now,
         node_alive=facts.alive,
         new_own=captured_since(rollout.to_revision.pk, terms, since),
         old_own=captured_since(old.pk, terms, since),
     )
-    verdict, asked = judge(terms, measured), thresholds(facts.steps[place])
-    if asked and verdict.outcome != "failed":  # harm that is shown waits for nobody's answer
-        said = readings(asked, _names(rollout), since=since, now=facts.now)
-        verdict = judge(terms, replace(measured, readings=said))
+    verdict, step_thresholds = judge(terms, measured), thresholds(facts.steps[index])
+    # harm that is shown waits for nobody's answer
+    if step_thresholds and verdict.outcome != "failed":
+        step_readings = readings(step_thresholds, _names(rollout), since=since, now=facts.now)
+        verdict = judge(terms, replace(measured, readings=step_readings))
     return keep(verdict)
 
 
@@ -125,20 +126,20 @@ def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict
     With a split by unit a unit counts once: by the first of its outcomes or predictions that came.
     """
     by_unit = terms.counted == "units"
-    asked = {own for metric in terms.metrics if (own := metric.own) is not None}
-    return {own: _captured(revision, own, since, by_unit=by_unit) for own in asked}
+    owns = {own for metric in terms.metrics if (own := metric.own) is not None}
+    return {own: _captured(revision, own, since, by_unit=by_unit) for own in owns}
 
 
 def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> TrialTally:
     if not isinstance(own, OutputTest):
-        found = count_outcomes(
+        trials, bad = count_outcomes(
             revision, own.name, worst=own.worst, best=own.best, since=since, by_unit=by_unit
         )
-        return TrialTally(*found)
-    trials, given = count_outputs(
+        return TrialTally(trials, bad)
+    trials, matching = count_outputs(
         revision, own.test, own.value, field=own.field, since=since, by_unit=by_unit
     )
-    return TrialTally(trials, trials - given if own.other else given)
+    return TrialTally(trials, trials - matching if own.other else matching)
 
 
 def window_of(row: MetricWindow, *, by_unit: bool) -> Window:

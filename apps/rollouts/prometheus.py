@@ -24,16 +24,16 @@ def readings(
 
     Call it outside any transaction. What cannot be read is an ``error`` in words.
     """
-    found = []
+    all_readings = []
     for threshold in thresholds:
         begin = threshold.begin(since, now)
         try:
             points = _points(_filled(threshold.query, names), begin, now, threshold.step)
         except Unread as error:
-            found.append(unread(threshold, str(error)))
+            all_readings.append(unread(threshold, str(error)))
         else:
-            found.append(reading(threshold, points, since=since, now=now))
-    return tuple(found)
+            all_readings.append(reading(threshold, points, since=since, now=now))
+    return tuple(all_readings)
 
 
 def _filled(query: str, names: Mapping[str, str]) -> str:
@@ -48,14 +48,14 @@ def _points(query: str, begin: datetime, end: datetime, step: int) -> list[Readi
     if not config().prometheus_url:
         raise Unread("none is set up (PLACET_PROMETHEUS_URL)")
     steps = int((end - begin).total_seconds() // step)
-    asked = {
+    parameters = {
         "query": query,
         "start": f"{end.timestamp() - steps * step:.3f}",
         "end": f"{end.timestamp():.3f}",
         "step": str(step),
         "timeout": f"{TIMEOUT:g}s",
     }
-    series = _answer(urlencode(asked).encode())
+    series = _answer(urlencode(parameters).encode())
     if len(series) > 1:
         raise Unread(f"{query} gives {len(series)} series: make it one, by sum or max")
     try:
@@ -74,10 +74,10 @@ def _answer(body: bytes) -> list[dict[str, Any]]:
     except OutboundFailed as error:
         raise Unread(str(error)) from error
     try:
-        said = json.loads(answer.body)
-        if answer.status != 200 or said["status"] != "success":
-            raise Unread(f"it answers {answer.status}: {str(said.get('error'))[:200]}")
-        series = said["data"]["result"] if said["data"]["resultType"] == "matrix" else None
+        document = json.loads(answer.body)
+        if answer.status != 200 or document["status"] != "success":
+            raise Unread(f"it answers {answer.status}: {str(document.get('error'))[:200]}")
+        series = document["data"]["result"] if document["data"]["resultType"] == "matrix" else None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Unread(f"it answers {answer.status}, and not as Prometheus does") from None
     if not isinstance(series, list) or not all(isinstance(item, dict) for item in series):

@@ -31,10 +31,10 @@ def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
 
 def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
     """Return one rollout, or raise :class:`NotFound`."""
-    found = visible_rollouts(actor).filter(pk=rollout_id).first()
-    if found is None:
+    rollout = visible_rollouts(actor).filter(pk=rollout_id).first()
+    if rollout is None:
         raise NotFound
-    return found
+    return rollout
 
 
 def awaiting_person(actor: Actor) -> list[Rollout]:
@@ -45,12 +45,12 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
         "project", "endpoint", "release__version", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
-    found = rows.filter(
+    rows = rows.filter(
         Q(state__in=(RolloutState.WAITING, RolloutState.ANALYSING)) | ~Q(paused_by="")
     )
     return [
         row
-        for row in found.order_by("pk")[:50]
+        for row in rows.order_by("pk")[:50]
         if row.waits_for_person
         and (may_ship(row, actor) if row.waits_to_ship else _may_operate(row, actor))
     ]
@@ -112,13 +112,13 @@ def former_revisions(live: Revision) -> list[Revision]:
     superseded = Release.objects.filter(
         endpoint=live.endpoint_id, state=ReleaseState.SUPERSEDED
     ).exclude(pk__in=unjustified.values("release"))
-    found = (
+    revisions = (
         Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
         .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))
         .filter(bento__collected_at=None)
         .select_related("bento__version__model", "endpoint__target")
     )
-    return list(found.order_by("-number")[:ROLLBACK_KEPT])
+    return list(revisions.order_by("-number")[:ROLLBACK_KEPT])
 
 
 def open_rollout(endpoint: Endpoint) -> Rollout | None:

@@ -60,12 +60,12 @@ def reconcile(rollout_id: str, job: Fence) -> Pass:
 def one_pass(rollout_id: str, job: Fence) -> Pass:
     """See the module."""
     rollout = load(rollout_id)
-    is_open, told = rollout.state in OPEN, rollout.commanded >= rollout.generation
-    if not is_open and told:
+    is_open, commanded = rollout.state in OPEN, rollout.commanded >= rollout.generation
+    if not is_open and commanded:
         return Pass.ENDED
     late = rollout.state == RolloutState.STARTING and now() >= rollout.deadline
     overdue = late and not rollout.paused_by
-    if not told and not (is_open and overdue):
+    if not commanded and not (is_open and overdue):
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())

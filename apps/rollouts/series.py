@@ -56,14 +56,14 @@ def series_of(rollout: Rollout) -> Series:
     end = rollout.finished_at + BESIDE if rollout.finished_at else at
     seconds = stretch(min(end, at) - since)
     new, old = rollout.to_revision_id, rollout.from_revision_id or ""
-    found = series([new, old], since, end, seconds)
+    stretches = series([new, old], since, end, seconds)
     return Series(
         since=since,
         until=min(end, at),
         seconds=seconds,
         growing=at < end + 2 * timedelta(seconds=WINDOW),  # the last windows come late
         planned=planned(rollout),
-        points=points(found[new], found[old]),
+        points=points(stretches[new], stretches[old]),
     )
 
 
@@ -76,26 +76,26 @@ def planned(rollout: Rollout) -> list[Planned]:
     """Return the weights in order of time: those of the steps that began, and 0 from its way back
     on."""
     steps, entered = rollout.steps, rollout.step_times
-    told = [
+    weights = [
         Planned(datetime.fromisoformat(text), step.weight)
-        for place, text in entered.items()
-        if isinstance(step := steps[int(place)], SetWeight)
+        for index, text in entered.items()
+        if isinstance(step := steps[int(index)], SetWeight)
     ]
     ended = [
         rollout.phase_times.get(state)
         for state in (RolloutState.RETURNING, RolloutState.ABORTING, RolloutState.FAILED)
     ]
     back = [Planned(datetime.fromisoformat(text), 0) for text in ended if text]
-    return sorted([Planned(rollout.created_at, 0), *told, *back[:1]], key=lambda row: row.at)
+    return sorted([Planned(rollout.created_at, 0), *weights, *back[:1]], key=lambda row: row.at)
 
 
 def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[SeriesPoint]:
     """Put what both revisions answered side by side."""
-    found = []
+    series_points = []
     for begin in sorted(new.keys() | old.keys()):
         mine, other = new.get(begin, NOTHING), old.get(begin, NOTHING)
         both = mine.drawn.requests + other.drawn.requests
-        found.append(
+        series_points.append(
             SeriesPoint(
                 at=datetime.fromtimestamp(begin, UTC),
                 share=mine.drawn.requests / both if both else None,
@@ -104,7 +104,7 @@ def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[Serie
                 copies=answered(mine.mirrored),
             )
         )
-    return found
+    return series_points
 
 
 def answered(counts: WindowCounts) -> WindowCounts | None:

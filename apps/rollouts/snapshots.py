@@ -14,8 +14,8 @@ NOTHING_SEEN = Observation(alive=False, seen_at=None, applied=StateGeneration(0,
 
 def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> RolloutSnapshot:
     """Return the facts that a decision is made of."""
-    told = StateGeneration(rollout.told_epoch, rollout.told_number)
-    fresh = rollout.commanded >= rollout.generation and seen.has_seen(told)
+    state_generation = StateGeneration(rollout.told_epoch, rollout.told_number)
+    fresh = rollout.commanded >= rollout.generation and seen.has_seen(state_generation)
     old = rollout.from_revision
     return RolloutSnapshot(
         state=rollout.state,

@@ -88,4 +88,4 @@ def needs(steps: Sequence[Step]) -> frozenset[str]:
 
 def last_weight(steps: Sequence[Step]) -> int:
     """Return the place of the step that sends all requests to the new revision."""
-    return max(place for place, step in enumerate(steps) if isinstance(step, SetWeight))
+    return max(index for index, step in enumerate(steps) if isinstance(step, SetWeight))

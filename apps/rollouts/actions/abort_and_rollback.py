@@ -127,13 +127,13 @@ def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:
 
 def former_revision(live: Revision, number: int | None) -> Revision:
     """Return the newest of the former revisions, or the one of this ``number`` among them."""
-    found = former_revisions(live)
+    revisions = former_revisions(live)
     if number is not None:
-        found = [revision for revision in found if revision.number == number]
-        if not found:
+        revisions = [revision for revision in revisions if revision.number == number]
+        if not revisions:
             raise NothingToRollBackTo(
                 f"Revision {number} is none of the last {ROLLBACK_KEPT} that one may go back to"
             )
-    if not found:
+    if not revisions:
         raise NothingToRollBackTo
-    return found[0]
+    return revisions[0]

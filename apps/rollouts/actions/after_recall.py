@@ -58,15 +58,15 @@ def take_off(
         present = Revision.objects.select_related("endpoint__target").filter(
             endpoint=endpoint, state__in=PRESENT
         )
-        found = [row for row in present.order_by("number") if row.pk in bad]
+        revisions = [row for row in present.order_by("number") if row.pk in bad]
         live = present.filter(state=RevisionState.LIVE).first()
         returning = _end_moving(endpoint, bad, reason, log)
-        for revision in found:
+        for revision in revisions:
             serving.set_revision(revision, state=RevisionState.FAILED, weight=0, actor=SYSTEM)
         if live is None or live.pk not in bad:
             if live is not None and live.weight < WHOLE and not _moving(endpoint):
                 serving.set_revision(live, weight=WHOLE, actor=SYSTEM)
-            return TakenOff(action="ended" if found else "nothing")
+            return TakenOff(action="ended" if revisions else "nothing")
         live.refresh_from_db()
         back = None if stop else returning or _fall_back(live, reason, keys, log)
         if back is not None:
@@ -79,10 +79,10 @@ def take_off(
 
 def _moving(endpoint: Endpoint) -> Rollout | None:
     """Return the open rollout. Most endpoints have none, and to ask whether costs a fifth of it."""
-    found = Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES)
-    if not found.exists():
+    rollouts = Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES)
+    if not rollouts.exists():
         return None
-    named = found.select_related("endpoint", "from_revision", "to_revision", "release")
+    named = rollouts.select_related("endpoint", "from_revision", "to_revision", "release")
     return named.select_for_update(of=("self",), no_key=True).first()
 
 

@@ -205,8 +205,8 @@ def _ended(rollout: Rollout, finished_at: datetime) -> DrillResult:
     began = rollout.phase_times.get(RolloutState.SHIFTING)
     since = datetime.fromisoformat(began) if began else finished_at
     names = [rollout.to_revision_id, rollout.from_revision_id or ""]
-    found = between(names, since, finished_at)
-    former, every = found[rollout.to_revision_id].counts, found.values()
+    measured = between(names, since, finished_at)
+    former, every = measured[rollout.to_revision_id].counts, measured.values()
     trusted = all(part.trusted for part in every)
     return DrillResult(
         state=rollout.state,

@@ -27,15 +27,15 @@ def schedule_drills(
     was none: another one meanwhile is :class:`Stale`.
     """
     with record(actor) as log:
-        place = lock_endpoint(endpoint.pk)
-        authorize(actor, "drill.schedule", place, view="endpoint.view")
-        refuse_deleted(place)
+        endpoint = lock_endpoint(endpoint.pk)
+        authorize(actor, "drill.schedule", endpoint, view="endpoint.view")
+        refuse_deleted(endpoint)
         _check(every_days, hour)
-        row = DrillSchedule.objects.filter(endpoint=place).first()
+        row = DrillSchedule.objects.filter(endpoint=endpoint).first()
         if (row.generation if row else None) != if_generation:
             raise Stale
         if row is None:
-            row = DrillSchedule(endpoint=place, project_id=place.project_id, generation=-1)
+            row = DrillSchedule(endpoint=endpoint, project_id=endpoint.project_id, generation=-1)
         row.every_days, row.hour, row.set_by = every_days, hour, actor.id
         row.next_at = drills.first_time(hour, now())
         row.generation += 1
@@ -57,14 +57,14 @@ def _check(every_days: int, hour: int) -> None:
 def unschedule_drills(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
     """Have no more drills run by themselves. Needs ``drill.schedule``."""
     with record(actor) as log:
-        place = lock_endpoint(endpoint.pk)
-        authorize(actor, "drill.schedule", place, view="endpoint.view")
-        row = DrillSchedule.objects.filter(endpoint=place).first()
+        endpoint = lock_endpoint(endpoint.pk)
+        authorize(actor, "drill.schedule", endpoint, view="endpoint.view")
+        row = DrillSchedule.objects.filter(endpoint=endpoint).first()
         if row is None:
             raise NotFound
         if row.generation != if_generation:
             raise Stale
-        end_schedule(row, place, log)
+        end_schedule(row, endpoint, log)
 
 
 def end_schedule(row: DrillSchedule, endpoint: Endpoint, log: Recorder) -> None:

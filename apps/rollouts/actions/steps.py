@@ -82,8 +82,8 @@ def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
             if isinstance(row.steps[max(step, 0)], AbTest | Ship):
                 raise NotShown(so_far(row))
             raise NotSkippable
-        asked = STEP_SKIPPED, {"step": step + 1}
-        _carried(carry_out(log, row, past, asked=asked, reason=text))
+        event = STEP_SKIPPED, {"step": step + 1}
+        _carried(carry_out(log, row, past, asked=event, reason=text))
         ring_reconciler(row)
     return row
 
@@ -132,8 +132,8 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
             raise StepMoved
         if row.paused_by:
             raise StepMoved("Somebody holds the rollout: it is resumed first")
-        asked = ROLLOUT_SHIPPED, {"number": row.release.number}
-        _carried(carry_out(log, row, on, asked=asked, reason=text))
+        event = ROLLOUT_SHIPPED, {"number": row.release.number}
+        _carried(carry_out(log, row, on, asked=event, reason=text))
         ring_reconciler(row)
     return row
 
@@ -145,8 +145,8 @@ def so_far(row: Rollout) -> str:
     if row.waits_to_ship:
         return "The effect is shown: it is shipped by the approval of somebody who may, only"
     look = last_look(row)
-    said = look.verdict["sentence"] if look is not None else "Nothing was measured yet"
-    return f"The effect is not shown. {said.rstrip('.')}. Abort to keep what serves"
+    sentence = look.verdict["sentence"] if look is not None else "Nothing was measured yet"
+    return f"The effect is not shown. {sentence.rstrip('.')}. Abort to keep what serves"
 
 
 def _text(reason: str) -> str:

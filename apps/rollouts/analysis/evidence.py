@@ -121,7 +121,7 @@ def pair_bets(
     share: float, margin: float, direction: Direction, *, common: bool = False
 ) -> tuple[Bet, ...]:
     """Return the bets that are made against the line ``c = s + margin``, or one side of it."""
-    found = []
+    bets = []
     # without a margin only the ratio of the rates matters much, so a few base rates do
     for base in (*(BASES if margin else BASES[::4]), *(COMMON if common else ())):
         old, new = (base, base + margin) if margin >= 0 else (base - margin, base)
@@ -129,8 +129,8 @@ def pair_bets(
             continue
         for alternative in _alternatives(new, direction):
             null = nearest_null(alternative, old, share=share, margin=margin)
-            found.append(_bet(alternative, null + margin, old, null))
-    return tuple(found)
+            bets.append(_bet(alternative, null + margin, old, null))
+    return tuple(bets)
 
 
 @lru_cache(maxsize=256)

@@ -81,22 +81,22 @@ def score(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> S
     if worse >= needed:
         return Score("failed", worse, 0.0)
     better = _log_evidence(metric, new, old, terms, "better") if metric.proves_success else 0.0
-    shown = better >= needed or not metric.proves_success
+    proven = better >= needed or not metric.proves_success
     enough = metric.trials(new) >= max(terms.minimum_requests, 1) and metric.seen(new, old)
-    return Score("successful" if enough and shown else "inconclusive", worse, better)
+    return Score("successful" if enough and proven else "inconclusive", worse, better)
 
 
 def explain(
     metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, seconds: float
 ) -> MetricFinding:
     """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
-    found = score(metric, new, old, terms)
+    metric_score = score(metric, new, old, terms)
     tally, stable = metric.tallies(new, old, "worse")
-    more = _more_requests(metric, new, old, terms) if found.outcome == "inconclusive" else 0
+    more = _more_requests(metric, new, old, terms) if metric_score.outcome == "inconclusive" else 0
     per_second = tally.trials / seconds if seconds > 0 else 0.0
     return MetricFinding(
         metric=metric,
-        score=found,
+        score=metric_score,
         new=tally,
         old=stable if metric.against_stable else None,
         interval=Interval(

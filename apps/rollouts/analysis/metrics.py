@@ -179,9 +179,9 @@ def metric_of(metric: AnyMetric) -> JudgedMetric:
     margin = metric.margin or 0.0
     match metric:
         case OutputMetric(equal=values, above=edges, field=field):
-            given = [OutputTest("is", v, field or "") for v in values or ()]
-            given += [OutputTest("above", edge, field or "") for edge in edges or ()]
-            return JudgedMetric("output", margin, answers=tuple(given))
+            tests = [OutputTest("is", v, field or "") for v in values or ()]
+            tests += [OutputTest("above", edge, field or "") for edge in edges or ()]
+            return JudgedMetric("output", margin, answers=tuple(tests))
         case LatencyMetric(quantile=float(share), at_most_ms=bound):
             rate = round(1 - share, 9)
             return JudgedMetric("latency", at_most=rate, milliseconds=bound, quantile=share)

@@ -72,16 +72,16 @@ def reading(
     threshold: Threshold, points: Sequence[ReadingPoint], *, since: datetime, now: datetime
 ) -> Reading:
     """Return what follows from the points of a step that began at ``since``, a ``step`` apart."""
-    wanted, said = _wanted(threshold), _said(threshold, points)
+    wanted, sentence = _wanted(threshold), _said(threshold, points)
     value = points[-1].value if points else None
     if any(not math.isfinite(point.value) for point in points[-wanted:]):
         return unread(threshold, f"{threshold.query} is not a number")
     if _longest(threshold, points) >= wanted:
-        text = f"{said} It was not so for {threshold.for_seconds} s."
+        text = f"{sentence} It was not so for {threshold.for_seconds} s."
         return Reading(threshold, "failed", text, value)
     begins = now - timedelta(seconds=threshold.for_seconds)
     if since > begins:
-        text = f"{said} It must be so for {threshold.for_seconds} s."
+        text = f"{sentence} It must be so for {threshold.for_seconds} s."
         return Reading(threshold, "inconclusive", text, value)
     # Prometheus cuts its times to milliseconds
     recent = [point for point in points if point.at > begins.timestamp() - threshold.step / 2]
@@ -89,8 +89,8 @@ def reading(
         why = f"{threshold.query} has no value for a part of the last {threshold.for_seconds} s"
         return unread(threshold, why)
     if all(threshold.keeps(point.value) for point in recent):
-        return Reading(threshold, "successful", said, value)
-    text = f"{said} It was not so all of the last {threshold.for_seconds} s."
+        return Reading(threshold, "successful", sentence, value)
+    text = f"{sentence} It was not so all of the last {threshold.for_seconds} s."
     return Reading(threshold, "inconclusive", text, value)
 
 

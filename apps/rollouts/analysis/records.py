@@ -145,8 +145,8 @@ def add_up(windows: Iterable[Window], own: Mapping[Own, TrialTally] | None = Non
 def fault(windows: Sequence[Window], revision: str, *, now: datetime) -> str:
     """Return why ``windows`` cannot be judged as those of ``revision``, in words, or ''."""
     for window in windows:
-        if found := _window_fault(window, revision, now):
-            return found
+        if reason := _window_fault(window, revision, now):
+            return reason
         if set(window.latency) != set(windows[0].latency):
             return "Windows with other latency buckets than the first cannot be added to it"
     ends: dict[str, datetime] = {}

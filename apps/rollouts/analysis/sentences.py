@@ -79,8 +79,8 @@ def _missing(finding: MetricFinding) -> str:
     more, seconds = finding.more_requests, finding.more_seconds
     if not finding.new.trials:
         return ""
-    answer, given = finding.metric.answer, [t for t in (finding.new, finding.old) if t]
-    if answer and not any(map(answer.seen, given)):
+    answer, tallies = finding.metric.answer, [t for t in (finding.new, finding.old) if t]
+    if answer and not any(map(answer.seen, tallies)):
         return "Neither revision gave it: that shows nothing."
     if more is None:
         return f"Not settled, and more {finding.counted} like these would not settle it."

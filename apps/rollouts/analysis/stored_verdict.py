@@ -87,15 +87,15 @@ def keep(verdict: AnalysisVerdict) -> KeptVerdict:
 
 
 def _keep_reading(reading: Reading) -> KeptReading:
-    asked, value = reading.threshold, reading.value
+    threshold, value = reading.threshold, reading.value
     return KeptReading(
-        query=asked.query,
+        query=threshold.query,
         outcome=reading.outcome,
         sentence=reading.sentence,
         value=value if value is not None and math.isfinite(value) else None,
-        side=asked.side,
-        limit=asked.bound,
-        for_seconds=asked.for_seconds,
+        side=threshold.side,
+        limit=threshold.bound,
+        for_seconds=threshold.for_seconds,
     )
 
 

@@ -79,10 +79,10 @@ class RolloutDisagreements(PlacetView):
     )
     def get(self, request: Request, rollout: str) -> Response:
         """Compare captured answers to the same requests. Needs ``prediction.view``."""
-        found = queries.get_rollout(rollout, self.actor)
+        row = queries.get_rollout(rollout, self.actor)
         tolerance = tolerance_of(request.query_params.get("tolerance", str(TOLERANCE)))
-        compared = queries.disagreements(found, self.actor, tolerance=tolerance)
-        return Response(compared_body(found, compared))
+        compared = queries.disagreements(row, self.actor, tolerance=tolerance)
+        return Response(compared_body(row, compared))
 
 
 def tolerance_of(text: str) -> float:

@@ -87,7 +87,7 @@ class DrillList(ListView):
     def get(self, request: Request, endpoint: str) -> Response:
         """List the rollback drills of an endpoint, newest first, skipped ones too."""
         rows = queries.drills_of(get_endpoint(endpoint, self.actor))
-        return self.page(rows, lambda found: [drill_body(row) for row in found])
+        return self.page(rows, lambda page: [drill_body(row) for row in page])
 
     @extend_schema(operation_id="drills_run", request=None, responses={202: DrillSerializer})
     def post(self, request: Request, endpoint: str) -> Response:
@@ -114,13 +114,16 @@ class DrillScheduleView(PlacetView):
     )
     def put(self, request: Request, endpoint: str) -> Response:
         """Set when drills come round; If-Match when there is a schedule already."""
-        found = get_endpoint(endpoint, self.actor)
+        endpoint_row = get_endpoint(endpoint, self.actor)
         data: Any = self.body(ScheduleTermsSerializer)
-        before = queries.schedule_of(found)
+        before = queries.schedule_of(endpoint_row)
         if before is not None:
             require_match(request, _tag(before))
         row = actions.schedule_drills(
-            found, **data, if_generation=before.generation if before else None, actor=self.actor
+            endpoint_row,
+            **data,
+            if_generation=before.generation if before else None,
+            actor=self.actor,
         )
         return _answer(row, 200 if before else 201)
 

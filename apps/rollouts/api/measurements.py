@@ -82,7 +82,7 @@ class RolloutLooks(ListView):
         rows = queries.looks(queries.get_rollout(rollout, self.actor))
         if (step := request.query_params.get("step")) is not None:
             rows = rows.filter(step=step_of(step))
-        return self.page(rows, lambda found: [look_body(row) for row in found])
+        return self.page(rows, lambda page: [look_body(row) for row in page])
 
 
 def step_of(text: str) -> int:

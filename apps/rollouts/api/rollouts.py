@@ -139,7 +139,7 @@ class RolloutList(ListView):
     def get(self, request: Request) -> Response:
         """List rollouts, newest first; ``endpoint``, ``release`` and ``state`` narrow them."""
         rows = self.narrowed(queries.visible_rollouts(self.actor))
-        return self.page(rows, lambda found: [body(row) for row in found])
+        return self.page(rows, lambda page: [body(row) for row in page])
 
 
 class RolloutDetail(PlacetView):
@@ -158,8 +158,8 @@ class Control(PlacetView):
         self, rollout: str, act: Callable[..., Rollout], asked: type[serializers.Serializer[Any]]
     ) -> Response:
         """Do it, and answer with the rollout that it moves: a retry has a new one."""
-        found = queries.get_rollout(rollout, self.actor)
-        moved = act(found, **self.body(asked), actor=self.actor)
+        row = queries.get_rollout(rollout, self.actor)
+        moved = act(row, **self.body(asked), actor=self.actor)
         return answer(queries.get_rollout(moved.pk, self.actor), 202)
 
 
@@ -259,9 +259,9 @@ class EndpointRollback(PlacetView):
 
         While a release goes out this aborts its rollout: what was live serves still.
         """
-        found = get_endpoint(endpoint, self.actor)
+        row = get_endpoint(endpoint, self.actor)
         data: Any = self.body(RollbackSerializer)
         rollout = actions.rollback(
-            found, reason=data["reason"], number=data.get("revision"), actor=self.actor
+            row, reason=data["reason"], number=data.get("revision"), actor=self.actor
         )
         return answer(queries.get_rollout(rollout.pk, self.actor), 202)

@@ -183,5 +183,5 @@ def skip(s: RolloutSnapshot) -> Intent | None:
 
 def promote(s: RolloutSnapshot) -> Intent | None:
     """Return how to send all requests at once; ``None`` when that is done or still to come."""
-    place = last_weight(s.steps)
-    return None if s.state == RolloutState.STARTING or s.step >= place else enter(s, place)
+    index = last_weight(s.steps)
+    return None if s.state == RolloutState.STARTING or s.step >= index else enter(s, index)
