@@ -45,8 +45,8 @@ def ml_bom(version: ModelVersion, facts: EvidenceByKind, bento: Bento | None) ->
         },
         "components": datasets,
         "dependencies": [
-            {"ref": _MODEL, "dependsOn": [found["bom-ref"] for found in datasets]},
-            *({"ref": found["bom-ref"]} for found in datasets),
+            {"ref": _MODEL, "dependsOn": [dataset["bom-ref"] for dataset in datasets]},
+            *({"ref": dataset["bom-ref"]} for dataset in datasets),
         ],
     }
     document["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, canonical.digest(document)).urn
@@ -126,16 +126,16 @@ def _metrics(facts: EvidenceByKind) -> Iterator[Json]:
 
 
 def _considerations(facts: EvidenceByKind, data: Json) -> Json:
-    given = data.get("considerations")
-    said: Json = given if isinstance(given, dict) else {}
+    section = data.get("considerations")
+    entries: Json = section if isinstance(section, dict) else {}
     risks = [
         _given({"name": _word(risk, "name"), "mitigationStrategy": _word(risk, "mitigation")})
-        for risk in _list(said.get("ethical_considerations"))
+        for risk in _list(entries.get("ethical_considerations"))
         if isinstance(risk, dict)
     ]
     groups = [facts["fairness"].data["attribute"]] if "fairness" in facts else []
     return _given(
-        {theirs: _texts(said.get(ours)) for ours, theirs in CONSIDERATIONS.items()}
+        {theirs: _texts(entries.get(ours)) for ours, theirs in CONSIDERATIONS.items()}
         | {
             "ethicalConsiderations": [risk for risk in risks if risk],
             "fairnessAssessments": [{"groupAtRisk": group} for group in groups],
@@ -208,8 +208,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def _texts(value: Any) -> list[str]:
-    found = [value] if isinstance(value, str) else _list(value)
-    return [_sound(text) for text in found if isinstance(text, str) and text]
+    texts = [value] if isinstance(value, str) else _list(value)
+    return [_sound(text) for text in texts if isinstance(text, str) and text]
 
 
 def _sound(text: str) -> str:

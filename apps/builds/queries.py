@@ -78,10 +78,10 @@ def runtime_for(digest: str, actor: Actor) -> Runtime:
 
 def blobs_needed(digests: Collection[str]) -> set[str]:
     """Return the blobs that Bentos and runtimes need: archives, wheels, and every SBOM."""
-    asked = set(digests)
-    archives = Bento.objects.filter(collected_at=None, pk__in=[f"sha256:{d}" for d in asked])
-    found = {pk.removeprefix("sha256:") for pk in archives.values_list("pk", flat=True)}
-    found |= set(Bento.objects.filter(sbom__in=asked).values_list("sbom", flat=True))
+    wanted = set(digests)
+    archives = Bento.objects.filter(collected_at=None, pk__in=[f"sha256:{d}" for d in wanted])
+    needed = {pk.removeprefix("sha256:") for pk in archives.values_list("pk", flat=True)}
+    needed |= set(Bento.objects.filter(sbom__in=wanted).values_list("sbom", flat=True))
     for wheels in Runtime.objects.filter(collected_at=None).values_list("wheels", flat=True):
-        found |= asked & {wheel["sha256"] for wheel in wheels}
-    return found
+        needed |= wanted & {wheel["sha256"] for wheel in wheels}
+    return needed

@@ -99,9 +99,9 @@ class LeasedJob:
             return False
         self._looked = time.monotonic()
         row = Job.objects.filter(pk=self.id, generation=self.generation, state=JobState.RUNNING)
-        asked = row.values_list("cancel_requested", flat=True).first()
-        self.note(lost=asked is None, cancelled=bool(asked))
-        return asked is None or asked
+        cancel_requested = row.values_list("cancel_requested", flat=True).first()
+        self.note(lost=cancel_requested is None, cancelled=bool(cancel_requested))
+        return cancel_requested is None or cancel_requested
 
     def note(self, *, lost: bool, cancelled: bool) -> None:
         """Remember what a look at the row said (called by the heartbeat)."""

@@ -13,7 +13,7 @@ def backoff(attempt: int) -> float:
 def in_words(error: BaseException) -> str:
     """Return ``error`` as the sentence that a person reads at the job; what has one of its own (a
     ``detail``) needs no name of a class before it."""
-    said, name = str(getattr(error, "detail", "")).strip(), type(error).__name__
+    detail, name = str(getattr(error, "detail", "")).strip(), type(error).__name__
     text = str(error).strip()
-    words = said or (f"{name}: {text}" if text else name)
+    words = detail or (f"{name}: {text}" if text else name)
     return words if len(words) <= MAX_ERROR else words[: MAX_ERROR - 1] + "…"

@@ -201,8 +201,8 @@ def settle_lost(*, actor: Actor = SYSTEM) -> int:
 
     One that cannot be ended stops no other: what it raised is raised at the end.
     """
-    found, faults = list(Build.objects.filter(state__in=OPEN)), list[Exception]()
-    settled = sum(each(lambda build: _settle(build, actor), found, faults))
+    builds, faults = list(Build.objects.filter(state__in=OPEN)), list[Exception]()
+    settled = sum(each(lambda build: _settle(build, actor), builds, faults))
     if faults:
         raise faults[0]
     return settled
@@ -244,15 +244,15 @@ def _finish(row: Build, state: BuildState, **changes: object) -> None:
         raise LeaseLost(row.job)
 
 
-def _came_signed(version: ModelVersion, found: dict[str, object], actor: Actor) -> None:
+def _came_signed(version: ModelVersion, signature: dict[str, object], actor: Actor) -> None:
     """Keep what the version's own ``model.sig`` is worth, where it is worth another thing now.
 
     Once trusted it stays so, though the key's time is over since: it counted when the version came.
     That a key was revoked is the gate's to say.
     """
     before = latest_evidence(version, source=EvidenceSource.MEASURED).get("model_signature")
-    if before is None or (before.data != found and before.data["result"] != "trusted"):
-        _measured(version, "model_signature", found, "", actor)
+    if before is None or (before.data != signature and before.data["result"] != "trusted"):
+        _measured(version, "model_signature", signature, "", actor)
 
 
 def _measured(

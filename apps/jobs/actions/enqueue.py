@@ -66,8 +66,8 @@ def put(job: Job) -> Job:
         Job.objects.bulk_create([job], ignore_conflicts=True)
         if Job.objects.filter(pk=job.pk).exists():
             return job
-        if found := _hold_waiting(job.kind, job.key, job.due_at):
-            return Job.objects.get(pk=found)
+        if waiting_id := _hold_waiting(job.kind, job.key, job.due_at):
+            return Job.objects.get(pk=waiting_id)
 
 
 def _hold_waiting(kind: str, key: str, due_at: datetime) -> str | None:
