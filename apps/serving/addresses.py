@@ -17,11 +17,11 @@ _ADDRESS = re.compile(
 
 def address_fault(text: str) -> str:
     """Return why clients cannot be given this address of a target, or ''."""
-    found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS else None
-    if found is None or int(found["port"] or 1) > 65535:
+    match = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS else None
+    if match is None or int(match["port"] or 1) > 65535:
         return ADDRESS_SAYS
     try:
-        ipaddress.IPv6Address(found["v6"] or "::")
+        ipaddress.IPv6Address(match["v6"] or "::")
     except ValueError:
         return ADDRESS_SAYS
     return ""

@@ -25,17 +25,17 @@ HAS_MEMORY = Q(state__in=PRESENT - {RevisionState.DRAINING}, endpoint__state=End
 
 def _rows(target: Any) -> QuerySet[Revision, Any]:
     """Select what takes memory on ``target``, longest warm first, as an :class:`Occupant` each."""
-    found = Revision.objects.filter(HAS_MEMORY, endpoint__target=target)
+    revisions = Revision.objects.filter(HAS_MEMORY, endpoint__target=target)
     names = "endpoint__environment", Value("/"), "endpoint__name"
-    place = Concat(*names, output_field=TextField())
+    path = Concat(*names, output_field=TextField())
     row = JSONObject(
         id="pk",
         state="state",
         memory_mb=F("memory_mb") * F("replicas"),
         project="project",
-        endpoint=place,
+        endpoint=path,
     )
-    return found.order_by("warm_until", "pk").values(json=row)
+    return revisions.order_by("warm_until", "pk").values(json=row)
 
 
 def occupants(target: Target) -> list[Occupant]:

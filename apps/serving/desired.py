@@ -94,13 +94,13 @@ def compose(target: Target) -> StateContent:
         Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
         Fetch("keys", keys, to_attr="valid_keys"),
     )
-    told = hooks.keeper().told(target)
+    recalls = hooks.keeper().told(target)
     return StateContent(
         v=1,
         target=target.pk,
         on_expired="stop" if any(hooks.stops_when_expired(target)) else "serve",
-        recalled=told["recalled"],
-        recalls=told["recalls"],
+        recalled=recalls["recalled"],
+        recalls=recalls["recalls"],
         endpoints=_with_former([endpoint_entry(endpoint) for endpoint in fetched], target),
         prefetch=prefetch_entries(Prefetch.objects.filter(target=target).select_related("bento")),
     )
@@ -112,16 +112,16 @@ def _with_former(entries: list[EndpointEntry], target: Target) -> list[EndpointE
     A node lets no other endpoint have an address that it knows. It is told as long as the heir is
     there, for it may have been away; one that nothing was ever released to it never heard of.
     """
-    place = {name: OuterRef(name) for name in ("project", "environment", "name")}
-    heirs = Endpoint.objects.kept().filter(target=target, **place)
+    same_name = {name: OuterRef(name) for name in ("project", "environment", "name")}
+    heirs = Endpoint.objects.kept().filter(target=target, **same_name)
     had = Revision.objects.filter(endpoint=OuterRef("pk"))
     rows = Endpoint.objects.filter(Exists(heirs), Exists(had), state=EndpointState.DELETED)
     former = defaultdict[tuple[str, str, str], list[str]](list)
     for row in rows.order_by("-created_at", "-pk"):
         former[row.project_id, row.environment, row.name].append(row.pk)
     for entry in entries:
-        if found := former.get((entry["project"], entry["environment"], entry["name"])):
-            entry["former"] = found[: rules.FORMER]
+        if former_ids := former.get((entry["project"], entry["environment"], entry["name"])):
+            entry["former"] = former_ids[: rules.FORMER]
     return entries
 
 
@@ -177,16 +177,16 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> RevisionEntr
 def needs_of(revision: Revision) -> list[str]:
     """Return what an agent must know to run a revision as it was approved."""
     serving = revision.serving if isinstance(revision.serving, dict) else {}
-    asked = {name for name in ("unit", "capture") if serving.get(name)}
-    asked |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
-    asked |= {"apart"} if "egress" in serving else set()
-    return [name for name in FEATURES if name in asked]
+    needs = {name for name in ("unit", "capture") if serving.get(name)}
+    needs |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
+    needs |= {"apart"} if "egress" in serving else set()
+    return [name for name in FEATURES if name in needs]
 
 
 def prefetch_entries(rows: Iterable[Prefetch]) -> list[PrefetchEntry]:
     """Return what should lie ready, each Bento once."""
-    found = {row.bento_id: row.bento.runtime_id for row in rows}
-    return [PrefetchEntry(bento_digest=b, runtime_digest=r) for b, r in sorted(found.items())]
+    runtimes = {row.bento_id: row.bento.runtime_id for row in rows}
+    return [PrefetchEntry(bento_digest=b, runtime_digest=r) for b, r in sorted(runtimes.items())]
 
 
 def sign_state(target_id: str) -> StateGeneration:

@@ -31,8 +31,8 @@ def marks(egress: Iterable[str], host: str = "") -> list[str]:
     ``host`` is the address of the target, if it has one: its own host is marked too.
     """
     own = urlsplit(host).hostname or ""
-    found = ((text, _mark(Destination.read(text), own)) for text in egress)
-    return [f"{text} is {mark}" for text, mark in found if mark]
+    pairs = ((text, _mark(Destination.read(text), own)) for text in egress)
+    return [f"{text} is {mark}" for text, mark in pairs if mark]
 
 
 def _mark(to: Destination, own: str) -> str:

@@ -149,10 +149,10 @@ def visible_targets(actor: Actor) -> QuerySet[Target]:
 
 def get_target(name: str, actor: Actor) -> Target:
     """Return the target of this name, or raise :class:`NotFound`."""
-    found = visible_targets(actor).filter(name=name).first()
-    if found is None:
+    target = visible_targets(actor).filter(name=name).first()
+    if target is None:
         raise NotFound
-    return found
+    return target
 
 
 def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
@@ -169,16 +169,16 @@ def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
 def visible_endpoints(actor: Actor, *, deleted: bool = False) -> QuerySet[Endpoint]:
     """Return the endpoints that ``actor`` may see; with ``deleted`` also what there was."""
     rows = Endpoint.objects.all() if deleted else Endpoint.objects.kept()
-    found = rows.select_related("project", "target__node")
-    return visible(found, actor, view="endpoint.view")
+    rows = rows.select_related("project", "target__node")
+    return visible(rows, actor, view="endpoint.view")
 
 
 def get_endpoint(endpoint_id: str, actor: Actor) -> Endpoint:
     """Return one endpoint, a deleted one too, or raise :class:`NotFound`."""
-    found = visible_endpoints(actor, deleted=True).filter(pk=endpoint_id).first()
-    if found is None:
+    endpoint = visible_endpoints(actor, deleted=True).filter(pk=endpoint_id).first()
+    if endpoint is None:
         raise NotFound
-    return found
+    return endpoint
 
 
 def endpoint_keys(endpoint: Endpoint) -> QuerySet[EndpointKey]:
@@ -206,8 +206,8 @@ def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
 
 def isolated(endpoints: QuerySet[Endpoint], word: str) -> QuerySet[Endpoint]:
     """Return those behind which something runs with this isolation and nothing with a weaker."""
-    found = [row.endpoint.pk for row in statuses(endpoints) if row.isolation == word]
-    return endpoints.filter(pk__in=found)
+    ids = [row.endpoint.pk for row in statuses(endpoints) if row.isolation == word]
+    return endpoints.filter(pk__in=ids)
 
 
 def status(endpoint: Endpoint) -> EndpointStatus:

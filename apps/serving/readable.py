@@ -73,15 +73,15 @@ def _good(
     named: Callable[[T], str],
 ) -> list[T]:
     """Return the items that ``read`` takes in the form in which they reach a node."""
-    found = []
+    good = []
     for item in items:
         try:
             read(canonical.loads(canonical.dumps(item)))
         except (ProtocolError, Refused) as error:
             left_out.append(_said(code, f"{named(item)}: {error}"))
         else:
-            found.append(item)
-    return found
+            good.append(item)
+    return good
 
 
 def _said(code: str, detail: str) -> LeftOutPart:
@@ -118,10 +118,10 @@ def _without_twins(
     refused = {one.id: one.reason for endpoint in read for one in endpoint.refused}
     left_out += [_said("revision_refused", f"revision {pk}: {why}") for pk, why in refused.items()]
     names = {endpoint.id for endpoint in read}
-    found = []
+    accepted = []
     for entry in entries:
         if entry["id"] in names:
             kept = entry.copy()
             kept["revisions"] = [r for r in entry["revisions"] if r["id"] not in refused]
-            found.append(kept)
-    return found
+            accepted.append(kept)
+    return accepted

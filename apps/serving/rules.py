@@ -144,8 +144,8 @@ def shared_network(said: str | None, target: str) -> str:
     if said == "own":
         return ""
     upgrade = "" if said else ": upgrade its agent"
-    given = f"the target {target} gives replicas the host's network{upgrade}"
-    return f"{given}: it can reach whatever the host can" if said else given
+    sentence = f"the target {target} gives replicas the host's network{upgrade}"
+    return f"{sentence}: it can reach whatever the host can" if said else sentence
 
 
 def isolation_of(reported: str, serving: Mapping[str, Any]) -> str:
@@ -214,7 +214,7 @@ def describe_occupants(occupants: Iterable[Occupant], project: str) -> str:
             who = row.endpoint if row.project == project else ""
             sums[who] = sums.get(who, 0) + row.memory_mb
     rows = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    said = [f"{memory:,} MB by {who or 'other projects'}" for who, memory in rows[:NAMED]]
+    shares = [f"{memory:,} MB by {who or 'other projects'}" for who, memory in rows[:NAMED]]
     if rest := rows[NAMED:]:
-        said.append(f"{sum(memory for _, memory in rest):,} MB by {len(rest)} more")
-    return ", ".join(said) or "0"
+        shares.append(f"{sum(memory for _, memory in rest):,} MB by {len(rest)} more")
+    return ", ".join(shares) or "0"

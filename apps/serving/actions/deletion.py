@@ -27,7 +27,7 @@ def delete_endpoint(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> 
         refuse_deleted(row)
         if row.generation != if_generation:
             raise Stale
-        if why := [said for said in hooks.endpoint_needed(row) if said]:
+        if why := [reason for reason in hooks.endpoint_needed(row) if reason]:
             raise EndpointNeeded(". ".join(why))
         for revision in row.revisions.filter(state__in=PRESENT).select_related("endpoint"):
             set_revision(revision, state=RevisionState.STOPPED, actor=actor)

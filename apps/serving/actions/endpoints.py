@@ -80,18 +80,18 @@ def create_endpoint(
     return endpoint
 
 
-def _set_key_rule(endpoint: Endpoint, asked: bool | None, actor: Actor) -> bool:
-    """Say whether clients need an API key: as ``asked``, else as at the endpoint that had the name
-    last. Return whether they did, and need none any more."""
-    place = Scope(endpoint.project_id, endpoint.environment)
+def _set_key_rule(endpoint: Endpoint, required: bool | None, actor: Actor) -> bool:
+    """Say whether clients need an API key: as ``required``, else as at the endpoint that had the
+    name last. Return whether they did, and need none any more."""
+    scope = Scope(endpoint.project_id, endpoint.environment)
     before = Endpoint.objects.filter(
-        project=place.project, environment=endpoint.environment, name=endpoint.name
+        project=scope.project, environment=endpoint.environment, name=endpoint.name
     )
     last = before.order_by("-created_at", "-pk").first()
     locked = last is not None and last.api_key_required
-    endpoint.api_key_required = locked if asked is None else asked
+    endpoint.api_key_required = locked if required is None else required
     opened = locked and not endpoint.api_key_required
-    if opened and not actor.can("endpoint.manage", place):
+    if opened and not actor.can("endpoint.manage", scope):
         raise Forbidden("Clients of this name need an API key: only endpoint.manage opens it")
     return opened
 

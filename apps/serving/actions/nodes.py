@@ -19,31 +19,32 @@ def join_node(token: str, *, public_key: str, platform: PlatformInfo) -> Node:
     where one was takes its place: its host was set up anew.
     """
     with record(SYSTEM) as log:
-        found = (
+        join_token = (
             JoinToken.objects.select_for_update(of=("self", "target"), no_key=True)
             .select_related("target")
             .filter(secret_hash=token_hash(token))
             .first()
         )
-        if found is None or found.used_by not in ("", public_key):
+        if join_token is None or join_token.used_by not in ("", public_key):
             raise JoinRefused
-        if found.used_by:
-            node = Node.objects.filter(target=found.target, public_key=public_key).first()
+        if join_token.used_by:
+            node = Node.objects.filter(target=join_token.target, public_key=public_key).first()
             if node is None:
                 raise JoinRefused
             return node
-        if found.expires_at < now():
+        if join_token.expires_at < now():
             raise JoinRefused
-        node = Node.objects.filter(target=found.target).first() or Node(target=found.target)
+        target = join_token.target
+        node = Node.objects.filter(target=target).first() or Node(target=target)
         node.public_key, node.platform = public_key, dict(platform)
         node.agent_version, node.report, node.report_number = platform["agent_version"], {}, 0
         node.last_seen_at = node.last_report_at = now()
         node.fault, node.noted = "", {}
         node.save()
-        found.used_at, found.used_by = now(), public_key
-        found.save()
-        log.add(NODE_JOINED, node, actor=node_actor(node), data={"target": found.target_id})
-        desired.publish(found.target_id)
+        join_token.used_at, join_token.used_by = now(), public_key
+        join_token.save()
+        log.add(NODE_JOINED, node, actor=node_actor(node), data={"target": join_token.target_id})
+        desired.publish(join_token.target_id)
     return node
 
 

@@ -19,10 +19,10 @@ def prefetch(target: Target, *, bento: Bento, holder: str, actor: Actor) -> Pref
     with record(actor) as log:
         if ahead.values("bento").distinct().count() >= config().max_prefetched:
             return None
-        row, made = Prefetch.objects.get_or_create(
+        row, created = Prefetch.objects.get_or_create(
             target=target, bento=bento, holder=holder, defaults={"project_id": bento.project_id}
         )
-        if made:
+        if created:
             log.add(PREFETCH_ADDED, row)
             desired.publish(target.pk)
     return row

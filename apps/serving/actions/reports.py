@@ -93,11 +93,11 @@ def _read(node: Node, envelope: str | bytes) -> Report:
 def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     """Store and log what the log keeps of a node, together: within a minute of the last change the
     row stays as the log has it, and a later report brings what is so then."""
-    known, wrong = _logged(node), _checkpoint_fault(report)
+    known, fault = _logged(node), _checkpoint_fault(report)
     before = node.platform, node.agent_version, node.fault
     platform = dict(report["platform"])
     node.platform, node.agent_version = platform, report["platform"]["agent_version"]
-    node.fault = wrong
+    node.fault = fault
     names = {name for name, _ in _logged(node).items() ^ known.items()}
     # What stood in a row before members were bounded may have any name.
     changed = sorted({name if name in platform or name == "fault" else "other" for name in names})
@@ -127,8 +127,8 @@ def _note_refusals(log: Recorder, node: Node, before: Mapping[str, Any], report:
     """A node that refuses a revision found that its permit or its bytes are not in order."""
     known, newly = _phases(before), _phases(report)
     refused = [pk for pk, phase in newly.items() if phase == "refused" != known.get(pk)]
-    found = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
-    for revision in found.select_related("endpoint"):
+    revisions = Revision.objects.filter(pk__in=refused, endpoint__target=node.target_id)
+    for revision in revisions.select_related("endpoint"):
         if _first(node, revision, "refused", REVISION_REFUSED):
             log.add(REVISION_REFUSED, revision, data={"node": node.pk, "bento": revision.bento_id})
 
@@ -137,8 +137,8 @@ def _note_aborts(log: Recorder, node: Node, before: Mapping[str, Any], report: R
     """The node took requests back by itself. Its words stay in the report: the log has none."""
     known = {row["revision"] for row in before.get("aborts", [])}
     newly = {row["revision"]: row for row in report["aborts"] if row["revision"] not in known}
-    found = Revision.objects.filter(pk__in=newly, endpoint__target=node.target_id)
-    for revision in found.select_related("endpoint"):
+    revisions = Revision.objects.filter(pk__in=newly, endpoint__target=node.target_id)
+    for revision in revisions.select_related("endpoint"):
         row = newly[revision.pk]
         data = {"node": node.pk, "rule": row["rule"], "state": row["state"]}
         if _first(node, revision, "took back", REQUESTS_TAKEN_BACK):

@@ -97,14 +97,14 @@ def add_revision(
         serving=serving,
         starting_at=now(),
     )
-    wish = serving_config(serving)
+    config = serving_config(serving)
     with record(actor) as log:
         row = lock_endpoint(endpoint.pk)
         if row.state != EndpointState.ACTIVE:
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
-        make_room(row, wish.total_mb, actor=actor)
+        make_room(row, config.total_mb, actor=actor)
         revision = _next_revision(
-            row, bento, wish, release=release, permit=permit, serving=serving, guard=guard or None
+            row, bento, config, release=release, permit=permit, serving=serving, guard=guard or None
         )
         log.add(REVISION_ADDED, revision, data={"number": revision.number, "bento": bento.digest})
         desired.publish(row.target_id)
@@ -112,7 +112,7 @@ def add_revision(
 
 
 def _next_revision(
-    endpoint: Endpoint, bento: Bento, wish: ServingConfig, **documents: Any
+    endpoint: Endpoint, bento: Bento, config: ServingConfig, **documents: Any
 ) -> Revision:
     number = (endpoint.revisions.aggregate(last=Max("number"))["last"] or 0) + 1
     return Revision.objects.create(
@@ -122,15 +122,15 @@ def _next_revision(
         number=number,
         salt=secrets.token_hex(8),  # of its own: the same units are not tried on each time
         **documents,
-        **_wished(wish),
+        **_wished(config),
     )
 
 
-def _wished(wish: ServingConfig) -> dict[str, Any]:
+def _wished(config: ServingConfig) -> dict[str, Any]:
     return {
-        "replicas": wish.replicas,
-        "memory_mb": wish.memory_mb,
-        "variables": dict(wish.variables),
+        "replicas": config.replicas,
+        "memory_mb": config.memory_mb,
+        "variables": dict(config.variables),
     }
 
 

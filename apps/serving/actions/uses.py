@@ -32,15 +32,15 @@ def allow_use(
         authorize(actor, "target.manage", None)
         demand_fresh(actor)
         row = lock_target(target.pk)  # as whoever puts something on it does
-        use, made = TargetUse.objects.get_or_create(
+        use, created = TargetUse.objects.get_or_create(
             target=row,
             project=project,
             environment=environment,
             defaults={"created_by": actor.id},
         )
-        if made:
+        if created:
             log.add(TARGET_USE_ADDED, use, subject=row.pk, data={"whom": _whom(use)})
-    return use, made
+    return use, created
 
 
 def end_use(use: TargetUse, *, actor: Actor) -> None:
@@ -79,8 +79,8 @@ def _refuse_in_use(use: TargetUse, actor: Actor) -> None:
     count = left.count()
     if not count:
         return
-    shown = visible_endpoints(actor).filter(pk__in=left.values("pk"))
-    first = shown.order_by("environment", "name")[:NAMED]
+    visible = visible_endpoints(actor).filter(pk__in=left.values("pk"))
+    first = visible.order_by("environment", "name")[:NAMED]
     named = [f"{row.project.slug}/{row.environment}/{row.name}" for row in first]
     more = [f"{count - len(named)} more"] if count > len(named) else []
     raise TargetInUse(f"Not stopped yet: {', '.join(named + more)}")

@@ -56,12 +56,12 @@ class JoinView(AgentView):
     def post(self, request: Request) -> Response:
         """Join a target: the request is signed by the key that the node brings."""
         try:
-            asked = read_join(strict_loads(request._request.body))
+            join = read_join(strict_loads(request._request.body))
         except ProtocolError as error:
             raise malformed(error) from error
-        check_signature(request._request, asked["public_key"])
+        check_signature(request._request, join["public_key"])
         node = actions.join_node(
-            asked["token"], public_key=asked["public_key"], platform=asked["platform"]
+            join["token"], public_key=join["public_key"], platform=join["platform"]
         )
         target = node.target
         reply = JoinReply(v=1, node=node.pk, target=target.pk, target_name=target.name)
@@ -80,8 +80,8 @@ class StateView(AgentView):
             Node.objects.filter(pk=node.pk).update(last_seen_at=now())
         elif poll.newer:
             raise NewerPoll
-        if found := other_state(node.target_id, (epoch, newest)):
-            return HttpResponse(found, content_type="application/json")
+        if state := other_state(node.target_id, (epoch, newest)):
+            return HttpResponse(state, content_type="application/json")
         if poll is None and seconds:
             wait_for_news(request._request, Poll.of(node, (epoch, newest), seconds))
         return HttpResponse(status=204)
@@ -121,7 +121,7 @@ class RuntimeManifestView(AgentView):
     def get(self, request: Request, digest: str) -> Response:
         """Return the lock and the wheels of a runtime that this node's state needs."""
         node = self.node(request)
-        found = Runtime.objects.filter(pk=f"sha256:{digest}").first()
-        if found is None or found.pk not in queries.allowed_runtimes(node.target):
+        runtime = Runtime.objects.filter(pk=f"sha256:{digest}").first()
+        if runtime is None or runtime.pk not in queries.allowed_runtimes(node.target):
             raise NotFound
-        return Response(write_manifest(found.python_version, found.lock, found.wheels))
+        return Response(write_manifest(runtime.python_version, runtime.lock, runtime.wheels))

@@ -157,10 +157,10 @@ class EndpointByName(PlacetView):
         """Read an endpoint."""
         project = project_by_slug(slug, self.actor)
         rows = queries.visible_endpoints(self.actor)
-        found = rows.filter(project=project, environment=environment, name=name).first()
-        if found is None:
+        endpoint = rows.filter(project=project, environment=environment, name=name).first()
+        if endpoint is None:
             raise NotFound
-        return answer(found)
+        return answer(endpoint)
 
 
 class EndpointDetail(PlacetView):
@@ -188,8 +188,8 @@ class _Operate(PlacetView):
 
     def operate(self, endpoint: str) -> Response:
         """Carry out the verb."""
-        found = queries.get_endpoint(endpoint, self.actor)
-        return answer(type(self).verb(found, actor=self.actor))
+        row = queries.get_endpoint(endpoint, self.actor)
+        return answer(type(self).verb(row, actor=self.actor))
 
 
 class EndpointStop(_Operate):
@@ -233,9 +233,9 @@ class EndpointScale(PlacetView):
     )
     def post(self, request: Request, endpoint: str) -> Response:
         """Set the replicas of the live revision, up to what its release was approved for."""
-        found = queries.get_endpoint(endpoint, self.actor)
+        row = queries.get_endpoint(endpoint, self.actor)
         data: Any = self.body(ScaleSerializer)
-        return answer(actions.scale_endpoint(found, replicas=data["replicas"], actor=self.actor))
+        return answer(actions.scale_endpoint(row, replicas=data["replicas"], actor=self.actor))
 
 
 class EndpointPredict(PlacetView):
@@ -249,9 +249,9 @@ class EndpointPredict(PlacetView):
     )
     def post(self, request: Request, endpoint: str) -> Response:
         """Send the body to the endpoint's ``/predict`` and return what it answers."""
-        found = queries.get_endpoint(endpoint, self.actor)
+        row = queries.get_endpoint(endpoint, self.actor)
         if not isinstance(request.data, dict):
             raise InvalidInput("Must be an object, as the endpoint's /predict takes it")
         key = request.headers.get("X-API-Key", "")
-        answered = predict(found, request.data, api_key=key, actor=self.actor)
+        answered = predict(row, request.data, api_key=key, actor=self.actor)
         return Response(PredictSerializer(answered).data)

@@ -51,9 +51,9 @@ class KeyList(ListView):
     )
     def post(self, request: Request, endpoint: str) -> Response:
         """Issue an API key; its text is shown only here."""
-        found = queries.get_endpoint(endpoint, self.actor)
+        row = queries.get_endpoint(endpoint, self.actor)
         data: Any = self.body(NewKeySerializer)
-        key, text = actions.issue_endpoint_key(found, name=data["name"], actor=self.actor)
+        key, text = actions.issue_endpoint_key(row, name=data["name"], actor=self.actor)
         body = {**KeySerializer(key).data, "key": text}
         return Response(body, status=201, headers={"Cache-Control": "no-store"})
 
@@ -65,7 +65,7 @@ class KeyRevoke(PlacetView):
     def post(self, request: Request, endpoint: str, key: str) -> Response:
         """Revoke an API key: the node refuses it from its next state on."""
         rows = queries.endpoint_keys(queries.get_endpoint(endpoint, self.actor))
-        found = rows.filter(pk=key).first()
-        if found is None:
+        row = rows.filter(pk=key).first()
+        if row is None:
             raise NotFound
-        return Response(KeySerializer(actions.revoke_endpoint_key(found, actor=self.actor)).data)
+        return Response(KeySerializer(actions.revoke_endpoint_key(row, actor=self.actor)).data)

@@ -98,9 +98,9 @@ class RevisionList(ListView):
     @extend_schema(operation_id="revisions_list", responses=page_of(RevisionSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List the revisions of an endpoint, newest first, ended ones too."""
-        found = queries.get_endpoint(endpoint, self.actor)
-        rows = found.revisions.select_related("bento__version__model")
-        reported = queries.reported_revisions(queries.node_of(found.target))
+        endpoint_row = queries.get_endpoint(endpoint, self.actor)
+        rows = endpoint_row.revisions.select_related("bento__version__model")
+        reported = queries.reported_revisions(queries.node_of(endpoint_row.target))
         return self.page(
             rows,
             lambda page: [revision_body(queries.revision_status(r, reported)) for r in page],

@@ -61,10 +61,10 @@ def use_body(use: Any) -> dict[str, Any]:
 
 def use_of(name: str, use: str, actor: Actor) -> TargetUse:
     """Return the entry of a target's list that a path names."""
-    found = queries.uses_of(queries.get_target(name, actor), actor).filter(pk=use).first()
-    if found is None:
+    row = queries.uses_of(queries.get_target(name, actor), actor).filter(pk=use).first()
+    if row is None:
         raise NotFound
-    return found
+    return row
 
 
 class UseList(ListView):
@@ -74,7 +74,7 @@ class UseList(ListView):
     def get(self, request: Request, name: str) -> Response:
         """List the projects and environments that may use a target, of those that you see."""
         rows = queries.uses_of(queries.get_target(name, self.actor), self.actor)
-        return self.page(rows, lambda found: [use_body(row) for row in found])
+        return self.page(rows, lambda page: [use_body(row) for row in page])
 
     @extend_schema(
         operation_id="target_uses_add",
@@ -90,10 +90,12 @@ class UseList(ListView):
         except NotFound:
             errors = [FieldError("/project", "There is no such project")]
             raise InvalidInput(errors=errors) from None
-        use, made = actions.allow_use(target, project=project, actor=self.actor, **data)
+        use, created = actions.allow_use(target, project=project, actor=self.actor, **data)
         headers = {"ETag": use_tag(use), "Location": f"/api/v1/targets/{name}/uses/{use.pk}"}
         return Response(
-            use_body(use_of(name, use.pk, self.actor)), status=201 if made else 200, headers=headers
+            use_body(use_of(name, use.pk, self.actor)),
+            status=201 if created else 200,
+            headers=headers,
         )
 
 

@@ -91,8 +91,8 @@ def target_tag(target: Target) -> str:
 
 def target_body(target: Target, actor: Actor) -> dict[str, Any]:
     """Return a target with what ``actor`` is told of its node."""
-    found = node_of(target)
-    node = redact_errors(node_status(found), actor) if found else None
+    row = node_of(target)
+    node = redact_errors(node_status(row), actor) if row else None
     return {
         "id": target.pk,
         "name": target.name,
@@ -125,7 +125,7 @@ class TargetList(ListView):
     def get(self, request: Request) -> Response:
         """List the targets and how their nodes are."""
         rows = queries.visible_targets(self.actor)
-        return self.page(rows, lambda found: [target_body(row, self.actor) for row in found])
+        return self.page(rows, lambda page: [target_body(row, self.actor) for row in page])
 
     @extend_schema(
         operation_id="targets_create",

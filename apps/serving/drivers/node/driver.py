@@ -44,17 +44,18 @@ class NodeDriver:
         problems = beyond(target, serving)
         if not is_alive(node.heard_at, now()):
             problems.append(f"The node of {target.name} has not been heard of lately")
-        wanted, found = bento.runtime.python_version, pythons(node.platform)
-        if short_version(wanted) not in found:
-            has = ", ".join(found) or "none"
+        wanted, versions = bento.runtime.python_version, pythons(node.platform)
+        if short_version(wanted) not in versions:
+            has = ", ".join(versions) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
-        asked = {name for name in ("unit", "capture") if getattr(serving, name)}
+        serving_needs = {name for name in ("unit", "capture") if getattr(serving, name)}
         if serving.egress is not None:
-            asked.add("apart")
+            serving_needs.add("apart")
         if node.platform.get("isolation") == "none":
             problems.append(f"The node of {target.name} {BARE}")
-            asked.discard("apart")  # which its agent does not say then, whatever its version
-        missing = {*needs, *asked} - set(features(node.platform))
+            # which its agent does not say then, whatever its version
+            serving_needs.discard("apart")
+        missing = {*needs, *serving_needs} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         return problems
 
@@ -79,8 +80,8 @@ def beyond(target: Target, serving: ServingConfig) -> list[str]:
     present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
     # where an endpoint is stopped, none does
     running = Sum("replicas", filter=Q(endpoint__state=EndpointState.ACTIVE))
-    found = present.aggregate(revisions=Count("pk"), replicas=running)
-    revisions, replicas = found["revisions"] + 1, (found["replicas"] or 0) + serving.replicas
+    totals = present.aggregate(revisions=Count("pk"), replicas=running)
+    revisions, replicas = totals["revisions"] + 1, (totals["replicas"] or 0) + serving.replicas
     problems = []
     if revisions > MAX_ROWS:
         problems.append(f"{target.name} has {MAX_ROWS} revisions, and a node tells of no more")
@@ -125,14 +126,14 @@ def is_alive(heard_at: datetime | None, at: datetime) -> bool:
 
 def pythons(platform: Mapping[str, Any]) -> list[str]:
     """Return the Python versions that a node says it has, as ``3.13``."""
-    found = platform.get("pythons", [])
-    return [short_version(str(item)) for item in found] if isinstance(found, list) else []
+    versions = platform.get("pythons", [])
+    return [short_version(str(item)) for item in versions] if isinstance(versions, list) else []
 
 
 def features(platform: Mapping[str, Any]) -> list[str]:
     """Return what a node's agent says it can do beside what every agent could."""
-    found = platform.get("features", [])
-    return [str(item) for item in found] if isinstance(found, list) else []
+    names = platform.get("features", [])
+    return [str(item) for item in names] if isinstance(names, list) else []
 
 
 def short_version(version: str) -> str:
