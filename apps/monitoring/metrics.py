@@ -36,11 +36,11 @@ class MonitoringCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read everything in a fixed number of queries, however many endpoints there are."""
         try:
-            found = [*endpoint_gauges(), objective_gauge(), node_gauge(), alert_gauge()]
+            gauges = [*endpoint_gauges(), objective_gauge(), node_gauge(), alert_gauge()]
         except DatabaseError as error:
             log.warning("metrics_unavailable", error=type(error).__name__)
             return
-        yield from found
+        yield from gauges
 
 
 def endpoint_gauges() -> list[GaugeMetricFamily]:
@@ -50,12 +50,12 @@ def endpoint_gauges() -> list[GaugeMetricFamily]:
     rows = list(live.order_by("pk"))
     counted = counts_of([row.pk for row in rows], now() - timedelta(minutes=MINUTES))
     for row in rows:
-        counts, place = counted[row.pk], labels(row)
+        counts, label_values = counted[row.pk], labels(row)
         for name in ("2xx", "4xx", "5xx"):
-            requests.add_metric([*place, name], getattr(counts, f"status_{name}"))
+            requests.add_metric([*label_values, name], getattr(counts, f"status_{name}"))
         for share in (0.5, 0.95, 0.99):
             if (milliseconds := counts.percentile(share)) is not None:
-                latency.add_metric([*place, f"{share:g}"], milliseconds / 1000)
+                latency.add_metric([*label_values, f"{share:g}"], milliseconds / 1000)
     return [requests, latency]
 
 
@@ -68,8 +68,8 @@ def objective_gauge() -> GaugeMetricFamily:
     """How each endpoint with an objective stands."""
     gauge = _objective()
     for item in watched():
-        place = item.objective.endpoint
-        name = [place.project.slug, place.environment, place.name]
+        endpoint = item.objective.endpoint
+        name = [endpoint.project.slug, endpoint.environment, endpoint.name]
         gauge.add_metric(name, STANDING[item.verdict.standing])
     return gauge
 

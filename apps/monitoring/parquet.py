@@ -73,13 +73,13 @@ def local(digests: Iterable[str]) -> Iterator[list[str]]:
     written anew meanwhile is gone at once."""
     blobs = store()
     with tempfile.TemporaryDirectory(prefix="placet-capture-") as folder:
-        found = []
+        paths = []
         for digest in digests:
             path = Path(folder) / digest
             with blobs.open_verified(digest) as stream, path.open("wb") as copy:
                 shutil.copyfileobj(stream, copy)
-            found.append(str(path))
-        yield found
+            paths.append(str(path))
+        yield paths
 
 
 def write(rows: Sequence[ParquetRow], *, after: Sequence[str] = ()) -> str:
@@ -109,8 +109,8 @@ def find(digests: Iterable[str], predictions: Sequence[str]) -> dict[str, Parque
             return {}
         with database() as db:
             sought = "SELECT * FROM read_parquet($1) WHERE list_contains($2, prediction)"
-            found = db.execute(sought, [files, list(predictions)]).fetchall()
-    return {row[0]: ParquetRow(*row) for row in found}
+            rows = db.execute(sought, [files, list(predictions)]).fetchall()
+    return {row[0]: ParquetRow(*row) for row in rows}
 
 
 def pairs(

@@ -61,10 +61,10 @@ def watch_endpoints() -> dict[str, int]:
     active = statuses(Endpoint.objects.filter(state=EndpointState.ACTIVE).order_by("pk"))
     live = {s.endpoint.pk: s.live.revision.pk for s in active if s.live is not None}
     objectives = {item.objective.endpoint.pk: item for item in queries.watched()}
-    shown = {status.endpoint.pk: status for status in active}
+    by_endpoint = {status.endpoint.pk: status for status in active}
     judge_each((AlertKind.OBJECTIVE, AlertKind.NO_DATA), objectives, judge_objective, sweep)
-    judge_each((AlertKind.REPLICAS,), shown, lambda s, w: judge_replicas(s, w, at), sweep)
-    judge_each((AlertKind.STABLE_DOWN,), shown, judge_stable, sweep)
+    judge_each((AlertKind.REPLICAS,), by_endpoint, lambda s, w: judge_replicas(s, w, at), sweep)
+    judge_each((AlertKind.STABLE_DOWN,), by_endpoint, judge_stable, sweep)
     judge_nodes(sweep, at)
     judge_log(sweep)
     return settle(sweep, OF_ENDPOINTS, live)
@@ -89,7 +89,8 @@ def judge_each(
 
 def watch_jobs() -> dict[str, int]:
     """Find routine work that keeps failing, and jobs that failed for good."""
-    sweep, new = Sweep(schedules_failing()), {found.subject: found for found in jobs_failed(now())}
+    sweep = Sweep(schedules_failing())
+    new = {finding.subject: finding for finding in jobs_failed(now())}
     failed = each(lambda kind: open_alert(new[kind], actor=SYSTEM), new, sweep.faults)
     done = settle(sweep, (AlertKind.SCHEDULE_FAILING,), {})
     return {**done, "opened": done["opened"] + sum(row is not None for row in failed)}
@@ -101,12 +102,12 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
     What could not be judged stays, unless the revision that it is about serves no longer. What was
     raised over one of them is raised at the end, so that people are told.
     """
-    found = {(finding.kind, finding.subject) for finding in sweep.findings}
+    keys = {(finding.kind, finding.subject) for finding in sweep.findings}
     over = []
     for alert in Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED):
         key = (AlertKind(alert.kind), alert.subject)
         gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
-        if gone or (key not in found and key not in sweep.unknown):
+        if gone or (key not in keys and key not in sweep.unknown):
             over.append(alert)
     new = {f"{finding.kind} of {finding.subject}": finding for finding in sweep.findings}
     ended = each(lambda alert: close_settled([alert], actor=SYSTEM), over, sweep.faults)
@@ -312,5 +313,5 @@ def name_of(endpoint: Endpoint) -> str:
 
 def owner_of(endpoint: Endpoint) -> str:
     """Return the person named by the endpoint's objective, ''  when there is none."""
-    found = queries.objective_of(endpoint)
-    return found.owner if found else ""
+    objective = queries.objective_of(endpoint)
+    return objective.owner if objective else ""

@@ -132,20 +132,20 @@ class ObjectiveTerms:
 
     def faults(self) -> dict[str, str]:
         """Return what is wrong, by field: what to write there instead."""
-        found = {}
+        faults = {}
         if self.availability is None and self.latency_ms is None:
-            found["availability"] = "Set an availability, a latency, or both"
+            faults["availability"] = "Set an availability, a latency, or both"
         if self.availability is not None and not 0.5 <= self.availability <= 1:
-            found["availability"] = "A share from 0.5 to 1, such as 0.999"
+            faults["availability"] = "A share from 0.5 to 1, such as 0.999"
         if self.latency_ms is not None and self.latency_ms not in BOUNDS_MS:
-            found["latency_ms"] = "One of " + ", ".join(str(bound) for bound in BOUNDS_MS)
+            faults["latency_ms"] = "One of " + ", ".join(str(bound) for bound in BOUNDS_MS)
         if not 0.5 <= self.latency_quantile <= 0.999:
-            found["latency_quantile"] = "A share from 0.5 to 0.999, such as 0.99"
+            faults["latency_quantile"] = "A share from 0.5 to 0.999, such as 0.99"
         if not 1 <= self.window_minutes <= MAX_WINDOW_MINUTES:
-            found["window_minutes"] = f"From 1 to {MAX_WINDOW_MINUTES} minutes"
+            faults["window_minutes"] = f"From 1 to {MAX_WINDOW_MINUTES} minutes"
         if not 1 <= self.min_requests <= 1_000_000:
-            found["min_requests"] = "From 1 to 1,000,000 requests"
-        return found
+            faults["min_requests"] = "From 1 to 1,000,000 requests"
+        return faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +201,20 @@ def judge(
 def _breaches(
     terms: ObjectiveTerms, counts: WindowCounts, available: float | None, edge: float | None
 ) -> list[str]:
-    found, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
+    breaches, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
     if terms.availability is not None and (available or 0) < terms.availability:
-        found.append(
+        breaches.append(
             f"{_percent(available or 0)} {over} were answered without a server error, "
             f"at least {_percent(terms.availability)} agreed"
         )
     within = counts.within(terms.latency_ms) if terms.latency_ms is not None else None
     if within is not None and within < terms.latency_quantile and edge is not None:
         took = f"more than {BOUNDS_MS[-1]} ms" if math.isinf(edge) else f"up to {edge:g} ms"
-        found.append(
+        breaches.append(
             f"p{terms.latency_quantile * 100:g} {over} is {took}, "
             f"at most {terms.latency_ms} ms agreed"
         )
-    return found
+    return breaches
 
 
 def _percent(share: float) -> str:
@@ -232,14 +232,14 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
     if row is None:
         return None
     phase, ready, detail = str(row["phase"]), int(row["ready_replicas"]), str(row["detail"])
-    told = f": {detail}" if detail else ""
+    suffix = f": {detail}" if detail else ""
     if phase in ("failed", "refused"):
-        return f"The node says {phase}{told}"
+        return f"The node says {phase}{suffix}"
     if phase in ("ready", "serving") and ready >= wanted:
         return ""
     if at - datetime.fromisoformat(row["since"]) < timedelta(seconds=GRACE_SECONDS):
         return None
-    return f"{ready} of {wanted} replicas answer; the node says {phase}{told}"
+    return f"{ready} of {wanted} replicas answer; the node says {phase}{suffix}"
 
 
 def draw_of(name: str, prediction: UUID) -> float:

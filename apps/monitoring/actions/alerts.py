@@ -47,15 +47,15 @@ def open_alert(finding: AlertFinding, *, actor: Actor) -> Alert | None:
     In the same transaction: the event, and the job that tells people. Where a rollback is wished
     that job comes first, so that the mail can say what was done.
     """
-    place = finding.endpoint
+    endpoint = finding.endpoint
     with record(actor) as log:
-        authorize(actor, "alert.handle", place, view="alert.view")
+        authorize(actor, "alert.handle", endpoint, view="alert.view")
         row = Alert(
             kind=finding.kind,
             subject=finding.subject,
-            project_id=place.project_id if place else None,
-            environment=place.environment if place else "",
-            endpoint=place,
+            project_id=endpoint.project_id if endpoint else None,
+            environment=endpoint.environment if endpoint else "",
+            endpoint=endpoint,
             revision=finding.revision,
             about=finding.about[:200],
             summary=finding.summary[:2000],

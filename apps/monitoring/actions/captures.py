@@ -55,8 +55,8 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
     Raises :class:`OtherOffset` when we have it up to another byte: those lines came before, or
     others are missing before them.
     """
-    found = Revision.objects.filter(pk=revision, endpoint__target__node=node.pk).first()
-    if found is None or serving_config(found.serving).capture is None:
+    revision_row = Revision.objects.filter(pk=revision, endpoint__target__node=node.pk).first()
+    if revision_row is None or serving_config(revision_row.serving).capture is None:
         raise NotFound
     try:
         lines = unpack(packed)

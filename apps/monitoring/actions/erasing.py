@@ -108,8 +108,8 @@ def carry_out(erasure_id: str) -> int:
         _rewrite(part, row)
     with record(SYSTEM) as log:
         if Erasure.objects.filter(pk=row.pk, done_at=None).update(done_at=now()):
-            said = Outcome.objects.filter(endpoint=row.endpoint_id, unit=row.unit)
-            said.filter(predicted_at__lte=row.requested_at).delete()
+            outcomes = Outcome.objects.filter(endpoint=row.endpoint_id, unit=row.unit)
+            outcomes.filter(predicted_at__lte=row.requested_at).delete()
             row.refresh_from_db()
             log.add(ERASURE_DONE, row, data={"erased": row.erased})
     return row.erased

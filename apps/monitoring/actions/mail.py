@@ -46,8 +46,8 @@ def recipients(alert: Alert) -> list[User]:
     owner = User.objects.filter(pk=alert.owner, is_active=True).first() if alert.owner else None
     if owner is not None:
         return [owner]
-    place = Scope(alert.project_scope(), alert.environment_scope())
-    return people_with("alert.handle", place)[:MAX_RECIPIENTS]
+    scope = Scope(alert.project_scope(), alert.environment_scope())
+    return people_with("alert.handle", scope)[:MAX_RECIPIENTS]
 
 
 def text(alert: Alert, state: AlertState) -> str:

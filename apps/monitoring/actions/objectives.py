@@ -30,19 +30,19 @@ def set_objective(
     read, ``None`` when there was none: another one meanwhile is :class:`Stale`.
     """
     with record(actor) as log:
-        place = lock_endpoint(endpoint.pk)
-        authorize(actor, "endpoint.operate", place, view="endpoint.view")
-        refuse_deleted(place)
+        endpoint = lock_endpoint(endpoint.pk)
+        authorize(actor, "endpoint.operate", endpoint, view="endpoint.view")
+        refuse_deleted(endpoint)
         if faults := terms.faults():
             raise InvalidInput(errors=[FieldError(f"/{n}", d) for n, d in faults.items()])
-        row = Objective.objects.filter(endpoint=place).first()
+        row = Objective.objects.filter(endpoint=endpoint).first()
         if (row.generation if row else None) != if_generation:
             raise Stale
         if row is None:
-            row = Objective(endpoint=place, project_id=place.project_id, generation=-1)
+            row = Objective(endpoint=endpoint, project_id=endpoint.project_id, generation=-1)
         for name, value in asdict(terms).items():
             setattr(row, name, value)
-        row.owner = _owner(owner, place, actor)
+        row.owner = _owner(owner, endpoint, actor)
         row.generation += 1
         row.save()
         log.add(OBJECTIVE_SET, row)
@@ -54,8 +54,8 @@ def _owner(wished: str, endpoint: Endpoint, actor: Actor) -> str:
     if not wished:
         return actor.accountable if actor.accountable.startswith("per_") else ""
     person = User.objects.filter(pk=wished, is_active=True).first()
-    place = Scope(endpoint.project_scope(), endpoint.environment_scope())
-    if person is None or not actor_for_user(person).can("endpoint.view", place):
+    scope = Scope(endpoint.project_scope(), endpoint.environment_scope())
+    if person is None or not actor_for_user(person).can("endpoint.view", scope):
         raise InvalidInput(errors=[FieldError("/owner", "A person who may see the endpoint")])
     return str(person.pk)
 
@@ -63,18 +63,18 @@ def _owner(wished: str, endpoint: Endpoint, actor: Actor) -> str:
 def remove_objective(endpoint: Endpoint, *, if_generation: int, actor: Actor) -> None:
     """Hold ``endpoint`` to nothing any more. Needs ``endpoint.operate``."""
     with record(actor) as log:
-        place = lock_endpoint(endpoint.pk)
-        authorize(actor, "endpoint.operate", place, view="endpoint.view")
-        row = Objective.objects.filter(endpoint=place).first()
+        endpoint = lock_endpoint(endpoint.pk)
+        authorize(actor, "endpoint.operate", endpoint, view="endpoint.view")
+        row = Objective.objects.filter(endpoint=endpoint).first()
         if row is None:
             raise NotFound
         if row.generation != if_generation:
             raise Stale
         log.add(
             OBJECTIVE_REMOVED,
-            subject=place.pk,
+            subject=endpoint.pk,
             deleted=(row,),
-            project=place.project_id,
-            environment=place.environment,
+            project=endpoint.project_id,
+            environment=endpoint.environment,
         )
         row.delete()

@@ -107,16 +107,16 @@ def forget_outcomes() -> int:
     return waited.delete()[0] + old.delete()[0]
 
 
-def _fresh(said: Sequence[Said], known: Mapping[tuple[UUID, str], float]) -> list[Said]:
+def _fresh(reports: Sequence[Said], known: Mapping[tuple[UUID, str], float]) -> list[Said]:
     """Return what was not said before; refuse what was said otherwise."""
     fresh: dict[tuple[UUID, str], Said] = {}
     faults = list[FieldError]()
-    for place, item in enumerate(said):
+    for index, item in enumerate(reports):
         key = (item.prediction, item.name)
         before = known[key] if key in known else fresh.setdefault(key, item).value
         if before != item.value:
             detail = f"{before:g} was reported before, and stays: leave it out"
-            faults.append(FieldError(f"/outcomes/{place}/value", detail))
+            faults.append(FieldError(f"/outcomes/{index}/value", detail))
     if faults:
         raise InvalidInput(errors=faults)
     return [*fresh.values()]
@@ -128,16 +128,16 @@ def _match(endpoint: str, rows: Sequence[Outcome]) -> int:
     One that two revisions say they answered is nobody's.
     """
     answered: dict[UUID, list[CapturedPrediction]] = defaultdict(list)
-    for found in CapturedPrediction.objects.filter(
+    for captured in CapturedPrediction.objects.filter(
         endpoint=endpoint, prediction__in={row.prediction for row in rows}
     ).exclude(cohort="mirrored"):
-        answered[found.prediction].append(found)
-    place = Outcome.objects.filter(endpoint=endpoint).aggregate(last=Max("place"))["last"] or 0
+        answered[captured.prediction].append(captured)
+    last = Outcome.objects.filter(endpoint=endpoint).aggregate(last=Max("place"))["last"] or 0
     matched = 0
     for row in rows:
         if len(answered[row.prediction]) == 1:
-            (found,) = answered[row.prediction]
+            (captured,) = answered[row.prediction]
             matched += 1
-            row.place, row.revision, row.unit = place + matched, found.revision, found.unit
-            row.cohort, row.predicted_at = found.cohort, found.at
+            row.place, row.revision, row.unit = last + matched, captured.revision, captured.unit
+            row.cohort, row.predicted_at = captured.cohort, captured.at
     return matched

@@ -75,7 +75,7 @@ class AlertList(ListView):
     def get(self, request: Request) -> Response:
         """List alerts, newest first; ``state``, ``kind`` and ``endpoint`` narrow them."""
         rows = self.narrowed(queries.visible_alerts(self.actor))
-        return self.page(rows, lambda found: [alert_body(row) for row in found])
+        return self.page(rows, lambda page: [alert_body(row) for row in page])
 
 
 class AlertDetail(PlacetView):
@@ -93,8 +93,8 @@ class AlertAcknowledge(PlacetView):
     @extend_schema(operation_id="alerts_acknowledge", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert: str) -> Response:
         """Say that you look after it; 409 when somebody does already, or it is over."""
-        found = queries.get_alert(alert, self.actor)
-        return alert_answer(actions.acknowledge(found, actor=self.actor))
+        row = queries.get_alert(alert, self.actor)
+        return alert_answer(actions.acknowledge(row, actor=self.actor))
 
 
 class AlertResolve(PlacetView):
@@ -103,5 +103,5 @@ class AlertResolve(PlacetView):
     @extend_schema(operation_id="alerts_resolve", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert: str) -> Response:
         """End an alert about a failed drill or job, or the log; others end when over (409)."""
-        found = queries.get_alert(alert, self.actor)
-        return alert_answer(actions.resolve(found, actor=self.actor))
+        row = queries.get_alert(alert, self.actor)
+        return alert_answer(actions.resolve(row, actor=self.actor))

@@ -111,8 +111,8 @@ def prediction_body(
 
 def prediction_bodies(rows: Sequence[CapturedPrediction]) -> list[dict[str, Any]]:
     """Return some predictions as JSON values."""
-    found, said = queries.contents(rows), queries.outcomes_for(rows)
-    return [prediction_body(row, found.get(row.pk), said[row.pk]) for row in rows]
+    contents, outcomes = queries.contents(rows), queries.outcomes_for(rows)
+    return [prediction_body(row, contents.get(row.pk), outcomes[row.pk]) for row in rows]
 
 
 def captured_body(row: queries.Captured) -> dict[str, Any]:
@@ -170,13 +170,13 @@ class Erasures(ListView):
     def get(self, request: Request, endpoint: str) -> Response:
         """List what was erased at an endpoint, newest first."""
         rows = queries.erasures_of(get_endpoint(endpoint, self.actor), self.actor)
-        return self.page(rows, lambda found: [erasure_body(row) for row in found])
+        return self.page(rows, lambda page: [erasure_body(row) for row in page])
 
     @extend_schema(
         operation_id="erasures_create", request=EraseSerializer, responses={202: ErasureSerializer}
     )
     def post(self, request: Request, endpoint: str) -> Response:
         """Have everything captured of one unit erased; a job carries it out."""
-        found = get_endpoint(endpoint, self.actor)
+        row = get_endpoint(endpoint, self.actor)
         unit = self.body(EraseSerializer)["unit"]
-        return Response(erasure_body(actions.erase_unit(found, unit=unit, actor=self.actor)), 202)
+        return Response(erasure_body(actions.erase_unit(row, unit=unit, actor=self.actor)), 202)

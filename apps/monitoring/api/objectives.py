@@ -115,9 +115,9 @@ class EndpointObjective(PlacetView):
     @extend_schema(operation_id="objectives_read", responses=ObjectiveSerializer)
     def get(self, request: Request, endpoint: str) -> Response:
         """Read what an endpoint is held to, and how its live revision stands."""
-        found = get_endpoint(endpoint, self.actor)
-        row = self._row(found)
-        return Response(objective_body(row, found), headers={"ETag": objective_tag(row)})
+        endpoint_row = get_endpoint(endpoint, self.actor)
+        row = self._row(endpoint_row)
+        return Response(objective_body(row, endpoint_row), headers={"ETag": objective_tag(row)})
 
     @extend_schema(
         operation_id="objectives_set",
@@ -126,29 +126,29 @@ class EndpointObjective(PlacetView):
     )
     def put(self, request: Request, endpoint: str) -> Response:
         """Set what an endpoint is held to; If-Match when it is held to something already."""
-        found = get_endpoint(endpoint, self.actor)
+        endpoint_row = get_endpoint(endpoint, self.actor)
         data: Any = dict(self.body(TermsSerializer))
         owner = data.pop("owner")
-        before = queries.objective_of(found)
+        before = queries.objective_of(endpoint_row)
         if before is not None:
             require_match(request, objective_tag(before))
         row = actions.set_objective(
-            found,
+            endpoint_row,
             terms=ObjectiveTerms(**data),
             owner=owner,
             actor=self.actor,
             if_generation=before.generation if before else None,
         )
         headers = {"ETag": objective_tag(row)}
-        return Response(objective_body(row, found), 200 if before else 201, headers=headers)
+        return Response(objective_body(row, endpoint_row), 200 if before else 201, headers=headers)
 
     @extend_schema(operation_id="objectives_remove", responses={204: None})
     def delete(self, request: Request, endpoint: str) -> Response:
         """Hold an endpoint to nothing any more. Needs If-Match."""
-        found = get_endpoint(endpoint, self.actor)
-        row = self._row(found)
+        endpoint_row = get_endpoint(endpoint, self.actor)
+        row = self._row(endpoint_row)
         require_match(request, objective_tag(row))
-        actions.remove_objective(found, if_generation=row.generation, actor=self.actor)
+        actions.remove_objective(endpoint_row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 
     def _row(self, endpoint: Endpoint) -> Objective:

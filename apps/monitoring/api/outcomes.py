@@ -86,7 +86,7 @@ class Outcomes(ListView):
     def get(self, request: Request, endpoint: str) -> Response:
         """List reported outcomes, the last first; ``name`` and ``revision`` narrow them."""
         rows = queries.outcomes_of(get_endpoint(endpoint, self.actor), self.actor)
-        return self.page(self.narrowed(rows), lambda found: [outcome_body(row) for row in found])
+        return self.page(self.narrowed(rows), lambda page: [outcome_body(row) for row in page])
 
     @extend_schema(
         operation_id="outcomes_report",
@@ -95,7 +95,7 @@ class Outcomes(ListView):
     )
     def post(self, request: Request, endpoint: str) -> Response:
         """Say what became of predictions, by their ids. Saying the same twice is harmless."""
-        found = get_endpoint(endpoint, self.actor)
-        said = [actions.Said(**item) for item in self.body(OutcomeReportSerializer)["outcomes"]]
-        done = actions.report_outcomes(found, said, actor=self.actor)
+        row = get_endpoint(endpoint, self.actor)
+        outcomes = [actions.Said(**item) for item in self.body(OutcomeReportSerializer)["outcomes"]]
+        done = actions.report_outcomes(row, outcomes, actor=self.actor)
         return Response({"counted": done.counted, "waiting": done.waiting, "known": done.known})

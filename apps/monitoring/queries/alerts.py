@@ -18,10 +18,10 @@ def visible_alerts(actor: Actor) -> QuerySet[Alert]:
 
 def get_alert(alert_id: str, actor: Actor) -> Alert:
     """Return one alert, or raise :class:`NotFound`."""
-    found = visible_alerts(actor).filter(pk=alert_id).first()
-    if found is None:
+    alert = visible_alerts(actor).filter(pk=alert_id).first()
+    if alert is None:
         raise NotFound
-    return found
+    return alert
 
 
 def unresolved_alerts(actor: Actor) -> QuerySet[Alert]:

@@ -64,23 +64,23 @@ def contents(rows: Sequence[CapturedPrediction]) -> dict[int, parquet.ParquetRow
 
     A file that was written anew meanwhile is looked for once more; what is in none is left out.
     """
-    found = _contents(rows)
-    if len(found) < len(rows):
-        left = CapturedPrediction.objects.filter(pk__in={row.pk for row in rows} - found.keys())
-        found |= _contents(left.select_related("part"))
-    return found
+    by_pk = _contents(rows)
+    if len(by_pk) < len(rows):
+        left = CapturedPrediction.objects.filter(pk__in={row.pk for row in rows} - by_pk.keys())
+        by_pk |= _contents(left.select_related("part"))
+    return by_pk
 
 
 def _contents(rows: Iterable[CapturedPrediction]) -> dict[int, parquet.ParquetRow]:
     by_part: dict[str, list[CapturedPrediction]] = {}
     for row in rows:
         by_part.setdefault(row.part.sha256, []).append(row)
-    found: dict[int, parquet.ParquetRow] = {}
+    by_pk: dict[int, parquet.ParquetRow] = {}
     for digest, mine in by_part.items():
         with suppress(BlobMissing):
             lines = parquet.find([digest], [str(row.prediction) for row in mine])
-            found |= {r.pk: lines[str(r.prediction)] for r in mine if str(r.prediction) in lines}
-    return found
+            by_pk |= {r.pk: lines[str(r.prediction)] for r in mine if str(r.prediction) in lines}
+    return by_pk
 
 
 def erasures_of(endpoint: Endpoint, actor: Actor) -> QuerySet[Erasure]:
@@ -100,14 +100,14 @@ def captured_of(endpoint: Endpoint) -> list[Captured]:
     ids = [row.pk for row in revisions]
     kept = _kept(ids, since, until)
     answers = _answers(ids, since, until)
-    found = []
+    amounts = []
     for row in revisions:
         capture = serving_config(row.serving).capture
         assert capture is not None
         count, chance = expected(answers.get(row.pk, 0), capture.percent)
         captured, dropped, unreadable = kept.get(row.pk, (0, 0, 0))
-        found.append(Captured(row, capture, captured, count, chance, dropped, unreadable))
-    return found
+        amounts.append(Captured(row, capture, captured, count, chance, dropped, unreadable))
+    return amounts
 
 
 def _kept(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, tuple[int, int, int]]:
@@ -126,11 +126,11 @@ def _kept(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, tu
             all=True,
         )
     )
-    found: dict[str, tuple[int, int, int]] = {}
+    counts: dict[str, tuple[int, int, int]] = {}
     for revision, captured, dropped, unreadable in rows:
-        before = found.get(revision, (0, 0, 0))
-        found[revision] = (before[0] + captured, before[1] + dropped, before[2] + unreadable)
-    return found
+        before = counts.get(revision, (0, 0, 0))
+        counts[revision] = (before[0] + captured, before[1] + dropped, before[2] + unreadable)
+    return counts
 
 
 def _answers(revisions: Collection[str], since: Any, until: Any) -> Mapping[str, int]:

@@ -49,7 +49,7 @@ def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -
     """Compare what two revisions answered to the same requests since then, newest first."""
     pairs = _pairs(stable, candidate, since)
     differing = [row for row in pairs if not _agree(row, tolerance)]
-    found = [
+    disagreements = [
         Disagreement(
             row.prediction,
             datetime.fromtimestamp(row.made_at, UTC),
@@ -57,7 +57,7 @@ def compare(stable: str, candidate: str, *, since: datetime, tolerance: float) -
         )
         for row in differing[:SHOWN]
     ]
-    return Compared(len(pairs), len(differing), tolerance, found)
+    return Compared(len(pairs), len(differing), tolerance, disagreements)
 
 
 def _agree(row: parquet.Pair, tolerance: float) -> bool:

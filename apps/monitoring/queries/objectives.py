@@ -45,8 +45,8 @@ def objective_of(endpoint: Endpoint) -> Objective | None:
 
 def objective_with(endpoint: Endpoint) -> Objective | None:
     """Return the objective that was fetched with ``endpoint`` (``select_related``)."""
-    found: Objective | None = getattr(endpoint, "objective", None)
-    return found
+    objective: Objective | None = getattr(endpoint, "objective", None)
+    return objective
 
 
 def stands(objective: Objective, live: Revision, at: datetime) -> ObjectiveStatus:
@@ -63,10 +63,12 @@ def figures(
     at = now()
     recently = at - timedelta(minutes=minutes)
     since = since_of(objective, live, at) if objective else recently
-    found = by_revision([live.pk, *beside], min(recently, since))
-    recent = {name: recent_of(name, rows, recently, minutes) for name, rows in found.items()}
+    windows_of = by_revision([live.pk, *beside], min(recently, since))
+    recent = {name: recent_of(name, rows, recently, minutes) for name, rows in windows_of.items()}
     verdict = (
-        verdict_of(objective, MeasuredCounts.of(found[live.pk], since), at) if objective else None
+        verdict_of(objective, MeasuredCounts.of(windows_of[live.pk], since), at)
+        if objective
+        else None
     )
     return recent, verdict
 
@@ -105,8 +107,8 @@ def watched() -> list[Watched]:
     at = now()
     held = [(row, live[row.endpoint_id]) for row in rows.order_by("pk") if row.endpoint_id in live]
     sinces = {revision.pk: since_of(row, revision, at) for row, revision in held}
-    found = since_each(sinces)
+    windows_of = since_each(sinces)
     return [
-        Watched(row, revision, found[revision.pk], sinces[revision.pk], at)
+        Watched(row, revision, windows_of[revision.pk], sinces[revision.pk], at)
         for row, revision in held
     ]

@@ -27,8 +27,8 @@ def count_outcomes(
         first = rows.exclude(unit="").order_by("unit", "place").distinct("unit")
         rows = Outcome.objects.filter(pk__in=first.values("pk"))
     bad = Q(draw__lt=(F("value") - best) / (worst - best))
-    found = rows.aggregate(trials=Count("pk"), bad=Count("pk", filter=bad))
-    return found["trials"], found["bad"]
+    counts = rows.aggregate(trials=Count("pk"), bad=Count("pk", filter=bad))
+    return counts["trials"], counts["bad"]
 
 
 def outcomes_of(endpoint: Endpoint, actor: Actor) -> QuerySet[Outcome]:
@@ -39,15 +39,15 @@ def outcomes_of(endpoint: Endpoint, actor: Actor) -> QuerySet[Outcome]:
 
 def outcomes_for(rows: Collection[CapturedPrediction]) -> Mapping[int, list[Outcome]]:
     """Return what became of captured predictions, by the key of their row: one query."""
-    found: dict[int, list[Outcome]] = {row.pk: [] for row in rows}
+    by_row: dict[int, list[Outcome]] = {row.pk: [] for row in rows}
     keys = {(row.prediction, row.revision): row.pk for row in rows}
-    said = Outcome.objects.filter(
+    outcomes = Outcome.objects.filter(
         endpoint__in={row.endpoint_id for row in rows}, prediction__in={p for p, _ in keys}
     )
-    for outcome in said.order_by("name"):
+    for outcome in outcomes.order_by("name"):
         if (key := keys.get((outcome.prediction, outcome.revision))) is not None:
-            found[key].append(outcome)
-    return found
+            by_row[key].append(outcome)
+    return by_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ def reported(endpoint: Endpoint) -> list[Reported]:
     """Return what is known of each name that was reported at an endpoint."""
     revision = Revision.objects.filter(pk=OuterRef("revision")).values("number")
     rows = Outcome.objects.filter(endpoint=endpoint).values("name", number=Subquery(revision))
-    found: dict[str, Reported] = {}
+    by_name: dict[str, Reported] = {}
     for row in rows.annotate(count=Count("pk"), mean=Avg("value")).order_by("name", "number"):
         name, number = row["name"], row["number"]
-        before = found.get(name, Reported(name, {}, 0))
+        before = by_name.get(name, Reported(name, {}, 0))
         if number is not None:
             means = {**before.by_revision, number: (row["count"], row["mean"])}
-            found[name] = Reported(name, means, before.waiting)
+            by_name[name] = Reported(name, means, before.waiting)
         else:
-            found[name] = Reported(name, before.by_revision, row["count"])
-    return list(found.values())
+            by_name[name] = Reported(name, before.by_revision, row["count"])
+    return list(by_name.values())

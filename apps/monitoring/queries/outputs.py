@@ -36,10 +36,10 @@ def count_outputs(
         first = rows.exclude(unit="").order_by("unit", "pk").distinct("unit")
         rows = CapturedPrediction.objects.filter(pk__in=first.values("pk"))
     gave = _gave(COMPARED[test], value, field)
-    found = rows.exclude(_gave("==", REDACTED, field)).aggregate(
+    counts = rows.exclude(_gave("==", REDACTED, field)).aggregate(
         trials=Count("pk"), given=Count("pk", filter=gave)
     )
-    return found["trials"], found["given"]
+    return counts["trials"], counts["given"]
 
 
 def _gave(operator: str, value: str | float | bool, field: str) -> Coalesce:

@@ -66,15 +66,15 @@ class MeasuredCounts:
 
 def by_revision(revisions: Iterable[str], since: datetime) -> dict[str, list[MetricWindow]]:
     """Return the windows of each revision that began at ``since`` or later, with one query."""
-    found: dict[str, list[MetricWindow]] = {revision: [] for revision in revisions}
-    for row in MetricWindow.objects.filter(revision__in=found, started_at__gte=since):
-        found[row.revision].append(row)
-    return found
+    windows_of: dict[str, list[MetricWindow]] = {revision: [] for revision in revisions}
+    for row in MetricWindow.objects.filter(revision__in=windows_of, started_at__gte=since):
+        windows_of[row.revision].append(row)
+    return windows_of
 
 
 def since_each(sinces: Mapping[str, datetime]) -> dict[str, list[MetricWindow]]:
     """Return the windows of each revision that began at its own time or later, with one query."""
-    found: dict[str, list[MetricWindow]] = {revision: [] for revision in sinces}
+    windows_of: dict[str, list[MetricWindow]] = {revision: [] for revision in sinces}
     together: dict[datetime, list[str]] = {}
     for revision, since in sinces.items():
         together.setdefault(since, []).append(revision)
@@ -82,8 +82,8 @@ def since_each(sinces: Mapping[str, datetime]) -> dict[str, list[MetricWindow]]:
     for since, revisions in together.items():
         wanted |= Q(revision__in=revisions, started_at__gte=since)
     for row in MetricWindow.objects.filter(wanted):
-        found[row.revision].append(row)
-    return found
+        windows_of[row.revision].append(row)
+    return windows_of
 
 
 def windows(revision: str, since: datetime) -> list[MetricWindow]:
@@ -93,8 +93,8 @@ def windows(revision: str, since: datetime) -> list[MetricWindow]:
 
 def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, WindowCounts]:
     """Return what each of ``revisions`` answered since then, with one query."""
-    found = by_revision(revisions, since)
-    return {revision: total(map(_counts, rows)) for revision, rows in found.items()}
+    windows_of = by_revision(revisions, since)
+    return {revision: total(map(_counts, rows)) for revision, rows in windows_of.items()}
 
 
 def between(
@@ -133,8 +133,8 @@ def recent(revision: str, minutes: int = 5) -> Recent:
 def recent_many(revisions: Iterable[str], minutes: int = 5) -> dict[str, Recent]:
     """Return the figures of several revisions with one query."""
     since = now() - timedelta(minutes=minutes)
-    found = by_revision(revisions, since)
-    return {name: recent_of(name, rows, since, minutes) for name, rows in found.items()}
+    windows_of = by_revision(revisions, since)
+    return {name: recent_of(name, rows, since, minutes) for name, rows in windows_of.items()}
 
 
 def recent_of(revision: str, rows: Iterable[MetricWindow], since: datetime, minutes: int) -> Recent:
@@ -165,10 +165,12 @@ def series(
             **{f"mirrored_{n}": _sum("apart", "mirrored", "latency", n) for n in BUCKETS},
         )
     )
-    found: dict[str, dict[int, Stretch]] = {name: {} for name in names}
+    stretches: dict[str, dict[int, Stretch]] = {name: {} for name in names}
     for row in rows:
-        found[row["revision"]][row["begin"]] = Stretch(_part(row, "drawn"), _part(row, "mirrored"))
-    return found
+        stretches[row["revision"]][row["begin"]] = Stretch(
+            _part(row, "drawn"), _part(row, "mirrored")
+        )
+    return stretches
 
 
 def _sum(column: str, *path: str) -> Sum:
