@@ -60,8 +60,8 @@ class Decider:
 
     def _excluded(self, role: str) -> bool:
         rule = next(iter(self.policy.places(role)), ApprovalRule(role, 0))
-        asked = self.person == self.parties.requester and rule.exclude_requester
-        return asked or (self.person == self.parties.author and rule.exclude_author)
+        requester_excluded = self.person == self.parties.requester and rule.exclude_requester
+        return requester_excluded or (self.person == self.parties.author and rule.exclude_author)
 
     def counting(self, held: Collection[str]) -> list[str]:
         """Return the roles out of ``held`` as which they may decide: not excluded, and standing
@@ -99,26 +99,26 @@ class Decider:
 
     def why_not(self, held: Collection[str]) -> list[str]:
         """Return why they count as none of ``held``, though they are not excluded; in words."""
-        found: list[str] = []
+        reasons: list[str] = []
         for role in self.admitted(held):
-            found = self.obstacles(self.policy.places(role))
-            if not found:
+            reasons = self.obstacles(self.policy.places(role))
+            if not reasons:
                 return []
-        return found
+        return reasons
 
     def obstacles(self, places: Iterable[ApprovalRule]) -> list[str]:
         """Return why they fill none of ``places``; nothing when they fill one.
 
         Of several the reasons of the place that asks least are told.
         """
-        found: list[str] = []
+        reasons: list[str] = []
         known, (requester, author) = self.standing or UNKNOWN, self.parties
-        for place in places:
-            said = [
+        for rule in places:
+            obstacles = [
                 known.obstacle(demand, person=self.person, requester=requester, author=author)
-                for demand in place.demands
+                for demand in rule.demands
             ]
-            found = [word for word in said if word]
-            if not found:
+            reasons = [reason for reason in obstacles if reason]
+            if not reasons:
                 return []
-        return found
+        return reasons

@@ -59,10 +59,10 @@ def skipped(
     Only what has not passed is marked, only where the policy of the release lets people break the
     glass, and only what that policy names.
     """
-    said = document.get("break_glass")
-    if not facts.broken_glass or not isinstance(said, Mapping):
+    terms = document.get("break_glass")
+    if not facts.broken_glass or not isinstance(terms, Mapping):
         return list(results)
-    over = {APPROVALS, *(name for name in said.get("skip", ()) if name in SKIPPABLE)}
+    over = {APPROVALS, *(name for name in terms.get("skip", ()) if name in SKIPPABLE)}
     return [_skipped(r) if r["gate"] in over and not r["passed"] else r for r in results]
 
 

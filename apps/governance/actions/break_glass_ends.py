@@ -39,11 +39,11 @@ FINDINGS = ("justified", "not_justified")
 
 def lock_break_glass(glass: BreakGlass, actor: Actor, permission: str) -> BreakGlass:
     """Hold a break-glass behind its release."""
-    found = BreakGlass.objects.filter(pk=glass.pk).select_related("release").first()
-    if found is None:
+    unlocked = BreakGlass.objects.filter(pk=glass.pk).select_related("release").first()
+    if unlocked is None:
         raise NotFound
-    release = lock_release(found.release, actor, permission)
-    row = BreakGlass.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
+    release = lock_release(unlocked.release, actor, permission)
+    row = BreakGlass.objects.select_for_update(of=("self",), no_key=True).get(pk=unlocked.pk)
     row.release = release
     return row
 

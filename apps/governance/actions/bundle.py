@@ -43,15 +43,15 @@ def release_bundle(release: Release, actor: Actor) -> dict[str, bytes]:
 
 
 def _files(release: Release) -> dict[str, bytes]:
-    found = papers(release)
-    events = _events(release, found[bundle.PERMIT].decode("utf-8")) | _on_nodes(release)
+    documents = papers(release)
+    events = _events(release, documents[bundle.PERMIT].decode("utf-8")) | _on_nodes(release)
     proofs = tlog_proofs(events.items())
     if failed(release):  # the permit is what it was: a summary that it failed is of another day
-        del found[bundle.ML_BOM]
+        del documents[bundle.ML_BOM]
     else:
-        found[bundle.SUMMARY] = verification_summary(release, found)
+        documents[bundle.SUMMARY] = verification_summary(release, documents)
     return {
-        **found,
+        **documents,
         **nodes.papers(proven.read(events)),
         bundle.KEYS: keys_document().encode("utf-8"),
         bundle.ROOT: root_public().to_pem(),

@@ -58,9 +58,9 @@ class Ceremony(ABC, Generic[S]):
     def ask(self, passkey: str) -> PasskeyQuestion:
         """Return what the actor's passkey (``passkey``, else the newest) is to sign."""
         own, salt = signing_passkey(self.actor, passkey), fresh_salt()
-        said = {"comment_commitment": commitment_of(self.words, salt)} if self.words else {}
+        commitment = {"comment_commitment": commitment_of(self.words, salt)} if self.words else {}
         statement = self.statement(
-            clock.now(), nonce=secrets.token_hex(16), credential=own.credential, **said
+            clock.now(), nonce=secrets.token_hex(16), credential=own.credential, **commitment
         )
         notes = {"own": own.pk, "salt": salt.hex()}
         return passkeys.ask(self.actor, self.about, statement.payload(), public_half(own), notes)
@@ -75,8 +75,8 @@ class Ceremony(ABC, Generic[S]):
             raise NeedsPasskey(self.NEEDED)
         else:
             demand_fresh(self.actor)
-            said = self._sealed(fresh_salt())
-            plain = self.statement(clock.now(), nonce=secrets.token_hex(16), **said)
+            commitment = self._sealed(fresh_salt())
+            plain = self.statement(clock.now(), nonce=secrets.token_hex(16), **commitment)
             signed = Signed(plain.sign(signer))
         return signed, cast(S, parse(signed.envelope.payload))
 
@@ -91,10 +91,12 @@ class Ceremony(ABC, Generic[S]):
         """Take the answer, when what was signed is still exactly this."""
         answer = passkeys.answered(self.actor, self.about, assertion)
         own = signing_passkey(self.actor, answer.notes["own"], lock=True)
-        asked = parse(answer.document)
-        assert isinstance(asked, PasskeyDecision | PasskeyBreakGlass | PasskeyPolicy)  # by `ask`
-        said = self._sealed(bytes.fromhex(answer.notes.get("salt", "")))
-        statement = self.statement(asked.at, nonce=asked.nonce, credential=own.credential, **said)
+        question = parse(answer.document)
+        assert isinstance(question, PasskeyDecision | PasskeyBreakGlass | PasskeyPolicy)  # by `ask`
+        commitment = self._sealed(bytes.fromhex(answer.notes.get("salt", "")))
+        statement = self.statement(
+            question.at, nonce=question.nonce, credential=own.credential, **commitment
+        )
         if statement.payload() != answer.document:
             raise self.PROBLEM(self.CHANGED)
         signed = Signed(statement.sign(signer), answer.assertion)

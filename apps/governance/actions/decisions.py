@@ -68,8 +68,8 @@ class _Deciding(Ceremony[DecisionStatement]):
 
     def statement(self, at: datetime, **signed: str) -> DecisionStatement:
         """Return the decision; with a passkey's ``credential`` one that this passkey signs."""
-        told: dict[str, Any] = {} if self.standing is None else {"standing": self.standing}
-        kind = decision_kind(passkey="credential" in signed, standing=bool(told))
+        standing: dict[str, Any] = {} if self.standing is None else {"standing": self.standing}
+        kind = decision_kind(passkey="credential" in signed, standing=bool(standing))
         return kind.on(
             self.request,
             verdict=self.verdict,
@@ -77,7 +77,7 @@ class _Deciding(Ceremony[DecisionStatement]):
             role=self.role,
             at=at,
             **signed,
-            **told,
+            **standing,
         )
 
 

@@ -51,10 +51,10 @@ def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Act
         then, now = before.place(environment), after.place(environment)
         if then == now:
             continue
-        if found := duties.opened(then, now):
-            raise BypassOpened(describe_path(found, policy.environment, after, actor))
-        if found := duties.opened_by_break_glass(then, now):
-            raise BypassOpened(describe_path(found, policy.environment, after, actor, glass=True))
+        if path := duties.opened(then, now):
+            raise BypassOpened(describe_path(path, policy.environment, after, actor))
+        if path := duties.opened_by_break_glass(then, now):
+            raise BypassOpened(describe_path(path, policy.environment, after, actor, glass=True))
 
 
 def describe_path(

@@ -121,29 +121,29 @@ def _check_choices(on_state_expired: str | None, on_recall: str | None) -> None:
         raise InvalidInput(errors=[FieldError("/on_recall", "fall_back or stop")])
 
 
-def _own_plans(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _own_plans(documents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return plans by name with their defaults filled in; refuse what is wrong with any."""
-    faults, found = [], {}
-    if len(given) > MAX_PLANS:
+    faults, plans = [], {}
+    if len(documents) > MAX_PLANS:
         faults.append(FieldError("/plans", f"must be {MAX_PLANS} at most"))
-    for name, raw in given.items():
+    for name, raw in documents.items():
         at = f"/plans/{name[:64]}"
         if not is_name(name, MAX_ENVIRONMENT) or name in PRESETS:
             detail = "must be named by small letters, digits and hyphens, and by no strategy"
             faults.append(FieldError(at, detail))
             continue
         try:
-            found[name] = Plan.read(raw, at).document
+            plans[name] = Plan.read(raw, at).document
         except DocumentFault as fault:
             faults += [FieldError(pointer, detail) for pointer, detail in fault.faults]
     if faults:
         raise InvalidInput(errors=faults)
-    return found
+    return plans
 
 
 def _endpoints(environment: Environment) -> QuerySet[Endpoint]:
-    found = Endpoint.objects.kept().filter(project=environment.project_id)
-    return found.filter(environment=environment.name)
+    endpoints = Endpoint.objects.kept().filter(project=environment.project_id)
+    return endpoints.filter(environment=environment.name)
 
 
 def stops_when_expired(target: Target) -> bool:

@@ -48,12 +48,13 @@ def set_freeze(
 def lift_freeze(freeze: Freeze, *, actor: Actor) -> Freeze:
     """End a freeze, or call off one that has not begun."""
     with record(actor) as log:
-        found = Freeze.objects.filter(pk=freeze.pk).select_related("environment").first()
-        if found is None:
+        unlocked = Freeze.objects.filter(pk=freeze.pk).select_related("environment").first()
+        if unlocked is None:
             raise NotFound
-        place = lock_environment(found.environment, actor, "freeze.set")
-        demand_fresh_at(current_policy(place), actor)  # what waits for the end of it then starts
-        row = Freeze.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
+        environment = lock_environment(unlocked.environment, actor, "freeze.set")
+        # what waits for the end of it then starts
+        demand_fresh_at(current_policy(environment), actor)
+        row = Freeze.objects.select_for_update(of=("self",), no_key=True).get(pk=unlocked.pk)
         if row.lifted_at is not None:
             raise WrongState("The freeze is lifted already", code="freeze_lifted")
         row.lifted_at = clock.now()

@@ -40,19 +40,19 @@ def papers(release: Release) -> dict[str, bytes]:
     bento, version = release.bento, release.version
     pinned = [entry["id"] for entry in release.evidence]
     facts = latest_evidence(version, evidence_ids=pinned)
-    found = {
+    documents = {
         bundle.PERMIT: assemble_permit(release).encode("utf-8"),
         bundle.PROVENANCE: bento.provenance.encode("utf-8"),
         bundle.ML_BOM: ml_bom(version, facts, bento),
     }
     if files := list(version.files.order_by("path")):
-        found[bundle.ARTIFACT] = canonical.dumps(manifest(files))
+        documents[bundle.ARTIFACT] = canonical.dumps(manifest(files))
         signature = bento.model_signature.encode("utf-8")
         if signature and not _leaves_git_out(signature, [file.path for file in files]):
-            found[bundle.MODEL_SIGNATURE] = signature
+            documents[bundle.MODEL_SIGNATURE] = signature
     with suppress(BlobMissing, ValueError):
-        found[bundle.SBOM] = store().read(bento.sbom, limit=bundle.MAX_BYTES)
-    return found
+        documents[bundle.SBOM] = store().read(bento.sbom, limit=bundle.MAX_BYTES)
+    return documents
 
 
 def _leaves_git_out(signature: bytes, paths: list[str]) -> bool:
@@ -77,20 +77,20 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
     """
     keys, ended_badly = ring(), failed(release)
     try:
-        given = papers(release) if found is None else found
-        made = Envelope.from_json(given[bundle.PROVENANCE].decode("utf-8"))
-        provenance = ProvenanceStatement.parse(keys.verify(made, "build"))
-        asked = Envelope.from_json(release.request_envelope)
-        request = RequestStatement.parse(keys.verify(asked, "decision"))
+        documents = papers(release) if found is None else found
+        provenance_envelope = Envelope.from_json(documents[bundle.PROVENANCE].decode("utf-8"))
+        provenance = ProvenanceStatement.parse(keys.verify(provenance_envelope, "build"))
+        request_envelope = Envelope.from_json(release.request_envelope)
+        request = RequestStatement.parse(keys.verify(request_envelope, "decision"))
         if (provenance.bento_digest, provenance.artifact_digest) != (
             request.bento_digest,
             request.artifact_digest,
         ):
             raise Refused("other_build", "the provenance is of another build")
         if not ended_badly:
-            text = given[bundle.PERMIT].decode("utf-8")
+            text = documents[bundle.PERMIT].decode("utf-8")
             permit = holds(text, keys, uncounted=keeper().uncounted())
-            deque(bundle.check_papers(given, keys, permit), maxlen=0)
+            deque(bundle.check_papers(documents, keys, permit), maxlen=0)
             if release.approved_at is None:  # its quorum is met, and some other gate is not
                 raise Refused("not_approved", "the release is not approved")
     except Refused as refusal:
@@ -98,7 +98,7 @@ def verification_summary(release: Release, found: dict[str, bytes] | None = None
     summary = VerificationSummary.of(
         request,
         isolation=provenance.isolation,
-        inputs={name: canonical.digest(content) for name, content in given.items()},
+        inputs={name: canonical.digest(content) for name, content in documents.items()},
         result=FAILED if ended_badly else PASSED,
         at=clock.now(),
     )

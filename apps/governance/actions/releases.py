@@ -80,22 +80,22 @@ def request_release(
     text = clean_text("reason", reason, limit=4000, empty=True)
     signer = keystore.signer("decision")
     with record(actor) as log:
-        place = _environment(endpoint, environment, version)
-        lock_project(place.project_id)
-        place = lock_environment(place, actor, "release.request")
-        wish, configuration = _documents(chosen(place, plan), serving)
-        made = _bento(version, bento, place)
-        _check_documents(made, wish, configuration)
-        behind = _endpoint(endpoint, place, target, actor)
+        environment = _environment(endpoint, environment, version)
+        lock_project(environment.project_id)
+        environment = lock_environment(environment, actor, "release.request")
+        release_plan, configuration = _documents(chosen(environment, plan), serving)
+        bento = _bento(version, bento, environment)
+        _check_documents(bento, release_plan, configuration)
+        behind = _endpoint(endpoint, environment, target, actor)
         _check_capacity(behind.target, configuration)
-        policy = _policy(place)
-        refuse_open(behind, made)
-        release = _new(behind, made, policy, actor, wish, configuration, reason=text)
+        policy = _policy(environment)
+        refuse_open(behind, bento)
+        release = _new(behind, bento, policy, actor, release_plan, configuration, reason=text)
         sign_request(release, signer)
         release.save(force_insert=True)
         results = store_gates(release)
         log.add(RELEASE_REQUESTED, release, data={"number": release.number})
-        prefetch(behind.target, bento=made, holder=release.pk, actor=actor)
+        prefetch(behind.target, bento=bento, holder=release.pk, actor=actor)
         approve_if_passed(release, results, log)
         return release
 
@@ -131,8 +131,8 @@ def _check_declared(bento: Bento, serving: Serving) -> None:
         raise InvalidInput(errors=[FieldError(p, d) for p, d in faults])
 
 
-def _policy(place: Environment) -> PolicyRevision:
-    policy = current_policy(place)
+def _policy(environment: Environment) -> PolicyRevision:
+    policy = current_policy(environment)
     if policy is None:
         raise NoPolicy
     return policy
@@ -197,9 +197,9 @@ def _environment(
     return environment
 
 
-def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Bento:
+def _bento(version: ModelVersion, bento: Bento | None, environment: Environment) -> Bento:
     row = ModelVersion.objects.select_related("model").get(pk=version.pk)
-    if row.project_id != place.project_id:
+    if row.project_id != environment.project_id:
         raise NotFound
     if row.state != VersionState.FINALISED:
         raise NotFinalised
@@ -217,23 +217,23 @@ def _bento(version: ModelVersion, bento: Bento | None, place: Environment) -> Be
 
 
 def _endpoint(
-    endpoint: Endpoint | str, place: Environment, target: Target | None, actor: Actor
+    endpoint: Endpoint | str, environment: Environment, target: Target | None, actor: Actor
 ) -> Endpoint:
     # held until the release is in: nobody deletes it meanwhile
-    found = (
+    endpoints = (
         Endpoint.objects.kept()
         .select_for_update(of=("self",), no_key=True)
-        .filter(project=place.project_id, environment=place.name)
+        .filter(project=environment.project_id, environment=environment.name)
         .select_related("target")
     )
     if isinstance(endpoint, Endpoint) or endpoint.startswith("end_"):
         key = endpoint.pk if isinstance(endpoint, Endpoint) else endpoint
-        row = found.filter(pk=key).first()
+        row = endpoints.filter(pk=key).first()
         if row is None:
             raise NotFound
         _refuse_unlisted(row)
         return row
-    row = found.filter(name=endpoint).first()
+    row = endpoints.filter(name=endpoint).first()
     if row is not None:
         if target is not None and target.pk != row.target_id:
             detail = f"The endpoint stands on {row.target.name}"
@@ -241,10 +241,10 @@ def _endpoint(
         _refuse_unlisted(row)
         return row
     return create_endpoint(
-        place.project,
-        environment=place.name,
+        environment.project,
+        environment=environment.name,
         name=endpoint,
-        target=target or _only_target(place),
+        target=target or _only_target(environment),
         actor=actor,
     )
 
@@ -254,15 +254,15 @@ def _refuse_unlisted(endpoint: Endpoint) -> None:
     refuse_unlisted(endpoint.target_id, endpoint.project_id, endpoint.environment, hold=False)
 
 
-def _only_target(place: Environment) -> Target:
+def _only_target(environment: Environment) -> Target:
     """Return the one target of the environment that lists it; of several, one must be named."""
-    targets = list(usable(place.targets.all(), place.project_id, place.name)[:2])
-    targets = targets or list(place.targets.all()[:1])  # refused with the reason why
+    targets = list(usable(environment.targets.all(), environment.project_id, environment.name)[:2])
+    targets = targets or list(environment.targets.all()[:1])  # refused with the reason why
     if not targets:
-        raise NoEndpoint(f"{place.name} has no target yet: an operator adds one")
+        raise NoEndpoint(f"{environment.name} has no target yet: an operator adds one")
     if len(targets) > 1:
-        detail = f"{place.name} has several targets: name the one for the new endpoint"
-        choose = f"Choose a target: {place.name} has several"
+        detail = f"{environment.name} has several targets: name the one for the new endpoint"
+        choose = f"Choose a target: {environment.name} has several"
         raise NoEndpoint(choose, errors=[FieldError("/target", detail)])
     return targets[0]
 
@@ -319,12 +319,12 @@ def comment(release: Release, *, text: str, actor: Actor) -> Comment:
     words = clean_text("text", text, limit=4000)
     with record(actor) as log:
         row = lock_release(release, actor, "release.comment")
-        made = Comment(
+        comment_row = Comment(
             release=row,
             project_id=row.project_id,
             author=actor.id,
             text_sealed=seal(words, person=actor.accountable),
         )
-        made.save(force_insert=True)
-        log.add(RELEASE_COMMENTED, made, subject=row.pk, data={"number": row.number})
-        return made
+        comment_row.save(force_insert=True)
+        log.add(RELEASE_COMMENTED, comment_row, subject=row.pk, data={"number": row.number})
+        return comment_row

@@ -98,8 +98,8 @@ def start_waiting() -> int:
         not_after__gt=clock.now(),
         plan__start="on_approval",
     )
-    found = list(approved.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
-    waiting = _nobody_starts(found) if found else []
+    releases = list(approved.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
+    waiting = _nobody_starts(releases) if releases else []
     results = evaluate_many(waiting) if waiting else {}
     ready = [release for release in waiting if gates.passed(results[release.pk])]
     for release in ready:
@@ -112,10 +112,10 @@ def _nobody_starts(releases: list[Release]) -> list[Release]:
     jobs = Job.objects.filter(kind=START, key__in=[release.pk for release in releases])
     ended = Count("pk", filter=Q(finished_at__isnull=False))
     rows = jobs.values("key").annotate(all=Count("pk"), ended=ended, last=Max("finished_at"))
-    asked = {row["key"]: row for row in rows}
+    attempts = {row["key"]: row for row in rows}
     waiting = []
     for release in releases:
-        row = asked.get(release.pk)
+        row = attempts.get(release.pk)
         if row is not None:
             pause = timedelta(seconds=min(START_AGAIN * 2 ** min(row["ended"], 10), LONGEST))
             if row["all"] > row["ended"] or row["last"] + pause > clock.now():

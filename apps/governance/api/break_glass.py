@@ -140,11 +140,11 @@ class BreakGlassList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the break-glasses that you may see, newest first."""
-        given = {name: request.query_params.get(name, "") for name in FILTERS}
+        filters = {name: request.query_params.get(name, "") for name in FILTERS}
         for name, known in CHOICES.items():
-            if given[name] and given[name] not in known:
+            if filters[name] and filters[name] not in known:
                 raise InvalidInput(errors=[FieldError(name, f"One of {', '.join(known)}")])
-        return self.page(break_glass.break_glasses(self.actor, **given), rendered)
+        return self.page(break_glass.break_glasses(self.actor, **filters), rendered)
 
 
 class BreakGlassDetail(PlacetView):

@@ -38,7 +38,7 @@ class CommentList(ListView):
         rows = visible_rows.comments(visible_rows.release(release, self.actor), self.actor)
         return self.page(
             rows,
-            lambda found: list(CommentSerializer(comment_rows(found), many=True).data),
+            lambda page: list(CommentSerializer(comment_rows(page), many=True).data),
             order="pk",
         )
 
@@ -51,5 +51,5 @@ class CommentList(ListView):
         """Say something about a release."""
         row = visible_rows.release(release, self.actor)
         text = self.body(NewCommentSerializer)["text"]
-        made = actions.comment(row, text=text, actor=self.actor)
-        return Response(CommentSerializer(comment_rows([made])[0]).data, status=201)
+        comment = actions.comment(row, text=text, actor=self.actor)
+        return Response(CommentSerializer(comment_rows([comment])[0]).data, status=201)

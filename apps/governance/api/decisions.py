@@ -59,7 +59,7 @@ class DecisionList(ListView):
         rows = visible_rows.decisions(visible_rows.release(release, self.actor), self.actor)
         return self.page(
             rows,
-            lambda found: list(DecisionSerializer(decision_rows(found), many=True).data),
+            lambda page: list(DecisionSerializer(decision_rows(page), many=True).data),
             order="pk",
         )
 
@@ -72,8 +72,8 @@ class DecisionList(ListView):
         """Decide, in a browser session, on exactly what was shown; anything newer is 409."""
         row = visible_rows.release(release, self.actor)
         data: Any = self.body(SignedDecisionSerializer)
-        made = actions.decide(row, **data, actor=self.actor)
-        return Response(DecisionSerializer(decision_rows([made])[0]).data, status=201)
+        decision = actions.decide(row, **data, actor=self.actor)
+        return Response(DecisionSerializer(decision_rows([decision])[0]).data, status=201)
 
 
 class DecisionChallenge(PlacetView):

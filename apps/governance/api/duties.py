@@ -50,4 +50,4 @@ class DutyList(ListView):
         """List the environments whose access you administer or audit, with how few people could
         have a release approved there, and by which steps."""
         render = many(DutySerializer)
-        return self.page(visible_duties(self.actor), lambda found: render(duties_of(found)))
+        return self.page(visible_duties(self.actor), lambda page: render(duties_of(page)))

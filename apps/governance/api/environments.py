@@ -86,14 +86,14 @@ def targets_of(
     Those that ``place`` is on already may be named again. Whether the others may be used the
     actions ask.
     """
-    found = {t.name: t for t in visible_targets(actor).filter(name__in=names)}
+    by_name = {t.name: t for t in visible_targets(actor).filter(name__in=names)}
     if place is not None:
-        found |= {t.name: t for t in place.targets.all() if t.name in names}
-    missing = [n for n in names if n not in found]
+        by_name |= {t.name: t for t in place.targets.all() if t.name in names}
+    missing = [n for n in names if n not in by_name]
     if missing:
         errors = [FieldError(at, f"There is no target {n}") for n in missing]
         raise InvalidInput(errors=errors)
-    return list(found.values())
+    return list(by_name.values())
 
 
 def _tag(row: Environment) -> str:

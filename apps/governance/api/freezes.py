@@ -53,9 +53,9 @@ class FreezeList(ListView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Freeze an environment: nothing new starts in it."""
-        place = place_of(slug, name, self.actor)
+        environment = place_of(slug, name, self.actor)
         data: Any = self.body(NewFreezeSerializer)
-        freeze = actions.set_freeze(place, **data, actor=self.actor)
+        freeze = actions.set_freeze(environment, **data, actor=self.actor)
         return Response(FreezeSerializer(freeze).data, status=201)
 
 

@@ -80,8 +80,8 @@ def policy_of(slug: str, name: str, number: int, actor: Actor) -> PolicyRevision
     return visible_rows.policy(place_of(slug, name, actor), number, actor)
 
 
-def _would_say(place: Environment, document: dict[str, Any], digest: str) -> Response:
-    answer = {"digest": digest, "document": document, "items": dry_run(place, document)}
+def _would_say(environment: Environment, document: dict[str, Any], digest: str) -> Response:
+    answer = {"digest": digest, "document": document, "items": dry_run(environment, document)}
     return Response(DryRunResultSerializer(answer).data)
 
 
@@ -101,9 +101,9 @@ class PolicyList(ListView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Draft a policy revision from YAML. Another person publishes it."""
-        place = place_of(slug, name, self.actor)
+        environment = place_of(slug, name, self.actor)
         source = self.body(PolicySourceSerializer)["source"]
-        policy = actions.draft_policy(place, source=source, actor=self.actor)
+        policy = actions.draft_policy(environment, source=source, actor=self.actor)
         location = f"/api/v1/projects/{slug}/environments/{name}/policies/{policy.number}"
         data = PolicySerializer(policy).data
         return Response(data, status=201, headers={"Location": location})
@@ -119,10 +119,10 @@ class PolicyTry(PlacetView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Evaluate YAML on everything open and live in the environment; nothing is stored."""
-        place = place_of(slug, name, self.actor)
-        authorize(self.actor, "policy.draft", place, view="policy.view")
-        policy = checked(place, self.body(PolicySourceSerializer)["source"])
-        return _would_say(place, policy.document, policy.digest)
+        environment = place_of(slug, name, self.actor)
+        authorize(self.actor, "policy.draft", environment, view="policy.view")
+        policy = checked(environment, self.body(PolicySourceSerializer)["source"])
+        return _would_say(environment, policy.document, policy.digest)
 
 
 class PolicyDetail(PlacetView):

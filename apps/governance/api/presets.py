@@ -37,7 +37,9 @@ class PresetList(PlacetView):
     @extend_schema(operation_id="plans_list", responses=PresetsSerializer)
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the plans that are ready to be chosen, and what the policy has against each."""
-        place = place_of(slug, name, self.actor)
-        published = visible_rows.policies(place, self.actor).filter(state=PolicyState.PUBLISHED)
-        items = presets(published.order_by("-number").first(), place)
+        environment = place_of(slug, name, self.actor)
+        published = visible_rows.policies(environment, self.actor).filter(
+            state=PolicyState.PUBLISHED
+        )
+        items = presets(published.order_by("-number").first(), environment)
         return Response(PresetsSerializer({"items": items}).data)

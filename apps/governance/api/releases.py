@@ -193,11 +193,11 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
 
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
     """Return the releases that the query string asks for."""
-    given = {name: view.request.query_params.get(name, "") for name in FILTERS}
-    if given["state"] and given["state"] not in values_of(ReleaseState):
+    filters = {name: view.request.query_params.get(name, "") for name in FILTERS}
+    if filters["state"] and filters["state"] not in values_of(ReleaseState):
         detail = f"One of {', '.join(ReleaseState)}"
         raise InvalidInput(errors=[FieldError("state", detail)])
-    return visible_rows.releases(view.actor, project=project, **given)
+    return visible_rows.releases(view.actor, project=project, **filters)
 
 
 def rendered(rows: Any) -> list[Any]:

@@ -192,7 +192,7 @@ def place_of(
         rules, glass = (
             tuple(replace(rule, passkey=True) for rule in some) for some in (rules, glass)
         )
-    place = EnvironmentAccess(rules, (), pinned, glass)
+    access = EnvironmentAccess(rules, (), pinned, glass)
     everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
     past: dict[str, set[str]] = {}
     for done in organisation.past:
@@ -204,18 +204,18 @@ def place_of(
         if person.active:
             for binding, by_token in (*everywhere.get(person.id, ()), *here.get(person.id, ())):
                 may |= _given(binding, by_token, environment)
-            if place.signed and person.id in organisation.vouchers:
+            if access.signed and person.id in organisation.vouchers:
                 may.add(VOUCH)
-        passkey = person.passkey and person.active and place.signed
+        passkey = person.passkey and person.active and access.signed
         if may or passkey:
             decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
-            stands = _stands(person, place, decided=decided)
+            stands = _stands(person, access, decided=decided)
             accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey, *stands))
-    return replace(place, accounts=tuple(accounts))
+    return replace(access, accounts=tuple(accounts))
 
 
 def _stands(
-    person: OrganisationMember, place: EnvironmentAccess, *, decided: bool
+    person: OrganisationMember, access: EnvironmentAccess, *, decided: bool
 ) -> tuple[str, Branch | None]:
     """Return line of defence and branch of a person, where the policy asks for them.
 
@@ -225,8 +225,8 @@ def _stands(
     line = "second" if decided else person.line
     branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
     return (
-        line if place.asks(SECOND_LINE) else "",
-        branch if place.asks(OTHER_REPORTING_LINE) else None,
+        line if access.asks(SECOND_LINE) else "",
+        branch if access.asks(OTHER_REPORTING_LINE) else None,
     )
 
 
@@ -236,5 +236,5 @@ def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]
         return frozenset()
     reach = IN_PROJECT if not binding.environment else HERE
     reach = reach if binding.project else reach | {HIRE}
-    given = ROLES.get(binding.role, frozenset()) & reach
-    return given - NEVER_BY_TOKEN if by_token else given
+    permissions = ROLES.get(binding.role, frozenset()) & reach
+    return permissions - NEVER_BY_TOKEN if by_token else permissions

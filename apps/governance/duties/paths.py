@@ -113,9 +113,9 @@ def by_quorum(team: Sequence[Account], place: EnvironmentAccess) -> bool:
     return _Hand(team, None).by_quorum(place.rules) is not None
 
 
-def _made_up(place: EnvironmentAccess, boss: Account) -> list[Account]:
+def _made_up(access: EnvironmentAccess, boss: Account) -> list[Account]:
     """Return as many accounts of people who do not exist as could be of use."""
-    count = 1 + max(1, sum(rule.count for rule in place.rules))
+    count = 1 + max(1, sum(rule.count for rule in access.rules))
     names = [f"{NOBODY}{n}" for n in range(1, count + 1)]
     return [
         Account(name, boss.human, MADE_UP, line="second", branch=Branch(name)) for name in names
@@ -146,11 +146,11 @@ class _Hand:
         if sum(rule.count for rule in rules) > len(self.team):
             return None
         touched = any(NOT_LAST_TOUCHED in rule.demands for rule in rules)
-        for made, author in self._made(every_editor=touched):
+        for make_step, author in self._made(every_editor=touched):
             for requester in self._unlike(REQUEST, first=author):
-                chosen = self._assign(rules, author, requester, made.who)
+                chosen = self._assign(rules, author, requester, make_step.who)
                 if chosen is not None:
-                    steps = [made, PathStep("request", requester.id)]
+                    steps = [make_step, PathStep("request", requester.id)]
                     for rule, person in chosen:
                         steps += self._vouched(person) if rule.passkey else []
                         steps.append(PathStep("approve", person.id, role=rule.role))

@@ -116,18 +116,20 @@ def _fewer_hirers(
 ) -> ShortestPath | None:
     if (before.rules, before.pinned) != (after.rules, after.pinned):
         return None  # two people changed what is demanded, knowing it
-    found = fewest(after, most=most, hire=True)
-    return found if found and fewest(before, most=found.people, hire=True) is None else None
+    shortest = fewest(after, most=most, hire=True)
+    if shortest and fewest(before, most=shortest.people, hire=True) is None:
+        return shortest
+    return None
 
 
 def _humans(accounts: Collection[Account], *, hire: bool = False) -> dict[str, Human]:
     """Return the accounts of each human; what only an access admin needs counts with ``hire``."""
-    found: dict[str, list[Account]] = defaultdict(list)
+    by_human: dict[str, list[Account]] = defaultdict(list)
     for account in accounts:
         may = account.may if hire else account.may - {HIRE}
         if may or account.passkey:
-            found[account.human].append(replace(account, may=may))
-    return {human: tuple(held) for human, held in found.items()}
+            by_human[account.human].append(replace(account, may=may))
+    return {human: tuple(held) for human, held in by_human.items()}
 
 
 def _kind(human: Human) -> HumanKind:
@@ -139,10 +141,10 @@ def _branch(account: Account) -> tuple[str, str]:
 
 
 def _classes(humans: Collection[Human], kind: Callable[[Human], object]) -> list[list[Human]]:
-    found: dict[object, list[Human]] = defaultdict(list)
+    by_kind: dict[object, list[Human]] = defaultdict(list)
     for human in humans:
-        found[kind(human)].append(human)
-    return list(found.values())
+        by_kind[kind(human)].append(human)
+    return list(by_kind.values())
 
 
 def _unlike_branches(humans: list[Human], most: int) -> list[Human]:

@@ -8,14 +8,14 @@ from placet_verify.permit.break_glass import OPENER
 
 def sentences(steps: Sequence[PathStep], names: Mapping[str, str], environment: str) -> list[str]:
     """Return one sentence for each step; who makes a version and asks too does it in one."""
-    told: list[str] = []
+    lines: list[str] = []
     for number, step in enumerate(steps):
         before = steps[number - 1] if number else None
         if step.act == "request" and before == PathStep("make", step.who):
-            told[-1] = f"{_name(step.who, names)} makes a version and asks for its release"
+            lines[-1] = f"{_name(step.who, names)} makes a version and asks for its release"
         else:
-            told.append(_sentence(step, names, environment))
-    return told
+            lines.append(_sentence(step, names, environment))
+    return lines
 
 
 def _sentence(step: PathStep, names: Mapping[str, str], environment: str) -> str:

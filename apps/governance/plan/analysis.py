@@ -50,8 +50,8 @@ class Analysis(Part):
 
     @model_validator(mode="after")
     def _minimum(self) -> Self:
-        given = "minimum_requests" in self.model_fields_set
-        if not given and any(metric.margin == 0 for metric in self.metrics):
+        explicit = "minimum_requests" in self.model_fields_set
+        if not explicit and any(metric.margin == 0 for metric in self.metrics):
             detail = (
                 "must be given with a margin of 0: success is then so many requests without harm"
             )

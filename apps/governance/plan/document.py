@@ -68,10 +68,10 @@ class Plan(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _guarded(cls, given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
-        if given.get("strategy") == "canary" and not is_stored(info):
-            return {"guard": CAREFUL, **given}
-        return given
+    def _guarded(cls, plan: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+        if plan.get("strategy") == "canary" and not is_stored(info):
+            return {"guard": CAREFUL, **plan}
+        return plan
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> Self:
@@ -93,10 +93,10 @@ class Plan(Part):
     @property
     def metrics(self) -> list[AnyMetric]:
         """Every metric that its steps look at."""
-        found: list[AnyMetric] = []
+        metrics: list[AnyMetric] = []
         for step in self.steps:
             if isinstance(step, AbTest):
-                found.append(step.metric)
+                metrics.append(step.metric)
             if isinstance(step, Analysis | AbTest):
-                found += step.metrics if isinstance(step, Analysis) else step.guardrails
-        return found
+                metrics += step.metrics if isinstance(step, Analysis) else step.guardrails
+        return metrics

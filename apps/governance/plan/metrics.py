@@ -65,8 +65,8 @@ class Metric(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _completed(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        members = {**cls.USUAL, **given}
+    def _completed(cls, metric: Mapping[str, Any]) -> dict[str, Any]:
+        members = {**cls.USUAL, **metric}
         if {"at_most", "at_least", "quantile", "at_most_ms"}.isdisjoint(members):
             members.setdefault("margin", cls.MARGIN)
         if set(members) - {"metric"} not in cls.SHAPES:
@@ -193,10 +193,10 @@ def _counted(value: Any) -> Any:
     return value
 
 
-def _once(found: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
-    if twice := [n for n, metric in enumerate(found) if metric in found[:n]]:
+def _once(metrics: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
+    if twice := [n for n, metric in enumerate(metrics) if metric in metrics[:n]]:
         raise wrong(*(((n,), "is there twice") for n in twice))
-    return found
+    return metrics
 
 
 _Metrics = tuple[Annotated[AnyMetric, ReadBy(read_metric)], ...]

@@ -36,8 +36,8 @@ def _variables(value: Any, _: ValidationInfo) -> dict[str, str]:
     """What cannot be seen is refused too: people approve what a page shows them."""
     if not isinstance(value, dict):
         raise wrong(((), 'must be an object {"NAME": "value"}'))
-    odd = {str(name): _no_text(given) for name, given in value.items() if _no_text(given)}
-    texts = {name: "" if str(name) in odd else given for name, given in value.items()}
+    odd = {str(name): _no_text(raw) for name, raw in value.items() if _no_text(raw)}
+    texts = {name: "" if str(name) in odd else raw for name, raw in value.items()}
     if faults := odd | dict(variables_faults(texts)):
         raise wrong(*(((name,) if name else (), faults[name]) for name in sorted(faults)))
     return value
@@ -57,16 +57,16 @@ def _egress(value: Any, _: ValidationInfo) -> list[str]:
         raise wrong(((), 'must be a list of texts: ["host:port"]'))
     if len(value) > MAX_EGRESS:
         raise wrong(((), f"{len(value)} are too many, {MAX_EGRESS} at most"))
-    faults, found = egress_faults(value)
+    faults, destinations = egress_faults(value)
     if faults:  # each with its text: who typed lines into a form does not count them
         raise wrong(
             *(
-                ((place,), f"{quoted_value(value[place])}: {_brackets(value[place]) or detail}")
-                for place, detail in faults
-                if place is not None
+                ((index,), f"{quoted_value(value[index])}: {_brackets(value[index]) or detail}")
+                for index, detail in faults
+                if index is not None
             )
         )
-    return [str(one) for one in found]
+    return [str(one) for one in destinations]
 
 
 def quoted_value(value: Any) -> str:

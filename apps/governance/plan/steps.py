@@ -96,10 +96,10 @@ class SetMirror(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _shape(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        if given.keys() != {"percent"} or type(given["percent"]) not in (int, float):
+    def _shape(cls, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        if members.keys() != {"percent"} or type(members["percent"]) not in (int, float):
             raise wrong(((), cls.EXPECTED))
-        return given
+        return members
 
     @property
     def copies(self) -> int:
@@ -147,18 +147,18 @@ def order(steps: Sequence[Step]) -> list[tuple[Loc, str]]:
     """Weights rise, a pause stands between two of them, an analysis has traffic to look at."""
     faults: list[tuple[Loc, str]] = []
     last = 0.0
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         match step:
-            case Pause() if place and isinstance(steps[place - 1], Pause):
-                faults.append(((place,), "follows another pause: make it one"))
+            case Pause() if index and isinstance(steps[index - 1], Pause):
+                faults.append(((index,), "follows another pause: make it one"))
             case Analysis() if not last:
-                faults.append(((place,), "has no requests to look at: set_weight comes first"))
+                faults.append(((index,), "has no requests to look at: set_weight comes first"))
             case Analysis() if last == 100 and step.against_stable:
                 detail = "has no stable to compare with at 100 %: use at_most, or less weight"
-                faults.append(((place, "analysis"), detail))
+                faults.append(((index, "analysis"), detail))
             case SetWeight(root=percent):
                 if percent <= last:
                     detail = f"must be more than the {last:g} % before it: weights rise"
-                    faults.append(((place, "set_weight"), detail))
+                    faults.append(((index, "set_weight"), detail))
                 last = percent
     return faults

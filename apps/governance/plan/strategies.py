@@ -48,7 +48,7 @@ def broken_promises(strategy: str, steps: Sequence[Step]) -> list[tuple[Loc, str
     tests = (n for n, step in enumerate(steps) if isinstance(step, AbTest | Ship))
     if strategy != "ab_test" and (n := next(tests, None)) is not None:
         return [((n,), "belongs to the strategy ab_test")]
-    place, first = next(
+    index, first = next(
         ((n, step.root) for n, step in enumerate(steps) if isinstance(step, SetWeight)), (0, 100)
     )
     plain = [step for step in steps if not isinstance(step, SetHeaderRoute | SetMirror)]
@@ -67,5 +67,5 @@ def broken_promises(strategy: str, steps: Sequence[Step]) -> list[tuple[Loc, str
             return [((0,), detail)]
         case "canary" if first == 100:
             detail = "must be less than 100: all at once is what replace does"
-            return [((place, "set_weight"), detail)]
+            return [((index, "set_weight"), detail)]
     return []

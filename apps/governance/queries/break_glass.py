@@ -101,12 +101,12 @@ def get_break_glass(glass_id: str, actor: Actor) -> BreakGlass:
 
 def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
     """Return break-glasses with names and texts, in at most four queries."""
-    found, now = list(rows), clock.now()
-    signed = {row.pk: list(row.signatures.all()) for row in found}
-    people = {s.person for some in signed.values() for s in some} | {r.reviewed_by for r in found}
+    glasses, now = list(rows), clock.now()
+    signed = {row.pk: list(row.signatures.all()) for row in glasses}
+    people = {s.person for some in signed.values() for s in some} | {r.reviewed_by for r in glasses}
     names = people_names(person for person in people if person)
     sealed = [s.comment_sealed for some in signed.values() for s in some]
-    texts = unseal_many([*sealed, *(row.findings_sealed for row in found)])
+    texts = unseal_many([*sealed, *(row.findings_sealed for row in glasses)])
     return [
         BreakGlassView(
             row,
@@ -116,7 +116,7 @@ def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
             texts.get(row.findings_sealed, ""),
             now,
         )
-        for row in found
+        for row in glasses
     ]
 
 
@@ -135,9 +135,9 @@ def _signer(
 
 def may_open(release: Release, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to open one for ``release``."""
-    asked = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
+    pending = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
     allowed = release.policy.break_glass is not None and _in_session(actor)
-    return asked and allowed and actor.can("release.break_glass", scope_of(release))
+    return pending and allowed and actor.can("release.break_glass", scope_of(release))
 
 
 def may_confirm(found: BreakGlassView, actor: Actor) -> bool:

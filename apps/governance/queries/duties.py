@@ -95,14 +95,14 @@ class OrganisationView:
     def place(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
         policy = self.policies[environment]
-        place = policy.environment
+        row = policy.environment
         rules, rule = policy.approvals.rules, policy.break_glass
         return duties.place_of(
             self.organisation,
-            place.project_id,
-            place.name,
+            row.project_id,
+            row.name,
             rules,
-            pinned=place.name in self.pinned,
+            pinned=row.name in self.pinned,
             glass=rule.rules if rule else (),
         )
 
@@ -115,8 +115,8 @@ class OrganisationView:
 def look() -> OrganisationView:
     """Read everybody and every policy in force (six queries, however many there are)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
-    found = User.objects.order_by("pk").annotate(signs=Exists(signing))
-    rows = list(found.values_list("pk", "name", "email", "is_active", "signs"))
+    users = User.objects.order_by("pk").annotate(signs=Exists(signing))
+    rows = list(users.values_list("pk", "name", "email", "is_active", "signs"))
     placed = all_positions()
     people = tuple(
         OrganisationMember(
@@ -161,33 +161,33 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     policy = seen.policies.get(environment.pk)
     if policy is None:
         return Duty(environment, None, 0, None, [], None, [], locked_out=False)
-    place = seen.place(environment.pk)
-    demanded = duties.demanded(place.rules)
-    found = duties.fewest(place, most=demanded)
-    fewer = (found.people if found else demanded + 1) - 1
-    hired = duties.fewest(place, most=min(fewer, demanded - 1), hire=True)
+    access = seen.place(environment.pk)
+    demanded = duties.demanded(access.rules)
+    shortest = duties.fewest(access, most=demanded)
+    fewer = (shortest.people if shortest else demanded + 1) - 1
+    hired = duties.fewest(access, most=min(fewer, demanded - 1), hire=True)
     return Duty(
         environment,
         policy.number,
         demanded,
-        found,
-        seen.words(found, environment),
+        shortest,
+        seen.words(shortest, environment),
         hired,
         seen.words(hired, environment),
-        locked_out=duties.locked_out(place),
-        break_glass=_break_glass_duty(seen, policy, place),
+        locked_out=duties.locked_out(access),
+        break_glass=_break_glass_duty(seen, policy, access),
     )
 
 
 def _break_glass_duty(
-    seen: OrganisationView, policy: PolicyRevision, place: EnvironmentAccess
+    seen: OrganisationView, policy: PolicyRevision, access: EnvironmentAccess
 ) -> BreakGlassDuty | None:
     rule = policy.break_glass
     if rule is None:
         return None
-    found = duties.fewest(place.broken_glass, most=duties.SMALL)
-    path = seen.words(found, policy.environment)
-    return BreakGlassDuty(rule.people, rule.hours, rule.skip, found, path)
+    shortest = duties.fewest(access.broken_glass, most=duties.SMALL)
+    path = seen.words(shortest, policy.environment)
+    return BreakGlassDuty(rule.people, rule.hours, rule.skip, shortest, path)
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:
@@ -212,10 +212,10 @@ def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:
 
 
 def _teams() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    members: dict[str, set[str]] = {}
     for team, person in TeamMember.objects.values_list("team_id", "person_id"):
-        found.setdefault(team, set()).add(person)
-    return {team: frozenset(people) for team, people in found.items()}
+        members.setdefault(team, set()).add(person)
+    return {team: frozenset(people) for team, people in members.items()}
 
 
 def _past() -> list[PastAct]:
@@ -228,22 +228,22 @@ def _past() -> list[PastAct]:
         state=PolicyState.PUBLISHED,
     )
     drafts = PolicyRevision.objects.filter(~Exists(newer), state=PolicyState.DRAFT)
-    found = [
+    acts = [
         _done(ModelVersion.objects.all(), "author", duties.MAKE, Value("")),
         _done(unfinished, "requester", duties.REQUEST, F("environment__name")),
         _done(drafts, "drafted_by", duties.DRAFT, F("environment__name")),
     ]
     for role, permission in duties.DECIDES_AS.items():
         by_role = decided.filter(role=role)
-        found.append(_done(by_role, "person", permission, F("release__environment__name")))
+        acts.append(_done(by_role, "person", permission, F("release__environment__name")))
     broken = BreakGlassSignature.objects.filter(glass__state=BreakGlassState.OPENED)
     for role in (OPENER, CONFIRMER):
         where = F("glass__release__environment__name")
         signed = broken.filter(role=role)
-        found.append(_done(signed, "person", duties.SIGNS_AS[role], where))
+        acts.append(_done(signed, "person", duties.SIGNS_AS[role], where))
     return [
         PastAct(person, permission, project, environment)
-        for project, person, permission, environment in found[0].union(*found[1:])
+        for project, person, permission, environment in acts[0].union(*acts[1:])
     ]
 
 
@@ -253,5 +253,5 @@ def _done(rows: QuerySet[Any], who: str, permission: str, where: Value | F) -> Q
     named: QuerySet[Any] = rows.order_by().annotate(
         does=Cast(who, text), what=Value(permission, text), where=Cast(where, text)
     )
-    told: QuerySet[Any] = named.values_list("project_id", "does", "what", "where")
-    return told.distinct()
+    acts: QuerySet[Any] = named.values_list("project_id", "does", "what", "where")
+    return acts.distinct()

@@ -89,7 +89,7 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
     recall, and whether its endpoint was deleted since (one query)."""
     paths = {path(r) for r in releases}
     projects, environments, names = ({p[n] for p in paths} for n in range(3))
-    place = ("project_id", "environment_id", "endpoint__name")
+    path_fields = ("project_id", "environment_id", "endpoint__name")
     last = (
         Release.objects.filter(
             project__in=projects,
@@ -100,8 +100,8 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
         .exclude(state=ReleaseState.REVOKED)
         .alias(named=keeper().listed("bento"))
         .filter(named=[])  # of what had ended before the recall
-        .order_by(*place, LIVE_FIRST, "-live_at", "-pk")
-        .distinct(*place)
+        .order_by(*path_fields, LIVE_FIRST, "-live_at", "-pk")
+        .distinct(*path_fields)
     )
     rows = Release.objects.filter(pk__in=last.values("pk")).select_related(
         "endpoint", "version__model", "bento__runtime", "policy"
@@ -146,24 +146,24 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
 def _soaks() -> QuerySet[Release, Any]:
     """Return when the Bento was live, and what became of its endpoint. A stretch that ended in a
     rollback soaked nothing."""
-    found = Release.objects.filter(
+    releases = Release.objects.filter(
         project=OuterRef("project"),
         bento=OuterRef("bento"),
         live_at__isnull=False,
         state__in=(ReleaseState.LIVE, ReleaseState.SUPERSEDED, ReleaseState.RETIRED),
     )
-    said = {name: name for name in ("live_at", "ended_at")}
-    place = {"endpoint": "endpoint__state", "stopped_at": "endpoint__stopped_at"}
-    return found.values(
-        json=JSONObject(environment="environment__name", release="id", **said, **place)
+    times = {name: name for name in ("live_at", "ended_at")}
+    endpoint_fields = {"endpoint": "endpoint__state", "stopped_at": "endpoint__stopped_at"}
+    return releases.values(
+        json=JSONObject(environment="environment__name", release="id", **times, **endpoint_fields)
     )
 
 
 def _nodes() -> QuerySet[Node, Any]:
     """Return what the nodes of the target that have reported say of its network."""
-    found = Node.objects.filter(target=OuterRef("endpoint__target"), last_seen_at__isnull=False)
-    said = {name: KeyTransform(name, "platform") for name in ("network", "features")}
-    return found.values(json=JSONObject(**said))
+    nodes = Node.objects.filter(target=OuterRef("endpoint__target"), last_seen_at__isnull=False)
+    fields = {name: KeyTransform(name, "platform") for name in ("network", "features")}
+    return nodes.values(json=JSONObject(**fields))
 
 
 def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
@@ -179,7 +179,7 @@ def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
     """Return the pinned evidence of each release; a row that no longer has its digest is gone."""
     pinned = {p["id"]: p["digest"] for r in releases for p in r.evidence}
-    found = {
+    evidence = {
         row.pk: EvidenceFact(row.kind, row.source, row.data, row.digest, row.created_at)
         for row in Evidence.objects.filter(pk__in=pinned)
         if pinned[row.pk]
@@ -187,7 +187,7 @@ def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
             row.version_id, row.kind, row.source, row.bento_digest, row.data, row.created_by
         )
     }
-    return {r.pk: [found[p["id"]] for p in r.evidence if p["id"] in found] for r in releases}
+    return {r.pk: [evidence[p["id"]] for p in r.evidence if p["id"] in evidence] for r in releases}
 
 
 def _facts(

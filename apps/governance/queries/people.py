@@ -96,9 +96,9 @@ def barred(
     known: Standings,
 ) -> list[Barred]:
     """Return who holds a role that is missing and cannot count, because of where they stand."""
-    lacking, found = set(missing), []
+    lacking, barred_people = set(missing), []
     for person in people:
         why = known.decider(release, person.id).why_not(set(person.roles) & lacking)
         if why:
-            found.append(Barred(person.id, person.name, sentence(person.name, why)))
-    return found
+            barred_people.append(Barred(person.id, person.name, sentence(person.name, why)))
+    return barred_people

@@ -48,17 +48,17 @@ class Preset:
 def presets(policy: PolicyRevision | None, environment: Environment) -> list[Preset]:
     """Return the plans of an environment, its own ones first, judged by the gate of ``policy``."""
     document = policy.document if policy else {}
-    asked = next((g for g in document.get("gates", ()) if g["gate"] == gate.NAME), None)
+    entry = next((g for g in document.get("gates", ()) if g["gate"] == gate.NAME), None)
     return [
-        replace(preset, refused=gate.fault_of(asked, preset.plan) if asked else "")
+        replace(preset, refused=gate.fault_of(entry, preset.plan) if entry else "")
         for preset in [*own_presets(environment), *common_presets()]
     ]
 
 
 def common_presets() -> list[Preset]:
     """Return the plans that every environment has."""
-    made = {name: Plan.read({"strategy": name}) for name in PRESETS}
-    return [Preset(name, TITLES[name], SAYS[name], plan.document) for name, plan in made.items()]
+    plans = {name: Plan.read({"strategy": name}) for name in PRESETS}
+    return [Preset(name, TITLES[name], SAYS[name], plan.document) for name, plan in plans.items()]
 
 
 def own_presets(environment: Environment) -> list[Preset]:
@@ -85,12 +85,12 @@ def chosen(environment: Environment, plan: Mapping[str, Any] | None) -> Mapping[
 
     Raises :class:`InvalidInput` for a name that the environment does not have.
     """
-    given = dict(plan or {})
-    if "preset" not in given:
-        return given
-    name = given.pop("preset")
+    document = dict(plan or {})
+    if "preset" not in document:
+        return document
+    name = document.pop("preset")
     known = {**environment.plans, **{name: {"strategy": name} for name in PRESETS}}
     if not isinstance(name, str) or name not in known:
         detail = f"must be one of: {', '.join(known)}"
         raise InvalidInput(errors=[FieldError("/plan/preset", detail)])
-    return {**known[name], **given}
+    return {**known[name], **document}

@@ -59,8 +59,8 @@ class Shared:
         """All of it in one sentence."""
         others = [*self.others[:NAMED], *(["others"] if len(self.others) > NAMED else [])]
         with_whom = " and with ".join(filter(None, (_listing(self.earlier), _listing(others))))
-        place = f"In {self.project}, {self.environment}"
-        return f"{place} shares the target {self.target} with {with_whom}."
+        subject = f"In {self.project}, {self.environment}"
+        return f"{subject} shares the target {self.target} with {with_whom}."
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -46,27 +46,27 @@ class Standings:
 
     def of(self, release: Release, person: str) -> Standing | None:
         """Return where ``person`` stands towards ``release``; ``None`` where nobody asks."""
-        asked = release.policy.approvals.demands
-        if not asked:
+        demands = release.policy.approvals.demands
+        if not demands:
             return None
-        said: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         version = release.version
-        if SECOND_LINE in asked:
-            said["line"] = self.positions.line(person, for_=person)
-        if OTHER_REPORTING_LINE in asked:
+        if SECOND_LINE in demands:
+            facts["line"] = self.positions.line(person, for_=person)
+        if OTHER_REPORTING_LINE in demands:
             for name, who in (
                 ("reports_to", person),
                 ("requester_reports_to", release.requester),
                 ("author_reports_to", version.author),
             ):
-                said[name] = self.positions.managers(who, for_=person)
-        if NOT_LAST_TOUCHED in asked:
-            said["touched"] = _sorted(self.touched.get(version.pk))
-        if NOT_DATA_OWNER in asked:
-            said["data_owners"] = _sorted(self.declared.data_owners(version, for_=person))
-        if NOT_CODE_AUTHOR in asked:
-            said["code_authors"] = _sorted(self.declared.code_authors(version, for_=person))
-        return Standing(**said)
+                facts[name] = self.positions.managers(who, for_=person)
+        if NOT_LAST_TOUCHED in demands:
+            facts["touched"] = _sorted(self.touched.get(version.pk))
+        if NOT_DATA_OWNER in demands:
+            facts["data_owners"] = _sorted(self.declared.data_owners(version, for_=person))
+        if NOT_CODE_AUTHOR in demands:
+            facts["code_authors"] = _sorted(self.declared.code_authors(version, for_=person))
+        return Standing(**facts)
 
 
 def standings(releases: Sequence[Release], people: Iterable[str]) -> Standings:
@@ -74,37 +74,37 @@ def standings(releases: Sequence[Release], people: Iterable[str]) -> Standings:
 
     For pages. Each release comes with its policy, and its version with the lineage.
     """
-    found = Standings()
+    known = Standings()
     branches = _branches(releases, people)
     if not branches:
-        return found
+        return known
     placed: dict[str, PersonPosition] = {}
     touched: list[tuple[str, str]] = []
-    for what, *told in branches[0].union(*branches[1:]):
+    for what, *columns in branches[0].union(*branches[1:]):
         if what == "position":
-            person, line, manager, top, set_by = told
+            person, line, manager, top, set_by = columns
             placed[person] = PersonPosition(line, manager, top == "true", set_by)
         elif what == "touched":
-            touched.append((told[0], told[1]))
+            touched.append((columns[0], columns[1]))
         else:
-            found.declared.add(*told)
-    found.positions, found.touched = Positions(placed), by_version(touched)
-    return found
+            known.declared.add(*columns)
+    known.positions, known.touched = Positions(placed), by_version(touched)
+    return known
 
 
 def standing_now(release: Release, person: str) -> Standing | None:
     """Return where ``person`` stands, as the sealed log vouches for it, held until the transaction
     ends; ``None`` where the policy does not ask."""
-    asked = release.policy.approvals.demands
-    found = Standings()
-    if asked & PEOPLE:
+    demands = release.policy.approvals.demands
+    known = Standings()
+    if demands & PEOPLE:
         around = (person, release.requester, release.version.author)
-        found.positions = positions(around, vouched=True, lock=True)
-    if NOT_LAST_TOUCHED in asked:
-        found.touched = touched_by([release.version_id])
-    if asked & DECLARED:
-        found.declared = vouched_declared([release.version])
-    return found.of(release, person)
+        known.positions = positions(around, vouched=True, lock=True)
+    if NOT_LAST_TOUCHED in demands:
+        known.touched = touched_by([release.version_id])
+    if demands & DECLARED:
+        known.declared = vouched_declared([release.version])
+    return known.of(release, person)
 
 
 def _branches(releases: Sequence[Release], people: Iterable[str]) -> list[QuerySet[Any]]:
@@ -113,10 +113,10 @@ def _branches(releases: Sequence[Release], people: Iterable[str]) -> list[QueryS
     for release in releases:
         for demand in release.policy.approvals.demands:
             asking.setdefault(demand, []).append(release)
-    found: list[QuerySet[Any]] = []
+    branches: list[QuerySet[Any]] = []
     if placed := _of(asking, PEOPLE):
         around = {*people, *(r.requester for r in placed), *(r.version.author for r in placed)}
-        found.append(
+        branches.append(
             _shaped(
                 rows_above(around),
                 "position",
@@ -129,12 +129,12 @@ def _branches(releases: Sequence[Release], people: Iterable[str]) -> list[QueryS
         )
     if touched := _of(asking, {NOT_LAST_TOUCHED}):
         events = touches(r.version_id for r in touched)
-        found.append(_shaped(events, "touched", F("subject"), F("who")))
+        branches.append(_shaped(events, "touched", F("subject"), F("who")))
     if declared := _of(asking, DECLARED):
         rows = declared_about([r.version for r in declared])
-        told = (F("project_id"), F("fact"), F("about"), F("person"), F("declared_by"))
-        found.append(_shaped(rows, "declared", *told))
-    return found
+        columns = (F("project_id"), F("fact"), F("about"), F("person"), F("declared_by"))
+        branches.append(_shaped(rows, "declared", *columns))
+    return branches
 
 
 def _of(asking: dict[str, list[Release]], demands: Collection[str]) -> list[Release]:

@@ -205,16 +205,16 @@ def waiting_on(actor: Actor) -> Waiting:
     with_lineage = [name for name in LONG if name != "version__lineage"]
     whole = _waiting_or_broken(actor).select_related(*WHOLE).defer(*with_lineage)
     rows: list[Any] = list(whole[:INBOX_LIMIT])
-    asked = [row for row in rows if row.waits and asked_as(row, actor)]
-    known = standings(asked, [actor.accountable])
-    found = Waiting([], [], _glasses(rows))
-    for row in asked:
+    candidates = [row for row in rows if row.waits and asked_as(row, actor)]
+    known = standings(candidates, [actor.accountable])
+    waiting = Waiting([], [], _glasses(rows))
+    for row in candidates:
         decider = known.decider(row, actor.accountable)
         if decider.needed(held_roles(actor, scope_of(row)), row.gates):
-            found.needed.append(row)
+            waiting.needed.append(row)
         elif why := decider.why_not(asked_as(row, actor)):
-            found.barred.append((row, sentence("You", why)))
-    return found
+            waiting.barred.append((row, sentence("You", why)))
+    return waiting
 
 
 def inbox(actor: Actor) -> list[Release]:
@@ -244,8 +244,8 @@ def menu(actor: Actor) -> Menu:
             "project__name",
         )[:INBOX_LIMIT]
     )
-    found: list[Any] = list(narrow)
-    return Menu(sum(bool(row.waits and asked_as(row, actor)) for row in found), _glasses(found))
+    rows: list[Any] = list(narrow)
+    return Menu(sum(bool(row.waits and asked_as(row, actor)) for row in rows), _glasses(rows))
 
 
 def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
@@ -255,21 +255,23 @@ def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
     undecided = _undecided(actor).order_by()
     wanted = undecided.values("pk").union(open_ones.values("release"))
     here = open_ones.filter(release=OuterRef("pk"))
-    said = here.values(json=JSONObject(id="pk", state="state", until="until"))
+    glasses = here.values(json=JSONObject(id="pk", state="state", until="until"))
     rows = visible(Release.objects.filter(pk__in=wanted), actor, view="release.view")
     return rows.annotate(
-        waits=Exists(undecided.filter(pk=OuterRef("pk"))), glass=Subquery(said[:1])
+        waits=Exists(undecided.filter(pk=OuterRef("pk"))), glass=Subquery(glasses[:1])
     ).order_by("created_at")
 
 
 def _glasses(rows: Iterable[Any]) -> list[VisibleBreakGlass]:
-    shown = [_shown(row) for row in rows if row.glass]
-    return sorted(shown, key=lambda glass: glass.until)
+    glasses = [_shown(row) for row in rows if row.glass]
+    return sorted(glasses, key=lambda glass: glass.until)
 
 
 def _shown(row: Any) -> VisibleBreakGlass:
-    said = row.glass
-    return VisibleBreakGlass(said["id"], said["state"], datetime.fromisoformat(said["until"]), row)
+    glass = row.glass
+    return VisibleBreakGlass(
+        glass["id"], glass["state"], datetime.fromisoformat(glass["until"]), row
+    )
 
 
 def _undecided(actor: Actor) -> QuerySet[Release]:

@@ -21,12 +21,12 @@ START = "rollouts.start"  # the job that begins to roll a release out
 def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring what :func:`waits_for` looks at."""
     tried = Job.objects.filter(kind=START, key=OuterRef("pk")).exclude(error="").order_by("-pk")
-    said = tried.values(json=JSONObject(error="error", state="state"))
+    attempts = tried.values(json=JSONObject(error="error", state="state"))
     entries = TargetUse.objects.filter(
         target=OuterRef("endpoint__target"), project=OuterRef("project")
     )
     return releases.annotate(
-        tried=Subquery(said[:1]),
+        tried=Subquery(attempts[:1]),
         beside=occupying("endpoint__target"),
         listed=ArraySubquery(entries.values("environment")),
     )
@@ -42,8 +42,8 @@ def waits_for(release: Any) -> str:
     if release.state == ReleaseState.APPROVED and release.tried:
         error = str(release.tried["error"])
         return error if release.tried["state"] in OPEN else f"It could not be started: {error}"
-    target, place = release.endpoint.target, release.environment.name
-    if why := why_unlisted(target.name, release.project.slug, place, release.listed):
+    target, environment = release.endpoint.target, release.environment.name
+    if why := why_unlisted(target.name, release.project.slug, environment, release.listed):
         return f"{why}. It cannot start until then"
     rows, needed = [Occupant(**row) for row in release.beside], serving_config(release.serving)
     return lacking(target, rows, needed.total_mb, release.project_id)
