@@ -139,10 +139,10 @@ def _run(program: str, url: str, *args: str) -> None:
         "dbname": "PGDATABASE",
         "sslmode": "PGSSLMODE",
     }
-    told = {names[k]: str(v) for k, v in conninfo_to_dict(url).items() if k in names}
+    environment = {names[k]: str(v) for k, v in conninfo_to_dict(url).items() if k in names}
     done = subprocess.run(
         [_program(program), *args],
-        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **told},
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -155,9 +155,9 @@ def _program(name: str) -> str:
     """Return the tool: the embedded PostgreSQL's, or the one on the PATH beside your server."""
     if config().mode == "embedded":
         return str(packaged_program(name))
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise BackupRefused(
             f"{name} is not installed: install the PostgreSQL client of your server's version"
         )
-    return found
+    return path

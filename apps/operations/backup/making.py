@@ -32,21 +32,21 @@ def make_backup(folder: Path, *, copy: bool | None, say: Say) -> Manifest:
     copied = blobs.path("0" * 64) is not None if copy is None else copy
     with record(SYSTEM) as log:
         log.add(BACKUP_BEGUN, subject="backup")
-    with database.snapshot(url) as found:
-        say(f"The log has {found.size} events, root {found.root.hex()}")
-        database.dump(url, found, folder / DATABASE)
+    with database.snapshot(url) as snapshot:
+        say(f"The log has {snapshot.size} events, root {snapshot.root.hex()}")
+        database.dump(url, snapshot, folder / DATABASE)
     crash_point("backup.after_dump")
-    say(f"{'Copying' if copied else 'Checking'} {len(found.blobs)} artifacts")
-    total = artifacts.copy_out(blobs, found.blobs, folder / artifacts.FOLDER if copied else None)
-    (folder / BLOBS).write_text(json.dumps(sorted(found.blobs)))
+    say(f"{'Copying' if copied else 'Checking'} {len(snapshot.blobs)} artifacts")
+    total = artifacts.copy_out(blobs, snapshot.blobs, folder / artifacts.FOLDER if copied else None)
+    (folder / BLOBS).write_text(json.dumps(sorted(snapshot.blobs)))
     manifest = Manifest(
         made_at=rfc3339(now()),
-        size=found.size,
-        root=found.root.hex(),
+        size=snapshot.size,
+        root=snapshot.root.hex(),
         root_key=root_public().id,
-        checkpoint=found.note,
+        checkpoint=snapshot.note,
         copied=copied,
-        blobs=len(found.blobs),
+        blobs=len(snapshot.blobs),
         blob_bytes=total,
         files={name: file_digest(folder / name) for name in (DATABASE, BLOBS)},
     )
@@ -65,10 +65,10 @@ def copy_keys(folder: Path, beside: Path) -> None:
     folder.chmod(0o700)
     if config().embedded_file.exists():
         known = json.loads(config().embedded_file.read_text())
-        told = {name: known[name] for name in KEPT_SETTINGS if name in known}
+        settings = {name: known[name] for name in KEPT_SETTINGS if name in known}
         path = folder / SETTINGS
         path.touch(mode=0o600)
-        path.write_text(json.dumps(told, indent=1))
+        path.write_text(json.dumps(settings, indent=1))
 
 
 def _new_folder(folder: Path) -> None:

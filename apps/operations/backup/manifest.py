@@ -40,15 +40,15 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise BackupRefused(f"{folder} holds no {MANIFEST}: it is no backup, or an unfinished one")
     try:
-        found = Manifest(**json.loads(path.read_text()))
+        manifest = Manifest(**json.loads(path.read_text()))
     except (ValueError, TypeError):
         raise BackupRefused(f"{path} cannot be read: it was changed or cut") from None
-    if found.v != 1:
-        raise BackupRefused(f"{path} is of version {found.v}; this release reads version 1")
+    if manifest.v != 1:
+        raise BackupRefused(f"{path} is of version {manifest.v}; this release reads version 1")
     for name in (DATABASE, BLOBS):
-        if not (folder / name).is_file() or file_digest(folder / name) != found.files.get(name):
+        if not (folder / name).is_file() or file_digest(folder / name) != manifest.files.get(name):
             raise BackupRefused(f"{folder / name} is missing or not what the manifest says")
-    return found
+    return manifest
 
 
 def file_digest(path: Path) -> str:

@@ -55,7 +55,7 @@ def put_keys_back(folder: Path | None, manifest: Manifest) -> dict[str, str]:
 
     Without the right keys nothing could be signed and no old signature be checked.
     """
-    told: dict[str, str] = {}
+    settings: dict[str, str] = {}
     if folder is not None:
         if not (config().keys / "keys.json").exists():
             shutil.copytree(
@@ -63,16 +63,16 @@ def put_keys_back(folder: Path | None, manifest: Manifest) -> dict[str, str]:
             )
             config().keys.chmod(0o700)
         if (folder / SETTINGS).exists():
-            told = json.loads((folder / SETTINGS).read_text())
+            settings = json.loads((folder / SETTINGS).read_text())
     try:
-        found = root_public().id
+        root_key = root_public().id
     except Refused:
         raise BackupRefused(
             f"The keys are not in {config().keys}: put them back, or name their folder with --keys"
         ) from None
-    if found != manifest.root_key:
+    if root_key != manifest.root_key:
         raise BackupRefused("The keys belong to another installation than the backup")
-    return told
+    return settings
 
 
 def events_lost(manifest: Manifest, file: Path | None, accepted: bool) -> int:
@@ -81,15 +81,15 @@ def events_lost(manifest: Manifest, file: Path | None, accepted: bool) -> int:
     Refuses them unless they are ``accepted``.
     """
     try:
-        found = (file, checkpoint_files.read_kept(file)) if file else checkpoint_files.newest_kept()
+        kept = (file, checkpoint_files.read_kept(file)) if file else checkpoint_files.newest_kept()
     except Refused as refusal:
         raise BackupRefused(f"The checkpoint is not ours: {refusal.sentence}") from None
-    if found is None or found[1].size <= manifest.size:
+    if kept is None or kept[1].size <= manifest.size:
         return 0
-    lost = found[1].size - manifest.size
+    lost = kept[1].size - manifest.size
     if not accepted:
         raise BackupRefused(
-            f"{found[0]} was signed over {found[1].size} events, the backup has {manifest.size}: "
+            f"{kept[0]} was signed over {kept[1].size} events, the backup has {manifest.size}: "
             f"{lost} would be lost. Restore a newer backup, or repeat with --accept-lost-events"
         )
     return lost
@@ -128,13 +128,14 @@ def _compare(manifest: Manifest, file: Path | None) -> None:
             checkpoint.verify(manifest.checkpoint, checkpoint.log_keys(ring()))
         except Refused as refusal:
             raise BackupRefused(f"The manifest's checkpoint: {refusal.sentence}") from None
-    found = verify_database(file)
-    if found.fault is not None:
-        raise BackupRefused(f"The restored log is NOT what was signed: {found.fault.sentence}")
-    if (found.report.size, found.report.root.hex()) != (manifest.size, manifest.root):
+    verification = verify_database(file)
+    fault, report = verification.fault, verification.report
+    if fault is not None:
+        raise BackupRefused(f"The restored log is NOT what was signed: {fault.sentence}")
+    if (report.size, report.root.hex()) != (manifest.size, manifest.root):
         raise BackupRefused(
-            f"The restored log has {found.report.size} events and root "
-            f"{found.report.root.hex()}, the manifest says {manifest.size} and {manifest.root}"
+            f"The restored log has {report.size} events and root "
+            f"{report.root.hex()}, the manifest says {manifest.size} and {manifest.root}"
         )
 
 

@@ -61,14 +61,14 @@ class Load:
             thread.join()
 
     def _call(self, number: int) -> None:
-        place = urlsplit(self.url)
-        assert place.hostname is not None
-        connect = partial(http.client.HTTPConnection, place.hostname, place.port, timeout=30)
-        if place.scheme == "https":
+        address = urlsplit(self.url)
+        assert address.hostname is not None
+        connect = partial(http.client.HTTPConnection, address.hostname, address.port, timeout=30)
+        if address.scheme == "https":
             connect = partial(
                 http.client.HTTPSConnection,
-                place.hostname,
-                place.port,
+                address.hostname,
+                address.port,
                 timeout=30,
                 context=ssl.create_default_context(),
             )
@@ -83,7 +83,7 @@ class Load:
             if fresh or connection is None:
                 connection = connect()
             kept = connection if not fresh else kept
-            if not self._send(connection, place.path, self.rows[count % len(self.rows)]):
+            if not self._send(connection, address.path, self.rows[count % len(self.rows)]):
                 connection.close()
                 kept = None if connection is kept else kept
             elif fresh:

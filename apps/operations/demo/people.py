@@ -65,8 +65,10 @@ class DemoPerson:
     def client(self, scopes: list[str]) -> Client:
         """Make an API token with ``scopes`` for a day and return a client that uses it."""
         expires = (datetime.now(tz=UTC) + timedelta(days=1)).isoformat()
-        made = self.do("POST", "/tokens", {"name": "demo", "scopes": scopes, "expires_at": expires})
-        return Client(self.url, made["secret"])
+        token = self.do(
+            "POST", "/tokens", {"name": "demo", "scopes": scopes, "expires_at": expires}
+        )
+        return Client(self.url, token["secret"])
 
     def decide(self, release: dict[str, Any], comment: str) -> dict[str, Any]:
         """Approve the release exactly as it was shown."""

@@ -73,13 +73,15 @@ class SecondAct:
         finally:
             load.stop()
         self.story.result["seconds"]["second_act"] = round(time.monotonic() - begun, 1)
-        wrong = [a for a in load.answers if not a.good and a.release != faulty["release"]]
-        self.story.result["canary"]["stable_failed"] = len(wrong)
+        failures = [a for a in load.answers if not a.good and a.release != faulty["release"]]
+        self.story.result["canary"]["stable_failed"] = len(failures)
         self.story.say(
-            f"   {load.sent} requests in this act; {len(wrong)} failed that another "
+            f"   {load.sent} requests in this act; {len(failures)} failed that another "
             "version answered"
         )
-        must(not wrong, f"requests failed that the faulty version did not answer: {wrong[:5]}")
+        must(
+            not failures, f"requests failed that the faulty version did not answer: {failures[:5]}"
+        )
 
     def new_version(self, kind: str) -> Json:
         """Register a version, build it, and have it live in staging, where nobody calls it."""
@@ -94,50 +96,52 @@ class SecondAct:
 
     def passes(self, version: Json, load: Load) -> dict[str, float]:
         """Release ``version`` in steps; return the share that each step measured, in percent."""
-        asked = self.ask(version, plan=CANARY, serving=CAPTURED)
-        self.story.until_live(self.scientist, asked["id"])
-        rollout = self.rollout(asked)
+        release = self.ask(version, plan=CANARY, serving=CAPTURED)
+        self.story.until_live(self.scientist, release["id"])
+        rollout = self.rollout(release)
         weights = measured_weights(rollout, load.answers)
         for planned, measured in weights.items():
             must(abs(measured - float(planned)) < 2, f"{planned} % planned, {measured} % measured")
         self.tell_looks(rollout)
-        told = [f"{planned} % planned, {found} % measured" for planned, found in weights.items()]
-        self.story.say(f"   it is live; {'; '.join(told)}")
+        shares = [
+            f"{planned} % planned, {measured} % measured" for planned, measured in weights.items()
+        ]
+        self.story.say(f"   it is live; {'; '.join(shares)}")
         return weights
 
     def is_stopped(self, version: Json, load: Load) -> Json:
         """Release a version that fails for some; return how soon it was out of traffic again."""
-        asked = self.ask(version, plan=CANARY)
-        version["release"] = asked["id"]
+        release = self.ask(version, plan=CANARY)
+        version["release"] = release["id"]
         ended = self.scientist.wait(
-            f"/releases/{asked['id']}",
-            lambda found: found["release"]["state"] in ("failed", "live"),
+            f"/releases/{release['id']}",
+            lambda document: document["release"]["state"] in ("failed", "live"),
             seconds=600,
             every=0.2,
         )["release"]
         must(ended["state"] == "failed", "the faulty version went live")
         load.until(load.sent + 100)  # whoever is still sent there is seen
-        rollout = self.rollout(asked)
+        rollout = self.rollout(release)
         must(
             rollout["reason"].startswith("The analysis failed."),
             f"it ended otherwise: {rollout['reason']}",
         )
-        found = figures(asked["id"], rollout, load.answers)
+        measured = figures(release["id"], rollout, load.answers)
         self.story.say(f"   {rollout['reason']}")
         self.story.say(
-            f"   stopped {found['detect_seconds']} s after its first answer, without anybody; "
-            f"{found['bad_requests']} of its {found['candidate_requests']} answers were errors, "
-            f"the last came {found['rollback_seconds']} s after the decision"
+            f"   stopped {measured['detect_seconds']} s after its first answer, without anybody; "
+            f"{measured['bad_requests']} of its {measured['candidate_requests']} answers were "
+            f"errors, the last came {measured['rollback_seconds']} s after the decision"
         )
-        return found
+        return measured
 
     def is_shadowed(self, version: Json, load: Load, before: int) -> None:
         """Try a version on copies until a person has seen enough, and let it go live."""
-        asked = self.ask(version, plan=SHADOW, serving=CAPTURED)
-        rollout = self.until_waiting(asked)
+        release = self.ask(version, plan=SHADOW, serving=CAPTURED)
+        rollout = self.until_waiting(release)
         new, old = self.copied(rollout)
         must(
-            not [a for a in load.answers[before:] if a.release == asked["id"]],
+            not [a for a in load.answers[before:] if a.release == release["id"]],
             "somebody was answered by a version that only gets copies",
         )
         self.story.say(
@@ -156,14 +160,14 @@ class SecondAct:
             f"/rollouts/{rollout['id']}/resume",
             {"reason": "The copies went well", "step": rollout["step"]},
         )
-        self.story.until_live(self.scientist, asked["id"])
+        self.story.until_live(self.scientist, release["id"])
         self.story.say(f"   {operator.name} let it go on: it is live")
 
     def rollout(self, release: Json) -> Json:
         """Return the newest rollout of a release, once it has begun."""
         self.scientist.wait(
             f"/releases/{release['id']}",
-            lambda found: found["release"]["state"] not in ("requested", "approved"),
+            lambda document: document["release"]["state"] not in ("requested", "approved"),
             seconds=300,
             every=0.2,
         )
@@ -175,40 +179,42 @@ class SecondAct:
     def until_waiting(self, release: Json) -> Json:
         """Wait until the rollout of ``release`` waits for a person."""
         path = f"/rollouts/{self.rollout(release)['id']}"
-        found = self.scientist.wait(
+        rollout = self.scientist.wait(
             path,
             lambda row: row["state"] == "waiting" or row["finished_at"] is not None,
             seconds=300,
             every=0.2,
         )
-        must(found["state"] == "waiting", f"it ended: {found['reason']}")
-        return found
+        must(rollout["state"] == "waiting", f"it ended: {rollout['reason']}")
+        return rollout
 
     def copied(self, rollout: Json) -> tuple[Json, Json]:
         """Wait for enough copies; return what they came to, and what stable did meanwhile."""
-        found = self.scientist.wait(
+        series = self.scientist.wait(
             f"/rollouts/{rollout['id']}/series",
             lambda s: added(s, "copies")["requests"] >= COPIES,
             seconds=300,
             every=1,
         )
-        return added(found, "copies"), added(found, "old")
+        return added(series, "copies"), added(series, "old")
 
     def disagreements(self, rollout: Json) -> Json:
         """Wait for enough captured answers of both versions to the same requests; list where they
         differ, and return how often."""
         path, end = f"/rollouts/{rollout['id']}/disagreements", time.monotonic() + 180
-        while (found := self.story.people["operator"].do("GET", path))["pairs"] < PAIRS:
-            must(time.monotonic() < end, f"both versions captured only {found['pairs']} answers")
+        while (comparison := self.story.people["operator"].do("GET", path))["pairs"] < PAIRS:
+            must(
+                time.monotonic() < end, f"both versions captured only {comparison['pairs']} answers"
+            )
             time.sleep(0.5)
         self.story.say(
-            f"   {found['disagreements']} of {found['pairs']} captured answers differ "
+            f"   {comparison['disagreements']} of {comparison['pairs']} captured answers differ "
             "from those of the version that serves"
         )
-        for item in found["items"][:3]:
+        for item in comparison["items"][:3]:
             pair = f"{item['stable']} there, {item['candidate']} from the new one"
             self.story.say(f"   | {item['id']}: {pair}")
-        return {"pairs": found["pairs"], "disagreements": found["disagreements"]}
+        return {"pairs": comparison["pairs"], "disagreements": comparison["disagreements"]}
 
     def tell_looks(self, rollout: Json) -> None:
         """Say what each analysis found at its end."""
@@ -222,8 +228,8 @@ class SecondAct:
 def patients(rows: Sequence[Json]) -> list[Json]:
     """Return real rows, every seventh of them of a patient whose cells have no concave part."""
     return [
-        row | dict.fromkeys(CONCAVE, 0.0) if place % 7 == 4 else row
-        for place, row in enumerate(rows)
+        row | dict.fromkeys(CONCAVE, 0.0) if index % 7 == 4 else row
+        for index, row in enumerate(rows)
     ]
 
 
@@ -240,15 +246,15 @@ def added(series: Json, side: str) -> Json:
 def measured_weights(rollout: Json, answers: Sequence[TimedResponse]) -> dict[str, float]:
     """Return the share that callers saw at each weight, in percent, from when the node was seen to
     apply it until the next was wished."""
-    began = {int(place): _time(text) for place, text in rollout["step_times"].items()}
-    weights = [place for place, step in enumerate(rollout["steps"]) if "set_weight" in step]
-    found = {}
-    for place, following in pairwise(weights):
-        here = [a for a in answers if began[place + 1] <= a.at < began[following]]
+    began = {int(index): _time(text) for index, text in rollout["step_times"].items()}
+    weights = [index for index, step in enumerate(rollout["steps"]) if "set_weight" in step]
+    shares = {}
+    for index, following in pairwise(weights):
+        here = [a for a in answers if began[index + 1] <= a.at < began[following]]
         new = sum(a.release == rollout["release"] for a in here)
         must(bool(here), "nobody called while a weight stood")
-        found[f"{rollout['steps'][place]['set_weight']:g}"] = round(100 * new / len(here), 2)
-    return found
+        shares[f"{rollout['steps'][index]['set_weight']:g}"] = round(100 * new / len(here), 2)
+    return shares
 
 
 def figures(release: str, rollout: Json, answers: Sequence[TimedResponse]) -> Json:

@@ -107,12 +107,16 @@ class DemoStory:
         """The operator drafts the demo's policies, the approver publishes them."""
         operator, approver = self.people["operator"], self.people["approver"]
         for name, source in (("staging", STAGING_POLICY), ("production", PRODUCTION_POLICY)):
-            place = f"{BASE}/environments/{name}"
-            found = approver.do("GET", f"{place}/policies?limit=1")["items"]
-            if found and found[0]["source"] == source and found[0]["state"] == "published":
+            path = f"{BASE}/environments/{name}"
+            revisions = approver.do("GET", f"{path}/policies?limit=1")["items"]
+            if (
+                revisions
+                and revisions[0]["source"] == source
+                and revisions[0]["state"] == "published"
+            ):
                 continue
-            draft = operator.do("POST", f"{place}/policies", {"source": source})
-            approver.do("POST", f"{place}/policies/{draft['number']}/publish")
+            draft = operator.do("POST", f"{path}/policies", {"source": source})
+            approver.do("POST", f"{path}/policies/{draft['number']}/publish")
             self.say(
                 f"   {name} has policy r{draft['number']}, drafted by {operator.name}, "
                 f"published by {approver.name}"
@@ -132,8 +136,8 @@ class DemoStory:
                 client.post(f"{BASE}/models", {"name": MODEL, "description": "Benign or malignant"})
             version = client.post(f"{BASE}/models/{MODEL}/versions", facts)
             path = f"{BASE}/models/{MODEL}/versions/{version['number']}"
-            place = (PROJECT, MODEL, version["number"])
-            client.uploads.send(*place, out / "model.joblib", "model.joblib")
+            number = version["number"]
+            client.uploads.send(PROJECT, MODEL, number, out / "model.joblib", "model.joblib")
             client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
             version = client.post(f"{path}/finalise")
         self.say(
@@ -166,8 +170,8 @@ class DemoStory:
         self, client: Client, version: Json, environment: str, deciders: list[str]
     ) -> tuple[Json, float]:
         """Ask for a release, let people decide, wait until it is live."""
-        asked = self.ask(client, version, environment, deciders)
-        live = self.until_live(client, asked["id"])
+        release = self.ask(client, version, environment, deciders)
+        live = self.until_live(client, release["id"])
         seconds = round(_seconds(live["approved_at"], live["live_at"]), 2)
         self.say(f"   live {seconds} s after the last gate passed")
         return live, seconds
@@ -182,7 +186,7 @@ class DemoStory:
     ) -> Json:
         """Ask for a release, with a plan and a serving configuration if need be, and let people
         decide; return it as it was asked for."""
-        asked: Json = client.post(
+        release: Json = client.post(
             f"{BASE}/releases",
             {
                 "model": MODEL,
@@ -194,15 +198,15 @@ class DemoStory:
             },
         )
         self.say(
-            f"   release {asked['number']} to {environment} is {asked['state']}: "
-            + "; ".join(g["title"] for g in asked["gates"] if not g["passed"])
+            f"   release {release['number']} to {environment} is {release['state']}: "
+            + "; ".join(g["title"] for g in release["gates"] if not g["passed"])
         )
-        self.requester_is_refused(asked)
+        self.requester_is_refused(release)
         for role in deciders:
-            shown = self.people[role].do("GET", f"/releases/{asked['id']}")["release"]
-            self.people[role].decide(shown, f"Looks right for {environment}.")
+            current = self.people[role].do("GET", f"/releases/{release['id']}")["release"]
+            self.people[role].decide(current, f"Looks right for {environment}.")
             self.say(f"   {self.people[role].name} approved as {role}")
-        return asked
+        return release
 
     def requester_is_refused(self, release: Json) -> None:
         """The one who asked tries to approve, in a session and by token, and may not."""
@@ -220,15 +224,15 @@ class DemoStory:
     def until_live(self, client: Client, release_id: str) -> Json:
         """Wait until the release is live. Raises ``DemoFailed`` when it ends otherwise."""
         ended = ("live", "failed", "rejected", "expired", "withdrawn", "rolled_back")
-        found = client.wait(
+        release = client.wait(
             f"/releases/{release_id}",
             lambda r: r["release"]["state"] in ended,
             seconds=300,
             every=0.2,
         )["release"]
-        if found["state"] != "live":
-            raise DemoFailed(f"the release is {found['state']}: {found['ended_reason']}")
-        return dict(found)
+        if release["state"] != "live":
+            raise DemoFailed(f"the release is {release['state']}: {release['ended_reason']}")
+        return dict(release)
 
     def predict(self, release: Json, rows: list[Json], version: Json) -> Json:
         """Send real rows to the endpoint and compare with what the model said when trained."""
@@ -237,13 +241,13 @@ class DemoStory:
         must(answer.status_code == 200, f"prediction got {answer.status_code}: {answer.text}")
         predictions = answer.json()["predictions"]
         must(predictions == version["expected"], "the endpoint answers differently")
-        wrong = httpx.post(f"{endpoint['url']}/predict", json=rows[0] | {"mean radius": "big"})
-        must(wrong.status_code == 400, f"a wrong row got {wrong.status_code}")
+        refusal = httpx.post(f"{endpoint['url']}/predict", json=rows[0] | {"mean radius": "big"})
+        must(refusal.status_code == 400, f"a wrong row got {refusal.status_code}")
         self.say(
             f"   {endpoint['url']}/predict answers {predictions[:8]}… as it was trained, "
             f"in release {answer.headers['x-placet-release'][:16]}…"
         )
-        self.say(f"   a wrong row: 400 {wrong.json()['errors'][0]}")
+        self.say(f"   a wrong row: 400 {refusal.json()['errors'][0]}")
         self.result.update(url=self.url, endpoint_url=endpoint["url"], predictions=predictions)
         return endpoint
 
@@ -295,11 +299,11 @@ class DemoStory:
             clean = verifier("log", export)
             must(clean.returncode == 0, f"the log does not verify: {clean.stdout}{clean.stderr}")
             self.say(_indented(clean.stdout))
-            place = export / "events.jsonl"
-            raw = bytearray(place.read_bytes())
+            path = export / "events.jsonl"
+            raw = bytearray(path.read_bytes())
             at = raw.index(b'"kind', len(raw) // 2) + 12
             raw[at] ^= 1
-            place.write_bytes(bytes(raw))
+            path.write_bytes(bytes(raw))
             broken = verifier("log", export)
             must(broken.returncode == 1, "the verifier accepts a changed log")
             self.say("   one byte changed in a copy:")

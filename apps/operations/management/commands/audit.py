@@ -67,15 +67,15 @@ class Command(BaseCommand):
 
     def do_fsck(self, options: dict[str, Any]) -> None:
         """Say what was found in the log, then each thing that does not agree with it."""
-        found = fsck(options["checkpoint"])
-        found.faults.extend(missing_files())
-        if found.how:
-            self.stdout.write(f"{found.log.fault.place if found.log.fault else ''}: {found.how}")
-        self.say(found.log)
-        for fault in found.faults:
+        report = fsck(options["checkpoint"])
+        report.faults.extend(missing_files())
+        if report.how:
+            self.stdout.write(f"{report.log.fault.place if report.log.fault else ''}: {report.how}")
+        self.say(report.log)
+        for fault in report.faults:
             self.stdout.write(fault.sentence)
-        if found.faults:
-            raise CommandError(f"the log is intact, but {len(found.faults)} things differ from it")
+        if report.faults:
+            raise CommandError(f"the log is intact, but {len(report.faults)} things differ from it")
         self.stdout.write(self.style.SUCCESS("the log is intact, and everything is as it says"))
 
     def say(self, found: Verification) -> None:
@@ -105,20 +105,22 @@ class Command(BaseCommand):
 
     def do_checkpoint(self, options: dict[str, Any]) -> None:
         """Sign the log as it stands now."""
-        made = write_checkpoint()
-        self.stdout.write(made.note if made else "the newest checkpoint covers everything")
+        checkpoint = write_checkpoint()
+        self.stdout.write(
+            checkpoint.note if checkpoint else "the newest checkpoint covers everything"
+        )
 
     def do_archive(self, options: dict[str, Any]) -> None:
         """Move old events into files, as the role that owns the tables."""
         if options["dry_run"]:
-            made = next_plan()
+            plan = next_plan()
             self.stdout.write(
-                f"{len(made.indexes)} events would go into the first file, {made.indexes[0]} to"
-                f" {made.indexes[-1]}; nothing was changed"
+                f"{len(plan.indexes)} events would go into the first file, {plan.indexes[0]} to"
+                f" {plan.indexes[-1]}; nothing was changed"
             )
         elif not options["as_owner"]:  # the application's role may not
-            said = manage("audit", "archive", "--as-owner", PLACET_DATABASE_URL=owner_url())
-            self.stdout.write(said.rstrip())
+            output = manage("audit", "archive", "--as-owner", PLACET_DATABASE_URL=owner_url())
+            self.stdout.write(output.rstrip())
         else:
             for row in archive_events(actor=SYSTEM):
                 self.stdout.write(

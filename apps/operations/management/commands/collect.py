@@ -41,11 +41,11 @@ class Command(BaseCommand):
             self.stdout.write(f"Bento    {bento.pk}  {bento.size:,} bytes")
         for runtime in unneeded_runtimes(before):
             self.stdout.write(f"runtime  {runtime.pk}  {len(runtime.wheels)} wheels")
-        found = list(unneeded(store(), before))
-        for blob in found:
+        blobs = list(unneeded(store(), before))
+        for blob in blobs:
             self.stdout.write(f"blob     {blob.sha256}  {blob.size:,} bytes")
         self.stdout.write(
-            f"{len(found)} blobs, {sum(b.size for b in found):,} bytes; nothing was changed"
+            f"{len(blobs)} blobs, {sum(b.size for b in blobs):,} bytes; nothing was changed"
         )
 
     def collect(self) -> None:
@@ -53,8 +53,9 @@ class Command(BaseCommand):
         try:
             given_up = collect_bentos(actor=SYSTEM)
         finally:  # what cannot be given up keeps no blob that nothing needs
-            made = collect_blobs(actor=SYSTEM)
+            collected = collect_blobs(actor=SYSTEM)
         self.stdout.write(
             f"{given_up.bentos} Bentos and {given_up.runtimes} runtimes given up; "
-            f"{made.blobs} blobs removed ({made.size:,} bytes), {made.condemned} more condemned"
+            f"{collected.blobs} blobs removed ({collected.size:,} bytes), "
+            f"{collected.condemned} more condemned"
         )

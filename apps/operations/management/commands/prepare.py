@@ -119,13 +119,13 @@ def demo_people(project: Project) -> list[dict[str, str]]:
             continue
         passwords[role] = f"{secrets.token_hex(2)}-{secrets.token_hex(3)}-{secrets.token_hex(2)}"
         path.write_text(json.dumps(passwords))
-        place = None if role in ("operator", "auditor") else project
+        role_project = None if role in ("operator", "auditor") else project
         # The data scientist may review the work of others, so that a refusal is about one's own.
         roles = (role, "reviewer") if role == "contributor" else (role,)
         with record(SYSTEM):  # somebody without their roles would be skipped at the next start
             person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
             for held in roles:
-                grant_role(role=held, person=person, project=place, actor=SYSTEM)
+                grant_role(role=held, person=person, project=role_project, actor=SYSTEM)
     return [
         {"role": role, "email": email, "name": name, "password": passwords.get(role, "(yours)")}
         for role, (email, name) in DEMO_PEOPLE.items()

@@ -48,14 +48,14 @@ class Command(BaseCommand):
         os.environ.setdefault("PLACET_PROCESS", "manage")
         try:
             manifest = read_manifest(options["folder"])
-            told = restoring.put_keys_back(options["keys"], manifest)
+            settings = restoring.put_keys_back(options["keys"], manifest)
             lost = restoring.events_lost(
                 manifest, options["checkpoint"], options["accept_lost_events"]
             )
             if options["finish"]:
                 self.finish(manifest, lost, options)
             else:
-                self.begin(told, options)
+                self.begin(settings, options)
         except (BackupRefused, CannotStart, Problem, Refused) as refusal:
             raise CommandError(str(refusal)) from refusal
 
@@ -76,17 +76,17 @@ class Command(BaseCommand):
 
     def finish(self, manifest: Manifest, lost: int, options: dict[str, Any]) -> None:
         """Compare, settle, and say what came of it."""
-        made = restoring.finish(
+        restored = restoring.finish(
             options["folder"],
             manifest,
             file=options["checkpoint"],
             lost=lost,
             say=self.stdout.write,
         )
-        self.stdout.write(f"{made.blobs} artifacts are in their place")
+        self.stdout.write(f"{restored.blobs} artifacts are in their place")
         self.stdout.write(
-            f"{made.again} open jobs will be taken up again, {made.ended} were ended because they "
-            "may have run since"
+            f"{restored.again} open jobs will be taken up again, {restored.ended} were ended "
+            "because they may have run since"
         )
         if lost:
             self.stdout.write(f"{lost} events after the backup are lost")
