@@ -56,13 +56,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         return {"actor": actor, "navigation": [], "account_menu": account}
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
-    said = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
-    items = navigation(request, actor, said.waiting)
+    page_menu = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
+    items = navigation(request, actor, page_menu.waiting)
     return {
         "actor": actor,
         "navigation": items,
         "account_menu": account,
-        "broken_glasses": banners(said.glasses),
+        "broken_glasses": banners(page_menu.glasses),
     }
 
 
@@ -89,8 +89,8 @@ def account_menu(actor: Actor) -> list[Link]:
 
 def waiting(request: HttpRequest, actor: Actor) -> Waiting:
     """Return what waits on the actor; the menu and the page ask once for both."""
-    found: Waiting | None = getattr(request, "waiting", None)
-    if found is None:
-        found = waiting_on(actor)
-        setattr(request, "waiting", found)  # noqa: B010  (a request has no such field)
-    return found
+    cached: Waiting | None = getattr(request, "waiting", None)
+    if cached is None:
+        cached = waiting_on(actor)
+        setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
+    return cached

@@ -33,11 +33,11 @@ class Export(PlacetView):
         form = request.query_params.get("format", "csv")
         if form not in FORMATS:
             raise InvalidInput(errors=[FieldError("format", "csv or json")])
-        given = {
+        filters = {
             n: request.query_params[n] for n in self.table.filters if n in request.query_params
         }
         media, lines = FORMATS[form]
-        rows = self.table.rows(self.actor, given)
+        rows = self.table.rows(self.actor, filters)
         response = StreamingHttpResponse(lines(self.table, rows), content_type=media)
         response["Content-Disposition"] = f'attachment; filename="placet-{self.name}.{form}"'
         return response

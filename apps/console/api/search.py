@@ -47,5 +47,5 @@ class Search(PlacetView):
     )
     def get(self, request: Request) -> Response:
         """Find what you may see by name, number, id or digest, at most ten of each kind."""
-        found = search(request.query_params.get("q", ""), self.actor)
-        return Response({"items": HitSerializer(found, many=True).data})
+        hits = search(request.query_params.get("q", ""), self.actor)
+        return Response({"items": HitSerializer(hits, many=True).data})

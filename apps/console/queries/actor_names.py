@@ -11,8 +11,8 @@ def actor_names(ids: Iterable[str]) -> dict[str, str]:
     wanted = {i for i in ids if i}
     names = people_names(wanted)
     if nodes := [i for i in wanted if i.startswith("nod_")]:
-        found = Node.objects.filter(pk__in=nodes).values_list("pk", "target__name")
-        names.update({pk: f"node {target}" for pk, target in found})
+        targets = Node.objects.filter(pk__in=nodes).values_list("pk", "target__name")
+        names.update({pk: f"node {target}" for pk, target in targets})
     return names
 
 

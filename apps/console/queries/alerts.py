@@ -31,13 +31,13 @@ class AlertRow:
     @property
     def buttons(self) -> list[Button]:
         """What the reader can do about it."""
-        found = []
+        buttons = []
         if self.alert.state == AlertState.OPEN:
             url = reverse("alert-acknowledge", args=[self.alert.pk])
-            found.append(Button("Look after it", post=url))
+            buttons.append(Button("Look after it", post=url))
         if not self.alert.resolves_itself:
-            found.append(Button("Resolve", post=reverse("alert-resolve", args=[self.alert.pk])))
-        return found if self.may_handle else []
+            buttons.append(Button("Resolve", post=reverse("alert-resolve", args=[self.alert.pk])))
+        return buttons if self.may_handle else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ class ReadingRow:
     @property
     def value(self) -> str:
         """What it answered."""
-        found = self.reading["value"]
-        return "no value" if found is None else number(found)
+        value = self.reading["value"]
+        return "no value" if value is None else number(value)
 
     @property
     def allowed(self) -> str:
@@ -110,8 +110,8 @@ class AnalysisView:
     @property
     def verdict(self) -> KeptVerdict:
         """What was said last."""
-        found: KeptVerdict = self.last.verdict
-        return found
+        verdict: KeptVerdict = self.last.verdict
+        return verdict
 
     @property
     def readings(self) -> list[ReadingRow]:
@@ -148,10 +148,10 @@ def analyses_of(rollout: Rollout) -> list[AnalysisView]:
 
 
 def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
-    told = [row.verdict["findings"] for row in rows if row.verdict["findings"]]
+    all_findings = [row.verdict["findings"] for row in rows if row.verdict["findings"]]
     metrics = [
-        MetricFindingRow(finding, bounds_chart([findings[place] for findings in told]))
-        for place, finding in enumerate(told[-1] if told else [])
+        MetricFindingRow(finding, bounds_chart([findings[index] for findings in all_findings]))
+        for index, finding in enumerate(all_findings[-1] if all_findings else [])
     ]
     return AnalysisView(step + 1, rows[-1], metrics)
 

@@ -137,12 +137,12 @@ class EventView:
     def causes(self) -> list[tuple[str, str]]:
         """What it came of, beside who did it: a label and an id each."""
         body = self.detail.body
-        found = (
+        causes = (
             ("With token", body["actor"].get("token")),
             ("Request", body["cause"].get("request")),
             ("Job", body["cause"].get("job")),
         )
-        return [(label, value) for label, value in found if value]
+        return [(label, value) for label, value in causes if value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,8 @@ class LogPage:
     @property
     def counted(self) -> str:
         """How many events there are, and how many are signed."""
-        found = f"{number(self.size)} event{'' if self.size == 1 else 's'}"
-        return f"{found}, signed up to {number(self.signed.size)}" if self.signed else found
+        events = f"{number(self.size)} event{'' if self.size == 1 else 's'}"
+        return f"{events}, signed up to {number(self.signed.size)}" if self.signed else events
 
     @property
     def runs(self) -> list[EventLines]:
@@ -190,11 +190,11 @@ def story(
 
 def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
     """Return one page of the events that ``actor`` may read, newest first."""
-    found = newest(actor, filters, PAGE + 1, before)
-    entries = [entry(event) for event in found[:PAGE]]
+    events = newest(actor, filters, PAGE + 1, before)
+    entries = [entry(event) for event in events[:PAGE]]
     return LogPage(
         lines=_lines(entries, actor_names({e.actor_id for e in entries})),
-        older=found[PAGE - 1].index if len(found) > PAGE else None,
+        older=events[PAGE - 1].index if len(events) > PAGE else None,
         size=log_size(),
         signed=latest_checkpoint(),
         kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],
@@ -259,10 +259,10 @@ class ArchivedView:
 
 def archived_view(index: int, actor: Actor) -> ArchivedView:
     """Return an archived event, or raise ``NotFound``."""
-    found = archive_of(index, actor)
-    if found is None:
+    archived = archive_of(index, actor)
+    if archived is None:
         raise NotFound
-    return ArchivedView(*found, proof=inclusion(index))
+    return ArchivedView(*archived, proof=inclusion(index))
 
 
 def _rows(detail: EventDetail) -> list[RowView]:

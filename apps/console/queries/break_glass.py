@@ -46,10 +46,10 @@ def break_glass_rows(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassView], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
-    found, key = newest(
+    glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return break_glass_views(found), key
+    return break_glass_views(glasses), key
 
 
 def opening(release: Release, actor: Actor) -> Opening | None:
@@ -60,6 +60,6 @@ def opening(release: Release, actor: Actor) -> Opening | None:
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
     challenge = f"releases/{release.pk}/break-glass/challenge"
     fields = "statement_digest reason hours passkey"
-    place = release.environment.name
-    signed = signing(actor, place, challenge, fields, demanded=rule.passkey)
+    environment = release.environment.name
+    signed = signing(actor, environment, challenge, fields, demanded=rule.passkey)
     return Opening(release, rule, [*hours, rule.hours], signed)

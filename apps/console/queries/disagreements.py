@@ -42,10 +42,10 @@ class DisagreementPage:
     @property
     def summary(self) -> str:
         """How many pairs differ."""
-        found = self.found
-        if not found.pairs:
+        compared = self.found
+        if not compared.pairs:
             return "nothing to compare yet"
-        return f"{number(found.disagreements)} of {counted(found.pairs, 'pair')} of answers"
+        return f"{number(compared.disagreements)} of {counted(compared.pairs, 'pair')} of answers"
 
     @property
     def title(self) -> str:

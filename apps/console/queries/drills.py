@@ -55,22 +55,22 @@ def last_drills() -> ArraySubquery:
 
 def drill_rows(endpoint: Any) -> list[DrillRow]:
     """Return the drills that were read with ``endpoint`` by :func:`last_drills`."""
-    return [_row(found) for found in endpoint.last_drills]
+    return [_row(drill) for drill in endpoint.last_drills]
 
 
-def _row(found: Mapping[str, Any]) -> DrillRow:
+def _row(drill: Mapping[str, Any]) -> DrillRow:
     return DrillRow(
-        state=found["state"],
-        reason=found["reason"],
-        seconds=found["seconds"],
-        failed_requests=found["failed_requests"],
-        at=datetime.fromisoformat(found["created_at"]),
-        started_by=found["started_by"],
-        rollout=found["rollout"],
+        state=drill["state"],
+        reason=drill["reason"],
+        seconds=drill["seconds"],
+        failed_requests=drill["failed_requests"],
+        at=datetime.fromisoformat(drill["created_at"]),
+        started_by=drill["started_by"],
+        rollout=drill["rollout"],
     )
 
 
 def schedule_with(endpoint: Endpoint) -> DrillSchedule | None:
     """Return the schedule that was fetched with ``endpoint`` (``select_related``)."""
-    found: DrillSchedule | None = getattr(endpoint, "drill_schedule", None)
-    return found
+    schedule: DrillSchedule | None = getattr(endpoint, "drill_schedule", None)
+    return schedule

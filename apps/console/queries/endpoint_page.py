@@ -44,8 +44,8 @@ class EndpointPage:
     @property
     def live(self) -> Revision | None:
         """The revision that serves."""
-        found = self.view.status.live
-        return found.revision if found else None
+        live = self.view.status.live
+        return live.revision if live else None
 
     @property
     def version(self) -> ModelVersion | None:
@@ -105,8 +105,8 @@ class EndpointPage:
     @property
     def recalls(self) -> list[parts.EndpointRecall]:
         """What recalls did to it."""
-        found = getattr(self.endpoint, "recalled", ())
-        return [parts.EndpointRecall(row["recall"], row["action"], row["state"]) for row in found]
+        recalls = getattr(self.endpoint, "recalled", ())
+        return [parts.EndpointRecall(row["recall"], row["action"], row["state"]) for row in recalls]
 
     @property
     def health(self) -> Sign:

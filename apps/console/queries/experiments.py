@@ -40,20 +40,20 @@ def experiment_of(
     row: Rollout, found: Sequence[AnalysisView], actor: Actor
 ) -> ExperimentView | None:
     """Return the A/B test of a rollout; ``None`` when its plan has none."""
-    place = next((p for p, step in enumerate(row.steps) if isinstance(step, AbTest)), None)
-    if place is None:
+    index = next((p for p, step in enumerate(row.steps) if isinstance(step, AbTest)), None)
+    if index is None:
         return None
-    step = row.steps[place]
+    step = row.steps[index]
     assert isinstance(step, AbTest)
-    seen = next((a for a in found if a.number == place + 1), None)
+    seen = next((a for a in found if a.number == index + 1), None)
     return ExperimentView(
-        number=place + 1,
-        state=_state(row, place, seen),
+        number=index + 1,
+        state=_state(row, index, seen),
         says=seen.verdict["sentence"] if seen else "Nothing was measured yet.",
-        declared=declared(row, place, step),
+        declared=declared(row, index, step),
         ratio=_ratio(step, seen) if seen else "",
         metrics=seen.metrics if seen else [],
-        unknown=_unknown(row, place, step, seen),
+        unknown=_unknown(row, index, step, seen),
         last_at=seen.last.at if seen else None,
         waits=row.waits_to_ship,
         may_ship=row.waits_to_ship and may_ship(row, actor),
@@ -88,10 +88,10 @@ def unit_of(row: Rollout) -> str:
     return f"{where} {name}"
 
 
-def _state(row: Rollout, place: int, seen: AnalysisView | None) -> str:
-    if row.step > place + 1:
+def _state(row: Rollout, index: int, seen: AnalysisView | None) -> str:
+    if row.step > index + 1:
         return "shipped"
-    if row.step == place + 1:
+    if row.step == index + 1:
         return "effect_shown"
     return seen.verdict["outcome"] if seen else "waiting"
 
@@ -103,19 +103,19 @@ def _ratio(step: AbTest, seen: AnalysisView) -> str:
         return "Nothing was counted yet."
     needed = -math.log10(step.alpha * RATIO_PART)
     evidence = seen.verdict["evidence_of_another_share"]
-    shown = "it is off" if evidence >= needed else "nothing shows it to be off"
+    finding = "it is off" if evidence >= needed else "nothing shows it to be off"
     planned = percent(seen.verdict["planned_share"])
-    return f"{percent(new / (new + old))} of {new + old:,}, {planned} planned: {shown}."
+    return f"{percent(new / (new + old))} of {new + old:,}, {planned} planned: {finding}."
 
 
-def _unknown(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) -> list[str]:
+def _unknown(row: Rollout, index: int, step: AbTest, seen: AnalysisView | None) -> list[str]:
     """Return what the test does not tell yet, each in a sentence."""
-    if row.step > place + 1 or row.finished_at is not None:
+    if row.step > index + 1 or row.finished_at is not None:
         return []
-    found = [_open(metric) for metric in seen.metrics] if seen else []
-    open_ends = [text for text in found if text]
-    if row.step <= place:
-        open_ends.append(_stop(row, place, step, seen))
+    sentences = [_open(metric) for metric in seen.metrics] if seen else []
+    open_ends = [text for text in sentences if text]
+    if row.step <= index:
+        open_ends.append(_stop(row, index, step, seen))
     return open_ends or [SETTLED]
 
 
@@ -132,12 +132,12 @@ def _open(metric: MetricFindingRow) -> str:
     return ""
 
 
-def _stop(row: Rollout, place: int, step: AbTest, seen: AnalysisView | None) -> str:
+def _stop(row: Rollout, index: int, step: AbTest, seen: AnalysisView | None) -> str:
     """Say when it ends without a decision."""
     counted = seen.verdict["new_requests"] if seen else 0
     text = f"How it ends: without evidence after {step.stop_after.requests:,} of the new revision"
     text += f", {counted:,} by now"
-    if began := row.step_times.get(str(place)):
+    if began := row.step_times.get(str(index)):
         at = datetime.fromisoformat(began) + timedelta(seconds=step.stop_after.seconds)
         text += f", or on {at:%d %B at %H:%M} UTC"
     return f"{text}."

@@ -127,18 +127,18 @@ def models_matching(
     actor: Actor, *, search: str = "", project: str = ""
 ) -> QuerySet[RegisteredModel]:
     """Return the models that ``actor`` may see, of one project or whose name holds ``search``."""
-    found = models(actor)
+    rows = models(actor)
     if search:
-        found = found.filter(name__contains=search.strip().lower()[:80])
-    return found.filter(project__slug=project) if project else found
+        rows = rows.filter(name__contains=search.strip().lower()[:80])
+    return rows.filter(project__slug=project) if project else rows
 
 
 def model_page(
     actor: Actor, *, search: str = "", project: str = "", after: str = ""
 ) -> tuple[list[ModelRow], str]:
     """Return one page of models by project and name, and the key to go on after."""
-    found = models_matching(actor, search=search, project=project)
-    rows, key = keyed(found, ("project__slug", "name"), after)
+    matching = models_matching(actor, search=search, project=project)
+    rows, key = keyed(matching, ("project__slug", "name"), after)
     return model_rows(rows), key
 
 
@@ -175,8 +175,8 @@ def _live() -> QuerySet[Release]:
 
 def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
     """Return the model, or raise :class:`NotFound`."""
-    found = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
-    model = found.filter(project__slug=project, name=name).first()
+    rows = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
+    model = rows.filter(project__slug=project, name=name).first()
     if model is None:
         raise NotFound
     return model
@@ -186,10 +186,10 @@ def newest_versions(
     model: RegisteredModel, before: int | None = None
 ) -> tuple[list[VersionRow], int | None]:
     """Return 50 versions of ``model``, newest first, and the number to go on before."""
-    found = model.versions.order_by("-number")
+    rows = model.versions.order_by("-number")
     if before is not None:
-        found = found.filter(number__lt=before)
-    versions = list(found[: PAGE + 1])
+        rows = rows.filter(number__lt=before)
+    versions = list(rows[: PAGE + 1])
     older = versions[PAGE - 1].number if len(versions) > PAGE else None
     return version_rows(versions[:PAGE]), older
 
@@ -222,10 +222,10 @@ def version_rows(versions: Sequence[ModelVersion]) -> list[VersionRow]:
 
 def newest_metrics(versions: Iterable[ModelVersion]) -> dict[str, dict[str, Any]]:
     """Return the newest metrics of each version, by version id, in one query."""
-    found = Evidence.objects.filter(version__in=list(versions), kind="metrics").order_by(
+    evidence = Evidence.objects.filter(version__in=list(versions), kind="metrics").order_by(
         "created_at"
     )
-    return {e.version_id: e.data for e in found}
+    return {e.version_id: e.data for e in evidence}
 
 
 def metric_columns(rows: Iterable[VersionRow], most: int = 4) -> list[str]:
@@ -239,7 +239,7 @@ def metric_columns(rows: Iterable[VersionRow], most: int = 4) -> list[str]:
 
 def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersion:
     """Return the version, or raise :class:`NotFound`."""
-    found = visible(
+    rows = visible(
         ModelVersion.objects.select_related("model", "project").annotate(
             alias_names=ArraySubquery(
                 Alias.objects.filter(version=OuterRef("pk")).order_by("name").values("name")
@@ -248,7 +248,7 @@ def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersi
         actor,
         view="version.view",
     )
-    version = found.filter(project__slug=project, model__name=name, number=number).first()
+    version = rows.filter(project__slug=project, model__name=name, number=number).first()
     if version is None:
         raise NotFound
     return version

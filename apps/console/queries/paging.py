@@ -20,16 +20,16 @@ def keyed(rows: QuerySet[M], fields: Sequence[str], after: str = "") -> tuple[li
     values = after.split("/")
     if len(values) == len(fields):
         rows = rows.filter(_beyond(fields, values))
-    found = list(rows.order_by(*fields)[: PAGE + 1])
-    more = len(found) > PAGE
-    return found[:PAGE], "/".join(_key(found[PAGE - 1], fields)) if more else ""
+    page_rows = list(rows.order_by(*fields)[: PAGE + 1])
+    more = len(page_rows) > PAGE
+    return page_rows[:PAGE], "/".join(_key(page_rows[PAGE - 1], fields)) if more else ""
 
 
 def newest(rows: QuerySet[M], before: str, most: int = PAGE) -> tuple[list[M], str]:
     """Return one page of ``rows``, newest first, and the id to go on before ('' at the end)."""
     rows = rows.filter(pk__lt=before) if is_id(before) else rows
-    found = list(rows.order_by("-pk")[: most + 1])
-    return found[:most], found[most - 1].pk if len(found) > most else ""
+    page_rows = list(rows.order_by("-pk")[: most + 1])
+    return page_rows[:most], page_rows[most - 1].pk if len(page_rows) > most else ""
 
 
 def _beyond(fields: Sequence[str], values: Sequence[str]) -> Q:

@@ -28,7 +28,7 @@ class PasskeyRow:
     def spelled(self) -> str:
         """The whole fingerprint as one person reads it to another, in groups of four digits."""
         digits = self.fingerprint.removeprefix("sha256:")
-        return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
+        return " ".join(digits[index : index + 4] for index in range(0, len(digits), 4))
 
     @property
     def voucher(self) -> str:
@@ -85,11 +85,11 @@ class Signing:
 
 def passkey_page(actor: Actor) -> PasskeyPage:
     """Return the passkeys the reader sees, those that wait for somebody to vouch first."""
-    found = list(visible_passkeys(actor).order_by("-created_at")[:SHOWN])
-    own = [p for p in found if p.person_id == actor.id and p.state == PasskeyState.ENROLLED]
+    passkeys = list(visible_passkeys(actor).order_by("-created_at")[:SHOWN])
+    own = [p for p in passkeys if p.person_id == actor.id and p.state == PasskeyState.ENROLLED]
     vouches = bool(own) and actor.can_somewhere("release.approve")
-    rows = [_row(p, actor, vouches=vouches) for p in found]
-    taken = {p.credential for p in found if p.person_id == actor.id}
+    rows = [_row(p, actor, vouches=vouches) for p in passkeys]
+    taken = {p.credential for p in passkeys if p.person_id == actor.id}
     return PasskeyPage(
         offered=[row for row in rows if row.passkey.state == PasskeyState.OFFERED],
         rows=[row for row in rows if row.passkey.state != PasskeyState.OFFERED],

@@ -73,12 +73,12 @@ class Stair:
         """Its words: how much, what goes beside it, and how long."""
         if self.dense:
             return [PictureText(number(self.percent), self.label)]
-        found = [PictureText(f"{number(self.percent)} %", self.label)]
+        texts = [PictureText(f"{number(self.percent)} %", self.label)]
         if self.aside and self.above:
-            found.append(PictureText(" · ".join(self.aside), self.above, "hold"))
+            texts.append(PictureText(" · ".join(self.aside), self.above, "hold"))
         if self.hold:
-            found.append(PictureText(self.hold, FOOT, "hold"))
-        return found
+            texts.append(PictureText(self.hold, FOOT, "hold"))
+        return texts
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ def drawn(presets: Iterable[Preset]) -> list[tuple[Preset, Picture]]:
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
     """Draw ``steps``; ``states`` says how far each of them is."""
     stairs: list[Stair] = []
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         if not stairs and not isinstance(step, SetWeight):
             stairs.append(Stair(0))
         match step:
@@ -127,16 +127,16 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs[-1].hold = "analysed"
             case AbTest() | Ship():
                 stairs[-1].hold = "A/B test"
-        stairs[-1].steps.append(place)
-    for place, stair in enumerate(stairs):
-        _put(stair, place, len(stairs))
+        stairs[-1].steps.append(index)
+    for index, stair in enumerate(stairs):
+        _put(stair, index, len(stairs))
         stair.state = _state([states[i] for i in stair.steps if i < len(states)])
     return Picture(stairs, _says(stairs))
 
 
-def _put(stair: Stair, place: int, count: int) -> None:
+def _put(stair: Stair, index: int, count: int) -> None:
     column = WIDTH / count
-    stair.x, stair.width = round(place * column + 2, 1), round(column - 4, 1)
+    stair.x, stair.width = round(index * column + 2, 1), round(column - 4, 1)
     stair.height = round(max((BASE - TOP) * stair.percent / 100, 1.5), 1)
     stair.y = round(BASE - stair.height, 1)
     stair.dense = count > FEW

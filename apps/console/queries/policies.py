@@ -50,8 +50,8 @@ def gate_titles(policy: PolicyRevision | None) -> list[str]:
         return []
     gates = policy.document["gates"]
     titles = [GATES[g["gate"]].title(g) for g in gates if g["gate"] in GATES]
-    said = policy.document.get("break_glass")
-    return [*titles, break_glass.title(said)] if said else titles
+    terms = policy.document.get("break_glass")
+    return [*titles, break_glass.title(terms)] if terms else titles
 
 
 def none_seen(actor: Actor) -> str:
@@ -65,18 +65,20 @@ def policy_list_page(
     actor: Actor, *, project: str = "", after: str = ""
 ) -> tuple[list[PolicyRow], str]:
     """Return the environments of one page of projects, and the project to go on after."""
-    found = visible(Project.objects.all(), actor, project="pk")
-    projects, key = keyed(found.filter(slug=project) if project else found, ("slug",), after)
+    visible_projects = visible(Project.objects.all(), actor, project="pk")
+    if project:
+        visible_projects = visible_projects.filter(slug=project)
+    projects, key = keyed(visible_projects, ("slug",), after)
     return policy_rows(projects, actor), key
 
 
 def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
     """Return every environment the actor may see, with its policy in force."""
-    places = visible(
+    environments = visible(
         Environment.objects.filter(project__in=projects).select_related("project"), actor
     ).order_by("project__name", "position")
     written = visible(
-        PolicyRevision.objects.filter(environment__in=places), actor, view="policy.view"
+        PolicyRevision.objects.filter(environment__in=environments), actor, view="policy.view"
     )
     newest = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     current = {policy.environment_id: policy for policy in newest.distinct("environment_id")}
@@ -86,17 +88,17 @@ def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
     drafts = dict(counted.annotate(count=Count("pk")).values_list("environment_id", "count"))
     frozen = {
         f.environment_id
-        for f in Freeze.objects.filter(environment__in=places, lifted_at=None)
+        for f in Freeze.objects.filter(environment__in=environments, lifted_at=None)
         if f.starts_at <= now() and (f.ends_at is None or f.ends_at > now())
     }
     return [
         PolicyRow(
-            place,
-            current.get(place.pk),
-            gate_titles(current.get(place.pk)),
-            drafts.get(place.pk, 0),
-            place.pk in frozen,
-            actor.can("policy.view", Scope(place.project_id, place.name)),
+            environment,
+            current.get(environment.pk),
+            gate_titles(current.get(environment.pk)),
+            drafts.get(environment.pk, 0),
+            environment.pk in frozen,
+            actor.can("policy.view", Scope(environment.project_id, environment.name)),
         )
-        for place in places
+        for environment in environments
     ]

@@ -179,9 +179,9 @@ def _drafts(
     current: PolicyRevision | None,
     names: dict[str, str],
     actor: Actor,
-    place: Environment,
+    environment: Environment,
 ) -> Iterator[Draft]:
-    base = f"projects/{place.project.slug}/environments/{place.name}/policies"
+    base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
     for row in rows:
         if row.state != PolicyState.DRAFT:
             continue
@@ -190,9 +190,11 @@ def _drafts(
         yield Draft(
             row=row,
             author=names.get(row.drafted_by, ""),
-            url=reverse("policy-decide", args=[place.project.slug, place.name, row.number]),
-            signing=signing(actor, place.name, challenge, "passkey", demanded=needed),
+            url=reverse(
+                "policy-decide", args=[environment.project.slug, environment.name, row.number]
+            ),
+            signing=signing(actor, environment.name, challenge, "passkey", demanded=needed),
             is_own=row.drafted_by == actor.id,
-            may_publish=may(actor, "policy.publish", place),
-            may_draft=may(actor, "policy.draft", place),
+            may_publish=may(actor, "policy.publish", environment),
+            may_draft=may(actor, "policy.draft", environment),
         )

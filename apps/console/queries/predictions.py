@@ -57,8 +57,8 @@ class PredictionRow:
     @property
     def outputs(self) -> str:
         """What was answered."""
-        said = self.content.outputs if self.content else None
-        return Truncator(said).chars(120) if said else "–"
+        outputs = self.content.outputs if self.content else None
+        return Truncator(outputs).chars(120) if outputs else "–"
 
     @property
     def milliseconds(self) -> str:
@@ -156,16 +156,18 @@ def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> Captu
     rows = captured_predictions(endpoint, actor).order_by("-pk").annotate(number=Subquery(revision))
     if after.isascii() and after.isdigit() and len(after) < 19:
         rows = rows.filter(pk__lt=int(after))
-    found = list(rows[: PAGE + 1])
-    key = str(found[PAGE - 1].pk) if len(found) > PAGE else ""
-    found = found[:PAGE]
-    content, said, outcomes = contents(found), outcomes_for(found), reported(endpoint)
+    page_rows = list(rows[: PAGE + 1])
+    key = str(page_rows[PAGE - 1].pk) if len(page_rows) > PAGE else ""
+    page_rows = page_rows[:PAGE]
+    content, outcomes_by_row = contents(page_rows), outcomes_for(page_rows)
     erasures = erasures_of(endpoint, actor).order_by("-pk").annotate(who=name_in("requested_by"))
     scope = Scope(endpoint.project_scope(), endpoint.environment_scope())
     return CapturedView(
         figures=[CapturedCard(figures) for figures in captured_of(endpoint)],
-        rows=[PredictionRow(row, content.get(row.pk), said[row.pk]) for row in found],
-        outcomes=[ReportedRow(row) for row in outcomes],
+        rows=[
+            PredictionRow(row, content.get(row.pk), outcomes_by_row[row.pk]) for row in page_rows
+        ],
+        outcomes=[ReportedRow(row) for row in reported(endpoint)],
         erasures=[ErasureRow(row) for row in erasures[:10]],
         key=key,
         may_erase=actor.can("prediction.erase", scope),

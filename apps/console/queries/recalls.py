@@ -228,10 +228,10 @@ class RecallListPage:
 def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallListPage, str]:
     """Return one page of recalls, newest first, and the id to go on before."""
     rows = with_counts(visible_recalls(actor))
-    found, key = newest(rows.filter(state=state) if state else rows, before)
-    names = actor_names({row.recalled_by for row in found})
-    shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in found]
-    return RecallListPage(shown, state), key
+    recalls, key = newest(rows.filter(state=state) if state else rows, before)
+    names = actor_names({row.recalled_by for row in recalls})
+    views = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
+    return RecallListPage(views, state), key
 
 
 def recall_view(recall_id: str, actor: Actor) -> RecallView:
@@ -316,12 +316,12 @@ class RecallForm:
     @property
     def rows(self) -> list[PlaceRow]:
         """What would be reached, in words."""
-        return [PlaceRow(place) for place in self.places]
+        return [PlaceRow(impact) for impact in self.places]
 
     @property
     def endpoints(self) -> int:
         """How many endpoints would be reached."""
-        return len({place.release.endpoint_id for place in self.places})
+        return len({impact.release.endpoint_id for impact in self.places})
 
 
 def may_recall(actor: Actor) -> bool:
@@ -338,10 +338,10 @@ def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = 
     form = RecallForm(kinds, projects, people)
     if not (kind and what):
         return form
-    place = next((p for p in projects if p.slug == project), None)
-    where = place if kind in IN_PROJECT else None
-    found = foresee(actor, kind=kind, what=what, project=where, ring=keystore.ring())
-    return RecallForm(kinds, projects, people, found, tuple(preview(found)))
+    chosen_project = next((p for p in projects if p.slug == project), None)
+    where = chosen_project if kind in IN_PROJECT else None
+    reach = foresee(actor, kind=kind, what=what, project=where, ring=keystore.ring())
+    return RecallForm(kinds, projects, people, reach, tuple(preview(reach)))
 
 
 def _may_in(actor: Actor, project: Project) -> bool:
@@ -356,5 +356,5 @@ def reached_by() -> ArraySubquery:
         recall__state=RecallState.STANDING,
         action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
     ).order_by("-pk")
-    told = JSONObject(recall="recall", action="action", state="state", at="recall__created_at")
-    return ArraySubquery(rows.values(json=told)[:3])
+    effect = JSONObject(recall="recall", action="action", state="state", at="recall__created_at")
+    return ArraySubquery(rows.values(json=effect)[:3])

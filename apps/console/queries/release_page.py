@@ -188,8 +188,8 @@ class ReleasePage:
     @property
     def policy_url(self) -> str:
         """Where that policy is read."""
-        place = self.release.project.slug, self.release.environment.name
-        return reverse("policies", args=place)
+        args = self.release.project.slug, self.release.environment.name
+        return reverse("policies", args=args)
 
     @property
     def version_url(self) -> str:
@@ -299,8 +299,8 @@ class ReleasePage:
     @property
     def waits(self) -> str:
         """Begins the sentence that says what it waits for."""
-        asked = self.release.state == ReleaseState.REQUESTED
-        return "Beside its gates it would have to wait" if asked else "It waits"
+        requested = self.release.state == ReleaseState.REQUESTED
+        return "Beside its gates it would have to wait" if requested else "It waits"
 
     @property
     def deciders(self) -> str:
@@ -313,9 +313,9 @@ class ReleasePage:
     @property
     def barred(self) -> list[str]:
         """Why others cannot count, a sentence each."""
-        found = [b.why for b in self.view.cannot_count]
-        more = len(found) - NAMED
-        return found[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
+        reasons = [b.why for b in self.view.cannot_count]
+        more = len(reasons) - NAMED
+        return reasons[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
 
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
@@ -395,6 +395,6 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         text = f"{how} without {len(view.skipped)} of its gates."
         yield Banner("danger", text, [Link("Who, why, and the review", url)])
     if page.is_excluded:
-        asked = page.actor.accountable == release.requester
-        why = "asked for this release" if asked else "are the author of this version"
+        is_requester = page.actor.accountable == release.requester
+        why = "asked for this release" if is_requester else "are the author of this version"
         yield Banner("info", f"You {why}: other people decide.")

@@ -55,15 +55,15 @@ class DecisionForm:
 
 def signs(view: ReleaseView) -> list[Sign]:
     """Return what a release waits for: gates that failed, then people, or else the gates."""
-    found = []
+    waiting_signs = []
     if view.failing:
         what = "A gate has failed" if len(view.failing) == 1 else "Gates have failed"
         titles = ", ".join(gate["title"] for gate in view.failing)
-        found.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
+        waiting_signs.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
     if view.missing_roles:
         roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
-        found.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
-    return found or [Sign("wait", "◷", "Waiting for the gates")]
+        waiting_signs.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
+    return waiting_signs or [Sign("wait", "◷", "Waiting for the gates")]
 
 
 def with_story_in_words(view: ReleaseView) -> ReleaseView:
@@ -145,8 +145,8 @@ def network(view: ReleaseView) -> Sign | None:
     if not view.shared_network:
         return None
     alone = " and nothing else" if egress else ""
-    said = f"asks to reach {reaches(egress)}{alone}, but {view.shared_network}"
-    return Sign("wait", "▲", said, wrap=True)
+    sentence = f"asks to reach {reaches(egress)}{alone}, but {view.shared_network}"
+    return Sign("wait", "▲", sentence, wrap=True)
 
 
 def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:

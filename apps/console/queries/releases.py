@@ -105,13 +105,13 @@ def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[s
         target=OuterRef("target"),
         project=OuterRef("environment__project"),
     )
-    found = Environment.targets.through.objects.filter(
+    links = Environment.targets.through.objects.filter(
         Exists(listing), environment__in=places, target__in=visible_targets(actor)
     )
     offered: dict[str, list[str]] = {}
-    rows = found.order_by("target__name", "environment__position")
-    for name, place in rows.values_list("target__name", "environment__name"):
-        offered.setdefault(name, []).append(place)
+    rows = links.order_by("target__name", "environment__position")
+    for name, environment in rows.values_list("target__name", "environment__name"):
+        offered.setdefault(name, []).append(environment)
     return offered
 
 

@@ -68,7 +68,7 @@ class RequestForm:
     def denied(self) -> bool:
         """Whether there are environments, but none that the reader may ask into."""
         places = self.offered.places
-        return bool(places) and not any(place.allowed for place in places)
+        return bool(places) and not any(choice.allowed for choice in places)
 
     @property
     def filled(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class RequestForm:
     def places(self) -> list[Option]:
         """Where to."""
         chosen = self.filled["environment"]
-        return [place_option(place, chosen) for place in self.offered.places]
+        return [place_option(choice, chosen) for choice in self.offered.places]
 
     @property
     def targets(self) -> list[Option]:

@@ -185,9 +185,9 @@ class RolloutPage:
     def forms(self) -> list[ReasonForm]:
         """The dialogs of what the reader may do: they stay while the rest of the page renews."""
         pk = self.rollout.pk
-        told = [ReasonForm(v, reverse("rollout-control", args=[pk, v.name])) for v in VERBS]
-        told.append(ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger"))
-        return [form for form in told if self.may(form.verb.permission)]
+        forms = [ReasonForm(v, reverse("rollout-control", args=[pk, v.name])) for v in VERBS]
+        forms.append(ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger"))
+        return [form for form in forms if self.may(form.verb.permission)]
 
     @property
     def promoted(self) -> str:

@@ -126,11 +126,11 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
     analyses = analyses_of(row)
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
-    states = [state_of(row, place) for place in range(len(row.steps))]
+    states = [state_of(row, index) for index in range(len(row.steps))]
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     lines, names = story([row.pk], actor, people=people)
-    said = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
-    texts = unseal_many(said.values())
+    reasons = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
+    texts = unseal_many(reasons.values())
     since = step_began(row)
     return RolloutView(
         rollout=row,
@@ -145,7 +145,7 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
         can=possible(row, facts),
         names=names,
         lines=lines,
-        said={index: texts.get(reason, "") for index, reason in said.items()},
+        said={index: texts.get(reason, "") for index, reason in reasons.items()},
         skipped=row.kind == RolloutKind.RELEASE
         and row.steps != Plan.stored(row.release.plan).steps,
     )
@@ -154,9 +154,9 @@ def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
 def step_began(row: Rollout) -> datetime:
     """Return when the present weights were first wished."""
     text = row.created_at.isoformat()
-    for place in range(row.step + 1):
-        if isinstance(row.steps[place], SetWeight):
-            text = row.step_times.get(str(place), text)
+    for index in range(row.step + 1):
+        if isinstance(row.steps[index], SetWeight):
+            text = row.step_times.get(str(index), text)
     return datetime.fromisoformat(text)
 
 
@@ -173,13 +173,13 @@ def state_of(row: Rollout, place: int) -> str:
 
 def step_rows(row: Rollout, states: Sequence[str], facts: RolloutSnapshot) -> list[PlanStepRow]:
     """Return the steps as sentences."""
-    found = []
-    for place, (step, state) in enumerate(zip(row.steps, states, strict=True)):
-        at = row.step_times.get(str(place))
+    rows = []
+    for index, (step, state) in enumerate(zip(row.steps, states, strict=True)):
+        at = row.step_times.get(str(index))
         when = datetime.fromisoformat(at) if at else None
         note = left(step, when, facts) if state == "now" else ""
-        found.append(PlanStepRow(place + 1, sentence(step), state, when, note))
-    return found
+        rows.append(PlanStepRow(index + 1, sentence(step), state, when, note))
+    return rows
 
 
 def sentence(step: Step) -> str:
@@ -216,16 +216,16 @@ def sides(row: Rollout, seen: Observation, since: datetime) -> list[RolloutSide]
     present = [("new", row.to_revision), ("old", row.from_revision)]
     revisions = [(name, revision) for name, revision in present if revision is not None]
     counts = counts_of([revision.pk for _, revision in revisions], since)
-    every = sum(found.requests for found in counts.values())
+    every = sum(count.requests for count in counts.values())
     rows = []
     for name, revision in revisions:
-        said, counted = seen.revisions.get(revision.pk), counts[revision.pk]
+        report, counted = seen.revisions.get(revision.pk), counts[revision.pk]
         rows.append(
             RolloutSide(
                 name=name,
                 revision=revision,
-                applied=said.weight if said else None,
-                ready=said.ready_replicas if said else 0,
+                applied=report.weight if report else None,
+                ready=report.ready_replicas if report else 0,
                 counts=counted,
                 share=counted.requests / every if every else None,
             )

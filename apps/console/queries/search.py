@@ -66,8 +66,8 @@ def wanted(text: str) -> SearchTerms:
     digest = _DIGEST.fullmatch(text)
     if digest and text.startswith("sha256:"):
         return SearchTerms(digest[1], digest=digest[1])
-    if found := _REFERENCE.fullmatch(text):
-        project, model, rest = found[1] or "", found[2], found[3]
+    if reference := _REFERENCE.fullmatch(text):
+        project, model, rest = reference[1] or "", reference[2], reference[3]
         number = int(rest) if re.fullmatch(r"[0-9]{1,9}", rest) else None
         alias = "" if number is not None else rest
         return SearchTerms(text, project=project, model=model, number=number, alias=alias)
@@ -81,33 +81,33 @@ def wanted(text: str) -> SearchTerms:
 
 def search(text: str, actor: Actor) -> list[Hit]:
     """Return what ``actor`` may see and ``text`` names, at most ten of each kind, best first."""
-    asked = wanted(text)
-    if not asked.text:
+    terms = wanted(text)
+    if not terms.text:
         return []
     hits: list[Hit] = []
     for find in FINDERS:
-        hits += find(asked, actor)
+        hits += find(terms, actor)
     return hits
 
 
-def _ranked(rows: QuerySet[M], asked: SearchTerms, field: str = "name") -> list[M]:
+def _ranked(rows: QuerySet[M], terms: SearchTerms, field: str = "name") -> list[M]:
     """Return rows whose ``field`` holds the text: equal ones first, then those that begin so."""
-    if asked.id:
-        return list(rows.filter(pk=asked.id))
+    if terms.id:
+        return list(rows.filter(pk=terms.id))
     rank = Case(
-        When(**{field: asked.text}, then=Value(0)),
-        When(**{f"{field}__startswith": asked.text}, then=Value(1)),
+        When(**{field: terms.text}, then=Value(0)),
+        When(**{f"{field}__startswith": terms.text}, then=Value(1)),
         default=Value(2),
         output_field=IntegerField(),
     )
-    found = rows.filter(**{f"{field}__contains": asked.text})
-    return list(found.order_by(rank, field, "pk")[:MOST])
+    matching = rows.filter(**{f"{field}__contains": terms.text})
+    return list(matching.order_by(rank, field, "pk")[:MOST])
 
 
-def _models(asked: SearchTerms, actor: Actor) -> list[Hit]:
-    if asked.model:
+def _models(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.model:
         return []
-    return [_model(row) for row in _ranked(models(actor), asked)]
+    return [_model(row) for row in _ranked(models(actor), terms)]
 
 
 def _model(row: RegisteredModel) -> Hit:
@@ -115,27 +115,27 @@ def _model(row: RegisteredModel) -> Hit:
     return Hit("model", row.pk, row.name, row.project.name, url)
 
 
-def _versions(asked: SearchTerms, actor: Actor) -> list[Hit]:
+def _versions(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions by id, by ``name:number`` and by the beginning of their artifact's digest."""
     rows = versions(actor)
-    if asked.id:
-        rows = rows.filter(pk=asked.id)
-    elif asked.digest:
-        rows = rows.filter(artifact_digest__startswith=f"sha256:{asked.digest}")
-    elif asked.model and not asked.alias:
-        rows = rows.filter(model__in=_named(asked, actor))
-        if asked.number is not None:
-            rows = rows.filter(number=asked.number)
+    if terms.id:
+        rows = rows.filter(pk=terms.id)
+    elif terms.digest:
+        rows = rows.filter(artifact_digest__startswith=f"sha256:{terms.digest}")
+    elif terms.model and not terms.alias:
+        rows = rows.filter(model__in=_named(terms, actor))
+        if terms.number is not None:
+            rows = rows.filter(number=terms.number)
     else:
         return []
     return [_version(row) for row in rows.order_by("model__name", "-number", "pk")[:MOST]]
 
 
-def _named(asked: SearchTerms, actor: Actor) -> QuerySet[RegisteredModel]:
+def _named(terms: SearchTerms, actor: Actor) -> QuerySet[RegisteredModel]:
     """The few models that a reference may mean, the equal one first."""
-    named = models(actor).filter(name__startswith=asked.model)
-    if asked.project:
-        named = named.filter(project__slug=asked.project)
+    named = models(actor).filter(name__startswith=terms.model)
+    if terms.project:
+        named = named.filter(project__slug=terms.project)
     return named.order_by("name", "pk").values("pk")[:MOST]  # type: ignore[return-value]
 
 
@@ -145,41 +145,41 @@ def _version(row: ModelVersion, because: str = "") -> Hit:
     return Hit("version", row.pk, str(row), detail, url)
 
 
-def _aliases(asked: SearchTerms, actor: Actor) -> list[Hit]:
+def _aliases(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions that an alias names: ``champion``, ``churn:champion``."""
     rows = visible(
         Alias.objects.select_related("version__model", "version__project"),
         actor,
         view="version.view",
     )
-    if asked.alias:
-        rows = rows.filter(model__in=_named(asked, actor), name__startswith=asked.alias)
-    elif asked.id or asked.model:
+    if terms.alias:
+        rows = rows.filter(model__in=_named(terms, actor), name__startswith=terms.alias)
+    elif terms.id or terms.model:
         return []
     else:
-        rows = rows.filter(name__startswith=asked.text)
-    found = rows.order_by("name", "pk")[:MOST]
-    return [_version(row.version, f"alias {row.name}") for row in found]
+        rows = rows.filter(name__startswith=terms.text)
+    aliases = rows.order_by("name", "pk")[:MOST]
+    return [_version(row.version, f"alias {row.name}") for row in aliases]
 
 
-def _bentos(asked: SearchTerms, actor: Actor) -> list[Hit]:
+def _bentos(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions by the beginning of the digest of a Bento that was built from them."""
-    if not asked.digest:
+    if not terms.digest:
         return []
-    rows = Bento.objects.filter(digest__startswith=f"sha256:{asked.digest}")
-    found = visible(
+    rows = Bento.objects.filter(digest__startswith=f"sha256:{terms.digest}")
+    bentos = visible(
         rows.select_related("version__model", "version__project"), actor, view="version.view"
     )
     return [
-        _version(row.version, f"Bento {row.digest[7:15]}…") for row in found.order_by("pk")[:MOST]
+        _version(row.version, f"Bento {row.digest[7:15]}…") for row in bentos.order_by("pk")[:MOST]
     ]
 
 
-def _releases(asked: SearchTerms, actor: Actor) -> list[Hit]:
-    if asked.id:
-        rows = releases(actor).filter(pk=asked.id)
-    elif asked.release is not None:
-        rows = releases(actor).filter(number=asked.release)
+def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.id:
+        rows = releases(actor).filter(pk=terms.id)
+    elif terms.release is not None:
+        rows = releases(actor).filter(number=terms.release)
     else:
         return []
     return [_release(row) for row in rows[:MOST]]
@@ -192,10 +192,10 @@ def _release(row: Release) -> Hit:
     return Hit("release", row.pk, title, detail.replace("_", " "), url)
 
 
-def _endpoints(asked: SearchTerms, actor: Actor) -> list[Hit]:
-    if asked.model:
+def _endpoints(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.model:
         return []
-    return [_endpoint(row) for row in _ranked(visible_endpoints(actor), asked)]
+    return [_endpoint(row) for row in _ranked(visible_endpoints(actor), terms)]
 
 
 def _endpoint(row: Endpoint) -> Hit:
@@ -203,21 +203,21 @@ def _endpoint(row: Endpoint) -> Hit:
     return Hit("endpoint", row.pk, row.name, f"{row.project.name}, {row.environment}", url)
 
 
-def _projects(asked: SearchTerms, actor: Actor) -> list[Hit]:
-    if asked.model:
+def _projects(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.model:
         return []
     rows = visible(Project.objects.all(), actor, project="pk")
-    return [_project(row) for row in _ranked(rows, asked, "slug")]
+    return [_project(row) for row in _ranked(rows, terms, "slug")]
 
 
 def _project(row: Project) -> Hit:
     return Hit("project", row.pk, row.name, row.slug, f"{reverse('models')}?project={row.slug}")
 
 
-def _targets(asked: SearchTerms, actor: Actor) -> list[Hit]:
-    if asked.model:
+def _targets(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.model:
         return []
-    return [_target(row) for row in _ranked(visible_targets(actor), asked)]
+    return [_target(row) for row in _ranked(visible_targets(actor), terms)]
 
 
 def _target(row: Target) -> Hit:
@@ -225,12 +225,12 @@ def _target(row: Target) -> Hit:
     return Hit("target", row.pk, row.name, row.get_site_display(), url)
 
 
-def _people(asked: SearchTerms, actor: Actor) -> list[Hit]:
+def _people(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """People by name or address, for who administers or audits access."""
-    if asked.model or not actor.can("access.view"):
+    if terms.model or not actor.can("access.view"):
         return []
-    named = Q(name__icontains=asked.text) | Q(email__icontains=asked.text)
-    rows = visible_people(actor).filter(Q(pk=asked.id) if asked.id else named)
+    named = Q(name__icontains=terms.text) | Q(email__icontains=terms.text)
+    rows = visible_people(actor).filter(Q(pk=terms.id) if terms.id else named)
     return [_person(row, actor) for row in rows.order_by("name", "pk")[:MOST]]
 
 

@@ -209,8 +209,8 @@ def endpoint_page(
     actor: Actor, *, project: str = "", isolation: str = "", after: str = ""
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after."""
-    found = endpoints_matching(actor, project=project, isolation=isolation)
-    rows, key = keyed(found, ("project__slug", "environment", "name"), after)
+    matching = endpoints_matching(actor, project=project, isolation=isolation)
+    rows, key = keyed(matching, ("project__slug", "environment", "name"), after)
     return endpoint_rows(rows), key
 
 
@@ -219,26 +219,26 @@ def endpoints_matching(
 ) -> QuerySet[Endpoint]:
     """Return the endpoints that ``actor`` may see, of one project or of all of them; with
     ``isolation`` those where it is the weakest of what runs."""
-    found = visible_endpoints(actor)
-    found = found.filter(project__slug=project) if project else found
-    return isolated(found, isolation) if isolation else found
+    endpoints = visible_endpoints(actor)
+    endpoints = endpoints.filter(project__slug=project) if project else endpoints
+    return isolated(endpoints, isolation) if isolation else endpoints
 
 
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
-    found = statuses_of(endpoints)
+    statuses = statuses_of(endpoints)
     approved = Decision.objects.filter(release=OuterRef("pk"), verdict=APPROVE, voided_reason="")
     names = approved.annotate(who=name_in("person")).order_by("pk").values("who")
     live = {
         release.endpoint_id: release
         for release in Release.objects.filter(
-            endpoint__in=[s.endpoint.pk for s in found], state=ReleaseState.LIVE
+            endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE
         )
         .select_related("version__model")
         .annotate(approvers=ArraySubquery(names))
     }
     rows = []
-    for item in found:
+    for item in statuses:
         release: Any = live.get(item.endpoint.pk)
         rows.append(EndpointRow(item, release, release.approvers if release else []))
     return rows
@@ -251,13 +251,13 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
     if endpoint is None:
         raise NotFound
     history = revisions_of(endpoint)
-    found = status_with(endpoint, history)
-    live = found.live.revision if found.live else None
+    status = status_with(endpoint, history)
+    live = status.live.revision if status.live else None
     moves = endpoint.rollouts.select_related("release", "to_revision")
     rollouts = list(moves.order_by("-created_at")[:10])
     keys = list(endpoint_keys(endpoint).order_by("-created_at"))
     objective = objective_with(endpoint)
-    beside = [row.revision.pk for row in found.revisions]
+    beside = [row.revision.pk for row in status.revisions]
     recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
     drills = drill_rows(endpoint)
     people = {endpoint.created_by, objective.owner if objective else ""}
@@ -267,10 +267,10 @@ def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
         [endpoint.pk, *(r.pk for r in history[:5])],
         actor,
         people=people,
-        known={found.node.id: f"node {endpoint.target}"} if found.node else {},
+        known={status.node.id: f"node {endpoint.target}"} if status.node else {},
     )
     return EndpointView(
-        status=found,
+        status=status,
         history=history[:SHOWN],
         former=drilled(rollouts, history) or former_of(live, history),
         recent=recent,
@@ -304,14 +304,14 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     approved = Decision.objects.filter(
         release=OuterRef("release"), verdict=APPROVE, voided_reason=""
     )
-    told = {
+    columns = {
         "release_number": Subquery(release.values("number")),
         "release_state": Subquery(release.values("state")),
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
     }
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
     rows = rows.select_related("bento__version__model", "bento__runtime")
-    return list(rows.annotate(**told).order_by("-number"))
+    return list(rows.annotate(**columns).order_by("-number"))
 
 
 def drilled(rollouts: Sequence[Rollout], history: list[Any]) -> list[Revision]:

@@ -186,7 +186,7 @@ def stream_view(actor: Actor, stream_id: str) -> StreamView:
 
 
 def _rows(streams: Iterable[Stream]) -> list[StreamRow]:
-    return [StreamRow(found.stream, found, _word(found.stream)) for found in standings(streams)]
+    return [StreamRow(lag.stream, lag, _word(lag.stream)) for lag in standings(streams)]
 
 
 def _word(stream: Stream) -> str:

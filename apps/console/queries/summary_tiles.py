@@ -68,18 +68,18 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     if data is None:
         return SummaryTile("Scan", "fail", "Not scanned")
     count = len(data.get("findings") or ())
-    found = f"{count} finding{'' if count == 1 else 's'}"
+    findings = f"{count} finding{'' if count == 1 else 's'}"
     match data.get("verdict"):
         case "safe":
-            return SummaryTile("Scan", "pass", "Safe to load", f"{found}, no code carried")
+            return SummaryTile("Scan", "pass", "Safe to load", f"{findings}, no code carried")
         case "code-carrying":
             return SummaryTile(
-                "Scan", "wait", "Carries code", f"{found}; loaded in the sandbox only"
+                "Scan", "wait", "Carries code", f"{findings}; loaded in the sandbox only"
             )
         case "malicious":
-            return SummaryTile("Scan", "fail", "Malicious", found)
+            return SummaryTile("Scan", "fail", "Malicious", findings)
         case other:
-            return SummaryTile("Scan", "fail", str(other or "unknown").capitalize(), found)
+            return SummaryTile("Scan", "fail", str(other or "unknown").capitalize(), findings)
 
 
 def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:

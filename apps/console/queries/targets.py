@@ -83,8 +83,8 @@ class TargetRow:
     @property
     def host_mb(self) -> int:
         """The memory of its host in MB as its node measured it, 0 while that is not known."""
-        found = self.node.platform.get("memory_mb", 0) if self.node else 0
-        return found if isinstance(found, int) else 0
+        memory = self.node.platform.get("memory_mb", 0) if self.node else 0
+        return memory if isinstance(memory, int) else 0
 
     @property
     def promises_more(self) -> bool:
@@ -247,19 +247,19 @@ def uses_of_all(
     projects = actor.projects_with("project.view")
     seen = Q() if projects is None else Q(project__in=projects)
     entries = TargetUse.objects.filter(target__in=targets)
-    found: dict[str, Uses] = {target.pk: Uses() for target in targets}
+    by_target: dict[str, Uses] = {target.pk: Uses() for target in targets}
     order = ("project__slug", "environment")
-    place = Window(RowNumber(), partition_by="target", order_by=order)
-    first = entries.filter(seen).annotate(place=place)
+    row_number = Window(RowNumber(), partition_by="target", order_by=order)
+    first = entries.filter(seen).annotate(place=row_number)
     first = first if most is None else first.filter(place__lte=most)
     for use in first.select_related("project").order_by(*order):
-        found[use.target_id].shown.append(use)
+        by_target[use.target_id].shown.append(use)
     counts = entries.values("target").annotate(all=Count("pk"), visible=Count("pk", filter=seen))
     for row in counts:
-        uses = found[row["target"]]
+        uses = by_target[row["target"]]
         uses.more = row["visible"] - len(uses.shown)
         uses.others = row["all"] - row["visible"]
-    return found
+    return by_target
 
 
 def target_rows(
@@ -276,18 +276,18 @@ def target_rows(
         used=Sum(F("memory_mb") * F("replicas"), filter=HAS_MEMORY, default=0),
     )
     counted = {row["endpoint__target"]: row for row in counts}
-    shown: dict[str, list[Revision]] = defaultdict(list)
+    revisions: dict[str, list[Revision]] = defaultdict(list)
     for revision in _first(there.filter(seen)):
-        shown[revision.endpoint.target_id].append(revision)
-    found, listed, addresses = [], uses_of_all(targets, actor, uses), base_urls(targets)
+        revisions[revision.endpoint.target_id].append(revision)
+    rows, listed, addresses = [], uses_of_all(targets, actor, uses), base_urls(targets)
     for target in targets:
         node = node_of(target)
         here = counted.get(target.pk, {"present": 0, "visible": 0, "used": 0})
-        found.append(
+        rows.append(
             TargetRow(
                 target,
                 redact_errors(node_status(node), actor) if node else None,
-                shown[target.pk],
+                revisions[target.pk],
                 present=here["present"],
                 others=here["present"] - here["visible"],
                 used_mb=here["used"],
@@ -296,15 +296,15 @@ def target_rows(
                 address=addresses[target.pk],
             )
         )
-    return found
+    return rows
 
 
 def _first(rows: QuerySet[Revision]) -> QuerySet[Revision]:
     """Return the first few of each target, with no more than the list shows of them."""
     order = ("endpoint__name", "-number")
-    place = Window(RowNumber(), partition_by="endpoint__target", order_by=order)
+    row_number = Window(RowNumber(), partition_by="endpoint__target", order_by=order)
     return (
-        rows.annotate(place=place)
+        rows.annotate(place=row_number)
         .filter(place__lte=SHOWN)
         .select_related("endpoint", "bento__version__model")
         .only(

@@ -38,15 +38,15 @@ def newest_check(actor: Actor) -> LogVerification | None:
     job = Job.objects.filter(kind="audit.verify").order_by("-created_at").first()
     if job is None:
         return None
-    said = job.result or {}
+    result = job.result or {}
     return LogVerification(
         open=job.state in (JobState.QUEUED, JobState.RUNNING),
-        intact=job.state == JobState.SUCCEEDED and not said.get("fault"),
-        size=said.get("size", 0),
-        root=said.get("root", ""),
-        seconds=said.get("seconds", 0.0),
-        fault=said.get("fault", ""),
+        intact=job.state == JobState.SUCCEEDED and not result.get("fault"),
+        size=result.get("size", 0),
+        root=result.get("root", ""),
+        seconds=result.get("seconds", 0.0),
+        fault=result.get("fault", ""),
         error=job.error,
-        started_size=said.get("started_size", 0),
+        started_size=result.get("started_size", 0),
         at=job.finished_at,
     )

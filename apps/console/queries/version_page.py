@@ -152,8 +152,8 @@ class VersionPage:
         if self.is_frozen or not self.may_edit:
             return ""
         version = self.version
-        place = f"{version.project.slug}/{version.model.name}:{version.number}"
-        return f"placet version upload {place} FILE"
+        reference = f"{version.project.slug}/{version.model.name}:{version.number}"
+        return f"placet version upload {reference} FILE"
 
     @property
     def run(self) -> str:
@@ -260,7 +260,7 @@ class VersionPage:
             ("Requires", self.version.requirements),
             ("Reads the variables", self.version.variables),
         )
-        return [("" if place else title, x) for title, xs in rows for place, x in enumerate(xs)]
+        return [("" if index else title, x) for title, xs in rows for index, x in enumerate(xs)]
 
     @property
     def python(self) -> str:

@@ -134,9 +134,9 @@ def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
     first = done.index(False) if False in done else len(done)
     return [
         ReadinessStep(title, "passed")
-        if done[place]
+        if done[index]
         else ReadinessStep(title, "waiting", hint, url)
-        if place == first
+        if index == first
         else ReadinessStep(title, "")
-        for place, (title, hint, url) in enumerate(rows)
+        for index, (title, hint, url) in enumerate(rows)
     ]

@@ -74,9 +74,9 @@ class WitnessRow:
     def where(self) -> str:
         """How and where it is reached, and how long it locks what it keeps."""
         witness = self.witness
-        found = f"{witness.get_kind_display()}: {witness.address}"
+        address = f"{witness.get_kind_display()}: {witness.address}"
         days = witness.retain_days
-        return f"{found}, locked for {number(days)} days" if days else found
+        return f"{address}, locked for {number(days)} days" if days else address
 
     @property
     def at(self) -> datetime | None:
@@ -147,8 +147,8 @@ class StampRow:
     @property
     def url(self) -> str:
         """Where its newest stamp is downloaded, if there is one."""
-        place = f"{self.state.size}/{self.state.authority}"
-        return f"/api/v1/audit/timestamps/{place}" if self.state.at else ""
+        path = f"{self.state.size}/{self.state.authority}"
+        return f"/api/v1/audit/timestamps/{path}" if self.state.at else ""
 
 
 @dataclass(frozen=True, slots=True)

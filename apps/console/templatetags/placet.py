@@ -178,8 +178,8 @@ def number(value: Any) -> str:
         math.isfinite(value) and value == int(value) and abs(value) < 1e15
     ):
         return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
-    shown = f"{value:.4g}" if math.isfinite(value) else str(value)
-    return f"−{shown[1:]}" if shown.startswith("-") else shown
+    text = f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 @register.filter
@@ -299,6 +299,6 @@ def words(name: str) -> str:
 @register.inclusion_tag("console/parts/export.html")
 def export(name: str, **filters: str) -> dict[str, str]:
     """Show the button that takes the list called ``name`` away, with the filters of the page."""
-    given = {n: value for n, value in filters.items() if value}
+    query = {n: value for n, value in filters.items() if value}
     base = reverse(f"api-exports-{name}")
-    return {form: f"{base}?{urlencode({'format': form} | given)}" for form in ("csv", "json")}
+    return {form: f"{base}?{urlencode({'format': form} | query)}" for form in ("csv", "json")}

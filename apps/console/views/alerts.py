@@ -35,14 +35,14 @@ def end(request: PageRequest, alert_id: str) -> HttpResponse:
 @action
 def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Set or remove what an endpoint is held to; the form names the one that it showed."""
-    found, actor = get_endpoint(endpoint_id, request.actor), request.actor
-    shown = request.POST.get("generation", "")
-    generation = int(shown) if shown.isdecimal() and len(shown) < 9 else None
+    endpoint, actor = get_endpoint(endpoint_id, request.actor), request.actor
+    text = request.POST.get("generation", "")
+    generation = int(text) if text.isdecimal() and len(text) < 9 else None
     if request.POST.get("do") == "remove":
-        remove_objective(found, if_generation=generation or 0, actor=actor)
+        remove_objective(endpoint, if_generation=generation or 0, actor=actor)
         messages.success(request, "Nothing is agreed any more.")
         return back(request)
-    set_objective(found, terms=typed(request), if_generation=generation, actor=actor)
+    set_objective(endpoint, terms=typed(request), if_generation=generation, actor=actor)
     messages.success(request, "Agreed. You are told when it is not met.")
     return back(request)
 

@@ -44,7 +44,7 @@ def filters_of(request: PageRequest) -> EventFilter:
 def log(request: PageRequest) -> HttpResponse:
     """Show the log, newest first."""
     before = request.GET.get("before", "")
-    found = log_page(
+    page_object = log_page(
         request.actor,
         filters_of(request),
         int(before) if before.isdecimal() and len(before) < 18 else None,
@@ -54,13 +54,13 @@ def log(request: PageRequest) -> HttpResponse:
     return show(
         request,
         "audit",
-        page=found,
+        page=page_object,
         projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         query=query.urlencode(),
         exported=exported(filters_of(request)),
         chosen=request.GET,
         checked=newest_check(request.actor),
-        **shown_others(request.actor, found.signed),
+        **shown_others(request.actor, page_object.signed),
     )
 
 
@@ -75,14 +75,14 @@ def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
 
 def exported(wanted: EventFilter) -> list[Link]:
     """Return where what the page shows is downloaded, with its filters as the export has them."""
-    given = {
+    filters = {
         "kind": wanted.kind,
         "actor": wanted.actor,
         "subject": wanted.subject,
         "project": wanted.project,
         "since": wanted.since.isoformat() if wanted.since else "",
     }
-    query = {name: value for name, value in given.items() if value}
+    query = {name: value for name, value in filters.items() if value}
     forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON lines, for the verifier"))
     return [
         Link(text, f"/api/v1/audit/export?{urlencode({'format': form} | query)}", download=True)

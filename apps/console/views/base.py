@@ -98,12 +98,12 @@ def assertion_of(request: HttpRequest) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        found = canonical.loads(text)
+        assertion = canonical.loads(text)
     except Malformed as fault:
         raise InvalidInput(errors=[FieldError("/assertion", fault.sentence)]) from None
-    if not isinstance(found, dict):
+    if not isinstance(assertion, dict):
         raise InvalidInput(errors=[FieldError("/assertion", "This is no passkey's answer")])
-    return found
+    return assertion
 
 
 def sentence(problem: Problem) -> str:

@@ -33,41 +33,41 @@ REVIEWS = (
 @page
 def break_glass_list(request: PageRequest) -> HttpResponse:
     """List break-glasses, newest first."""
-    given = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
-    given["review"] = given["review"] if given["review"] in dict(REVIEWS) else ""
+    filters = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
+    filters["review"] = filters["review"] if filters["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
-    found, key = break_glass_rows(request.actor, before=before, **given)
-    rows = [BreakGlassRow(view) for view in found]
+    glass_views, key = break_glass_rows(request.actor, before=before, **filters)
+    rows = [BreakGlassRow(view) for view in glass_views]
     return show(
         request,
         "break_glass_uses",
-        page=BreakGlassListPage(rows, bool(given["release"]), any(given.values())),
+        page=BreakGlassListPage(rows, bool(filters["release"]), any(filters.values())),
         key=key,
         after=before,
         reviews=REVIEWS,
         projects=projects_of(request.actor),
-        **given,
+        **filters,
     )
 
 
 @page
 def break_glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
     """Show a break-glass: who, why, until when, what runs by it, and its review."""
-    found = break_glass_page(glass_id, request.actor)
+    page_object = break_glass_page(glass_id, request.actor)
     return show(
         request,
         "break_glass",
-        page=found,
-        view=found.view,
-        glass=found.glass,
-        release=found.glass.release,
+        page=page_object,
+        view=page_object.view,
+        glass=page_object.glass,
+        release=page_object.glass.release,
     )
 
 
 @action
 def open_one(request: PageRequest, release_id: str) -> HttpResponse:
     """Open a break-glass for a release."""
-    made = open_break_glass(
+    glass = open_break_glass(
         release(release_id, request.actor),
         statement_digest=request.POST.get("statement_digest", ""),
         reason=request.POST.get("reason", ""),
@@ -76,7 +76,7 @@ def open_one(request: PageRequest, release_id: str) -> HttpResponse:
         actor=request.actor,
     )
     messages.success(request, "Opened. It has no effect until others confirm it.")
-    return redirect("glass", made.pk)
+    return redirect("glass", glass.pk)
 
 
 def _hours(request: PageRequest) -> int | None:

@@ -12,12 +12,12 @@ from placet.kernel.problems import NotFound
 
 def build_of(request: PageRequest, build_id: str) -> Build:
     """Return the build that the actor may see, or raise :class:`NotFound`."""
-    found = visible(
+    builds = visible(
         Build.objects.select_related("version__model", "project", "bento"),
         request.actor,
         view="build.view",
     )
-    build = found.filter(pk=build_id).first()
+    build = builds.filter(pk=build_id).first()
     if build is None:
         raise NotFound
     return build
@@ -26,9 +26,9 @@ def build_of(request: PageRequest, build_id: str) -> Build:
 @page
 def build(request: PageRequest, build_id: str) -> HttpResponse:
     """Show a build; the log part renews itself while it runs."""
-    found = build_of(request, build_id)
+    row = build_of(request, build_id)
     template = "parts/build" if request.headers.get("HX-Request") else "build"
-    return show(request, template, build=found, page=build_page(found, request.actor))
+    return show(request, template, build=row, page=build_page(row, request.actor))
 
 
 @action

@@ -20,8 +20,13 @@ def hands_of(
 ) -> HttpResponse:
     """Show the page; with ``fault`` the form that was refused is filled in as it was."""
     version = version_of(request.actor, project, name, number)
-    found = hands_page(version, request.actor, request.POST)
-    return show(request, "contributors", version=version, page=found, fault=fault)
+    return show(
+        request,
+        "contributors",
+        version=version,
+        page=hands_page(version, request.actor, request.POST),
+        fault=fault,
+    )
 
 
 @action

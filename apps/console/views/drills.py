@@ -19,18 +19,18 @@ def run(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def schedule(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Set or end the schedule; the form names the one that it showed."""
-    found, shown = get_endpoint(endpoint_id, request.actor), _whole(request, "generation")
+    endpoint, generation = get_endpoint(endpoint_id, request.actor), _whole(request, "generation")
     if request.POST.get("do") == "remove":
-        unschedule_drills(found, if_generation=shown, actor=request.actor)
+        unschedule_drills(endpoint, if_generation=generation, actor=request.actor)
         messages.success(request, "No more drills run by themselves.")
         return back(request)
     days, hour = _whole(request, "every_days"), _whole(request, "hour")
     row = schedule_drills(
-        found,
+        endpoint,
         every_days=days,
         hour=hour,
         actor=request.actor,
-        if_generation=None if shown < 0 else shown,
+        if_generation=None if generation < 0 else generation,
     )
     messages.success(request, f"The next drill runs on {row.next_at:%Y-%m-%d at %H:%M} UTC.")
     return back(request)

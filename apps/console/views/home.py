@@ -10,7 +10,12 @@ from apps.console.views.base import PageRequest, page, show
 @page
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
-    found = home_page(request.actor, waiting(request, request.actor))
+    page_object = home_page(request.actor, waiting(request, request.actor))
     return show(
-        request, "home", page=found, inbox=found.inbox, rows=found.rows, shared=found.shared
+        request,
+        "home",
+        page=page_object,
+        inbox=page_object.inbox,
+        rows=page_object.rows,
+        shared=page_object.shared,
     )

@@ -27,11 +27,10 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     after = request.GET.get("after", "")
     rows, key = queries.model_page(request.actor, search=search, project=project, after=after)
     projects = queries.projects_of(request.actor)
-    found = queries.ModelListPage(request.actor, projects, rows, search, project, request.POST)
     return show(
         request,
         "models",
-        page=found,
+        page=queries.ModelListPage(request.actor, projects, rows, search, project, request.POST),
         fault=fault,
         project=project,
         projects=projects,
@@ -48,7 +47,7 @@ def new_model(request: PageRequest) -> HttpResponse:
     if project is None:
         raise NotFound
     try:
-        made = create_model(
+        row = create_model(
             project,
             name=request.POST.get("name", ""),
             description=request.POST.get("description", ""),
@@ -56,27 +55,26 @@ def new_model(request: PageRequest) -> HttpResponse:
         )
     except Problem as problem:
         return model_list(request, fault_of(problem))
-    return redirect("model", project.slug, made.name)
+    return redirect("model", project.slug, row.name)
 
 
 @page
 def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
-    found = queries.model_of(request.actor, project, name)
+    row = queries.model_of(request.actor, project, name)
     before = request.GET.get("before", "")
     rows, older = queries.newest_versions(
-        found, int(before) if before.isdecimal() and len(before) < 9 else None
+        row, int(before) if before.isdecimal() and len(before) < 9 else None
     )
-    kept = bytes_kept(found.project_id) if found.project.artifact_quota else None
-    shown = queries.ModelPage(found, rows, before, older, kept)
-    return show(request, "model", model=found, page=shown)
+    kept = bytes_kept(row.project_id) if row.project.artifact_quota else None
+    return show(request, "model", model=row, page=queries.ModelPage(row, rows, before, older, kept))
 
 
 @page
 def version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Show a version: what it is, what is missing, where it runs."""
-    found = queries.version_of(request.actor, project, name, number)
-    return show(request, "version", page=version_page(found, request.actor), version=found)
+    row = queries.version_of(request.actor, project, name, number)
+    return show(request, "version", page=version_page(row, request.actor), version=row)
 
 
 @page
@@ -102,9 +100,9 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
 @action
 def build(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Start a build and go to its log."""
-    found = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(request.actor, project, name, number)
     accelerate = request.POST.get("accelerate") == "yes"
-    started = request_build(found, accelerate=accelerate, actor=request.actor)
+    started = request_build(row, accelerate=accelerate, actor=request.actor)
     return redirect("build", started.pk)
 
 
@@ -119,24 +117,24 @@ def finalise_version(request: PageRequest, project: str, name: str, number: int)
 @action
 def alias(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Point an alias at this version."""
-    found = queries.version_of(request.actor, project, name, number)
-    set_alias(found.model, name=request.POST.get("alias", ""), version=found, actor=request.actor)
+    row = queries.version_of(request.actor, project, name, number)
+    set_alias(row.model, name=request.POST.get("alias", ""), version=row, actor=request.actor)
     return back(request)
 
 
 @action
 def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the tags: one ``name: value`` on each line, or a name alone."""
-    found = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(request.actor, project, name, number)
     lines = [line.partition(":") for line in request.POST.get("tags", "").splitlines()]
     wanted = {key.strip(): value.strip() for key, _, value in lines if key.strip()}
-    set_tags(found, tags=wanted, actor=request.actor)
+    set_tags(row, tags=wanted, actor=request.actor)
     return back(request)
 
 
 @action
 def card(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the model card."""
-    found = queries.version_of(request.actor, project, name, number)
-    set_card(found, card=request.POST.get("card", ""), actor=request.actor)
+    row = queries.version_of(request.actor, project, name, number)
+    set_card(row, card=request.POST.get("card", ""), actor=request.actor)
     return back(request)

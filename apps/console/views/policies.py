@@ -44,27 +44,27 @@ def policy_list(request: PageRequest) -> HttpResponse:
 @page
 def policies(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Show an environment's policy in force, its history and its freezes."""
-    place = visible_rows.environment(
+    row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
-    return show(request, "policies", page=policy_page(place, request.actor), place=place)
+    return show(request, "policies", page=policy_page(row, request.actor), place=row)
 
 
 @action
 def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
-    place = visible_rows.environment(
+    row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
     source = request.POST.get("source", "").replace("\r\n", "\n")  # as browsers send lines
-    found = policy_page(place, request.actor, source=source)
+    page_object = policy_page(row, request.actor, source=source)
     try:
         if request.POST.get("do") == "try":
-            tried = trials(dry_run(place, checked(place, source).document))
-            return show(request, "policies", page=found, place=place, tried=tried)
-        draft_policy(place, source=source, actor=request.actor)
+            tried = trials(dry_run(row, checked(row, source).document))
+            return show(request, "policies", page=page_object, place=row, tried=tried)
+        draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:
-        return show(request, "policies", page=found, place=place, fault=fault_of(problem))
+        return show(request, "policies", page=page_object, place=row, fault=fault_of(problem))
     messages.success(request, "Stored as a draft. Another approver can publish it.")
     return redirect("policies", project, environment)
 
@@ -72,10 +72,10 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
 @action
 def decide_draft(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
     """Publish or withdraw a draft."""
-    place = visible_rows.environment(
+    row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
-    policy = visible_rows.policy(place, number, request.actor)
+    policy = visible_rows.policy(row, number, request.actor)
     if request.POST.get("do") == "publish":
         publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
         messages.success(request, f"Policy r{number} is in force.")
@@ -87,10 +87,10 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
 @action
 def freeze(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Freeze an environment from now on."""
-    place = visible_rows.environment(
+    row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
-    set_freeze(place, reason=request.POST.get("reason", ""), starts_at=now(), actor=request.actor)
+    set_freeze(row, reason=request.POST.get("reason", ""), starts_at=now(), actor=request.actor)
     return back(request)
 
 
@@ -98,8 +98,8 @@ def freeze(request: PageRequest, project: str, environment: str) -> HttpResponse
 def lift(request: PageRequest, freeze_id: str) -> HttpResponse:
     """End a freeze."""
     rows = visible(Freeze.objects.select_related("environment__project"), request.actor)
-    found = rows.filter(pk=freeze_id).first()
-    if found is None:
+    row = rows.filter(pk=freeze_id).first()
+    if row is None:
         raise NotFound
-    lift_freeze(found, actor=request.actor)
+    lift_freeze(row, actor=request.actor)
     return back(request)

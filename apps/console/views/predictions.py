@@ -18,25 +18,25 @@ from apps.serving.queries import get_endpoint
 @page
 def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """List what was captured, what is missing, and what was erased."""
-    found = get_endpoint(endpoint_id, request.actor)
+    endpoint = get_endpoint(endpoint_id, request.actor)
     after = request.GET.get("after", "")
-    view = captured_page(found, request.actor, after=after)
-    return show(request, "predictions", endpoint=found, view=view)
+    view = captured_page(endpoint, request.actor, after=after)
+    return show(request, "predictions", endpoint=endpoint, view=view)
 
 
 @action
 def erase(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Have everything captured of one unit erased."""
-    found = get_endpoint(endpoint_id, request.actor)
-    erase_unit(found, unit=request.POST.get("unit", ""), actor=request.actor)
+    endpoint = get_endpoint(endpoint_id, request.actor)
+    erase_unit(endpoint, unit=request.POST.get("unit", ""), actor=request.actor)
     messages.success(request, "It is being erased. The log says that it was, and not of whom.")
-    return redirect("endpoint-predictions", found.pk)
+    return redirect("endpoint-predictions", endpoint.pk)
 
 
 @page
 def disagreements(request: PageRequest, rollout_id: str) -> HttpResponse:
     """List where the new revision of a rollout and the stable one disagree."""
-    found = get_rollout(rollout_id, request.actor)
+    rollout = get_rollout(rollout_id, request.actor)
     tolerance = tolerance_of(request.GET.get("tolerance") or str(TOLERANCE))
-    compared = differing(found, request.actor, tolerance=tolerance)
-    return show(request, "disagreements", rollout=found, page=DisagreementPage(compared))
+    compared = differing(rollout, request.actor, tolerance=tolerance)
+    return show(request, "disagreements", rollout=rollout, page=DisagreementPage(compared))

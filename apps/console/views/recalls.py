@@ -20,11 +20,11 @@ def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled, newest first."""
     state, before = request.GET.get("state", ""), request.GET.get("after", "")
     state = state if state in RecallState.values else ""
-    found, key = recall_rows(request.actor, state=state, before=before)
+    page_object, key = recall_rows(request.actor, state=state, before=before)
     return show(
         request,
         "recalls",
-        page=found,
+        page=page_object,
         key=key,
         after=before,
         state=state,
@@ -72,9 +72,9 @@ def _project(request: PageRequest) -> Project:
 @page
 def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
     """Show a recall; its table renews itself while something is open."""
-    found = recall_view(recall_id, request.actor)
+    page_object = recall_view(recall_id, request.actor)
     template = "parts/recall_effects" if request.headers.get("HX-Request") else "recall"
-    return show(request, template, page=found, recall=found.recall)
+    return show(request, template, page=page_object, recall=page_object.recall)
 
 
 @action

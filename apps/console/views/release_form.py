@@ -72,20 +72,20 @@ def variables_of(typed: Mapping[str, Any]) -> dict[str, str]:
 
 def marks_of(typed: Mapping[str, Any]) -> list[str]:
     """Return what of the destinations that were typed should not be read past."""
-    found = []
+    sentences = []
     for _, text in lines_of(typed):
         with suppress(ValueError):  # said beside the field
-            found += marks([text])
-    return found
+            sentences += marks([text])
+    return sentences
 
 
 def faults_of(problem: Problem, typed: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what is wrong with each input by its name; what belongs to none stands under ''."""
-    found: dict[str, list[str]] = {}
+    faults: dict[str, list[str]] = {}
     for error in problem.errors:
         name, detail = _place(error, typed)
-        found.setdefault(name, []).append(detail)
-    return found
+        faults.setdefault(name, []).append(detail)
+    return faults
 
 
 def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
@@ -96,8 +96,8 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
     name, rest = TYPED.get(steps[0], steps[0]), steps[1:]
     if name == "egress" and rest and rest[0].isdecimal():
         lines = [number for number, _ in lines_of(typed)]
-        place = int(rest[0])
-        return name, f"line {lines[place]}: {error.detail}" if place < len(lines) else error.detail
+        index = int(rest[0])
+        return name, f"line {lines[index]}: {error.detail}" if index < len(lines) else error.detail
     if name == "variables" and rest:
         return name, f"{rest[0]} {error.detail}"
     if name not in INPUTS:

@@ -55,10 +55,13 @@ def release_list(request: PageRequest) -> HttpResponse:
 @page
 def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     """Show a release as a person needs to see it before deciding."""
-    found = release_page(release_id, request.actor)
+    page_object = release_page(release_id, request.actor)
     template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
-    answer = show(request, template, page=found, view=found.view, release=found.release)
-    answer["X-Release-State"] = found.release.state  # the page renews its head when it changed
+    answer = show(
+        request, template, page=page_object, view=page_object.view, release=page_object.release
+    )
+    # the page renews its head when it changed
+    answer["X-Release-State"] = page_object.release.state
     return answer
 
 
@@ -120,28 +123,28 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
 def _bento(request: PageRequest, version: ModelVersion) -> Bento | None:
     """Read which Bento is asked for; what is left open is the newest."""
     digest = request.POST.get("bento", "")
-    found = Bento.objects.filter(version=version, pk=digest).first() if digest else None
-    if digest and found is None:
+    bento = Bento.objects.filter(version=version, pk=digest).first() if digest else None
+    if digest and bento is None:
         detail = f"{digest[:80]} is no Bento of {version}: choose one of the list"
         raise InvalidInput(errors=[FieldError("/bento", detail)])
-    return found
+    return bento
 
 
 def _target(request: PageRequest, environment: Environment) -> Target | None:
     """Read on which target a new endpoint would stand; what is left open is the only one."""
     name = request.POST.get("target", "")
-    found = visible_targets(request.actor).filter(name=name).first() if name else None
-    if name and (found is None or not environment.targets.filter(pk=found.pk).exists()):
+    target = visible_targets(request.actor).filter(name=name).first() if name else None
+    if name and (target is None or not environment.targets.filter(pk=target.pk).exists()):
         detail = f"{environment.name} does not run on {name[:60]}: choose one that it runs on"
         raise InvalidInput(errors=[FieldError("/target", detail)])
-    return found
+    return target
 
 
 def _preset(request: PageRequest, environment: Environment) -> str:
     """Read the plan's name; one that an environment has for itself is named with it."""
-    place, _, name = request.POST.get("plan", "replace").rpartition("/")
-    if place not in ("", environment.name):
-        detail = f"{name} is a plan of {place}: choose one that {environment.name} has"
+    owner, _, name = request.POST.get("plan", "replace").rpartition("/")
+    if owner not in ("", environment.name):
+        detail = f"{name} is a plan of {owner}: choose one that {environment.name} has"
         raise InvalidInput(errors=[FieldError("/plan", detail)])
     return name
 
@@ -149,10 +152,10 @@ def _preset(request: PageRequest, environment: Environment) -> str:
 @action
 def decision(request: PageRequest, release_id: str) -> HttpResponse:
     """Approve or reject what was shown."""
-    found = release(release_id, request.actor)
+    row = release(release_id, request.actor)
     verdict = request.POST.get("verdict", "")
     decide(
-        found,
+        row,
         verdict=verdict,
         statement_digest=request.POST.get("statement_digest", ""),
         comment=request.POST.get("comment", ""),

@@ -36,10 +36,15 @@ PANELS = (
 @page
 def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Show one rollout; all but its dialogs renews itself while it is open."""
-    found = rollout_page(request.actor, rollout_id)
+    page_object = rollout_page(request.actor, rollout_id)
     template = "parts/rollout_now" if request.headers.get("HX-Request") else "rollout"
     return show(
-        request, template, page=found, view=found.view, rollout=found.rollout, panels=PANELS
+        request,
+        template,
+        page=page_object,
+        view=page_object.view,
+        rollout=page_object.rollout,
+        panels=PANELS,
     )
 
 
@@ -59,7 +64,7 @@ def control(request: PageRequest, rollout_id: str, step_verb: str) -> HttpRespon
 @action
 def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Stop a rollout and keep what serves."""
-    found = get_rollout(rollout_id, request.actor)
-    abort(found, reason=request.POST.get("reason", ""), actor=request.actor)
+    row = get_rollout(rollout_id, request.actor)
+    abort(row, reason=request.POST.get("reason", ""), actor=request.actor)
     messages.success(request, "All requests go to the old revision again.")
     return back(request)

@@ -31,11 +31,10 @@ def endpoints(request: PageRequest) -> HttpResponse:
     isolation = request.GET.get("isolation", "")
     isolation = isolation if isolation in ISOLATION else ""
     rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
-    found = EndpointListPage(rows, project, isolation, has_roles=bool(request.actor.grants))
     return show(
         request,
         "endpoints",
-        page=found,
+        page=EndpointListPage(rows, project, isolation, has_roles=bool(request.actor.grants)),
         rows=rows,
         key=key,
         after=after,
@@ -48,9 +47,11 @@ def endpoints(request: PageRequest) -> HttpResponse:
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Show one endpoint; its status part renews itself."""
-    found = shown_endpoint(request.actor, endpoint_id)
+    page_object = shown_endpoint(request.actor, endpoint_id)
     template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
-    return show(request, template, page=found, view=found.view, endpoint=found.endpoint)
+    return show(
+        request, template, page=page_object, view=page_object.view, endpoint=page_object.endpoint
+    )
 
 
 VERBS = {
@@ -74,10 +75,10 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
 @action
 def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Delete an endpoint that nothing needs any more."""
-    found, text = get_endpoint(endpoint_id, request.actor), request.POST.get("generation", "")
+    row, text = get_endpoint(endpoint_id, request.actor), request.POST.get("generation", "")
     read = int(text) if text.isdecimal() and len(text) < 10 else -1
-    delete_endpoint(found, if_generation=read, actor=request.actor)
-    messages.success(request, f"Deleted {found}: its name is free again.")
+    delete_endpoint(row, if_generation=read, actor=request.actor)
+    messages.success(request, f"Deleted {row}: its name is free again.")
     return redirect("endpoints")
 
 
@@ -93,24 +94,24 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Go back to the revision before, or to the former one that was chosen."""
-    found, text = get_endpoint(endpoint_id, request.actor), request.POST.get("revision", "")
+    row, text = get_endpoint(endpoint_id, request.actor), request.POST.get("revision", "")
     if text and not (text.isdecimal() and len(text) < 9):
         raise InvalidInput(errors=[FieldError("/revision", "Choose one of the list")])
     number = int(text) if text else None
     reason = request.POST.get("reason", "")
-    done = rollback(found, reason=reason, number=number, actor=request.actor)
+    done = rollback(row, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."
     aborted = "The release is aborted: all requests go to the revision that was live."
     messages.success(request, went if done.kind == RolloutKind.ROLLBACK else aborted)
-    return redirect("endpoint", found.pk)
+    return redirect("endpoint", row.pk)
 
 
 @action
 def new_key(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Make an API key of the endpoint and show it once."""
-    found = get_endpoint(endpoint_id, request.actor)
+    row = get_endpoint(endpoint_id, request.actor)
     name = request.POST.get("name", "")
-    key, secret = issue_endpoint_key(found, name=name, actor=request.actor)
+    key, secret = issue_endpoint_key(row, name=name, actor=request.actor)
     return show(
         request,
         "secret",
@@ -124,8 +125,8 @@ def new_key(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def revoke_key(request: PageRequest, endpoint_id: str, key_id: str) -> HttpResponse:
     """End an API key."""
-    found = get_endpoint(endpoint_id, request.actor)
-    key = endpoint_keys(found).filter(pk=key_id).first()
+    row = get_endpoint(endpoint_id, request.actor)
+    key = endpoint_keys(row).filter(pk=key_id).first()
     if key is None:
         raise NotFound
     revoke_endpoint_key(key, actor=request.actor)

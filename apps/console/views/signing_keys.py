@@ -20,9 +20,13 @@ def signing_keys(request: PageRequest, project: str) -> HttpResponse:
 def key_list(request: PageRequest, slug: str, fault: str = "") -> HttpResponse:
     """Show the keys; with ``fault`` the form that was refused is filled in as it was."""
     project = project_for(slug, request.actor, view="project.view")
-    found = key_page(project, request.actor)
     return show(
-        request, "signing_keys", page=found, project=project, fault=fault, typed=request.POST
+        request,
+        "signing_keys",
+        page=key_page(project, request.actor),
+        project=project,
+        fault=fault,
+        typed=request.POST,
     )
 
 
@@ -45,8 +49,8 @@ def trust(request: PageRequest, project: str) -> HttpResponse:
 @action
 def revoke(request: PageRequest, project: str, signing_key: str) -> HttpResponse:
     """Revoke a key."""
-    found = project_for(project, request.actor, view="project.view")
-    revoke_signing_key(signing_key_for(found, signing_key, request.actor), actor=request.actor)
+    row = project_for(project, request.actor, view="project.view")
+    revoke_signing_key(signing_key_for(row, signing_key, request.actor), actor=request.actor)
     return back(request)
 
 

@@ -55,7 +55,7 @@ def stream(request: PageRequest, stream_id: str) -> HttpResponse:
 def new_stream(request: PageRequest) -> HttpResponse:
     """Add a stream; a refusal shows the form again as it was."""
     try:
-        made = add_stream(
+        row = add_stream(
             name=request.POST.get("name", ""),
             terms=typed(request),
             project=named_project(request.POST.get("project") or None, request.actor),
@@ -64,9 +64,9 @@ def new_stream(request: PageRequest) -> HttpResponse:
         )
     except Problem as problem:
         return streams(request, fault_of(problem))
-    if made.state == StreamState.PAUSED:
+    if row.state == StreamState.PAUSED:
         messages.success(request, "Added. It begins when an auditor has read where it goes.")
-    return redirect("stream", made.pk)
+    return redirect("stream", row.pk)
 
 
 def typed(request: PageRequest) -> StreamTerms:
@@ -107,8 +107,8 @@ def operate(request: PageRequest, stream_id: str, stream_verb: str) -> HttpRespo
 @action
 def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
     """Have everything from an event on sent again."""
-    found = get_stream(stream_id, request.actor)
-    rewind_stream(found, index=whole(request, "index"), actor=request.actor)
+    row = get_stream(stream_id, request.actor)
+    rewind_stream(row, index=whole(request, "index"), actor=request.actor)
     messages.success(request, "It sends from there on once more.")
     return back(request)
 
@@ -116,7 +116,7 @@ def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
 @action
 def remove(request: PageRequest, stream_id: str) -> HttpResponse:
     """Remove the stream as the page showed it."""
-    found = get_stream(stream_id, request.actor)
-    remove_stream(found, if_generation=whole(request, "generation"), actor=request.actor)
-    messages.success(request, f"The stream {found.name} is gone.")
+    row = get_stream(stream_id, request.actor)
+    remove_stream(row, if_generation=whole(request, "generation"), actor=request.actor)
+    messages.success(request, f"The stream {row.name} is gone.")
     return redirect("streams")

@@ -27,11 +27,10 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
     after = request.GET.get("after", "")
     rows, key = target_page(request.actor, after)
-    found = TargetListPage(rows, may_manage=request.actor.can("target.manage"))
     return show(
         request,
         "targets",
-        page=found,
+        page=TargetListPage(rows, may_manage=request.actor.can("target.manage")),
         key=key,
         after=after,
         fault=fault,
@@ -113,14 +112,14 @@ def revision_of(request: PageRequest) -> int:
 @action
 def add_use(request: PageRequest, name: str) -> HttpResponse:
     """Let a project, or one environment of it, use a target."""
-    found = get_target(name, request.actor)
+    row = get_target(name, request.actor)
     try:
         project = project_by_slug(request.POST.get("project", ""), request.actor)
     except NotFound:
         raise InvalidInput(errors=[FieldError("/project", "Choose a project")]) from None
     environment = request.POST.get("environment", "").strip()
-    use, _ = allow_use(found, project=project, environment=environment, actor=request.actor)
-    messages.success(request, f"{use} may use {found}.")
+    use, _ = allow_use(row, project=project, environment=environment, actor=request.actor)
+    messages.success(request, f"{use} may use {row}.")
     return back(request)
 
 

@@ -21,12 +21,12 @@ def tokens(request: PageRequest) -> HttpResponse:
 
 def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
-    found, sent = token_page(request.actor), request.POST
-    usual = [scope for scope in found.scopes if "view" in scope]
+    page_object, sent = token_page(request.actor), request.POST
+    usual = [scope for scope in page_object.scopes if "view" in scope]
     return show(
         request,
         "tokens",
-        page=found,
+        page=page_object,
         fault=fault,
         typed=sent,
         chosen_days=days_of(request) or 30,

@@ -36,13 +36,15 @@ class ClientWheel(NamedTuple):
 
 def ours(request: HttpRequest) -> list[ClientWheel]:
     """Return the wheels that were built."""
-    found = []
+    client_wheels = []
     for short, package in PACKAGES.items():
         for path in sorted(built_files.WHEELS.glob(f"{package}-*.whl")):
             body = built_files.content(built_files.WHEELS, path.name)
             lock = request.build_absolute_uri(reverse("wheel", args=[f"{short}.txt"]))
-            found.append(ClientWheel(short, path.name, sha256(body).hexdigest(), len(body), lock))
-    return found
+            client_wheels.append(
+                ClientWheel(short, path.name, sha256(body).hexdigest(), len(body), lock)
+            )
+    return client_wheels
 
 
 @require_safe

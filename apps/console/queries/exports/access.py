@@ -10,13 +10,13 @@ from apps.identity.trust.passkeys import public_half
 from placet.kernel.actor import Actor
 
 
-def _tokens(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _tokens(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     tokens = own_tokens(actor).select_related("project", "person", "service_account")
     for token in tokens.order_by("-created_at").iterator(chunk_size=BATCH):
         yield (token,)
 
 
-def _passkeys(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _passkeys(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for row in visible_passkeys(actor).order_by("-created_at").iterator(chunk_size=BATCH):
         yield (row,)
 

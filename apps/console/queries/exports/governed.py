@@ -16,8 +16,8 @@ from apps.governance.queries.visible_rows import releases
 from placet.kernel.actor import Actor
 
 
-def _releases(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    for batch in in_batches(releases(actor, **given)):
+def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(releases(actor, **filters)):
         decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
         valid = Decision.objects.filter(release__in=batch, voided_reason="")
         for decision in valid.order_by("created_at"):
@@ -28,31 +28,31 @@ def _releases(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
             yield row, decided[row.pk], names
 
 
-def _policies(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    wanted = given.get("project", "")
+def _policies(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    wanted = filters.get("project", "")
     projects = [p for p in projects_of(actor) if wanted in ("", p.slug)]
     for row in policy_rows(projects, actor):
         yield row, row.environment, row.policy
 
 
-def _duties(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    found = visible_duties(actor).order_by("project__slug", "position", "pk")
-    for row in duties_of(found):
+def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    environments = visible_duties(actor).order_by("project__slug", "position", "pk")
+    for row in duties_of(environments):
         yield row, row.environment
 
 
-def _recalls(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     rows = RecallEffect.objects.filter(recall__in=visible_recalls(actor)).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
-    if project := given.get("project"):
+    if project := filters.get("project"):
         rows = rows.filter(project__slug=project)
     for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
         yield row, row.recall
 
 
-def _break_glasses(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    for batch in in_batches(break_glasses(actor, **given).order_by("-pk")):
+def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
         for view in break_glass_views(batch):
             yield view, view.glass, view.glass.release
 
@@ -85,35 +85,35 @@ RELEASES = ListTable(
 )
 POLICIES = ListTable(
     {
-        "project": lambda row, place, policy: place.project.slug,
-        "environment": lambda row, place, policy: place.name,
-        "revision": lambda row, place, policy: policy and policy.number,
-        "digest": lambda row, place, policy: policy.digest if policy else "",
-        "gates": lambda row, place, policy: row.gates,
-        "drafts": lambda row, place, policy: row.drafts,
-        "frozen": lambda row, place, policy: row.frozen,
-        "published_at": lambda row, place, policy: policy and policy.published_at,
-        "id": lambda row, place, policy: place.pk,
+        "project": lambda row, environment, policy: environment.project.slug,
+        "environment": lambda row, environment, policy: environment.name,
+        "revision": lambda row, environment, policy: policy and policy.number,
+        "digest": lambda row, environment, policy: policy.digest if policy else "",
+        "gates": lambda row, environment, policy: row.gates,
+        "drafts": lambda row, environment, policy: row.drafts,
+        "frozen": lambda row, environment, policy: row.frozen,
+        "published_at": lambda row, environment, policy: policy and policy.published_at,
+        "id": lambda row, environment, policy: environment.pk,
     },
     ("project",),
     _policies,
 )
 DUTIES = ListTable(
     {
-        "project": lambda row, place: place.project.slug,
-        "environment": lambda row, place: place.name,
-        "revision": lambda row, place: row.policy,
-        "state": lambda row, place: row.state,
-        "demanded": lambda row, place: row.demanded,
-        "people": lambda row, place: row.fewest and row.fewest.people,
-        "path": lambda row, place: "; ".join(row.path),
-        "with_hired": lambda row, place: row.hired and row.hired.people,
-        "hired_path": lambda row, place: "; ".join(row.hired_path),
-        "break_glass": lambda row, place: row.break_glass and row.break_glass.demanded,
-        "break_glass_path": lambda row, place: (
+        "project": lambda row, environment: environment.project.slug,
+        "environment": lambda row, environment: environment.name,
+        "revision": lambda row, environment: row.policy,
+        "state": lambda row, environment: row.state,
+        "demanded": lambda row, environment: row.demanded,
+        "people": lambda row, environment: row.fewest and row.fewest.people,
+        "path": lambda row, environment: "; ".join(row.path),
+        "with_hired": lambda row, environment: row.hired and row.hired.people,
+        "hired_path": lambda row, environment: "; ".join(row.hired_path),
+        "break_glass": lambda row, environment: row.break_glass and row.break_glass.demanded,
+        "break_glass_path": lambda row, environment: (
             "; ".join(row.break_glass.path) if row.break_glass else ""
         ),
-        "id": lambda row, place: place.pk,
+        "id": lambda row, environment: environment.pk,
     },
     (),
     _duties,

@@ -21,13 +21,13 @@ from apps.integrations.queries import standings, visible_streams
 from placet.kernel.actor import Actor
 
 
-def _streams(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _streams(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(visible_streams(actor).order_by("name")):
-        for found in standings(batch):
-            yield found, found.stream
+        for lag in standings(batch):
+            yield lag, lag.stream
 
 
-def _witnesses(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _witnesses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     if not may_see(actor):
         return
     head = latest_checkpoint()
@@ -85,16 +85,16 @@ def _witnessed(row: LogRow) -> dict[str, Any]:
     }
 
 
-def _holds(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _holds(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     if not sees_retention(actor):
         return
     for batch in in_batches(visible_holds(actor).order_by("pk")):
         people = {person for row in batch for person in (row.placed_by, row.lifted_by) if person}
-        for found in hold_rows(batch, actor_names(people), actor):
-            yield found, found.hold
+        for row in hold_rows(batch, actor_names(people), actor):
+            yield row, row.hold
 
 
-def _archives(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _archives(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     if not sees_retention(actor):
         return
     for row in visible_archives(actor).order_by("pk").iterator(chunk_size=BATCH):
@@ -103,35 +103,35 @@ def _archives(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
 
 STREAMS = ListTable(
     {
-        "stream": lambda found, row: row.name,
-        "kind": lambda found, row: row.kind,
-        "url": lambda found, row: row.url,
-        "project": lambda found, row: row.project.slug if row.project else "",
-        "state": lambda found, row: row.state,
-        "next_event": lambda found, row: row.cursor,
-        "log_size": lambda found, row: found.size,
-        "lag_events": lambda found, row: found.events,
-        "lag_seconds": lambda found, row: round(found.seconds, 3),
-        "delivered_at": lambda found, row: row.delivered_at,
-        "error": lambda found, row: row.error,
-        "created_at": lambda found, row: row.created_at,
-        "id": lambda found, row: row.pk,
+        "stream": lambda lag, stream: stream.name,
+        "kind": lambda lag, stream: stream.kind,
+        "url": lambda lag, stream: stream.url,
+        "project": lambda lag, stream: stream.project.slug if stream.project else "",
+        "state": lambda lag, stream: stream.state,
+        "next_event": lambda lag, stream: stream.cursor,
+        "log_size": lambda lag, stream: lag.size,
+        "lag_events": lambda lag, stream: lag.events,
+        "lag_seconds": lambda lag, stream: round(lag.seconds, 3),
+        "delivered_at": lambda lag, stream: stream.delivered_at,
+        "error": lambda lag, stream: stream.error,
+        "created_at": lambda lag, stream: stream.created_at,
+        "id": lambda lag, stream: stream.pk,
     },
     (),
     _streams,
 )
 HOLDS = ListTable(
     {
-        "hold": lambda found, row: row.name,
-        "scope": lambda found, row: row.scope,
-        "subject": lambda found, row: row.subject,
-        "state": lambda found, row: row.state,
-        "reason": lambda found, row: found.reason,
-        "placed_by": lambda found, row: found.placed_by,
-        "created_at": lambda found, row: row.created_at,
-        "lifted_by": lambda found, row: found.lifted_by,
-        "lifted_at": lambda found, row: row.lifted_at,
-        "id": lambda found, row: row.pk,
+        "hold": lambda row, hold: hold.name,
+        "scope": lambda row, hold: hold.scope,
+        "subject": lambda row, hold: hold.subject,
+        "state": lambda row, hold: hold.state,
+        "reason": lambda row, hold: row.reason,
+        "placed_by": lambda row, hold: row.placed_by,
+        "created_at": lambda row, hold: hold.created_at,
+        "lifted_by": lambda row, hold: row.lifted_by,
+        "lifted_at": lambda row, hold: hold.lifted_at,
+        "id": lambda row, hold: hold.pk,
     },
     (),
     _holds,

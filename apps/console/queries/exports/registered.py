@@ -12,28 +12,30 @@ from apps.registry.queries import versions
 from placet.kernel.actor import Actor
 
 
-def _models(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    found = models_matching(actor, search=given.get("q", ""), project=given.get("project", ""))
-    for batch in in_batches(found.order_by("project__slug", "name")):
+def _models(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    matching = models_matching(
+        actor, search=filters.get("q", ""), project=filters.get("project", "")
+    )
+    for batch in in_batches(matching.order_by("project__slug", "name")):
         names = actor_names({row.created_by for row in batch})
         for row in model_rows(batch):
             yield row, row.model, names
 
 
-def _versions(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    found = versions(actor)
-    if project := given.get("project"):
-        found = found.filter(project__slug=project)
-    if model := given.get("model"):
-        found = found.filter(model__name=model)
-    for batch in in_batches(found.order_by("pk")):
+def _versions(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    rows = versions(actor)
+    if project := filters.get("project"):
+        rows = rows.filter(project__slug=project)
+    if model := filters.get("model"):
+        rows = rows.filter(model__name=model)
+    for batch in in_batches(rows.order_by("pk")):
         for row in version_rows(batch):
             yield row, row.version
 
 
-def _signers(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _signers(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     rows = visible(SigningKey.objects.all(), actor)
-    if project := given.get("project"):
+    if project := filters.get("project"):
         rows = rows.filter(project__slug=project)
     for batch in in_batches(rows.select_related("project").order_by("project__slug", "label")):
         names = actor_names({row.created_by for row in batch})

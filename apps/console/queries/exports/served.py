@@ -10,28 +10,28 @@ from apps.serving.queries import RevisionStatus
 from placet.kernel.actor import Actor
 
 
-def _endpoints(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
-    found = endpoints_matching(
-        actor, project=given.get("project", ""), isolation=given.get("isolation", "")
+def _endpoints(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    endpoints = endpoints_matching(
+        actor, project=filters.get("project", ""), isolation=filters.get("isolation", "")
     )
-    for batch in in_batches(found.order_by("project__slug", "environment", "name")):
+    for batch in in_batches(endpoints.order_by("project__slug", "environment", "name")):
         for row in endpoint_rows(batch):
             yield row, row.status.endpoint, row.release
 
 
 def _reached(revisions: Sequence[RevisionStatus]) -> list[str]:
     """Return what replicas of them may reach, as it was approved."""
-    said = [row.revision.serving.get("egress") for row in revisions]
+    egresses = [row.revision.serving.get("egress") for row in revisions]
     return list(
         dict.fromkeys(
             text
-            for egress in said
+            for egress in egresses
             for text in (["the host's network"] if egress is None else egress or ["nothing"])
         )
     )
 
 
-def _targets(actor: Actor, given: Filters) -> Iterator[tuple[Any, ...]]:
+def _targets(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(named_targets(actor).order_by("name")):
         for row in target_rows(batch, actor, uses=None):
             yield row, row.target, row.node
