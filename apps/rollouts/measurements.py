@@ -126,8 +126,8 @@ def captured_since(revision: str, terms: AnalysisTerms, since: datetime) -> dict
     With a split by unit a unit counts once: by the first of its outcomes or predictions that came.
     """
     by_unit = terms.counted == "units"
-    owns = {own for metric in terms.metrics if (own := metric.own) is not None}
-    return {own: _captured(revision, own, since, by_unit=by_unit) for own in owns}
+    own_metrics = {own for metric in terms.metrics if (own := metric.own) is not None}
+    return {own: _captured(revision, own, since, by_unit=by_unit) for own in own_metrics}
 
 
 def _captured(revision: str, own: Own, since: datetime, *, by_unit: bool) -> TrialTally:

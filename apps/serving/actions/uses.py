@@ -79,8 +79,8 @@ def _refuse_in_use(use: TargetUse, actor: Actor) -> None:
     count = left.count()
     if not count:
         return
-    visible = visible_endpoints(actor).filter(pk__in=left.values("pk"))
-    first = visible.order_by("environment", "name")[:NAMED]
+    endpoints = visible_endpoints(actor).filter(pk__in=left.values("pk"))
+    first = endpoints.order_by("environment", "name")[:NAMED]
     named = [f"{row.project.slug}/{row.environment}/{row.name}" for row in first]
     more = [f"{count - len(named)} more"] if count > len(named) else []
     raise TargetInUse(f"Not stopped yet: {', '.join(named + more)}")
