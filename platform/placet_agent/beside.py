@@ -22,19 +22,19 @@ LINGER = 1.0  # seconds for what a replica that has ended still had under way
 
 def parser(name: str) -> argparse.ArgumentParser:
     """Return the parser of what ``words`` and ``launching`` say."""
-    made = argparse.ArgumentParser(prog=name)
-    made.add_argument("--pid", type=int, required=True)
-    made.add_argument("--start", type=int, required=True)
-    made.add_argument("--counts", type=Path, required=True)
-    made.add_argument("--uid", type=int)
-    made.add_argument("--ready", type=int)
-    return made
+    argument_parser = argparse.ArgumentParser(prog=name)
+    argument_parser.add_argument("--pid", type=int, required=True)
+    argument_parser.add_argument("--start", type=int, required=True)
+    argument_parser.add_argument("--counts", type=Path, required=True)
+    argument_parser.add_argument("--uid", type=int)
+    argument_parser.add_argument("--ready", type=int)
+    return argument_parser
 
 
 def words(replica: ProcessRef, counts: Path, uid: int | None) -> list[str]:
     """Return the arguments that say beside whom to stand, where to count, and whom to become."""
-    found = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
-    return found if uid is None else [*found, "--uid", str(uid)]
+    arguments = ["--pid", str(replica.pid), "--start", str(replica.start), "--counts", str(counts)]
+    return arguments if uid is None else [*arguments, "--uid", str(uid)]
 
 
 async def until_end(handle: int, counts: CountFile) -> None:

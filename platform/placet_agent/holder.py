@@ -49,39 +49,39 @@ class SocketKeeper:
         self.limit = limit
         self.kept: dict[str, int] = {}
 
-    def answer(self, text: bytes, given: list[int]) -> tuple[dict[str, Any], int | None]:
+    def answer(self, text: bytes, descriptors: list[int]) -> tuple[dict[str, Any], int | None]:
         """Do what a message asks; return the answer and the descriptor to send with it.
 
-        What it takes out of ``given`` it keeps; the rest is the caller's to close.
+        What it takes out of ``descriptors`` it keeps; the rest is the caller's to close.
         """
         try:
-            asked = json.loads(text)
+            message = json.loads(text)
         except (ValueError, RecursionError):
             raise RequestRefused("this is not JSON") from None
-        if not isinstance(asked, dict):
+        if not isinstance(message, dict):
             raise RequestRefused("this is not an object")
-        if asked.get("do") == "names":
-            return self._names(asked.get("after", "")), None
-        name = _name(asked.get("name"))
-        if asked.get("do") == "keep":
-            return self._keep(name, given), None
-        if asked.get("do") not in ("give", "drop"):
+        if message.get("do") == "names":
+            return self._names(message.get("after", "")), None
+        name = _name(message.get("name"))
+        if message.get("do") == "keep":
+            return self._keep(name, descriptors), None
+        if message.get("do") not in ("give", "drop"):
             raise RequestRefused("one can ask to keep, give, drop, or for names")
         if name not in self.kept:
             raise RequestRefused(f"nothing is kept under {name}")
-        if asked["do"] == "give":
+        if message["do"] == "give":
             return {"ok": True}, self.kept[name]
         os.close(self.kept.pop(name))
         return {"ok": True}, None
 
-    def _keep(self, name: str, given: list[int]) -> dict[str, Any]:
-        if len(given) != 1 or not stat.S_ISSOCK(os.fstat(given[0]).st_mode):
+    def _keep(self, name: str, descriptors: list[int]) -> dict[str, Any]:
+        if len(descriptors) != 1 or not stat.S_ISSOCK(os.fstat(descriptors[0]).st_mode):
             raise RequestRefused("one socket must come with the name")
         if name in self.kept:
             raise RequestRefused(f"another socket is kept under {name}")
         if len(self.kept) >= self.limit:
             raise RequestRefused(f"no more than {self.limit} sockets are kept")
-        self.kept[name] = given.pop()
+        self.kept[name] = descriptors.pop()
         return {"ok": True}
 
     def _names(self, after: object) -> dict[str, Any]:
@@ -133,27 +133,27 @@ class SocketServer:
 
     def _serve(self, number: int) -> None:
         client = self.clients[number] = self.clients.pop(number)
-        given: list[int] = []
+        descriptors: list[int] = []
         try:
-            text, given, whole = _receive(client)
+            text, descriptors, whole = _receive(client)
             if not text:
                 raise ConnectionAbortedError("it left")
-            self._send(client, *self._answer(text, given, whole))
+            self._send(client, *self._answer(text, descriptors, whole))
         except Exception:  # whatever a peer can cause ends that peer, and nobody else
             self._part(number)
         finally:
-            for handle in given:
+            for handle in descriptors:
                 os.close(handle)
 
     def _answer(
-        self, text: bytes, given: list[int], whole: bool
+        self, text: bytes, descriptors: list[int], whole: bool
     ) -> tuple[dict[str, Any], int | None]:
         try:
             if not whole:
                 raise RequestRefused(
                     f"a message has {MESSAGE_BYTES} bytes and one descriptor at most"
                 )
-            return self.keeper.answer(text, given)
+            return self.keeper.answer(text, descriptors)
         except RequestRefused as refusal:
             return {"error": str(refusal)}, None
 
@@ -175,11 +175,11 @@ def _rights(handle: int) -> tuple[int, int, "array.array[int]"]:
 def _receive(client: socket.socket) -> tuple[bytes, list[int], bool]:
     """Return a message, the descriptors that came with it, and whether nothing was cut off."""
     text, parts, flags, _ = client.recvmsg(MESSAGE_BYTES, _ONE, socket.MSG_CMSG_CLOEXEC)
-    given = array.array("i")
+    descriptors = array.array("i")
     for level, kind, data in parts:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            given.frombytes(data[: len(data) - len(data) % given.itemsize])
-    return text, list(given), not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return text, list(descriptors), not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
 
 
 def _peer(client: socket.socket) -> int:
@@ -234,8 +234,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = open_socket(folder)
     if rest[:1] == ["--ready"]:
-        said = b"ready" if listener else b"another holder already runs here"
-        os.write(int(rest[1]), said)
+        message = b"ready" if listener else b"another holder already runs here"
+        os.write(int(rest[1]), message)
         os.close(int(rest[1]))
     if listener is None:
         sys.exit("another holder already runs here")

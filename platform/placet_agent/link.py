@@ -109,9 +109,9 @@ class ReplicaLink:
         """Return which sockets of the replica listen, where one must ask; there must be some."""
         if self.owner is None:
             return frozenset()
-        if not (found := self.owner.sockets_of(self.port)):
+        if not (inodes := self.owner.sockets_of(self.port)):
             raise NotTheReplicas
-        return found
+        return inodes
 
     async def close(self) -> None:
         """Give what is under way a moment, then break it off."""
@@ -134,26 +134,26 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 def main(words: list[str]) -> None:
     """Link until the replica ends."""
-    asked = _arguments(words)
-    ref = ProcessRef(asked.pid, asked.start)
+    options = _arguments(words)
+    ref = ProcessRef(options.pid, options.start)
     try:
-        demand_user(asked.uid)
-        listener = socket.socket(fileno=asked.listen)
+        demand_user(options.uid)
+        listener = socket.socket(fileno=options.listen)
         listener.setblocking(False)
         replica = beside.watch(ref)
-        counts = CountFile(asked.counts, [NAME])
+        counts = CountFile(options.counts, [NAME])
         beside.restrain(2 * CONNECTIONS + _SPARE)
-        if asked.shared is None:
+        if options.shared is None:
             network = NetworkNamespace(ref)
             network.enter()
             network.close()
         beside.preload()  # not earlier: a thread that is just ending would keep us out
-        drop(asked.uid)
+        drop(options.uid)
     except (NotEntered, OSError) as error:
-        beside.say(asked.ready, str(error))
+        beside.say(options.ready, str(error))
         sys.exit(str(error))
-    owner = None if asked.shared is None else PortOwner(ref, asked.shared)
-    asyncio.run(_run(replica, listener, counts, owner, asked))
+    owner = None if options.shared is None else PortOwner(ref, options.shared)
+    asyncio.run(_run(replica, listener, counts, owner, options))
     counts.write()
 
 
@@ -162,12 +162,12 @@ async def _run(
     listener: socket.socket,
     counts: CountFile,
     owner: PortOwner | None,
-    asked: argparse.Namespace,
+    options: argparse.Namespace,
 ) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    link = ReplicaLink(listener, asked.port, counts.of[NAME], (most - _SPARE) // 2, owner)
+    link = ReplicaLink(listener, options.port, counts.of[NAME], (most - _SPARE) // 2, owner)
     link.open()
-    beside.say(asked.ready, launching.READY)
+    beside.say(options.ready, launching.READY)
     await beside.until_end(replica, counts)
     await link.close()
 

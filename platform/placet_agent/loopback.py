@@ -29,12 +29,12 @@ _EXISTS = 17
 
 def addresses(destinations: Iterable[Destination]) -> dict[str, str]:
     """Return the address inside the replica of each approved host."""
-    found: dict[str, str] = {}
+    by_host: dict[str, str] = {}
     for host in sorted({one.host for one in destinations}):
-        named = len([address for address in found.values() if address.startswith("127.77.")])
+        named = len([address for address in by_host.values() if address.startswith("127.77.")])
         literal = Destination(host, 1).address
-        found[host] = str(literal) if literal else f"127.77.{named // 250}.{named % 250 + 1}"
-    return found
+        by_host[host] = str(literal) if literal else f"127.77.{named // 250}.{named % 250 + 1}"
+    return by_host
 
 
 def hosts_file(destinations: Iterable[Destination]) -> str:
@@ -85,14 +85,14 @@ def _hand_out(link: socket.socket, network: NetworkNamespace, wanted: list[Desti
 def _take(link: socket.socket, count: int) -> list[socket.socket]:
     if not select.select([link], [], [], _SECONDS)[0]:
         raise NotEntered("the replica's network did not answer")
-    said, handles, _, _ = socket.recv_fds(link, 4096, count)
-    found = [socket.socket(fileno=handle) for handle in handles]
-    if said != b"ok" or len(found) != count:
-        raise NotEntered(said.decode(errors="replace") or "no listeners came out of the replica")
-    for one in found:
+    message, handles, _, _ = socket.recv_fds(link, 4096, count)
+    listeners = [socket.socket(fileno=handle) for handle in handles]
+    if message != b"ok" or len(listeners) != count:
+        raise NotEntered(message.decode(errors="replace") or "no listeners came out of the replica")
+    for one in listeners:
         one.setblocking(False)
         one.set_inheritable(False)
-    return found
+    return listeners
 
 
 def _listeners(wanted: list[Destination]) -> list[socket.socket]:
@@ -143,6 +143,6 @@ def _address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
 def _ask(kernel: socket.socket, kind: int, flags: int, body: bytes) -> None:
     kernel.send(struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body)
     answer = kernel.recv(4096)
-    _, said, _, _, _, code = struct.unpack_from("=IHHIIi", answer)
-    if said == _ERROR and code not in (0, -_EXISTS):
+    _, reply_kind, _, _, _, code = struct.unpack_from("=IHHIIi", answer)
+    if reply_kind == _ERROR and code not in (0, -_EXISTS):
         raise OSError(-code, os.strerror(-code))

@@ -47,12 +47,12 @@ def read(text: str) -> Address:
 
     Raises ``ValueError``, also for one with a zone: it is a neighbour's.
     """
-    found = ipaddress.ip_address(text)
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.scope_id is not None:
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
             raise ValueError(f"{text} is an address of this link alone")
-        return found.ipv4_mapped or found
-    return found
+        return address.ipv4_mapped or address
+    return address
 
 
 def refusal(address: Address, port: int, approved: Collection[Destination]) -> str:

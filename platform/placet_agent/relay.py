@@ -44,8 +44,8 @@ Resolve = Callable[[str, int], Iterable[str]]
 
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses that a name has now. Raises ``OSError``."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in entries))
 
 
 class Relay:
@@ -112,10 +112,10 @@ class Relay:
         allowed = await self._allowed(destination, count)
         end = asyncio.get_running_loop().time() + self.seconds
         fault: OSError | None = None
-        for place, address in enumerate(allowed):
+        for index, address in enumerate(allowed):
             left = end - asyncio.get_running_loop().time()
             try:
-                return await _connect(address, destination.port, left / (len(allowed) - place))
+                return await _connect(address, destination.port, left / (len(allowed) - index))
             except TimeoutError:
                 fault = TimeoutError(f"{address} did not answer")
             except OSError as error:
@@ -180,22 +180,22 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 def main(words: list[str]) -> None:
     """Relay until the replica ends."""
-    asked = _arguments(words)
-    ref = ProcessRef(asked.pid, asked.start)
+    options = _arguments(words)
+    ref = ProcessRef(options.pid, options.start)
     try:
-        demand_user(asked.uid)
+        demand_user(options.uid)
         replica = beside.watch(ref)
         network = NetworkNamespace(ref)
-        listeners = listen_inside(network, asked.to)
+        listeners = listen_inside(network, options.to)
         network.close()
-        counts = CountFile(asked.counts, [str(one) for one in asked.to])
+        counts = CountFile(options.counts, [str(one) for one in options.to])
         beside.restrain(_HANDLES)
         beside.preload()
-        drop(asked.uid)
+        drop(options.uid)
     except (NotEntered, OSError) as error:
-        beside.say(asked.ready, str(error))
+        beside.say(options.ready, str(error))
         sys.exit(str(error))
-    asyncio.run(_run(replica, listeners, counts, asked.ready))
+    asyncio.run(_run(replica, listeners, counts, options.ready))
     counts.write()
     os._exit(0)  # a thread may still wait for a resolver
 

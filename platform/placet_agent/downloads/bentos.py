@@ -95,8 +95,8 @@ class BentoFolder:
         except (FileNotFoundError, ValueError):
             return []
         names = facts.get("variables", []) if isinstance(facts, dict) else []
-        for place, detail in declaration_faults(names):
-            number = "" if place is None else f" {place + 1}"
+        for index, detail in declaration_faults(names):
+            number = "" if index is None else f" {index + 1}"
             raise BentoRefused(f"what the Bento declares: variable{number} {detail}")
         return [*names]
 

@@ -132,12 +132,12 @@ def _each(folder: int, work: Callable[[str], None]) -> bool:
 
     Of millions a buffer is held; to begin anew after some would read again where those stood.
     """
-    found = False
+    nonempty = False
     with os.scandir(folder) as entries:
         for entry in entries:
-            found = True
+            nonempty = True
             work(entry.name)
-    return found
+    return nonempty
 
 
 def _set_aside(path: Path, error: OSError) -> bool:

@@ -40,12 +40,12 @@ class Interpreters:
     """The interpreters that were found, or that the operator named."""
 
     def __init__(self, named: list[Path]) -> None:
-        found: dict[str, Interpreter] = {}
+        by_version: dict[str, Interpreter] = {}
         for path in [*named, *_candidates()]:
             interpreter = probe(path)
             if interpreter is not None:
-                found.setdefault(interpreter.short, interpreter)
-        self._found = found
+                by_version.setdefault(interpreter.short, interpreter)
+        self._found = by_version
 
     @property
     def versions(self) -> list[str]:
@@ -62,16 +62,16 @@ class Interpreters:
 
 
 def _candidates() -> list[Path]:
-    found = [Path(sys.executable)]
+    paths = [Path(sys.executable)]
     names = [f"python3.{minor}" for minor in _MINORS]
-    found += [Path(path) for name in names if (path := shutil.which(name))]
-    found += [Path("/usr/bin", name) for name in names]
+    paths += [Path(path) for name in names if (path := shutil.which(name))]
+    paths += [Path("/usr/bin", name) for name in names]
     roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")]
     roots.append(Path.home() / ".local/share/uv/python")
     for root in roots:
         for folder in sorted(root.glob("*3.*"), reverse=True):
-            found += [folder / "bin" / name for name in names]
-    return [path for path in found if path.exists()]
+            paths += [folder / "bin" / name for name in names]
+    return [path for path in paths if path.exists()]
 
 
 @cache

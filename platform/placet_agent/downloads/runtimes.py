@@ -55,11 +55,11 @@ class InstalledRuntime:
 
 def interpreter_binds(interpreter: Interpreter) -> dict[str, Path]:
     """Return the folders of an interpreter that is not the system's; it may lie under a home."""
-    found = {}
+    binds = {}
     for folder in (interpreter.prefix, interpreter.path.parent.parent):
         if not folder.is_relative_to("/usr"):
-            found[str(folder)] = folder
-    return found
+            binds[str(folder)] = folder
+    return binds
 
 
 class RuntimeFolder:
@@ -153,12 +153,12 @@ class RuntimeFolder:
         program, binds = _installer()
         words = "--no-index --find-links /wheels --require-hashes --no-deps --quiet -r /lock.txt"
         self._run(interpreter, making, [python, "-I", "-m", "venv", "--without-pip", INSIDE])
-        made = wheels.shape(home)
+        shape_before = wheels.shape(home)
         check = Path(wheels.__file__).read_text()
         self._run(interpreter, making, [python, "-I", "-S", "-c", check, "/wheels"])
         self._run(interpreter, making, [*program, *words.split()], binds)
         trees.bound(home)  # before anything reads all names of a folder
-        if wheels.shape(home) != made:
+        if wheels.shape(home) != shape_before:
             raise RuntimeFailed("a wheel put something in the place of the runtime's Python")
 
     def _compile(self, interpreter: Interpreter, making: Path) -> None:

@@ -26,43 +26,43 @@ _MOST = 65_536  # bytes of a configuration
 
 def brought(names: Iterable[str]) -> "list[str]":
     """Return which of a wheel's files would be taken for a part of a Python."""
-    found = []
+    python_files = []
     for name in names:
         root, _, rest = name.partition("/")
         kind, _, path = rest.partition("/")
         if root.endswith(".data") and path and ".." not in path.split("/"):
-            place = _PLACES.get(kind)
-            if place is None or not _OURS.fullmatch(place + os.path.normpath(path)):
+            folder = _PLACES.get(kind)
+            if folder is None or not _OURS.fullmatch(folder + os.path.normpath(path)):
                 continue
-            found.append(name)
+            python_files.append(name)
         elif ".." in name.split("/") or name.startswith("/"):
-            found.append(name)
-    return found
+            python_files.append(name)
+    return python_files
 
 
 def shape(home: Path) -> "dict[str, str]":
     """Return what makes ``home`` the Python that it is, to be the same when all is installed."""
-    found = {"bin": "a link" if (home / "bin").is_symlink() else "a folder"}
+    contents = {"bin": "a link" if (home / "bin").is_symlink() else "a folder"}
     for path in sorted([*home.iterdir(), *(home / "bin").iterdir()]):
         name = str(path.relative_to(home))
         if name.startswith("lib") or not _OURS.fullmatch(name):
             continue
         if path.is_symlink():
-            found[name] = str(path.readlink())
+            contents[name] = str(path.readlink())
         elif path.is_file():
             with path.open("rb") as stream:
-                found[name] = stream.read(_MOST).hex()
+                contents[name] = stream.read(_MOST).hex()
         else:
-            found[name] = "neither"
-    return found
+            contents[name] = "neither"
+    return contents
 
 
 def main(folder: str) -> None:
     """Look at every wheel in ``folder``."""
     for path in sorted(Path(folder).glob("*.whl")):
         with zipfile.ZipFile(path) as archive:
-            if found := brought(archive.namelist()):
-                sys.exit(f"{path.name} brings a Python of its own: {found[0]}")
+            if python_files := brought(archive.namelist()):
+                sys.exit(f"{path.name} brings a Python of its own: {python_files[0]}")
 
 
 if __name__ == "__main__":

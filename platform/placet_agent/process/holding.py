@@ -88,11 +88,11 @@ class Holder:
 
         Whoever has the pid and the start time of the record after another start of the host is not.
         """
-        found = procs.with_variable(MARKER, str(self.folder.resolve()))
+        holders = procs.with_variable(MARKER, str(self.folder.resolve()))
         record = files.read_hint(self.folder / "holder.json")
         if record and record.get("boot", procs.boot()) == procs.boot():
-            found.append(ProcessRef(record["pid"], record["start"]))
-        return found
+            holders.append(ProcessRef(record["pid"], record["start"]))
+        return holders
 
     @property
     def alive(self) -> bool:
@@ -101,12 +101,12 @@ class Holder:
 
     def stop(self) -> None:
         """End the holder for good, and with it what it kept."""
-        found = self._ours()
-        for ref in found:
+        holders = self._ours()
+        for ref in holders:
             ref.signal(signal.SIGTERM)
-        for ref in found:
+        for ref in holders:
             wait_gone(ref, 3)
-        self._end(found)
+        self._end(holders)
         for name in ("holder.json", holder.SOCKET):
             (self.folder / name).unlink(missing_ok=True)
         self.ref = None
@@ -136,13 +136,13 @@ class Holder:
 
     def names(self) -> set[str]:
         """Return the names of all that is kept. Raises ``HolderError``."""
-        found: set[str] = set()
+        names: set[str] = set()
         after = ""
         while True:
             answer, _ = self._ask({"do": "names", "after": after})
-            found.update(answer["names"])
+            names.update(answer["names"])
             if not answer["more"]:
-                return found
+                return names
             after = answer["names"][-1]
 
     def _ask(
@@ -164,15 +164,15 @@ class Holder:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", sent))] if sent else []
         try:
             connection.sendmsg([json.dumps(request).encode()], rights)
-            text, given, _, _ = socket.recv_fds(connection, holder.MESSAGE_BYTES, 1)
+            text, descriptors, _, _ = socket.recv_fds(connection, holder.MESSAGE_BYTES, 1)
         except OSError as error:
             raise HolderError(f"the holder does not answer: {error}") from error
-        for received in given:
+        for received in descriptors:
             os.set_inheritable(received, False)
         answer = json.loads(text) if text else {"error": "the holder closed the connection"}
         if "error" in answer:
             raise HolderError(answer["error"])
-        return answer, next(iter(given), None)
+        return answer, next(iter(descriptors), None)
 
 
 def _peer(connection: socket.socket) -> int:

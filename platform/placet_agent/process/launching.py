@@ -75,15 +75,15 @@ def start(
 
 
 def _await(child: "subprocess.Popen[bytes]", module: str, reader: int) -> ProcessRef:
-    said = _read(reader)
+    message = _read(reader)
     ref = procs.find(child.pid)  # not reaped yet: the pid is still its own
-    if said == READY and ref is not None:
+    if message == READY and ref is not None:
         with _reaping:
             _children.append(child)
         return ref
     child.kill()
     child.wait()
-    raise NotStarted(said or f"{module} ended at once or said nothing; its log says more")
+    raise NotStarted(message or f"{module} ended at once or said nothing; its log says more")
 
 
 def _read(reader: int) -> str:

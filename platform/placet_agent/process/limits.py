@@ -86,13 +86,13 @@ class Limiter:
         """
         if self.fault:
             raise OSError(self.fault)
-        made = []
+        groups = []
         for root in self.roots:
             group = self._group(root, name)
             group.mkdir(parents=True, exist_ok=True)
             self._set(group, megabytes)
-            made.append(group)
-        return tuple(made)
+            groups.append(group)
+        return tuple(groups)
 
     def _group(self, root: Path, name: str) -> Path:
         beside = self.kind == "cgroup1" and root.parent.name == "cpu"
@@ -127,9 +127,9 @@ class Limiter:
 
     def killed(self, name: str) -> bool:
         """Whether the kernel ended something of the replica for want of memory."""
-        told = "memory.oom_control" if self.kind == "cgroup1" else "memory.events"
+        filename = "memory.oom_control" if self.kind == "cgroup1" else "memory.events"
         try:
-            lines = (self.roots[0] / name / told).read_text().splitlines() if self.roots else []
+            lines = (self.roots[0] / name / filename).read_text().splitlines() if self.roots else []
         except OSError:
             return False
         return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in lines)

@@ -121,7 +121,7 @@ def _empty_bounding_set() -> None:
 def _left(*, bounded: bool) -> list[str]:
     """Return what of this process's privileges is left, as the kernel shows it."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    found = dict(line.split(":\t", 1) for line in lines if line.startswith(("Cap", "NoNewPrivs")))
+    fields = dict(line.split(":\t", 1) for line in lines if line.startswith(("Cap", "NoNewPrivs")))
     names = [*_CAPABILITY_LINES, "CapBnd"] if bounded else _CAPABILITY_LINES
-    left = [f"{name} {found[name]}" for name in names if int(found[name], 16)]
-    return left if found["NoNewPrivs"] == "1" else [*left, "NoNewPrivs 0"]
+    left = [f"{name} {fields[name]}" for name in names if int(fields[name], 16)]
+    return left if fields["NoNewPrivs"] == "1" else [*left, "NoNewPrivs 0"]

@@ -35,10 +35,10 @@ class Listening:
 def listening(port: int) -> list[Listening]:
     """Return the sockets that take a connection to 127.0.0.1 at this port; more than one share."""
     try:
-        found = asked(port)
+        by_address = asked(port)
     except OSError:  # a kernel without socket diagnostics
-        found = read(port)
-    ranks = ([one for text in takers for one in found.get(text, [])] for takers in _TAKERS)
+        by_address = read(port)
+    ranks = ([one for text in takers for one in by_address.get(text, [])] for takers in _TAKERS)
     return next((rank for rank in ranks if rank), [])
 
 
@@ -47,7 +47,7 @@ def asked(port: int) -> dict[str, list[Listening]]:
 
     The files below list every connection of the host: they cost 20 ms where this costs 0.2.
     """
-    found: dict[str, list[Listening]] = {}
+    by_address: dict[str, list[Listening]] = {}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _SOCK_DIAG) as kernel:
         kernel.settimeout(_SECONDS)
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -60,27 +60,27 @@ def asked(port: int) -> dict[str, list[Listening]]:
                 address = socket.inet_ntop(body[0], body[8 : 8 + size])
                 if struct.unpack_from(">H", body, 4)[0] == port:
                     one = Listening(*struct.unpack_from("=II", body, 64))
-                    found.setdefault(address, []).append(one)
-    return found
+                    by_address.setdefault(address, []).append(one)
+    return by_address
 
 
 def _answers(kernel: socket.socket) -> Iterator[bytes]:
     while True:
-        answer, place = kernel.recv(1 << 16), 0
-        while place < len(answer):
-            size, kind = struct.unpack_from("=IH", answer, place)
+        answer, offset = kernel.recv(1 << 16), 0
+        while offset < len(answer):
+            size, kind = struct.unpack_from("=IH", answer, offset)
             if kind == _DONE:
                 return
             if kind == _ERROR or size < 16:
                 raise OSError("the kernel does not say who listens")
-            yield answer[place + 16 : place + size]
-            place += (size + 3) & ~3
+            yield answer[offset + 16 : offset + size]
+            offset += (size + 3) & ~3
 
 
 def read(port: int) -> dict[str, list[Listening]]:
     """Read the same from the kernel's tables."""
     wanted = f":{port:04X}"
-    found: dict[str, list[Listening]] = {}
+    by_address: dict[str, list[Listening]] = {}
     for table, family in _TABLES:
         try:
             lines = Path(table).read_text().splitlines()[1:]
@@ -89,14 +89,14 @@ def read(port: int) -> dict[str, list[Listening]]:
         for fields in (line.split() for line in lines if wanted in line):
             if fields[3] == _LISTEN and fields[1].endswith(wanted):
                 one = Listening(int(fields[7]), int(fields[9]))
-                found.setdefault(_address(fields[1], family), []).append(one)
-    return found
+                by_address.setdefault(_address(fields[1], family), []).append(one)
+    return by_address
 
 
 def _address(local: str, family: int) -> str:
     words = local.partition(":")[0]
     packed = b"".join(
-        struct.pack("=I", int(words[place : place + 8], 16)) for place in range(0, len(words), 8)
+        struct.pack("=I", int(words[start : start + 8], 16)) for start in range(0, len(words), 8)
     )
     return socket.inet_ntop(family, packed)
 
@@ -121,11 +121,11 @@ def _meeting(address: str, port: int) -> list[Listening]:
     """
     wanted = "127.0.0.1" if address == "localhost" else address.strip("[]")
     try:
-        found = asked(port)
+        by_address = asked(port)
     except OSError:
-        found = read(port)
+        by_address = read(port)
     meeting = []
-    for at, sockets in ((at.removeprefix("::ffff:"), some) for at, some in found.items()):
+    for at, sockets in ((at.removeprefix("::ffff:"), some) for at, some in by_address.items()):
         same = (":" in at) == (":" in wanted)
         if same and (at == wanted or at in _EVERYWHERE or wanted in _EVERYWHERE):
             meeting += sockets
@@ -163,10 +163,10 @@ class PortOwner:
         replicas apart where each has its own; where all have ours, each socket must be in the
         hands of a process of the replica's pid namespace.
         """
-        found = listening(port)
-        if any(one.uid != self.uid for one in found):
+        listeners = listening(port)
+        if any(one.uid != self.uid for one in listeners):
             return frozenset()
-        inodes = frozenset(one.inode for one in found)
+        inodes = frozenset(one.inode for one in listeners)
         if self.uid == os.geteuid():
             self.known &= inodes
             self.known |= {inode for inode in inodes - self.known if _held(self.replica, inode)}
@@ -194,12 +194,12 @@ def _pid_namespace(process: str) -> str | None:
 
 
 def _open_ones(process: str) -> set[str]:
-    found = set[str]()
+    targets = set[str]()
     try:
         numbers = os.listdir(f"{process}/fd")  # noqa: PTH208 - no path: a kernel's name
     except OSError:
-        return found  # it ends
+        return targets  # it ends
     for number in numbers:
         with suppress(OSError):  # it closes some as we look: the next look sees what is left
-            found.add(os.readlink(f"{process}/fd/{number}"))  # noqa: PTH115
-    return found
+            targets.add(os.readlink(f"{process}/fd/{number}"))  # noqa: PTH115
+    return targets

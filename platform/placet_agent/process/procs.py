@@ -36,10 +36,10 @@ class ProcessRef:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs; a zombie does not, unless a thread of it does."""
-        found = _stat(self.pid)
-        if found is None or found.start != self.start:
+        status = _stat(self.pid)
+        if status is None or status.start != self.start:
             return False
-        return found.state not in "ZX" or found.threads > 1
+        return status.state not in "ZX" or status.threads > 1
 
     def signal(self, number: int) -> None:
         """Send a signal to this process and to no other that got its pid."""
@@ -66,8 +66,8 @@ class ProcessRef:
 
 def find(pid: int) -> ProcessRef | None:
     """Return the process that has ``pid`` now."""
-    found = _stat(pid)
-    return None if found is None else ProcessRef(pid, found.start)
+    status = _stat(pid)
+    return None if status is None else ProcessRef(pid, status.start)
 
 
 class _Stat(NamedTuple):
@@ -93,13 +93,13 @@ def with_variable(name: str, value: str, *, inside: bool = False) -> list[Proces
     another pid namespace only its first is looked at, with which all of them end, unless it is
     asked for who is ``inside``: what runs in a replica can have whoever reads of it wait.
     """
-    return [ref for ref, found in with_name(name, inside=inside) if found == value]
+    return [ref for ref, actual in with_name(name, inside=inside) if actual == value]
 
 
 def with_name(name: str, *, inside: bool = False) -> list[tuple[ProcessRef, str]]:
     """Return every process that was started with such a variable, and what it says."""
     marker = f"\0{name}=".encode()
-    found = []
+    processes = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or (_inner(entry) and not inside):
             continue
@@ -112,8 +112,8 @@ def with_name(name: str, *, inside: bool = False) -> list[tuple[ProcessRef, str]
             continue  # it ended, or is somebody else's
         _, marked, rest = environment.partition(marker)
         if marked and (ref := find(int(entry.name))) is not None:
-            found.append((ref, rest.partition(b"\0")[0].decode(errors="replace")))
-    return found
+            processes.append((ref, rest.partition(b"\0")[0].decode(errors="replace")))
+    return processes
 
 
 def output_of(ref: ProcessRef) -> str:

@@ -183,21 +183,25 @@ def ask(replica: Replica, path: str, timeout: float = 2.0) -> int | None:
     ``100 Continue``, would have this agent's time and not its own. Raises ``OSError`` where this
     host is at its end, which is no silence of the replica.
     """
-    end, said = time.monotonic() + timeout, b""
+    end, received = time.monotonic() + timeout, b""
     try:
         with _reach(replica, timeout) as connection:
             connection.sendall(_QUESTION % path.encode())
-            while b"\n" not in said and len(said) < _LINE and (left := end - time.monotonic()) > 0:
+            while (
+                b"\n" not in received
+                and len(received) < _LINE
+                and (left := end - time.monotonic()) > 0
+            ):
                 connection.settimeout(left)
                 if not (chunk := connection.recv(_LINE)):
                     break
-                said += chunk
+                received += chunk
     except OSError as error:
         if error.errno in _LACKING:
             raise
         return None
-    found = _STATUS.match(said)
-    return int(found[1]) if found else None
+    match = _STATUS.match(received)
+    return int(match[1]) if match else None
 
 
 def _reach(replica: Replica, timeout: float) -> socket.socket:

@@ -242,7 +242,7 @@ class Replicas:
 
     def _probe(self, replica: Replica) -> None:
         """Ask ``/readyz`` until it answers 200, the process ends or it is to stop; not for ever."""
-        looked = 0.0
+        renewed_at = 0.0
         while replica.alive and not replica.stopping:
             answer = ask(replica, "/readyz")
             if answer == 200:
@@ -255,10 +255,10 @@ class Replicas:
             if now - replica.since > START_SECONDS:
                 self._give_up(replica, f"it was not ready within {START_SECONDS:.0f} s")
                 return
-            if now - looked > LINKS_EVERY:  # without them it might never be
+            if now - renewed_at > LINKS_EVERY:  # without them it might never be
                 self._renew_link(replica)
                 self._renew_egress(replica)
-                looked = now
+                renewed_at = now
             time.sleep(PROBE_EVERY)
         self.wake()
 
@@ -308,8 +308,8 @@ class Replicas:
 
     def found_to_need_port(self, replica: Replica) -> bool:
         """Whether a replica ended because its Bento cannot serve on a socket; remembers it."""
-        asked = replica.child is not None and replica.child.poll() == NOT_ON_A_SOCKET
-        if not asked or replica.record.port:
+        needs_port = replica.child is not None and replica.child.poll() == NOT_ON_A_SOCKET
+        if not needs_port or replica.record.port:
             return False
         try:
             self.bentos.note_port(replica.record.bento_digest)
@@ -334,17 +334,17 @@ class Replicas:
         at, rows = self._reached.get(revision, (0.0, []))
         if time.monotonic() - at < EGRESS_EVERY:
             return rows
-        found: dict[str, EgressCount] = {}
+        by_destination: dict[str, EgressCount] = {}
         for replica in mine:
             for to, count in self.starter.reached(replica.record).items():
-                row = found.setdefault(
+                row = by_destination.setdefault(
                     to, EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)
                 )
                 row["connections"] += count.connections
                 row["refused"] += count.refused
                 row["bytes_in"] += count.bytes_in
                 row["bytes_out"] += count.bytes_out
-        rows = [found[to] for to in sorted(found)]
+        rows = [by_destination[to] for to in sorted(by_destination)]
         self._reached[revision] = (time.monotonic(), rows)
         return rows
 

@@ -73,8 +73,8 @@ class Unsure(RuntimeError):
 def isolation() -> Isolation:
     """Return whether bwrap works on this host. That it does counts while the agent runs; that it
     does not is asked again each time."""
-    found = (SETPRIV, ENV, PRLIMIT)
-    if not bwrap() or not all(os.access(path, os.X_OK) for path in found):
+    programs = (SETPRIV, ENV, PRLIMIT)
+    if not bwrap() or not all(os.access(path, os.X_OK) for path in programs):
         return "none"
     try:
         return "bwrap" if gives("host") else "none"
@@ -120,9 +120,9 @@ def _tried(network: Network) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unsure(f"a sandbox cannot be tried now: {error}") from error
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode < 0 or any(word in said for word in _short()):
-        raise Unsure(f"a sandbox cannot be tried now: {said or f'ended by {-done.returncode}'}")
+    stderr = done.stderr.decode(errors="replace").strip()
+    if done.returncode < 0 or any(word in stderr for word in _short()):
+        raise Unsure(f"a sandbox cannot be tried now: {stderr or f'ended by {-done.returncode}'}")
     return done.returncode == 0
 
 
@@ -196,9 +196,9 @@ def above(handle: int) -> int:
 
 def parents(insides: Iterable[str]) -> list[str]:
     """Make the folders above each mount, open to all: left to itself bwrap closes them."""
-    found = {parent for inside in insides for parent in Path(inside).parents}
-    made = sorted(str(parent) for parent in found - {Path("/"), Path("/tmp")})  # noqa: S108
-    return [word for parent in made for word in ("--perms", "0755", "--dir", parent)]
+    folders = {parent for inside in insides for parent in Path(inside).parents}
+    paths = sorted(str(parent) for parent in folders - {Path("/"), Path("/tmp")})  # noqa: S108
+    return [word for parent in paths for word in ("--perms", "0755", "--dir", parent)]
 
 
 def environment(cell: Cell) -> dict[str, str]:
@@ -248,8 +248,8 @@ def _become(uid: int | None) -> list[str]:
 
 def _kernel_settings() -> list[str]:
     """Make the settings of the kernel read-only, whoever is root to it inside."""
-    found = [f"/proc/{name}" for name in _KERNEL if Path("/proc", name).exists()]
-    return [word for path in found for word in ("--ro-bind", path, path)]
+    paths = [f"/proc/{name}" for name in _KERNEL if Path("/proc", name).exists()]
+    return [word for path in paths for word in ("--ro-bind", path, path)]
 
 
 def _system(network: Network) -> list[str]:
@@ -276,7 +276,7 @@ def free_uid(taken: Iterable[int]) -> int | None:
                 used.add(entry.stat().st_uid)
             except OSError:
                 continue
-    found = next((uid for uid in REPLICA_UIDS if uid not in used), None)
-    if found is None:
+    free = next((uid for uid in REPLICA_UIDS if uid not in used), None)
+    if free is None:
         raise RuntimeError("no user id is free for a replica")
-    return found
+    return free

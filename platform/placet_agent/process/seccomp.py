@@ -133,8 +133,8 @@ def program(machine: str, network: Network = "own") -> bytes | None:
         for numbers in table.values():
             if (number := numbers[column]) is not None:
                 steps += [(_JUMP_EQUAL, 0, 1, number), answer]
-    for call, asked in _judged(network):
-        steps += [(_JUMP_EQUAL, 0, len(asked), call[column]), *asked]
+    for call, argument_steps in _judged(network):
+        steps += [(_JUMP_EQUAL, 0, len(argument_steps), call[column]), *argument_steps]
     return b"".join(struct.pack("=HBBI", *step) for step in [*steps, _PASS])
 
 
@@ -184,24 +184,24 @@ def _sockets(network: Network) -> list[BpfInstruction]:
     kinds = [(socket.SOCK_STREAM, socket.IPPROTO_TCP)]
     kinds += [(socket.SOCK_DGRAM, socket.IPPROTO_UDP)] if network == "host" else []
     other = (_RETURN, 0, 0, _ERRNO | errno.EPROTONOSUPPORT)
-    asked: list[BpfInstruction] = [(_LOAD, 0, 0, _SECOND), (_AND, 0, 0, _KIND)]
+    kind_steps: list[BpfInstruction] = [(_LOAD, 0, 0, _SECOND), (_AND, 0, 0, _KIND)]
     for kind, protocol in kinds:
-        asked += [(_JUMP_EQUAL, 0, 5, kind), (_LOAD, 0, 0, _THIRD)]
-        asked += [(_JUMP_EQUAL, 1, 0, 0), (_JUMP_EQUAL, 0, 1, protocol), _PASS, other]
-    asked += [other]
+        kind_steps += [(_JUMP_EQUAL, 0, 5, kind), (_LOAD, 0, 0, _THIRD)]
+        kind_steps += [(_JUMP_EQUAL, 1, 0, 0), (_JUMP_EQUAL, 0, 1, protocol), _PASS, other]
+    kind_steps += [other]
     steps = [(_LOAD, 0, 0, _FIRST), (_JUMP_EQUAL, 0, 1, socket.AF_UNIX), _PASS]
     steps += [(_JUMP_EQUAL, 0, 1, socket.AF_NETLINK), (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP)]
     steps += [(_JUMP_EQUAL, 2, 0, socket.AF_INET), (_JUMP_EQUAL, 1, 0, socket.AF_INET6)]
     steps += [(_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)]
-    return [*steps, *asked]
+    return [*steps, *kind_steps]
 
 
 @cache
 def path(network: Network = "own") -> str:
     """Return where programs that we start can read the filter of this machine; '' without one."""
-    found = program(platform.machine(), network)
-    if found is None:
+    filter_program = program(platform.machine(), network)
+    if filter_program is None:
         return ""
     handle = os.memfd_create("placet-seccomp")
-    os.write(handle, found)
+    os.write(handle, filter_program)
     return f"/proc/{os.getpid()}/fd/{handle}"

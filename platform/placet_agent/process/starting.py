@@ -122,32 +122,37 @@ class Starter:
     def _start(self, replica: Replica, listener: int) -> None:
         record = replica.record
         groups = limits.limiter().make(record.id, record.memory_mb)
-        told, telling, held, letting = map(sandbox.above, (*os.pipe(), *os.pipe()))
+        info_reader, info_writer, block_reader, block_writer = map(
+            sandbox.above, (*os.pipe(), *os.pipe())
+        )
         try:
             cell = self._cell(record, groups)
             try:
                 door = Door(port=record.port) if record.port else Door(fd=listener)
-                words = sandbox.command(cell, self.program(door), info_fd=telling, block_fd=held)
+                words = sandbox.command(
+                    cell, self.program(door), info_fd=info_writer, block_fd=block_reader
+                )
                 handed = [] if record.port else [listener]
-                replica.child = self._popen(record, words, [telling, held, *handed])
+                replica.child = self._popen(record, words, [info_writer, block_reader, *handed])
             finally:
-                os.close(telling)
-                os.close(held)
-            first = first_inside(told)
+                os.close(info_writer)
+                os.close(block_reader)
+            first = first_inside(info_reader)
             crash_point("agent.after_replica_start")
             record.outer, record.inner = pair(procs.find(replica.child.pid)), pair(first)
             record.started_at = time.time()
             if first is not None:
                 self.stand_beside(replica, first, listener)
             replica.save()
-            os.write(letting, b"1")
-        except BaseException:  # before ``letting`` is closed: that too would let the program go
+            os.write(block_writer, b"1")
+        except BaseException:
+            # before ``block_writer`` is closed: that too would let the program go
             for ref in replica.refs:
                 ref.signal(signal.SIGKILL)
             raise
         finally:
-            os.close(told)
-            os.close(letting)
+            os.close(info_reader)
+            os.close(block_writer)
         if first is None:
             raise RuntimeError("it ended at once")
 
@@ -226,12 +231,12 @@ class Starter:
 
     def _cell(self, record: ReplicaRecord, groups: tuple[Path, ...]) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
-        told = {"PLACET_CAPTURE": record.capture} if record.capture else {}
+        capture_variables = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         own = record.network == "own"
         return Cell(
             uid=record.uid,
             network="own" if own else "host",
-            writable=capture.folder_for(self.captured, record) if told else {},
+            writable=capture.folder_for(self.captured, record) if capture_variables else {},
             read_only={
                 **runtime.binds,
                 "/bento": self.bentos.path(record.bento_digest),
@@ -240,7 +245,7 @@ class Starter:
             },
             variables={
                 **record.variables,
-                **told,
+                **capture_variables,
                 MARKER: record.id,
                 "PLACET_RELEASE": record.release,
                 "PLACET_REVISION": record.revision,

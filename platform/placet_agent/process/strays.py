@@ -27,15 +27,15 @@ def end_others(logs: Path, known: Iterable[str]) -> set[str]:
     """End every replica of this node that ``known`` does not name; return who that was."""
     folder = str(logs.resolve())
     named = set(known)
-    found = [
+    strays = [
         (ref, name)
         for ref, name in procs.with_name(MARKER)
         if name not in named and procs.output_of(ref) == f"{folder}/{name}.log"
     ]
-    for name in sorted({name for _, name in found}):
+    for name in sorted({name for _, name in strays}):
         log.warning("replica %s has no record here and is ended", name)
-    _end([ref for ref, _ in found])
-    return {name for _, name in found}
+    _end([ref for ref, _ in strays])
+    return {name for _, name in strays}
 
 
 def _end(refs: list[ProcessRef]) -> None:

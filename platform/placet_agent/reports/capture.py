@@ -122,8 +122,8 @@ class Shipper:
         self._removing.join(REMOVE_SECONDS)
 
     def _send_folder(self, folder: Path, revision: str, gone: bool) -> None:
-        found, until = own_files(folder), time.monotonic() + SLICE_SECONDS
-        for path, following in zip(found, [*found[1:], None], strict=False):  # none at all: idle
+        paths, until = own_files(folder), time.monotonic() + SLICE_SECONDS
+        for path, following in zip(paths, [*paths[1:], None], strict=False):  # none at all: idle
             if time.monotonic() > until:
                 return
             last = following is None or following.name[:33] != path.name[:33]
@@ -178,17 +178,17 @@ def own_files(folder: Path) -> list[Path]:
     Of what lies there ``FOLDER_NAMES`` are looked at: who puts more beside them has fewer found.
     """
     with os.scandir(folder) as entries:
-        found = (one for one in islice(entries, FOLDER_NAMES) if _FILE.fullmatch(one.name))
-        return sorted(folder / one.name for one in found if one.is_file(follow_symlinks=False))
+        ours = (one for one in islice(entries, FOLDER_NAMES) if _FILE.fullmatch(one.name))
+        return sorted(folder / one.name for one in ours if one.is_file(follow_symlinks=False))
 
 
-def too_much(found: list[Path]) -> list[Path]:
-    """Return the oldest of ``found`` that do not fit into what is kept."""
-    newest_first = sorted(found, key=lambda path: path.lstat().st_mtime, reverse=True)
+def too_much(paths: list[Path]) -> list[Path]:
+    """Return the oldest of ``paths`` that do not fit into what is kept."""
+    newest_first = sorted(paths, key=lambda path: path.lstat().st_mtime, reverse=True)
     total, over = 0, []
-    for place, path in enumerate(newest_first):
+    for index, path in enumerate(newest_first):
         total += path.lstat().st_size
-        if total > FOLDER_BYTES or place >= FOLDER_FILES:
+        if total > FOLDER_BYTES or index >= FOLDER_FILES:
             over.append(path)
     return over
 

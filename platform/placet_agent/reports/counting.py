@@ -84,8 +84,8 @@ def read(path: Path) -> dict[str, Count]:
         with os.fdopen(handle, "rb") as stream:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return {}
-            found = json.loads(stream.read(_LIMIT))
-        return {str(name): _count(values) for name, values in found.items()}
+            document = json.loads(stream.read(_LIMIT))
+        return {str(name): _count(values) for name, values in document.items()}
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return {}
 

@@ -246,16 +246,16 @@ class RequestMeter:
         self._drain()
         if ref is None:
             return {}
-        found = {}
+        missing = {}
         for backend, counter in counters.items():
             lost = counter.total - self._logged[ref, backend]
             if lost > 0:
-                found[backend] = lost
+                missing[backend] = lost
                 self._logged[ref, backend] += lost
         for key in [key for key in self._logged if key[0] != ref]:
             del self._logged[key]
         self._writers = {ref.pid: ref}
-        return found
+        return missing
 
 
 def _window(

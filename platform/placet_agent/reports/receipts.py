@@ -97,8 +97,8 @@ class Receipts:
 
     def _quiet(self, recall: RecallStatement, records: Iterable[ReplicaRecord]) -> bool:
         """Tell whether nothing runs of what a recall names, and that was not said before."""
-        said = self._stopped.get(recall.recall) == recall.digest
-        return not said and not _runs(recall, records)
+        already_reported = self._stopped.get(recall.recall) == recall.digest
+        return not already_reported and not _runs(recall, records)
 
     def _keep(
         self,
@@ -130,9 +130,9 @@ class Receipts:
         while len(self._unsent) > MAX_UNSENT:
             runs = defaultdict[str, list[tuple[str, RanReceipt]]](list)
             for text in self._unsent[MAX_SENT:]:  # those before may be on their way
-                said = _said(text)
-                if isinstance(said, RanReceipt):
-                    runs[said.revision].append((text, said))
+                receipt = _said(text)
+                if isinstance(receipt, RanReceipt):
+                    runs[receipt.revision].append((text, receipt))
             most = max(runs.values(), key=len, default=[])
             if len(most) < 2:
                 return
@@ -174,8 +174,8 @@ def _runs(recall: RecallStatement, records: Iterable[ReplicaRecord]) -> bool:
 
 def _loud(book: Book, recall: str, seen: Mapping[str, ReplicaRecord]) -> bool:
     """Tell whether something runs of a recall again, so that what was said of it is not true."""
-    found = book.recalls.get(recall)
-    return found is not None and _runs(found, seen.values())
+    statement = book.recalls.get(recall)
+    return statement is not None and _runs(statement, seen.values())
 
 
 def _run(record: ReplicaRecord, now: datetime) -> RevisionRun:

@@ -122,9 +122,9 @@ class Reporter:
         return False
 
     def _send(self, windows: list[MetricWindow]) -> None:
-        told, observed = list(self._errors), self.observed
-        self.client.report(self.envelope(observed, windows, told))
-        for item in told:
+        errors, observed = list(self._errors), self.observed
+        self.client.report(self.envelope(observed, windows, errors))
+        for item in errors:
             with suppress(ValueError):  # it made room for a newer one meanwhile
                 self._errors.remove(item)
         self.aborts.tell(observed.aborts)

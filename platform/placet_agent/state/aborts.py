@@ -75,9 +75,9 @@ class Aborts:
 
     def tell(self, aborts: Iterable[LocalAbort]) -> None:
         """Note that the platform has heard of them."""
-        told = {abort["revision"] for abort in aborts}
+        revisions = {abort["revision"] for abort in aborts}
         with self._lock:
-            fresh = [k for k in self._kept if k.abort["revision"] in told and not k.told]
+            fresh = [k for k in self._kept if k.abort["revision"] in revisions and not k.told]
             for kept in fresh:
                 kept.told = True
             if fresh:

@@ -69,11 +69,11 @@ class Admission:
         return ""
 
     def admit(
-        self, endpoint: DesiredEndpoint, revision: DesiredRevision, found: permit.Permit
+        self, endpoint: DesiredEndpoint, revision: DesiredRevision, checked_permit: permit.Permit
     ) -> None:
         """Let a revision in."""
         scope = _scope(endpoint)
-        floor = max(self.floor(endpoint), found.policy.number)
+        floor = max(self.floor(endpoint), checked_permit.policy.number)
         placed = self.paths.get(endpoint.path) == endpoint.id
         known = self.knows(revision)
         # Those that it never saw serve too: none of them comes back here, at whatever name.
@@ -112,9 +112,9 @@ class CheckedPermits:
         by = self._by
         if by is None or by[0] is not ring or by[1] is not book:
             self._by, self._before, self._now = (ring, book), {}, {}
-        found = self._now.get(key) or self._before.get(key) or check()
-        self._now[key] = found
-        return found
+        checked_permit = self._now.get(key) or self._before.get(key) or check()
+        self._now[key] = checked_permit
+        return checked_permit
 
 
 def _scope(endpoint: DesiredEndpoint) -> str:

@@ -35,12 +35,12 @@ class RecallFile:
         """Take in what a state tells of recalls, each verified by ``read``; return what is not
         one, and goes on with the others. The book is replaced, never changed: another thread may
         be reading it."""
-        errors, found, kept = list[NodeError](), [], []
+        errors, statements, kept = list[NodeError](), [], []
         for text in texts:
             if text in self._texts:
                 continue
             try:
-                found.append(read(Envelope.from_json(text)))
+                statements.append(read(Envelope.from_json(text)))
                 kept.append(text)
             except Refused as refusal:
                 errors.append(NodeError(code="recall_refused", detail=refusal.sentence))
@@ -48,7 +48,7 @@ class RecallFile:
                 log.exception("a recall cannot be read")
                 errors.append(NodeError(code="recall_refused", detail=type(error).__name__))
         book = Book(dict(self.book.recalls), dict(self.book.lifts))
-        grown = book.add(found)
+        grown = book.add(statements)
         if grown:
             self._texts, self.stored = [*self._texts, *kept], False
         try:
@@ -69,6 +69,6 @@ class RecallFile:
 
 def _stored(text: str) -> RecallStatement | LiftStatement:
     """Return what was verified when it was stored; a key that was lost since changes nothing."""
-    found = parse(Envelope.from_json(text).payload)
-    assert isinstance(found, RecallStatement | LiftStatement)
-    return found
+    statement = parse(Envelope.from_json(text).payload)
+    assert isinstance(statement, RecallStatement | LiftStatement)
+    return statement

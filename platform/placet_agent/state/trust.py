@@ -183,7 +183,7 @@ class Trust:
             raise Malformed("the state is signed by a key that was lost", "key_lost")
         return payload
 
-    def learn(self, told: StateNews | DesiredState, *, fetch: bool = True) -> list[NodeError]:
+    def learn(self, state: StateNews | DesiredState, *, fetch: bool = True) -> list[NodeError]:
         """Remember for good what a state tells of recalls; return what it tells wrongly.
 
         Newer keys are asked for once, and whatever comes of that the other recalls are learned.
@@ -198,7 +198,7 @@ class Trust:
                     raise
             return recalls.read(envelope, self.ring)
 
-        return self.recalls.learn(told.recalls, read)
+        return self.recalls.learn(state.recalls, read)
 
     def _newer_keys(self) -> bool:
         try:
@@ -288,21 +288,21 @@ class Trust:
         if recall := self.recalls.book.forbids(bento_digest=digest, release=release):
             return PermitVerdict(False, f"it was recalled: {recall.kind} {recall.what}")
         try:
-            found = self._permit(endpoint, revision, known, first)
+            checked_permit = self._permit(endpoint, revision, known, first)
         except Refused as refusal:
             final = refusal.code not in {"unknown_key", "key_not_valid"}
             try:
                 if final or not fetch or not self.refresh_keys():
                     return PermitVerdict(False, refusal.sentence)
-                found = self._permit(endpoint, revision, known, first)
+                checked_permit = self._permit(endpoint, revision, known, first)
             except Refused as again:
                 return PermitVerdict(False, again.sentence)
-        reason = _differs(found, revision) or known.moved(endpoint)
+        reason = _differs(checked_permit, revision) or known.moved(endpoint)
         if reason:
             return PermitVerdict(False, reason)
-        verdict = _as_approved(found.request.serving)
+        verdict = _as_approved(checked_permit.request.serving)
         if verdict.allowed:
-            known.admit(endpoint, revision, found)
+            known.admit(endpoint, revision, checked_permit)
         return verdict
 
     def _permit(
@@ -365,10 +365,10 @@ def _as_approved(approved: Mapping[str, Any]) -> PermitVerdict:
     )
 
 
-def _differs(found: permit.Permit, revision: DesiredRevision) -> str:
+def _differs(checked_permit: permit.Permit, revision: DesiredRevision) -> str:
     """Say what of the serving configuration is not what was approved; replicas may be scaled up to
     ``max_replicas``. What a configuration does not say is meant as platforms always meant it."""
-    approved = found.request.serving
+    approved = checked_permit.request.serving
     if dict(revision.variables) != approved.get("variables", {}):
         return "the variables are not those that were approved"
     if revision.memory_mb != approved.get("memory_mb", DEFAULT_MEMORY_MB):
