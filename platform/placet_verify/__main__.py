@@ -181,21 +181,21 @@ def verify_decision_folder(options: argparse.Namespace) -> bool:
 def verify_permit_file(options: argparse.Namespace) -> bool:
     """Verify a permit and say what it lets run."""
     ring = _ring(options.keys, options.root)
-    found = holds(_read(options.file), ring)
-    request = found.request
-    say(f"policy: number {found.policy.number}, {request.policy_digest}")
-    for decision in found.decisions:
+    permit = holds(_read(options.file), ring)
+    request = permit.request
+    say(f"policy: number {permit.policy.number}, {request.policy_digest}")
+    for decision in permit.decisions:
         _say_decision(decision)
-    for line in bundle.break_glass_lines(found):
+    for line in bundle.break_glass_lines(permit):
         say(line)
-    if isinstance(found.policy, PasskeyPolicy):
-        say(f"the policy was published by {found.policy.published_by} with a passkey")
-    if found.passkeys:
+    if isinstance(permit.policy, PasskeyPolicy):
+        say(f"the policy was published by {permit.policy.published_by} with a passkey")
+    if permit.passkeys:
         say("each of those passkeys is enrolled, up to the root key")
     say(f"release {request.release}: {request.bento_digest}")
     say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
     say(f"network: {serving.network(request.serving)}")
-    say(f"may be started until {times.rfc3339(found.not_after)}")
+    say(f"may be started until {times.rfc3339(permit.not_after)}")
     say("ok: the permit holds for exactly this")
     return True
 
@@ -225,11 +225,11 @@ def verify_model_folder(options: argparse.Namespace) -> bool:
     if options.signature is None:
         files.pop(model_signature.FILE_NAME, None)
     key = model_signature.ModelSigningKey.from_pem(options.key.read_bytes())
-    found = model_signature.check((options.signature or inside).read_bytes(), files, [key])
-    if found.result != "trusted":
-        raise Refused("other_key", f"it is not by this key: it names {found.key or 'none'}")
-    say(f"key: {found.key}")
-    say(f"ok: these {found.files} files, byte for byte and no other, were signed by this key")
+    check = model_signature.check((options.signature or inside).read_bytes(), files, [key])
+    if check.result != "trusted":
+        raise Refused("other_key", f"it is not by this key: it names {check.key or 'none'}")
+    say(f"key: {check.key}")
+    say(f"ok: these {check.files} files, byte for byte and no other, were signed by this key")
     return True
 
 
@@ -307,10 +307,10 @@ def _ring(keys: Path, root: Path) -> KeyRing:
 
 
 def _checkpoint(path: Path, ring: KeyRing) -> Checkpoint:
-    found = checkpoint.verify(_read(path), checkpoint.log_keys(ring))
-    root = base64.b64encode(found.root).decode("ascii")
-    say(f"checkpoint {path}: {found.size} leaves of {found.origin}, root {root}, signature good")
-    return found
+    head = checkpoint.verify(_read(path), checkpoint.log_keys(ring))
+    root = base64.b64encode(head.root).decode("ascii")
+    say(f"checkpoint {path}: {head.size} leaves of {head.origin}, root {root}, signature good")
+    return head
 
 
 def _there(path: Path) -> list[Path]:

@@ -44,13 +44,13 @@ class Capture:
             raise ValueError(
                 "must be an object with percent and perhaps redact, days and max_bytes"
             )
-        given: dict[str, Any] = dict(document)
-        percent = given["percent"]
+        members: dict[str, Any] = dict(document)
+        percent = members["percent"]
         if not is_number(percent):
             raise ValueError("percent must be a number above 0, at most 100")
         if not 0.01 <= percent <= 100:
             raise ValueError("percent must be at least 0.01 and at most 100")
-        tags = given.get("redact", [PERSONAL])
+        tags = members.get("redact", [PERSONAL])
         if not isinstance(tags, list) or len(tags) > MAX_TAGS or not all(map(is_tag, tags)):
             raise ValueError(
                 f"redact must be at most {MAX_TAGS} tags: small letters, digits, _ and -"
@@ -58,8 +58,8 @@ class Capture:
         return cls(
             percent,
             tuple(sorted(set(tags))),
-            _whole(given, "days", 30, 1, 366),
-            _whole(given, "max_bytes", 16_384, 64, 65_536),
+            _whole(members, "days", 30, 1, 366),
+            _whole(members, "max_bytes", 16_384, 64, 65_536),
         )
 
     @property

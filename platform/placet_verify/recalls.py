@@ -49,20 +49,20 @@ NONE = Uncounted()
 
 def read(envelope: dsse.Envelope, ring: KeyRing) -> RecallStatement | LiftStatement:
     """Return a recall or a lift that the decision key signed; raise :class:`Refused` otherwise."""
-    found = parse(ring.verify(envelope, "decision"))
-    if not isinstance(found, RecallStatement | LiftStatement):
+    statement = parse(ring.verify(envelope, "decision"))
+    if not isinstance(statement, RecallStatement | LiftStatement):
         raise RecallRefused("wrong_type", "this is neither a recall nor a lift")
-    return found
+    return statement
 
 
 def receipt(envelope: dsse.Envelope, key: PublicKey, node: str) -> NodeReceipt:
     """Return what ``node`` signed with its ``key``; raise :class:`Refused` otherwise."""
-    found = parse(dsse.verify(envelope, [key], dsse.STATEMENT))
-    if not isinstance(found, RanReceipt | StoppedReceipt):
+    statement = parse(dsse.verify(envelope, [key], dsse.STATEMENT))
+    if not isinstance(statement, RanReceipt | StoppedReceipt):
         raise RecallRefused("wrong_type", "this is no receipt of a node")
-    if found.node != node:
-        raise RecallRefused("other_node", f"the receipt is of {found.node}")
-    return found
+    if statement.node != node:
+        raise RecallRefused("other_node", f"the receipt is of {statement.node}")
+    return statement
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Book:
     @property
     def uncounted(self) -> Uncounted:
         """Whose signatures do not count now."""
-        found = NONE
+        uncounted = NONE
         for one in self.standing:
-            found |= Uncounted.by(one.names)
-        return found
+            uncounted |= Uncounted.by(one.names)
+        return uncounted

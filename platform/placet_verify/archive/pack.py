@@ -23,11 +23,11 @@ def pack(folder: str | Path, out: str | Path) -> str:
 
 
 def _members(root: Path) -> list[str]:
-    found = []
+    names = []
     for parent, folders, files in os.walk(root):
         for name in (*folders, *files):
-            found.append((Path(parent) / name).relative_to(root).as_posix())
-    return found
+            names.append((Path(parent) / name).relative_to(root).as_posix())
+    return names
 
 
 def _add(archive: tarfile.TarFile, path: Path, name: str, names: ArchiveNames) -> None:

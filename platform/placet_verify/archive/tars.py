@@ -116,7 +116,7 @@ def _extend(extended: _Extended, header: tarfile.TarInfo, data: bytes) -> None:
 
 def _records(data: bytes) -> dict[str, str]:
     """Read ``length key=value\\n`` records (POSIX pax)."""
-    found: dict[str, str] = {}
+    records: dict[str, str] = {}
     while data:
         digits, space, _ = data.partition(b" ")
         length = _number(_text(digits[:10]))
@@ -124,9 +124,9 @@ def _records(data: bytes) -> dict[str, str]:
         if not space or length > len(data) or not record.endswith(b"\n") or b"=" not in record:
             raise ArchiveRefused("damaged", "an extended header of the archive is damaged")
         key, _, value = record[:-1].partition(b"=")
-        found[_text(key)] = _text(value) if key in {b"path", b"size"} else ""
+        records[_text(key)] = _text(value) if key in {b"path", b"size"} else ""
         data = data[length:]
-    return found
+    return records
 
 
 def _number(text: str) -> int:

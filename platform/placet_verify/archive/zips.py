@@ -94,11 +94,11 @@ def _check_directory(stream: IO[bytes], budget: Budget) -> None:
     start = max(0, size - _END.size - 0xFFFF - _END64_LOCATOR.size)
     stream.seek(start)
     tail = stream.read()
-    place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < _END.size:
+    offset = tail.rfind(b"PK\x05\x06")
+    if offset < 0 or len(tail) - offset < _END.size:
         raise ArchiveRefused("damaged", "the archive has no directory")
-    _, _, _, _, count, length, _, _ = _END.unpack_from(tail, place)
-    locator = place - _END64_LOCATOR.size
+    _, _, _, _, count, length, _, _ = _END.unpack_from(tail, offset)
+    locator = offset - _END64_LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
         count, length = _directory64(stream, _END64_LOCATOR.unpack_from(tail, locator)[2])
     limit = budget.limits.files

@@ -89,10 +89,10 @@ def read(path: Path, most: int = MAX_FILES) -> dict[str, bytes]:
 
     Raises ``Malformed`` for more than ``most`` files or 256 MiB.
     """
-    found = _from_zip(path) if path.is_file() else _from_folder(path)
+    entries = _from_zip(path) if path.is_file() else _from_folder(path)
     files: dict[str, bytes] = {}
     size = 0
-    for name, content in found:
+    for name, content in entries:
         size += len(content)
         if len(files) >= most or size > MAX_BYTES:
             raise Malformed("the bundle is larger than any that Placet makes")
@@ -115,8 +115,8 @@ def verify(
     form = _format(files)
     permit = holds(text_of(files, PERMIT), ring)
     yield from _say_permit(permit)
-    made = yield from check_papers(files, ring, permit)
-    yield from _check_summary(files, ring, permit, made)
+    provenance = yield from check_papers(files, ring, permit)
+    yield from _check_summary(files, ring, permit, provenance)
     fixed = _FIXED if form == 1 else _FIXED | {RECALLS, RECEIPTS}
     logged = yield from events.check(files, [name for name in files if name not in fixed], ring)
     yield from _check_logged(text_of(files, PERMIT), logged.envelopes)
@@ -190,27 +190,28 @@ def check_papers(
 ) -> Generator[str, None, ProvenanceStatement]:
     """Check what a build left: provenance, bill of materials, the model's files and their
     signature, each against the permit; yield what was found. Raises ``Refused``."""
-    made = yield from _check_provenance(files, ring, permit)
+    provenance = yield from _check_provenance(files, ring, permit)
     yield from _check_artifact(files, permit)
-    return made
+    return provenance
 
 
 def _check_provenance(
     files: Mapping[str, bytes], ring: KeyRing, permit: Permit
 ) -> Generator[str, None, ProvenanceStatement]:
     envelope = dsse.Envelope.from_json(text_of(files, PROVENANCE))
-    made = ProvenanceStatement.parse(ring.verify(envelope, "build"))
+    provenance = ProvenanceStatement.parse(ring.verify(envelope, "build"))
     for name in ("bento_digest", "artifact_digest"):
-        if getattr(made, name) != getattr(permit.request, name):
+        if getattr(provenance, name) != getattr(permit.request, name):
             raise Refused("other_build", f"the provenance is of another {name}")
-    yield f"built from {made.artifact_digest} in {made.isolation}, build {made.build}"
+    source, build = provenance.artifact_digest, provenance.build
+    yield f"built from {source} in {provenance.isolation}, build {build}"
     if SBOM not in files:
         yield "not checked: the bill of materials (its file was given up with the Bento)"
-    elif canonical.digest(files[SBOM]) != made.sbom_digest:
+    elif canonical.digest(files[SBOM]) != provenance.sbom_digest:
         raise Refused("other_sbom", "sbom.json is not the one that the provenance names")
     else:
         yield "bill of materials: the one that the build made"
-    return made
+    return provenance
 
 
 def _check_artifact(files: Mapping[str, bytes], permit: Permit) -> Iterator[str]:
@@ -235,18 +236,18 @@ def _check_artifact(files: Mapping[str, bytes], permit: Permit) -> Iterator[str]
 
 
 def _digests_in(listed: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for entry in listed if isinstance(listed, list) else [None]:
         match entry:
-            case {"path": str(path), "sha256": str(digest)} if path not in found:
-                found[path] = digest
+            case {"path": str(path), "sha256": str(digest)} if path not in digests:
+                digests[path] = digest
             case _:
                 raise Malformed(f"{ARTIFACT} must list files, each once, by path and sha256")
-    return found
+    return digests
 
 
 def _check_summary(
-    files: Mapping[str, bytes], ring: KeyRing, permit: Permit, made: ProvenanceStatement
+    files: Mapping[str, bytes], ring: KeyRing, permit: Permit, provenance: ProvenanceStatement
 ) -> Iterator[str]:
     """The summary is of this release, of these very files, and claims no more than they show."""
     if SUMMARY not in files:
@@ -255,15 +256,16 @@ def _check_summary(
         yield "not checked: there is no verification summary"
         return
     envelope = dsse.Envelope.from_json(text_of(files, SUMMARY))
-    found = VerificationSummary.parse(ring.verify(envelope, "decision"))
-    given = {name: canonical.digest(files[name]) for name in INPUTS if name in files}
+    summary = VerificationSummary.parse(ring.verify(envelope, "decision"))
+    inputs = {name: canonical.digest(files[name]) for name in INPUTS if name in files}
     expected = VerificationSummary.of(
-        permit.request, isolation=made.isolation, inputs=given, at=found.at
+        permit.request, isolation=provenance.isolation, inputs=inputs, at=summary.at
     )
-    if found != expected:
+    if summary != expected:
         raise Refused("other_summary", f"{SUMMARY} is of another release, or of other files")
-    at = times.rfc3339(found.at)
-    yield f"verification summary: {found.result} at {at}, {found.levels[0]}, of these very files"
+    at = times.rfc3339(summary.at)
+    level = summary.levels[0]
+    yield f"verification summary: {summary.result} at {at}, {level}, of these very files"
 
 
 def _check_logged(permit: str, logged: Mapping[str, int]) -> Iterator[str]:

@@ -174,25 +174,28 @@ def faults(story: NodeHistory, decided: datetime | None = None) -> Iterator[str]
 
 
 def _ran_when(
-    said: RanReceipt, one: VerifiedReceipt, placed: RevisionPlacement, decided: datetime | None
+    receipt: RanReceipt, one: VerifiedReceipt, placed: RevisionPlacement, decided: datetime | None
 ) -> Iterator[str]:
-    who = f"contradicted: node {said.node} signed that {said.revision} ran"
-    if said.ended_at > one.at + SKEW:
-        until = times.rfc3339(said.ended_at)
+    who = f"contradicted: node {receipt.node} signed that {receipt.revision} ran"
+    if receipt.ended_at > one.at + SKEW:
+        until = times.rfc3339(receipt.ended_at)
         yield f"{who} until {until}, which was yet to come at event {one.index}"
-    since = times.rfc3339(said.started_at)
-    if said.started_at < placed.at - SKEW:
+    since = times.rfc3339(receipt.started_at)
+    if receipt.started_at < placed.at - SKEW:
         yield f"{who} from {since} on, before event {placed.index} put it there"
-    if decided is not None and said.started_at < decided - SKEW:
+    if decided is not None and receipt.started_at < decided - SKEW:
         yield f"{who} from {since} on, before it was approved at {times.rfc3339(decided)}"
 
 
-def _stopped_when(said: StoppedReceipt, one: VerifiedReceipt, recalled: datetime) -> Iterator[str]:
-    at = times.rfc3339(said.at)
-    who = f"contradicted: node {said.node} signed that nothing ran of recall {said.recall} at {at}"
-    if said.at > one.at + SKEW:
+def _stopped_when(
+    receipt: StoppedReceipt, one: VerifiedReceipt, recalled: datetime
+) -> Iterator[str]:
+    at = times.rfc3339(receipt.at)
+    what = f"nothing ran of recall {receipt.recall} at {at}"
+    who = f"contradicted: node {receipt.node} signed that {what}"
+    if receipt.at > one.at + SKEW:
         yield f"{who}, which was yet to come at event {one.index}"
-    if said.at < recalled - SKEW:
+    if receipt.at < recalled - SKEW:
         yield f"{who}, before it was recalled"
 
 
@@ -200,8 +203,8 @@ def _overlaps(runs: list[RanReceipt]) -> Iterator[str]:
     together: dict[tuple[str, str], list[RanReceipt]] = {}
     for ran in runs:
         together.setdefault((ran.node, ran.revision), []).append(ran)
-    for found in together.values():
-        first, *others = sorted(found, key=lambda ran: (ran.started_at, ran.ended_at))
+    for receipts in together.values():
+        first, *others = sorted(receipts, key=lambda ran: (ran.started_at, ran.ended_at))
         for ran in others:
             if ran.started_at + STEP < first.ended_at:
                 who = f"contradicted: node {ran.node} signed two runs of {ran.revision}"
@@ -245,9 +248,9 @@ def _span(ran: RanReceipt) -> str:
 
 
 def _recall(known: VerifiedRecall) -> str:
-    found = known.recall
-    what, at = f"{found.kind} {found.what}", times.rfc3339(found.at)
-    return f"{what}, by {found.by} at {at}, recall {found.recall}, event {known.index}"
+    recall = known.recall
+    what, at = f"{recall.kind} {recall.what}", times.rfc3339(recall.at)
+    return f"{what}, by {recall.by} at {at}, recall {recall.recall}, event {known.index}"
 
 
 def _lifted(known: VerifiedRecall) -> Iterator[str]:

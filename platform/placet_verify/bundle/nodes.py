@@ -64,13 +64,13 @@ class NodeFacts:
         self.logged = logged
         self.joins = [join for row in logged.rows("serving.node") if (join := _join(row))]
         self.nodes = {join.target: join.node for join in self.joins}  # the newest of each target
-        found = [one for row in logged.rows("serving.revision") if (one := _placed(row))]
-        self.placed = {one.revision: one for one in found}
-        self.released = {one.release for one in found}
-        effects = logged.rows("assurance.recalleffect")
-        found_effects = [effect for row in effects if (effect := _effect(row))]
+        placements = [one for row in logged.rows("serving.revision") if (one := _placed(row))]
+        self.placed = {one.revision: one for one in placements}
+        self.released = {one.release for one in placements}
+        effect_rows = logged.rows("assurance.recalleffect")
+        effects = [effect for row in effect_rows if (effect := _effect(row))]
         # the newest word of the platform on what a recall did to a release
-        self.effects = {(one.recall, one.release): one for one in found_effects}
+        self.effects = {(one.recall, one.release): one for one in effects}
         self.targets: dict[str, str] = {}  # of endpoints
         for row in logged.rows("serving.endpoint"):
             if texts := row.texts("id", "target_id"):
@@ -83,8 +83,8 @@ class NodeFacts:
 
     def join_of(self, node: str, index: int) -> NodeJoin | None:
         """Return how a node had joined before this event."""
-        found = [join for join in self._of_node.get(node, ()) if join.index < index]
-        return found[-1] if found else None
+        earlier = [join for join in self._of_node.get(node, ()) if join.index < index]
+        return earlier[-1] if earlier else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +132,20 @@ class NodeHistory:
         self, recall: RecallStatement, target: str
     ) -> list[tuple[StoppedReceipt, VerifiedReceipt]]:
         """Return what the node of a target signed about a recall that can be true, by its time."""
-        found = [
-            (said, one)
-            for said, one in self._stops.get((recall.recall, target), [])
-            if recall.at - SKEW <= said.at <= one.at + SKEW
+        stops = [
+            (receipt, one)
+            for receipt, one in self._stops.get((recall.recall, target), [])
+            if recall.at - SKEW <= receipt.at <= one.at + SKEW
         ]
-        return sorted(found, key=lambda pair: (pair[0].at, pair[1].index))
+        return sorted(stops, key=lambda pair: (pair[0].at, pair[1].index))
 
 
 def papers(logged: ProvenEvents) -> dict[str, bytes]:
     """Return the two files that go with these events: every recall, lift and receipt in them."""
     facts = NodeFacts(logged)
     return {
-        name: canonical.dumps([canonical.loads(text) for text in shown])
-        for name, shown in ((RECALLS, facts.recalls), (RECEIPTS, facts.receipts))
+        name: canonical.dumps([canonical.loads(text) for text in texts])
+        for name, texts in ((RECALLS, facts.recalls), (RECEIPTS, facts.receipts))
     }
 
 
@@ -157,16 +157,20 @@ def hear(files: Mapping[str, bytes], ring: KeyRing, logged: ProvenEvents) -> Nod
     facts = NodeFacts(logged)
     known = dict[str, VerifiedRecall]()
     for envelope, row in _listed(files, RECALLS, facts.recalls, "recall"):
-        found = recalls.read(envelope, ring)
-        before = known.get(found.recall)
-        if isinstance(found, RecallStatement) and before is None:
-            known[found.recall] = VerifiedRecall(found, row.index)
-        elif isinstance(found, LiftStatement) and before and before.lift is None:
-            if found.recall_digest != before.recall.digest:
-                raise Refused("other_recall", f"the lift of {found.recall} is of another recall")
-            known[found.recall] = VerifiedRecall(before.recall, before.index, found)
+        statement = recalls.read(envelope, ring)
+        before = known.get(statement.recall)
+        if isinstance(statement, RecallStatement) and before is None:
+            known[statement.recall] = VerifiedRecall(statement, row.index)
+        elif isinstance(statement, LiftStatement) and before and before.lift is None:
+            if statement.recall_digest != before.recall.digest:
+                raise Refused(
+                    "other_recall", f"the lift of {statement.recall} is of another recall"
+                )
+            known[statement.recall] = VerifiedRecall(before.recall, before.index, statement)
         else:
-            raise Refused("other_recall", f"{RECALLS} must name {found.recall} once, then its lift")
+            raise Refused(
+                "other_recall", f"{RECALLS} must name {statement.recall} once, then its lift"
+            )
     listed = _listed(files, RECEIPTS, facts.receipts, "receipt")
     heard = [_heard(envelope, row, facts) for envelope, row in listed]
     for one in heard:
@@ -179,10 +183,10 @@ def _heard(envelope: dsse.Envelope, row: EventRow, facts: NodeFacts) -> Verified
     join = facts.join_of(claimed.node, row.index)
     if join is None:
         raise Refused("unknown_node", f"no event here shows the key of node {claimed.node}")
-    said = recalls.receipt(envelope, join.key, join.node)
-    if said.target != join.target:
+    receipt = recalls.receipt(envelope, join.key, join.node)
+    if receipt.target != join.target:
         raise Refused("other_target", f"node {join.node} joined another target than it signs for")
-    return VerifiedReceipt(said, row.index, row.at, join)
+    return VerifiedReceipt(receipt, row.index, row.at, join)
 
 
 def _claimed(envelope: dsse.Envelope) -> NodeReceipt:
@@ -195,21 +199,23 @@ def _claimed(envelope: dsse.Envelope) -> NodeReceipt:
     raise Refused("wrong_type", "this is no receipt of a node")
 
 
-def _check(said: NodeReceipt, facts: NodeFacts, known: Mapping[str, VerifiedRecall]) -> None:
+def _check(receipt: NodeReceipt, facts: NodeFacts, known: Mapping[str, VerifiedRecall]) -> None:
     """A receipt is about something that stands here too."""
-    if isinstance(said, StoppedReceipt):
-        about = known.get(said.recall)
-        if about is None or about.recall.digest != said.recall_digest:
-            raise Refused("other_recall", f"a receipt is about {said.recall}, which is not here")
+    if isinstance(receipt, StoppedReceipt):
+        about = known.get(receipt.recall)
+        if about is None or about.recall.digest != receipt.recall_digest:
+            raise Refused("other_recall", f"a receipt is about {receipt.recall}, which is not here")
         return
-    placed = facts.placed.get(said.revision)
-    is_it = (said.release, said.bento_digest, said.endpoint)
+    placed = facts.placed.get(receipt.revision)
+    is_it = (receipt.release, receipt.bento_digest, receipt.endpoint)
     if placed is None or (placed.release, placed.bento, placed.endpoint) != is_it:
-        raise Refused("unknown_revision", f"no event here puts {said.revision} as a receipt has it")
+        raise Refused(
+            "unknown_revision", f"no event here puts {receipt.revision} as a receipt has it"
+        )
 
 
 def _listed(
-    files: Mapping[str, bytes], name: str, shown: Mapping[str, EventRow], what: str
+    files: Mapping[str, bytes], name: str, rows: Mapping[str, EventRow], what: str
 ) -> list[tuple[dsse.Envelope, EventRow]]:
     """Return the envelopes of a file, each with its event: those of the events, and no others."""
     listed = canonical.loads(text_of(files, name))
@@ -219,21 +225,21 @@ def _listed(
     texts = [envelope.to_json() for envelope in envelopes]
     if len(set(texts)) != len(texts):
         raise Refused("twice", f"{name} holds a {what} twice")
-    if any(text not in shown for text in texts):
+    if any(text not in rows for text in texts):
         raise Refused("not_logged", f"no event here shows the {what} in the log")
-    given = set(texts)
-    if left := [row.index for text, row in shown.items() if text not in given]:
+    in_file = set(texts)
+    if left := [row.index for text, row in rows.items() if text not in in_file]:
         raise Refused("left_out", f"event {min(left)} shows a {what} that {name} leaves out")
-    return [(one, shown[text]) for one, text in zip(envelopes, texts, strict=True)]
+    return [(one, rows[text]) for one, text in zip(envelopes, texts, strict=True)]
 
 
 def _shown(logged: ProvenEvents, table: str, *columns: str) -> dict[str, EventRow]:
-    found: dict[str, EventRow] = {}
+    rows: dict[str, EventRow] = {}
     for row in logged.rows(table):
         for column in columns:
             if (text := row.columns.get(column)) and isinstance(text, str):
-                found.setdefault(text, row)
-    return found
+                rows.setdefault(text, row)
+    return rows
 
 
 def _join(row: EventRow) -> NodeJoin | None:

@@ -24,10 +24,10 @@ def verify_archive(options: argparse.Namespace) -> bool:
     if options.root is None:
         _say("the root key came with the archive: compare its fingerprint with the one you know")
     root = PublicKey.load(options.root) if options.root else None
-    found = archived_events.verify(options.file, root)
-    about = found.about
-    _say(f"root key: {found.ring.root.fingerprint}")
-    _say(f"checkpoint: {found.head.size} leaves of {found.head.origin}, signature good")
+    archive = archived_events.verify(options.file, root)
+    about = archive.about
+    _say(f"root key: {archive.ring.root.fingerprint}")
+    _say(f"checkpoint: {archive.head.size} leaves of {archive.head.origin}, signature good")
     _say(f"{about.count} events, {about.first} to {about.last}, {about.leaves}")
     if options.event is not None:
         _say(archived_events.body_of(options.file, options.event))

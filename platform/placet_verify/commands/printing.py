@@ -25,8 +25,8 @@ def say_all(lines: Generator[str, None, Found]) -> Found:
         try:
             say(next(lines))
         except StopIteration as end:
-            found: Found = end.value
-            return found
+            outcome: Found = end.value
+            return outcome
 
 
 def add_witnesses(command: argparse.ArgumentParser) -> None:

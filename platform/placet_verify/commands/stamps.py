@@ -52,19 +52,19 @@ def of_folder(
     The caller has compared the log with what :func:`notes` returns. Raises :class:`Refused` at the
     first that does not hold, and when none leads to a pinned certificate.
     """
-    found = sorted(folder.glob("*.tsr")) if folder.is_dir() else []
+    files = sorted(folder.glob("*.tsr")) if folder.is_dir() else []
     if not pinned:
-        if found:
-            yield f"{len(found)} time stamps were not checked: name their authority with --tsa"
+        if files:
+            yield f"{len(files)} time stamps were not checked: name their authority with --tsa"
         return
     anchors, checked = _pinned(pinned), 0
-    for file in found:
+    for file in files:
         if line := _checked(file, anchors, ring, newest):
             checked += 1
             yield line
     if not checked:
         raise Refused("no_stamp", "no time stamp of this log is by an authority named with --tsa")
-    if left := len(found) - checked:
+    if left := len(files) - checked:
         yield f"{left} time stamps are by authorities that were not named with --tsa"
 
 
@@ -86,11 +86,11 @@ def _checked(file: Path, anchors: Certificates, ring: KeyRing, newest: Checkpoin
 
 
 def _said(file: Path, message: bytes, anchors: Certificates) -> str:
-    found = timestamp.verify(timestamp.token_in(file.read_bytes()), message, anchors)
-    exact = f" (within {found.accuracy.total_seconds():g} s)" if found.accuracy else ""
+    stamp = timestamp.verify(timestamp.token_in(file.read_bytes()), message, anchors)
+    exact = f" (within {stamp.accuracy.total_seconds():g} s)" if stamp.accuracy else ""
     return (
-        f"time stamp {file.name}: existed at {times.rfc3339(found.at)}{exact}, says"
-        f" {found.signer}, serial {found.serial}, policy {found.policy}"
+        f"time stamp {file.name}: existed at {times.rfc3339(stamp.at)}{exact}, says"
+        f" {stamp.signer}, serial {stamp.serial}, policy {stamp.policy}"
     )
 
 

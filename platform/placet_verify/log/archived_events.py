@@ -60,10 +60,10 @@ class _Tiles(TileSource):
         width = min(TILE_WIDTH, (self.size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH)
         if width < 1:
             raise Refused("tile", f"the tree has no tile {level}/{index}")
-        found = member(self._file, path(level, index, width))
-        if len(found) != 32 * width:
+        tile = member(self._file, path(level, index, width))
+        if len(tile) != 32 * width:
             raise Refused("tile", f"tile {level}/{index} does not hold {width} hashes")
-        return split(found)
+        return split(tile)
 
     def proven(self, level: int, index: int) -> list[bytes]:
         """Return a tile that is as the tiles above it say. One that is not full has none above: the
@@ -99,8 +99,8 @@ def verify(source: Path, root: PublicKey | None = None) -> OpenedArchive:
 def body_of(source: Path, index: int) -> str:
     """Return the body of one event of an archive, or raise :class:`Refused`."""
     with opened(source) as file:
-        for found, body in events(file):
-            if found == index:
+        for number, body in events(file):
+            if number == index:
                 return body
     raise Refused("not_there", f"event {index} is not in this archive")
 
@@ -163,8 +163,8 @@ def _check_events(file: zipfile.ZipFile, about: About, tiles: _Tiles) -> None:
             raise Refused("leaf", f"event {index} is not the one that was signed")
         hasher.update(index.to_bytes(8, "big") + leaf)
         first, last, count = index if first is None else first, index, count + 1
-    said = (about.first, about.last, about.count, about.leaves)
-    if (first, last, count, f"sha256:{hasher.hexdigest()}") != said:
+    declared = (about.first, about.last, about.count, about.leaves)
+    if (first, last, count, f"sha256:{hasher.hexdigest()}") != declared:
         raise Refused("count", f"the archive holds {count} events, not the {about.count} it names")
 
 

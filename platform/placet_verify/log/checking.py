@@ -132,8 +132,8 @@ class _Suspect:
     @property
     def offset(self) -> int:
         """The first hash in the tile that differs."""
-        for offset, made in enumerate(self.made):
-            if self.given[offset * _HASH : (offset + 1) * _HASH] != made:
+        for offset, computed in enumerate(self.made):
+            if self.given[offset * _HASH : (offset + 1) * _HASH] != computed:
                 return offset
         return len(self.made)
 
@@ -160,8 +160,8 @@ class _Checker:
         try:
             self._stream(records)
             self._end()
-        except LogFault as found:
-            fault = found.fault
+        except LogFault as error:
+            fault = error.fault
         if self.suspect is None:
             self._check_unfinished(ended=fault is None)
         fault = self._resolve(self.suspect) if self.suspect else fault
@@ -192,9 +192,9 @@ class _Checker:
         """Check a batch at full speed; only when something is wrong look where."""
         start = self.frontier.size
         indexes, bodies, hashes = (list(column) for column in zip(*batch, strict=True))
-        made = _hash_all(bodies, hashes)
+        computed = _hash_all(bodies, hashes)
         right = (
-            made == hashes
+            computed == hashes
             and indexes == list(range(start, start + len(batch)))
             and set(map(len, hashes)) == {_HASH}
         )
@@ -205,15 +205,15 @@ class _Checker:
         if self.reader is not None:
             self._read(batch)
         self.bodies += len(bodies) - bodies.count(None)
-        self.frontier.extend(made)
+        self.frontier.extend(computed)
 
     def _locate(self, batch: list[LeafRecord], start: int) -> None:
         """Take in the leaves before the first fault, then raise it."""
-        for place, record in enumerate(batch):
-            if sentence := _record_fault(record, start + place):
-                self.frontier.extend([bytes(leaf) for _, _, leaf in batch[:place]])
-                self.bodies += sum(body is not None for _, body, _ in batch[:place])
-                raise LogFault(f"leaf {start + place}", f"leaf {start + place}: {sentence}")
+        for position, record in enumerate(batch):
+            if sentence := _record_fault(record, start + position):
+                self.frontier.extend([bytes(leaf) for _, _, leaf in batch[:position]])
+                self.bodies += sum(body is not None for _, body, _ in batch[:position])
+                raise LogFault(f"leaf {start + position}", f"leaf {start + position}: {sentence}")
         raise AssertionError("a batch differs, but none of its records does")
 
     def _check_seals(self, batch: list[LeafRecord], ring: KeyRing) -> None:
@@ -225,13 +225,13 @@ class _Checker:
 
     def _read(self, batch: list[LeafRecord]) -> None:
         assert self.reader is not None
-        for place, (index, body, _) in enumerate(batch):
+        for position, (index, body, _) in enumerate(batch):
             if body is None:
                 continue
             try:
                 self.reader.read(index, body)
             except LogFault:
-                self.frontier.extend([bytes(leaf) for _, _, leaf in batch[:place]])
+                self.frontier.extend([bytes(leaf) for _, _, leaf in batch[:position]])
                 raise
 
     def _check_head(self, head: SizeAndRoot) -> None:
@@ -253,27 +253,27 @@ class _Checker:
             self.records_wrong = True
             raise LogFault("size", f"size: checkpoint says {newest}, the log has {size}")
 
-    def _tile(self, level: int, index: int, made: Sequence[bytes]) -> None:
+    def _tile(self, level: int, index: int, computed: Sequence[bytes]) -> None:
         assert self.tiles is not None
-        given = self.tiles(level, index)
-        if given is None:
+        stored = self.tiles(level, index)
+        if stored is None:
             return
         self.tiles_seen += 1
-        joined = b"".join(made)
-        if self.suspect is None and not _agree(joined, given, full=True):
-            self.suspect = _Suspect(level, index, list(made), given)
+        joined = b"".join(computed)
+        if self.suspect is None and not _agree(joined, stored, full=True):
+            self.suspect = _Suspect(level, index, list(computed), stored)
 
     def _check_unfinished(self, *, ended: bool) -> None:
         """Compare the tiles that are begun, and see whether stored tiles go on past the end."""
-        for level, index, made in self.frontier.unfinished() if self.tiles else ():
-            given = self.tiles(level, index) if self.tiles else None
-            if given is None:
+        for level, index, computed in self.frontier.unfinished() if self.tiles else ():
+            stored = self.tiles(level, index) if self.tiles else None
+            if stored is None:
                 continue
-            if not _agree(b"".join(made), given, full=False):
-                self.suspect = _Suspect(level, index, made, given)
+            if not _agree(b"".join(computed), stored, full=False):
+                self.suspect = _Suspect(level, index, computed, stored)
                 return
-            if ended and len(given) > len(made) * _HASH:
-                self.suspect = _Suspect(level, index, made, given)
+            if ended and len(stored) > len(computed) * _HASH:
+                self.suspect = _Suspect(level, index, computed, stored)
                 return
 
     def _resolve(self, suspect: _Suspect) -> Fault:
@@ -300,8 +300,8 @@ class _Checker:
         if parent is None or len(suspect.given) != TILE_WIDTH * _HASH:
             return True
         start = suspect.index % TILE_WIDTH * _HASH
-        given = [suspect.given[i : i + _HASH] for i in range(0, len(suspect.given), _HASH)]
-        return merkle.root(given) != parent[start : start + _HASH]
+        hashes = [suspect.given[i : i + _HASH] for i in range(0, len(suspect.given), _HASH)]
+        return merkle.root(hashes) != parent[start : start + _HASH]
 
 
 def _hash_all(bodies: list[str | None], hashes: list[bytes]) -> list[bytes]:
@@ -326,16 +326,16 @@ def _record_fault(record: LeafRecord, expected: int) -> str:
     if body is None:
         return ""
     try:
-        made = merkle.leaf_hash(body.encode("utf-8"))
+        computed = merkle.leaf_hash(body.encode("utf-8"))
     except UnicodeEncodeError:
         return "the body is not UTF-8 text"
-    return "" if made == leaf else "the body does not hash to its leaf hash"
+    return "" if computed == leaf else "the body does not hash to its leaf hash"
 
 
-def _agree(made: bytes, given: bytes, *, full: bool) -> bool:
+def _agree(computed: bytes, stored: bytes, *, full: bool) -> bool:
     if full:
-        return made == given
-    return len(given) % _HASH == 0 and (given.startswith(made) or made.startswith(given))
+        return computed == stored
+    return len(stored) % _HASH == 0 and (stored.startswith(computed) or computed.startswith(stored))
 
 
 def read_records(lines: Iterable[bytes | str]) -> Iterator[LeafRecord]:

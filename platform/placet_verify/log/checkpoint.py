@@ -79,23 +79,24 @@ def verify(note: str, verifier: PublicKey | Iterable[PublicKey], origin: str = "
     One bad signature in the name of one of the keys voids the note, as C2SP signed-note asks for.
     """
     keys = [verifier] if isinstance(verifier, PublicKey) else list(verifier)
-    found = parse(note)
-    if origin and found.origin != origin:
+    checkpoint = parse(note)
+    if origin and checkpoint.origin != origin:
         raise CheckpointRefused(
-            "other_log", f"the checkpoint is of the log {found.origin}, not of {origin}"
+            "other_log", f"the checkpoint is of the log {checkpoint.origin}, not of {origin}"
         )
-    message = found.text.encode("utf-8")
+    message = checkpoint.text.encode("utf-8")
     ours = [
         key.verify(signature.signature, message)
         for key in keys
-        for signature in found.signatures
-        if (signature.name, signature.key_id) == (found.origin, note_key_id(found.origin, key))
+        for signature in checkpoint.signatures
+        if (signature.name, signature.key_id)
+        == (checkpoint.origin, note_key_id(checkpoint.origin, key))
     ]
     if not ours or not all(ours):
         raise CheckpointRefused(
             "bad_signature", "the checkpoint is not signed by a key of this log"
         )
-    return found
+    return checkpoint
 
 
 def log_keys(ring: KeyRing) -> list[PublicKey]:
@@ -133,10 +134,10 @@ def read_verifier_key(text: str, kind: bytes = ED25519) -> tuple[str, PublicKey]
 
 
 def _signature(line: str) -> NoteSignature:
-    found = _SIGNATURE.fullmatch(line)
-    if found is None:
+    match = _SIGNATURE.fullmatch(line)
+    if match is None:
         raise Malformed("a signature line of the checkpoint is not well formed")
-    raw = decode(found[2], "the checkpoint")
+    raw = decode(match[2], "the checkpoint")
     if len(raw) < 5:
         raise Malformed("a signature of the checkpoint is too short")
-    return NoteSignature(found[1], raw[:4], raw[4:])
+    return NoteSignature(match[1], raw[:4], raw[4:])

@@ -57,15 +57,15 @@ def sign(text: str, name: str, signer: PrivateKey, at: int) -> str:
 def cosigned(head: Checkpoint, witness: WitnessKey) -> Cosigned | None:
     """Return the newest good cosignature of ``witness`` on ``head``, if there is one."""
     key_id = note_key_id(witness.name, witness.public, COSIGNATURE)
-    found: list[Cosigned] = []
+    cosignatures: list[Cosigned] = []
     for entry in head.signatures:
         if (entry.name, entry.key_id) != (witness.name, key_id):
             continue
         at = int.from_bytes(entry.signature[:_TIME], "big")
         signature = entry.signature[_TIME:]
         if at <= _LAST_SECOND and witness.public.verify(signature, _message(head.text, at)):
-            found.append(Cosigned(witness, at, _line(entry.name, key_id, entry.signature)))
-    return max(found, key=lambda one: one.at, default=None)
+            cosignatures.append(Cosigned(witness, at, _line(entry.name, key_id, entry.signature)))
+    return max(cosignatures, key=lambda one: one.at, default=None)
 
 
 def quorum(head: Checkpoint, witnesses: Iterable[WitnessKey], needed: int) -> list[Cosigned]:

@@ -28,9 +28,9 @@ class EventRow:
 
     def texts(self, *names: str) -> list[str] | None:
         """Return these columns; ``None`` unless all of them are text."""
-        found = [self.columns.get(name) for name in names]
-        texts = [value for value in found if isinstance(value, str)]
-        return texts if len(texts) == len(found) else None
+        values = [self.columns.get(name) for name in names]
+        texts = [value for value in values if isinstance(value, str)]
+        return texts if len(texts) == len(values) else None
 
 
 @dataclass(slots=True)

@@ -93,18 +93,18 @@ def verify_inclusion(
     """Tell whether ``proof`` shows leaf hash ``leaf`` at ``index`` under ``expected_root``."""
     if not 0 <= index < size:
         return False
-    place, last, found = index, size - 1, leaf
+    position, last, computed = index, size - 1, leaf
     for step in proof:
         if last == 0:
             return False
-        if place & 1 or place == last:
-            found = node_hash(step, found)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
+        if position & 1 or position == last:
+            computed = node_hash(step, computed)
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
         else:
-            found = node_hash(found, step)
-        place, last = place >> 1, last >> 1
-    return last == 0 and found == expected_root
+            computed = node_hash(computed, step)
+        position, last = position >> 1, last >> 1
+    return last == 0 and computed == expected_root
 
 
 def consistency_proof(old: int, new: int, source: HashSource) -> list[bytes]:
@@ -142,20 +142,20 @@ def verify_consistency(
         steps.insert(0, old_root)
     if not steps:
         return False
-    place, last = old - 1, new - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
+    position, last = old - 1, new - 1
+    while position & 1:
+        position, last = position >> 1, last >> 1
     before = after = steps[0]
     for step in steps[1:]:
         if last == 0:
             return False
-        if place & 1 or place == last:
+        if position & 1 or position == last:
             before, after = node_hash(step, before), node_hash(step, after)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
         else:
             after = node_hash(after, step)
-        place, last = place >> 1, last >> 1
+        position, last = position >> 1, last >> 1
     return last == 0 and before == old_root and after == new_root
 
 
@@ -180,13 +180,13 @@ class Frontier:
         on_tile: Callable[[int, int, Sequence[bytes]], None] | None = None,
     ) -> "Frontier":
         """Return the frontier of a tree whose first ``size`` leaves ``source`` knows."""
-        made = cls(on_tile)
-        made.size, made._open, level = size, [], 0
-        while not made._open or size >> level:
+        frontier = cls(on_tile)
+        frontier.size, frontier._open, level = size, [], 0
+        while not frontier._open or size >> level:
             first = size >> (level + TILE_HEIGHT) << TILE_HEIGHT
-            made._open.append([source(level, i) for i in range(first, size >> level)])
+            frontier._open.append([source(level, i) for i in range(first, size >> level)])
             level += TILE_HEIGHT
-        return made
+        return frontier
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash."""
@@ -217,10 +217,10 @@ class Frontier:
         peaks = [peak for hashes in reversed(self._open) for peak in _peaks(hashes)]
         if not peaks:
             return EMPTY_ROOT
-        found = peaks.pop()
+        combined = peaks.pop()
         while peaks:
-            found = node_hash(peaks.pop(), found)
-        return found
+            combined = node_hash(peaks.pop(), combined)
+        return combined
 
     def _close(self, level: int) -> None:
         full, self._open[level] = self._open[level], []

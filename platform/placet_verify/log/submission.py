@@ -39,12 +39,12 @@ def parse(body: bytes) -> Submission:
     except UnicodeDecodeError:
         raise Malformed("a submission is UTF-8 text") from None
     first, *lines = head.split("\n")
-    found = _OLD.fullmatch(first)
-    if found is None or not gap:
+    match = _OLD.fullmatch(first)
+    if match is None or not gap:
         raise Malformed("a submission begins with 'old', a space and a size, and has a checkpoint")
     if len(lines) > MOST_HASHES:
         raise Malformed(f"a submission has at most {MOST_HASHES} hashes")
     hashes = tuple(decode(line, "the submission") for line in lines)
     if any(len(step) != 32 for step in hashes):
         raise Malformed("a hash of the submission is not 32 bytes")
-    return Submission(int(found[1]), hashes, note)
+    return Submission(int(match[1]), hashes, note)

@@ -41,10 +41,10 @@ class TileSource:
 
     def tile(self, level: int, index: int) -> list[bytes]:
         """Return the hashes of a tile; the last one of a level may hold fewer than 256."""
-        place = (level, index)
-        if place not in self._seen:
-            self._seen[place] = self._read(level, index)
-        return self._seen[place]
+        key = (level, index)
+        if key not in self._seen:
+            self._seen[key] = self._read(level, index)
+        return self._seen[key]
 
     def _read(self, level: int, index: int) -> list[bytes]:
         first = index * TILE_WIDTH

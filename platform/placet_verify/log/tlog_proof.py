@@ -53,13 +53,13 @@ def parse(text: str) -> TlogProof:
         extra = decode(lines.pop(0).removeprefix("extra "), "the proof")
         if not extra:
             raise Malformed("the line extra of the proof is empty")
-    found = _INDEX.fullmatch(lines[0]) if lines else None
-    if found is None:
+    match = _INDEX.fullmatch(lines[0]) if lines else None
+    if match is None:
         raise Malformed("the proof does not say the index of its event")
     hashes = tuple(decode(line, "the proof") for line in lines[1:])
     if any(len(step) != _HASH for step in hashes):
         raise Malformed("a hash of the proof is not 32 bytes")
-    return TlogProof(int(found[1]), hashes, note, extra)
+    return TlogProof(int(match[1]), hashes, note, extra)
 
 
 def verify(

@@ -97,9 +97,9 @@ def enrolment_of(signed: Signed) -> EnrolmentStatement:
 
 def read_enrolments(entries: Iterable[Signed], ring: KeyRing) -> Approvers:
     """Return the approvers of a list of enrolments in which each comes after whoever vouches."""
-    found = Approvers()
+    approvers = Approvers()
     for number, entry in enumerate(entries):
         if number >= MAX_ENROLMENTS:
             raise ApproverRefused("too_many", f"more than {MAX_ENROLMENTS} enrolments")
-        found.add(entry, ring)
-    return found
+        approvers.add(entry, ring)
+    return approvers

@@ -44,13 +44,13 @@ def break_glass_rule(document: dict[str, Any]) -> BreakGlassRule | None:
 
     Passkeys are demanded where the document says so here, or in any of its ``approvals`` gates.
     """
-    said = document.get("break_glass")
-    if said is None:
+    members = document.get("break_glass")
+    if members is None:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(members, dict):
         raise Malformed("break_glass must be an object")
-    people, hours = said.get("people", FEWEST), said.get("hours", DEFAULT_HOURS)
-    passkey, skip = said.get("passkey", False), said.get("skip", [])
+    people, hours = members.get("people", FEWEST), members.get("hours", DEFAULT_HOURS)
+    passkey, skip = members.get("passkey", False), members.get("skip", [])
     if not is_whole(people, FEWEST, MOST) or not is_whole(hours, 1, LONGEST_HOURS):
         raise Malformed("break_glass needs 2 to 5 people and 1 to 72 hours")
     if not isinstance(passkey, bool):

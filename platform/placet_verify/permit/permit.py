@@ -117,12 +117,12 @@ def permit(
     of time stops. ``policy_floor`` is the lowest policy number that still counts here, and
     ``uncounted`` whose signatures were recalled.
     """
-    found = holds(document, ring, policy_floor=policy_floor, uncounted=uncounted)
-    _check_expected(found.request, expect)
-    if starting_at is not None and starting_at > found.not_after:
-        when = times.rfc3339(found.not_after)
+    permit_ = holds(document, ring, policy_floor=policy_floor, uncounted=uncounted)
+    _check_expected(permit_.request, expect)
+    if starting_at is not None and starting_at > permit_.not_after:
+        when = times.rfc3339(permit_.not_after)
         raise PermitRefused("expired", f"the release could be started until {when}")
-    return found
+    return permit_
 
 
 def holds(
@@ -133,17 +133,17 @@ def holds(
     For people who look at a permit; whoever is about to run something calls :func:`permit`.
     """
     try:
-        found = _open(document, ring, uncounted)
-        _check_policy(found, policy_floor)
-        serving.check(found.request.serving)
-        _check_decisions(found)
-        _check_pinned(found, ring)
-        _check_quorum(found)
+        permit_ = _open(document, ring, uncounted)
+        _check_policy(permit_, policy_floor)
+        serving.check(permit_.request.serving)
+        _check_decisions(permit_)
+        _check_pinned(permit_, ring)
+        _check_quorum(permit_)
     except PermitRefused:
         raise
     except Refused as refusal:
         raise PermitRefused(refusal.code, refusal.sentence) from refusal
-    return found
+    return permit_
 
 
 def envelopes(document: str) -> list[tuple[str, dsse.Envelope]]:
@@ -185,8 +185,8 @@ def _read(members: Any) -> _Parts:
         }:
             pass
         case {"v": 3, "break_glass": [_, *_] as broken, **others}:  # the rest is as in version 2
-            signed, asked, decided, enrolled, _ = _read({**others, "v": 2})
-            return signed, asked, decided, enrolled, [Signed.from_dict(one) for one in broken]
+            signed, envelope, decided, enrolled, _ = _read({**others, "v": 2})
+            return signed, envelope, decided, enrolled, [Signed.from_dict(one) for one in broken]
         case _:
             raise PermitRefused("malformed", "a permit needs v, policy, request and decisions")
     if rest:
@@ -227,9 +227,9 @@ def _refuse_recalled_keys(document: str, recalled: frozenset[str]) -> None:
     if not recalled:
         return
     for what, envelope in envelopes(document):
-        if found := recalled & {signature.keyid for signature in envelope.signatures}:
+        if key_ids := recalled & {signature.keyid for signature in envelope.signatures}:
             raise PermitRefused(
-                "key_recalled", f"the {what} is signed by key {min(found)}, which was recalled"
+                "key_recalled", f"the {what} is signed by key {min(key_ids)}, which was recalled"
             )
 
 
@@ -268,34 +268,36 @@ def _break_glass(signed: Signed, ring: KeyRing, approvers: Approvers) -> BreakGl
     payload = ring.verify(signed.envelope, "decision")
     if signed.assertion is None:
         return BreakGlassStatement.parse(payload)
-    found = PasskeyBreakGlass.parse(payload)
-    approvers.check(signed, person=found.person, credential=found.credential, at=found.at)
-    return found
+    statement = PasskeyBreakGlass.parse(payload)
+    approvers.check(
+        signed, person=statement.person, credential=statement.credential, at=statement.at
+    )
+    return statement
 
 
-def _check_pinned(found: Permit, ring: KeyRing) -> None:
+def _check_pinned(permit_: Permit, ring: KeyRing) -> None:
     """Refuse what was not decided with passkeys where ``keys.json`` demands them.
 
     The server's own keys sign policies: without this, whoever has them could publish one that
     demands nothing.
     """
-    environment = found.request.environment
+    environment = permit_.request.environment
     if environment not in ring.passkeys:
         return
-    if not isinstance(found.policy, PasskeyPolicy):
+    if not isinstance(permit_.policy, PasskeyPolicy):
         raise PermitRefused(
             "policy_without_passkey",
             f"a policy of {environment} must be published with a passkey",
         )
-    rules = quorum.approval_rules(found.policy.document)
+    rules = quorum.approval_rules(permit_.policy.document)
     if not rules or not all(rule.passkey for rule in rules):
         raise PermitRefused(
             "passkeys_demanded", f"a policy of {environment} must demand approvals by passkey"
         )
 
 
-def _check_policy(found: Permit, floor: int) -> None:
-    policy, request = found.policy, found.request
+def _check_policy(permit_: Permit, floor: int) -> None:
+    policy, request = permit_.policy, permit_.request
     pairs = {
         "project": (policy.project, request.project),
         "environment": (policy.environment, request.environment),
@@ -317,12 +319,12 @@ def _check_policy(found: Permit, floor: int) -> None:
         raise PermitRefused("expiry_too_late", "the request allows a later start than the policy")
 
 
-def _check_decisions(found: Permit) -> None:
-    nonces = {_nonce(found.request.nonce)}
-    for statements in (found.decisions, found.glass):
+def _check_decisions(permit_: Permit) -> None:
+    nonces = {_nonce(permit_.request.nonce)}
+    for statements in (permit_.decisions, permit_.glass):
         people: set[str] = set()  # of each kind one: who decided may confirm a break-glass too
         for statement in statements:
-            _check_decision(statement, found.request, people, nonces)
+            _check_decision(statement, permit_.request, people, nonces)
             people.add(statement.person)
             nonces.add(_nonce(statement.nonce))
 
@@ -354,19 +356,21 @@ def _nonce(nonce: str) -> str:
     return nonce
 
 
-def _check_quorum(found: Permit) -> None:
-    request = found.request
-    if found.glass:
-        signed = frozenset(one.person for one in found.glass if isinstance(one, PasskeyBreakGlass))
-        break_glass.check(found.glass, found.policy.document, request, signed)
+def _check_quorum(permit_: Permit) -> None:
+    request = permit_.request
+    if permit_.glass:
+        signed = frozenset(
+            one.person for one in permit_.glass if isinstance(one, PasskeyBreakGlass)
+        )
+        break_glass.check(permit_.glass, permit_.policy.document, request, signed)
         return
     counts = quorum.tally(
-        quorum.approval_rules(found.policy.document),
+        quorum.approval_rules(permit_.policy.document),
         requester=request.requester,
         author=request.author,
-        approvals=[(decision.person, decision.role) for decision in found.decisions],
-        passkeys=found.passkeys,
-        standings={d.person: known for d in found.decisions if (known := standing_of(d))},
+        approvals=[(decision.person, decision.role) for decision in permit_.decisions],
+        passkeys=permit_.passkeys,
+        standings={d.person: known for d in permit_.decisions if (known := standing_of(d))},
     )
     for count in counts:
         if not count.met:

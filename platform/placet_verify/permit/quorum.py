@@ -82,8 +82,8 @@ def tally(
     left = dict.fromkeys(approvals)
     ordered = list(rules)
     counted: dict[int, RuleTally] = {}
-    for place in sorted(range(len(ordered)), key=lambda place: -_strictness(ordered[place])):
-        rule = ordered[place]
+    for index in sorted(range(len(ordered)), key=lambda index: -_strictness(ordered[index])):
+        rule = ordered[index]
         people = [
             person
             for person, role in left
@@ -99,8 +99,8 @@ def tally(
             )
         ][: rule.count]
         left = {pair: None for pair in left if pair[0] not in people}
-        counted[place] = RuleTally(rule, tuple(people))
-    return [counted[place] for place in range(len(ordered))]
+        counted[index] = RuleTally(rule, tuple(people))
+    return [counted[index] for index in range(len(ordered))]
 
 
 def expiry_days(document: dict[str, Any]) -> float:

@@ -102,15 +102,17 @@ def _name(name: str) -> str:
 
 def _address(text: str, version: int) -> str:
     try:
-        found: Address = (
+        address: Address = (
             ipaddress.IPv6Address(text) if version == 6 else ipaddress.IPv4Address(text)
         )
     except ValueError:
         raise ValueError(f"{_SHAPE}; {text[:60]} is no IPv{version} address") from None
-    if any(found in network for network in _NOWHERE if network.version == version):
+    if any(address in network for network in _NOWHERE if network.version == version):
         raise ValueError(f"{text[:60]} can never be the address of another host")
-    if "%" in text or str(found) != text:
-        raise ValueError(f"write the address in its shortest form: {str(found).partition('%')[0]}")
+    if "%" in text or str(address) != text:
+        raise ValueError(
+            f"write the address in its shortest form: {str(address).partition('%')[0]}"
+        )
     return text
 
 
@@ -121,10 +123,10 @@ def egress_of(serving: Mapping[str, Any]) -> tuple[Destination, ...] | None:
     """
     if "egress" not in serving:
         return None
-    faults, found = egress_faults(serving["egress"])
-    for place, detail in faults:
-        raise ServingRefused(f"egress{'' if place is None else f' {place + 1}'}: {detail}")
-    return found
+    faults, destinations = egress_faults(serving["egress"])
+    for index, detail in faults:
+        raise ServingRefused(f"egress{'' if index is None else f' {index + 1}'}: {detail}")
+    return destinations
 
 
 def egress_faults(
@@ -132,27 +134,29 @@ def egress_faults(
 ) -> tuple[list[tuple[int | None, str]], tuple[Destination, ...]]:
     """Return what is wrong with a list of destinations, each with its place, and those read."""
     faults: list[tuple[int | None, str]] = []
-    found: list[Destination] = []
+    destinations: list[Destination] = []
     if not isinstance(value, list) or len(value) > MAX_EGRESS:
         return [(None, f'must be a list of at most {MAX_EGRESS} texts "host:port"')], ()
-    for place, text in enumerate(value):
+    for index, text in enumerate(value):
         try:
             one = Destination.read(text)
         except ValueError as error:
-            faults.append((place, str(error)))
+            faults.append((index, str(error)))
             continue
-        if one in found:
-            faults.append((place, f"{one} is named twice"))
-        found.append(one)
-    return faults, tuple(found)
+        if one in destinations:
+            faults.append((index, f"{one} is named twice"))
+        destinations.append(one)
+    return faults, tuple(destinations)
 
 
 def network(serving: Mapping[str, Any]) -> str:
     """Say in words what the network of a replica is. Raises ``ServingRefused``."""
-    found = egress_of(serving)
-    if found is None:
+    destinations = egress_of(serving)
+    if destinations is None:
         return "older isolation: the host's network"
-    return f"may reach: {', '.join(map(str, found))}" if found else "may reach nothing"
+    if not destinations:
+        return "may reach nothing"
+    return f"may reach: {', '.join(map(str, destinations))}"
 
 
 def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:

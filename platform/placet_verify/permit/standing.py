@@ -56,11 +56,11 @@ class Standing:
         people = ("touched", "data_owners", "code_authors")
         members: dict[str, Any] = {"line": self.line}
         for name in chains:
-            found = getattr(self, name)
-            members[name] = None if found is None else list(found)
+            ids = getattr(self, name)
+            members[name] = None if ids is None else list(ids)
         for name in people:
-            found = getattr(self, name)
-            members[name] = None if found is None else sorted(set(found))
+            ids = getattr(self, name)
+            members[name] = None if ids is None else sorted(set(ids))
         return members
 
     @classmethod

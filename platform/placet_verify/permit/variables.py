@@ -121,8 +121,8 @@ def variables_faults(value: object) -> list[tuple[str, str]]:
     """Return what is wrong with the variables of a release, each with its name, '' for all."""
     if not isinstance(value, Mapping) or len(value) > MAX_VARIABLES:
         return [("", f"must be at most {MAX_VARIABLES} names with their values")]
-    found = ((str(name), variable_fault(name) or value_fault(text)) for name, text in value.items())
-    faults = [(name[:64], fault) for name, fault in sorted(found) if fault]
+    pairs = ((str(name), variable_fault(name) or value_fault(text)) for name, text in value.items())
+    faults = [(name[:64], fault) for name, fault in sorted(pairs) if fault]
     if not faults and sum(len(f"{n}{text}".encode()) for n, text in value.items()) > (
         MAX_VARIABLES_BYTES
     ):
@@ -140,9 +140,9 @@ def declaration_faults(names: object) -> list[tuple[int | None, str]]:
     if not isinstance(names, list) or len(names) > MAX_VARIABLES:
         return [(None, f"must be a list of at most {MAX_VARIABLES} names")]
     faults: list[tuple[int | None, str]] = []
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if fault := variable_fault(name):
-            faults.append((place, fault))
-        elif name in names[:place]:
-            faults.append((place, f"{name} is named twice"))
+            faults.append((index, fault))
+        elif name in names[:index]:
+            faults.append((index, f"{name} is named twice"))
     return faults

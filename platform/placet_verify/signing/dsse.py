@@ -73,9 +73,15 @@ class Envelope:
     def from_dict(cls, members: object) -> "Envelope":
         """Read the members of the JSON form; raise ``Malformed`` when one is wrong."""
         match members:
-            case {"payload": str(payload), "payloadType": str(kind), "signatures": list(found)}:
+            case {
+                "payload": str(payload),
+                "payloadType": str(kind),
+                "signatures": list(signatures),
+            }:
                 return cls(
-                    kind, decode(payload, "the envelope"), tuple(_signature(one) for one in found)
+                    kind,
+                    decode(payload, "the envelope"),
+                    tuple(_signature(one) for one in signatures),
                 )
         raise Malformed("an envelope needs payload, payloadType and signatures")
 

@@ -200,14 +200,14 @@ class KeyEntry:
         """Read the JSON form; raise ``Malformed`` when a member is wrong."""
         match members:
             case {"id": str(id_), "purpose": str(purpose), "public": str(public), **rest}:
-                found = [known for known in PURPOSES if known == purpose]
+                purposes = [known for known in PURPOSES if known == purpose]
                 entry_key = PublicKey.from_base64(public)
-                if not found or entry_key.id != id_:
+                if not purposes or entry_key.id != id_:
                     raise Malformed(f"key {id_} has an unknown purpose or another id than its own")
                 until = rest.get("valid_until")
                 return cls(
                     public=entry_key,
-                    purpose=found[0],
+                    purpose=purposes[0],
                     valid_from=times.parse(rest.get("valid_from")),
                     valid_until=None if until is None else times.parse(until),
                     ended=str(rest.get("ended", "")),

@@ -123,14 +123,14 @@ def check(
     ``Refused`` (``Malformed`` for its form) for a signature that is wrong: over other files, or
     naming one of ``keys`` and not made by it. One by another key is ``unknown``, no fault.
     """
-    found = read(document)
-    found.refuse_other_files(files)
+    model_signature = read(document)
+    model_signature.refuse_other_files(files)
     for key in keys:
-        if found.hint == key.fingerprint:
-            if not key.verify(found.signature, found.message):
+        if model_signature.hint == key.fingerprint:
+            if not key.verify(model_signature.signature, model_signature.message):
                 raise Refused("bad_signature", f"{FILE_NAME} is not signed by the key it names")
-            return SignatureCheck("trusted", key.fingerprint, len(found.files))
-    return SignatureCheck("unknown", found.hint, len(found.files))
+            return SignatureCheck("trusted", key.fingerprint, len(model_signature.files))
+    return SignatureCheck("unknown", model_signature.hint, len(model_signature.files))
 
 
 def digests_in(folder: Path) -> dict[str, str]:
@@ -138,14 +138,14 @@ def digests_in(folder: Path) -> dict[str, str]:
 
     Raises ``Refused`` for a link, a device or whatever else is neither file nor folder.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise Refused("other_files", f"{name} is neither a file nor a folder")
         if path.is_file():
-            found[name] = canonical.sha256_file(path).removeprefix("sha256:")
-    return found
+            digests[name] = canonical.sha256_file(path).removeprefix("sha256:")
+    return digests
 
 
 def read(document: bytes) -> ModelSignature:
@@ -193,10 +193,10 @@ def _hint(material: Any) -> str:
 
 def _files(statement: Any) -> dict[str, str]:
     """Return the files that a statement names; refuse every way to leave some out."""
-    said = _exactly(statement, "its statement", "_type", "subject", "predicateType", "predicate")
-    if said["_type"] != _STATEMENT or said["predicateType"] != PREDICATE:
+    members = _exactly(statement, "its statement", "_type", "subject", "predicateType", "predicate")
+    if members["_type"] != _STATEMENT or members["predicateType"] != PREDICATE:
         raise Malformed(f"{FILE_NAME} is no model signature of version 1.0")
-    predicate = _exactly(said["predicate"], "its predicate", "serialization", "resources")
+    predicate = _exactly(members["predicate"], "its predicate", "serialization", "resources")
     match predicate["serialization"]:
         case {"method": "files", "hash_type": "sha256", "allow_symlinks": False, **rest}:
             if not set(rest) <= {"ignore_paths"}:  # whatever it would ignore, we do not
@@ -208,7 +208,7 @@ def _files(statement: Any) -> dict[str, str]:
     listed = [_file(entry) for entry in predicate["resources"]]
     if len(dict(listed)) != len(listed):
         raise Malformed(f"{FILE_NAME} names a file twice")
-    _check_subject(said["subject"], [digest for _, digest in listed])
+    _check_subject(members["subject"], [digest for _, digest in listed])
     return dict(listed)
 
 
@@ -236,8 +236,8 @@ def _exactly(value: Any, what: str, *names: str) -> dict[str, Any]:
 
 
 def _named(fault: str, paths: Iterable[str]) -> list[str]:
-    found = sorted(paths)
-    if not found:
+    names = sorted(paths)
+    if not names:
         return []
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return [f"{fault}: {', '.join(found[:_SHOWN])}{more}"]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{fault}: {', '.join(names[:_SHOWN])}{more}"]

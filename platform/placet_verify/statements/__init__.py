@@ -88,8 +88,8 @@ _KINDS = (
 def parse(payload: bytes) -> Statement:
     """Read a payload of any known type."""
     members = canonical.loads(payload)
-    found = members.get("predicateType") if isinstance(members, dict) else None
+    predicate_type = members.get("predicateType") if isinstance(members, dict) else None
     for kind in _KINDS:
-        if found == kind.TYPE:
+        if predicate_type == kind.TYPE:
             return kind.parse(payload)
     raise Malformed("this is not a statement that Placet makes", "wrong_type")

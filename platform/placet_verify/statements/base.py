@@ -91,11 +91,11 @@ def digests(entries: Any) -> dict[str, str]:
 
 def texts(members: Json, *names: str) -> dict[str, Any]:
     """Return the named members, each of which must be text."""
-    found = {name: members[name] for name in names}
-    for name, value in found.items():
+    values = {name: members[name] for name in names}
+    for name, value in values.items():
         if not isinstance(value, str):
             raise Malformed(f"{name} must be text")
-    return found
+    return values
 
 
 def whole(members: Json, name: str) -> int:

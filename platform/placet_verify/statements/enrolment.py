@@ -52,14 +52,14 @@ class EnrolmentStatement(Statement):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        found = texts(predicate["passkey"], "credential", "public_key", "rp_id")
+        members = texts(predicate["passkey"], "credential", "public_key", "rp_id")
         try:
-            der = base64.b64decode(found["public_key"], validate=True)
+            der = base64.b64decode(members["public_key"], validate=True)
         except (binascii.Error, ValueError):
             raise Malformed("public_key is not base64") from None
         return cls(
             **texts(predicate, "person", "enrolled_by", "credential", "nonce"),
-            passkey=Passkey(found["credential"], der, found["rp_id"]),
+            passkey=Passkey(members["credential"], der, members["rp_id"]),
             at=times.parse(predicate["at"]),
         )
 

@@ -78,8 +78,8 @@ class RecallStatement(Statement):
     @classmethod
     def read(cls, predicate: Json, subject: dict[str, str]) -> Self:
         """Build the statement from its predicate."""
-        found = an_object(predicate, "names")
-        names = {name: tuple(text_list(found, name)) for name in asdict(RecalledNames())}
+        members = an_object(predicate, "names")
+        names = {name: tuple(text_list(members, name)) for name in asdict(RecalledNames())}
         return cls(
             **texts(predicate, "recall", "project", "kind", "what", "by", "reason"),
             names=RecalledNames(**names),

@@ -63,9 +63,9 @@ def decision_kind(*, passkey: bool, standing: bool) -> type[DecisionStatement]:
 def read_decision(payload: bytes, *, passkey: bool) -> DecisionStatement:
     """Read a decision that a passkey signed too, or one that none did; with standing or without."""
     members = canonical.loads(payload)
-    found = members.get("predicateType") if isinstance(members, dict) else None
+    predicate_type = members.get("predicateType") if isinstance(members, dict) else None
     richer = decision_kind(passkey=passkey, standing=True)
-    return decision_kind(passkey=passkey, standing=found == richer.TYPE).parse(payload)
+    return decision_kind(passkey=passkey, standing=predicate_type == richer.TYPE).parse(payload)
 
 
 def standing_of(decision: DecisionStatement) -> Standing | None:

@@ -61,9 +61,9 @@ def _path(
 ) -> list[x509.Certificate]:
     path = [leaf]
     while len(path) < LONGEST:
-        found = [one for one in anchors if _issued(path[-1], one)]
-        if found:
-            return [*path, found[0]]
+        issuers = [one for one in anchors if _issued(path[-1], one)]
+        if issuers:
+            return [*path, issuers[0]]
         between = [one for one in others if one not in path and _issued(path[-1], one)]
         if not between:
             break
@@ -74,10 +74,10 @@ def _path(
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-        made = certificate.signature_hash_algorithm
+        algorithm = certificate.signature_hash_algorithm
     except (*UNREADABLE, InvalidSignature):
         return False
-    return made is None or isinstance(made, _STRONG)  # Ed25519 has its own
+    return algorithm is None or isinstance(algorithm, _STRONG)  # Ed25519 has its own
 
 
 def _check(certificate: x509.Certificate, at: datetime) -> None:
@@ -109,14 +109,16 @@ def _check_leaf(leaf: x509.Certificate) -> None:
 
 def _check_issuer(certificate: x509.Certificate, between: int) -> None:
     """Refuse one that may not issue certificates, or not with so many ``between``."""
-    found = [e.value for e in certificate.extensions if isinstance(e.value, x509.BasicConstraints)]
+    constraints = [
+        e.value for e in certificate.extensions if isinstance(e.value, x509.BasicConstraints)
+    ]
     usage = _usage(certificate)
-    may = bool(found) and found[0].ca and (usage is None or usage.key_cert_sign)
-    if not may or (found[0].path_length is not None and found[0].path_length < between):
+    may = bool(constraints) and constraints[0].ca and (usage is None or usage.key_cert_sign)
+    if not may or (constraints[0].path_length is not None and constraints[0].path_length < between):
         name = certificate.subject.rfc4514_string()
         raise Refused("not_an_authority", f"{name} may not vouch for the signer's certificate")
 
 
 def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
-    found = [e.value for e in certificate.extensions if isinstance(e.value, x509.KeyUsage)]
-    return found[0] if found else None
+    usages = [e.value for e in certificate.extensions if isinstance(e.value, x509.KeyUsage)]
+    return usages[0] if usages else None

@@ -26,20 +26,20 @@ class Node:
 
     def parts(self, *tags: int) -> "list[Node]":
         """Return what a constructed value holds; with ``tags`` exactly these, one each."""
-        found = list(_split(self.content))
+        parts = list(_split(self.content))
         if tags:
-            if len(found) != len(tags):
-                raise Malformed(f"a value has {len(found)} parts in place of {len(tags)}")
-            for part, tag in zip(found, tags, strict=True):
+            if len(parts) != len(tags):
+                raise Malformed(f"a value has {len(parts)} parts in place of {len(tags)}")
+            for part, tag in zip(parts, tags, strict=True):
                 part.expect(tag)
-        return found
+        return parts
 
     def one(self) -> "Node":
         """Return the only value in a constructed one."""
-        found = self.parts()
-        if len(found) != 1:
-            raise Malformed(f"a value has {len(found)} parts in place of one")
-        return found[0]
+        parts = self.parts()
+        if len(parts) != 1:
+            raise Malformed(f"a value has {len(parts)} parts in place of one")
+        return parts[0]
 
     def integer(self) -> int:
         """Return a whole number in its shortest form."""
@@ -82,19 +82,19 @@ class Node:
 
 def read(data: bytes) -> Node:
     """Read exactly one value."""
-    found = list(_split(data))
-    if len(found) != 1:
-        raise Malformed(f"there are {len(found)} values in place of one")
-    return found[0]
+    nodes = list(_split(data))
+    if len(nodes) != 1:
+        raise Malformed(f"there are {len(nodes)} values in place of one")
+    return nodes[0]
 
 
 def _split(data: bytes) -> "list[Node]":
-    found, start = [], 0
+    nodes, start = [], 0
     while start < len(data):
         node = _at(data, start)
-        found.append(node)
+        nodes.append(node)
         start += len(node.raw)
-    return found
+    return nodes
 
 
 def _at(data: bytes, start: int) -> Node:

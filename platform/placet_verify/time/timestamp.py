@@ -149,9 +149,9 @@ def accept(
 
 def verify(token: bytes, message: bytes, anchors: Certificates) -> Stamp:
     """Check a token that :func:`accept` returned, byte for byte. Raises :class:`Refused`."""
-    found = _read(token)
-    stamp, path = _check(found, message, anchors)
-    if found.encode(path) != token:
+    parsed = _read(token)
+    stamp, path = _check(parsed, message, anchors)
+    if parsed.encode(path) != token:
         raise Refused("form", "the token is not in the form in which stamps are kept")
     return stamp
 
@@ -298,26 +298,26 @@ def _info(raw: bytes) -> Claims:
 
 
 def _at_least(node: der.Node, count: int) -> list[der.Node]:
-    found = node.expect(der.SEQUENCE).parts()
-    if len(found) < count:
-        raise Malformed(f"a value has {len(found)} parts, not {count}")
-    return found
+    parts = node.expect(der.SEQUENCE).parts()
+    if len(parts) < count:
+        raise Malformed(f"a value has {len(parts)} parts, not {count}")
+    return parts
 
 
 def _accuracy(node: der.Node) -> timedelta:
-    found = timedelta()
+    accuracy = timedelta()
     for part in node.parts():
         value = int.from_bytes(part.content, "big")
         if len(part.content) > 4:
             raise Malformed("the accuracy is no number of seconds")
         match part.tag:
             case der.INTEGER:
-                found += timedelta(seconds=value)
+                accuracy += timedelta(seconds=value)
             case 0x80:
-                found += timedelta(milliseconds=value)
+                accuracy += timedelta(milliseconds=value)
             case 0x81:
-                found += timedelta(microseconds=value)
-    return found
+                accuracy += timedelta(microseconds=value)
+    return accuracy
 
 
 def _check_attributes(token: _Token, signer: x509.Certificate) -> None:
