@@ -84,8 +84,8 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Json:
         """Read one thing."""
-        found: Json = answer(self.request("GET", path, params=given(**params)))
-        return found
+        document: Json = answer(self.request("GET", path, params=given(**params)))
+        return document
 
     def post(self, path: str, body: Any = None) -> Json:
         """Do one thing; an empty answer is ``{}``."""
@@ -99,9 +99,9 @@ class Client:
         """Read ``path`` until ``until`` says so. Raises ``TimeoutError`` after ``seconds``."""
         end = time.monotonic() + seconds
         while True:
-            found = self.get(path)
-            if until(found):
-                return found
+            document = self.get(path)
+            if until(document):
+                return document
             if time.monotonic() > end:
-                raise TimeoutError(f"{path} is still {found.get('state', 'unfinished')}")
+                raise TimeoutError(f"{path} is still {document.get('state', 'unfinished')}")
             self.http.wait(every)

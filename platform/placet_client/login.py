@@ -81,12 +81,12 @@ def current() -> Login:
     # A remembered token belongs to its server and is sent to no other.
     same = not url or url.rstrip("/") == known.url.rstrip("/")
     ca = os.environ.get("PLACET_CA", "") or (known.ca if same else "")
-    found = Login(url or known.url, token or (known.token if same else ""), ca)
-    if not found.url or not found.token:
+    login = Login(url or known.url, token or (known.token if same else ""), ca)
+    if not login.url or not login.token:
         raise PlacetError(
             0, "not_logged_in", "Run `placet login URL` first, or set PLACET_URL and PLACET_TOKEN"
         )
-    return found
+    return login
 
 
 def _remembered() -> Login:

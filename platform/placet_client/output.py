@@ -48,7 +48,7 @@ notes = _console(stderr=True)
 
 def plain(text: str) -> str:
     """Return ``text`` with everything visible that a terminal would obey instead of showing."""
-    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None:
@@ -97,7 +97,7 @@ def _draw(table: Table) -> None:
 def print_json(value: Any) -> None:
     """Print JSON for programs."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    escaped = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    escaped = UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     sys.stdout.write(escaped + "\n")
 
 
@@ -114,7 +114,7 @@ def tell(text: str) -> None:
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show how far files are, on a terminal alone; call what is yielded with name, done, size."""
-    shown: dict[str, Any] = {}
+    tasks: dict[str, Any] = {}
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -126,9 +126,9 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     )
 
     def update(name: str, done: int, size: int) -> None:
-        if name not in shown:
-            shown[name] = bar.add_task(plain(name), total=size or None)
-        bar.update(shown[name], completed=done)
+        if name not in tasks:
+            tasks[name] = bar.add_task(plain(name), total=size or None)
+        bar.update(tasks[name], completed=done)
 
     with bar:
         yield update

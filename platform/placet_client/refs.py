@@ -42,7 +42,7 @@ def endpoint(text: str) -> tuple[str, str, str]:
 
 
 def _match(pattern: re.Pattern[str], text: str, form: str) -> tuple[str, ...]:
-    found = pattern.fullmatch(text)
-    if found is None:
+    match = pattern.fullmatch(text)
+    if match is None:
         raise typer.BadParameter(f"{text!r} is not of the form {form}")
-    return found.groups()
+    return match.groups()

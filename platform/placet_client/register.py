@@ -71,15 +71,15 @@ class Content:
             raise PlacetError(0, "no_folder", f"{folder} is not a folder")
         facts = read_facts(folder)
         metrics = facts.pop("metrics", None) or {}
-        found = {
+        by_path = {
             file.relative_to(folder): file
             for file in sorted(folder.rglob("*"))
             if file.is_file() and file != folder / DESCRIPTION
         }
-        left_out = [path.as_posix() for path in found if is_left_behind(path)]
+        left_out = [path.as_posix() for path in by_path if is_left_behind(path)]
         files = {
             path.as_posix(): digest(file)
-            for path, file in found.items()
+            for path, file in by_path.items()
             if not is_left_behind(path)
         }
         if not files:
@@ -134,16 +134,16 @@ def register(
         return Registered(version, new=False, left_out=content.left_out)
     if version is None:
         version = _draft(client, project, name, content, again=again)
-    place = (project, name, version.number)
+    version_ref = (project, name, version.number)
     try:
         for path, sha256 in content.files.items():
             client.uploads.send(
-                *place, folder / path, path, sha256=sha256, progress=_of(progress, path)
+                *version_ref, folder / path, path, sha256=sha256, progress=_of(progress, path)
             )
-        _report(client, place, content)
-        return Registered(_finalise(client, place), new=True, left_out=content.left_out)
+        _report(client, version_ref, content)
+        return Registered(_finalise(client, version_ref), new=True, left_out=content.left_out)
     except Conflict:  # if somebody else finalised just this meanwhile, it is done
-        now = client.versions.get(*place)
+        now = client.versions.get(*version_ref)
         if now.state == "draft" or not content.is_in(now):
             raise
         return Registered(now, new=True, left_out=content.left_out)
@@ -210,41 +210,41 @@ def _draft(client: Client, project: str, name: str, content: Content, *, again: 
     """
     if not again:
         try:
-            made = client.versions.create(
+            new_version = client.versions.create(
                 project, name, idempotency_key=content.key(project, name), **content.facts
             )
-            now = client.versions.get(project, name, made.number)
+            now = client.versions.get(project, name, new_version.number)
             if now.state == "draft" and content.is_in(now):
                 return now
         except Conflict as error:
             if error.code != IN_PROGRESS:
                 raise
-            if found := _find(client, project, name, content):
-                return found
+            if existing := _find(client, project, name, content):
+                return existing
         except PlacetError as error:
             if error.status not in (403, 404, 422):
                 raise
     return client.versions.create(project, name, **content.facts)
 
 
-def _report(client: Client, place: tuple[str, str, int], content: Content) -> None:
+def _report(client: Client, version_ref: tuple[str, str, int], content: Content) -> None:
     """Add the metrics, unless an earlier run got as far as that."""
     if content.metrics and not any(
-        fact.data == content.metrics for fact in client.evidence.list(*place, kind="metrics")
+        fact.data == content.metrics for fact in client.evidence.list(*version_ref, kind="metrics")
     ):
-        key = content.key("metrics", *place)
-        client.evidence.add(*place, "metrics", content.metrics, idempotency_key=key)
+        key = content.key("metrics", *version_ref)
+        client.evidence.add(*version_ref, "metrics", content.metrics, idempotency_key=key)
 
 
-def _finalise(client: Client, place: tuple[str, str, int]) -> Version:
+def _finalise(client: Client, version_ref: tuple[str, str, int]) -> Version:
     """Freeze the draft; another run of the same may touch it at that very moment."""
     for _ in range(3):
         try:
-            return client.versions.finalise(*place)
+            return client.versions.finalise(*version_ref)
         except Conflict as error:
             if error.code != "changed":
                 raise
-    return client.versions.finalise(*place)
+    return client.versions.finalise(*version_ref)
 
 
 def _of(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:

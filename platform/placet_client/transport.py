@@ -76,11 +76,13 @@ class Transport:
             raise refusal(response)
         return response
 
-    def _send(self, method: str, path: str, *, stream: bool = False, **said: Any) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, *, stream: bool = False, **options: Any
+    ) -> httpx.Response:
         """Return the answer, whatever it is, once it is no longer worth a repeat."""
         repeatable = method in ("GET", "HEAD", "POST")
         try:
-            request = self._http.build_request(method, path, **said)
+            request = self._http.build_request(method, path, **options)
         except ValueError as error:  # NaN, or half a character of a file name
             raise InvalidRequest(0, "not_json", f"This cannot be sent: {error}") from None
         except httpx.InvalidURL as error:
@@ -137,9 +139,11 @@ def _trusted(ca: str) -> ssl.SSLContext | bool:
 
 def pause(attempt: int, retry_after: str = "") -> float:
     """Return the seconds to wait: what the server asked for, else twice as long each time."""
-    asked = _seconds(retry_after)
+    seconds = _seconds(retry_after)
     # Jitter keeps many pipelines that failed together from coming back together.
-    return min(asked if asked is not None else 0.25 * 2**attempt * (1 + _jitter()), LONGEST_PAUSE)
+    return min(
+        seconds if seconds is not None else 0.25 * 2**attempt * (1 + _jitter()), LONGEST_PAUSE
+    )
 
 
 def _jitter() -> float:

@@ -66,40 +66,40 @@ def told(data: Any, name: str, at: str, limit: int = MAX_DETAIL) -> str:
 
 def moment(data: Any, name: str, at: str, absent: str = "") -> str:
     """Return a time with its zone, as it was written; ``absent`` is one for where none stands."""
-    found = text(data, name, at, 40) or absent
+    value = text(data, name, at, 40) or absent
     try:
-        moment = datetime.fromisoformat(found)
+        moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError
         moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise fault(f"{at}/{name}", "a time with its zone") from None
-    return found
+    return value
 
 
 def matching(data: Any, name: str, at: str, shape: re.Pattern[str]) -> str:
     """Return a text of this shape, '' for any other."""
-    found = text(data, name, at, 64)
-    return found if shape.fullmatch(found) else ""
+    value = text(data, name, at, 64)
+    return value if shape.fullmatch(value) else ""
 
 
 def word(data: Any, name: str, at: str, known: tuple[str, ...], other: str) -> str:
     """Return one of the ``known`` words; ``other`` stands for what is absent or not known here."""
-    found = text(data, name, at, 64)
-    return found if found in known else other
+    value = text(data, name, at, 64)
+    return value if value in known else other
 
 
 def code(data: Any, name: str, at: str) -> str:
     """Return a word of letters, digits and ``_``."""
-    found = text(data, name, at, 41)
-    if not _CODE.fullmatch(found):
+    value = text(data, name, at, 41)
+    if not _CODE.fullmatch(value):
         raise fault(f"{at}/{name}", "a word")
-    return found
+    return value
 
 
 def rows(data: Any, name: str, read: Callable[[Any, str], T], limit: int = MAX_ROWS) -> list[T]:
     """Return a list whose items ``read`` reads, each with its pointer; empty when absent."""
-    found = data.get(name, []) if isinstance(data, dict) else None
-    if not isinstance(found, list) or len(found) > limit:
+    items = data.get(name, []) if isinstance(data, dict) else None
+    if not isinstance(items, list) or len(items) > limit:
         raise fault(f"/{name}", f"a list of at most {limit}")
-    return [read(item, f"/{name}/{place}") for place, item in enumerate(found)]
+    return [read(item, f"/{name}/{index}") for index, item in enumerate(items)]

@@ -84,16 +84,16 @@ def _share(data: object, key: str, low: float, high: float) -> float:
 
 def read_guard(data: object) -> Guard | None:
     """Return the rules by which the node takes requests back; one it does not know is refused."""
-    found = data.get("guard") if isinstance(data, dict) else None
-    if found is None:
+    members = data.get("guard") if isinstance(data, dict) else None
+    if members is None:
         return None
-    if unknown := set(member({"guard": found}, "guard", dict)) - set(Guard.__dataclass_fields__):
+    if unknown := set(member({"guard": members}, "guard", dict)) - set(Guard.__dataclass_fields__):
         raise ProtocolError(f"this agent knows no guard {sorted(unknown)[0][:40]!r}")
-    row = "consecutive_failures" in found
+    row = "consecutive_failures" in members
     return Guard(
-        consecutive_failures=whole(found, "consecutive_failures", *FAILURES) if row else None,
-        error_rate=_error_rate(found["error_rate"]) if "error_rate" in found else None,
-        latency=_latency(found["latency"]) if "latency" in found else None,
+        consecutive_failures=whole(members, "consecutive_failures", *FAILURES) if row else None,
+        error_rate=_error_rate(members["error_rate"]) if "error_rate" in members else None,
+        latency=_latency(members["latency"]) if "latency" in members else None,
     )
 
 

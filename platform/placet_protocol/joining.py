@@ -62,7 +62,7 @@ def read_reply(data: Any) -> JoinReply:
 
 
 def _required(data: Any, name: str) -> str:
-    found = bounded.text(data, name, "", MAX_TEXT + 1)
-    if not 0 < len(found) <= MAX_TEXT:
+    value = bounded.text(data, name, "", MAX_TEXT + 1)
+    if not 0 < len(value) <= MAX_TEXT:
         raise bounded.fault(f"/{name}", "text")
-    return found
+    return value

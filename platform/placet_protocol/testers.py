@@ -41,12 +41,12 @@ def header_route_faults(header: object, value: object) -> list[tuple[str, str]]:
 
 def read_header_route(data: dict[str, Any]) -> HeaderRoute | None:
     """Return the ``header_route`` of a revision; both parts become words of a configuration."""
-    found = data.get("header_route")
-    if found is None:
+    members = data.get("header_route")
+    if members is None:
         return None
-    if not isinstance(found, dict):
+    if not isinstance(members, dict):
         raise ProtocolError("'header_route' is not of type dict")
-    header, value = found.get("header"), found.get("value")
+    header, value = members.get("header"), members.get("value")
     for name, detail in header_route_faults(header, value):
         raise ProtocolError(f"'header_route': {name} {detail}")
     return HeaderRoute(str(header), str(value))

@@ -84,8 +84,8 @@ def whoami(output: OutputOption = Form.TABLE) -> None:
 def project_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the projects you see."""
     with connected() as client:
-        found = client.projects.list(limit=limit)
-        show_list(found, ["slug", "name", "created_at"], output)
+        projects = client.projects.list(limit=limit)
+        show_list(projects, ["slug", "name", "created_at"], output)
 
 
 @project.command("show")
@@ -101,8 +101,8 @@ def project_create(
 ) -> None:
     """Create a project with its three environments."""
     with connected() as client:
-        made = client.projects.create(slug, name=name or slug, description=description)
-        show_one(made, output)
+        new_project = client.projects.create(slug, name=name or slug, description=description)
+        show_one(new_project, output)
 
 
 @project.command("edit")
@@ -162,8 +162,8 @@ def job_list(
 ) -> None:
     """List jobs, newest first."""
     with connected() as client:
-        found = client.jobs.list(state=state, kind=kind, limit=limit)
-        show_list(found, ["id", "kind", "state", "attempts", "error", "created_at"], output)
+        jobs = client.jobs.list(state=state, kind=kind, limit=limit)
+        show_list(jobs, ["id", "kind", "state", "attempts", "error", "created_at"], output)
 
 
 @job.command("show")
@@ -184,8 +184,8 @@ def job_cancel(job_id: str, output: OutputOption = Form.TABLE) -> None:
 def person_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List people."""
     with connected() as client:
-        found = client.people.list(limit=limit)
-        show_list(found, ["id", "name", "email", "is_active", "created_at"], output)
+        people = client.people.list(limit=limit)
+        show_list(people, ["id", "name", "email", "is_active", "created_at"], output)
 
 
 @person.command("show")
@@ -206,8 +206,8 @@ def person_position(person_id: str, output: OutputOption = Form.TABLE) -> None:
 def person_positions(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List where people stand."""
     with connected() as client:
-        found = client.people.positions(limit=limit)
-        show_list(found, ["person", "line", "manager", "top", "set_by", "set_at"], output)
+        positions = client.people.positions(limit=limit)
+        show_list(positions, ["person", "line", "manager", "top", "set_by", "set_at"], output)
 
 
 @team.command("list")
@@ -221,12 +221,12 @@ def team_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> N
 def team_show(team_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a team and its people."""
     with connected() as client:
-        found = client.teams.get(team_id)
+        team_record = client.teams.get(team_id)
         members = [member.raw for member in client.teams.members(team_id)]
     if output is Form.JSON:
-        show_one({**found.raw, "members": members}, output)
+        show_one({**team_record.raw, "members": members}, output)
         return
-    show_one(found, output)
+    show_one(team_record, output)
     show_list(members, ["person", "name"], output)
 
 
@@ -264,8 +264,8 @@ def passkey_show(passkey_id: str, output: OutputOption = Form.TABLE) -> None:
 def account_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List service accounts."""
     with connected() as client:
-        found = client.service_accounts.list(limit=limit)
-        show_list(found, ["id", "name", "owner", "is_active", "created_at"], output)
+        accounts = client.service_accounts.list(limit=limit)
+        show_list(accounts, ["id", "name", "owner", "is_active", "created_at"], output)
 
 
 @account.command("show")

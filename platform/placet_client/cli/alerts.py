@@ -28,8 +28,8 @@ def alert_list(
     """List what is wrong now: what nobody looks after first."""
     states = ["open", "acknowledged", *(["resolved"] if everything else [])]
     with connected() as client:
-        found = [row for state in states for row in client.alerts.list(state=state, limit=100)]
-    show_list(found, COLUMNS, output)
+        alerts = [row for state in states for row in client.alerts.list(state=state, limit=100)]
+    show_list(alerts, COLUMNS, output)
 
 
 @alert.command("show")
@@ -79,7 +79,7 @@ def objective_set(
 ) -> None:
     """Set what an endpoint is held to, in place of what was set before."""
     with connected() as client:
-        made = client.objectives.set(
+        new_objective = client.objectives.set(
             id_of(client, reference),
             availability=availability,
             latency_ms=latency_ms,
@@ -90,7 +90,7 @@ def objective_set(
             roll_back=roll_back,
             owner=owner,
         )
-        show_one(made, output)
+        show_one(new_objective, output)
 
 
 @objective.command("remove")

@@ -57,7 +57,7 @@ def audit_events(
 ) -> None:
     """List events that you may read, newest first. The log is long: --limit is 100 here."""
     with connected() as client:
-        found = client.audit.events(
+        events = client.audit.events(
             kind=kind,
             subject=subject,
             actor=actor,
@@ -67,7 +67,7 @@ def audit_events(
             until=until,
             limit=limit,
         )
-        show_list(found, ["index", "at", "kind", "actor.id", "subject"], output)
+        show_list(events, ["index", "at", "kind", "actor.id", "subject"], output)
 
 
 @audit.command("save")
@@ -183,34 +183,34 @@ def audit_verify(
     tell(f"remembered the checkpoint over {newest.size} leaves in {memory.checkpoint}")
 
 
-def trust(shown: PublicKey, asked: str, memory: login.Memory) -> PublicKey:
+def trust(root_key: PublicKey, root_option: str, memory: login.Memory) -> PublicKey:
     """Return the root that the server shows, if it is the one to trust; say why it is."""
     known = PublicKey.load(memory.root) if memory.root.exists() else None
-    wanted = _fingerprint(asked) if asked else known and known.fingerprint
-    if wanted and shown.fingerprint != wanted:
-        where = "--root" if asked else f"{memory.root}, remembered from an earlier run"
+    wanted = _fingerprint(root_option) if root_option else known and known.fingerprint
+    if wanted and root_key.fingerprint != wanted:
+        where = "--root" if root_option else f"{memory.root}, remembered from an earlier run"
         raise CommandEnded(
             ERROR,
-            f"REFUSED: the server's root key is {shown.fingerprint}, not {wanted} ({where}).\n"
+            f"REFUSED: the server's root key is {root_key.fingerprint}, not {wanted} ({where}).\n"
             "If it was replaced on purpose, give the new one with --root; otherwise this is not "
             "the log that you know",
         )
-    if asked:
+    if root_option:
         how = "as given by --root"
     elif known:
         how = "as remembered from the first run"
     else:
         how = "trusted on first use: compare it with what your operator gave you"
-    tell(f"root key {shown.fingerprint}, {how}")
-    return shown
+    tell(f"root key {root_key.fingerprint}, {how}")
+    return root_key
 
 
-def _fingerprint(asked: str) -> str:
-    if is_digest(asked):
-        return asked
-    if not Path(asked).is_file():
+def _fingerprint(root_option: str) -> str:
+    if is_digest(root_option):
+        return root_option
+    if not Path(root_option).is_file():
         raise typer.BadParameter("--root is sha256:… of the raw key, or a file with it in PEM form")
-    return PublicKey.load(asked).fingerprint
+    return PublicKey.load(root_option).fingerprint
 
 
 def check(folder: Path, root: PublicKey, heads: list[Path]) -> Checkpoint:

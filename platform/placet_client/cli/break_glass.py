@@ -41,17 +41,17 @@ def break_glass_list(
 ) -> None:
     """List break-glasses, newest first."""
     with connected() as client:
-        found = client.break_glasses.list(
+        glasses = client.break_glasses.list(
             project=project, state=state, review=review or "", limit=limit
         )
-        show_list(found, COLUMNS, output)
+        show_list(glasses, COLUMNS, output)
 
 
 @glass.command("show")
 def break_glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a break-glass: who signed it and why, until when, and its review."""
     with connected() as client:
-        found = client.break_glasses.get(glass_id)
-    show_one(found, output)
-    for signer in found.signers if output is Form.TABLE else ():
+        break_glass = client.break_glasses.get(glass_id)
+    show_one(break_glass, output)
+    for signer in break_glass.signers if output is Form.TABLE else ():
         tell(f"{signer.name} as {signer.role}{' with a passkey' if signer.passkey else ''}")

@@ -58,8 +58,8 @@ def build_list(
 ) -> None:
     """List the builds of a version, newest first."""
     with connected() as client:
-        found = client.builds.list(*refs.version(reference), limit=limit)
-        show_list(found, ["id", "state", "step", "bento_digest", "created_at"], output)
+        builds = client.builds.list(*refs.version(reference), limit=limit)
+        show_list(builds, ["id", "state", "step", "bento_digest", "created_at"], output)
 
 
 @build.command("show")
@@ -138,8 +138,8 @@ def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False
             break
         if last:
             raise TimeoutError(f"Build {build_id} is still {log.state}")
-    found = client.builds.get(build_id)
-    if found.state != "succeeded":
-        raise CommandEnded(ERROR, f"The build {found.state}: {found.error}".rstrip(": "))
-    say(f"Bento {found.bento_digest}")
-    return found
+    finished = client.builds.get(build_id)
+    if finished.state != "succeeded":
+        raise CommandEnded(ERROR, f"The build {finished.state}: {finished.error}".rstrip(": "))
+    say(f"Bento {finished.bento_digest}")
+    return finished

@@ -74,12 +74,12 @@ def _no_number(name: str) -> None:
 
 def pairs(items: list[str], option: str) -> dict[str, str]:
     """Read ``NAME=VALUE`` items."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for item in items:
         if "=" not in item.lstrip("="):
             raise typer.BadParameter(f"{option} {item!r} is not of the form NAME=VALUE")
         name, _, value = item.partition("=")
-        if name in found:
+        if name in values:
             raise typer.BadParameter(f"{option} {name!r} is given twice")
-        found[name] = value
-    return found
+        values[name] = value
+    return values

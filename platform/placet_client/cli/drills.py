@@ -42,12 +42,12 @@ def drill_schedule(
 ) -> None:
     """Show when drills come round, or set it with --every-days."""
     with connected() as client:
-        found = id_of(client, reference)
+        endpoint_id = id_of(client, reference)
         if every_days is None:
-            show_one(client.drills.schedule(found), output)
+            show_one(client.drills.schedule(endpoint_id), output)
         else:
-            made = client.drills.set_schedule(found, every_days=every_days, hour=hour)
-            show_one(made, output)
+            schedule = client.drills.set_schedule(endpoint_id, every_days=every_days, hour=hour)
+            show_one(schedule, output)
 
 
 @drill.command("unschedule")

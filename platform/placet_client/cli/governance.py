@@ -44,8 +44,8 @@ def environment_list(
 ) -> None:
     """List the environments of a project."""
     with connected() as client:
-        found = client.environments.list(project, limit=limit)
-        show_list(found, ["name", "position", "targets", "policy"], output)
+        environments = client.environments.list(project, limit=limit)
+        show_list(environments, ["name", "position", "targets", "policy"], output)
 
 
 @environment.command("show")
@@ -59,11 +59,11 @@ def environment_show(place: EnvironmentArgument, output: OutputOption = Form.TAB
 def environment_plans(place: EnvironmentArgument, output: OutputOption = Form.TABLE) -> None:
     """List the plans that are ready to be chosen, and what the policy has against each."""
     with connected() as client:
-        found = client.environments.plans(*refs.place(place))
+        plans = client.environments.plans(*refs.place(place))
     if output is Form.JSON:
-        show_one(found, output)
+        show_one(plans, output)
         return
-    show_list(found.items, ["name", "says", "refused"], output)
+    show_list(plans.items, ["name", "says", "refused"], output)
 
 
 @environment.command("create")
@@ -75,8 +75,10 @@ def environment_create(
 ) -> None:
     """Add an environment to a project."""
     with connected() as client:
-        made = client.environments.create(*refs.place(place), position=position, targets=target)
-        show_one(made, output)
+        new_environment = client.environments.create(
+            *refs.place(place), position=position, targets=target
+        )
+        show_one(new_environment, output)
 
 
 @environment.command("edit")
@@ -126,8 +128,8 @@ def policy_list(
 ) -> None:
     """List the policy revisions of an environment, newest first."""
     with connected() as client:
-        found = client.policies.list(*refs.place(place), limit=limit)
-        show_list(found, ["number", "state", "digest", "published_at"], output)
+        policies = client.policies.list(*refs.place(place), limit=limit)
+        show_list(policies, ["number", "state", "digest", "published_at"], output)
 
 
 @policy.command("show")
@@ -157,8 +159,8 @@ def policy_withdraw(
 def policy_try(place: EnvironmentArgument, file: Path, output: OutputOption = Form.TABLE) -> None:
     """Show how open and live releases would fare under a YAML file; nothing is stored."""
     with connected() as client:
-        found = client.policies.try_source(*refs.place(place), file.read_text("utf-8"))
-        _show_fate(found, output)
+        dry_run = client.policies.try_source(*refs.place(place), file.read_text("utf-8"))
+        _show_fate(dry_run, output)
 
 
 @policy.command("dry-run")
@@ -170,11 +172,11 @@ def policy_dry_run(
         _show_fate(client.policies.dry_run(*refs.place(place), number), output)
 
 
-def _show_fate(found: DryRunResult, output: Form) -> None:
+def _show_fate(dry_run: DryRunResult, output: Form) -> None:
     if output is Form.JSON:
-        show_one(found, output)
+        show_one(dry_run, output)
     else:
-        rows = [row.raw | {"held_by": _held_by(row)} for row in found.items]
+        rows = [row.raw | {"held_by": _held_by(row)} for row in dry_run.items]
         show_list(rows, ["release", "state", "passes_now", "passes_then", "held_by"], output)
 
 
@@ -197,8 +199,8 @@ def freeze_list(
 ) -> None:
     """List the freezes of an environment."""
     with connected() as client:
-        found = client.freezes.list(*refs.place(place), limit=limit)
-        show_list(found, ["id", "reason", "starts_at", "ends_at", "lifted_at"], output)
+        freezes = client.freezes.list(*refs.place(place), limit=limit)
+        show_list(freezes, ["id", "reason", "starts_at", "ends_at", "lifted_at"], output)
 
 
 @freeze.command("set")
@@ -211,10 +213,10 @@ def freeze_set(
 ) -> None:
     """Let nothing new start in an environment."""
     with connected() as client:
-        made = client.freezes.create(
+        new_freeze = client.freezes.create(
             *refs.place(place), reason=reason, starts_at=starts_at, ends_at=ends_at
         )
-        show_one(made, output)
+        show_one(new_freeze, output)
 
 
 @freeze.command("lift")

@@ -65,14 +65,14 @@ def export(
     filters: FilterOption = None,
 ) -> None:
     """Write a whole list to a file."""
-    given = dict(_named(text) for text in filters or [])
+    filter_values = dict(_named(text) for text in filters or [])
     with connected() as client:
         write = getattr(client.lists, name.value)
         known = inspect.signature(write).parameters.keys() - {"to", "form"}
-        if unknown := sorted(given.keys() - known):
+        if unknown := sorted(filter_values.keys() - known):
             there = ", ".join(sorted(known)) or "none"
             raise typer.BadParameter(f"{name} has no filter {unknown[0]}; there are: {there}")
-        size = write(file, form=form.value, **given)
+        size = write(file, form=form.value, **filter_values)
     tell(f"{file}: {size} bytes")
 
 

@@ -41,8 +41,8 @@ def add_to(app: typer.Typer) -> None:
 def model_list(project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the models of a project."""
     with connected() as client:
-        found = client.models.list(project, limit=limit)
-        show_list(found, ["name", "version_count", "latest_number", "latest_state"], output)
+        models = client.models.list(project, limit=limit)
+        show_list(models, ["name", "version_count", "latest_number", "latest_state"], output)
 
 
 @model.command("show")
@@ -93,13 +93,13 @@ def model_register(
     it makes no second version, unless --again is given.
     """
     with connected() as client:
-        with progress() as shown:
-            made = register(client, project, name, folder, again=again, progress=shown)
-        version = made.version
-        verb = "Registered" if made.new else "Registered before:"
+        with progress() as update:
+            registration = register(client, project, name, folder, again=again, progress=update)
+        version = registration.version
+        verb = "Registered" if registration.new else "Registered before:"
         say(f"{verb} {project}/{name}:{version.number}, {version.artifact_digest[:19]}…")
-        if made.left_out:
-            say(f"Not sent: {', '.join(made.left_out[:5])}{more(made.left_out[5:])}")
+        if left_out := registration.left_out:
+            say(f"Not sent: {', '.join(left_out[:5])}{more(left_out[5:])}")
         if build:
             started = client.builds.start(project, name, version.number, accelerate=accelerate)
             say(f"Build {started.id}")
@@ -112,13 +112,13 @@ def model_register(
 def model_compare(name: ModelArgument, a: int, b: int, output: OutputOption = Form.TABLE) -> None:
     """Compare two versions; the table shows only what differs."""
     with connected() as client:
-        found = client.versions.compare(*refs.model(name), a, b)
+        comparison = client.versions.compare(*refs.model(name), a, b)
     if output is Form.JSON:
-        show_one(found, output)
+        show_one(comparison, output)
         return
     rows: list[dict[str, Any]] = []
     for part in ("metrics", "parameters", "inputs", "outputs", "requirements", "files"):
-        rows += [{"part": part, **c} for c in found.raw[part] if c["state"] != "same"]
+        rows += [{"part": part, **c} for c in comparison.raw[part] if c["state"] != "same"]
     show_list(rows, ["part", "name", "state", "before", "after", "change"], output)
 
 
@@ -128,8 +128,8 @@ def alias_list(
 ) -> None:
     """List the aliases of a model."""
     with connected() as client:
-        found = client.aliases.list(*refs.model(name), limit=limit)
-        show_list(found, ["name", "version", "managed_by"], output)
+        aliases = client.aliases.list(*refs.model(name), limit=limit)
+        show_list(aliases, ["name", "version", "managed_by"], output)
 
 
 @alias.command("set")
@@ -157,10 +157,10 @@ def evidence_list(
 ) -> None:
     """List what is known about a version."""
     with connected() as client:
-        found = client.evidence.list(
+        facts = client.evidence.list(
             *refs.version(reference), kind=kind, source=source, limit=limit
         )
-        show_list(found, ["id", "kind", "source", "digest", "created_at"], output)
+        show_list(facts, ["id", "kind", "source", "digest", "created_at"], output)
 
 
 @evidence.command("show")
@@ -194,8 +194,8 @@ def declaration_list(
 ) -> None:
     """List who was declared to own data or to have written code, and by whom."""
     with connected() as client:
-        found = client.declarations.list(project, about=about, limit=limit)
-        show_list(found, ["fact", "about", "person", "declared_by", "created_at"], output)
+        declarations = client.declarations.list(project, about=about, limit=limit)
+        show_list(declarations, ["fact", "about", "person", "declared_by", "created_at"], output)
 
 
 @declaration.command("add")
@@ -217,8 +217,8 @@ def signing_key_list(
 ) -> None:
     """List the keys whose signatures over models a project trusts."""
     with connected() as client:
-        found = client.signing_keys.list(project, limit=limit)
-        show_list(found, ["id", "label", "fingerprint", "valid_until", "revoked_at"], output)
+        keys = client.signing_keys.list(project, limit=limit)
+        show_list(keys, ["id", "label", "fingerprint", "valid_until", "revoked_at"], output)
 
 
 @signing_key.command("trust")

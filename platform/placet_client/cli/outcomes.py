@@ -52,7 +52,7 @@ def outcome_list(
 ) -> None:
     """List what was reported, the last first."""
     with connected() as client:
-        found = client.outcomes.list(
+        outcomes = client.outcomes.list(
             id_of(client, reference), name=name, revision=revision, limit=limit
         )
-        show_list(found, ["reported_at", "prediction", "name", "value", "revision"], output)
+        show_list(outcomes, ["reported_at", "prediction", "name", "value", "revision"], output)

@@ -25,8 +25,12 @@ def prediction_list(
 ) -> None:
     """List captured predictions, the last stored first."""
     with connected() as client:
-        found = client.predictions.list(id_of(client, reference), revision=revision, limit=limit)
-        show_list(found, ["id", "at", "revision", "inputs", "outputs", "milliseconds"], output)
+        predictions = client.predictions.list(
+            id_of(client, reference), revision=revision, limit=limit
+        )
+        show_list(
+            predictions, ["id", "at", "revision", "inputs", "outputs", "milliseconds"], output
+        )
 
 
 @prediction.command("captures")
@@ -53,5 +57,5 @@ def prediction_erasures(
 ) -> None:
     """List what was erased, newest first."""
     with connected() as client:
-        found = client.predictions.erasures(id_of(client, reference), limit=limit)
-        show_list(found, ["id", "requested_at", "requested_by", "done_at", "erased"], output)
+        erasures = client.predictions.erasures(id_of(client, reference), limit=limit)
+        show_list(erasures, ["id", "requested_at", "requested_by", "done_at", "erased"], output)

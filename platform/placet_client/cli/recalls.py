@@ -71,12 +71,12 @@ def recall_preview(
 ) -> None:
     """Say what a recall would reach and do; nothing is written."""
     with connected() as client:
-        found = client.recalls.preview(kind.value, what, project=project)
+        preview = client.recalls.preview(kind.value, what, project=project)
     if output is Form.JSON:
-        print_json(found.raw)
+        print_json(preview.raw)
         return
-    show_list(found.releases, FORESEEN, output)
-    tell(f"{len(found.bentos)} Bentos and {len(found.releases)} releases would be reached.")
+    show_list(preview.releases, FORESEEN, output)
+    tell(f"{len(preview.bentos)} Bentos and {len(preview.releases)} releases would be reached.")
 
 
 @recall.command("create")
@@ -102,8 +102,8 @@ def recall_list(
 ) -> None:
     """List recalls, newest first."""
     with connected() as client:
-        found = client.recalls.list(project=project, kind=kind or "", state=state, limit=limit)
-        show_list(found, COLUMNS, output)
+        recalls = client.recalls.list(project=project, kind=kind or "", state=state, limit=limit)
+        show_list(recalls, COLUMNS, output)
 
 
 @recall.command("show")

@@ -86,7 +86,7 @@ def release_request(
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     with connected() as client:
         where = {"environment": environment, "endpoint": endpoint or name, "target": target}
-        asked = client.releases.request(
+        new_release = client.releases.request(
             scope,
             model=name,
             version=number,
@@ -94,18 +94,18 @@ def release_request(
             serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
             **{"bento": bento, "reason": reason, **where},
         )
-        show_one(_followed(client, asked, timeout if wait else None), output)
+        show_one(_followed(client, new_release, timeout if wait else None), output)
 
 
 def _plan(text: str, manual: bool) -> Any:
     """Return the plan: one that is ready, by its name, or a document."""
     if text[:1] in ("{", "@"):
-        given = json_or_file(text, "--plan")
+        plan = json_or_file(text, "--plan")
     else:
-        given = {"preset": text} if text else {}
-    if isinstance(given, dict) and manual:
-        return {**given, "start": "manual"}
-    return given
+        plan = {"preset": text} if text else {}
+    if isinstance(plan, dict) and manual:
+        return {**plan, "start": "manual"}
+    return plan
 
 
 def _serving(
@@ -132,16 +132,16 @@ def _serving(
     return serving | ({"capture": {"percent": capture}} if capture else {})
 
 
-def _followed(client: Client, asked: Release, timeout: float | None) -> Release:
+def _followed(client: Client, new_release: Release, timeout: float | None) -> Release:
     """Say what was asked for; wait unless ``timeout`` is ``None``."""
-    say(f"Release {asked.number} ({asked.id}) is {asked.state}")
+    say(f"Release {new_release.number} ({new_release.id}) is {new_release.state}")
     if timeout is not None:
-        return until_live(client, asked.id, timeout)
-    if failing := failed(asked.gates):
+        return until_live(client, new_release.id, timeout)
+    if failing := failed(new_release.gates):
         say(_gates("It cannot be approved as it is", failing))
-    if why := client.releases.get(asked.id).waits_for:
+    if why := client.releases.get(new_release.id).waits_for:
         say(f"Beside its gates it waits: {why}")
-    return asked
+    return new_release
 
 
 @release.command("wait")
@@ -156,14 +156,16 @@ def release_wait(
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
     """Wait; raise :class:`CommandEnded` when it ends otherwise, never can, or the time is over."""
     for last in polling(timeout):
-        found = (view := client.releases.get(release_id)).release
-        if found.state == "live" or (found.state in ("superseded", "retired") and found.live_at):
-            return found
-        if found.state in REFUSED + BROKEN:
-            code = DENIED if found.state in REFUSED else ERROR
-            raise CommandEnded(code, f"The release is {found.state}. {found.ended_reason}".strip())
-        if found.state in ("requested", "approved") and (failing := failed(view.gates)):
-            raise CommandEnded(DENIED, _gates(f"Denied by policy r{found.policy}", failing))
+        latest = (view := client.releases.get(release_id)).release
+        if latest.state == "live" or (latest.state in ("superseded", "retired") and latest.live_at):
+            return latest
+        if latest.state in REFUSED + BROKEN:
+            code = DENIED if latest.state in REFUSED else ERROR
+            raise CommandEnded(
+                code, f"The release is {latest.state}. {latest.ended_reason}".strip()
+            )
+        if latest.state in ("requested", "approved") and (failing := failed(view.gates)):
+            raise CommandEnded(DENIED, _gates(f"Denied by policy r{latest.policy}", failing))
         if last:
             raise _over(view)
     raise AssertionError("polling ends with a last turn")
@@ -199,7 +201,7 @@ def release_list(
 ) -> None:
     """List releases, newest first."""
     with connected() as client:
-        found = client.releases.list(
+        releases = client.releases.list(
             project,
             environment=environment,
             state=state,
@@ -207,7 +209,7 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
-        show_list(found, COLUMNS, output)
+        show_list(releases, COLUMNS, output)
 
 
 @release.command("show")
@@ -242,8 +244,8 @@ def release_comments(
 ) -> None:
     """List the comments on a release."""
     with connected() as client:
-        found = client.releases.comments(release_id, limit=limit)
-        show_list(found, ["created_at", "name", "text"], output)
+        comments = client.releases.comments(release_id, limit=limit)
+        show_list(comments, ["created_at", "name", "text"], output)
 
 
 @release.command("decisions")
@@ -252,9 +254,9 @@ def release_decisions(
 ) -> None:
     """List the decisions on a release, the first one first, voided ones too."""
     with connected() as client:
-        found = client.releases.decisions(release_id, limit=limit)
+        decisions = client.releases.decisions(release_id, limit=limit)
         columns = ["id", "verdict", "role", "name", "comment", "at", "voided_reason"]
-        show_list(found, columns, output)
+        show_list(decisions, columns, output)
 
 
 @release.command("withdraw")

@@ -63,10 +63,10 @@ def hold_place(
 ) -> None:
     """Keep every event that mentions something in the database."""
     with connected() as client:
-        made = client.retention.place_hold(
+        new_hold = client.retention.place_hold(
             name=name, scope=scope.value, subject=subject, reason=reason
         )
-        show_one(made, output)
+        show_one(new_hold, output)
 
 
 @hold.command("lift")

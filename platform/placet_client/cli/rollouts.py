@@ -25,9 +25,11 @@ def rollout_list(
 ) -> None:
     """List rollouts, newest first."""
     with connected() as client:
-        found = client.rollouts.list(state=state, endpoint=endpoint, release=release, limit=limit)
+        rollouts = client.rollouts.list(
+            state=state, endpoint=endpoint, release=release, limit=limit
+        )
         columns = ["id", "kind", "state", "step", "paused", "release", "endpoint", "created_at"]
-        show_list(found, columns, output)
+        show_list(rollouts, columns, output)
 
 
 @rollout.command("show")
@@ -46,22 +48,22 @@ def rollout_looks(
 ) -> None:
     """Show what the analyses of a rollout said, newest first."""
     with connected() as client:
-        found = client.rollouts.looks(rollout_id, step=step, limit=limit)
+        looks = client.rollouts.looks(rollout_id, step=step, limit=limit)
         columns = ["step", "at", "outcome", "new_requests", "stable_requests", "sentence"]
-        show_list(found, columns, output)
+        show_list(looks, columns, output)
 
 
 @rollout.command("series")
 def rollout_series(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show measured weight, errors and latency of both revisions over time."""
     with connected() as client:
-        found = client.rollouts.series(rollout_id)
+        series = client.rollouts.series(rollout_id)
         if output is Form.JSON:
-            show_one(found, output)
+            show_one(series, output)
             return
         of_each = ("requests", "error_rate", "p95_ms")
         columns = [f"{side}.{name}" for side in ("new", "old") for name in of_each]
-        show_list(found.points, ["at", "share", *columns], output)
+        show_list(series.points, ["at", "share", *columns], output)
 
 
 @rollout.command("disagreements")

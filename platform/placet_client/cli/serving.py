@@ -64,10 +64,10 @@ def endpoint_list(
     """List the endpoints of an environment, or of all of them."""
     columns = ["name", "url", "state", "health", "isolation", "target"]
     with connected() as client:
-        found = _endpoints(client, place, isolation, limit)
+        endpoints = _endpoints(client, place, isolation, limit)
         if not place:
             columns = ["project", "environment", *columns]
-        show_list((_told(row, output) for row in islice(found, limit)), columns, output)
+        show_list((_told(row, output) for row in islice(endpoints, limit)), columns, output)
 
 
 def _endpoints(
@@ -104,7 +104,7 @@ def endpoint_revisions(
 ) -> None:
     """List what served behind an endpoint, newest first."""
     with connected() as client:
-        found = client.endpoints.revisions(id_of(client, reference), limit=limit)
+        revisions = client.endpoints.revisions(id_of(client, reference), limit=limit)
         columns = [
             "number",
             "state",
@@ -116,7 +116,7 @@ def endpoint_revisions(
             "release",
             "live_at",
         ]
-        show_list(found, columns, output)
+        show_list(revisions, columns, output)
 
 
 @endpoint.command("create")
@@ -135,10 +135,10 @@ def endpoint_create(
 ) -> None:
     """Make an endpoint; nothing serves there before a release."""
     with connected() as client:
-        made = client.endpoints.create(
+        new_endpoint = client.endpoints.create(
             *refs.place(place), name, target=target_name, api_key_required=require_key
         )
-        show_one(_told(made, output), output)
+        show_one(_told(new_endpoint, output), output)
 
 
 @endpoint.command("predict")
@@ -150,10 +150,10 @@ def endpoint_predict(
     """Send rows to an endpoint and print its answer."""
     body = json_or_file(data, "--data")
     with connected() as client:
-        found = client.endpoints.predict(id_of(client, reference), body, api_key=api_key)
-    print_json(found.body)
-    if found.status >= 400:
-        raise CommandEnded(ERROR, f"The endpoint answered {found.status}")
+        answer = client.endpoints.predict(id_of(client, reference), body, api_key=api_key)
+    print_json(answer.body)
+    if answer.status >= 400:
+        raise CommandEnded(ERROR, f"The endpoint answered {answer.status}")
 
 
 @endpoint.command("rollback")
@@ -165,8 +165,8 @@ def endpoint_rollback(
 ) -> None:
     """Go back to the revision before, or to one before that; needs no new approval."""
     with connected() as client:
-        found = id_of(client, reference)
-        show_one(client.endpoints.rollback(found, reason=reason, revision=to), output)
+        endpoint_id = id_of(client, reference)
+        show_one(client.endpoints.rollback(endpoint_id, reason=reason, revision=to), output)
 
 
 @endpoint.command("scale")
@@ -175,8 +175,8 @@ def endpoint_scale(
 ) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:
-        found = client.endpoints.scale(id_of(client, reference), replicas)
-        show_one(_told(found, output), output)
+        scaled_endpoint = client.endpoints.scale(id_of(client, reference), replicas)
+        show_one(_told(scaled_endpoint, output), output)
 
 
 @endpoint.command("stop")
@@ -214,19 +214,19 @@ def key_list(
 ) -> None:
     """List the API keys."""
     with connected() as client:
-        found = client.endpoints.keys(id_of(client, reference), limit=limit)
-        show_list(found, ["id", "name", "created_at", "revoked_at"], output)
+        keys = client.endpoints.keys(id_of(client, reference), limit=limit)
+        show_list(keys, ["id", "name", "created_at", "revoked_at"], output)
 
 
 @key.command("new")
 def key_new(reference: EndpointArgument, name: str, output: OutputOption = Form.TABLE) -> None:
     """Make an API key and print it, once."""
     with connected() as client:
-        made = client.endpoints.new_key(id_of(client, reference), name)
+        new_key = client.endpoints.new_key(id_of(client, reference), name)
     if output is Form.JSON:
-        show_one(made, output)
+        show_one(new_key, output)
     else:
-        tell(made.key)
+        tell(new_key.key)
 
 
 @key.command("revoke")
@@ -240,8 +240,8 @@ def key_revoke(reference: EndpointArgument, key_id: str, output: OutputOption = 
 def target_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List targets."""
     with connected() as client:
-        found = client.targets.list(limit=limit)
-        show_list(found, ["name", "driver", "site", "url", "node.alive"], output)
+        targets = client.targets.list(limit=limit)
+        show_list(targets, ["name", "driver", "site", "url", "node.alive"], output)
 
 
 @target.command("show")
@@ -273,7 +273,7 @@ def target_create(
     """Add a target. Nobody may use it before `placet target allow`."""
     labels = pairs(label, "--label") if label else None
     with connected() as client:
-        made = client.targets.create(
+        new_target = client.targets.create(
             name,
             driver=driver,
             site=site or "",
@@ -282,7 +282,7 @@ def target_create(
             url=url or "",
             owner=owner or "",
         )
-        show_one(made, output)
+        show_one(new_target, output)
 
 
 @target.command("edit")
@@ -317,8 +317,8 @@ def target_edit(
 def target_uses(name: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List the projects and environments that may use a target."""
     with connected() as client:
-        found = client.targets.uses(name, limit=limit)
-        show_list(found, ["project", "environment", "created_at", "id"], output)
+        uses = client.targets.uses(name, limit=limit)
+        show_list(uses, ["project", "environment", "created_at", "id"], output)
 
 
 @target.command("allow")
@@ -346,8 +346,8 @@ def target_disallow(name: str, whom: ProjectArgument) -> None:
 def target_join_token(name: str, output: OutputOption = Form.TABLE) -> None:
     """Make a one-time token for `placet-agent join`, and print it."""
     with connected() as client:
-        made = client.targets.join_token(name)
+        join_token = client.targets.join_token(name)
     if output is Form.JSON:
-        show_one(made, output)
+        show_one(join_token, output)
     else:
-        tell(made.token)
+        tell(join_token.token)

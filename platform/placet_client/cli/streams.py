@@ -31,9 +31,9 @@ def _id(client: Client, reference: str) -> str:
     """Return the id of the stream with this name; an id is taken as it is."""
     if reference.startswith("stm_"):
         return reference
-    for found in client.streams.list():
-        if found.name == reference:
-            return found.id
+    for row in client.streams.list():
+        if row.name == reference:
+            return row.id
     raise CommandEnded(ERROR, f"You see no stream called {reference}")
 
 
@@ -66,7 +66,7 @@ def stream_add(
 ) -> None:
     """Add a stream; somebody who may export the log lets it begin with `resume`."""
     with connected() as client:
-        made = client.streams.add(
+        new_stream = client.streams.add(
             name,
             url,
             kind=kind,
@@ -77,7 +77,7 @@ def stream_add(
             start=start,
             alert_after_seconds=alert_after,
         )
-        show_one(made, output)
+        show_one(new_stream, output)
 
 
 @stream.command("pause")
@@ -107,10 +107,10 @@ def stream_test(
 ) -> None:
     """Have a test sent and wait for what comes of it; exit code 1 when it does not get through."""
     with connected() as client:
-        found = client.streams.get(_id(client, reference))
-        before = max((delivery.id for delivery in found.deliveries), default=0)
-        client.streams.test(found.id)
-        tried = _tried(client, found.id, before, timeout)
+        tested_stream = client.streams.get(_id(client, reference))
+        before = max((delivery.id for delivery in tested_stream.deliveries), default=0)
+        client.streams.test(tested_stream.id)
+        tried = _tried(client, tested_stream.id, before, timeout)
     show_one(tried, output)
     if not tried.accepted:
         raise CommandEnded(ERROR, tried.detail)

@@ -29,9 +29,9 @@ def timestamp_list(limit: LimitOption = 100, output: OutputOption = Form.TABLE) 
 def timestamp_save(size: int, authority: str, folder: Path) -> None:
     """Write a time stamp and the checkpoint that it is over into FOLDER."""
     with connected() as client:
-        found = client.audit.timestamp(size, authority)
+        stamp = client.audit.timestamp(size, authority)
     folder.mkdir(parents=True, exist_ok=True)
     note, reply = folder / f"{size}.txt", folder / f"{size}-{authority}.tsr"
-    note.write_bytes(found.note.encode("utf-8"))
-    reply.write_bytes(base64.b64decode(found.reply))
+    note.write_bytes(stamp.note.encode("utf-8"))
+    reply.write_bytes(base64.b64decode(stamp.reply))
     tell(f"{reply} over {note}, for `python -m placet_verify timestamp` or `openssl ts -verify`")

@@ -33,8 +33,8 @@ def version_list(
 ) -> None:
     """List the versions of a model, newest first."""
     with connected() as client:
-        found = client.versions.list(*refs.model(name), state=state, limit=limit)
-        show_list(found, ["number", "state", "format", "artifact_digest", "created_at"], output)
+        versions = client.versions.list(*refs.model(name), state=state, limit=limit)
+        show_list(versions, ["number", "state", "format", "artifact_digest", "created_at"], output)
 
 
 @version.command("show")
@@ -48,16 +48,16 @@ def version_show(reference: VersionArgument, output: OutputOption = Form.TABLE) 
 def version_files(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """List the files of a version."""
     with connected() as client:
-        found = client.versions.get(*refs.version(reference))
-        show_list(found.files, ["path", "size", "sha256"], output)
+        files = client.versions.get(*refs.version(reference)).files
+        show_list(files, ["path", "size", "sha256"], output)
 
 
 @version.command("download")
 def version_download(reference: VersionArgument, path: str, to: Path) -> None:
     """Download one file of a version."""
-    with connected() as client, progress() as shown:
+    with connected() as client, progress() as update:
         client.versions.download(
-            *refs.version(reference), path, to, progress=lambda n, size: shown(path, n, size)
+            *refs.version(reference), path, to, progress=lambda n, size: update(path, n, size)
         )
 
 
@@ -71,15 +71,15 @@ def version_upload(
 ) -> None:
     """Upload a file into a draft; an interrupted upload goes on where it stopped."""
     inside = path or file.name
-    with connected() as client, progress() as shown:
-        made = client.uploads.send(
+    with connected() as client, progress() as update:
+        files = client.uploads.send(
             *refs.version(reference),
             file,
             inside,
             archive=archive,
-            progress=lambda n, size: shown(inside, n, size),
+            progress=lambda n, size: update(inside, n, size),
         )
-    show_list(made, ["path", "size", "sha256"], output)
+    show_list(files, ["path", "size", "sha256"], output)
 
 
 @version.command("remove-file")
@@ -93,8 +93,8 @@ def version_remove_file(reference: VersionArgument, path: str) -> None:
 def version_missing(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Tell what a draft lacks before it can be finalised."""
     with connected() as client:
-        found = client.versions.missing(*refs.version(reference))
-        show_list(found.missing, ["pointer", "detail"], output)
+        missing = client.versions.missing(*refs.version(reference)).missing
+        show_list(missing, ["pointer", "detail"], output)
 
 
 @version.command("finalise")
@@ -118,11 +118,11 @@ def version_tag(
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Set or remove tags."""
-    asked, place = pairs(tags, "the tag"), refs.version(reference)
+    changes, version_ref = pairs(tags, "the tag"), refs.version(reference)
     with connected() as client:
-        now = client.versions.tags(*place)
-        kept = {name: value for name, value in (now.tags | asked).items() if value}
-        show_one(client.versions.set_tags(*place, kept, if_match=now.etag), output)
+        now = client.versions.tags(*version_ref)
+        kept = {name: value for name, value in (now.tags | changes).items() if value}
+        show_one(client.versions.set_tags(*version_ref, kept, if_match=now.etag), output)
 
 
 @version.command("card")
@@ -137,8 +137,8 @@ def version_card(
             text = file.read_text("utf-8")
             show_one(client.versions.set_card(*refs.version(reference), text), output)
             return
-        found = client.versions.card(*refs.version(reference))
+        card = client.versions.card(*refs.version(reference))
     if output is Form.JSON:
-        show_one(found, output)
+        show_one(card, output)
     else:
-        tell(found.card)
+        tell(card.card)

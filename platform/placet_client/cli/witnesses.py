@@ -49,10 +49,10 @@ def witness_add(
 ) -> None:
     """Have every signed checkpoint shown to a witness."""
     with connected() as client:
-        made = client.audit.add_witness(
+        new_witness = client.audit.add_witness(
             name=name, kind=kind.value, address=address, key=key, retain_days=retain_days
         )
-        show_one(made, output)
+        show_one(new_witness, output)
 
 
 @witness.command("remove")

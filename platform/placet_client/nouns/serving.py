@@ -203,8 +203,9 @@ class Rollouts(Noun):
         self, rollout: str, *, step: int | None = None, limit: int | None = None
     ) -> Listing[Look]:
         """List what the analyses of a rollout said, newest first."""
-        place = "" if step is None else str(step)
-        return self._list(Look, at("rollouts", rollout, "looks"), limit, step=place)
+        return self._list(
+            Look, at("rollouts", rollout, "looks"), limit, step="" if step is None else str(step)
+        )
 
     def series(self, rollout: str) -> Series:
         """Read planned and measured weight, errors and latency over time."""

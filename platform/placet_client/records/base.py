@@ -82,7 +82,7 @@ def _plain(hint: type, value: Any, where: str) -> Any:
 
 
 def _unexpected(where: str, wanted: str, value: object) -> BadAnswer:
-    found = "nothing" if value is None else type(value).__name__
+    actual = "nothing" if value is None else type(value).__name__
     return BadAnswer(
-        0, "bad_answer", f"The answer's {where or '/'} should be {wanted}, not {found}"
+        0, "bad_answer", f"The answer's {where or '/'} should be {wanted}, not {actual}"
     )

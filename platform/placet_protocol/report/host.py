@@ -73,9 +73,9 @@ def read_platform(data: Any, at: str = "/platform") -> PlatformInfo:
 
 
 def _words(data: dict[str, Any], name: str, at: str, limit: int) -> list[str]:
-    found = data.get(name, [])
-    if not isinstance(found, list) or len(found) > limit:
+    words = data.get(name, [])
+    if not isinstance(words, list) or len(words) > limit:
         raise bounded.fault(f"{at}/{name}", f"a list of at most {limit}")
-    if not all(isinstance(item, str) for item in found):
+    if not all(isinstance(item, str) for item in words):
         raise bounded.fault(f"{at}/{name}", "a list of texts")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(words))

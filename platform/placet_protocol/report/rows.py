@@ -119,14 +119,14 @@ def read_isolation(word: str) -> Isolation:
 
 def weakest(isolations: Iterable[str]) -> Isolation:
     """Return the weakest of several; '' of none that is known."""
-    found = set(isolations)
-    return next((one for one in reversed(ISOLATIONS) if one and one in found), "")
+    present = set(isolations)
+    return next((one for one in reversed(ISOLATIONS) if one and one in present), "")
 
 
 def read_revision_report(data: Any, at: str, *, seen: str) -> RevisionReport:
     """Read what a node sees of one revision; ``seen`` is when, by its report."""
-    said = bounded.text(data, "phase", at)
-    phase = next((one for one in PHASES if one == said), None)
+    phase_name = bounded.text(data, "phase", at)
+    phase = next((one for one in PHASES if one == phase_name), None)
     if phase is None:
         raise bounded.fault(f"{at}/phase", f"one of {', '.join(sorted(PHASES))}")
     egress = data.get("egress", [])
@@ -142,7 +142,7 @@ def read_revision_report(data: Any, at: str, *, seen: str) -> RevisionReport:
         since=bounded.moment(data, "since", at, absent=seen),
         restarts=bounded.whole(data, "restarts", at),
         isolation=read_isolation(bounded.text(data, "isolation", at, 20)),
-        egress=[read_egress(row, f"{at}/egress/{place}") for place, row in enumerate(egress)],
+        egress=[read_egress(row, f"{at}/egress/{index}") for index, row in enumerate(egress)],
     )
 
 
@@ -164,8 +164,8 @@ def read_error(data: Any, at: str) -> NodeError:
 
 def read_abort(data: Any, at: str) -> LocalAbort:
     """Read what a node took back by itself."""
-    said = bounded.text(data, "rule", at, 40)
-    rule = next((one for one in GUARD_RULES if one == said), None)
+    rule_name = bounded.text(data, "rule", at, 40)
+    rule = next((one for one in GUARD_RULES if one == rule_name), None)
     if rule is None:
         raise bounded.fault(f"{at}/rule", f"one of {', '.join(GUARD_RULES)}")
     return LocalAbort(

@@ -75,13 +75,13 @@ def write_report(report: Report) -> bytes:
 
 def _cut(report: Report, longest: int) -> dict[str, Any]:
     def rows(name: str, most: int = bounded.MAX_ROWS) -> list[dict[str, Any]]:
-        return [_storable(row, longest) for row in found[name][:most]]
+        return [_storable(row, longest) for row in ordered_report[name][:most]]
 
     ordered = _newest_first(report["revisions"])
     errors = [*_left_out(ordered, report), *report["errors"]]
-    found: Mapping[str, Any] = {**report, "revisions": ordered, "errors": errors}
+    ordered_report: Mapping[str, Any] = {**report, "revisions": ordered, "errors": errors}
     return {
-        **found,
+        **ordered_report,
         "revisions": rows("revisions"),
         "errors": rows("errors"),
         "aborts": rows("aborts"),
@@ -119,9 +119,9 @@ def _told_of(what: str, names: list[str]) -> NodeError:
 
 
 def _storable(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
-    told = {name: row[name] for name in ("detail", "error") if name in row}
+    texts = {name: row[name] for name in ("detail", "error") if name in row}
     less = {"egress": list[Any]()} if not longest and "egress" in row else {}
-    return {**row, **less, **{name: bounded.storable(t[:longest]) for name, t in told.items()}}
+    return {**row, **less, **{name: bounded.storable(t[:longest]) for name, t in texts.items()}}
 
 
 def read_report(payload: bytes, node: str) -> Report:

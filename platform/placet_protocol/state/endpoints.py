@@ -109,20 +109,20 @@ def read_endpoints(
     Entries that name the same endpoint or path are left out, all of them: nobody can say which one
     was meant. Revisions of the same id are refused, all of them.
     """
-    found, left_out = list[DesiredEndpoint](), list[UnreadableEndpoint]()
+    endpoints, left_out = list[DesiredEndpoint](), list[UnreadableEndpoint]()
     for item in items:
         try:
-            found.append(read_endpoint(item))
+            endpoints.append(read_endpoint(item))
         except ProtocolError as error:
             left_out.append(UnreadableEndpoint(_id_of(item), str(error)))
-    named = Counter(e.id for e in found) + Counter(one.id for one in left_out if one.id)
-    placed = Counter(e.path for e in found)
-    twice = {e.id for e in found if named[e.id] > 1 or placed[e.path] > 1}
+    named = Counter(e.id for e in endpoints) + Counter(one.id for one in left_out if one.id)
+    placed = Counter(e.path for e in endpoints)
+    twice = {e.id for e in endpoints if named[e.id] > 1 or placed[e.path] > 1}
     left_out += [
         UnreadableEndpoint(pk, "it, or its path, stands twice in this state")
         for pk in sorted(twice)
     ]
-    return _without_twins([e for e in found if e.id not in twice]), tuple(left_out)
+    return _without_twins([e for e in endpoints if e.id not in twice]), tuple(left_out)
 
 
 def _former(data: Any) -> tuple[str, ...]:

@@ -54,16 +54,16 @@ def read_heard(data: Any) -> StateNews:
     ``recalls`` is absent in what an older platform sends.
     """
     errors, recalls, recalled = list[NodeError](), list[str](), set[str]()
-    for place, item in enumerate(_items(data, "recalls", errors, absent=True)):
+    for index, item in enumerate(_items(data, "recalls", errors, absent=True)):
         try:
             recalls.append(_envelope(item))
         except (ProtocolError, Refused) as error:
-            errors.append(NodeError(code="recall_refused", detail=f"recall {place + 1}: {error}"))
-    for place, item in enumerate(_items(data, "recalled", errors)):
+            errors.append(NodeError(code="recall_refused", detail=f"recall {index + 1}: {error}"))
+    for index, item in enumerate(_items(data, "recalled", errors)):
         try:
             recalled.add("sha256:" + hex_digest(item))
         except ProtocolError as error:
-            sentence = f"recalled Bento {place + 1}: {str(error)[:200]}"
+            sentence = f"recalled Bento {index + 1}: {str(error)[:200]}"
             errors.append(NodeError(code="recall_refused", detail=sentence))
     checkpoint = data.get("checkpoint") if isinstance(data, dict) else None
     if checkpoint is not None and not isinstance(checkpoint, str):
@@ -73,10 +73,10 @@ def read_heard(data: Any) -> StateNews:
 
 
 def _items(data: Any, name: str, errors: list[NodeError], *, absent: bool = False) -> list[Any]:
-    found = data.get(name) if isinstance(data, dict) else None
-    if isinstance(found, list):
-        return found
-    if not (absent and found is None):
+    items = data.get(name) if isinstance(data, dict) else None
+    if isinstance(items, list):
+        return items
+    if not (absent and items is None):
         errors.append(NodeError(code="recall_refused", detail=f"{name!r} is not a list"))
     return []
 

@@ -88,17 +88,17 @@ class DesiredState:
     @property
     def errors(self) -> tuple[NodeError, ...]:
         """What of this state the node leaves out, as it reports it while it follows the state."""
-        found = [
+        pairs = [
             ("endpoint_refused", f"endpoint {one.id or 'without a name'}: {one.reason}")
             for one in self.left_out
         ]
-        found += [
+        pairs += [
             ("revision_refused", f"a revision of endpoint {one.endpoint}: {one.reason}")
             for one in self.refused
             if not one.id
         ]
-        found += [("prefetch_refused", sentence) for sentence in self.faults]
-        return tuple(NodeError(code=code, detail=detail[:1900]) for code, detail in found)
+        pairs += [("prefetch_refused", sentence) for sentence in self.faults]
+        return tuple(NodeError(code=code, detail=detail[:1900]) for code, detail in pairs)
 
     def going_on(self, before: "tuple[DesiredEndpoint, ...]") -> "DesiredState":
         """Return this state with what serves at the endpoints that it leaves out.
@@ -165,10 +165,10 @@ def read_prefetch(data: object) -> Prefetch:
 
 
 def _prefetch(items: list[Any]) -> tuple[tuple[Prefetch, ...], tuple[str, ...]]:
-    found, faults = list[Prefetch](), list[str]()
+    prefetches, faults = list[Prefetch](), list[str]()
     for item in items:
         try:
-            found.append(read_prefetch(item))
+            prefetches.append(read_prefetch(item))
         except ProtocolError as error:
             faults.append(f"what is to lie ready: {str(error)[:200]}")
-    return tuple(found), tuple(faults)
+    return tuple(prefetches), tuple(faults)
