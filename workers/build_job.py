@@ -40,20 +40,20 @@ _strong: list[Sandbox] = []  # at most one: bubblewrap, once it worked in this p
 def sandbox() -> Sandbox:
     """Return this machine's sandbox. That bubblewrap does not work is found out anew each time."""
     if not _strong:
-        found = Sandbox.detect(config().data_dir / "sandbox.bwrap")
-        if found.isolation != "bwrap":
-            return found
-        _strong.append(found)
+        detected = Sandbox.detect(config().data_dir / "sandbox.bwrap")
+        if detected.isolation != "bwrap":
+            return detected
+        _strong.append(detected)
     return _strong[0]
 
 
 def workshop() -> pipeline.Workshop:
     """Return what this worker lends to a build."""
-    blobs, found = store(), sandbox()
+    blobs, build_sandbox = store(), sandbox()
     return pipeline.Workshop(
         store=blobs,
-        runtimes=RuntimeCache(config().runtimes, blobs, found),
-        sandbox=found,
+        runtimes=RuntimeCache(config().runtimes, blobs, build_sandbox),
+        sandbox=build_sandbox,
         build_key=signer("build"),
         model_key=model_signing_key(),
     )
@@ -76,7 +76,7 @@ def build(build_id: str, job: LeasedJob) -> dict[str, Any] | None:
         journal("fetch", "Starting again: the worker before this one stopped in the middle")
     crash_point("builds.after_start")
     try:
-        made = pipeline.run(
+        result = pipeline.run(
             specify(row),
             workshop=tools,
             workdir=workplaces() / f"{build_id}-{row.generation}",
@@ -93,9 +93,9 @@ def build(build_id: str, job: LeasedJob) -> dict[str, Any] | None:
         actions.fail(build_id, str(error), job=job)
         return {"state": BuildState.FAILED}
     crash_point("builds.before_commit_success")
-    actions.succeed(row, outcome(made), job=job)
+    actions.succeed(row, outcome(result), job=job)
     crash_point("builds.after_commit_success")
-    return {"state": BuildState.SUCCEEDED, "bento": made.bento_digest}
+    return {"state": BuildState.SUCCEEDED, "bento": result.bento_digest}
 
 
 def _stopped(build_id: str, journal: "Journal", job: LeasedJob) -> NoReturn:
@@ -138,27 +138,27 @@ def scan_report(scan: Scan) -> ScanReport:
     return ScanReport(scan.verdict, findings, dict(scan.scanner), scan.files)
 
 
-def outcome(made: BuildResult) -> Built:
+def outcome(result: BuildResult) -> Built:
     """Return what was made as the app takes it."""
-    runtime, faster = made.runtime, made.acceleration
+    runtime, faster = result.runtime, result.acceleration
     return Built(
-        bento_sha256=made.bento.sha256,
-        bento_size=made.bento.size,
+        bento_sha256=result.bento.sha256,
+        bento_size=result.bento.size,
         runtime=BuiltRuntime(
             runtime.digest,
             runtime.python_version,
             runtime.lock,
             [asdict(w) for w in runtime.wheels],
         ),
-        smoke=SmokeReport(**asdict(made.smoke)),
-        sbom_sha256=made.sbom.sha256,
-        components=made.components,
-        provenance=made.provenance,
-        model_signature=made.model_signature,
-        isolation=made.isolation,
-        timings=made.timings,
+        smoke=SmokeReport(**asdict(result.smoke)),
+        sbom_sha256=result.sbom.sha256,
+        components=result.components,
+        provenance=result.provenance,
+        model_signature=result.model_signature,
+        isolation=result.isolation,
+        timings=result.timings,
         acceleration=AccelerationReport(**asdict(faster)) if faster else None,
-        signed=evidence_of(made.signed) if made.signed else None,
+        signed=evidence_of(result.signed) if result.signed else None,
     )
 
 

@@ -86,10 +86,10 @@ class Bench:
 
     def answers(self, name: str) -> list[Any]:
         """Return the answers that a program left, which are not trusted."""
-        found = self._json_left(name, MAX_FILE * 4)
-        if not isinstance(found, list):
+        answers = self._json_left(name, MAX_FILE * 4)
+        if not isinstance(answers, list):
             raise KeepOriginal("The answers are not a list")
-        return found
+        return answers
 
     def told(self) -> dict[str, Any]:
         """Return what the conversion says of itself, when it is of the right form."""
@@ -102,10 +102,10 @@ class Bench:
     def graph(self) -> bytes:
         """Return the ONNX file, after the scan found that it is data alone."""
         raw = self._left("model.onnx", MAX_GRAPH)
-        shown = self.folder / "scanned"
-        shown.mkdir()
-        (shown / generate.ACCELERATED).write_bytes(raw)
-        verdict = scan(shown, self.runtimes.sandbox, cancelled=self.cancelled).verdict
+        scan_folder = self.folder / "scanned"
+        scan_folder.mkdir()
+        (scan_folder / generate.ACCELERATED).write_bytes(raw)
+        verdict = scan(scan_folder, self.runtimes.sandbox, cancelled=self.cancelled).verdict
         if verdict != "safe":
             raise KeepOriginal(f"The scan of the converted model says {verdict}")
         return raw
@@ -125,32 +125,36 @@ class Bench:
 
 def accelerate(bench: Bench) -> Acceleration:
     """Convert, compare, and put the ONNX form into the project when every row agrees."""
-    compared, told = OutputComparison(ACCELERATED), {}
+    compared, conversion = OutputComparison(ACCELERATED), {}
     try:
         rows = rows_of(bench.spec, bench.place.artifact)
         (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
         bench.run("convert.py", bench.place.project, bench.folder, bench.converter)
-        told, raw = bench.told(), bench.graph()
+        conversion, raw = bench.told(), bench.graph()
         trial = bench.place.root / "trial"
-        generate.accelerated(bench.place.project, trial, raw, told)
+        generate.accelerated(bench.place.project, trial, raw, conversion)
         bench.run("answer.py", trial, bench.folder / "faster.json")
         compared = compare(bench.answers("faster.json"), bench.answers("answers.json"), ACCELERATED)
         if compared.equal != len(rows) or not rows:
             raise KeepOriginal(f"The converted model answers otherwise: {compared.first}")
         generate.replace(bench.place.project, trial)
     except KeepOriginal as reason:
-        return kept(str(reason), compared, told)
+        return kept(str(reason), compared, conversion)
     detail = f"All {compared.rows} rows are answered as by the original"
-    return _result("accelerated", detail, compared, told)
+    return _result("accelerated", detail, compared, conversion)
 
 
-def kept(detail: str, compared: OutputComparison | None = None, told: Any = None) -> Acceleration:
+def kept(
+    detail: str, compared: OutputComparison | None = None, conversion: Any = None
+) -> Acceleration:
     """Return that the original is used, and why."""
-    return _result("original", detail[:1000], compared or OutputComparison(ACCELERATED), told or {})
+    return _result(
+        "original", detail[:1000], compared or OutputComparison(ACCELERATED), conversion or {}
+    )
 
 
 def _result(
-    verdict: Any, detail: str, compared: OutputComparison, told: dict[str, Any]
+    verdict: Any, detail: str, compared: OutputComparison, conversion: dict[str, Any]
 ) -> Acceleration:
     return Acceleration(
         verdict=verdict,
@@ -160,7 +164,7 @@ def _result(
         max_relative=compared.max_relative,
         absolute=compared.tolerance.absolute,
         relative=compared.tolerance.relative,
-        converters=told.get("converters", {}),
+        converters=conversion.get("converters", {}),
         detail=detail,
     )
 

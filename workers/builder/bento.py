@@ -57,10 +57,10 @@ class Workplace:
         self.home.mkdir()
 
 
-def environment(place: Workplace) -> dict[str, str]:
+def environment(workplace: Workplace) -> dict[str, str]:
     """Return the variables that BentoML gets."""
     return {
-        "BENTOML_HOME": str(place.home),
+        "BENTOML_HOME": str(workplace.home),
         "BENTOML_DO_NOT_TRACK": "true",
         "PATH": f"{uv_program().parent}:/usr/bin:/bin",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -70,7 +70,7 @@ def environment(place: Workplace) -> dict[str, str]:
 
 def build(
     spec: BuildSpec,
-    place: Workplace,
+    workplace: Workplace,
     runtimes: RuntimeCache,
     runtime: str,
     lock: str,
@@ -83,26 +83,26 @@ def build(
     result = runtimes.sandbox.run(
         [
             *(str(runtimes.python(runtime)), "-m", "bentoml", "build"),
-            *("--output", "tag", "--version", version, str(place.project)),
+            *("--output", "tag", "--version", version, str(workplace.project)),
         ],
-        binds_ro=[runtimes.folder(runtime), uv_program(), place.project],
-        binds_rw=[place.home],
-        env=environment(place),
+        binds_ro=[runtimes.folder(runtime), uv_program(), workplace.project],
+        binds_rw=[workplace.home],
+        env=environment(workplace),
         limits=Limits(memory_mb=spec.memory_mb, seconds=spec.seconds),
         cancelled=cancelled,
         on_line=log,
-        cwd=place.project,
-        workplace=place.root,
+        cwd=workplace.project,
+        workplace=workplace.root,
     )
     if result.reason == "cancelled":
         raise BuildCancelled
     if not result.ok:
-        found = cause(result.tail) if result.reason == "exited" else ""
+        reason = cause(result.tail) if result.reason == "exited" else ""
         raise BuildFailed(
-            f"bentoml build failed: {found}" if found else result.sentence("bentoml build")
+            f"bentoml build failed: {reason}" if reason else result.sentence("bentoml build")
         )
-    folder = place.home / "bentos" / bento_name(spec) / version
-    if not is_inside(folder, place.root) or not (folder / "bento.yaml").is_file():
+    folder = workplace.home / "bentos" / bento_name(spec) / version
+    if not is_inside(folder, workplace.root) or not (folder / "bento.yaml").is_file():
         raise BuildFailed("bentoml build left no Bento behind")
     _own_lock(folder, lock)
     return folder

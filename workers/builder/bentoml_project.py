@@ -21,7 +21,7 @@ MAX_BENTO_FILE = 4 * 1024**2
 
 def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
     """Write the project into ``folder``: the version's files at its root, ours beside them."""
-    told = checked(spec, artifact)
+    bentofile = checked(spec, artifact)
     for file in spec.files:
         if file.path == bento_project.BENTOFILE:
             continue
@@ -38,8 +38,8 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         "name": spec.name,
         "format": spec.format,
         "artifact_digest": spec.artifact_digest,
-        "module": told.module,
-        "attribute": told.attribute,
+        "module": bentofile.module,
+        "attribute": bentofile.attribute,
         "variables": [*spec.variables],
     }
     generate.write_json(folder / "placet.json", info)
@@ -48,10 +48,10 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         {
             "service": "placet_entry:service",
             "name": generate.bento_name(spec),
-            "description": told.description or spec.name,
-            "labels": told.labels,
-            "include": [*told.include, *SOURCES, "placet.json"],
-            "exclude": told.exclude,
+            "description": bentofile.description or spec.name,
+            "labels": bentofile.labels,
+            "include": [*bentofile.include, *SOURCES, "placet.json"],
+            "exclude": bentofile.exclude,
             "python": {"lock_packages": False},
         },
     )
@@ -69,7 +69,7 @@ def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], b
     """Refuse a Bento whose service asked, in its own source, for parts of an image."""
     try:
         read_plain(bento / "bento.yaml", MAX_BENTO_FILE)
-        told = told_by(
+        answer = told_by(
             "workers.builder.image_parts",
             bento,
             sandbox,
@@ -77,12 +77,12 @@ def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], b
             name="reading it",
             cancelled=cancelled,
         )
-        asked = [str(name)[:60] for name in json.loads(told)][:20]
+        parts = [str(name)[:60] for name in json.loads(answer)][:20]
     except (OSError, ValueError, TypeError, RecursionError):
         raise BuildFailed("bentoml build left a bento.yaml that cannot be read") from None
-    if asked:
+    if parts:
         raise BuildFailed(
-            f"The service's source asks for parts of an image ({', '.join(asked)}): Placet "
+            f"The service's source asks for parts of an image ({', '.join(parts)}): Placet "
             "installs nothing of the system, and takes packages from the build file and variables "
             "from the release"
         )

@@ -21,8 +21,8 @@ def cause(lines: Sequence[str]) -> str:
         line = lines[number]
         if line.rstrip().endswith(TRACEBACK):
             return _shown(*_raised(lines, number + 1))
-        if found := FAILED_IMPORT.search(line):
-            return _shown(found.group(1), "")
+        if match := FAILED_IMPORT.search(line):
+            return _shown(match.group(1), "")
         if ERROR_LINE.match(line) and not _in_traceback(lines, number):
             return _shown(line, "")
     return ""
@@ -35,23 +35,23 @@ def _in_traceback(lines: Sequence[str], number: int) -> bool:
 
 def _raised(lines: Sequence[str], start: int) -> tuple[str, str]:
     """Return what was raised behind the frames that begin at ``start``, and where."""
-    place, number = "", start
+    location, number = "", start
     while number < len(lines) and lines[number][:1].isspace():
-        if found := _PLACE.match(lines[number]):
-            ours = found.group(1).startswith("placet_")  # a template's lines tell nobody anything
-            place = "" if ours else f"{found.group(1)}, line {found.group(2)}"
+        if match := _PLACE.match(lines[number]):
+            ours = match.group(1).startswith("placet_")  # a template's lines tell nobody anything
+            location = "" if ours else f"{match.group(1)}, line {match.group(2)}"
         number += 1
-    said = []
+    message_lines = []
     while number < len(lines) and not _LOGGED.match(lines[number]):
-        said.append(lines[number].strip())
+        message_lines.append(lines[number].strip())
         number += 1
-    return " ".join(said), place
+    return " ".join(message_lines), location
 
 
-def _shown(said: str, place: str) -> str:
-    if _MISSING.search(said):
-        said += (
+def _shown(message: str, location: str) -> str:
+    if _MISSING.search(message):
+        message += (
             ": name its package in the requirements; a module of your own comes along in an MLflow "
             "folder with code_paths, or in a BentoML project"
         )
-    return said[:MAX_CAUSE] + (f" ({place})" if place else "")
+    return message[:MAX_CAUSE] + (f" ({location})" if location else "")

@@ -12,9 +12,9 @@ class Tolerance:
     absolute: float
     relative: float
 
-    def holds(self, given: float, wanted: float) -> bool:
-        """Tell whether ``given`` is close enough."""
-        return abs(given - wanted) <= self.absolute + self.relative * abs(wanted)
+    def holds(self, actual: float, wanted: float) -> bool:
+        """Tell whether ``actual`` is close enough."""
+        return abs(actual - wanted) <= self.absolute + self.relative * abs(wanted)
 
 
 EXACT = Tolerance(1e-9, 1e-6)  # the same model again: only the way through JSON lies between
@@ -34,45 +34,45 @@ class OutputComparison:
     first: str = ""  # the first difference, in words
     _row: list[str] = field(default_factory=list)
 
-    def add(self, given: Any, wanted: Any) -> None:
+    def add(self, actual: Any, wanted: Any) -> None:
         """Compare the answers to one row."""
         self._row = []
-        self._value(given, wanted, "")
+        self._value(actual, wanted, "")
         if self._row and not self.first:
             self.first = f"Row {self.rows} is {self._row[0]}"
         self.equal += not self._row
         self.rows += 1
 
-    def _value(self, given: Any, wanted: Any, where: str) -> None:
-        if isinstance(given, dict) and isinstance(wanted, dict) and set(given) == set(wanted):
+    def _value(self, actual: Any, wanted: Any, where: str) -> None:
+        if isinstance(actual, dict) and isinstance(wanted, dict) and set(actual) == set(wanted):
             for name in wanted:
-                self._value(given[name], wanted[name], f" in {name}")
-        elif isinstance(given, list) and isinstance(wanted, list) and len(given) == len(wanted):
-            for one, other in zip(given, wanted, strict=True):
+                self._value(actual[name], wanted[name], f" in {name}")
+        elif isinstance(actual, list) and isinstance(wanted, list) and len(actual) == len(wanted):
+            for one, other in zip(actual, wanted, strict=True):
                 self._value(one, other, where)
-        elif isinstance(wanted, float) and _number(given):
-            self._fraction(float(given), wanted, where)
-        elif type(given) is not type(wanted) or given != wanted:
-            self._row.append(f"{_short(given)}, not {_short(wanted)}{where}")
+        elif isinstance(wanted, float) and _number(actual):
+            self._fraction(float(actual), wanted, where)
+        elif type(actual) is not type(wanted) or actual != wanted:
+            self._row.append(f"{_short(actual)}, not {_short(wanted)}{where}")
 
-    def _fraction(self, given: float, wanted: float, where: str) -> None:
-        apart = abs(given - wanted)
+    def _fraction(self, actual: float, wanted: float, where: str) -> None:
+        apart = abs(actual - wanted)
         self.max_absolute = max(self.max_absolute, apart)
         if abs(wanted) > self.tolerance.absolute:
             self.max_relative = max(self.max_relative, apart / abs(wanted))
-        if not self.tolerance.holds(given, wanted):
-            self._row.append(f"{given:.9g}, not {wanted:.9g}{where}")
+        if not self.tolerance.holds(actual, wanted):
+            self._row.append(f"{actual:.9g}, not {wanted:.9g}{where}")
 
 
-def compare(given: list[Any], wanted: list[Any], tolerance: Tolerance) -> OutputComparison:
+def compare(actual: list[Any], wanted: list[Any], tolerance: Tolerance) -> OutputComparison:
     """Compare answers row by row; a different number of rows is a difference."""
-    found = OutputComparison(tolerance)
-    for one, other in zip(given, wanted, strict=False):
-        found.add(one, other)
-    if len(given) != len(wanted):
-        found.first = f"{len(given)} answers for {len(wanted)} rows"
-        found.equal = 0
-    return found
+    comparison = OutputComparison(tolerance)
+    for one, other in zip(actual, wanted, strict=False):
+        comparison.add(one, other)
+    if len(actual) != len(wanted):
+        comparison.first = f"{len(actual)} answers for {len(wanted)} rows"
+        comparison.equal = 0
+    return comparison
 
 
 def _number(value: Any) -> bool:

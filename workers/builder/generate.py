@@ -50,14 +50,14 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
     write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
 
 
-def accelerated(original: Path, folder: Path, graph: bytes, told: dict[str, Any]) -> None:
+def accelerated(original: Path, folder: Path, graph: bytes, conversion: dict[str, Any]) -> None:
     """Write a project into ``folder`` that answers with ``graph`` and holds no original model."""
     folder.mkdir()
     for source in original.glob("*.py"):
         shutil.copyfile(source, folder / source.name)
     shutil.copyfile(TEMPLATES / "model_accelerated.py", folder / "placet_model.py")
     known = json.loads((original / "placet.json").read_text("utf-8"))
-    known["accelerated"] = {"model": ACCELERATED, **told}
+    known["accelerated"] = {"model": ACCELERATED, **conversion}
     write_json(folder / "placet.json", known)
     (folder / ACCELERATED).write_bytes(graph)
 
@@ -123,7 +123,7 @@ def _column(column: Column) -> dict[str, Any]:
             f"The input {column['name']!r} has the type {kind!r}; a service can be made for "
             f"{', '.join(sorted(TYPES))}"
         )
-    made: dict[str, Any] = {
+    members: dict[str, Any] = {
         "name": str(column["name"]),
         "type": kind,
         "required": column.get("required", True),
@@ -131,8 +131,8 @@ def _column(column: Column) -> dict[str, Any]:
     if shape:
         if len(shape) > MAX_DIMENSIONS or not all(isinstance(n, int) for n in shape):
             raise BuildFailed(f"The input {column['name']!r} has a shape that cannot be served")
-        made["shape"] = [int(n) for n in shape]
-    return made | _tags(column)
+        members["shape"] = [int(n) for n in shape]
+    return members | _tags(column)
 
 
 def _tags(column: Column) -> dict[str, Any]:
@@ -168,10 +168,10 @@ def model_path(model_format: str, files: formats.Files) -> str:
         if not roots:
             raise BuildFailed(f"The artifact holds no {kind.root} file")
         return str(PurePosixPath(min(roots, key=lambda p: p.count("/"))).parent)
-    found = kind.candidates(files)
-    if len(found) != 1:
-        raise BuildFailed(f"The artifact must hold one {model_format} file, not {len(found)}")
-    return found[0]
+    candidates = kind.candidates(files)
+    if len(candidates) != 1:
+        raise BuildFailed(f"The artifact must hold one {model_format} file, not {len(candidates)}")
+    return candidates[0]
 
 
 def copy(name: str, target: Path) -> None:

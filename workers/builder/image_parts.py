@@ -23,20 +23,20 @@ PLAIN_BASE = re.compile(r"python:3\.\d+-slim")
 PARTS = ("post_commands", "scripts", "build_include")
 
 
-def asked(told: dict[str, Any]) -> list[str]:
+def asked(document: dict[str, Any]) -> list[str]:
     """Return the names of the parts that ``bento.yaml`` asks for."""
-    found = [*_image(told.get("image") or {}), *_docker(told.get("docker") or {})]
-    return [*found, "envs"] if told.get("envs") else found
+    parts = [*_image(document.get("image") or {}), *_docker(document.get("docker") or {})]
+    return [*parts, "envs"] if document.get("envs") else parts
 
 
 def _image(image: dict[str, Any]) -> list[str]:
-    found = [name for name in PARTS if image.get(name)]
+    parts = [name for name in PARTS if image.get(name)]
     if any(command != PLAIN_COMMAND for command in image.get("commands") or []):
-        found.append("commands")
+        parts.append("commands")
     if not PLAIN_BASE.fullmatch(str(image.get("base_image") or "python:3.13-slim")):
-        found.append("base_image")
+        parts.append("base_image")
     needs = str(image.get("python_requirements") or "").split()
-    return [*found, "python_packages"] if set(needs) - {BENTOML} else found
+    return [*parts, "python_packages"] if set(needs) - {BENTOML} else parts
 
 
 def _docker(docker: dict[str, Any]) -> list[str]:
@@ -47,8 +47,8 @@ def _docker(docker: dict[str, Any]) -> list[str]:
 def main(bento: Path, answer: Path) -> int:
     """Write what the Bento in ``bento`` asks for. BentoML's dumper makes aliases of what stands
     twice, so they are read here, where time and memory end."""
-    told = yaml.safe_load((bento / "bento.yaml").read_bytes())
-    answer.write_text(json.dumps(asked(told)), encoding="utf-8")
+    document = yaml.safe_load((bento / "bento.yaml").read_bytes())
+    answer.write_text(json.dumps(asked(document)), encoding="utf-8")
     return 0
 
 

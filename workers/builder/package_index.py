@@ -57,12 +57,12 @@ def download(lock_file: Path, folder: Path, cancelled: Callable[[], bool]) -> No
 
 def pinned(lock: str) -> dict[str, str]:
     """Return name → version of a lock."""
-    found = {}
+    versions = {}
     for line in lock.splitlines():
         if NAME_LINE.match(line):
             name, _, rest = line.partition("==")
-            found[name.partition("[")[0]] = rest.split(" ")[0]
-    return found
+            versions[name.partition("[")[0]] = rest.split(" ")[0]
+    return versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def _outside(words: list[str], cancelled: Callable[[], bool], text: str = "") ->
         env=env,
     )
     deadline = time.monotonic() + FETCH_SECONDS
-    given: str | None = text
+    stdin_text: str | None = text
     while True:
         try:
-            output, _ = process.communicate(given, timeout=0.25)
+            output, _ = process.communicate(stdin_text, timeout=0.25)
             return _Done(process.returncode, output)
         except subprocess.TimeoutExpired:
-            given = None
+            stdin_text = None
             if cancelled() or time.monotonic() > deadline:
                 process.kill()
                 process.communicate()
@@ -113,8 +113,8 @@ def _scrub(text: str) -> str:
 
 def uv_program() -> Path:
     """Return the uv that came with this platform."""
-    found = Path(sys.executable).parent / "uv"
-    place = str(found) if found.exists() else shutil.which("uv")
-    if place is None:
+    beside = Path(sys.executable).parent / "uv"
+    path = str(beside) if beside.exists() else shutil.which("uv")
+    if path is None:
         raise BuildFailed("uv is not installed beside this worker's Python")
-    return Path(place).resolve()
+    return Path(path).resolve()

@@ -85,11 +85,11 @@ def run(
     ``on_scan`` gets the verdict as soon as it stands: it is worth keeping even when the build
     fails. Raises :class:`BuildFailed` with words for people, or :class:`BuildCancelled`.
     """
-    place, clock = bento.Workplace(workdir, spec.own), Clock(log, cancelled)
+    workplace, clock = bento.Workplace(workdir, spec.own), Clock(log, cancelled)
     remove(workdir)
-    place.make()
+    workplace.make()
     try:
-        return _steps(spec, workshop, place, clock, on_scan)
+        return _steps(spec, workshop, workplace, clock, on_scan)
     finally:
         remove(workdir)
 
@@ -97,50 +97,50 @@ def run(
 def _steps(
     spec: BuildSpec,
     workshop: Workshop,
-    place: bento.Workplace,
+    workplace: bento.Workplace,
     clock: Clock,
     on_scan: Callable[[Scan], None],
 ) -> BuildResult:
-    started_at = datetime.now(tz=UTC)
+    started_at, cancelled = datetime.now(tz=UTC), clock.cancelled
     with clock.step("fetch") as log:
-        fetch(spec, workshop.store, place.artifact, log)
-        signed = _came_signed(spec, place, log)
+        fetch(spec, workshop.store, workplace.artifact, log)
+        signed = _came_signed(spec, workplace, log)
     with clock.step("scan") as log:
-        scan = _scan(place, workshop, clock.cancelled, log)
+        scan = _scan(workplace, workshop, cancelled, log)
         on_scan(scan)
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
-        lock, runtime, refused = _runtime(spec, workshop, clock.cancelled, log)
+        lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
     with clock.step("generate") as log:
-        log(_generate(spec, place, scan))
-    faster = _accelerate(spec, workshop, place, clock, runtime.digest, refused)
+        log(_generate(spec, workplace, scan))
+    faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
     with clock.step("build") as log:
         folder = bento.build(
-            spec, place, workshop.runtimes, runtime.digest, lock, log=log, cancelled=clock.cancelled
+            spec, workplace, workshop.runtimes, runtime.digest, lock, log=log, cancelled=cancelled
         )
         if spec.own:
-            bentoml_project.refuse_system_parts(folder, workshop.sandbox, clock.cancelled)
+            bentoml_project.refuse_system_parts(folder, workshop.sandbox, cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
-            *(spec, folder, place, workshop.runtimes, runtime.digest),
+            *(spec, folder, workplace, workshop.runtimes, runtime.digest),
             log=log,
-            cancelled=clock.cancelled,
+            cancelled=cancelled,
             ready_seconds=workshop.ready_seconds,
             accelerated=faster is not None and faster.verdict == "accelerated",
         )
         log(tested.detail)
         if tested.result == "failed":
             raise BuildFailed(tested.detail)
-    made = _Made(started_at, scan, runtime, folder, tested, faster, signed)
-    return _evidence(spec, workshop, place, clock, made)
+    parts = _Made(started_at, scan, runtime, folder, tested, faster, signed)
+    return _evidence(spec, workshop, workplace, clock, parts)
 
 
-def _generate(spec: BuildSpec, place: bento.Workplace, scan: Scan) -> str:
+def _generate(spec: BuildSpec, workplace: bento.Workplace, scan: Scan) -> str:
     """Write the project and return what to say of it."""
     if spec.own:
-        bentoml_project.project(spec, place.artifact, place.project)
+        bentoml_project.project(spec, workplace.artifact, workplace.project)
         return "The version's own service, with Placet's headers"
-    generate.project(spec, place.project, scan.types)
+    generate.project(spec, workplace.project, scan.types)
     return f"A service for {len(spec.signature['inputs']) if spec.signature else 0} inputs"
 
 
@@ -173,7 +173,7 @@ def _runtime(
 def _accelerate(
     spec: BuildSpec,
     workshop: Workshop,
-    place: bento.Workplace,
+    workplace: bento.Workplace,
     clock: Clock,
     runtime: str,
     refused: str,
@@ -183,14 +183,14 @@ def _accelerate(
         return None
     with clock.step("accelerate") as log:
         if refused:
-            found = acceleration.kept(refused)
+            outcome = acceleration.kept(refused)
         else:
             bench = acceleration.Bench(
-                spec, place, workshop.runtimes, runtime, log, clock.cancelled
+                spec, workplace, workshop.runtimes, runtime, log, clock.cancelled
             )
-            found = acceleration.accelerate(bench)
-        log(found.sentence)
-    return found
+            outcome = acceleration.accelerate(bench)
+        log(outcome.sentence)
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,52 +205,54 @@ class _Made:
 
 
 def _evidence(
-    spec: BuildSpec, workshop: Workshop, place: bento.Workplace, clock: Clock, made: _Made
+    spec: BuildSpec, workshop: Workshop, workplace: bento.Workplace, clock: Clock, parts: _Made
 ) -> BuildResult:
     """Carry out the last two steps: what is written and signed about the Bento."""
     with clock.step("sbom") as log:
-        document, components = sbom(spec, made.runtime)
-        (place.root / "sbom.json").write_bytes(document)
-        bill = _keep(workshop.store, place.root / "sbom.json")
+        document, components = sbom(spec, parts.runtime)
+        (workplace.root / "sbom.json").write_bytes(document)
+        bill = _keep(workshop.store, workplace.root / "sbom.json")
         log(f"{components} components")
     with clock.step("export") as log:
-        archive = place.root / "bento.tar"
-        bento.pack(made.folder, archive)
+        archive = workplace.root / "bento.tar"
+        bento.pack(parts.folder, archive)
         packed = _keep(workshop.store, archive)
         log(f"sha256:{packed.sha256}, {packed.size / 1e6:.1f} MB")
         signed = provenance.provenance(
             spec,
             packed,
-            made.runtime,
+            parts.runtime,
             bill,
             isolation=workshop.sandbox.isolation,
-            started_at=made.started_at,
+            started_at=parts.started_at,
             finished_at=datetime.now(tz=UTC),
             key=workshop.build_key,
-            acceleration=made.faster,
+            acceleration=parts.faster,
         )
-        model_signature = _sign_model(spec, workshop, place)
+        model_signature = _sign_model(spec, workshop, workplace)
     return BuildResult(
         bento=packed,
-        runtime=made.runtime,
-        scan=made.scan,
-        smoke=made.tested,
+        runtime=parts.runtime,
+        scan=parts.scan,
+        smoke=parts.tested,
         sbom=bill,
         components=components,
         provenance=signed,
         model_signature=model_signature,
         isolation=workshop.sandbox.isolation,
         timings=clock.timings,
-        acceleration=made.faster,
-        signed=made.signed,
+        acceleration=parts.faster,
+        signed=parts.signed,
     )
 
 
-def _sign_model(spec: BuildSpec, workshop: Workshop, place: bento.Workplace) -> str:
+def _sign_model(spec: BuildSpec, workshop: Workshop, workplace: bento.Workplace) -> str:
     """Return the signature of the version's files, '' when this worker has no key for it."""
     if workshop.model_key is None:
         return ""
-    signature = provenance.sign_model(place.artifact, workshop.model_key, place.root / "model.sig")
+    signature = provenance.sign_model(
+        workplace.artifact, workshop.model_key, workplace.root / "model.sig"
+    )
     provenance.refuse_other_files(spec, signature)
     return signature
 
@@ -276,13 +278,13 @@ def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None
 
 
 def _came_signed(
-    spec: BuildSpec, place: bento.Workplace, log: Callable[[str], None]
+    spec: BuildSpec, workplace: bento.Workplace, log: Callable[[str], None]
 ) -> Signed | None:
-    found = provenance.came_signed(spec, place.artifact)
-    if found is not None:
-        by = "a key that the project trusts" if found.result == "trusted" else "an unknown key"
+    signed = provenance.came_signed(spec, workplace.artifact)
+    if signed is not None:
+        by = "a key that the project trusts" if signed.result == "trusted" else "an unknown key"
         log(f"model.sig: every file is signed, by {by}")
-    return found
+    return signed
 
 
 def _inside(path: str) -> PurePosixPath:
@@ -294,8 +296,8 @@ def _inside(path: str) -> PurePosixPath:
 
 def _copy(store: Blobs, sha256: str, target: Path) -> tuple[str, int]:
     hasher, size = hashlib.sha256(), 0
-    with store.open(sha256) as given, target.open("xb") as copy:
-        while piece := given.read(PIECE):
+    with store.open(sha256) as source, target.open("xb") as copy:
+        while piece := source.read(PIECE):
             hasher.update(piece)
             size += len(piece)
             copy.write(piece)
@@ -303,9 +305,12 @@ def _copy(store: Blobs, sha256: str, target: Path) -> tuple[str, int]:
 
 
 def _scan(
-    place: bento.Workplace, workshop: Workshop, cancelled: IsCancelled, log: Callable[[str], None]
+    workplace: bento.Workplace,
+    workshop: Workshop,
+    cancelled: IsCancelled,
+    log: Callable[[str], None],
 ) -> Scan:
-    scan = scanner.scan(place.artifact, workshop.sandbox, cancelled=cancelled)
+    scan = scanner.scan(workplace.artifact, workshop.sandbox, cancelled=cancelled)
     log(f"{scan.verdict}: {scan.files} files and members read, nothing was loaded")
     for finding in scan.findings[:20]:
         log(f"{finding.path} {finding.what}")

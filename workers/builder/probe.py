@@ -76,11 +76,11 @@ def main(questions: Path, answers: Path, bento: str, seconds: float) -> int:
     )
     try:
         ready = wait_ready(server, port, seconds)
-        found = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}
+        report = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}
         if ready:
-            asked = json.loads(questions.read_text("utf-8"))
-            found["answers"] = [ask(port, path, body) for path, body in asked]
-        answers.write_text(json.dumps(found), encoding="utf-8")
+            requests = json.loads(questions.read_text("utf-8"))
+            report["answers"] = [ask(port, path, body) for path, body in requests]
+        answers.write_text(json.dumps(report), encoding="utf-8")
     finally:
         server.kill()
     return 0

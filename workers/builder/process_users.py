@@ -46,8 +46,8 @@ def apart() -> bool:
     Much is counted by user, epoll's watches say: what a build took of it the worker would be
     without. Root becomes the user of builds behind bubblewrap, where it has all its capabilities.
     """
-    told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    has = int(told["CapEff"], 16)
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    has = int(fields["CapEff"], 16)
     if seccomp.program(platform.machine()) is None:  # which refuses new user namespaces to it
         return False
     return os.geteuid() == 0 and all(has >> number & 1 for number in _NEEDED)

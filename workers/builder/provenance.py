@@ -69,8 +69,8 @@ def came_signed(spec: BuildSpec, artifact: Path) -> SignatureCheck | None:
 def refuse_other_files(spec: BuildSpec, text: str) -> None:
     """Refuse a ``model.sig`` of ours unless it is over exactly the version's files."""
     try:
-        found = model_signature.read(text.encode("utf-8"))
-        found.refuse_other_files({file.path: file.sha256 for file in spec.files})
+        signature = model_signature.read(text.encode("utf-8"))
+        signature.refuse_other_files({file.path: file.sha256 for file in spec.files})
     except Refused as refusal:
         raise BuildFailed(f"The files changed while they were built: {refusal.sentence}") from None
 

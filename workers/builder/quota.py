@@ -124,12 +124,13 @@ def descendants(process: int) -> list[int]:
     for path in _entries("/proc"):
         if (name := path.rpartition("/")[2]).isdigit():
             with suppress(OSError):
-                told = Path(path, "stat").read_text(errors="replace")
-                children.setdefault(int(told.rpartition(")")[2].split()[1]), []).append(int(name))
-    found = [process]
-    for one in found:
-        found += children.get(one, [])
-    return found
+                stat_line = Path(path, "stat").read_text(errors="replace")
+                parent = int(stat_line.rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(name))
+    processes = [process]
+    for one in processes:
+        processes += children.get(one, [])
+    return processes
 
 
 def _free(folders: Iterable[Path]) -> int:
@@ -140,8 +141,8 @@ def _free(folders: Iterable[Path]) -> int:
 
 def _holds_descriptors(path: str) -> bool:
     """Tell whether descriptors are under way in a socket, of which ``path`` tells."""
-    told = Path(path).read_text(errors="replace")
-    return any(line.startswith("scm_fds:") and line.split()[1] != "0" for line in told.splitlines())
+    text = Path(path).read_text(errors="replace")
+    return any(line.startswith("scm_fds:") and line.split()[1] != "0" for line in text.splitlines())
 
 
 def _entries(folder: str) -> Iterator[str]:

@@ -15,24 +15,24 @@ MAX_LENGTH = 200
 
 def parse(text: str) -> Requirement:
     """Return ``text`` as a requirement; raise :class:`BuildFailed` for what is not allowed."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text[:80])
+    printable = "".join(c if c.isprintable() else "\ufffd" for c in text[:80])
     if len(text) > MAX_LENGTH or any(not c.isprintable() for c in text):
-        raise BuildFailed(f"The requirement {shown!r} is too long or holds control characters")
+        raise BuildFailed(f"The requirement {printable!r} is too long or holds control characters")
     if text.strip().startswith("-"):
         raise BuildFailed(
-            f"The requirement {shown!r} is an option; only names and versions may stand"
+            f"The requirement {printable!r} is an option; only names and versions may stand"
         )
     if "://" in text or " @ " in text or text.strip().startswith((".", "/", "~")):
         raise BuildFailed(
-            f"The requirement {shown!r} names a place; only names and versions may stand"
+            f"The requirement {printable!r} names a place; only names and versions may stand"
         )
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
-        raise BuildFailed(f"The requirement {shown!r} is not a name and a version") from None
+        raise BuildFailed(f"The requirement {printable!r} is not a name and a version") from None
     if requirement.url:
         raise BuildFailed(
-            f"The requirement {shown!r} names a place; only names and versions may stand"
+            f"The requirement {printable!r} names a place; only names and versions may stand"
         )
     return requirement
 
@@ -41,11 +41,11 @@ def gather(
     requirements: Iterable[str], model_format: str, *, accelerate: bool = False
 ) -> list[str]:
     """Return the sorted inputs of a lock: the version's, the format's, and the pinned BentoML."""
-    given = [parse(text) for text in requirements]
-    if len(given) > MAX_REQUIREMENTS:
+    parsed = [parse(text) for text in requirements]
+    if len(parsed) > MAX_REQUIREMENTS:
         raise BuildFailed(f"A version may have at most {MAX_REQUIREMENTS} requirements")
-    names = {canonicalize_name(r.name) for r in given}
-    lines = {str(r) for r in given if canonicalize_name(r.name) != "bentoml"}
+    names = {canonicalize_name(r.name) for r in parsed}
+    lines = {str(r) for r in parsed if canonicalize_name(r.name) != "bentoml"}
     kind = FORMATS[model_format]
     more = kind.onnx.packages if kind.onnx and accelerate else ()
     for need in (*kind.packages, *more):

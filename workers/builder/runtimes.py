@@ -254,14 +254,14 @@ class RuntimeCache:
 
         log("Installing the wheels offline in the sandbox")
         run("Making the runtime's folder", [base, "-I", "-m", "venv", "--without-pip", str(home)])
-        made = wheel_files.shape(home)
+        shape_before = wheel_files.shape(home)
         check = Path(wheel_files.__file__).read_text()
         run("Looking at the wheels", [base, "-I", "-S", "-c", check, str(making / "wheels")])
         options = shlex.split("pip install --offline --no-index --require-hashes --no-deps --quiet")
         where = ["--find-links", str(making / "wheels"), "--python", str(home / "bin/python")]
         lock_file = ["-r", str(making / "lock.txt")]
         run("Installing the runtime", [str(uv), *options, *where, *lock_file])
-        if wheel_files.shape(home) != made:
+        if wheel_files.shape(home) != shape_before:
             raise BuildFailed("A wheel put something in the place of the runtime's Python")
         remove(home / ".uv-cache")
         log("Compiling bytecode once")

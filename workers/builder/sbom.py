@@ -42,12 +42,12 @@ def component(wheel: RuntimeWheel) -> Component:
         name, version, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename:
         name, version = canonicalize_name(wheel.name), None
-    shown = str(version) if version is not None else None
-    purl = PackageURL("pypi", None, name, shown, {"file_name": wheel.name})
+    version_text = str(version) if version is not None else None
+    purl = PackageURL("pypi", None, name, version_text, {"file_name": wheel.name})
     return Component(
         type=ComponentType.LIBRARY,
         name=str(name),
-        version=shown,
+        version=version_text,
         purl=purl,
         bom_ref=str(purl),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.sha256)],

@@ -25,7 +25,7 @@ def scan(
     limits = Limits(memory_mb=memory_mb, seconds=seconds)
     texts = [ending for kind in FORMATS.values() if kind.text for ending in kind.endings]
     try:
-        told = told_by(
+        report = told_by(
             "workers.builder.scanning",
             artifact,
             sandbox,
@@ -34,7 +34,7 @@ def scan(
             name="the scanner",
             cancelled=cancelled,
         )
-        return read_report(told)
+        return read_report(report)
     except (OSError, ValueError, KeyError, TypeError) as error:
         finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")
         return Scan("unknown", (finding,), SCANNER)

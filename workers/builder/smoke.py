@@ -41,7 +41,7 @@ def questions(spec: BuildSpec) -> list[tuple[str, Any]]:
 def run(
     spec: BuildSpec,
     bento: Path,
-    place: Workplace,
+    workplace: Workplace,
     runtimes: RuntimeCache,
     runtime: str,
     *,
@@ -51,33 +51,33 @@ def run(
     accelerated: bool = False,
 ) -> Smoke:
     """Serve the Bento in the sandbox and judge its answers."""
-    folder = _emptied(place.root / "smoke")
-    asked, answered = folder / "questions.json", folder / "answers.json"
-    asked.write_text(json.dumps(questions(spec)), encoding="utf-8")
-    command = (runtimes.python(runtime), PROBE, asked, answered, bento, ready_seconds)
+    folder = _emptied(workplace.root / "smoke")
+    questions_file, answers_file = folder / "questions.json", folder / "answers.json"
+    questions_file.write_text(json.dumps(questions(spec)), encoding="utf-8")
+    command = (runtimes.python(runtime), PROBE, questions_file, answers_file, bento, ready_seconds)
     watcher = _Watcher(log, cancelled)
     limits = Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024)
     result = runtimes.sandbox.run(
         [str(word) for word in command],
         binds_ro=[runtimes.folder(runtime), bento, PROBE],
         binds_rw=[folder],
-        env={**environment(place), "BENTOML_HOME": str(folder)},
+        env={**environment(workplace), "BENTOML_HOME": str(folder)},
         limits=limits,
         cancelled=watcher.stop,
         on_line=watcher.line,
         cwd=folder,
-        workplace=place.root,
+        workplace=workplace.root,
     )
     if result.reason == "cancelled" and not watcher.broken:
         raise BuildCancelled
-    found = _read(answered)
-    if found is None or not found.ready:
+    report = _read(answers_file)
+    if report is None or not report.ready:
         detail = f"The service never became ready: {_last_words(result)}"
         return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail[:1000])
-    log(f"Ready after {found.seconds:.1f} s")
+    log(f"Ready after {report.seconds:.1f} s")
     tolerance = ACCELERATED if accelerated else EXACT
     seconds, why = round(result.seconds, 3), cause(result.tail)
-    return judge(spec, found.answers, runtimes.sandbox.isolation, seconds, tolerance, why)
+    return judge(spec, report.answers, runtimes.sandbox.isolation, seconds, tolerance, why)
 
 
 def _emptied(folder: Path) -> Path:
@@ -106,8 +106,8 @@ class _Watcher:
 
 def _last_words(result: RunResult) -> str:
     """Return the last error that the log names, else how the run ended."""
-    if found := cause(result.tail):
-        return found
+    if error := cause(result.tail):
+        return error
     return result.sentence("serving it") if not result.ok else "it did not say why"
 
 
@@ -153,7 +153,7 @@ def judge(
         )
     if not rows:
         return verdict("starts", 0, "It starts; the version has no example to ask")
-    given, single, bad = _own_answers(answers) if spec.own else _predictions(answers, rows)
+    predictions, single, bad = _own_answers(answers) if spec.own else _predictions(answers, rows)
     if bad:
         return verdict("failed", 0, f"The example was not predicted: {_short(bad, error)}")
     if not spec.expected:
@@ -161,51 +161,51 @@ def judge(
     expected = spec.expected[:rows]
     if len(expected) != rows:
         return verdict("different", 0, "The version has fewer expected outputs than example rows")
-    equal = sum(same(a, b, tolerance) for a, b in zip(given, expected, strict=True))
+    equal = sum(same(a, b, tolerance) for a, b in zip(predictions, expected, strict=True))
     if equal == rows and same(single, expected[0], tolerance):
         return verdict("equal", equal, f"All {rows} rows are predicted as expected")
-    return verdict("different", equal, _difference(given, expected, single, tolerance))
+    return verdict("different", equal, _difference(predictions, expected, single, tolerance))
 
 
 def _predictions(answers: list[tuple[int, str]], rows: int) -> _Given:
     """Return the answers to all rows and to the bare one, or the one that is no prediction."""
-    given, single = _member(answers[1], "predictions"), _member(answers[2], "prediction")
-    whole = isinstance(given, list) and len(given) == rows and single is not None
-    return (given, single, None) if whole else ([], None, answers[1])
+    predictions, single = _member(answers[1], "predictions"), _member(answers[2], "prediction")
+    whole = isinstance(predictions, list) and len(predictions) == rows and single is not None
+    return (predictions, single, None) if whole else ([], None, answers[1])
 
 
 def _own_answers(answers: list[tuple[int, str]]) -> _Given:
     """Return what the version's own API answered to each row, which is JSON of any form."""
-    given = []
+    outputs = []
     for status, body in answers:
         try:
             if status != 200:
                 raise ValueError(status)
-            given.append(json.loads(body))
+            outputs.append(json.loads(body))
         except (ValueError, RecursionError):
             return [], None, (status, body)
-    return given, given[0], None
+    return outputs, outputs[0], None
 
 
-def same(given: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
+def same(actual: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
     """Tell whether two outputs are equal; fractions within the tolerance."""
-    if isinstance(given, bool) or isinstance(expected, bool):
-        return given is expected or (_number(given) and _number(expected) and given == expected)
-    if _number(given) and _number(expected):
-        return tolerance.holds(given, expected)
-    if isinstance(given, dict) and isinstance(expected, dict):
-        return set(given) == set(expected) and all(
-            same(given[k], expected[k], tolerance) for k in given
+    if isinstance(actual, bool) or isinstance(expected, bool):
+        return actual is expected or (_number(actual) and _number(expected) and actual == expected)
+    if _number(actual) and _number(expected):
+        return tolerance.holds(actual, expected)
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        return set(actual) == set(expected) and all(
+            same(actual[k], expected[k], tolerance) for k in actual
         )
-    if isinstance(given, list) and isinstance(expected, list):
-        return len(given) == len(expected) and all(
-            same(a, b, tolerance) for a, b in zip(given, expected, strict=True)
+    if isinstance(actual, list) and isinstance(expected, list):
+        return len(actual) == len(expected) and all(
+            same(a, b, tolerance) for a, b in zip(actual, expected, strict=True)
         )
-    if isinstance(given, dict) and len(given) == 1:
-        return same(next(iter(given.values())), expected, tolerance)
+    if isinstance(actual, dict) and len(actual) == 1:
+        return same(next(iter(actual.values())), expected, tolerance)
     if isinstance(expected, dict) and len(expected) == 1:
-        return same(given, next(iter(expected.values())), tolerance)
-    return bool(given == expected)
+        return same(actual, next(iter(expected.values())), tolerance)
+    return bool(actual == expected)
 
 
 def _number(value: Any) -> bool:
@@ -222,8 +222,8 @@ def _member(answer: tuple[int, str], name: str) -> Any:
         return None
 
 
-def _difference(given: list[Any], expected: list[Any], single: Any, tolerance: Tolerance) -> str:
-    for number, (a, b) in enumerate(zip(given, expected, strict=True)):
+def _difference(actual: list[Any], expected: list[Any], single: Any, tolerance: Tolerance) -> str:
+    for number, (a, b) in enumerate(zip(actual, expected, strict=True)):
         if not same(a, b, tolerance):
             return f"Row {number} is {json.dumps(a)[:120]}, expected {json.dumps(b)[:120]}"
     return f"One bare row is {json.dumps(single)[:120]}, expected {json.dumps(expected[0])[:120]}"

@@ -55,11 +55,11 @@ def walk(top: Path, most: int = MOST_ENTRIES) -> Iterator[TreeEntry]:
             if count > most or len(opened.stack) > MOST_DEPTH or len(path) > MOST_PATH:
                 raise TooMuch(f"more than {most} files, or deeper than {MOST_DEPTH} folders")
             try:
-                found = os.lstat(entry.name, dir_fd=folder)
+                status = os.lstat(entry.name, dir_fd=folder)
             except FileNotFoundError:
                 continue
-            yield TreeEntry(path, entry.name, folder, found)
-            if stat.S_ISDIR(found.st_mode):
+            yield TreeEntry(path, entry.name, folder, status)
+            if stat.S_ISDIR(status.st_mode):
                 opened.enter(folder, entry.name, f"{path}/")
     finally:
         while opened.stack:

@@ -18,11 +18,11 @@ from placet_verify.log.checking import LogReport
 def checkpoint(job: LeasedJob) -> dict[str, int] | None:
     """Write full tiles and a signed tree head when there are new events."""
     try:
-        made = write_checkpoint()
-    except LogRewritten as found:
-        reconciler.log_fault(found.detail)
+        head = write_checkpoint()
+    except LogRewritten as error:
+        reconciler.log_fault(error.detail)
         raise
-    return {"size": made.size} if made else None
+    return {"size": head.size} if head else None
 
 
 @every(seconds=5, name="audit.witnesses", queue="control")
@@ -53,15 +53,15 @@ def verify_daily(job: LeasedJob) -> None:
 def verify(job: LeasedJob) -> dict[str, Any]:
     """Recompute every leaf, tile and root from the newest checkpoint outside the database."""
     began = time.monotonic()
-    found = verify_database()
-    fault = found.fault.sentence if found.fault else _unsealed(found.report)
+    verification = verify_database()
+    fault = verification.fault.sentence if verification.fault else _unsealed(verification.report)
     if fault:
         reconciler.log_fault(fault)
     return {
-        "size": found.report.size,
-        "root": found.report.root.hex(),
+        "size": verification.report.size,
+        "root": verification.report.root.hex(),
         "fault": fault,
-        "started_size": found.started_size,
+        "started_size": verification.started_size,
         "seconds": round(time.monotonic() - began, 3),
     }
 

@@ -37,8 +37,8 @@ def collect(job: LeasedJob) -> dict[str, Any] | None:
     try:
         given_up = actions.collect_bentos(actor=SYSTEM)
     finally:  # what cannot be given up keeps no blob that nothing needs
-        made = collect_blobs(actor=SYSTEM)
-    return asdict(given_up) | asdict(made)
+        removed = collect_blobs(actor=SYSTEM)
+    return asdict(given_up) | asdict(removed)
 
 
 @every(seconds=3600, name="builds.collect_runtimes", queue="build")

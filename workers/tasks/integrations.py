@@ -21,8 +21,8 @@ def deliver(job: LeasedJob) -> dict[str, Any] | None:
 @handler("integrations.test", queue="control", max_attempts=1, alone=True)
 def test(job: LeasedJob) -> dict[str, Any] | None:
     """Send a test event of one stream."""
-    found = reconciler.send_test(job.args["stream"], job)
-    return {**found} if found else None
+    delivery = reconciler.send_test(job.args["stream"], job)
+    return {**delivery} if delivery else None
 
 
 @every(seconds=30, name="integrations.watch", queue="control")

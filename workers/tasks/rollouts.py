@@ -61,10 +61,10 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
     target = Target.objects.get(pk=job.args["target"])
     rollouts, faults = queries.unfinished(target), list[Exception]()
     each(lambda rollout: reconciler.reconcile(rollout, job), rollouts, faults)
-    looked = reconciler.look_after(target, job)
+    counts = reconciler.look_after(target, job)
     if faults:
         raise faults[0]
-    return {"rollouts": len(rollouts), **looked}
+    return {"rollouts": len(rollouts), **counts}
 
 
 @every(seconds=5, name="rollouts.drills", queue="control")

@@ -25,9 +25,9 @@ def asked(project: Path, rows: Path) -> tuple[dict[str, Any], list[dict[str, Any
 
 def main(project: Path, rows: Path, answers: Path) -> int:
     """Answer ``rows``."""
-    info, given = asked(project, rows)
+    info, inputs = asked(project, rows)
     model = importlib.import_module("placet_model").Model(info)
-    answers.write_text(json.dumps(model.predict(given)), encoding="utf-8")
+    answers.write_text(json.dumps(model.predict(inputs)), encoding="utf-8")
     return 0
 
 

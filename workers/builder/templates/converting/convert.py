@@ -17,18 +17,18 @@ from answer import asked
 
 def main(project: Path, rows: Path, out: Path, by: str) -> int:
     """Answer and convert."""
-    info, given = asked(project, rows)
+    info, inputs = asked(project, rows)
     model = importlib.import_module("placet_model").Model(info)
-    (out / "answers.json").write_text(json.dumps(model.predict(given)), encoding="utf-8")
+    (out / "answers.json").write_text(json.dumps(model.predict(inputs)), encoding="utf-8")
     warnings.simplefilter("ignore")
     graph, whole, used = importlib.import_module(f"of_{by}").convert(model)
     (out / "model.onnx").write_bytes(graph.SerializeToString())
-    told = {
+    report = {
         "columns": [column["name"] for column in model.columns],
         "whole": whole,
         "converters": {name: version(name) for name in (used, "onnx", "onnxruntime")},
     }
-    (out / "told.json").write_text(json.dumps(told), encoding="utf-8")
+    (out / "told.json").write_text(json.dumps(report), encoding="utf-8")
     return 0
 
 

@@ -23,13 +23,13 @@ def convert(model: Any) -> tuple[Any, bool, str]:
         return converted(model.estimator, each), False, "skl2onnx"
 
 
-def converted(estimator: Any, given: list[Any]) -> Any:
+def converted(estimator: Any, input_types: list[Any]) -> Any:
     """Call the converter; probabilities come as one table."""
     from skl2onnx import convert_sklearn
 
     take_whole_numbers()
     plain = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
-    return convert_sklearn(estimator, initial_types=given, options=plain, target_opset=OPSET)
+    return convert_sklearn(estimator, initial_types=input_types, options=plain, target_opset=OPSET)
 
 
 def take_whole_numbers() -> None:
