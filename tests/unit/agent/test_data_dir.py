@@ -80,10 +80,10 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, lef
         "node.key": home.ensure_key,
     }
     for name, look in looks.items():
-        with pytest.raises(files.Unreadable) as found:
+        with pytest.raises(files.Unreadable) as refused:
             look()
-        assert str(found.value).startswith(f"{tmp_path / name} cannot be read: put back a copy")
-        assert " or " in str(found.value)
+        assert str(refused.value).startswith(f"{tmp_path / name} cannot be read: put back a copy")
+        assert " or " in str(refused.value)
 
 
 def test_what_a_node_no_longer_speaks_for_keeps_nobody_from_following_what_comes(

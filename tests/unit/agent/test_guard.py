@@ -198,9 +198,9 @@ class Guarded:
         for _ in range(times):
             self.sentinel.count(RequestLine(1, "e000r1", revision, 503, 1, **changes))
 
-    def look(self, wish: DesiredState, *able: str) -> LocalAbort | None:
+    def look(self, desired: DesiredState, *able: str) -> LocalAbort | None:
         """Look, with these revisions able to answer; return what stands."""
-        self.sentinel.look(wish, lambda revision: revision.id in able)
+        self.sentinel.look(desired, lambda revision: revision.id in able)
         return self.sentinel.aborts.of("end_1")
 
 
@@ -231,18 +231,18 @@ def test_a_guard_that_trips_on_a_full_disk_counts_and_is_written_with_room_again
     tmp_path: Path,
 ) -> None:
     with disk.small(tmp_path / "disk") as folder:
-        guarded, wish = Guarded(folder), state(canary())
-        guarded.sentinel.follow(wish)
+        guarded, desired = Guarded(folder), state(canary())
+        guarded.sentinel.follow(desired)
         ballast = disk.fill(folder)
         guarded.fail()
-        abort = guarded.look(wish, "rev_1", "rev_2")
+        abort = guarded.look(desired, "rev_1", "rev_2")
         assert abort is not None
         guarded.sentinel.aborts.tell([abort])
         assert "No space" in guarded.sentinel.aborts.fault
         ballast.unlink()
-        assert guarded.look(wish, "rev_1", "rev_2") == abort
+        assert guarded.look(desired, "rev_1", "rev_2") == abort
         assert guarded.sentinel.aborts.fault == ""
-        assert Guarded(folder).look(wish) == abort
+        assert Guarded(folder).look(desired) == abort
 
 
 @pytest.mark.parametrize(
@@ -267,10 +267,10 @@ def test_nothing_is_taken_back_until_stable_can_answer(guarded: Guarded) -> None
 
 
 def test_without_a_guard_or_a_stable_revision_nobody_is_watched(guarded: Guarded) -> None:
-    for wish in (state(canary(guard=None)), state(endpoint(revision(2, guard=RULES)))):
-        guarded.sentinel.follow(wish)
+    for desired in (state(canary(guard=None)), state(endpoint(revision(2, guard=RULES)))):
+        guarded.sentinel.follow(desired)
         guarded.fail(times=50)
-        assert guarded.look(wish, "rev_1", "rev_2") is None
+        assert guarded.look(desired, "rev_1", "rev_2") is None
 
 
 def test_what_was_seen_counts_on_in_a_newer_state_of_the_same_rollout(guarded: Guarded) -> None:
@@ -287,8 +287,8 @@ def test_an_abort_outlives_the_agent_and_every_state_of_its_rollout(guarded: Gua
     again = Guarded(guarded.folder)
     live = endpoint(revision(1), revision(2, weight=10_000), stable="rev_2")
     held = canary(weight=0, wanted="stop")
-    for number, wish in enumerate((canary(), canary(weight=5_000), live, held, canary())):
-        assert again.look(state(wish, number=number + 1), "rev_1") is not None
+    for number, entry in enumerate((canary(), canary(weight=5_000), live, held, canary())):
+        assert again.look(state(entry, number=number + 1), "rev_1") is not None
 
 
 @pytest.mark.parametrize(
@@ -306,12 +306,12 @@ def test_another_rollout_lifts_it_but_it_is_told_first(
     guarded.fail()
     abort = guarded.look(state(canary()), "rev_1")
     assert abort is not None
-    wish = state(*([other] if other else []), number=2)
-    guarded.sentinel.follow(wish)
-    assert guarded.look(wish, "rev_1", "rev_3") is None
+    desired = state(*([other] if other else []), number=2)
+    guarded.sentinel.follow(desired)
+    assert guarded.look(desired, "rev_1", "rev_3") is None
     aborts = Aborts(guarded.folder / "aborts.json")
     assert aborts.all() == (abort,)  # nobody was told yet
-    aborts.follow(wish)
+    aborts.follow(desired)
     aborts.tell([abort])
     assert aborts.all() == ()
     assert Aborts(guarded.folder / "aborts.json").all() == ()

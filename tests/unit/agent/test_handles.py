@@ -58,8 +58,8 @@ def test_what_a_replica_keeps_under_way_leaves_the_agent_its_own() -> None:
     assert keep.stdout is not None
     try:
         assert keep.stdout.readline() == "Too many references: cannot splice\n"
-        said = as_user(USER, agent, files=(1024, most))
+        output = as_user(USER, agent, files=(1024, most))
     finally:
         keep.communicate("", timeout=30)
 
-    assert said == f"Too many references: cannot splice, {most}, handed over"
+    assert output == f"Too many references: cannot splice, {most}, handed over"

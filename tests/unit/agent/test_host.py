@@ -223,8 +223,8 @@ def test_of_a_huge_environment_the_front_alone_is_read() -> None:
     front = _running(**{"PLACET_REPLICA": "rev_1-f", **much})
     behind = _running(**{**much, "PLACET_REPLICA": "rev_1-f"})
     try:
-        found = [ref.pid for ref in procs.with_variable("PLACET_REPLICA", "rev_1-f")]
-        assert found == [front.pid]
+        pids = [ref.pid for ref in procs.with_variable("PLACET_REPLICA", "rev_1-f")]
+        assert pids == [front.pid]
     finally:
         for child in (front, behind):
             _end(child)

@@ -57,19 +57,19 @@ def test_workers_of_a_replica_may_share_its_port_and_nobody_else_may(
 ) -> None:
     ours = {1, 2}
     monkeypatch.setattr(owners, "_held", lambda replica, inode: inode in ours)
-    monkeypatch.setattr(owners, "listening", lambda port: list(found))
+    monkeypatch.setattr(owners, "listening", lambda port: list(sockets))
     me, other = os.geteuid(), os.geteuid() + 1
     owner = owners.PortOwner(ProcessRef(os.getpid(), 0), me)
-    found = [owners.Listening(me, 1), owners.Listening(me, 2)]
+    sockets = [owners.Listening(me, 1), owners.Listening(me, 2)]
     assert owner.sockets_of(80) == {1, 2}
-    found.append(owners.Listening(me, 3))
+    sockets.append(owners.Listening(me, 3))
     assert owner.sockets_of(80) == frozenset(), "one of the same user, but of another replica"
-    found[-1] = owners.Listening(other, 3)
+    sockets[-1] = owners.Listening(other, 3)
     assert owner.sockets_of(80) == frozenset()
-    found.pop()
+    sockets.pop()
     ours.remove(2)
-    found[:] = [owners.Listening(me, 1)]
+    sockets[:] = [owners.Listening(me, 1)]
     assert owner.sockets_of(80) == {1}
-    found.append(owners.Listening(me, 2))
+    sockets.append(owners.Listening(me, 2))
     assert owner.sockets_of(80) == frozenset(), "a number that is another's by now is asked again"
     assert owners.PortOwner(ProcessRef(os.getpid(), 0), other).sockets_of(80) == frozenset()

@@ -53,9 +53,9 @@ def test_who_is_marked_is_not_missed_for_want_of_a_descriptor(
 
     # They run out when the processes are listed already, as for another thread's sake.
     def list_and_run_out(path: Path) -> Iterator[Path]:
-        found = [*listed(path)]
+        entries = [*listed(path)]
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-        return iter(found)
+        return iter(entries)
 
     monkeypatch.setattr(Path, "iterdir", list_and_run_out)
     try:

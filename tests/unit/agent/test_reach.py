@@ -128,8 +128,8 @@ def test_a_host_knows_its_own_addresses_whatever_it_may_bind(
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A server of this host."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        yield made
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
 
 
 def relayed(resolver: object, *approved: Destination, seconds: float = 5) -> tuple[Count, bytes]:
@@ -172,15 +172,15 @@ def test_a_name_is_resolved_once_for_each_connection_and_the_judged_address_is_r
     listener: socket.socket,
 ) -> None:
     """The second answer would be another: it is never asked for."""
-    asked: list[str] = []
+    hosts: list[str] = []
 
     def resolver(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
+        hosts.append(host)
+        return ["127.0.0.1"] if len(hosts) == 1 else ["10.0.0.1"]
 
     here = greet(listener)
     count, answer = relayed(resolver, Destination("db.example", here.port), here)
-    assert (answer, asked, count.connections, count.refused) == (b"hello", ["db.example"], 1, 0)
+    assert (answer, hosts, count.connections, count.refused) == (b"hello", ["db.example"], 1, 0)
 
 
 def test_of_two_answers_the_private_one_is_left_out(listener: socket.socket) -> None:
@@ -262,8 +262,8 @@ def test_counts_are_replaced_whole_and_only_when_they_change(tmp_path: Path) -> 
     assert (tmp_path / "counts.json").stat().st_ino == before
     counts.of["a:1"].refuse("x" * 1000)
     counts.write()
-    found = counting.read(tmp_path / "counts.json")
-    assert found == {"a:1": Count(refused=1, bytes_out=7, reason="x" * 300)}
+    by_name = counting.read(tmp_path / "counts.json")
+    assert by_name == {"a:1": Count(refused=1, bytes_out=7, reason="x" * 300)}
     assert [path.name for path in tmp_path.iterdir()] == ["counts.json"]
     os.close(counts.folder)
 
@@ -283,8 +283,8 @@ HOSTILE = [
 @pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))
 def test_counts_that_make_no_sense_are_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "counts.json").write_bytes(content)
-    found = counting.read(tmp_path / "counts.json")
-    assert found == ({"a": Count()} if len(content) > 1 << 18 else {})
+    by_name = counting.read(tmp_path / "counts.json")
+    assert by_name == ({"a": Count()} if len(content) > 1 << 18 else {})
 
 
 def test_counts_are_read_through_no_link_and_from_no_pipe(tmp_path: Path) -> None:

@@ -77,14 +77,14 @@ def test_of_what_the_platform_was_not_told_there_is_so_much_and_no_run_is_left_o
     for _ in range(MAX_UNSENT + 100):
         kept.look([often], Book(), 1)
         kept.look([], Book(), 1)
-    again, found = receipts(tmp_path), list[Any]()
+    again, runs = receipts(tmp_path), list[Any]()
     while sent := again.look([], Book(), 1):
-        found += said(sent)
+        runs += said(sent)
         again.told(sent)
 
-    assert len(found) == MAX_UNSENT
-    assert [one.revision for one in found].count("rev_1") == 1
-    spans = sorted((one.started_at, one.ended_at) for one in found if one.revision == "rev_2")
+    assert len(runs) == MAX_UNSENT
+    assert [one.revision for one in runs].count("rev_1") == 1
+    spans = sorted((one.started_at, one.ended_at) for one in runs if one.revision == "rev_2")
     assert began <= spans[0][0]
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     assert max(ended - started for started, ended in spans) == spans[-1][1] - spans[-1][0]
@@ -176,6 +176,6 @@ def test_what_does_not_verify_is_told_and_not_remembered(tmp_path: Path) -> None
 
     kept = RecallFile(tmp_path / "recalls.json")
     text = recall(bentos=[BAD]).sign(PrivateKey.generate()).to_json()
-    found = kept.learn([text, "{}"], refuse)
-    assert [error["code"] for error in found] == ["recall_refused"] * 2
+    errors = kept.learn([text, "{}"], refuse)
+    assert [error["code"] for error in errors] == ["recall_refused"] * 2
     assert not (tmp_path / "recalls.json").exists()

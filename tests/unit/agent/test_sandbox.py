@@ -75,14 +75,14 @@ def test_inside_there_is_no_capability_and_none_can_be_had() -> None:
         Cell(uid=INSTALLER_UID), "/usr/bin/grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status"
     )
 
-    found = dict(line.split(":\t") for line in done.stdout.splitlines())
-    assert found["NoNewPrivs"] == "1"
-    effective = {found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    fields = dict(line.split(":\t") for line in done.stdout.splitlines())
+    assert fields["NoNewPrivs"] == "1"
+    effective = {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
     assert effective == {"0" * 16}
     if os.geteuid() == 0:
-        assert found["CapBnd"] == "0" * 16
+        assert fields["CapBnd"] == "0" * 16
     if seccomp.path():
-        assert found["Seccomp"] == "2"
+        assert fields["Seccomp"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_threads_and_programs_start_under_the_filter() -> None:
 
 def test_the_filter_is_made_for_the_machines_that_it_knows() -> None:
     for machine in ("x86_64", "aarch64"):
-        found = seccomp.program(machine)
-        assert found and len(found) % 8 == 0 and len(found) // 8 < 4096
+        program = seccomp.program(machine)
+        assert program and len(program) % 8 == 0 and len(program) // 8 < 4096
     assert seccomp.program("riscv64") is None
 
 
@@ -181,10 +181,10 @@ def judged(program: bytes, machine: int, number: int, arguments: tuple[int, int,
     """Return what the kernel would answer, by the steps of a filter."""
     data = struct.pack("<iIQ6Q", number, machine, 0, *arguments, 0, 0, 0)
     steps = list(struct.iter_unpack("=HBBI", program))
-    value, place = 0, 0
+    value, index = 0, 0
     while True:
-        code, yes, no, operand = steps[place]
-        place += 1
+        code, yes, no, operand = steps[index]
+        index += 1
         if code == 0x06:
             return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(
                 operand, errno.errorcode.get(operand & 0xFFFF, "?")
@@ -195,7 +195,7 @@ def judged(program: bytes, machine: int, number: int, arguments: tuple[int, int,
             value &= operand
         else:
             right = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}
-            place += yes if right[code] else no
+            index += yes if right[code] else no
 
 
 @pytest.mark.parametrize(("column", "name"), [(0, "x86_64"), (1, "aarch64")])
@@ -204,10 +204,10 @@ def test_the_filter_judges_alike_on_every_machine(column: int, name: str) -> Non
     for network, answer in (("own", 2), ("host", 3)):
         program = seccomp.program(name, network)  # type: ignore[arg-type]
         assert program is not None
-        found = {
+        answers = {
             what: judged(program, machine, row[0][column], row[1]) for what, row in JUDGED.items()
         }
-        assert found == {what: row[answer] for what, row in JUDGED.items()}
+        assert answers == {what: row[answer] for what, row in JUDGED.items()}
         assert judged(program, 3, 0, (0, 0, 0)) == KILL  # calls of another kind of machine
 
 
@@ -267,10 +267,10 @@ def test_processes_and_share_of_the_processor_are_set_beside_memory() -> None:
     groups = limits.limiter().make(name, 64)
 
     try:
-        found = {path.name for group in groups for path in group.iterdir()}
-        assert "pids.max" in found and {"cpu.shares", "cpu.weight"} & found
-        told = {p.name: p.read_text().strip() for g in groups for p in g.glob("pids.max")}
-        assert told == {"pids.max": str(limits.PROCESSES)}
+        names = {path.name for group in groups for path in group.iterdir()}
+        assert "pids.max" in names and {"cpu.shares", "cpu.weight"} & names
+        contents = {p.name: p.read_text().strip() for g in groups for p in g.glob("pids.max")}
+        assert contents == {"pids.max": str(limits.PROCESSES)}
     finally:
         limits.limiter().remove(name)
 
@@ -292,9 +292,9 @@ def test_a_replica_stands_beside_all_else_on_the_host_when_the_processor_is_shar
 def test_what_stands_beside_a_replica_is_charged_its_processor_time_alone(tmp_path: Path) -> None:
     """Counted among its processes, it could start no thread where the replica has them all."""
     names = ("memory", "pids", "cpu")
-    found = limits.Limiter("cgroup1", tuple(tmp_path / name / "placet" for name in names))
-    groups = found.make("rev_1-1", 64)
-    found.charge("rev_1-1", 4321)
+    limiter = limits.Limiter("cgroup1", tuple(tmp_path / name / "placet" for name in names))
+    groups = limiter.make("rev_1-1", 64)
+    limiter.charge("rev_1-1", 4321)
 
     charged = [group.parent.name for group in groups if (group / "cgroup.procs").exists()]
     assert charged == ["cpu"]

@@ -19,7 +19,7 @@ from placet_verify.signing.keys import PrivateKey
 
 def state(number: int) -> DesiredState:
     """Return what a pass looks at of a state without endpoints."""
-    wish: Any = SimpleNamespace(
+    desired: Any = SimpleNamespace(
         generation=(1, number),
         epoch=1,
         endpoints=(),
@@ -29,7 +29,7 @@ def state(number: int) -> DesiredState:
         refused=(),
         errors=(),
     )
-    return cast(DesiredState, wish)
+    return cast(DesiredState, desired)
 
 
 def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:

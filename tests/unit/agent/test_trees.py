@@ -13,10 +13,10 @@ def test_all_is_yielded_a_folder_before_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "a")
 
-    found = [str(Path(entry.path).relative_to(tmp_path)) for entry in trees.walk(tmp_path)]
+    paths = [str(Path(entry.path).relative_to(tmp_path)) for entry in trees.walk(tmp_path)]
 
-    assert sorted(found) == ["a", "a/b", "a/b/file", "link"]
-    assert [name for name in found if name != "link"] == ["a", "a/b", "a/b/file"]
+    assert sorted(paths) == ["a", "a/b", "a/b/file", "link"]
+    assert [name for name in paths if name != "link"] == ["a", "a/b", "a/b/file"]
 
 
 def test_a_path_that_is_longer_than_paths_can_be_is_an_error_and_leaves_nothing_open(

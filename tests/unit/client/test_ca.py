@@ -108,7 +108,7 @@ def test_nobody_else_is_believed(url: str, tmp_path: Path, authority: Authority)
 
 
 def test_a_file_without_an_authority_is_named(tmp_path: Path) -> None:
-    for wrong in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
+    for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
         (tmp_path / "empty.pem").touch()
-        with pytest.raises(Unreachable, match=wrong.name):
-            Client("https://localhost:1", "a-token", ca=str(wrong))
+        with pytest.raises(Unreachable, match=path.name):
+            Client("https://localhost:1", "a-token", ca=str(path))

@@ -17,10 +17,10 @@ def test_no_control_character_of_others_reaches_the_terminal(
     show_list([item], ["name", "tags", "more"], form)
     show_one(item, form)
     say(HOSTILE)
-    said = capsys.readouterr()
-    for text in (said.out, said.err):
+    output = capsys.readouterr()
+    for text in (output.out, output.err):
         assert text == plain(text)
-    assert "\\x1b[2J" in said.err and "owned" in said.out
+    assert "\\x1b[2J" in output.err and "owned" in output.out
 
 
 def test_json_means_what_the_api_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,8 +55,8 @@ class Line:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        found: httpx.Response = answer
-        return found
+        response: httpx.Response = answer
+        return response
 
 
 def refused(status: int, code: str = "no", **headers: str) -> httpx.Response:

@@ -31,7 +31,7 @@ PLATFORM_ROOT = Path(__file__).resolve().parents[3] / "platform"
 
 def told() -> set[str]:
     """Return the codes of errors that the agent's sources name."""
-    found = set()
+    codes = set()
     for path in (
         *PLATFORM_ROOT.glob("placet_agent/**/*.py"),
         *PLATFORM_ROOT.glob("placet_protocol/**/*.py"),
@@ -47,8 +47,8 @@ def told() -> set[str]:
                 words = call.args[:1]
             else:
                 continue
-            found |= {word.value for word in words if isinstance(word, ast.Constant)}
-    return {word for word in found if isinstance(word, str) and word.isidentifier()}
+            codes |= {word.value for word in words if isinstance(word, ast.Constant)}
+    return {word for word in codes if isinstance(word, str) and word.isidentifier()}
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -100,9 +100,9 @@ def test_a_report_is_read_as_it_was_written() -> None:
 
 def test_what_a_newer_agent_adds_is_left_out() -> None:
     newer = {**PLATFORM, "gpus": ["a"], "features": [*FEATURES, "slim", JANE]}
-    found = read(platform=newer, moods=[JANE])
-    assert JANE not in json.dumps(found)
-    assert found["platform"] == PLATFORM
+    document = read(platform=newer, moods=[JANE])
+    assert JANE not in json.dumps(document)
+    assert document["platform"] == PLATFORM
     assert "colour" not in with_row(colour="blue")
 
 
@@ -112,10 +112,13 @@ def test_what_an_older_agent_does_not_send_has_a_default() -> None:
     older["features"] = ["unit", "header_route", "mirror", "capture", "guard", "receipts"]
     row = {**report()["revisions"][0], "isolation": "bwrap"}
     del row["egress"]
-    found = read(platform=older, revisions=[row])
-    assert found["platform"]["network"] == "host"
-    assert "apart" not in found["platform"]["features"]
-    assert (found["revisions"][0]["isolation"], found["revisions"][0]["egress"]) == ("older", [])
+    document = read(platform=older, revisions=[row])
+    assert document["platform"]["network"] == "host"
+    assert "apart" not in document["platform"]["features"]
+    assert (document["revisions"][0]["isolation"], document["revisions"][0]["egress"]) == (
+        "older",
+        [],
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,15 +163,15 @@ def test_nothing_that_a_node_chooses_to_say_of_itself_gets_into_the_log(
     name: str, said: Any
 ) -> None:
     try:
-        found = read_platform({**PLATFORM, name: said})
+        platform = read_platform({**PLATFORM, name: said})
     except ProtocolError as error:
         assert error.pointer == f"/platform/{name}"
         assert JANE not in str(error)
         return
-    text = json.dumps(found)
+    text = json.dumps(platform)
     assert "Jane" not in text
     assert len(text) < 1000
-    assert list(found) == list(PLATFORM)
+    assert list(platform) == list(PLATFORM)
 
 
 @pytest.mark.parametrize(
@@ -268,13 +271,15 @@ def test_of_several_isolations_the_weakest_counts() -> None:
 
 def test_what_a_replica_printed_stops_no_report_of_its_node() -> None:
     """PostgreSQL holds no NUL and no half of a pair: one tenant's last words were enough."""
-    said = "no such\x00column \ud800"
-    assert with_row(detail=said)["detail"] == "no such\ufffdcolumn \ufffd"
+    printed = "no such\x00column \ud800"
+    assert with_row(detail=printed)["detail"] == "no such\ufffdcolumn \ufffd"
     led = "\x1b[2J\u202eon\ttwo\nlines"
     assert with_row(detail=led)["detail"] == "\ufffd[2J\ufffdon\ttwo\nlines"
-    found = read(errors=[{"code": "haproxy", "detail": said}], metrics=[{**WINDOW, "error": said}])
-    assert found["errors"][0]["detail"] == "no such\ufffdcolumn \ufffd"
-    assert found["metrics"][0].get("error") == "no such\ufffdcolumn \ufffd"
+    document = read(
+        errors=[{"code": "haproxy", "detail": printed}], metrics=[{**WINDOW, "error": printed}]
+    )
+    assert document["errors"][0]["detail"] == "no such\ufffdcolumn \ufffd"
+    assert document["metrics"][0].get("error") == "no such\ufffdcolumn \ufffd"
 
 
 def test_what_an_agent_writes_is_taken_whatever_was_printed_and_however_much_there_is() -> None:
@@ -282,10 +287,10 @@ def test_what_an_agent_writes_is_taken_whatever_was_printed_and_however_much_the
     meant["revisions"][0]["detail"] = "the end\x00\ud800"
     meant["recalled"] = [DIGEST] * 501
     meant["receipts"] = ["{}"] * 101
-    found = read_report(write_report(meant), "nod_1")
-    assert found["revisions"][0]["detail"] == "the end\ufffd\ufffd"
-    assert (len(found["recalled"]), len(found["receipts"])) == (500, 100)
-    (cut,) = [error for error in found["errors"] if error["code"] == "report_cut"]
+    document = read_report(write_report(meant), "nod_1")
+    assert document["revisions"][0]["detail"] == "the end\ufffd\ufffd"
+    assert (len(document["recalled"]), len(document["receipts"])) == (500, 100)
+    (cut,) = [error for error in document["errors"] if error["code"] == "report_cut"]
     assert cut["detail"] == (
         f"501 recalled Bentos are more than the 500 that a report has room for; not in it: {DIGEST}"
     )
@@ -304,14 +309,14 @@ def test_of_too_many_revisions_those_are_told_that_run_or_changed_last() -> None
     ]
     meant["revisions"] = [*stopped, *runs]
     meant["errors"] = []
-    found = read_report(write_report(meant), "nod_1")
-    told = {revision["id"] for revision in found["revisions"]}
-    assert len(told) == 500
-    assert {"run_0", "run_1", "rev_519", "rev_022"} <= told
-    assert [error["code"] for error in found["errors"]] == ["report_cut"]
-    detail = found["errors"][0]["detail"]
+    document = read_report(write_report(meant), "nod_1")
+    ids = {revision["id"] for revision in document["revisions"]}
+    assert len(ids) == 500
+    assert {"run_0", "run_1", "rev_519", "rev_022"} <= ids
+    assert [error["code"] for error in document["errors"]] == ["report_cut"]
+    detail = document["errors"][0]["detail"]
     assert detail.startswith("522 revisions are more than the 500 that a report has room for; not")
-    assert detail.endswith(" …") and "rev_000" not in told
+    assert detail.endswith(" …") and "rev_000" not in ids
 
 
 @pytest.mark.parametrize(
@@ -329,5 +334,5 @@ def test_a_report_fits_into_what_the_platform_takes_however_much_went_wrong(
     payload = write_report(meant)
     key = PrivateKey.generate()
     assert len(dsse.sign(dsse.REPORT, payload, key).to_json()) <= 2 * 1024**2
-    found = read_report(payload, "nod_1")["revisions"]
-    assert (len(found), len(found[-1]["detail"])) == (times, kept)
+    rows = read_report(payload, "nod_1")["revisions"]
+    assert (len(rows), len(rows[-1]["detail"])) == (times, kept)

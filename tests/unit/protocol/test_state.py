@@ -84,30 +84,30 @@ def state() -> dict[str, Any]:
 def spoilt(path: Path, value: Any) -> dict[str, Any]:
     """Return a state with another value in one place."""
     broken = copy.deepcopy(state())
-    place: Any = broken
+    parent: Any = broken
     for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = value
+        parent = parent[step]
+    parent[path[-1]] = value
     return broken
 
 
-def read(found: DesiredState) -> dict[str, list[str]]:
+def read(desired: DesiredState) -> dict[str, list[str]]:
     """Return the ids of the revisions that can be read, by endpoint."""
-    return {e.id: [r.id for r in e.revisions] for e in found.endpoints}
+    return {e.id: [r.id for r in e.revisions] for e in desired.endpoints}
 
 
 WHOLE = {"end_a": ["rev_1", "rev_2"], "end_b": ["rev_3", "rev_4"]}
 
 
 def test_a_whole_state_is_read() -> None:
-    found = read_state(state())
+    desired = read_state(state())
 
-    assert found.generation == (1, 7)
-    assert read(found) == WHOLE
-    assert found.endpoints[0].revisions[0].variables == {"MODE": "x"}
-    assert found.recalled == {DIGEST}
-    assert found.recalls == (canonical.dumps(RECALL).decode(),)
-    assert (found.checkpoint, found.refused, found.errors) == ("a note", (), ())
+    assert desired.generation == (1, 7)
+    assert read(desired) == WHOLE
+    assert desired.endpoints[0].revisions[0].variables == {"MODE": "x"}
+    assert desired.recalled == {DIGEST}
+    assert desired.recalls == (canonical.dumps(RECALL).decode(),)
+    assert (desired.checkpoint, desired.refused, desired.errors) == ("a note", (), ())
 
 
 FAULTS_OF_A_REVISION: list[tuple[str, Any]] = [
@@ -159,33 +159,33 @@ FAULTS_OF_A_REVISION: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), FAULTS_OF_A_REVISION)
 def test_a_fault_inside_a_revision_refuses_that_revision_alone(name: str, value: Any) -> None:
-    found = read_state(spoilt(("endpoints", 0, "revisions", 0, name), value))
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, name), value))
 
-    assert read(found) == {**WHOLE, "end_a": ["rev_2"]}
-    (refused,) = found.refused
+    assert read(desired) == {**WHOLE, "end_a": ["rev_2"]}
+    (refused,) = desired.refused
     assert (refused.id, refused.endpoint) == ("" if name == "id" else "rev_1", "end_a")
     assert refused.bento_digest == ("" if name == "bento_digest" else DIGEST)
     assert refused.reason
-    codes = [error["code"] for error in found.errors]
+    codes = [error["code"] for error in desired.errors]
     assert codes == (["revision_refused"] if name == "id" else [])
 
 
 @pytest.mark.parametrize("what", [None, 7, "rev_1", [], ["rev_1"], {}])
 def test_what_is_no_revision_at_all_is_named_as_an_error(what: Any) -> None:
-    found = read_state(spoilt(("endpoints", 0, "revisions", 0), what))
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0), what))
 
-    assert read(found) == {**WHOLE, "end_a": ["rev_2"]}
-    assert [error["code"] for error in found.errors] == ["revision_refused"]
-    assert "end_a" in found.errors[0]["detail"]
+    assert read(desired) == {**WHOLE, "end_a": ["rev_2"]}
+    assert [error["code"] for error in desired.errors] == ["revision_refused"]
+    assert "end_a" in desired.errors[0]["detail"]
 
 
 def test_a_revision_may_need_only_what_this_agent_knows() -> None:
-    found = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), list(FEATURES)))
-    assert read(found) == WHOLE
-    found = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), ["unit", "slim"]))
-    assert "it needs 'slim'" in found.refused[0].reason
-    found = read_state(spoilt(("endpoints", 0, "revisions", 0, "colour"), "blue"))
-    assert read(found) == WHOLE, "a member that is only not known is passed over"
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), list(FEATURES)))
+    assert read(desired) == WHOLE
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), ["unit", "slim"]))
+    assert "it needs 'slim'" in desired.refused[0].reason
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "colour"), "blue"))
+    assert read(desired) == WHOLE, "a member that is only not known is passed over"
 
 
 FAULTS_OF_AN_ENDPOINT: list[tuple[str, Any]] = [
@@ -207,20 +207,20 @@ FAULTS_OF_AN_ENDPOINT: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), FAULTS_OF_AN_ENDPOINT)
 def test_a_fault_of_an_endpoint_leaves_it_out_and_names_it(name: str, value: Any) -> None:
-    found = read_state(spoilt(("endpoints", 0, name), value))
+    desired = read_state(spoilt(("endpoints", 0, name), value))
 
-    assert read(found) == {"end_b": WHOLE["end_b"]}
-    (error,) = found.errors
+    assert read(desired) == {"end_b": WHOLE["end_b"]}
+    (error,) = desired.errors
     assert error["code"] == "endpoint_refused"
     assert "end_a" in error["detail"]
 
 
 @pytest.mark.parametrize("what", [None, 7, "end_a", [], {}])
 def test_what_is_no_endpoint_at_all_is_left_out(what: Any) -> None:
-    found = read_state(spoilt(("endpoints", 0), what))
+    desired = read_state(spoilt(("endpoints", 0), what))
 
-    assert read(found) == {"end_b": WHOLE["end_b"]}
-    assert [one.id for one in found.left_out] == [""]
+    assert read(desired) == {"end_b": WHOLE["end_b"]}
+    assert [one.id for one in desired.left_out] == [""]
 
 
 def test_endpoints_and_paths_that_stand_twice_are_left_out_and_no_others() -> None:
@@ -229,29 +229,29 @@ def test_endpoints_and_paths_that_stand_twice_are_left_out_and_no_others() -> No
     again["endpoints"].append({**endpoint("c"), "id": "end_c"})
     elsewhere["endpoints"].append({**endpoint("a"), "id": "end_other"})
 
-    found = read_state(again)
-    assert read(found) == {"end_b": WHOLE["end_b"], "end_c": []}
-    assert [one.id for one in found.left_out] == ["end_a"]
-    found = read_state(elsewhere)
-    assert read(found) == {"end_b": WHOLE["end_b"]}
-    assert [one.id for one in found.left_out] == ["end_a", "end_other"]
+    desired = read_state(again)
+    assert read(desired) == {"end_b": WHOLE["end_b"], "end_c": []}
+    assert [one.id for one in desired.left_out] == ["end_a"]
+    desired = read_state(elsewhere)
+    assert read(desired) == {"end_b": WHOLE["end_b"]}
+    assert [one.id for one in desired.left_out] == ["end_a", "end_other"]
 
 
 def test_an_endpoint_that_stands_twice_and_once_malformed_is_left_out() -> None:
     again = state()
     again["endpoints"].append({**endpoint("a"), "keys": "none"})
 
-    found = read_state(again)
-    assert read(found) == {"end_b": WHOLE["end_b"]}
+    desired = read_state(again)
+    assert read(desired) == {"end_b": WHOLE["end_b"]}
 
 
 def test_revisions_that_stand_twice_are_refused_and_no_others() -> None:
     again = state()
     again["endpoints"][1]["revisions"].append(revision(1))
 
-    found = read_state(again)
-    assert read(found) == {"end_a": ["rev_2"], "end_b": WHOLE["end_b"]}
-    assert [(one.id, one.endpoint) for one in found.refused] == [
+    desired = read_state(again)
+    assert read(desired) == {"end_a": ["rev_2"], "end_b": WHOLE["end_b"]}
+    assert [(one.id, one.endpoint) for one in desired.refused] == [
         ("rev_1", "end_a"),
         ("rev_1", "end_b"),
     ]
@@ -304,10 +304,10 @@ def test_an_older_platform_sends_no_recalls() -> None:
 
 
 def test_a_bento_that_cannot_lie_ready_stops_no_other() -> None:
-    found = read_state({**state(), "prefetch": [7, {"bento_digest": "x"}, *state()["prefetch"]]})
+    desired = read_state({**state(), "prefetch": [7, {"bento_digest": "x"}, *state()["prefetch"]]})
 
-    assert len(found.prefetch) == 1
-    assert [error["code"] for error in found.errors] == ["prefetch_refused"] * 2
+    assert len(desired.prefetch) == 1
+    assert [error["code"] for error in desired.errors] == ["prefetch_refused"] * 2
 
 
 # --- what goes on -------------------------------------------------------------------------------
@@ -381,16 +381,16 @@ def mutated(draw: Callable[[Any], Any], whole: dict[str, Any], at: Path) -> dict
     for step in at[:-1]:
         parent = parent[step]
     path = draw(st.sampled_from(paths(parent[at[-1]])))
-    place, last = parent, at[-1]
+    node, last = parent, at[-1]
     for step in path:
-        place, last = place[last], step
+        node, last = node[last], step
     how = draw(st.sampled_from(["other", "gone", "new"]))
-    if how == "gone" and isinstance(place, dict):
-        del place[last]
-    elif how == "new" and isinstance(place[last], dict):
-        place[last][draw(st.text(max_size=12))] = draw(JSON)
+    if how == "gone" and isinstance(node, dict):
+        del node[last]
+    elif how == "new" and isinstance(node[last], dict):
+        node[last][draw(st.text(max_size=12))] = draw(JSON)
     else:
-        place[last] = draw(JSON)
+        node[last] = draw(JSON)
     return broken
 
 
@@ -398,20 +398,20 @@ def mutated(draw: Callable[[Any], Any], whole: dict[str, Any], at: Path) -> dict
 def test_whatever_stands_in_one_revision_every_other_is_read_the_same(data: st.DataObject) -> None:
     whole = state()
     broken = mutated(data.draw, whole, ("endpoints", 0, "revisions", 0))
-    found, good = read_state(broken), read_state(whole)
+    desired, good = read_state(broken), read_state(whole)
 
     others = {r.id: r for e in good.endpoints for r in e.revisions if r.id != "rev_1"}
-    twins = {"rev_2", "rev_3", "rev_4"} & {one.id for one in found.refused}
+    twins = {"rev_2", "rev_3", "rev_4"} & {one.id for one in desired.refused}
     assert all(pk == _id(broken) for pk in twins), "only one of the same id is refused with it"
-    seen = {r.id: r for e in found.endpoints for r in e.revisions}
+    seen = {r.id: r for e in desired.endpoints for r in e.revisions}
     for pk in others.keys() - twins:
         assert seen[pk] == others[pk]
-    assert (found.recalls, found.recalled, found.checkpoint) == (
+    assert (desired.recalls, desired.recalled, desired.checkpoint) == (
         good.recalls,
         good.recalled,
         good.checkpoint,
     )
-    assert len(found.left_out) == 0
+    assert len(desired.left_out) == 0
 
 
 def _id(broken: dict[str, Any]) -> Any:

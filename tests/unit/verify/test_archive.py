@@ -272,8 +272,8 @@ def test_noise_is_refused_in_words(
     folder = tmp_path_factory.mktemp("noise")
     good = [tar(plain("a")), zipped(("a", b"b")), gzip.compress(tar(plain("a"))), b"PK\x03\x04"]
     raw = bytearray(good[kind])
-    place = len(noise) % max(1, len(raw))
-    raw[place : place + len(noise)] = noise
+    offset = len(noise) % max(1, len(raw))
+    raw[offset : offset + len(noise)] = noise
     (folder / "upload").write_bytes(bytes(raw))
     try:
         files = extract(folder / "upload", folder / "out")

@@ -18,8 +18,8 @@ NOTE = checkpoint.make("placet.example/log", 1234, ROOT, KEY)
 
 
 def test_it_reads_back_and_verifies() -> None:
-    found = checkpoint.verify(NOTE, KEY.public, "placet.example/log")
-    assert (found.origin, found.size, found.root) == ("placet.example/log", 1234, ROOT)
+    head = checkpoint.verify(NOTE, KEY.public, "placet.example/log")
+    assert (head.origin, head.size, head.root) == ("placet.example/log", 1234, ROOT)
 
 
 def test_it_has_the_form_of_a_signed_note() -> None:

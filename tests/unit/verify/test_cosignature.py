@@ -32,16 +32,16 @@ def test_a_cosignature_is_made_as_the_specification_says() -> None:
     assert struct.unpack(">Q", raw[4:12]) == (AT,)
     message = f"cosignature/v1\ntime {AT}\n{TEXT}".encode()
     assert ONE.public.verify(raw[12:], message)
-    found = cosigned(head(line), W1)
-    assert found is not None
-    assert (found.at, found.line) == (AT, line)
+    newest = cosigned(head(line), W1)
+    assert newest is not None
+    assert (newest.at, newest.line) == (AT, line)
 
 
 def test_of_two_by_one_witness_the_newer_counts() -> None:
     lines = [cosignature.sign(TEXT, W1.name, ONE, at) for at in (AT, AT + 9, AT + 1)]
-    found = cosigned(head(*lines), W1)
-    assert found is not None
-    assert found.at == AT + 9
+    newest = cosigned(head(*lines), W1)
+    assert newest is not None
+    assert newest.at == AT + 9
 
 
 @pytest.mark.parametrize("place", range(4, 76))
@@ -75,7 +75,7 @@ def test_a_verifier_key_is_read_in_its_one_form() -> None:
     assert WitnessKey.parse(text) == W1
     assert read_verifier_key(verifier_key(ORIGIN, LOG.public)) == (ORIGIN, LOG.public)
     name, key_id, raw = text.split("+", 2)
-    for wrong in (
+    for malformed in (
         "",
         "x",
         f"{name}+{key_id}",
@@ -88,7 +88,7 @@ def test_a_verifier_key_is_read_in_its_one_form() -> None:
         verifier_key(ORIGIN, LOG.public),
     ):
         with pytest.raises(Malformed):
-            WitnessKey.parse(wrong)
+            WitnessKey.parse(malformed)
 
 
 def test_a_submission_is_read_as_it_was_written() -> None:

@@ -249,9 +249,9 @@ def test_every_test_runs_with_keys_of_its_own_run(keys: Path) -> None:
 
 
 def test_a_key_is_shared_with_one_group_and_its_successor_too(folder: Path) -> None:
-    given = keystore.share(folder, "control", os.getgid())
+    paths = keystore.share(folder, "control", os.getgid())
 
-    assert {path.name for path in given} == {"state.key", "log.key"}
+    assert {path.name for path in paths} == {"state.key", "log.key"}
     rotate(folder, "state")
     for name, mode in (("state.key", 0o640), ("log.key", 0o640), ("decision.key", 0o600)):
         assert stat.S_IMODE((folder / name).stat().st_mode) == mode, name

@@ -168,8 +168,8 @@ def test_the_unfinished_tiles_are_made_from_the_roots_of_those_below() -> None:
         return kept.get((level, index))
 
     def roots(level: int, start: int, end: int) -> dict[int, bytes]:
-        found = {i: kept.get((level, i)) for i in range(start, end)}
-        return {i: merkle.root(tiles.split(tile)) for i, tile in found.items() if tile}
+        below = {i: kept.get((level, i)) for i in range(start, end)}
+        return {i: merkle.root(tiles.split(tile)) for i, tile in below.items() if tile}
 
     source = tiles.TileSource(66_000, full_tile, lambda a, b: leaves[a:b], roots)
     for index in (0, 65_540, 65_999):

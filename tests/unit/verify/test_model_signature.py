@@ -44,15 +44,19 @@ def test_what_the_library_signs_is_trusted_by_who_has_the_key(
     folder: Path, curve: ec.EllipticCurve
 ) -> None:
     signer = signing_key(curve)
-    found = check(signed_model(folder, FILES, signer), digests_in(folder), [trusted(signer)])
-    assert (found.result, found.key, found.files) == ("trusted", trusted(signer).fingerprint, 3)
+    verdict = check(signed_model(folder, FILES, signer), digests_in(folder), [trusted(signer)])
+    assert (verdict.result, verdict.key, verdict.files) == (
+        "trusted",
+        trusted(signer).fingerprint,
+        3,
+    )
 
 
 def test_a_key_that_nobody_trusts_is_unknown_and_named(
     folder: Path, document: bytes, key: ec.EllipticCurvePrivateKey
 ) -> None:
-    found = check(document, digests_in(folder), [trusted(signing_key())])
-    assert (found.result, found.key) == ("unknown", trusted(key).fingerprint)
+    verdict = check(document, digests_in(folder), [trusted(signing_key())])
+    assert (verdict.result, verdict.key) == ("unknown", trusted(key).fingerprint)
 
 
 def test_a_certificate_or_sigstore_in_place_of_a_key_is_unknown(
@@ -63,8 +67,8 @@ def test_a_certificate_or_sigstore_in_place_of_a_key_is_unknown(
         {"certificate": {"rawBytes": ""}, "tlogEntries": [{}]},
     ):
         bundle = json.loads(document) | {"verificationMaterial": material}
-        found = check(json.dumps(bundle).encode(), digests_in(folder), [])
-        assert (found.result, found.key) == ("unknown", "")
+        verdict = check(json.dumps(bundle).encode(), digests_in(folder), [])
+        assert (verdict.result, verdict.key) == ("unknown", "")
 
 
 def test_files_that_differ_are_named(
@@ -108,10 +112,10 @@ def test_links_are_refused(folder: Path, document: bytes) -> None:
 
 def _in(part: str, **changes: Any) -> Callable[[Any], Any]:
     def change(statement: Any) -> None:
-        place = statement
+        node = statement
         for step in part.split(".") if part else []:
-            place = place[int(step) if step.isdigit() else step]
-        place.update(changes)
+            node = node[int(step) if step.isdigit() else step]
+        node.update(changes)
 
     return change
 
@@ -225,7 +229,7 @@ def test_no_random_flip_leaves_a_trusted_signature(
         raw = bytearray(document)
         raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
         try:
-            found = check(bytes(raw), files, known)
+            verdict = check(bytes(raw), files, known)
         except Refused:
             continue
-        assert found.result == "unknown"  # the name of the key is not under the signature
+        assert verdict.result == "unknown"  # the name of the key is not under the signature

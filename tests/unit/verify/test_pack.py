@@ -51,9 +51,9 @@ def test_it_says_no_as_well(alone: Path) -> None:
 
 
 def test_the_same_code_gives_the_same_bytes(tmp_path: Path) -> None:
-    made = tmp_path / "placet-verify.pyz"
+    archive = tmp_path / "placet-verify.pyz"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "platform")}
     subprocess.run(
-        [sys.executable, "-m", "placet_verify", "pack", str(made)], env=environment, check=True
+        [sys.executable, "-m", "placet_verify", "pack", str(archive)], env=environment, check=True
     )
-    assert made.read_bytes() == packed()
+    assert archive.read_bytes() == packed()

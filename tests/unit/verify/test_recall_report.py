@@ -25,23 +25,23 @@ THREE = ["rel_1", "rel_2", "rel_3"]
 
 def fleet(*, second: bool = True) -> OnNodes:
     """Three releases on three nodes: one confirms, one is silent, one runs on after it signed."""
-    told, liar = OnNodes(KEYS), PrivateKey.generate()
-    told.joined()
+    nodes, liar = OnNodes(KEYS), PrivateKey.generate()
+    nodes.joined()
     if second:
-        told.joined("nod_2", "tgt_2", PrivateKey.generate())
-    told.joined("nod_3", "tgt_3", liar)
+        nodes.joined("nod_2", "tgt_2", PrivateKey.generate())
+    nodes.joined("nod_3", "tgt_3", liar)
     for number, release in enumerate(THREE, 1):
-        told.placed(f"rev_{number}", release=release)
-    told.ran()
-    recall = told.recalled(names=RecalledNames.of(bentos=[BENTO], releases=THREE), reached=False)
+        nodes.placed(f"rev_{number}", release=release)
+    nodes.ran()
+    recall = nodes.recalled(names=RecalledNames.of(bentos=[BENTO], releases=THREE), reached=False)
     for number, release in enumerate(THREE, 1):
-        place = {"target_id": f"tgt_{number}", "revisions": [f"rev_{number}"]}
-        told.reached(recall.recall, release, **place)
-    told.stopped(recall, at=ENDED + SECOND)
+        where = {"target_id": f"tgt_{number}", "revisions": [f"rev_{number}"]}
+        nodes.reached(recall.recall, release, **where)
+    nodes.stopped(recall, at=ENDED + SECOND)
     third = {"node": "nod_3", "target": "tgt_3"}
-    told.stopped(recall, liar, confirms=False, **third)
-    told.ran(liar, release="rel_3", revision="rev_3", ended_at=ENDED + HOUR, **third)
-    return told
+    nodes.stopped(recall, liar, confirms=False, **third)
+    nodes.ran(liar, release="rel_3", revision="rev_3", ended_at=ENDED + HOUR, **third)
+    return nodes
 
 
 def laid_out(files: Files, folder: Path) -> Path:
@@ -127,51 +127,51 @@ def test_a_target_without_a_node_is_open() -> None:
 
 def test_a_node_that_is_kept_back_is_missed() -> None:
     """What a recall did to each release that it names must be there."""
-    told = fleet()
-    told.events = [
+    nodes = fleet()
+    nodes.events = [
         event
-        for event in told.events
+        for event in nodes.events
         if "assurance.recalleffect:x" not in event["after"]
         or event["after"]["assurance.recalleffect:x"]["release_id"] != "rel_2"
     ]
     with pytest.raises(Refused, match="did to rel_2") as caught:
-        verify(told.report())
+        verify(nodes.report())
     assert caught.value.code == "left_out"
 
 
 def test_what_never_ran_need_not_be_confirmed() -> None:
-    told = OnNodes(KEYS)
-    recall = told.recalled(reached=False)
-    told.reached(recall.recall, RELEASE, revisions=[])
-    lines, counts = verify(told.report())
+    nodes = OnNodes(KEYS)
+    recall = nodes.recalled(reached=False)
+    nodes.reached(recall.recall, RELEASE, revisions=[])
+    lines, counts = verify(nodes.report())
     assert counts["never ran"] == 1
     assert any(line.startswith(f"never ran: release {RELEASE}") for line in lines)
 
 
-def no_recall(told: OnNodes) -> None:
-    told.on_a_node().ran()
+def no_recall(nodes: OnNodes) -> None:
+    nodes.on_a_node().ran()
 
 
-def two_recalls(told: OnNodes) -> None:
-    told.recalled()
-    told.recalled(recall="rcl_2")
+def two_recalls(nodes: OnNodes) -> None:
+    nodes.recalled()
+    nodes.recalled(recall="rcl_2")
 
 
-def a_run_of_something_else(told: OnNodes) -> None:
-    told.on_a_node().recalled()
-    told.placed("rev_2", release="rel_2")
-    told.ran(release="rel_2", revision="rev_2")
+def a_run_of_something_else(nodes: OnNodes) -> None:
+    nodes.on_a_node().recalled()
+    nodes.placed("rev_2", release="rel_2")
+    nodes.ran(release="rel_2", revision="rev_2")
 
 
-def confirmed_by_the_platform_alone(told: OnNodes) -> None:
-    told.on_a_node().recalled()
-    told.reached("rcl_1", RELEASE, "confirmed", state="confirmed")
+def confirmed_by_the_platform_alone(nodes: OnNodes) -> None:
+    nodes.on_a_node().recalled()
+    nodes.reached("rcl_1", RELEASE, "confirmed", state="confirmed")
 
 
-def of_another_node(told: OnNodes) -> None:
-    told.on_a_node()
-    told.joined("nod_2", "tgt_2", PrivateKey.generate())
-    told.stopped(told.recalled(), node="nod_2", target="tgt_2")
+def of_another_node(nodes: OnNodes) -> None:
+    nodes.on_a_node()
+    nodes.joined("nod_2", "tgt_2", PrivateKey.generate())
+    nodes.stopped(nodes.recalled(), node="nod_2", target="tgt_2")
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def of_another_node(told: OnNodes) -> None:
         (a_run_of_something_else, "other_release"),
         (confirmed_by_the_platform_alone, "unproven"),
         (of_another_node, "bad_signature"),
-        (lambda told: told.recalled(signer=told.key), "unknown_key"),
+        (lambda nodes: nodes.recalled(signer=nodes.key), "unknown_key"),
     ],
 )
 def test_a_report_that_was_made_up_is_refused(spoil: Callable[[OnNodes], Any], code: str) -> None:
-    told = OnNodes(KEYS)
-    spoil(told)
+    nodes = OnNodes(KEYS)
+    spoil(nodes)
     with pytest.raises(Refused) as caught:
-        verify(told.report())
+        verify(nodes.report())
     assert caught.value.code == code
 
 

@@ -28,12 +28,12 @@ from placet_verify.permit.serving import Destination
     ],
 )
 def test_a_destination_is_a_name_or_an_address_and_a_port(text: str, host: str, port: int) -> None:
-    found = Destination.read(text)
-    assert (found.host, found.port) == (host, port)
-    assert str(found) == text.lower()
-    assert Destination.read(str(found)) == found
+    destination = Destination.read(text)
+    assert (destination.host, destination.port) == (host, port)
+    assert str(destination) == text.lower()
+    assert Destination.read(str(destination)) == destination
     is_address = ":" in host or host.replace(".", "").isdigit()
-    assert (found.address is not None) == is_address
+    assert (destination.address is not None) == is_address
 
 
 REFUSED_DESTINATIONS = [
@@ -114,12 +114,12 @@ def test_anything_else_is_no_destination(text: object) -> None:
 @given(st.text(max_size=40) | st.from_regex(r"[a-zA-Z0-9.\-\[\]:%x]{1,30}:[0-9]{1,6}"))
 def test_what_is_read_is_read_again_from_what_it_says(text: str) -> None:
     try:
-        found = Destination.read(text)
+        destination = Destination.read(text)
     except ValueError:
         return
-    assert Destination.read(str(found)) == found
+    assert Destination.read(str(destination)) == destination
     assert text.isascii()
-    assert str(found) == text.lower()
+    assert str(destination) == text.lower()
 
 
 def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> None:

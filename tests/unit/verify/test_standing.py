@@ -177,7 +177,7 @@ def demanding(**demands: Any) -> Case:
     policy = replace(plain.policy, document=DOCUMENT | {"gates": gates})
     request = replace(plain.request, policy_digest=policy.document_digest)
     reviewer, approver = plain.decisions
-    said = {
+    members = {
         "verdict": "approve",
         "person": reviewer.person,
         "role": "reviewer",
@@ -188,7 +188,7 @@ def demanding(**demands: Any) -> Case:
         policy,
         request,
         [
-            StandingDecision.on(request, **said, standing=GOOD),
+            StandingDecision.on(request, **members, standing=GOOD),
             replace(
                 approver,
                 **request.bound()
@@ -253,14 +253,14 @@ def test_one_demand_that_is_not_met_is_enough(demand: str, spoilt: dict[str, Any
 @pytest.mark.parametrize("demand", DEMANDS)
 def test_a_decision_of_before_the_rules_meets_none(demand: str) -> None:
     case = demanding(**{demand: ALL[demand]})
-    said = case.decisions[0]
+    decision = case.decisions[0]
     old = DecisionStatement.on(
         case.request,
         verdict="approve",
-        person=said.person,
-        role=said.role,
-        nonce=said.nonce,
-        at=said.at,
+        person=decision.person,
+        role=decision.role,
+        nonce=decision.nonce,
+        at=decision.at,
     )
     assert verdict(replace(case, decisions=[old, case.decisions[1]])) == "quorum"
 

@@ -47,10 +47,10 @@ SUMMARY = VerificationSummary.of(
 )
 def test_every_kind_reads_back(statement: statements.Statement) -> None:
     payload = statement.payload()
-    found = statements.parse(payload)
-    assert type(found) is type(statement)
-    assert found.payload() == payload
-    assert found.digest == statement.sign(KEYS.decision).digest
+    again = statements.parse(payload)
+    assert type(again) is type(statement)
+    assert again.payload() == payload
+    assert again.digest == statement.sign(KEYS.decision).digest
 
 
 def test_a_decision_names_artifact_and_bento_as_its_subject() -> None:

@@ -67,16 +67,16 @@ def test_what_a_real_authority_says_is_accepted_here_and_by_strangers(
 
 def test_openssl_reads_what_we_ask(authority: StampAuthority, tmp_path: Path) -> None:
     (tmp_path / "q.tsq").write_bytes(timestamp.request(NOTE, nonce=0x1234, policy="1.2.840.1"))
-    said = subprocess.run(
+    text = subprocess.run(
         ["openssl", "ts", "-query", "-in", tmp_path / "q.tsq", "-text"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert "Hash Algorithm: sha256" in said
-    assert "Policy OID: 1.2.840.1" in said
-    assert "Nonce: 0x1234" in said
-    assert "Certificate required: yes" in said
+    assert "Hash Algorithm: sha256" in text
+    assert "Policy OID: 1.2.840.1" in text
+    assert "Nonce: 0x1234" in text
+    assert "Certificate required: yes" in text
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -85,15 +85,15 @@ def test_a_stamp_with_any_byte_changed_is_refused(name: str, tmp_path: Path) -> 
     authority = StampAuthority(tmp_path / "tsa", FORMS[name])
     token, pinned = authority.token(NOTE), anchors(authority)
     mask = random.Random(5)
-    for place in range(len(token)):
+    for index in range(len(token)):
         for flip in {0x01, 0x80, 0xFF, mask.randrange(1, 256)}:
             changed = bytearray(token)
-            changed[place] ^= flip
+            changed[index] ^= flip
             with pytest.raises(Refused):
                 timestamp.verify(bytes(changed), NOTE, pinned)
-    for wrong in (token[:-1], token + b"\x00", token[1:], b"", token * 2):
+    for changed_length in (token[:-1], token + b"\x00", token[1:], b"", token * 2):
         with pytest.raises(Refused):
-            timestamp.verify(wrong, NOTE, pinned)
+            timestamp.verify(changed_length, NOTE, pinned)
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -102,14 +102,14 @@ def test_an_answer_with_any_byte_changed_is_refused_or_means_the_same(
 ) -> None:
     """Of what came, things that nothing covers may differ: they are not kept."""
     _, token = timestamp.accept(reply, NOTE, anchors(authority), nonce=9)
-    for place in range(len(reply)):
+    for index in range(len(reply)):
         changed = bytearray(reply)
-        changed[place] ^= 0x01
+        changed[index] ^= 0x01
         try:
             _, kept = timestamp.accept(bytes(changed), NOTE, anchors(authority), nonce=9)
         except Refused:
             continue
-        assert kept == token, place
+        assert kept == token, index
 
 
 def test_it_must_be_over_these_bytes_and_answer_this_request(

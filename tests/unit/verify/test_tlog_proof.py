@@ -43,39 +43,39 @@ def test_the_file_is_as_the_specification_has_it() -> None:
         "example.com/log\n9\nroot\n\n— a b\n"
     )
     assert tlog_proof.write(0, [], "note\n") == "c2sp.org/tlog-proof@v1\nindex 0\n\nnote\n"
-    found = tlog_proof.parse(written)
-    assert (found.index, found.hashes, found.extra) == (5, (H1, H2), b"age")
-    assert tlog_proof.write(found.index, found.hashes, found.note, found.extra) == written
+    proof = tlog_proof.parse(written)
+    assert (proof.index, proof.hashes, proof.extra) == (5, (H1, H2), b"age")
+    assert tlog_proof.write(proof.index, proof.hashes, proof.note, proof.extra) == written
 
 
 @given(size=st.integers(1, 300), data=st.data())
 def test_each_event_of_each_log_is_proven(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
-    found = tlog_proof.parse(proof_of(index, size))
-    signed = tlog_proof.verify(found, [LOG_KEY], found.extra, ORIGIN)
-    assert (signed.size, found.extra) == (size, body(index))
+    proof = tlog_proof.parse(proof_of(index, size))
+    signed = tlog_proof.verify(proof, [LOG_KEY], proof.extra, ORIGIN)
+    assert (signed.size, proof.extra) == (size, body(index))
     with pytest.raises(Refused, match="is not event"):
-        tlog_proof.verify(found, [LOG_KEY], body(index) + b" ")
+        tlog_proof.verify(proof, [LOG_KEY], body(index) + b" ")
 
 
 def test_another_key_or_log_is_refused() -> None:
-    found = tlog_proof.parse(proof_of(3, 10))
+    proof = tlog_proof.parse(proof_of(3, 10))
     for keys, origin in (([KEYS.state.public], ORIGIN), ([LOG_KEY], "other.example/log")):
         with pytest.raises(Refused):
-            tlog_proof.verify(found, keys, found.extra, origin)
+            tlog_proof.verify(proof, keys, proof.extra, origin)
 
 
 @given(data=st.data())
 def test_a_changed_character_anywhere_is_noticed(data: st.DataObject) -> None:
     text = proof_of(7, 20)
-    place = data.draw(st.integers(0, len(text) - 1))
+    index = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from("Az09+/=\n —ü"))
-    changed = text[:place] + other + text[place + 1 :]
+    changed = text[:index] + other + text[index + 1 :]
     if changed == text:
         return
     with pytest.raises(Refused):
-        found = tlog_proof.parse(changed)
-        tlog_proof.verify(found, [LOG_KEY], found.extra, ORIGIN)
+        proof = tlog_proof.parse(changed)
+        tlog_proof.verify(proof, [LOG_KEY], proof.extra, ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_the_offline_verifier_reads_the_file(
     (tmp_path / "root.pub").write_bytes(KEYS.root.public.to_pem())
     keys = ["--keys", str(tmp_path / "keys.json"), "--root", str(tmp_path / "root.pub")]
     assert main(["proof", str(file), *keys]) == 0
-    said = capsys.readouterr().out
-    assert f"event 7 of {ORIGIN}" in said
-    assert '"kind":"test.v1"' in said
+    output = capsys.readouterr().out
+    assert f"event 7 of {ORIGIN}" in output
+    assert '"kind":"test.v1"' in output
 
     bare = tmp_path / "bare.tlog-proof"
     bare.write_text(proof_of(7, 20, extra=False))
