@@ -1,9 +1,9 @@
 // The permit: policy, request and decisions as signed; enough to count the quorum without a server.
 
 import { Approvers, readSigned } from "./approvers.js";
+import { checkGlass } from "./break_glass.js";
 import { digest, utf8 } from "./bytes.js";
 import { readEnvelope } from "./dsse.js";
-import { checkGlass } from "./break_glass.js";
 import { canonical, hasExactly, parseJson } from "./json.js";
 import { approvalRules, checkQuorum } from "./quorum.js";
 import { malformed, refuse } from "./refusal.js";
