@@ -1,5 +1,6 @@
 """Projects, people, teams, service accounts, role bindings, API tokens, idempotency records."""
 
+import string
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -11,13 +12,28 @@ from django.db.models import Q
 from apps.audit.models import Audited
 from placet.kernel.ids import IdField, uuid7_hex
 
+SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
 
 class UserManager(BaseUserManager["User"]):
     """Finds people by e-mail address; making one is ``identity.actions.create_person``."""
 
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """Return an address as it is compared: its ASCII letters small.
+
+        Nothing else is changed: Unicode has letters whose small one is of ASCII (the Kelvin sign's
+        is k), and with these the address of one person would be that of another.
+        """
+        return (email or "").translate(SMALL)
+
+    def with_email(self, email: str) -> models.QuerySet["User"]:
+        """Return the person with this address, if there is one, whatever the case it is in."""
+        return self.filter(email=self.normalize_email(email))
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the person with this address, whatever its case."""
-        return self.get(email__iexact=username)
+        return self.get(email=self.normalize_email(username))
 
 
 class User(Audited, AbstractBaseUser, PermissionsMixin):
@@ -45,6 +61,11 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Leave an address as it was typed: Django would make the Kelvin sign a K."""
+        return username
 
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an outdated kind is replaced, and logged."""

@@ -51,7 +51,10 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
 
 
 def _address(email: str) -> str:
-    email = email.strip().lower()
+    email = User.objects.normalize_email(email.strip())
+    if not email.isascii():  # the validator takes some of these, and two may look the same
+        detail = "Write it in ASCII letters, an international domain as xn--…"
+        raise InvalidInput(errors=[FieldError("/email", detail)])
     try:
         validate_email(email)
     except ValidationError:

@@ -52,7 +52,8 @@ def _person(text: str, project: Project) -> User:
     text = text.strip()
     if "@" in text:
         members = people_with("project.view", Scope(project.pk))
-        found = [person for person in members if person.email.casefold() == text.casefold()]
+        email = User.objects.normalize_email(text)
+        found = [person for person in members if person.email == email]
     else:
         found = list(User.objects.filter(pk=text))
     if not found:

@@ -125,8 +125,8 @@ def _refuse_many() -> None:
 def _owner(named: str) -> str:
     """Return the id of the person who is to answer for a target."""
     text = named.strip()
-    by = {"email__iexact": text} if "@" in text else {"pk": text}
-    person = User.objects.filter(**by, is_active=True).first()
+    people = User.objects.with_email(text) if "@" in text else User.objects.filter(pk=text)
+    person = people.filter(is_active=True).first()
     if person is None:
         detail = "Nobody who is active has this id or e-mail address"
         raise InvalidInput(errors=[FieldError("/owner", detail)])

@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 def admin(email: str, name: str) -> User:
     """Return the person with this address, made if need be, as an access admin."""
-    person = User.objects.filter(email=email.strip().lower()).first()
+    person = User.objects.with_email(email.strip()).first()
     if person is None:
         person = actions.create_person(email=email, name=name or email, actor=SYSTEM)
     with record(SYSTEM):

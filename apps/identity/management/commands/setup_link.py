@@ -32,7 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, person: str, repair: bool, **options: Any) -> None:
         """Find the person, repair if asked, print the link."""
         os.environ.setdefault("PLACET_PROCESS", "manage")
-        row = User.objects.filter(Q(pk=person) | Q(email=person.strip().lower())).first()
+        typed = User.objects.normalize_email(person.strip())
+        row = User.objects.filter(Q(pk=person) | Q(email=typed)).first()
         if row is None:
             raise CommandError(f"Nobody has the address or id {person}")
         try:

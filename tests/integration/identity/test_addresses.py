@@ -1,0 +1,86 @@
+"""An address is one person's, whatever letters Unicode has that look or count as others."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from apps.identity import actions
+from apps.identity.models import User
+from apps.identity.queries import fresh_grants
+from apps.registry.actions import declare
+from apps.serving.actions import create_target
+from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import InvalidInput
+from tests.support.database import sql
+from tests.support.factories import actor_of, api, browser, grant, person, project
+
+pytestmark = pytest.mark.django_db
+KELVIN, DOTTED, LONG_S, DOTLESS = "\u212a", "\u0130", "\u017f", "\u0131"
+ALIKE = [
+    (f"{KELVIN}im@example.com", "kim@example.com"),
+    (f"kim@{KELVIN}iosk.example", "kim@kiosk.example"),
+    (f"k{DOTTED}m@example.com", "kim@example.com"),
+    (f"k{DOTLESS}m@example.com", "kim@example.com"),
+    (f"{LONG_S}am@example.com", "sam@example.com"),
+    ("kim@\uff45xample.com", "kim@example.com"),
+    ("\uff4bim@example.com", "kim@example.com"),
+    ("kim@example.com\u3000", "kim@example.com"),
+]
+
+
+def kim(email: str) -> User:
+    return actions.create_person(email=email, name="Kim", actor=SYSTEM)
+
+
+def test_an_address_of_other_letters_from_before_is_compared_as_it_is() -> None:
+    """Earlier releases took an international domain as it was typed."""
+    ada = person("Ada")
+    sql("UPDATE identity_user SET email = %s WHERE id = %s", "ada@b\u00fccher.example", ada.pk)
+    assert User.objects.with_email("Ada@b\u00fccher.Example").get() == ada
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE[:-1], ids=ascii)
+def test_nobody_is_added_under_an_address_that_looks_like_another(said: str, email: str) -> None:
+    ann = person("Ann", roles={"admin": None})
+    with pytest.raises(InvalidInput) as refused:
+        kim(said)
+    assert [e.pointer for e in refused.value.errors] == ["/email"]
+    answer = api(ann).post("/people", {"email": said, "name": "Kim"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/email"
+    browser(ann).post("/admin/identity/user/add/", {"email": said, "name": "Kim"})
+    assert not User.objects.filter(name="Kim").exists()
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE[:-1], ids=ascii)
+def test_the_command_line_takes_nobody_for_another(said: str, email: str) -> None:
+    found = kim(email)
+    with pytest.raises(CommandError):
+        call_command("setup_link", said, stdout=StringIO())
+    with pytest.raises(CommandError):
+        call_command("create_admin", "--email", said, stdout=StringIO())
+    assert not fresh_grants(found.pk, lock=False)
+
+
+def test_an_address_is_found_in_any_case(mailoutbox: list[Any]) -> None:
+    found = kim("Kim@Example.com")
+    assert found.email == "kim@example.com"
+    assert User.objects.get_by_natural_key("KIM@example.COM") == found
+    call_command("setup_link", " KIM@example.com", stdout=StringIO())
+    browser().post("/accounts/password/reset/", {"email": f"{KELVIN}im@example.com"})
+    assert [m.to for m in mailoutbox] in ([], [["kim@example.com"]])
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE[:-1], ids=ascii)
+def test_nobody_is_named_by_an_address_that_looks_like_theirs(said: str, email: str) -> None:
+    risk = project("risk")
+    grant(kim(email), {"viewer": risk})
+    ada = actor_of(person("Ada", roles={"contributor": risk}))
+    with pytest.raises(InvalidInput):
+        declare(risk, fact="data_owner", about="sha256:" + "d" * 64, person=said, actor=ada)
+    with pytest.raises(InvalidInput):
+        create_target(name="plant-8", owner=said, actor=SYSTEM)
+    assert create_target(name="plant-8", owner=email.upper(), actor=SYSTEM).owner
