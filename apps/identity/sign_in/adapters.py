@@ -1,13 +1,15 @@
 """How django-allauth behaves here: nobody signs up, and single sign-on makes nobody."""
 
+import hmac
 from typing import Any
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
-from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.base.constants import AuthError
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -19,8 +21,12 @@ from apps.identity.actions.credentials import change_credentials, set_own_passwo
 from apps.identity.errors import NotVouched
 from apps.identity.events import IDENTITY_LINKED, SIGN_IN_FAILED
 from apps.identity.models import User
-from apps.identity.sign_in.provider_answers import bounded
+from apps.identity.sign_in.claims import Claims
+from apps.identity.sign_in.provider import Provider
+from apps.identity.sign_in.provider_answers import BadAnswer, bounded
 from apps.identity.trust.vouching import is_vouched
+
+log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -67,21 +73,27 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Return the providers of the settings. One in the database is somebody else's."""
         return [app for app in super().list_apps(request, **which) if app.pk is None]
 
+    def get_provider(self, request: HttpRequest, provider: str, client_id: Any = None) -> Provider:
+        """Return the provider of this name, whose answers are read here."""
+        return Provider(request, app=self.get_app(request, provider, client_id))
+
     def get_requests_session(self) -> Session:
         """Ask the provider within bounds."""
         return bounded(super().get_requests_session())
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Link a first sign-in to the person it belongs to, or refuse it."""
-        if sociallogin.state.get("process") == AuthProcess.CONNECT:
-            raise refuse(request, None)
+        """Refuse an answer to another question; link a first sign-in to the person it belongs to,
+        or refuse it."""
+        claims: Claims = sociallogin.claims
+        asked = str(sociallogin.state.get("nonce") or "")
+        if not asked or not hmac.compare_digest(claims.nonce.encode(), asked.encode()):
+            raise BadAnswer("nonce is not the one that was sent")
         if sociallogin.is_existing:
             return
-        # ``email_verified`` as text ("false" too) is a provider whose word on it cannot be told
-        verified = [a.email.lower() for a in sociallogin.email_addresses if a.verified is True]
-        person = User.objects.filter(email__in=verified, is_active=True).first()
+        people = User.objects.with_email(claims.email) if claims.email else User.objects.none()
+        person = people.filter(is_active=True).first()
         if person is None:
-            raise refuse(request, person)
+            raise refuse(request)
 
         def link(row: User) -> None:
             sociallogin.connect(request, row)
@@ -92,10 +104,30 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         except NotVouched:
             raise not_vouched(request, person) from None
 
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Provider,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Log what went wrong on the way; have the page say it where it is said in our words."""
+        if error == AuthError.CANCELLED:
+            return
+        ours = isinstance(exception, BadAnswer)
+        kind = type(exception).__name__ if exception else str(error)
+        said = str(exception) if ours else kind  # what others say may hold a part of the answer
+        log.warning("single_sign_on_failed", provider=provider.app.provider_id, fault=said)
+        if ours and extra_context is not None:
+            extra_context["fault"] = said
+        if ours and (extra_context or {}).get("state"):  # somebody came back from there
+            note_sign_in_event(SIGN_IN_FAILED, person=None, data={"method": "single_sign_on"})
 
-def refuse(request: HttpRequest, person: User | None) -> ImmediateHttpResponse:
+
+def refuse(request: HttpRequest) -> ImmediateHttpResponse:
     """Log the refusal and return the page that says whom to ask."""
-    note_sign_in_event(SIGN_IN_FAILED, person=person, data={"method": "single_sign_on"})
+    note_sign_in_event(SIGN_IN_FAILED, person=None, data={"method": "single_sign_on"})
     return ImmediateHttpResponse(render(request, "socialaccount/unknown_person.html", status=403))
 
 

@@ -24,6 +24,8 @@ from placet.kernel.config import config
 
 RECORDS, WHOSE = "account_authentication_methods", "account_authentication_methods_user"
 FROM_PROVIDER = "socialaccount"  # the method of a record: a second factor may come behind it
+CLOCKS_DIFFER = 60.0  # seconds that the provider's clock may be ahead of ours
+NEVER = 0.0
 
 
 def demand_fresh(actor: Actor) -> None:
@@ -81,14 +83,18 @@ def last_proof(records: Sequence[Mapping[str, Any]]) -> datetime | None:
         return None
 
 
-def date_back(request: HttpRequest, id_token: Mapping[str, Any]) -> None:
+def date_back(request: HttpRequest, auth_time: float | None) -> None:
     """Let a sign-in through the identity provider count from when the person gave it a password or
-    the like, which may be long ago: ``auth_time`` (OpenID Connect Core, section 2), where it says.
+    the like, which may be long ago: ``auth_time`` (OpenID Connect Core 1.0, section 2).
+
+    Where it does not say, or says a time to come, nobody knows: a provider that was not asked to
+    say it says nothing, and what it is asked goes through the hands of whoever has the browser.
     """
     records = request.session.get(RECORDS)
     came = [r for r in records or () if isinstance(r, dict) and r.get("method") == FROM_PROVIDER]
-    if "auth_time" in id_token and came:
-        at = id_token["auth_time"]
-        known = isinstance(at, int | float) and not isinstance(at, bool)
-        came[-1]["at"] = min(came[-1]["at"], at) if known else None
+    if came:
+        here = came[-1]["at"]
+        if auth_time is None or auth_time > here + CLOCKS_DIFFER:
+            auth_time = NEVER
+        came[-1]["at"] = min(here, auth_time)
         request.session[RECORDS] = records

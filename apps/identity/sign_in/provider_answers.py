@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from requests import ConnectionError as NoAnswer
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
@@ -15,6 +16,10 @@ SECONDS = 15.0  # from the head to the end
 PIECE = 1 << 16
 
 
+class BadAnswer(OAuth2Error):  # type: ignore[misc]
+    """What the provider answered cannot be used; the text says why, and holds nothing of it."""
+
+
 class Bounded(HTTPAdapter):
     """Takes what is one JSON object and not too long; raises ``NoAnswer`` otherwise."""
 
@@ -25,6 +30,7 @@ class Bounded(HTTPAdapter):
         answer._content_consumed = True
         if answer.ok and not answer.is_redirect:
             check(answer.content)
+            answer.headers["Content-Type"] = "application/json"  # allauth trips where there is none
         return answer
 
 

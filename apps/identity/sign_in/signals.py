@@ -7,13 +7,15 @@ from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialLogin
+from django.contrib import messages
 from django.contrib.auth import signals as auth
 from django.http import HttpRequest
 
 from apps.identity import events
 from apps.identity.actions import note_sign_in_event, withdraw_removed
+from apps.identity.errors import Reauthenticate
 from apps.identity.models import User
-from apps.identity.sign_in.freshness import date_back
+from apps.identity.sign_in.freshness import date_back, demand_fresh_session
 
 METHODS = {
     "password": "password",
@@ -21,6 +23,11 @@ METHODS = {
     "password_reset": "set_up_link",
     "mfa": "second_factor",
 }
+
+NOT_SAID = (
+    "You are signed in, but the identity provider does not say that it has just asked for your"
+    " password (auth_time): confirm it again, in another way if there is one, or ask who runs it"
+)
 
 
 def connect() -> None:
@@ -40,10 +47,20 @@ def signed_in(
 ) -> None:
     """Log a sign-in with the ways it was proved by."""
     if sociallogin is not None:
-        date_back(request, sociallogin.account.extra_data.get("id_token") or {})
+        date_back(request, sociallogin.account.extra_data.get("auth_time"))
+        if sociallogin.state.get("confirms"):
+            tell_unless_fresh(request)
     records = get_authentication_records(request, user)
     method = "+".join(dict.fromkeys(_method(r) for r in records)) or "unknown"
     note_sign_in_event(events.SIGNED_IN, person=user, data={"method": method})
+
+
+def tell_unless_fresh(request: HttpRequest) -> None:
+    """Tell somebody who came to show who they are that the provider did not say so."""
+    try:
+        demand_fresh_session(request)
+    except Reauthenticate:
+        messages.warning(request, NOT_SAID)
 
 
 def _method(record: dict[str, Any]) -> str:

@@ -21,19 +21,15 @@ from allauth.mfa.webauthn.views import (
     reauthenticate_webauthn,
     remove_webauthn,
 )
-from allauth.socialaccount.adapter import get_adapter
-from allauth.socialaccount.helpers import render_authentication_error
-from allauth.socialaccount.providers.openid_connect.views import login as from_provider
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
-from requests import RequestException
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.errors import Reauthenticate
+from apps.identity.sign_in import provider
 from apps.identity.sign_in.freshness import ask_again, demand_fresh_session
 from apps.identity.trust.passkey_answers import UNREADABLE, ResponseType, can_be_read
-from placet.kernel.config import config
 
 View = Callable[..., HttpResponse]
 
@@ -55,31 +51,6 @@ def fresh(view: View) -> View:
         return view(request, **names)
 
     return asked
-
-
-def anew(view: View) -> View:
-    """Have the identity provider ask who is signed in here for their password or the like, however
-    well it knows them: they come to show who they are (OpenID Connect Core, section 3.1.2.1).
-
-    Whoever signs in is asked if that is long ago; by ``max_age`` it says when it was (section 2),
-    so that nobody who found a browser open is fresh by signing out and in again.
-    """
-
-    @wraps(view)
-    def sent(request: HttpRequest, **names: Any) -> HttpResponse:
-        within = f"max_age={60 * config().reauthenticate_after_minutes}"
-        asked = request.GET.copy()
-        here = request.user.is_authenticated
-        asked["auth_params"] = "prompt=login&max_age=0" if here else within
-        request.GET = asked  # type: ignore[assignment]
-        try:
-            return view(request, **names)
-        except RequestException as error:  # allauth catches it on the way back alone
-            provider = get_adapter().get_provider(request, provider=names["provider_id"])
-            said: HttpResponse = render_authentication_error(request, provider, exception=error)
-            return said
-
-    return sent
 
 
 def readable(view: View, kind: ResponseType) -> View:
@@ -152,6 +123,9 @@ urlpatterns = [
     ),
     path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
     path("password/set/", fresh(password_set), name="account_set_password"),
-    path("oidc/<str:provider_id>/login/", anew(from_provider), name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/", provider.login, name="openid_connect_login"),
+    path(
+        "oidc/<str:provider_id>/login/callback/", provider.callback, name="openid_connect_callback"
+    ),
     path("", include("allauth.urls")),
 ]

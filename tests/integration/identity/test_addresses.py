@@ -14,6 +14,7 @@ from apps.registry.actions import declare
 from apps.serving.actions import create_target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import InvalidInput
+from tests.integration.identity.identity_provider import Provider, come_in, who
 from tests.support.database import sql
 from tests.support.factories import actor_of, api, browser, grant, person, project
 
@@ -33,6 +34,17 @@ ALIKE = [
 
 def kim(email: str) -> User:
     return actions.create_person(email=email, name="Kim", actor=SYSTEM)
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE, ids=ascii)
+def test_an_address_that_only_looks_like_somebodys_opens_nothing(
+    provider: Provider, said: str, email: str
+) -> None:
+    kim(email)
+    client, answer = come_in(provider, email=said, email_verified=True)
+    assert (answer.status_code, who(client)) == (403, None)
+    client, _ = come_in(provider, email=email.upper(), email_verified=True)
+    assert who(client)
 
 
 def test_an_address_of_other_letters_from_before_is_compared_as_it_is() -> None:

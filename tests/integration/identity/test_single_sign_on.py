@@ -1,9 +1,6 @@
 """Single sign-on through an OpenID Connect provider."""
 
 import json
-import time
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,53 +11,11 @@ from apps.identity import actions
 from apps.identity.models import User
 from apps.identity.sign_in.provider_answers import MAX_BYTES
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now, rfc3339
-from tests.integration.identity.identity_provider import Provider, running
+from tests.integration.identity.identity_provider import PATH, Provider, come_in, stale, who
 from tests.support.database import sql
 from tests.support.factories import api, browser, grow_old, person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def provider(settings: Any) -> Iterator[Provider]:
-    with running() as found:
-        settings.SOCIALACCOUNT_PROVIDERS = {
-            "openid_connect": {
-                "OAUTH_PKCE_ENABLED": True,
-                "APPS": [
-                    {
-                        "provider_id": "oidc",
-                        "name": "Company",
-                        "client_id": "placet",
-                        "secret": "s",
-                        "settings": {"server_url": found.address},
-                    }
-                ],
-            }
-        }
-        yield found
-
-
-def come_in(provider: Provider, client: Any = None, query: str = "", **claims: Any) -> Any:
-    """Go through the provider with ``claims``; return the client and the last answer."""
-    provider.claims = {"sub": "u-1", "name": "Ada", **claims}
-    client = client or browser()
-    away = client.post(f"/accounts/oidc/oidc/login/{query}")
-    assert away.status_code == 302, away.content
-    target = urlsplit(away["Location"])
-    assert f"{target.scheme}://{target.netloc}" == provider.address
-    asked = parse_qs(target.query)
-    assert asked["code_challenge_method"] == ["S256"]
-    back = client.get(
-        "/accounts/oidc/oidc/login/callback/", {"code": "c", "state": asked["state"][0]}
-    )
-    return client, back
-
-
-def who(client: Any) -> str | None:
-    answer = client.get("/api/v1/whoami")
-    return answer.json()["id"] if answer.status_code == 200 else None
 
 
 def test_a_known_person_comes_in_by_a_verified_address_and_is_linked(provider: Provider) -> None:
@@ -145,7 +100,7 @@ def test_what_a_provider_answers_is_bounded_and_an_odd_answer_opens_nothing(
     client = browser()
     client.raise_request_exception = False
     if path.startswith("/.well-known/"):
-        answer = client.post("/accounts/oidc/oidc/login/")
+        answer = client.post(PATH)
     else:
         client, answer = come_in(provider, client, email="ada@example.com", email_verified=True)
     assert answer.status_code == 401, answer.content
@@ -156,7 +111,7 @@ def test_what_a_provider_answers_is_bounded_and_an_odd_answer_opens_nothing(
 def test_a_provider_that_is_away_is_said_on_a_page(provider: Provider, settings: Any) -> None:
     app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
     app["settings"]["server_url"] = "http://127.0.0.1:9"  # nobody answers there
-    answer = browser().post("/accounts/oidc/oidc/login/")
+    answer = browser().post(PATH)
     assert answer.status_code == 401
     assert b"An error occurred" in answer.content
 
@@ -204,17 +159,6 @@ def test_the_sign_in_page_offers_the_provider(
     assert 'action="/accounts/oidc/oidc/login/' in page
 
 
-def stale(client: Any) -> bool:
-    """Tell whether the session is asked to authenticate again before it makes a token."""
-    body = {
-        "name": "x",
-        "scopes": ["model.view"],
-        "expires_at": rfc3339(now() + timedelta(9)),
-    }
-    answer = client.post("/api/v1/tokens", body, "application/json")
-    return answer.status_code == 403 and answer.json()["code"] == "reauthenticate"
-
-
 def test_who_has_only_the_provider_authenticates_again_there_and_comes_back(
     provider: Provider,
 ) -> None:
@@ -244,20 +188,7 @@ def test_another_person_at_the_provider_does_not_confirm_the_session(provider: P
     assert who(client) == eve.pk != ada.pk
 
 
-@pytest.mark.parametrize(
-    ("minutes_ago", "too_old"), [(0, False), (14, False), (16, True), (-60, False), ("x", True)]
-)
-def test_it_counts_from_when_the_provider_saw_the_person(
-    provider: Provider, minutes_ago: Any, too_old: bool
-) -> None:
-    """A session at the provider that was opened in the morning proves nothing about now."""
-    person("Ada")
-    at = minutes_ago if minutes_ago == "x" else int(time.time()) - minutes_ago * 60
-    client, _ = come_in(provider, email="ada@example.com", email_verified=True, auth_time=at)
-    assert stale(client) is too_old
-
-
 def test_first_time_at_the_provider_nobody_is_made_to_sign_in_twice(provider: Provider) -> None:
     person("Ada")
-    away = parse_qs(urlsplit(browser().post("/accounts/oidc/oidc/login/")["Location"]).query)
+    away = parse_qs(urlsplit(browser().post(PATH)["Location"]).query)
     assert "prompt" not in away
