@@ -74,6 +74,15 @@ class SignsInOtherwise(Conflict):
     title = "This person signs in without a password: deactivate and reactivate them first"
 
 
+class LinkedOtherwise(Conflict):
+    """Another identity at the provider is the person's."""
+
+    code, title = (
+        "linked_otherwise",
+        "The person is linked to another identity at the provider: deactivate and reactivate them",
+    )
+
+
 class NotVouched(Conflict):
     """The person's row or credentials are not what the log vouches for."""
 

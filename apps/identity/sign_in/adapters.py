@@ -17,11 +17,12 @@ from django.urls import reverse
 from requests import Session
 
 from apps.identity.actions import note_sign_in_event
-from apps.identity.actions.credentials import change_credentials, set_own_password
-from apps.identity.errors import NotVouched
-from apps.identity.events import IDENTITY_LINKED, SIGN_IN_FAILED
+from apps.identity.actions.credentials import set_own_password
+from apps.identity.errors import LinkedOtherwise, NotVouched
+from apps.identity.events import SIGN_IN_FAILED
 from apps.identity.models import User
 from apps.identity.sign_in.claims import Claims
+from apps.identity.sign_in.linking import is_taken, link_identity
 from apps.identity.sign_in.provider import Provider
 from apps.identity.sign_in.provider_answers import BadAnswer, bounded
 from apps.identity.trust.vouching import is_vouched
@@ -56,13 +57,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Set a password that its owner chose."""
         set_own_password(user, password)
 
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Send it, but not to who has no password and comes by the identity provider: whoever has
+        the address by now could make themselves a way past the provider."""
+        linked = SocialAccount.objects.filter(user=user.pk).exists()
+        if user.has_usable_password() or not linked:
+            super().send_password_reset_mail(user, email, context)
+
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Lets people who exist sign in through the identity provider.
 
     The first time, the provider's account is linked to the person with its e-mail address, if
-    the provider says that the address is verified. It never makes a person, and nobody links a
-    second identity by hand.
+    the provider says that the address is verified; from then on that account alone opens theirs.
+    It never makes a person, and nobody links an identity by hand.
     """
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
@@ -82,27 +90,26 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return bounded(super().get_requests_session())
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Refuse an answer to another question; link a first sign-in to the person it belongs to,
-        or refuse it."""
+        """Refuse an answer to another question, or by another identity than the one that is
+        linked; link a first sign-in to the person it belongs to."""
         claims: Claims = sociallogin.claims
         asked = str(sociallogin.state.get("nonce") or "")
         if not asked or not hmac.compare_digest(claims.nonce.encode(), asked.encode()):
             raise BadAnswer("nonce is not the one that was sent")
         if sociallogin.is_existing:
+            if is_taken(sociallogin.user, sociallogin.account):
+                raise linked_otherwise(request, sociallogin.user)
             return
         people = User.objects.with_email(claims.email) if claims.email else User.objects.none()
         person = people.filter(is_active=True).first()
         if person is None:
             raise refuse(request)
-
-        def link(row: User) -> None:
-            sociallogin.connect(request, row)
-            note_sign_in_event(IDENTITY_LINKED, person=row)
-
         try:
-            change_credentials(person, link)
+            link_identity(person, sociallogin, request)
         except NotVouched:
             raise not_vouched(request, person) from None
+        except LinkedOtherwise:
+            raise linked_otherwise(request, person) from None
 
     def on_authentication_error(
         self,
@@ -129,6 +136,12 @@ def refuse(request: HttpRequest) -> ImmediateHttpResponse:
     """Log the refusal and return the page that says whom to ask."""
     note_sign_in_event(SIGN_IN_FAILED, person=None, data={"method": "single_sign_on"})
     return ImmediateHttpResponse(render(request, "socialaccount/unknown_person.html", status=403))
+
+
+def linked_otherwise(request: HttpRequest, person: User) -> ImmediateHttpResponse:
+    """Log that another identity than the linked one came; return the page that says so."""
+    note_sign_in_event(SIGN_IN_FAILED, person=person, data={"method": "other_identity"})
+    return ImmediateHttpResponse(render(request, "socialaccount/other_identity.html", status=403))
 
 
 def not_vouched(request: HttpRequest, person: User) -> ImmediateHttpResponse:

@@ -24,6 +24,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from requests import RequestException
 
 from apps.identity.sign_in.claims import Claims, read_claims, read_id_token
+from apps.identity.sign_in.linking import is_of_another_issuer
 from apps.identity.sign_in.provider_answers import BadAnswer
 from placet.kernel.config import config
 
@@ -63,6 +64,8 @@ class Answers(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         more = self._fetch_user_info(token.token) if has_more else {}
         claims = read_claims(said, more)
         login = self.get_provider().sociallogin_from_response(request, stored(claims))
+        if is_of_another_issuer(login.account, claims.email):
+            raise BadAnswer("sub was linked to somebody else by the provider before this one")
         login.claims = claims
         return login
 
