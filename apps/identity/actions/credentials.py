@@ -13,7 +13,7 @@ from apps.audit.actions import Recorder, record, row_key
 from apps.audit.events import EventKind
 from apps.audit.models import Audited
 from apps.identity.actions.checks import unique
-from apps.identity.errors import NotVouched
+from apps.identity.errors import Inactive, NotVouched
 from apps.identity.events import CREDENTIALS_CHANGED, CREDENTIALS_REHASHED, PASSWORD_CHANGED
 from apps.identity.models import User
 from apps.identity.trust.vouching import about, credentials, is_vouched, vouched_texts
@@ -51,6 +51,18 @@ def vouched(person: User) -> User:
     return row
 
 
+def vouched_and_active(person: User) -> User:
+    """Return the row of ``person`` as :func:`vouched`, or refuse with :class:`Inactive`.
+
+    What people change of their own credentials asks this: they were let in a moment ago, and what
+    they gave themselves behind their deactivation would let them in when they are reactivated.
+    """
+    row = vouched(person)
+    if not row.is_active:
+        raise Inactive
+    return row
+
+
 def log_person(
     log: Recorder,
     kind: EventKind,
@@ -65,7 +77,7 @@ def log_person(
 def set_own_password(person: User, password: str) -> None:
     """Give ``person`` the password that they chose themselves."""
     with record(themselves(person)) as log:
-        row = vouched(person)
+        row = vouched_and_active(person)
         row.password = person.password = make_password(password)
         row.save(update_fields=["password"])
         log.add(PASSWORD_CHANGED, subject=row.pk, data={"credentials": credentials(row)})
@@ -85,7 +97,7 @@ def rehash_password(person: User, password: str) -> None:
 def change_credentials(person: User, change: Callable[[User], R]) -> R:
     """Carry out ``change``, in which ``person`` changes their factors or is linked, and seal it."""
     with record(themselves(person)) as log:
-        row = vouched(person)
+        row = vouched_and_active(person)
         before = credentials(row)
         result = change(row)
         after = credentials(row)

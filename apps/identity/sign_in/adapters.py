@@ -18,7 +18,7 @@ from requests import Session
 
 from apps.identity.actions import note_sign_in_event
 from apps.identity.actions.credentials import set_own_password
-from apps.identity.errors import LinkedOtherwise, NotVouched
+from apps.identity.errors import Inactive, LinkedOtherwise, NotVouched
 from apps.identity.events import SIGN_IN_FAILED
 from apps.identity.models import User
 from apps.identity.sign_in.claims import Claims
@@ -108,6 +108,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             link_identity(person, sociallogin, request)
         except NotVouched:
             raise not_vouched(request, person) from None
+        except Inactive:
+            raise refuse(request) from None
         except LinkedOtherwise:
             raise linked_otherwise(request, person) from None
 

@@ -20,7 +20,7 @@ from apps.identity.models import User
 def link_identity(person: User, sociallogin: SocialLogin, request: HttpRequest) -> None:
     """Link the identity that came to ``person``, who has its address.
 
-    Raises :class:`LinkedOtherwise` and ``NotVouched``. Of two that come at once the
+    Raises :class:`LinkedOtherwise`, ``NotVouched`` and ``Inactive``. Of two that come at once the
     second sees what the first linked: the person's credentials are locked.
     """
 

@@ -70,6 +70,22 @@ def test_an_access_admin_lets_go_of_an_identity_that_is_no_more(provider: Provid
     assert (answer.status_code, who(old)) == (403, None)
 
 
+def test_who_is_deactivated_as_they_come_is_not_linked(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is linked behind the deactivation would let them in once they are reactivated."""
+    ada, lock = person("Ada"), credentials.lock_credentials
+
+    def locked(row: User) -> User:
+        actions.deactivate_person(ada, actor=SYSTEM)
+        return lock(row)
+
+    monkeypatch.setattr(credentials, "lock_credentials", locked)
+    client, answer = come_in(provider, **ADA)
+    assert uids(ada) == []
+    assert (answer.status_code, who(client)) == (403, None)
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("second", "opened"), [("u-2", 1), ("u-1", 2)])
 def test_of_two_that_come_at_once_one_is_linked(

@@ -5,13 +5,16 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
 from apps.audit.models import Event
 from apps.identity import actions
-from apps.identity.errors import HasPassword
+from apps.identity.actions.credentials import change_credentials, set_own_password
+from apps.identity.errors import HasPassword, Inactive
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.problems import Forbidden
@@ -126,6 +129,19 @@ def test_an_access_admin_makes_a_set_up_link_only_for_who_has_no_password() -> N
     actions.setup_link(person("Bob"), actor=ann)
     with pytest.raises(HasPassword):
         actions.setup_link(person("Ada", password=PASSWORD), actor=ann)
+
+
+def test_what_somebody_sets_while_they_are_deactivated_does_not_come_back() -> None:
+    ada = person("Ada")
+    here = User.objects.get(pk=ada.pk)  # as a request of theirs read it a moment before
+    actions.deactivate_person(ada, actor=SYSTEM)
+    with pytest.raises(Inactive):
+        set_own_password(here, PASSWORD)
+    with pytest.raises(Inactive):
+        change_credentials(here, lambda row: TOTP.activate(row, "JBSWY3DPEHPK3PXP"))
+    back = actions.reactivate_person(ada, actor=SYSTEM)
+    assert not back.has_usable_password()
+    assert not Authenticator.objects.filter(user=back).exists()
 
 
 def test_an_access_admin_never_chooses_somebodys_password() -> None:
