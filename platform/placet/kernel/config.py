@@ -241,6 +241,8 @@ class Config(BaseSettings):
         ]
         if not self.public_url.startswith("https://"):
             faults.append("PLACET_PUBLIC_URL must be an https:// address")
+        if self.oidc_issuer and not self.oidc_issuer.startswith("https://"):
+            faults.append("PLACET_OIDC_ISSUER must be an https:// address: it says who comes in")
         if "*" in self.allowed_hosts:
             faults.append("PLACET_ALLOWED_HOSTS must name your hosts: links in mails hold them")
         if self.debug:

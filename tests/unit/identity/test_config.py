@@ -42,6 +42,7 @@ def test_good_settings_start() -> None:
         ({"database_url": ""}, "PLACET_DATABASE_URL must be set"),
         ({"broker_url": ""}, "PLACET_BROKER_URL must be set"),
         ({"public_url": "http://placet.example"}, "https://"),
+        ({"oidc_issuer": "http://login.example"}, "PLACET_OIDC_ISSUER must be an https://"),
         ({"allowed_hosts": "*"}, "PLACET_ALLOWED_HOSTS must name your hosts"),
         ({"debug": True}, "PLACET_DEBUG must be off"),
         ({"tls_cert": "/etc/placet/web.pem"}, "PLACET_TLS_CERT and PLACET_TLS_KEY must both"),
