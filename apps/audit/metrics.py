@@ -1,35 +1,22 @@
 """The log's size at ``/metrics``, read when it is scraped."""
 
-from collections.abc import Iterator
-
-import structlog
-from django.db import DatabaseError
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from apps.audit.queries.proofs import latest_checkpoint, log_size
+from placet.kernel.gauges import GaugeCollector
 
-log = structlog.get_logger(__name__)
+
+def log_gauges() -> list[GaugeMetricFamily]:
+    """Read both in two indexed look-ups."""
+    found, head = _none(), latest_checkpoint()
+    for gauge, value in zip(found, (log_size(), head.size if head else 0), strict=True):
+        gauge.add_metric([], value)
+    return found
 
 
-class LogCollector(Collector):
-    """Two gauges; a database that does not answer leaves them out."""
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Name the gauges without asking the database."""
-        return [_size(), _signed()]
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read both in two indexed look-ups."""
-        try:
-            size, head = log_size(), latest_checkpoint()
-        except DatabaseError as error:
-            log.warning("metrics_unavailable", error=type(error).__name__)
-            return
-        for gauge, value in ((_size(), size), (_signed(), head.size if head else 0)):
-            gauge.add_metric([], value)
-            yield gauge
+def _none() -> list[GaugeMetricFamily]:
+    return [_size(), _signed()]
 
 
 def _size() -> GaugeMetricFamily:
@@ -44,4 +31,4 @@ def _signed() -> GaugeMetricFamily:
 
 def register() -> None:
     """Show the gauges; called once, when the app is ready."""
-    REGISTRY.register(LogCollector())
+    REGISTRY.register(GaugeCollector(_none, log_gauges))

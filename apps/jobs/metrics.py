@@ -1,46 +1,34 @@
 """Open jobs at ``/metrics``, read when it is scraped."""
 
-from collections.abc import Iterator
-
-import structlog
-from django.db import DatabaseError, connection
+from django.db import connection
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from apps.jobs.models import JobState
+from placet.kernel.gauges import GaugeCollector
 
 OPEN_JOBS = """
 SELECT queue, state, count(*),
   greatest(0, extract(epoch FROM clock_timestamp() - min(due_at)))::float
 FROM jobs_job WHERE state IN ('queued', 'running') GROUP BY queue, state
 """
-log = structlog.get_logger(__name__)
 
 
-class JobCollector(Collector):
-    """Gauges by queue; a database that does not answer leaves them out."""
+def job_gauges() -> list[GaugeMetricFamily]:
+    """Read the open jobs in one query over a partial index."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_JOBS)
+        rows = cursor.fetchall()
+    count, waiting = _none()
+    for queue, state, jobs, age in rows:
+        count.add_metric([queue, state], jobs)
+        if state == JobState.QUEUED:
+            waiting.add_metric([queue], age)
+    return [count, waiting]
 
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Name the gauges without asking the database."""
-        return [_open(), _waiting()]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read the open jobs in one query over a partial index."""
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(OPEN_JOBS)
-                rows = cursor.fetchall()
-        except DatabaseError as error:
-            log.warning("metrics_unavailable", error=type(error).__name__)
-            return
-        count, waiting = _open(), _waiting()
-        for queue, state, jobs, age in rows:
-            count.add_metric([queue, state], jobs)
-            if state == JobState.QUEUED:
-                waiting.add_metric([queue], age)
-        yield count
-        yield waiting
+def _none() -> list[GaugeMetricFamily]:
+    return [_open(), _waiting()]
 
 
 def _open() -> GaugeMetricFamily:
@@ -57,4 +45,4 @@ def _waiting() -> GaugeMetricFamily:
 
 def register() -> None:
     """Show the gauges; called once, when the app is ready."""
-    REGISTRY.register(JobCollector())
+    REGISTRY.register(GaugeCollector(_none, job_gauges))

@@ -3,60 +3,53 @@
 Every web process gives the same answer, and no worker needs a port of its own.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
-from django.db import DatabaseError
 from django.db.models import Count
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from apps.monitoring.models import UNRESOLVED, Alert
-from apps.monitoring.queries.objectives import watched
-from apps.monitoring.queries.windows import counts_of
+from apps.monitoring.queries.objectives import Watched, watched
+from apps.monitoring.queries.windows import MeasuredCounts, by_revision
 from apps.serving.models import Node, Revision
 from apps.serving.rules import RevisionState
 from placet.kernel.clock import now
+from placet.kernel.gauges import GaugeCollector
 
 MINUTES = 5
+STATUSES, SHARES = ("2xx", "4xx", "5xx"), (0.5, 0.95, 0.99)
 ENDPOINT = ["project", "environment", "endpoint"]
 STANDING = {"met": 1.0, "breached": 0.0, "unknown": -1.0}
 log = structlog.get_logger(__name__)
 
 
-class MonitoringCollector(Collector):
-    """Gauges by endpoint, target and alert; a database that does not answer leaves them out."""
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Name the gauges without asking the database."""
-        return [_requests(), _latency(), _objective(), _age(), _alerts()]
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read everything in a fixed number of queries, however many endpoints there are."""
-        try:
-            gauges = [*endpoint_gauges(), objective_gauge(), node_gauge(), alert_gauge()]
-        except DatabaseError as error:
-            log.warning("metrics_unavailable", error=type(error).__name__)
-            return
-        yield from gauges
-
-
 def endpoint_gauges() -> list[GaugeMetricFamily]:
-    """What each live revision answered in the last minutes."""
-    requests, latency = _requests(), _latency()
+    """What each live revision answered in the last minutes, in two queries.
+
+    Windows that cannot be counted cost their own endpoint its figures, and are counted themselves.
+    """
+    requests, latency, uncounted = _requests(), _latency(), _uncounted()
+    since, faults = now() - timedelta(minutes=MINUTES), 0
     live = Revision.objects.filter(state=RevisionState.LIVE).select_related("endpoint__project")
     rows = list(live.order_by("pk"))
-    counted = counts_of([row.pk for row in rows], now() - timedelta(minutes=MINUTES))
+    windows = by_revision([row.pk for row in rows], since)
     for row in rows:
-        counts, label_values = counted[row.pk], labels(row)
-        for name in ("2xx", "4xx", "5xx"):
-            requests.add_metric([*label_values, name], getattr(counts, f"status_{name}"))
-        for share in (0.5, 0.95, 0.99):
-            if (milliseconds := counts.percentile(share)) is not None:
-                latency.add_metric([*label_values, f"{share:g}"], milliseconds / 1000)
-    return [requests, latency]
+        try:
+            counts = MeasuredCounts.of(windows[row.pk], since).counts
+            percentiles = {share: counts.percentile(share) for share in SHARES}
+        except Exception as error:  # whatever a node had us store
+            faults += 1
+            log.warning("endpoint_not_counted", revision=row.pk, error=str(error))
+            continue
+        for name in STATUSES:
+            requests.add_metric([*labels(row), name], getattr(counts, f"status_{name}"))
+        for share, milliseconds in percentiles.items():
+            if milliseconds is not None:
+                latency.add_metric([*labels(row), f"{share:g}"], milliseconds / 1000)
+    uncounted.add_metric([], faults)
+    return [requests, latency, uncounted]
 
 
 def labels(row: Revision) -> list[str]:
@@ -64,32 +57,45 @@ def labels(row: Revision) -> list[str]:
     return [row.endpoint.project.slug, row.endpoint.environment, row.endpoint.name]
 
 
-def objective_gauge() -> GaugeMetricFamily:
+def objective_gauges() -> list[GaugeMetricFamily]:
     """How each endpoint with an objective stands."""
     gauge = _objective()
     for item in watched():
         endpoint = item.objective.endpoint
         name = [endpoint.project.slug, endpoint.environment, endpoint.name]
-        gauge.add_metric(name, STANDING[item.verdict.standing])
-    return gauge
+        gauge.add_metric(name, standing(item))
+    return [gauge]
 
 
-def node_gauge() -> GaugeMetricFamily:
+def standing(item: Watched) -> float:
+    """Return how one stands; with windows that cannot be counted that is not known."""
+    try:
+        return STANDING[item.verdict.standing]
+    except Exception as error:  # whatever a node had us store
+        log.warning("endpoint_not_judged", revision=item.revision.pk, error=str(error))
+        return STANDING["unknown"]
+
+
+def node_gauges() -> list[GaugeMetricFamily]:
     """How long ago each node reported."""
     gauge, at = _age(), now()
     for node in Node.objects.exclude(last_seen_at=None).select_related("target").order_by("pk"):
         assert node.heard_at is not None
         gauge.add_metric([node.target.name], (at - node.heard_at).total_seconds())
-    return gauge
+    return [gauge]
 
 
-def alert_gauge() -> GaugeMetricFamily:
+def alert_gauges() -> list[GaugeMetricFamily]:
     """How many alerts of each kind are unresolved."""
     gauge = _alerts()
     rows = Alert.objects.filter(state__in=UNRESOLVED).values_list("kind", "state")
     for kind, state, count in rows.annotate(count=Count("pk")).order_by("kind", "state"):
         gauge.add_metric([kind, state], count)
-    return gauge
+    return [gauge]
+
+
+def _none() -> list[GaugeMetricFamily]:
+    return [_requests(), _latency(), _uncounted(), _objective(), _age(), _alerts()]
 
 
 def _requests() -> GaugeMetricFamily:
@@ -105,6 +111,13 @@ def _latency() -> GaugeMetricFamily:
         "placet_endpoint_latency_5m_seconds",
         "Latency of the live revision over the last 5 minutes",
         labels=[*ENDPOINT, "quantile"],
+    )
+
+
+def _uncounted() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "placet_endpoints_uncounted",
+        "Endpoints without figures of the last 5 minutes: their windows cannot be counted",
     )
 
 
@@ -128,4 +141,5 @@ def _alerts() -> GaugeMetricFamily:
 
 def register() -> None:
     """Show the gauges; called once, when the app is ready."""
-    REGISTRY.register(MonitoringCollector())
+    parts = endpoint_gauges, objective_gauges, node_gauges, alert_gauges
+    REGISTRY.register(GaugeCollector(_none, *parts))

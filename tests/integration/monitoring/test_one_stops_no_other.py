@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
 
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
@@ -37,6 +39,38 @@ def live(endpoint: Endpoint) -> Revision:
 def alerts() -> list[tuple[str, str, str]]:
     """Return subject, kind and state of the alerts, oldest first."""
     return [(row.subject, row.kind, row.state) for row in Alert.objects.order_by("pk")]
+
+
+def window(story: Story, revision: Revision) -> None:
+    """Have a revision have answered."""
+    MetricWindow.objects.create(
+        node=story.node.id,
+        revision=revision.pk,
+        seconds=10.0,
+        status_2xx=100,
+        started_at=now(),
+        latency={"5": 100},
+    )
+
+
+def nothing(name: str) -> dict[tuple[str, str], float]:
+    """What is counted of an endpoint that answered well alone."""
+    return {(name, "4xx"): 0, (name, "5xx"): 0}
+
+
+def scraped() -> dict[str, dict[tuple[str, str], float]]:
+    """What /metrics says, by the endpoint that it is about and its status or quantile."""
+    answer = Client(raise_request_exception=False).get("/metrics")
+    assert answer.status_code == 200
+    return {
+        family.name: {
+            (s.labels.get("endpoint", ""), s.labels.get("status", s.labels.get("quantile", ""))): (
+                s.value
+            )
+            for s in family.samples
+        }
+        for family in text_string_to_metric_families(answer.content.decode())
+    }
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-11-28", ""])
@@ -83,6 +117,39 @@ def test_windows_that_cannot_be_counted_stop_the_watch_over_no_other_endpoint(
     with pytest.raises(TypeError, match="moon_phase"):  # the job has failed, and people are told
         reconciler.watch_endpoints()
     assert alerts() == [(endpoints[1 - bad].pk, "objective", "open")]
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+@pytest.mark.parametrize("fault", [{"first": {"moon_phase": 1}}, {"latency": {"5": "many"}}])
+def test_windows_that_cannot_be_counted_cost_their_own_endpoint_its_figures(
+    story: Story, bad: int, fault: dict[str, Any]
+) -> None:
+    endpoints = [story.live("development", endpoint=name).endpoint for name in ("first", "second")]
+    for endpoint in endpoints:
+        terms = ObjectiveTerms(availability=0.5, min_requests=10)
+        actions.set_objective(endpoint, terms=terms, actor=story.otto)
+        window(story, live(endpoint))
+    Revision.objects.update(live_at=now() - timedelta(hours=1))
+    MetricWindow.objects.filter(revision=live(endpoints[bad]).pk).update(**fault)
+    good, odd = endpoints[1 - bad].name, endpoints[bad].name
+    shown = scraped()
+    assert shown["placet_endpoint_requests_5m"] == {(good, "2xx"): 100, **nothing(good)}
+    assert {name for name, _ in shown["placet_endpoint_latency_5m_seconds"]} == {good}
+    assert shown["placet_endpoint_objective"] == {(good, ""): 1, (odd, ""): -1}
+    assert shown["placet_endpoints_uncounted"] == {("", ""): 1}
+    assert len(shown["placet_node_report_age_seconds"]) == 1
+
+
+def test_gauges_that_cannot_be_read_keep_no_others_from_being_shown(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window(story, live(story.live("development").endpoint))
+    assert scraped()["placet_node_report_age_seconds"] != {}
+    monkeypatch.setattr(Node, "heard_at", None)
+    shown = scraped()
+    assert "placet_node_report_age_seconds" not in shown
+    assert shown["placet_endpoints_uncounted"] == {("", ""): 0}
+    assert "placet_alerts" in shown and "placet_audit_events" in shown
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-11-28", "2026-11-28T10:00:00", 7])

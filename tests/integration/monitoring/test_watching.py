@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.monitoring import actions
-from apps.monitoring.metrics import objective_gauge
+from apps.monitoring.metrics import objective_gauges
 from apps.monitoring.models import MetricWindow
 from apps.monitoring.queries import watched
 from apps.monitoring.reconciler import watch_endpoints
@@ -44,7 +44,7 @@ def answer(story: Story, revision: Revision, good: int, bad: int, minutes: int) 
     )
 
 
-@pytest.mark.parametrize("ask", [watched, watch_endpoints, objective_gauge])
+@pytest.mark.parametrize("ask", [watched, watch_endpoints, objective_gauges])
 def test_three_objectives_take_as_many_queries_as_one(story: Story, ask: Callable[[], Any]) -> None:
     counts = []
     for name in ("a", "b", "c"):
