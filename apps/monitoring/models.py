@@ -296,7 +296,7 @@ class Erasure(Audited):
     unit, not even as a hash.
     """
 
-    LOG_HIDDEN = frozenset({"unit"})
+    LOG_HIDDEN = frozenset({"unit", "tried_at"})
 
     id = IdField("era")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -305,6 +305,7 @@ class Erasure(Audited):
     requested_by = models.CharField(max_length=40)
     requested_at = models.DateTimeField()
     erased = models.IntegerField(default=0)  # predictions
+    tried_at = models.DateTimeField(null=True, blank=True)  # when carrying it out last began
     done_at = models.DateTimeField(null=True, blank=True)
 
     def environment_scope(self) -> str | None:

@@ -1,5 +1,7 @@
 """How many of a kind a project and a target may have; and turns that projects take on builds."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from apps.assurance.actions import recall
@@ -26,6 +28,7 @@ from placet.kernel.problems import QuotaReached
 from tests.support.database import owning_tables
 from tests.support.factories import api, person, project
 from tests.support.meeting import Meeting, at_once
+from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story
 from tests.support.world import World
 
@@ -122,6 +125,38 @@ def test_an_erasure_that_fails_stops_no_other(
     monkeypatch.setattr(erasing, "TURN_SECONDS", 0)
     assert erasing.carry_out_open(endpoint.pk) == 0
     assert Job.objects.filter(kind="monitoring.erase", state="queued").count() == 1
+
+
+def test_of_many_erasures_that_fail_each_has_its_turn(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = story.lived().endpoint
+    rows = [erase_unit(endpoint, unit=f"u{number}", actor=story.otto).pk for number in range(10)]
+    tried: list[str] = []
+    clock = [0.0]
+
+    def failing(row: str) -> int:
+        tried.append(row)
+        clock[0] += 60  # it takes longer than a turn
+        raise OSError("the disk")
+
+    def turns(count: int) -> list[str]:
+        tried.clear()
+        for _ in range(count):
+            with pytest.raises(OSError, match="the disk"):
+                erasing.carry_out_open(endpoint.pk)
+        return list(tried)
+
+    monkeypatch.setattr(erasing, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    carry_out = erasing.carry_out
+    monkeypatch.setattr(erasing, "carry_out", failing)
+    assert turns(10) == rows
+    newer = erase_unit(endpoint, unit="newer", actor=story.otto).pk
+    assert turns(3) == [newer, *rows[:2]], "who has waited longest is next"
+    monkeypatch.setattr(erasing, "carry_out", carry_out)
+    erasing.carry_out_open(endpoint.pk)
+    assert not Erasure.objects.filter(done_at=None).exists()
+    assert_log_rebuilds_every_row(Erasure)
 
 
 def test_reported_evidence_is_counted_and_the_log_holds_none_of_it(

@@ -68,18 +68,25 @@ def carry_out_open(endpoint: str) -> int:
     """Carry out what is asked for at an endpoint, for some seconds: others have their turn, and
     the rest goes on in a job of its own. Return how many predictions went.
 
-    One that cannot be carried out stops none of the others; what it raised is raised at the end.
+    One that cannot be carried out stops none of the others; what it raised is raised at the end,
+    and it is tried again when all others that wait have been: it may use up a turn.
     """
-    # in any order: else those that fail would use up each turn before the others have theirs
-    rows = Erasure.objects.filter(endpoint=endpoint, done_at=None).order_by("?")
+    longest = F("tried_at").asc(nulls_first=True), "requested_at", "pk"
+    rows = Erasure.objects.filter(endpoint=endpoint, done_at=None).order_by(*longest)
     end, faults, erased, left = time.monotonic() + TURN_SECONDS, list[Exception](), 0, list(rows)
     while left and time.monotonic() < end:
-        erased += sum(each(lambda row: carry_out(row.pk), [left.pop(0)], faults))
+        erased += sum(each(_try, [left.pop(0)], faults))
     if faults:
         raise faults[0]  # the job tries again, after a growing pause
     if left:
         _ask(endpoint, left[0].project_id)
     return erased
+
+
+def _try(row: Erasure) -> int:
+    """Carry one out. That it was tried is kept first: what a worker dies of is not next again."""
+    Erasure.objects.filter(pk=row.pk).update(tried_at=now())
+    return carry_out(row.pk)
 
 
 def ask_for_open() -> int:
