@@ -277,6 +277,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _config.mail_from
+EMAIL_TIMEOUT = 10  # seconds of silence; else a mail server could hold a worker's thread for good
 if _config.email_url:
     _mail = urlsplit(_config.email_url)
     EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or 587

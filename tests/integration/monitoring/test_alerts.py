@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 
 from apps.audit.queries import replay
 from apps.audit.rows import plain_state
 from apps.governance.models import Release
 from apps.jobs.actions import enqueue
+from apps.jobs.handlers import handlers
 from apps.jobs.models import Job
 from apps.monitoring import actions, reconciler
 from apps.monitoring.errors import AlertMoved, ResolvesItself
@@ -525,6 +527,11 @@ class TestHandling:
         run_jobs("control")
         assert len(mail.outbox) == 1
         assert actions.mail_alert(alert.pk, AlertState.OPEN) == 0
+
+    def test_a_mail_server_that_is_silent_holds_no_thread_for_good(self) -> None:
+        import workers.tasks  # noqa: F401  (registers the handlers)
+
+        assert 0 < (settings.EMAIL_TIMEOUT or 0) < handlers()["monitoring.mail"].lease_seconds
 
     def test_a_mail_is_never_sent_inside_a_transaction(
         self, alert: Alert, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
