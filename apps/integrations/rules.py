@@ -111,6 +111,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_plain(url: str) -> bool:
+    """Tell whether what goes to ``url`` goes without TLS: to this machine itself alone."""
+    return urlsplit(url).scheme in PLAIN.values()
+
+
 def host_and_port(url: str) -> tuple[str, int]:
     """Return where a syslog address leads."""
     parts = urlsplit(url)

@@ -1,6 +1,5 @@
 """Sending a batch and finding out whether it arrived. Never inside a transaction."""
 
-import socket
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,17 +10,11 @@ from apps.integrations import formats
 from apps.integrations.credentials import authorization, trust_of
 from apps.integrations.formats import Batch, Payload
 from apps.integrations.models import Stream, StreamKind
-from apps.integrations.rules import DeliveryVerdict, host_and_port, verdict
+from apps.integrations.rules import DeliveryVerdict, host_and_port, is_plain, verdict
 from apps.integrations.tls import Connection
 from placet.kernel.config import config
-from placet.kernel.outbound import (
-    OutboundFailed,
-    OutboundResponse,
-    ended_after,
-    in_words,
-    post,
-    trusting,
-)
+from placet.kernel.connecting import Deadline, Wire, connect
+from placet.kernel.outbound import OutboundFailed, OutboundResponse, in_words, post, trusting
 
 TIMEOUT = 10.0  # seconds that a receiver may be silent
 MOST_ANSWER = 1024 * 1024
@@ -94,6 +87,7 @@ def _over_http(
         whole=patience.whole,
         limit=MOST_ANSWER,
         trust=trust_of(stream),
+        loopback=is_plain(stream.url),
     )
     return answer, secret.rpartition(" ")[2]
 
@@ -116,36 +110,33 @@ def _over_syslog(stream: Stream, payload: Payload, patience: Patience) -> None:
     Syslog has no answers; the end of the connection tells that everything was read.
     """
     host, port = host_and_port(stream.url)
-    plain = stream.url.startswith("tcp://")
+    plain = is_plain(stream.url)
     context = None if plain else trust_of(stream) or trusting()
-    late = f"It did not take everything and end the connection within {patience.silent:g} s"
-    end = time.monotonic() + patience.whole
+    deadline = Deadline.after(patience.whole, silent=patience.silent)
     try:
-        with (
-            ended_after(patience.whole) as wires,
-            closing(socket.create_connection((host, port), patience.silent)) as wire,
-        ):
-            wires.append(wire)
+        wire = connect(host, port, deadline, loopback=plain)
+    except UnicodeError:  # a name that no host can have
+        raise OutboundFailed("No host has such a name") from None
+    except OSError as error:
+        raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
+    try:
+        with closing(wire):
             if context is None:
-                wire.sendall(payload.body)
-                wire.shutdown(socket.SHUT_WR)
-                _read_to_end(wire, end)
+                wire.send(payload.body)
+                wire.end_sending()
+                _read_to_end(wire)
             else:
                 connection = Connection(wire, context, host)
                 connection.send(payload.body)
-                connection.end(patience.silent)
+                connection.end()
     except TimeoutError:
-        raise OutboundFailed(late) from None
-    except UnicodeError:  # a name that no host can have
-        raise OutboundFailed("No host has such a name") from None
+        late = "in time" if deadline.over else f"within {patience.silent:g} s"
+        raise OutboundFailed(f"It did not take everything and end the connection {late}") from None
     except OSError as error:  # of TLS too
-        why = f"No connection to its end ({in_words(error)})"
-        raise OutboundFailed(late if time.monotonic() >= end else why) from None
+        raise OutboundFailed(f"No connection to its end ({in_words(error)})") from None
 
 
-def _read_to_end(wire: socket.socket, end: float) -> None:
-    """Read until the receiver ends the connection; that we did, when the time is up, is no end."""
-    while wire.recv(4096) and time.monotonic() < end:
+def _read_to_end(wire: Wire) -> None:
+    """Read until the receiver ends the connection."""
+    while wire.recv(4096):
         pass
-    if time.monotonic() >= end:
-        raise TimeoutError

@@ -1,22 +1,22 @@
 """Sending bytes over TLS so that one knows whether the other side has read all of them."""
 
-import socket
 import ssl
-import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from placet.kernel.connecting import Wire
 
 PIECE = 65536
 
 
 class Connection:
-    """TLS over a connected socket, with the records in our own hands.
+    """TLS over a connection, with the records in our own hands.
 
     ``SSLSocket.unwrap`` takes a fatal alert for the orderly end: a receiver that refuses our
     certificate (in TLS 1.3 after the handshake) would pass for one that has read everything.
     """
 
-    def __init__(self, wire: socket.socket, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, wire: Wire, context: ssl.SSLContext, host: str) -> None:
         self._wire = wire
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
@@ -26,15 +26,14 @@ class Connection:
         self._drive(self._tls.do_handshake)
         self._drive(lambda: self._tls.write(data))
 
-    def end(self, seconds: float) -> None:
+    def end(self) -> None:
         """Say ``close_notify`` and wait for the other side's, which it may say only after it read
         what stands before ours (RFC 5425, section 4.4), and for the end of the connection: a host
         whose program left something unread resets it.
 
-        Raises ``TimeoutError`` when it says nothing for so long, and ``OSError`` when it ends in
-        any other way.
+        Raises ``TimeoutError`` when that does not come in time, and ``OSError`` when it ends in any
+        other way.
         """
-        end = time.monotonic() + seconds
         with suppress(ssl.SSLWantReadError):
             while self._tls.read(PIECE):  # what came already: an alert is raised here
                 pass
@@ -44,12 +43,9 @@ class Connection:
         self._flush()
         while not self._other_side_ended():
             self._fill()
-            if time.monotonic() > end:
-                raise TimeoutError
-        self._wire.shutdown(socket.SHUT_WR)
+        self._wire.end_sending()
         while self._wire.recv(PIECE):
-            if time.monotonic() > end:
-                raise TimeoutError
+            pass
 
     def _other_side_ended(self) -> bool:
         try:
@@ -72,7 +68,7 @@ class Connection:
 
     def _flush(self) -> None:
         if self._out.pending:
-            self._wire.sendall(self._out.read())
+            self._wire.send(self._out.read())
 
     def _fill(self) -> None:
         if piece := self._wire.recv(PIECE):

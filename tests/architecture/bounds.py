@@ -304,7 +304,7 @@ def cases(folder: Path) -> dict[str, Case]:
             100,
             101,
             outbound.OutboundFailed,
-            lambda size: outbound._received(httpx.Response(200, content=b"a" * size), 100, 1e18),
+            lambda size: outbound._received(httpx.Response(200, content=b"a" * size), 100),
         ),
         "the platform's answers to a node": row(
             100,

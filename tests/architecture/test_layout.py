@@ -106,6 +106,29 @@ def test_what_strangers_left_is_removed_in_one_way_alone() -> None:
     assert found == []
 
 
+OUTWARD = re.compile(
+    r"\b(create_connection|getaddrinfo|urlopen|HTTPS?Connection)\(|\bhttpx\.(Client|get|post|stream)\("
+)
+OUTWARD_KNOWN = {
+    "apps/console/queries/endpoint_parts.py": "an example that people copy",
+    "apps/operations/demo/people.py": "the trial itself",
+    "apps/operations/demo/story.py": "the trial itself",
+    "platform/placet/embedded/supervisor.py": "what runs on this machine",
+    "platform/placet/kernel/connecting.py": "the way",
+    "platform/placet/kernel/outbound.py": "HTTP by that way",
+}
+
+
+def test_others_are_called_in_one_way_that_ends_in_time() -> None:
+    """A time-out of a library is for each address of a name, and for each piece of an answer."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in tracked("apps/*.py", "platform/placet/*.py")
+        if OUTWARD.search(path.read_text())
+    }
+    assert found - set(OUTWARD_KNOWN) == set()
+
+
 def test_api_views_write_through_actions_alone() -> None:
     found = [
         f"{p.relative_to(ROOT)}:{n}"

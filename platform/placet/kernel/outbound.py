@@ -1,23 +1,30 @@
 """Outbound HTTP: short, bounded, never redirected, never by way of a proxy from the environment."""
 
 import re
-import socket
 import ssl
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+import httpcore
 import httpx
 
 from placet.kernel.config import config
+from placet.kernel.connecting import Deadline, Wire, connect
 
 MAX_ANSWER = 4 * 1024 * 1024
 LATE = "The answer did not come to its end in time"
+FAULTS = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    UnicodeError,
+)
 
 
 class OutboundFailed(Exception):
@@ -70,92 +77,158 @@ def post(
     whole: float | None = None,
     limit: int = MAX_ANSWER,
     trust: ssl.SSLContext | None = None,
+    loopback: bool = False,
 ) -> OutboundResponse:
     """POST ``body`` and return the answer, whatever its status.
 
     ``timeout`` is for how many seconds the other side may be silent, ``whole`` for how many all of
-    it may take (three times as long), in however small pieces it comes.
+    it may take (three times as long): finding the name, connecting to one of its addresses (see
+    :func:`placet.kernel.connecting.connect`, ``loopback`` too), and the answer, in however small
+    pieces it comes.
 
     Call it outside any transaction. Raises :class:`OutboundFailed` on a timeout, a refused
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
-    seconds = 3 * timeout if whole is None else whole
-    end = time.monotonic() + seconds
+    deadline = Deadline.after(3 * timeout if whole is None else whole, silent=timeout)
+    transport = _Transport(_Backend(deadline, loopback), trust or _usual())
     try:
         with (
-            ended_after(seconds) as wires,
-            httpx.Client(timeout=timeout, trust_env=False, verify=trust or _usual()) as client,
-            client.stream(
-                "POST", url, content=body, headers=headers, extensions={"trace": _into(wires)}
-            ) as response,
+            httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client,
+            client.stream("POST", url, content=body, headers=headers) as response,
         ):
-            received = _received(response, limit, end)
+            received = _received(response, limit)
         return OutboundResponse(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=received,
             seconds=response.elapsed.total_seconds(),
         )
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        late = time.monotonic() >= end
-        raise OutboundFailed(LATE if late else _why(error, timeout)) from None
+    except FAULTS as error:
+        raise OutboundFailed(_why(error, deadline)) from None
 
 
-def _why(error: Exception, timeout: float) -> str:
+def _why(error: Exception, deadline: Deadline) -> str:
     """Say why there was no answer."""
     match error:
-        case httpx.TimeoutException():
-            return f"There was no answer within {timeout:g} s"
-        case httpx.ConnectError():
+        case httpcore.ConnectError() | httpcore.ConnectTimeout():
             return f"The call failed: no connection ({in_words(error)})"
         case httpx.InvalidURL() | UnicodeError():
             return "The call failed: no host has such a name"
+        case httpcore.TimeoutException():
+            return LATE if deadline.over else f"There was no answer within {deadline.silent:g} s"
     return f"The call failed: {type(error).__name__}"
 
 
-def _into(wires: list[socket.socket]) -> Callable[[str, dict[str, Any]], None]:
-    """Return what httpx tells of each connection that it makes."""
+class _Transport(httpx.BaseTransport):
+    """One call of httpx by httpcore, over connections of ours."""
 
-    def watch(event: str, told: dict[str, Any]) -> None:
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            wires.append(told["return_value"].get_extra_info("socket"))
+    def __init__(self, backend: httpcore.NetworkBackend, trust: ssl.SSLContext) -> None:
+        self.pool = httpcore.ConnectionPool(ssl_context=trust, network_backend=backend)
 
-    return watch
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it. Raises errors of httpcore."""
+        url = request.url
+        answer = self.pool.handle_request(
+            httpcore.Request(
+                request.method,
+                httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
+                headers=request.headers.raw,
+                content=request.read(),
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    def close(self) -> None:
+        """End its connection."""
+        self.pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer of httpcore."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self.answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.answer.iter_stream()
+
+    def close(self) -> None:
+        self.answer.close()
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connections that keep to our deadline. Time-outs of httpcore's are for one step each, of
+    which there may be any number: they are not used."""
+
+    def __init__(self, deadline: Deadline, loopback: bool) -> None:
+        self.deadline, self.loopback = deadline, loopback
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to an address of ``host``."""
+        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
+            return _Stream(connect(host, port, self.deadline, loopback=self.loopback))
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection as httpcore has it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what comes next."""
+        with _told(httpcore.ReadTimeout, httpcore.ReadError):
+            return self.wire.recv(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it."""
+        with _told(httpcore.WriteTimeout, httpcore.WriteError):
+            self.wire.send(buffer)
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Go on under TLS, with a certificate for the name: its address is not asked."""
+        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
+            return _Stream(self.wire.secure(ssl_context, server_hostname or ""))
+
+    def close(self) -> None:
+        """End it."""
+        self.wire.close()
 
 
 @contextmanager
-def ended_after(seconds: float) -> Iterator[list[socket.socket]]:
-    """Yield a list for connections, of which none is open for longer.
-
-    A time-out is for each piece that is received: one byte every few seconds would keep us for
-    hours. To who reads, it looks as if the other side had ended the connection.
-    """
-    wires: list[socket.socket] = []
-
-    def end() -> None:
-        for wire in wires:
-            with suppress(OSError):  # TLS took its place, or it has ended
-                wire.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+def _told(late: type[Exception], failed: type[Exception]) -> Iterator[None]:
+    """Tell httpcore of what went wrong in its own words."""
     try:
-        yield wires
-    finally:
-        timer.cancel()
+        yield
+    except TimeoutError as error:
+        raise late(error) from error
+    except OSError as error:  # of TLS too
+        raise failed(error) from error
 
 
-def _received(response: httpx.Response, limit: int, end: float) -> bytes:
+def _received(response: httpx.Response, limit: int) -> bytes:
     """Read an answer that may come in as many small pieces as the other side likes."""
     received = bytearray()
     for piece in response.iter_bytes():
         received += piece
         if len(received) > limit:
             raise OutboundFailed(f"The answer has more than {limit} bytes")
-        if time.monotonic() > end:
-            raise OutboundFailed(LATE)
     return bytes(received)
 
 
