@@ -44,7 +44,7 @@ class Stream(Audited):
     )
 
     id = IdField("stm")
-    name = models.SlugField(max_length=60, unique=True)
+    name = models.SlugField(max_length=60)
     kind = models.CharField(max_length=12, choices=StreamKind.choices)
     url = models.CharField(max_length=500)
     token_file = models.CharField(max_length=100, blank=True)
@@ -68,8 +68,20 @@ class Stream(Audited):
     error = models.TextField(blank=True)  # the last one in words; '' since it is over
     delivered_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(  # those of the instance are of one project too: of none
+                fields=["project", "name"], nulls_distinct=False, name="integrations_stream_name"
+            )
+        ]
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def full_name(self) -> str:
+        """Its name, behind that of its project: no other stream has it."""
+        return f"{self.project.slug}/{self.name}" if self.project else self.name
 
 
 class Delivery(models.Model):

@@ -83,8 +83,8 @@ def standings(streams: Iterable[Stream]) -> list[StreamLag]:
 
 def following() -> list[Follower]:
     """Return how far each stream is, for who archives old events: a paused one holds them too."""
-    rows = Stream.objects.values_list("name", "cursor")
-    return [Follower(f"stream {name}", cursor) for name, cursor in rows]
+    rows = Stream.objects.select_related("project")
+    return [Follower(f"stream {row.full_name}", row.cursor) for row in rows]
 
 
 def last_deliveries(stream: Stream, limit: int = 20) -> list[Delivery]:

@@ -87,7 +87,7 @@ def watch() -> dict[str, int]:
 
     A paused stream lags as well; one that nobody let begin yet does not.
     """
-    rows = Stream.objects.exclude(started_by="").order_by("pk")
+    rows = _rows().exclude(started_by="").order_by("pk")
     late = [s for s in queries.standings(rows) if s.seconds > s.stream.alert_after_seconds]
     return settle(Sweep([_finding(s) for s in late]), (AlertKind.STREAM_LAG,), {})
 
@@ -98,7 +98,7 @@ def _finding(found: StreamLag) -> AlertFinding:
     return AlertFinding(
         AlertKind.STREAM_LAG,
         subject=stream.pk,
-        about=stream.name,
+        about=stream.full_name,
         summary=f"The stream is {stream.state}, and {found.events} events behind the log, by"
         f" {round(found.seconds)} s{why}",
     )

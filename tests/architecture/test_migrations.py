@@ -28,6 +28,8 @@ THOUGHT_ABOUT: dict[str, str] = {
     " the new code until somebody lists it",
     "serving.0008_deleted": "names of endpoints stay unique, at every moment, for all that old code"
     " makes; nothing is deleted before the new code runs",
+    "integrations.0002_names_of_projects": "names of streams stay unique, at every moment, for all"
+    " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)

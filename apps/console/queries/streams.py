@@ -167,7 +167,7 @@ def buttons(view: StreamView) -> Iterator[Button]:
 
 def stream_page(actor: Actor, after: str = "") -> StreamListPage:
     """Return one page of streams by name."""
-    rows, key = keyed(visible_streams(actor), ("name",), after)
+    rows, key = keyed(visible_streams(actor), ("name", "id"), after)
     return StreamListPage(
         rows=_rows(rows),
         key=key,

@@ -15,11 +15,13 @@ from placet_client.cli.command import (
 )
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
-from placet_client.records import Delivery
+from placet_client.records import Delivery, Stream
 
 stream = typer.Typer(help="Where the audit log is sent", no_args_is_help=True)
 COLUMNS = ["name", "kind", "url", "state", "cursor", "lag_events", "lag_seconds", "error"]
-StreamArgument = Annotated[str, typer.Argument(metavar="STREAM", help="its name or id")]
+StreamArgument = Annotated[
+    str, typer.Argument(metavar="STREAM", help="its name, PROJECT/NAME, or its id")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,13 +30,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _id(client: Client, reference: str) -> str:
-    """Return the id of the stream with this name; an id is taken as it is."""
+    """Return the id of the one stream with this name; an id is taken as it is.
+
+    A bare name is that of the instance's stream before those of projects: nobody who adds another
+    one in a project changes what it means.
+    """
     if reference.startswith("stm_"):
         return reference
-    for row in client.streams.list():
-        if row.name == reference:
-            return row.id
-    raise CommandEnded(ERROR, f"You see no stream called {reference}")
+    streams = list(client.streams.list())
+    named = [row for row in streams if reference == _full_name(row)]
+    named = named or [row for row in streams if reference == row.name]
+    if not named:
+        raise CommandEnded(ERROR, f"You see no stream called {reference}")
+    if len(named) > 1:
+        names = ", ".join(sorted(map(_full_name, named)))
+        raise CommandEnded(ERROR, f"Several streams are called {reference}: name one of {names}")
+    return named[0].id
+
+
+def _full_name(row: Stream) -> str:
+    return f"{row.project}/{row.name}" if row.project else row.name
 
 
 @stream.command("list")

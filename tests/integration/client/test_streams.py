@@ -35,7 +35,7 @@ def test_a_stream_from_its_beginning_to_its_end(
     assert main([*words, "--start", "2", "--project", "risk", "-o", "json"]) == 0
     made = answer(capsys)
     assert (made["state"], made["cursor"], made["token_file"]) == ("running", 2, "siem.token")
-    assert main(words) == 6
+    assert main([*words, "--project", "risk"]) == 6
     assert "taken" in capsys.readouterr().err
     assert main(["stream", "add", "x", "http://siem.example"]) == 1
     assert "without TLS" in capsys.readouterr().err
@@ -53,6 +53,29 @@ def test_a_stream_from_its_beginning_to_its_end(
     assert "no stream called other" in capsys.readouterr().err
     assert main(["stream", "remove", "siem"]) == 0
     assert not Stream.objects.exists()
+
+
+def test_streams_with_one_name_are_told_apart(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factories.project("other")
+    words = ["stream", "add", "siem", "https://siem.example/in"]
+
+    def named(reference: str) -> str | None:
+        assert main(["stream", "show", reference, "-o", "json"]) == 0
+        project: str | None = answer(capsys)["project"]
+        return project
+
+    assert main([*words, "--project", "risk"]) == 0
+    capsys.readouterr()
+    assert named("siem") == "risk"
+    assert main([*words, "--project", "other"]) == 0
+    assert main(["stream", "pause", "siem"]) == 1
+    assert "name one of other/siem, risk/siem" in capsys.readouterr().err
+    assert named("other/siem") == "other"
+    assert main(words) == 0
+    capsys.readouterr()
+    assert (named("siem"), named("risk/siem")) == (None, "risk")
 
 
 @pytest.mark.parametrize("accepted", [True, False])

@@ -7,12 +7,15 @@ import pytest
 
 from apps.audit.models import Event
 from apps.audit.queries import log_size
+from apps.console.queries.streams import stream_page
+from apps.identity.errors import NameTaken
 from apps.identity.models import User
 from apps.integrations.models import Stream
 from placet.kernel.actor import SYSTEM
 from tests.integration.integrations.conftest import Feed
 from tests.support import factories
-from tests.support.factories import api
+from tests.support.factories import actor_of, api
+from tests.support.meeting import at_once
 from tests.support.receivers import Receiver
 from tests.support.replay import assert_log_rebuilds_every_row
 
@@ -128,6 +131,45 @@ def test_a_name_is_taken_once(ann: User) -> None:
         "name_taken",
         ["/name"],
     )
+
+
+def test_a_name_is_taken_in_its_project_alone(feed: Feed, ann: User, aude: User) -> None:
+    factories.project("other")
+    assert add(ann).status_code == 201
+    for slug in ("risk", "other"):
+        assert add(ann, project=slug).status_code == 201, "of other projects nobody learns a name"
+        again = add(ann, project=slug)
+        assert (again.status_code, fields(again)) == (409, ["/name"])
+    assert add(ann).status_code == 409
+    assert {row.full_name for row in Stream.objects.select_related("project")} == {
+        "siem",
+        "risk/siem",
+        "other/siem",
+    }
+    assert_log_rebuilds_every_row()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("mine", [True, False])
+def test_of_two_with_one_name_at_once_one_is_added(feed: Feed, mine: bool) -> None:
+    def stream() -> Stream:
+        return feed.stream("https://siem.example/in", project=feed.project if mine else None)
+
+    assert {type(one) for one in at_once(stream, stream)} == {Stream, NameTaken}
+
+
+def test_streams_with_one_name_all_have_their_place_on_the_pages(
+    feed: Feed, aude: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.console.queries.paging.PAGE", 1)
+    for project in (None, feed.project, factories.project("other")):
+        feed.stream("https://siem.example/in", project=project)
+    seen, after = [], ""
+    for _ in range(3):
+        page = stream_page(actor_of(aude), after)
+        seen += [row.stream.full_name for row in page.rows]
+        after = page.key
+    assert (sorted(seen), after) == (["other/siem", "risk/siem", "siem"], "")
 
 
 def test_it_goes_back_and_never_ahead(feed: Feed, ann: User, receiver: Receiver) -> None:
