@@ -1,10 +1,12 @@
 """A row as the log holds it: every logged column as a JSON value, whatever is sealed still open."""
 
 import base64
+import hmac
 import json
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.db import models
 
 from apps.audit.models import Audited
@@ -49,6 +51,34 @@ def plain(value: Any) -> Any:
 def text_of(value: Any) -> str:
     """Return a logged column's value as the text that is sealed."""
     return value if isinstance(value, str) else canonical.dumps(value).decode()
+
+
+def sealed_columns(key: str) -> dict[str, str]:
+    """Return the columns of a row, named as :func:`row_key` does, that are commitments in the log,
+    and the place that the text of each was sealed for.
+
+    It is '' where the column itself is a commitment (``…_sealed``), whose text an action sealed.
+    Rows of a table that there is no more have none.
+    """
+    try:
+        model = django_apps.get_model(key.partition(":")[0])
+    except (LookupError, ValueError):
+        return {}
+    if not issubclass(model, Audited):
+        return {}
+    names = (column.attname for column in model._meta.concrete_fields)
+    columns = {name: "" for name in names if name.endswith("_sealed")}
+    return columns | {name: column_place(key, name) for name in model.LOG_SEALED}
+
+
+def column_place(key: str, name: str) -> str:
+    """Return the place of one column of a row."""
+    return f"{key}:{name}"
+
+
+def column_salt(secret: bytes, place: str, text: str) -> bytes:
+    """Return the salt of a column's text: HMAC-SHA-256 of place and text, cut to 128 bits."""
+    return hmac.digest(secret, f"{place}\x00{text}".encode(), "sha256")[:16]
 
 
 def _bounded(text: str) -> int | str:

@@ -1,13 +1,13 @@
 """Sealed text: the log knows a commitment, the text lies aside under a per-person key."""
 
 import hashlib
-import hmac
 import os
 from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from apps.audit.models import PersonKey, SealedText
+from apps.audit.rows import column_salt
 
 
 def fresh_salt() -> bytes:
@@ -42,9 +42,7 @@ def seal_column(text: str, *, person: str, place: str) -> tuple[str, SealedText 
     text would wait for each other in the middle of their work otherwise.
     """
     key = _key(person)
-    secret = key or os.urandom(32)
-    salt = hmac.digest(secret, f"{place}\x00{text}".encode(), "sha256")[:16]
-    return _seal(text, person, key, salt)
+    return _seal(text, person, key, column_salt(key or os.urandom(32), place, text))
 
 
 def store_sealed(texts: Iterable[SealedText]) -> None:

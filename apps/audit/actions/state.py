@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.audit.actions.seal import seal_column
 from apps.audit.models import Audited, SealedText
-from apps.audit.rows import plain_state, row_key, text_of
+from apps.audit.rows import column_place, plain_state, row_key, text_of
 from placet.kernel.actor import Actor
 
 
@@ -20,7 +20,7 @@ def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, 
     state = plain_state(row)
     for name in row.LOG_SEALED:
         if state[name]:
-            place = f"{row_key(row)}:{name}"
+            place = column_place(row_key(row), name)
             state[name], sealed = seal_column(text_of(state[name]), person=owner, place=place)
             texts += [sealed] if sealed else []
     return state

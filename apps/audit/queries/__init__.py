@@ -3,6 +3,7 @@
 from apps.audit.queries.events import (
     EventDetail,
     EventFilter,
+    RowChange,
     TimelineEntry,
     entry,
     event_detail,
@@ -30,6 +31,7 @@ __all__ = [
     "EventDetail",
     "EventFilter",
     "InclusionProof",
+    "RowChange",
     "TimelineEntry",
     "Verification",
     "consistency",

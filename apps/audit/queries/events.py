@@ -12,9 +12,10 @@ from django.db.models import F, Func, Q, QuerySet, TextField
 
 from apps.audit.errors import Archived
 from apps.audit.events import declared
-from apps.audit.models import ACTOR_PREFIX, FAMILY, Event, SealedText
+from apps.audit.models import ACTOR_PREFIX, FAMILY, Event
 from apps.audit.queries.archived import archive_of
-from apps.audit.queries.texts import unseal_many
+from apps.audit.queries.texts import texts_in
+from apps.audit.rows import sealed_columns
 from placet.kernel.actor import INSTANCE, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import Forbidden, NotFound
@@ -134,12 +135,18 @@ class RowChange:
         before, after = self.before or {}, self.after or {}
         return sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
 
+    @property
+    def sealed(self) -> frozenset[str]:
+        """Return the names of the columns that hold commitments."""
+        return frozenset(sealed_columns(self.key))
+
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
     """One event, opened.
 
-    ``text`` is what was hashed; ``texts`` gives the text behind each commitment in ``changes``.
+    ``text`` is what was hashed; ``texts`` gives the text behind each commitment in ``changes``, of
+    the columns that hold commitments alone.
     """
 
     index: int
@@ -168,7 +175,7 @@ def event_detail(index: int, actor: Actor) -> EventDetail:
         body=body,
         sentence=declared(body["kind"]).sentence(body.get("data", {})),
         changes=changes,
-        texts=_texts(changes, body.get("data", {})),
+        texts=texts_in((c.key, state) for c in changes for state in (c.before, c.after)),
     )
 
 
@@ -177,15 +184,6 @@ def may_prove(index: int, actor: Actor) -> None:
     here = Event.objects.filter(readable(actor), pk=min(index, 2**62)).exists()
     if not here and archive_of(index, actor) is None:
         raise NotFound
-
-
-def _texts(changes: list[RowChange], data: dict[str, Any]) -> dict[str, str]:
-    """Return what lies behind the commitments; digests of other things have no text."""
-    states = [state for c in changes for state in (c.before, c.after) if state]
-    values = [value for state in [*states, data] for value in state.values()]
-    commitments = {v for v in values if isinstance(v, str) and v.startswith("sha256:")}
-    sealed = set(SealedText.objects.filter(pk__in=commitments).values_list("commitment", flat=True))
-    return unseal_many(sealed)
 
 
 def _changes(index: int, after: dict[str, Any]) -> list[RowChange]:
@@ -252,7 +250,7 @@ def entry(event: Event) -> TimelineEntry:
 
 
 def _reason(body: dict[str, Any]) -> str:
-    states = (body.get("after") or {}).items()
-    found = (s for key, s in states if s and key.partition(":")[2] == body["subject"])
-    state: dict[str, Any] = next(found, {})
-    return str(state.get("reason", ""))
+    for key, state in (body.get("after") or {}).items():
+        if state and key.partition(":")[2] == body["subject"]:
+            return str(state.get("reason", "")) if "reason" in sealed_columns(key) else ""
+    return ""

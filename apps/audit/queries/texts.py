@@ -1,19 +1,43 @@
 """The texts that lie beside the log."""
 
 import hashlib
-from collections.abc import Iterable
+import hmac
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from apps.audit.entries import pending
 from apps.audit.models import PersonKey, SealedText
+from apps.audit.rows import column_salt, sealed_columns
+from placet_verify import canonical
 
 ERASED = "[erased]"
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A text, with what its salt may be derived from."""
+
+    text: str
+    salt: bytes
+    key: bytes
+
+    def is_for(self, place: str) -> bool:
+        """Tell whether it was sealed for this column of this row, or, for '', by an action."""
+        made = column_salt(self.key, place, self.text)
+        return not place or hmac.compare_digest(self.salt, made)
+
+
 def unseal_many(commitments: Iterable[str]) -> dict[str, str]:
-    """Return the texts behind ``commitments`` in two queries; erased ones read ``[erased]``."""
+    """Return the texts behind ``commitments`` in two queries; erased ones read ``[erased]``.
+
+    For commitments that Placet alone writes: what somebody may have written themselves, such as a
+    name or a logged row, goes through :func:`texts_in`.
+    """
     wanted = {c for c in commitments if c}
     return dict.fromkeys(wanted, ERASED) | opened_many(wanted)
 
@@ -26,16 +50,30 @@ def opened_many(commitments: Iterable[str]) -> dict[str, str]:
     wanted = {c for c in commitments if c}
     rows = list(SealedText.objects.filter(commitment__in=wanted)) if wanted else []
     rows += [t for entry in pending() for t in entry.texts if t.commitment in wanted]
-    keys = (
-        {
-            k.person_id: bytes(k.key)
-            for k in PersonKey.objects.filter(person_id__in={r.person_id for r in rows})
-        }
-        if rows
-        else {}
-    )
-    found = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
-    return {commitment: text for commitment, text in found.items() if text is not None}
+    return {commitment: found.text for commitment, found in _opened(rows).items()}
+
+
+def texts_in(states: Iterable[tuple[str, Mapping[str, Any] | None]]) -> dict[str, str]:
+    """Return the texts behind the commitments in logged ``states`` of rows, each with its row's
+    key; erased ones read ``[erased]``.
+
+    Anybody may write the digest of another's text into a name of theirs. So only the columns that
+    hold commitments are looked at, and what is sealed on its way into the log is opened in the very
+    row and column that it was sealed for.
+    """
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for key, state in states:
+        for name, place in sealed_columns(key).items():
+            if state and canonical.is_digest(said := str(state.get(name))):
+                places[said].add(place)
+    rows = list(SealedText.objects.filter(commitment__in=list(places))) if places else []
+    opened = _opened(rows)
+    found = dict.fromkeys((row.commitment for row in rows), ERASED)
+    for commitment, one in opened.items():
+        found[commitment] = one.text
+        if not any(map(one.is_for, places[commitment])):
+            del found[commitment]
+    return found
 
 
 def unseal(commitment: str) -> str:
@@ -43,7 +81,16 @@ def unseal(commitment: str) -> str:
     return unseal_many([commitment])[commitment] if commitment else ""
 
 
-def _open(row: SealedText, key: bytes) -> str | None:
+def _opened(rows: list[SealedText]) -> dict[str, _Opened]:
+    """Return those of ``rows`` that can be opened, by commitment."""
+    people = {row.person_id for row in rows}
+    held = PersonKey.objects.filter(person_id__in=people) if people else []
+    keys = {key.person_id: bytes(key.key) for key in held}
+    found = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
+    return {commitment: opened for commitment, opened in found.items() if opened is not None}
+
+
+def _open(row: SealedText, key: bytes) -> _Opened | None:
     """Return the text if ``key`` opens it and it is the one that was committed to."""
     if not key:
         return None
@@ -54,4 +101,4 @@ def _open(row: SealedText, key: bytes) -> str | None:
         return None
     if "sha256:" + hashlib.sha256(opened).hexdigest() != row.commitment:
         return None
-    return opened[16:].decode("utf-8")
+    return _Opened(opened[16:].decode("utf-8"), opened[:16], key)

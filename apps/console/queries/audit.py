@@ -13,6 +13,7 @@ from apps.audit.queries import (
     EventDetail,
     EventFilter,
     InclusionProof,
+    RowChange,
     TimelineEntry,
     entry,
     event_detail,
@@ -21,7 +22,6 @@ from apps.audit.queries import (
     log_size,
     newest,
     timeline,
-    unseal_many,
 )
 from apps.audit.queries.archived import archive_of
 from apps.console.queries.actor_names import actor_names, by_machine
@@ -266,29 +266,21 @@ def archived_view(index: int, actor: Actor) -> ArchivedView:
 
 
 def _rows(detail: EventDetail) -> list[RowView]:
-    texts = unseal_many(
-        value
-        for change in detail.changes
-        for state in (change.before, change.after)
-        for value in (state or {}).values()
-        if isinstance(value, str) and value.startswith("sha256:")
-    )
     return [
         RowView(
             key=change.key,
-            columns=[
-                ColumnChange(
-                    name,
-                    _shown((change.before or {}).get(name), texts),
-                    _shown((change.after or {}).get(name), texts),
-                )
-                for name in change.changed
-            ],
+            columns=[_column(change, name, detail.texts) for name in change.changed],
             made=change.before is None,
             gone=change.after is None,
         )
         for change in detail.changes
     ]
+
+
+def _column(change: RowChange, name: str, texts: dict[str, str]) -> ColumnChange:
+    opened = texts if name in change.sealed else {}
+    before, after = change.before or {}, change.after or {}
+    return ColumnChange(name, _shown(before.get(name), opened), _shown(after.get(name), opened))
 
 
 def _shown(value: Any, texts: dict[str, str]) -> str:
