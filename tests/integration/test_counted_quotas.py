@@ -6,7 +6,7 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.audit.models import Event
-from apps.audit.queries.fsck import wrong_rows
+from apps.audit.queries.wrong_rows import wrong_rows
 from apps.builds.actions import request_build
 from apps.builds.models import Build
 from apps.integrations.actions import streams

@@ -38,13 +38,20 @@ ORDER BY e."index" LIMIT %(most)s
 """
 
 RECORDS = """
-(SELECT "index", body, leaf_hash FROM audit_event
- WHERE "index" > %(last)s ORDER BY "index" LIMIT 8192)
-UNION ALL
-(SELECT "index", NULL, leaf_hash FROM audit_archivedleaf
- WHERE "index" > %(last)s ORDER BY "index" LIMIT 8192)
-ORDER BY "index" LIMIT 8192
+SELECT "index", body, leaf_hash FROM (
+  SELECT *, sum(octet_length(body)) OVER (
+    ORDER BY "index" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ) AS before FROM (
+    (SELECT "index", body, leaf_hash FROM audit_event
+     WHERE "index" > %(last)s ORDER BY "index" LIMIT 8192)
+    UNION ALL
+    (SELECT "index", NULL, leaf_hash FROM audit_archivedleaf
+     WHERE "index" > %(last)s ORDER BY "index" LIMIT 8192)
+    ORDER BY "index" LIMIT 8192
+  ) AS next
+) AS counted WHERE coalesce(before, 0) < %(most)s ORDER BY "index"
 """  # without the inner limits PostgreSQL sorts all that is left, each time
+MOST_BYTES = 16 << 20  # of bodies at once, and the one that makes it more
 NO_INDEX = -(2**63)
 
 
@@ -114,8 +121,9 @@ def every_record() -> Iterator[LeafRecord]:
     # Not Django's cursor, which knows no binary form: hashes would come as text.
     with psycopg.Cursor(connection.connection) as cursor:
         while True:
+            values = {"last": last, "most": MOST_BYTES}
             with connection.wrap_database_errors:
-                rows = cursor.execute(RECORDS, {"last": last}, binary=True).fetchall()
+                rows = cursor.execute(RECORDS, values, binary=True).fetchall()
             if not rows:
                 return
             yield from rows

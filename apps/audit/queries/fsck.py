@@ -1,28 +1,24 @@
 """Checking the database's whole account of itself: the log, and every row that it describes.
 
-Everything is streamed: memory does not grow with the log. The rows are held against the log in
-one pass over both, in the order of their keys.
+Everything is streamed: memory does not grow with the log.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps as django_apps
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.db.utils import DataError
 
-from apps.audit.models import Audited, Checkpoint, Cosignature, Event
+from apps.audit.models import Checkpoint, Cosignature, Event
 from apps.audit.queries.archived import wrong_archives
 from apps.audit.queries.proofs import full_tile
-from apps.audit.queries.texts import opened_many
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
-from apps.audit.rows import plain, plain_state, row_key, text_of
+from apps.audit.queries.wrong_rows import wrong_rows
 from placet.kernel.keystore import ring
 from placet_verify.errors import Refused
 from placet_verify.log import checkpoint, cosignature
@@ -35,18 +31,11 @@ BATCH = 500
 MOST = 100  # faults of one kind that are named
 COLUMNS = ("kind", "at", "actor_id", "subject", "project", "environment")
 
-# The last state of every row that the log ever saw. PostgreSQL sorts on its disk.
-LAST_STATES = """
-SELECT DISTINCT ON (after.key COLLATE "C") after.key, after.value::text
-FROM audit_event, jsonb_each(body::jsonb -> 'after') AS after
-ORDER BY after.key COLLATE "C", audit_event.index DESC
-"""
 COLUMN_FAULTS = f"""
 SELECT index FROM audit_event WHERE {
     " OR ".join(f"{name} IS DISTINCT FROM (body::jsonb ->> '{name}')" for name in COLUMNS)
 } ORDER BY index LIMIT {MOST}
 """  # noqa: S608  (names of our own)
-RowState = dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,86 +153,3 @@ def _cosignature_fault(row: Any, keys: Sequence[PublicKey]) -> str:
         return refusal.sentence
     good = cosignature.cosigned(signed, witness)
     return "" if good is not None else f"it is not by the witness {witness.name}"
-
-
-def wrong_rows() -> Iterator[Fault]:
-    """Yield the rows that are not as the log says last: missing, too many, or different."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:  # both sides as they were at one moment, while others go on
-            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        pairs = _merge(_logged(), _stored())
-        while batch := list(islice(pairs, BATCH)):
-            texts = opened_many(_commitments(batch))
-            for key, state, row in batch:
-                for sentence in _differences(state, row, texts):
-                    yield Fault(f"row {key}", f"row {key}: {sentence}")
-
-
-def _logged() -> Iterator[tuple[str, RowState]]:
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(LAST_STATES)
-        for key, text in cursor:
-            if text != "null":  # of a row that was removed
-                yield key, json.loads(text)
-
-
-def _stored() -> Iterator[tuple[str, Audited]]:
-    """Yield every audited row in the order of its key, as the log's are sorted (by code point)."""
-    tables = [m for m in django_apps.get_models() if issubclass(m, Audited)]
-    for model in sorted(tables, key=lambda m: f"{m._meta.label_lower}:"):
-        rows = model._default_manager.order_by(
-            models.functions.Collate(models.functions.Cast("pk", models.TextField()), "C")
-        )
-        for row in rows.iterator(chunk_size=BATCH):
-            yield row_key(row), row
-
-
-def _merge(
-    logged: Iterable[tuple[str, RowState]], stored: Iterable[tuple[str, Audited]]
-) -> Iterator[tuple[str, RowState, Audited | None]]:
-    """Pair what is logged with what is stored, both in the order of their keys."""
-    left, right = iter(logged), iter(stored)
-    one, other = next(left, None), next(right, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one[0] < other[0]):
-            assert one is not None
-            yield one[0], one[1], None
-            one = next(left, None)
-        elif one is None or other[0] < one[0]:
-            yield other[0], None, other[1]
-            other = next(right, None)
-        else:
-            yield one[0], one[1], other[1]
-            one, other = next(left, None), next(right, None)
-
-
-def _commitments(batch: list[tuple[str, RowState, Audited | None]]) -> Iterator[str]:
-    for _, state, row in batch:
-        if state is not None and row is not None:
-            said = (state.get(name) for name in row.LOG_SEALED)
-            yield from (text for text in said if text and isinstance(text, str))
-
-
-def _differences(state: RowState, row: Audited | None, texts: dict[str, str]) -> Iterator[str]:
-    if row is None:
-        yield "the log has it, but the row is gone"
-        return
-    if state is None:
-        yield "the row is there, but the log does not have it"
-        return
-    for name, value in plain_state(row).items():
-        said = state[name] if name in state else _unsaid(row, name)
-        if name in row.LOG_SEALED and said and isinstance(said, str):  # not before it was sealed
-            if said not in texts:
-                continue  # erased: nobody can say what it was
-            said, value = texts[said], text_of(value)
-        if said != value and (said or value or name not in row.LOG_SEALED):
-            yield f"{name} is {value!r}, the log says {said!r}"[:300]
-
-
-def _unsaid(row: Audited, name: str) -> Any:
-    """Return what a column has of which the row's last event, an earlier release's, does not know:
-    what it had when it came."""
-    came_with = {c.attname: c.get_default() for c in row._meta.concrete_fields}
-    return plain(came_with.get(name, []))  # a relation to many, which has none yet

@@ -1,0 +1,149 @@
+"""``audit fsck`` tells an erased text from one that somebody removed beside the log."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from apps.assurance.actions import archive_events, archiving, lift_hold, place_hold, set_retention
+from apps.assurance.models import LegalHold
+from apps.audit.actions import erase_person, record, write_checkpoint
+from apps.audit.models import ArchivedLeaf, Event, PersonKey, SealedText
+from apps.audit.queries import replay
+from apps.audit.queries.fsck import fsck
+from apps.identity.actions import update_project
+from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import Project, User
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from tests.support.database import owning_tables
+from tests.support.factories import actor_of, person, project
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own(own_checkpoints: Callable[[], Path]) -> None:
+    own_checkpoints()
+
+
+@pytest.fixture
+def risk() -> Project:
+    return project("risk")
+
+
+@pytest.fixture
+def ada(risk: Project) -> User:
+    """Ada described the project, and nobody has logged it since."""
+    ada = person("Ada", {"admin": risk})
+    update_project(risk, description="In Ada's words", actor=actor_of(ada))
+    return ada
+
+
+@pytest.fixture
+def held() -> tuple[User, User]:
+    """Who placed a legal hold, and who lifted it."""
+    ann, bob = (person(name, {"admin": None}) for name in ("Ann", "Bob"))
+    hold = place_hold(name="all", scope="everything", reason="A lawsuit", actor=actor_of(ann))
+    lift_hold(hold.pk, reason="It is over", actor=actor_of(bob))
+    return ann, bob
+
+
+def said() -> dict[str, str]:
+    write_checkpoint()
+    return {fault.place: fault.sentence for fault in fsck().faults}
+
+
+def erase(who: User) -> None:
+    erase_person(who.pk, actor=SYSTEM)
+
+
+def removed(text: str) -> None:
+    """Remove the sealed text of a column past Placet."""
+    assert SealedText.objects.filter(pk=text).delete()[0] == 1
+
+
+def commitment(of: str, name: str) -> str:
+    return str(replay()[of][name])
+
+
+def test_a_text_that_was_removed_by_hand_is_named(risk: Project, ada: User) -> None:
+    key = f"identity.project:{risk.pk}"
+    assert said() == {}
+    removed(commitment(key, "description"))
+    found = said()
+    assert list(found) == [f"row {key}"]
+    assert "description: its text can be read by nobody" in found[f"row {key}"]
+
+
+def test_one_that_was_erased_is_not_nor_is_one_that_somebody_removed_after_that(
+    risk: Project, ada: User
+) -> None:
+    text = commitment(f"identity.project:{risk.pk}", "description")
+    erase(ada)
+    assert said() == {}
+    removed(text)
+    assert said() == {}
+
+
+def test_another_person_s_erasure_explains_nothing(risk: Project, ada: User) -> None:
+    text = commitment(f"identity.project:{risk.pk}", "description")
+    erase(person("Bea"))
+    SealedText.objects.filter(pk=text).update(person_id=User.objects.get(name="Bea").pk)
+    assert list(said()) == [f"row identity.project:{risk.pk}"]
+
+
+@pytest.mark.parametrize("how", ["key", "other key", "text"])
+def test_a_text_that_was_made_unreadable_by_hand_is_named(
+    risk: Project, ada: User, how: str
+) -> None:
+    text = commitment(f"identity.project:{risk.pk}", "description")
+    if how == "text":
+        SealedText.objects.filter(pk=text).update(ciphertext=os.urandom(60))
+    else:
+        fresh = b"" if how == "key" else os.urandom(32)
+        PersonKey.objects.filter(pk=ada.pk).update(key=fresh)
+    places = [f"row identity.project:{risk.pk}"]
+    if how != "text":
+        places.append(f"row identity.user:{ada.pk}")
+    assert list(said()) == places
+
+
+def test_what_is_logged_of_somebody_after_their_erasure_is_no_finding(
+    risk: Project, ada: User
+) -> None:
+    erase(ada)
+    with record(actor_of(ada)) as log:
+        log.add(PROJECT_UPDATED, Project.objects.get(pk=risk.pk))
+    assert said() == {}
+
+
+def test_a_reason_belongs_to_who_gave_it_whoever_wrote_the_row_last(
+    held: tuple[User, User],
+) -> None:
+    row = LegalHold.objects.get()
+    key = f"row assurance.legalhold:{row.pk}"
+    removed(row.reason_sealed)
+    assert "reason_sealed: its text can be read by nobody" in said()[key]
+    erase(held[1])
+    assert "reason_sealed" in said()[key], "it was Ann's"
+    erase(held[0])
+    assert said() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_reason_of_an_erased_person_is_no_finding_when_their_event_was_archived(
+    held: tuple[User, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_retention(days=30, actor=SYSTEM)
+    passed = now() + timedelta(days=180)
+    monkeypatch.setattr(archiving, "database_now", lambda: passed)
+    erase(held[0])
+    write_checkpoint()
+    placed = Event.objects.get(kind="legal_hold.placed.v1").index
+    with owning_tables():
+        list(archive_events(actor=SYSTEM))
+    assert ArchivedLeaf.objects.filter(pk=placed).exists()
+    assert said() == {}
