@@ -195,7 +195,7 @@ def _hash(digest: str) -> Json:
 
 
 def _number(value: float) -> str:
-    return canonical.dumps(value).decode("ascii")
+    return str(value) if isinstance(value, int) else canonical.dumps(value).decode("ascii")
 
 
 def _word(data: Json, name: str) -> str:

@@ -5,6 +5,7 @@ from django.db import models
 from apps.audit.models import Audited
 from apps.identity.models import Project
 from placet.kernel.ids import IdField
+from placet.kernel.stored_json import HashedJSONField
 
 
 class RegisteredModel(Audited):
@@ -61,11 +62,11 @@ class ModelVersion(Audited):
     python_version = models.CharField(max_length=10, blank=True)  # "3.13"; '' = the platform's
     requirements = models.JSONField(default=list)  # ["scikit-learn==1.9.1", …]
     variables = models.JSONField(default=list, db_default=[])  # names that a release may set
-    signature = models.JSONField(null=True, blank=True)  # {"inputs": [...], "outputs": [...]}
-    example = models.JSONField(null=True, blank=True)  # rows: [{column: value}]
-    expected = models.JSONField(null=True, blank=True)  # one output per example row
-    parameters = models.JSONField(default=dict)
-    lineage = models.JSONField(default=dict)
+    signature = HashedJSONField(null=True, blank=True)  # {"inputs": [...], "outputs": [...]}
+    example = HashedJSONField(null=True, blank=True)  # rows: [{column: value}]
+    expected = HashedJSONField(null=True, blank=True)  # one output per example row
+    parameters = HashedJSONField(default=dict)
+    lineage = HashedJSONField(default=dict)
     tags = models.JSONField(default=dict)
     card = models.TextField(blank=True)  # Markdown with YAML front matter
     created_at = models.DateTimeField(auto_now_add=True)
@@ -155,7 +156,7 @@ class Evidence(Audited):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20)
     source = models.CharField(max_length=10, choices=EvidenceSource.choices)
-    data = models.JSONField()
+    data = HashedJSONField()
     digest = models.CharField(max_length=71)
     bento_digest = models.CharField(max_length=71, blank=True)
     created_by = models.CharField(max_length=40)

@@ -47,6 +47,7 @@ from apps.governance.queries.presets import chosen
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
+from apps.registry.rules.evidence import stored_faults
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
@@ -295,8 +296,18 @@ def pin_evidence(bento: Bento) -> list[dict[str, str]]:
     for row in rows:
         if row.kind not in MEASURED_ONLY or row.source == EvidenceSource.MEASURED:
             newest.setdefault((row.kind, row.source), row)
+    for row in newest.values():
+        _refuse_unhashable(row, bento.version)
     pinned = [{"id": r.pk, "kind": r.kind, "digest": r.digest} for r in newest.values()]
     return sorted(pinned, key=lambda p: (p["kind"], p["id"]))
+
+
+def _refuse_unhashable(row: Evidence, version: ModelVersion) -> None:
+    """Refuse evidence that nobody could hold against its digest."""
+    for fault in stored_faults(row.data)[:1]:
+        what = f"{version} has {row.kind} evidence ({row.pk}) with a value at {fault.pointer} that"
+        detail = f"{what} has no canonical JSON form: report its {row.kind} again"
+        raise InvalidInput(errors=[FieldError("/version", detail)])
 
 
 def withdraw(release: Release, *, actor: Actor) -> Release:

@@ -30,6 +30,7 @@ from apps.registry.rules.evidence import evidence_digest
 from apps.serving.hooks import keeper
 from apps.serving.models import Node
 from placet.kernel import clock
+from placet_verify.errors import Malformed
 
 Path = tuple[str, str, str]  # project, environment, name of the endpoint
 LIVE_FIRST = Case(When(state=ReleaseState.LIVE, then=0), default=1)
@@ -182,12 +183,19 @@ def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
     evidence = {
         row.pk: EvidenceFact(row.kind, row.source, row.data, row.digest, row.created_at)
         for row in Evidence.objects.filter(pk__in=pinned)
-        if pinned[row.pk]
-        == evidence_digest(
-            row.version_id, row.kind, row.source, row.bento_digest, row.data, row.created_by
-        )
+        if pinned[row.pk] == _digest(row)
     }
     return {r.pk: [evidence[p["id"]] for p in r.evidence if p["id"] in evidence] for r in releases}
+
+
+def _digest(row: Evidence) -> str:
+    """Return the digest of a row as it is, '' when it holds what nobody can have hashed."""
+    try:
+        return evidence_digest(
+            row.version_id, row.kind, row.source, row.bento_digest, row.data, row.created_by
+        )
+    except Malformed:
+        return ""
 
 
 def _facts(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from apps.registry.rules.values import count, escape, json_faults, number
+from apps.registry.rules.values import count, escape, is_writable, json_faults, number
 from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError
 from placet_verify import canonical
@@ -108,6 +108,11 @@ def evidence_faults(kind: str, data: Any) -> list[FieldError]:
         elif not fits(data[name]):
             faults.append(FieldError(f"/data/{name}", what))
     return faults
+
+
+def stored_faults(data: Any) -> list[FieldError]:
+    """Return what keeps ``data``, as it was stored before, from being hashed."""
+    return json_faults(data, "/data", fits=is_writable)
 
 
 def _metric_faults(data: dict[str, Any]) -> list[FieldError]:

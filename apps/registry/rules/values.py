@@ -1,6 +1,7 @@
 """JSON values that canonical JSON can hold and every reader reads alike."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from placet.kernel.problems import FieldError
@@ -23,8 +24,16 @@ def count(value: Any) -> bool:
     return is_whole(value, 0, SAFE_INTEGER)
 
 
-def json_faults(value: Any, pointer: str, depth: int = 1) -> list[FieldError]:
-    """Return what in ``value`` cannot be written as canonical JSON."""
+def is_writable(value: Any) -> bool:
+    """Tell whether canonical JSON can hold a number. Earlier releases took floats of any size."""
+    return isinstance(value, float) or abs(value) <= SAFE_INTEGER
+
+
+def json_faults(
+    value: Any, pointer: str, depth: int = 1, *, fits: Callable[[Any], bool] = number
+) -> list[FieldError]:
+    """Return what in ``value`` cannot be written as canonical JSON; ``fits`` says which numbers
+    can."""
     if depth > MAX_DEPTH:
         return [FieldError(pointer, f"Nested deeper than {MAX_DEPTH} levels")]
     if value is None or isinstance(value, bool):
@@ -32,9 +41,10 @@ def json_faults(value: Any, pointer: str, depth: int = 1) -> list[FieldError]:
     if isinstance(value, str):
         return _text_faults(value, pointer)
     if isinstance(value, int | float):
-        return [] if number(value) else [FieldError(pointer, _number_problem(value))]
+        return [] if fits(value) else [FieldError(pointer, _number_problem(value))]
     if isinstance(value, list):
-        return [f for i, v in enumerate(value) for f in json_faults(v, f"{pointer}/{i}", depth + 1)]
+        each = (json_faults(v, f"{pointer}/{i}", depth + 1, fits=fits) for i, v in enumerate(value))
+        return [fault for faults in each for fault in faults]
     if isinstance(value, dict):
         faults: list[FieldError] = []
         for key, item in value.items():
@@ -42,7 +52,7 @@ def json_faults(value: Any, pointer: str, depth: int = 1) -> list[FieldError]:
             if not isinstance(key, str):
                 faults.append(FieldError(step, "A name must be text"))
                 continue
-            faults += _text_faults(key, step) + json_faults(item, step, depth + 1)
+            faults += _text_faults(key, step) + json_faults(item, step, depth + 1, fits=fits)
         return faults
     return [FieldError(pointer, f"A {type(value).__name__} is not a JSON value")]
 
