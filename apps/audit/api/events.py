@@ -1,6 +1,5 @@
 """Events over REST, and their export."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from rest_framework.response import Response
 
 from apps.audit.actions import log_export_of
 from apps.audit.events import declared
-from apps.audit.models import Event
 from apps.audit.queries import (
     EventFilter,
     event_detail,
@@ -24,6 +22,7 @@ from apps.audit.queries import (
     inclusion,
     may_prove,
 )
+from apps.audit.queries.events import WITHOUT_STATES
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.api.lists import ListView, page_of
@@ -159,11 +158,12 @@ class EventList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the events you may read, the newest first."""
-        return self.page(events_visible(self.actor, filters(request)), _items)
+        found = events_visible(self.actor, filters(request))
+        return self.page(found.defer("body").annotate(said=WITHOUT_STATES), _items)
 
 
-def _items(events: Sequence[Event]) -> list[Any]:
-    return [event_body(json.loads(e.body), e.index, bytes(e.leaf_hash).hex()) for e in events]
+def _items(events: Sequence[Any]) -> list[Any]:
+    return [event_body(e.said, e.index, bytes(e.leaf_hash).hex()) for e in events]
 
 
 class EventDetail(PlacetView):

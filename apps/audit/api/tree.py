@@ -10,10 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit.models import ArchivedLeaf, Checkpoint, Event
+from apps.audit.models import Checkpoint
 from apps.audit.queries import consistency, latest_checkpoint, log_size
-from apps.audit.queries.archived import Leaf, in_order
-from apps.audit.queries.events import readable
+from apps.audit.queries.leaves import ShownLeaf, shown_leaves
 from apps.audit.queries.proofs import cosigned_note, full_tile, latest_cosigned
 from placet.kernel.api.lists import limit_of
 from placet.kernel.api.views import PlacetView
@@ -63,13 +62,9 @@ class ConsistencySerializer(serializers.Serializer[Any]):
     hashes = serializers.ListField(child=serializers.CharField())
 
 
-def leaf_body(event: Leaf, *, visible: bool) -> dict[str, Any]:
+def leaf_body(leaf: ShownLeaf) -> dict[str, Any]:
     """Return a leaf, with its body where it may be read."""
-    return {
-        "index": event.index,
-        "leaf_hash": bytes(event.leaf_hash).hex(),
-        "body": event.body if visible else None,
-    }
+    return {"index": leaf.index, "leaf_hash": leaf.leaf_hash.hex(), "body": leaf.body}
 
 
 def checkpoint_body(head: Checkpoint, cosigned: Checkpoint | None) -> dict[str, Any]:
@@ -111,14 +106,10 @@ class Leaves(PlacetView):
     )
     def get(self, request: Request) -> Response:
         """List leaves: index and leaf hash for everybody, the body where you may read it and it was
-        not archived."""
+        not archived. Fewer than ``limit`` come where their bodies are long: go on at ``next``."""
         start, size = number(request, "from", 0), log_size()
-        end = min(start + limit_of(request), size)
-        events = Event.objects.filter(index__gte=start, index__lt=end)
-        mine = set(events.filter(readable(self.actor)).values_list("index", flat=True))
-        old = ArchivedLeaf.objects.filter(index__gte=start, index__lt=end).order_by("index")
-        leaves = in_order(events.order_by("index"), old)
-        items = [leaf_body(leaf, visible=leaf.index in mine) for leaf in leaves]
+        leaves, end = shown_leaves(start, min(start + limit_of(request), size), self.actor)
+        items = [leaf_body(leaf) for leaf in leaves]
         return Response({"items": items, "next": end if end < size else None, "size": size})
 
 

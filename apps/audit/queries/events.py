@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, Q, QuerySet, TextField
+from django.db.models import F, Func, JSONField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 
 from apps.audit.errors import Archived
 from apps.audit.events import declared
@@ -23,6 +24,15 @@ from placet.kernel.problems import Forbidden, NotFound
 TOUCHED = Func(
     F("body"), function="audit_touched", output_field=ArrayField(TextField())
 )  # what migration 0003 indexes
+
+
+WITHOUT_STATES = Func(
+    Cast("body", JSONField()),
+    Cast(Value("after"), TextField()),
+    template="(%(expressions)s)",
+    arg_joiner=" - ",
+    output_field=JSONField(),
+)  # a body for lists: the states of its rows may have megabytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -279,3 +280,39 @@ def test_an_event_is_taken_away_with_its_proof_in_one_file(risk: Project, audito
     assert (proof.index, signed.size) == (index, Event.objects.count())
     assert proof.extra.decode() == Event.objects.get(pk=index).body
     assert api(person("Vera", {"viewer": risk})).get(path).status_code == 404
+
+
+def test_a_page_of_leaves_ends_where_its_bodies_grow_long(
+    risk: Project, auditor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.audit.queries.leaves.MOST_BYTES", 5000)
+    with record(SYSTEM) as log:
+        for number in range(4):
+            log.add(CHANGED, subject="s", project=risk.pk, data={"long": f"{number}" * 4000})
+    size = Event.objects.count()
+    page = api(auditor).get(f"/audit/leaves?from={size - 4}&limit=4").json()
+    assert [leaf["index"] for leaf in page["items"]] == [size - 4, size - 3]
+    assert page["next"] == size - 2
+    found = list(leaves(api(auditor)))
+    assert [leaf["index"] for leaf in found] == list(range(size))
+    assert [leaf["body"] for leaf in found] == list(Event.objects.values_list("body", flat=True))
+    hidden = api(person("Vera", {"viewer": risk})).get("/audit/leaves?limit=500").json()
+    assert len(hidden["items"]) == size + 2, "bodies that nobody is shown take no room"
+
+
+def test_a_list_of_events_reads_no_states_of_rows(risk: Project, auditor: User) -> None:
+    """Hundreds of them may have megabytes each."""
+    with record(SYSTEM) as log:
+        for number in range(20):
+            log.add(CHANGED, risk, data={"size": 1e22, "number": number})
+            log.entries[-1].after["identity.project:x"] = {"long": "x" * 500_000}
+    client = api(auditor)
+    tracemalloc.start()
+    try:
+        items = client.get("/audit/events?kind=test.api_changed&limit=20").json()["items"]
+        used = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [item["data"]["number"] for item in items] == list(range(20))[::-1]
+    assert {item["data"]["size"] for item in items} == {10**22}
+    assert used < 4_000_000
