@@ -19,17 +19,25 @@ from apps.registry.formats.json_stream import JsonDocument, JsonTooLarge, NotJso
 JSON_ENDINGS, BINARY_ENDINGS = (".json",), (".ubj",)
 HEAD, MAX_JSON = 4096, 64 * 1024**2
 _JSON_START = re.compile(rb'\s*\{\s*("version"\s*:\s*\[[\d\s,]*\]\s*,\s*)?"learner"\s*:\s*\{')
+# What ``Booster.save_config`` writes begins with settings that no model has; members are sorted.
+_SETTINGS_START = re.compile(rb'\s*\{\s*"learner"\s*:\s*\{\s*"generic_param"')
 _BINARY_START = re.compile(rb"\{[LliUI](.{1,8})(learner\{|version\[)", re.DOTALL)
 _WANTED = {"feature_names", "feature_types", "objective", "learner_model_param"}
 _TYPES = {"float": "float", "q": "float", "int": "long", "i": "boolean"}
 
 
 def candidates(files: Files) -> list[str]:
-    """Return the files that XGBoost wrote. Other JSON is no model; a .ubj that is none is refused.
+    """Return the models that XGBoost wrote. Other JSON, its settings too, is none; a .ubj that is
+    none is refused.
 
     Old binary files (``.model``, ``.bin``) and pickles are no native format of XGBoost any more.
     """
-    found = [p for p in files.ending(*JSON_ENDINGS) if _JSON_START.match(files.header(p, HEAD))]
+    heads = {path: files.header(path, HEAD) for path in files.ending(*JSON_ENDINGS)}
+    found = [
+        path
+        for path, head in heads.items()
+        if _JSON_START.match(head) and not _SETTINGS_START.match(head)
+    ]
     return sorted(found + files.ending(*BINARY_ENDINGS))
 
 

@@ -51,6 +51,18 @@ def test_a_binary_xgboost_file_leaves_the_signature_to_its_author() -> None:
     assert "give the signature yourself" in found.faults[0].detail
 
 
+@pytest.mark.parametrize("ending", [".json", ".ubj"])
+def test_settings_of_xgboost_beside_a_model_are_no_model(ending: str) -> None:
+    from xgboost import Booster
+
+    trained = xgboost_model(ending)
+    ((_, model),) = trained.files.items()
+    settings = Booster(model_file=bytearray(model)).save_config().encode()
+    files = files_of({**trained.files, "settings.json": settings})
+    assert formats.detect(files) == "xgboost"
+    assert formats.derive("xgboost", files) == formats.derive("xgboost", files_of(trained.files))
+
+
 def test_a_skops_file_tells_its_format_only() -> None:
     files = files_of(skops_model().files)
     assert formats.detect(files) == "skops"
