@@ -395,7 +395,8 @@ def test_a_class_or_module_that_mlflow_finds_in_its_settings_is_judged(
     loader: str, kind: str, expected: str
 ) -> None:
     text = f"flavors:\n  python_function: {{loader_module: mlflow.{loader}}}\n"
-    text += f"  x: {{data: model.json, model_class: {kind}}}\n"
+    data = "model.txt" if loader == "lightgbm" else "model.json"
+    text += f"  {loader}: {{data: {data}, model_class: {kind}}}\n"
     assert verdict(text.encode(), "MLmodel") == expected
 
 

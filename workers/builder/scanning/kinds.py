@@ -4,14 +4,21 @@ import re
 from pathlib import PurePosixPath
 from typing import IO
 
-from workers.builder.scanning import headers, lightgbm, mlflow_folder, readers, xgboost
+from workers.builder.scanning import (
+    documents,
+    headers,
+    lightgbm,
+    mlflow_folder,
+    readers,
+    xgboost,
+)
 from workers.builder.scanning.known import words
 
 TEXT = set(
     words(
-        ".txt .md .jsonl .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff .lock .in .bib .tex "
-        ".sql .md5 .sha256 .gitattributes .gitignore .gitkeep .dockerignore .editorconfig "
-        ".python-version .markdown .conf .svg"  # which nobody here draws
+        ".txt .md .jsonl .ndjson .geojson .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff "
+        ".lock .in .bib .tex .sql .md5 .sha256 .gitattributes .gitignore .gitkeep .dockerignore "
+        ".editorconfig .python-version .markdown .conf .rels .svg"  # which nobody here draws
     )
 )
 TEXT_NAMES = frozenset(
@@ -90,7 +97,10 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.says("unknown", "is called Parquet and does not begin so")
     if head.startswith(IMAGES) and suffix in PICTURES:
         return readers.read_parquet  # of which it may be one too
-    if suffix not in by_ending() and (head.startswith(UNREAD) or head[4:8] in FLATBUFFERS):
+    known = suffix in by_ending()
+    if (head[4:8] in FLATBUFFERS and suffix == ".onnx") or (
+        not known and (head.startswith(UNREAD) or head[4:8] in FLATBUFFERS)
+    ):
         return readers.says("unknown", "is a model of a kind that is not read here")
     return by_ending().get(suffix)
 
@@ -109,6 +119,7 @@ def by_ending() -> dict[str, readers.Reader]:
         ".ubj": readers.read_ubjson,
         ".lgb": readers.forest_reader("LightGBM", lightgbm.read),
         ".xgb": readers.forest_reader("XGBoost", xgboost.read),
+        **{suffix: readers.document_reader(suffix) for suffix in documents.WHOLE},
         ".keras": readers.says_no_zip("unknown", "is called Keras and is no zip"),
         **dict.fromkeys(
             PACKED_CODE, readers.says_no_zip("code-carrying", "is source or program code")

@@ -4,6 +4,7 @@ A pickle is a program. No list makes it safe: the best verdict that a pickle get
 ``code-carrying``. The lists tell apart what no model needs from what models are made of.
 """
 
+import builtins
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -16,6 +17,10 @@ ORDER: tuple[Verdict, ...] = ("safe", "code-carrying", "unknown", "malicious")
 def words(text: str) -> frozenset[str]:
     """Return the words of ``text``."""
     return frozenset(text.split())
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
 # Modules of which no model has any use, by their first word.
@@ -124,15 +129,18 @@ INERT = words(
     """
 )
 
+# What of Python's own makes or computes a value and reaches nothing by a name: types, what applies
+# a function that is judged by itself, and every exception. Not ``super``, ``vars``, ``format`` and
+# the like, which come to attributes, nor what reads or prints.
 SAFE_BUILTINS = words(
     """
-    bool bytearray bytes complex dict float frozenset int list object range set slice str tuple
-    type NoneType Ellipsis NotImplemented Exception ValueError TypeError KeyError IndexError
-    RuntimeError ArithmeticError AttributeError StopIteration OverflowError ZeroDivisionError
-    UserWarning Warning DeprecationWarning FutureWarning RuntimeWarning long unicode xrange abs
-    min max sum len round sorted reversed
+    bool bytearray bytes classmethod complex dict enumerate filter float frozenset int list map
+    memoryview object property range reversed set slice staticmethod str tuple type zip
+    NoneType Ellipsis NotImplemented long unicode xrange
+    abs all any ascii bin callable chr divmod hash hex id isinstance issubclass iter len max min
+    next oct ord pow repr round sorted sum
     """
-)
+) | {name for name, kind in vars(builtins).items() if _is_exception(kind)}
 # The standard library that models are made of; None stands for every name of the module.
 STDLIB: dict[str, frozenset[str] | None] = {
     "collections": None,

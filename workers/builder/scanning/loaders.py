@@ -101,6 +101,12 @@ LOADERS = (
     ),
     Loader("skops types", "runs names", "skops/io/_utils.py gettype"),
     Loader("mlflow", "runs names", "mlflow/pyfunc/__init__.py load_model: loader_module, code"),
+    Loader("mlflow example", "reads data", "mlflow/models/utils.py _read_file_content"),
+    Loader(
+        "mlflow requirements",
+        "reads data",
+        "mlflow/utils/requirements_utils.py _parse_requirements",
+    ),
     Loader(
         "python",
         "imports",

@@ -4,9 +4,11 @@ Read as MLflow reads it (mlflow ``models/model.py``, ``Model.load``: YAML, then 
 the platform's own reader: what that refuses cannot be followed and is ``unknown``.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from placet.kernel import yaml_text
 from workers.builder.scanning.known import Verdict, judge, shown, words
@@ -24,9 +26,26 @@ READ = words(
     keras tf_keras tensorflow.keras
     """
 )
+# Flavors whose files are followed here, or said to be code or unknown by :mod:`loaders`. The others
+# have modules of their own that unpickle, and that import what settings in JSON name
+# (mlflow/llama_index/serialize_objects.py, mlflow/shap/__init__.py).
+FOLLOWED = {"python_function", "tensorflow", "keras", *UNPICKLING, *(one.name for one in FLAVORS)}
 # mlflow/xgboost/__init__.py _load_model makes an object of the class that it finds here.
 CLASSES = frozenset({"model_class"})
-BOOSTERS = ("xgboost.core.", "xgboost.sklearn.", "lightgbm.basic.", "lightgbm.sklearn.")
+BOOSTERS = words(
+    """
+    xgboost.core.Booster xgboost.sklearn.XGBModel xgboost.sklearn.XGBClassifier
+    xgboost.sklearn.XGBRegressor xgboost.sklearn.XGBRanker xgboost.sklearn.XGBRFClassifier
+    xgboost.sklearn.XGBRFRegressor lightgbm.basic.Booster lightgbm.sklearn.LGBMModel
+    lightgbm.sklearn.LGBMClassifier lightgbm.sklearn.LGBMRegressor lightgbm.sklearn.LGBMRanker
+    """
+)
+# mlflow/pyfunc/__init__.py PyFuncModel looks a method of the loaded model up by what it finds here
+# and calls it with what a request says.
+METHODS = frozenset({"predict_fn", "predict_stream_fn"})
+PREDICTS = words(
+    "predict predict_proba predict_log_proba predict_joint_log_proba score predict_stream"
+)
 SKOPS = frozenset({"sklearn", "lightgbm"})  # which read that as well
 LINES = "lightgbm.basic.Booster"  # of a text, by LightGBM itself
 # Files that hold the name of a module (mlflow/pytorch/__init__.py, mlflow/tensorflow/__init__.py).
@@ -34,6 +53,25 @@ NAMING = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 CODE = frozenset({"code", "model_code_path", "mlflow_code"})
 # An artifact's origin is told and not opened.
 NOT_OPENED = frozenset({"uri", "source", "artifact_uri", "model_uri", "mlflow_version", "run_id"})
+# Beside its flavors an MLmodel tells where it comes from, what its columns are called (JSON in
+# ``signature``, mlflow/types/schema.py) and what its author likes. Nothing of that is opened.
+TELLING = words(
+    """
+    artifact_path auth_policy databricks_runtime env_vars flavors is_signature_from_type_hint
+    metadata mlflow_version model_id model_size_bytes model_uuid name prompts resources run_id
+    signature type_hint_from_example utc_time_created
+    """
+)
+# The example is read when the model is loaded: mlflow/models/utils.py _read_file_content and
+# _load_serving_input_example join these to the folder; what is not there is taken for an address.
+EXAMPLE = "saved_input_example_info"
+EXAMPLE_FILES = frozenset({"artifact_path", "serving_input_path"})
+# mlflow/onnx/__init__.py hands settings of providers to ONNX Runtime, some of which are libraries
+# and folders: those that are plain words and numbers are none.
+PROVIDERS = "providers"
+SETTING = re.compile(r"(?!.*(?:path|dir|lib|file|plugin|prefix|cache|context))[a-z_0-9]+", re.ASCII)
+INSIDE = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
+ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]")
 PYTHON_TAG = "!!python"
 
 
@@ -58,8 +96,13 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
     found: dict[tuple[Verdict, str], None] = {}  # two flavors name the same file
     for name, flavor in sorted(flavors.items()):
         of_all = (*_flavor(flavor), *_data(name, flavor), *_unpickled(name, flavors))
+        if name not in FOLLOWED:
+            yield (
+                "code-carrying",
+                f"has a flavor of MLflow that nobody here follows, {shown(str(name))}",
+            )
         found |= dict.fromkeys(of_all)
-    yield from found
+    yield from found | dict.fromkeys(_beside_flavors(model))
 
 
 def module_told(name: str) -> Iterator[tuple[Verdict, str]]:
@@ -68,18 +111,78 @@ def module_told(name: str) -> Iterator[tuple[Verdict, str]]:
         yield "code-carrying", f"is loaded by {shown(name)}"
 
 
-def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
-    waiting: list[tuple[str, Any]] = [("", flavor)]
+def _beside_flavors(model: dict[Any, Any]) -> Iterator[tuple[Verdict, str]]:
+    """What MLflow opens of an MLmodel beside the files of its flavors.
+
+    A key that it does not know it makes an attribute of the model (mlflow/models/model.py,
+    ``Model.__init__``): one of its own that begins with a low line is in place of another.
+    """
+    for name in sorted(model.keys() - TELLING, key=str):
+        if str(name).startswith("_"):
+            yield "unknown", f"sets {shown(str(name))} of MLflow's own"
+        for key, value in _texts(model[name]):
+            if leads_out(value):
+                yield "malicious", f"opens {shown(value)}, which is not in the model"
+            elif key in EXAMPLE_FILES and name == EXAMPLE and not INSIDE.fullmatch(value):
+                yield "unknown", f"names {shown(value)} as its example, which is no plain path"
+
+
+def _texts(whole: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text, and the key that it stands under."""
+    waiting: list[tuple[str, Any]] = [("", whole)]
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, dict):
             waiting += value.items()
-            if value.get("extra_session_config"):  # another folder of weights, another parser
-                yield "unknown", "gives ONNX Runtime settings of its own (extra_session_config)"
         elif isinstance(value, list):
             waiting += [(key, item) for item in value]
-        elif isinstance(value, str) and value and key not in NOT_OPENED:
-            yield from _named(key, value)
+        elif isinstance(value, str) and value:
+            yield key, value
+
+
+def leads_out(value: str) -> bool:
+    """Tell whether a path leads out of the folder that it is joined to, on any system.
+
+    What is not there MLflow unquotes (mlflow/utils/file_utils.py local_file_uri_to_path).
+    """
+    while (plain := unquote(value)) != value:
+        value = plain
+    path = PurePosixPath(value.replace("\\", "/"))
+    return ".." in path.parts or path.is_absolute()
+
+
+def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
+    waiting = [flavor]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+            if value.get("extra_session_config"):  # another folder of weights, another parser
+                yield "unknown", "gives ONNX Runtime settings of its own (extra_session_config)"
+            if not all(map(_is_plain_provider, _listed(value.get(PROVIDERS)))):
+                yield "unknown", "gives providers of ONNX Runtime settings that may be paths"
+        elif isinstance(value, list):
+            waiting += value
+    for key, text in _texts(flavor):
+        if key not in NOT_OPENED:
+            yield from _named(key, text)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_plain_provider(entry: Any) -> bool:
+    """Tell whether a provider is a name, or a name and settings that are no paths."""
+    if not isinstance(entry, list):
+        return entry is None or isinstance(entry, str)
+    settings = [one for one in entry if not isinstance(one, str)]
+    return all(
+        isinstance(one, dict)
+        and all(SETTING.fullmatch(str(key)) for key in one)
+        and all(str(value).replace("-", "").isalnum() for value in one.values())
+        for one in settings
+    )
 
 
 def _data(name: str, flavor: Any) -> Iterator[tuple[Verdict, str]]:
@@ -121,14 +224,17 @@ def _unpickled(name: str, flavors: dict[Any, Any]) -> Iterator[tuple[Verdict, st
 
 
 def _named(key: str, value: str) -> Iterator[tuple[Verdict, str]]:
-    path = PurePosixPath(value.replace("\\", "/"))
     if key in MODULES:
         yield from module_told(value)
-    if key in CLASSES and not value.startswith(BOOSTERS):
+    if key in METHODS and value not in PREDICTS:
+        yield "code-carrying", f"is asked by calling {shown(value)} of it"
+    if key in CLASSES and value not in BOOSTERS:
         module, _, kind = value.rpartition(".")
         verdict, what = judge(module, kind)
         yield verdict, shown(what or f"is loaded by {value}")
     if key in CODE:
         yield "code-carrying", f"puts {shown(value)} on Python's path"
-    if ".." in path.parts or path.is_absolute():
+    if leads_out(value):
         yield "malicious", f"opens {shown(value)}, which is not in the model"
+    elif "\\" in value or ELSEWHERE.match(value):
+        yield "code-carrying", f"names {shown(value)}, which some system takes for another place"

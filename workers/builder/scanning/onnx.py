@@ -1,6 +1,8 @@
 """Reads the parts of an ONNX file that point outside it, from the protobuf wire format."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 MAX_DEPTH = 40
@@ -14,12 +16,38 @@ CHILDREN: dict[str, dict[int, str]] = {
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "entry"},
 }
+# Fields of a node and of a tensor.
+OPERATOR, EXTERNAL = 4, 13
+# What a place of weights is told by (onnx ``docs/ExternalData.md``; ``basepath`` is written by
+# ``onnx/external_data_helper.py`` and read by nobody). ONNX Runtime knows more, such as
+# ``prepacked_0``, whose bytes it hands to compiled code as they are
+# (``core/framework/tensor_external_data_info.cc``).
+KEYS = frozenset({b"location", b"offset", b"length", b"checksum", b"basepath"})
+# A model that was compiled for an accelerator, or the path to one (``core/graph/contrib_ops``).
+COMPILED = b"EPContext"
+PLACE = re.compile(rb"[0-9]{1,18}")
+# ONNX Runtime takes the offset for an address of memory where the location is a mark of its own
+# (``core/framework/tensorprotoutils.h``, ``kTensorProtoMemoryAddressTag``: "*/_ORT_MEM_ADDR_/*").
+# No file is called so.
+ADDRESS = re.compile(r"[*]|_ORT_[A-Z_]*ADDR")
 
 
 class NotOnnx(Exception):
     """The bytes are not a whole ONNX model."""
+
+
+class NotRead(NotOnnx):
+    """The model may be whole: what it has is not read here, and so is not said to be safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Where the weights of a tensor lie: so many bytes from ``offset`` on, or all behind it."""
+
+    location: str
+    offset: int
+    length: int | None
 
 
 def varint(data: memoryview, place: int) -> tuple[int, int]:
@@ -58,30 +86,53 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         yield number, value
 
 
-def locations(data: memoryview, message: str = "model", depth: int = 0) -> Iterator[str]:
-    """Yield the ``location`` of every tensor whose data lies in another file."""
+def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator[Outside]:
+    """Yield where the weights of every tensor lie that are not in the model itself."""
     if depth > MAX_DEPTH:
         raise NotOnnx("it is nested too deeply")
-    children = CHILDREN[message]
+    children = CHILDREN.get(message, {})
+    entries = []
     for number, value in fields(data):
-        child = children.get(number)
-        if child is None or not isinstance(value, memoryview):
+        if not isinstance(value, memoryview):
             continue
-        if child == "entry":
-            entry = {n: bytes(v) for n, v in fields(value) if isinstance(v, memoryview)}
-            if entry.get(1) == b"location":
-                yield entry.get(2, b"").decode("utf-8", "surrogateescape")
-        else:
-            yield from locations(value, child, depth + 1)
+        if message == "tensor" and number == EXTERNAL:
+            entries.append(value)
+        elif message == "node" and number == OPERATOR and value == COMPILED:
+            raise NotRead("it holds a model that was compiled for an accelerator")
+        elif number in children:
+            yield from places(value, children[number], depth + 1)
+    if entries:
+        yield from _place(entries)
 
 
-def outside(data: bytes) -> list[str]:
-    """Return the file names that a model refers to. Raises :class:`NotOnnx`."""
+def _place(entries: list[memoryview]) -> Iterator[Outside]:
+    """Yield the place that a tensor's entries tell of: each key once, since readers differ over
+    which of two counts."""
+    told: dict[bytes, bytes] = {}
+    for entry in entries:
+        parts = {n: bytes(v) for n, v in fields(entry) if isinstance(v, memoryview)}
+        key = parts.get(1, b"")
+        if key in told:
+            raise NotRead("a tensor of its has two places")
+        if key not in KEYS:
+            raise NotRead(f"a tensor of its has {ascii(key)[1:60]} beside its place")
+        told[key] = parts.get(2, b"")
+    numbers = {key: told[key] for key in (b"offset", b"length") if told.get(key)}
+    if not all(map(PLACE.fullmatch, numbers.values())):
+        raise NotOnnx("a place of its weights is no number")
+    length = int(numbers[b"length"]) if b"length" in numbers else None
+    if b"location" in told:
+        location = told[b"location"].decode("utf-8", "surrogateescape")
+        yield Outside(location, int(numbers.get(b"offset", 0)), length)
+
+
+def outside(data: bytes) -> list[Outside]:
+    """Return where a model's weights lie that are not in it. Raises :class:`NotOnnx`."""
     view = memoryview(data)
     top = {number for number, _ in fields(view)}
     if not {1, 7} <= top:
         raise NotOnnx("it has no version or no graph")
-    return sorted(set(locations(view)))
+    return sorted(set(places(view)), key=lambda place: (place.location, place.offset))
 
 
 def check(data: bytes, path: Path | None) -> None:
@@ -102,6 +153,11 @@ def check(data: bytes, path: Path | None) -> None:
         raise NotOnnx("its bytes are no model") from None
     except (ValidationError, ValueError) as error:
         raise NotOnnx(str(error).strip().splitlines()[0][:120]) from None
+
+
+def is_address(location: str) -> bool:
+    """Tell whether ONNX Runtime may take a location for a mark of its own and no file."""
+    return ADDRESS.search(location) is not None
 
 
 def escapes(location: str) -> bool:

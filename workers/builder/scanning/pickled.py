@@ -46,6 +46,9 @@ class Global:
 
 
 DTYPE = Global("numpy", "dtype")
+# How a type of texts of any length is pickled, whose arrays hold objects to whoever writes them
+# (numpy/_core/_internal.py; ``hasobject``).
+TEXTS = Global("numpy._core._internal", "_convert_to_stringdtype_kwargs")
 GETATTR = Global("builtins", "getattr")  # judged by what it is called with
 IMPORTERS = frozenset({"subimport", "dynamic_subimport", "LazyLoader"})  # which return a module
 
@@ -245,6 +248,8 @@ def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
     records have fields and sizes, and the lowest flag says that objects are in it, whatever it is
     called (``numpy/_core/src/multiarray/descriptor.c``, ``arraydescr_reduce`` and ``_setstate``).
     """
+    if isinstance(value, Made) and value.maker == TEXTS and value.state is None:
+        return "O", 0
     given = isinstance(value, Made) and value.maker == DTYPE and depth <= MAX_NESTED
     text = value.args[0] if given and isinstance(value.args, tuple) and value.args else None
     found = SPELLED.fullmatch(text) if isinstance(text, str) else None

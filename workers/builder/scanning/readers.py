@@ -5,6 +5,7 @@ Only a reader says ``safe``.
 
 import codecs
 import contextlib
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,16 +15,28 @@ from typing import IO
 import yaml
 
 from placet.kernel import yaml_text
-from workers.builder.scanning import headers, lightgbm, mlflow_folder, skops, xgboost
+from workers.builder.scanning import (
+    documents,
+    headers,
+    lightgbm,
+    mlflow_folder,
+    onnx,
+    requirements,
+    skops,
+    xgboost,
+)
 from workers.builder.scanning.known import Verdict, judge, shown, words
-from workers.builder.scanning.onnx import NotOnnx, check, escapes, outside
 from workers.builder.scanning.report import Report
-from workers.builder.scanning.trees import NotRead, NotTrees
+from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 
 CHUNK = 1 << 20
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 TABLES = words(".csv .tsv")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
+# XML 1.0, 2.8 and 4.2.2: how an encoding is declared, and an entity that stands elsewhere.
+ENCODED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
+EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s")
+PLAINLY = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
 Told = Iterator[tuple[Verdict, str]]
 
 
@@ -74,6 +87,30 @@ def is_plain(stream: IO[bytes]) -> bool:
     return _is_text(stream, _CONTROLS)
 
 
+def reads_elsewhere(stream: IO[bytes]) -> bool:
+    """Tell whether a text is XML that names another file, or may: pandas' ``read_xml`` resolves
+    that with lxml before 5.0 (lxml ``CHANGES.txt``, "resolve_entities"), whatever it is called."""
+    stream.seek(0)
+    head = b""
+    while not head and (piece := stream.read(CHUNK)):
+        head = piece.lstrip(b" \t\r\n\xef\xbb\xbf")
+    if not head.startswith(b"<"):
+        return False
+    declared = ENCODED.match(head)
+    if declared and declared[1].lower() not in PLAINLY:
+        return True
+    stream.seek(0)
+    before, found = b"", False
+    while piece := stream.read(CHUNK):
+        part = before + piece
+        if not found and (start := part.find(b"<!ENTITY")) >= 0:
+            found, part = True, part[start:]
+        if found and EXTERNAL.search(part):
+            return True
+        before = part[-16:]
+    return False
+
+
 def _is_table(stream: IO[bytes], own: PurePosixPath) -> bool:
     """Tell whether all of it can be read aloud as spreadsheets write tables that are not UTF-8."""
     if suffix_of(own) not in TABLES:
@@ -91,6 +128,8 @@ def forests(stream: IO[bytes]) -> Told:
             read(stream)
         except NotRead as fault:
             yield "unknown", f"is a model of {library} that may be whole, but {fault}"
+        except NoTrees as fault:
+            yield "safe", str(fault)
         except NotTrees as fault:
             yield "unknown", f"is a broken model of {library}: {fault}. Save and upload it anew"
 
@@ -99,7 +138,22 @@ def read_text(stream: IO[bytes], place: Place) -> Told:
     if not _is_text(stream) and not _is_table(stream, PurePosixPath(place.name)):
         yield "unknown", "is called text and is none"
         return
+    if reads_elsewhere(stream):
+        yield "unknown", "declares an entity of XML that is read from elsewhere"
+    if requirements.is_called_so(PurePosixPath(place.name)):
+        stream.seek(0)
+        raw = stream.read(requirements.MAX_BYTES + 1)
+        if len(raw) > requirements.MAX_BYTES:
+            yield "unknown", "is too large for requirements"
+        text = raw.decode("utf-8", "replace")
+        yield from _leads_out(requirements.led_out(text, place.name, place.root))
     yield "safe", ""
+
+
+def _leads_out(paths: Iterator[str]) -> Told:
+    return (
+        ("unknown", f"requires what {shown(path)} says, which is not uploaded") for path in paths
+    )
 
 
 def read_json(stream: IO[bytes], place: Place) -> Told:
@@ -118,11 +172,13 @@ def forest_reader(library: str, read: Callable[[IO[bytes]], bool]) -> Reader:
     """What is broken has been told of already: see :func:`forests`."""
 
     def told(stream: IO[bytes], place: Place) -> Told:
-        with contextlib.suppress(NotTrees):
+        try:
             whole = read(stream)
-            yield (
-                ("safe", "") if whole else ("unknown", f"is called {library} and is no model of it")
-            )
+        except NoTrees:
+            whole = False
+        except NotTrees:
+            return
+        yield ("safe", "") if whole else ("unknown", f"is called {library} and is no model of it")
 
     return told
 
@@ -139,15 +195,20 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
         return
     if yaml_text.mark_inside(raw.decode()):
         yield "unknown", yaml_text.MARK_INSIDE
-    if b"!" in raw:
-        try:
-            tags = {str(getattr(e, "tag", None) or "") for e in yaml.parse(raw, yaml.CSafeLoader)}
-        except yaml.YAMLError:
+    tags: set[str] = set()
+    texts: list[str] = []
+    try:
+        for event in yaml.parse(raw, yaml.CSafeLoader):
+            tags.add(str(getattr(event, "tag", None) or ""))
+            texts.append(str(getattr(event, "value", "")))
+    except yaml.YAMLError:
+        if b"!" in raw:  # else nobody makes anything of it
             yield "unknown", "is called YAML and cannot be read"
             return
-        if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
-            yield "malicious", "has a tag that makes objects of Python"
-            return
+    if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
+        yield "malicious", "has a tag that makes objects of Python"
+        return
+    yield from _leads_out(requirements.listed(texts, place.name, place.root))
     yield "safe", ""
 
 
@@ -170,20 +231,34 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
     data = stream.read()
     folder = PurePosixPath(place.name).parent
     try:
-        found = outside(data)
-        for location in found:
-            if escapes(location):
-                yield "malicious", f"reads data from {ascii(location)[:120]}"
+        found = onnx.outside(data)
+        for weights in found:
+            for verdict, what in _weights_told(weights, place):
+                yield verdict, what
                 return
-            if "!" in place.name or not (place.root / folder / location).is_file():
-                yield "unknown", f"refers to {ascii(location)[:120]}, not uploaded"
-                return
-        check(data, place.root / place.name if found else None)
-    except (NotOnnx, RecursionError) as error:
+        onnx.check(data, place.root / place.name if found else None)
+    except onnx.NotRead as error:
+        yield "unknown", f"is ONNX that is not read here: {error}"
+        return
+    except (onnx.NotOnnx, RecursionError) as error:
         yield "unknown", f"is called ONNX and is none: {error}"
         return
-    place.weights.update((folder / location).as_posix() for location in found)
+    place.weights.update((folder / weights.location).as_posix() for weights in found)
     yield "safe", ""
+
+
+def _weights_told(weights: onnx.Outside, place: Place) -> Told:
+    """What is at fault with the place of weights outside of a model."""
+    shown_one = ascii(weights.location)[:120]
+    path = place.root / PurePosixPath(place.name).parent / weights.location
+    if onnx.is_address(weights.location):
+        yield "malicious", f"has a number taken for an address of memory ({shown_one})"
+    elif onnx.escapes(weights.location):
+        yield "malicious", f"reads data from {shown_one}"
+    elif "!" in place.name or not path.is_file():
+        yield "unknown", f"refers to {shown_one}, not uploaded"
+    elif weights.offset + (weights.length or 0) > path.stat().st_size:
+        yield "unknown", f"asks {shown_one} for bytes that it has not"
 
 
 def read_safetensors(stream: IO[bytes], place: Place) -> Told:
@@ -199,6 +274,22 @@ def read_parquet(stream: IO[bytes], place: Place) -> Told:
     if pickled:
         yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
     yield "safe", ""
+
+
+def document_reader(suffix: str) -> Reader:
+    """A picture, sound or document is held to its own structure: no loader of models reads one."""
+
+    def told(stream: IO[bytes], place: Place) -> Told:
+        try:
+            documents.WHOLE[suffix](stream)
+        except documents.NotWhole as error:
+            yield "unknown", f"is called {suffix} and is none: {error}"
+            return
+        if suffix in documents.TABLES and documents.holds(stream, headers.PICKLED_TYPE):
+            yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
+        yield "safe", ""
+
+    return told
 
 
 def read_hdf5(stream: IO[bytes], place: Place) -> Told:
@@ -269,15 +360,19 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
     """A skops file names the types it is made of: safe when all stand in the committed list."""
     stream.seek(0)
     try:
-        found = skops.types_of(stream.read(skops.MAX_SCHEMA))
+        schema = skops.read(stream.read(skops.MAX_SCHEMA))
     except skops.NotSkops as error:
         yield "unknown", f"is called skops and is none: {error}"
         return
     yield "safe", ""
+    found = schema.types
+    yield from (("code-carrying", fault) for fault in sorted(schema.faults))
     for full in sorted(found - skops.trusted()):
-        module, _, kind = full.rpartition(".")
+        named = skops.without_loader(full)
+        module, _, kind = named.rpartition(".")
         verdict, what = judge(module, kind)
-        yield verdict, shown(what or f"is made of {full}")
+        does = "is made of" if named == full else "may call"
+        yield verdict, shown(what or f"{does} {named}")
         if verdict != "code-carrying":
             found.discard(full)
     place.report.types |= found

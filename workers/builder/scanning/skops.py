@@ -3,8 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from workers.builder.scanning.skops_content import TWO, Numbers, at_fault
 
 MAX_TYPES = 2000
 MAX_SCHEMA = 512 * 1024**2
@@ -49,6 +52,9 @@ PLAIN = re.compile(
 )
 CALLS = frozenset({"ConstructorFromReduceNode", "PartialNode"})  # with arguments of their own
 ARRAYS = frozenset({"NdArrayNode", "MaskedArrayNode"})
+# What these loaders call with a list of whatever the file says: ``dict`` would make members of it.
+LISTS = frozenset({"ListNode", "SetNode"})
+LISTED = frozenset({"builtins.list", "builtins.set", "builtins.tuple"})
 LOSSES = frozenset({"sklearn._loss._loss", "sklearn.linear_model._sgd_fast"})
 
 
@@ -62,15 +68,24 @@ def trusted() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def types_of(schema: bytes) -> set[str]:
-    """Return every ``module.name`` that loading it would look up. Raises :class:`NotSkops`."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a schema says: every ``module.name`` that loading it would look up, and what of its
+    content a trusted type could be made to do harm by."""
+
+    types: set[str]
+    faults: set[str]
+
+
+def read(schema: bytes) -> Schema:
+    """Return what a schema says. Raises :class:`NotSkops`."""
     try:
         root = json.loads(schema)
     except (ValueError, RecursionError):
         raise NotSkops("its schema is not JSON") from None
     if not isinstance(root, dict) or "__loader__" not in root:
         raise NotSkops("its schema has no root")
-    found: set[str] = set()
+    found, numbers = Schema(set(), set()), Numbers()
     waiting: list[Any] = [root]
     while waiting:
         value = waiting.pop()
@@ -78,11 +93,21 @@ def types_of(schema: bytes) -> set[str]:
             waiting += value
         elif isinstance(value, dict):
             if not {"__class__", "__module__", "__loader__"}.isdisjoint(value):
-                found.update(_named(value))
+                found.types.update(_named(value))
+                found.faults.update(at_fault(value))
+                numbers.add(value)
             waiting += value.values()
-        if len(found) > MAX_TYPES:
+        if len(found.types) > MAX_TYPES:
             raise NotSkops(f"it names more than {MAX_TYPES} types")
+    if numbers.differ():
+        found.faults.add(TWO)
     return found
+
+
+def without_loader(full: str) -> str:
+    """Return the name that is judged: a type may be named together with what is done with it."""
+    name, _, last = full.rpartition(".")
+    return name if last in LOADERS else full
 
 
 def is_schema(raw: bytes) -> bool:
@@ -125,6 +150,9 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
         loader in CALLS
         or (loader == "TypeNode" and not PLAIN.fullmatch(name))
         or (name == "numpy.ndarray" and loader not in ARRAYS)
+        or (loader in LISTS and name not in LISTED)
+        or (loader == "NdArrayNode" and not name.startswith("numpy."))  # called with the array
+        or (loader == "ObjectNode" and name.startswith("numpy."))  # given a state unmade
     ):
         yield f"{name}.{loader}"
     content = node.get("content")
@@ -137,6 +165,8 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
         yield f"numpy.random.{_bit_generator(inner)}"
     elif loader == "TreeNode":  # whatever it calls itself, a Tree is made
         yield "sklearn.tree._tree.Tree"
+    elif loader == "QuantileForestNode":
+        yield "quantile_forest._quantile_forest_fast.QuantileForest"
     elif loader == "SparseMatrixNode":
         yield "scipy.sparse._matrix.spmatrix"
     elif loader == "LossNode" and module not in LOSSES:  # it gives its state to what it names

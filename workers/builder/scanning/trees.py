@@ -21,6 +21,10 @@ class NotRead(NotTrees):
     """The file may be whole: what it holds is not read here, and so is not said to be safe."""
 
 
+class NoTrees(Exception):
+    """The file is what a library writes beside its models, and holds no tree that it follows."""
+
+
 def follow(number: int, children: Mapping[int, tuple[Any, ...]], size: int) -> set[int]:
     """Return the nodes that are reached from the root: each once, all inside."""
     seen, waiting = {0}, [0]

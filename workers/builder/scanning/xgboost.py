@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from workers.builder.scanning import ubjson
-from workers.builder.scanning.trees import NotRead, NotTrees, bounded, follow, number, spans, whole
+from workers.builder.scanning.trees import (
+    NotRead,
+    NoTrees,
+    NotTrees,
+    bounded,
+    follow,
+    number,
+    spans,
+    whole,
+)
 
 MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
@@ -48,7 +57,8 @@ TREE = frozenset({"id", "tree_param", *NODES, *CATEGORIES})
 
 
 def read(stream: IO[bytes]) -> bool:
-    """Tell whether XGBoost takes a file for a model; raise :class:`NotTrees` when a broken one.
+    """Tell whether XGBoost takes a file for a model; raise :class:`NotTrees` when a broken one, and
+    :class:`NoTrees` when it is settings of its.
 
     Of an ending that it does not know XGBoost guesses by the bytes behind the first one whether it
     is JSON or UBJSON (``src/c_api/c_api.cc``, ``XGBoosterLoadModel``).
@@ -59,7 +69,7 @@ def read(stream: IO[bytes]) -> bool:
     stream.seek(0)
     head = stream.read(OLD_HEAD)
     if any(name in head for name in OLD):
-        raise NotTrees("it is of an old binary form")
+        raise NotRead("it is of an old binary form: save it as .json or .ubj")
     return read_json(stream)
 
 
@@ -87,8 +97,19 @@ def read_json(stream: IO[bytes]) -> bool:
     learner = model.get("learner") if isinstance(model, dict) else None
     if not isinstance(learner, dict) or "gradient_booster" not in learner:
         return False
+    if _is_settings(learner["gradient_booster"]):
+        raise NoTrees("is settings of XGBoost (Booster.save_config), and no model")
     _model(model)
     return True
+
+
+def _is_settings(booster: Any) -> bool:
+    """Tell whether XGBoost ends before its first tree: ``Booster.save_config`` writes how a booster
+    is trained in place of its model (``src/gbm/gbtree.cc`` and ``gblinear.cc``, ``SaveConfig``; of
+    what is not there ``LoadModel`` asks for a member, ``src/common/json.cc``)."""
+    found = booster if isinstance(booster, dict) else {}
+    trained = any(name.endswith("_train_param") for name in found)
+    return trained and "model" not in found and "gbtree" not in found
 
 
 def read_ubjson(stream: IO[bytes]) -> None:
@@ -135,7 +156,7 @@ def _model(model: Any) -> None:
             raise NotTrees("its weights are not one for each feature and group")
         return
     if name not in {"gbtree", "dart"}:
-        raise NotTrees("its booster is not known")
+        raise NotRead("its booster is not known here")
     inner = _member(booster, "gbtree", dict) if name == "dart" else booster
     forest = _member(inner, "model", dict)
     count = _forest(forest, groups, features)
@@ -165,7 +186,7 @@ def _groups(learner: dict[str, Any]) -> int:
 def _forest(forest: dict[str, Any], groups: int, features: int) -> int:
     """Hold together what says of the trees what they are for; return how many there are."""
     if not forest.keys() <= FOREST:
-        raise NotTrees("a part of its forest is not known")
+        raise NotRead("a part of its forest is not known here")
     settings = _member(forest, "gbtree_model_param", dict)
     count = len(_member(forest, "trees", list))
     if count != _count(settings, "num_trees"):
@@ -191,7 +212,7 @@ def _cats(cats: dict[str, Any], features: int) -> None:
     names = ("enc", "feature_segments", "sorted_idx")
     every, segments, order = (_member(cats, name, Sequence) for name in names)
     if cats.keys() != {*names}:
-        raise NotTrees("a part of its categories is not known")
+        raise NotRead("a part of its categories is not known here")
     if not every:
         if len(segments) or len(order):
             raise NotTrees("its categories are of no feature")
@@ -224,7 +245,7 @@ def _tree(place: int, tree: Any, features: int) -> None:
             "multi_strategy=one_output_per_tree"
         )
     if not tree.keys() <= TREE:
-        raise NotTrees(f"a part of tree {place} is not known")
+        raise NotRead(f"a part of tree {place} is not known here")
     parts = {
         part: _member(tree, part, Sequence) for part in NODES if part in tree or part not in OLDER
     }

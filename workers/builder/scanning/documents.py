@@ -1,0 +1,136 @@
+"""Pictures, sound, documents and tables that lie beside models: whether each is one whole file.
+
+None of :mod:`loaders` goes by their endings or first bytes. What else such a file is (a pickle, an
+archive, a model of trees) is asked of every file; here it is held to its own structure, so that
+nothing of another kind stands behind it.
+"""
+
+from collections.abc import Callable
+from typing import IO
+
+from workers.builder.scanning.known import words
+
+CHUNK = 1 << 20
+MAX_PARTS = 1_000_000
+TABLES = words(".arrow .feather")
+TIFF = {b"II*\0": "little", b"MM\0*": "big"}
+ITEM = 12  # bytes of an entry of TIFF's directories
+
+
+class NotWhole(Exception):
+    """The file is not one whole file of its kind."""
+
+
+def holds(stream: IO[bytes], word: bytes) -> bool:
+    """Tell whether a word stands anywhere in a file."""
+    stream.seek(0)
+    before = b""
+    while piece := stream.read(CHUNK):
+        if word in before + piece:
+            return True
+        before = piece[-len(word) :]
+    return False
+
+
+def _begins(stream: IO[bytes], count: int, *starts: bytes) -> bytes:
+    stream.seek(0)
+    head = stream.read(count)
+    if not head.startswith(starts) or len(head) < count:
+        raise NotWhole("it does not begin so")
+    return head
+
+
+def _size(stream: IO[bytes]) -> int:
+    return stream.seek(0, 2)
+
+
+def _number(data: bytes, order: str = "little") -> int:
+    return int.from_bytes(data, "little" if order == "little" else "big")
+
+
+def pdf(stream: IO[bytes]) -> None:
+    """ISO 32000-2, 7.5: a header, and an end that says where the table of objects stands."""
+    _begins(stream, 8, b"%PDF-1.", b"%PDF-2.")
+    size = _size(stream)
+    stream.seek(max(size - 1024, 0))
+    before, found, behind = stream.read().rpartition(b"%%EOF")
+    if not found or behind.strip(b"\r\n \0") or b"startxref" not in before:
+        raise NotWhole("it has no end, or something stands behind it")
+
+
+def riff(kind: bytes) -> Callable[[IO[bytes]], None]:
+    """Microsoft's RIFF: parts that say how long they are, in one that does as well."""
+
+    def whole(stream: IO[bytes]) -> None:
+        head = _begins(stream, 12, b"RIFF")
+        size = _size(stream)
+        if head[8:] != kind or _number(head[4:8]) + 8 != size:
+            raise NotWhole("it is of another kind or length")
+        place, parts = 12, 0
+        while place < size:
+            stream.seek(place)
+            part = stream.read(8)
+            length = _number(part[4:])
+            if len(part) < 8 or place + 8 + length > size or parts > MAX_PARTS:
+                raise NotWhole("a part of it is cut off")
+            place, parts = place + 8 + length + length % 2, parts + 1
+
+    return whole
+
+
+def bmp(stream: IO[bytes]) -> None:
+    """Microsoft's BITMAPFILEHEADER and BITMAPINFOHEADER: both say how long they are."""
+    head = _begins(stream, 30, b"BM")
+    start, inner = _number(head[10:14]), _number(head[14:18])
+    size = _size(stream)
+    if _number(head[2:6]) != size or not 14 + inner <= start <= size or head[6:10] != bytes(4):
+        raise NotWhole("it is of another length")
+
+
+def tiff(stream: IO[bytes]) -> None:
+    """TIFF 6.0, section 2: a chain of directories, each inside of the file."""
+    head = _begins(stream, 8, *TIFF)
+    order, size = TIFF[head[:4]], _size(stream)
+    place, seen = _number(head[4:], order), set[int]()
+    while place:
+        stream.seek(place)
+        count = _number(stream.read(2), order)
+        end = place + 2 + count * ITEM
+        if place in seen or place < 8 or not count or end + 4 > size:
+            raise NotWhole("a directory of it leads outside or in a circle")
+        seen.add(place)
+        stream.seek(end)
+        place = _number(stream.read(4), order)
+
+
+def arrow(stream: IO[bytes]) -> None:
+    """Arrow's columnar format, "IPC File Format": magic at both ends, and a footer's length.
+    Feather's first version differs in the magic."""
+    head = _begins(stream, 8, b"ARROW1\0\0", b"FEA1")
+    magic = head[:6] if head.startswith(b"ARROW1") else head[:4]
+    size = _size(stream)
+    stream.seek(max(size - 4 - len(magic), 0))
+    end = stream.read()
+    if not end.endswith(magic) or not 0 < _number(end[:4]) <= size - 8 - 4 - len(magic):
+        raise NotWhole("it has no end, or a footer that is longer than it")
+
+
+def desktop(stream: IO[bytes]) -> None:
+    """The Finder's notes on a folder: a buddy allocator, whose root stands in the file."""
+    head = _begins(stream, 36, b"\0\0\0\1Bud1")
+    root, length, again = (_number(head[n : n + 4], "big") for n in (8, 12, 16))
+    if root != again or root + length + 4 > _size(stream):
+        raise NotWhole("it is cut off")
+
+
+# ``.mp3``, ``.mp4`` and the like have no end of their own and so are not read.
+WHOLE: dict[str, Callable[[IO[bytes]], None]] = {
+    ".pdf": pdf,
+    ".webp": riff(b"WEBP"),
+    ".wav": riff(b"WAVE"),
+    ".bmp": bmp,
+    ".tif": tiff,
+    ".tiff": tiff,
+    ".ds_store": desktop,
+    **dict.fromkeys(TABLES, arrow),
+}

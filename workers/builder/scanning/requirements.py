@@ -1,0 +1,72 @@
+"""Requirements that lead to other files: MLflow and pip follow them wherever they are.
+
+MLflow opens a model's ``requirements.txt`` whenever it loads it, and what that names
+(mlflow/utils/requirements_utils.py ``_parse_requirements``); the lists of ``conda.yaml`` and
+``python_env.yaml`` it hands to pip, which follows the same lines
+(pip/_internal/req/req_file.py).
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+MAX_BYTES, MAX_FOLLOWED = 8 << 20, 50
+CALLED = re.compile(r"requirements|constraints")
+ENDINGS = frozenset({"", ".txt", ".in", ".lock", ".pip"})
+OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(\S+)")
+COMMENT = re.compile(r"(?:^|\s)#.*")
+# What a shell, pip or another system makes something else of than a name.
+ODD = re.compile(r"[\\$%~:*?\"']")
+
+
+def is_called_so(own: PurePosixPath) -> bool:
+    """Tell whether a file of this name is read as requirements."""
+    return own.suffix.lower() in ENDINGS and CALLED.search(own.name.lower()) is not None
+
+
+def led_out(text: str, name: str, root: Path) -> Iterator[str]:
+    """Yield each path that requirements lead to and that is not a file of the artifact; ``name``
+    says where they stand. What they lead to is followed."""
+    packed, _, own = name.rpartition("!")
+    waiting, seen = [(own, _lines(text))], {own}
+    while waiting:
+        place, lines = waiting.pop()
+        for path in _opened(lines):
+            joined = posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
+            inside = not (posixpath.isabs(path) or joined.startswith("..") or ODD.search(path))
+            if packed:  # what is called so in an archive is read by itself
+                known = inside and CALLED.search(joined) is not None
+            else:
+                known = inside and (root / joined).is_file()
+            if not known or len(seen) > MAX_FOLLOWED:
+                yield path
+            elif not packed and joined not in seen:
+                seen.add(joined)
+                raw = (root / joined).read_bytes()
+                waiting.append((joined, _lines(raw[:MAX_BYTES].decode("utf-8", "replace"))))
+                if len(raw) > MAX_BYTES:
+                    yield path
+
+
+def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
+    """Do the same for the items of lists: pip is given each as a line, or as several."""
+    return led_out("\n".join(texts), name, root)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines, also joined where one is said to go on; MLflow drops the blanks between."""
+    lines, joined = [line.strip() for line in text.splitlines()], ""
+    found = [line for line in lines if not line.endswith("\\")]
+    for line in lines:
+        joined += line.rstrip("\\")
+        if not line.endswith("\\"):
+            found.append(joined)
+            joined = ""
+    return [*found, joined]
+
+
+def _opened(lines: list[str]) -> list[str]:
+    """Return what is opened; of a line that begins with a requirement pip takes no such option."""
+    options = (COMMENT.sub("", line) for line in lines if line.startswith("-"))
+    return sorted({path for line in options for path in OPENS.findall(line)})
