@@ -24,9 +24,10 @@ import hypothesis
 import pytest
 
 from proofs.record import RESULTS, commit
+from tests.properties.scanning.beside import KINDS as BESIDE
 from tests.properties.scanning.drawn import Drawn, draw
 from tests.properties.scanning.families import FAMILIES, drawn
-from tests.properties.scanning.honest import KINDS
+from tests.properties.scanning.honest import KINDS as WRITTEN
 from tests.properties.scanning.judged import LIBRARIES, Judged, judge, on_disk, scanned
 from workers.builder import scanner
 from workers.builder.sandbox import Sandbox
@@ -36,6 +37,7 @@ PROVING = hypothesis.settings.default.max_examples > 100
 EACH = 110 if PROVING else 22  # of a family in one round
 ROUNDS = 10 if PROVING else 1
 HONEST = 50  # of each kind
+KINDS = WRITTEN | BESIDE
 LEAST = 0.4  # of all this share runs: a generator whose files do nothing proves nothing
 BY_ITSELF = {
     "torch": ("zips of torch", "old files of torch", "a tar"),

@@ -1,11 +1,20 @@
 """All families, by name; each is drawn again from its seed."""
 
-from tests.properties.scanning import archives, both, folders, forests, pickles, polyglots, wrappers
+from tests.properties.scanning import (
+    archives,
+    both,
+    folders,
+    forests,
+    outside,
+    pickles,
+    polyglots,
+    wrappers,
+)
 from tests.properties.scanning.drawn import Drawn, Family, draw, named
 
 FAMILIES: dict[str, Family] = {
     named(family): family
-    for module in (pickles, polyglots, archives, wrappers, folders, forests, both)
+    for module in (pickles, polyglots, archives, wrappers, folders, forests, both, outside)
     for family in module.FAMILIES
 }
 

@@ -32,6 +32,8 @@ ALWAYS = (
 )
 # Modules that do something when they are imported, and that no library needs.
 LIKELY = frozenset({"this", "antigravity", "idlelib"})
+# What lies beside the folders that are loaded, and that none of them has a right to.
+BESIDE = "/asked.json"
 IN_LIBRARIES = ("site-packages", "dist-packages", "/lib/python3", "<frozen ", "<unknown>")
 
 
@@ -59,6 +61,8 @@ def judged(event: str, args: tuple[Any, ...]) -> str:
         module, name = str(args[0]), str(args[1])
         ours = module == "placet_marker"
         return "" if ours or not _is_there(module) else f"asked for {module}.{name}"
+    if event == "open" and str(args[0]).endswith(BESIDE):
+        return "opened what lies beside its folder"
     if event in ("exec", "compile"):
         return _source(event, args)
     if event.startswith(ALWAYS) and not _library():

@@ -17,7 +17,8 @@ from typing import Any
 from placet_marker import Ran
 
 from tests.properties.scanning.hook import Watch, imported
-from tests.properties.scanning.ways import FOLLOWING, OF_FILES, OF_FOLDERS, files
+from tests.properties.scanning.rules import files
+from tests.properties.scanning.ways import FOLLOWING, OF_FILES, OF_FOLDERS
 
 BATCH = 60
 SECONDS = 1.0  # of processor for one file: joblib never ends with some broken streams
@@ -44,7 +45,7 @@ def warm(ways: set[str]) -> None:
     for name in ("torch", "keras"):
         if f"{name} itself" in ways:
             __import__(name)
-    if ways & {"mlflow", "mlflow predicts"}:
+    if ways & {"mlflow", "mlflow predicts", "mlflow warns"}:
         for name in (
             "mlflow.pyfunc",
             "mlflow.pyfunc.model",

@@ -1,14 +1,13 @@
 """The ways in which files are loaded: each loader as its users call it. Runs in the sandbox.
 
-Where the loader cannot be here (torch and keras bring gigabytes) its rules stand in its place,
-with their source; ``make prove`` holds them against the real ones where those are installed.
+Where the loader cannot be here its rules stand in its place (:mod:`rules`); ``make prove`` holds
+those of torch and keras against the real ones where they are installed.
 """
 
 import bz2
 import gzip
 import importlib
 import io
-import json
 import lzma
 import pickle
 import pickletools
@@ -16,16 +15,21 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.properties.scanning.rules import (
+    by_rules_of_keras,
+    by_rules_of_mlflow,
+    by_rules_of_onnx,
+    by_rules_of_onnxruntime,
+    by_rules_of_safetensors,
+    by_rules_of_sklearn,
+    files,
+)
+
 MODULES = ("own", "own.inner", "own.", "own.inner.x")
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder; of many, the last."""
-    yield from sorted(path for path in folder.rglob("*") if path.is_file())[-20:]
 
 
 def unpickled(path: Path) -> None:
@@ -109,47 +113,6 @@ def mlflowed(folder: Path) -> None:
     import mlflow.pyfunc
 
     mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
-
-
-def by_rules_of_mlflow(folder: Path) -> None:
-    """What ``mlflow.pytorch`` and ``mlflow.tensorflow`` import before they need torch or keras.
-
-    ``mlflow/pytorch/__init__.py`` ``_load_model``: ``pickle_module_info.txt``;
-    ``mlflow/tensorflow/__init__.py`` ``_load_pyfunc``: ``keras_module.txt``.
-    """
-    for name in ("pickle_module_info.txt", "keras_module.txt"):
-        for path in folder.rglob(name):
-            importlib.import_module(path.read_text())
-
-
-def by_rules_of_keras(folder: Path) -> None:
-    """Look up what a config names (keras/src/saving/serialization_lib.py
-    ``deserialize_keras_object``, ``_retrieve_class_or_fn``): the classes outside keras are imported
-    by module and called, and a Lambda's code is run where the user allows it."""
-    for path in files(folder):
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                _keras(json.loads(archive.read("config.json")))
-        elif path.name == "config.json":
-            _keras(json.loads(path.read_bytes()))
-
-
-def _keras(value: Any) -> None:
-    from placet_marker import fire
-
-    if isinstance(value, list):
-        for item in value:
-            _keras(item)
-    elif isinstance(value, dict):
-        module, name = value.get("module"), value.get("class_name")
-        if name in ("Lambda", "__lambda__"):
-            fire()
-        if isinstance(module, str) and isinstance(name, str) and module.split(".")[0] != "keras":
-            wanted = value.get("config") if name == "function" else name
-            if vars(importlib.import_module(module)).get(str(wanted)) is not None:
-                fire()
-        for item in value.values():
-            _keras(item)
 
 
 def imported(folder: Path) -> None:
@@ -263,33 +226,11 @@ def mlflowed_and_asked(folder: Path) -> None:
     model.predict(pandas.DataFrame({"a": [0.0, 0.5, 1.0]}))
 
 
-def by_rules_of_onnx(folder: Path) -> None:
-    """Read what ``data`` names as ``mlflow/onnx/__init__.py`` ``_load_model`` does. Until 1.16
-    ``onnx/external_data_helper.py`` ``load_external_data_for_tensor`` took weights out of any
-    folder (CVE-2022-25882, CVE-2024-27318)."""
-    import onnx
-    import yaml
-    from onnx.external_data_helper import ExternalDataInfo
-    from placet_marker import fire
+def mlflowed_with_warnings(folder: Path) -> None:
+    """As people load a model who ask for nothing more: its requirements are read."""
+    import mlflow.pyfunc
 
-    flavors = yaml.safe_load((folder / "MLmodel").read_bytes())["flavors"]
-    model = onnx.load(folder / flavors["onnx"]["data"], load_external_data=False)
-    for tensor in model.graph.initializer:
-        if ".." in Path(ExternalDataInfo(tensor).location).parts:
-            fire()
-
-
-def by_rules_of_safetensors(path: Path) -> None:
-    """``safetensors/src/tensor.rs`` ``SafeTensors::deserialize``: a header in JSON, then bytes."""
-    import numpy
-
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header.pop("__metadata__", None)
-    for tensor in header.values():
-        start, stop = tensor["data_offsets"]
-        numpy.frombuffer(data[8 + length :][start:stop], dtype="u1")
+    mlflow.pyfunc.load_model(str(folder))
 
 
 def torch_itself(path: Path) -> None:
@@ -315,6 +256,7 @@ OF_FILES: dict[str, Callable[[Path], None]] = {
     "numpy": numpied,
     "torch": torched,
     "skops": skopsed,
+    "skops, by the rules of scikit-learn": by_rules_of_sklearn,
     "unpacked": unpacked,
     "careless yaml": carelessly,
     "onnx": onnxed,
@@ -331,7 +273,9 @@ OF_FOLDERS: dict[str, Callable[[Path], None]] = {
     "keras": by_rules_of_keras,
     "keras itself": keras_itself,
     "imports": imported,
+    "mlflow warns": mlflowed_with_warnings,
     "mlflow predicts": mlflowed_and_asked,
+    "onnxruntime, by its rules": by_rules_of_onnxruntime,
     "onnx of mlflow, by its rules": by_rules_of_onnx,
 }
 # These follow what they read in C++: what ends one of them may as well have changed its memory.
