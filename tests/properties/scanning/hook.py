@@ -32,8 +32,8 @@ ALWAYS = (
 )
 # Modules that do something when they are imported, and that no library needs.
 LIKELY = frozenset({"this", "antigravity", "idlelib"})
-# What lies beside the folders that are loaded, and that none of them has a right to.
-BESIDE = "/asked.json"
+# What lies beside the folders that are loaded, or anywhere, and that none of them has a right to.
+BESIDE = ("/asked.json", "/proc/version")
 IN_LIBRARIES = ("site-packages", "dist-packages", "/lib/python3", "<frozen ", "<unknown>")
 
 

@@ -50,11 +50,13 @@ def beside(random: Chance) -> str:
 
 
 def examples_that_lead_outside(random: Chance) -> Made:
-    """The example of a model is read when it is loaded."""
+    """The example of a model is read when it is loaded, and so is what it needs."""
     kind = random.choice(("json_object", "dataframe", "ndarray"))
     path = beside(random)
     if random.random() < 0.2:
         path = random.choice(("%2e%2e/asked.json", "..\\asked.json", "file:///a", "/etc/hosts"))
+    if random.random() < 0.1:  # of a path that begins nowhere
+        return folder_of_xgboost(f"resources: {value(random, '/proc/version')}\n"), ("mlflow",)
     name = random.choice(("saved_input_example_info", "_saved_input_example_info"))
     if random.random() < 0.3:
         told = json.dumps({"artifact_path": path, "type": kind})

@@ -76,6 +76,23 @@ def test_a_key_that_is_in_place_of_mlflows_own_is_not_safe(key: str, tmp_path: P
     assert found.verdict() == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("needs", "expected"),
+    [
+        ("{api_version: '1', databricks: {uc_connection: [{name: ../a}]}}", "safe"),
+        ("null", "safe"),
+        ("/etc/hostname", "malicious"),
+        ("../resources.yaml", "malicious"),
+        ("resources.yaml", "unknown"),
+    ],
+)
+def test_what_a_model_needs_is_told_and_not_opened(
+    needs: str, expected: str, tmp_path: Path
+) -> None:
+    """MLflow opens a text there, as a path from wherever it runs."""
+    assert report(tmp_path, MLmodel=FLAVORS + f"resources: {needs}\n").verdict() == expected
+
+
 def test_mlflow_makes_a_key_that_it_does_not_know_an_attribute(
     tmp_path: Path, booster: dict[str, bytes]
 ) -> None:

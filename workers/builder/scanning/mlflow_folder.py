@@ -62,6 +62,9 @@ TELLING = words(
     signature type_hint_from_example utc_time_created
     """
 )
+# Told as well, unless it is a text: that is opened, wherever it is (mlflow/models/model.py,
+# ``Model.resources``).
+RESOURCES = "resources"
 # The example is read when the model is loaded: mlflow/models/utils.py _read_file_content and
 # _load_serving_input_example join these to the folder; what is not there is taken for an address.
 EXAMPLE = "saved_input_example_info"
@@ -117,6 +120,9 @@ def _beside_flavors(model: dict[Any, Any]) -> Iterator[tuple[Verdict, str]]:
     A key that it does not know it makes an attribute of the model (mlflow/models/model.py,
     ``Model.__init__``): one of its own that begins with a low line is in place of another.
     """
+    if isinstance(path := model.get(RESOURCES), str):
+        grave: Verdict = "malicious" if leads_out(path) else "unknown"
+        yield grave, f"opens {shown(path)} for what it needs, wherever that is"
     for name in sorted(model.keys() - TELLING, key=str):
         if str(name).startswith("_"):
             yield "unknown", f"sets {shown(str(name))} of MLflow's own"
