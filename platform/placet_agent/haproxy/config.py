@@ -31,7 +31,7 @@ PATHS = MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 6
+LAYOUT = 7
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -59,6 +59,12 @@ NOT_LIVE = problem(503, "nothing_live", "Service Unavailable", "Nothing is live 
 NO_KEY = problem(401, "unauthorized", "Unauthorized", "This endpoint needs a valid API key.")
 TOO_LARGE = problem(413, "too_large", "Content Too Large", "The body is over the limit.")
 NO_LENGTH = problem(411, "length_required", "Length Required", "Send a Content-Length.")
+NO_UPGRADE = problem(
+    501, "no_upgrade", "Not Implemented", "There are no WebSockets here: send ordinary requests."
+)
+SWITCHED = problem(
+    502, "bad_gateway", "Bad Gateway", "The replica wanted to go on with another protocol."
+)
 
 # What HAProxy itself answers when a request or a replica fails.
 ERRORS = {
@@ -93,10 +99,10 @@ def error_files() -> dict[str, bytes]:
     return files
 
 
-def refuse(status: int, body: str, condition: str) -> str:
+def refuse(status: int, body: str, condition: str, rule: str = "http-request") -> str:
     """Return a rule that answers with a problem."""
     return (
-        f"http-request return status {status} content-type application/problem+json "
+        f"{rule} return status {status} content-type application/problem+json "
         "hdr Cache-Control no-store hdr X-Request-Id %ID "
         f"lf-string {quoting.word(body)} if {condition}"
     )
@@ -190,6 +196,7 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "  http-request set-var(txn.route) var(txn.ep),map(route.map)"
     yield "  " + refuse(503, NOT_LIVE, "!{ var(txn.route) -m found }")
     yield from _keys()
+    yield from _no_tunnels()
     yield "  acl has_length req.fhdr(content-length) -m found"
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
     yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
@@ -222,6 +229,19 @@ def _keys() -> Iterator[str]:
     yield "  " + refuse(401, NO_KEY, "locked !key_known")
     yield "  http-request del-header Authorization if locked"
     yield "  http-request del-header X-API-Key if locked"
+
+
+def _no_tunnels() -> Iterator[str]:
+    """Refuse WebSockets, and have every other request answered as it stands (RFC 9110, 7.8).
+
+    A tunnel would go on after its key was revoked, and nobody counts, splits or captures what is
+    said in it. That no replica is asked for one is not enough: HAProxy would still take its 101.
+    """
+    asked = "{ req.fhdr(Upgrade) -m found }"
+    yield "  " + refuse(501, NO_UPGRADE, "{ req.hdr(Upgrade) -i -m beg websocket }")
+    yield f"  http-request del-header Connection if {asked}"
+    yield f"  http-request del-header Upgrade if {asked}"
+    yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
 
 
 def _backend(name: str, servers: Mapping[int, BackendServer], slots: int) -> Iterator[str]:
