@@ -3,11 +3,12 @@
 import hashlib
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,10 +22,15 @@ from placet_protocol.signing import Signer, sign_request
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MAX_JSON = 64 << 20
+PAUSES = (1, 2, 4, 8, 16)  # seconds until a download that broke off goes on
 
 
 class Unreachable(Exception):
     """The platform does not answer, or not with what was asked for."""
+
+
+class Broken(Unreachable):
+    """The connection failed, or an answer broke off."""
 
 
 class Rejected(Exception):
@@ -120,18 +126,36 @@ class Client:
         return read_manifest(_members(self._send("GET", f"runtimes/{hex_digest(digest)}")))
 
     def download(self, digest: str, size: int | None, target: Path) -> None:
-        """Fetch a blob; raise ``Unreachable`` unless its bytes hash to ``digest``."""
-        hasher, count = hashlib.sha256(), 0
-        with self._stream(f"blobs/{hex_digest(digest)}") as response, target.open("wb") as file:
-            for chunk in response.iter_bytes(1 << 20):
-                count += len(chunk)
-                if size is not None and count > size:
-                    raise Unreachable(f"the bytes of {digest} are more than the {size} announced")
-                hasher.update(chunk)
-                file.write(chunk)
-        if hasher.hexdigest() != hex_digest(digest):
+        """Fetch a blob, and go on where an answer breaks off, as when the platform is started
+        anew; raise ``Unreachable`` unless its bytes hash to ``digest``."""
+        with target.open("w+b") as file:
+            for pause in (*PAUSES, None):
+                try:
+                    self._fetch(digest, size, file)
+                    break
+                except Broken:
+                    if pause is None or not file.tell():
+                        raise
+                    time.sleep(pause)
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != hex_digest(digest):
             target.unlink(missing_ok=True)
             raise Unreachable(f"the bytes that came for {digest} have another digest")
+
+    def _fetch(self, digest: str, size: int | None, file: BinaryIO) -> None:
+        """Append the rest of a blob to what is there of it (RFC 9110, 14), or begin anew where the
+        platform gives all of it."""
+        start = file.tell()
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        with self._stream(f"blobs/{hex_digest(digest)}", headers) as response:
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                file.seek(0)
+                file.truncate()
+            for chunk in response.iter_bytes(1 << 20):
+                file.write(chunk)
+                if size is not None and file.tell() > size:
+                    raise Unreachable(f"the bytes of {digest} are more than the {size} announced")
 
     def _request(
         self, method: str, path: str, content: bytes, *, signed: bool, timeout: float | None
@@ -169,8 +193,9 @@ class Client:
         return response
 
     @contextmanager
-    def _stream(self, path: str) -> Iterator[httpx.Response]:
+    def _stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
         request = self._request("GET", path, b"", signed=True, timeout=60)
+        request.headers.update(headers)
         try:
             response = self._http.send(request, stream=True)
             try:
@@ -181,7 +206,7 @@ class Client:
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise Unreachable(f"the platform does not answer: {error}") from error
+            raise Broken(f"the platform does not answer: {error}") from error
 
 
 def _refuse(response: httpx.Response) -> None:

@@ -114,11 +114,13 @@ class Transport:
             raise
 
     @contextlib.contextmanager
-    def stream(self, path: str, params: Json | None = None) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, params: Json | None = None, headers: dict[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
         """Open a body of any length, to be read piece by piece."""
         try:
             with contextlib.closing(
-                self._send("GET", path, params=params, stream=True)
+                self._send("GET", path, params=params, headers=headers, stream=True)
             ) as response:
                 if response.status_code >= 300:
                     raise refusal(response)

@@ -80,7 +80,9 @@ class SimulatedNode:
         assert node.join(token).status_code == 201
         return node
 
-    def call(self, method: str, path: str, body: bytes = b"", *, ago: float = 0) -> Any:
+    def call(
+        self, method: str, path: str, body: bytes = b"", *, ago: float = 0, **more: str
+    ) -> Any:
         """Send a request signed by the node's key, as if ``ago`` seconds in the past."""
         headers = sign_request(
             self.key, method, path, body, node=self.id, at=now() - timedelta(seconds=ago)
@@ -88,7 +90,7 @@ class SimulatedNode:
         parts = urlsplit(path)
         query = {"QUERY_STRING": parts.query}
         return self.client.generic(
-            method, parts.path, body, "application/json", headers=headers, **query
+            method, parts.path, body, "application/json", headers=headers | more, **query
         )
 
     def join(self, token: str) -> Any:

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from apps.registry import actions, queries
 from apps.registry.models import ArtifactFile
 from apps.registry.store import store
+from placet.kernel.api.files import file_response
 from placet.kernel.api.serializers import Serializer
 from placet.kernel.api.views import PlacetView, require_match
 
@@ -33,18 +34,26 @@ class VersionFile(PlacetView):
 
     @extend_schema(
         operation_id="versions_read_file",
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request, slug: str, name: str, number: int, path: str) -> FileResponse:
-        """Download a file; its bytes are checked against their digest first."""
+        """Download a file; its bytes are checked against their digest first.
+
+        `Range: bytes=1000-` goes on with a download that was cut; `If-Range` takes the ETag.
+        """
         version = queries.version_for(slug, name, number, self.actor)
         file = queries.file_for(version, path, self.actor)
-        return FileResponse(
+        return file_response(
+            request._request,
             store().open_verified(file.sha256),
+            tag=file_tag(file),
             as_attachment=True,
             filename=file.path.rsplit("/", 1)[-1],
             content_type="application/octet-stream",
-            headers={"ETag": file_tag(file), "X-Content-Type-Options": "nosniff"},
+            headers={"X-Content-Type-Options": "nosniff"},
         )
 
     @extend_schema(operation_id="versions_delete_file", responses={204: None})

@@ -16,6 +16,7 @@ from apps.serving.agent_api.signing import check_signature, node_of
 from apps.serving.agent_api.waiting import Poll, other_state, wait_for_news
 from apps.serving.errors import NewerPoll, malformed
 from apps.serving.models import Node
+from placet.kernel.api.files import file_response
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.clock import now
 from placet.kernel.keystore import keys_document, root_public
@@ -108,11 +109,14 @@ class BlobView(AgentView):
     """A Bento archive or a wheel."""
 
     def get(self, request: Request, sha256: str) -> FileResponse:
-        """Stream a blob that this node's state needs; any other is 404."""
+        """Stream a blob that this node's state needs, or the rest of it; any other is 404."""
         node = self.node(request)
         if not _HEX.fullmatch(sha256) or not queries.may_fetch(node.target, sha256):
             raise NotFound
-        return FileResponse(store().open(sha256), content_type="application/octet-stream")
+        stream, tag = store().open(sha256), f'"{sha256}"'
+        return file_response(
+            request._request, stream, tag=tag, content_type="application/octet-stream"
+        )
 
 
 class RuntimeManifestView(AgentView):

@@ -144,6 +144,12 @@ class DatabaseFull(Problem):
     status, code, title = 507, "database_full", "The database has no room left"
 
 
+class NoSuchRange(Problem):
+    """A download is to go on behind the end of its file."""
+
+    status, code, title = 416, "range_not_satisfiable", "The file has no such bytes"
+
+
 class TooLarge(Problem):
     """The body is larger than allowed."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from placet_client.downloads import fetch
 from placet_client.errors import BadAnswer
 from placet_client.records import Record
 from placet_client.records.base import Json
@@ -125,16 +126,9 @@ class Noun:
         **query: Any,
     ) -> int:
         """Write a body of any length to ``to``, which appears whole or not at all."""
-        with (
-            self._http.stream(path, query or None) as response,
-            tempfile.NamedTemporaryFile(dir=to.absolute().parent, delete=False) as out,
-        ):
+        with tempfile.NamedTemporaryFile(dir=to.absolute().parent, delete=False) as out:
             try:
-                size = int(response.headers.get("Content-Length", 0))
-                for piece in response.iter_bytes():
-                    out.write(piece)
-                    if progress:
-                        progress(out.tell(), size)
+                fetch(self._http, path, query or None, out, progress)
                 out.close()
                 Path(out.name).replace(to)
             except BaseException:

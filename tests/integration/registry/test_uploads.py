@@ -440,6 +440,31 @@ def test_a_download_is_an_attachment_whose_bytes_were_checked(lab: Lab, artifact
         Store(artifacts / "elsewhere").open(sha256(DATA))
 
 
+def test_a_download_that_was_cut_goes_on_and_every_other_range_is_all_of_it(
+    lab: Lab, artifacts: Path
+) -> None:
+    version = lab.finalised(DATA)
+    address, tag = f"{lab.at(version)}/files/model.joblib", f'"{sha256(DATA)}"'
+
+    def part(asked: str, **headers: str) -> tuple[int, bytes, str]:
+        answer = api(lab.victor).get(address, range=asked, **headers)
+        assert answer["ETag"] == tag
+        body = b"".join(answer.streaming_content)
+        assert answer["Content-Length"] == str(len(body))
+        return answer.status_code, body, answer.headers.get("Content-Range", "")
+
+    whole, rest = (200, DATA, ""), (206, DATA[3:], f"bytes 3-{len(DATA) - 1}/{len(DATA)}")
+    assert part("bytes=3-") == part("bytes=3-", if_range=tag) == rest
+    assert part("bytes=3-", if_range='"other"') == whole
+    for asked in ("bytes=0-", "bytes=3-5", "bytes=-3", "bytes=3-,5-", "lines=3-", "bytes=x-"):
+        assert part(asked) == whole
+    past = api(lab.victor).get(address, range=f"bytes={len(DATA)}-")
+    assert (past.status_code, past.json()["code"]) == (416, "range_not_satisfiable")
+    head = api(lab.victor).head(address, range="bytes=3-")
+    assert (head.status_code, head["Content-Length"]) == (200, str(len(DATA)))
+    head.close()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_chunks_at_the_same_offset_one_is_taken(artifacts: Path) -> None:
     lab = Lab()

@@ -464,6 +464,8 @@ def test_a_node_fetches_what_its_state_needs_and_nothing_else(
     prefetch(node.row.target, bento=bento, holder="rel_1", actor=SYSTEM)
     answer = node.call("GET", f"/agent/v1/blobs/{wheel}")
     assert b"".join(answer.streaming_content) == b"wheel"
+    rest = node.call("GET", f"/agent/v1/blobs/{wheel}", Range="bytes=2-")
+    assert (rest.status_code, b"".join(rest.streaming_content)) == (206, b"eel")
     assert node.call("GET", f"/agent/v1/runtimes/{digest}").json()["wheels"] == wheels
     for path in (f"blobs/{secret}", "blobs/../../etc/passwd", "blobs/" + "0" * 64):
         assert node.call("GET", f"/agent/v1/{path}").status_code == 404
