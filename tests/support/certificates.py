@@ -4,10 +4,11 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,9 +41,11 @@ class Authority:
         )
         self.ca.write_text(setup.signed_pem(root, self._key))
 
-    def issue(self, name: str, *hosts: str) -> tuple[Path, Path, int]:
+    def issue(self, name: str, *hosts: str, rsa_bits: int = 0) -> tuple[Path, Path, int]:
         """Write ``name.pem`` and ``name.key``, replacing others; return both and the serial."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key: Any = ec.generate_private_key(ec.SECP256R1())
+        if rsa_bits:
+            key = rsa.generate_private_key(65537, rsa_bits)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = [setup.general(host) for host in hosts or ("localhost", "127.0.0.1")]
         leaf = setup.certificate(subject, self._name, key, self._key).add_extension(

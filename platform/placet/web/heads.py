@@ -4,11 +4,16 @@ gunicorn gives a connection to a thread with its first byte, and the thread wait
 forty clients that send half a head, and no more, are answered by nobody, and nobody else is. Here
 the main thread gathers what comes, and a thread gets the connection when the head is whole. TLS is
 no different: what reads from it first brings the handshake forward, as far as the client does.
+
+A step of a handshake costs this thread what a hundred other readings do, and its client next to
+nothing. So they wait until all else that has come is done, and clients take turns.
 """
 
 import contextlib
 import selectors
 import ssl
+import time
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -16,8 +21,10 @@ from gunicorn.http import get_parser
 
 from placet.web.idle import Looked
 from placet.web.patience import Patience
+from placet.web.tls import Wire
 
 SECONDS = 20.0  # from the beginning of a head, or of TLS before it, to its end
+HANDSHAKES = 0.005  # seconds for them, until it is looked again what else has come
 PIECE, MOST = 1 << 14, 1 << 16  # bytes: a record of TLS, and of a head
 END = b"\r\n\r\n"
 TOO_LARGE = (
@@ -31,6 +38,8 @@ class Heads(Looked):
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker, SECONDS)
+        self._shaking: set[Any] = set()  # whose next step of a handshake may be here
+        self._steps, self._had = 0, dict[bytes, int]()  # the last one of each client
 
     def take(self, conn: Any, said: bytes = b"") -> None:
         """Wait for the head of the next request of a connection, of which ``said`` has come."""
@@ -38,6 +47,33 @@ class Heads(Looked):
         self.add(conn)
         if not (said and self._begins(conn, said)):
             self.look(conn)
+
+    def look(self, conn: Any, _: Any = None) -> None:
+        """Do what there is to do with a connection; a step of a handshake is for ``shake_hands``,
+        and none for a connection that is about to end."""
+        if isinstance(conn.sock, Wire) and conn.sock.shakes_hands:
+            self._shaking.add(conn)
+        else:
+            super().look(conn)
+
+    def shake_hands(self) -> None:
+        """Bring handshakes forward: of each client's oldest, before a second of any, the one whose
+        client has had none for longest; as many as there is time for, and one. The poller tells of
+        the others again."""
+        here = sorted(self._shaking & self._until.keys(), key=self._until.__getitem__)
+        self._shaking.clear()
+        clients, waits = Counter[bytes](), list[tuple[int, int, int]]()
+        for place, conn in enumerate(here):
+            waits.append((clients[conn.origin], self._had.get(conn.origin, 0), place))
+            clients[conn.origin] += 1
+        until = time.monotonic() + HANDSHAKES
+        for _, _, place in sorted(waits):
+            self._steps += 1
+            self._had[here[place].origin] = self._steps
+            super().look(here[place])
+            if time.monotonic() >= until:
+                break
+        self._had = {client: step for client, step in self._had.items() if client in clients}
 
     def readable(self, conn: Any) -> None:
         """Take all that is here of a head."""
@@ -78,7 +114,7 @@ class Heads(Looked):
         self.remove(conn)
         if conn.parser is None:
             conn.parser = get_parser(conn.cfg, conn.sock, conn.client)
-        conn.parser.unreader.chunk = Patience(conn.sock).chunk
+        conn.parser.unreader.chunk = Patience(conn.sock, self.worker.slow, conn.origin).chunk
         conn.parser.unreader.unread(bytes(conn.said))
         conn.said.clear()
         conn.data_ready = True

@@ -10,6 +10,7 @@ import selectors
 import time
 from abc import ABC, abstractmethod
 from functools import partial
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 
 from placet.web.tls import Wire
@@ -20,8 +21,11 @@ class Kind(Protocol):
 
     def __len__(self) -> int: ...
 
-    def end_oldest(self) -> None:
-        """End the one that has been here longest, or let it go on if there is something to do."""
+    def most(self) -> tuple[int, bytes]:
+        """Return how many the client has that has most of them, and its ``origin``."""
+
+    def end_oldest_of(self, origin: bytes) -> None:
+        """End a client's oldest one, or let it go on if there is something to do."""
 
 
 class Idle:
@@ -30,22 +34,25 @@ class Idle:
     def __init__(self, most: int) -> None:
         self.most = most
         self.kinds: list[Kind] = []
+        self.crowding: bytes | None = None  # the client with most, where little room is left
 
     def bound(self) -> None:
         """End as many as are too many: where nobody has filled the process, none is."""
-        while sum(len(kind) for kind in self.kinds) > self.most:
+        while sum(map(len, self.kinds)) > self.most:
             self.end_one()
+        full = 4 * sum(map(len, self.kinds)) > 3 * self.most
+        self.crowding = max(kind.most() for kind in self.kinds)[1] if full else None
 
     def end_one(self) -> bool:
-        """End the oldest of the kind of which there are most; tell whether there was one.
+        """End the oldest of those of which one client has most; tell whether there was one.
 
-        Who opens many of one kind ends their own, and not those of others.
+        Who opens many ends their own, and not those of others.
         """
-        kind = max(self.kinds, key=len)
-        if not len(kind):
-            return False
-        kind.end_oldest()
-        return True
+        kind = max(self.kinds, key=lambda kind: kind.most())
+        count, origin = kind.most()
+        if count:
+            kind.end_oldest_of(origin)
+        return count > 0
 
 
 class Looked(ABC):
@@ -57,20 +64,28 @@ class Looked(ABC):
     def __init__(self, worker: Any, seconds: float) -> None:
         self.worker, self.seconds = worker, seconds
         self._until: dict[Any, float] = {}  # in the order of their ends
+        self._of: dict[bytes, dict[Any, None]] = {}  # by their client, the oldest first
 
     def __len__(self) -> int:
         return len(self._until)
+
+    def most(self) -> tuple[int, bytes]:
+        """Return how many the client has that has most of them, and its ``origin``."""
+        return max(((len(conns), origin) for origin, conns in self._of.items()), default=(0, b""))
 
     def end_late(self) -> None:
         """End those whose time is up."""
         now = time.monotonic()
         while self._until and next(iter(self._until.values())) <= now:
-            self.end_oldest()
+            self._end_unless_asked(next(iter(self._until)))
 
-    def end_oldest(self) -> None:
-        """End the one that has been here longest. What has come since the poller looked is taken
-        first: its client, mostly a proxy, could not know."""
-        conn = next(iter(self._until))
+    def end_oldest_of(self, origin: bytes) -> None:
+        """End the one of a client that has been here longest, or let it go on."""
+        self._end_unless_asked(next(iter(self._of[origin])))
+
+    def _end_unless_asked(self, conn: Any) -> None:
+        """End one. What has come since the poller looked is taken first: its client, mostly a
+        proxy, could not know."""
         self.look(conn)
         if conn in self._until:
             self.end(conn)
@@ -99,10 +114,15 @@ class Looked(ABC):
         conn.sock.setblocking(False)
         self.worker.poller.register(conn.sock, selectors.EVENT_READ, partial(self.look, conn))
         self._until[conn] = time.monotonic() + self.seconds
+        self._of.setdefault(conn.origin, {})[conn] = None
 
     def remove(self, conn: Any) -> None:
         """Look at it no more."""
         self._until.pop(conn, None)
+        if mine := self._of.get(conn.origin):
+            mine.pop(conn, None)
+            if not mine:
+                del self._of[conn.origin]
         with contextlib.suppress(KeyError, ValueError, OSError):  # not looked at any more
             self.worker.poller.unregister(conn.sock)
 
@@ -127,6 +147,17 @@ class Resting(Looked):
         if has_come(conn.sock):
             self.remove(conn)
             self.worker.heads.take(conn)
+
+
+def origin(address: Any) -> bytes:
+    """Return whose an address is: that of IPv4, of IPv6 the network of 64 bits, in which one client
+    may have as many as it likes. A Unix socket tells of nobody."""
+    if not isinstance(address, tuple):
+        return b""
+    found = ip_address(address[0].partition("%")[0])
+    if isinstance(found, IPv6Address):
+        return found.packed[:8] if found.ipv4_mapped is None else found.ipv4_mapped.packed
+    return found.packed
 
 
 def decrypted(wire: Any) -> int:

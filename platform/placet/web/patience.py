@@ -1,5 +1,6 @@
 """How long a thread waits for what a client is still to send, and how much it gathers meanwhile."""
 
+import contextlib
 import io
 import time
 from functools import partial
@@ -7,6 +8,9 @@ from typing import Any
 
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import InvalidChunkExtension, NoMoreData
+
+from placet.web.idle import origin
+from placet.web.slow_clients import LOOK, SlowClients
 
 SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10  # and a second more for so many bytes that came
 PIECE = 1 << 13
@@ -17,43 +21,60 @@ class Patience:
     """Reads from a socket until it has waited for too long; then it is as if the client had ended.
 
     What the application does between two readings does not count, and what comes gives time for
-    ``MOST`` ahead: who sent much at once could stand still for hours.
+    ``MOST`` ahead: who sent much at once could stand still for hours. Where too many threads wait
+    for clients, it ends earlier.
     """
 
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
+    def __init__(self, sock: Any, slow: SlowClients, client: bytes = b"") -> None:
+        self._sock, self._slow, self.origin = sock, slow, client
         self.renew()
 
     def renew(self) -> None:
         """Begin anew, with what comes next over the connection."""
         self.left, self.until = SECONDS, float("inf")  # to wait; and not past, whatever comes
+        self._came, self._waited = 0, 0.0
+
+    @property
+    def rate(self) -> float:
+        """How many bytes come in a second of waiting; more than any while it is new."""
+        return self._came / self._waited if self._waited >= LOOK else float("inf")
 
     def chunk(self) -> bytes:
         """Return what came, as gunicorn's reader of a socket does."""
+        self._slow.begin(self)
+        try:
+            while (piece := self._look()) is None:
+                if self._slow.excess(self):
+                    self.left = 0.0
+            return piece
+        finally:
+            self._slow.end(self)
+            self._sock.settimeout(None)
+
+    def _look(self) -> bytes | None:
+        """Return what comes within ``LOOK`` seconds, nothing at the end of the client or of its
+        time, and ``None`` where it is still waited."""
         begun = time.monotonic()
         self.left = min(self.left, self.until - begun)
         if self.left <= 0:
             return b""
-        self._sock.settimeout(self.left)
-        try:
-            piece: bytes = self._sock.recv(PIECE)
-        except TimeoutError:
-            self.left = 0.0
-            return b""
-        finally:
-            self._sock.settimeout(None)
-        waited = time.monotonic() - begun
-        self.left = min(MOST, self.left - waited + len(piece) / RATE)
+        self._sock.settimeout(min(LOOK, self.left))
+        piece: bytes | None = None
+        with contextlib.suppress(TimeoutError):
+            piece = self._sock.recv(PIECE)
+        waited, came = time.monotonic() - begun, len(piece or b"")
+        self._waited, self._came = self._waited + waited, self._came + came
+        self.left = min(MOST, self.left - waited + came / RATE)
         return piece
 
 
-def bound(request: Any) -> Patience | None:
+def bound(request: Any, slow: SlowClients) -> Patience | None:
     """Have the body of a request of gunicorn come in time, and no line of it without end; return
     how long that is. ``None`` where it comes from no socket."""
     unreader = request.unreader
     if not hasattr(unreader, "sock"):
         return None
-    patience = Patience(unreader.sock)
+    patience = Patience(unreader.sock, slow, origin(request.peer_addr))
     unreader.chunk = patience.chunk
     if isinstance(reader := request.body.reader, ChunkedReader):
         reader.get_data = short

@@ -4,9 +4,8 @@ A client that asks for more than the kernel buffers, and takes nothing, holds th
 for ever, as gunicorn sends. Here it has ``SECONDS`` of waiting, and a second more for each ``RATE``
 bytes that it has really taken, so that a slow line gets what is gigabytes long; but never more
 than ``MOST`` ahead, or who took much at once could stand still for a day. The time in which the
-application makes the answer does not count. And where more than half of the threads wait so, and
-work waits for a thread, those that take least in their time go at once: the other threads stay for
-people who read.
+application makes the answer does not count. And where too many threads wait for clients, some go
+earlier (``placet.web.slow_clients``).
 """
 
 import errno
@@ -18,44 +17,16 @@ import ssl
 import struct
 import sys
 import termios
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from placet.web.slow_clients import LOOK, SlowClients
+
 SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10
-LOOK = 1.0  # seconds until it is looked what was taken, and who else waits for a thread
 PIECE = 1 << 14  # bytes at a time, a record of TLS: it tells of whole ones alone
 RESET, ENDED = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # how a connection is closed
 NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-
-
-class Senders:
-    """The threads of a worker that wait for a client to take more."""
-
-    def __init__(self, worker: Any) -> None:
-        self._worker = worker
-        self._waiting: set[Sending] = set()
-        self._lock = threading.Lock()
-
-    def begin(self, one: "Sending") -> None:
-        """Count one that waits."""
-        with self._lock:
-            self._waiting.add(one)
-
-    def end(self, one: "Sending") -> None:
-        """Count it no more."""
-        with self._lock:
-            self._waiting.remove(one)
-
-    def excess(self, one: "Sending") -> bool:
-        """Tell whether too many wait, others need a thread, and this is among those to go."""
-        threads, idle = self._worker.cfg.threads, self._worker.idle.kinds
-        if one.rate == float("inf") or self._worker.nr_conns - sum(map(len, idle)) <= threads:
-            return False  # it is too new, or whoever asks has a thread
-        with self._lock:
-            waiting = sorted(self._waiting, key=lambda other: other.rate)
-        return one in waiting[: max(0, len(waiting) - max(1, threads // 2))]
 
 
 class Sending:
@@ -66,14 +37,16 @@ class Sending:
     killed.
     """
 
-    def __init__(self, sock: Any, senders: Senders, *, marked: bool = True) -> None:
-        self._sock, self._senders, self._marked = sock, senders, marked
+    def __init__(
+        self, sock: Any, slow: SlowClients, client: bytes = b"", *, marked: bool = True
+    ) -> None:
+        self._sock, self._slow, self._marked, self.origin = sock, slow, marked, client
         self._sent, self._taken, self.filed = unsent(sock), 0, 0
         self.left, self._waited = SECONDS, 0.0
 
     @property
     def rate(self) -> float:
-        """How much its client takes in a second of waiting; more than any while it is too new."""
+        """How many bytes its client takes in a second of waiting; more than any while it is new."""
         return self._taken / self._waited if self._waited >= LOOK else float("inf")
 
     def sendall(self, data: Any) -> None:
@@ -151,7 +124,7 @@ class Sending:
         """Wait until the kernel takes more; raise if the client has no more time."""
         look = select.poll()
         look.register(self._sock, event)
-        self._senders.begin(self)
+        self._slow.begin(self)
         try:
             while True:
                 begun = time.monotonic()
@@ -159,12 +132,12 @@ class Sending:
                 waited = time.monotonic() - begun
                 self.left, self._waited = self.left - waited, self._waited + waited
                 self._credit()
-                if self.left <= 0 or self._senders.excess(self):
+                if self.left <= 0 or self._slow.excess(self):
                     raise self._end()
                 if ready:
                     return
         finally:
-            self._senders.end(self)
+            self._slow.end(self)
 
     def _credit(self) -> None:
         """Give the client time for what it has taken since the last look: the kernel takes more

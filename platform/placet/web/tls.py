@@ -33,6 +33,11 @@ class Wire:
         """Be the socket in all that knows nothing of TLS, such as its timeout."""
         return getattr(self._sock, name)
 
+    @property
+    def shakes_hands(self) -> bool:
+        """Whether its handshake is under way, each step of which may cost much."""
+        return self._tls is not None and self._tls.version() is None
+
     def pending(self) -> int:
         """Return how many bytes have been read from the socket that nobody has taken."""
         return self._came.pending + (self._tls.pending() if self._tls else 0)

@@ -33,16 +33,19 @@ from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.sock import ssl_context
-from gunicorn.workers.gthread import PollableMethodQueue, TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.config import config
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
+from placet.web.deferred import Deferred
 from placet.web.heads import Heads
-from placet.web.idle import Idle, Resting, has_come
+from placet.web.idle import Idle, Resting, has_come, origin
 from placet.web.leaving import Leaving
 from placet.web.patience import Patience, bound
-from placet.web.sending import Senders, Sending
+from placet.web.queued import Queued
+from placet.web.sending import Sending
+from placet.web.slow_clients import SlowClients
 from placet.web.tls import Wire
 from placet.web.waiting_room import Held, WaitingRoom
 
@@ -50,6 +53,7 @@ from placet.web.waiting_room import Held, WaitingRoom
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
 GRACE = 1.0  # seconds in which clients of a process that ends may ask for the last time
 CERTIFICATE = 1.0  # seconds until its files are read again
+AT_ONCE = 64  # connections of TLS that are taken in a row
 PAUSE = 1.0  # seconds without a new connection, where there is no file for one
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # of one connection, or of nobody's, as accept(2) has them
@@ -68,7 +72,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Make what keeps connections without a thread: here, because each process has its own."""
         self.method_queue = Deferred()
         self.room, self.heads, self.leaving = WaitingRoom(self), Heads(self), Leaving(self)
-        self.senders, self.accept_from = Senders(self), 0.0
+        self.slow, self.queued, self.accept_from = SlowClients(self), Queued(self), 0.0
         self.ending, self.read_at = False, 0.0
         self.tls: ssl.SSLContext | None = None
         self.idle = Idle(self.worker_connections // 2)
@@ -98,7 +102,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         whole_requests = answers_after_the_body(self.wsgi, self.last)
         self.wsgi: Application = waits_for_news(whole_requests, self.room, self.last)
 
-    def accept(self, listener: socket.socket) -> bool:
+    def accept(self, listener: socket.socket) -> None:
+        """Take who has come to the door: one, so that other processes have theirs. With TLS more:
+        at the door all stand behind who came before, and inside clients take turns."""
+        for _ in range(AT_ONCE if self.cfg.is_ssl else 1):
+            if self.nr_conns >= self.worker_connections or not self.accept_one(listener):
+                return
+
+    def accept_one(self, listener: socket.socket) -> bool:
         """Take a connection, and wait for its first request; tell whether there was one."""
         try:
             wire, address = listener.accept()
@@ -107,6 +118,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         self.nr_conns += 1
         conn = TConn(self.cfg, wire, address, listener.getsockname())
+        conn.origin, conn.held = origin(address), None
         try:
             if self.cfg.is_ssl:
                 conn.sock = Wire(wire, self.certified())
@@ -140,9 +152,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif error.errno not in PASSING:
             raise error
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Have a request answered when it is its turn."""
+        self.queued.add(conn)
+
+    def begin(self, conn: Any) -> None:
+        """Give a connection to a thread."""
+        super().enqueue_req(conn)
+
     def handle(self, conn: Any) -> Any:
         """Answer the request that has waited on a connection, else the next one that comes."""
-        held, conn.held = getattr(conn, "held", None), None
+        held, conn.held = conn.held, None
         if held is None:
             return super().handle(conn)
         try:
@@ -158,8 +178,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
-        req.may_wait, req.patience, req.response = True, bound(req), None
-        sock = Sending(conn.sock, self.senders, marked=req.version > (1, 0))
+        req.may_wait, req.patience, req.response = True, bound(req, self.slow), None
+        sock = Sending(conn.sock, self.slow, conn.origin, marked=req.version > (1, 0))
         try:
             keep = super().handle_request(
                 req, SimpleNamespace(sock=sock, client=conn.client, server=conn.server)
@@ -180,6 +200,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep the connection, take the request that came with the last one, or end it."""
+        self.queued.done()
         try:
             self.room.answered(conn)
             self.go_on(conn, None if fs.cancelled() or fs.exception() else fs.result())
@@ -208,10 +229,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for kind in self.looked:
             kind.end_late()
         self.idle.bound()
+        self.queued.refuse_surplus()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what comes, for a second at most: then it is looked again whose time is up."""
         super().wait_for_and_dispatch_events(min(timeout, 1.0 if self.alive else GRACE / 10))
+        self.heads.shake_hands()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not, and none any more when this process ends."""
@@ -226,10 +249,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answer all that wait, take who has come to the door, and let each client ask once more:
         the answer tells it that the connection ends. It may have asked before it could know."""
         self.room.answer_all()
+        self.queued.end()
         for kind in (self.heads, self.resting):
             kind.hurry(GRACE)
         for listener in self.sockets:
-            while self.nr_conns < self.worker_connections and self.accept(listener):
+            while self.nr_conns < self.worker_connections and self.accept_one(listener):
                 pass
             listener.close()  # who comes now asks another process, or is refused and knows
 
@@ -240,12 +264,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return lives
 
     def last(self, request: Any) -> bool | None:
-        """Tell whether an answer is the last on its connection when this process ends: the next
-        request is not here, as it is where a client sends it ahead. ``None`` while it goes on."""
-        if self.alive:
+        """Tell whether an answer is the last on its connection when this process ends, or its
+        client keeps most connections where little room is left: the next request is not here, as
+        it is where a client sends it ahead. ``None`` while it goes on."""
+        if self.alive and self.idle.crowding != origin(request.peer_addr):
             return None
         reader = request.unreader
-        return not (reader.buf.getbuffer().nbytes or has_come(reader.sock))
+        is_last = not (reader.buf.getbuffer().nbytes or has_come(reader.sock))
+        return is_last or (None if self.alive else False)
 
 
 def whole_time(access: Callable[..., None]) -> Callable[..., None]:
@@ -257,28 +283,6 @@ def whole_time(access: Callable[..., None]) -> Callable[..., None]:
         access(resp, req, environ, whole)
 
     return write
-
-
-class Deferred(PollableMethodQueue):  # type: ignore[misc]
-    """What threads leave to the main thread, until it has ended: threads that end later would wake
-    it through a number that by then may be another file's, or a connection's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._open = True
-        self._lock = threading.RLock()  # a signal may come while the main thread has it
-
-    def defer(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Have the main thread call this, if it still is there."""
-        with self._lock:
-            if self._open:
-                super().defer(callback, *args)
-
-    def close(self) -> None:
-        """End it."""
-        with self._lock:
-            self._open = False
-            super().close()
 
 
 class Kept(Exception):

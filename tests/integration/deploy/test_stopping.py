@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.web.worker import Deferred
+from placet.web.deferred import Deferred
 from tests.integration.agent.conftest import free_port
 from tests.integration.deploy import told
 from tests.integration.deploy.test_slow_clients import certified

@@ -1,4 +1,6 @@
-"""The clock of connections, which tests move."""
+"""The clock of connections, which tests move, and how a client begins TLS."""
+
+import ssl
 
 import pytest
 
@@ -20,3 +22,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in (idle, patience, worker):
         monkeypatch.setattr(module, "time", made)
     return made
+
+
+def hello() -> bytes:
+    """Return what a client begins TLS with."""
+    there, trust = ssl.MemoryBIO(), ssl.create_default_context()
+    client = trust.wrap_bio(ssl.MemoryBIO(), there, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return there.read()

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from placet.web import heads
 from placet.web.heads import MOST, Heads
 from placet.web.idle import Idle
 from placet.web.leaving import Leaving
+from placet.web.slow_clients import SlowClients
 from placet.web.tls import Wire
 from tests.support.certificates import Authority
-from tests.unit.deploy.conftest import Clock
+from tests.unit.deploy.conftest import Clock, hello
 
 
 class Worker:
@@ -29,21 +31,29 @@ class Worker:
         self.enqueue_req, self.nr_conns = self.asked.append, 0
         self.heads, self.idle = Heads(self), Idle(self.worker_connections // 2)
         self.leaving, self.log = Leaving(self), logging.getLogger("web")
+        self.slow = SlowClients(self)
         self.idle.kinds.append(self.heads)
 
     def turn(self) -> None:
         """Look at the sockets once."""
         for key, _ in self.poller.select(0):
             key.data(key.fileobj)
+        self.heads.shake_hands()
 
 
 class Conn:
     """A new connection, and its client's end."""
 
     def __init__(
-        self, worker: Worker, said: bytes = b"", *, context: ssl.SSLContext | None = None
+        self,
+        worker: Worker,
+        said: bytes = b"",
+        *,
+        context: ssl.SSLContext | None = None,
+        origin: bytes = b"client",
     ) -> None:
         wire, self.client = socket.socketpair()
+        self.origin = origin
         self.sock: Any = wire
         if context:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -206,3 +216,63 @@ def test_a_handshake_may_be_more_than_the_kernel_buffers(
     conn.client.sendall(head(100))
     worker.turn()
     assert worker.asked == [conn]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ssl.SSLContext:
+    """What a web process begins TLS with."""
+    chain, key, _ = Authority(tmp_path).issue("web")
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(chain, key)
+    return made
+
+
+def answered(conn: Conn) -> bool:
+    """Tell whether the server has gone on with a handshake."""
+    conn.client.setblocking(False)
+    try:
+        return conn.client.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return False
+
+
+def test_of_many_handshakes_each_client_has_one_before_any_has_a_second(
+    worker: Worker, conns: list[Conn], context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HANDSHAKES", 0)  # one in a turn
+    conns += [Conn(worker, hello(), context=context, origin=b"many") for _ in range(4)]
+    conns.append(Conn(worker, hello(), context=context, origin=b"honest"))
+    seen = []
+    for _ in conns:
+        worker.turn()
+        seen.append([answered(conn) for conn in conns].index(True))
+        conns[seen[-1]].client.recv(1 << 16)
+    assert seen == [0, 4, 1, 2, 3]
+
+
+def test_handshakes_wait_for_all_else_that_came(
+    worker: Worker, conns: list[Conn], context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HANDSHAKES", 0)
+    conns += [Conn(worker, hello(), context=context) for _ in range(2)]
+    plain = Conn(worker)
+    conns.append(plain)
+    plain.client.sendall(head(100))
+    worker.enqueue_req = lambda _: seen.append([answered(conn) for conn in conns[:2]])
+    seen: list[list[bool]] = []
+    worker.turn()
+    assert seen == [[False, False]]
+    worker.turn()
+    assert answered(conns[0]) and answered(conns[1])
+
+
+def test_no_handshake_is_brought_forward_for_one_that_ends(
+    worker: Worker, conns: list[Conn], context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HANDSHAKES", 60)
+    conns += [Conn(worker, hello(), context=context) for _ in range(5)]
+    worker.idle.bound()
+    with pytest.raises(ConnectionResetError):
+        conns[0].client.recv(1)
+    worker.turn()
+    assert all(answered(conn) for conn in conns[1:])

@@ -1,15 +1,17 @@
 """Which connection ends where too many hold no thread, and what there is room for."""
 
 import resource
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from placet.web.idle import Idle
+from placet.web.idle import Idle, origin
 from placet.web.waiting_room import shares
 
 
 class Queue:
-    """Connections of one kind, by name."""
+    """Connections of one kind, by name: a client's letter, and a number."""
 
     def __init__(self, *names: str) -> None:
         self.names = list(names)
@@ -17,17 +19,60 @@ class Queue:
     def __len__(self) -> int:
         return len(self.names)
 
-    def end_oldest(self) -> None:
-        del self.names[0]
+    def most(self) -> tuple[int, bytes]:
+        clients = Counter(name[0] for name in self.names)
+        return max(((count, one.encode()) for one, count in clients.items()), default=(0, b""))
+
+    def end_oldest_of(self, origin: bytes) -> None:
+        self.names.remove(next(name for name in self.names if name[0] == origin.decode()))
 
 
 def test_two_kinds_have_room_for_one_together_and_the_larger_gives_its_oldest() -> None:
-    idle, heads, kept = Idle(4), Queue("a", "b", "c", "d"), Queue("x", "y", "z")
+    idle, heads, kept = Idle(4), Queue("a1", "a2", "a3", "a4"), Queue("a5", "a6", "a7")
     idle.kinds = [heads, kept]
     idle.bound()
-    assert (heads.names, kept.names) == (["c", "d"], ["y", "z"])
+    assert (heads.names, kept.names) == (["a3", "a4"], ["a6", "a7"])
     idle.bound()
     assert (len(heads), len(kept)) == (2, 2)
+
+
+def test_who_has_most_of_one_kind_gives_their_own_oldest() -> None:
+    idle, heads, kept = Idle(6), Queue("p1", "a1", "a2", "a3", "a4"), Queue("p2", "q1", "r1", "s1")
+    idle.kinds = [heads, kept]
+    idle.bound()
+    assert heads.names == ["p1", "a4"]
+    assert kept.names == ["p2", "q1", "r1", "s1"], "there are more of them, but of four clients"
+
+
+def test_who_has_most_is_told_where_little_room_is_left() -> None:
+    idle, kept = Idle(4), Queue("p1", "a1", "a2")
+    idle.kinds = [kept]
+    idle.bound()
+    assert idle.crowding is None
+    kept.names.append("p2")
+    kept.names.append("p3")
+    idle.bound()
+    assert (kept.names, idle.crowding) == (["a1", "a2", "p2", "p3"], b"p")
+    del kept.names[2:]
+    idle.bound()
+    assert idle.crowding is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("192.0.2.1", 1), ("192.0.2.1", 2), True),
+        (("192.0.2.1", 1), ("192.0.2.2", 1), False),
+        (("::ffff:192.0.2.1", 1, 0, 0), ("192.0.2.1", 1), True),
+        (("::ffff:192.0.2.1", 1, 0, 0), ("::ffff:192.0.2.2", 1, 0, 0), False),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8::ffff:0:0:2", 1, 0, 0), True),
+        (("2001:db8::1", 1, 0, 0), ("2001:db8:0:1::1", 1, 0, 0), False),
+        (("fe80::1%eth0", 1, 0, 2), ("fe80::2", 1, 0, 0), True),
+        ("", b"", True),
+    ],
+)
+def test_whose_an_address_is(one: Any, other: Any, *, same: bool) -> None:
+    assert (origin(one) == origin(other)) is same
 
 
 def test_where_none_is_idle_none_ends() -> None:

@@ -1,6 +1,7 @@
 """When gunicorn's worker ends a connection that it keeps: real sockets, and no threads."""
 
 import gc
+import io
 import logging
 import selectors
 import socket
@@ -23,8 +24,9 @@ from tests.unit.deploy.conftest import Clock
 class Kept:
     """A connection that is kept, and its client's end."""
 
-    def __init__(self, worker: Any, *, idle: bool) -> None:
+    def __init__(self, worker: Any, *, idle: bool, origin: bytes = b"client") -> None:
         self.sock, self.client = socket.socketpair()
+        self.origin = origin
         self.parser: Any = None
         worker.ends += [self.sock, self.client]
         worker.nr_conns += 1
@@ -54,9 +56,12 @@ def worker() -> Iterator[Any]:
     made.room = SimpleNamespace(
         answer_late=lambda: None, answer_all=lambda: None, answered=lambda _: False
     )
+    made.queued = SimpleNamespace(done=lambda: None, end=lambda: None, refuse_surplus=lambda: None)
     made.sockets, made._accepting, made.ending, made.accept_from = [], True, False, 0.0
     made.asked, made.ends, made.log = [], [], logging.getLogger("web")
-    made.heads = SimpleNamespace(take=made.asked.append, hurry=lambda _: None)
+    made.heads = SimpleNamespace(
+        take=made.asked.append, hurry=lambda _: None, shake_hands=lambda: None
+    )
     made.resting, made.idle = Resting(made, 60), Idle(4)
     made.looked = made.idle.kinds = [made.resting]
     yield made
@@ -108,6 +113,37 @@ def test_where_half_of_the_connections_are_kept_the_oldest_go(worker: Any) -> No
     worker.murder_keepalived()
     assert [conn.ended for conn in kept] == [True, False, False, False, False, False]
     assert worker.asked == [kept[1]]
+
+
+def test_who_keeps_many_has_their_own_ended_and_no_one_elses(worker: Any) -> None:
+    honest = Kept(worker, idle=False, origin=b"proxy")
+    many = [Kept(worker, idle=False, origin=b"other") for _ in range(7)]
+    honest.client.sendall(b"G")
+    worker.murder_keepalived()
+    assert [conn.ended for conn in many] == [True] * 4 + [False] * 3
+    assert (honest.ended, worker.asked) == (False, [])
+    worker.wait_for_and_dispatch_events(0)
+    assert worker.asked == [honest]
+
+
+@pytest.mark.parametrize(
+    ("kept", "ahead", "said"), [(3, b"", None), (4, b"", True), (4, b"G", None)]
+)
+def test_who_keeps_most_where_little_room_is_left_is_told_that_theirs_ends(
+    worker: Any, kept: int, ahead: bytes, said: bool | None
+) -> None:
+    """So that no request of a proxy that keeps very many is sent into an end."""
+    for _ in range(kept):
+        Kept(worker, idle=False, origin=b"\x7f\0\0\1")
+    worker.murder_keepalived()
+    asks = Kept(worker, idle=False)
+    worker.resting.remove(asks)
+    asks.client.sendall(ahead)
+    unreader = SimpleNamespace(buf=io.BytesIO(), sock=asks.sock)
+    request = SimpleNamespace(unreader=unreader, peer_addr=("127.0.0.1", 1))
+    assert worker.last(request) is said
+    request.peer_addr = ("127.0.0.2", 1)
+    assert worker.last(request) is None
 
 
 def test_what_goes_wrong_after_an_answer_ends_that_connection_alone(

@@ -14,6 +14,8 @@ from tests.unit.deploy.conftest import Clock
 class Worker:
     """What leaving needs of gunicorn's worker, with one connection and its client's end of it."""
 
+    origin = b"client"
+
     def __init__(self) -> None:
         self.poller, self.nr_conns, self.closed = selectors.DefaultSelector(), 1, False
         self.sock, self.client = socket.socketpair()

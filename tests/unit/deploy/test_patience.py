@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from gunicorn.http.parser import RequestParser
 
 from placet.web import patience
 from placet.web.patience import Patience, bound
+from placet.web.slow_clients import LOOK, SlowClients
 from placet.web.worker import answers_after_the_body
 from tests.unit.deploy.conftest import Clock
 
@@ -29,29 +31,41 @@ Ends = tuple[socket.socket, socket.socket]
 
 
 class Late:
-    """A socket over which things come after so many seconds."""
+    """A socket over which things come after so many seconds of waiting."""
 
     def __init__(self, sock: socket.socket, clock: Clock, seconds: float) -> None:
-        self._sock, self._clock, self._seconds, self._left = sock, clock, seconds, seconds
+        self._sock, self._clock, self._seconds = sock, clock, seconds
+        self._due, self._left = seconds, seconds
 
     def settimeout(self, seconds: float | None) -> None:
-        self._left = self._seconds if seconds is None else seconds
+        self._left = self._due if seconds is None else seconds
 
     def recv(self, size: int) -> bytes:
-        self._clock.now += min(self._seconds, self._left)
-        if self._left < self._seconds:
+        waited = min(self._due, self._left)
+        self._clock.now += waited
+        self._due -= waited
+        if self._due > 0:
             raise TimeoutError
+        self._due = self._seconds
         return self._sock.recv(size)
 
 
+def among(threads: int, busy: int = 0) -> SlowClients:
+    """The slow clients of a worker that has work for so many of its threads."""
+    idle = SimpleNamespace(kinds=[])
+    return SlowClients(
+        SimpleNamespace(cfg=SimpleNamespace(threads=threads), nr_conns=busy, idle=idle)
+    )
+
+
 def test_a_body_has_twenty_seconds_and_one_for_each_8_kb(clock: Clock, ends: Ends) -> None:
-    reader = Patience(ends[1])
+    reader = Patience(ends[1], among(2))
     ends[0].sendall(b"x" * 8192)
     assert (reader.left, len(reader.chunk()), reader.left) == (20, 8192, 21)
 
 
 def test_who_sends_much_at_once_may_wait_for_a_minute_then(clock: Clock, ends: Ends) -> None:
-    reader = Patience(ends[1])
+    reader = Patience(ends[1], among(2))
     for _ in range(100):
         ends[0].sendall(b"x" * 8192)
         assert len(reader.chunk()) == 8192
@@ -59,14 +73,30 @@ def test_who_sends_much_at_once_may_wait_for_a_minute_then(clock: Clock, ends: E
 
 
 def test_only_the_time_counts_in_which_it_is_waited(clock: Clock, ends: Ends) -> None:
-    reader = Patience(ends[1])
+    reader = Patience(ends[1], among(2))
     clock.now += 3600  # in which the application does something else
     ends[0].sendall(b"x")
     assert (reader.chunk(), reader.left) == (b"x", pytest.approx(20, abs=0.001))
-    slow = Patience(Late(ends[1], clock, 15))
+    slow = Patience(Late(ends[1], clock, 15), among(2))
     ends[0].sendall(b"xy")
     assert (slow.chunk(), slow.left) == (b"xy", pytest.approx(5, abs=0.001))
     assert (slow.chunk(), slow.left) == (b"", 0)
+
+
+def test_where_too_many_threads_wait_who_sends_least_goes_and_who_is_new_does_not(
+    clock: Clock, ends: Ends
+) -> None:
+    slow = among(2, busy=3)
+    other = Patience(ends[1], slow)
+    slow.begin(other)
+    reader = Patience(Late(ends[1], clock, 15), slow)
+    begun = clock.now
+    assert (reader.chunk(), reader.left) == (b"", 0)
+    assert clock.now == begun + LOOK
+    slow.end(other)
+    alone = Patience(Late(ends[1], clock, 15), slow)
+    ends[0].sendall(b"x")
+    assert alone.chunk() == b"x", "half of the threads may wait"
 
 
 class Answer:
@@ -86,7 +116,7 @@ def answered(parser: Any) -> tuple[bytes | None, str, bool]:
     """Take the next request; return what an application reads of it, the answer's status, and
     whether the connection goes on."""
     request, taken = next(parser), list[bytes]()
-    request.patience = bound(request)
+    request.patience = bound(request, among(2))
     answer, headers = Answer(request), dict(request.headers)
 
     def application(environ: dict[str, Any], start: Any) -> list[bytes]:

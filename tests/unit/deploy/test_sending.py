@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from placet.web import sending
-from placet.web.sending import SECONDS, Senders, Sending, unsent
+from placet.web.sending import SECONDS, Sending, unsent
+from placet.web.slow_clients import SlowClients
 
 MUCH = 8 << 20  # bytes: more than the kernel has room for
 
@@ -54,7 +55,7 @@ def test_a_client_that_takes_it_gets_all_of_it(pair: Pair, tmp_path: Path, as_fi
     ours, client = pair
     whole = bytes(range(256)) * 4096
     (tmp_path / "file").write_bytes(b"before" + whole + b"after")
-    one, got = Sending(ours, Senders(among(2))), list[bytes]()
+    one, got = Sending(ours, SlowClients(among(2))), list[bytes]()
     taker = threading.Thread(target=lambda: got.append(gather(client, len(whole))))
     taker.start()
     if as_file:
@@ -75,7 +76,7 @@ def test_a_client_that_takes_nothing_is_ended(
     monkeypatch.setattr(sending, "RATE", 1 << 30)
     ours, client = pair
     (tmp_path / "file").write_bytes(bytes(MUCH))
-    one = Sending(ours, Senders(among(2)))
+    one = Sending(ours, SlowClients(among(2)))
     with (tmp_path / "file").open("rb") as file, pytest.raises(BrokenPipeError):
         if as_file:
             one.sendfile(file, 0, MUCH)
@@ -89,7 +90,7 @@ def test_a_client_that_takes_nothing_is_ended(
 
 def test_what_is_taken_gives_time_for_a_minute_at_most(pair: Pair) -> None:
     ours, client = pair
-    one = Sending(ours, Senders(among(2)))
+    one = Sending(ours, SlowClients(among(2)))
     assert one.left == SECONDS == 20
     taker = threading.Thread(target=gather, args=(client, MUCH))
     taker.start()
@@ -113,18 +114,18 @@ def test_what_the_kernel_holds_is_not_taken(pair: Pair) -> None:
 
 def test_where_more_than_half_of_the_threads_wait_those_that_take_least_go(pair: Pair) -> None:
     worker = among(4)
-    senders = Senders(worker)
-    found = [Sending(pair[0], senders) for _ in range(5)]
+    slow = SlowClients(worker)
+    found = [Sending(pair[0], slow) for _ in range(5)]
     for taken, waited, one in zip((50, 200, 10, 900, 0), (2, 2, 2, 20, 0.01), found, strict=True):
         one._taken, one._waited = taken, waited
     for one in found[:2]:
-        senders.begin(one)
-    assert [senders.excess(one) for one in found[:2]] == [False, False]
+        slow.begin(one)
+    assert [slow.excess(one) for one in found[:2]] == [False, False]
     for one in found[2:4]:
-        senders.begin(one)
-    assert [senders.excess(one) for one in found[:4]] == [True, False, True, False]
-    senders.end(found[2])
-    senders.begin(found[4])
-    assert [senders.excess(one) for one in found] == [True, False, False, True, False], "too new"
+        slow.begin(one)
+    assert [slow.excess(one) for one in found[:4]] == [True, False, True, False]
+    slow.end(found[2])
+    slow.begin(found[4])
+    assert [slow.excess(one) for one in found] == [True, False, False, True, False], "too new"
     worker.nr_conns -= 1
-    assert not any(senders.excess(one) for one in found), "nobody waits for a thread"
+    assert not any(slow.excess(one) for one in found), "nobody waits for a thread"

@@ -1,0 +1,73 @@
+"""Connections whose request waits for a thread, and which of them has the next.
+
+It is the one that waited longest, as long as threads work. Where half of them wait for clients
+(``placet.web.slow_clients``), those go first whose client keeps fewest waiting: a thousand requests
+whose bodies do not come stand behind the next one of anybody else.
+"""
+
+import contextlib
+from collections import deque
+from concurrent.futures import Future
+from typing import Any
+
+BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+class Queued:
+    """Those of a worker, on its main thread."""
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self._conns: deque[Any] = deque()
+        self._free: float = worker.cfg.threads
+
+    def add(self, conn: Any) -> None:
+        """Give a connection to a thread as soon as it is its turn."""
+        self._conns.append(conn)
+        self._begin()
+
+    def done(self) -> None:
+        """Give the thread that is free now to the next."""
+        self._free += 1
+        self._begin()
+
+    def end(self) -> None:
+        """Leave all that wait, and that come, to the threads: the process ends."""
+        self._free = float("inf")
+        self._begin()
+
+    def refuse_surplus(self) -> None:
+        """Where the process can take no other connection, and half of the threads wait for clients,
+        refuse all that the one has here for whom most wait: who is at the door waits for nothing
+        else. Those that waited for news have their answer already."""
+        waiting = self._worker.slow.clients()
+        full = self._worker.nr_conns >= self._worker.worker_connections
+        if not full or 2 * waiting.total() < self._worker.cfg.threads:
+            return
+        slowest, _ = waiting.most_common(1)[0]
+        for conn in [c for c in self._conns if c.origin == slowest and not c.held]:
+            self._conns.remove(conn)
+            with contextlib.suppress(OSError):  # it takes no answer
+                conn.sock.send(BUSY)
+            self._worker.leaving.take(conn)
+
+    def _begin(self) -> None:
+        while self._conns and self._free > 0:
+            conn = self._next()
+            self._conns.remove(conn)
+            self._free -= 1
+            try:
+                self._worker.begin(conn)
+            except Exception as error:
+                failed: Future[Any] = Future()
+                failed.set_exception(error)
+                self._worker.method_queue.defer(self._worker.finish_request, conn, failed)
+
+    def _next(self) -> Any:
+        waiting = self._worker.slow.clients()
+        if 2 * waiting.total() < self._worker.cfg.threads:
+            return self._conns[0]
+        return min(self._conns, key=lambda conn: waiting[conn.origin])

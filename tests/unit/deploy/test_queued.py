@@ -1,0 +1,102 @@
+"""Whose request has the next thread."""
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from placet.web.queued import Queued
+
+
+class Worker:
+    """What the queue needs of gunicorn's worker, with two threads."""
+
+    cfg = SimpleNamespace(threads=2)
+    worker_connections, nr_conns = 6, 0
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.waiting = Counter[bytes]()
+        self.slow = SimpleNamespace(clients=lambda: self.waiting)
+        self.deferred: list[Any] = []
+        self.method_queue = SimpleNamespace(defer=lambda *call: self.deferred.append(call))
+        self.said: list[str] = []
+        self.refused: list[str] = []
+        self.leaving = SimpleNamespace(take=lambda conn: self.refused.append(conn.name))
+        self.queued = Queued(self)
+
+    def begin(self, conn: Any) -> None:
+        self.begun.append(conn.name)
+
+    def finish_request(self, conn: Any, result: Any) -> None:
+        raise AssertionError
+
+    def ask(self, *names: str) -> None:
+        """Ask, as the client of a letter."""
+        for name in names:
+            sock = SimpleNamespace(send=lambda said: self.said.append(said[:12].decode()))
+            origin = name[0].encode()
+            self.queued.add(SimpleNamespace(name=name, origin=origin, held=None, sock=sock))
+            self.nr_conns += 1
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+def test_the_one_that_waits_longest_is_next_while_threads_work(worker: Worker) -> None:
+    worker.ask("a1", "a2", "a3", "b1", "a4")
+    assert worker.begun == ["a1", "a2"]
+    worker.queued.done()
+    worker.queued.done()
+    assert worker.begun == ["a1", "a2", "a3", "b1"]
+
+
+def test_who_keeps_threads_waiting_stands_behind_who_does_not(worker: Worker) -> None:
+    worker.ask("a1", "a2", "a3", "b1", "a4")
+    worker.waiting = Counter({b"a": 1})
+    worker.queued.done()
+    assert worker.begun == ["a1", "a2", "b1"]
+    worker.queued.done()
+    assert worker.begun == ["a1", "a2", "b1", "a3"], "where nobody else asks they go on"
+
+
+def test_where_there_is_no_room_who_keeps_threads_waiting_is_refused(worker: Worker) -> None:
+    worker.ask("a1", "a2", "a3", "b1", "a4")
+    worker.waiting = Counter({b"a": 2})
+    worker.queued.refuse_surplus()
+    assert worker.refused == [], "there is room"
+    worker.ask("a5")
+    worker.waiting = Counter()
+    worker.queued.refuse_surplus()
+    assert worker.refused == [], "all threads work"
+    worker.waiting = Counter({b"a": 2})
+    worker.queued.refuse_surplus()
+    assert worker.refused == ["a3", "a4", "a5"]
+    assert worker.said == ["HTTP/1.1 503"] * 3
+    worker.queued.done()
+    assert worker.begun == ["a1", "a2", "b1"]
+
+
+def test_a_process_that_ends_leaves_all_to_its_threads(worker: Worker) -> None:
+    worker.ask("a1", "a2", "a3", "b1")
+    worker.queued.end()
+    worker.ask("a4")
+    assert worker.begun == ["a1", "a2", "a3", "b1", "a4"]
+
+
+def test_one_that_no_thread_takes_is_told_of_and_the_next_goes_on(worker: Worker) -> None:
+    def refuse(_: Any) -> None:
+        raise RuntimeError("no thread")
+
+    taken, worker.begin = worker.begin, refuse  # type: ignore[method-assign]
+    worker.ask("a1")
+    ((act, conn, failed),) = worker.deferred
+    assert (act, conn.name, str(failed.exception())) == (worker.finish_request, "a1", "no thread")
+    worker.begin = taken  # type: ignore[method-assign]
+    worker.ask("a2", "a3")
+    assert worker.begun == ["a2"]
+    worker.queued.done()
+    assert worker.begun == ["a2", "a3"]
