@@ -140,7 +140,7 @@ LEADS_OUT = {
     "sparse": "m = LogisticRegression().fit(X, y).sparsify(); m.coef_.indices[:] = 2**30; "
     "m.predict(X)",
     "onehot": "m = OneHotEncoder(sparse_output=False).fit(numpy.arange(9.0).reshape(-1, 1)); "
-    "m._n_features_outs = [1]; gone(m.transform(numpy.full((9, 1), 8.0)))",
+    "m._n_features_outs = [1]; gone(m.transform(numpy.full((9, 1), 8.0))[:8])",
     "labels": "m = MultiLabelBinarizer().fit([['a'], ['b']]); m._cached_dict = {'a': 2**30}; "
     "m.transform([['a']] * 9)",
     "means": "m = KMeans(3, n_init=1).fit(X); m.n_features_in_ = 1; "
