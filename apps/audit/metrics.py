@@ -9,10 +9,10 @@ from placet.kernel.gauges import GaugeCollector
 
 def log_gauges() -> list[GaugeMetricFamily]:
     """Read both in two indexed look-ups."""
-    found, head = _none(), latest_checkpoint()
-    for gauge, value in zip(found, (log_size(), head.size if head else 0), strict=True):
+    gauges, head = _none(), latest_checkpoint()
+    for gauge, value in zip(gauges, (log_size(), head.size if head else 0), strict=True):
         gauge.add_metric([], value)
-    return found
+    return gauges
 
 
 def _none() -> list[GaugeMetricFamily]:

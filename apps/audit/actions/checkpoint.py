@@ -37,14 +37,14 @@ def write_checkpoint() -> Checkpoint | None:
         keep(before)
     if not grown:
         return None
-    made, tiles = _grow(before, size)
+    row, tiles = _grow(before, size)
     with transaction.atomic():
         Tile.objects.bulk_create(tiles, ignore_conflicts=True)
-        Checkpoint.objects.bulk_create([made], ignore_conflicts=True)
+        Checkpoint.objects.bulk_create([row], ignore_conflicts=True)
         crash_point("audit.before_checkpoint_commit")
     crash_point("audit.after_checkpoint_commit")
-    keep(made)
-    return made
+    keep(row)
+    return row
 
 
 def refuse_rewritten(size: int, *, thoroughly: bool = True) -> None:
@@ -52,15 +52,15 @@ def refuse_rewritten(size: int, *, thoroughly: bool = True) -> None:
 
     Its size always; its root only ``thoroughly``, which reads a tile of each level.
     """
-    found = checkpoint_files.newest_kept()
-    if found is None:
+    kept = checkpoint_files.newest_kept()
+    if kept is None:
         return
-    path, head = found
+    path, head = kept
     advice = "Run `manage.py audit verify`; nothing is signed until this is resolved."
     if head.size > size:
         at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-        said = rules.gap(f"{path} was signed over", head.size, size, at)
-        raise LogRewritten(f"{said}. {advice}")
+        gap = rules.gap(f"{path} was signed over", head.size, size, at)
+        raise LogRewritten(f"{gap}. {advice}")
     if thoroughly and merkle.range_root(0, head.size, tree(head.size)) != head.root:
         raise LogRewritten(
             f"The first {head.size} events are not those that {path} was signed over. {advice}"
@@ -88,8 +88,8 @@ def _grow(before: Checkpoint | None, size: int) -> tuple[Checkpoint, list[Tile]]
 
 def keep(made: Checkpoint) -> None:
     """Write the note as ``<size>.txt`` and, when it is the newest, as ``latest.txt``."""
-    found = checkpoint_files.newest_kept()
-    if found is not None and found[1].size >= made.size:
+    newest = checkpoint_files.newest_kept()
+    if newest is not None and newest[1].size >= made.size:
         return
     folder = checkpoint_files.folder()
     folder.mkdir(parents=True, exist_ok=True)

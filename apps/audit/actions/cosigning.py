@@ -81,55 +81,55 @@ def add_checkpoint(body: bytes) -> Reply:
     Whoever brings it: what counts is the log's own signature. Raises :class:`WitnessKeyMissing`.
     """
     try:
-        asked = submission.parse(body)
-        found = checkpoint.parse(asked.note)
+        submitted = submission.parse(body)
+        unverified = checkpoint.parse(submitted.note)
     except Malformed as fault:
         return Reply(400, str(fault))
-    if found.size > LARGEST or "\x00" in asked.note:
+    if unverified.size > LARGEST or "\x00" in submitted.note:
         return Reply(400, "No log is so large, and no checkpoint holds a null character")
-    keys = WitnessedLog.objects.filter(origin=found.origin).values_list("key", flat=True)
+    keys = WitnessedLog.objects.filter(origin=unverified.origin).values_list("key", flat=True)
     known = [checkpoint.read_verifier_key(key)[1] for key in keys]
     if not known:
         return Reply(404, "This log is not witnessed here")
     try:
-        head = checkpoint.verify(asked.note, known)
+        head = checkpoint.verify(submitted.note, known)
     except Refused:
         return Reply(403, "No key that this log is known by signed the checkpoint")
-    if asked.old > head.size:
+    if submitted.old > head.size:
         return Reply(400, "The old size is larger than the checkpoint's")
-    return _cosign(asked, head)
+    return _cosign(submitted, head)
 
 
-def _cosign(asked: Submission, head: Checkpoint) -> Reply:
+def _cosign(submitted: Submission, head: Checkpoint) -> Reply:
     try:
         key = signer("witness")
     except KeyUnavailable as refusal:
         raise WitnessKeyMissing(refusal.sentence) from refusal
     seen = _seen(head.origin)
     if seen.size == head.size and bytes(seen.root) != head.root:
-        _log_fork(seen, head.size, asked.note)
+        _log_fork(seen, head.size, submitted.note)
         return Reply(409, "A checkpoint of this size with another root was cosigned here")
-    if asked.old != seen.size:
+    if submitted.old != seen.size:
         return _other_size(seen)
     if not merkle.verify_consistency(
-        seen.size, head.size, bytes(seen.root), head.root, asked.hashes
+        seen.size, head.size, bytes(seen.root), head.root, submitted.hashes
     ):
         return Reply(422, "The proof does not lead from the old size to the checkpoint")
     at = now()
     unmoved = WitnessedHead.objects.filter(pk=seen.pk, size=seen.size, root=bytes(seen.root))
-    if not unmoved.update(size=head.size, root=head.root, note=asked.note, cosigned_at=at):
+    if not unmoved.update(size=head.size, root=head.root, note=submitted.note, cosigned_at=at):
         return _other_size(_seen(head.origin))
     return Reply(200, cosignature.sign(head.text, witness_name(), key, int(at.timestamp())))
 
 
 def _seen(origin: str) -> WitnessedHead:
     """Return what was last cosigned of a log; the empty tree at first."""
-    found = WitnessedHead.objects.filter(pk=origin).first()
-    if found is None:
+    head = WitnessedHead.objects.filter(pk=origin).first()
+    if head is None:
         fresh = WitnessedHead(origin=origin, root=merkle.EMPTY_ROOT)
         WitnessedHead.objects.bulk_create([fresh], ignore_conflicts=True)
-        found = WitnessedHead.objects.get(pk=origin)
-    return found
+        head = WitnessedHead.objects.get(pk=origin)
+    return head
 
 
 def _other_size(seen: WitnessedHead) -> Reply:

@@ -145,10 +145,10 @@ def append(entries: list[NewEvent]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACES, [len(entries), len(entries)])
         cursor.nextset()  # behind the answer to SET CONSTRAINTS
-        found = cursor.fetchone()
-        if found is None:
+        head_row = cursor.fetchone()
+        if head_row is None:
             raise RuntimeError("the log has no head row: run migrate")
-        first, at, _ = found
+        first, at, _ = head_row
         key = access_key() if any(entry.kind.sealed for entry in entries) else None
         bodies = [encode(entry, at, first + n, key) for n, entry in enumerate(entries)]
         cursor.execute(

@@ -47,9 +47,9 @@ def seal_column(text: str, *, person: str, place: str) -> tuple[str, SealedText 
 
 def store_sealed(texts: Iterable[SealedText]) -> None:
     """Store sealed texts that are not there yet, in an order that is the same for everybody."""
-    found = {text.commitment: text for text in texts}
-    if found:
-        rows = [found[commitment] for commitment in sorted(found)]
+    by_commitment = {text.commitment: text for text in texts}
+    if by_commitment:
+        rows = [by_commitment[commitment] for commitment in sorted(by_commitment)]
         SealedText.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -64,9 +64,9 @@ def _seal(text: str, person: str, key: bytes, salt: bytes) -> tuple[str, SealedT
 
 def _key(person: str) -> bytes:
     """Return the person's key, made at first use; empty once it was erased."""
-    found = PersonKey.objects.filter(pk=person).values_list("key", flat=True).first()
-    if found is None:
+    key = PersonKey.objects.filter(pk=person).values_list("key", flat=True).first()
+    if key is None:
         fresh = PersonKey(person_id=person, key=AESGCM.generate_key(bit_length=256))
         PersonKey.objects.bulk_create([fresh], ignore_conflicts=True)
-        found = PersonKey.objects.values_list("key", flat=True).get(pk=person)
-    return bytes(found)
+        key = PersonKey.objects.values_list("key", flat=True).get(pk=person)
+    return bytes(key)

@@ -113,8 +113,8 @@ def _ask(authority: TimestampAuthority, head: Checkpoint) -> tuple[Stamp, bytes]
         raise _Wrong(f"{authority.ca_file.name} cannot be read: {error.strerror}") from None
     except (outbound.OutboundFailed, Refused) as failure:
         raise _Wrong(str(failure)) from None
-    if wrong := rules.contradiction(authority.name, stamp.at, stamp.accuracy, begin, now()):
-        raise _Wrong(wrong, clock=True)
+    if contradiction := rules.contradiction(authority.name, stamp.at, stamp.accuracy, begin, now()):
+        raise _Wrong(contradiction, clock=True)
     return stamp, token
 
 

@@ -73,11 +73,11 @@ def add_witness(
         may_administer(actor)
         if not _NAME.fullmatch(name):
             raise _invalid("name", "Lower-case letters, digits and hyphens, 60 at most")
-        found = [known for known in WitnessKind if known == kind]
-        if not found:
+        kinds = [known for known in WitnessKind if known == kind]
+        if not kinds:
             raise _invalid("kind", f"One of {', '.join(WitnessKind)}")
-        row = Witness(name=name, kind=found[0], address=_address(found[0], address))
-        row.key = _key(found[0], key)
+        row = Witness(name=name, kind=kinds[0], address=_address(kinds[0], address))
+        row.key = _key(kinds[0], key)
         if row.kind == WitnessKind.S3:
             row.retain_days = _days(retain_days)
         try:
@@ -215,13 +215,13 @@ def _address(kind: WitnessKind, address: str) -> str:
 
 def _bucket(address: str) -> str:
     try:
-        found = artifact_address(address)
+        bucket = artifact_address(address)
     except ValueError:
-        found = None
-    if not isinstance(found, BucketAddress):
+        bucket = None
+    if not isinstance(bucket, BucketAddress):
         raise _invalid("address", "s3://bucket/prefix?endpoint_url=…&region=…, no credentials")
-    if found.endpoint_url:
-        _refuse_address(found.endpoint_url)
+    if bucket.endpoint_url:
+        _refuse_address(bucket.endpoint_url)
     return address
 
 

@@ -134,16 +134,16 @@ def _time(text: dict[str, str], name: str) -> datetime | None:
     if not text[name]:
         return None
     try:
-        found = datetime.fromisoformat(text[name])
-        if found.tzinfo is not None:
-            found.astimezone(UTC)  # a time at the ends of the calendar may have none in UTC
+        at = datetime.fromisoformat(text[name])
+        if at.tzinfo is not None:
+            at.astimezone(UTC)  # a time at the ends of the calendar may have none in UTC
     except (ValueError, OverflowError):
-        found = None
-    if found is None or found.tzinfo is None:
+        at = None
+    if at is None or at.tzinfo is None:
         raise InvalidInput(
             errors=[FieldError(name, "A time like 2026-11-25T09:58:00Z, with its offset")]
         )
-    return found
+    return at
 
 
 class EventList(ListView):
@@ -158,8 +158,8 @@ class EventList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the events you may read, the newest first."""
-        found = events_visible(self.actor, filters(request))
-        return self.page(found.defer("body").annotate(said=WITHOUT_STATES), _items)
+        events = events_visible(self.actor, filters(request))
+        return self.page(events.defer("body").annotate(said=WITHOUT_STATES), _items)
 
 
 def _items(events: Sequence[Any]) -> list[Any]:
@@ -172,10 +172,10 @@ class EventDetail(PlacetView):
     @extend_schema(operation_id="audit_events_read", responses=EventDetailSerializer)
     def get(self, request: Request, index: int) -> Response:
         """Read an event with what it changed."""
-        found = event_detail(index, self.actor)
-        changes = [{**asdict(change), "changed": change.changed} for change in found.changes]
-        body = {"body": found.text, "changes": changes, "texts": found.texts}
-        return Response({**event_body(found.body, found.index, found.leaf_hash), **body})
+        detail = event_detail(index, self.actor)
+        changes = [{**asdict(change), "changed": change.changed} for change in detail.changes]
+        body = {"body": detail.text, "changes": changes, "texts": detail.texts}
+        return Response({**event_body(detail.body, detail.index, detail.leaf_hash), **body})
 
 
 class EventProof(PlacetView):
@@ -201,8 +201,8 @@ class EventProofFile(PlacetView):
     )
     def get(self, request: Request, index: int) -> HttpResponse:
         """Download event and proof as a C2SP tlog-proof; 409 until a checkpoint covers it."""
-        found = event_detail(index, self.actor)
-        text = tlog_proofs([(index, found.text)])[index]
+        detail = event_detail(index, self.actor)
+        text = tlog_proofs([(index, detail.text)])[index]
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{index}.tlog-proof"'
         return response

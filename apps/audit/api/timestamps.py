@@ -59,7 +59,7 @@ class TimestampList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the time stamps of the checkpoints, the newest first."""
-        return self.page(timestamps(), lambda found: [timestamp_body(row) for row in found])
+        return self.page(timestamps(), lambda page: [timestamp_body(row) for row in page])
 
 
 class TimestampDetail(PlacetView):

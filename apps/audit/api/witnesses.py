@@ -127,7 +127,7 @@ class WitnessList(ListView):
     def get(self, request: Request) -> Response:
         """List the witnesses and how far each has come."""
         rows = witnesses_visible(self.actor)
-        return self.page(rows, lambda found: [witness_body(row) for row in found])
+        return self.page(rows, lambda page: [witness_body(row) for row in page])
 
     @extend_schema(
         operation_id="witnesses_add",
@@ -161,9 +161,9 @@ class WitnessedLogList(ListView):
     def get(self, request: Request) -> Response:
         """List the logs that are witnessed here."""
 
-        def render(found: Any) -> list[Any]:
-            heads = heads_of(found)
-            return [witnessed_log_body(row, heads.get(row.origin)) for row in found]
+        def render(page: Any) -> list[Any]:
+            heads = heads_of(page)
+            return [witnessed_log_body(row, heads.get(row.origin)) for row in page]
 
         return self.page(witnessed_logs_visible(self.actor), render)
 

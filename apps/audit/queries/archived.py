@@ -141,6 +141,6 @@ def wrong_archives() -> Iterator[Fault]:
     for row in Archive.objects.order_by("pk"):
         place = f"archive {row.pk}"
         leaves = ArchivedLeaf.objects.filter(archive=row).order_by("index")
-        made = leaves_digest(leaves.values_list("index", "leaf_hash").iterator(chunk_size=8192))
-        if (held.get(row.pk, 0), made) != (row.count, row.leaves):
+        digest = leaves_digest(leaves.values_list("index", "leaf_hash").iterator(chunk_size=8192))
+        if (held.get(row.pk, 0), digest) != (row.count, row.leaves):
             yield Fault(place, f"{place}: its leaves are not the {row.count} that were archived")

@@ -80,10 +80,10 @@ def readable(actor: Actor, permission: str = "audit.view") -> Q:
     where = Q(pk__in=[])
     for grant in actor.grants:
         if grant.permission == permission and grant.scope.project:
-            place = Q(project=grant.scope.project)
+            condition = Q(project=grant.scope.project)
             if grant.scope.environment:
-                place &= Q(environment=grant.scope.environment)
-            where |= place
+                condition &= Q(environment=grant.scope.environment)
+            where |= condition
     return where
 
 
@@ -121,10 +121,10 @@ def newest(actor: Actor, filters: EventFilter, count: int, before: int | None) -
     What very many events touch, PostgreSQL would fetch whole and sort. The events *about* it come
     in order from an index of their own, and say how far back one must look for all.
     """
-    place = Q() if before is None else Q(index__lt=before)
-    events = events_visible(actor, filters).filter(place)
+    earlier = Q() if before is None else Q(index__lt=before)
+    events = events_visible(actor, filters).filter(earlier)
     if filters.subject:
-        about = events_visible(actor, replace(filters, subject="")).filter(place)
+        about = events_visible(actor, replace(filters, subject="")).filter(earlier)
         about = about.filter(subject=filters.subject).order_by("-index")
         for floor in about.values_list("index", flat=True)[count - 1 : count]:
             events = events.filter(index__gte=floor)
@@ -173,8 +173,8 @@ def event_detail(index: int, actor: Actor) -> EventDetail:
     :class:`Archived` with the name of the file if its body is not here any more."""
     event = Event.objects.filter(readable(actor), pk=min(index, 2**62)).first()
     if event is None:
-        if found := archive_of(index, actor):
-            raise Archived(f"See the archive {found[1].pk}, file {found[1].file}")
+        if archived := archive_of(index, actor):
+            raise Archived(f"See the archive {archived[1].pk}, file {archived[1].file}")
         raise NotFound
     body = json.loads(event.body)
     changes = _changes(event.index, body.get("after", {}))
@@ -203,7 +203,7 @@ def _changes(index: int, after: dict[str, Any]) -> list[RowChange]:
 
 def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
     """Return the newest state of each row before event ``index``, going back only as needed."""
-    found: dict[str, Any] = {}
+    newest_states: dict[str, Any] = {}
     by_id = defaultdict(set)
     for key in keys:
         by_id[key.partition(":")[2]].add(key)
@@ -212,10 +212,12 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
         earlier = touching(earlier, [row_id])
         for body in earlier.values_list("body", flat=True).iterator(chunk_size=20):
             states = json.loads(body)["after"]
-            found.update({k: states[k] for k in wanted - found.keys() if k in states})
-            if wanted <= found.keys():
+            newest_states.update(
+                {k: states[k] for k in wanted - newest_states.keys() if k in states}
+            )
+            if wanted <= newest_states.keys():
                 break
-    return found
+    return newest_states
 
 
 @dataclass(frozen=True, slots=True)

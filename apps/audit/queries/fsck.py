@@ -60,9 +60,9 @@ def fsck(file: Path | None = None) -> Fsck:
     ``file`` is a checkpoint kept elsewhere. While the log itself is at fault, what is made from it
     is not looked at: it would only repeat that. Raises ``Refused`` as ``verify_database``.
     """
-    found = verify_database(file, deep=True)
-    if found.fault is not None:
-        return Fsck(found, explain(found.fault), [])
+    report = verify_database(file, deep=True)
+    if report.fault is not None:
+        return Fsck(report, explain(report.fault), [])
     checks = (
         wrong_columns(),
         wrong_archives(),
@@ -70,7 +70,7 @@ def fsck(file: Path | None = None) -> Fsck:
         wrong_timestamps(),
         wrong_rows(),
     )
-    return Fsck(found, "", [fault for check in checks for fault in islice(check, MOST)])
+    return Fsck(report, "", [fault for check in checks for fault in islice(check, MOST)])
 
 
 def explain(fault: Fault) -> str:
@@ -87,22 +87,26 @@ def explain(fault: Fault) -> str:
     return _explain_leaf(index, leaf_hash(row[0].encode("utf-8", "replace")), bytes(row[1]))
 
 
-def _explain_leaf(index: int, made: bytes, stored: bytes) -> str:
-    tile, place = _tile_of(index), index % TILE_WIDTH
-    expected = tile[place] if tile else None
-    if made != stored:
-        return "changed: its leaf hash" if made == expected else "changed: its body"
+def _explain_leaf(index: int, computed: bytes, stored: bytes) -> str:
+    tile, position = _tile_of(index), index % TILE_WIDTH
+    expected = tile[position] if tile else None
+    if computed != stored:
+        return "changed: its leaf hash" if computed == expected else "changed: its body"
     if expected is None:
         return ""
     now_at, copied = _elsewhere(expected, index), _elsewhere(stored, index)
-    if now_at is not None and (found := _tile_of(now_at)) and found[now_at % TILE_WIDTH] == stored:
+    if (
+        now_at is not None
+        and (other_tile := _tile_of(now_at))
+        and other_tile[now_at % TILE_WIDTH] == stored
+    ):
         return f"swapped: with leaf {now_at}"
     if copied is not None:
         return f"re-inserted: it is a copy of leaf {copied}"
     if now_at is not None:
         return f"moved: what was logged here stands at leaf {now_at}"
     if stored in tile:
-        logged_at = index - place + tile.index(stored)
+        logged_at = index - position + tile.index(stored)
         return f"deleted: what was logged at leaf {logged_at} stands in its place"
     return "re-inserted: with another body, hashed anew"
 

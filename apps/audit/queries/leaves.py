@@ -36,5 +36,5 @@ def shown_leaves(start: int, end: int, actor: Actor) -> tuple[list[ShownLeaf], i
     here = events.filter(index__lt=end).values_list("index", "leaf_hash")
     archived = ArchivedLeaf.objects.filter(index__gte=start, index__lt=end)
     leaves = dict(here) | dict(archived.values_list("index", "leaf_hash"))
-    found = sorted(leaves.items())
-    return [ShownLeaf(index, bytes(leaf), bodies.get(index)) for index, leaf in found], end
+    ordered = sorted(leaves.items())
+    return [ShownLeaf(index, bytes(leaf), bodies.get(index)) for index, leaf in ordered], end

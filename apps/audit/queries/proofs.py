@@ -60,12 +60,12 @@ def cosigned_note(head: Checkpoint) -> str:
 
 def leaf_hashes(start: int, end: int) -> list[bytes]:
     """Return the leaf hashes ``start`` to ``end``; raise ``LookupError`` when one is missing."""
-    found = _hashes(Event.objects.all(), start, end)
-    if len(found) != end - start:
-        found = sorted(found + _hashes(ArchivedLeaf.objects.all(), start, end))
-    if len(found) != end - start:
+    leaves = _hashes(Event.objects.all(), start, end)
+    if len(leaves) != end - start:
+        leaves = sorted(leaves + _hashes(ArchivedLeaf.objects.all(), start, end))
+    if len(leaves) != end - start:
         raise LookupError(f"leaves {start} to {end} are not all there")
-    return [leaf for _, leaf in found]
+    return [leaf for _, leaf in leaves]
 
 
 def _hashes(
@@ -85,7 +85,7 @@ def tiles_in_rows() -> FullTile:
             held = Tile.objects.filter(
                 level=level, index__gte=first, index__lt=first + TILE_WIDTH
             ).values_list("index", "hashes")
-            rows[level] = first, {place: bytes(hashes) for place, hashes in held}
+            rows[level] = first, {tile_index: bytes(hashes) for tile_index, hashes in held}
         return rows[level][1].get(index)
 
     return tile
@@ -108,8 +108,8 @@ def _roots(level: int, start: int, end: int) -> dict[int, bytes]:
 
 def full_tile(level: int, index: int) -> bytes | None:
     """Return the stored bytes of a full tile, if it was written."""
-    found = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True)
-    return next((bytes(hashes) for hashes in found), None)
+    rows = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True)
+    return next((bytes(hashes) for hashes in rows), None)
 
 
 def inclusion(index: int) -> InclusionProof:

@@ -28,8 +28,8 @@ class _Opened:
 
     def is_for(self, place: str) -> bool:
         """Tell whether it was sealed for this column of this row, or, for '', by an action."""
-        made = column_salt(self.key, place, self.text)
-        return not place or hmac.compare_digest(self.salt, made)
+        expected = column_salt(self.key, place, self.text)
+        return not place or hmac.compare_digest(self.salt, expected)
 
 
 def unseal_many(commitments: Iterable[str]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def opened_many(commitments: Iterable[str]) -> dict[str, str]:
     wanted = {c for c in commitments if c}
     rows = list(SealedText.objects.filter(commitment__in=wanted)) if wanted else []
     rows += [t for entry in pending() for t in entry.texts if t.commitment in wanted]
-    return {commitment: found.text for commitment, found in _opened(rows).items()}
+    return {commitment: opened.text for commitment, opened in _opened(rows).items()}
 
 
 def texts_in(states: Iterable[tuple[str, Mapping[str, Any] | None]]) -> dict[str, str]:
@@ -64,16 +64,16 @@ def texts_in(states: Iterable[tuple[str, Mapping[str, Any] | None]]) -> dict[str
     places: defaultdict[str, set[str]] = defaultdict(set)
     for key, state in states:
         for name, place in sealed_columns(key).items():
-            if state and canonical.is_digest(said := str(state.get(name))):
-                places[said].add(place)
+            if state and canonical.is_digest(digest := str(state.get(name))):
+                places[digest].add(place)
     rows = list(SealedText.objects.filter(commitment__in=list(places))) if places else []
     opened = _opened(rows)
-    found = dict.fromkeys((row.commitment for row in rows), ERASED)
+    texts = dict.fromkeys((row.commitment for row in rows), ERASED)
     for commitment, one in opened.items():
-        found[commitment] = one.text
+        texts[commitment] = one.text
         if not any(map(one.is_for, places[commitment])):
-            del found[commitment]
-    return found
+            del texts[commitment]
+    return texts
 
 
 def unseal(commitment: str) -> str:
@@ -86,8 +86,8 @@ def _opened(rows: list[SealedText]) -> dict[str, _Opened]:
     people = {row.person_id for row in rows}
     held = PersonKey.objects.filter(person_id__in=people) if people else []
     keys = {key.person_id: bytes(key.key) for key in held}
-    found = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
-    return {commitment: opened for commitment, opened in found.items() if opened is not None}
+    texts = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
+    return {commitment: opened for commitment, opened in texts.items() if opened is not None}
 
 
 def _open(row: SealedText, key: bytes) -> _Opened | None:

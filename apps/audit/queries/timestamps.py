@@ -98,12 +98,12 @@ def _fault(
         return "there is no checkpoint of this size"
     try:
         anchors = pinned or [x509.load_der_x509_certificate(bytes(row.anchor))]
-        found = timestamp.verify(bytes(row.token), note.encode("utf-8"), anchors)
+        stamp = timestamp.verify(bytes(row.token), note.encode("utf-8"), anchors)
     except Refused as refusal:
         return refusal.sentence
     except ValueError:
         return "its pinned certificate cannot be read"
-    if found.at != row.at:
-        return f"the row says {row.at:%Y-%m-%d %H:%M:%S} UTC, the token {found.at:%H:%M:%S}"
-    begin = datetime.fromisoformat(newest) if newest else found.at - timedelta(1)
-    return rules.contradiction(row.authority, found.at, found.accuracy, begin)
+    if stamp.at != row.at:
+        return f"the row says {row.at:%Y-%m-%d %H:%M:%S} UTC, the token {stamp.at:%H:%M:%S}"
+    begin = datetime.fromisoformat(newest) if newest else stamp.at - timedelta(1)
+    return rules.contradiction(row.authority, stamp.at, stamp.accuracy, begin)

@@ -73,10 +73,10 @@ def _trusted(file: Path | None) -> tuple[Path | None, dict[int, bytes]]:
     if file is not None:
         head = checkpoint_files.read_kept(file)
         return file, {head.size: head.root}
-    found = checkpoint_files.newest_kept()
-    if found is None:
+    kept = checkpoint_files.newest_kept()
+    if kept is None:
         return None, {}
-    path, newest = found
+    path, newest = kept
     heads = [
         checkpoint_files.read_kept(checkpoint_files.folder() / f"{size}.txt")
         for size in checkpoint_files.kept_sizes()

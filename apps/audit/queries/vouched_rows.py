@@ -40,17 +40,17 @@ def last_logged(rows: Iterable[Audited], *, datum: tuple[str, str] | None = None
     for another place, or by a key that may not, was appended past Placet: it says nothing.
     """
     keys = {row_key(row): str(row.pk) for row in rows}
-    found = LoggedRows()
+    logged = LoggedRows()
     ids = [*keys.values(), *([datum[0]] if datum else [])]
-    for said in chain(_about_to_be_sealed(), _sealed(ids)):
-        for key in keys.keys() - found.states.keys():
-            if key in said.after:
-                found.states[key] = said.after[key]
-        if datum and found.datum is None and said.subject == datum[0]:
-            found.datum = said.data.get(datum[1])
-        if len(found.states) == len(keys) and (datum is None or found.datum is not None):
+    for event in chain(_about_to_be_sealed(), _sealed(ids)):
+        for key in keys.keys() - logged.states.keys():
+            if key in event.after:
+                logged.states[key] = event.after[key]
+        if datum and logged.datum is None and event.subject == datum[0]:
+            logged.datum = event.data.get(datum[1])
+        if len(logged.states) == len(keys) and (datum is None or logged.datum is not None):
             break
-    return found
+    return logged
 
 
 def is_logged(row: Audited, states: dict[str, RowState | None]) -> bool:

@@ -139,9 +139,9 @@ def _stored() -> Iterator[tuple[str, _Stored]]:
         rows = model._default_manager.order_by(Collate(Cast("pk", models.TextField()), "C"))
         sizes = rows.values_list("pk", _RowSize(model)).iterator(chunk_size=BATCH)
         for batch in in_batches(sizes, lambda pair: pair[1]):
-            found = model._default_manager.in_bulk([pk for pk, _ in batch])
+            by_pk = model._default_manager.in_bulk([pk for pk, _ in batch])
             for pk, size in batch:
-                if row := found.pop(pk, None):
+                if row := by_pk.pop(pk, None):
                     yield row_key(row), _Stored(row, size)
 
 
@@ -193,17 +193,17 @@ def _differences(
         return
     state, model = pair.said.state, pair.stored.row
     for name, value in row.items():
-        said = state[name] if name in state else _unsaid(model, name)
+        logged = state[name] if name in state else _unsaid(model, name)
         sealed = name in model.LOG_SEALED
-        if not (sealed and canonical.is_digest(said)) and not _agree(said, value, sealed):
-            yield f"{name} is {value!r}, the log says {said!r}"[:300]
+        if not (sealed and canonical.is_digest(logged)) and not _agree(logged, value, sealed):
+            yield f"{name} is {value!r}, the log says {logged!r}"[:300]
         if sentence := texts.get((pair.key, name)):
             yield sentence
 
 
-def _agree(said: Any, value: Any, sealed: bool) -> bool:
+def _agree(logged: Any, value: Any, sealed: bool) -> bool:
     """Tell whether a column that is open in the log has what it says; nothing is sealed as ''."""
-    return said in (value, _as_read_before(value)) or (sealed and not said and not value)
+    return logged in (value, _as_read_before(value)) or (sealed and not logged and not value)
 
 
 def _wrong_texts(
@@ -213,20 +213,20 @@ def _wrong_texts(
     wanted: defaultdict[str, list[_Sealed]] = defaultdict(list)
     for pair in pairs:
         for name, place in sealed_columns(pair.key).items():
-            if pair.said and canonical.is_digest(said := str(pair.said.state.get(name))):
-                wanted[said].append(_Sealed(pair.key, name, place, pair.said.by))
-    found: dict[tuple[str, str], str] = {}
+            if pair.said and canonical.is_digest(digest := str(pair.said.state.get(name))):
+                wanted[digest].append(_Sealed(pair.key, name, place, pair.said.by))
+    sentences: dict[tuple[str, str], str] = {}
     for commitment, text in _opened_in_turn(list(wanted)):
         for one in wanted.pop(commitment):
             value = rows[one.key].get(one.name)
             if one.place and not _is_text_of(text, value):
                 sentence = f"{one.name} is {value!r}, the log says {text!r}"
-                found[one.key, one.name] = sentence[:300]
+                sentences[one.key, one.name] = sentence[:300]
     for commitment, columns in wanted.items():
         for one in columns:
             if erased.isdisjoint(_owners(one, commitment)):
-                found[one.key, one.name] = f"{one.name}: {UNREADABLE}"
-    return found
+                sentences[one.key, one.name] = f"{one.name}: {UNREADABLE}"
+    return sentences
 
 
 def _opened_in_turn(commitments: list[str]) -> Iterator[tuple[str, str]]:

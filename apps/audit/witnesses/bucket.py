@@ -30,9 +30,9 @@ class Locked:
     @classmethod
     def of(cls, witness: Witness) -> "Locked":
         """Return the bucket of a witness."""
-        found = artifact_address(witness.address)
-        assert isinstance(found, BucketAddress)
-        return cls(found, witness.retain_days)
+        address = artifact_address(witness.address)
+        assert isinstance(address, BucketAddress)
+        return cls(address, witness.retain_days)
 
     @property
     def _prefix(self) -> str:
@@ -59,11 +59,14 @@ class Locked:
 
     def add(self, size: int, note: str) -> None:
         """Put the note under a lock, and see that the lock holds."""
-        place = {"Bucket": self.address.bucket, "Key": f"{self._prefix}{_LAST - size:019d}-{size}"}
+        location = {
+            "Bucket": self.address.bucket,
+            "Key": f"{self._prefix}{_LAST - size:019d}-{size}",
+        }
         until = now() + timedelta(days=self.retain_days)
         _asked(
             lambda: self._client.put_object(
-                **place,
+                **location,
                 Body=note.encode("utf-8"),
                 ContentType="text/plain; charset=utf-8",
                 ChecksumAlgorithm="SHA256",
@@ -72,16 +75,16 @@ class Locked:
                 ObjectLockRetainUntilDate=until,
             )
         )
-        lock = _asked(lambda: self._client.head_object(**place))
+        lock = _asked(lambda: self._client.head_object(**location))
         locked_until = lock.get("ObjectLockRetainUntilDate")
         if lock.get("ObjectLockMode") != "COMPLIANCE" or locked_until < _whole(until):
             raise PushFailed("The bucket took the note, but does not lock it: see object lock")
 
     def _read(self, version: dict[str, Any]) -> str:
-        found = self._client.get_object(
+        response = self._client.get_object(
             Bucket=self.address.bucket, Key=version["Key"], VersionId=version["VersionId"]
         )
-        raw: bytes = found["Body"].read(_MOST_BYTES)
+        raw: bytes = response["Body"].read(_MOST_BYTES)
         return raw.decode("utf-8", "replace")
 
 

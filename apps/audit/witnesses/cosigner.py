@@ -65,10 +65,10 @@ def _known_size(answer: outbound.OutboundResponse) -> int | None:
     """Return the size that the witness says it knows, when that is what its answer says."""
     if answer.status != 409 or not _is_size(answer.headers.get("content-type", "")):
         return None
-    found = _SIZE.fullmatch(answer.body)
-    if found is None or int(found[1]) > LARGEST:
+    match = _SIZE.fullmatch(answer.body)
+    if match is None or int(match[1]) > LARGEST:
         raise PushFailed("The witness says that it knows another size, but none that a log has")
-    return int(found[1])
+    return int(match[1])
 
 
 def _is_size(content_type: str) -> bool:
@@ -89,10 +89,10 @@ def _cosigned(witness: Witness, shown: ShownCheckpoint, body: bytes) -> Taken:
         head = checkpoint.parse(shown.note + body.decode("utf-8"))
     except (Refused, UnicodeDecodeError):
         raise PushFailed("The witness's answer is no cosignature") from None
-    found = cosignature.cosigned(head, key)
-    if found is None:
+    signed = cosignature.cosigned(head, key)
+    if signed is None:
         raise PushFailed("The witness's answer is not signed by the key that it is known by")
     latest = now() + AHEAD_OF_OURS
-    if found.at > latest.timestamp():
+    if signed.at > latest.timestamp():
         raise PushFailed("The witness's cosignature is of the future: compare the clocks")
-    return Taken(datetime.fromtimestamp(found.at, tz=UTC), found.line)
+    return Taken(datetime.fromtimestamp(signed.at, tz=UTC), signed.line)

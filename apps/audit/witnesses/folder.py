@@ -30,7 +30,7 @@ class WitnessFolder:
     def newest(self) -> Iterator[ShelvedNote]:
         """Yield the notes, the largest first."""
         try:
-            names = [found[1] for p in self.path.iterdir() if (found := _NAME.fullmatch(p.name))]
+            names = [match[1] for p in self.path.iterdir() if (match := _NAME.fullmatch(p.name))]
             for size in sorted(map(int, names), reverse=True):
                 path = self.path / f"{size}.txt"
                 with path.open("rb") as stream:

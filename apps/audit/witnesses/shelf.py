@@ -48,12 +48,12 @@ class Shelf(Protocol):
 
 def push(shelf: Shelf, shown: ShownCheckpoint) -> WitnessAnswer:
     """Compare with the newest of our checkpoints that lies there, then put the shown one there."""
-    found = _newest_of_ours(shelf)
-    if found is None:
+    newest = _newest_of_ours(shelf)
+    if newest is None:
         if shown.known:
             raise PushFailed(f"The checkpoint over {shown.known} events is not there any more")
     else:
-        head, at = found
+        head, at = newest
         if head.size > shown.size:
             return Ahead(head.size, at)
         if merkle.range_root(0, head.size, shown.tree) != head.root:
@@ -69,8 +69,8 @@ def push(shelf: Shelf, shown: ShownCheckpoint) -> WitnessAnswer:
 def _newest_of_ours(shelf: Shelf) -> tuple[checkpoint.Checkpoint, datetime] | None:
     """Return the newest note that a log key of ours signed; others count for nothing."""
     keys = checkpoint.log_keys(ring())
-    for place, kept in enumerate(shelf.newest()):
-        if place >= MOST_READ:
+    for index, kept in enumerate(shelf.newest()):
+        if index >= MOST_READ:
             raise PushFailed(f"The newest {MOST_READ} notes there are not signed by this log")
         try:
             head = checkpoint.verify(kept.note, keys)
