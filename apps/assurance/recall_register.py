@@ -36,8 +36,8 @@ class RecallKeeper:
     def refusal(self, bento: Bento) -> str:
         """Return why a Bento must not run, also one that was built after the recall."""
         rows = standing_recalls().exclude(kind__in=SIGNERS).order_by("pk")
-        found = next((row for row in rows if _is_of(bento, row)), None)
-        return "" if found is None else _sentence(found.kind, found.what, found.created_at)
+        recall = next((row for row in rows if _is_of(bento, row)), None)
+        return "" if recall is None else _sentence(recall.kind, recall.what, recall.created_at)
 
     def listed(self, bento: str) -> ArraySubquery:
         """Return the standing recalls that name a Bento. What was built later is not named, but
@@ -57,12 +57,12 @@ class RecallKeeper:
 
     def uncounted(self) -> Uncounted:
         """Return whose signatures do not count (one query)."""
-        found = NONE
+        uncounted = NONE
         for names in standing_recalls().values_list("names", flat=True):
-            found |= Uncounted(
+            uncounted |= Uncounted(
                 frozenset(names["keys"]), frozenset(names["passkeys"]), frozenset(names["people"])
             )
-        return found
+        return uncounted
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return the Bentos that must not run on a target, and the signed recalls and lifts of the

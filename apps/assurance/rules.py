@@ -25,8 +25,8 @@ def written(kind: str, text: str) -> str | None:
     """Return ``text`` in the form that rows hold it in; ``None`` when it cannot be of ``kind``."""
     text = text.strip()
     if kind in ("bento", "dataset", "wheel"):
-        found = _HEX64.fullmatch(text.lower())
-        return f"sha256:{found[1]}" if found else None
+        match = _HEX64.fullmatch(text.lower())
+        return f"sha256:{match[1]}" if match else None
     if kind == "key":
         return text.lower() if _KEY.fullmatch(text.lower()) else None
     prefix = {"version": "ver_", "passkey": "pky_", "person": "per_"}[kind]

@@ -52,20 +52,20 @@ def archive_events(*, actor: Actor) -> Iterator[Archive]:
     """
     if not owns_tables():
         raise NotTheOwner
-    made = next_plan()
+    archive_plan = next_plan()
     while True:
-        yield move_events(made, _store(made), held=held_subjects, actor=actor)
+        yield move_events(archive_plan, _store(archive_plan), held=held_subjects, actor=actor)
         try:
-            made = next_plan()
+            archive_plan = next_plan()
         except NothingToArchive:
             return
 
 
-def _store(made: ArchivePlan) -> Filed:
+def _store(archive_plan: ArchivePlan) -> Filed:
     """Write the file, store it, and verify what the store gives back."""
     with TemporaryDirectory(prefix="placet-archive-") as folder:
         path, copy = Path(folder) / "archive.zip", Path(folder) / "copy.zip"
-        write_file(path, made.indexes, made.head, made.leaves)
+        write_file(path, archive_plan.indexes, archive_plan.head, archive_plan.leaves)
         size = path.stat().st_size
         with path.open("rb") as stream:
             digest, _ = store().put_stream(stream, limit=size)
@@ -73,7 +73,7 @@ def _store(made: ArchivePlan) -> Filed:
         with store().open_verified(digest) as stored, copy.open("wb") as stream:
             while piece := stored.read(1 << 20):
                 stream.write(piece)
-        found = archived_events.verify(copy, root_public())
-    assert found.about.leaves == made.leaves
-    log.info("archive_stored", file=digest, events=found.about.count)
+        verified = archived_events.verify(copy, root_public())
+    assert verified.about.leaves == archive_plan.leaves
+    log.info("archive_stored", file=digest, events=verified.about.count)
     return Filed(f"sha256:{digest}", size)

@@ -27,22 +27,22 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     signer = keystore.signer("decision")
     text = clean_text("reason", reason, limit=2000)
     with record(actor) as log:
-        row = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
-        found = row.get(pk=recall.pk)
-        authorize(actor, "recall.lift", found, view="recall.view")
+        rows = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
+        row = rows.get(pk=recall.pk)
+        authorize(actor, "recall.lift", row, view="recall.view")
         by_person(actor)
-        _refuse_party(found, actor)
+        _refuse_party(row, actor)
         demand_fresh(actor)
         sealed = seal(text, person=actor.accountable)
         statement = LiftStatement(
-            recall=found.pk,
-            recall_digest=found.statement_digest,
+            recall=row.pk,
+            recall_digest=row.statement_digest,
             by=actor.id,
             reason=sealed,
             at=now(),
         )
         if not move(
-            found,
+            row,
             expected=RecallState.STANDING,
             to=RecallState.LIFTED,
             lifted_by=actor.id,
@@ -52,10 +52,10 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
         ):
             raise AlreadyLifted
         with together():
-            for target in targets_of(found):
+            for target in targets_of(row):
                 publish(target)
-        log.add(RECALL_LIFTED, found, data={"kind": found.kind})
-        return found
+        log.add(RECALL_LIFTED, row, data={"kind": row.kind})
+        return row
 
 
 def _refuse_party(recall: Recall, actor: Actor) -> None:

@@ -79,12 +79,12 @@ def recall(
         if standing is not None:
             return standing
         _refuse_many(project)
-        found = _hold(reach(subject, keys.ring), keys.ring)
-        row = _write(found, text, keys, actor)
+        reached = _hold(reach(subject, keys.ring), keys.ring)
+        row = _write(reached, text, keys, actor)
         with together():
             _publish(row)
-            effects = _take_effect(row, found, keys.ring, log)
-        _uncount(found)
+            effects = _take_effect(row, reached, keys.ring, log)
+        _uncount(reached)
         behind = {effect.endpoint_id for effect in effects}
         follow_live(behind)
         data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
@@ -110,29 +110,30 @@ def _hold_projects(project: Project | None) -> None:
     list(rows.filter(pk=project.pk) if project is not None else rows)
 
 
-def _hold(found: RecallReach, ring: KeyRing) -> RecallReach:
+def _hold(reached: RecallReach, ring: KeyRing) -> RecallReach:
     """Hold endpoints, their targets, rollouts and releases, in the order in which whoever moves
     them does, and look again: meanwhile something may have started."""
-    behind = {release.endpoint_id for release in found.releases}
-    if found.subject.kind in SIGNERS:  # releases whose decisions are voided, or that may start now
-        waiting = Release.objects.filter(touched_by(found.subject), state__in=UNFINISHED_STATES)
+    behind = {release.endpoint_id for release in reached.releases}
+    if reached.subject.kind in SIGNERS:
+        # releases whose decisions are voided, or that may start now
+        waiting = Release.objects.filter(touched_by(reached.subject), state__in=UNFINISHED_STATES)
         behind |= set(waiting.values_list("endpoint_id", flat=True))
     lock_endpoints(behind)
     moving = Rollout.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
     list(moving.filter(endpoint__in=behind, state__in=OPEN_STATES))
     lock_releases(Release.objects.filter(endpoint__in=behind))
-    return reach(found.subject, ring)
+    return reach(reached.subject, ring)
 
 
-def _write(found: RecallReach, text: str, keys: _Keys, actor: Actor) -> Recall:
-    subject = found.subject
+def _write(reached: RecallReach, text: str, keys: _Keys, actor: Actor) -> Recall:
+    subject = reached.subject
     reason = seal(text, person=actor.accountable)
     statement = RecallStatement(
         recall=new_id("rcl"),
         project=subject.project.pk if subject.project is not None else "",
         kind=subject.kind,
         what=subject.what,
-        names=found.names,
+        names=reached.names,
         by=actor.id,
         reason=reason,
         at=now(),
@@ -173,18 +174,20 @@ def words(kind: str) -> str:
 
 
 def _take_effect(
-    row: Recall, found: RecallReach, ring: KeyRing, log: Recorder
+    row: Recall, reached: RecallReach, ring: KeyRing, log: Recorder
 ) -> list[RecallEffect]:
     by_endpoint: dict[str, list[Release]] = {}
-    for release in found.releases:
+    for release in reached.releases:
         by_endpoint.setdefault(release.endpoint_id, []).append(release)
     effects: list[RecallEffect] = []
     rows = Endpoint.objects.select_related("target").in_bulk(by_endpoint)
     stopping = stopping_among(rows.values())
     for pk in sorted(by_endpoint):
-        made = _at_endpoint(row, rows[pk], by_endpoint[pk], ring, stop=pk in stopping)
-        effects += made
-        log.add(RECALL_REACHED, *made, subject=pk, data={"releases": len(made)})
+        endpoint_effects = _at_endpoint(row, rows[pk], by_endpoint[pk], ring, stop=pk in stopping)
+        effects += endpoint_effects
+        log.add(
+            RECALL_REACHED, *endpoint_effects, subject=pk, data={"releases": len(endpoint_effects)}
+        )
     return effects
 
 
@@ -201,7 +204,7 @@ def _at_endpoint(
     of_release: dict[str, list[tuple[str, str]]] = {}
     for pk, brought, state in revisions.order_by("number").values_list("pk", "release", "state"):
         of_release.setdefault(brought, []).append((pk, state))
-    bad = {pk for found in of_release.values() for pk, _ in found}
+    bad = {pk for revision_states in of_release.values() for pk, _ in revision_states}
     taken = take_off(endpoint, bad, stop=stop, reason=reason, keys=ring)
     return [
         _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
@@ -234,13 +237,13 @@ def _effect(
     )
 
 
-def _uncount(found: RecallReach) -> None:
+def _uncount(reached: RecallReach) -> None:
     """Void decisions on releases that have not started and do not fall by it."""
-    subject: RecallSubject = found.subject
+    subject: RecallSubject = reached.subject
     if subject.kind not in SIGNERS:
         return
     waiting = Release.objects.filter(touched_by(subject), state__in=UNFINISHED_STATES)
-    gone = [release.pk for release in found.releases]
+    gone = [release.pk for release in reached.releases]
     held = waiting.exclude(pk__in=gone).values("pk")
     for release in lock_releases(Release.objects.filter(pk__in=held)):
         governance.uncount(release, subject.uncounted)

@@ -50,10 +50,10 @@ def take_in(node: Node, report: Report, log: Recorder) -> None:
     that a node cannot fill it. What comes meanwhile waits with the node's report, and one event
     shows all of it when the minute is over: nothing that was signed is lost.
     """
-    told = _new(node, [*node.report.get("waiting", []), *report["receipts"]], log)
-    ran = [(row.release, row.at) for row in told if row.kind == ReceiptKind.RAN]
+    new_receipts = _new(node, [*node.report.get("waiting", []), *report["receipts"]], log)
+    ran = [(row.release, row.at) for row in new_receipts if row.kind == ReceiptKind.RAN]
     waiting = list[Receipt]()
-    for about, rows in _by_subject(told).items():
+    for about, rows in _by_subject(new_receipts).items():
         due = first_in_a_minute(node, f"receipt {about}")
         waiting += rows[MAX_RECEIPTS:] if due else rows
         if due:
@@ -69,15 +69,15 @@ def take_in(node: Node, report: Report, log: Recorder) -> None:
 def _by_subject(rows: Iterable[Receipt]) -> dict[str, list[Receipt]]:
     """Return the receipts of each release that ran, and of each recall: what one event shows, for
     a bundle holds whole events and nothing of another release."""
-    found = dict[str, list[Receipt]]()
+    by_subject = dict[str, list[Receipt]]()
     for row in rows:
-        found.setdefault(row.release or row.recall, []).append(row)
-    return found
+        by_subject.setdefault(row.release or row.recall, []).append(row)
+    return by_subject
 
 
 def _new(node: Node, texts: Iterable[str], log: Recorder) -> list[Receipt]:
     """Return what is not known of receipts that count, none of it twice and none saved."""
-    found = dict[str, Receipt]()
+    by_digest = dict[str, Receipt]()
     for text in texts:
         try:
             row = _read(node, text)
@@ -85,31 +85,31 @@ def _new(node: Node, texts: Iterable[str], log: Recorder) -> list[Receipt]:
             if first_in_a_minute(node, f"receipt {refusal.code}"):
                 log.add(RECEIPT_REFUSED, subject=node.pk, data={"code": refusal.code})
         else:
-            found.setdefault(row.digest, row)
-    known = set(Receipt.objects.filter(digest__in=found).values_list("digest", flat=True))
-    return [row for digest, row in found.items() if digest not in known]
+            by_digest.setdefault(row.digest, row)
+    known = set(Receipt.objects.filter(digest__in=by_digest).values_list("digest", flat=True))
+    return [row for digest, row in by_digest.items() if digest not in known]
 
 
 def _read(node: Node, text: str) -> Receipt:
     """Verify one receipt; raise ``Refused`` when it does not count."""
     envelope = Envelope.from_json(text)
-    said = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
+    receipt = recalls.receipt(envelope, PublicKey.from_base64(node.public_key), node.pk)
     if b"\\u0000" in envelope.payload:  # JSON writes it in no other way
         raise recalls.RecallRefused("malformed", "it holds a null character")
     row = Receipt(
         node=node,
         target_id=node.target_id,
         public_key=node.public_key,
-        digest=said.digest,
+        digest=receipt.digest,
         envelope=envelope.to_json(),
-        at=said.at,
+        at=receipt.at,
     )
-    if said.target != node.target_id or said.at > now() + SKEW:
+    if receipt.target != node.target_id or receipt.at > now() + SKEW:
         raise recalls.RecallRefused("impossible", "another target, or a time to come")
-    if isinstance(said, StoppedReceipt):
-        _stopped(row, said)
+    if isinstance(receipt, StoppedReceipt):
+        _stopped(row, receipt)
     else:
-        _ran(row, said)
+        _ran(row, receipt)
     return row
 
 
@@ -131,26 +131,28 @@ def _keep(
     return log.add(RECEIPT_KEPT, *rows, subject=rows[0].endpoint)
 
 
-def _stopped(row: Receipt, said: StoppedReceipt) -> None:
-    found = Recall.objects.filter(pk=said.recall, statement_digest=said.recall_digest).first()
-    if found is None or said.at < found.created_at - SKEW:
-        raise recalls.RecallRefused("unknown_recall", "there was no such recall then")
-    row.kind, row.recall, row.project_id = ReceiptKind.STOPPED, found.pk, found.project_id
-
-
-def _ran(row: Receipt, said: RanReceipt) -> None:
-    found = Revision.objects.filter(
-        pk=said.revision,
-        release=said.release,
-        endpoint=said.endpoint,
-        bento=said.bento_digest,
-        endpoint__target=said.target,
+def _stopped(row: Receipt, receipt: StoppedReceipt) -> None:
+    recall = Recall.objects.filter(
+        pk=receipt.recall, statement_digest=receipt.recall_digest
     ).first()
-    if found is None:
+    if recall is None or receipt.at < recall.created_at - SKEW:
+        raise recalls.RecallRefused("unknown_recall", "there was no such recall then")
+    row.kind, row.recall, row.project_id = ReceiptKind.STOPPED, recall.pk, recall.project_id
+
+
+def _ran(row: Receipt, receipt: RanReceipt) -> None:
+    revision = Revision.objects.filter(
+        pk=receipt.revision,
+        release=receipt.release,
+        endpoint=receipt.endpoint,
+        bento=receipt.bento_digest,
+        endpoint__target=receipt.target,
+    ).first()
+    if revision is None:
         raise recalls.RecallRefused("unknown_revision", "nothing like this is on its target")
-    row.kind, row.project_id = ReceiptKind.RAN, found.project_id
-    row.endpoint, row.release, row.revision = said.endpoint, said.release, said.revision
-    row.bento_digest, row.started_at = said.bento_digest, said.started_at
+    row.kind, row.project_id = ReceiptKind.RAN, revision.project_id
+    row.endpoint, row.release, row.revision = receipt.endpoint, receipt.release, receipt.revision
+    row.bento_digest, row.started_at = receipt.bento_digest, receipt.started_at
 
 
 def _confirm(

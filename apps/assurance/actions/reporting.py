@@ -24,10 +24,10 @@ def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
     outsider would have to refuse.
     """
     authorize(actor, "audit.export", recall, view="recall.view")
-    found = of_recall(recall)
-    proofs = tlog_proofs(found.items())
+    bodies = of_recall(recall)
+    proofs = tlog_proofs(bodies.items())
     files = {
-        **nodes.papers(events.read(found)),
+        **nodes.papers(events.read(bodies)),
         bundle.KEYS: keys_document().encode("utf-8"),
         bundle.ROOT: root_public().to_pem(),
         bundle.README: recall_report.README_TEXT.encode("utf-8"),
@@ -36,5 +36,5 @@ def report_of(recall: Recall, actor: Actor) -> dict[str, bytes]:
         deque(recall_report.verify(files, ring()), maxlen=0)
     except Refused as refusal:
         raise NotVerifiable(f"Nobody could verify it: {refusal.sentence}") from None
-    log_export(actor, form="recall", count=len(found), project=recall.project_id)
+    log_export(actor, form="recall", count=len(bodies), project=recall.project_id)
     return files

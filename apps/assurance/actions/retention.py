@@ -106,10 +106,10 @@ def _subject(scope: str, subject: str) -> str:
                 raise _invalid("subject", "Everything is held: leave it out")
             return ""
         case HoldScope.PROJECT:
-            found = Project.objects.filter(slug=subject).values_list("pk", flat=True).first()
-            if found is None:
+            project_id = Project.objects.filter(slug=subject).values_list("pk", flat=True).first()
+            if project_id is None:
                 raise _invalid("subject", "No project has this slug")
-            return str(found)
+            return str(project_id)
         case HoldScope.PERSON:
             if not User.objects.filter(pk=subject).exists():
                 raise _invalid("subject", "No person has this id")

@@ -44,7 +44,7 @@ class ArchiveList(ListView):
     def get(self, request: Request) -> Response:
         """List the archives of old events, newest first."""
         rows = visible_archives(self.actor)
-        return self.page(rows, lambda found: [archive_body(row) for row in found])
+        return self.page(rows, lambda page: [archive_body(row) for row in page])
 
 
 class ArchiveFile(PlacetView):

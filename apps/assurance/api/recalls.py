@@ -129,9 +129,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 def recall_bodies(rows: Iterable[Any]) -> list[dict[str, Any]]:
     """Return recalls with their counts as JSON values."""
-    found = list(rows)
-    texts = unseal_many(c for row in found for c in (row.reason_sealed, row.lift_reason_sealed))
-    return [_recall(row, texts) for row in found]
+    recalls = list(rows)
+    texts = unseal_many(c for row in recalls for c in (row.reason_sealed, row.lift_reason_sealed))
+    return [_recall(row, texts) for row in recalls]
 
 
 def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -191,12 +191,12 @@ def preview_body(found: RecallReach, places: Iterable[ReleaseImpact]) -> dict[st
         "kind": subject.kind,
         "what": subject.what,
         "bentos": list(found.bentos),
-        "releases": [_foreseen(place) for place in places],
+        "releases": [_foreseen(impact) for impact in places],
     }
 
 
-def _foreseen(place: ReleaseImpact) -> dict[str, Any]:
-    release = place.release
+def _foreseen(impact: ReleaseImpact) -> dict[str, Any]:
+    release = impact.release
     return {
         "project": release.project.slug,
         "environment": release.environment.name,
@@ -206,18 +206,18 @@ def _foreseen(place: ReleaseImpact) -> dict[str, Any]:
         "release_number": release.number,
         "release_state": release.state,
         "target": release.endpoint.target.name,
-        "action": str(place.action),
-        "fallback": place.fallback.pk if place.fallback else None,
-        "ran": bool(place.revisions),
+        "action": str(impact.action),
+        "fallback": impact.fallback.pk if impact.fallback else None,
+        "ran": bool(impact.revisions),
     }
 
 
 def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dict[str, Any]:
     """Return what a recall would reach, for who may recall it."""
-    found = queries.foresee(
+    reached = queries.foresee(
         actor, kind=kind, what=what, project=named_project(project, actor), ring=keystore.ring()
     )
-    return preview_body(found, queries.preview(found))
+    return preview_body(reached, queries.preview(reached))
 
 
 class RecallList(ListView):
@@ -232,8 +232,10 @@ class RecallList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the recalls that you may see, newest first."""
-        given = {FILTERS[n]: request.query_params[n] for n in FILTERS if n in request.query_params}
-        rows = queries.with_counts(queries.visible_recalls(self.actor).filter(**given))
+        filters = {
+            FILTERS[n]: request.query_params[n] for n in FILTERS if n in request.query_params
+        }
+        rows = queries.with_counts(queries.visible_recalls(self.actor).filter(**filters))
         return self.page(rows, recall_bodies)
 
     @extend_schema(
@@ -268,14 +270,14 @@ class RecallPreview(PlacetView):
     )
     def get(self, request: Request) -> Response:
         """Say what a recall would reach and do. Nothing is written."""
-        given = request.query_params
-        kind = given.get("kind", "")
+        query = request.query_params
+        kind = query.get("kind", "")
         if kind not in RecallKind.values:
             raise InvalidInput(
                 errors=[FieldError("kind", f"One of {', '.join(RecallKind.values)}")]
             )
         body = previewed(
-            self.actor, kind=kind, what=given.get("what", ""), project=given.get("project")
+            self.actor, kind=kind, what=query.get("what", ""), project=query.get("project")
         )
         return Response(body)
 
@@ -296,7 +298,7 @@ class RecallEffects(ListView):
     def get(self, request: Request, recall: str) -> Response:
         """List what a recall did to each release that it reached."""
         rows = queries.effects_of(queries.get_recall(recall, self.actor))
-        return self.page(rows, lambda found: [effect_body(row) for row in found])
+        return self.page(rows, lambda page: [effect_body(row) for row in page])
 
 
 class RecallReport(PlacetView):

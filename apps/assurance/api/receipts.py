@@ -62,7 +62,7 @@ class RecallReceipts(ListView):
     def get(self, request: Request, recall: str) -> Response:
         """List the receipts by which nodes confirmed a recall."""
         rows = queries.receipts_of(queries.get_recall(recall, self.actor))
-        return self.page(rows, lambda found: [receipt_body(row) for row in found])
+        return self.page(rows, lambda page: [receipt_body(row) for row in page])
 
 
 class EndpointReceipts(ListView):
@@ -72,4 +72,4 @@ class EndpointReceipts(ListView):
     def get(self, request: Request, endpoint: str) -> Response:
         """List what nodes signed to have run behind an endpoint, from when to when."""
         rows = queries.receipts_of_endpoint(get_endpoint(endpoint, self.actor))
-        return self.page(rows, lambda found: [receipt_body(row) for row in found])
+        return self.page(rows, lambda page: [receipt_body(row) for row in page])

@@ -34,8 +34,8 @@ def of_release(release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
         *_keys(Receipt, Receipt.objects.filter(about).values_list("pk", flat=True)),
         *_keys(RecallEffect, _effects(release, recalls)),
     ]
-    found = events_about([endpoint.pk], RECEIPT_KEPT, RECALL_REACHED)
-    return showing(found | events_about(recalls, *OF_RECALL), rows)
+    events = events_about([endpoint.pk], RECEIPT_KEPT, RECALL_REACHED)
+    return showing(events | events_about(recalls, *OF_RECALL), rows)
 
 
 def of_recall(recall: Recall) -> dict[int, str]:
@@ -52,10 +52,10 @@ def of_recall(recall: Recall) -> dict[int, str]:
         *_keys(RecallEffect, [effect.pk for effect in effects]),
         *_keys(Receipt, Receipt.objects.filter(signed).values_list("pk", flat=True)),
     ]
-    found = events_about(
+    events = events_about(
         {effect.endpoint_id for effect in effects}, RECALL_REACHED, RECEIPT_KEPT
     ) | events_about([recall.pk], *OF_RECALL)
-    return joined(targets) | placed(releases) | showing(found, rows)
+    return joined(targets) | placed(releases) | showing(events, rows)
 
 
 def _effects(release: str, recalls: list[str]) -> Iterable[str]:

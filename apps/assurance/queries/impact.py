@@ -100,18 +100,18 @@ def subject_of(kind: str, text: str, project: Project | None, ring: KeyRing) -> 
         raise InvalidInput(errors=[FieldError("/what", FORMS[kind])])
     match kind:
         case RecallKind.VERSION:
-            found = ModelVersion.objects.filter(pk=what, project=project).exists()
+            exists = ModelVersion.objects.filter(pk=what, project=project).exists()
         case RecallKind.BENTO:
-            found = Bento.objects.filter(pk=what, project=project).exists()
+            exists = Bento.objects.filter(pk=what, project=project).exists()
         case RecallKind.PERSON:
-            found = User.objects.filter(pk=what).exists()
+            exists = User.objects.filter(pk=what).exists()
         case RecallKind.KEY:
             return _key(what, ring)
         case RecallKind.PASSKEY:
             return _passkey(what)
         case _:
-            found = True  # a dataset or a wheel: it may come yet, and must not
-    if not found:
+            exists = True  # a dataset or a wheel: it may come yet, and must not
+    if not exists:
         raise NotFound(f"There is no such {kind} here")
     return RecallSubject(kind, what, project)
 
@@ -134,12 +134,12 @@ def _passkey(what: str) -> RecallSubject:
     own = ApproverPasskey.objects.filter(pk=what).first()
     if own is None:
         raise NotFound("There is no such passkey")
-    found, newest = {own.pk: own.credential}, [own.pk]
+    credentials, newest = {own.pk: own.credential}, [own.pk]
     while newest:
-        rows = ApproverPasskey.objects.filter(vouched_by__in=newest).exclude(pk__in=found)
+        rows = ApproverPasskey.objects.filter(vouched_by__in=newest).exclude(pk__in=credentials)
         newest = [row.pk for row in rows]
-        found |= {row.pk: row.credential for row in rows}
-    return RecallSubject(RecallKind.PASSKEY, what, passkeys=tuple(sorted(found.values())))
+        credentials |= {row.pk: row.credential for row in rows}
+    return RecallSubject(RecallKind.PASSKEY, what, passkeys=tuple(sorted(credentials.values())))
 
 
 def foresee(
@@ -214,8 +214,8 @@ def _fallen(subject: RecallSubject, ring: KeyRing) -> list[Release]:
     touched = Release.objects.filter(touched_by(subject)).values("pk")
     rows = list(_releases().filter(pk__in=touched))
     permits: dict[str, list[str]] = {row.pk: [] for row in rows}
-    found = Revision.objects.filter(release__in=permits).values_list("release", "permit")
-    for release, permit in found:
+    revisions = Revision.objects.filter(release__in=permits).values_list("release", "permit")
+    for release, permit in revisions:
         permits[release].append(permit)
     gone = subject.uncounted | keeper().uncounted()  # as every node counts
     return [
@@ -245,33 +245,33 @@ def _hopeless(release: Release, subject: RecallSubject) -> bool:
 
 def preview(found: RecallReach) -> list[ReleaseImpact]:
     """Return what would become of every release that is reached (three queries at most)."""
-    places = {release.pk: ReleaseImpact(release) for release in found.releases}
+    impacts = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
     rows = Revision.objects.filter(endpoint__in=behind).select_related("bento").defer("permit")
     for revision in rows.order_by("-number"):
         by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
-        if revision.release in places:
-            places[revision.release].revisions.append(revision)
+        if revision.release in impacts:
+            impacts[revision.release].revisions.append(revision)
     superseded = set(
         Release.objects.filter(endpoint__in=behind, state=ReleaseState.SUPERSEDED)
-        .exclude(pk__in=places)
+        .exclude(pk__in=impacts)
         .values_list("pk", flat=True)
     )
-    for place in places.values():
-        _foresee(place, by_endpoint.get(place.release.endpoint_id, []), superseded)
-    return list(places.values())
+    for impact in impacts.values():
+        _foresee(impact, by_endpoint.get(impact.release.endpoint_id, []), superseded)
+    return list(impacts.values())
 
 
 def _foresee(
-    place: ReleaseImpact, every: Collection[Revision], superseded: Collection[str]
+    impact: ReleaseImpact, every: Collection[Revision], superseded: Collection[str]
 ) -> None:
     """Say what would be done; ``every`` revision of the endpoint is given, the newest first."""
-    states = {revision.state for revision in place.revisions}
+    states = {revision.state for revision in impact.revisions}
     if RevisionState.LIVE not in states:
-        place.action = EffectAction.ENDED if states & PRESENT else EffectAction.REVOKED
+        impact.action = EffectAction.ENDED if states & PRESENT else EffectAction.REVOKED
         return
-    live = next(revision for revision in place.revisions if revision.state == RevisionState.LIVE)
+    live = next(revision for revision in impact.revisions if revision.state == RevisionState.LIVE)
     good = (
         row
         for row in every
@@ -280,9 +280,9 @@ def _foresee(
         and row.release in superseded
         and row.bento.collected_at is None
     )
-    falls_back = place.release.environment.on_recall == "fall_back"
-    place.fallback = next(good, None) if falls_back else None
-    place.action = EffectAction.FELL_BACK if place.fallback else EffectAction.STOPPED
+    falls_back = impact.release.environment.on_recall == "fall_back"
+    impact.fallback = next(good, None) if falls_back else None
+    impact.action = EffectAction.FELL_BACK if impact.fallback else EffectAction.STOPPED
 
 
 def stopping_among(endpoints: Iterable[Endpoint]) -> set[str]:

@@ -39,10 +39,10 @@ def visible_holds(actor: Actor) -> QuerySet[LegalHold]:
 
 def get_hold(hold_id: str, actor: Actor) -> LegalHold:
     """Return one hold, or raise ``NotFound``."""
-    found = visible_holds(actor).filter(pk=hold_id).first()
-    if found is None:
+    hold = visible_holds(actor).filter(pk=hold_id).first()
+    if hold is None:
         raise NotFound
-    return found
+    return hold
 
 
 def visible_archives(actor: Actor) -> QuerySet[Archive]:
@@ -70,8 +70,8 @@ def held_subjects() -> tuple[str, ...]:
 def archive_files(digests: Collection[str]) -> set[str]:
     """Return those of ``digests`` (hex) that are archives: blobs that are never collected."""
     wanted = [f"sha256:{digest}" for digest in digests]
-    found = Archive.objects.filter(file__in=wanted).values_list("file", flat=True)
-    return {name.removeprefix("sha256:") for name in found}
+    files = Archive.objects.filter(file__in=wanted).values_list("file", flat=True)
+    return {name.removeprefix("sha256:") for name in files}
 
 
 def missing_files() -> Iterator[Fault]:

@@ -36,10 +36,10 @@ def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
 
 def get_recall(recall_id: str, actor: Actor) -> Recall:
     """Return one recall with its counts, or raise :class:`NotFound`."""
-    found = with_counts(visible_recalls(actor)).filter(pk=recall_id).first()
-    if found is None:
+    recall = with_counts(visible_recalls(actor)).filter(pk=recall_id).first()
+    if recall is None:
         raise NotFound
-    return found
+    return recall
 
 
 def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
