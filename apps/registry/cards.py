@@ -120,8 +120,8 @@ def _front_matter(text: str) -> dict[str, Any]:
         return {}
     if not isinstance(data, dict):
         raise CardError(2, "front matter is a mapping: lines of 'name: value'")
-    found: dict[str, Any] = data
-    return found
+    members: dict[str, Any] = data
+    return members
 
 
 def render(card: str, *, heading: int = 2) -> str:

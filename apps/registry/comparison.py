@@ -95,18 +95,18 @@ def column_kinds(signature: Mapping[str, Any] | None, side: str) -> dict[str, st
 
 def requirement_versions(lines: list[str]) -> dict[str, str]:
     """Return ``{package: "==1.2"}``; two lines for one package stand joined."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for line in lines:
         try:
             parsed = Requirement(line)
         except InvalidRequirement:
-            found[line] = ""
+            versions[line] = ""
             continue
         extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
         marker = f"; {parsed.marker}" if parsed.marker else ""
         name, text = canonicalize_name(parsed.name), f"{extras}{parsed.specifier}{marker}"
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+        versions[name] = f"{versions[name]}, {text}" if name in versions else text
+    return versions
 
 
 def card_diff(before: str, after: str, labels: tuple[str, str]) -> list[str]:

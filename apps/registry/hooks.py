@@ -13,8 +13,10 @@ def blobs_needed(digests: Collection[str]) -> set[str]:
 
     For apps that keep files in the store. This app knows its files and announced uploads.
     """
-    found = set(ArtifactFile.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
-    return found | set(Upload.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
+    of_files = set(ArtifactFile.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
+    return of_files | set(
+        Upload.objects.filter(sha256__in=digests).values_list("sha256", flat=True)
+    )
 
 
 def needed(digests: Collection[str]) -> set[str]:

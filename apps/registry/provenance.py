@@ -26,8 +26,8 @@ def touches(versions: Iterable[str]) -> QuerySet[Any]:
     what is frozen with it. Each has ``who`` answers for it."""
     events = Event.objects.filter(subject__in=sorted(set(versions)), kind__in=TOUCHES)
     actor = KeyTextTransform("accountable", KeyTextTransform("actor", Cast("body", JSONField())))
-    told: QuerySet[Any] = events.order_by().annotate(who=actor)
-    return told
+    touching: QuerySet[Any] = events.order_by().annotate(who=actor)
+    return touching
 
 
 def touched_by(versions: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -40,10 +40,10 @@ def touched_by(versions: Iterable[str]) -> dict[str, frozenset[str]]:
 
 def by_version(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     """Return people by version, of pairs of both."""
-    found: dict[str, set[str]] = {}
+    grouped: dict[str, set[str]] = {}
     for version, who in pairs:
-        found.setdefault(version, set()).add(who)
-    return {version: frozenset(people) for version, people in found.items()}
+        grouped.setdefault(version, set()).add(who)
+    return {version: frozenset(people) for version, people in grouped.items()}
 
 
 @dataclass(slots=True)
@@ -75,10 +75,10 @@ class Declared:
     def _named(
         self, version: ModelVersion, fact: str, about: str, for_: str
     ) -> frozenset[str] | None:
-        said = self.pairs.get((version.project_id, fact, about), [])
-        if all(by == for_ for _, by in said):
+        pairs = self.pairs.get((version.project_id, fact, about), [])
+        if all(by == for_ for _, by in pairs):
             return None
-        return frozenset(person for person, _ in said)
+        return frozenset(person for person, _ in pairs)
 
 
 def declared_about(versions: Collection[ModelVersion]) -> QuerySet[Declaration]:
@@ -94,13 +94,13 @@ def vouched_declared(versions: Collection[ModelVersion]) -> Declared:
     """Return what was declared and stands in the sealed log: for decisions (two queries)."""
     rows = list(declared_about(versions).order_by("pk"))
     states = last_logged(rows).states
-    found = Declared()
+    declared = Declared()
     for row in rows:
         if is_logged(row, states):
-            found.add(row.project_id, row.fact, row.about, row.person, row.declared_by)
+            declared.add(row.project_id, row.fact, row.about, row.person, row.declared_by)
         else:
             log.warning("declaration_not_in_log", row=row.pk)
-    return found
+    return declared
 
 
 def declarations(project: Project, actor: Actor, about: str = "") -> QuerySet[Declaration]:

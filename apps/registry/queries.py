@@ -210,9 +210,9 @@ def latest_evidence(
 
 def newest_by_kind(rows: Iterable[Evidence]) -> dict[str, Evidence]:
     """Return the last of each kind from rows in order of time; the order of kinds is ours."""
-    found: dict[str, Evidence] = {}
+    newest: dict[str, Evidence] = {}
     for row in rows:
-        before = found.get(row.kind)
+        before = newest.get(row.kind)
         hides = (
             before is not None
             and row.kind in MEASURED_FIRST
@@ -220,8 +220,8 @@ def newest_by_kind(rows: Iterable[Evidence]) -> dict[str, Evidence]:
             and row.source != EvidenceSource.MEASURED
         )
         if not hides:
-            found[row.kind] = row
-    return {kind: found[kind] for kind in KINDS if kind in found}
+            newest[row.kind] = row
+    return {kind: newest[kind] for kind in KINDS if kind in newest}
 
 
 def facts(
@@ -232,10 +232,10 @@ def facts(
     bento_digest: str | None = None,
 ) -> dict[str, Fact]:
     """Return the newest evidence of each kind as plain values, for gates."""
-    found = latest_evidence(
+    newest = latest_evidence(
         version, evidence_ids=evidence_ids, source=source, bento_digest=bento_digest
     )
-    return {kind: fact(row) for kind, row in found.items()}
+    return {kind: fact(row) for kind, row in newest.items()}
 
 
 def fact(row: Evidence) -> Fact:

@@ -63,8 +63,8 @@ def refuse_unfinished(version: ModelVersion, files: list[ArtifactFile]) -> None:
 
 def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
     """Return the version's fields with what the author left out taken from the files."""
-    found = read_files(files, store())
-    derived = formats.derive(found[0], found[1])
+    name, view = read_files(files, store())
+    derived = formats.derive(name, view)
     if version.format and version.format != derived.format:
         detail = f"The files are in the format {derived.format}, not {version.format}"
         raise NotReady(errors=[FieldError("/format", detail)])
@@ -114,8 +114,8 @@ def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
         if frozen.example is not None:
             errors.append(FieldError("/signature", "Say which inputs the example's API takes"))
     elif frozen.signature is None:
-        told = [fault for fault in derived.faults if fault.pointer == "/signature"]
-        errors += told or [
+        signature_faults = [fault for fault in derived.faults if fault.pointer == "/signature"]
+        errors += signature_faults or [
             FieldError("/signature", "Give the inputs and outputs: these files cannot tell them")
         ]
     elif frozen.example is not None:

@@ -48,10 +48,10 @@ class Collected:
 
 def unneeded(blobs: Store, before: datetime) -> Iterator[Stored]:
     """Yield the blobs last written before that time which nothing needs."""
-    old = (found for found in blobs.listing() if found.modified < before)
+    old = (blob for blob in blobs.listing() if blob.modified < before)
     for some in _batches(old):
-        kept = needed([found.sha256 for found in some])
-        yield from (found for found in some if found.sha256 not in kept)
+        kept = needed([blob.sha256 for blob in some])
+        yield from (blob for blob in some if blob.sha256 not in kept)
 
 
 def collect_blobs(*, actor: Actor) -> Collected:
@@ -109,15 +109,15 @@ def _sweep(
 
 def _condemn(blobs: Store, now: datetime) -> int:
     before = now - timedelta(days=config().collect_after_days)
-    made = 0
+    condemned = 0
     for some in _batches(unneeded(blobs, before)):
         rows = {
             f.sha256: CondemnedBlob(sha256=f.sha256, size=f.size, condemned_at=now) for f in some
         }
         for known in CondemnedBlob.objects.filter(pk__in=rows).values_list("pk", flat=True):
             del rows[known]
-        made += len(CondemnedBlob.objects.bulk_create(rows.values()))
-    return made
+        condemned += len(CondemnedBlob.objects.bulk_create(rows.values()))
+    return condemned
 
 
 def _sentence(sha256: str) -> bool:
@@ -134,8 +134,8 @@ def _sentence(sha256: str) -> bool:
         return True
 
 
-def _batches(found: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
-    rest = iter(found)
+def _batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
 

@@ -21,14 +21,14 @@ def declare(project: Project, *, fact: str, about: str, person: str, actor: Acto
         authorize(actor, "version.edit", project)
         refuse(_faults(project, fact, about))
         named = _person(person, project)
-        said = {
+        columns = {
             "project": project,
             "fact": fact,
             "about": about,
             "person": named.pk,
             "declared_by": actor.accountable,
         }
-        row, new = Declaration.objects.get_or_create(**said)
+        row, new = Declaration.objects.get_or_create(**columns)
         if new:
             log.add(DECLARED, row, data={"fact": row.fact})
     return row
@@ -53,13 +53,13 @@ def _person(text: str, project: Project) -> User:
     if "@" in text:
         members = people_with("project.view", Scope(project.pk))
         email = User.objects.normalize_email(text)
-        found = [person for person in members if person.email == email]
+        people = [person for person in members if person.email == email]
     else:
-        found = list(User.objects.filter(pk=text))
-    if not found:
+        people = list(User.objects.filter(pk=text))
+    if not people:
         detail = (
             "Nobody in this project has this id or e-mail address: an access admin can give you "
             "the id of somebody else"
         )
         raise InvalidInput(errors=[FieldError("/person", detail)])
-    return found[0]
+    return people[0]

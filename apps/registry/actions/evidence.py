@@ -80,10 +80,10 @@ def place_hold(version: ModelVersion, *, reason: str, holder: str, actor: Actor)
         raise ValueError(f"no such reason to hold a version: {reason}")
     with record(actor) as log:
         row = lock_version(version, actor, "version.edit")
-        hold, made = Hold.objects.get_or_create(
+        hold, created = Hold.objects.get_or_create(
             version=row, reason=reason, holder=holder, defaults={"project_id": row.project_id}
         )
-        if made:
+        if created:
             log.add(HOLD_PLACED, hold, data={"reason": reason})
     return hold
 

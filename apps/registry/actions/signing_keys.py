@@ -35,8 +35,8 @@ def trust_signing_key(
         faults = rules.label_faults(label)
         if valid_until is not None and valid_until <= now():
             faults.append(FieldError("/valid_until", "It must lie in the future"))
-        key, wrong = _read(pem)
-        refuse(faults + wrong)
+        key, key_faults = _read(pem)
+        refuse(faults + key_faults)
         assert key is not None
         row = SigningKey(
             project=project,

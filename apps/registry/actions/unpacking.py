@@ -43,16 +43,16 @@ def unpack(
         folder = Path(name) / "content"
         try:
             with room():
-                found = archive.extract(source, folder, limits)
+                extracted = archive.extract(source, folder, limits)
         except archive.ArchiveRefused as error:
             raise ArchiveRefused(f"{upload.path}: {error.sentence}") from None
-        names = _names(upload, [file.path for file in found])
-        files = sorted(zip(names, found, strict=True), key=lambda pair: pair[0])
-        made = [UnpackedFile(path, file.size, file.sha256) for path, file in files]
-        allow(made)
+        names = _names(upload, [file.path for file in extracted])
+        files = sorted(zip(names, extracted, strict=True), key=lambda pair: pair[0])
+        unpacked = [UnpackedFile(path, file.size, file.sha256) for path, file in files]
+        allow(unpacked)
         for _, file in files:
             blobs.put_file(folder / file.path, expected=file.sha256)
-        return made
+        return unpacked
 
 
 def _names(upload: Upload, names: list[str]) -> list[str]:

@@ -139,7 +139,9 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         if row.received != row.size:
             raise UploadIncomplete(f"{row.received} of {row.size} bytes are here")
         try:
-            found = unpack(row, blobs, partial(_allow, row)) if row.archive else [_keep(row, blobs)]
+            unpacked = (
+                unpack(row, blobs, partial(_allow, row)) if row.archive else [_keep(row, blobs)]
+            )
         except (DigestMismatch, ArchiveRefused) as error:
             _drop(row, blobs, error.code, actor)
             raise
@@ -147,7 +149,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         with record(actor) as log:
             project = lock_project(row.version.project_id)
             version = lock_draft(row.version, actor)
-            files = _add(version, found)
+            files = _add(version, unpacked)
             Upload.objects.filter(pk=row.pk).delete()
             refuse_over_quota(project)
             log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
@@ -243,20 +245,20 @@ def _refuse_conflict(path: str, existing: list[str]) -> None:
         raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
 
 
-def _allow(upload: Upload, found: list[UnpackedFile]) -> None:
+def _allow(upload: Upload, unpacked: list[UnpackedFile]) -> None:
     """Refuse blobs before they are kept, by what the version and its project have room for now:
     :func:`finish_upload` asks again under their locks."""
     version = upload.version
-    _fitting(version, found)
-    wanted = bytes_new(version.project_id, {blob.sha256: blob.size for blob in found})
+    _fitting(version, unpacked)
+    wanted = bytes_new(version.project_id, {blob.sha256: blob.size for blob in unpacked})
     refuse_over_quota(version.project, wanted, instead=upload.size)
 
 
-def _fitting(version: ModelVersion, found: list[UnpackedFile]) -> list[ArtifactFile]:
+def _fitting(version: ModelVersion, unpacked: list[UnpackedFile]) -> list[ArtifactFile]:
     """Return the files that blobs would be of a version, which it may have already; all or none."""
     existing = {file.path: file for file in version.files.all()}
     files: list[ArtifactFile] = []
-    for blob in found:
+    for blob in unpacked:
         same = existing.get(blob.path)
         if same is not None and same.sha256 == blob.sha256:
             files.append(same)
@@ -278,9 +280,9 @@ def _fitting(version: ModelVersion, found: list[UnpackedFile]) -> list[ArtifactF
     return files
 
 
-def _add(version: ModelVersion, found: list[UnpackedFile]) -> list[ArtifactFile]:
+def _add(version: ModelVersion, unpacked: list[UnpackedFile]) -> list[ArtifactFile]:
     """Make blobs files of a locked draft; all or none."""
-    files = _fitting(version, found)
+    files = _fitting(version, unpacked)
     for file in files:
         if file._state.adding:
             file.save(force_insert=True)
@@ -299,13 +301,13 @@ def _current(upload: Upload, blobs: Store) -> Upload:
 
 def _keep(upload: Upload, blobs: Store) -> UnpackedFile:
     """Turn the received bytes into a blob. After a crash behind the rename it is there already."""
-    made = UnpackedFile(upload.path, upload.size, upload.sha256)
+    file = UnpackedFile(upload.path, upload.size, upload.sha256)
     if blobs.incoming(upload.pk).stat().st_size != upload.size and blobs.exists(upload.sha256):
         with blobs.open_verified(upload.sha256):
-            return made
-    _allow(upload, [made])
+            return file
+    _allow(upload, [file])
     blobs.keep(upload.pk, upload.sha256)
-    return made
+    return file
 
 
 def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> None:

@@ -143,9 +143,9 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
     if not faults:
         faults += _parent_faults(version)
     if version.signature is not None:
-        wrong = rules.signature_faults(version.signature)
-        faults += wrong
-        if version.example is not None and not wrong:
+        signature_faults = rules.signature_faults(version.signature)
+        faults += signature_faults
+        if version.example is not None and not signature_faults:
             faults += rules.example_faults(version.example, version.signature)
     if version.expected is not None and version.example is not None:
         faults += rules.expected_faults(version.expected, version.example)

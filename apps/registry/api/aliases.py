@@ -50,10 +50,10 @@ class AliasDetail(PlacetView):
     @extend_schema(operation_id="aliases_read", responses=AliasSerializer)
     def get(self, request: Request, slug: str, name: str, alias: str) -> Response:
         """Read which version an alias names."""
-        found = self._find(queries.model_for(slug, name, self.actor), alias)
-        if found is None:
+        row = self._find(queries.model_for(slug, name, self.actor), alias)
+        if row is None:
             raise NotFound
-        return self._answer(found)
+        return self._answer(row)
 
     @extend_schema(
         operation_id="aliases_set",
@@ -88,12 +88,12 @@ class AliasDetail(PlacetView):
         return queries.aliases(model, self.actor).filter(name=alias).first()
 
     def _match(self, model: RegisteredModel, alias: str) -> Alias | None:
-        found = self._find(model, alias)
-        if found is not None:
-            require_match(self.request, alias_tag(found))
+        row = self._find(model, alias)
+        if row is not None:
+            require_match(self.request, alias_tag(row))
         elif "If-Match" in self.request.headers:
             raise Stale
-        return found
+        return row
 
     def _answer(self, alias: Alias, status: int = 200) -> Response:
         headers = {"ETag": alias_tag(alias)}

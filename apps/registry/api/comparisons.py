@@ -52,5 +52,5 @@ class VersionCompare(VersionView):
     def get(self, request: Request, slug: str, name: str, a: int, b: int) -> Response:
         """Tell what changed from version ``a`` to version ``b``."""
         before, after = self.version(slug, name, a), self.version(slug, name, b)
-        found = queries.compare(before, after, self.actor)
-        return Response(ComparisonSerializer(found).data)
+        comparison = queries.compare(before, after, self.actor)
+        return Response(ComparisonSerializer(comparison).data)

@@ -198,8 +198,8 @@ class VersionFinalise(VersionView):
     def get(self, request: Request, slug: str, name: str, number: int) -> Response:
         """Tell what a draft still lacks; nothing when it can be, or is, finalised."""
         version = self.version(slug, name, number)
-        found = readiness.faults(version) if version.state == VersionState.DRAFT else []
-        return Response(MissingSerializer({"missing": found}).data)
+        faults = readiness.faults(version) if version.state == VersionState.DRAFT else []
+        return Response(MissingSerializer({"missing": faults}).data)
 
     @extend_schema(operation_id="versions_finalise", request=None, responses=VersionSerializer)
     def post(self, request: Request, slug: str, name: str, number: int) -> Response:

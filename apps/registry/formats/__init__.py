@@ -14,7 +14,7 @@ from placet.kernel.problems import FieldError
 
 __all__ = ["ACCELERABLE", "FORMATS", "PROJECTS", "Derived", "Files", "Format", "derive", "detect"]
 
-_MODULES = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+_MODULES = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
 _FOUND: list[Format] = [module.FORMAT for module in _MODULES if hasattr(module, "FORMAT")]
 # By name: files first, then folders, as sentences list them.
 FORMATS: dict[str, Format] = {
@@ -31,11 +31,11 @@ def detect(files: Files) -> str:
     if len(folders) > 1:
         names = " and ".join(kind.title for kind, _ in folders)
         _refuse(f"It cannot be both {names} ({', '.join(path for _, path in folders)})")
-    found = folders or _candidates(files, folders=False)
-    if len(found) == 1:
-        return found[0][0].name
-    if found:
-        names = ", ".join(sorted(path for _, path in found))
+    candidates = folders or _candidates(files, folders=False)
+    if len(candidates) == 1:
+        return candidates[0][0].name
+    if candidates:
+        names = ", ".join(sorted(path for _, path in candidates))
         _refuse(f"Several files could be the model ({names}): keep one of them")
     roots = tuple(f"/{kind.root}" for kind in FORMATS.values() if kind.root)
     nested = [path for path in files.sizes if path.endswith(roots)]

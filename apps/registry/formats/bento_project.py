@@ -58,8 +58,8 @@ def find_build_file(files: Files) -> str:
 
 def derive(files: Files) -> Derived:
     """Return requirements and variables; the signature is the author's to give, or nobody's."""
-    told = read(files)
-    return Derived("bentoml", requirements=told.requirements, variables=tuple(told.variables))
+    project = read(files)
+    return Derived("bentoml", requirements=project.requirements, variables=tuple(project.variables))
 
 
 def read(files: Files) -> BuildFile:
@@ -124,8 +124,8 @@ class _Reader:
             self._refuse(where, "names with values are wanted")
         for name in value:
             if name not in allowed:
-                shown = ascii(str(name))[1:-1][:60]
-                member = f"{where}.{shown}" if where else shown
+                escaped = ascii(str(name))[1:-1][:60]
+                member = f"{where}.{escaped}" if where else escaped
                 self._refuse(member, _REFUSED.get(str(name), "is not known here"))
         known: dict[str, Any] = value
         return known
@@ -148,9 +148,9 @@ class _Reader:
         if parts is None:
             return tuple(self._refuse("service", "write it as module:Class"))
         module, attribute = parts.groups()
-        place = module.replace(".", "/")
-        if not {f"{place}.py", f"{place}/__init__.py"} & set(self.files.sizes):
-            self._refuse("service", f"{place}.py was not uploaded")
+        path = module.replace(".", "/")
+        if not {f"{path}.py", f"{path}/__init__.py"} & set(self.files.sizes):
+            self._refuse("service", f"{path}.py was not uploaded")
         return module, attribute
 
     def _labels(self, value: Any) -> dict[str, str]:
@@ -186,8 +186,8 @@ class _Reader:
         """Return the names under ``envs``. Their values are a release's to give, so that people
         approve them; BentoML would write a default into the Bento's own start script."""
         names = []
-        for place, entry in enumerate(self._list(value, "envs")):
-            where = f"envs.{place}"
+        for index, entry in enumerate(self._list(value, "envs")):
+            where = f"envs.{index}"
             known = self._members(entry, where, {"name", "value", "stage"})
             if "value" in known:
                 self._refuse(

@@ -17,8 +17,8 @@ def usable(found: Derived, path: Callable[[], str]) -> Derived:
     """
     if found.signature is None:
         return found
-    if said := trouble(found.signature):
-        faults = [*found.faults, *unsaid(found.format, f"{path()}: {said}").faults]
+    if sentence := trouble(found.signature):
+        faults = [*found.faults, *unsaid(found.format, f"{path()}: {sentence}").faults]
         return replace(found, signature=None, example=None, faults=faults)
     if found.example is not None and (
         example_faults(found.example, found.signature) or json_faults(found.example, "/example")
@@ -32,9 +32,9 @@ def trouble(signature: dict[str, Any]) -> str:
     faults = signature_faults(signature, most=MAX_FEATURES)
     if not faults:
         return ""
-    side, *place = faults[0].pointer.split("/")[2:]  # /signature/inputs/0/name
-    if not place:
+    side, *parts = faults[0].pointer.split("/")[2:]  # /signature/inputs/0/name
+    if not parts:
         return f"its {side}: {faults[0].detail}"
-    number, member = int(place[0]), "/".join(place[1:]) or "form"
+    number, member = int(parts[0]), "/".join(parts[1:]) or "form"
     name = short_text(signature[side][number].get("name"))
     return f"the {member} of column {number + 1} of its {side}, {name}: {faults[0].detail}"

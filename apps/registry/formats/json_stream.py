@@ -92,8 +92,8 @@ class JsonDocument:
     def _fault(self) -> NotJson:
         return NotJson(f"not valid JSON at line {self._line + self._lines(self._place)}")
 
-    def _lines(self, place: int) -> int:
-        return self._buffer.count(b"\n", 0, place)
+    def _lines(self, end: int) -> int:
+        return self._buffer.count(b"\n", 0, end)
 
     def _fill(self) -> bool:
         """Have something to look at; tell whether there is any."""
@@ -103,9 +103,9 @@ class JsonDocument:
         self._buffer = self._stream.read(PIECE)
         return bool(self._buffer)
 
-    def _drop(self, place: int) -> None:
-        self._line += self._lines(place)
-        self._buffer, self._place = self._buffer[place:], 0
+    def _drop(self, end: int) -> None:
+        self._line += self._lines(end)
+        self._buffer, self._place = self._buffer[end:], 0
 
     def _next(self) -> bytes:
         """Return the next byte that is no space; it stays the next."""
@@ -134,10 +134,10 @@ class JsonDocument:
             self._drop(self._place)
             if len(self._buffer) < PIECE:
                 self._buffer += self._stream.read(PIECE)
-            found = self._paired(state)
-            if found is None:
+            paired = self._paired(state)
+            if paired is None:
                 break
-            state, self._place = found
+            state, self._place = paired
         self._one_by_one(state, closes, taken)
         return None
 
@@ -149,12 +149,12 @@ class JsonDocument:
         """
         if b"\\" in self._buffer:
             return None
-        place = len(self._buffer)
+        end = len(self._buffer)
         if self._buffer.count(b'"') % 2:
-            place = self._buffer.rindex(b'"')
-        if place == 0:
+            end = self._buffer.rindex(b'"')
+        if end == 0:
             return None
-        marks = self._buffer[:place].translate(None, _OTHERS).replace(b'""', b"")
+        marks = self._buffer[:end].translate(None, _OTHERS).replace(b'""', b"")
         if b'"' in marks:
             marks = _TEXT.sub(b"", marks)
         state += marks
@@ -170,7 +170,7 @@ class JsonDocument:
             raise self._fault()
         if len(state) > MAX_DEPTH:
             raise JsonTooLarge
-        return state, place
+        return state, end
 
     def _one_by_one(self, state: bytes, closes: bytes, taken: bytearray | None) -> None:
         waiting = [b"]" if mark == b"["[0] else b"}" for mark in state[1:]]
@@ -190,8 +190,8 @@ class JsonDocument:
 
     def _rest_of_text(self, taken: bytearray | None) -> None:
         while self._fill():
-            found = _INSIDE.match(self._buffer, self._place)
-            self._step(found.end() - self._place if found else 0, taken)
+            match = _INSIDE.match(self._buffer, self._place)
+            self._step(match.end() - self._place if match else 0, taken)
             if self._place == len(self._buffer):
                 continue
             ends = self._buffer[self._place] == b'"'[0]
@@ -206,10 +206,10 @@ class JsonDocument:
     def _until(self, marks: re.Pattern[bytes], taken: bytearray | None) -> bytes:
         """Go behind the next of ``marks`` and return it."""
         while self._fill():
-            found = marks.search(self._buffer, self._place)
-            if found:
-                self._step(found.end() - self._place, taken)
-                return found.group()
+            match = marks.search(self._buffer, self._place)
+            if match:
+                self._step(match.end() - self._place, taken)
+                return match.group()
             self._step(len(self._buffer) - self._place, taken)
         raise self._fault()
 
@@ -217,8 +217,8 @@ class JsonDocument:
         """Go behind a number or one of the three words."""
         before = self._slow
         while self._fill():
-            found = _PLAIN.match(self._buffer, self._place)
-            length = found.end() - self._place if found else 0
+            match = _PLAIN.match(self._buffer, self._place)
+            length = match.end() - self._place if match else 0
             ends = self._place + length < len(self._buffer)
             self._step(length, taken)
             if ends or self._slow - before > 1000:

@@ -55,10 +55,10 @@ def _header(path: str, raw: bytes) -> dict[str, str]:
 def _line(raw: bytes, end: int, name: str) -> str:
     """Return what the last line ``name=…`` says."""
     mark = b"\n%b=" % name.encode()
-    place = raw.rfind(mark, 0, end)
-    if place < 0:
+    position = raw.rfind(mark, 0, end)
+    if position < 0:
         return ""
-    start = place + len(mark)
+    start = position + len(mark)
     stop = raw.find(b"\n", start)
     return raw[start : min(stop, end)].decode("utf-8", "replace").strip()
 

@@ -46,16 +46,16 @@ class _NotOurs(Exception):
 def derive(files: Files) -> Derived:
     """Return what the folder says: signature, example, requirements and Python version."""
     model = _model_file(files)
-    found = Derived("mlflow", python_version=_python_version(model))
-    found.requirements = _requirements(files)
+    derived = Derived("mlflow", python_version=_python_version(model))
+    derived.requirements = _requirements(files)
     try:
-        found.signature = _signature(model)
+        derived.signature = _signature(model)
     except _NotOurs as error:
         detail = f"{MODEL_FILE}: {error}; give the signature yourself"
-        found.faults.append(FieldError("/signature", detail))
-    if found.signature:
-        found.example = _example(model, files, found.signature)
-    return found
+        derived.faults.append(FieldError("/signature", detail))
+    if derived.signature:
+        derived.example = _example(model, files, derived.signature)
+    return derived
 
 
 def _model_file(files: Files) -> dict[str, Any]:
@@ -69,14 +69,14 @@ def _model_file(files: Files) -> dict[str, Any]:
             MODEL_FILE,
             f"it has no python_function flavor ({names}): log it with a flavor that has one",
         )
-    found: dict[str, Any] = model
-    return found
+    document: dict[str, Any] = model
+    return document
 
 
 def _python_version(model: dict[str, Any]) -> str:
     text = str(model["flavors"]["python_function"].get("python_version", ""))
-    found = re.match(r"3\.\d+", text)
-    version = found.group() if found else ""
+    match = re.match(r"3\.\d+", text)
+    version = match.group() if match else ""
     return "" if python_version_faults(version) else version
 
 
@@ -105,8 +105,8 @@ def _signature(model: dict[str, Any]) -> dict[str, Any]:
         "inputs": _columns(stored.get("inputs"), "input", UNNAMED_INPUT),
         "outputs": _columns(stored.get("outputs"), "output", UNNAMED_OUTPUT),
     }
-    if said := trouble(signature):
-        raise _NotOurs(said)
+    if sentence := trouble(signature):
+        raise _NotOurs(sentence)
     return signature
 
 
@@ -136,8 +136,10 @@ def _column(stored: dict[str, Any], name: str, side: str) -> dict[str, Any]:
         kind = "string" if dtype.startswith(("<U", "|U")) else _NUMPY.get(dtype, dtype)
         shape = spec["shape"][1:]
     if not isinstance(kind, str) or kind not in TYPES:
-        told = short_text(kind)[1:-1]
-        raise _NotOurs(f"{side} {short_text(name)} has the type {told}, which cannot be served")
+        type_name = short_text(kind)[1:-1]
+        raise _NotOurs(
+            f"{side} {short_text(name)} has the type {type_name}, which cannot be served"
+        )
     column: dict[str, Any] = {"name": name, "type": kind}
     if side == "input" and stored.get("required") is False:
         column["required"] = False

@@ -102,9 +102,9 @@ class _Graph:
         for number, _, stop in message.fields(end):
             if number in entry and stop:
                 entry[number] = message.text(stop)
-        place = PurePosixPath(entry[2].replace("\\", "/"))
+        weights = PurePosixPath(entry[2].replace("\\", "/"))
         if entry[1] == "location" and (
-            not entry[2] or place.is_absolute() or ".." in place.parts or ":" in entry[2]
+            not entry[2] or weights.is_absolute() or ".." in weights.parts or ":" in entry[2]
         ):
             where = ascii(entry[2])[:100]
             detail = f"its weights lie outside the model, in {where}: save them beside it"
@@ -112,33 +112,33 @@ class _Graph:
 
 
 def _value(message: Message, end: int) -> _Value:
-    found = _Value()
+    value = _Value()
     for number, _, stop in message.fields(end):
         if number == 1 and stop:
-            found.name = message.text(stop)
+            value.name = message.text(stop)
         elif number == 2 and stop:
-            _type(message, stop, found)
-    return found
+            _type(message, stop, value)
+    return value
 
 
-def _type(message: Message, end: int, found: _Value) -> None:
+def _type(message: Message, end: int, value: _Value) -> None:
     for number, _, stop in message.fields(end):
         if number in _KINDS and stop:
-            if found.kind != number:
-                found.kind, found.element, found.lengths = number, 0, []
+            if value.kind != number:
+                value.kind, value.element, value.lengths = number, 0, []
             if number == _TENSOR:
-                _tensor(message, stop, found)
+                _tensor(message, stop, value)
 
 
-def _tensor(message: Message, end: int, found: _Value) -> None:
-    for number, value, stop in message.fields(end):
+def _tensor(message: Message, end: int, value: _Value) -> None:
+    for number, element, stop in message.fields(end):
         if number == 1 and not stop:
-            found.element = value
+            value.element = element
         elif number == 2 and stop:
             for inner, _, dimension in message.fields(stop):
                 if inner == 1 and dimension:
-                    found.lengths.append(_length(message, dimension))
-                    if len(found.lengths) > MAX_RANK:
+                    value.lengths.append(_length(message, dimension))
+                    if len(value.lengths) > MAX_RANK:
                         raise MessageTooLarge
 
 

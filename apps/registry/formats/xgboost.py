@@ -33,12 +33,12 @@ def candidates(files: Files) -> list[str]:
     Old binary files (``.model``, ``.bin``) and pickles are no native format of XGBoost any more.
     """
     heads = {path: files.header(path, HEAD) for path in files.ending(*JSON_ENDINGS)}
-    found = [
+    json_models = [
         path
         for path, head in heads.items()
         if _JSON_START.match(head) and not _SETTINGS_START.match(head)
     ]
-    return sorted(found + files.ending(*BINARY_ENDINGS))
+    return sorted(json_models + files.ending(*BINARY_ENDINGS))
 
 
 def derive(files: Files) -> Derived:
@@ -85,19 +85,19 @@ def _learner(path: str, files: Files) -> dict[str, Any]:
 
 
 def _members(document: JsonDocument) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name in document.members():
         if name != "learner":
             continue
-        found = {}
+        members = {}
         if not document.starts_with(b"{"):
             continue
         for member in document.members():
             if member in _WANTED:
-                found[member] = document.value()
+                members[member] = document.value()
             elif member == "gradient_booster":
-                found[member] = document.starts_with(b"{")
-    return found
+                members[member] = document.starts_with(b"{")
+    return members
 
 
 def _outputs(learner: dict[str, Any]) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def variable_faults(names: list[str], pointer: str = "/variables") -> list[Field
     """Return what is wrong with the names of variables that a version declares."""
     return [
         FieldError(
-            pointer if place is None else f"{pointer}/{place}", detail[:1].upper() + detail[1:]
+            pointer if index is None else f"{pointer}/{index}", detail[:1].upper() + detail[1:]
         )
-        for place, detail in declaration_faults(names)
+        for index, detail in declaration_faults(names)
     ]

@@ -55,12 +55,12 @@ def _side_faults(columns: Any, pointer: str, most: int) -> list[FieldError]:
     names: set[str] = set()
     for position, column in enumerate(columns):
         here = f"{pointer}/{position}"
-        found = _column_faults(column, here)
-        if not found and column["name"] in names:
-            found = [FieldError(f"{here}/name", f"{column['name']!r} stands twice")]
-        if not found:
+        column_faults = _column_faults(column, here)
+        if not column_faults and column["name"] in names:
+            column_faults = [FieldError(f"{here}/name", f"{column['name']!r} stands twice")]
+        if not column_faults:
             names.add(column["name"])
-        faults += found
+        faults += column_faults
     return faults
 
 
@@ -86,8 +86,8 @@ def _column_faults(column: Any, pointer: str) -> list[FieldError]:
         faults.append(FieldError(f"{pointer}/shape", "Lengths per row, e.g. [30]; -1 for any"))
     tags = column.get("tags", [])
     if not isinstance(tags, list) or len(tags) > MAX_TAGS or not all(map(is_tag, tags)):
-        said = f"At most {MAX_TAGS} tags of small letters, digits, _ and -, such as personal"
-        faults.append(FieldError(f"{pointer}/tags", said))
+        detail = f"At most {MAX_TAGS} tags of small letters, digits, _ and -, such as personal"
+        faults.append(FieldError(f"{pointer}/tags", detail))
     return faults
 
 

@@ -115,10 +115,10 @@ class Store(Staging):
 
     def listing(self) -> Iterator[Stored]:
         """Yield every blob with its size and when it was written."""
-        for found in self.backend.listing():
+        for blob in self.backend.listing():
             with suppress(ValueError):  # somebody else's file
-                hex_digest(found.sha256)
-                yield found
+                hex_digest(blob.sha256)
+                yield blob
 
     def abandon(self, before: datetime) -> int:
         """Drop what unfinished writes left in the backend before that time."""

@@ -49,12 +49,12 @@ class Bucket:
         """Stream the object; see :class:`Verifying`."""
         with service():
             try:
-                found = self._client.get_object(Bucket=self.address.bucket, Key=self.key(digest))
+                response = self._client.get_object(Bucket=self.address.bucket, Key=self.key(digest))
             except ClientError as error:
                 if code_of(error) in _GONE:
                     raise BlobMissing(f"The artifact store does not hold {digest}") from None
                 raise
-        return BufferedReader(Verifying(found["Body"], digest, _read), PIECE)
+        return BufferedReader(Verifying(response["Body"], digest, _read), PIECE)
 
     def adopt(self, source: Path, digest: str) -> None:
         """Send the file, unless the same bytes are there. A damaged object is replaced."""
@@ -81,9 +81,9 @@ class Bucket:
         with service():
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.address.bucket, Prefix=self._prefix):
-                for found in page.get("Contents", ()):
-                    name = found["Key"].rpartition("/")[2]
-                    yield Stored(name, found["Size"], found["LastModified"])
+                for entry in page.get("Contents", ()):
+                    name = entry["Key"].rpartition("/")[2]
+                    yield Stored(name, entry["Size"], entry["LastModified"])
 
     def abandon(self, before: datetime) -> int:
         """Abort uploads in parts that a dead process began."""
@@ -91,13 +91,13 @@ class Bucket:
         with service():
             pages = self._client.get_paginator("list_multipart_uploads")
             for page in pages.paginate(Bucket=self.address.bucket, Prefix=self._prefix):
-                for found in page.get("Uploads", ()):
-                    if found["Initiated"] < before:
+                for upload in page.get("Uploads", ()):
+                    if upload["Initiated"] < before:
                         self._abort(
                             {
                                 "Bucket": self.address.bucket,
-                                "Key": found["Key"],
-                                "UploadId": found["UploadId"],
+                                "Key": upload["Key"],
+                                "UploadId": upload["UploadId"],
                             }
                         )
                         dropped += 1
@@ -116,14 +116,14 @@ class Bucket:
     def _head(self, digest: str) -> dict[str, Any] | None:
         with service():
             try:
-                found: dict[str, Any] = self._client.head_object(
+                head: dict[str, Any] = self._client.head_object(
                     Bucket=self.address.bucket, Key=self.key(digest), ChecksumMode="ENABLED"
                 )
             except ClientError as error:
                 if code_of(error) in _GONE and not self._bucket_missing():
                     return None
                 raise
-        return found
+        return head
 
     def _bucket_missing(self) -> bool:
         """A HEAD has no body: ask which of the two is not there, object or bucket."""
@@ -192,11 +192,11 @@ class Bucket:
 
     def _is_whole(self, source: Path, digest: str) -> bool:
         """Tell whether the object that is there has our bytes, by the service's own checksum."""
-        found = self._head(digest)
+        head = self._head(digest)
         size = source.stat().st_size
-        if found is None or found["ContentLength"] != size:
+        if head is None or head["ContentLength"] != size:
             return False
-        stored = found.get("ChecksumSHA256", "")
+        stored = head.get("ChecksumSHA256", "")
         return bool(stored == _expected(source, digest, self.part))
 
 

@@ -55,9 +55,9 @@ class BlobFolder:
         """Yield every blob, folder by folder."""
         for path in sorted(self.root.glob("sha256/??/*")):
             with suppress(FileNotFoundError):
-                found = path.stat()
-                modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
-                yield Stored(path.name, found.st_size, modified)
+                status = path.stat()
+                modified = datetime.fromtimestamp(status.st_mtime, tz=UTC)
+                yield Stored(path.name, status.st_size, modified)
 
     def abandon(self, before: datetime) -> int:
         """Nothing is ever half-written here: files come by renaming."""
