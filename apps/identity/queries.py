@@ -110,23 +110,23 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
         return frozenset()
     subject = Q(person=person_id) | Q(team__in=[member.team_id for member in members])
     bindings = _bindings(subject, lock=lock)
-    said = about(person, *members, *bindings)
-    if not is_vouched(person, said):
+    logged = about(person, *members, *bindings)
+    if not is_vouched(person, logged):
         return frozenset()
-    states = said.states
+    states = logged.states
     joined = {m.team_id for m in _vouched(members, states)}
     vouched = _vouched(bindings, states)
     return _grants(b for b in vouched if b.team_id is None or b.team_id in joined)
 
 
 def _vouched(rows: Iterable[A], states: dict[str, dict[str, Any] | None]) -> list[A]:
-    found = []
+    vouched = []
     for row in rows:
         if is_logged(row, states):
-            found.append(row)
+            vouched.append(row)
         else:
             log.warning("grant_not_in_log", row=row_key(row))
-    return found
+    return vouched
 
 
 def _service_grants(account_id: str, *, lock: bool) -> frozenset[Grant]:
@@ -288,8 +288,8 @@ def people_names(ids: Iterable[str]) -> dict[str, str]:
     if people := [i for i in wanted if i.startswith("per_")]:
         names.update({u.pk: str(u) for u in User.objects.filter(pk__in=people)})
     if services := [i for i in wanted if i.startswith("svc_")]:
-        found = ServiceAccount.objects.filter(pk__in=services)
-        names.update(found.values_list("pk", "name"))
+        accounts = ServiceAccount.objects.filter(pk__in=services)
+        names.update(accounts.values_list("pk", "name"))
     return names
 
 

@@ -36,17 +36,17 @@ def begin(
     """
     record = IdempotencyRecord(actor_id=actor_id, key=key, request_hash=request_hash)
     IdempotencyRecord.objects.bulk_create([record], ignore_conflicts=True)
-    found = IdempotencyRecord.objects.get(actor_id=actor_id, key=key)
-    if found.request_hash != request_hash:
+    stored = IdempotencyRecord.objects.get(actor_id=actor_id, key=key)
+    if stored.request_hash != request_hash:
         raise IdempotencyConflict
-    if found.claim == record.claim:
-        return found, None
-    if found.status is None:
+    if stored.claim == record.claim:
+        return stored, None
+    if stored.status is None:
         raise IdempotencyInProgress(
             "The first request with this key is still running, or was cut off: look at what it "
             "did before you send it again under a new key"
         )
-    return found, StoredResponse(found.status, found.headers, _open(found))
+    return stored, StoredResponse(stored.status, stored.headers, _open(stored))
 
 
 def finish(record: IdempotencyRecord, *, status: int, headers: dict[str, str], body: bytes) -> None:

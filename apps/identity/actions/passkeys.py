@@ -133,11 +133,11 @@ def withdraw_passkey(row: ApproverPasskey, *, actor: Actor) -> ApproverPasskey:
         if row.person_id != actor.accountable:
             authorize(actor, "access.manage", None)
             demand_fresh(actor)
-        found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
-        if not move(found, expected=NOT_WITHDRAWN, to=PasskeyState.WITHDRAWN, withdrawn_at=now()):
+        locked = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
+        if not move(locked, expected=NOT_WITHDRAWN, to=PasskeyState.WITHDRAWN, withdrawn_at=now()):
             raise NotOffered("It was withdrawn before")
-        log.add(PASSKEY_WITHDRAWN, found)
-        return found
+        log.add(PASSKEY_WITHDRAWN, locked)
+        return locked
 
 
 def withdraw_of(person: User, log: Recorder, credential: str = "") -> None:
@@ -160,12 +160,12 @@ def withdraw_removed(person: User, authenticator: Authenticator) -> None:
 def _enrol(
     row: ApproverPasskey, signed: Signed, own: ApproverPasskey | None, log: Recorder
 ) -> ApproverPasskey:
-    found = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
+    locked = ApproverPasskey.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
     changes = {**passkeys.stored(signed), "vouched_by": own, "enrolled_at": now()}
-    if not move(found, expected=PasskeyState.OFFERED, to=PasskeyState.ENROLLED, **changes):
+    if not move(locked, expected=PasskeyState.OFFERED, to=PasskeyState.ENROLLED, **changes):
         raise NotOffered("Only an offered passkey is vouched for")
-    log.add(PASSKEY_ENROLLED, found)
-    return found
+    log.add(PASSKEY_ENROLLED, locked)
+    return locked
 
 
 def _check_chain(signed: Signed, own: ApproverPasskey | None, ring: KeyRing) -> None:
@@ -194,12 +194,12 @@ def _sign_in_passkey(number: int, actor: Actor) -> Passkey:
     """Return a passkey that the actor signs in with; one of a kind that cannot sign is refused."""
     if actor.kind != "person" or actor.token is not None:
         raise NeedsSession
-    found = Authenticator.objects.filter(
+    authenticator = Authenticator.objects.filter(
         pk=number, user_id=actor.id, type=Authenticator.Type.WEBAUTHN
     ).first()
-    if found is None:
+    if authenticator is None:
         raise InvalidInput(errors=[FieldError("/authenticator", "You have no such passkey")])
-    data = found.wrap().authenticator_data.credential_data
+    data = authenticator.wrap().authenticator_data.credential_data
     try:
         return Passkey(encode(data.credential_id), _spki(data.public_key), passkeys.relying_party())
     except (Malformed, KeyError, ValueError):

@@ -34,8 +34,8 @@ def place_person(
             _check(held, line, manager, top)
             row = Position.objects.select_for_update(no_key=True).filter(person=held).first()
             row = row or Position(person=held, set_by="")
-            said = (line, manager.pk if manager else None, top, actor.accountable)
-            if said == (row.line, row.manager_id, row.top, row.set_by):
+            columns = (line, manager.pk if manager else None, top, actor.accountable)
+            if columns == (row.line, row.manager_id, row.top, row.set_by):
                 return row
             row.line, row.manager, row.top = line, manager, top
             row.set_by, row.set_at = actor.accountable, now()
@@ -64,8 +64,8 @@ def _check(person: User, line: str, manager: User | None, top: bool) -> None:
 def _everybody_above(person: User) -> set[str]:
     """Return a person and whoever is above them, whoever set it."""
     rows = positions([person.pk]).rows
-    found, at = set[str](), person.pk
-    while at and at not in found:
-        found.add(at)
+    above, at = set[str](), person.pk
+    while at and at not in above:
+        above.add(at)
         at = rows[at].manager if at in rows else ""
-    return found
+    return above

@@ -52,9 +52,9 @@ def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
             row = vouched(person)
             if not row.is_active:
                 raise Inactive
-            found = TeamMember.objects.filter(team=team, person=row).first()
-            if found is not None:
-                return found
+            existing = TeamMember.objects.filter(team=team, person=row).first()
+            if existing is not None:
+                return existing
             member = TeamMember(team=team, person=row)
             with unique("person"):
                 member.save(force_insert=True)

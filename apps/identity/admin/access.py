@@ -69,7 +69,7 @@ class RoleAdmin(ActionAdmin):
 
     def save_model(self, request: HttpRequest, obj: RoleBinding, form: Any, change: bool) -> None:
         """Grant the role."""
-        made = actions.grant_role(
+        binding = actions.grant_role(
             role=obj.role,
             person=obj.person,
             team=obj.team,
@@ -78,7 +78,7 @@ class RoleAdmin(ActionAdmin):
             environment=obj.environment,
             actor=actor_of(request),
         )
-        obj.pk = made.pk
+        obj.pk = binding.pk
 
     def delete_model(self, request: HttpRequest, obj: RoleBinding) -> None:
         """Revoke the role."""
@@ -158,7 +158,7 @@ class TokenAdmin(ActionAdmin):
             if obj.service_account
             else {"person": User.objects.get(pk=actor.id)}
         )
-        made, secret = actions.issue_token(
+        token, secret = actions.issue_token(
             name=obj.name,
             scopes=form.cleaned_data["scopes"],
             project=obj.project,
@@ -166,7 +166,7 @@ class TokenAdmin(ActionAdmin):
             actor=actor,
             **holder,
         )
-        obj.pk = made.pk
+        obj.pk = token.pk
         request.issued_secret = secret  # type: ignore[attr-defined]
 
     def response_add(

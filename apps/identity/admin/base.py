@@ -72,9 +72,9 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer this admin's own bulk actions; never the bulk deletion."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
     def _may(self, request: HttpRequest) -> bool:
         return self.admin_site.has_permission(request)

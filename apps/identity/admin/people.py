@@ -51,10 +51,11 @@ class PersonAdmin(ActionAdmin):
     def roles(self, person: User) -> str:
         """Return the person's roles, their teams' included."""
         teams = person.memberships.values("team_id")
-        found = RoleBinding.objects.select_related("project", "team")
-        own = [str(b) for b in found.filter(person=person)]
+        bindings = RoleBinding.objects.select_related("project", "team")
+        own = [str(b) for b in bindings.filter(person=person)]
         return (
-            "; ".join(own + [f"{b} (team {b.team})" for b in found.filter(team__in=teams)]) or "–"
+            "; ".join(own + [f"{b} (team {b.team})" for b in bindings.filter(team__in=teams)])
+            or "–"
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -170,8 +171,8 @@ class ServiceAccountAdmin(ActionAdmin):
         """Make one, hand it over, or end it."""
         actor = actor_of(request)
         if not change:
-            made = actions.create_service_account(name=obj.name, owner=obj.owner, actor=actor)
-            obj.pk = made.pk
+            account = actions.create_service_account(name=obj.name, owner=obj.owner, actor=actor)
+            obj.pk = account.pk
             return
         if "owner" in form.changed_data:
             actions.change_owner(obj, owner=obj.owner, actor=actor)

@@ -45,11 +45,11 @@ class ProjectAdmin(ActionAdmin):
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         """Make or change the project."""
         actor = actor_of(request)
-        told: dict[str, Any] = {"name": obj.name, "description": obj.description}
+        fields: dict[str, Any] = {"name": obj.name, "description": obj.description}
         if change:
-            actions.update_project(obj, **told, artifact_quota=obj.artifact_quota, actor=actor)
+            actions.update_project(obj, **fields, artifact_quota=obj.artifact_quota, actor=actor)
             return
-        made = actions.create_project(slug=obj.slug, **told, actor=actor)
+        project = actions.create_project(slug=obj.slug, **fields, actor=actor)
         if obj.artifact_quota:
-            actions.update_project(made, artifact_quota=obj.artifact_quota, actor=actor)
-        obj.pk = made.pk
+            actions.update_project(project, artifact_quota=obj.artifact_quota, actor=actor)
+        obj.pk = project.pk

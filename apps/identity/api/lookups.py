@@ -48,11 +48,11 @@ def named_project(slug: str | None, actor: Actor) -> Project | None:
 
 def subject(data: dict[str, Any]) -> dict[str, Any]:
     """Take person, team and service_account out of ``data`` and return the rows they name."""
-    found = {
+    rows = {
         "person": named(User, "person", data.pop("person", None)),
         "team": named(Team, "team", data.pop("team", None)),
         "service_account": named(
             ServiceAccount, "service_account", data.pop("service_account", None)
         ),
     }
-    return {name: row for name, row in found.items() if row is not None}
+    return {name: row for name, row in rows.items() if row is not None}

@@ -54,9 +54,9 @@ class ServiceAccountList(ListView):
         data: Any = self.body(NewServiceAccountSerializer)
         owner = named(User, "owner", data["owner"])
         assert owner is not None
-        made = actions.create_service_account(name=data["name"], owner=owner, actor=self.actor)
-        where = {"Location": f"/api/v1/service-accounts/{made.pk}"}
-        return Response(ServiceAccountSerializer(made).data, status=201, headers=where)
+        account = actions.create_service_account(name=data["name"], owner=owner, actor=self.actor)
+        where = {"Location": f"/api/v1/service-accounts/{account.pk}"}
+        return Response(ServiceAccountSerializer(account).data, status=201, headers=where)
 
 
 class ServiceAccountDetail(PlacetView):

@@ -84,12 +84,12 @@ class TokenList(ListView):
         """Return whom the token acts for: the named service account, else the person asking."""
         if account is None:
             return {"person": User.objects.get(pk=self.actor.accountable)}
-        found = visible_services(self.actor).filter(pk=account).first()
-        if found is None:
+        service = visible_services(self.actor).filter(pk=account).first()
+        if service is None:
             raise InvalidInput(
                 errors=[FieldError("/service_account", "There is none with this id")]
             )
-        return {"service_account": found}
+        return {"service_account": service}
 
 
 class TokenDetail(PlacetView):

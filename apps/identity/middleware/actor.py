@@ -46,9 +46,9 @@ class ActorMiddleware:
 
 def by_token(text: str) -> Actor:
     """Return who acts by ``text`` and note the use (one query, and one write a minute)."""
-    found = bearer(text)
-    note_token_use(found.token, found.last_used_at)
-    return found.actor
+    caller = bearer(text)
+    note_token_use(caller.token, caller.last_used_at)
+    return caller.actor
 
 
 def by_session(request: HttpRequest) -> Actor:

@@ -45,13 +45,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """Offer the identity provider too, where the person came from it before."""
-        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         linked = SocialAccount.objects.filter(user=user.pk).values_list("provider", flat=True)
         for app in get_social_adapter().list_apps(self.request) if linked else []:
             if app.provider_id in linked:
                 url = reverse("openid_connect_login", kwargs={"provider_id": app.provider_id})
-                found.append({"id": app.provider_id, "description": app.name, "url": url})
-        return found
+                methods.append({"id": app.provider_id, "description": app.name, "url": url})
+        return methods
 
     def set_password(self, user: User, password: str) -> None:
         """Set a password that its owner chose."""
@@ -93,8 +93,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Refuse an answer to another question, or by another identity than the one that is
         linked; link a first sign-in to the person it belongs to."""
         claims: Claims = sociallogin.claims
-        asked = str(sociallogin.state.get("nonce") or "")
-        if not asked or not hmac.compare_digest(claims.nonce.encode(), asked.encode()):
+        nonce = str(sociallogin.state.get("nonce") or "")
+        if not nonce or not hmac.compare_digest(claims.nonce.encode(), nonce.encode()):
             raise BadAnswer("nonce is not the one that was sent")
         if sociallogin.is_existing:
             if is_taken(sociallogin.user, sociallogin.account):
@@ -126,10 +126,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             return
         ours = isinstance(exception, BadAnswer)
         kind = type(exception).__name__ if exception else str(error)
-        said = str(exception) if ours else kind  # what others say may hold a part of the answer
-        log.warning("single_sign_on_failed", provider=provider.app.provider_id, fault=said)
+        fault = str(exception) if ours else kind  # what others say may hold a part of the answer
+        log.warning("single_sign_on_failed", provider=provider.app.provider_id, fault=fault)
         if ours and extra_context is not None:
-            extra_context["fault"] = said
+            extra_context["fault"] = fault
         if ours and (extra_context or {}).get("state"):  # somebody came back from there
             note_sign_in_event(SIGN_IN_FAILED, person=None, data={"method": "single_sign_on"})
 

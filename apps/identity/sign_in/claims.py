@@ -68,9 +68,9 @@ def read_claims(id_token: Mapping[str, Any], user_info: Mapping[str, Any]) -> Cl
     subject = _subject(id_token)
     if user_info and _subject(user_info) != subject:
         raise BadAnswer("sub is not the same in the ID token and the user info")
-    for said in (id_token, user_info):
+    for claims in (id_token, user_info):
         for name in ("name", "email"):
-            _text(said, name)
+            _text(claims, name)
     source = user_info if user_info.get("email") else id_token
     # ``true`` alone: a provider whose word is the text "false" too cannot be told to mean it
     email = _text(source, "email") if source.get("email_verified") is True else ""
@@ -84,8 +84,8 @@ def read_claims(id_token: Mapping[str, Any], user_info: Mapping[str, Any]) -> Cl
     )
 
 
-def _subject(said: Mapping[str, Any]) -> str:
-    subject = _text(said, "sub")
+def _subject(claims: Mapping[str, Any]) -> str:
+    subject = _text(claims, "sub")
     if not subject.strip():
         raise BadAnswer("sub is missing or empty")
     if len(subject) > MAX_SUBJECT or not subject.isprintable():
@@ -93,8 +93,8 @@ def _subject(said: Mapping[str, Any]) -> str:
     return subject
 
 
-def _text(said: Mapping[str, Any], name: str) -> str:
-    value = said.get(name)
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
     if value is not None and not isinstance(value, str):
         raise BadAnswer(f"{name} is {_kind(value)}, not a text")
     return value or ""

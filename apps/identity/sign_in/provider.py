@@ -37,14 +37,14 @@ class Answers(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     @property
     def openid_config(self) -> dict[str, Any]:
         """Return the provider's own description, with all that is used of it."""
-        found: dict[str, Any] = super().openid_config
+        configuration: dict[str, Any] = super().openid_config
         for name in (*NEEDED, "userinfo_endpoint"):
-            value = found.get(name)
+            value = configuration.get(name)
             if not (isinstance(value, str) and value) and (name in NEEDED or value is not None):
                 raise BadAnswer(f"its configuration has no {name}")
-        if not isinstance(found.get("token_endpoint_auth_methods_supported", []), list):
+        if not isinstance(configuration.get("token_endpoint_auth_methods_supported", []), list):
             raise BadAnswer("token_endpoint_auth_methods_supported is not a list")
-        return found
+        return configuration
 
     def parse_token(self, data: dict[str, Any]) -> SocialToken:
         """Return the access token, which is used at once and not kept."""
@@ -58,11 +58,11 @@ class Answers(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     ) -> SocialLogin:
         """Return who came in, with the ``claims`` that were read."""
         id_token = answer["response"].get("id_token")
-        said = read_id_token(id_token)
+        token_claims = read_id_token(id_token)
         self._decode_id_token(app, id_token)  # refuses another issuer or audience, and its end
         has_more = self.openid_config.get("userinfo_endpoint") is not None
         more = self._fetch_user_info(token.token) if has_more else {}
-        claims = read_claims(said, more)
+        claims = read_claims(token_claims, more)
         login = self.get_provider().sociallogin_from_response(request, stored(claims))
         if is_of_another_issuer(login.account, claims.email):
             raise BadAnswer("sub was linked to somebody else by the provider before this one")
@@ -90,11 +90,11 @@ class Provider(OpenIDConnectProvider):  # type: ignore[misc]
         """
         nonce, here = secrets.token_urlsafe(32), request.user.is_authenticated
         within = 60 * config().reauthenticate_after_minutes
-        asked = {"prompt": "login", "max_age": 0} if here else {"max_age": within}
+        parameters = {"prompt": "login", "max_age": 0} if here else {"max_age": within}
         return {
             "process": AuthProcess.LOGIN,
             "next_url": get_next_redirect_url(request),
-            "auth_params": {**asked, "nonce": nonce},
+            "auth_params": {**parameters, "nonce": nonce},
             "nonce": nonce,  # this and the next are kept in the session
             "confirms": here,
         }
@@ -115,8 +115,8 @@ def told(view: View) -> View:
         try:
             return view(request, provider_id)
         except (RequestException, OAuth2Error) as error:  # allauth does not catch all of them
-            said: HttpResponse = render_authentication_error(request, provider, exception=error)
-            return said
+            response: HttpResponse = render_authentication_error(request, provider, exception=error)
+            return response
 
     return seen
 

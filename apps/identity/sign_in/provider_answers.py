@@ -36,25 +36,25 @@ class Bounded(HTTPAdapter):
 
 def received(answer: Response) -> bytes:
     """Read an answer that may come in as many small pieces as the other side likes."""
-    end, found = time.monotonic() + SECONDS, bytearray()
+    end, body = time.monotonic() + SECONDS, bytearray()
     for piece in answer.iter_content(PIECE):
-        found += piece
-        if len(found) > MAX_BYTES:
+        body += piece
+        if len(body) > MAX_BYTES:
             answer.close()
             raise NoAnswer(f"The provider's answer has more than {MAX_BYTES} bytes")
         if time.monotonic() > end:
             answer.close()
             raise NoAnswer("The provider's answer did not come to its end in time")
-    return bytes(found)
+    return bytes(body)
 
 
 def check(raw: bytes) -> None:
     """Raise ``NoAnswer`` unless this is one object."""
     try:
-        found = strict_loads(raw)
+        document = strict_loads(raw)
     except InvalidInput as fault:
         raise NoAnswer(f"The provider's answer is not understood: {fault}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise NoAnswer("The provider's answer is no JSON object")
 
 

@@ -34,7 +34,7 @@ class SessionStore(DatabaseStore):
         The time is in the signature: a row whose ``expire_date`` was put off opens nothing.
         """
         try:
-            found: dict[str, Any] = signing.loads(
+            content: dict[str, Any] = signing.loads(
                 str(session_data),
                 salt=self.key_salt,
                 serializer=self.serializer,
@@ -42,7 +42,7 @@ class SessionStore(DatabaseStore):
             )
         except Exception:  # whatever a stranger may have put there: no session
             return {}
-        return found
+        return content
 
     def _get_session_from_db(self) -> Session | None:
         row = Session.objects.filter(

@@ -110,8 +110,8 @@ urlpatterns = [
         name="mfa_add_webauthn",
     ),
     *(
-        path(place, readable(view, AuthenticationResponse), name=name)
-        for place, view, name in (
+        path(route, readable(view, AuthenticationResponse), name=name)
+        for route, view, name in (
             ("2fa/authenticate/", authenticate, "mfa_authenticate"),
             ("2fa/webauthn/login/", login_webauthn, "mfa_login_webauthn"),
             (

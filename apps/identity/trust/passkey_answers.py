@@ -25,12 +25,12 @@ def can_be_read(text: str, kind: ResponseType) -> bool:
     if len(text) > MAX_CHARACTERS:
         return False
     try:
-        said = strict_loads(text.encode())
-        texts = [said["rawId"], *(said["response"].get(name) or "" for name in PARTS)]
+        document = strict_loads(text.encode())
+        texts = [document["rawId"], *(document["response"].get(name) or "" for name in PARTS)]
         if not all(isinstance(one, str) for one in texts):
             return False
-        found = kind.from_dict(said).response
-        return _client(found.client_data) and _rest(found)
+        response = kind.from_dict(document).response
+        return _client(response.client_data) and _rest(response)
     except Exception:  # of a few bytes, and nothing but them: whatever it is, they are no answer
         return False
 

@@ -71,15 +71,15 @@ def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> PasskeyA
     The signature is still to be verified.
     """
     try:
-        given = Assertion.from_dict(dict(assertion))
+        parsed = Assertion.from_dict(dict(assertion))
     except Refused as refusal:
         raise InvalidInput(errors=[FieldError("/assertion", refusal.sentence)]) from None
     name = _name(actor, about)
-    found = cache.get(name)
-    if found is None or not cache.delete(name):  # of two answers at once one is taken
+    cached = cache.get(name)
+    if cached is None or not cache.delete(name):  # of two answers at once one is taken
         raise NotAsked
-    kept: dict[str, str] = json.loads(found)
-    return PasskeyAnswer(base64.b64decode(kept.pop("document")), kept, given)
+    kept: dict[str, str] = json.loads(cached)
+    return PasskeyAnswer(base64.b64decode(kept.pop("document")), kept, parsed)
 
 
 def verify(passkey: Passkey, answer: PasskeyAnswer) -> None:
@@ -118,35 +118,35 @@ def signing_passkey(actor: Actor, chosen: str = "", *, lock: bool = False) -> Ap
     rows = ApproverPasskey.objects.filter(person=actor.accountable, state=PasskeyState.ENROLLED)
     rows = rows.filter(pk=chosen) if chosen else rows
     rows = rows.select_for_update(of=("self",), no_key=True) if lock else rows
-    found = rows.order_by("-enrolled_at").first()
-    if found is None:
+    passkey = rows.order_by("-enrolled_at").first()
+    if passkey is None:
         raise NeedsPasskey
-    return found
+    return passkey
 
 
 def enrolments(credentials: Iterable[str]) -> list[Signed]:
     """Return the enrolments of passkeys and of whoever vouches for them, those first."""
-    found: dict[str, ApproverPasskey] = {}
+    by_id: dict[str, ApproverPasskey] = {}
     wanted = rows = list(ApproverPasskey.objects.filter(credential__in=list(credentials)))
     while rows:
-        found |= {row.pk: row for row in rows}
-        missing = {row.vouched_by_id for row in rows if row.vouched_by_id} - found.keys()
+        by_id |= {row.pk: row for row in rows}
+        missing = {row.vouched_by_id for row in rows if row.vouched_by_id} - by_id.keys()
         rows = list(ApproverPasskey.objects.filter(pk__in=missing)) if missing else []
     ordered: dict[str, ApproverPasskey] = {}
     for row in wanted:
         chain = [row]
         while (voucher := chain[-1].vouched_by_id) and voucher not in ordered:
-            if len(chain) > len(found):  # a circle, which only somebody else can have written
+            if len(chain) > len(by_id):  # a circle, which only somebody else can have written
                 break
-            chain.append(found[voucher])
+            chain.append(by_id[voucher])
         ordered |= {one.pk: one for one in reversed(chain)}
     return [signed(row.envelope, row.assertion) for row in ordered.values() if row.envelope]
 
 
 def signed(envelope: str, assertion: Mapping[str, Any] | None) -> Signed:
     """Return a stored envelope with the assertion that is stored beside it."""
-    found = Assertion.from_dict(dict(assertion)) if assertion else None
-    return Signed(Envelope.from_json(envelope), found)
+    parsed = Assertion.from_dict(dict(assertion)) if assertion else None
+    return Signed(Envelope.from_json(envelope), parsed)
 
 
 def stored(signed: Signed) -> dict[str, Any]:

@@ -48,14 +48,14 @@ class Positions:
 
     def managers(self, person: str, *, for_: str) -> tuple[str, ...] | None:
         """Return who is above a person, up to the top; ``None`` when the way there is not known."""
-        found: list[str] = []
+        above: list[str] = []
         row = self._row(person, for_)
         while row is not None and not row.top:
-            if not row.manager or row.manager == person or row.manager in found:
+            if not row.manager or row.manager == person or row.manager in above:
                 return None
-            found.append(row.manager)
+            above.append(row.manager)
             row = self._row(row.manager, for_)
-        return tuple(found) if row is not None else None
+        return tuple(above) if row is not None else None
 
     def _row(self, person: str, for_: str) -> PersonPosition | None:
         row = self.rows.get(person)
@@ -79,15 +79,15 @@ def positions(people: Iterable[str], *, vouched: bool = False, lock: bool = Fals
     ``vouched`` leaves out what the sealed log does not say: for decisions. With ``lock`` they stay
     as they are until the transaction ends.
     """
-    rows = rows_above(people).order_by("pk")
-    found = list(rows.select_for_update(no_key=True) if lock else rows)
+    query = rows_above(people).order_by("pk")
+    rows = list(query.select_for_update(no_key=True) if lock else query)
     if vouched:
-        states = last_logged(found).states
-        for row in found:
+        states = last_logged(rows).states
+        for row in rows:
             if not is_logged(row, states):
                 log.warning("position_not_in_log", row=row_key(row))
-        found = [row for row in found if is_logged(row, states)]
-    return Positions({row.person_id: placed(row) for row in found})
+        rows = [row for row in rows if is_logged(row, states)]
+    return Positions({row.person_id: placed(row) for row in rows})
 
 
 def all_positions() -> Positions:

@@ -34,11 +34,11 @@ class Command(BaseCommand):
             for row in rows.order_by("created_at"):
                 self._say(row)
             return
-        found = rows.filter(pk=id).first()
-        if found is None:
+        offered = rows.filter(pk=id).first()
+        if offered is None:
             raise CommandError(f"no passkey {id} is offered: leave the id away to see which are")
         try:
-            row = actions.enrol_by_root(found, keystore.root_of(config().keys, root_key))
+            row = actions.enrol_by_root(offered, keystore.root_of(config().keys, root_key))
         except (Problem, Refused) as refusal:
             raise CommandError(str(refusal)) from None
         self._say(row)
