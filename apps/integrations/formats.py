@@ -120,10 +120,10 @@ def _envelope(named: str, origin: str, kind: str) -> dict[str, str]:
 
 
 def _cloudevent(leaf: StreamedEvent, origin: str) -> str:
-    place = {"leafindex": str(leaf.index), "leafhash": leaf.leaf_hash.hex()}
+    extensions = {"leafindex": str(leaf.index), "leafhash": leaf.leaf_hash.hex()}
     if leaf.body is None:
-        return _json({**_envelope(str(leaf.index), origin, "leaf.v1"), **place})
-    event = {**_envelope(str(leaf.index), origin, leaf.kind), **place, "time": leaf.at}
+        return _json({**_envelope(str(leaf.index), origin, "leaf.v1"), **extensions})
+    event = {**_envelope(str(leaf.index), origin, leaf.kind), **extensions, "time": leaf.at}
     if leaf.subject:
         event["subject"] = leaf.subject
     return _with_data(event, leaf.body)

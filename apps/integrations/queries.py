@@ -61,10 +61,10 @@ def visible_streams(actor: Actor) -> QuerySet[Stream]:
 
 def get_stream(stream_id: str, actor: Actor) -> Stream:
     """Return one stream, or raise :class:`NotFound`."""
-    found = visible_streams(actor).filter(pk=stream_id).first()
-    if found is None:
+    stream = visible_streams(actor).filter(pk=stream_id).first()
+    if stream is None:
         raise NotFound
-    return found
+    return stream
 
 
 def standings(streams: Iterable[Stream]) -> list[StreamLag]:
@@ -72,13 +72,13 @@ def standings(streams: Iterable[Stream]) -> list[StreamLag]:
     rows, size, at = list(streams), log_size(), now()
     behind = Event.objects.filter(index__in={row.cursor for row in rows if row.cursor < size})
     times = dict(behind.values_list("index", "at"))
-    found = []
+    lags = []
     for row in rows:
         text = times.get(row.cursor)
         oldest = datetime.fromisoformat(text) if text else None
         lag = max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
-        found.append(StreamLag(row, size, oldest, lag))
-    return found
+        lags.append(StreamLag(row, size, oldest, lag))
+    return lags
 
 
 def following() -> list[Follower]:
@@ -122,17 +122,17 @@ def _leaves(stream: Stream) -> list[StreamedEvent]:
     events = Event.objects.filter(index__gte=stream.cursor).order_by("index")
     archived = ArchivedLeaf.objects.filter(index__gte=stream.cursor).order_by("index")
     rows = in_order(events.only(*COLUMNS)[:limit], archived[:limit])
-    found: list[StreamedEvent] = []
+    leaves: list[StreamedEvent] = []
     room = MOST_BYTES
     for row in islice(rows, limit):
-        if row.index != stream.cursor + len(found):
-            raise EventMissing(f"The log has no event {stream.cursor + len(found)}: verify it")
+        if row.index != stream.cursor + len(leaves):
+            raise EventMissing(f"The log has no event {stream.cursor + len(leaves)}: verify it")
         leaf = leaf_of(row, stream)
         room -= len(leaf.body or "")
-        if found and room < 0:
+        if leaves and room < 0:
             break
-        found.append(leaf)
-    return found
+        leaves.append(leaf)
+    return leaves
 
 
 def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> StreamedEvent:

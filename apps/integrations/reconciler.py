@@ -56,14 +56,14 @@ def _step(stream_id: str, job: LeasedJob) -> int | None:
         return None
     if batch is None:
         return None
-    found = send(stream, batch)
+    sent = send(stream, batch)
     crash_point("integrations.after_send")
-    if found.verdict == "accepted":
-        return len(batch.leaves) if actions.delivered(stream, batch, found, job=job) else None
-    if found.verdict == "smaller":
-        actions.smaller(stream, batch, found, job=job)
+    if sent.verdict == "accepted":
+        return len(batch.leaves) if actions.delivered(stream, batch, sent, job=job) else None
+    if sent.verdict == "smaller":
+        actions.smaller(stream, batch, sent, job=job)
         return 0
-    actions.fell_through(stream, batch, found, job=job)
+    actions.fell_through(stream, batch, sent, job=job)
     return None
 
 
@@ -77,9 +77,9 @@ def send_test(stream_id: str, job: LeasedJob) -> dict[str, bool] | None:
     if stream is None:
         return None
     batch = queries.test_batch()
-    found = send(stream, batch)
-    actions.tested(stream, batch, found, job=job)
-    return {"accepted": found.verdict == "accepted"}
+    sent = send(stream, batch)
+    actions.tested(stream, batch, sent, job=job)
+    return {"accepted": sent.verdict == "accepted"}
 
 
 def watch() -> dict[str, int]:
@@ -92,13 +92,13 @@ def watch() -> dict[str, int]:
     return settle(Sweep([_finding(s) for s in late]), (AlertKind.STREAM_LAG,), {})
 
 
-def _finding(found: StreamLag) -> AlertFinding:
-    stream = found.stream
+def _finding(lag: StreamLag) -> AlertFinding:
+    stream = lag.stream
     why = f": {stream.error}" if stream.error else ""
     return AlertFinding(
         AlertKind.STREAM_LAG,
         subject=stream.pk,
         about=stream.full_name,
-        summary=f"The stream is {stream.state}, and {found.events} events behind the log, by"
-        f" {round(found.seconds)} s{why}",
+        summary=f"The stream is {stream.state}, and {lag.events} events behind the log, by"
+        f" {round(lag.seconds)} s{why}",
     )

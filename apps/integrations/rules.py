@@ -53,10 +53,10 @@ def faults(terms: StreamTerms) -> list[FieldFault]:
     if terms.kind not in KINDS:
         return [FieldFault("kind", f"One of {', '.join(KINDS)}")]
     url = url_fault(terms.kind, terms.url)
-    found = [FieldFault("url", url)] if url else list(_files(terms))
+    field_faults = [FieldFault("url", url)] if url else list(_files(terms))
     if not MIN_ALERT <= terms.alert_after_seconds <= MAX_ALERT:
-        found.append(FieldFault("alert_after_seconds", f"From {MIN_ALERT} to {MAX_ALERT}"))
-    return found
+        field_faults.append(FieldFault("alert_after_seconds", f"From {MIN_ALERT} to {MAX_ALERT}"))
+    return field_faults
 
 
 def url_fault(kind: str, url: str) -> str:
@@ -67,22 +67,22 @@ def url_fault(kind: str, url: str) -> str:
         return "Leave user and password out: everybody reads them here. Name a token_file"
     if "?" in url or "#" in url:
         return "Leave the query out: a secret in it would stay in the log. Name a token_file"
-    found = ADDRESS.fullmatch(url)
-    if found is None or len(url) > MAX_URL:
+    match = ADDRESS.fullmatch(url)
+    if match is None or len(url) > MAX_URL:
         return f"An address such as {example}, of at most {MAX_URL} characters"
-    if found["scheme"] not in (secure, plain):
+    if match["scheme"] not in (secure, plain):
         return f"It must begin with {secure}://, or {plain}:// to this machine"
-    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
         return "The port must be from 1 to 65535"
-    if found["scheme"] == plain and not is_loopback(found["host"]):
+    if match["scheme"] == plain and not is_loopback(match["host"]):
         return f"Only to this machine itself without TLS: begin with {secure}://"
-    return _syslog_fault(found) if kind == "syslog" else ""
+    return _syslog_fault(match) if kind == "syslog" else ""
 
 
-def _syslog_fault(found: re.Match[str]) -> str:
-    if (found["path"] or "/") != "/":
+def _syslog_fault(match: re.Match[str]) -> str:
+    if (match["path"] or "/") != "/":
         return "Syslog knows no path: leave it out"
-    if found["scheme"] == "tcp" and found["port"] is None:
+    if match["scheme"] == "tcp" and match["port"] is None:
         return "Give the port: tcp://127.0.0.1:601"
     return ""
 

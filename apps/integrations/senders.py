@@ -54,11 +54,11 @@ def send(stream: Stream, batch: Batch) -> Sent:
         answer, secret = _over_http(stream, payload, patience)
     except OutboundFailed as failure:
         return Sent("retry", str(failure), len(payload.body), time.monotonic() - began)
-    found = verdict(answer.status, len(batch.leaves))
-    words = "" if found == "accepted" else _words(answer, secret)
-    wished = answer.headers.get("retry-after", "")
+    outcome = verdict(answer.status, len(batch.leaves))
+    words = "" if outcome == "accepted" else _words(answer, secret)
+    retry_after = answer.headers.get("retry-after", "")
     seconds = time.monotonic() - began
-    return Sent(found, words, len(payload.body), seconds, answer.status, wished)
+    return Sent(outcome, words, len(payload.body), seconds, answer.status, retry_after)
 
 
 def _payload(stream: Stream, batch: Batch) -> Payload:
@@ -99,9 +99,9 @@ def _words(answer: OutboundResponse, secret: str) -> str:
     text = answer.body.decode("utf-8", "replace")
     if secret:
         text = text.replace(secret, "…")
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    more = "…" if len(shown) > SHOWN else ""
-    return f"It answers {answer.status}" + (f": {shown[:SHOWN]}{more}" if shown else "")
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    more = "…" if len(line) > SHOWN else ""
+    return f"It answers {answer.status}" + (f": {line[:SHOWN]}{more}" if line else "")
 
 
 def _over_syslog(stream: Stream, payload: Payload, patience: Patience) -> None:

@@ -73,8 +73,8 @@ def add_stream(
 
 
 def _check(terms: StreamTerms) -> None:
-    if found := faults(terms):
-        raise InvalidInput(errors=[FieldError(f"/{f.field}", f.detail) for f in found])
+    if field_faults := faults(terms):
+        raise InvalidInput(errors=[FieldError(f"/{f.field}", f.detail) for f in field_faults])
 
 
 def _refuse_many(project: Project) -> None:

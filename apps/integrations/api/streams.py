@@ -156,9 +156,9 @@ def delivery_body(row: Delivery) -> dict[str, Any]:
 
 
 def _answer(row: Stream, status: int = 200) -> Response:
-    (found,) = queries.standings([row])
+    (lag,) = queries.standings([row])
     last = [delivery_body(delivery) for delivery in queries.last_deliveries(row)]
-    body = {**stream_body(found), "deliveries": last}
+    body = {**stream_body(lag), "deliveries": last}
     return Response(body, status=status, headers={"ETag": etag(row.pk, row.generation)})
 
 
@@ -215,8 +215,8 @@ class StreamPause(PlacetView):
     @extend_schema(operation_id="streams_pause", request=None, responses=StreamDetailSerializer)
     def post(self, request: Request, stream: str) -> Response:
         """Send nothing more until somebody resumes."""
-        found = queries.get_stream(stream, self.actor)
-        return _answer(actions.pause_stream(found, actor=self.actor))
+        row = queries.get_stream(stream, self.actor)
+        return _answer(actions.pause_stream(row, actor=self.actor))
 
 
 class StreamResume(PlacetView):
@@ -226,8 +226,8 @@ class StreamResume(PlacetView):
     def post(self, request: Request, stream: str) -> Response:
         """Let a stream begin or go on where it stopped, or try again now. Needs ``audit.export``
         where it belongs."""
-        found = queries.get_stream(stream, self.actor)
-        return _answer(actions.resume_stream(found, actor=self.actor))
+        row = queries.get_stream(stream, self.actor)
+        return _answer(actions.resume_stream(row, actor=self.actor))
 
 
 class StreamRewind(PlacetView):
@@ -240,9 +240,9 @@ class StreamRewind(PlacetView):
     )
     def post(self, request: Request, stream: str) -> Response:
         """Send everything from an index on once more."""
-        found = queries.get_stream(stream, self.actor)
+        row = queries.get_stream(stream, self.actor)
         index = self.body(RewindSerializer)["index"]
-        return _answer(actions.rewind_stream(found, index=index, actor=self.actor))
+        return _answer(actions.rewind_stream(row, index=index, actor=self.actor))
 
 
 class StreamTest(PlacetView):
@@ -254,5 +254,5 @@ class StreamTest(PlacetView):
     def post(self, request: Request, stream: str) -> Response:
         """Have something sent that holds nothing of the log; what comes of it stands in
         ``deliveries`` within seconds."""
-        found = queries.get_stream(stream, self.actor)
-        return _answer(actions.ask_for_test(found, actor=self.actor), 202)
+        row = queries.get_stream(stream, self.actor)
+        return _answer(actions.ask_for_test(row, actor=self.actor), 202)
