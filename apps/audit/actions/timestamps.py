@@ -79,14 +79,14 @@ def _wait(attempts: int) -> timedelta:
 def _stamp(authority: TimestampAuthority, state: TimestampState, head: Checkpoint) -> None:
     try:
         stamp, token = _ask(authority, head)
-    except _Wrong as wrong:
+    except _Wrong as failure:
         TimestampState.objects.filter(pk=state.pk).update(
             attempts=state.attempts + 1,
-            error=str(wrong)[:500],
+            error=str(failure)[:500],
             next_at=now() + _wait(state.attempts + 1),
-            **({"fault": CLOCK, "sentence": str(wrong)[:500]} if wrong.clock else {}),
+            **({"fault": CLOCK, "sentence": str(failure)[:500]} if failure.clock else {}),
         )
-        log.warning("checkpoint_not_stamped", authority=authority.name, reason=str(wrong))
+        log.warning("checkpoint_not_stamped", authority=authority.name, reason=str(failure))
         return
     _keep(authority, head, stamp, token)
 
