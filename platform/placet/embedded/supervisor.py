@@ -42,11 +42,14 @@ def choose_ports(config: Config, wanted: int | None, endpoint: int | None) -> tu
     path = config.embedded_file
     known = json.loads(path.read_text()) if path.exists() else {}
     ports = []
-    for name, asked, default in (("public_url", wanted, 8000), ("endpoint_url", endpoint, 8080)):
+    for name, requested, default in (
+        ("public_url", wanted, 8000),
+        ("endpoint_url", endpoint, 8080),
+    ):
         before = urlsplit(known.get(name, "")).port
-        if before and asked and asked != before:
+        if before and requested and requested != before:
             raise CannotStart(f"The data in {config.data_dir} were made with port {before}: use it")
-        port = before or asked
+        port = before or requested
         ports.append(free_port(port, 1) if port else free_port(default, 20))
     return ports[0], ports[1]
 

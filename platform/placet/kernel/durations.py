@@ -8,10 +8,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def seconds(text: str) -> int:
     """Return the seconds in ``60s``, ``5m``, ``1h`` or ``7d``; ``ValueError`` for anything else."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    match = _DURATION.fullmatch(text)
+    if match is None:
         raise ValueError("write a whole number and a unit: 60s, 5m, 1h or 7d")
-    return int(found[1]) * _SECONDS[found[2]]
+    return int(match[1]) * _SECONDS[match[2]]
 
 
 def spell(total: int) -> str:

@@ -29,11 +29,11 @@ class GaugeCollector(Collector):
         """Read every part."""
         for part in self.parts:
             try:
-                found = list(part())
+                families = list(part())
             except DatabaseError as error:
                 log.warning("metrics_unavailable", of=part.__name__, error=type(error).__name__)
                 return
             except Exception:
                 log.exception("metrics_unavailable", of=part.__name__)
                 continue
-            yield from found
+            yield from families

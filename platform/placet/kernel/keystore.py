@@ -119,14 +119,14 @@ def ensure_keys(
             return read_ring(folder)
         root = _existing_or_new(folder / "root.key")
         _write(folder / "root.pub", root.public.to_pem())
-        made = [
+        public_keys = [
             (purpose, _existing_or_new(folder / f"{purpose}.key").public)
             for purpose in SERVER_PURPOSES
         ]
         _make_model_signing(folder)
         _make_witness(folder)
         start = valid_from or datetime.now(tz=UTC) - OVERLAP
-        _write(folder / "keys.json", make_ring(root, made, start).encode())
+        _write(folder / "keys.json", make_ring(root, public_keys, start).encode())
         return read_ring(folder)
 
 
@@ -184,21 +184,21 @@ def share(folder: Path, process: str, group: int) -> list[Path]:
         known = ", ".join(sorted(set(ACCESS) - {"manage"}))
         raise KeyUnavailable(f"a process that keys are shared with is one of {known}")
     with _locked(folder):
-        found = [folder / f"{purpose}.key" for purpose in sorted(ACCESS[process])]
-        for path in found:
+        paths = [folder / f"{purpose}.key" for purpose in sorted(ACCESS[process])]
+        for path in paths:
             os.chown(path, -1, group)
             path.chmod(0o640)
-    return found
+    return paths
 
 
 def export(folder: Path, destination: Path) -> list[Path]:
     """Write the public half for auditors: ``keys.json``, ``root.pub`` and each key as PEM."""
-    found = read_ring(folder)
+    key_ring = read_ring(folder)
     destination.mkdir(parents=True, exist_ok=True)
     files = {
         "keys.json": (folder / "keys.json").read_bytes(),
-        "root.pub": found.root.to_pem(),
-    } | {f"{entry.purpose}-{entry.id}.pem": entry.public.to_pem() for entry in found}
+        "root.pub": key_ring.root.to_pem(),
+    } | {f"{entry.purpose}-{entry.id}.pem": entry.public.to_pem() for entry in key_ring}
     for name, content in files.items():
         (destination / name).write_bytes(content)
     return [destination / name for name in files]
@@ -331,8 +331,8 @@ def _make_model_signing(folder: Path) -> None:
 def _make_witness(folder: Path) -> None:
     """Make the witness key. Another one is another witness, so it is never rotated."""
     if not (folder / f"{WITNESS}.pub").exists():
-        made = _existing_or_new(folder / f"{WITNESS}.key")
-        _write(folder / f"{WITNESS}.pub", made.public.to_pem())
+        key = _existing_or_new(folder / f"{WITNESS}.key")
+        _write(folder / f"{WITNESS}.pub", key.public.to_pem())
 
 
 def _next(folder: Path, purpose: KeyPurpose) -> Path:

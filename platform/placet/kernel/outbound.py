@@ -234,5 +234,5 @@ def _received(response: httpx.Response, limit: int) -> bytes:
 
 def in_words(error: Exception) -> str:
     """Return why there was no connection, as the system or OpenSSL says, without its numbers."""
-    said = re.sub(r"^\[[^\]]*\] ?|\(_ssl\.c:\d+\)$", "", str(error)).strip()
-    return said[:200] or type(error).__name__
+    sentence = re.sub(r"^\[[^\]]*\] ?|\(_ssl\.c:\d+\)$", "", str(error)).strip()
+    return sentence[:200] or type(error).__name__

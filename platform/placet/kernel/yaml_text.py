@@ -75,8 +75,8 @@ def mark_inside(text: str) -> int:
     At the start of any line libyaml passes over it; Python's own reader, which MLflow takes, reads
     it as a part of the text, and so another document.
     """
-    place = text.find("\ufeff", 1)
-    return text.count("\n", 0, place) + 1 if place > 0 else 0
+    offset = text.find("\ufeff", 1)
+    return text.count("\n", 0, offset) + 1 if offset > 0 else 0
 
 
 def _unreadable(error: yaml.MarkedYAMLError, text: str, max_depth: int) -> YamlFault:
@@ -120,18 +120,18 @@ class _Builder:
         return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode) or not key.value or key.tag == _MERGE:
                 raise YamlFault(line, "has a member without a plain name", path)
             if _CONTROL.search(key.value):
                 raise YamlFault(line, "has a name that holds a control character", path)
-            if key.value in found:
+            if key.value in mapping:
                 raise YamlFault(line, "stands twice", (*path, key.value))
-            found[key.value] = self.build(value, (*path, key.value))
+            mapping[key.value] = self.build(value, (*path, key.value))
             self.lines[*path, key.value] = line
-        return found
+        return mapping
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
         line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]

@@ -63,14 +63,14 @@ class Heads(Looked):
         here = sorted(self._shaking & self._until.keys(), key=self._until.__getitem__)
         self._shaking.clear()
         clients, waits = Counter[bytes](), list[tuple[int, int, int]]()
-        for place, conn in enumerate(here):
-            waits.append((clients[conn.origin], self._had.get(conn.origin, 0), place))
+        for index, conn in enumerate(here):
+            waits.append((clients[conn.origin], self._had.get(conn.origin, 0), index))
             clients[conn.origin] += 1
         until = time.monotonic() + HANDSHAKES
-        for _, _, place in sorted(waits):
+        for _, _, index in sorted(waits):
             self._steps += 1
-            self._had[here[place].origin] = self._steps
-            super().look(here[place])
+            self._had[here[index].origin] = self._steps
+            super().look(here[index])
             if time.monotonic() >= until:
                 break
         self._had = {client: step for client, step in self._had.items() if client in clients}
@@ -100,9 +100,9 @@ class Heads(Looked):
 
     def _begins(self, conn: Any, piece: bytes) -> bool:
         """Give the connection away, if a thread can begin with it or it is too much; tell."""
-        looked = max(0, len(conn.said) - len(END) + 1)
+        start = max(0, len(conn.said) - len(END) + 1)
         conn.said += piece
-        if conn.said.find(END, looked, MOST) >= 0:
+        if conn.said.find(END, start, MOST) >= 0:
             self._begin(conn)
         elif len(conn.said) >= MOST:
             self._refuse(conn)

@@ -154,10 +154,10 @@ def origin(address: Any) -> bytes:
     may have as many as it likes. A Unix socket tells of nobody."""
     if not isinstance(address, tuple):
         return b""
-    found = ip_address(address[0].partition("%")[0])
-    if isinstance(found, IPv6Address):
-        return found.packed[:8] if found.ipv4_mapped is None else found.ipv4_mapped.packed
-    return found.packed
+    ip = ip_address(address[0].partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        return ip.packed[:8] if ip.ipv4_mapped is None else ip.ipv4_mapped.packed
+    return ip.packed
 
 
 def decrypted(wire: Any) -> int:

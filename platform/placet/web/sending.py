@@ -162,7 +162,7 @@ def is_reset(sock: Any) -> bool:
 def unsent(sock: Any) -> int:
     """Return how many bytes the kernel has of us that the other side has not."""
     try:
-        found = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
+        buffer = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
     except (ValueError, OSError):
         return 0
-    return int.from_bytes(found, sys.byteorder)
+    return int.from_bytes(buffer, sys.byteorder)

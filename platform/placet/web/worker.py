@@ -214,8 +214,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.room.take(conn, result)
         elif not result:
             self.leaving.take(conn)
-        elif said := conn.parser.unreader.take_buffered():
-            self.heads.take(conn, said)
+        elif buffered := conn.parser.unreader.take_buffered():
+            self.heads.take(conn, buffered)
         else:
             self.resting.take(conn)
 
@@ -313,10 +313,10 @@ def waits_for_news(application: Application, room: WaitingRoom, last: Last) -> A
             environ[WAITED] = held.wait
         elif getattr(response.req, "may_wait", False):
             environ[POSSIBLE] = not room.full
-        found = application(environ, start_response)
+        chunks = application(environ, start_response)
         if (wait := environ.get(ASKED)) is None:
-            return found
-        body = whole(found)
+            return chunks
+        body = whole(chunks)
         raise Kept(Held(response.req, wait, (response.status, response.headers), body))
 
     return call

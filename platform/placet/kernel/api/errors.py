@@ -51,11 +51,11 @@ def request_id() -> str:
 def pointers(detail: Any, prefix: str = "") -> list[FieldError]:
     """Flatten DRF's nested error detail into JSON pointers; '' is the whole body."""
     if isinstance(detail, dict):
-        found: list[FieldError] = []
+        errors: list[FieldError] = []
         for key, value in detail.items():
             step = "" if key == "non_field_errors" else f"/{key}"
-            found += pointers(value, prefix + step)
-        return found
+            errors += pointers(value, prefix + step)
+        return errors
     if isinstance(detail, list):
         if all(not isinstance(item, dict | list) for item in detail):
             return [FieldError(prefix, " ".join(str(item) for item in detail))]

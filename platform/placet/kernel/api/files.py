@@ -37,7 +37,7 @@ def file_response(
 
 def _start(request: HttpRequest, tag: str) -> int:
     """Return the first byte that is asked for."""
-    asked = _REST.fullmatch(request.headers.get("Range", ""))
-    if asked is None or request.method != "GET" or request.headers.get("If-Range", tag) != tag:
+    match = _REST.fullmatch(request.headers.get("Range", ""))
+    if match is None or request.method != "GET" or request.headers.get("If-Range", tag) != tag:
         return 0
-    return int(asked[1])
+    return int(match[1])

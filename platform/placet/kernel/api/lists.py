@@ -36,8 +36,8 @@ class ListView(PlacetView):
 
     def narrowed(self, rows: models.QuerySet[M]) -> models.QuerySet[M]:
         """Keep the rows whose columns hold what the query string says, where it names a filter."""
-        given = self.request.query_params
-        return rows.filter(**{name: given[name] for name in self.filters if name in given})
+        query = self.request.query_params
+        return rows.filter(**{name: query[name] for name in self.filters if name in query})
 
     def page(
         self,
@@ -57,12 +57,12 @@ class ListView(PlacetView):
         if (cursor := self.request.query_params.get("cursor")) is not None:
             after = self._open_cursor(cursor)
             rows = rows.filter(**{f"{field}__{'lt' if descending else 'gt'}": after})
-        found = list(rows[: limit + 1])
+        page_rows = list(rows[: limit + 1])
         next_cursor = None
-        if len(found) > limit:
-            found = found[:limit]
-            next_cursor = self._seal_cursor(getattr(found[-1], field))
-        response = Response({"items": render(found), "next_cursor": next_cursor})
+        if len(page_rows) > limit:
+            page_rows = page_rows[:limit]
+            next_cursor = self._seal_cursor(getattr(page_rows[-1], field))
+        response = Response({"items": render(page_rows), "next_cursor": next_cursor})
         if next_cursor:
             query = self.request.query_params.copy()
             query["cursor"] = next_cursor
@@ -71,8 +71,10 @@ class ListView(PlacetView):
 
     def _mac(self, payload: bytes) -> bytes:
         """Bind a cursor to its list, its filters and its reader."""
-        asked = self.request.query_params.items()
-        filters = sorted((name, value) for name, value in asked if name not in {"cursor", "limit"})
+        parameters = self.request.query_params.items()
+        filters = sorted(
+            (name, value) for name, value in parameters if name not in {"cursor", "limit"}
+        )
         context = json.dumps(["cursor", self.request.path, self.actor.id, filters]).encode()
         return hmac.digest(settings.SECRET_KEY.encode(), context + payload, "sha256")[:12]
 

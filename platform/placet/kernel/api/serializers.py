@@ -25,8 +25,8 @@ class Serializer(serializers.Serializer[Any]):
         try:
             return {name: read(instance) for name, read in plan(type(self))}
         except (AttributeError, KeyError, SkipField):
-            found: dict[str, Any] = super().to_representation(instance)
-            return found
+            representation: dict[str, Any] = super().to_representation(instance)
+            return representation
 
 
 @cache

@@ -24,8 +24,8 @@ class PlacetView(APIView):
     @property
     def actor(self) -> Actor:
         """Return who is asking."""
-        found = self.request.auth
-        return found if isinstance(found, Actor) else ANONYMOUS
+        auth = self.request.auth
+        return auth if isinstance(auth, Actor) else ANONYMOUS
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse unknown and repeated query parameters before the handler runs."""
