@@ -30,25 +30,25 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file() or not path.stat().st_size:
             continue
-        place = path.relative_to(root).as_posix()
-        name = shown(place)
-        if place in scanner.weights and name not in scanner.report.doubted:
+        relative = path.relative_to(root).as_posix()
+        name = shown(relative)
+        if relative in scanner.weights and name not in scanner.report.doubted:
             continue  # numbers, which begin like any opcode
         if scanner.followed(name) and scanner.longest[name] > MAX_LISTED:
             scanner.report.note(name, "code-carrying", UNLISTED)
             continue
         try:
-            found = scan_file_path(str(path))
+            scan = scan_file_path(str(path))
         except Exception as error:
             what = f"could not be read by picklescan ({type(error).__name__})"
             scanner.report.note(name, "unknown", what)
             continue
         looked_up = name in scanner.words  # of which the walk has said what an unpickler does
-        words = bool(found.globals) and name not in scanner.pickles and _is_plain(path)
-        if found.scan_err and name not in scanner.report.doubted and not words:
+        words = bool(scan.globals) and name not in scanner.pickles and _is_plain(path)
+        if scan.scan_err and name not in scanner.report.doubted and not words:
             scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
         followed = scanner.followed(name)
-        for one in found.globals:
+        for one in scan.globals:
             attribute = (NEWER.get(one.module, one.module), one.name) == ("builtins", "getattr")
             known = attribute or judge(one.module, one.name)[0] == "code-carrying"
             nowhere = words and leads_nowhere(one.module, one.name)

@@ -43,11 +43,11 @@ class Entry:
 def check_zip(stream: IO[bytes]) -> None:
     """Raise :class:`Disagreement` unless everybody reads the same members out of the zip."""
     size = stream.seek(0, 2)
-    place, count, begin = _directory(stream, size)
-    if place - begin > MAX_DIRECTORY:
+    end, count, begin = _directory(stream, size)
+    if end - begin > MAX_DIRECTORY:
         raise Disagreement("its directory is too large")
     stream.seek(begin)
-    directory = stream.read(place - begin)
+    directory = stream.read(end - begin)
     if END in directory:
         raise Disagreement("it has more than one end")
     entries = list(_entries(directory))
@@ -87,19 +87,19 @@ def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
 def _directory64(stream: IO[bytes], locator: int, count: int, begin: int) -> tuple[int, int, int]:
     """The same for archives above 4 GiB or 65,535 members, and for those that torch writes."""
     stream.seek(locator)
-    _, disk, place, disks = struct.unpack("<4sIQI", stream.read(20))
-    if disk or disks > 1 or place + 56 != locator:
+    _, disk, offset, disks = struct.unpack("<4sIQI", stream.read(20))
+    if disk or disks > 1 or offset + 56 != locator:
         raise Disagreement("its second end does not stand where it should")
-    stream.seek(place)
+    stream.seek(offset)
     record = struct.unpack("<4sQHHIIQQQQ", stream.read(56))
     if record[0] != END64 or record[1] != 44 or record[4] or record[5] or record[6] != record[7]:
         raise Disagreement("its second end is not whole")
     count64, length64, begin64 = record[7], record[8], record[9]
     if count not in (FULL16, count64) or begin not in (FULL32, begin64):
         raise Disagreement("its two ends say different things")
-    if begin64 + length64 != place:
+    if begin64 + length64 != offset:
         raise Disagreement("its directory does not stand where its end says")
-    return place, count64, begin64
+    return offset, count64, begin64
 
 
 def _entries(raw: bytes) -> Iterator[Entry]:
@@ -120,22 +120,22 @@ def _entries(raw: bytes) -> Iterator[Entry]:
 
 def _wide(extra: bytes, numbers: tuple[int, ...]) -> list[int]:
     """Return the numbers, those that do not fit in 32 bits from the extra field."""
-    found, place, more = list(numbers), 0, b""
-    while place + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, place)
+    values, offset, more = list(numbers), 0, b""
+    while offset + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, offset)
         if kind == SECOND_NAME:
             raise Disagreement("a member has a second name")
         if kind == ZIP64_EXTRA:
             if more:
                 raise Disagreement("a member has its size twice")
-            more = extra[place + 4 : place + 4 + length]
-        place += 4 + length
-    for position, number in enumerate(found):
+            more = extra[offset + 4 : offset + 4 + length]
+        offset += 4 + length
+    for position, number in enumerate(values):
         if number == FULL32:
             if len(more) < 8:
                 raise Disagreement("a member's size is missing")
-            found[position], more = int.from_bytes(more[:8], "little"), more[8:]
-    return found
+            values[position], more = int.from_bytes(more[:8], "little"), more[8:]
+    return values
 
 
 def _refuse_names(entries: list[Entry]) -> None:
@@ -170,9 +170,9 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
     raise Disagreement("a member's header says another thing than the directory")
 
 
-def _descriptor(stream: IO[bytes], place: int, entry: Entry) -> int:
+def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:
     """Return the length of what follows a member that was written without knowing its size."""
-    stream.seek(place)
+    stream.seek(offset)
     raw = stream.read(24)
     for form in ("<4sIII", "<4sIQQ", "<III", "<IQQ"):
         length = struct.calcsize(form)

@@ -53,8 +53,8 @@ def pdf(stream: IO[bytes]) -> None:
     _begins(stream, 8, b"%PDF-1.", b"%PDF-2.")
     size = _size(stream)
     stream.seek(max(size - 1024, 0))
-    before, found, behind = stream.read().rpartition(b"%%EOF")
-    if not found or behind.strip(b"\r\n \0") or b"startxref" not in before:
+    before, marker, behind = stream.read().rpartition(b"%%EOF")
+    if not marker or behind.strip(b"\r\n \0") or b"startxref" not in before:
         raise NotWhole("it has no end, or something stands behind it")
 
 
@@ -66,14 +66,14 @@ def riff(kind: bytes) -> Callable[[IO[bytes]], None]:
         size = _size(stream)
         if head[8:] != kind or _number(head[4:8]) + 8 != size:
             raise NotWhole("it is of another kind or length")
-        place, parts = 12, 0
-        while place < size:
-            stream.seek(place)
+        offset, parts = 12, 0
+        while offset < size:
+            stream.seek(offset)
             part = stream.read(8)
             length = _number(part[4:])
-            if len(part) < 8 or place + 8 + length > size or parts > MAX_PARTS:
+            if len(part) < 8 or offset + 8 + length > size or parts > MAX_PARTS:
                 raise NotWhole("a part of it is cut off")
-            place, parts = place + 8 + length + length % 2, parts + 1
+            offset, parts = offset + 8 + length + length % 2, parts + 1
 
     return whole
 
@@ -91,16 +91,16 @@ def tiff(stream: IO[bytes]) -> None:
     """TIFF 6.0, section 2: a chain of directories, each inside of the file."""
     head = _begins(stream, 8, *TIFF)
     order, size = TIFF[head[:4]], _size(stream)
-    place, seen = _number(head[4:], order), set[int]()
-    while place:
-        stream.seek(place)
+    offset, seen = _number(head[4:], order), set[int]()
+    while offset:
+        stream.seek(offset)
         count = _number(stream.read(2), order)
-        end = place + 2 + count * ITEM
-        if place in seen or place < 8 or not count or end + 4 > size:
+        end = offset + 2 + count * ITEM
+        if offset in seen or offset < 8 or not count or end + 4 > size:
             raise NotWhole("a directory of it leads outside or in a circle")
-        seen.add(place)
+        seen.add(offset)
         stream.seek(end)
-        place = _number(stream.read(4), order)
+        offset = _number(stream.read(4), order)
 
 
 def arrow(stream: IO[bytes]) -> None:

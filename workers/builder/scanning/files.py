@@ -98,13 +98,13 @@ class Scanner:
     def scan(self, name: str, own: str, stream: IO[bytes], depth: int) -> None:
         """Scan one stream that can seek: ``name`` leads to it, ``own`` is its own."""
         self.report.members += 1
-        told = shown(name)
+        label = shown(name)
         if depth > MAX_DEPTH or self.report.members > MAX_MEMBERS:
-            self.report.note(told, "unknown", "is nested too deeply or holds too many members")
+            self.report.note(label, "unknown", "is nested too deeply or holds too many members")
             return
         head = stream.read(512)
         if not head:  # there is nothing in it to load
-            self.report.note(told, "safe", "")
+            self.report.note(label, "safe", "")
             return
         stream.seek(0)
         # Whoever takes a persistent id takes this for a zip; all others end at its first byte.
@@ -116,20 +116,20 @@ class Scanner:
         ):
             walk = Walk()
         elif walk.asks_alone and self._is_words(stream, walk):
-            self.report.note(told, "code-carrying", LIKE_A_PICKLE)
+            self.report.note(label, "code-carrying", LIKE_A_PICKLE)
             walk = Walk()
         elif walk.asks_alone and harmless(walk.asked) and readers.is_plain(stream):
-            self.report.note(told, "unknown", LIKE_A_PICKLE)
-            self.words.add(told)
+            self.report.note(label, "unknown", LIKE_A_PICKLE)
+            self.words.add(label)
             walk.soften()
-        self._pickle(told, walk)
+        self._pickle(label, walk)
         stream.seek(0)
         archive = self._archive(name, stream, head, depth)
         if walk.whole or walk.effects:
             return
         # whatever else it is: a tar may begin so
         for verdict, what in readers.forests(stream):
-            self.report.note(told, verdict, what[:200])
+            self.report.note(label, verdict, what[:200])
         self._plain(name, own, stream, head, archive=archive)
 
     def _is_words(self, stream: IO[bytes], walk: Walk) -> bool:
@@ -143,20 +143,20 @@ class Scanner:
             for one in walk.asked
         )
 
-    def _pickle(self, told: str, walk: Walk) -> None:
+    def _pickle(self, label: str, walk: Walk) -> None:
         """Count what unpickling would do. A pickle that is cut off has done it until there."""
         if not walk.whole and not walk.effects:
             return
-        self.pickles.add(told)
-        file = told.partition("!")[0]
+        self.pickles.add(label)
+        file = label.partition("!")[0]
         self.longest[file] = max(self.longest.get(file, 0), walk.longest)
-        self.report.note(told, "code-carrying", "is a pickle")
+        self.report.note(label, "code-carrying", "is a pickle")
         for verdict, what in walk.findings:
-            self.report.note(told, verdict, what)
-        self.report.note(told, walk.verdict, "")
+            self.report.note(label, verdict, what)
+        self.report.note(label, walk.verdict, "")
         if not walk.complete:
-            self.unfollowed.add(told)
-            self.report.note(told, "unknown", f"is a pickle that is not whole: {walk.error}")
+            self.unfollowed.add(label)
+            self.report.note(label, "unknown", f"is a pickle that is not whole: {walk.error}")
 
     def _archive(self, name: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
         """Go into what holds files, in every way that some reader would; tell whether one did."""
@@ -164,7 +164,7 @@ class Scanner:
         if takes("numpy zip", head) or zipfile.is_zipfile(stream):
             ways.append(self._zip)
         if (opener := compression(head)) and _begins(opener, stream):
-            ways.append(lambda *place: self._compressed(opener, *place))
+            ways.append(lambda *arguments: self._compressed(opener, *arguments))
         if _is_tar(head):
             ways.append(self._tar)
         for go_in in ways:
@@ -185,22 +185,22 @@ class Scanner:
     def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes, *, archive: bool) -> None:
         """Read a file as what its name and first bytes say, for that is what its loader goes by,
         though it is an archive too: a text can be a whole zlib stream, and a model a tar."""
-        told = shown(name)
+        label = shown(name)
         # A member of an archive may have the path of another file.
         theirs = name in self.weights and "!" not in name
         if theirs and kinds.is_weights(PurePosixPath(own), head, stream):
             # read by nobody but onnxruntime, as numbers
-            self.report.note(told, "safe", "")
+            self.report.note(label, "safe", "")
             return
         reader = kinds.reader(PurePosixPath(own), head, name, stream)
         if reader is None:
             if not archive:
-                self.report.note(told, "unknown", "is of no known format")
+                self.report.note(label, "unknown", "is of no known format")
             return
         for verdict, what in reader(
             stream, readers.Place(self.root, name, self.report, self.weights)
         ):
-            self.report.note(told, verdict, what[:200])
+            self.report.note(label, verdict, what[:200])
 
     def followed(self, told: str) -> bool:
         """Tell whether a file is pickles, or holds some, and each was followed to its end."""
@@ -227,7 +227,7 @@ class Scanner:
                     )
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
-        told = shown(name)
+        label = shown(name)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             seen: set[str] = set()
             for entry in archive:
@@ -235,7 +235,7 @@ class Scanner:
                     continue
                 member = archive.extractfile(entry) if entry.type in tarfile.REGULAR_TYPES else None
                 if member is None or entry.issparse():
-                    self.report.note(told, "malicious", "holds a link or a device")
+                    self.report.note(label, "malicious", "holds a link or a device")
                     continue
                 if entry.name in seen:
                     self._odd(name, Disagreement("two members have one name"))

@@ -92,10 +92,10 @@ def safetensors(stream: IO[bytes]) -> None:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object whose members stand once: readers differ over which of two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise Lies("its header has a member twice")
-    return found
+    return members
 
 
 def _span(name: str, tensor: Any) -> tuple[int, int]:
@@ -118,8 +118,8 @@ def hdf5(stream: IO[bytes]) -> None:
     width = block[13] if version < 2 else block[9]
     if width not in {2, 4, 8}:
         raise NotOne("its addresses have an odd length")
-    place = {0: 24, 1: 28}.get(version, 12) + 2 * width
-    end = int.from_bytes(block[place : place + width], "little")
+    offset = {0: 24, 1: 28}.get(version, 12) + 2 * width
+    end = int.from_bytes(block[offset : offset + width], "little")
     if end > size:
         raise Lies(f"it says that it has {end} bytes and has {size}")
     if end < size:
@@ -167,8 +167,8 @@ def _item(kind: Any) -> int:
         return sum(_item(part[1]) * _count(*part[2:]) for part in kind)
     if isinstance(kind, tuple):
         return _item(kind[0]) * _count(kind[1])
-    found = PLAIN.fullmatch(kind)
-    letter, digits = (found[1], found[2]) if found else ("?", "1")
+    match = PLAIN.fullmatch(kind)
+    letter, digits = (match[1], match[2]) if match else ("?", "1")
     item = int(digits) if digits else SIZES.get(letter, 1)
     return item * (4 if letter == "U" else 1)
 

@@ -50,12 +50,12 @@ def read(stream: IO[bytes]) -> bool:
     if len(_items(facts, "feature_names")) != features:
         raise NotTrees("it has another number of features than of names")
     _classes(facts, len(sizes))
-    place = first.start() if first else 0
+    offset = first.start() if first else 0
     for count, size in enumerate(sizes):
-        piece = text[place : place + size] if size > 0 else ""
+        piece = text[offset : offset + size] if size > 0 else ""
         _tree(count, _block(count, piece), features)
-        place += size
-    if first and not LAST.match(text, place):
+        offset += size
+    if first and not LAST.match(text, offset):
         raise NotTrees("it holds another number of trees than it says, or has no end")
     return True
 
@@ -81,8 +81,8 @@ def _classes(facts: Facts, trees: int) -> None:
     if not facts.get("objective", "none").strip():
         raise NotTrees("its objective has no name")
     for word in _items(facts, "objective"):
-        name, found, value = word.partition(":")
-        if found and name == "num_class" and number(value) != classes:
+        name, separator, value = word.partition(":")
+        if separator and name == "num_class" and number(value) != classes:
             raise NotTrees("its objective has another number of classes")
 
 
@@ -96,8 +96,8 @@ def _block(count: int, text: str) -> Facts:
     if any(line.strip() for line in lines[last:]) or not 0 < last <= MAX_LINES:
         raise NotTrees(f"tree {count} has an odd number of lines")
     for line in lines[:last]:
-        name, found, value = line.partition("=")
-        if not found or name in facts:
+        name, separator, value = line.partition("=")
+        if not separator or name in facts:
             raise NotTrees(f"tree {count} has a line without a value, or one twice")
         facts[name] = value
     return facts
@@ -139,8 +139,8 @@ def _tree(count: int, facts: Facts, features: int) -> None:
 
 def _fractions(count: int, facts: Facts, name: str, size: int) -> None:
     """A list of a tree that is there at all has one number for each node or leaf."""
-    found = _items(facts, name) if name in facts else None
-    if found is not None and not (len(found) == size and all(map(FRACTION.fullmatch, found))):
+    items = _items(facts, name) if name in facts else None
+    if items is not None and not (len(items) == size and all(map(FRACTION.fullmatch, items))):
         raise NotTrees(f"tree {count} has a list of another length, or with what is no number")
 
 
@@ -148,8 +148,8 @@ def _categories(count: int, facts: Facts, asked: list[str]) -> None:
     """A node that asks for a category names one of the sets of bits by its threshold."""
     wrong = f"tree {count} asks for a category that there is not"
     sets = number(facts["num_cat"])
-    for place in map(number, asked):
-        bounded(place, 0, sets, wrong)
+    for category in map(number, asked):
+        bounded(category, 0, sets, wrong)
     if sets < 0:
         raise NotTrees(wrong)
     if sets:

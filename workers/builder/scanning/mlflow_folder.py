@@ -96,7 +96,7 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
     if not isinstance(flavors, dict):
         yield "unknown", "lists no flavors, so it cannot be told how MLflow would load it"
         return
-    found: dict[tuple[Verdict, str], None] = {}  # two flavors name the same file
+    findings: dict[tuple[Verdict, str], None] = {}  # two flavors name the same file
     for name, flavor in sorted(flavors.items()):
         of_all = (*_flavor(flavor), *_data(name, flavor), *_unpickled(name, flavors))
         if name not in FOLLOWED:
@@ -104,8 +104,8 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
                 "code-carrying",
                 f"has a flavor of MLflow that nobody here follows, {shown(str(name))}",
             )
-        found |= dict.fromkeys(of_all)
-    yield from found | dict.fromkeys(_beside_flavors(model))
+        findings |= dict.fromkeys(of_all)
+    yield from findings | dict.fromkeys(_beside_flavors(model))
 
 
 def module_told(name: str) -> Iterator[tuple[Verdict, str]]:
@@ -221,7 +221,7 @@ def _unpickled(name: str, flavors: dict[Any, Any]) -> Iterator[tuple[Verdict, st
         module = flavor.get("loader_module") == f"mlflow.{known}"
         if not module and name != known:
             continue
-        own = found if isinstance(found := flavors.get(known), dict) else {}
+        own = settings if isinstance(settings := flavors.get(known), dict) else {}
         skops = known in SKOPS and own.get("serialization_format") == "skops"
         elsewhere = module and known == "sklearn" and "data" in flavor
         trees = known == "lightgbm" and own.get("model_class", LINES) == LINES

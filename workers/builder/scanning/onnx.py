@@ -65,22 +65,22 @@ def varint(data: memoryview, place: int) -> tuple[int, int]:
 
 def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield the fields of one message."""
-    place = 0
-    while place < len(data):
-        key, place = varint(data, place)
+    offset = 0
+    while offset < len(data):
+        key, offset = varint(data, offset)
         number, wire = key >> 3, key & 7
         value: int | memoryview
         if number == 0 or key >> 32:  # protobuf drops what does not fit into 32 bits
             raise NotOnnx("a field has no number, or one that is too large")
         if wire == 0:
-            value, place = varint(data, place)
+            value, offset = varint(data, offset)
         elif wire in {1, 2, 5}:
             size = {1: 8, 5: 4}.get(wire, 0)
             if wire == 2:
-                size, place = varint(data, place)
-            if place + size > len(data):
+                size, offset = varint(data, offset)
+            if offset + size > len(data):
                 raise NotOnnx("a field is cut off")
-            value, place = data[place : place + size], place + size
+            value, offset = data[offset : offset + size], offset + size
         else:
             raise NotOnnx("a field has an unknown kind")
         yield number, value
@@ -108,21 +108,21 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
 def _place(entries: list[memoryview]) -> Iterator[Outside]:
     """Yield the place that a tensor's entries tell of: each key once, since readers differ over
     which of two counts."""
-    told: dict[bytes, bytes] = {}
+    by_key: dict[bytes, bytes] = {}
     for entry in entries:
         parts = {n: bytes(v) for n, v in fields(entry) if isinstance(v, memoryview)}
         key = parts.get(1, b"")
-        if key in told:
+        if key in by_key:
             raise NotRead("a tensor of its has two places")
         if key not in KEYS:
             raise NotRead(f"a tensor of its has {ascii(key)[1:60]} beside its place")
-        told[key] = parts.get(2, b"")
-    numbers = {key: told[key] for key in (b"offset", b"length") if told.get(key)}
+        by_key[key] = parts.get(2, b"")
+    numbers = {key: by_key[key] for key in (b"offset", b"length") if by_key.get(key)}
     if not all(map(PLACE.fullmatch, numbers.values())):
         raise NotOnnx("a place of its weights is no number")
     length = int(numbers[b"length"]) if b"length" in numbers else None
-    if b"location" in told:
-        location = told[b"location"].decode("utf-8", "surrogateescape")
+    if b"location" in by_key:
+        location = by_key[b"location"].decode("utf-8", "surrogateescape")
         yield Outside(location, int(numbers.get(b"offset", 0)), length)
 
 
@@ -132,7 +132,7 @@ def outside(data: bytes) -> list[Outside]:
     top = {number for number, _ in fields(view)}
     if not {1, 7} <= top:
         raise NotOnnx("it has no version or no graph")
-    return sorted(set(places(view)), key=lambda place: (place.location, place.offset))
+    return sorted(set(places(view)), key=lambda weights: (weights.location, weights.offset))
 
 
 def check(data: bytes, path: Path | None) -> None:

@@ -205,8 +205,8 @@ def may_be_text(item: Item) -> bool:
 
 def pairs(items: list[Item]) -> dict[str | None, Item]:
     """Return what is followed of a dict; ``None`` in it says that there is more."""
-    found = zip(items[::2], items[1::2], strict=False)
-    return {key if isinstance(key, str) else None: value for key, value in found}
+    members = zip(items[::2], items[1::2], strict=False)
+    return {key if isinstance(key, str) else None: value for key, value in members}
 
 
 def attribute(args: Item) -> tuple[Verdict, str]:
@@ -252,12 +252,12 @@ def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
         return "O", 0
     given = isinstance(value, Made) and value.maker == DTYPE and depth <= MAX_NESTED
     text = value.args[0] if given and isinstance(value.args, tuple) and value.args else None
-    found = SPELLED.fullmatch(text) if isinstance(text, str) else None
+    match = SPELLED.fullmatch(text) if isinstance(text, str) else None
     state = value.state if given and value.state is not None else (*(None,) * 7, 0)
     whole = isinstance(state, tuple) and len(state) in {8, 9} and isinstance(state[7], int)
-    if found is None or not whole:
+    if match is None or not whole:
         raise Hostile("a joblib array has a type that cannot be followed")
-    kind, digits = found[1], int(found[2] or "0")
+    kind, digits = match[1], int(match[2] or "0")
     if kind == "O" or state[7] & 1 or any(dtype_of(p, depth + 1)[0] == "O" for p in _parts(state)):
         return "O", 0
     if kind in "USV" and value.state is not None:

@@ -100,12 +100,12 @@ def reads_elsewhere(stream: IO[bytes]) -> bool:
     if declared and declared[1].lower() not in PLAINLY:
         return True
     stream.seek(0)
-    before, found = b"", False
+    before, has_entity = b"", False
     while piece := stream.read(CHUNK):
         part = before + piece
-        if not found and (start := part.find(b"<!ENTITY")) >= 0:
-            found, part = True, part[start:]
-        if found and EXTERNAL.search(part):
+        if not has_entity and (start := part.find(b"<!ENTITY")) >= 0:
+            has_entity, part = True, part[start:]
+        if has_entity and EXTERNAL.search(part):
             return True
         before = part[-16:]
     return False
@@ -214,8 +214,8 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
 
 def read_mlmodel(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
-    found = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
-    yield from found
+    findings = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
+    yield from findings
     yield "safe", ""
 
 
@@ -231,19 +231,19 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
     data = stream.read()
     folder = PurePosixPath(place.name).parent
     try:
-        found = onnx.outside(data)
-        for weights in found:
+        outside = onnx.outside(data)
+        for weights in outside:
             for verdict, what in _weights_told(weights, place):
                 yield verdict, what
                 return
-        onnx.check(data, place.root / place.name if found else None)
+        onnx.check(data, place.root / place.name if outside else None)
     except onnx.NotRead as error:
         yield "unknown", f"is ONNX that is not read here: {error}"
         return
     except (onnx.NotOnnx, RecursionError) as error:
         yield "unknown", f"is called ONNX and is none: {error}"
         return
-    place.weights.update((folder / weights.location).as_posix() for weights in found)
+    place.weights.update((folder / weights.location).as_posix() for weights in outside)
     yield "safe", ""
 
 
@@ -337,12 +337,12 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
 def read_keras(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
     try:
-        found = list(headers.keras(stream.read(MAX_CONFIG)))
+        findings = list(headers.keras(stream.read(MAX_CONFIG)))
     except headers.NotOne as error:
         yield "unknown", f"is called Keras and is none: {error}"
         return
     yield "safe", ""
-    yield from found
+    yield from findings
 
 
 def read_config(stream: IO[bytes], place: Place) -> Told:
@@ -365,17 +365,17 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
         yield "unknown", f"is called skops and is none: {error}"
         return
     yield "safe", ""
-    found = schema.types
+    types = schema.types
     yield from (("code-carrying", fault) for fault in sorted(schema.faults))
-    for full in sorted(found - skops.trusted()):
+    for full in sorted(types - skops.trusted()):
         named = skops.without_loader(full)
         module, _, kind = named.rpartition(".")
         verdict, what = judge(module, kind)
         does = "is made of" if named == full else "may call"
         yield verdict, shown(what or f"{does} {named}")
         if verdict != "code-carrying":
-            found.discard(full)
-    place.report.types |= found
+            types.discard(full)
+    place.report.types |= types
 
 
 def read_schema(stream: IO[bytes], place: Place) -> Told:

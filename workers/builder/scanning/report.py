@@ -34,4 +34,4 @@ class Report:
 
     def gravest_first(self) -> list[tuple[str, Verdict, str]]:
         """Return the findings, the gravest first."""
-        return sorted(self.findings, key=lambda found: -ORDER.index(found[1]))
+        return sorted(self.findings, key=lambda finding: -ORDER.index(finding[1]))

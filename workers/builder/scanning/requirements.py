@@ -31,9 +31,9 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
     packed, _, own = name.rpartition("!")
     waiting, seen = [(own, _lines(text))], {own}
     while waiting:
-        place, lines = waiting.pop()
+        source, lines = waiting.pop()
         for path in _opened(lines):
-            joined = posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
+            joined = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
             inside = not (posixpath.isabs(path) or joined.startswith("..") or ODD.search(path))
             if packed:  # what is called so in an archive is read by itself
                 known = inside and CALLED.search(joined) is not None
@@ -57,13 +57,13 @@ def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
 def _lines(text: str) -> list[str]:
     """Return the lines, also joined where one is said to go on; MLflow drops the blanks between."""
     lines, joined = [line.strip() for line in text.splitlines()], ""
-    found = [line for line in lines if not line.endswith("\\")]
+    complete = [line for line in lines if not line.endswith("\\")]
     for line in lines:
         joined += line.rstrip("\\")
         if not line.endswith("\\"):
-            found.append(joined)
+            complete.append(joined)
             joined = ""
-    return [*found, joined]
+    return [*complete, joined]
 
 
 def _opened(lines: list[str]) -> list[str]:

@@ -85,7 +85,7 @@ def read(schema: bytes) -> Schema:
         raise NotSkops("its schema is not JSON") from None
     if not isinstance(root, dict) or "__loader__" not in root:
         raise NotSkops("its schema has no root")
-    found, numbers = Schema(set(), set()), Numbers()
+    parsed, numbers = Schema(set(), set()), Numbers()
     waiting: list[Any] = [root]
     while waiting:
         value = waiting.pop()
@@ -93,15 +93,15 @@ def read(schema: bytes) -> Schema:
             waiting += value
         elif isinstance(value, dict):
             if not {"__class__", "__module__", "__loader__"}.isdisjoint(value):
-                found.types.update(_named(value))
-                found.faults.update(at_fault(value))
+                parsed.types.update(_named(value))
+                parsed.faults.update(at_fault(value))
                 numbers.add(value)
             waiting += value.values()
-        if len(found.types) > MAX_TYPES:
+        if len(parsed.types) > MAX_TYPES:
             raise NotSkops(f"it names more than {MAX_TYPES} types")
     if numbers.differ():
-        found.faults.add(TWO)
-    return found
+        parsed.faults.add(TWO)
+    return parsed
 
 
 def without_loader(full: str) -> str:
@@ -125,7 +125,7 @@ def files_of(schema: bytes) -> set[str]:
         waiting: list[Any] = [json.loads(schema)]
     except (ValueError, RecursionError):
         return set()
-    found: set[str] = set()
+    files: set[str] = set()
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
@@ -133,8 +133,8 @@ def files_of(schema: bytes) -> set[str]:
         elif isinstance(value, dict):
             waiting += value.values()
             if isinstance(value.get("__loader__"), str) and isinstance(value.get("file"), str):
-                found.add(value["file"])
-    return found
+                files.add(value["file"])
+    return files
 
 
 def _named(node: dict[str, Any]) -> Iterator[str]:

@@ -104,8 +104,8 @@ class Numbers:
             return
         self._seen[number] += 1
         value = node.get("content") if loader == JSON else None
-        said = (node.get("__module__"), node.get("__class__"), loader, value)
-        self._two |= self._first.setdefault(number, said) != said
+        identity = (node.get("__module__"), node.get("__class__"), loader, value)
+        self._two |= self._first.setdefault(number, identity) != identity
 
     def differ(self) -> bool:
         """Tell whether one may be read in place of another that says something else."""
@@ -184,6 +184,6 @@ def _state(content: Any) -> Iterator[str]:
             if odd or one.get("__loader__", DICT) not in STATES:
                 yield "has a random generator whose state is not followed"
             for name in one.keys() & PLACES.keys():
-                place = _json(one[name].get("content")) if _is_of(one[name], JSON) else None
-                if type(place) is not int or not 0 <= place <= PLACES[name]:
+                position = _json(one[name].get("content")) if _is_of(one[name], JSON) else None
+                if type(position) is not int or not 0 <= position <= PLACES[name]:
                     yield "has a random generator that reads outside of its state"

@@ -63,6 +63,6 @@ def bounded(value: Any, least: int, limit: int, what: str) -> int:
 
 def spans(bounds: Sequence[Any], end: int, what: str) -> None:
     """Raise unless ``bounds`` go from zero to ``end`` and never back."""
-    found = [whole(bound) for bound in bounds]
-    if not found or found[0] != 0 or found[-1] != end or found != sorted(found):
+    numbers = [whole(bound) for bound in bounds]
+    if not numbers or numbers[0] != 0 or numbers[-1] != end or numbers != sorted(numbers):
         raise NotTrees(what)

@@ -31,10 +31,10 @@ def decode(stream: IO[bytes]) -> dict[str, Any]:
     reader = _Reader(stream, size)
     if reader.take(1) != b"{":
         raise NotUbjson("it does not start with an object")
-    found = reader.object(0)
+    document = reader.object(0)
     if stream.tell() != size:
         raise NotUbjson("something stands behind its end")
-    return found
+    return document
 
 
 class _Reader:
@@ -47,13 +47,13 @@ class _Reader:
         return self._stream.read(size)
 
     def object(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         while (mark := self.take(1)) != b"}":
             name = self._text(mark)
-            if name in found:
+            if name in members:
                 raise NotUbjson("an object has a member twice")
-            found[name] = self._value(self.take(1), depth + 1)
-        return found
+            members[name] = self._value(self.take(1), depth + 1)
+        return members
 
     def _value(self, mark: bytes, depth: int) -> Any:
         self._values += 1
@@ -80,22 +80,22 @@ class _Reader:
         if mark == b"#":
             return [self._value(self.take(1), depth + 1) for _ in range(self._number())]
         if mark != b"$":
-            found = []
+            items = []
             while mark != b"]":
-                found.append(self._value(mark, depth + 1))
+                items.append(self._value(mark, depth + 1))
                 mark = self.take(1)
-            return found
+            return items
         kind = self.take(1)
         if kind not in CODES or self.take(1) != b"#":
             raise NotUbjson("it has an array of an unknown kind")
         return self._numbers(CODES[kind], self._number())
 
     def _numbers(self, code: str, count: int) -> "array[Any]":
-        found = array(code)
-        found.frombytes(self.take(count * found.itemsize))
+        numbers = array(code)
+        numbers.frombytes(self.take(count * numbers.itemsize))
         if sys.byteorder == "little":
-            found.byteswap()
-        return found
+            numbers.byteswap()
+        return numbers
 
     def _number(self, mark: bytes = b"") -> int:
         mark = mark or self.take(1)

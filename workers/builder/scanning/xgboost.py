@@ -86,7 +86,7 @@ def read_json(stream: IO[bytes]) -> bool:
         raise NotTrees(f"it is larger than {MAX_JSON >> 20} MB: write it as .ubj")
     stream.seek(0)
     data = stream.read()
-    if b"gradient_booster" not in ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data):
+    if b"gradient_booster" not in ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), data):
         return False  # without it XGBoost ends before its first tree
     try:
         model = json.loads(data, object_pairs_hook=_once)
@@ -107,9 +107,9 @@ def _is_settings(booster: Any) -> bool:
     """Tell whether XGBoost ends before its first tree: ``Booster.save_config`` writes how a booster
     is trained in place of its model (``src/gbm/gbtree.cc`` and ``gblinear.cc``, ``SaveConfig``; of
     what is not there ``LoadModel`` asks for a member, ``src/common/json.cc``)."""
-    found = booster if isinstance(booster, dict) else {}
-    trained = any(name.endswith("_train_param") for name in found)
-    return trained and "model" not in found and "gbtree" not in found
+    members = booster if isinstance(booster, dict) else {}
+    trained = any(name.endswith("_train_param") for name in members)
+    return trained and "model" not in members and "gbtree" not in members
 
 
 def read_ubjson(stream: IO[bytes]) -> None:
@@ -122,10 +122,10 @@ def read_ubjson(stream: IO[bytes]) -> None:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object whose members stand once: readers differ over which of two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise NotTrees("it has a member twice")
-    return found
+    return members
 
 
 def _holds(stream: IO[bytes], word: bytes) -> bool:
@@ -163,8 +163,8 @@ def _model(model: Any) -> None:
     for holder in (booster, forest):
         if "weight_drop" in holder and len(_member(holder, "weight_drop", Sequence)) != count:
             raise NotTrees("it has another number of weights than of trees")
-    for place, tree in enumerate(forest["trees"]):
-        _tree(place, tree, features)
+    for index, tree in enumerate(forest["trees"]):
+        _tree(index, tree, features)
 
 
 def _groups(learner: dict[str, Any]) -> int:
@@ -232,11 +232,11 @@ def _cats(cats: dict[str, Any], features: int) -> None:
             count = len(values)
         if count != stop - start:
             raise NotTrees("a feature has another number of categories than it says")
-        if sorted(whole(place) for place in order[start:stop]) != [*range(count)]:
+        if sorted(whole(position) for position in order[start:stop]) != [*range(count)]:
             raise NotTrees("its categories are in an order that there is not")
 
 
-def _tree(place: int, tree: Any, features: int) -> None:
+def _tree(index: int, tree: Any, features: int) -> None:
     settings = _member(tree, "tree_param", dict)
     size = _count(settings, "num_nodes")
     if number(str(settings.get("size_leaf_vector", 0))) not in {0, 1}:
@@ -245,35 +245,35 @@ def _tree(place: int, tree: Any, features: int) -> None:
             "multi_strategy=one_output_per_tree"
         )
     if not tree.keys() <= TREE:
-        raise NotRead(f"a part of tree {place} is not known here")
+        raise NotRead(f"a part of tree {index} is not known here")
     parts = {
         part: _member(tree, part, Sequence) for part in NODES if part in tree or part not in OLDER
     }
     if {size} != {len(part) for part in parts.values()}:
-        raise NotTrees(f"tree {place} has parts of different lengths")
+        raise NotTrees(f"tree {index} has parts of different lengths")
     left, right = parts["left_children"], parts["right_children"]
     children = {
         node: (left[node], right[node])
         for node in range(size)
         if left[node] != -1 or right[node] != -1
     }
-    reached = follow(place, children, size)
+    reached = follow(index, children, size)
     for node in reached & children.keys():
         bounded(
             parts["split_indices"][node],
             0,
             max(features, 1),
-            f"tree {place} asks for a feature that there is not",
+            f"tree {index} asks for a feature that there is not",
         )
     if "parents" in parts:
-        _parents(place, parts["parents"], children, reached)
-    _categories(place, tree, parts.get("split_type", [0] * size))
+        _parents(index, parts["parents"], children, reached)
+    _categories(index, tree, parts.get("split_type", [0] * size))
 
 
 def _parents(
-    place: int, parents: Sequence[Any], children: Mapping[int, tuple[Any, ...]], reached: set[int]
+    index: int, parents: Sequence[Any], children: Mapping[int, tuple[Any, ...]], reached: set[int]
 ) -> None:
-    wrong = f"tree {place} has a node whose parent is another"
+    wrong = f"tree {index} has a node whose parent is another"
     if whole(parents[0]) not in ROOT:
         raise NotTrees(wrong)
     for parent in parents[1:]:  # also of what was pruned: XGBoost goes there unasked
@@ -283,9 +283,9 @@ def _parents(
             raise NotTrees(wrong)
 
 
-def _categories(place: int, tree: Any, kinds: Sequence[Any]) -> None:
+def _categories(index: int, tree: Any, kinds: Sequence[Any]) -> None:
     """Nodes that ask for a category have a piece of the list of categories each."""
-    wrong = f"tree {place} asks for a category that there is not"
+    wrong = f"tree {index} asks for a category that there is not"
     values, nodes, starts, sizes = (
         _member(tree, part, Sequence) if part in tree else [] for part in CATEGORIES
     )
@@ -302,10 +302,10 @@ def _categories(place: int, tree: Any, kinds: Sequence[Any]) -> None:
 
 
 def _member(value: Any, name: str, kind: Any) -> Any:
-    found = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(found, kind) or isinstance(found, str):
+    member = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(member, kind) or isinstance(member, str):
         raise NotTrees(f"it has no {name}")
-    return found
+    return member
 
 
 def _count(value: Mapping[str, Any], name: str) -> int:
