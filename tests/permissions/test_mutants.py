@@ -30,6 +30,7 @@ SAID = {
     "apps/console/queries/home_page.py can_somewhere",
     "apps/console/queries/streams.py can_somewhere",
     "apps/console/templatetags/placet.py can_somewhere",
+    "apps/identity/sign_in/signals.py demand_fresh_session",
 }
 REFUSALS = {"403", "404", "refused"}
 
