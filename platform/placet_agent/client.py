@@ -5,7 +5,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ from placet_protocol.signing import Signer, sign_request
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MAX_JSON = 64 << 20
+_ANSWER_SECONDS = 300.0  # from the head of an answer to its end, of what is no blob
 PAUSES = (1, 2, 4, 8, 16)  # seconds until a download that broke off goes on
 
 
@@ -152,7 +153,7 @@ class Client:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 file.seek(0)
                 file.truncate()
-            for chunk in response.iter_bytes(1 << 20):
+            for chunk in response.iter_raw(1 << 20):
                 file.write(chunk)
                 if size is not None and file.tell() > size:
                     raise Unreachable(f"the bytes of {digest} are more than the {size} announced")
@@ -186,7 +187,7 @@ class Client:
     ) -> httpx.Response:
         request = self._request(method, path, content, signed=signed, timeout=timeout)
         try:
-            response = self._http.send(request)
+            response = _whole(self._http.send(request, stream=True))
         except httpx.HTTPError as error:
             raise Unreachable(f"the platform does not answer: {error}") from error
         _refuse(response)
@@ -199,14 +200,32 @@ class Client:
         try:
             response = self._http.send(request, stream=True)
             try:
-                if response.is_error:
-                    response.read()
-                _refuse(response)
+                if response.status_code >= 300:
+                    _refuse(_whole(response))
                 yield response
             finally:
                 response.close()
         except httpx.HTTPError as error:
             raise Broken(f"the platform does not answer: {error}") from error
+
+
+def _whole(response: httpx.Response) -> httpx.Response:
+    """Read an answer as it was sent, within its bounds. One that is packed is refused, which was
+    not asked for: a few hundred bytes of it may be gigabytes."""
+    body, end = bytearray(), time.monotonic() + _ANSWER_SECONDS
+    with closing(response):
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise Unreachable("the platform packed its answer")
+        for piece in response.iter_raw():
+            body += piece
+            if len(body) > _MAX_JSON:
+                raise Unreachable("the platform answered more than this node reads")
+            if time.monotonic() > end:
+                raise Unreachable("the platform's answer did not come to its end in time")
+    headers = [(n, v) for n, v in response.headers.multi_items() if n != "transfer-encoding"]
+    return httpx.Response(
+        response.status_code, headers=headers, content=bytes(body), request=response.request
+    )
 
 
 def _refuse(response: httpx.Response) -> None:
@@ -223,8 +242,6 @@ def _refuse(response: httpx.Response) -> None:
 
 
 def _members(response: httpx.Response) -> dict[str, Any]:
-    if len(response.content) > _MAX_JSON:
-        raise Unreachable("the platform answered more than this node reads")
     try:
         body = response.json()
     except ValueError as error:

@@ -15,6 +15,7 @@ from placet.kernel.config import config
 from placet.kernel.connecting import Deadline, Wire, connect
 
 MAX_ANSWER = 4 * 1024 * 1024
+PLAIN = {"Accept-Encoding": "identity"}
 LATE = "The answer did not come to its end in time"
 FAULTS = (
     httpx.HTTPError,
@@ -95,7 +96,7 @@ def post(
     try:
         with (
             httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client,
-            client.stream("POST", url, content=body, headers=headers) as response,
+            client.stream("POST", url, content=body, headers=headers | PLAIN) as response,
         ):
             received = _received(response, limit)
         return OutboundResponse(
@@ -223,9 +224,12 @@ def _told(late: type[Exception], failed: type[Exception]) -> Iterator[None]:
 
 
 def _received(response: httpx.Response, limit: int) -> bytes:
-    """Read an answer that may come in as many small pieces as the other side likes."""
+    """Read an answer that may come in as many small pieces as the other side likes. One that is
+    packed is refused: a few hundred bytes of it may be gigabytes."""
+    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise OutboundFailed("The answer is packed, which was not asked for")
     received = bytearray()
-    for piece in response.iter_bytes():
+    for piece in response.iter_raw():
         received += piece
         if len(received) > limit:
             raise OutboundFailed(f"The answer has more than {limit} bytes")

@@ -21,8 +21,9 @@ class Kind(Protocol):
 
     def __len__(self) -> int: ...
 
-    def most(self) -> tuple[int, bytes]:
-        """Return how many the client has that has most of them, and its ``origin``."""
+    def most(self) -> tuple[int, float, bytes]:
+        """Return how many the client has that has most of them, minus the time at which its oldest
+        came, and its ``origin``."""
 
     def end_oldest_of(self, origin: bytes) -> None:
         """End a client's oldest one, or let it go on if there is something to do."""
@@ -41,7 +42,7 @@ class Idle:
         while sum(map(len, self.kinds)) > self.most:
             self.end_one()
         full = 4 * sum(map(len, self.kinds)) > 3 * self.most
-        self.crowding = max(kind.most() for kind in self.kinds)[1] if full else None
+        self.crowding = max(kind.most() for kind in self.kinds)[2] if full else None
 
     def end_one(self) -> bool:
         """End the oldest of those of which one client has most; tell whether there was one.
@@ -49,7 +50,7 @@ class Idle:
         Who opens many ends their own, and not those of others.
         """
         kind = max(self.kinds, key=lambda kind: kind.most())
-        count, origin = kind.most()
+        count, _, origin = kind.most()
         if count:
             kind.end_oldest_of(origin)
         return count > 0
@@ -64,14 +65,18 @@ class Looked(ABC):
     def __init__(self, worker: Any, seconds: float) -> None:
         self.worker, self.seconds = worker, seconds
         self._until: dict[Any, float] = {}  # in the order of their ends
-        self._of: dict[bytes, dict[Any, None]] = {}  # by their client, the oldest first
+        # by their client, the oldest first, and since when
+        self._of: dict[bytes, dict[Any, float]] = {}
 
     def __len__(self) -> int:
         return len(self._until)
 
-    def most(self) -> tuple[int, bytes]:
-        """Return how many the client has that has most of them, and its ``origin``."""
-        return max(((len(conns), origin) for origin, conns in self._of.items()), default=(0, b""))
+    def most(self) -> tuple[int, float, bytes]:
+        """Return of the client that has most of them how many that is, minus the time at which its
+        oldest came, and its ``origin``; of several clients, of the one whose oldest is oldest."""
+        clients = self._of.items()
+        counts = ((len(conns), -next(iter(conns.values())), who) for who, conns in clients)
+        return max(counts, default=(0, 0.0, b""))
 
     def end_late(self) -> None:
         """End those whose time is up."""
@@ -114,7 +119,7 @@ class Looked(ABC):
         conn.sock.setblocking(False)
         self.worker.poller.register(conn.sock, selectors.EVENT_READ, partial(self.look, conn))
         self._until[conn] = time.monotonic() + self.seconds
-        self._of.setdefault(conn.origin, {})[conn] = None
+        self._of.setdefault(conn.origin, {})[conn] = time.monotonic()
 
     def remove(self, conn: Any) -> None:
         """Look at it no more."""

@@ -175,12 +175,14 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
 def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
     yield f"  # layout {LAYOUT}"
+    # Not HTTP/2, which a client may begin unasked: over a connection of it a HAProxy that was
+    # replaced is asked again and again, by its old keys and routes.
+    bind = f"  bind {settings.bind}:{settings.port} proto h1"
     if settings.certificate:
         yield f"  # certificate {settings.certificate}"
-        tls = f" ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
-        yield f"  bind {settings.bind}:{settings.port}{tls}"
+        yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
     else:
-        yield f"  bind {settings.bind}:{settings.port}"
+        yield bind
     yield f"  {traffic.SINK} info"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"

@@ -15,8 +15,9 @@ REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and tho
 FIRST_SLOTS = 8  # of replicas per revision; a restart needs twice as many as there are replicas
 FIRST_POOL = 16  # of endpoints that have revisions: of groups of backends
 # Seconds before the backends of one endpoint become those of another: what waits or is tried again
-# there, in a HAProxy that has been replaced too, was meant for the one of before.
-REST_SECONDS = 60.0
+# there, or is asked over a connection that a replaced HAProxy still keeps, was meant for the one of
+# before. Longer than such a HAProxy lives: ``hard-stop-after``.
+REST_SECONDS = 240.0
 
 
 class Full(Exception):

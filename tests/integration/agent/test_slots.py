@@ -1,6 +1,7 @@
 """Which of HAProxy's backends and servers belongs to whom, and what a change of that costs."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from placet_agent.haproxy import config, places
+from placet_agent.haproxy.config import Settings, render
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess, find_binary
 from placet_agent.haproxy.table import FIRST_POOL, REST_SECONDS, RoutingTable
 from placet_agent.state import files
@@ -80,6 +82,12 @@ def test_backends_rest_before_they_are_anothers(
     again = gateway.again().table  # an agent that starts anew knows it too
     again.ensure_revision(again.ensure_endpoint("end_4", "/cancer/production/fourth"), "rev_4")
     assert again.endpoints["end_4"].group == group
+
+
+def test_backends_rest_longer_than_a_haproxy_lives_that_was_replaced() -> None:
+    """It leads what is asked on connections that it keeps by the table of before."""
+    (ends,) = re.findall(r"hard-stop-after (\d+)s", render(RoutingTable(), Settings(port=1)))
+    assert int(ends) < REST_SECONDS
 
 
 def test_haproxy_starts_with_what_it_served_when_what_is_wanted_cannot_be(

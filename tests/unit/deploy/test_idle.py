@@ -2,16 +2,17 @@
 
 import resource
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from placet.web.idle import Idle, origin
+from placet.web.idle import Idle, Resting, origin
 from placet.web.waiting_room import shares
 
 
 class Queue:
-    """Connections of one kind, by name: a client's letter, and a number."""
+    """Connections of one kind, by name: a client's letter, and when it came."""
 
     def __init__(self, *names: str) -> None:
         self.names = list(names)
@@ -19,12 +20,22 @@ class Queue:
     def __len__(self) -> int:
         return len(self.names)
 
-    def most(self) -> tuple[int, bytes]:
+    def most(self) -> tuple[int, float, bytes]:
+        since = {name[0]: -int(name[1:]) for name in reversed(self.names)}
         clients = Counter(name[0] for name in self.names)
-        return max(((count, one.encode()) for one, count in clients.items()), default=(0, b""))
+        counts = ((count, since[one], one.encode()) for one, count in clients.items())
+        return max(counts, default=(0, 0, b""))
 
     def end_oldest_of(self, origin: bytes) -> None:
         self.names.remove(next(name for name in self.names if name[0] == origin.decode()))
+
+
+class Conn:
+    """A connection of a client, as a worker keeps it."""
+
+    def __init__(self, client: bytes) -> None:
+        self.origin = client
+        self.sock = SimpleNamespace(setblocking=lambda _: None)
 
 
 def test_two_kinds_have_room_for_one_together_and_the_larger_gives_its_oldest() -> None:
@@ -44,6 +55,28 @@ def test_who_has_most_of_one_kind_gives_their_own_oldest() -> None:
     assert kept.names == ["p2", "q1", "r1", "s1"], "there are more of them, but of four clients"
 
 
+def test_of_many_who_have_one_each_the_oldest_goes_whatever_its_address() -> None:
+    idle, heads, kept = Idle(3), Queue("a2", "z4"), Queue("b1", "y3")
+    idle.kinds = [heads, kept]
+    idle.bound()
+    assert (heads.names, kept.names) == (["a2", "z4"], ["y3"])
+
+
+def test_a_kind_knows_whose_oldest_is_oldest() -> None:
+    worker = SimpleNamespace(
+        poller=SimpleNamespace(register=lambda *_: None, unregister=lambda _: None)
+    )
+    resting = Resting(worker, 75)
+    conns = [Conn(address) for address in (b"a", b"z", b"b", b"z")]
+    for conn in conns:
+        resting.add(conn)
+    assert resting.most()[::2] == (2, b"z")
+    resting.remove(conns[1])
+    assert resting.most()[::2] == (1, b"a")
+    resting.remove(conns[0])
+    assert resting.most()[::2] == (1, b"b")
+
+
 def test_who_has_most_is_told_where_little_room_is_left() -> None:
     idle, kept = Idle(4), Queue("p1", "a1", "a2")
     idle.kinds = [kept]
@@ -52,7 +85,7 @@ def test_who_has_most_is_told_where_little_room_is_left() -> None:
     kept.names.append("p2")
     kept.names.append("p3")
     idle.bound()
-    assert (kept.names, idle.crowding) == (["a1", "a2", "p2", "p3"], b"p")
+    assert (kept.names, idle.crowding) == (["a1", "a2", "p2", "p3"], b"a")
     del kept.names[2:]
     idle.bound()
     assert idle.crowding is None

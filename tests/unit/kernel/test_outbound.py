@@ -52,6 +52,14 @@ def test_an_answer_in_small_pieces_takes_no_longer_than_it_may(trickling: str) -
     assert time.monotonic() - begun < 3
 
 
+@pytest.mark.parametrize(
+    "trickling", [HEAD + b"Content-Encoding: gzip, gzip\r\n\r\n"], indirect=True, ids=["gzip"]
+)
+def test_what_is_packed_is_not_unpacked(trickling: str) -> None:
+    """It is asked to come as it is: a few hundred bytes may be gigabytes."""
+    assert "which was not asked for" in fault(trickling)[0]
+
+
 def fault(url: str, **terms: float) -> tuple[str, float]:
     """Return why a call failed, and after how many seconds."""
     begun = time.monotonic()
