@@ -23,6 +23,7 @@ from placet_protocol.signing import Signer, sign_request
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MAX_JSON = 64 << 20
 _ANSWER_SECONDS = 300.0  # from the head of an answer to its end, of what is no blob
+_STARTING = (502, 503, 504)  # as a proxy says of a platform that is started anew
 PAUSES = (1, 2, 4, 8, 16)  # seconds until a download that broke off goes on
 
 
@@ -129,12 +130,16 @@ class Client:
     def download(self, digest: str, size: int | None, target: Path) -> None:
         """Fetch a blob, and go on where an answer breaks off, as when the platform is started
         anew; raise ``Unreachable`` unless its bytes hash to ``digest``."""
+        pauses = iter(PAUSES)
         with target.open("w+b") as file:
-            for pause in (*PAUSES, None):
+            while True:
+                before = file.tell()
                 try:
                     self._fetch(digest, size, file)
                     break
                 except Broken:
+                    pauses = iter(PAUSES) if file.tell() > before else pauses
+                    pause = next(pauses, None)
                     if pause is None or not file.tell():
                         raise
                     time.sleep(pause)
@@ -153,7 +158,7 @@ class Client:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 file.seek(0)
                 file.truncate()
-            for chunk in response.iter_raw(1 << 20):
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 if size is not None and file.tell() > size:
                     raise Unreachable(f"the bytes of {digest} are more than the {size} announced")
@@ -200,6 +205,8 @@ class Client:
         try:
             response = self._http.send(request, stream=True)
             try:
+                if response.status_code in _STARTING:
+                    raise Broken(f"the platform answered {response.status_code}")
                 if response.status_code >= 300:
                     _refuse(_whole(response))
                 yield response

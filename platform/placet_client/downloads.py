@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import IO
 
-from placet_client.errors import Unreachable
+from placet_client.errors import PlacetError, Unreachable
 from placet_client.transport import ATTEMPTS, Json, Transport, pause
+
+STARTING = (502, 503, 504)  # as a proxy says of a platform that is started anew
 
 
 def fetch(
@@ -33,7 +35,9 @@ def fetch(
                     if progress:
                         progress(out.tell(), size)
             return
-        except Unreachable:
+        except PlacetError as error:
+            if not isinstance(error, Unreachable) and error.status not in STARTING:
+                raise
             tries = 0 if out.tell() > start > 0 else tries + 1
             if tries == ATTEMPTS or not tag.startswith('"'):
                 raise

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Cutting(ThreadingHTTPServer):
     """Gives ``body`` whatever is asked, but of its answers only so many bytes each; after those in
-    ``cuts`` all of it. ``ranges``: whether it gives the rest of it where that is asked."""
+    ``cuts`` all of it. One below 0 is the status that a proxy gives while it starts. ``ranges``:
+    whether it gives the rest of it where that is asked."""
 
     daemon_threads = True
 
@@ -32,6 +33,9 @@ class _Handler(BaseHTTPRequestHandler):
         told = self.server
         asked, known = self.headers.get("Range"), self.headers.get("If-Range")
         told.asked.append((asked, known))
+        if told.cuts and told.cuts[0] < 0:
+            self.send_error(-told.cuts.pop(0))
+            return
         begun = re.fullmatch(r"bytes=(\d+)-", asked or "")
         rest = begun and told.ranges and known in (None, told.tag)
         start = int(begun[1]) if begun and rest else 0

@@ -37,6 +37,13 @@ def test_one_that_is_cut_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "bento").read_bytes() == BODY
 
 
+def test_one_goes_on_as_long_as_more_comes_and_past_what_a_proxy_says(tmp_path: Path) -> None:
+    with cutting(BODY, 1 << 19, -502, -503, 1 << 19, -504, -502, 1 << 19, 1 << 19) as server:
+        fetch(server.url, tmp_path / "bento")
+        assert len(server.asked) == 9
+    assert (tmp_path / "bento").read_bytes() == BODY
+
+
 def test_a_platform_that_gives_no_rest_gives_all_of_it_again(tmp_path: Path) -> None:
     with cutting(BODY, 1 << 20) as server:
         server.ranges = False

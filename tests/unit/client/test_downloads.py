@@ -35,6 +35,13 @@ def test_one_that_is_cut_goes_on_where_it_was(tmp_path: Path) -> None:
     assert {whole for _, whole in seen} == {len(BODY)}
 
 
+def test_one_goes_on_past_what_a_proxy_says_while_the_platform_starts(tmp_path: Path) -> None:
+    to = tmp_path / "model.bin"
+    with cutting(BODY, 1_000_000, -502, -504) as server:
+        fetched(server, to)
+    assert to.read_bytes() == BODY
+
+
 def test_one_of_other_bytes_than_before_begins_anew(tmp_path: Path) -> None:
     to = tmp_path / "model.bin"
     with cutting(BODY, 1_000_000) as server:
