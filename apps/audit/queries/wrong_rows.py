@@ -269,8 +269,9 @@ def _unsaid(row: Audited, name: str) -> Any:
 
 
 def _as_read_before(value: Any) -> Any:
-    """Return a column as earlier releases logged it of a row that they had read: PostgreSQL gives
-    a float of 10^16 and more back as a whole number, which they logged as text."""
+    """Return a column as it was logged where its numbers of 2^53 and more were whole ones, and so
+    text: PostgreSQL gives floats back as whole numbers, which earlier releases did not take for
+    floats, and which are taken for floats now where a float has the same digits."""
     if not isinstance(value, dict | list):
         return value
     return json.loads(json.dumps(value), parse_float=_digits)
@@ -278,4 +279,4 @@ def _as_read_before(value: Any) -> Any:
 
 def _digits(text: str) -> float | str:
     number = float(text)
-    return format(Decimal(text), "f") if "e" in text and number.is_integer() else number
+    return str(int(Decimal(text))) if abs(number) >= 2**53 else number

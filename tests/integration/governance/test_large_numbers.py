@@ -104,6 +104,22 @@ def test_fsck_finds_parameters_as_they_were_logged(world: World, read_before: bo
     assert len(wrong(made.pk)) == 1
 
 
+@pytest.mark.parametrize(
+    "number",
+    [2**53 - 1, 2**53, -(2**53), 2**53 + 1, 9876543210987654, 9007199254740994, 10**16, 2**54],
+)
+def test_fsck_finds_whole_numbers_of_an_example_as_they_were_logged(
+    world: World, number: int
+) -> None:
+    """The release before logged the digits of one from 2^53 on as text, of a float's too."""
+    made = world.version(example=[{"age": number}])
+    with record(world.alan) as log:
+        log.add(VERSION_CREATED, made)
+    assert wrong(made.pk) == []
+    ModelVersion.objects.filter(pk=made.pk).update(example=[{"age": number + 4}])
+    assert len(wrong(made.pk)) == 1
+
+
 @pytest.mark.parametrize("digits", ["9007199254740993", "1" + "0" * 400])
 def test_a_number_that_nobody_can_have_hashed_is_named_with_its_field_and_version(
     world: World, bento: Bento, digits: str
