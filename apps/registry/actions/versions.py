@@ -129,7 +129,7 @@ def set_card(
 def draft_faults(version: ModelVersion) -> list[FieldError]:
     """Return what is wrong with the fields that the author gave so far.
 
-    An example without a signature waits: the signature may come from the files.
+    Whether an example without a signature fits waits: the signature may come from the files.
     """
     faults = (
         rules.python_version_faults(version.python_version)
@@ -147,6 +147,8 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
         faults += signature_faults
         if version.example is not None and not signature_faults:
             faults += rules.example_faults(version.example, version.signature)
+    elif version.example is not None:
+        faults += rules.json_faults(version.example, "/example")
     if version.expected is not None and version.example is not None:
         faults += rules.expected_faults(version.expected, version.example)
     return faults

@@ -6,7 +6,6 @@ from typing import Any
 
 from apps.registry.formats.base import MAX_FEATURES, Derived, short_text, unsaid
 from apps.registry.rules import example_faults, signature_faults
-from apps.registry.rules.values import json_faults
 
 
 def usable(found: Derived, path: Callable[[], str]) -> Derived:
@@ -20,9 +19,7 @@ def usable(found: Derived, path: Callable[[], str]) -> Derived:
     if sentence := trouble(found.signature):
         faults = [*found.faults, *unsaid(found.format, f"{path()}: {sentence}").faults]
         return replace(found, signature=None, example=None, faults=faults)
-    if found.example is not None and (
-        example_faults(found.example, found.signature) or json_faults(found.example, "/example")
-    ):
+    if found.example is not None and example_faults(found.example, found.signature):
         return replace(found, example=None)
     return found
 

@@ -25,6 +25,7 @@ from apps.registry.rules.signature import (
     expected_faults,
     signature_faults,
 )
+from apps.registry.rules.values import json_faults
 
 __all__ = [
     "KINDS",
@@ -34,6 +35,7 @@ __all__ = [
     "evidence_faults",
     "example_faults",
     "expected_faults",
+    "json_faults",
     "label_faults",
     "lineage_faults",
     "model_name_faults",

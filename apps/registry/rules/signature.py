@@ -92,11 +92,12 @@ def _column_faults(column: Any, pointer: str) -> list[FieldError]:
 
 
 def example_faults(example: Any, signature: Any, pointer: str = "/example") -> list[FieldError]:
-    """Return where the example rows do not fit the signature's inputs."""
+    """Return where the example rows do not fit the signature's inputs, or what cannot be kept."""
+    if faults := json_faults(example, pointer):
+        return faults
     if not isinstance(example, list) or not 1 <= len(example) <= MAX_EXAMPLE_ROWS:
         return [FieldError(pointer, f"A list of 1 to {MAX_EXAMPLE_ROWS} row objects")]
     columns = {column["name"]: column for column in signature["inputs"]}
-    faults: list[FieldError] = []
     for position, row in enumerate(example):
         here = f"{pointer}/{position}"
         if not isinstance(row, dict):

@@ -14,7 +14,7 @@ from apps.registry import actions
 from apps.registry.errors import AlreadyFinalised, ChangedMeanwhile
 from apps.registry.models import ModelVersion, VersionState
 from placet_verify import canonical
-from tests.integration.registry.helpers import SIGNATURE, Lab, sha256
+from tests.integration.registry.helpers import FACTS, SIGNATURE, Lab, sha256
 from tests.unit.registry.test_odd_columns import ODD, TOLD, WRITERS
 
 MLMODEL = b"""flavors:
@@ -229,6 +229,16 @@ def test_a_column_that_no_author_may_name_so_is_asked_of_the_author(
         assert "give the signature yourself" in said
         actions.edit_draft(draft, signature=SIGNATURE, actor=lab.actor)
         assert finalise(lab, draft).status_code == 200
+
+
+@pytest.mark.parametrize("number", [2**53, 2**53 + 1])
+def test_an_example_that_no_signature_is_given_for_holds_no_larger_numbers(
+    lab: Lab, number: int
+) -> None:
+    given = FACTS | {"signature": None, "example": [{"age": number}], "expected": None}
+    answer = lab.api.post(f"{lab.address}/versions", given)
+    assert answer.status_code == 400
+    assert "2^53" in faults(answer)["/example/0/age"]
 
 
 def test_expected_outputs_belong_to_an_example(lab: Lab) -> None:

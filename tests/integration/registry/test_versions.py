@@ -147,6 +147,7 @@ def test_a_draft_is_edited_under_if_match_and_keeps_what_is_not_named(lab: Lab) 
         ("signature", {"inputs": []}, "/signature"),
         ("signature", 7, "/signature"),
         ("example", [{"age": "old", "income": 1}], "/example/0/age"),
+        ("example", [{"age": 2**53, "income": 1}], "/example/0/age"),
         ("expected", [1, 2], "/expected"),
         ("parameters", [1], "/parameters"),
         ("lineage", {"parent": "ver_" + "0" * 32}, "/lineage/parent"),

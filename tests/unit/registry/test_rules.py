@@ -209,6 +209,23 @@ def test_an_example_row_that_does_not_fit_is_named_by_column(row: object, pointe
     assert [fault.pointer for fault in rules.example_faults([row], SIGNATURE)] == [pointer]
 
 
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**53 + 1, 10**16, 2**63])
+@pytest.mark.parametrize("shape", [None, [1]])
+def test_a_whole_number_of_2_to_53_in_an_example_is_refused_by_place(
+    number: int, shape: list[int] | None
+) -> None:
+    column = {"name": "id/of", "type": "long"} | ({"shape": shape} if shape else {})
+    signature = {**SIGNATURE, "inputs": [column]}
+
+    def faults(value: int) -> list[tuple[str, str]]:
+        row = {"id/of": [value] if shape else value}
+        return [(f.pointer, f.detail) for f in rules.example_faults([row], signature)]
+
+    assert faults(2**53 - 1) == faults(1 - 2**53) == []
+    detail = "A number beyond 2^53 is not read alike everywhere: write it as text"
+    assert faults(number) == [("/example/0/id~1of" + ("/0" if shape else ""), detail)]
+
+
 def test_expected_outputs_come_one_per_row() -> None:
     rows = [{"age": 1}, {"age": 2}]
     assert rules.expected_faults([0, [0.1, 0.9]], rows) == []
