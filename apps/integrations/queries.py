@@ -82,9 +82,10 @@ def standings(streams: Iterable[Stream]) -> list[StreamLag]:
 
 
 def following() -> list[Follower]:
-    """Return how far each stream is, for who archives old events: a paused one holds them too."""
-    rows = Stream.objects.select_related("project")
-    return [Follower(f"stream {row.full_name}", row.cursor) for row in rows]
+    """Return how far each stream of the instance is, for who archives old events: a paused one
+    holds them too. One of a project does not: who manages it must not stop the archiving of all."""
+    rows = Stream.objects.filter(project=None)
+    return [Follower(f"stream {row.name}", row.cursor) for row in rows]
 
 
 def last_deliveries(stream: Stream, limit: int = 20) -> list[Delivery]:

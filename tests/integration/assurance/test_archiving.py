@@ -308,6 +308,29 @@ class TestWhoFollows:
         for leaf in batch.leaves:
             assert (leaf.body is None) is (leaf.index in archived)
 
+    def test_a_stream_of_a_project_holds_nothing_and_goes_on_with_the_hashes(
+        self, old: Project
+    ) -> None:
+        """Whoever manages streams of one project does not decide for the log of all."""
+        terms = StreamTerms("jsonl", "https://siem.example")
+        stream = add_stream(name="siem", terms=terms, project=old, start=0, actor=SYSTEM)
+        archive()
+        archived = set(ArchivedLeaf.objects.values_list("pk", flat=True))
+        assert len(archived) > 600
+        leaves = []
+        while len(leaves) < Event.objects.count() + len(archived):
+            batch = next_batch(stream)
+            assert batch is not None
+            leaves += batch.leaves
+            stream.cursor += len(batch.leaves)
+        assert [leaf.index for leaf in leaves] == list(range(len(leaves)))
+        hashes = dict(ArchivedLeaf.objects.values_list("pk", "leaf_hash"))
+        whole = dict(Event.objects.filter(project=old.pk).values_list("pk", "body"))
+        assert whole and {leaf.index for leaf in leaves if leaf.body is not None} == whole.keys()
+        for leaf in leaves:
+            assert leaf.body == whole.get(leaf.index)
+            assert leaf.leaf_hash == bytes(hashes.get(leaf.index, leaf.leaf_hash))
+
     def test_what_a_witness_was_not_shown_stays(self, old: Project) -> None:
         row = add_witness(name="vault", kind="file", address="vault", actor=SYSTEM)
         with pytest.raises(NothingToArchive, match="witness vault has only the first 0 events"):
