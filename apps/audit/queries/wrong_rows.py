@@ -24,6 +24,7 @@ from apps.audit.queries.events import touching
 from apps.audit.queries.texts import opened_many
 from apps.audit.rows import plain, plain_state, row_key, sealed_columns, text_of
 from placet_verify import canonical
+from placet_verify.errors import Malformed
 from placet_verify.log.checking import Fault
 
 BATCH = 500  # rows, at most
@@ -86,6 +87,7 @@ class _Sealed:
     name: str
     place: str
     by: str
+    is_json: bool
 
 
 def wrong_rows() -> Iterator[Fault]:
@@ -203,7 +205,14 @@ def _differences(
 
 def _agree(logged: Any, value: Any, sealed: bool) -> bool:
     """Tell whether a column that is open in the log has what it says; nothing is sealed as ''."""
-    return logged in (value, _as_read_before(value)) or (sealed and not logged and not value)
+    if _same(logged, value) or _same(logged, _as_read_before(value)):
+        return True
+    return sealed and logged in ("", None) and value in ("", None)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether the log would write both alike: to Python, 1 is True."""
+    return one == other and canonical.dumps(one) == canonical.dumps(other)
 
 
 def _wrong_texts(
@@ -214,12 +223,13 @@ def _wrong_texts(
     for pair in pairs:
         for name, place in sealed_columns(pair.key).items():
             if pair.said and canonical.is_digest(digest := str(pair.said.state.get(name))):
-                wanted[digest].append(_Sealed(pair.key, name, place, pair.said.by))
+                is_json = _is_json(pair, name)
+                wanted[digest].append(_Sealed(pair.key, name, place, pair.said.by, is_json))
     sentences: dict[tuple[str, str], str] = {}
     for commitment, text in _opened_in_turn(list(wanted)):
         for one in wanted.pop(commitment):
             value = rows[one.key].get(one.name)
-            if one.place and not _is_text_of(text, value):
+            if one.place and not _is_text_of(text, value, one):
                 sentence = f"{one.name} is {value!r}, the log says {text!r}"
                 sentences[one.key, one.name] = sentence[:300]
     for commitment, columns in wanted.items():
@@ -227,6 +237,11 @@ def _wrong_texts(
             if erased.isdisjoint(_owners(one, commitment)):
                 sentences[one.key, one.name] = f"{one.name}: {UNREADABLE}"
     return sentences
+
+
+def _is_json(pair: _Pair, name: str) -> bool:
+    columns = pair.stored.row._meta if pair.stored else None
+    return columns is not None and isinstance(columns.get_field(name), models.JSONField)
 
 
 def _opened_in_turn(commitments: list[str]) -> Iterator[tuple[str, str]]:
@@ -237,8 +252,19 @@ def _opened_in_turn(commitments: list[str]) -> Iterator[tuple[str, str]]:
         yield from opened_many(commitment for commitment, _ in part).items()
 
 
-def _is_text_of(text: str, value: Any) -> bool:
+def _is_text_of(text: str, value: Any, column: _Sealed) -> bool:
+    if isinstance(value, str) and column.is_json and _is_of_many(text):
+        return False  # it was an object or a list, and now is the text of one
     return text == text_of(value) or text == text_of(_as_read_before(value))
+
+
+def _is_of_many(text: str) -> bool:
+    """Tell whether a sealed text is that of an object or a list."""
+    try:
+        value = canonical.loads(text)
+        return isinstance(value, dict | list) and text_of(value) == text
+    except Malformed:
+        return False
 
 
 def _owners(column: _Sealed, commitment: str) -> set[str]:

@@ -148,9 +148,11 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
         if version.example is not None and not signature_faults:
             faults += rules.example_faults(version.example, version.signature)
     elif version.example is not None:
-        faults += rules.json_faults(version.example, "/example")
+        faults += rules.rows_faults(version.example, "/example")
     if version.expected is not None and version.example is not None:
         faults += rules.expected_faults(version.expected, version.example)
+    elif version.expected is not None:
+        faults += rules.rows_faults(version.expected, "/expected")
     return faults
 
 

@@ -23,9 +23,9 @@ from apps.registry.rules.signature import (
     TYPES,
     example_faults,
     expected_faults,
+    rows_faults,
     signature_faults,
 )
-from apps.registry.rules.values import json_faults
 
 __all__ = [
     "KINDS",
@@ -35,7 +35,6 @@ __all__ = [
     "evidence_faults",
     "example_faults",
     "expected_faults",
-    "json_faults",
     "label_faults",
     "lineage_faults",
     "model_name_faults",
@@ -46,6 +45,7 @@ __all__ = [
     "python_version_faults",
     "requirement_faults",
     "reserved_alias_faults",
+    "rows_faults",
     "signature_faults",
     "tag_faults",
     "variable_faults",

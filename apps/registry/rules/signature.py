@@ -91,6 +91,14 @@ def _column_faults(column: Any, pointer: str) -> list[FieldError]:
     return faults
 
 
+def rows_faults(value: Any, pointer: str) -> list[FieldError]:
+    """Return what keeps example rows or expected outputs from being kept, whatever they are to fit
+    later."""
+    if not isinstance(value, list):
+        return [FieldError(pointer, "A list, one item per row")]
+    return json_faults(value, pointer)
+
+
 def example_faults(example: Any, signature: Any, pointer: str = "/example") -> list[FieldError]:
     """Return where the example rows do not fit the signature's inputs, or what cannot be kept."""
     if faults := json_faults(example, pointer):

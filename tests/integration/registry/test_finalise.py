@@ -231,14 +231,22 @@ def test_a_column_that_no_author_may_name_so_is_asked_of_the_author(
         assert finalise(lab, draft).status_code == 200
 
 
-@pytest.mark.parametrize("number", [2**53, 2**53 + 1])
-def test_an_example_that_no_signature_is_given_for_holds_no_larger_numbers(
-    lab: Lab, number: int
+@pytest.mark.parametrize(("name", "pointer"), [("example", "/0/age"), ("expected", "/0")])
+@pytest.mark.parametrize("number", [2**53, 2**53 + 1, '[{"age":1}]'])
+def test_rows_that_wait_for_what_they_fit_can_be_kept(
+    lab: Lab, name: str, pointer: str, number: int | str
 ) -> None:
-    given = FACTS | {"signature": None, "example": [{"age": number}], "expected": None}
-    answer = lab.api.post(f"{lab.address}/versions", given)
+    given = FACTS | {"signature": None, "example": None, "expected": None}
+    rows = [{"age": number}] if name == "example" else [number]
+    answer = lab.api.post(
+        f"{lab.address}/versions", given | {name: number if isinstance(number, str) else rows}
+    )
     assert answer.status_code == 400
-    assert "2^53" in faults(answer)["/example/0/age"]
+    (pair,) = faults(answer).items()
+    if isinstance(number, str):
+        assert pair == (f"/{name}", "A list, one item per row")
+    else:
+        assert pair[0] == f"/{name}{pointer}" and "2^53" in pair[1]
 
 
 def test_expected_outputs_belong_to_an_example(lab: Lab) -> None:
