@@ -3,10 +3,14 @@
 from apps.audit.events import event_kind
 
 RECALLED = event_kind(
-    "recall.created", "Recalled a {kind}: {releases:release} revoked at {endpoints} endpoints"
+    "recall.created",
+    "Recalled a {kind}: {releases:release} revoked at {endpoints} endpoints",
+    seals=("reason_sealed",),
 )
 RECALL_REACHED = event_kind("recall.reached", "A recall reached {releases:release} of the endpoint")
-RECALL_LIFTED = event_kind("recall.lifted", "Lifted the recall of a {kind}")
+RECALL_LIFTED = event_kind(
+    "recall.lifted", "Lifted the recall of a {kind}", seals=("lift_reason_sealed",)
+)
 RECALL_CONFIRMED = event_kind(
     "recall.confirmed", "Signed that nothing runs of what was recalled: {releases:release}"
 )
@@ -16,5 +20,9 @@ RECALL_CONTRADICTED = event_kind(
 RECEIPT_KEPT = event_kind("receipt.kept", "Signed from when to when a Bento ran")
 RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code:word}")
 RETENTION_SET = event_kind("retention.set", "Lets events be archived after {days} days")
-LEGAL_HOLD_PLACED = event_kind("legal_hold.placed", "Placed a legal hold on {scope}")
-LEGAL_HOLD_LIFTED = event_kind("legal_hold.lifted", "Lifted a legal hold on {scope}")
+LEGAL_HOLD_PLACED = event_kind(
+    "legal_hold.placed", "Placed a legal hold on {scope}", seals=("reason_sealed",)
+)
+LEGAL_HOLD_LIFTED = event_kind(
+    "legal_hold.lifted", "Lifted a legal hold on {scope}", seals=("lift_reason_sealed",)
+)

@@ -51,11 +51,13 @@ class EventKind:
     Only kinds declared today may be written; a kind once written stays readable for ever.
     Events of a ``sealed`` kind carry a signature by the access key: they vouch for somebody's
     access, which no other process may do.
+    ``seals`` names the ``…_sealed`` columns whose texts the action that writes the event seals.
     """
 
     name: str
     template: str
     sealed: bool = False
+    seals: tuple[str, ...] = ()
 
     def sentence(self, data: Mapping[str, Any], write: Callable[[Any, str], str] = _logged) -> str:
         """Return what happened, with values as they were logged, and … for one that is missing."""
@@ -70,10 +72,17 @@ class EventKind:
         return self.sentence(data, _readable)
 
 
-def event_kind(name: str, template: str, *, version: int = 1, sealed: bool = False) -> EventKind:
+def event_kind(
+    name: str,
+    template: str,
+    *,
+    version: int = 1,
+    sealed: bool = False,
+    seals: tuple[str, ...] = (),
+) -> EventKind:
     """Declare and return a kind. Raises ``ValueError`` when the name is taken, or when it is not
     among those that the offline verifier knows as sealed, or is and is not declared so."""
-    kind = EventKind(f"{name}.v{version}", template, sealed)
+    kind = EventKind(f"{name}.v{version}", template, sealed, seals)
     if sealed is not (kind.name in SEALED_KINDS):
         raise ValueError(f"event kind {kind.name}: sealed here or in placet_verify, but not both")
     if kind.name in _KINDS:

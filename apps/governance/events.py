@@ -19,11 +19,15 @@ RELEASE_MOVED = event_kind(
     "release.policy_changed",
     "Moved release {number} to policy revision {policy}; {voided:decision} no longer count",
 )
-RELEASE_DECIDED = event_kind("release.decided", "Decided as {role}: {verdict:word}")
+RELEASE_DECIDED = event_kind(
+    "release.decided", "Decided as {role}: {verdict:word}", seals=("comment_sealed",)
+)
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
 RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not started in time")
-RELEASE_COMMENTED = event_kind("release.commented", "Commented on release {number}")
+RELEASE_COMMENTED = event_kind(
+    "release.commented", "Commented on release {number}", seals=("text_sealed",)
+)
 RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is going out")
 RELEASE_LIVE = event_kind("release.live", "Release {number} is live")
 RELEASE_RETIRED = event_kind("release.retired", "Release {number} went with its endpoint")
@@ -36,10 +40,14 @@ RELEASE_UNCOUNTED = event_kind(
     "release.uncounted", "{voided:decision} on release {number} no longer count: recalled"
 )
 GLASS_OPENED = event_kind(
-    "break_glass.opened", "Opened a break-glass for release {number}: {people} people are needed"
+    "break_glass.opened",
+    "Opened a break-glass for release {number}: {people} people are needed",
+    seals=("reason_sealed", "comment_sealed"),
 )
 GLASS_CONFIRMED = event_kind(
-    "break_glass.confirmed", "Confirmed the break-glass for release {number} as {role}"
+    "break_glass.confirmed",
+    "Confirmed the break-glass for release {number} as {role}",
+    seals=("comment_sealed",),
 )
 GLASS_USED = event_kind("break_glass.used", "Release {number} was started by breaking the glass")
 GLASS_ENDED = event_kind("break_glass.ended", "The break-glass for release {number} ended")
@@ -49,5 +57,6 @@ GLASS_LAPSED = event_kind(
 GLASS_REVIEWED = event_kind(
     "break_glass.reviewed",
     "Closed the review of the break-glass for release {number}: {finding:word}",
+    seals=("findings_sealed",),
 )
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

@@ -18,7 +18,7 @@ from django.db.models import F, Func, IntegerField
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Collate
 
-from apps.audit.events import PERSON_ERASED
+from apps.audit.events import PERSON_ERASED, declared
 from apps.audit.models import ArchivedLeaf, Audited, Event, SealedText
 from apps.audit.queries.events import touching
 from apps.audit.queries.texts import opened_many
@@ -272,15 +272,18 @@ def _owners(column: _Sealed, commitment: str) -> set[str]:
 
     What a row is sealed with belongs to the person that it is, or to who logged it. A column that
     is a commitment itself may have been logged since by somebody else: its text belongs to who is
-    the first to show it, or, where earlier events were archived, to whom it is kept for.
+    the first to show it. Where that event is not one that seals it, and earlier ones were archived,
+    it may also be the text of whom it is kept for, which nobody signs.
     """
     pk = column.key.partition(":")[2]
     if column.place:
         return {pk if pk.startswith("per_") else column.by}
     by = KeyTextTransform("accountable", KeyTransform("actor", Cast("body", models.JSONField())))
     showing = touching(Event.objects.filter(body__contains=commitment), [pk])
-    first = min(showing.values_list("index", by), default=None)
-    owners = {first[1]} if first else set()
+    first = min(showing.values_list("index", "kind", by), default=None)
+    owners = {first[2]} if first else set()
+    if first and column.name in declared(first[1]).seals:
+        return owners
     if ArchivedLeaf.objects.filter(**({"index__lt": first[0]} if first else {})).exists():
         kept = SealedText.objects.filter(commitment=commitment)
         owners |= set(kept.values_list("person_id", flat=True))

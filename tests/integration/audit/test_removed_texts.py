@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.apps import apps as django_apps
 
 from apps.assurance.actions import archive_events, archiving, lift_hold, place_hold, set_retention
 from apps.assurance.models import LegalHold
 from apps.audit.actions import erase_person, record, write_checkpoint
-from apps.audit.models import ArchivedLeaf, Event, PersonKey, SealedText
+from apps.audit.events import kinds
+from apps.audit.models import ArchivedLeaf, Audited, Event, PersonKey, SealedText
 from apps.audit.queries import replay
 from apps.audit.queries.fsck import fsck
 from apps.identity.actions import update_project
@@ -67,6 +69,16 @@ def removed(text: str) -> None:
 
 def commitment(of: str, name: str) -> str:
     return str(replay()[of][name])
+
+
+def archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archive what is there, as if half a year had passed."""
+    set_retention(days=30, actor=SYSTEM)
+    passed = now() + timedelta(days=180)
+    monkeypatch.setattr(archiving, "database_now", lambda: passed)
+    write_checkpoint()
+    with owning_tables():
+        list(archive_events(actor=SYSTEM))
 
 
 def test_a_text_that_was_removed_by_hand_is_named(risk: Project, ada: User) -> None:
@@ -137,13 +149,38 @@ def test_a_reason_belongs_to_who_gave_it_whoever_wrote_the_row_last(
 def test_the_reason_of_an_erased_person_is_no_finding_when_their_event_was_archived(
     held: tuple[User, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_retention(days=30, actor=SYSTEM)
-    passed = now() + timedelta(days=180)
-    monkeypatch.setattr(archiving, "database_now", lambda: passed)
     erase(held[0])
-    write_checkpoint()
     placed = Event.objects.get(kind="legal_hold.placed.v1").index
-    with owning_tables():
-        list(archive_events(actor=SYSTEM))
+    archive(monkeypatch)
     assert ArchivedLeaf.objects.filter(pk=placed).exists()
     assert said() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whose_a_reason_is_says_the_event_that_gave_it_while_it_is_there(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom a text is kept for stands in a column that nobody signs."""
+    zoe, ann, bob = (person(name, {"admin": None}) for name in ("Zoe", "Ann", "Bob"))
+    update_project(Project.objects.get(), description="anew", actor=actor_of(ada))
+    erase(zoe)
+    archive(monkeypatch)
+    assert ArchivedLeaf.objects.exists()
+    hold = place_hold(name="all", scope="everything", reason="A lawsuit", actor=actor_of(ann))
+    lifted = lift_hold(hold.pk, reason="It is over", actor=actor_of(bob))
+    assert said() == {}
+    for text, name in ((hold.reason_sealed, "reason"), (lifted.lift_reason_sealed, "lift_reason")):
+        row = SealedText.objects.filter(pk=text)
+        assert row.update(person_id=zoe.pk, ciphertext=os.urandom(60)) == 1
+        assert f": {name}_sealed: its text can be" in said()[f"row assurance.legalhold:{hold.pk}"]
+        row.delete()
+    erase(ann)
+    erase(bob)
+    assert said() == {}
+
+
+def test_of_every_text_that_an_action_seals_a_kind_of_event_says_so() -> None:
+    rows = [model for model in django_apps.get_models() if issubclass(model, Audited)]
+    columns = {column.attname for model in rows for column in model._meta.concrete_fields}
+    declared = set().union(*(kind.seals for kind in kinds().values()))
+    assert declared == {name for name in columns if name.endswith("_sealed")}
