@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialLogin
@@ -73,8 +74,9 @@ def confirmed(
     request: HttpRequest, method: str, user: User, reauthenticated: bool = False, **_kwargs: Any
 ) -> None:
     """Log that somebody authenticated again in their session, and give it another cookie: whoever
-    took the old one must not have what is opened now."""
+    took the old one must not have what is opened now, nor what they left there to be done."""
     if reauthenticated:
+        request.session.pop(STATE_SESSION_KEY, None)  # releases before 0.2 kept requests
         request.session.cycle_key()
         note_sign_in_event(events.CONFIRMED, person=user, data={"method": METHODS[method]})
 
@@ -87,8 +89,7 @@ def signed_out(user: User | None, **_kwargs: Any) -> None:
 
 def refused(credentials: dict[str, Any], **_kwargs: Any) -> None:
     """Log a failed password; the address tried is not logged, only whose it is."""
-    email = str(credentials.get("email") or "").lower()
-    person = User.objects.filter(email=email).first()
+    person = User.objects.with_email(str(credentials.get("email") or "")).first()
     note_sign_in_event(events.SIGN_IN_FAILED, person=person, data={"method": "password"})
 
 

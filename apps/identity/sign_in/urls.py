@@ -4,7 +4,8 @@ Addresses and linked identities are not managed by oneself: whoever controls an 
 the password reset to it. A change of second factors is sealed in the log in its own transaction.
 A first password or another factor is given by who has just shown who they are: whoever found a
 session open could show that with it ever after. (allauth asks only people who have a password or
-factor.)
+factor, and for some changes a second time.) What is asked of who has to show it first is not kept
+in the session, where django-allauth would carry it out for whoever has the cookie too.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,22 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from allauth.account.views import password_reset_from_key, password_set
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base.views import authenticate
-from allauth.mfa.recovery_codes.views import generate_recovery_codes
+from allauth.mfa.recovery_codes.views import (
+    download_recovery_codes,
+    generate_recovery_codes,
+    view_recovery_codes,
+)
 from allauth.mfa.totp.views import activate_totp, deactivate_totp
 from allauth.mfa.webauthn.views import (
     add_webauthn,
+    edit_webauthn,
     login_webauthn,
     reauthenticate_webauthn,
     remove_webauthn,
 )
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
@@ -40,15 +48,16 @@ def closed(request: HttpRequest, **_kwargs: str) -> NoReturn:
 
 
 def fresh(view: View) -> View:
-    """Have ``view`` see nobody who did not just show who they are."""
+    """Have ``view`` see nobody who did not just show who they are, and nothing of it be kept."""
 
+    @login_required
     @wraps(view)
     def asked(request: HttpRequest, **names: Any) -> HttpResponse:
         try:
             demand_fresh_session(request)
-        except Reauthenticate:
+            return view(request, **names)
+        except (Reauthenticate, ReauthenticationRequired):
             return ask_again(request.get_full_path())
-        return view(request, **names)
 
     return asked
 
@@ -104,6 +113,12 @@ urlpatterns = [
         sealed(generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
+    path("2fa/recovery-codes/", fresh(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path(
+        "2fa/recovery-codes/download/",
+        fresh(download_recovery_codes),
+        name="mfa_download_recovery_codes",
+    ),
     path(
         "2fa/webauthn/add/",
         sealed(readable(add_webauthn, RegistrationResponse)),
@@ -122,6 +137,7 @@ urlpatterns = [
         )
     ),
     path("2fa/webauthn/keys/<int:pk>/remove/", sealed(remove_webauthn), name="mfa_remove_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/edit/", fresh(edit_webauthn), name="mfa_edit_webauthn"),
     path("password/set/", fresh(password_set), name="account_set_password"),
     path("oidc/<str:provider_id>/login/", provider.login, name="openid_connect_login"),
     path(
