@@ -12,6 +12,7 @@ from typing import Any
 
 import jwt
 
+from apps.identity.models import User
 from apps.identity.sign_in.provider_answers import BadAnswer
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import InvalidInput
@@ -71,17 +72,26 @@ def read_claims(id_token: Mapping[str, Any], user_info: Mapping[str, Any]) -> Cl
     for claims in (id_token, user_info):
         for name in ("name", "email"):
             _text(claims, name)
-    source = user_info if user_info.get("email") else id_token
-    # ``true`` alone: a provider whose word is the text "false" too cannot be told to mean it
-    email = _text(source, "email") if source.get("email_verified") is True else ""
+    email = _text(user_info, "email") or _text(id_token, "email")
     at = id_token.get("auth_time")
     return Claims(
         issuer=_text(id_token, "iss"),
         subject=subject,
         nonce=_text(id_token, "nonce"),
-        email=email,
+        email=email if _is_verified(email, user_info, id_token) else "",
         authenticated_at=at if _is_time(at) else None,
     )
+
+
+def _is_verified(email: str, *sources: Mapping[str, Any]) -> bool:
+    """Tell what the first of ``sources`` says that has this address and says ``true`` or ``false``.
+
+    Nothing else is a word: a provider that says the text "false" too cannot be told to mean "true".
+    """
+    same = User.objects.normalize_email
+    about = [claims for claims in sources if same(_text(claims, "email")) == same(email)]
+    said = [claims.get("email_verified") for claims in about]
+    return next((word for word in said if isinstance(word, bool)), False)
 
 
 def _subject(claims: Mapping[str, Any]) -> str:

@@ -102,6 +102,45 @@ def test_an_address_counts_with_the_word_that_stands_beside_it(provider: Provide
     assert who(client) is None
 
 
+@pytest.mark.parametrize("said", ["true", ABSENT, None])
+@pytest.mark.parametrize("email", ["ada@example.com", "Ada@Example.com"])
+def test_an_address_that_is_in_both_is_verified_by_either(
+    provider: Provider, said: Any, email: str
+) -> None:
+    """Amazon Cognito says ``true`` in the ID token, and the text in the user info."""
+    ada = person("Ada")
+    provider.user_info = {"email": email, "email_verified": said}
+    client, _ = come(provider)
+    assert who(client) == ada.pk
+
+
+@pytest.mark.parametrize("said", ["true", ABSENT])
+def test_it_is_by_the_user_info_alone_too(provider: Provider, said: Any) -> None:
+    ada = person("Ada")
+    provider.user_info = {"email_verified": True}
+    client, _ = come(provider, email_verified=said)
+    assert who(client) == ada.pk
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_of_two_words_that_of_the_user_info_counts(provider: Provider, said: bool) -> None:
+    ada = person("Ada")
+    provider.user_info = {"email_verified": said}
+    client, _ = come(provider, email_verified=not said)
+    assert who(client) == (ada.pk if said else None)
+
+
+def test_a_word_about_no_address_or_another_is_none_about_this_one(provider: Provider) -> None:
+    person("Ada")
+    for more in ({"email": ABSENT, "email_verified": True}, {"email": "", "email_verified": True}):
+        provider.user_info = more
+        client, _ = come(provider, email_verified="true")
+        assert who(client) is None
+    provider.user_info = {"email": "ada@example.com", "email_verified": "true"}
+    client, _ = come(provider, email="eve@example.com")
+    assert who(client) is None
+
+
 def test_a_provider_without_user_info_says_it_in_the_token(provider: Provider) -> None:
     ada = person("Ada")
     provider.changed["/.well-known/openid-configuration"] = {"userinfo_endpoint": ABSENT}
