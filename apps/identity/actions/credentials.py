@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.db import connection
@@ -34,8 +35,16 @@ def lock_credentials(person: User) -> User:
 
 
 def has_other_credentials(person: User) -> bool:
-    """Tell whether ``person`` has a second factor, a passkey or a linked identity."""
-    return any(t.objects.filter(user=person).exists() for t in (Authenticator, SocialAccount))
+    """Tell whether ``person`` has a second factor, a passkey or an identity that lets them in."""
+    return Authenticator.objects.filter(user=person).exists() or comes_by_provider(person)
+
+
+def comes_by_provider(person: User) -> bool:
+    """Tell whether ``person`` is linked to an identity of a provider that is in the settings: one
+    of a provider that was taken out of them lets nobody in."""
+    there = [app.provider_id for app in get_adapter().list_apps(None)]
+    found: bool = SocialAccount.objects.filter(user=person, provider__in=there).exists()
+    return found
 
 
 def vouched(person: User) -> User:

@@ -142,9 +142,9 @@ def setup_link(person: User, *, actor: Actor = SYSTEM) -> str:
     """Return the path of a one-time page where ``person`` sets a first password.
 
     The link is signed, dies with its use and after ``PASSWORD_RESET_TIMEOUT``. Only for people
-    without a password, passkey, second factor or linked identity, so that an access admin cannot
-    take over an account in use; the system
-    (a command on the server) may make one for anybody.
+    without a password, passkey, second factor or identity of a provider that is in the settings,
+    so that an access admin cannot take over an account in use; the system (a command on the
+    server) may make one for anybody.
     """
     by_person(actor)
     with record(actor) as log:

@@ -17,7 +17,7 @@ from django.urls import reverse
 from requests import Session
 
 from apps.identity.actions import note_sign_in_event
-from apps.identity.actions.credentials import set_own_password
+from apps.identity.actions.credentials import comes_by_provider, set_own_password
 from apps.identity.errors import Inactive, LinkedOtherwise, NotVouched
 from apps.identity.events import SIGN_IN_FAILED
 from apps.identity.models import User
@@ -60,8 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         """Send it, but not to who has no password and comes by the identity provider: whoever has
         the address by now could make themselves a way past the provider."""
-        linked = SocialAccount.objects.filter(user=user.pk).exists()
-        if user.has_usable_password() or not linked:
+        if user.has_usable_password() or not comes_by_provider(user):
             super().send_password_reset_mail(user, email, context)
 
 
@@ -77,7 +76,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Nobody signs up."""
         return False
 
-    def list_apps(self, request: HttpRequest, **which: Any) -> list[SocialApp]:
+    def list_apps(self, request: HttpRequest | None, **which: Any) -> list[SocialApp]:
         """Return the providers of the settings. One in the database is somebody else's."""
         return [app for app in super().list_apps(request, **which) if app.pk is None]
 

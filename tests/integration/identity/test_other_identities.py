@@ -1,10 +1,12 @@
 """One identity at the provider opens an account, whatever address another one comes with."""
 
+import re
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.models import SocialAccount, SocialApp
 
 from apps.audit.models import Event
 from apps.identity import actions
@@ -13,7 +15,7 @@ from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
 from tests.integration.identity.identity_provider import Provider, come_in, who
-from tests.support.factories import actor_of, browser, person
+from tests.support.factories import actor_of, api, browser, person
 from tests.support.meeting import Meeting, at_once
 
 pytestmark = pytest.mark.django_db
@@ -172,3 +174,39 @@ def test_who_has_a_password_beside_the_provider_resets_it_by_mail(
     come_in(provider, **ADA)
     browser().post("/accounts/password/reset/", {"email": "ada@example.com"})
     assert [m.to for m in mailoutbox] == [["ada@example.com"]]
+
+
+@pytest.fixture
+def gone(provider: Provider, settings: Any) -> User:
+    """Somebody who came by the provider before it was taken out of the settings."""
+    ada = person("Ada")
+    come_in(provider, **ADA)
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": []}}
+    return ada
+
+
+def test_who_came_by_a_provider_that_is_gone_gets_a_first_password_by_mail(
+    gone: User, mailoutbox: list[Any]
+) -> None:
+    browser().post("/accounts/password/reset/", {"email": gone.email})
+    assert [m.to for m in mailoutbox] == [[gone.email]]
+    link = re.search(r"/accounts/password/reset/key/\S+", mailoutbox[0].body)
+    assert link
+    assert signed_in_by(link[0]) == gone.pk
+
+
+def test_an_access_admin_makes_them_a_set_up_link(gone: User) -> None:
+    ann = person("Ann", roles={"admin": None})
+    # nobody comes in by one that is in the database
+    SocialApp.objects.create(provider="openid_connect", provider_id="oidc", client_id="x")
+    made = api(ann).post(f"/people/{gone.pk}/setup-link")
+    assert made.status_code == 201, made.json()
+    assert signed_in_by(urlsplit(made.json()["url"]).path) == gone.pk
+
+
+def signed_in_by(link: str) -> str | None:
+    """Set a first password at ``link``; return who is signed in by it."""
+    client, password = browser(), "correct horse battery staple"
+    page = client.get(link, follow=True)
+    client.post(page.redirect_chain[-1][0], {"password1": password, "password2": password})
+    return who(client)
