@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import lift, recall
 from apps.audit.models import Event
-from apps.governance.actions import end_break_glasses_due, review_break_glass
+from apps.governance.actions import end_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass
 from apps.registry.actions import declare
 from apps.rollouts.actions import abort
@@ -121,7 +121,7 @@ def test_nobody_goes_back_to_a_broken_glass_that_was_not_justified(
     live = Revision.objects.get(release=second.pk)
     assert (live.state, [row.release for row in former_revisions(live)]) == ("live", [first.pk])
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
-    end_break_glasses_due()
+    end_glasses_due()
     review_break_glass(
         BreakGlass.objects.get(pk=glass.pk),
         finding="not_justified",

@@ -15,7 +15,7 @@ from placet_agent.haproxy import config
 from placet_agent.haproxy.admin import ServerState
 from placet_agent.haproxy.process import HaproxyError, find_binary
 from placet_agent.haproxy.proxy import Proxy, coming
-from placet_agent.haproxy.table import BackendServer, RoutingTable
+from placet_agent.haproxy.table import Server, Table
 from placet_agent.protocol import HeaderRoute
 from tests.integration.agent.conftest import free_port
 
@@ -32,7 +32,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     made.process.stop()
 
 
-def with_testers(table: RoutingTable, value: str) -> RoutingTable:
+def with_testers(table: Table, value: str) -> Table:
     """Add an endpoint whose testers send this value in a header."""
     entry = table.ensure_endpoint("end_1", "/theirs/production/score")
     table.ensure_server(entry, "rev_1", "replica-1", 20001)
@@ -41,7 +41,7 @@ def with_testers(table: RoutingTable, value: str) -> RoutingTable:
     return table
 
 
-def judged(table: RoutingTable, folder: Path) -> str:
+def judged(table: Table, folder: Path) -> str:
     """Return what ``haproxy -c`` has against a table."""
     config.write_files(folder)
     (folder / "haproxy.cfg").write_text(config.render(table, config.Settings(port=18080)))
@@ -67,7 +67,7 @@ def test_a_testers_value_is_a_value_or_is_refused(tmp_path: Path, value: str) ->
         plans.plan({"strategy": "canary", "steps": [route, {"set_weight": 5}]})
     except plans.DocumentFault:
         return
-    assert judged(with_testers(RoutingTable(), value), tmp_path) == ""
+    assert judged(with_testers(Table(), value), tmp_path) == ""
 
 
 def test_an_endpoint_at_fault_keeps_no_other_from_being_applied(proxy: Proxy) -> None:
@@ -94,7 +94,7 @@ def test_haproxy_starts_again_beside_an_endpoint_at_fault(proxy: Proxy) -> None:
 
 
 def test_endpoints_behind_which_nothing_serves_get_no_back_ends() -> None:
-    table, settings = RoutingTable(), config.Settings(port=18080)
+    table, settings = Table(), config.Settings(port=18080)
     before = config.render(table, settings).count("\nbackend e")
     for number in range(1_000):
         table.ensure_endpoint(f"end_{number}", f"/p/production/e{number}")
@@ -124,4 +124,4 @@ def test_a_line_of_a_map_is_one_key_and_its_value(value: str) -> None:
 
 def test_a_command_on_the_socket_is_one_command() -> None:
     with pytest.raises(ValueError):
-        coming("e000r0/s0 state ready; disable frontend clients", BackendServer("one", 20001), OUT)
+        coming("e000r0/s0 state ready; disable frontend clients", Server("one", 20001), OUT)
