@@ -13,9 +13,11 @@ import numpy
 import pytest
 import skops.io
 from sklearn.covariance import EllipticEnvelope
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, TweedieRegressor
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, OrdinalEncoder
@@ -55,6 +57,8 @@ def fitted(model: Any) -> Any:
         MultiLabelBinarizer().fit([["a"], ["b"]]),
         fitted(EllipticEnvelope()),
         ClassifierChain(LogisticRegression()).fit(FEATURES, numpy.c_[LABELS, LABELS]),
+        OneVsRestClassifier(LogisticRegression()).fit(FEATURES, LABELS),
+        _BinMapper().fit(FEATURES),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -152,11 +156,17 @@ LEADS_OUT = {
     "gone(m.transform(X)[:, 15:])",
     "encodings": "m = TargetEncoder().fit(X.round(), (X[:, 0] * 3).astype(int)); "
     "m.encodings_ = m.encodings_[:1]; gone(m.transform(numpy.zeros((600_000, 4)))[:, 1:])",
+    "rest": "m = OneVsRestClassifier(LogisticRegression()).fit(X, numpy.c_[y, 1 - y]); "
+    "one = m.estimators_[0]; one.coef_ = numpy.zeros((10_000_000, 4)); "
+    "one.intercept_ = numpy.ones(10_000_000); m.predict(X[:1])",
+    "bins": "m = _BinMapper().fit(X); m.bin_thresholds_ = []; m.transform(X)",
 }
 IMPORTS = """
 import numpy, os, resource
 from sklearn.cluster import KMeans
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import MultiLabelBinarizer, OneHotEncoder, PolynomialFeatures
 from sklearn.preprocessing import TargetEncoder
