@@ -36,8 +36,9 @@ CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
 # be at most: NumPy before 2.5 takes them as they are (numpy/random/_mt19937.pyx, _philox.pyx).
 PLACES = {"pos": 624, "buffer_pos": 4}
 JSON, DICT = "JsonNode", "DictNode"
-RANDOM = frozenset({"RandomStateNode", "RandomGeneratorNode"})
-STATES = frozenset({"DictNode", "ListNode", "TupleNode", "TypeNode", "NdArrayNode", "JsonNode"})
+# Tuples, as a file may call a loader what has no hash.
+RANDOM = ("RandomStateNode", "RandomGeneratorNode")
+STATES = ("DictNode", "ListNode", "TupleNode", "TypeNode", "NdArrayNode", "JsonNode")
 # Parameters that take a callable, another object or any text, and why none of that does harm. A
 # callable can only be a function of NumPy's or SciPy's that computes, or a plain type
 # (``skops.PLAIN``): no other is trusted. An object is made of trusted types as the whole is. What
@@ -96,7 +97,8 @@ class Numbers:
         """Take in a node."""
         number, loader = node.get("__id__"), node.get("__loader__")
         if loader in RANDOM:
-            self._states |= {inner.get("__id__") for inner in _inside(node) if _is_of(inner, DICT)}
+            inside = _inside_random(node)
+            self._states |= {inner.get("__id__") for inner in inside if _is_of(inner, DICT)}
         if number is None or loader == "CachedNode":
             return
         if isinstance(number, list | dict):
@@ -112,7 +114,9 @@ class Numbers:
         return self._two or any(self._seen[number] > 1 for number in self._states)
 
 
-def _inside(node: Any) -> Iterator[dict[str, Any]]:
+def _inside_random(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield what a random generator holds, up to another one inside of it, which is a fault: so a
+    file of many that are nested is walked once."""
     waiting = [node.get("content")]
     while waiting:
         one = waiting.pop()
@@ -120,7 +124,8 @@ def _inside(node: Any) -> Iterator[dict[str, Any]]:
             waiting += one
         elif isinstance(one, dict):
             yield one
-            waiting += one.values()
+            if one.get("__loader__") not in RANDOM:
+                waiting += one.values()
 
 
 def at_fault(node: dict[str, Any]) -> Iterator[str]:
@@ -130,7 +135,9 @@ def at_fault(node: dict[str, Any]) -> Iterator[str]:
     """
     content, loader = node.get("content"), node.get("__loader__")
     if loader in RANDOM:
-        yield from _state(content if loader == "RandomGeneratorNode" else {"": content})
+        fault = _state(node)
+        if fault:
+            yield fault
     elif loader == JSON:
         yield from _members(_json(content))
     elif isinstance(content, dict):
@@ -169,21 +176,20 @@ def _fault(name: str, value: Any) -> Iterator[str]:
         yield f"says {name}, which {why}"
 
 
-def _state(content: Any) -> Iterator[str]:
-    """A random generator's state is plain values by name, and reads from no place outside."""
-    waiting = list(content.values()) if isinstance(content, dict) else [None]
-    if any(not isinstance(one, dict) or one.get("__loader__") != DICT for one in waiting):
-        yield "has a random generator whose state is not followed"
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += one
-        elif isinstance(one, dict):
-            waiting += one.values()
-            odd = _is_of(one, JSON) and isinstance(_json(one.get("content")), dict)
-            if odd or one.get("__loader__", DICT) not in STATES:
-                yield "has a random generator whose state is not followed"
-            for name in one.keys() & PLACES.keys():
-                position = _json(one[name].get("content")) if _is_of(one[name], JSON) else None
-                if type(position) is not int or not 0 <= position <= PLACES[name]:
-                    yield "has a random generator that reads outside of its state"
+def _state(node: dict[str, Any]) -> str | None:
+    """Return what is at fault first with a random generator's state, which is plain values by name
+    and reads from no place outside."""
+    content = node.get("content")
+    states = content if node.get("__loader__") == "RandomGeneratorNode" else {"": content}
+    waiting = list(states.values()) if isinstance(states, dict) else [None]
+    if any(not _is_of(one, DICT) for one in waiting):
+        return "has a random generator whose state is not followed"
+    for one in _inside_random(node):
+        odd = _is_of(one, JSON) and isinstance(_json(one.get("content")), dict)
+        if odd or one.get("__loader__", DICT) not in STATES:
+            return "has a random generator whose state is not followed"
+        for name in one.keys() & PLACES.keys():
+            position = _json(one[name].get("content")) if _is_of(one[name], JSON) else None
+            if type(position) is not int or not 0 <= position <= PLACES[name]:
+                return "has a random generator that reads outside of its state"
+    return None
