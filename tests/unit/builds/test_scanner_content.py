@@ -16,6 +16,7 @@ import skops.io
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import KernelPCA
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LogisticRegression
@@ -58,6 +59,7 @@ THRESHOLD = FixedThresholdClassifier(LogisticRegression())
 GETTER = SelectFromModel(LogisticRegression())
 SEARCH = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2)
 PIPELINE = make_pipeline(StandardScaler(), LogisticRegression())
+APPLIED = FunctionTransformer(numpy.log1p)
 COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])])
 
 
@@ -76,6 +78,9 @@ COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])])
         (RFE(LogisticRegression()), {"importance_getter": "a.__b__"}),
         (SEARCH, {"pre_dispatch": "__import__('os').system('id')"}),
         (COLUMNS, {"verbose_feature_names_out": "{feature_name.__class__}"}),
+        (APPLIED, {"kw_args": {"where": False}}),
+        (APPLIED, {"inv_kw_args": {"where": False}}),
+        (KernelPCA(2), {"kernel_params": {"where": False}}),
     ],
     ids=lambda value: "" if isinstance(value, BaseEstimator) else str(value),
 )
@@ -102,6 +107,7 @@ def test_what_is_called_opened_or_evaluated_by_its_name_is_code(
         (PIPELINE, {"memory": None}),
         (COLUMNS, {"verbose_feature_names_out": "{transformer_name}__{feature_name}"}),
         (COLUMNS, {"verbose_feature_names_out": False}),
+        (APPLIED, {"kw_args": {}, "inv_kw_args": None}),
         (LogisticRegression(class_weight={0: 1.0, 1: 2.0}), {}),
         (DummyClassifier(strategy="stratified", random_state=numpy.random.RandomState(3)), {}),
         (GaussianMixture(2), {}),
@@ -196,6 +202,22 @@ def test_a_node_that_has_the_number_of_another_is_the_other(loader: str) -> None
 
     data = changed(dumped(PIPELINE), change)
     assert skops.io.loads(data).memory == "cache"
+    assert report(data).verdict() == "code-carrying"
+
+
+def test_what_a_function_is_given_is_not_read_from_another_place() -> None:
+    """Nothing is shown in place of a member that says something."""
+
+    def change(schema: Any) -> None:
+        inner = schema["content"]["content"]
+        given = {**inner["kw_args"], "__id__": 7}
+        shown = {**given, "content": {}}
+        schema["content"]["content"] = {"first": given, **inner, "kw_args": shown}
+        keys = schema["content"]["key_types"]
+        keys["content"] = [*keys["content"], keys["content"][0]]
+
+    data = changed(dumped(APPLIED, kw_args={"where": False}), change)
+    assert skops.io.loads(data).kw_args == {"where": False}
     assert report(data).verdict() == "code-carrying"
 
 

@@ -32,10 +32,14 @@ CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
         "is a format that reaches attributes",
     ),
 }
+# Parameters that are given to a function beside rows: where a function of NumPy's is told to leave
+# places out (``{"where": False}``), it answers memory as it finds it.
+GIVEN = frozenset({"kw_args", "inv_kw_args", "kernel_params"})
 # Members of a random generator's state that say where in an array it reads next, and what each may
 # be at most: NumPy before 2.5 takes them as they are (numpy/random/_mt19937.pyx, _philox.pyx).
 PLACES = {"pos": 624, "buffer_pos": 4}
 JSON, DICT = "JsonNode", "DictNode"
+NAMES = CHECKED.keys() | GIVEN
 # Tuples, as a file may call a loader what has no hash.
 RANDOM = ("RandomStateNode", "RandomGeneratorNode")
 STATES = ("DictNode", "ListNode", "TupleNode", "TypeNode", "NdArrayNode", "JsonNode")
@@ -105,7 +109,8 @@ class Numbers:
             self._two = True  # skops cannot read it
             return
         self._seen[number] += 1
-        value = node.get("content") if loader == JSON else None
+        content = node.get("content")
+        value = content if loader == JSON else bool(content) if loader == DICT else None
         identity = (node.get("__module__"), node.get("__class__"), loader, value)
         self._two |= self._first.setdefault(number, identity) != identity
 
@@ -141,9 +146,15 @@ def at_fault(node: dict[str, Any]) -> Iterator[str]:
     elif loader == JSON:
         yield from _members(_json(content))
     elif isinstance(content, dict):
-        for name in content.keys() & CHECKED.keys():
-            inner = content[name]
-            yield from _fault(name, _json(inner.get("content")) if _is_of(inner, JSON) else inner)
+        for name in content.keys() & NAMES:
+            yield from _fault(name, _value(content[name]))
+
+
+def _value(node: Any) -> Any:
+    """Return what a node of JSON or of nothing makes, and any other as it is."""
+    if _is_of(node, DICT) and not node.get("content"):
+        return {}
+    return _json(node.get("content")) if _is_of(node, JSON) else node
 
 
 def _is_of(node: Any, loader: str) -> bool:
@@ -165,11 +176,15 @@ def _members(value: Any) -> Iterator[str]:
             waiting += one
         elif isinstance(one, dict):
             waiting += one.values()
-            for name in one.keys() & CHECKED.keys():
+            for name in one.keys() & NAMES:
                 yield from _fault(name, one[name])
 
 
 def _fault(name: str, value: Any) -> Iterator[str]:
+    if name in GIVEN:
+        if value is not None and value != {}:
+            yield f"says {name}, which is given to a function that may answer memory as it is"
+        return
     allowed, why = CHECKED[name]
     number = value is None or isinstance(value, int | float)
     if not number and not (isinstance(value, str) and allowed.fullmatch(value)):
