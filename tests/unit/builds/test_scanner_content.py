@@ -18,6 +18,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import KernelPCA
 from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
@@ -59,6 +60,7 @@ THRESHOLD = FixedThresholdClassifier(LogisticRegression())
 GETTER = SelectFromModel(LogisticRegression())
 SEARCH = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2)
 PIPELINE = make_pipeline(StandardScaler(), LogisticRegression())
+HASHED = FeatureHasher(input_type="string")
 APPLIED = FunctionTransformer(numpy.log1p)
 COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])])
 
@@ -81,6 +83,9 @@ COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])])
         (APPLIED, {"kw_args": {"where": False}}),
         (APPLIED, {"inv_kw_args": {"where": False}}),
         (KernelPCA(2), {"kernel_params": {"where": False}}),
+        (HASHED, {"n_features": 0}),
+        (HASHED, {"n_features": -1}),
+        (HASHED, {"n_features": numpy.int64(0)}),
     ],
     ids=lambda value: "" if isinstance(value, BaseEstimator) else str(value),
 )
@@ -108,6 +113,7 @@ def test_what_is_called_opened_or_evaluated_by_its_name_is_code(
         (COLUMNS, {"verbose_feature_names_out": "{transformer_name}__{feature_name}"}),
         (COLUMNS, {"verbose_feature_names_out": False}),
         (APPLIED, {"kw_args": {}, "inv_kw_args": None}),
+        (HASHED, {"n_features": 1}),
         (LogisticRegression(class_weight={0: 1.0, 1: 2.0}), {}),
         (DummyClassifier(strategy="stratified", random_state=numpy.random.RandomState(3)), {}),
         (GaussianMixture(2), {}),

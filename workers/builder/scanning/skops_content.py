@@ -35,11 +35,17 @@ CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
 # Parameters that are given to a function beside rows: where a function of NumPy's is told to leave
 # places out (``{"where": False}``), it answers memory as it finds it.
 GIVEN = frozenset({"kw_args", "inv_kw_args", "kernel_params"})
+# What ``label_binarize`` sorts, to take places in it for those of columns: objects such as NaN
+# among numbers have no order. What ``OrdinalEncoder`` has of objects (``categories_``) is looked
+# up in a dict.
+SORTED = "classes_"
+# What FeatureHasher divides by (feature_extraction/_hashing_fast.pyx): nought ends the process.
+WIDTH = "n_features"
 # Members of a random generator's state that say where in an array it reads next, and what each may
 # be at most: NumPy before 2.5 takes them as they are (numpy/random/_mt19937.pyx, _philox.pyx).
 PLACES = {"pos": 624, "buffer_pos": 4}
 JSON, DICT = "JsonNode", "DictNode"
-NAMES = CHECKED.keys() | GIVEN
+NAMES = CHECKED.keys() | GIVEN | {WIDTH}
 # Tuples, as a file may call a loader what has no hash.
 RANDOM = ("RandomStateNode", "RandomGeneratorNode")
 STATES = ("DictNode", "ListNode", "TupleNode", "TypeNode", "NdArrayNode", "JsonNode")
@@ -109,14 +115,20 @@ class Numbers:
             self._two = True  # skops cannot read it
             return
         self._seen[number] += 1
-        content = node.get("content")
-        value = content if loader == JSON else bool(content) if loader == DICT else None
-        identity = (node.get("__module__"), node.get("__class__"), loader, value)
+        identity = (node.get("__module__"), node.get("__class__"), loader, _told(node))
         self._two |= self._first.setdefault(number, identity) != identity
 
     def differ(self) -> bool:
         """Tell whether one may be read in place of another that says something else."""
         return self._two or any(self._seen[number] > 1 for number in self._states)
+
+
+def _told(node: dict[str, Any]) -> Any:
+    """Return what is judged of a node's content by where it stands."""
+    content, loader = node.get("content"), node.get("__loader__")
+    if loader == JSON:
+        return content
+    return bool(content) if loader == DICT else _is_sorted(node)
 
 
 def _inside_random(node: Any) -> Iterator[dict[str, Any]]:
@@ -148,6 +160,28 @@ def at_fault(node: dict[str, Any]) -> Iterator[str]:
     elif isinstance(content, dict):
         for name in content.keys() & NAMES:
             yield from _fault(name, _value(content[name]))
+        if SORTED in content and not _is_sorted(content[SORTED]):
+            yield f"says {SORTED} that have no order"
+
+
+def _is_sorted(node: Any) -> bool:
+    """Tell whether classes are an array of numbers or of words, or a list of such."""
+    if not isinstance(node, dict):
+        return False
+    if node.get("__loader__") == "ListNode":
+        arrays = node.get("content")
+        return isinstance(arrays, list) and all(_is_array(one) for one in arrays)
+    return _is_array(node) or (_is_of(node, JSON) and _value(node) is None)
+
+
+def _is_array(node: Any) -> bool:
+    if not _is_of(node, "NdArrayNode"):
+        return False
+    words = node.get("content")
+    return node.get("type") == "numpy" or (
+        isinstance(words, list)
+        and all(_is_of(one, JSON) and isinstance(_value(one), str) for one in words)
+    )
 
 
 def _value(node: Any) -> Any:
@@ -178,12 +212,18 @@ def _members(value: Any) -> Iterator[str]:
             waiting += one.values()
             for name in one.keys() & NAMES:
                 yield from _fault(name, one[name])
+            if isinstance(one.get(SORTED), list | dict):
+                yield f"says {SORTED} that have no order"
 
 
 def _fault(name: str, value: Any) -> Iterator[str]:
     if name in GIVEN:
         if value is not None and value != {}:
             yield f"says {name}, which is given to a function that may answer memory as it is"
+        return
+    if name == WIDTH:
+        if type(value) is not int or not 1 <= value < 2**31:
+            yield f"says {name}, which is no number of columns"
         return
     allowed, why = CHECKED[name]
     number = value is None or isinstance(value, int | float)
