@@ -38,9 +38,9 @@ def whole(files: dict[str, bytes], folder: Path) -> str:
     return str(json.loads((folder / "answer.json").read_bytes())["verdict"])
 
 
-def picture(kind: str) -> bytes:
+def picture(kind: str, **how: Any) -> bytes:
     file = io.BytesIO()
-    PICTURE.save(file, kind)
+    PICTURE.save(file, kind, **how)
     return file.getvalue()
 
 
@@ -79,8 +79,34 @@ KINDS: dict[str, Callable[[], bytes]] = {
 }
 TEXTS = (
     "rows.ndjson rows.jsonl map.geojson report.html pyproject.toml uv.lock train.log .gitignore "
-    ".gitattributes notes.md"
+    ".gitattributes notes.md chat_template.jinja page.jinja2 words.srt words.vtt rows.proto "
+    "log4j.properties notes.adoc page.css mended.diff COPYING LICENCE CHANGES CODEOWNERS license "
+    "readme"
 )
+
+
+BIG = picture("TIFF", big_tiff=True)
+
+
+def test_a_picture_with_long_numbers_is_safe_when_it_is_whole(tmp_path: Path) -> None:
+    assert BIG.startswith(b"II+\0")
+    assert whole({"a.tif": BIG}, tmp_path) == "safe"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BIG[:12],
+        BIG[:4] + struct.pack("<HH", 4, 0) + BIG[8:],
+        BIG[:8] + struct.pack("<Q", 2**64 - 1) + BIG[16:],
+        BIG[:8] + struct.pack("<Q", 8) + BIG[16:],
+        BIG[:8] + bytes(8) + BIG[16:],
+        b"II*\0" + bytes(40),
+    ],
+    ids=["cut off", "short numbers", "far outside", "the head", "no directory", "none in TIFF"],
+)
+def test_a_picture_whose_directories_lead_nowhere_is_not_safe(data: bytes) -> None:
+    assert verdict(data, "a.tif") == "unknown"
 
 
 @pytest.mark.parametrize("ending", KINDS)

@@ -14,7 +14,8 @@ CHUNK = 1 << 20
 MAX_PARTS = 1_000_000
 TABLES = words(".arrow .feather")
 TIFF = {b"II*\0": "little", b"MM\0*": "big"}
-ITEM = 12  # bytes of an entry of TIFF's directories
+BIG_TIFF = {b"II+\0": "little", b"MM\0+": "big"}
+ITEM, BIG_ITEM = 12, 20  # bytes of an entry of their directories
 
 
 class NotWhole(Exception):
@@ -88,19 +89,28 @@ def bmp(stream: IO[bytes]) -> None:
 
 
 def tiff(stream: IO[bytes]) -> None:
-    """TIFF 6.0, section 2: a chain of directories, each inside of the file."""
-    head = _begins(stream, 8, *TIFF)
-    order, size = TIFF[head[:4]], _size(stream)
-    offset, seen = _number(head[4:], order), set[int]()
+    """TIFF 6.0, section 2: a chain of directories, each inside of the file. BigTIFF has the same
+    with longer numbers (libtiff's "The BigTIFF File Format")."""
+    head, size = _begins(stream, 8, *TIFF, *BIG_TIFF), _size(stream)
+    order = (TIFF | BIG_TIFF)[head[:4]]
+    first, counts, item, width = 4, 2, ITEM, 4
+    if head[:4] in BIG_TIFF:
+        if (_number(head[4:6], order), _number(head[6:], order)) != (8, 0):
+            raise NotWhole("its places are of another length")
+        first, counts, item, width = 8, 8, BIG_ITEM, 8
+    stream.seek(first)
+    offset, seen = _number(stream.read(width), order), set[int]()
     while offset:
-        stream.seek(offset)
-        count = _number(stream.read(2), order)
-        end = offset + 2 + count * ITEM
-        if offset in seen or offset < 8 or not count or end + 4 > size:
+        stream.seek(min(offset, size))
+        count = _number(stream.read(counts), order)
+        end = offset + counts + count * item
+        if offset in seen or offset < first + width or not count or end + width > size:
             raise NotWhole("a directory of it leads outside or in a circle")
         seen.add(offset)
         stream.seek(end)
-        offset = _number(stream.read(4), order)
+        offset = _number(stream.read(width), order)
+    if not seen:
+        raise NotWhole("it has no directory")
 
 
 def arrow(stream: IO[bytes]) -> None:

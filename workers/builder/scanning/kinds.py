@@ -18,13 +18,14 @@ TEXT = set(
     words(
         ".txt .md .jsonl .ndjson .geojson .csv .tsv .toml .cfg .ini .html .xml .rst .log .cff "
         ".lock .in .bib .tex .sql .md5 .sha256 .gitattributes .gitignore .gitkeep .dockerignore "
-        ".editorconfig .python-version .markdown .conf .rels .svg"  # which nobody here draws
+        ".editorconfig .python-version .markdown .conf .rels .jinja .jinja2 .srt .vtt .proto "
+        ".properties .adoc .css .diff .svg"  # which nobody here draws
     )
 )
 TEXT_NAMES = frozenset(
     words(
         "LICENSE README NOTICE AUTHORS CHANGELOG CITATION CONTRIBUTING VERSION Dockerfile Makefile "
-        "Pipfile MLproject"
+        "Pipfile MLproject COPYING LICENCE CHANGES CODEOWNERS license readme"
     )
 )
 YAML, HDF5 = words(".yaml .yml"), words(".h5 .hdf5")
