@@ -304,15 +304,21 @@ def cases(folder: Path) -> dict[str, Case]:
             100,
             101,
             outbound.OutboundFailed,
-            lambda size: outbound._received(httpx.Response(200, content=b"a" * size), 100),
+            lambda size: outbound._received(answered(b"a" * size), 100),
         ),
         "the platform's answers to a node": row(
             100,
             101,
             client.Unreachable,
-            lambda size: client._members(httpx.Response(200, content=b"{}".rjust(size))),
+            lambda size: client._whole(answered(b"{}".rjust(size))),
         ),
     }
+
+
+def answered(body: bytes) -> httpx.Response:
+    """Return an answer that nobody has read yet."""
+    request = httpx.Request("GET", "http://localhost/")
+    return httpx.Response(200, stream=httpx.ByteStream(body), request=request)
 
 
 def outcomes(count: int) -> None:
