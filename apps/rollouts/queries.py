@@ -98,6 +98,11 @@ def last_look(rollout: Rollout) -> Look | None:
     return looks(rollout).filter(step=rollout.judged_step).order_by("pk").last()
 
 
+def unjustified() -> QuerySet[BreakGlass]:
+    """Return the break-glasses that were used, and that their review did not find justified."""
+    return BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
+
+
 def former_revisions(live: Revision) -> list[Revision]:
     """Return the revisions before ``live`` that one may go back to, the newest first.
 
@@ -108,10 +113,9 @@ def former_revisions(live: Revision) -> list[Revision]:
     """
     if live.number == 1:
         return []
-    unjustified = BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
     superseded = Release.objects.filter(
         endpoint=live.endpoint_id, state=ReleaseState.SUPERSEDED
-    ).exclude(pk__in=unjustified.values("release"))
+    ).exclude(pk__in=unjustified().values("release"))
     revisions = (
         Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
         .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
@@ -22,7 +22,7 @@ from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
 from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
-from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT
+from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT, unjustified
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
@@ -307,6 +307,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     columns = {
         "release_number": Subquery(release.values("number")),
         "release_state": Subquery(release.values("state")),
+        "is_unjustified": Exists(unjustified().filter(release=OuterRef("release"))),
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
     }
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
@@ -332,6 +333,7 @@ def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:
         and row.number < live.number
         and row.state in BACK_FROM
         and row.release_state == ReleaseState.SUPERSEDED
+        and not row.is_unjustified
         and row.bento.collected_at is None
     ]
     return former[:ROLLBACK_KEPT]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from apps.assurance.actions import recall
+from apps.console.queries.serving import former_of, revisions_of
 from apps.governance.actions import end_break_glass, end_break_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.break_glass import break_glass_views
@@ -58,6 +59,7 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     now_live = Revision.objects.get(release=second.pk)
     assert (story.state(second), now_live.state) == ("live", "live")
     assert [r.release for r in former_revisions(now_live)] == [live.pk]
+    assert offered(now_live) == [live.pk]
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
     end_break_glasses_due()
 
@@ -69,6 +71,12 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     )
 
     assert former_revisions(now_live) == []
+    assert offered(now_live) == [], "the page offers what the action does"
+
+
+def offered(now_live: Revision) -> list[str]:
+    """Return the releases that the endpoint's page offers to go back to."""
+    return [row.release for row in former_of(now_live, revisions_of(now_live.endpoint))]
 
 
 def test_it_lets_nothing_else_run_whoever_writes_the_states(
