@@ -122,7 +122,7 @@ def plain_before(home: Home) -> str:
     """Return the address where HAProxy last answered without TLS; '' when it did not."""
     for line in (home.read_text("haproxy/haproxy.cfg") or "").splitlines():
         words = line.split()
-        if words[:1] == ["bind"] and len(words) == 2:
+        if words[:1] == ["bind"] and len(words) > 1 and "ssl" not in words:
             return words[1].rpartition(":")[0]
     return ""
 
