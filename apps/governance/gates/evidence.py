@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.members import Members
+from apps.governance.gates.members import Members, or_null
 from apps.governance.parts import one_of, whole
 
 NAME = "evidence"
@@ -31,7 +31,7 @@ class EvidenceMembers(Members):
 
     kind: Annotated[str, one_of(*KINDS)]
     source: Annotated[str, one_of("any", "reported", "measured")] = "any"
-    fresher_than_days: Annotated[int | None, whole(1, 3650)] = None
+    fresher_than_days: Annotated[int | None, or_null(whole(1, 3650))] = None
 
 
 def title(gate: Mapping[str, Any]) -> str:

@@ -42,6 +42,11 @@ def some_of(options: Sequence[str]) -> ReadBy:
     return _each_once(lambda value: value in options, detail)
 
 
+def or_null(read: ReadBy) -> ReadBy:
+    """What may be null as well, which is as if it were left out."""
+    return ReadBy(lambda value, info: None if value is None else read.function(value, info))
+
+
 def _each_once(holds: Any, detail: str) -> ReadBy:
     def read(value: Any, _: ValidationInfo) -> list[str]:
         listed = value if isinstance(value, list) else []

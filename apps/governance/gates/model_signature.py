@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.members import Members, names
+from apps.governance.gates.members import Members, names, or_null
 
 NAME = "model_signature"
 REPEATABLE = False
@@ -13,7 +13,7 @@ REPEATABLE = False
 class ModelSignatureMembers(Members):
     """The labels of the keys that count; all of the project's when left out."""
 
-    signers: Annotated[list[str] | None, names()] = None
+    signers: Annotated[list[str] | None, or_null(names())] = None
 
 
 def title(gate: Mapping[str, Any]) -> str:

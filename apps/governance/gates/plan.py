@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import model_validator
 
 from apps.governance.gates.facts import Facts, GateResult, answer
-from apps.governance.gates.members import Members, flag, some_of
+from apps.governance.gates.members import Members, flag, or_null, some_of
 from apps.governance.parts import whole, wrong
 from apps.governance.plan import PRESETS, AbTest, Analysis, Pause, Plan, Ship
 
@@ -19,7 +19,7 @@ class PlanMembers(Members):
     waited for, and whether a step before the last weight analyses."""
 
     strategies: Annotated[list[str], some_of(tuple(PRESETS))] = sorted(PRESETS)
-    first_step_at_most: Annotated[int | None, whole(1, 100)] = None
+    first_step_at_most: Annotated[int | None, or_null(whole(1, 100))] = None
     waits_for_person: Annotated[bool, flag()] = False
     analysed: Annotated[bool, flag()] = False
 
