@@ -43,9 +43,10 @@ class Queued:
         """Where the process can take no other connection, and half of the threads wait for clients,
         refuse all that the one has here for whom most wait: who is at the door waits for nothing
         else. Those that waited for news have their answer already."""
+        if self._worker.nr_conns < self._worker.worker_connections:
+            return  # nothing is counted in each turn of the loop where there is room
         waiting = self._worker.slow.clients()
-        full = self._worker.nr_conns >= self._worker.worker_connections
-        if not full or 2 * waiting.total() < self._worker.cfg.threads:
+        if 2 * waiting.total() < self._worker.cfg.threads:
             return
         slowest, _ = waiting.most_common(1)[0]
         for conn in [c for c in self._conns if c.origin == slowest and not c.held]:

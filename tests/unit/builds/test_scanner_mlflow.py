@@ -142,7 +142,7 @@ HONEST = """
 numpy==2.5.5  # via -r ../requirements.in
 scikit-learn @ file:///croot/scikit-learn_1/work
 -e git+https://example.org/a.git#egg=a
---index-url https://example.org/simple
+--pre
 -r base.txt
 -c constraints.txt
 """
