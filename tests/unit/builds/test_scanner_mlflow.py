@@ -1,5 +1,6 @@
 """What MLflow opens, joins and calls of a folder beside its models' own files."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.support.models import xgboost_model
 from workers.builder.scanning.files import Scanner
+from workers.builder.scanning.requirements import led_out
 
 FLAVORS = "flavors: {xgboost: {data: model.json}}\n"
 EXAMPLE = "saved_input_example_info: {type: dataframe, %s: %s}\n"
@@ -135,6 +137,17 @@ def test_requirements_that_lead_outside_are_not_safe(name: str, text: str, tmp_p
     found = report(tmp_path, **{name.replace(".", "__"): text})
     assert found.verdict() == "unknown"
     assert "which is not uploaded" in found.findings[0][2]
+
+
+def test_of_what_requirements_lead_to_no_more_is_read_than_is_followed(tmp_path: Path) -> None:
+    with (tmp_path / "weights.bin").open("wb") as weights:
+        weights.truncate(1 << 28)
+    tracemalloc.start()
+    led = [*led_out("-r weights.bin", "requirements.txt", tmp_path)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert led == ["weights.bin"]
+    assert peak < 1 << 27
 
 
 HONEST = """

@@ -43,10 +43,11 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
                 yield path
             elif not packed and joined not in seen:
                 seen.add(joined)
-                raw = (root / joined).read_bytes()
-                waiting.append((joined, _lines(raw[:MAX_BYTES].decode("utf-8", "replace"))))
+                with (root / joined).open("rb") as stream:  # which may be gigabytes of weights
+                    raw = stream.read(MAX_BYTES + 1)
                 if len(raw) > MAX_BYTES:
                     yield path
+                waiting.append((joined, _lines(raw[:MAX_BYTES].decode("utf-8", "replace"))))
 
 
 def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
