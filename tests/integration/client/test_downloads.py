@@ -50,6 +50,9 @@ class Line:
             up.start()
             with suppress(OSError):
                 self._down(server, client)
+            with suppress(OSError):
+                # At once: a close waits until the other thread's ``recv`` returns.
+                client.shutdown(socket.SHUT_RDWR)
 
     def _down(self, server: socket.socket, client: socket.socket) -> None:
         left = self.cuts.pop(0) if self.cuts else 1 << 40
