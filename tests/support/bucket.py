@@ -72,7 +72,7 @@ def s3() -> Iterator[S3]:
     application = wrapped(DomainDispatcherApplication(create_backend_app), found)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
     found.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield found

@@ -86,7 +86,7 @@ def https(authority: Authority | None, *, clients: Path | None = None) -> Iterat
     told.url = f"{scheme}://localhost:{server.server_address[1]}/in"
     if authority is None:
         told.url = told.url.replace("localhost", "127.0.0.1")
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield told
     told.go_on.set()
     server.shutdown()

@@ -212,7 +212,7 @@ class Client(BaseHTTPRequestHandler):
 def answering(world: World) -> Iterator[str]:
     """Have something answer at the target's address."""
     server = HTTPServer(("127.0.0.1", 0), Client)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
     Target.objects.filter(pk=world.target.pk).update(url=url)
