@@ -16,6 +16,9 @@ _PROBE = (
 )
 _MINORS = range(9, 20)
 _PROBES = 3  # so often one is asked that does not answer
+# What a shell says where there is no such program: pyenv's shims of versions that are not
+# installed do, and take a second for it.
+_NO_PROGRAM = (126, 127)
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,13 @@ def _candidates() -> list[Path]:
 
 @cache
 def _answer(path: Path) -> bytes:
-    """Return what an interpreter says of itself: only an answer is kept."""
+    """Return what an interpreter says of itself; nothing where there is none. Answers are kept."""
     words = [str(path), "-I", "-S", "-c", _PROBE]
-    return subprocess.run(words, capture_output=True, timeout=20, check=True).stdout
+    done = subprocess.run(words, capture_output=True, timeout=20)
+    if done.returncode in _NO_PROGRAM:
+        return b""
+    done.check_returncode()
+    return done.stdout
 
 
 def _asked(path: Path) -> bytes:

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from placet_agent.downloads.pythons import Interpreters
 from placet_agent.loop import Agent, Options
 from placet_agent.process import limits, replicas
 from placet_agent.process.starting import Door
@@ -51,6 +52,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "--fork":
         from tests.support.forking import serve
 
+        Interpreters([])  # asked once for all that are forked
         serve(run)
     else:
         run(sys.argv[1])

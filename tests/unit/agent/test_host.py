@@ -9,7 +9,7 @@ import pytest
 
 from placet_agent.client import Client
 from placet_agent.downloads.bentos import BentoFolder, BentoRefused
-from placet_agent.downloads.pythons import Interpreters, NoInterpreter
+from placet_agent.downloads.pythons import Interpreters, NoInterpreter, probe
 from placet_agent.process import procs, sandbox
 from placet_agent.process.replica import free_port
 from placet_agent.process.sandbox import INSTALLER_UID, Cell
@@ -186,6 +186,19 @@ def test_a_missing_interpreter_is_said_in_words() -> None:
     assert interpreters.find(f"{here}.99").short == here
     with pytest.raises(NoInterpreter, match=r"no Python 3\.4 on this node"):
         interpreters.find("3.4")
+
+
+@pytest.mark.parametrize(("code", "times"), [(127, 1), (1, 2)])
+def test_a_shim_of_a_python_that_is_not_installed_is_asked_once(
+    tmp_path: Path, code: int, times: int
+) -> None:
+    shim, asked = tmp_path / "python3.99", tmp_path / "asked"
+    shim.write_text(f"#!/bin/sh\necho >> {asked}; exit {code}\n")
+    shim.chmod(0o755)
+
+    assert [probe(shim), probe(shim)] == [None, None]
+
+    assert len(asked.read_text().splitlines()) == times
 
 
 def test_a_bento_that_was_changed_is_not_taken_for_itself(tmp_path: Path) -> None:
