@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,8 +15,7 @@ _PROBE = (
 )
 _MINORS = range(9, 20)
 _PROBES = 3  # so often one is asked that does not answer
-# What a shell says where there is no such program: pyenv's shims of versions that are not
-# installed do, and take a second for it.
+# What a shell says where there is no such program: shims of versions that are not installed do.
 _NO_PROGRAM = (126, 127)
 
 
@@ -65,16 +63,24 @@ class Interpreters:
 
 
 def _candidates() -> list[Path]:
-    paths = [Path(sys.executable)]
+    """Return where Pythons may lie. A shim of pyenv's takes most of a second to lead to one of its
+    versions, or to say that it has none: the versions are looked at instead.
+    """
     names = [f"python3.{minor}" for minor in _MINORS]
-    paths += [Path(path) for name in names if (path := shutil.which(name))]
-    paths += [Path("/usr/bin", name) for name in names]
+    folders = [*map(Path, os.get_exec_path()), Path("/usr/bin")]
+    shims = [folder for folder in folders if _is_of_pyenv(folder)]
     roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")]
+    roots += [folder.parent / "versions" for folder in shims]
     roots.append(Path.home() / ".local/share/uv/python")
     for root in roots:
-        for folder in sorted(root.glob("*3.*"), reverse=True):
-            paths += [folder / "bin" / name for name in names]
-    return [path for path in paths if path.exists()]
+        folders += [folder / "bin" for folder in sorted(root.glob("*3.*"), reverse=True)]
+    paths = [Path(sys.executable)]
+    paths += [folder / name for folder in folders if folder not in shims for name in names]
+    return [path for path in dict.fromkeys(paths) if path.exists()]
+
+
+def _is_of_pyenv(folder: Path) -> bool:
+    return folder.name == "shims" and (folder.parent / "versions").is_dir()
 
 
 @cache

@@ -201,6 +201,22 @@ def test_a_shim_of_a_python_that_is_not_installed_is_asked_once(
     assert len(asked.read_text().splitlines()) == times
 
 
+def test_the_versions_of_pyenv_are_asked_and_not_its_shims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shims, version = tmp_path / "shims", tmp_path / "versions/3.99.1/bin"
+    for folder, says in ((shims, "exit 127"), (version, f'exec {sys.executable} "$@"')):
+        folder.mkdir(parents=True)
+        (folder / "python3.13").write_text(f"#!/bin/sh\necho x >> {folder}/asked; {says}\n")
+        (folder / "python3.13").chmod(0o755)
+    monkeypatch.setenv("PATH", str(shims))
+
+    assert Interpreters([]).versions
+
+    assert (version / "asked").exists()
+    assert not (shims / "asked").exists()
+
+
 def test_a_bento_that_was_changed_is_not_taken_for_itself(tmp_path: Path) -> None:
     client = Client("http://localhost:1")
     bentos, digest = BentoFolder(tmp_path, client), "sha256:" + "ab" * 32
