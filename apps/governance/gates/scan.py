@@ -41,6 +41,6 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     if not passed and verdict == "code-carrying":
         reason = (
             "The files carry code, and this policy allows only files that do not: write the model "
-            "with skops, as ONNX, or in its library's own format"
+            "as ONNX, in its library's own format, or with skops, of the few types that are safe"
         )
     return answer(gate, title(gate), "passed" if passed else "failed", reason, verdict=verdict)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from tests.properties.scanning.drawn import PICKLES, Chance, Files, Made
-from tests.properties.scanning.honest import rows
+from tests.properties.scanning.estimators import rows
 from tests.properties.scanning.outside import folder_of_xgboost
 from tests.support.models import booster_bytes
 
@@ -113,42 +113,6 @@ def texts_of_any_length(random: Chance) -> Made:
     return {"a.joblib": file.getvalue()}, PICKLES
 
 
-def skops_of_types(random: Chance) -> Made:
-    """A function that makes one of Python's own types of what it is given."""
-    import skops.io
-    from sklearn.preprocessing import FunctionTransformer
-
-    kind = random.choice((tuple, list, frozenset, complex, enumerate, reversed, len, sorted))
-    return {"model.skops": skops.io.dumps(FunctionTransformer(kind))}, ("skops",)
-
-
-def skops_that_says_more(random: Chance) -> Made:
-    """Models of trusted types that say what is called, opened or evaluated, as people have it."""
-    import skops.io
-    from sklearn.dummy import DummyClassifier
-    from sklearn.feature_selection import RFE, SelectFromModel
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
-    from sklearn.pipeline import make_pipeline
-
-    features, labels = rows(random)
-    last = LogisticRegression()
-    drawn = random.choice((numpy.random.RandomState(3), 3, None))
-    method = random.choice(("auto", "predict_proba"))
-    model = random.choice(
-        (
-            FixedThresholdClassifier(last, response_method=method),
-            SelectFromModel(last, importance_getter=random.choice(("auto", "coef_"))),
-            RFE(last, n_features_to_select=1),
-            DummyClassifier(strategy="stratified", random_state=drawn),
-            make_pipeline(SelectFromModel(last), last),
-        )
-    ).fit(features, labels)
-    if random.random() < 0.2:
-        model = GridSearchCV(last, {"C": [1.0]}, pre_dispatch=random.choice(("2*n_jobs", "all", 4)))
-    return {"model.skops": skops.io.dumps(model)}, ("skops",)
-
-
 def mlflow_of_xgboost(random: Chance) -> Made:
     """A folder of MLflow's with an example, and requirements that lead to others of its own."""
     files = folder_of_xgboost(
@@ -175,7 +139,5 @@ KINDS: dict[str, tuple[Callable[[Chance], Made], str]] = {
     "documents": (documents, "safe"),
     "settings of xgboost": (settings_of_xgboost, "safe"),
     "texts of any length": (texts_of_any_length, "code-carrying"),
-    "skops of types": (skops_of_types, "code-carrying"),
-    "skops that says more": (skops_that_says_more, "safe"),
     "mlflow of xgboost": (mlflow_of_xgboost, "safe"),
 }

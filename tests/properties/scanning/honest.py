@@ -1,8 +1,4 @@
-"""Honest files of thirteen kinds: real libraries write them, of models that differ.
-
-Models with trees are left out of skops', whose trees it does not trust itself
-(``tests/unit/builds/test_scanner_formats.py``).
-"""
+"""Honest files of thirteen kinds: real libraries write them, of models that differ."""
 
 import functools
 import io
@@ -22,78 +18,8 @@ from typing import Any
 import numpy
 
 from tests.properties.scanning.drawn import PICKLES, Chance, Files, Made
+from tests.properties.scanning.estimators import any_model, rows, skops, skops_beyond_the_list
 from tests.support.models import booster_bytes
-
-ROWS = 24
-
-
-def rows(random: Chance) -> tuple[Any, Any]:
-    """Return features and labels of two classes."""
-    drawn = numpy.random.default_rng(random.randrange(2**32))
-    features = drawn.random((ROWS, random.randrange(2, 6)))
-    return features, (features[:, 0] > numpy.median(features[:, 0])).astype(int)
-
-
-def linear(random: Chance) -> tuple[Any, Any]:
-    """Fit a model of scikit-learn without trees; return it and its features."""
-    from sklearn import decomposition, linear_model, naive_bayes, pipeline, preprocessing, svm
-
-    features, labels = rows(random)
-    scaled = random.choice((preprocessing.StandardScaler, preprocessing.MinMaxScaler))()
-    last = random.choice(
-        (
-            linear_model.LogisticRegression(),
-            linear_model.Ridge(),
-            linear_model.LinearRegression(),
-            svm.LinearSVC(),
-            naive_bayes.GaussianNB(),
-            linear_model.Lasso(alpha=0.01),
-            decomposition.PCA(2),
-            linear_model.SGDClassifier(random_state=0),
-        )
-    )
-    whole = pipeline.make_pipeline(scaled, last) if random.random() < 0.6 else last
-    return whole.fit(features, labels), features
-
-
-def indexed(random: Chance) -> Any:
-    """Fit a model whose content compiled code follows when it predicts."""
-    from sklearn import cluster, linear_model, neighbors, pipeline, preprocessing, svm
-
-    features, labels = rows(random)
-    logistic = linear_model.LogisticRegression()
-    kind = random.choice(
-        (
-            svm.SVC(),
-            svm.NuSVR(),
-            neighbors.KNeighborsClassifier(3, algorithm="brute"),
-            cluster.KMeans(2, n_init=1, random_state=0),
-            logistic,
-            pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore"), logistic),
-        )
-    )
-    fitted = kind.fit(features, labels)
-    return fitted.sparsify() if kind is logistic else fitted
-
-
-def any_model(random: Chance) -> Any:
-    """Fit a model of scikit-learn, often one of trees."""
-    from sklearn import ensemble, tree
-
-    if random.random() < 0.5:
-        return random.choice((lambda drawn: linear(drawn)[0], indexed))(random)
-    features, labels = rows(random)
-    kind = random.choice(
-        (
-            ensemble.RandomForestClassifier(3),
-            ensemble.GradientBoostingRegressor(n_estimators=3),
-            ensemble.HistGradientBoostingClassifier(max_iter=2),
-            tree.DecisionTreeClassifier(),
-            ensemble.IsolationForest(n_estimators=3),
-            ensemble.ExtraTreesRegressor(3),
-        )
-    )
-    return kind.fit(features, labels)
 
 
 def pickled(random: Chance) -> Made:
@@ -113,20 +39,6 @@ def pickled(random: Chance) -> Made:
         function = FunctionTransformer(lambda value: value**power) if power % 2 else model
         cloudpickle.dump(function, file)
     return {f"model.{'joblib' if how == 'joblib' else 'pkl'}": file.getvalue()}, PICKLES
-
-
-def skops(random: Chance) -> Made:
-    """A model of scikit-learn without trees by skops."""
-    import skops.io
-
-    data = skops.io.dumps(linear(random)[0])
-    return {"model.skops": data}, ("skops",)
-
-
-def skops_that_is_followed(random: Chance) -> Made:
-    import skops.io
-
-    return {"model.skops": skops.io.dumps(indexed(random))}, ("skops",)
 
 
 def graph(random: Chance) -> Any:
@@ -381,7 +293,7 @@ def zip_of_data(random: Chance) -> Made:
 KINDS: dict[str, tuple[Callable[[Chance], Made], str]] = {
     "pickles of scikit-learn": (pickled, "code-carrying"),
     "skops": (skops, "safe"),
-    "skops that is followed": (skops_that_is_followed, "code-carrying"),
+    "skops beyond the list": (skops_beyond_the_list, "code-carrying"),
     "onnx": (onnx, "safe"),
     "onnx with weights beside": (onnx_with_weights_beside, "safe"),
     "xgboost": (xgboost, "safe"),

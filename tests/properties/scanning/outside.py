@@ -114,7 +114,7 @@ _MODELS: dict[str, Any] = {}
 
 
 def models() -> dict[str, Any]:
-    """Return models of trusted types that have something called, opened or evaluated by name."""
+    """Return models that have something called, opened or evaluated by name."""
     if not _MODELS:
         from sklearn.feature_selection import SelectFromModel
         from sklearn.linear_model import LogisticRegression
@@ -139,8 +139,20 @@ SAID = {
 }
 
 
+def array_elsewhere(random: Chance) -> bytes:
+    """An object that tells NumPy where in memory an array lies (``__array_interface__``)."""
+    from sklearn.preprocessing import StandardScaler
+
+    place = {"version": 3, "typestr": "<f8", "shape": (3,), "data": (random.randrange(2**40), True)}
+    model = StandardScaler()
+    vars(model)["__array_interface__"] = place
+    return skops.io.dumps(model)
+
+
 def names_in_skops(random: Chance) -> Made:
-    """All types are trusted; what one of them says is called, opened or evaluated."""
+    """What a type that skops trusts says is called, opened, evaluated or a place in memory."""
+    if random.random() < 0.2:
+        return {"model.skops": array_elsewhere(random)}, ("skops, by the rules of scikit-learn",)
     name = random.choice(list(SAID))
     model = models()[name]
     before = getattr(model, name)

@@ -122,12 +122,16 @@ def by_rules_of_sklearn(path: Path) -> None:
     said; ``pre_dispatch`` joblib before 1.2 gave to ``eval``."""
     import ast
 
+    import numpy
     import skops.io
     from placet_marker import fire
     from sklearn.feature_selection._base import _get_feature_importances
     from sklearn.utils.validation import _check_response_method, check_memory
 
-    said = vars(skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path)))
+    loaded = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+    said = vars(loaded)
+    if "__array_interface__" in said and numpy.asarray(loaded).dtype != object:
+        fire()
     if check_memory(said.get("memory")).location is not None:
         fire()
     asked = _Asked()

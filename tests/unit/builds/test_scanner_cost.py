@@ -11,7 +11,6 @@ from xgboost import DMatrix, train
 from tests.support.models import booster_bytes
 from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning import skops
 from workers.builder.scanning.files import scan_bytes
 
 NOWHERE = Path("/nonexistent")
@@ -26,27 +25,6 @@ def test_json_in_an_attribute_of_xgboosts_is_read_once() -> None:
     seconds, report = spent(lambda: scan_bytes("model.json", data, NOWHERE), 1)
     assert report.verdict() == "safe"
     assert seconds < 5
-
-
-def test_random_generators_inside_of_each_other_are_walked_once() -> None:
-    """A file of a few kilobytes holds as many, and what the innermost holds is long."""
-    node: dict[str, object] = {"__class__": "list", "__module__": "builtins"}
-    node |= {"__loader__": "ListNode", "content": [{}] * 100_000}
-    for _ in range(450):
-        kind = {"__class__": "RandomState", "__module__": "numpy.random.mtrand"}
-        node = {**kind, "__loader__": "RandomStateNode", "content": node}
-    schema = json.dumps(node).encode()
-    seconds, found = spent(lambda: skops.read(schema), 1)
-    assert found.faults == {"has a random generator whose state is not followed"}
-    assert seconds < 5
-
-
-def test_a_state_with_a_loader_that_is_no_name_is_no_schema() -> None:
-    state = {"__class__": "dict", "__module__": "builtins", "__loader__": ["DictNode"]}
-    node = {"__class__": "RandomState", "__module__": "numpy.random.mtrand"}
-    schema = {**node, "__loader__": "RandomStateNode", "content": [state]}
-    with pytest.raises(skops.NotSkops, match="lacks module"):
-        skops.read(json.dumps(schema).encode())
 
 
 @pytest.mark.parametrize("line", [b"I1" + b" " * 40_000 + b"x", b"I" + b" " * 40_000 + b"x"])

@@ -256,7 +256,7 @@ def test_a_service_in_source_is_not_said_to_be_a_pickle() -> None:
     [
         ("malicious", "its evidence names the files. Leave them out"),
         ("unknown", "its evidence names them and why. Leave out what the model does not need, or"),
-        ("code-carrying", "write the model with skops, as ONNX, or in its library's own format"),
+        ("code-carrying", "write the model as ONNX, in its library's own format, or with skops"),
     ],
 )
 def test_a_verdict_that_does_not_pass_says_where_to_look_and_what_to_do(

@@ -357,7 +357,7 @@ def read_config(stream: IO[bytes], place: Place) -> Told:
 
 
 def read_skops(stream: IO[bytes], place: Place) -> Told:
-    """A skops file names the types it is made of: safe when all stand in the committed list."""
+    """A skops file names the types it is made of: safe when all stand in the short list."""
     stream.seek(0)
     try:
         schema = skops.read(stream.read(skops.MAX_SCHEMA))
@@ -367,14 +367,15 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
     yield "safe", ""
     types = schema.types
     yield from (("code-carrying", fault) for fault in sorted(schema.faults))
-    for full in sorted(types - skops.trusted()):
-        named = skops.without_loader(full)
-        module, _, kind = named.rpartition(".")
+    for full, loader in sorted(schema.others):
+        module, _, kind = full.rpartition(".")
         verdict, what = judge(module, kind)
-        does = "is made of" if named == full else "may call"
-        yield verdict, shown(what or f"{does} {named}")
+        by = "" if loader in skops.trusted() else f", by {loader}"
+        yield verdict, shown(what or f"is made of {full}{by}")
         if verdict != "code-carrying":
             types.discard(full)
+    if schema.faults or schema.others:
+        yield "code-carrying", skops.ADVICE
     place.report.types |= types
 
 

@@ -1,12 +1,17 @@
-"""Reads the schema of a skops file: the types it is made of, without importing any of them."""
+"""Reads the schema of a skops file: the types it is made of, without importing any of them.
+
+``safe`` is said of few loaders and of a short list of estimators (:func:`trusted`); whatever else a
+file asks for makes it ``code-carrying``, without a look at what that might do.
+"""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workers.builder.scanning.known import words
 from workers.builder.scanning.skops_content import TWO, Numbers, at_fault
 
 MAX_TYPES = 2000
@@ -44,36 +49,50 @@ LOADERS = frozenset(
     }
 )
 
-# What a node may name as a type, to be called with whatever a request says: none that gives memory
-# as it finds it, as ``numpy.ndarray`` does.
-PLAIN = re.compile(
-    r"builtins\.(?:bool|float|int|str)"
-    r"|numpy\.(?:bool_?|str_|u?int(?:8|16|32|64)|float(?:16|32|64))"
+# What is called with whatever a request says, where a file puts it in place of a method.
+PLAIN = words(
+    """
+    builtins.bool builtins.float builtins.int builtins.str
+    numpy.bool numpy.bool_ numpy.str_ numpy.float16 numpy.float32 numpy.float64
+    numpy.int8 numpy.int16 numpy.int32 numpy.int64
+    numpy.uint8 numpy.uint16 numpy.uint32 numpy.uint64
+    """
 )
-CALLS = frozenset({"ConstructorFromReduceNode", "PartialNode"})  # with arguments of their own
-ARRAYS = frozenset({"NdArrayNode", "MaskedArrayNode"})
-# What these loaders call with a list of whatever the file says: ``dict`` would make members of it.
-LISTS = frozenset({"ListNode", "SetNode"})
-LISTED = frozenset({"builtins.list", "builtins.set", "builtins.tuple"})
-LOSSES = frozenset({"sklearn._loss._loss", "sklearn.linear_model._sgd_fast"})
+ADVICE = (
+    "is safe only where all that it is made of is on a list that is short on purpose: write it as "
+    "ONNX, or have the policy allow code-carrying"
+)
 
 
 class NotSkops(Exception):
     """The schema is not of the form that skops writes."""
 
 
-def trusted() -> frozenset[str]:
-    """Return the committed list of types that a safe file may be made of."""
+@cache
+def trusted() -> dict[str, frozenset[str]]:
+    """Return the loaders that a safe file may ask for, each with what it may make there: values
+    that skops writes of its own accord, and the committed list of estimators."""
     lines = LIST.read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return {
+        "DictNode": words("builtins.dict"),
+        "ListNode": words("builtins.list"),
+        "TupleNode": words("builtins.tuple"),
+        "SliceNode": words("builtins.slice"),
+        "JsonNode": words("builtins.str"),
+        "TypeNode": PLAIN,
+        "DTypeNode": words("numpy.dtype"),
+        "NdArrayNode": PLAIN | {"numpy.ndarray"},
+        "ObjectNode": frozenset(line for line in lines if not line.startswith("#")),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a schema says: every ``module.name`` that loading it would look up, and what of its
-    content a trusted type could be made to do harm by."""
+    """What a schema says: every ``module.name`` that loading it would look up, which of them a safe
+    file would not have so, with the loader, and what of its content does harm."""
 
     types: set[str]
+    others: set[tuple[str, str]]
     faults: set[str]
 
 
@@ -85,7 +104,7 @@ def read(schema: bytes) -> Schema:
         raise NotSkops("its schema is not JSON") from None
     if not isinstance(root, dict) or "__loader__" not in root:
         raise NotSkops("its schema has no root")
-    parsed, numbers = Schema(set(), set()), Numbers()
+    parsed, numbers = Schema(set(), set(), set()), Numbers()
     waiting: list[Any] = [root]
     while waiting:
         value = waiting.pop()
@@ -93,21 +112,20 @@ def read(schema: bytes) -> Schema:
             waiting += value
         elif isinstance(value, dict):
             if not {"__class__", "__module__", "__loader__"}.isdisjoint(value):
-                parsed.types.update(_named(value))
-                parsed.faults.update(at_fault(value))
-                numbers.add(value)
+                _add(value, parsed)
+                if numbers.differ(value):
+                    parsed.faults.add(TWO)
             waiting += value.values()
         if len(parsed.types) > MAX_TYPES:
             raise NotSkops(f"it names more than {MAX_TYPES} types")
-    if numbers.differ():
-        parsed.faults.add(TWO)
     return parsed
 
 
-def without_loader(full: str) -> str:
-    """Return the name that is judged: a type may be named together with what is done with it."""
-    name, _, last = full.rpartition(".")
-    return name if last in LOADERS else full
+def _add(node: dict[str, Any], parsed: Schema) -> None:
+    names, loader = set(_named(node)), node["__loader__"]
+    parsed.types.update(names)
+    parsed.others.update((name, loader) for name in names - trusted().get(loader, frozenset()))
+    parsed.faults.update(at_fault(node))
 
 
 def is_schema(raw: bytes) -> bool:
@@ -144,38 +162,10 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
         raise NotSkops("a node of its schema lacks module, class or loader")
     if loader not in LOADERS:
         raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
-    name = f"{module}.{kind}"
-    yield name
-    if (
-        loader in CALLS
-        or (loader == "TypeNode" and not PLAIN.fullmatch(name))
-        or (name == "numpy.ndarray" and loader not in ARRAYS)
-        or (loader in LISTS and name not in LISTED)
-        or (loader == "NdArrayNode" and not name.startswith("numpy."))  # called with the array
-        or (loader == "ObjectNode" and name.startswith("numpy."))  # given a state unmade
-    ):
-        yield f"{name}.{loader}"
+    yield f"{module}.{kind}"
     content = node.get("content")
     inner = content if isinstance(content, dict) else {}
     if loader == "MethodNode":
         yield f"{module}.{kind}.{inner.get('func')}"
     elif loader == "FunctionNode" and inner:  # of protocol 0 (skops/io/old/_general_v0.py)
         yield f"{inner.get('module_path')}.{inner.get('function')}"
-    elif loader == "RandomGeneratorNode":
-        yield f"numpy.random.{_bit_generator(inner)}"
-    elif loader == "TreeNode":  # whatever it calls itself, a Tree is made
-        yield "sklearn.tree._tree.Tree"
-    elif loader == "QuantileForestNode":
-        yield "quantile_forest._quantile_forest_fast.QuantileForest"
-    elif loader == "SparseMatrixNode":
-        yield "scipy.sparse._matrix.spmatrix"
-    elif loader == "LossNode" and module not in LOSSES:  # it gives its state to what it names
-        yield f"{module}.{kind}.__setstate__"
-
-
-def _bit_generator(content: dict[str, Any]) -> str:
-    try:
-        name = json.loads(content["bit_generator"]["content"]["bit_generator"]["content"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise NotSkops("a random generator of its schema has no name") from None
-    return str(name)
