@@ -15,7 +15,9 @@ from django.db.utils import DataError
 
 from apps.audit.models import Checkpoint, Cosignature, Event
 from apps.audit.queries.archived import wrong_archives
+from apps.audit.queries.batches import BATCH, at_one_moment
 from apps.audit.queries.proofs import full_tile
+from apps.audit.queries.removed_texts import removed_texts
 from apps.audit.queries.timestamps import wrong_timestamps
 from apps.audit.queries.verify import Verification, verify_database
 from apps.audit.queries.wrong_rows import wrong_rows
@@ -27,7 +29,6 @@ from placet_verify.log.merkle import TILE_WIDTH, leaf_hash
 from placet_verify.log.tiles import split
 from placet_verify.signing.keys import PublicKey
 
-BATCH = 500
 MOST = 100  # faults of one kind that are named
 COLUMNS = ("kind", "at", "actor_id", "subject", "project", "environment")
 
@@ -54,8 +55,8 @@ class Fsck:
 
 def fsck(file: Path | None = None) -> Fsck:
     """Check the log (form, times, tree, checkpoints, seals), the columns made from it, what
-    is left of archived events, the cosignatures and time stamps, and that replaying it gives every
-    row of every table.
+    is left of archived events, the cosignatures and time stamps, that replaying it gives every
+    row of every table, and that the texts beside it are there or were erased.
 
     ``file`` is a checkpoint kept elsewhere. While the log itself is at fault, what is made from it
     is not looked at: it would only repeat that. Raises ``Refused`` as ``verify_database``.
@@ -69,8 +70,10 @@ def fsck(file: Path | None = None) -> Fsck:
         wrong_cosignatures(),
         wrong_timestamps(),
         wrong_rows(),
+        removed_texts(),
     )
-    return Fsck(report, "", [fault for check in checks for fault in islice(check, MOST)])
+    with at_one_moment():
+        return Fsck(report, "", [fault for check in checks for fault in islice(check, MOST)])
 
 
 def explain(fault: Fault) -> str:
@@ -128,11 +131,13 @@ def wrong_columns() -> Iterator[Fault]:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(COLUMN_FAULTS)
-            for (index,) in cursor.fetchall():
-                place = f"leaf {index}"
-                yield Fault(place, f"{place}: a column of it is not what its body says")
+            indexes = [index for (index,) in cursor.fetchall()]
     except DataError as error:
         yield Fault("columns", f"columns: PostgreSQL cannot read a body: {error}")
+        return
+    for index in indexes:
+        place = f"leaf {index}"
+        yield Fault(place, f"{place}: a column of it is not what its body says")
 
 
 def wrong_cosignatures() -> Iterator[Fault]:

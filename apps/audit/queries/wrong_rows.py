@@ -7,53 +7,41 @@ lies sealed beside the log again as much.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from django.apps import apps as django_apps
-from django.db import connection, models, transaction
-from django.db.models import F, Func, IntegerField
-from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db import connection, models
+from django.db.models import Func, IntegerField
 from django.db.models.functions import Cast, Collate
 
-from apps.audit.events import PERSON_ERASED, declared
-from apps.audit.models import ArchivedLeaf, Audited, Event, SealedText
-from apps.audit.queries.events import touching
-from apps.audit.queries.texts import opened_many
+from apps.audit.models import Audited
+from apps.audit.queries.batches import BATCH, in_batches, opened_in_turn
 from apps.audit.rows import plain, plain_state, row_key, sealed_columns, text_of
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 from placet_verify.log.checking import Fault
 
-BATCH = 500  # rows, at most
-BYTES = 1 << 20  # of them, and what makes it more
 LARGE = 1 << 14  # bytes: a larger state is read by itself
 
 # The last state of every row that the log ever saw. PostgreSQL sorts on its disk.
 LAST_STATES = f"""
 SELECT DISTINCT ON (after.key COLLATE "C") after.key, audit_event.index,
-  body::jsonb #>> '{{actor,accountable}}',
   CASE WHEN octet_length(body) <= {LARGE} OR octet_length(after.value::text) <= {LARGE}
     THEN after.value::text END
 FROM audit_event, jsonb_each(body::jsonb -> 'after') AS after
 ORDER BY after.key COLLATE "C", audit_event.index DESC
 """  # noqa: S608  (a number of our own)
 ONE_STATE = "SELECT (body::jsonb -> 'after' -> %s)::text FROM audit_event WHERE index = %s"
-UNREADABLE = (
-    "its text can be read by nobody, and the log has no erasure of whose it was: it was removed or"
-    " changed past Placet"
-)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the log says last of a row; ``by`` answers for the event."""
+    """What the log says last of a row, and how many characters that has."""
 
     state: dict[str, Any]
-    by: str
     size: int
 
 
@@ -80,51 +68,29 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    """A column that holds a commitment in the log, as ``sealed_columns`` says; ``by`` answers for
-    the event that says it last."""
+    """A column whose text is sealed on its way into the log."""
 
     key: str
     name: str
-    place: str
-    by: str
     is_json: bool
 
 
 def wrong_rows() -> Iterator[Fault]:
-    """Yield the rows that are not as the log says last: missing, too many, or different; and those
-    of which a sealed text is gone though the log has no erasure."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:  # both sides as they were at one moment, while others go on
-            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        erasures = Event.objects.filter(kind=PERSON_ERASED.name)
-        erased = set(erasures.values_list("subject", flat=True))
-        for batch in in_batches(_merge(_logged(), _stored()), lambda pair: pair.size):
-            yield from _faults(batch, erased)
+    """Yield the rows that are not as the log says last: missing, too many, or different.
 
-
-def in_batches(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Yield ``items`` in lists that end with the one that makes them ``BYTES``, by their ``size``,
-    or ``BATCH`` in number."""
-    batch: list[T] = []
-    held = 0
-    for item in items:
-        batch.append(item)
-        held += size(item)
-        if held >= BYTES or len(batch) == BATCH:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+    To be asked :func:`~apps.audit.queries.batches.at_one_moment`.
+    """
+    for batch in in_batches(_merge(_logged(), _stored()), lambda pair: pair.size):
+        yield from _faults(batch)
 
 
 def _logged() -> Iterator[tuple[str, _Said]]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(LAST_STATES)
-        for key, index, by, short in cursor:
+        for key, index, short in cursor:
             text = short if short is not None else _state_at(key, index)
             if text != "null":  # of a row that was removed
-                yield key, _Said(canonical.loads(text), by, len(text))
+                yield key, _Said(canonical.loads(text), len(text))
 
 
 def _state_at(key: str, index: int) -> str:
@@ -176,9 +142,9 @@ def _merge(
             one, other = next(left, None), next(right, None)
 
 
-def _faults(batch: list[_Pair], erased: set[str]) -> Iterator[Fault]:
+def _faults(batch: list[_Pair]) -> Iterator[Fault]:
     rows = {p.key: plain_state(p.stored.row) for p in batch if p.said and p.stored}
-    texts = _wrong_texts([p for p in batch if p.key in rows], rows, erased)
+    texts = _wrong_texts([p for p in batch if p.key in rows], rows)
     for pair in batch:
         for sentence in _differences(pair, rows.get(pair.key, {}), texts):
             yield Fault(f"row {pair.key}", f"row {pair.key}: {sentence}")
@@ -215,41 +181,27 @@ def _same(one: Any, other: Any) -> bool:
     return one == other and canonical.dumps(one) == canonical.dumps(other)
 
 
-def _wrong_texts(
-    pairs: list[_Pair], rows: dict[str, dict[str, Any]], erased: set[str]
-) -> dict[tuple[str, str], str]:
-    """Say what is wrong with sealed texts, by key of the row and name of the column."""
+def _wrong_texts(pairs: list[_Pair], rows: dict[str, dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """Say of which columns the sealed text is not theirs, by key of the row and name."""
     wanted: defaultdict[str, list[_Sealed]] = defaultdict(list)
     for pair in pairs:
         for name, place in sealed_columns(pair.key).items():
-            if pair.said and canonical.is_digest(digest := str(pair.said.state.get(name))):
-                is_json = _is_json(pair, name)
-                wanted[digest].append(_Sealed(pair.key, name, place, pair.said.by, is_json))
+            digest = str(pair.said.state.get(name)) if pair.said else ""
+            if place and canonical.is_digest(digest):
+                wanted[digest].append(_Sealed(pair.key, name, _is_json(pair, name)))
     sentences: dict[tuple[str, str], str] = {}
-    for commitment, text in _opened_in_turn(list(wanted)):
-        for one in wanted.pop(commitment):
+    for commitment, text in opened_in_turn(list(wanted)):
+        for one in wanted[commitment]:
             value = rows[one.key].get(one.name)
-            if one.place and not _is_text_of(text, value, one):
+            if not _is_text_of(text, value, one):
                 sentence = f"{one.name} is {value!r}, the log says {text!r}"
                 sentences[one.key, one.name] = sentence[:300]
-    for commitment, columns in wanted.items():
-        for one in columns:
-            if erased.isdisjoint(_owners(one, commitment)):
-                sentences[one.key, one.name] = f"{one.name}: {UNREADABLE}"
     return sentences
 
 
 def _is_json(pair: _Pair, name: str) -> bool:
     columns = pair.stored.row._meta if pair.stored else None
     return columns is not None and isinstance(columns.get_field(name), models.JSONField)
-
-
-def _opened_in_turn(commitments: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the texts that can be opened, never more of them at once than ``BYTES``."""
-    size = Func(F("ciphertext"), function="octet_length", output_field=IntegerField())
-    rows = SealedText.objects.filter(commitment__in=commitments).values_list("commitment", size)
-    for part in in_batches(rows, lambda row: row[1]):
-        yield from opened_many(commitment for commitment, _ in part).items()
 
 
 def _is_text_of(text: str, value: Any, column: _Sealed) -> bool:
@@ -265,29 +217,6 @@ def _is_of_many(text: str) -> bool:
         return isinstance(value, dict | list) and text_of(value) == text
     except Malformed:
         return False
-
-
-def _owners(column: _Sealed, commitment: str) -> set[str]:
-    """Return whose text it was, by the log.
-
-    What a row is sealed with belongs to the person that it is, or to who logged it. A column that
-    is a commitment itself may have been logged since by somebody else: its text belongs to who is
-    the first to show it. Where that event is not one that seals it, and earlier ones were archived,
-    it may also be the text of whom it is kept for, which nobody signs.
-    """
-    pk = column.key.partition(":")[2]
-    if column.place:
-        return {pk if pk.startswith("per_") else column.by}
-    by = KeyTextTransform("accountable", KeyTransform("actor", Cast("body", models.JSONField())))
-    showing = touching(Event.objects.filter(body__contains=commitment), [pk])
-    first = min(showing.values_list("index", "kind", by), default=None)
-    owners = {first[2]} if first else set()
-    if first and column.name in declared(first[1]).seals:
-        return owners
-    if ArchivedLeaf.objects.filter(**({"index__lt": first[0]} if first else {})).exists():
-        kept = SealedText.objects.filter(commitment=commitment)
-        owners |= set(kept.values_list("person_id", flat=True))
-    return owners
 
 
 def _unsaid(row: Audited, name: str) -> Any:

@@ -8,8 +8,10 @@ import pytest
 
 from apps.audit.actions import record
 from apps.audit.events import event_kind
+from apps.audit.models import SealedText
 from apps.audit.queries import archived
 from apps.audit.queries.archived import every_record
+from apps.audit.queries.removed_texts import removed_texts
 from apps.audit.queries.wrong_rows import wrong_rows
 from apps.identity.events import PROJECT_UPDATED
 from apps.registry.actions import add_evidence
@@ -59,6 +61,20 @@ def test_states_that_the_log_holds_whole() -> None:
     used = peak(lambda: found.extend(fault.place for fault in wrong_rows()))
     assert len([place for place in found if "identity.project:" in place]) == 48
     assert used < 12, f"{used:.1f} MB"
+
+
+def test_what_every_state_of_the_rows_ever_committed_to() -> None:
+    """3,000 states of one project, each with a text of its own, and then 48 long ones."""
+    row, texts = project("p"), [f"{n}" for n in range(3000)]
+    with record(SYSTEM) as log:
+        for text in (*texts, *(secrets.token_hex(LONG // 2) for _ in range(48))):
+            row.description = text
+            log.add(PROJECT_UPDATED, row)
+    SealedText.objects.filter(commitment__endswith="0").delete()
+    found: list[str] = []
+    used = peak(lambda: found.extend(fault.place for fault in removed_texts()))
+    assert len(found) > 100 and set(found) == {f"row identity.project:{row.pk}"}
+    assert used < 8, f"{used:.1f} MB"
 
 
 def test_bodies_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,13 @@ from apps.audit.events import kinds
 from apps.audit.models import ArchivedLeaf, Audited, Event, PersonKey, SealedText
 from apps.audit.queries import replay
 from apps.audit.queries.fsck import fsck
+from apps.audit.rows import row_key
 from apps.identity.actions import update_project
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, User
+from apps.registry.actions import create_model
+from apps.registry.events import MODEL_CREATED
+from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support.database import owning_tables
@@ -55,7 +59,10 @@ def held() -> tuple[User, User]:
 
 def said() -> dict[str, str]:
     write_checkpoint()
-    return {fault.place: fault.sentence for fault in fsck().faults}
+    found: dict[str, str] = {}
+    for fault in fsck().faults:
+        found[fault.place] = f"{found.get(fault.place, '')}{fault.sentence}\n"
+    return found
 
 
 def erase(who: User) -> None:
@@ -88,6 +95,42 @@ def test_a_text_that_was_removed_by_hand_is_named(risk: Project, ada: User) -> N
     found = said()
     assert list(found) == [f"row {key}"]
     assert "description: its text can be read by nobody" in found[f"row {key}"]
+
+
+def test_a_removed_text_of_an_earlier_state_is_named_with_its_leaf(
+    risk: Project, ada: User
+) -> None:
+    """Of a column that has another text since, and of a row that is gone since."""
+    ann = person("Ann", {"contributor": risk})
+    gone = create_model(risk, name="gone", description="Not for long", actor=actor_of(ann))
+    keys = f"identity.project:{risk.pk}", row_key(gone)
+    texts = [commitment(key, "description") for key in keys]
+    leaves = [Event.objects.get(body__contains=text).index for text in texts]
+    update_project(risk, description="In other words", actor=actor_of(ada))
+    with record(SYSTEM) as log:
+        log.add(MODEL_CREATED, deleted=(gone,))
+    RegisteredModel.objects.filter(pk=gone.pk).delete()
+    assert said() == {}
+    for text in texts:
+        removed(text)
+    found = said()
+    assert set(found) == {f"row {key}" for key in keys}
+    for leaf, key in zip(leaves, keys, strict=True):
+        assert f"(it was logged at leaf {leaf})" in found[f"row {key}"]
+
+
+def test_the_erasure_of_whose_text_an_earlier_state_had_explains_it_and_no_other_s(
+    risk: Project, ada: User
+) -> None:
+    bob = person("Bob", {"admin": risk})
+    text = commitment(f"identity.project:{risk.pk}", "description")
+    update_project(risk, description="In Bob's words", actor=actor_of(bob))
+    erase(bob)
+    assert said() == {}
+    removed(text)
+    assert list(said()) == [f"row identity.project:{risk.pk}"]
+    erase(ada)
+    assert said() == {}
 
 
 def test_one_that_was_erased_is_not_nor_is_one_that_somebody_removed_after_that(
