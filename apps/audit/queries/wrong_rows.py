@@ -5,7 +5,7 @@ What is in memory at once is counted in bytes: a row may have half a megabyte, a
 lies sealed beside the log again as much.
 """
 
-import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def _differences(
 
 def _agree(logged: Any, value: Any, sealed: bool) -> bool:
     """Tell whether a column that is open in the log has what it says; nothing is sealed as ''."""
-    if _same(logged, value) or _same(logged, _as_read_before(value)):
+    if _same(logged, value) or _same_in_parts(logged, value):
         return True
     return sealed and logged in ("", None) and value in ("", None)
 
@@ -179,6 +179,31 @@ def _agree(logged: Any, value: Any, sealed: bool) -> bool:
 def _same(one: Any, other: Any) -> bool:
     """Tell whether the log would write both alike: to Python, 1 is True."""
     return one == other and canonical.dumps(one) == canonical.dumps(other)
+
+
+def _same_in_parts(logged: Any, value: Any) -> bool:
+    """Tell whether all parts of both are the same, or digits where the row has a float of 2^53 or
+    more.
+
+    PostgreSQL gives floats back as whole numbers, which earlier releases did not take for floats
+    but logged as text, as they do whole ones; those are floats now where a float has their digits.
+    """
+    pairs = [(logged, value)]
+    while pairs:
+        one, other = pairs.pop()
+        if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+            pairs += [(part, other[name]) for name, part in one.items()]
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            pairs += zip(one, other, strict=True)
+        elif not (_same(one, other) or _is_digits_of(one, other)):
+            return False
+    return True
+
+
+def _is_digits_of(logged: Any, value: Any) -> bool:
+    if not isinstance(value, float) or not 2**53 <= abs(value) < math.inf:
+        return False
+    return bool(logged == str(int(Decimal(repr(value)))))
 
 
 def _wrong_texts(pairs: list[_Pair], rows: dict[str, dict[str, Any]]) -> dict[tuple[str, str], str]:
@@ -205,18 +230,19 @@ def _is_json(pair: _Pair, name: str) -> bool:
 
 
 def _is_text_of(text: str, value: Any, column: _Sealed) -> bool:
-    if isinstance(value, str) and column.is_json and _is_of_many(text):
-        return False  # it was an object or a list, and now is the text of one
-    return text == text_of(value) or text == text_of(_as_read_before(value))
+    if isinstance(value, str):  # or it was an object or a list, and now is the text of one
+        return text == value and not (column.is_json and _read_many(text) is not None)
+    many = _read_many(text)
+    return text == text_of(value) or (many is not None and _same_in_parts(many, value))
 
 
-def _is_of_many(text: str) -> bool:
-    """Tell whether a sealed text is that of an object or a list."""
+def _read_many(text: str) -> dict[str, Any] | list[Any] | None:
+    """Return the object or list that a sealed text is of, if it is."""
     try:
         value = canonical.loads(text)
-        return isinstance(value, dict | list) and text_of(value) == text
     except Malformed:
-        return False
+        return None
+    return value if isinstance(value, dict | list) and text_of(value) == text else None
 
 
 def _unsaid(row: Audited, name: str) -> Any:
@@ -224,17 +250,3 @@ def _unsaid(row: Audited, name: str) -> Any:
     what it had when it came."""
     came_with = {c.attname: c.get_default() for c in row._meta.concrete_fields}
     return plain(came_with.get(name, []))  # a relation to many, which has none yet
-
-
-def _as_read_before(value: Any) -> Any:
-    """Return a column as it was logged where its numbers of 2^53 and more were whole ones, and so
-    text: PostgreSQL gives floats back as whole numbers, which earlier releases did not take for
-    floats, and which are taken for floats now where a float has the same digits."""
-    if not isinstance(value, dict | list):
-        return value
-    return json.loads(json.dumps(value), parse_float=_digits)
-
-
-def _digits(text: str) -> float | str:
-    number = float(text)
-    return str(int(Decimal(text))) if abs(number) >= 2**53 else number

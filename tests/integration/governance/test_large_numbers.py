@@ -3,6 +3,7 @@ then is used and checked as it was hashed then."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -101,6 +102,35 @@ def test_fsck_finds_parameters_as_they_were_logged(world: World, read_before: bo
     assert said in Event.objects.order_by("-index")[0].body
     assert wrong(made.pk) == []
     ModelVersion.objects.filter(pk=made.pk).update(parameters={"rate": 1e22, "of": [1e24]})
+    assert len(wrong(made.pk)) == 1
+
+
+MIXED: dict[str, Any] = {
+    "n": 9876543210987654,
+    "of": [1e22, 2**53, {"deep": [1e300, 2**60]}],
+    "small": 1.5,
+}
+READ_MIXED = MIXED | {"of": [1e22, 2**53 + 2, {"deep": [1e300, 2**60]}]}
+
+
+def test_fsck_finds_whole_numbers_beside_floats_as_they_were_logged(world: World) -> None:
+    """The release before logged the ones as text and the others as they came."""
+    model = create_model(world.project, name="large", description="", actor=world.alan)
+    made = create_version(model, actor=world.alan)
+    example = [MIXED, MIXED]
+    ModelVersion.objects.filter(pk=made.pk).update(parameters=MIXED, example=example)
+    row = ModelVersion.objects.get(pk=made.pk)
+    row.parameters, row.example = MIXED, example
+    with record(world.alan) as log:
+        log.add(VERSION_CREATED, row, data={"number": 1})
+    assert '"n":"9876543210987654","of":[1e+22,"9007' in Event.objects.order_by("-index")[0].body
+    assert wrong(made.pk) == []
+    ModelVersion.objects.filter(pk=made.pk).update(parameters=READ_MIXED)
+    assert len(wrong(made.pk)) == 1
+    text = MIXED | {"of": ["1" + "0" * 22, *MIXED["of"][1:]]}
+    ModelVersion.objects.filter(pk=made.pk).update(parameters=text, example=[MIXED, READ_MIXED])
+    assert len(wrong(made.pk)) == 2
+    ModelVersion.objects.filter(pk=made.pk).update(parameters=MIXED, example=None)
     assert len(wrong(made.pk)) == 1
 
 
