@@ -141,6 +141,10 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by an access admin, never by sign-up
 ACCOUNT_ADAPTER = "apps.identity.sign_in.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "apps.identity.sign_in.forms.LoginForm",
+    "reset_password": "apps.identity.sign_in.forms.ResetPasswordForm",
+}
 SOCIALACCOUNT_ADAPTER = "apps.identity.sign_in.adapters.SocialAccountAdapter"
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "apps.identity.sign_in.reset_tokens.ResetTokens"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
