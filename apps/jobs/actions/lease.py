@@ -19,11 +19,13 @@ LOCK = 0x616C6F6E  # any number that no other advisory lock has: one claims what
 log = structlog.get_logger(__name__)
 
 # A lease that ran out is claimed again under the next generation. Work under a key waits while
-# another job of that kind and key runs, and what is to run alone while any of that runs.
+# another job of that kind and key runs, and what is to run alone while any of that runs. Who asks
+# for one of these by its id has the one whose turn it is: all that wait are rung for, in any order.
 READY = """
   kind = ANY(%(kinds)s)
   AND (%(queues)s::text[] IS NULL OR queue = ANY(%(queues)s))
-  AND (%(id)s::text IS NULL OR id = %(id)s)
+  AND (%(id)s::text IS NULL OR id = %(id)s OR (kind = ANY(%(alone)s) AND EXISTS (
+    SELECT 1 FROM jobs_job n WHERE n.id = %(id)s AND n.kind = ANY(%(alone)s))))
   AND (
     (state = 'running' AND lease_until < clock_timestamp())
     OR (state = 'queued' AND due_at <= clock_timestamp() AND NOT EXISTS (
@@ -34,17 +36,28 @@ READY = """
     SELECT 1 FROM jobs_job r WHERE r.state = 'running' AND r.kind = ANY(%(alone)s)
     AND r.lease_until >= clock_timestamp())))
 """
-# What its handler ranks lower comes first. On a queue of long work projects take turns: whose work
-# runs least comes first, then who has had none for longest. Then only the time counts at which work
-# is due.
+# What its handler ranks lower comes first. Then only the time counts at which work is due, but that
+# projects take turns: on a queue of long work whose work runs least comes first, then who has had
+# none for longest; and of what runs alone, which is due with the first of it, who has had none of
+# that for longest. What hangs there keeps the others for no longer than one of it.
 FAIR = ("build",)
-TURN = """
+LAST_ALONE = """(SELECT f.finished_at FROM jobs_job f WHERE f.finished_at IS NOT NULL
+    AND f.queue = j.queue AND f.kind = ANY(%(alone)s) AND f.project {}
+    ORDER BY f.project DESC, f.finished_at DESC LIMIT 1)"""  # as jobs_last_of_project has them
+TURN = f"""
   (%(ranks)s::jsonb ->> j.kind)::int,
   CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT count(*) FROM jobs_job r
     WHERE r.state = 'running' AND r.queue = j.queue AND r.project = j.project) ELSE 0 END,
   CASE WHEN j.queue = ANY(%(fair)s) THEN (SELECT max(f.finished_at) FROM jobs_job f
-    WHERE f.finished_at IS NOT NULL AND f.queue = j.queue AND f.project = j.project) END NULLS FIRST
-"""
+    WHERE f.finished_at IS NOT NULL AND f.queue = j.queue AND f.project = j.project)
+    END NULLS FIRST,
+  CASE WHEN j.kind = ANY(%(alone)s) THEN least(j.due_at, (SELECT min(a.due_at) FROM jobs_job a
+    WHERE a.state = 'queued' AND a.queue = j.queue AND a.kind = ANY(%(alone)s)))
+    ELSE j.due_at END,
+  CASE WHEN j.kind <> ALL(%(alone)s) THEN NULL
+    WHEN j.project IS NULL THEN {LAST_ALONE.format("IS NULL")}
+    ELSE {LAST_ALONE.format("= j.project")} END NULLS FIRST
+"""  # noqa: S608  (LAST_ALONE is the constant above)
 CLAIM = f"""
 UPDATE jobs_job SET
   state = 'running', generation = generation + 1, attempts = attempts + 1,
@@ -102,7 +115,8 @@ def seconds_to_next(queues: Sequence[str], ceiling: float) -> float:
 
 
 def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:
-    """Take the lease of the job whose turn it is, or of ``job_id``; ``None`` if none is due.
+    """Take the lease of the job whose turn it is, or of ``job_id``; ``None`` if none is due. For
+    ``job_id`` of what runs alone it is the one of these whose turn it is.
 
     Of those who claim at the same moment one may take what is to run alone: the others would not
     see it yet.
