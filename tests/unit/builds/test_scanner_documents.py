@@ -59,6 +59,22 @@ def table(compression: str = "uncompressed", version: int = 2) -> bytes:
     return file.getvalue()
 
 
+def rows(codec: str | None = None, batches: int = 2, kind: bytes = b"arrow.json") -> bytes:
+    """A table as it is written to a pipe, without magic and footer; ``kind`` is that of a type."""
+    file, more = io.BytesIO(), {b"ARROW:extension:name": kind, b"ARROW:extension:metadata": b"x"}
+    numbers = pyarrow.field("a", pyarrow.int64(), metadata=more)
+    words = pyarrow.field("b", pyarrow.dictionary(pyarrow.int32(), pyarrow.string()))
+    part = pyarrow.table(
+        [pyarrow.array([1, 2]), pyarrow.array(["x", None]).dictionary_encode()],
+        schema=pyarrow.schema([numbers, words]),
+    )
+    how = pyarrow.ipc.IpcWriteOptions(compression=codec)
+    with pyarrow.ipc.new_stream(file, part.schema, options=how) as writer:
+        for _ in range(batches):
+            writer.write_table(part)
+    return file.getvalue()
+
+
 def desktop() -> bytes:
     """The Finder's notes, as far as their first block."""
     root = struct.pack(">III", 2048, 1024, 2048)
@@ -76,6 +92,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     ".wav": sound,
     ".feather": table,
     ".arrow": lambda: table("lz4"),
+    ".arrows": rows,
 }
 TEXTS = (
     "rows.ndjson rows.jsonl map.geojson report.html pyproject.toml uv.lock train.log .gitignore "
@@ -172,6 +189,35 @@ def test_a_picture_of_the_length_that_its_pickle_says_is_a_pickle() -> None:
     head = start.ljust(5 + 0x4D, b"\0") + b"0" + evil
     data = head.ljust(size, b"\0")
     assert verdict(data, "a.bmp") == "malicious"
+
+
+@pytest.mark.parametrize("ending", [".arrow", ".arrows", ".feather"])
+@pytest.mark.parametrize("how", [{"codec": "zstd"}, {"batches": 0}, {"batches": 500}], ids=str)
+def test_a_table_that_was_written_as_a_stream_is_safe_when_it_is_whole(
+    ending: str, how: dict[str, Any], tmp_path: Path
+) -> None:
+    assert whole({f"a{ending}": rows(**how)}, tmp_path) == "safe"
+
+
+def test_a_stream_of_which_a_part_is_not_one_is_not_safe() -> None:
+    data = rows()
+    schema = 8 + int.from_bytes(data[4:8], "little")
+    end = b"\xff" * 4 + bytes(4)
+    assert data.endswith(end)
+    for broken in (
+        end,
+        data[schema:],
+        data[:schema] + data,
+        data[:-8],
+        data[:4] + b"\x07" + data[5:],
+        data[:8] + b"\xff" * 8 + data[16:],
+        data[: schema + 8] + bytes(64) + data[schema + 72 :],
+        data[:8] + struct.pack("<Ii", 4, 2**31 - 1) + data[16:],
+        end.join((data, data)),
+        *(data[:cut] for cut in range(13, len(data), 13)),
+    ):
+        assert verdict(broken, "a.arrows") == "unknown", broken[:80]
+    assert verdict(rows(kind=b"arrow.py_extension_type"), "a.arrows") == "unknown"
 
 
 def test_a_table_may_not_name_a_type_that_pyarrow_unpickled() -> None:

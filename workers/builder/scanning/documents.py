@@ -12,7 +12,9 @@ from workers.builder.scanning.known import words
 
 CHUNK = 1 << 20
 MAX_PARTS = 1_000_000
-TABLES = words(".arrow .feather")
+TABLES = words(".arrow .arrows .feather")
+MAX_MESSAGE = 64 << 20
+MESSAGE, SCHEMA, BATCHES = b"\xff\xff\xff\xff", 1, {2, 3}  # begins one; what it holds (Message.fbs)
 TIFF = {b"II*\0": "little", b"MM\0*": "big"}
 BIG_TIFF = {b"II+\0": "little", b"MM\0+": "big"}
 ITEM, BIG_ITEM = 12, 20  # bytes of an entry of their directories
@@ -115,7 +117,11 @@ def tiff(stream: IO[bytes]) -> None:
 
 def arrow(stream: IO[bytes]) -> None:
     """Arrow's columnar format, "IPC File Format": magic at both ends, and a footer's length.
-    Feather's first version differs in the magic."""
+    Feather's first version differs in the magic, and a stream has none."""
+    stream.seek(0)
+    if stream.read(4) == MESSAGE:
+        _arrow_stream(stream)
+        return
     head = _begins(stream, 8, b"ARROW1\0\0", b"FEA1")
     magic = head[:6] if head.startswith(b"ARROW1") else head[:4]
     size = _size(stream)
@@ -123,6 +129,40 @@ def arrow(stream: IO[bytes]) -> None:
     end = stream.read()
     if not end.endswith(magic) or not 0 < _number(end[:4]) <= size - 8 - 4 - len(magic):
         raise NotWhole("it has no end, or a footer that is longer than it")
+
+
+def _arrow_stream(stream: IO[bytes]) -> None:
+    """The same, "IPC Streaming Format": messages, the first with the schema, and one of no length
+    as the end. Each is as long as it says, and the body behind it too."""
+    size, offset, parts = _size(stream), 0, 0
+    while True:
+        stream.seek(offset)
+        mark, length = stream.read(4), _number(stream.read(4))
+        if mark != MESSAGE or length > MAX_MESSAGE or parts > MAX_PARTS:
+            raise NotWhole("a part of it is cut off")
+        if not length:
+            break
+        kind, body = _arrow_message(stream.read(length))
+        if kind not in (BATCHES if parts else {SCHEMA}):
+            raise NotWhole("it is not a schema and what belongs to that")
+        offset, parts = min(offset + 8 + length + body, size), parts + 1
+    if offset + 8 != size or not parts:
+        raise NotWhole("it has no end, or something stands behind it")
+
+
+def _arrow_message(data: bytes) -> tuple[int, int]:
+    """Return what a message holds, and how many bytes of body follow: the second and the fourth
+    field of a FlatBuffers table, whose places stand where it says ("FlatBuffers internals")."""
+
+    def at(place: int, width: int) -> int:
+        if not 0 <= place <= len(data) - width:
+            raise NotWhole("a part of it leads outside")
+        return _number(data[place : place + width])
+
+    table = at(0, 4)
+    places = table - (at(table, 4) ^ 1 << 31) + (1 << 31)  # a number with a sign
+    kind, body = (at(places + n, 2) if at(places, 2) > n else 0 for n in (6, 10))
+    return at(table + kind, 1), at(table + body, 8) if body else 0
 
 
 def desktop(stream: IO[bytes]) -> None:
