@@ -1,6 +1,7 @@
 """Reading rollouts."""
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.governance.models import BreakGlass, Release
 from apps.governance.rules import ReleaseState
@@ -113,16 +114,39 @@ def former_revisions(live: Revision) -> list[Revision]:
     """
     if live.number == 1:
         return []
-    superseded = Release.objects.filter(
-        endpoint=live.endpoint_id, state=ReleaseState.SUPERSEDED
-    ).exclude(pk__in=unjustified().values("release"))
-    revisions = (
-        Revision.objects.filter(endpoint=live.endpoint_id, number__lt=live.number)
-        .filter(state__in=BACK_FROM, release__in=superseded.values("pk"))
-        .filter(bento__collected_at=None)
-        .select_related("bento__version__model", "endpoint__target")
+    rows = _may_serve_again().filter(endpoint=live.endpoint_id, number__lt=live.number)
+    rows = rows.select_related("bento__version__model", "endpoint__target")
+    return list(rows.order_by("-number")[:ROLLBACK_KEPT])
+
+
+def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
+    """Have each release bring the version that a rollback from what is live at its endpoint goes to
+    (``rollback_to``, '' for none), as :func:`former_revisions` says, and whether the review of a
+    break-glass did not find what is live justified (``live_unjustified``)."""
+    live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
+    former = _may_serve_again().filter(
+        endpoint=OuterRef("endpoint"), number__lt=Subquery(live.values("number")[:1])
     )
-    return list(revisions.order_by("-number")[:ROLLBACK_KEPT])
+    number = Cast("bento__version__number", CharField())
+    version = Concat("bento__version__model__name", Value(":"), number)
+    unjust = unjustified().filter(
+        release__endpoint=OuterRef("endpoint"), release__state=ReleaseState.LIVE
+    )
+    return releases.annotate(
+        rollback_to=Coalesce(
+            Subquery(former.order_by("-number").values(name=version)[:1]), Value("")
+        ),
+        live_unjustified=Exists(unjust),
+    )
+
+
+def _may_serve_again() -> QuerySet[Revision]:
+    superseded = Release.objects.filter(state=ReleaseState.SUPERSEDED).exclude(
+        pk__in=unjustified().values("release")
+    )
+    return Revision.objects.filter(
+        state__in=BACK_FROM, release__in=superseded.values("pk"), bento__collected_at=None
+    )
 
 
 def open_rollout(endpoint: Endpoint) -> Rollout | None:

@@ -19,12 +19,12 @@ from apps.console.queries.release_parts import (
     replicas,
     serving_words,
     signs,
-    way_back,
     with_story_in_words,
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.rollouts import BADLY
 from apps.console.queries.summary_tiles import SummaryTile, tiles
+from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
@@ -32,6 +32,7 @@ from apps.governance.queries.presets import TITLES
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
+from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
@@ -48,6 +49,7 @@ class ReleasePage:
     actor: Actor
     rollout: Rollout | None
     steps: list[RolloutPhase]
+    back: WayBack | None
     tiles: list[SummaryTile]
     live_packages: int
     strategy: str
@@ -254,8 +256,7 @@ class ReleasePage:
     @property
     def way_back(self) -> str:
         """What happens if it goes wrong; nothing where nothing can any more."""
-        goes_on = self.release.state in (*OPEN_STATES, ReleaseState.LIVE)
-        return way_back(self.view) if goes_on else ""
+        return self.back.sentence if self.back else ""
 
     @property
     def url(self) -> str:
@@ -320,18 +321,20 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = with_story_in_words(release_view(release_id, actor))
+    view = with_story_in_words(release_view(release_id, actor, read_along=with_way_back))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
     compared = view.live if view.changes.compared_with else None
     strategy = Plan.stored(view.release.plan).strategy
+    back = way_back(view)
     return ReleasePage(
         view=view,
         actor=actor,
         rollout=rollout,
         steps=rollout_steps(view.release, rollout),
-        tiles=tiles(view),
+        back=back,
+        tiles=tiles(view, back),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
         strategy=TITLES.get(strategy, strategy),
         picture=picture_of(view.release.plan, rollout),

@@ -8,14 +8,13 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, listed
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
-from apps.console.templatetags.placet import capture, guarded, number, reaches, unit
+from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
-from placet.kernel.durations import spell
 from placet_verify.statements import APPROVE, REJECT
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
@@ -94,26 +93,6 @@ def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
         yield f"split by {unit(serving['unit'])}"
     if serving.get("capture"):
         yield f"captures {capture(serving['capture'])}"
-
-
-def way_back(view: ReleaseView) -> str:
-    """Return what happens if it goes wrong: back by a click, back by itself, or nothing serves."""
-    plan = view.release.plan
-    if view.changes.compared_with and view.live:
-        guard = plan.get("guard")
-        alone = f" The node goes back by itself at {guarded(guard)}." if guard else ""
-        return (
-            f"{view.live.version} keeps serving until the new replicas are ready, and stays warm "
-            f"for {spell(plan['keep_warm_seconds'])}: going back is one click and needs no new "
-            f"approval.{alone}"
-        )
-    if view.release.state in (ReleaseState.LIVE, ReleaseState.ROLLING_OUT):
-        return "Going back is one click on the endpoint's page and needs no new approval."
-    within = spell(plan["ready_timeout_seconds"])
-    return (
-        f"Nothing is live here: if it does not become ready within {within}, nothing serves and "
-        "the release fails."
-    )
 
 
 def decision_forms(release: Release) -> Iterator[DecisionForm]:

@@ -1,13 +1,13 @@
-"""What somebody who must decide wants to know first about a release, in five short answers."""
+"""What somebody who must decide wants to know first about a release, in short answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.page_parts import Tone
+from apps.console.queries.way_back import WayBack
 from apps.governance.gates.facts import GateResult, newest
 from apps.governance.queries.release_detail import ReleaseView
-from placet.kernel.durations import spell
 
 ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
 
@@ -28,8 +28,9 @@ class SummaryTile:
         return self.sign or ICONS[self.tone]
 
 
-def tiles(view: ReleaseView) -> list[SummaryTile]:
-    """Return the answers: gates, scan, smoke test, what clients notice, the way back."""
+def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
+    """Return the answers: gates, scan, smoke test, what clients notice, and while it can go wrong
+    the way back."""
     evidence = list(view.evidence)
     scan, smoke = newest(evidence, "scan"), newest(evidence, "smoke_test")
     return [
@@ -37,7 +38,7 @@ def tiles(view: ReleaseView) -> list[SummaryTile]:
         scan_tile(scan.data if scan else None),
         smoke_tile(smoke.data if smoke else None),
         clients_tile(view),
-        way_back_tile(view),
+        *([way_back_tile(back)] if back else []),
     ]
 
 
@@ -115,10 +116,8 @@ def clients_tile(view: ReleaseView) -> SummaryTile:
     return SummaryTile("Clients", "pass", "Nothing breaks", note)
 
 
-def way_back_tile(view: ReleaseView) -> SummaryTile:
+def way_back_tile(back: WayBack) -> SummaryTile:
     """Say what a rollback would go back to."""
-    warm = view.release.plan.get("keep_warm_seconds")
-    if view.changes.compared_with:
-        note = f"{view.changes.compared_with} stays warm for {spell(warm)}"
-        return SummaryTile("Way back", "pass", "One click", note)
-    return SummaryTile("Way back", "plain", "Nothing before it", "it fails, and nothing serves")
+    if back.to:
+        return SummaryTile("Way back", "pass", "One click", back.note)
+    return SummaryTile("Way back", "plain", "Nothing before it", back.note)

@@ -30,7 +30,7 @@ from apps.governance.queries.people import (
     people_around,
 )
 from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import held_roles
+from apps.governance.queries.visible_rows import ReadAlong, held_roles
 from apps.governance.queries.visible_rows import release as get_release
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
@@ -149,13 +149,17 @@ class ReleaseView:
         return bool(self.you_decide_as)
 
 
-def release_view(release_id: str, actor: Actor) -> ReleaseView:
+def release_view(
+    release_id: str, actor: Actor, *, read_along: ReadAlong | None = None
+) -> ReleaseView:
     """Return the release with its gates as they stand now, or raise ``NotFound``.
+
+    ``read_along`` has the query that reads the release bring more of it.
 
     At most ten queries: release, live, facts, evidence, decisions, events, people, texts; and one
     more while it waits under rules about independence.
     """
-    row = get_release(release_id, actor)
+    row = get_release(release_id, actor, read_along)
     served = last_served([row])
     facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
     if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, ReleaseState.LIVE):

@@ -1,6 +1,6 @@
 """What somebody may see: environments, policies, freezes, releases, and their inbox."""
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,7 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
+ReadAlong = Callable[[QuerySet[Release]], QuerySet[Release]]
 WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
     "request_envelope",
@@ -141,8 +142,11 @@ def releases(
     return visible(rows, actor, view="release.view").order_by("-pk")
 
 
-def release(release_id: str, actor: Actor) -> Release:
-    """Return one release by id with all that its page needs, or raise ``NotFound``."""
+def release(release_id: str, actor: Actor, read_along: ReadAlong | None = None) -> Release:
+    """Return one release by id with all that its page needs, or raise ``NotFound``.
+
+    ``read_along`` has the same query bring more.
+    """
     rows = Release.objects.filter(pk=release_id).select_related(
         "project",
         "environment",
@@ -152,7 +156,8 @@ def release(release_id: str, actor: Actor) -> Release:
         "bento__runtime",
         "policy",
     )
-    row = with_waiting(visible(rows, actor, view="release.view")).first()
+    rows = with_waiting(visible(rows, actor, view="release.view"))
+    row = (read_along(rows) if read_along else rows).first()
     if row is None:
         raise NotFound
     return row

@@ -20,7 +20,9 @@ from placet_verify import canonical
 from placet_verify.permit.permit import Expected, PermitRefused, permit
 from placet_verify.signing import dsse
 from tests.support.break_glass import broken, fragile, opened
+from tests.support.factories import browser
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
+from tests.support.page_text import text_of
 from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story
 from tests.support.world import World
@@ -60,6 +62,11 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert (story.state(second), now_live.state) == ("live", "live")
     assert [r.release for r in former_revisions(now_live)] == [live.pk]
     assert offered(now_live) == [live.pk]
+    click = "is one click on the endpoint's page and needs no new approval."
+    assert said_of_way_back(story.world, second) == [
+        f"✓ One click to {live.version}",
+        f"Going back to {live.version} {click}",
+    ]
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
     end_break_glasses_due()
 
@@ -72,6 +79,41 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
 
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
+    assert said_of_way_back(story.world, second) == [
+        "– Nothing before it there is no earlier revision to go back to",
+        "There is no earlier revision to go back to.",
+    ]
+
+
+def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
+    story: Story, live: Release
+) -> None:
+    end_break_glass(BreakGlass.objects.get(), actor=story.world.vera)
+    waits = story.world.request("staging")
+    keeps = f"{live.version} keeps serving until the new replicas are ready"
+    tile, card = said_of_way_back(story.world, waits)
+    assert tile.startswith(f"✓ One click {live.version} stays warm for")
+    assert card.startswith(f"{keeps}, and stays warm for")
+
+    review_break_glass(
+        BreakGlass.objects.get(),
+        finding="not_justified",
+        findings="It could wait",
+        actor=story.world.vito,
+    )
+
+    why = f"the review of its break-glass did not find {live.version} justified"
+    assert said_of_way_back(story.world, waits) == [
+        f"– Nothing before it {why}",
+        f"{keeps}; {why}. There is no going back then.",
+    ]
+
+
+def said_of_way_back(world: World, release: Release) -> list[str]:
+    """Return what the release's page says of the way back, in its tile and in its card."""
+    page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/")
+    lines = text_of(page.content.decode()).splitlines()
+    return [lines[lines.index(title) + 1] for title in ("Way back", "If it goes wrong")]
 
 
 def offered(now_live: Revision) -> list[str]:

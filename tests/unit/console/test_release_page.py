@@ -11,8 +11,9 @@ from apps.console.queries.release_parts import (
     replicas,
     serving_words,
     signs,
-    way_back,
 )
+from apps.console.queries.summary_tiles import way_back_tile
+from apps.console.queries.way_back import way_back
 
 PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 
@@ -22,11 +23,12 @@ def view(**members: Any) -> Any:
     return SimpleNamespace(**{"failing": [], "missing_roles": (), "live": None} | members)
 
 
-def placed(state: str, compared_with: str, plan: dict[str, Any]) -> Any:
-    """Return a view of a release with a plan, beside what is live or nothing."""
-    live = SimpleNamespace(version=compared_with) if compared_with else None
+def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> Any:
+    """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
+    what is live goes."""
+    release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
     changes = SimpleNamespace(compared_with=compared_with)
-    return view(release=SimpleNamespace(state=state, plan=plan), live=live, changes=changes)
+    return view(release=SimpleNamespace(**release | more), changes=changes)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +64,51 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
     assert list(serving_words({"replicas": 1, "memory_mb": 512})) == ["1 replica · 512 MB"]
 
 
-def test_the_way_back_is_what_would_happen() -> None:
-    warm = way_back(placed("requested", "churn:1", PLAN))
-    assert warm.startswith("churn:1 keeps serving until the new replicas are ready")
-    assert "stays warm for 1 h" in warm
-    assert way_back(placed("live", "", PLAN)).startswith("Going back is one click on the endpoint")
-    nothing = way_back(placed("approved", "", PLAN))
-    assert "if it does not become ready within 5 min, nothing serves" in nothing
+@pytest.mark.parametrize(
+    ("placed", "tile", "sentence"),
+    [
+        (
+            placed("requested", "churn:1"),
+            ("One click", "churn:1 stays warm for 1 h"),
+            "churn:1 keeps serving until the new replicas are ready, and stays warm for 1 h: going "
+            "back is one click and needs no new approval.",
+        ),
+        (
+            placed("rolling_out", "churn:2", "churn:1", live_unjustified=True),
+            ("One click", "to churn:1"),
+            "churn:2 keeps serving until the new replicas are ready; the review of its break-glass "
+            "did not find churn:2 justified. Going back to churn:1 is one click on the endpoint's "
+            "page and needs no new approval.",
+        ),
+        (
+            placed("approved"),
+            ("Nothing before it", "it fails, and nothing serves"),
+            "Nothing is live here: if it does not become ready within 5 min, nothing serves and "
+            "the release fails.",
+        ),
+        (
+            placed("live", back="churn:1"),
+            ("One click", "to churn:1"),
+            "Going back to churn:1 is one click on the endpoint's page and needs no new approval.",
+        ),
+        (
+            placed("live"),
+            ("Nothing before it", "there is no earlier revision to go back to"),
+            "There is no earlier revision to go back to.",
+        ),
+    ],
+)
+def test_tile_and_card_say_the_same_way_back(
+    placed: Any, tile: tuple[str, str], sentence: str
+) -> None:
+    back = way_back(placed)
+    assert back is not None
+    shown = way_back_tile(back)
+    assert ((shown.word, shown.note), back.sentence) == (tile, sentence)
+
+
+def test_what_serves_no_more_has_no_way_back() -> None:
+    assert way_back(placed("superseded", "churn:2")) is None
 
 
 @pytest.mark.parametrize(

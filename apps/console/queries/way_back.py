@@ -1,0 +1,64 @@
+"""What happens if a release goes wrong: the one answer that its page shows twice."""
+
+from dataclasses import dataclass
+
+from apps.console.templatetags.placet import guarded
+from apps.governance.models import OPEN_STATES
+from apps.governance.queries.release_detail import ReleaseView
+from apps.governance.rules import ReleaseState
+from placet.kernel.durations import spell
+
+_ONE_CLICK = "is one click on the endpoint's page and needs no new approval."
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where a rollback would go, in a note and in a sentence."""
+
+    to: str  # the version; '' where there is nothing to go back to
+    note: str
+    sentence: str
+
+
+def way_back(view: ReleaseView) -> WayBack | None:
+    """Return what happens if it goes wrong; nothing where nothing can any more.
+
+    The release was read with :func:`apps.rollouts.queries.with_way_back`.
+    """
+    if view.release.state == ReleaseState.LIVE:
+        return _from_live(view)
+    if view.release.state not in OPEN_STATES:
+        return None
+    return _from_open(view) if view.changes.compared_with else _first(view)
+
+
+def _from_live(view: ReleaseView) -> WayBack:
+    former = view.release.rollback_to  # type: ignore[attr-defined]
+    if not former:
+        why = "there is no earlier revision to go back to"
+        return WayBack("", why, f"{why[0].upper()}{why[1:]}.")
+    return WayBack(former, f"to {former}", f"Going back to {former} {_ONE_CLICK}")
+
+
+def _from_open(view: ReleaseView) -> WayBack:
+    live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
+    keeps = f"{live} keeps serving until the new replicas are ready"
+    if view.release.live_unjustified:  # type: ignore[attr-defined]
+        why = f"the review of its break-glass did not find {live} justified"
+        then = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back then."
+        return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {then}")
+    plan = view.release.plan
+    warm = f"stays warm for {spell(plan['keep_warm_seconds'])}"
+    guard = plan.get("guard")
+    alone = f" The node goes back by itself at {guarded(guard)}." if guard else ""
+    click = "going back is one click and needs no new approval."
+    return WayBack(live, f"{live} {warm}", f"{keeps}, and {warm}: {click}{alone}")
+
+
+def _first(view: ReleaseView) -> WayBack:
+    within = spell(view.release.plan["ready_timeout_seconds"])
+    sentence = (
+        f"Nothing is live here: if it does not become ready within {within}, nothing serves and "
+        "the release fails."
+    )
+    return WayBack("", "it fails, and nothing serves", sentence)
