@@ -210,7 +210,7 @@ def _deciders(
         else (),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
         "missing_roles": tuple(sorted(missing)),
-        "you_decide_as": _as(row, actor, decided, known),
+        "you_decide_as": _as(row, actor, results, decided, known),
         "you_cannot_count": _you(row, actor, decided, missing, known),
     }
 
@@ -298,12 +298,18 @@ def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
     return actor.id not in decided
 
 
-def _as(row: Release, actor: Actor, decided: list[str], known: Standings) -> str:
+def _as(
+    row: Release,
+    actor: Actor,
+    results: Sequence[GateResult],
+    decided: list[str],
+    known: Standings,
+) -> str:
     """Return the role as which the reader would decide now, '' when they may not."""
     if not _may_act(row, actor, decided):
         return ""
     decider = known.decider(row, actor.accountable)
-    return decider.role(held_roles(actor, scope_of(row)), row.gates)
+    return decider.role(held_roles(actor, scope_of(row)), results)
 
 
 def _you(

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance import actions
+from apps.governance.models import Decision
 from apps.governance.queries import inbox, menu, release_view, releases
 from apps.identity.actions import grant_role
 from placet.kernel.actor import SYSTEM
@@ -63,6 +64,17 @@ def test_the_page_tells_each_reader_what_they_may_do(world: World) -> None:
     done = release_view(release.pk, world.rex)
     assert done.may_still_decide == () and not done.can_decide
     assert [(d.name, d.comment) for d in done.decisions] == [("Rex risk", "Fine")]
+
+
+def test_the_page_says_as_what_one_decides_by_the_gates_as_they_stand_now(world: World) -> None:
+    both = factories.person("Bea", roles={"reviewer": world.project, "approver": world.project})
+    bea = factories.actor_of(both)
+    release = world.request("production")
+    world.decide(release, world.vera)
+    assert release_view(release.pk, bea).you_decide_as == "reviewer"
+    Decision.objects.filter(person=world.vera.id).update(voided_reason="It was not Vera")
+    assert release_view(release.pk, bea).you_decide_as == "approver"
+    assert world.decide(release, bea).role == "approver"
 
 
 def test_a_team_member_counts_among_those_who_may_decide(world: World) -> None:
