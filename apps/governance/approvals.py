@@ -1,15 +1,18 @@
-"""Who counts: what a policy asks of those who decide, and what somebody is to a release.
+"""What a policy asks of those who decide, and what somebody is to a release.
 
-Pure. The rules are those of ``placet_verify.permit.quorum``: nodes and outsiders count by them too.
+Pure. Who counts is said by ``placet_verify.permit.quorum`` alone, as nodes and outsiders count:
+gates ask it through :func:`count`, pages and decisions through :class:`Decider`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from apps.governance.rules import APPROVER, REVIEWER
-from placet_verify.permit.quorum import ApprovalRule, approval_rules
-from placet_verify.permit.standing import UNKNOWN, Standing
+from placet_verify.permit import quorum
+from placet_verify.permit.quorum import ApprovalRule, RuleTally, approval_rules
+from placet_verify.permit.standing import Standing
+from placet_verify.statements import APPROVE
 
 
 class Parties(NamedTuple):
@@ -17,6 +20,49 @@ class Parties(NamedTuple):
 
     requester: str
     author: str
+
+
+class MadeDecision(Protocol):
+    """A decision, as far as counting looks at it."""
+
+    @property
+    def person(self) -> str:
+        """Who decided."""
+
+    @property
+    def role(self) -> str:
+        """As what."""
+
+    @property
+    def verdict(self) -> str:
+        """What they said."""
+
+    @property
+    def passkey(self) -> bool:
+        """Whether they signed it with a passkey."""
+
+    @property
+    def standing(self) -> Mapping[str, Any] | None:
+        """Where they stood, if the policy asked."""
+
+
+def count(
+    rules: Iterable[ApprovalRule], decisions: Iterable[MadeDecision], parties: Parties
+) -> list[RuleTally]:
+    """Count ``decisions`` for ``rules``, as a node does with the permit. Of two decisions of one
+    person the first is theirs. Raise ``ValueError`` where a standing cannot be read."""
+    first: dict[str, MadeDecision] = {}
+    for decision in decisions:
+        first.setdefault(decision.person, decision)
+    approvals = [decision for decision in first.values() if decision.verdict == APPROVE]
+    return quorum.tally(
+        rules,
+        requester=parties.requester,
+        author=parties.author,
+        approvals=[(decision.person, decision.role) for decision in approvals],
+        passkeys=frozenset(decision.person for decision in approvals if decision.passkey),
+        standings={d.person: Standing.from_dict(d.standing) for d in approvals if d.standing},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +106,7 @@ class Decider:
 
     def _excluded(self, role: str) -> bool:
         rule = next(iter(self.policy.places(role)), ApprovalRule(role, 0))
-        requester_excluded = self.person == self.parties.requester and rule.exclude_requester
-        return requester_excluded or (self.person == self.parties.author and rule.exclude_author)
+        return quorum.excluded(rule, self.person, **self.parties._asdict())
 
     def counting(self, held: Collection[str]) -> list[str]:
         """Return the roles out of ``held`` as which they may decide: not excluded, and standing
@@ -112,13 +157,8 @@ class Decider:
         Of several the reasons of the place that asks least are told.
         """
         reasons: list[str] = []
-        known, (requester, author) = self.standing or UNKNOWN, self.parties
         for rule in places:
-            obstacles = [
-                known.obstacle(demand, person=self.person, requester=requester, author=author)
-                for demand in rule.demands
-            ]
-            reasons = [reason for reason in obstacles if reason]
+            reasons = quorum.obstacles(rule, self.person, self.standing, **self.parties._asdict())
             if not reasons:
                 return []
         return reasons

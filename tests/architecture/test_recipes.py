@@ -25,7 +25,7 @@ COPIED = (
     "workers",
     "pyproject.toml",
 )
-ENDINGS = (".py", ".toml", ".txt", ".html", ".in", ".json")
+ENDINGS = (".py", ".js", ".toml", ".txt", ".html", ".in", ".json")
 
 
 def path_of(block: Block) -> str:
@@ -93,7 +93,7 @@ def touched() -> list[str]:
 
 def test_there_is_a_recipe_for_each_thing() -> None:
     pages = sorted(f"{RECIPES}{path.name}" for path in (ROOT / RECIPES).glob("[0-9]*.md"))
-    assert len(pages) == 10
+    assert len(pages) == 11
     assert {block.page for block in blocks("sh")} == set(pages)
 
 

@@ -29,7 +29,7 @@ from apps.governance.duties.organisation import (
     Branch,
     EnvironmentAccess,
 )
-from placet_verify.permit.quorum import ApprovalRule
+from placet_verify.permit.quorum import ApprovalRule, excluded
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
@@ -249,8 +249,7 @@ class _Hand:
     ) -> bool:
         return (
             SIGNS_AS.get(rule.role) in account.may
-            and not (rule.exclude_requester and account.id == requester.id)
-            and not (rule.exclude_author and account.id == author.id)
+            and not excluded(rule, account.id, requester=requester.id, author=author.id)
             and (not rule.passkey or self._signs(account))
         )
 

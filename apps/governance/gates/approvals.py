@@ -1,18 +1,18 @@
 """``approvals``: so many people of a role have approved, none of them the requester or author."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import model_validator
 
-from apps.governance.approvals import ApprovalPolicy, Decider
-from apps.governance.gates.facts import DecisionFact, Facts, GateResult, answer
+from apps.governance.approvals import count as count_decisions
+from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.members import Members, flag
 from apps.governance.independence import FLAGS, TITLES
 from apps.governance.parts import one_of, rule, whole, wrong
 from placet_verify.numbers import is_whole
 from placet_verify.permit.quorum import gate_rules
-from placet_verify.permit.standing import SECOND_LINE, Standing
+from placet_verify.permit.standing import SECOND_LINE
 from placet_verify.statements import APPROVE
 
 NAME = "approvals"
@@ -59,13 +59,13 @@ def title(gate: Mapping[str, Any]) -> str:
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
-    """Count distinct people; a rejection outweighs every approval."""
+    """Say how many people are missing; a rejection outweighs every approval."""
     role, count = gate["role"], gate["count"]
     rejected = sorted(d.person for d in facts.decisions if d.verdict != APPROVE)
-    asked = ApprovalPolicy(tuple(gate_rules(gate)))
-    counted = _counted(asked, role, facts)
-    by, second = sorted(counted), _second_missing(asked, counted.values())
-    missing = max(0, count - len(by), second)
+    counts = count_decisions(gate_rules(gate), facts.decisions, facts.parties)
+    by = sorted({person for one in counts for person in (*one.people, *one.spare)})
+    second = sum(one.missing for one in counts if SECOND_LINE in one.rule.demands)
+    missing = sum(one.missing for one in counts)
     shown = {"role": role, "count": count, "by": by, "missing": missing}
     if second:
         shown["second_line_missing"] = second
@@ -81,38 +81,6 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         return answer(gate, title(gate), "waiting", reason, **shown)
     reason = f"Approved by {_people(len(by), role)}"
     return answer(gate, title(gate), "passed", reason, **shown)
-
-
-def _counted(asked: ApprovalPolicy, role: str, facts: Facts) -> dict[str, Decider]:
-    """Return the people whose approval counts here, each once over all roles, where they stood at
-    that moment."""
-    found = {}
-    for decision in _first(facts):
-        if (decision.role, decision.verdict) != (role, APPROVE):
-            continue
-        if asked.passkey() and not decision.passkey:
-            continue
-        standing = Standing.from_dict(decision.standing) if decision.standing else None
-        decider = Decider(decision.person, asked, facts.parties, standing)
-        if decider.counting({role}):
-            found[decision.person] = decider
-    return found
-
-
-def _first(facts: Facts) -> Iterable[DecisionFact]:
-    first: dict[str, DecisionFact] = {}
-    for decision in facts.decisions:
-        first.setdefault(decision.person, decision)
-    return first.values()
-
-
-def _second_missing(asked: ApprovalPolicy, counted: Iterable[Decider]) -> int:
-    """Return how many of those who are missing must be of the second line."""
-    strict = [rule for rule in asked.rules if SECOND_LINE in rule.demands]
-    if not strict:
-        return 0
-    of_second = sum(not decider.obstacles(strict) for decider in counted)
-    return max(0, strict[0].count - of_second)
 
 
 def _people(count: int, role: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Counting approvals: which people count for which gate. Server, driver and node count alike."""
+"""Who counts for which gate, and counting them. Pages, gates, drivers and nodes ask here alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -29,10 +29,14 @@ class ApprovalRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleTally:
-    """One rule and the people who count for it, each of whom counts for this rule alone."""
+    """One rule and the people who count for it, each of whom counts for this rule alone.
+
+    ``spare`` are those who would as well, if it needed more.
+    """
 
     rule: ApprovalRule
     people: tuple[str, ...]
+    spare: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
@@ -80,27 +84,46 @@ def tally(
     strictest rules choose first, so that a lax rule does not use up the people a strict one needs.
     """
     left = dict.fromkeys(approvals)
-    ordered = list(rules)
-    counted: dict[int, RuleTally] = {}
-    for index in sorted(range(len(ordered)), key=lambda index: -_strictness(ordered[index])):
-        rule = ordered[index]
-        people = [
+    ordered, known = list(rules), standings or {}
+
+    def who_count(rule: ApprovalRule) -> list[str]:
+        return [
             person
             for person, role in left
             if role == rule.role
-            and not (rule.exclude_requester and person == requester)
-            and not (rule.exclude_author and person == author)
+            and not excluded(rule, person, requester=requester, author=author)
             and not (rule.passkey and person not in passkeys)
-            and not any(
-                (standings or {})
-                .get(person, UNKNOWN)
-                .obstacle(demand, person=person, requester=requester, author=author)
-                for demand in rule.demands
-            )
-        ][: rule.count]
-        left = {pair: None for pair in left if pair[0] not in people}
-        counted[index] = RuleTally(rule, tuple(people))
-    return [counted[index] for index in range(len(ordered))]
+            and not obstacles(rule, person, known.get(person), requester=requester, author=author)
+        ]
+
+    counted: dict[int, list[str]] = {}
+    for index in sorted(range(len(ordered)), key=lambda index: -_strictness(ordered[index])):
+        counted[index] = who_count(ordered[index])[: ordered[index].count]
+        left = {pair: None for pair in left if pair[0] not in counted[index]}
+    return [
+        RuleTally(rule, tuple(counted[index]), tuple(who_count(rule)))
+        for index, rule in enumerate(ordered)
+    ]
+
+
+def excluded(rule: ApprovalRule, person: str, *, requester: str, author: str) -> bool:
+    """Tell whether ``person`` is the requester or the author, where these do not count."""
+    return (rule.exclude_requester and person == requester) or (
+        rule.exclude_author and person == author
+    )
+
+
+def obstacles(
+    rule: ApprovalRule, person: str, standing: Standing | None, *, requester: str, author: str
+) -> list[str]:
+    """Return which of a rule's demands ``person`` does not meet, a word for each; without a
+    ``standing`` none of them is met."""
+    known = standing or UNKNOWN
+    words = [
+        known.obstacle(demand, person=person, requester=requester, author=author)
+        for demand in rule.demands
+    ]
+    return [word for word in words if word]
 
 
 def expiry_days(document: dict[str, Any]) -> float:
