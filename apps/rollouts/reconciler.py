@@ -21,7 +21,7 @@ from apps.rollouts.analysis import KeptVerdict, judged_by
 from apps.rollouts.measurements import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import DRAIN_SECONDS, OPEN, RolloutSnapshot, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, ENDED_PHASES, OPEN, RolloutSnapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import RolloutState
 from apps.serving.drivers.base import Observation
@@ -33,7 +33,6 @@ from placet.kernel.faults import crash_point
 
 CLAIM_SECONDS = 10  # a command is a signature, or one call: if it takes longer, somebody died
 MAX_PASSES = 8
-GONE_PHASES = ("drained", "stopped", "failed", "refused")
 log = structlog.get_logger(__name__)
 
 
@@ -194,7 +193,7 @@ def _stands_in(warm: Revision, seen: Observation) -> bool:
 
 def _drained(revision: Revision, seen: Observation, at: datetime) -> bool:
     row = seen.revisions.get(revision.pk)
-    if row is not None and row.phase in GONE_PHASES:
-        return True
+    if row is not None and row.phase in ENDED_PHASES:
+        return True  # of what it says nothing of, it may not have heard yet
     since = revision.ended_at or revision.created_at
     return at >= since + timedelta(seconds=DRAIN_SECONDS)

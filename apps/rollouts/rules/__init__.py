@@ -31,6 +31,7 @@ from apps.rollouts.rules.deciding import go_on, next_step, promote, skip
 from apps.rollouts.rules.facts import (
     DRAIN_SECONDS,
     DRILL_SECONDS,
+    ENDED_PHASES,
     OPEN,
     STEPPING,
     TRANSITIONS,
@@ -44,6 +45,7 @@ from apps.rollouts.rules.facts import (
 __all__ = [
     "DRAIN_SECONDS",
     "DRILL_SECONDS",
+    "ENDED_PHASES",
     "OPEN",
     "STEPPING",
     "TRANSITIONS",

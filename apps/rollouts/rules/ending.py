@@ -5,7 +5,6 @@ from datetime import timedelta
 from apps.rollouts.rules.facts import (
     DRAIN_SECONDS,
     GIVE_BACK_SECONDS,
-    GONE_PHASES,
     Intent,
     RevisionChange,
     RolloutSnapshot,
@@ -50,7 +49,7 @@ def draining(s: RolloutSnapshot) -> Intent:
     old = s.old
     if old is None or old.state != RevisionState.DRAINING:
         return Intent(RolloutState.DONE)
-    if s.fresh and old.phase in GONE_PHASES:
+    if s.fresh and old.gone:
         return Intent(RolloutState.DONE, (RevisionChange("old", RevisionState.STOPPED),))
     if s.now >= s.entered_at + timedelta(seconds=DRAIN_SECONDS):
         return Intent(RolloutState.DONE, (RevisionChange("old", RevisionState.STOPPED),))

@@ -14,7 +14,7 @@ DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, w
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
 DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either way, has failed
 READY_PHASES = frozenset({"ready", "serving"})
-GONE_PHASES = frozenset({"drained", "stopped", "failed", "refused", ""})
+ENDED_PHASES = frozenset({"drained", "stopped", "failed", "refused"})  # in a target's words
 
 _AT_A_STEP = (RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ANALYSING)
 # States in which the new revision is not live yet, and people may still hold, hurry or abort it.
@@ -67,6 +67,12 @@ class RevisionFacts:
     def ready(self) -> bool:
         """Tell whether every replica answers."""
         return self.phase in READY_PHASES and self.ready_replicas >= self.replicas > 0
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether it runs no more: the target says so, or says nothing of it. Of what was
+        observed before the last command arrived the latter means nothing."""
+        return self.phase in ENDED_PHASES or not self.phase
 
     @property
     def broken(self) -> str:
