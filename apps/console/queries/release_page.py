@@ -49,7 +49,7 @@ class ReleasePage:
     actor: Actor
     rollout: Rollout | None
     steps: list[RolloutPhase]
-    back: WayBack | None
+    way_back: WayBack | None  # what happens if it goes wrong; None: nothing can any more
     tiles: list[SummaryTile]
     live_packages: int
     strategy: str
@@ -254,11 +254,6 @@ class ReleasePage:
         return " · ".join(serving_words(self.release.serving))
 
     @property
-    def way_back(self) -> str:
-        """What happens if it goes wrong; nothing where nothing can any more."""
-        return self.back.sentence if self.back else ""
-
-    @property
     def url(self) -> str:
         """Where the page is, from which it renews its rollout while that moves."""
         return reverse("release", args=[self.release.pk])
@@ -321,7 +316,7 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = with_story_in_words(release_view(release_id, actor, read_along=with_way_back))
+    view = with_story_in_words(release_view(release_id, actor, with_way_back))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
@@ -333,7 +328,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         actor=actor,
         rollout=rollout,
         steps=rollout_steps(view.release, rollout),
-        back=back,
+        way_back=back,
         tiles=tiles(view, back),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
         strategy=TITLES.get(strategy, strategy),

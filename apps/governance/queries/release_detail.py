@@ -149,9 +149,7 @@ class ReleaseView:
         return bool(self.you_decide_as)
 
 
-def release_view(
-    release_id: str, actor: Actor, *, read_along: ReadAlong | None = None
-) -> ReleaseView:
+def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = None) -> ReleaseView:
     """Return the release with its gates as they stand now, or raise ``NotFound``.
 
     ``read_along`` has the query that reads the release bring more of it.
