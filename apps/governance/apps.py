@@ -13,7 +13,7 @@ class GovernanceConfig(AppConfig):
         """Give new projects their environments, refuse endpoints outside of them, follow what
         becomes of those, and look on when people may do more than before."""
         from apps.builds import hooks as builds
-        from apps.governance.actions.after_deletion import open_release, retire
+        from apps.governance.actions.after_deletion import needed_by_release, retire
         from apps.governance.actions.after_stop import serve_anew
         from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
@@ -28,7 +28,7 @@ class GovernanceConfig(AppConfig):
         identity.project_created.register(create_project_defaults)
         identity.around_more_access.register(watch_duties)
         serving.endpoint_created.register(check_endpoint)
-        serving.endpoint_needed.register(open_release)
+        serving.endpoint_needed.register(needed_by_release)
         serving.endpoint_deleted.register(retire)
         serving.endpoint_started.register(serve_anew)
         serving.stops_when_expired.register(stops_when_expired)

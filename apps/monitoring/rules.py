@@ -1,4 +1,4 @@
-"""Counting requests, and holding the counts against what was agreed. Standard library only."""
+"""Counting requests, and holding the counts against what was agreed. Pure."""
 
 import hashlib
 import math

@@ -12,9 +12,9 @@ class RolloutsConfig(AppConfig):
     def ready(self) -> None:
         """Declare the event kinds, and take part when an endpoint is deleted."""
         from apps.rollouts import events
-        from apps.rollouts.actions.after_deletion import let_go, open_rollout
+        from apps.rollouts.actions.after_deletion import let_go, needed_by_rollout
         from apps.serving import hooks
 
         assert events.ENTERED
-        hooks.endpoint_needed.register(open_rollout)
+        hooks.endpoint_needed.register(needed_by_rollout)
         hooks.endpoint_deleted.register(let_go)

@@ -1,4 +1,4 @@
-"""When rollback drills come round, and what came of one. Standard library only."""
+"""When rollback drills come round, and what came of one. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -149,7 +149,7 @@ def _may_serve_again() -> QuerySet[Revision]:
     )
 
 
-def open_rollout(endpoint: Endpoint) -> Rollout | None:
+def rollout_under_way(endpoint: Endpoint) -> Rollout | None:
     """Return the rollout that moves ``endpoint`` now."""
     return Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()
 

@@ -1,4 +1,4 @@
-"""What may follow what, and what fits. Pure decisions, standard library only."""
+"""What may follow what, and what fits. Pure decisions, without Django."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

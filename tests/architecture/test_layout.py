@@ -1,8 +1,10 @@
 """The shape of the code base: what the layers' checker cannot see."""
 
 import ast
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,35 @@ def test_functions_stay_short_enough_to_read() -> None:
 def test_the_formatter_has_the_last_word() -> None:
     skip = re.compile(r"#\s*fmt:\s*(skip|off)")
     assert [str(p) for p in tracked("*.py", "*.pyi") if skip.search(p.read_text())] == []
+
+
+LOADING = """
+import importlib, sys
+before = {*sys.modules}
+importlib.import_module(sys.argv[1])
+print(*{*sys.modules} - before)
+"""
+
+
+def test_what_says_that_it_needs_the_standard_library_alone_loads_nothing_else() -> None:
+    said = re.compile(r"standard library only", re.IGNORECASE)
+    own = {"apps", "placet", "placet_agent", "placet_protocol", "placet_verify", "workers"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
+    found = {}
+    for path in product_files():
+        if "templates" in path.parts or not said.search(docstring(path)):
+            continue
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("platform.")
+        words = [sys.executable, "-c", LOADING, name.removesuffix(".__init__")]
+        done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
+        loaded = {module.partition(".")[0] for module in done.stdout.split()}
+        found[name] = loaded - sys.stdlib_module_names - own
+    assert len(found) > 10
+    assert {name: others for name, others in found.items() if others} == {}
+
+
+def docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
 
 
 def test_rules_and_gates_know_no_django_and_no_celery() -> None:

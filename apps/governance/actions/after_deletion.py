@@ -11,7 +11,7 @@ from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 
 
-def open_release(endpoint: Endpoint) -> str:
+def needed_by_release(endpoint: Endpoint) -> str:
     """Say which release is on its way to ``endpoint``, '' when none is."""
     row = (
         Release.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).order_by("number").first()

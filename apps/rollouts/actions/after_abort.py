@@ -5,7 +5,7 @@ import structlog
 from apps.jobs.each import each
 from apps.rollouts import guard
 from apps.rollouts.actions.abort_and_rollback import go_back
-from apps.rollouts.queries import open_rollout
+from apps.rollouts.queries import rollout_under_way
 from apps.serving.drivers.base import Observation
 from apps.serving.models import Revision, Target
 from apps.serving.rules import RevisionState
@@ -27,7 +27,7 @@ def go_back_after_abort(target: Target, seen: Observation, faults: list[Exceptio
         return 0
 
     def follow(live: Revision) -> bool:
-        if open_rollout(live.endpoint) is not None:
+        if rollout_under_way(live.endpoint) is not None:
             return False
         try:
             go_back(live.endpoint, reason=guard.reason(aborted[live.pk]), actor=SYSTEM)

@@ -6,14 +6,15 @@ from apps.registry import actions as registry
 from apps.registry.models import Hold
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.scheduling import end_schedule
-from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
+from apps.rollouts.models import DrillSchedule
+from apps.rollouts.queries import rollout_under_way
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
 
 
-def open_rollout(endpoint: Endpoint) -> str:
+def needed_by_rollout(endpoint: Endpoint) -> str:
     """Say what moves ``endpoint``, '' when nothing does."""
-    row = Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).first()
+    row = rollout_under_way(endpoint)
     return f"A {row.kind} is under way: end it first, or wait for its end" if row else ""
 
 

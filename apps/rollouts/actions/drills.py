@@ -19,8 +19,8 @@ from apps.rollouts.actions.start import check_return, open_return, ring_reconcil
 from apps.rollouts.drills import DrillResult
 from apps.rollouts.errors import DrillRefused
 from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED
-from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Rollout
-from apps.rollouts.queries import former_revisions
+from apps.rollouts.models import Drill, DrillSchedule, DrillState, Rollout
+from apps.rollouts.queries import former_revisions, rollout_under_way
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.actions.locking import lock_endpoint
@@ -75,7 +75,7 @@ def obstacle(endpoint: Endpoint, keys: KeyRing) -> str:
         return f"The endpoint is {endpoint.state}"
     if Drill.objects.filter(endpoint=endpoint, state=DrillState.RUNNING).exists():
         return "A drill is under way"
-    if Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).exists():
+    if rollout_under_way(endpoint) is not None:
         return "A rollout of the endpoint is under way"
     if frozen(endpoint.project_id, endpoint.environment, now()):
         return f"{endpoint.environment.capitalize()} is frozen"

@@ -12,7 +12,8 @@ from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
 from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import Rollout
+from apps.rollouts.queries import rollout_under_way
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.rollouts.steps import needs
 from apps.serving import actions as serving
@@ -83,7 +84,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
         ring=keys,
         actor=actor,
     )
-    rollout = open_rollout(
+    rollout = insert_rollout(
         Rollout(
             project_id=begun.project_id,
             endpoint=endpoint,
@@ -131,11 +132,11 @@ def _check_target(release: Release) -> None:
 
 def refuse_open(endpoint: Endpoint) -> None:
     """Raise :class:`RolloutOpen` when the endpoint is being moved already."""
-    if Rollout.objects.filter(endpoint=endpoint, state__in=OPEN_STATES).exists():
+    if rollout_under_way(endpoint) is not None:
         raise RolloutOpen
 
 
-def open_rollout(rollout: Rollout) -> Rollout:
+def insert_rollout(rollout: Rollout) -> Rollout:
     """Save a new rollout; the constraint lets one be open for each endpoint."""
     started = now()
     timeout = Plan.stored(rollout.release.plan).ready_timeout_seconds
@@ -167,7 +168,7 @@ def open_return(
     live: Revision, former: Revision, *, kind: str, reason: str, actor: Actor
 ) -> Rollout:
     """Open a rollout from ``live`` back to ``former``, on the release that brought that one."""
-    return open_rollout(
+    return insert_rollout(
         Rollout(
             project_id=live.endpoint.project_id,
             endpoint=live.endpoint,

@@ -1,4 +1,4 @@
-"""Judging a candidate against stable while it serves: pure functions, standard library only.
+"""Judging a candidate against stable while it serves: pure functions, without Django.
 
 ``judge`` takes what an analysis step asks for and the windows that nodes measured since it began,
 and returns a verdict with its numbers. It may be asked after every window: the statistics stay

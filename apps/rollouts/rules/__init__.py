@@ -1,4 +1,4 @@
-"""How an endpoint moves from one revision to the next: one pure function. Standard library only.
+"""How an endpoint moves from one revision to the next: one pure function, without Django.
 
 ::
 

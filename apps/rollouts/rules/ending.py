@@ -1,4 +1,4 @@
-"""How a rollout ends, well or badly. Standard library only."""
+"""How a rollout ends, well or badly. Pure."""
 
 from datetime import timedelta
 
