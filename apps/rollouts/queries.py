@@ -66,8 +66,7 @@ def may_ship(rollout: Rollout, actor: Actor) -> bool:
     return (
         actor.can("release.approve", Scope(rollout.project_id, rollout.endpoint.environment))
         and actor.accountable not in rollout.release.parties
-        and actor.kind == "person"
-        and actor.token is None
+        and actor.in_session
     )
 
 

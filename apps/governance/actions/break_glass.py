@@ -16,11 +16,7 @@ from apps.audit.actions import record
 from apps.governance import gates
 from apps.governance.actions.advance import approve_if_passed, store_gates
 from apps.governance.actions.break_glass_ends import lock_break_glass
-from apps.governance.actions.ceremony import (
-    Ceremony,
-    demand_session,
-    refuse_uncounted,
-)
+from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
 from apps.governance.actions.decisions import check_shown
 from apps.governance.actions.locking import lock_release
 from apps.governance.errors import (
@@ -38,6 +34,7 @@ from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
 from apps.governance.rules import GLASS_OPEN, BreakGlassState
 from apps.identity.queries import fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor

@@ -7,14 +7,13 @@ from django.db.models import Q
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import gates
 from apps.governance.actions.advance import move_release, store_gates
-from apps.governance.actions.ceremony import demand_session
 from apps.governance.actions.locking import lock_release
 from apps.governance.errors import OwnBreakGlass, WrongBreakGlassState
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
 from apps.identity.queries import authorize
-from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust import passkeys
 from apps.jobs.each import each
 from placet.kernel import clock

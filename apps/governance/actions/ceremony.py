@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from apps.audit.actions import commitment_of, fresh_salt, seal
 from apps.governance.errors import Changed
-from apps.identity.errors import NeedsPasskey, NeedsSession
+from apps.identity.errors import NeedsPasskey
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.identity.trust import passkeys
 from apps.identity.trust.passkeys import PasskeyQuestion, public_half, signing_passkey
@@ -110,12 +110,6 @@ class Ceremony(ABC, Generic[S]):
         if not self.words:
             return {}
         return {"comment_commitment": seal(self.words, person=self.actor.accountable, salt=salt)}
-
-
-def demand_session(actor: Actor) -> None:
-    """Raise :class:`NeedsSession` unless a person asks in a browser session, where one decides."""
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
 
 
 def refuse_uncounted(actor: Actor) -> None:

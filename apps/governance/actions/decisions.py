@@ -10,11 +10,7 @@ from django.db import transaction
 from apps.audit.actions import Recorder, record
 from apps.governance import rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
-from apps.governance.actions.ceremony import (
-    Ceremony,
-    demand_session,
-    refuse_uncounted,
-)
+from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
 from apps.governance.actions.locking import lock_release
 from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.approvals import Decider
@@ -35,6 +31,7 @@ from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
+from apps.identity.sign_in.freshness import demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock, keystore

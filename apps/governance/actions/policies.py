@@ -12,7 +12,7 @@ from apps.audit.actions import Recorder, record
 from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
-from apps.governance.actions.ceremony import Ceremony, demand_session
+from apps.governance.actions.ceremony import Ceremony
 from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
@@ -35,7 +35,7 @@ from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity import hooks
 from apps.identity.errors import NotAsked
 from apps.identity.queries import fresh_grants, scope_of
-from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor

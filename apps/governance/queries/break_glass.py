@@ -136,7 +136,7 @@ def _signer(
 def may_open(release: Release, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to open one for ``release``."""
     pending = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
-    allowed = release.policy.break_glass is not None and _in_session(actor)
+    allowed = release.policy.break_glass is not None and actor.in_session
     return pending and allowed and actor.can("release.break_glass", scope_of(release))
 
 
@@ -149,7 +149,7 @@ def may_confirm(found: BreakGlassView, actor: Actor) -> bool:
         and row.release.state == ReleaseState.REQUESTED
     )
     others = {*row.release.parties, *(s.person for s in found.signers)}
-    allowed = _in_session(actor) and actor.accountable not in others
+    allowed = actor.in_session and actor.accountable not in others
     return waits and allowed and actor.can("release.approve", scope_of(row))
 
 
@@ -157,20 +157,16 @@ def may_end(found: BreakGlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to end it before its time."""
     scope = scope_of(found.glass)
     able = actor.can("release.break_glass", scope) or actor.can("release.approve", scope)
-    return found.glass.state in GLASS_OPEN and _in_session(actor) and able
+    return found.glass.state in GLASS_OPEN and actor.in_session and able
 
 
 def may_review(found: BreakGlassView, actor: Actor) -> bool:
     """Tell whether the page offers ``actor`` to close its review."""
     row = found.glass
     others = {*row.release.parties, *(s.person for s in found.signers)}
-    allowed = _in_session(actor) and actor.accountable not in others
+    allowed = actor.in_session and actor.accountable not in others
     return (
         row.state == BreakGlassState.ENDED
         and allowed
         and actor.can("break_glass.review", scope_of(row))
     )
-
-
-def _in_session(actor: Actor) -> bool:
-    return actor.kind == "person" and actor.token is None

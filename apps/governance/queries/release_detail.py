@@ -291,7 +291,7 @@ def _standings(row: Release, people: ReleasePeople, actor: Actor) -> Standings:
 def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
     """Tell whether the reader could decide now, if their role and where they stand let them."""
     late = row.not_after <= clock.now()
-    if actor.kind != "person" or actor.token or row.state != ReleaseState.REQUESTED or late:
+    if not actor.in_session or row.state != ReleaseState.REQUESTED or late:
         return False
     return actor.id not in decided
 

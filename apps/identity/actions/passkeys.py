@@ -17,11 +17,11 @@ from apps.audit.actions import Recorder, record
 from apps.identity import hooks
 from apps.identity.actions.checks import by_person, unique
 from apps.identity.actions.credentials import themselves, vouched
-from apps.identity.errors import NeedsSession, NotOffered, OwnEnrolment, WrongPasskey
+from apps.identity.errors import NotOffered, OwnEnrolment, WrongPasskey
 from apps.identity.events import PASSKEY_ENROLLED, PASSKEY_OFFERED, PASSKEY_WITHDRAWN
 from apps.identity.models import NOT_WITHDRAWN, ApproverPasskey, PasskeyState, User
 from apps.identity.queries import authorize, fresh_grants, visible_passkeys
-from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust import passkeys
 from apps.identity.trust.passkeys import (
     PasskeyQuestion,
@@ -178,8 +178,7 @@ def _check_chain(signed: Signed, own: ApproverPasskey | None, ring: KeyRing) -> 
 
 
 def _check_voucher(row: ApproverPasskey, actor: Actor) -> None:
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
+    demand_session(actor)
     if not visible_passkeys(actor).filter(pk=row.pk).exists():
         raise NotFound
     if row.person_id == actor.accountable:
@@ -192,8 +191,7 @@ def _check_voucher(row: ApproverPasskey, actor: Actor) -> None:
 
 def _sign_in_passkey(number: int, actor: Actor) -> Passkey:
     """Return a passkey that the actor signs in with; one of a kind that cannot sign is refused."""
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
+    demand_session(actor)
     authenticator = Authenticator.objects.filter(
         pk=number, user_id=actor.id, type=Authenticator.Type.WEBAUTHN
     ).first()

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from apps.identity.errors import Reauthenticate
+from apps.identity.errors import NeedsSession, Reauthenticate
 from apps.identity.rules import is_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -28,13 +28,19 @@ CLOCKS_DIFFER = 60.0  # seconds that the provider's clock may be ahead of ours
 NEVER = 0.0
 
 
+def demand_session(actor: Actor) -> None:
+    """Raise :class:`NeedsSession` unless a person asks in a browser session, where one decides."""
+    if not actor.in_session:
+        raise NeedsSession
+
+
 def demand_fresh(actor: Actor) -> None:
     """Raise :class:`Reauthenticate` unless the person in the session has just shown who they are.
 
     Programs have nobody to ask: a token is no session, and what it may do was settled when
     somebody who had just shown who they are made it.
     """
-    if actor.kind == "person" and actor.token is None:
+    if actor.in_session:
         _demand(actor.authenticated_at)
 
 

@@ -14,9 +14,8 @@ from apps.audit.events import EventKind
 from apps.governance.actions.locking import demand_fresh_at
 from apps.governance.errors import Separation
 from apps.governance.plan import AbTest, Plan, Ship
-from apps.identity.errors import NeedsSession
 from apps.identity.queries import authorize, fresh_grants
-from apps.identity.sign_in.freshness import demand_fresh
+from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out
 from apps.rollouts.actions.locking import lock_rollout
@@ -116,8 +115,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     Needs ``release.approve``, held at this instant by a person in a browser session who neither
     asked for the release nor made the version. ``step`` is the one that was shown.
     """
-    if actor.kind != "person" or actor.token is not None:
-        raise NeedsSession
+    demand_session(actor)
     text = _text(reason)
     with record(actor) as log:
         fresh = replace(actor, grants=fresh_grants(actor.id, lock=True))

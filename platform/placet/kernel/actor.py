@@ -63,6 +63,11 @@ class Actor:
         """The person id that separation of duties counts: a service account counts as its owner."""
         return self.owner or self.id
 
+    @property
+    def in_session(self) -> bool:
+        """Tell whether a person acts in a browser session: no program, and not by a token."""
+        return self.kind == "person" and self.token is None
+
     def can(self, permission: str, scope: Scope = INSTANCE) -> bool:
         """Tell whether any grant gives ``permission`` at ``scope``. The system may do anything."""
         if self.kind == "system":
