@@ -556,7 +556,7 @@ def pages(world: World) -> None:
         },
         "POST /streams/{stream_id}/rewind": {"index": "0"},
         "POST /streams/{stream_id}/remove": {"generation": "0"},
-        "POST /targets/new": {"name": "fresh"},
+        "POST /targets/new": {"name": "fresh", "capacity_mb": "4096"},
         "POST /targets/{name}/address": {"url": "https://models.example", "revision": "1"},
         "POST /targets/{name}/owner": {"owner": world.values["people/person"], "revision": "1"},
         "POST /targets/{name}/uses/add": {"project": world.project.slug, "environment": "new"},

@@ -5,6 +5,7 @@ from django.http import HttpResponse
 
 from apps.console.queries.alerts import alert_page
 from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.views.fields import whole, whole_or_none
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
 from apps.monitoring.rules import ObjectiveTerms
@@ -36,13 +37,12 @@ def end(request: PageRequest, alert_id: str) -> HttpResponse:
 def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Set or remove what an endpoint is held to; the form names the one that it showed."""
     endpoint, actor = get_endpoint(endpoint_id, request.actor), request.actor
-    text = request.POST.get("generation", "")
-    generation = int(text) if text.isdecimal() and len(text) < 9 else None
     if request.POST.get("do") == "remove":
-        remove_objective(endpoint, if_generation=generation or 0, actor=actor)
+        remove_objective(endpoint, if_generation=whole(request, "generation"), actor=actor)
         messages.success(request, "Nothing is agreed any more.")
         return back(request)
-    set_objective(endpoint, terms=typed(request), if_generation=generation, actor=actor)
+    read = whole_or_none(request, "generation")
+    set_objective(endpoint, terms=typed(request), if_generation=read, actor=actor)
     messages.success(request, "Agreed. You are told when it is not met.")
     return back(request)
 

@@ -19,6 +19,7 @@ from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
 from apps.console.queries.witnesses import log_faults, stamp_rows, witness_rows
 from apps.console.views.base import PageRequest, action, page, show
+from apps.console.views.fields import LONG, read_whole
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
@@ -47,7 +48,7 @@ def log(request: PageRequest) -> HttpResponse:
     page_object = log_page(
         request.actor,
         filters_of(request),
-        int(before) if before.isdecimal() and len(before) < 18 else None,
+        read_whole(before, digits=LONG),
     )
     query = request.GET.copy()
     query.pop("before", None)

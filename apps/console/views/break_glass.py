@@ -12,6 +12,7 @@ from apps.console.queries.break_glass_page import (
 )
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
+from apps.console.views.fields import whole
 from apps.governance.actions import (
     confirm_break_glass,
     end_break_glass,
@@ -21,7 +22,6 @@ from apps.governance.actions import (
 from apps.governance.queries.break_glass import get_break_glass
 from apps.governance.queries.visible_rows import release
 from apps.governance.rules import BreakGlassState, ReviewState
-from placet.kernel.problems import FieldError, InvalidInput
 
 REVIEWS = (
     (ReviewState.OPEN, "Review open"),
@@ -71,19 +71,12 @@ def open_one(request: PageRequest, release_id: str) -> HttpResponse:
         release(release_id, request.actor),
         statement_digest=request.POST.get("statement_digest", ""),
         reason=request.POST.get("reason", ""),
-        hours=_hours(request),
+        hours=whole(request, "hours"),
         assertion=assertion_of(request),
         actor=request.actor,
     )
     messages.success(request, "Opened. It has no effect until others confirm it.")
     return redirect("glass", glass.pk)
-
-
-def _hours(request: PageRequest) -> int | None:
-    text = request.POST.get("hours", "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 2):
-        raise InvalidInput(errors=[FieldError("/hours", "A whole number of hours")])
-    return int(text)
 
 
 @action

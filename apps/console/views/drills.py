@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 
 from apps.console.views.base import PageRequest, action, back
+from apps.console.views.fields import whole, whole_or_none
 from apps.rollouts.actions import run_drill, schedule_drills, unschedule_drills
 from apps.serving.queries import get_endpoint
 
@@ -19,24 +20,18 @@ def run(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def schedule(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Set or end the schedule; the form names the one that it showed."""
-    endpoint, generation = get_endpoint(endpoint_id, request.actor), _whole(request, "generation")
+    endpoint = get_endpoint(endpoint_id, request.actor)
     if request.POST.get("do") == "remove":
-        unschedule_drills(endpoint, if_generation=generation, actor=request.actor)
+        read = whole(request, "generation")
+        unschedule_drills(endpoint, if_generation=read, actor=request.actor)
         messages.success(request, "No more drills run by themselves.")
         return back(request)
-    days, hour = _whole(request, "every_days"), _whole(request, "hour")
     row = schedule_drills(
         endpoint,
-        every_days=days,
-        hour=hour,
+        every_days=whole(request, "every_days"),
+        hour=whole(request, "hour"),
         actor=request.actor,
-        if_generation=None if generation < 0 else generation,
+        if_generation=whole_or_none(request, "generation"),
     )
     messages.success(request, f"The next drill runs on {row.next_at:%Y-%m-%d at %H:%M} UTC.")
     return back(request)
-
-
-def _whole(request: PageRequest, name: str) -> int:
-    """Return a field as a number; -1, which no field may be, when it is none."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 9 else -1

@@ -9,6 +9,7 @@ from apps.console.queries import models as queries
 from apps.console.queries.comparison import card_lines, compared_parts
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import read_whole
 from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
 from apps.registry.queries import compare as compare_versions
 from apps.registry.usage import bytes_kept
@@ -63,9 +64,7 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
     row = queries.model_of(request.actor, project, name)
     before = request.GET.get("before", "")
-    rows, older = queries.newest_versions(
-        row, int(before) if before.isdecimal() and len(before) < 9 else None
-    )
+    rows, older = queries.newest_versions(row, read_whole(before))
     kept = bytes_kept(row.project_id) if row.project.artifact_quota else None
     return show(request, "model", model=row, page=queries.ModelPage(row, rows, before, older, kept))
 
@@ -80,7 +79,8 @@ def version(request: PageRequest, project: str, name: str, number: int) -> HttpR
 @page
 def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show two versions side by side."""
-    numbers = [int(n) for n in request.GET.getlist("v") if n.isdecimal() and len(n) < 8][:2]
+    read = [read_whole(text) for text in request.GET.getlist("v")]
+    numbers = [number for number in read if number is not None][:2]
     if len(numbers) != 2:
         messages.info(request, "Choose two versions to compare.")
         return redirect("model", project, name)

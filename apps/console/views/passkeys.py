@@ -5,10 +5,11 @@ from django.http import HttpResponse
 
 from apps.console.queries.passkeys import passkey_page
 from apps.console.views.base import PageRequest, action, assertion_of, back, page, show
+from apps.console.views.fields import whole
 from apps.identity import actions
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import visible_passkeys
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import NotFound
 
 
 @page
@@ -20,11 +21,8 @@ def passkeys(request: PageRequest) -> HttpResponse:
 @action
 def offer(request: PageRequest) -> HttpResponse:
     """Offer a passkey that one signs in with."""
-    number = request.POST.get("authenticator", "")
-    if not number.isdecimal() or len(number) > 9:
-        raise InvalidInput(errors=[FieldError("/authenticator", "Choose one of your passkeys")])
     actions.offer_passkey(
-        int(number),
+        whole(request, "authenticator", detail="Choose one of your passkeys"),
         name=request.POST.get("name", ""),
         assertion=assertion_of(request) or {},
         actor=request.actor,

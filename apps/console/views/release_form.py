@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from apps.console.views.fields import read_whole
 from apps.serving.marks import marks
 from placet.kernel.problems import FieldError, Problem
 
@@ -37,7 +38,7 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
     What should be a number and is none is left as it was typed: who reads it refuses it.
     """
     serving: dict[str, Any] = {
-        name: int(text) if text.isdecimal() and len(text) < 8 else text
+        name: text if (number := read_whole(text)) is None else number
         for name in ("replicas", "max_replicas", "memory_mb")
         if (text := typed.get(name, "").strip())
     }

@@ -7,6 +7,7 @@ from apps.assurance.actions import lift_hold, place_hold, set_retention
 from apps.assurance.models import HoldScope
 from apps.console.queries.retention import retention_page
 from apps.console.views.base import PageRequest, action, fault_of, page, show
+from apps.console.views.fields import whole
 from apps.identity.errors import Reauthenticate
 from placet.kernel.problems import Problem
 
@@ -32,9 +33,7 @@ def retention_form(request: PageRequest, fault: str = "") -> HttpResponse:
 @action
 def set_rule(request: PageRequest) -> HttpResponse:
     """Set after how many days events may be archived."""
-    days = request.POST.get("days", "").strip()
-    number = int(days) if days.isdecimal() and len(days) < 7 else 0
-    set_retention(days=number, actor=request.actor)
+    set_retention(days=whole(request, "days"), actor=request.actor)
     return redirect("retention")
 
 

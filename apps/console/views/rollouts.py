@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.rollout_page import VERBS, rollout_page
 from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.views.fields import whole
 from apps.rollouts.actions import abort, pause, promote, resume, retry, ship, skip
 from apps.rollouts.queries import get_rollout
 from placet.kernel.problems import NotFound
@@ -23,6 +24,7 @@ ACTS: dict[str, Callable[..., Any]] = {
     "retry": retry,
 }
 STEPWISE = {verb.name for verb in VERBS if verb.takes_step}
+NO_STEP = -1  # the place of the step before the first
 
 # the name in series.js, and the title
 PANELS = (
@@ -53,10 +55,8 @@ def control(request: PageRequest, rollout_id: str, step_verb: str) -> HttpRespon
     """Pause, resume, skip, promote or retry."""
     if step_verb not in ACTS:
         raise NotFound
-    step = request.POST.get("step", "")
-    number = int(step) if step.removeprefix("-").isdecimal() and len(step) < 4 else -2
-    more = {"step": number} if step_verb in STEPWISE else {}
     reason, row = request.POST.get("reason", ""), get_rollout(rollout_id, request.actor)
+    more = {"step": whole(request, "step", least=NO_STEP)} if step_verb in STEPWISE else {}
     done = ACTS[step_verb](row, reason=reason, actor=request.actor, **more)
     return redirect("rollout", done.pk)
 

@@ -8,6 +8,7 @@ from apps.console.queries.endpoint_page import shown_endpoint
 from apps.console.queries.models import projects_of
 from apps.console.queries.serving import EndpointListPage, endpoint_page
 from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.views.fields import whole, whole_or_none
 from apps.rollouts.actions import rollback
 from apps.rollouts.states import RolloutKind
 from apps.serving.actions import (
@@ -21,7 +22,7 @@ from apps.serving.actions import (
 )
 from apps.serving.queries import endpoint_keys, get_endpoint
 from apps.serving.rules import ISOLATION
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from placet.kernel.problems import NotFound
 
 
 @page
@@ -75,9 +76,8 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
 @action
 def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Delete an endpoint that nothing needs any more."""
-    row, text = get_endpoint(endpoint_id, request.actor), request.POST.get("generation", "")
-    read = int(text) if text.isdecimal() and len(text) < 10 else -1
-    delete_endpoint(row, if_generation=read, actor=request.actor)
+    row = get_endpoint(endpoint_id, request.actor)
+    delete_endpoint(row, if_generation=whole(request, "generation"), actor=request.actor)
     messages.success(request, f"Deleted {row}: its name is free again.")
     return redirect("endpoints")
 
@@ -85,20 +85,16 @@ def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Change the number of replicas within what was approved."""
-    text = request.POST.get("replicas", "")
-    replicas = int(text) if text.isdecimal() and len(text) < 4 else 0
-    scale_endpoint(get_endpoint(endpoint_id, request.actor), replicas=replicas, actor=request.actor)
+    row = get_endpoint(endpoint_id, request.actor)
+    scale_endpoint(row, replicas=whole(request, "replicas"), actor=request.actor)
     return back(request)
 
 
 @action
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Go back to the revision before, or to the former one that was chosen."""
-    row, text = get_endpoint(endpoint_id, request.actor), request.POST.get("revision", "")
-    if text and not (text.isdecimal() and len(text) < 9):
-        raise InvalidInput(errors=[FieldError("/revision", "Choose one of the list")])
-    number = int(text) if text else None
-    reason = request.POST.get("reason", "")
+    row, reason = get_endpoint(endpoint_id, request.actor), request.POST.get("reason", "")
+    number = whole_or_none(request, "revision", detail="Choose one of the list")
     done = rollback(row, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."
     aborted = "The release is aborted: all requests go to the revision that was live."

@@ -6,6 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.queries.streams import stream_page, stream_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import LONG, whole
 from apps.identity.api.lookups import named_project
 from apps.integrations.actions import (
     add_stream,
@@ -18,7 +19,7 @@ from apps.integrations.actions import (
 from apps.integrations.models import StreamKind, StreamState
 from apps.integrations.queries import get_stream
 from apps.integrations.rules import StreamTerms
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Problem
+from placet.kernel.problems import Forbidden, NotFound, Problem
 
 
 @page
@@ -78,14 +79,6 @@ def typed(request: PageRequest) -> StreamTerms:
     return StreamTerms(**sent, alert_after_seconds=60 * minutes)
 
 
-def whole(request: PageRequest, name: str) -> int:
-    """Return a field as a whole number, or say that it is none."""
-    text = request.POST.get(name, "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise InvalidInput(errors=[FieldError(f"/{name}", "Give a whole number")])
-    return int(text)
-
-
 VERBS = {
     "pause": (pause_stream, "Paused. What happens meanwhile is sent when it goes on."),
     "resume": (resume_stream, "It goes on within seconds, where it stopped."),
@@ -108,7 +101,7 @@ def operate(request: PageRequest, stream_id: str, stream_verb: str) -> HttpRespo
 def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
     """Have everything from an event on sent again."""
     row = get_stream(stream_id, request.actor)
-    rewind_stream(row, index=whole(request, "index"), actor=request.actor)
+    rewind_stream(row, index=whole(request, "index", digits=LONG), actor=request.actor)
     messages.success(request, "It sends from there on once more.")
     return back(request)
 

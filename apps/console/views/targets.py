@@ -5,6 +5,7 @@ from django.http import HttpResponse
 
 from apps.console.queries.targets import TargetForm, TargetListPage, target_page, target_view
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import whole
 from apps.identity.queries import project_by_slug
 from apps.serving.actions import (
     allow_use,
@@ -41,12 +42,11 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
 @action
 def new_target(request: PageRequest) -> HttpResponse:
     """Add a target; a refusal shows the form again as it was."""
-    capacity = request.POST.get("capacity_mb", "4096")
     try:
         create_target(
             name=request.POST.get("name", ""),
             site=request.POST.get("site", "on-premise"),
-            capacity_mb=int(capacity) if capacity.isdecimal() and len(capacity) < 9 else 0,
+            capacity_mb=whole(request, "capacity_mb"),
             url=request.POST.get("url", ""),
             actor=request.actor,
         )
@@ -83,7 +83,7 @@ def owner(request: PageRequest, name: str) -> HttpResponse:
     update_target(
         get_target(name, request.actor),
         owner=request.POST.get("owner", ""),
-        revision=revision_of(request),
+        revision=whole(request, "revision"),
         actor=request.actor,
     )
     messages.success(request, "Changed.")
@@ -96,17 +96,11 @@ def address(request: PageRequest, name: str) -> HttpResponse:
     update_target(
         get_target(name, request.actor),
         url=request.POST.get("url", "").strip(),
-        revision=revision_of(request),
+        revision=whole(request, "revision"),
         actor=request.actor,
     )
     messages.success(request, "Changed.")
     return back(request)
-
-
-def revision_of(request: PageRequest) -> int:
-    """Return the revision that the form was made from, 0 for nonsense."""
-    text = request.POST.get("revision", "")
-    return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 @action

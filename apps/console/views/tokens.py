@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from apps.console.queries.tokens import token_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import read_whole, whole
 from apps.identity.actions import issue_token, revoke_token
 from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
@@ -29,15 +30,9 @@ def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
         page=page_object,
         fault=fault,
         typed=sent,
-        chosen_days=days_of(request) or 30,
+        chosen_days=read_whole(sent.get("days", "")) or 30,
         chosen_scopes=sent.getlist("scopes") if sent else usual,
     )
-
-
-def days_of(request: PageRequest) -> int:
-    """Return for how many days the form wants a token, 0 when it does not say."""
-    days = request.POST.get("days", "")
-    return int(days) if days.isdecimal() and len(days) < 4 else 0
 
 
 @action
@@ -52,7 +47,7 @@ def new_token(request: PageRequest) -> HttpResponse:
             name=request.POST.get("name", ""),
             scopes=request.POST.getlist("scopes"),
             project=projects.first(),
-            expires_at=now() + timedelta(days=days_of(request)),
+            expires_at=now() + timedelta(days=whole(request, "days", digits=4)),
             person=User.objects.get(pk=request.actor.id),
             actor=request.actor,
         )

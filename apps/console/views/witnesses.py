@@ -8,6 +8,7 @@ from apps.audit.actions.witnesses import RETAIN_DAYS, add_witness, remove_witnes
 from apps.audit.models import WitnessKind
 from apps.console.queries.witnesses import witness_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import whole_or_none
 from placet.kernel.problems import Problem
 
 
@@ -33,14 +34,14 @@ def witness_list(request: PageRequest, fault: str = "") -> HttpResponse:
 @action
 def add(request: PageRequest) -> HttpResponse:
     """Add a witness; a refusal shows the form again as it was."""
-    sent, days = request.POST, request.POST.get("retain_days", "")
+    sent = request.POST
     try:
         add_witness(
             name=sent.get("name", "").strip(),
             kind=sent.get("kind", ""),
             address=sent.get("address", "").strip(),
             key=sent.get("key", "").strip(),
-            retain_days=int(days) if days.isdecimal() and len(days) < 7 else 0,
+            retain_days=whole_or_none(request, "retain_days") or 0,
             actor=request.actor,
         )
     except Problem as problem:
