@@ -269,11 +269,6 @@ class BreakGlass(Audited):
         """A break-glass belongs to its release's environment."""
         return self.release.environment.name
 
-    @property
-    def review_open(self) -> bool:
-        """Tell whether somebody must still review it."""
-        return self.review_due_at is not None and self.reviewed_at is None
-
 
 class BreakGlassSignature(Audited):
     """What one person signed to open or confirm a break-glass. Never edited."""

@@ -18,15 +18,6 @@ from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
 from placet_protocol.guard import GuardEntry
 
-OPEN_STATES = (
-    RolloutState.STARTING,
-    RolloutState.SHIFTING,
-    RolloutState.WAITING,
-    RolloutState.ANALYSING,
-    RolloutState.DRAINING,
-    RolloutState.RETURNING,
-    RolloutState.ABORTING,
-)
 ENDED_STATES = (RolloutState.DONE, RolloutState.ABORTED, RolloutState.FAILED)
 
 

@@ -7,8 +7,8 @@ from apps.governance.models import BreakGlass, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
-from apps.rollouts.models import OPEN_STATES, Drill, DrillSchedule, DrillState, Look, Rollout
-from apps.rollouts.rules import STEPPING
+from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Rollout
+from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutState
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import RevisionState

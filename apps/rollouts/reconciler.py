@@ -21,7 +21,7 @@ from apps.rollouts.analysis import KeptVerdict, judged_by
 from apps.rollouts.measurements import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import DRAIN_SECONDS, ENDED_PHASES, OPEN, RolloutSnapshot, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, ENDED_PHASES, OPEN_STATES, RolloutSnapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import RolloutState
 from apps.serving.drivers.base import Observation
@@ -59,7 +59,7 @@ def reconcile(rollout_id: str, job: Fence) -> Pass:
 def one_pass(rollout_id: str, job: Fence) -> Pass:
     """See the module."""
     rollout = load(rollout_id)
-    is_open, commanded = rollout.state in OPEN, rollout.commanded >= rollout.generation
+    is_open, commanded = rollout.state in OPEN_STATES, rollout.commanded >= rollout.generation
     if not is_open and commanded:
         return Pass.ENDED
     late = rollout.state == RolloutState.STARTING and now() >= rollout.deadline
@@ -164,7 +164,7 @@ def settle(target: Target, seen: Observation, job: Fence, faults: list[Exception
     """Drain warm revisions whose time is over, and end drained ones that no rollout minds."""
     at = now()
     busy = set(
-        Rollout.objects.filter(endpoint__target=target, state__in=OPEN).values_list(
+        Rollout.objects.filter(endpoint__target=target, state__in=OPEN_STATES).values_list(
             "from_revision_id", "to_revision_id"
         )
     )

@@ -19,9 +19,9 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from apps.governance.models import Release
 from apps.rollouts import actions, queries, reconciler
-from apps.rollouts.models import OPEN_STATES, Drill, Rollout
+from apps.rollouts.models import Drill, Rollout
 from apps.rollouts.queries import UNFINISHED
-from apps.rollouts.rules import STEPPING
+from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.serving.actions import start_endpoint
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.clock import now

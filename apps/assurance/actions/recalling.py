@@ -32,7 +32,8 @@ from apps.governance.models import UNFINISHED_STATES, Release
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.rollouts.actions import TakenOff, follow_live, take_off
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import OPEN_STATES
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target

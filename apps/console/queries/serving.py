@@ -21,9 +21,9 @@ from apps.identity.queries import name_in
 from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
-from apps.rollouts.models import OPEN_STATES, DrillSchedule, Rollout
+from apps.rollouts.models import DrillSchedule, Rollout
 from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT, unjustified
-from apps.rollouts.rules import STEPPING
+from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (

@@ -17,7 +17,7 @@ from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
-from apps.rollouts.rules import OPEN, STEPPING, Intent, RevisionChange
+from apps.rollouts.rules import OPEN_STATES, STEPPING, Intent, RevisionChange
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
@@ -108,7 +108,7 @@ def _changes(rollout: Rollout, intent: Intent) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "phase_times": {**rollout.phase_times, intent.to: at},
         "reason": intent.reason or rollout.reason,
-        "finished_at": None if intent.to in OPEN else now(),
+        "finished_at": None if intent.to in OPEN_STATES else now(),
     }
     if intent.to not in STEPPING:
         changes["paused_by"] = ""

@@ -17,8 +17,9 @@ from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
 from apps.rollouts.actions.steps import time_left
 from apps.rollouts.events import ENTERED, ROLLBACK_STARTED, ROLLOUT_RESUMED
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import Rollout
 from apps.rollouts.queries import former_revisions
+from apps.rollouts.rules import OPEN_STATES
 from apps.rollouts.rules.deciding import enter
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
 from apps.rollouts.states import RolloutKind, RolloutState

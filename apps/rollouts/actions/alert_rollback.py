@@ -7,7 +7,8 @@ from apps.monitoring.models import UNRESOLVED, Alert
 from apps.monitoring.queries import objective_of
 from apps.rollouts.actions.abort_and_rollback import go_back
 from apps.rollouts.errors import RolloutOpen
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import OPEN_STATES
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import RevisionState

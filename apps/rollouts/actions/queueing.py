@@ -5,8 +5,8 @@ from typing import Literal
 from apps.governance.models import Release
 from apps.rollouts.actions.abort_and_rollback import abort
 from apps.rollouts.errors import NotAbortable
-from apps.rollouts.models import OPEN_STATES, Rollout
-from apps.rollouts.rules import STEPPING
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import SYSTEM
 

@@ -40,7 +40,12 @@ TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.ABORTED: frozenset(),
     RolloutState.FAILED: frozenset(),
 }
-OPEN = frozenset({*STEPPING, RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.ABORTING})
+OPEN_STATES = (
+    *STEPPING,
+    RolloutState.DRAINING,
+    RolloutState.RETURNING,
+    RolloutState.ABORTING,
+)
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 

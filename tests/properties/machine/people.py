@@ -7,7 +7,8 @@ from hypothesis.stateful import precondition, rule
 
 from apps.governance.models import Release
 from apps.rollouts import actions
-from apps.rollouts.models import OPEN_STATES, Rollout
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import OPEN_STATES
 from apps.serving.actions import restart_endpoint, start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
 from tests.properties.machine.parts import PLANS, Parts

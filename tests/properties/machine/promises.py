@@ -13,8 +13,8 @@ from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.governance.plan import Analysis, Pause, SetWeight, Step
 from apps.rollouts.events import entered
-from apps.rollouts.models import OPEN_STATES, Drill, Rollout
-from apps.rollouts.rules import TRANSITIONS
+from apps.rollouts.models import Drill, Rollout
+from apps.rollouts.rules import OPEN_STATES, TRANSITIONS
 from apps.rollouts.steps import last_weight, state_of
 from apps.serving.models import Endpoint, Revision
 from placet_verify.log.merkle import leaf_hash

@@ -23,8 +23,9 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning import files
-from workers.builder.scanning.files import Scanner, scan_bytes
+from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import Verdict
 from workers.builder.scanning.onnx import NotOnnx, outside
 

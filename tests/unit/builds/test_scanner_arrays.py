@@ -13,7 +13,7 @@ import joblib
 import numpy
 import pytest
 
-from workers.builder.scanning.files import scan_bytes
+from tests.support.scanning import scan_bytes
 
 
 def text(word: bytes) -> bytes:

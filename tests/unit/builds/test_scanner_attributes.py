@@ -12,8 +12,8 @@ import numpy
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning.__main__ import main
-from workers.builder.scanning.files import scan_bytes
 
 METHODS = {
     "of a class": str.lower,

@@ -13,7 +13,8 @@ import pytest
 
 from tests.properties.scanning import both
 from tests.properties.scanning.drawn import draw
-from workers.builder.scanning.files import Scanner, scan_bytes
+from tests.support.scanning import scan_bytes
+from workers.builder.scanning.files import Scanner
 
 NOWHERE = Path("/nonexistent")
 

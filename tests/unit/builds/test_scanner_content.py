@@ -18,7 +18,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from workers.builder.scanning.files import Report, scan_bytes
+from tests.support.scanning import scan_bytes
+from workers.builder.scanning.files import Report
 from workers.builder.scanning.skops import trusted
 from workers.builder.scanning.skops_content import ARGUED, CHECKED
 

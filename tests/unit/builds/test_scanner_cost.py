@@ -9,9 +9,9 @@ import pytest
 from xgboost import DMatrix, train
 
 from tests.support.models import booster_bytes
+from tests.support.scanning import scan_bytes
 from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning.files import scan_bytes
 
 NOWHERE = Path("/nonexistent")
 

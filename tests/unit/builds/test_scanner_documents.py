@@ -17,8 +17,8 @@ import xgboost
 from PIL import Image
 from pyarrow import feather
 
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning.__main__ import main
-from workers.builder.scanning.files import scan_bytes
 
 NOWHERE = Path("/nonexistent")
 PICTURE = Image.new("RGB", (8, 6), (200, 10, 10))

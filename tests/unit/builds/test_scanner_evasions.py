@@ -17,8 +17,9 @@ import numpy
 import onnx
 import pytest
 
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning.archives import Disagreement, check_zip
-from workers.builder.scanning.files import Scanner, scan_bytes
+from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.report import MAX_TOLD, Report
 from workers.builder.scanning.walker import walk_pickle
 

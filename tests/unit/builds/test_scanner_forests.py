@@ -19,7 +19,7 @@ from tests.properties.scanning.forests import (
 )
 from tests.properties.scanning.forests import xgboost_model as leading_outside
 from tests.support.models import lightgbm_model, xgboost_model
-from workers.builder.scanning.files import scan_bytes
+from tests.support.scanning import scan_bytes
 
 
 def verdict(data: bytes, name: str) -> str:

@@ -11,8 +11,9 @@ import onnx
 import pytest
 
 from tests.support.models import forest, lightgbm_model, skops_model, xgboost_model
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning.__main__ import main
-from workers.builder.scanning.files import Report, Scanner, scan_bytes
+from workers.builder.scanning.files import Report, Scanner
 from workers.builder.scanning.skops import ADVICE, trusted
 
 NOWHERE = Path("/nonexistent")

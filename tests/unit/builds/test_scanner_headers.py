@@ -14,7 +14,8 @@ from typing import Any
 import numpy
 import pytest
 
-from workers.builder.scanning.files import Report, scan_bytes
+from tests.support.scanning import scan_bytes
+from workers.builder.scanning.files import Report
 
 NOWHERE = Path("/nonexistent")
 

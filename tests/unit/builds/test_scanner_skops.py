@@ -38,7 +38,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
-from workers.builder.scanning.files import Report, scan_bytes
+from tests.support.scanning import scan_bytes
+from workers.builder.scanning.files import Report
 from workers.builder.scanning.skops import ADVICE, LOADERS, PLAIN, trusted
 
 FEATURES = numpy.random.default_rng(0).random((60, 4))

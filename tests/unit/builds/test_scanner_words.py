@@ -15,8 +15,8 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
+from tests.support.scanning import scan_bytes
 from workers.builder.scanning.__main__ import main
-from workers.builder.scanning.files import scan_bytes
 
 NOWHERE = Path("/nonexistent")
 

@@ -8,7 +8,6 @@ neither.
 import bz2
 import contextlib
 import gzip
-import io
 import lzma
 import tarfile
 import tempfile
@@ -324,10 +323,3 @@ def _is_tar(head: bytes) -> bool:
     except tarfile.HeaderError:
         return False
     return True
-
-
-def scan_bytes(name: str, data: bytes, root: Path) -> Report:
-    """Scan bytes in memory under ``name``."""
-    scanner = Scanner(root)
-    scanner.scan(name, PurePosixPath(name).name, io.BytesIO(data), 0)
-    return scanner.report
