@@ -120,12 +120,14 @@ class Audited(models.Model):
     """Base of every row whose whole state goes into the log.
 
     ``LOG_SEALED`` columns are logged as commitments (free text, names, addresses); ``LOG_HIDDEN``
-    columns are secrets or derived values and are left out. ``project_scope`` and
+    columns are secrets or derived values and are left out. ``LOG_OWNER`` is the column of the
+    person whose the texts of a row are, where that is not who wrote them. ``project_scope`` and
     ``environment_scope`` say who may read the event.
     """
 
     LOG_SEALED: ClassVar[frozenset[str]] = frozenset()
     LOG_HIDDEN: ClassVar[frozenset[str]] = frozenset()
+    LOG_OWNER: ClassVar[str] = ""
 
     class Meta:
         abstract = True

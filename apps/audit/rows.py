@@ -53,6 +53,16 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else canonical.dumps(value).decode()
 
 
+def owner_of(key: str, state: dict[str, Any]) -> str:
+    """Return the person that a row, named as :func:`row_key` does, is or belongs to, by its logged
+    state: its texts are theirs, whoever logs it. '' for a row of nobody's."""
+    pk = key.partition(":")[2]
+    if pk.startswith("per_"):
+        return pk
+    model = _audited(key)
+    return str(state.get(model.LOG_OWNER) or "") if model and model.LOG_OWNER else ""
+
+
 def sealed_columns(key: str) -> dict[str, str]:
     """Return the columns of a row, named as :func:`row_key` does, that are commitments in the log,
     and the place that the text of each was sealed for.
@@ -60,15 +70,20 @@ def sealed_columns(key: str) -> dict[str, str]:
     It is '' where the column itself is a commitment (``…_sealed``), whose text an action sealed.
     Rows of a table that there is no more have none.
     """
-    try:
-        model = django_apps.get_model(key.partition(":")[0])
-    except (LookupError, ValueError):
-        return {}
-    if not issubclass(model, Audited):
+    model = _audited(key)
+    if model is None:
         return {}
     names = (column.attname for column in model._meta.concrete_fields)
     columns = {name: "" for name in names if name.endswith("_sealed")}
     return columns | {name: column_place(key, name) for name in model.LOG_SEALED}
+
+
+def _audited(key: str) -> type[Audited] | None:
+    try:
+        model = django_apps.get_model(key.partition(":")[0])
+    except (LookupError, ValueError):
+        return None
+    return model if issubclass(model, Audited) else None
 
 
 def column_place(key: str, name: str) -> str:

@@ -255,6 +255,7 @@ class ApiToken(Audited):
 
     LOG_SEALED = frozenset({"name"})
     LOG_HIDDEN = frozenset({"secret_hash", "last_used_at"})
+    LOG_OWNER = "person_id"
 
     id = IdField("tok")
     name = models.CharField(max_length=120)
@@ -304,6 +305,7 @@ class ApproverPasskey(Audited):
     """
 
     LOG_SEALED = frozenset({"name"})
+    LOG_OWNER = "person_id"
 
     id = IdField("pky")
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="passkeys")

@@ -10,7 +10,8 @@ from django.db import connection
 from apps.audit.events import PERSON_ERASED, declared
 from apps.audit.models import ArchivedLeaf, Audited, Event, SealedText
 from apps.audit.queries.batches import in_batches, opened_in_turn
-from apps.audit.rows import sealed_columns
+from apps.audit.rows import owner_of, sealed_columns
+from placet_verify import canonical
 from placet_verify.log.checking import Fault
 
 # What a column of a row ever committed to, each with the first event that has it. PostgreSQL sorts
@@ -74,15 +75,18 @@ def _commitments() -> Iterator[_Commitment]:
 def _owners(one: _Commitment) -> set[str]:
     """Return whose text it was, by the log.
 
-    What a row is sealed with belongs to the person that it is, or to who logged it. A column that
-    is a commitment itself may have been logged since by somebody else: its text belongs to who is
-    the first to show it. Where that event is not one that seals it, and earlier ones were archived,
-    it may also be the text of whom it is kept for, which nobody signs.
+    A text of a row belongs to the person that the row is or belongs to, else to who is the first to
+    show it; earlier releases took who logged a row of somebody's. Where that event is not one that
+    seals it, and earlier ones were archived, it may also be the text of whom it is kept for, which
+    nobody signs.
     """
-    pk = one.key.partition(":")[2]
+    owner = ""
     if sealed_columns(one.key)[one.name]:
-        return {pk if pk.startswith("per_") else one.by}
-    owners = {one.by}
+        after = canonical.loads(Event.objects.get(index=one.index).body)["after"]
+        owner = owner_of(one.key, after[one.key])
+        if owner and one.key.endswith(f":{owner}"):
+            return {owner}
+    owners = {owner or one.by, one.by}
     if one.name in declared(one.kind).seals:
         return owners
     if ArchivedLeaf.objects.filter(index__lt=one.index).exists():
