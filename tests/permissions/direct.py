@@ -33,10 +33,10 @@ from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visib
 from apps.console.queries.exports import TABLES
 from apps.console.queries.models import projects_of
 from apps.console.queries.paging import PAGE
-from apps.console.queries.passkeys import PasskeyRow, passkey_page
+from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
 from apps.console.queries.policies import policy_list_page, policy_rows
-from apps.console.queries.recalls import recall_form, recall_view
-from apps.console.queries.releases import request_page
+from apps.console.queries.recalls import recall_form, recall_page
+from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
 from apps.console.queries.targets import target_rows, uses_of_all
@@ -257,7 +257,7 @@ class Things:
         """Give ``who`` an enrolled passkey and the right to see all; return those offered."""
         enrolled_by_root(User.objects.get(pk=who.id), authenticator())
         seeing = replace(who, grants=who.grants | {Grant("access.view", INSTANCE)})
-        return passkey_page(seeing).offered
+        return passkey_list_page(seeing).offered
 
     def told_of_an_objective(self, person: User, who: Actor) -> Objective:
         """Have ``person`` told when the endpoint's objective is not met."""
@@ -876,7 +876,7 @@ QUESTIONS = [
         "be offered to lift",
         "operator",
         None,
-        lambda t, who: recall_view(t.world.values["recall"], who).may_lift,
+        lambda t, who: recall_page(t.world.values["recall"], who).may_lift,
     ),
     Direct(
         "be shown how to recall",
@@ -973,7 +973,7 @@ QUESTIONS = [
         "be offered an environment",
         "viewer",
         None,
-        lambda t, who: [place for place in request_page(t.version, who).places if place.allowed],
+        lambda t, who: [place for place in request_choices(t.version, who).places if place.allowed],
     ),
     Direct(
         "name a hidden project for a token",
@@ -1016,7 +1016,7 @@ QUESTIONS = [
         "be offered to withdraw another's passkey",
         "auditor",
         None,
-        lambda t, who: [row for row in passkey_page(who).offered if row.may_withdraw],
+        lambda t, who: [row for row in passkey_list_page(who).offered if row.may_withdraw],
     ),
     Direct(
         "be offered to vouch without a right to approve",

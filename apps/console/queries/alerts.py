@@ -41,7 +41,7 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertPage:
+class AlertListPage:
     """What is wrong, and what was."""
 
     rows: list[AlertRow]
@@ -60,10 +60,10 @@ class AlertPage:
         return f"the last {len(self.closed)}"
 
 
-def alert_page(actor: Actor) -> AlertPage:
+def alert_list_page(actor: Actor) -> AlertListPage:
     """Return what is wrong now, and the alerts that ended last."""
     ended = visible_alerts(actor).filter(state=AlertState.RESOLVED).order_by("-resolved_at")
-    return AlertPage(alert_rows(actor), shown_alerts(with_keeper(ended)[:SHOWN], actor))
+    return AlertListPage(alert_rows(actor), shown_alerts(with_keeper(ended)[:SHOWN], actor))
 
 
 def alert_rows(actor: Actor) -> list[AlertRow]:

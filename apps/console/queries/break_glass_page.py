@@ -287,4 +287,4 @@ def _confirming(
 ) -> Signing | None:
     challenge = f"break-glass/{glass_id}/confirm/challenge"
     fields = "opening_digest comment passkey"
-    return signing(actor, release.environment.name, challenge, fields, demanded=rule.passkey)
+    return signing(release.environment.name, challenge, fields, actor, demanded=rule.passkey)

@@ -55,7 +55,7 @@ class DeclaredPart:
 
 
 @dataclass(frozen=True, slots=True)
-class HandsPage:
+class ContributorsPage:
     """Everybody who had a hand in a version, as its page shows it."""
 
     author: str
@@ -64,7 +64,9 @@ class HandsPage:
     may_declare: bool
 
 
-def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) -> HandsPage:
+def contributors_page(
+    version: ModelVersion, actor: Actor, typed: Mapping[str, Any]
+) -> ContributorsPage:
     """Return who had a hand in ``version`` (a fixed number of queries); ``typed`` is the form that
     was refused."""
     touched = touched_by([version.pk]).get(version.pk, frozenset())
@@ -84,7 +86,7 @@ def hands_page(version: ModelVersion, actor: Actor, typed: Mapping[str, Any]) ->
     ]
     code = _named(rows, DeclaredFact.CODE_AUTHOR, version.pk, names)
     parts.append(DeclaredPart(DeclaredFact.CODE_AUTHOR, version.pk, "Training code", code))
-    return HandsPage(
+    return ContributorsPage(
         author=names.get(version.author, version.author),
         touched=sorted(names.get(person, person) for person in touched),
         parts=[

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
+from apps.console.queries.endpoints import EndpointView, endpoint_view
 from apps.console.queries.page_parts import Button, Sign
-from apps.console.queries.serving import EndpointView, endpoint_view
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import EndpointState, RevisionState
@@ -234,9 +234,9 @@ class EndpointPage:
         return rollback_form(self.view, self.version)
 
 
-def shown_endpoint(actor: Actor, endpoint_id: str) -> EndpointPage:
+def endpoint_page(endpoint_id: str, actor: Actor) -> EndpointPage:
     """Return the endpoint as its page shows it, or raise ``NotFound``."""
-    return EndpointPage(endpoint_view(actor, endpoint_id), actor)
+    return EndpointPage(endpoint_view(endpoint_id, actor), actor)
 
 
 def buttons(page: EndpointPage) -> Iterator[Button]:

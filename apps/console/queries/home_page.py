@@ -7,9 +7,9 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.alerts import alert_rows
+from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Button, Link, counted
-from apps.console.queries.serving import EndpointRow, endpoint_page
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.visible_rows import Waiting, releases, startable
@@ -102,9 +102,9 @@ class HomePage:
         return None
 
 
-def home_page(actor: Actor, inbox: Waiting) -> HomePage:
+def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
-    rows, more = endpoint_page(actor)
+    rows, more = endpoint_list_page(actor)
     return HomePage(
         actor=actor,
         inbox=inbox,

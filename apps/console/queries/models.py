@@ -133,7 +133,7 @@ def models_matching(
     return rows.filter(project__slug=project) if project else rows
 
 
-def model_page(
+def model_list_page(
     actor: Actor, *, search: str = "", project: str = "", after: str = ""
 ) -> tuple[list[ModelRow], str]:
     """Return one page of models by project and name, and the key to go on after."""
@@ -173,7 +173,7 @@ def _live() -> QuerySet[Release]:
     )
 
 
-def model_of(actor: Actor, project: str, name: str) -> RegisteredModel:
+def model_of(project: str, name: str, actor: Actor) -> RegisteredModel:
     """Return the model, or raise :class:`NotFound`."""
     rows = visible(RegisteredModel.objects.select_related("project"), actor, view="model.view")
     model = rows.filter(project__slug=project, name=name).first()
@@ -237,7 +237,7 @@ def metric_columns(rows: Iterable[VersionRow], most: int = 4) -> list[str]:
     return sorted(counts, key=lambda n: (-counts[n], n))[:most]
 
 
-def version_of(actor: Actor, project: str, name: str, number: int) -> ModelVersion:
+def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersion:
     """Return the version, or raise :class:`NotFound`."""
     rows = visible(
         ModelVersion.objects.select_related("model", "project").annotate(

@@ -44,7 +44,7 @@ class PasskeyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PasskeyPage:
+class PasskeyListPage:
     """Everything the page of passkeys shows."""
 
     offered: list[PasskeyRow]
@@ -83,14 +83,14 @@ class Signing:
         return self.passkeys[0] if len(self.passkeys) == 1 else None
 
 
-def passkey_page(actor: Actor) -> PasskeyPage:
+def passkey_list_page(actor: Actor) -> PasskeyListPage:
     """Return the passkeys the reader sees, those that wait for somebody to vouch first."""
     passkeys = list(visible_passkeys(actor).order_by("-created_at")[:SHOWN])
     own = [p for p in passkeys if p.person_id == actor.id and p.state == PasskeyState.ENROLLED]
     vouches = bool(own) and actor.can_somewhere("release.approve")
     rows = [_row(p, actor, vouches=vouches) for p in passkeys]
     taken = {p.credential for p in passkeys if p.person_id == actor.id}
-    return PasskeyPage(
+    return PasskeyListPage(
         offered=[row for row in rows if row.passkey.state == PasskeyState.OFFERED],
         rows=[row for row in rows if row.passkey.state != PasskeyState.OFFERED],
         own=own,
@@ -100,7 +100,7 @@ def passkey_page(actor: Actor) -> PasskeyPage:
 
 
 def signing(
-    actor: Actor, environment: str, challenge: str, fields: str, *, demanded: bool
+    environment: str, challenge: str, fields: str, actor: Actor, *, demanded: bool
 ) -> Signing | None:
     """Return how the reader signs a form where a passkey is ``demanded`` of them, by a policy or by
     ``keys.json``; else ``None``."""

@@ -193,7 +193,7 @@ def _drafts(
             url=reverse(
                 "policy-decide", args=[environment.project.slug, environment.name, row.number]
             ),
-            signing=signing(actor, environment.name, challenge, "passkey", demanded=needed),
+            signing=signing(environment.name, challenge, "passkey", actor, demanded=needed),
             is_own=row.drafted_by == actor.id,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),

@@ -126,7 +126,7 @@ class ErasureRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedView:
+class CapturedPage:
     """Everything the page shows."""
 
     figures: list[CapturedCard]
@@ -150,7 +150,7 @@ class CapturedView:
         )
 
 
-def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> CapturedView:
+def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> CapturedPage:
     """Return one page of what was captured. Needs ``prediction.view``."""
     revision = Revision.objects.filter(pk=OuterRef("revision")).values("number")
     rows = captured_predictions(endpoint, actor).order_by("-pk").annotate(number=Subquery(revision))
@@ -162,7 +162,7 @@ def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> Captu
     content, outcomes_by_row = contents(page_rows), outcomes_for(page_rows)
     erasures = erasures_of(endpoint, actor).order_by("-pk").annotate(who=name_in("requested_by"))
     scope = Scope(endpoint.project_scope(), endpoint.environment_scope())
-    return CapturedView(
+    return CapturedPage(
         figures=[CapturedCard(figures) for figures in captured_of(endpoint)],
         rows=[
             PredictionRow(row, content.get(row.pk), outcomes_by_row[row.pk]) for row in page_rows

@@ -101,7 +101,7 @@ class EffectRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RecallView:
+class RecallPage:
     """Everything the page of one recall shows."""
 
     recall: Any  # with its counts
@@ -225,16 +225,18 @@ class RecallListPage:
         return f"Nothing {'matches' if self.state else 'was recalled'}"
 
 
-def recall_rows(actor: Actor, *, state: str = "", before: str = "") -> tuple[RecallListPage, str]:
+def recall_list_page(
+    actor: Actor, *, state: str = "", before: str = ""
+) -> tuple[RecallListPage, str]:
     """Return one page of recalls, newest first, and the id to go on before."""
     rows = with_counts(visible_recalls(actor))
     recalls, key = newest(rows.filter(state=state) if state else rows, before)
     names = actor_names({row.recalled_by for row in recalls})
-    views = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
-    return RecallListPage(views, state), key
+    shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
+    return RecallListPage(shown, state), key
 
 
-def recall_view(recall_id: str, actor: Actor) -> RecallView:
+def recall_page(recall_id: str, actor: Actor) -> RecallPage:
     """Return everything the page of one recall shows, or raise ``NotFound``."""
     recall: Any = get_recall(recall_id, actor)
     rows = effects_of(recall).annotate(rank=ORDER).order_by("rank", "pk")
@@ -245,7 +247,7 @@ def recall_view(recall_id: str, actor: Actor) -> RecallView:
         effects.append(EffectRow(effect, alive, node is not None))
     texts = unseal_many([recall.reason_sealed, recall.lift_reason_sealed])
     scope = Scope(recall.project_id) if recall.project_id else INSTANCE
-    return RecallView(
+    return RecallPage(
         recall=recall,
         title=_title(recall.kind, recall.what),
         effects=effects,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
-from apps.console.queries.break_glass import Opening, opening
+from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture
@@ -55,7 +55,7 @@ class ReleasePage:
     strategy: str
     picture: Picture
     signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
-    opening: Opening | None  # of a break-glass, where the reader may open one
+    break_glass_form: BreakGlassForm | None  # where the reader may open a break-glass
 
     @property
     def release(self) -> Release:
@@ -80,7 +80,7 @@ class ReleasePage:
     @property
     def needs_passkey_script(self) -> bool:
         """Whether anything on the page is signed with a passkey."""
-        return bool(self.signing or (self.opening and self.opening.signing))
+        return bool(self.signing or (self.break_glass_form and self.break_glass_form.signing))
 
     def may(self, permission: str) -> bool:
         """Tell whether the reader holds ``permission`` at the release."""
@@ -334,7 +334,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         strategy=TITLES.get(strategy, strategy),
         picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),
-        opening=opening(view.release, actor),
+        break_glass_form=break_glass_form(view.release, actor),
     )
 
 
@@ -344,10 +344,10 @@ def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
         return None
     release = view.release
     return signing(
-        actor,
         release.environment.name,
         f"releases/{release.pk}/decisions/challenge",
         "verdict statement_digest comment passkey",
+        actor,
         demanded=release.policy.approvals.passkey(view.you_decide_as),
     )
 
@@ -364,7 +364,7 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
     if view.can_decide:
         yield Button("Reject…", dialog="reject", tone="outline-danger")
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
-    if page.opening:
+    if page.break_glass_form:
         yield Button("Break glass…", dialog="glass", tone="outline-danger")
     if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")

@@ -44,7 +44,7 @@ class EnvironmentChoice:
 
 
 @dataclass(slots=True)
-class RequestPage:
+class RequestChoices:
     """Everything the form that asks for a release shows."""
 
     places: list[EnvironmentChoice]
@@ -70,7 +70,7 @@ class RolloutPhase:
     at: datetime | None = None
 
 
-def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
+def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     """Return what the form that asks for a release of ``version`` shows."""
     here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state=ReleaseState.LIVE)
     there = Endpoint.objects.kept().filter(project=version.project_id)
@@ -79,7 +79,7 @@ def request_page(version: ModelVersion, actor: Actor) -> RequestPage:
     rows = policy_rows([version.project], actor)
     offered = targets_for([row.environment for row in rows], actor)
     own = [preset for row in rows for preset in own_presets(row.environment)]
-    return RequestPage(
+    return RequestChoices(
         places=[
             EnvironmentChoice(
                 row.environment,

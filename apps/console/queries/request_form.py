@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.queries.releases import EnvironmentChoice, RequestPage
+from apps.console.queries.releases import EnvironmentChoice, RequestChoices
 from apps.registry.models import ModelVersion
 from placet.kernel.problems import Problem
 from placet_verify.permit.variables import SETTABLE
@@ -48,7 +48,7 @@ class RequestForm:
     """The form that asks for a release of a version."""
 
     version: ModelVersion
-    offered: RequestPage
+    offered: RequestChoices
     typed: Mapping[str, Any]
     variables_typed: Mapping[str, str]
     marks: Sequence[str]  # what of the destinations should not be read past

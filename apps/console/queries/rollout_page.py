@@ -218,9 +218,9 @@ class RolloutPage:
         return traffic(self.view.sides)
 
 
-def rollout_page(actor: Actor, rollout_id: str) -> RolloutPage:
+def rollout_page(rollout_id: str, actor: Actor) -> RolloutPage:
     """Return the rollout as its page shows it, or raise ``NotFound``."""
-    return RolloutPage(rollout_view(actor, rollout_id), actor)
+    return RolloutPage(rollout_view(rollout_id, actor), actor)
 
 
 def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:

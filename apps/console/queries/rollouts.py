@@ -6,7 +6,7 @@ from datetime import datetime
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
-from apps.console.queries.audit import EventLine, story
+from apps.console.queries.events import EventLine, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.templatetags.placet import span
@@ -111,7 +111,7 @@ class RolloutView:
         return self.rollout.finished_at is None
 
 
-def rollout_view(actor: Actor, rollout_id: str) -> RolloutView:
+def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     """Return everything the page of one rollout shows, or raise ``NotFound``."""
     beside = (
         "endpoint__target",

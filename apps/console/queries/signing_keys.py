@@ -61,7 +61,7 @@ class KeyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPage:
+class SigningKeyListPage:
     """All that the page shows."""
 
     project: Project
@@ -69,13 +69,13 @@ class KeyPage:
     may_manage: bool
 
 
-def key_page(project: Project, actor: Actor) -> KeyPage:
+def signing_key_list_page(project: Project, actor: Actor) -> SigningKeyListPage:
     """Return the keys of a project, newest first."""
     rows = list(signing_keys(project, actor).order_by("-created_at")[:SHOWN])
     people = {row.created_by for row in rows} | {row.revoked_by for row in rows}
     names, at = actor_names(people - {""}), now()
     scope = Scope(project.project_scope(), project.environment_scope())
-    return KeyPage(
+    return SigningKeyListPage(
         project=project,
         rows=[KeyRow(row, names, at) for row in rows],
         may_manage=actor.can("signing_key.manage", scope),

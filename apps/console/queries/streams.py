@@ -77,7 +77,7 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamView:
+class StreamPage:
     """All that the page of one stream shows."""
 
     row: StreamRow
@@ -146,26 +146,26 @@ def counted(events: int) -> str:
     return f"{number(events)} event{'' if events == 1 else 's'}"
 
 
-def buttons(view: StreamView) -> Iterator[Button]:
+def buttons(page: StreamPage) -> Iterator[Button]:
     """Yield what the reader can do with a stream now, the usual thing last."""
-    stream = view.row.stream
+    stream = page.row.stream
 
     def address(verb: str) -> str:
         return reverse("stream-do", args=[stream.pk, verb])
 
-    if view.may_manage:
+    if page.may_manage:
         yield Button("Send a test", post=address("test"))
         yield Button("Rewind…", dialog="rewind")
         if stream.state != StreamState.PAUSED:
             yield Button("Pause", post=address("pause"))
         yield Button("Remove…", dialog="remove", tone="outline-danger")
-    if stream.state != StreamState.RUNNING and view.may("audit.export"):
+    if stream.state != StreamState.RUNNING and page.may("audit.export"):
         paused = "Resume" if stream.state == StreamState.PAUSED else "Try again now"
         text = paused if stream.started_by else "Let it begin"
         yield Button(text, post=address("resume"), tone="primary")
 
 
-def stream_page(actor: Actor, after: str = "") -> StreamListPage:
+def stream_list_page(actor: Actor, *, after: str = "") -> StreamListPage:
     """Return one page of streams by name."""
     rows, key = keyed(visible_streams(actor), ("name", "id"), after)
     return StreamListPage(
@@ -177,12 +177,12 @@ def stream_page(actor: Actor, after: str = "") -> StreamListPage:
     )
 
 
-def stream_view(actor: Actor, stream_id: str) -> StreamView:
+def stream_page(stream_id: str, actor: Actor) -> StreamPage:
     """Return one stream, or raise :class:`NotFound`."""
     stream = get_stream(stream_id, actor)
     (row,) = _rows([stream])
     names = actor_names({stream.created_by, stream.started_by} - {""})
-    return StreamView(row, actor, [DeliveryRow(d) for d in last_deliveries(stream)], names)
+    return StreamPage(row, actor, [DeliveryRow(d) for d in last_deliveries(stream)], names)
 
 
 def _rows(streams: Iterable[Stream]) -> list[StreamRow]:

@@ -162,7 +162,7 @@ class UseRow:
 
 
 @dataclass(slots=True)
-class TargetView:
+class TargetPage:
     """The page of one target: ``entries`` are one page of its list, ``key`` where it goes on."""
 
     row: TargetRow
@@ -212,7 +212,7 @@ class TargetForm:
         return self.typed.get("capacity_mb") or "4096"
 
 
-def target_page(actor: Actor, after: str = "") -> tuple[list[TargetRow], str]:
+def target_list_page(actor: Actor, *, after: str = "") -> tuple[list[TargetRow], str]:
     """Return one page of targets by name, and the name to go on after."""
     targets, key = keyed(named_targets(actor), ("name",), after)
     return target_rows(targets, actor), key
@@ -223,7 +223,7 @@ def named_targets(actor: Actor) -> QuerySet[Target]:
     return visible_targets(actor).annotate(owner_name=name_in("owner"))
 
 
-def target_view(actor: Actor, name: str, after: str = "") -> TargetView:
+def target_page(name: str, actor: Actor, *, after: str = "") -> TargetPage:
     """Return what the page of one target shows, or raise ``NotFound``."""
     target = named_targets(actor).filter(name=name).first()
     if target is None:
@@ -231,7 +231,7 @@ def target_view(actor: Actor, name: str, after: str = "") -> TargetView:
     rows = uses_of(target, actor).annotate(who=name_in("created_by"))
     uses, key = keyed(rows, ("project__slug", "environment"), after)
     may_manage = actor.can("target.manage")
-    return TargetView(
+    return TargetPage(
         row=target_rows([target], actor)[0],
         entries=[UseRow(use) for use in uses],
         key=key,

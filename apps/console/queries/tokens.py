@@ -41,7 +41,7 @@ class TokenRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenPage:
+class TokenListPage:
     """The tokens, and what a new one could be allowed to do."""
 
     rows: list[TokenRow]
@@ -54,13 +54,13 @@ class TokenPage:
         return [(days, f"{days} day{'' if days == 1 else 's'}") for days in DAYS]
 
 
-def token_page(actor: Actor) -> TokenPage:
+def token_list_page(actor: Actor) -> TokenListPage:
     """Return the tokens of a person, newest first."""
     own = ApiToken.objects.filter(person=actor.id).select_related("project")
     scopes = sorted({g.permission for g in actor.grants} - NEVER_BY_TOKEN)
     projects = visible(Project.objects.order_by("name"), actor, project="pk")
     at = now()
-    return TokenPage(
+    return TokenListPage(
         rows=[TokenRow(row, at) for row in own.order_by("-created_at")],
         scopes=scopes,
         projects=[(p.slug, p.name) for p in projects] if scopes else [],

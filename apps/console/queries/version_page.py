@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.builds.models import Build
 from apps.builds.rules import BuildState
-from apps.console.queries.audit import EventLine, story
+from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
 from apps.console.queries.version_parts import (

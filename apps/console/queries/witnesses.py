@@ -152,7 +152,7 @@ class StampRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessPage:
+class WitnessListPage:
     """Both lists, who stamps the time, and the keys that others are given."""
 
     witnesses: list[WitnessRow]
@@ -184,7 +184,7 @@ def log_faults(
             yield LogFaultBanner("warning", title, f"{stamp.sentence}.")
 
 
-def witness_rows(actor: Actor, head: Checkpoint | None) -> list[WitnessRow]:
+def witness_rows(head: Checkpoint | None, actor: Actor) -> list[WitnessRow]:
     """Return the witnesses by name (one query), as far as each has come to ``head``."""
     signed = head.size if head else 0
     return [WitnessRow(row, signed) for row in witnesses_visible(actor).order_by("name")]
@@ -202,11 +202,11 @@ def log_rows(actor: Actor) -> list[LogRow]:
     return [LogRow(log, heads.get(log.origin)) for log in logs]
 
 
-def witness_page(actor: Actor) -> WitnessPage:
+def witness_list_page(actor: Actor) -> WitnessListPage:
     """Return the page, or raise ``Forbidden`` to who may not see it."""
     head = latest_checkpoint()
-    return WitnessPage(
-        witnesses=witness_rows(actor, head),
+    return WitnessListPage(
+        witnesses=witness_rows(head, actor),
         stamps=stamp_rows(head),
         logs=log_rows(actor),
         keys=own_keys(),

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.alerts import alert_page
+from apps.console.queries.alerts import alert_list_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
@@ -16,7 +16,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 @page
 def alert_list(request: PageRequest) -> HttpResponse:
     """List what is wrong, and what was."""
-    return show(request, "alerts", page=alert_page(request.actor))
+    return show(request, "alerts", page=alert_list_page(request.actor))
 
 
 @action

@@ -13,7 +13,7 @@ from apps.audit.models import Checkpoint
 from apps.audit.queries import EventFilter
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
-from apps.console.queries.audit import archived_view, event_view, log_page
+from apps.console.queries.events import archived_event_page, event_list_page, event_page
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
@@ -45,10 +45,10 @@ def filters_of(request: PageRequest) -> EventFilter:
 def log(request: PageRequest) -> HttpResponse:
     """Show the log, newest first."""
     before = request.GET.get("before", "")
-    page_object = log_page(
+    page_object = event_list_page(
         request.actor,
-        filters_of(request),
-        read_whole(before, digits=LONG),
+        filters=filters_of(request),
+        before=read_whole(before, digits=LONG),
     )
     query = request.GET.copy()
     query.pop("before", None)
@@ -69,7 +69,7 @@ def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
     """Return who saw the log and who stamped it; nobody to who reads a part of it alone."""
     if not may_see(actor):
         return {"witnesses": [], "stamps": [], "faults": []}
-    witnesses, stamps = witness_rows(actor, head), stamp_rows(head)
+    witnesses, stamps = witness_rows(head, actor), stamp_rows(head)
     faults = list(log_faults(witnesses, stamps))
     return {"witnesses": witnesses, "stamps": stamps, "faults": faults}
 
@@ -95,9 +95,9 @@ def exported(wanted: EventFilter) -> list[Link]:
 def event(request: PageRequest, index: int) -> HttpResponse:
     """Show one event with what it changed and its proof; of an archived one where it lies."""
     try:
-        return show(request, "audit_event", view=event_view(index, request.actor))
+        return show(request, "audit_event", page=event_page(index, request.actor))
     except Archived:
-        return show(request, "audit_archived", view=archived_view(index, request.actor))
+        return show(request, "audit_archived", page=archived_event_page(index, request.actor))
 
 
 @action

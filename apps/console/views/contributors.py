@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 
-from apps.console.queries.contributors import hands_page
+from apps.console.queries.contributors import contributors_page
 from apps.console.queries.models import version_of
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.registry.actions import declare
@@ -19,12 +19,12 @@ def hands_of(
     request: PageRequest, project: str, name: str, number: int, fault: str = ""
 ) -> HttpResponse:
     """Show the page; with ``fault`` the form that was refused is filled in as it was."""
-    version = version_of(request.actor, project, name, number)
+    version = version_of(project, name, number, request.actor)
     return show(
         request,
         "contributors",
         version=version,
-        page=hands_page(version, request.actor, request.POST),
+        page=contributors_page(version, request.actor, request.POST),
         fault=fault,
     )
 
@@ -32,7 +32,7 @@ def hands_of(
 @action
 def declare_hand(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Declare who owns a data set or wrote the code; a refusal shows the form again."""
-    version = version_of(request.actor, project, name, number)
+    version = version_of(project, name, number, request.actor)
     try:
         declare(
             version.project,

@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 
-from apps.console.queries.duty_page import duty_rows
+from apps.console.queries.duties import duty_rows
 from apps.console.queries.paging import keyed
 from apps.console.views.base import PageRequest, page, show
 from apps.governance.queries.duties import duties_of, visible_duties

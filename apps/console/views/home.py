@@ -10,7 +10,7 @@ from apps.console.views.base import PageRequest, page, show
 @page
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
-    page_object = home_page(request.actor, waiting(request, request.actor))
+    page_object = home_page(waiting(request, request.actor), request.actor)
     return show(
         request,
         "home",

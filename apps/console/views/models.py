@@ -26,7 +26,7 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the list; with ``fault`` also the form that was refused, filled in as it was."""
     search, project = request.GET.get("q", ""), request.GET.get("project", "")
     after = request.GET.get("after", "")
-    rows, key = queries.model_page(request.actor, search=search, project=project, after=after)
+    rows, key = queries.model_list_page(request.actor, search=search, project=project, after=after)
     projects = queries.projects_of(request.actor)
     return show(
         request,
@@ -62,7 +62,7 @@ def new_model(request: PageRequest) -> HttpResponse:
 @page
 def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
-    row = queries.model_of(request.actor, project, name)
+    row = queries.model_of(project, name, request.actor)
     before = request.GET.get("before", "")
     rows, older = queries.newest_versions(row, read_whole(before))
     kept = bytes_kept(row.project_id) if row.project.artifact_quota else None
@@ -72,7 +72,7 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
 @page
 def version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Show a version: what it is, what is missing, where it runs."""
-    row = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(project, name, number, request.actor)
     return show(request, "version", page=version_page(row, request.actor), version=row)
 
 
@@ -84,7 +84,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     if len(numbers) != 2:
         messages.info(request, "Choose two versions to compare.")
         return redirect("model", project, name)
-    a, b = (queries.version_of(request.actor, project, name, n) for n in sorted(numbers))
+    a, b = (queries.version_of(project, name, n, request.actor) for n in sorted(numbers))
     comparison = compare_versions(a, b, request.actor)
     return show(
         request,
@@ -100,7 +100,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
 @action
 def build(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Start a build and go to its log."""
-    row = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(project, name, number, request.actor)
     accelerate = request.POST.get("accelerate") == "yes"
     started = request_build(row, accelerate=accelerate, actor=request.actor)
     return redirect("build", started.pk)
@@ -109,7 +109,7 @@ def build(request: PageRequest, project: str, name: str, number: int) -> HttpRes
 @action
 def finalise_version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Freeze a draft."""
-    finalise(queries.version_of(request.actor, project, name, number), actor=request.actor)
+    finalise(queries.version_of(project, name, number, request.actor), actor=request.actor)
     messages.success(request, "Finalised: its files and facts are frozen now.")
     return back(request)
 
@@ -117,7 +117,7 @@ def finalise_version(request: PageRequest, project: str, name: str, number: int)
 @action
 def alias(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Point an alias at this version."""
-    row = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(project, name, number, request.actor)
     set_alias(row.model, name=request.POST.get("alias", ""), version=row, actor=request.actor)
     return back(request)
 
@@ -125,7 +125,7 @@ def alias(request: PageRequest, project: str, name: str, number: int) -> HttpRes
 @action
 def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the tags: one ``name: value`` on each line, or a name alone."""
-    row = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(project, name, number, request.actor)
     lines = [line.partition(":") for line in request.POST.get("tags", "").splitlines()]
     wanted = {key.strip(): value.strip() for key, _, value in lines if key.strip()}
     set_tags(row, tags=wanted, actor=request.actor)
@@ -135,6 +135,6 @@ def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResp
 @action
 def card(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the model card."""
-    row = queries.version_of(request.actor, project, name, number)
+    row = queries.version_of(project, name, number, request.actor)
     set_card(row, card=request.POST.get("card", ""), actor=request.actor)
     return back(request)

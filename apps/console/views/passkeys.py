@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.passkeys import passkey_page
+from apps.console.queries.passkeys import passkey_list_page
 from apps.console.views.base import PageRequest, action, assertion_of, back, page, show
 from apps.console.views.fields import whole
 from apps.identity import actions
@@ -15,7 +15,7 @@ from placet.kernel.problems import NotFound
 @page
 def passkeys(request: PageRequest) -> HttpResponse:
     """Show one's own passkeys, those that wait for somebody to vouch, and everybody's."""
-    return show(request, "passkeys", page=passkey_page(request.actor))
+    return show(request, "passkeys", page=passkey_list_page(request.actor))
 
 
 @action

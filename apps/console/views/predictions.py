@@ -20,8 +20,8 @@ def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """List what was captured, what is missing, and what was erased."""
     endpoint = get_endpoint(endpoint_id, request.actor)
     after = request.GET.get("after", "")
-    view = captured_page(endpoint, request.actor, after=after)
-    return show(request, "predictions", endpoint=endpoint, view=view)
+    page_object = captured_page(endpoint, request.actor, after=after)
+    return show(request, "predictions", endpoint=endpoint, page=page_object)
 
 
 @action

@@ -8,7 +8,7 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
 from apps.assurance.rules import IN_PROJECT
-from apps.console.queries.recalls import may_recall, recall_form, recall_rows, recall_view
+from apps.console.queries.recalls import may_recall, recall_form, recall_list_page, recall_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug
@@ -20,7 +20,7 @@ def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled, newest first."""
     state, before = request.GET.get("state", ""), request.GET.get("after", "")
     state = state if state in RecallState.values else ""
-    page_object, key = recall_rows(request.actor, state=state, before=before)
+    page_object, key = recall_list_page(request.actor, state=state, before=before)
     return show(
         request,
         "recalls",
@@ -72,7 +72,7 @@ def _project(request: PageRequest) -> Project:
 @page
 def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
     """Show a recall; its table renews itself while something is open."""
-    page_object = recall_view(recall_id, request.actor)
+    page_object = recall_page(recall_id, request.actor)
     template = "parts/recall_effects" if request.headers.get("HX-Request") else "recall"
     return show(request, template, page=page_object, recall=page_object.recall)
 

@@ -9,7 +9,7 @@ from apps.console.context import waiting
 from apps.console.queries.models import projects_of
 from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
-from apps.console.queries.releases import request_page
+from apps.console.queries.releases import request_choices
 from apps.console.queries.request_form import RequestForm
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
@@ -72,7 +72,7 @@ def request_form(
     faults = faults_of(problem, request.POST) if problem else {}
     form = RequestForm(
         version=version,
-        offered=request_page(version, request.actor),
+        offered=request_choices(version, request.actor),
         typed=request.POST,
         variables_typed=variables_of(request.POST),
         marks=marks_of(request.POST),

@@ -23,7 +23,7 @@ def retention_form(request: PageRequest, fault: str = "") -> HttpResponse:
     return show(
         request,
         "retention",
-        view=retention_page(request.actor),
+        page=retention_page(request.actor),
         scopes=HoldScope.choices,
         fault=fault,
         typed=request.POST,

@@ -38,7 +38,7 @@ PANELS = (
 @page
 def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Show one rollout; all but its dialogs renews itself while it is open."""
-    page_object = rollout_page(request.actor, rollout_id)
+    page_object = rollout_page(rollout_id, request.actor)
     template = "parts/rollout_now" if request.headers.get("HX-Request") else "rollout"
     return show(
         request,

@@ -4,9 +4,9 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.endpoint_page import shown_endpoint
+from apps.console.queries.endpoint_page import endpoint_page
+from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
 from apps.console.queries.models import projects_of
-from apps.console.queries.serving import EndpointListPage, endpoint_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
 from apps.rollouts.actions import rollback
@@ -31,7 +31,7 @@ def endpoints(request: PageRequest) -> HttpResponse:
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     isolation = request.GET.get("isolation", "")
     isolation = isolation if isolation in ISOLATION else ""
-    rows, key = endpoint_page(request.actor, project=project, isolation=isolation, after=after)
+    rows, key = endpoint_list_page(request.actor, project=project, isolation=isolation, after=after)
     return show(
         request,
         "endpoints",
@@ -48,7 +48,7 @@ def endpoints(request: PageRequest) -> HttpResponse:
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Show one endpoint; its status part renews itself."""
-    page_object = shown_endpoint(request.actor, endpoint_id)
+    page_object = endpoint_page(endpoint_id, request.actor)
     template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
     return show(
         request, template, page=page_object, view=page_object.view, endpoint=page_object.endpoint

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from django.http import HttpResponse
 
-from apps.console.queries.signing_keys import key_page
+from apps.console.queries.signing_keys import signing_key_list_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.registry.actions import revoke_signing_key, trust_signing_key
 from apps.registry.queries import project_for, signing_key_for
@@ -23,7 +23,7 @@ def key_list(request: PageRequest, slug: str, fault: str = "") -> HttpResponse:
     return show(
         request,
         "signing_keys",
-        page=key_page(project, request.actor),
+        page=signing_key_list_page(project, request.actor),
         project=project,
         fault=fault,
         typed=request.POST,

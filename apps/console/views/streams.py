@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.streams import stream_page, stream_view
+from apps.console.queries.streams import stream_list_page, stream_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import LONG, whole
 from apps.identity.api.lookups import named_project
@@ -36,7 +36,7 @@ def streams(request: PageRequest, fault: str = "") -> HttpResponse:
     return show(
         request,
         "streams",
-        page=stream_page(actor, after),
+        page=stream_list_page(actor, after=after),
         after=after,
         fault=fault,
         typed=request.POST,
@@ -47,9 +47,9 @@ def streams(request: PageRequest, fault: str = "") -> HttpResponse:
 @page
 def stream(request: PageRequest, stream_id: str) -> HttpResponse:
     """Show one stream; its status part renews itself."""
-    view = stream_view(request.actor, stream_id)
+    page_object = stream_page(stream_id, request.actor)
     template = "parts/stream_status" if request.headers.get("HX-Request") else "stream"
-    return show(request, template, view=view, stream=view.row.stream)
+    return show(request, template, page=page_object, stream=page_object.row.stream)
 
 
 @action

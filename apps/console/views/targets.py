@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.queries.targets import TargetForm, TargetListPage, target_page, target_view
+from apps.console.queries.targets import TargetForm, TargetListPage, target_list_page, target_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
 from apps.identity.queries import project_by_slug
@@ -27,7 +27,7 @@ def targets(request: PageRequest) -> HttpResponse:
 def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
     after = request.GET.get("after", "")
-    rows, key = target_page(request.actor, after)
+    rows, key = target_list_page(request.actor, after=after)
     return show(
         request,
         "targets",
@@ -73,8 +73,15 @@ def join_token(request: PageRequest, name: str) -> HttpResponse:
 def target(request: PageRequest, name: str) -> HttpResponse:
     """Show one target, and who may use it."""
     after = request.GET.get("after", "")
-    view = target_view(request.actor, name, after)
-    return show(request, "target", view=view, row=view.row, key=view.key, after=after)
+    page_object = target_page(name, request.actor, after=after)
+    return show(
+        request,
+        "target",
+        page=page_object,
+        row=page_object.row,
+        key=page_object.key,
+        after=after,
+    )
 
 
 @action

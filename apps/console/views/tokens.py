@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.http import HttpResponse
 
-from apps.console.queries.tokens import token_page
+from apps.console.queries.tokens import token_list_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole, whole
 from apps.identity.actions import issue_token, revoke_token
@@ -22,7 +22,7 @@ def tokens(request: PageRequest) -> HttpResponse:
 
 def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
-    page_object, sent = token_page(request.actor), request.POST
+    page_object, sent = token_list_page(request.actor), request.POST
     usual = [scope for scope in page_object.scopes if "view" in scope]
     return show(
         request,

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from apps.audit.actions.cosigning import forget_log, witness_log
 from apps.audit.actions.witnesses import RETAIN_DAYS, add_witness, remove_witness
 from apps.audit.models import WitnessKind
-from apps.console.queries.witnesses import witness_page
+from apps.console.queries.witnesses import witness_list_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole_or_none
 from placet.kernel.problems import Problem
@@ -23,7 +23,7 @@ def witness_list(request: PageRequest, fault: str = "") -> HttpResponse:
     return show(
         request,
         "witnesses",
-        view=witness_page(request.actor),
+        page=witness_list_page(request.actor),
         kinds=WitnessKind.choices,
         fault=fault,
         typed=request.POST,

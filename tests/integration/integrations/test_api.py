@@ -7,7 +7,7 @@ import pytest
 
 from apps.audit.models import Event
 from apps.audit.queries import log_size
-from apps.console.queries.streams import stream_page
+from apps.console.queries.streams import stream_list_page
 from apps.identity.errors import NameTaken
 from apps.identity.models import User
 from apps.integrations.models import Stream
@@ -166,7 +166,7 @@ def test_streams_with_one_name_all_have_their_place_on_the_pages(
         feed.stream("https://siem.example/in", project=project)
     seen, after = [], ""
     for _ in range(3):
-        page = stream_page(actor_of(aude), after)
+        page = stream_list_page(actor_of(aude), after=after)
         seen += [row.stream.full_name for row in page.rows]
         after = page.key
     assert (sorted(seen), after) == (["other/siem", "risk/siem", "siem"], "")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.alerts import AlertPage, AlertRow
+from apps.console.queries.alerts import AlertListPage, AlertRow
 
 
 def alert(state: str, *, may: bool = True, resolves_itself: bool = False) -> AlertRow:
@@ -37,6 +37,6 @@ def test_a_reader_is_offered_what_they_can_do(row: AlertRow, buttons: list[str])
 
 def test_how_much_is_wrong_is_counted() -> None:
     one = alert("open")
-    said = [AlertPage(rows, []).summary for rows in ([], [one], [one, one])]
+    said = [AlertListPage(rows, []).summary for rows in ([], [one], [one, one])]
     assert said == ["nothing is wrong", "1 thing is wrong", "2 things are wrong"]
-    assert AlertPage([], [one]).over == "the last 1"
+    assert AlertListPage([], [one]).over == "the last 1"

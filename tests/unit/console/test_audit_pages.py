@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.audit.models import TimestampState, Witness, WitnessedHead, WitnessedLog, WitnessState
-from apps.console.queries.audit import EventLine, LogPage, RowView
+from apps.console.queries.events import ChangedRow, EventLine, EventListPage
 from apps.console.queries.witnesses import LogRow, StampRow, WitnessRow, log_faults
 
 AT = datetime(2026, 11, 28, 9, 5, 7, tzinfo=UTC)
@@ -18,10 +18,10 @@ def line(index: int, *, machine: bool = False) -> EventLine:
     return EventLine(index, AT, "release.requested.v1", "", "Ada", machine=machine)
 
 
-def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> LogPage:
+def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> EventListPage:
     """Return a page of a log of ``size`` events, of which ``signed`` are signed."""
     head: Any = SimpleNamespace(size=signed) if signed is not None else None
-    return LogPage(lines, None, size, head, [])
+    return EventListPage(lines, None, size, head, [])
 
 
 def test_events_are_counted_and_those_that_are_signed() -> None:
@@ -51,7 +51,7 @@ def test_many_lines_of_people_stay_lines() -> None:
     [(True, False, "made"), (False, True, "removed"), (False, False, "changed")],
 )
 def test_a_row_of_an_event_says_what_became_of_it(made: bool, gone: bool, said: str) -> None:
-    assert RowView("release rel_1", [], made, gone).change == said
+    assert ChangedRow("release rel_1", [], made, gone).change == said
 
 
 def witness(**state: Any) -> WitnessRow:

@@ -8,7 +8,7 @@ import pytest
 from apps.console.queries.disagreements import DisagreementPage
 from apps.console.queries.predictions import (
     CapturedCard,
-    CapturedView,
+    CapturedPage,
     ErasureRow,
     PredictionRow,
     ReportedRow,
@@ -80,8 +80,8 @@ def test_an_erasure_is_counted_once_it_is_done() -> None:
 
 def test_an_empty_list_says_whether_anything_is_captured() -> None:
     figures: Any = [Row()]
-    assert "Nothing was captured yet." in CapturedView(figures, [], [], [], "", False).empty
-    assert "No revision here captures" in CapturedView([], [], [], [], "", False).empty
+    assert "Nothing was captured yet." in CapturedPage(figures, [], [], [], "", False).empty
+    assert "No revision here captures" in CapturedPage([], [], [], [], "", False).empty
 
 
 def test_disagreements_are_counted() -> None:

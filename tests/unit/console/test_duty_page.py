@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.duty_page import BreakGlassDutyRow, DutyRow
+from apps.console.queries.duties import BreakGlassDutyRow, DutyRow
 from apps.governance.duties import ShortestPath
 from apps.governance.queries.duties import BreakGlassDuty, Duty
 

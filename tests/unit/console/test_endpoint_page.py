@@ -28,8 +28,8 @@ from apps.console.queries.endpoint_parts import (
     python,
     strays,
 )
+from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
-from apps.console.queries.serving import EndpointListPage
 from placet.kernel.clock import now
 
 AGREED = {

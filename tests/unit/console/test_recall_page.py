@@ -10,8 +10,8 @@ from apps.console.queries.recalls import (
     PlaceRow,
     RecallForm,
     RecallListPage,
+    RecallPage,
     RecallRow,
-    RecallView,
 )
 
 
@@ -32,9 +32,9 @@ def recall(**members: Any) -> Any:
     return SimpleNamespace(**(plain | members))
 
 
-def shown(row: Any, title: str = "") -> RecallView:
+def shown(row: Any, title: str = "") -> RecallPage:
     """Return the page of a recall."""
-    return RecallView(
+    return RecallPage(
         recall=row,
         title=title,
         effects=[],

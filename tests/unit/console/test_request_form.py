@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from apps.console.queries.releases import EnvironmentChoice, RequestPage
+from apps.console.queries.releases import EnvironmentChoice, RequestChoices
 from apps.console.queries.request_form import RequestForm
 from placet.kernel.problems import Problem
 
@@ -19,7 +19,7 @@ def form(typed: dict[str, str] | None = None, **members: Any) -> RequestForm:
     version: Any = SimpleNamespace(model=SimpleNamespace(name="churn"), variables=["REGION"])
     places = [place("dev", live=True), place("staging"), place("prod", allowed=False)]
     targets = {"items": ["dev", "staging"], "eu": ["prod"]}
-    offered = RequestPage(places, [], [], targets, [])
+    offered = RequestChoices(places, [], [], targets, [])
     return RequestForm(version, offered, typed or {}, members.pop("variables", {}), (), **members)
 
 
@@ -85,7 +85,7 @@ def test_who_may_ask_nowhere_gets_no_form() -> None:
     version: Any = SimpleNamespace()
     closed = [place("dev", allowed=False), place("prod", allowed=False)]
     denied = [
-        RequestForm(version, RequestPage(places, [], [], {}, []), {}, {}, ()).denied
+        RequestForm(version, RequestChoices(places, [], [], {}, []), {}, {}, ()).denied
         for places in (closed, [*closed, place("staging")], [])
     ]
     assert denied == [True, False, False]

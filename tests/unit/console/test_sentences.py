@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.audit.events import ACCESS_DENIED, EventKind
-from apps.console.queries.audit import EventLine
+from apps.console.queries.events import EventLine
 from apps.console.templatetags.placet import span
 from apps.governance.events import POLICY_PUBLISHED
 from apps.identity.events import SIGNED_IN

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.streams import DeliveryRow, StreamRow, StreamView
+from apps.console.queries.streams import DeliveryRow, StreamPage, StreamRow
 from apps.identity.models import Project
 from apps.integrations.models import Delivery, Stream
 from placet.kernel.actor import INSTANCE, Actor, Grant
@@ -15,12 +15,12 @@ AT = datetime(2026, 11, 28, tzinfo=UTC)
 MANAGE, EXPORT = "stream.manage", "audit.export"
 
 
-def stream(*permissions: str, project: Project | None = None, **members: Any) -> StreamView:
+def stream(*permissions: str, project: Project | None = None, **members: Any) -> StreamPage:
     """Return a stream that waits, as somebody with these permissions sees it."""
     row = Stream(**{"name": "siem", "state": "paused", "project": project} | members)
     found: Any = SimpleNamespace(events=0)
     actor = Actor("person", "per_1", grants=frozenset(Grant(p, INSTANCE) for p in permissions))
-    return StreamView(StreamRow(row, found, ""), actor, [], {})
+    return StreamPage(StreamRow(row, found, ""), actor, [], {})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def stream(*permissions: str, project: Project | None = None, **members: Any) ->
     ],
 )
 def test_what_can_be_done_with_a_stream_is_what_its_reader_may(
-    view: StreamView, said: list[str]
+    view: StreamPage, said: list[str]
 ) -> None:
     assert [button.text for button in view.buttons] == said
 

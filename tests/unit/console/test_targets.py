@@ -8,8 +8,8 @@ import pytest
 from apps.console.queries.targets import (
     TargetForm,
     TargetListPage,
+    TargetPage,
     TargetRow,
-    TargetView,
     UseRow,
     Uses,
 )
@@ -82,10 +82,10 @@ def test_an_entry_says_where_and_by_whom() -> None:
 def test_an_empty_page_says_what_it_means() -> None:
     assert TargetListPage([], may_manage=True).empty_title == "No target yet"
     assert TargetListPage([], may_manage=False).empty_title == "No target for your projects"
-    found = [TargetView(target(None, others=n), [], "", True, []) for n in (0, 1)]
+    found = [TargetPage(target(None, others=n), [], "", True, []) for n in (0, 1)]
     assert [v.empty_title for v in found] == ["No project yet", "Projects that you do not see"]
     assert all(view.may_join for view in found)
-    assert not TargetView(target({}), [], "", True, []).may_join
+    assert not TargetPage(target({}), [], "", True, []).may_join
 
 
 def test_a_refused_form_is_filled_in_as_it_was() -> None:

@@ -31,7 +31,7 @@ def _witnesses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     if not may_see(actor):
         return
     head = latest_checkpoint()
-    yield from ((_witness(row),) for row in witness_rows(actor, head))
+    yield from ((_witness(row),) for row in witness_rows(head, actor))
     yield from ((_stamp(row),) for row in stamp_rows(head))
     yield from ((_witnessed(row),) for row in log_rows(actor))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apps.console.queries.serving import endpoint_rows, endpoints_matching
+from apps.console.queries.endpoints import endpoint_rows, endpoints_matching
 from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
 from apps.serving.queries import RevisionStatus

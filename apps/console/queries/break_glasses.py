@@ -16,7 +16,7 @@ from placet_verify.permit.break_glass import BreakGlassRule
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class BreakGlassForm:
     """What the form that opens a break-glass for a release shows."""
 
     release: Release
@@ -42,7 +42,7 @@ class Opening:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
-def break_glass_rows(
+def break_glass_list_page(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassView], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
@@ -52,7 +52,7 @@ def break_glass_rows(
     return break_glass_views(glasses), key
 
 
-def opening(release: Release, actor: Actor) -> Opening | None:
+def break_glass_form(release: Release, actor: Actor) -> BreakGlassForm | None:
     """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
     rule = release.policy.break_glass
     if rule is None or not may_open(release, actor):
@@ -61,5 +61,5 @@ def opening(release: Release, actor: Actor) -> Opening | None:
     challenge = f"releases/{release.pk}/break-glass/challenge"
     fields = "statement_digest reason hours passkey"
     environment = release.environment.name
-    signed = signing(actor, environment, challenge, fields, demanded=rule.passkey)
-    return Opening(release, rule, [*hours, rule.hours], signed)
+    signed = signing(environment, challenge, fields, actor, demanded=rule.passkey)
+    return BreakGlassForm(release, rule, [*hours, rule.hours], signed)

@@ -1,4 +1,4 @@
-"""Endpoints and targets as the pages show them."""
+"""Endpoints as the pages show them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
-from apps.console.queries.audit import EventLine, story
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
+from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
@@ -205,7 +205,7 @@ class EndpointView:
         )
 
 
-def endpoint_page(
+def endpoint_list_page(
     actor: Actor, *, project: str = "", isolation: str = "", after: str = ""
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after."""
@@ -244,7 +244,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     return rows
 
 
-def endpoint_view(actor: Actor, endpoint_id: str) -> EndpointView:
+def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
     """Return everything the page of one endpoint shows, or raise ``NotFound``."""
     rows = visible_endpoints(actor, deleted=True).select_related("objective", "drill_schedule")
     endpoint = rows.annotate(**read_along()).filter(pk=endpoint_id).first()

@@ -1,4 +1,4 @@
-"""The log as the pages show it."""
+"""The events of the log as the pages show them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -102,7 +102,7 @@ class ColumnChange:
 
 
 @dataclass(frozen=True, slots=True)
-class RowView:
+class ChangedRow:
     """One row that an event changed."""
 
     key: str
@@ -117,13 +117,13 @@ class RowView:
 
 
 @dataclass(frozen=True, slots=True)
-class EventView:
+class EventPage:
     """An event, opened: what it changed and the proof that it is in the log."""
 
     detail: EventDetail
     at: datetime
     actor_name: str
-    rows: list[RowView]
+    rows: list[ChangedRow]
     proof: InclusionProof | None
     why_not: str
     body: str
@@ -146,7 +146,7 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
+class EventListPage:
     """One page of the log with its head."""
 
     lines: list[EventLine]
@@ -188,11 +188,13 @@ def story(
     return _lines(entries, names), names
 
 
-def log_page(actor: Actor, filters: EventFilter, before: int | None) -> LogPage:
+def event_list_page(
+    actor: Actor, *, filters: EventFilter, before: int | None = None
+) -> EventListPage:
     """Return one page of the events that ``actor`` may read, newest first."""
     events = newest(actor, filters, PAGE + 1, before)
     entries = [entry(event) for event in events[:PAGE]]
-    return LogPage(
+    return EventListPage(
         lines=_lines(entries, actor_names({e.actor_id for e in entries})),
         older=events[PAGE - 1].index if len(events) > PAGE else None,
         size=log_size(),
@@ -216,7 +218,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
     ]
 
 
-def event_view(index: int, actor: Actor) -> EventView:
+def event_page(index: int, actor: Actor) -> EventPage:
     """Return one event, opened, or raise ``NotFound``."""
     detail = event_detail(index, actor)
     proof, why_not = None, ""
@@ -225,7 +227,7 @@ def event_view(index: int, actor: Actor) -> EventView:
     except Problem as problem:
         why_not = problem.detail
     actor_id = detail.body["actor_id"]
-    return EventView(
+    return EventPage(
         detail=detail,
         at=datetime.fromisoformat(detail.body["at"]),
         actor_name=actor_names([actor_id]).get(actor_id, actor_id),
@@ -237,7 +239,7 @@ def event_view(index: int, actor: Actor) -> EventView:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivedView:
+class ArchivedEventPage:
     """What is left here of an archived event: its leaf, the proof, and the name of the file."""
 
     leaf: ArchivedLeaf
@@ -257,17 +259,17 @@ class ArchivedView:
         return f"python -m placet_verify archive FILE --root root.pub --event {event}"
 
 
-def archived_view(index: int, actor: Actor) -> ArchivedView:
+def archived_event_page(index: int, actor: Actor) -> ArchivedEventPage:
     """Return an archived event, or raise ``NotFound``."""
     archived = archive_of(index, actor)
     if archived is None:
         raise NotFound
-    return ArchivedView(*archived, proof=inclusion(index))
+    return ArchivedEventPage(*archived, proof=inclusion(index))
 
 
-def _rows(detail: EventDetail) -> list[RowView]:
+def _rows(detail: EventDetail) -> list[ChangedRow]:
     return [
-        RowView(
+        ChangedRow(
             key=change.key,
             columns=[_column(change, name, detail.texts) for name in change.changed],
             made=change.before is None,
