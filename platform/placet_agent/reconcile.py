@@ -116,8 +116,8 @@ class Reconciler:
             self.busy = True
             self._errors.tell("haproxy", error)
             return False
-        if self.proxy.unwritten:
-            self._errors.tell("haproxy", f"its files are not written: {self.proxy.unwritten}")
+        if self.proxy.write_error:
+            self._errors.tell("haproxy", f"its files are not written: {self.proxy.write_error}")
         self.busy |= self.proxy.ending
         self._weights = {r: w for r, w in self.proxy.weights().items() if self._ready(r)}
         for detail, revisions in self.proxy.complaints():
@@ -281,7 +281,7 @@ class Reconciler:
             entry = table.ensure_endpoint(endpoint.id, endpoint.path)
             entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
             for revision in endpoint.revisions:
-                self._place(entry, revision)
+                self._ensure_servers(entry, revision)
             self._route(entry, endpoint)
             self._forget_revisions(entry, endpoint.revisions)
         known = {endpoint.id for endpoint in state.endpoints}
@@ -293,7 +293,7 @@ class Reconciler:
             if not entry.backends:
                 table.drop_endpoint(name)
 
-    def _place(self, entry: EndpointRoute, revision: DesiredRevision) -> None:
+    def _ensure_servers(self, entry: EndpointRoute, revision: DesiredRevision) -> None:
         control = self._control(revision)
         control.full = self.proxy.complaint(entry)  # as it was, while HAProxy does not run
         for replica in self.replicas.of(revision.id):
@@ -312,7 +312,7 @@ class Reconciler:
         standings = {
             revision.id: RoutedRevision(
                 may_serve=self._wanted(revision) == "run",
-                ready=self._ready(revision.id) and entry.index(revision.id) is not None,
+                ready=self._ready(revision.id) and entry.backend_index(revision.id) is not None,
                 unit=self._verdict(revision).unit,
             )
             for revision in endpoint.revisions
@@ -329,7 +329,7 @@ class Reconciler:
     def _forget_revisions(self, entry: EndpointRoute, revisions: Sequence[DesiredRevision]) -> None:
         keep = {r.id for r in revisions if self._wanted(r) == "run"}
         for revision in list(entry.backends.values()):
-            index = entry.index(revision)
+            index = entry.backend_index(revision)
             if revision not in keep and index is not None and not entry.servers.get(index):
                 self.proxy.table.drop_revision(entry, revision)
 

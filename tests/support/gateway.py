@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from placet_agent.haproxy import places
+from placet_agent.haproxy import sockets
 from placet_agent.haproxy.checking import refusal
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
@@ -30,7 +30,7 @@ def table_of(
         standings = {}
         for revision in endpoint.revisions:
             replica = f"{revision.id}-0"
-            table.ensure_server(entry, revision.id, replica, places.socket_of(replica))
+            table.ensure_server(entry, revision.id, replica, sockets.socket_of(replica))
             unit = (units or {}).get(revision.id)
             standings[revision.id] = RoutedRevision(may_serve=True, ready=True, unit=unit)
         route(entry, endpoint, standings)

@@ -29,7 +29,7 @@ class Nobody(AdminError):
 
 @dataclass(frozen=True)
 class ServerState:
-    """One server slot, as HAProxy sees it."""
+    """One server, as HAProxy sees it."""
 
     up: bool  # takes new requests
     drained: bool
@@ -99,7 +99,7 @@ class Admin:
         return {key: value for key, colon, value in pairs if colon}
 
     def servers(self) -> dict[str, ServerState]:
-        """Return every server slot by ``backend/server``."""
+        """Return every server by ``backend/server``."""
         rows = _table(self.ask("show servers state"))
         return {f"{row['be_name']}/{row['srv_name']}": _server(row) for row in rows}
 
@@ -129,13 +129,13 @@ class Admin:
         if refused:
             raise AdminError(f"HAProxy does not commit {name}: {refused}")
 
-    def sessions(self, place: str) -> int:
+    def sessions(self, name: str) -> int:
         """Return how many requests are under way on ``backend/server``, queued ones included."""
-        backend, server = place.split("/")
+        backend, server = name.split("/")
         for row in _csv(self.ask(quoting.command("show", "stat", backend, "4", "-1"))):
             if row["svname"] == server:
                 return int(row["scur"] or 0) + int(row["qcur"] or 0)
-        raise AdminError(f"HAProxy has no server {place}")
+        raise AdminError(f"HAProxy has no server {name}")
 
     def backends(self) -> dict[str, BackendCounters]:
         """Return the counters of every backend."""

@@ -1,10 +1,10 @@
 """Renders haproxy.cfg and the map files from the table, in full, every time.
 
 The file always holds the present truth: HAProxy's run-time state dies with it, and a fresh start
-from these files, and the links of ``places``, serves exactly what the old process served.
+from these files, and the links of ``sockets``, serves exactly what the old process served.
 
-Slots are made in advance, so that a new endpoint, revision, replica or weight is a few
-commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
+Backends and servers are made in advance, so that a new endpoint, revision, replica or weight is a
+few commands on the admin socket and no reload. A route is one map value, ``stable:candidate:weight:
 key:salt``, so that a change of weight is one atomic step. ``traffic`` renders what is done with it.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent.haproxy import quoting, traffic
-from placet_agent.haproxy.places import LINKS
+from placet_agent.haproxy.sockets import LINKS
 from placet_agent.haproxy.table import (
     REVISIONS,
     BackendServer,
@@ -22,7 +22,7 @@ from placet_agent.haproxy.table import (
     RoutingTable,
     backend_name,
     endpoint_name,
-    slot_name,
+    link_name,
 )
 
 # In the order they are told.
@@ -38,12 +38,13 @@ _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the configuration an operator may choose."""
+    """What every configuration says whatever the table is: where HAProxy listens, what it takes at
+    most, and as whom it runs."""
 
     port: int
-    bind: str = "*"
-    max_body_bytes: int = 16 * 1024 * 1024
-    server_timeout_seconds: int = 120
+    bind: str = "*"  # the address that it listens on
+    max_body_bytes: int = 16 * 1024 * 1024  # of a request
+    server_timeout_seconds: int = 120  # how long a replica may take to answer
     uid: int | None = None  # HAProxy drops to it when started by root
     certificate: str = ""  # SHA-256 of tls.pem; empty: plain HTTP
 
@@ -113,10 +114,10 @@ def render(table: RoutingTable, settings: Settings) -> str:
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
     lines += [*traffic.accumulators(), ""]
     taken = table.backends()
-    for group in range(table.pool):
+    for group in range(table.groups):
         for index in range(REVISIONS):
             name = backend_name(group, index)
-            lines += [*_backend(name, taken.get(name, {}), table.slots), ""]
+            lines += [*_backend(name, taken.get(name, {}), table.servers_per_backend), ""]
     return "\n".join(lines)
 
 
@@ -130,7 +131,7 @@ def judged(text: str) -> str:
 
 def try_writing(entry: EndpointRoute) -> None:
     """Raise ``ValueError`` when an endpoint holds what cannot be written for HAProxy."""
-    alone = RoutingTable(pool=0, endpoints={"": entry})
+    alone = RoutingTable(groups=0, endpoints={"": entry})
     for entries in maps(alone).values():
         map_text(entries)
     for _ in (*traffic.choose(alone), *traffic.copy(alone)):
@@ -246,7 +247,7 @@ def _no_tunnels() -> Iterator[str]:
     yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
 
 
-def _backend(name: str, servers: Mapping[int, BackendServer], slots: int) -> Iterator[str]:
+def _backend(name: str, servers: Mapping[int, BackendServer], count: int) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
     yield "  option redispatch 1"
@@ -256,7 +257,7 @@ def _backend(name: str, servers: Mapping[int, BackendServer], slots: int) -> Ite
     # request is written to it, and that request would be lost.
     yield "  option http-server-close"
     yield "  http-reuse never"
-    for number in range(slots):
+    for number in range(count):
         server = servers.get(number)
         off = " disabled" if server is None or server.drained else ""
         if server is not None and server.port is not None:
@@ -264,20 +265,20 @@ def _backend(name: str, servers: Mapping[int, BackendServer], slots: int) -> Ite
             yield f"{_OLDER}{name} s{number} {server.port}"
             yield f"  server s{number} 127.0.0.1:{server.port}{off}"
         else:
-            yield f"  server s{number} unix@{LINKS}/{slot_name(name, number)}{off}"
+            yield f"  server s{number} unix@{LINKS}/{link_name(name, number)}{off}"
 
 
 def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
     """Return the content of every map file."""
     revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}
     for endpoint in table.endpoints.values():
-        name = endpoint_name(endpoint.slot)
+        name = endpoint_name(endpoint.number)
         paths[endpoint.path] = name
         route[name] = endpoint.route()
         keys.update({f"{name}:{key}": "1" for key in endpoint.keys})
         for index, revision in endpoint.backends.items():
             revisions[endpoint.backend(index)] = revision
-        copied = endpoint.index(endpoint.mirrored)
+        copied = endpoint.backend_index(endpoint.mirrored)
         if copied is not None and (targets := endpoint.copies_to(copied)):
             mirror[endpoint.backend(copied)] = ",".join(targets)
     contents = (revisions, keys, mirror, route, paths)

@@ -11,7 +11,7 @@ local OWN = { ["content-length"] = true, ["transfer-encoding"] = true, ["connect
 
 local under_way, turn = {}, 0 -- by endpoint: a set
 
--- A replica's slot leads to its socket; a port is one that an older agent started.
+-- A replica's link leads to its socket; a port is one that an older agent started.
 local function pick(targets)
     local found = {}
     for target in string.gmatch(targets, "[^,]+") do
@@ -32,7 +32,7 @@ local function headers_of(txn, body)
         end
     end
     headers["content-length"] = { tostring(#body) }
-    headers["connection"] = { "close" } -- a kept one may lead to who had the slot before
+    headers["connection"] = { "close" } -- a kept one may lead to who had the link before
     headers["x-placet-cohort"] = { "mirrored" }
     headers["x-request-id"] = { txn.sf:unique_id() } -- both answers have one prediction id
     return headers

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from placet_agent.faults import crash_point
-from placet_agent.haproxy import config, places, quoting
+from placet_agent.haproxy import config, quoting, sockets
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
@@ -18,7 +18,9 @@ from placet_agent.state import files
 
 log = logging.getLogger(__name__)
 
-LEFT_SECONDS = 1.0
+VACATED_SECONDS = 1.0
+
+Version = tuple[object, ...]  # the settings and all of the table, as they were wanted at one time
 
 
 class Proxy:
@@ -45,15 +47,15 @@ class Proxy:
         stored = files.read_hint(folder / "table.json")  # it can be made anew
         self.table = RoutingTable() if stored is None else RoutingTable.from_json(stored)
         self.left_out: dict[str, str] = {}  # endpoint → why
-        self._told = self.table  # without those
-        self._text = ""  # the configuration on disk
-        self._seen: tuple[object, ...] = ()  # what was wanted when it was written
-        self._refused: tuple[tuple[object, ...], str] = ((), "")  # what was wanted, and why not
-        self._due: tuple[object, ...] = ()  # what HAProxy is to follow
-        self._applied: tuple[object, ...] = ()  # what it was last seen to follow
-        self.unwritten = ""  # why the disk does not have what it follows
-        self._size = (0, 0)
-        self._left: dict[str, float] = {}  # servers that nobody has any more, since when
+        self._effective = self.table  # without those: what HAProxy is told
+        self._config_text = ""  # the configuration on disk
+        self._written_version: Version = ()  # on disk
+        self._target_version: Version = ()  # that HAProxy is to follow
+        self._running_version: Version = ()  # that it was last seen to follow
+        self._refusal: tuple[Version, str] = ((), "")  # one that it does not take, and why
+        self.write_error = ""  # why the disk does not have the version that it follows
+        self._running_size = (0, 0)  # of the table that it was started with
+        self._vacated: dict[str, float] = {}  # servers that nobody has any more, since when
         try:
             self.renew()
         except CertificateRefused as refusal:
@@ -92,10 +94,10 @@ class Proxy:
         """
         if self.process.serves():
             return False
-        places.make_folders(self.folder, self.settings.uid)
+        sockets.make_folders(self.folder, self.settings.uid)
         if self.process.ref is None and self.process.adopt() and self.process.serves():
             log.info("adopted HAProxy, pid %s", self.process.ref)
-            self._size = (0, 0) if self.process.silences else self._size_of_running()
+            self._running_size = (0, 0) if self.process.silences else self._size_of_running()
             return False
         try:
             self.write()
@@ -105,9 +107,9 @@ class Proxy:
             log.error("HAProxy starts with what it served before: %s", error)
         self._refuse_taken_port()
         self.process.start()
-        self._size = self._told.size
-        if self._seen:
-            self._followed()
+        self._running_size = self._effective.size
+        if self._written_version:
+            self._note_running()
         log.info("started HAProxy, pid %s", self.process.ref)
         return True
 
@@ -121,30 +123,30 @@ class Proxy:
             )
 
     def _size_of_running(self) -> tuple[int, int]:
-        """Return how many slots the adopted HAProxy was started with."""
-        places_ = [place.partition("/") for place in self.admin.servers()]
-        groups = {backend.partition("r")[0] for backend, _, _ in places_}
-        return len(groups), len({server for _, _, server in places_})
+        """Return for how much the adopted HAProxy was started with."""
+        names = [name.partition("/") for name in self.admin.servers()]
+        groups = {backend.partition("r")[0] for backend, _, _ in names}
+        return len(groups), len({server for _, _, server in names})
 
     def write(self) -> bool:
         """Write table, links, maps and configuration; tell whether anything changed.
 
         Raises ``ConfigurationRefused``, and leaves what is on disk, when HAProxy takes none of it.
         """
-        wanted = (self.settings, self.table.snapshot())
-        if wanted == self._seen:
+        version = (self.settings, self.table.snapshot())
+        if version == self._written_version:
             return False
-        if wanted == self._refused[0]:
-            raise ConfigurationRefused(self._refused[1])
-        places.make_folders(self.folder, self.settings.uid)
+        if version == self._refusal[0]:
+            raise ConfigurationRefused(self._refusal[1])
+        sockets.make_folders(self.folder, self.settings.uid)
         try:
             self.left_out = self.judge.left_out(self.table, self.settings)
         except ConfigurationRefused as error:
-            self._refused = (wanted, str(error))
+            self._refusal = (version, str(error))
             raise
-        self._told = self.table.without(self.left_out)
+        self._effective = self.table.without(self.left_out)
         self._write_files()
-        self._seen = self._due = wanted
+        self._written_version = self._target_version = version
         return True
 
     def _write_if_it_can(self) -> str:
@@ -156,53 +158,54 @@ class Proxy:
         try:
             self.write()
         except OSError as error:
-            told = self.table.without(self.left_out.keys() & self.table.endpoints.keys())
-            self._text = self._text or (self.folder / "haproxy.cfg").read_text()
-            if self._reloads(told):
+            effective = self.table.without(self.left_out.keys() & self.table.endpoints.keys())
+            self._config_text = self._config_text or (self.folder / "haproxy.cfg").read_text()
+            if self._reloads(effective):
                 raise
-            places.point(self.folder, told.sockets())
-            self._told, self._due = told, (self.settings, self.table.snapshot())
+            sockets.point(self.folder, effective.sockets())
+            self._effective = effective
+            self._target_version = (self.settings, self.table.snapshot())
             return str(error)
         return ""
 
     def _write_files(self) -> None:
         text = self.judge.text
-        if not self._text:
+        if not self._config_text:
             config.write_files(self.folder)
-        places.point(self.folder, self._told.sockets())
+        sockets.point(self.folder, self._effective.sockets())
         files.write_json(self.folder / "table.json", self.table.to_json())
-        for name, entries in config.maps(self._told).items():
+        for name, entries in config.maps(self._effective).items():
             content = config.map_text(entries).encode()
             files.write_bytes(self.folder / name, content, durable=False)
         files.write_bytes(self.folder / "haproxy.cfg", text.encode(), durable=False)
-        self._text = text
+        self._config_text = text
 
     def apply(self) -> None:
         """Make HAProxy follow the table: new servers first, then routes, then what leaves.
 
-        ``unwritten`` says why it does so without the files. After an ``AdminError``,
+        ``write_error`` says why it does so without the files. After an ``AdminError``,
         ``HaproxyError`` or ``OSError`` the next one tells all of it again.
         """
         try:
-            self._speak()
-            self.unwritten = self._write_if_it_can()
-            if self._applied != self._due:
-                self._tell()
-            if self._left:
+            self._require_answer()
+            self.write_error = self._write_if_it_can()
+            if self._running_version != self._target_version:
+                self._send()
+            if self._vacated:
                 self._end_waiting()
         except Exception:
-            self._applied = ()
+            self._running_version = ()
             raise
 
-    def _speak(self) -> None:
+    def _require_answer(self) -> None:
         """Raise ``AdminError`` while it is silent: each word would wait long for its answer."""
         if self.process.silences:
             raise AdminError("HAProxy does not answer on its socket")
 
     def weights(self) -> dict[str, int]:
         """Return what HAProxy gives each revision, out of 10,000."""
-        told = self._told.endpoints.values()
-        return {revision: w for entry in told for revision, w in entry.weights().items()}
+        entries = self._effective.endpoints.values()
+        return {revision: w for entry in entries for revision, w in entry.weights().items()}
 
     def complaints(self) -> list[tuple[str, list[str]]]:
         """Return a sentence for each endpoint that is left out, and the revisions it is about."""
@@ -220,7 +223,7 @@ class Proxy:
     @property
     def ending(self) -> bool:
         """Whether it must be applied again soon: requests may wait for a replica that is gone."""
-        return bool(self._left)
+        return bool(self._vacated)
 
     def _end_waiting(self) -> None:
         """End what waits in the socket of a replica that is gone, instead of its whole time.
@@ -228,104 +231,110 @@ class Proxy:
         Not at once: who keeps the socket closes it, and then each client gets an answer. HAProxy
         3.0 gives none to those that it is told to end.
         """
-        servers, now = self._told.backends(), time.monotonic()
-        due = [place for place, since in self._left.items() if now - since >= LEFT_SECONDS]
+        servers, now = self._effective.backends(), time.monotonic()
+        due = [name for name, since in self._vacated.items() if now - since >= VACATED_SECONDS]
         commands = []
-        for place in due:
-            backend, _, name = place.partition("/")
-            if int(name[1:]) not in servers.get(backend, {}):  # nobody's since
-                commands.append(quoting.command("shutdown", "sessions", "server", place))
+        for name in due:
+            backend, _, number = name.partition("/")
+            if int(number[1:]) not in servers.get(backend, {}):  # nobody's since
+                commands.append(quoting.command("shutdown", "sessions", "server", name))
         self.admin.tell(commands)
-        for place in due:
-            del self._left[place]
+        for name in due:
+            del self._vacated[name]
 
-    def _tell(self) -> None:
-        if self._reloads(self._told):
-            log.info("reloading HAProxy for %s endpoints of %s replicas", *self._told.size)
+    def _send(self) -> None:
+        if self._reloads(self._effective):
+            log.info("reloading HAProxy for %s endpoints of %s replicas", *self._effective.size)
             self.process.reload()
-            self._size = self._told.size
-            self._followed()
+            self._running_size = self._effective.size
+            self._note_running()
             return
         actual = self.admin.servers()
-        wanted = self._wanted(actual)
-        wanted_maps = config.maps(self._told)
+        wanted = self._wanted_servers(actual)
+        wanted_maps = config.maps(self._effective)
         # HAProxy knows a map only where a rule reads it
-        held = {name: self.admin.map(name) for name in wanted_maps if f"map({name})" in self._text}
+        held = {
+            name: self.admin.map(name)
+            for name in wanted_maps
+            if f"map({name})" in self._config_text
+        }
         self._withdraw(held)
         crash_point("agent.before_haproxy_servers")
-        self.admin.tell(c for place, server in wanted for c in coming(place, server, actual[place]))
+        self.admin.tell(c for name, server in wanted for c in coming(name, server, actual[name]))
         crash_point("agent.before_haproxy_maps")
         for name in held:
             if held[name] != wanted_maps[name]:
                 self.admin.replace_map(name, wanted_maps[name])
         crash_point("agent.after_haproxy_maps")
-        self.admin.tell(
-            c for place, server in wanted for c in leaving(place, server, actual[place])
-        )
+        self.admin.tell(c for name, server in wanted for c in leaving(name, server, actual[name]))
         now = time.monotonic()
-        for place, server in wanted:
-            if server is None and not actual[place].maintenance:
-                self._left[place] = now
+        for name, server in wanted:
+            if server is None and not actual[name].maintenance:
+                self._vacated[name] = now
         crash_point("agent.after_haproxy_servers")
         self._check()
-        self._followed()
+        self._note_running()
 
-    def _reloads(self, told: RoutingTable) -> bool:
+    def _reloads(self, effective: RoutingTable) -> bool:
         """Tell whether HAProxy must be started anew to follow."""
-        return self._size != told.size or self.process.fixed != config.fixed(self._text)
+        return self._running_size != effective.size or self.process.fixed != config.fixed(
+            self._config_text
+        )
 
     def _withdraw(self, held: dict[str, dict[str, str]]) -> None:
-        """Take away the paths that lead elsewhere now: a slot may be another endpoint's since."""
-        paths, actual = config.maps(self._told)[config.PATHS], held[config.PATHS]
+        """Take away the paths that lead elsewhere now: a name may be another endpoint's since."""
+        paths, actual = config.maps(self._effective)[config.PATHS], held[config.PATHS]
         held[config.PATHS] = {
-            path: slot for path, slot in actual.items() if paths.get(path) == slot
+            path: name for path, name in actual.items() if paths.get(path) == name
         }
         if held[config.PATHS] != actual:
             self.admin.replace_map(config.PATHS, held[config.PATHS])
 
-    def _followed(self) -> None:
+    def _note_running(self) -> None:
         """Note that HAProxy does what the table says."""
-        self._applied = self._due
+        self._running_version = self._target_version
         self.table.settle()
-        places.drop_others(self.folder, self._told.sockets())
+        sockets.drop_others(self.folder, self._effective.sockets())
 
-    def _wanted(self, actual: dict[str, ServerState]) -> list[tuple[str, BackendServer | None]]:
+    def _wanted_servers(
+        self, actual: dict[str, ServerState]
+    ) -> list[tuple[str, BackendServer | None]]:
         found: list[tuple[str, BackendServer | None]] = []
-        backends = self._told.backends()
-        for place in actual:
-            backend, _, name = place.partition("/")
-            found.append((place, backends.get(backend, {}).get(int(name[1:]))))
+        backends = self._effective.backends()
+        for name in actual:
+            backend, _, number = name.partition("/")
+            found.append((name, backends.get(backend, {}).get(int(number[1:]))))
         return found
 
     def _check(self) -> None:
         """Read back: what HAProxy says it does must be what it was told."""
         actual = self.admin.servers()
-        for place, server in self._wanted(actual):
-            if [*coming(place, server, actual[place]), *leaving(place, server, actual[place])]:
-                raise AdminError(f"HAProxy did not take the change of {place}")
+        for name, server in self._wanted_servers(actual):
+            if [*coming(name, server, actual[name]), *leaving(name, server, actual[name])]:
+                raise AdminError(f"HAProxy did not take the change of {name}")
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
-        self._speak()
-        place = self.table.place(replica)
-        return 0 if place is None else self.admin.sessions(place)
+        self._require_answer()
+        name = self.table.server_name(replica)
+        return 0 if name is None else self.admin.sessions(name)
 
 
-def coming(place: str, server: BackendServer | None, actual: ServerState) -> list[str]:
+def coming(name: str, server: BackendServer | None, actual: ServerState) -> list[str]:
     """Return the commands that bring a server into rotation."""
     if server is None or server.drained or actual.up:
         return []
-    return [quoting.command("set", "server", place, "state", "ready")]
+    return [quoting.command("set", "server", name, "state", "ready")]
 
 
-def leaving(place: str, server: BackendServer | None, actual: ServerState) -> list[str]:
+def leaving(name: str, server: BackendServer | None, actual: ServerState) -> list[str]:
     """Return the commands that take a server out: drained while it is used, then in maintenance."""
     if (
         server is None and actual.maintenance
-    ):  # most of the slots, in every change: no word for them
+    ):  # most of the servers, in every change: no word for them
         return []
     if server is None:
-        return [quoting.command("set", "server", place, "state", "maint")]
+        return [quoting.command("set", "server", name, "state", "maint")]
     if server.drained and not actual.drained and not actual.maintenance:
-        return [quoting.command("set", "server", place, "state", "drain")]
+        return [quoting.command("set", "server", name, "state", "drain")]
     return []

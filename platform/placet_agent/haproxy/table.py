@@ -1,4 +1,10 @@
-"""Which slot of HAProxy belongs to which endpoint, revision and replica: kept on disk."""
+"""Which names of HAProxy belong to which endpoint, revision and replica: kept on disk.
+
+HAProxy has its names in advance, and each is made of numbers from zero on: an endpoint's number
+(``e003``), the group of backends that an endpoint has while it has revisions, the index of a
+revision's backend in that group (``e003r1``), and the number of a replica's server in that backend
+(``e003r1/s2``, and its link ``e003r1-2``).
+"""
 
 import time
 from collections.abc import Iterable
@@ -6,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from placet_agent.haproxy import quoting
-from placet_agent.haproxy.places import ServerAddress
+from placet_agent.haproxy.sockets import ServerAddress
 from placet_protocol.state import HeaderRoute
 from placet_verify.units import WHOLE, UnitSource
 
-REVISIONS = 6  # slots of revisions per endpoint: live, candidate, warm, and those that drain
-# Slots that are doubled, by a seamless reload, when they do not suffice:
-FIRST_SLOTS = 8  # of replicas per revision; a restart needs twice as many as there are replicas
-FIRST_POOL = 16  # of endpoints that have revisions: of groups of backends
+REVISIONS = 6  # backends in a group: live, candidate, warm, and those that drain
+# Doubled, by a seamless reload, when they do not suffice:
+FIRST_SERVERS = 8  # in each backend; a restart needs twice as many as there are replicas
+FIRST_GROUPS = 16  # for as many endpoints that have revisions
 # Seconds before the backends of one endpoint become those of another: what waits or is tried again
 # there, or is asked over a connection that a replaced HAProxy still keeps, was meant for the one of
 # before. Longer than such a HAProxy lives: ``hard-stop-after``.
@@ -21,12 +27,12 @@ REST_SECONDS = 240.0
 
 
 class Full(Exception):
-    """An endpoint has more revisions than there are slots."""
+    """An endpoint has more revisions than a group has backends."""
 
 
 @dataclass
 class BackendServer:
-    """A replica's place in a backend."""
+    """A replica as a server of its revision's backend."""
 
     replica: str
     address: ServerAddress
@@ -40,19 +46,16 @@ class BackendServer:
 
 @dataclass
 class EndpointRoute:
-    """An endpoint's slot, its revisions' slots and its route.
+    """An endpoint's number, the backends of its revisions and its route."""
 
-    Its slot is a number alone; only while it has revisions it has a group of backends.
-    """
-
-    slot: int
+    number: int
     path: str
     locked: bool = False
     keys: tuple[str, ...] = ()
-    backends: dict[int, str] = field(default_factory=dict)  # index → revision id
+    backends: dict[int, str] = field(default_factory=dict)  # backend index → revision id
     servers: dict[int, dict[int, BackendServer]] = field(
         default_factory=dict
-    )  # index → number → server
+    )  # backend index → server number → server
     stable: str = ""  # revision ids
     candidate: str = ""
     weight: int = 0  # of the candidate
@@ -62,7 +65,7 @@ class EndpointRoute:
     tested: str = ""  # the revision that the header leads to
     copies: int = 0  # out of 10,000 requests
     mirrored: str = ""  # the revision that gets the copies
-    group: int | None = None
+    group: int | None = None  # of backends; only while it has revisions
 
     def backend(self, index: int) -> str:
         """Return the name of a revision's backend."""
@@ -73,7 +76,7 @@ class EndpointRoute:
     def snapshot(self) -> tuple[object, ...]:
         """Return all that is told of it, to be compared."""
         return (
-            self.slot,
+            self.number,
             self.path,
             self.locked,
             self.keys,
@@ -102,25 +105,25 @@ class EndpointRoute:
         """
         try:
             for text in (self.path, *self.keys):
-                quoting.map_line(text, endpoint_name(self.slot))
+                quoting.map_line(text, endpoint_name(self.number))
         except ValueError:
             return None
-        return EndpointRoute(self.slot, self.path, self.locked, self.keys)
+        return EndpointRoute(self.number, self.path, self.locked, self.keys)
 
     def silence(self) -> None:
         """Send nobody anything."""
         self.stable = self.candidate = self.tested = self.mirrored = ""
         self.weight = self.copies = 0
 
-    def index(self, revision: str) -> int | None:
-        """Return the slot of a revision."""
+    def backend_index(self, revision: str) -> int | None:
+        """Return the index of a revision's backend; ``None`` when it has none."""
         return next((i for i, r in self.backends.items() if r == revision), None)
 
     def copies_to(self, index: int) -> list[str]:
-        """Return the replicas of a revision that take new requests: their slots, or ports."""
+        """Return where the replicas of a revision that take new requests are: links, or ports."""
         backend = self.backend(index)
         return [
-            slot_name(backend, number) if server.port is None else str(server.port)
+            link_name(backend, number) if server.port is None else str(server.port)
             for number, server in self.servers.get(index, {}).items()
             if not server.drained
         ]
@@ -137,7 +140,7 @@ class EndpointRoute:
         whatever changes for a request changes in one step. Without a unit the salt is ``-``.
         """
         stable, candidate, tested, mirrored = (
-            "nobody" if (index := self.index(revision)) is None else self.backend(index)
+            "nobody" if (index := self.backend_index(revision)) is None else self.backend(index)
             for revision in (self.stable, self.candidate, self.tested, self.mirrored)
         )
         lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
@@ -149,32 +152,32 @@ class EndpointRoute:
 class RoutingTable:
     """Everything HAProxy is told."""
 
-    pool: int = FIRST_POOL
-    slots: int = FIRST_SLOTS
+    groups: int = FIRST_GROUPS  # how many there are
+    servers_per_backend: int = FIRST_SERVERS
     endpoints: dict[str, EndpointRoute] = field(default_factory=dict)
-    # places of servers that HAProxy still takes for those of replicas that are gone
-    _left: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
+    # backend and server number of what HAProxy still takes for replicas that are gone
+    _vacated: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
     # groups that nobody has any more, since when; 0: HAProxy may still lead somebody there
     resting: dict[int, float] = field(default_factory=dict, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
         """What only a reload can change."""
-        return self.pool, self.slots
+        return self.groups, self.servers_per_backend
 
     def ensure_endpoint(self, endpoint: str, path: str) -> EndpointRoute:
-        """Return the endpoint's entry, made in the first free slot if it is new."""
+        """Return the endpoint's entry, with the first free number if it is new."""
         entry = self.endpoints.get(endpoint)
         if entry is None:
-            taken = {e.slot for e in self.endpoints.values()}
-            slot = next(n for n in range(len(taken) + 1) if n not in taken)
-            entry = self.endpoints[endpoint] = EndpointRoute(slot, path)
+            taken = {e.number for e in self.endpoints.values()}
+            number = next(n for n in range(len(taken) + 1) if n not in taken)
+            entry = self.endpoints[endpoint] = EndpointRoute(number, path)
         entry.path = path
         return entry
 
     def ensure_revision(self, entry: EndpointRoute, revision: str) -> int:
-        """Return the revision's slot; raise ``Full`` when the endpoint has none left."""
-        index = entry.index(revision)
+        """Return the index of its backend; raise ``Full`` when the endpoint has none left."""
+        index = entry.backend_index(revision)
         if index is not None:
             return index
         free = [n for n in range(REVISIONS) if n not in entry.backends]
@@ -192,17 +195,17 @@ class RoutingTable:
         taken |= {g for g, since in self.resting.items() if abs(now - since) < REST_SECONDS}
         taken |= {g for g, since in self.resting.items() if not since}
         group = next(n for n in range(len(taken) + 1) if n not in taken)
-        while group >= self.pool:
-            self.pool *= 2
+        while group >= self.groups:
+            self.groups *= 2
         self.resting.pop(group, None)
         return group
 
     def ensure_server(
         self, entry: EndpointRoute, revision: str, replica: str, address: ServerAddress
     ) -> BackendServer:
-        """Return the replica's server; raise ``Full`` when its revision has no slot.
+        """Return the replica's server; raise ``Full`` when its revision has no backend.
 
-        ``address`` is ``places.socket_of(replica)``, or the port of an older agent's replica.
+        ``address`` is ``sockets.socket_of(replica)``, or the port of an older agent's replica.
         """
         index = self.ensure_revision(entry, revision)
         servers, backend = entry.servers[index], entry.backend(index)
@@ -210,13 +213,13 @@ class RoutingTable:
             if server.replica == replica:
                 server.address = address
                 return server
-        free = [n for n in range(self.slots) if n not in servers]
-        # Rather a place that nobody left just now: a request that waits for who is gone is ended
+        free = [n for n in range(self.servers_per_backend) if n not in servers]
+        # Rather a server that nobody left just now: a request that waits for who is gone is ended
         # with its server, and not left to wait beside those of the next one.
-        free.sort(key=lambda n: (backend, n) in self._left)
+        free.sort(key=lambda n: (backend, n) in self._vacated)
         number = free[0] if free else len(servers)
-        while number >= self.slots:
-            self.slots *= 2
+        while number >= self.servers_per_backend:
+            self.servers_per_backend *= 2
         servers[number] = BackendServer(replica, address)
         return servers[number]
 
@@ -226,16 +229,16 @@ class RoutingTable:
             for index, servers in entry.servers.items():
                 for number in [n for n, s in servers.items() if s.replica == replica]:
                     del servers[number]
-                    self._left.add((entry.backend(index), number))
+                    self._vacated.add((entry.backend(index), number))
 
     def settle(self) -> None:
         """HAProxy follows the table: what was left is free, or will be after its rest."""
-        self._left.clear()
+        self._vacated.clear()
         self.resting = {group: since or time.time() for group, since in self.resting.items()}
 
     def drop_revision(self, entry: EndpointRoute, revision: str) -> None:
         """Forget a revision and its servers."""
-        index = entry.index(revision)
+        index = entry.backend_index(revision)
         if index is not None:
             del entry.backends[index]
             entry.servers.pop(index, None)
@@ -251,7 +254,7 @@ class RoutingTable:
             self.resting[entry.group], entry.group = 0.0, None
 
     def without(self, endpoints: Iterable[str]) -> "RoutingTable":
-        """Return the same table with these endpoints muted, each in its place: of two that have one
+        """Return the same table with these endpoints muted, in the same order: of two that have one
         address for a moment it stays the later one that has it."""
         out = set(endpoints)
         told = {pk: e.muted() if pk in out else e for pk, e in self.endpoints.items()}
@@ -260,10 +263,10 @@ class RoutingTable:
     def snapshot(self) -> tuple[object, ...]:
         """Return all that HAProxy is told, to be compared: cheap, for it is taken in each pass."""
         entries = {name: entry.snapshot() for name, entry in self.endpoints.items()}
-        return self.pool, self.slots, entries
+        return *self.size, entries
 
-    def place(self, replica: str) -> str | None:
-        """Return ``backend/server`` of a replica."""
+    def server_name(self, replica: str) -> str | None:
+        """Return ``backend/server`` of a replica, as commands call it."""
         for entry in self.endpoints.values():
             for index, servers in entry.servers.items():
                 for number, server in servers.items():
@@ -284,9 +287,9 @@ class RoutingTable:
         }
 
     def sockets(self) -> dict[str, str]:
-        """Return the path of the socket of each slot that has one."""
+        """Return the path of the socket behind each link that needs one."""
         return {
-            slot_name(entry.backend(index), number): server.address
+            link_name(entry.backend(index), number): server.address
             for entry in self.endpoints.values()
             for index, servers in entry.servers.items()
             for number, server in servers.items()
@@ -296,12 +299,12 @@ class RoutingTable:
     def to_json(self) -> dict[str, Any]:
         """Return the table as plain data."""
         return {
-            "pool": self.pool,
-            "slots": self.slots,
+            "pool": self.groups,
+            "slots": self.servers_per_backend,
             "resting": {str(group): since for group, since in self.resting.items()},
             "endpoints": {
                 name: {
-                    "slot": e.slot,
+                    "slot": e.number,
                     "path": e.path,
                     "locked": e.locked,
                     "keys": list(e.keys),
@@ -330,11 +333,11 @@ class RoutingTable:
     @classmethod
     def from_json(cls, data: Any) -> "RoutingTable":
         """Read what ``to_json`` wrote."""
-        table = cls(pool=data["pool"], slots=data["slots"])
+        table = cls(groups=data["pool"], servers_per_backend=data["slots"])
         table.resting = {int(group): since for group, since in data.get("resting", {}).items()}
         for name, e in data["endpoints"].items():
             table.endpoints[name] = EndpointRoute(
-                slot=e["slot"],
+                number=e["slot"],
                 path=e["path"],
                 locked=e["locked"],
                 keys=tuple(e["keys"]),
@@ -355,29 +358,29 @@ class RoutingTable:
                 mirrored=e.get("mirrored", ""),
                 group=e["group"] if "group" in e else _former_group(e),
             )
-        if "resting" not in data:  # its pool had backends for endpoints without revisions too
+        if "resting" not in data:  # it had groups for endpoints without revisions too
             groups = [e.group for e in table.endpoints.values() if e.group is not None]
-            table.pool = FIRST_POOL
-            while table.pool <= max(groups, default=0):
-                table.pool *= 2
+            table.groups = FIRST_GROUPS
+            while table.groups <= max(groups, default=0):
+                table.groups *= 2
         return table
 
 
 def _former_group(entry: Any) -> int | None:
-    """Return the group of an endpoint that an older agent wrote down: its slot was its group."""
+    """Return the group of an endpoint that an older agent wrote down: its number was its group."""
     return int(entry["slot"]) if entry["backends"] else None
 
 
-def endpoint_name(slot: int) -> str:
-    """Return the name of an endpoint's slot."""
-    return f"e{slot:03d}"
+def endpoint_name(number: int) -> str:
+    """Return HAProxy's name of an endpoint, and of a group of backends."""
+    return f"e{number:03d}"
 
 
 def backend_name(group: int, index: int) -> str:
-    """Return the name of a backend of a group."""
+    """Return the name of a backend of a group, by its index."""
     return f"{endpoint_name(group)}r{index}"
 
 
-def slot_name(backend: str, number: int) -> str:
+def link_name(backend: str, number: int) -> str:
     """Return the name of a server's link."""
     return f"{backend}-{number}"

@@ -99,7 +99,7 @@ def _tested(table: RoutingTable) -> Iterator[str]:
 
 
 def _name(entry: EndpointRoute) -> str:
-    return endpoint_name(entry.slot)
+    return endpoint_name(entry.number)
 
 
 def _mine(entry: EndpointRoute) -> str:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from placet_agent.haproxy import places
+from placet_agent.haproxy import sockets
 from placet_agent.process import procs
 from placet_agent.process.holding import connect
 from placet_agent.process.procs import ProcessRef
@@ -114,10 +114,10 @@ class Replica:
         return [ProcessRef(*pair) for pair in (self.record.inner, self.record.outer) if pair]
 
     @property
-    def address(self) -> places.ServerAddress:
+    def address(self) -> sockets.ServerAddress:
         """Where HAProxy finds it."""
         adopted = self.record.reached == "port"
-        return self.record.port if adopted else places.socket_of(self.id)
+        return self.record.port if adopted else sockets.socket_of(self.id)
 
     @property
     def alive(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from placet_agent.haproxy import places
+from placet_agent.haproxy import sockets
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy
@@ -27,11 +27,11 @@ USER = PROXY_UID if os.geteuid() == 0 else None
 
 def listen(folder: Path, replica: str) -> socket.socket:
     """Return a listening socket where HAProxy looks for the replica, for HAProxy alone."""
-    place = places.make_folder(folder / places.SOCKETS / replica, USER)
+    place = sockets.make_folder(folder / sockets.SOCKETS / replica, USER)
     handle = os.open(place, os.O_PATH | os.O_DIRECTORY)
     listener = socket.socket(socket.AF_UNIX)
     try:
-        path = f"/proc/self/fd/{handle}/{places.SOCKET}"
+        path = f"/proc/self/fd/{handle}/{sockets.SOCKET}"
         listener.bind(path)
         Path(path).chmod(0o600)
         if USER is not None:
@@ -116,7 +116,7 @@ class Gateway:
 
     def place(self, revision: str, replica: str, entry: EndpointRoute | None = None) -> None:
         """Lead requests for the revision to the replica too."""
-        address = places.socket_of(replica)
+        address = sockets.socket_of(replica)
         place = entry or self.entry
         self.proxy.table.ensure_server(place, revision, replica, address).drained = False
 

@@ -106,7 +106,7 @@ def well(port: int) -> bool:
 def reloaded(proxy: Proxy) -> None:
     """Have the table need a reload, as one more replica than there are slots does."""
     table = proxy.table
-    for number in range(table.slots):
+    for number in range(table.servers_per_backend):
         table.ensure_server(table.endpoints["end_1"], "rev_2", f"more-{number}", 20_000 + number)
     table.ensure_server(table.endpoints["end_1"], "rev_2", "one-more", 21_000)
 

@@ -223,7 +223,7 @@ def test_a_replica_that_is_never_ready_is_given_up_and_fails(
 
 def place(node: NodeUnderTest, replica: str) -> str:
     """Return a replica's place in HAProxy."""
-    found = node.agent.proxy.table.place(replica)
+    found = node.agent.proxy.table.server_name(replica)
     assert found is not None
     return found
 

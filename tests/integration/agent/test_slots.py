@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent.haproxy import config, places
+from placet_agent.haproxy import config, sockets
 from placet_agent.haproxy.config import Settings, render
 from placet_agent.haproxy.process import HaproxyError, HaproxyProcess, find_binary
-from placet_agent.haproxy.table import FIRST_POOL, REST_SECONDS, RoutingTable
+from placet_agent.haproxy.table import FIRST_GROUPS, REST_SECONDS, RoutingTable
 from placet_agent.state import files
 from placet_protocol.state import HeaderRoute
 from tests.integration.agent.conftest import PATH, free_port
@@ -41,14 +41,14 @@ def test_more_endpoints_than_there_are_backends_are_served_by_a_reload_that_lose
     gateway.stack.callback(load.stop)
     table = gateway.proxy.table
 
-    for number in range(2, FIRST_POOL + 2):
+    for number in range(2, FIRST_GROUPS + 2):
         name = f"replica-{number}"
         gateway.stack.callback(SocketReplica(gateway.folder, name).stop)
         entry = table.ensure_endpoint(f"end_{number}", f"/cancer/production/e{number}")
-        table.ensure_server(entry, f"rev_{number}", name, places.socket_of(name))
+        table.ensure_server(entry, f"rev_{number}", name, sockets.socket_of(name))
         entry.stable = f"rev_{number}"
         gateway.proxy.apply()
-        assert (gateway.proxy.process.ref == before) == (number <= FIRST_POOL)
+        assert (gateway.proxy.process.ref == before) == (number <= FIRST_GROUPS)
         url = f"http://127.0.0.1:{gateway.port}{entry.path}/who"
         assert httpx.get(url).json() == {"name": name}
     load.until(load.sent + 40)
@@ -125,8 +125,8 @@ def test_a_path_never_leads_to_the_endpoint_that_got_its_slot(
     table = gateway.proxy.table
     table.drop_endpoint("end_1")  # and the pass that would have told HAProxy fails
     other = table.ensure_endpoint("end_2", "/cancer/production/other")
-    assert other.slot == 0
-    table.ensure_server(other, "rev_2", "other", places.socket_of("other"))
+    assert other.number == 0
+    table.ensure_server(other, "rev_2", "other", sockets.socket_of("other"))
     gateway.stack.callback(SocketReplica(gateway.folder, "other").stop)
     other.stable = "rev_2"
     answers = set[str]()

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent.haproxy import places
+from placet_agent.haproxy import sockets
 from placet_agent.reports.metrics import parse_line
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.load import Load
@@ -54,7 +54,7 @@ def test_replicas_come_and_go_without_a_reload_and_no_request_is_lost(gateway: G
     assert gateway.who() == names[-1]
     assert set(load.names) == set(names)
     assert gateway.proxy.process.ref == before
-    assert len(list((gateway.folder / places.LINKS).iterdir())) == 1
+    assert len(list((gateway.folder / sockets.LINKS).iterdir())) == 1
 
 
 def test_haproxy_that_dies_and_starts_again_finds_the_same_replicas(gateway: Gateway) -> None:
@@ -64,7 +64,7 @@ def test_haproxy_that_dies_and_starts_again_finds_the_same_replicas(gateway: Gat
     assert ref is not None
     ref.signal(9)
     wait(lambda: not ref.alive)
-    for link in (gateway.folder / places.LINKS).iterdir():
+    for link in (gateway.folder / sockets.LINKS).iterdir():
         link.unlink()  # as after a power cut
 
     again = gateway.again()

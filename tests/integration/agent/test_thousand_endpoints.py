@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent.haproxy import places
+from placet_agent.haproxy import sockets
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import find_binary
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.haproxy.table import FIRST_POOL
+from placet_agent.haproxy.table import FIRST_GROUPS
 from tests.integration.agent.conftest import free_port
 from tests.integration.agent.sockets import USER
 
@@ -58,13 +58,13 @@ def test_a_pass_costs_what_has_changed(proxy: Proxy) -> None:
     proxy.table.ensure_endpoint("end_x", "/p/production/more")
     assert seconds(proxy.apply) < 0.3
     first = proxy.table.endpoints["end_7"]
-    proxy.table.ensure_server(first, "rev_1", "one", places.socket_of("one"))
+    proxy.table.ensure_server(first, "rev_1", "one", sockets.socket_of("one"))
     first.stable = "rev_1"
     assert seconds(proxy.apply) < 0.3
 
     assert proxy.process.ref == ref
     assert proxy.judge.checks == checks  # nothing that HAProxy could refuse has changed
-    assert proxy.table.pool == FIRST_POOL
+    assert proxy.table.groups == FIRST_GROUPS
 
 
 def test_haproxy_holds_no_backends_for_them_and_answers_for_each(proxy: Proxy) -> None:

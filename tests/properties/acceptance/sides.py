@@ -30,7 +30,7 @@ from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput
 from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.haproxy import config
-from placet_agent.haproxy.places import socket_of
+from placet_agent.haproxy.sockets import socket_of
 from placet_agent.haproxy.table import EndpointRoute, RoutingTable
 from placet_agent.routing import RoutedRevision, route
 from placet_agent.state.data_dir import Home

@@ -149,18 +149,18 @@ def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
 
 def test_slots_are_used_again_and_the_pool_doubles_when_it_is_full() -> None:
     table = RoutingTable()
-    for number in range(table.pool):
+    for number in range(table.groups):
         entry = table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
         table.ensure_revision(entry, f"rev_{number}")
     table.drop_endpoint("end_3")
     entry = table.ensure_endpoint("end_x", "/p/e/x")
-    assert entry.slot == 3
-    assert table.pool == 16
+    assert entry.number == 3
+    assert table.groups == 16
     for number in range(100, 200):  # as many as there may be, while nothing serves behind them
         table.ensure_endpoint(f"end_{number}", f"/p/e/{number}")
-    assert table.pool == 16
+    assert table.groups == 16
     table.ensure_revision(table.ensure_endpoint("end_y", "/p/e/y"), "rev_y")
-    assert table.pool == 32
+    assert table.groups == 32
 
 
 def test_more_revisions_than_slots_are_told_in_words() -> None:
@@ -246,7 +246,7 @@ def test_who_waits_for_a_replica_that_is_gone_is_ended_though_haproxy_did_not_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = Proxy(tmp_path / "haproxy", SETTINGS, "haproxy")
-    proxy._left = {"e000r0/s0": 0.0}
+    proxy._vacated = {"e000r0/s0": 0.0}
     answers: list[list[str]] = []
 
     def silent(commands: Iterable[str]) -> str:

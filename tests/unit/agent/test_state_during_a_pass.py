@@ -41,7 +41,7 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
         ending=False,
         weights=dict,
         complaints=list,
-        unwritten="",
+        write_error="",
     )
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])

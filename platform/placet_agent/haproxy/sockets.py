@@ -1,11 +1,11 @@
-"""Where HAProxy finds its replicas: sockets by a fixed name for each server slot.
+"""Where HAProxy finds its replicas: sockets by a fixed name for each server.
 
 ::
 
     sockets/<replica>/http   the replica's socket, made and kept by the agent's side
-    s/<slot>                 a symbolic link to it, replaced in one step
+    s/<link>                 a symbolic link to it, replaced in one step
 
-A server of HAProxy has the name ``s/<slot>`` for as long as HAProxy runs; who stands behind it is
+A server of HAProxy has the name ``s/<link>`` for as long as HAProxy runs; who stands behind it is
 a matter of the link. HAProxy looks the names up from its own folder, so that no folder above must
 let it in, and as its own user, which may pass through the folders here and list none of them.
 """
@@ -52,20 +52,20 @@ def make_folders(folder: Path, uid: int | None) -> None:
         make_folder(path, uid)
 
 
-def point(folder: Path, slots: Mapping[str, str]) -> None:
-    """Lead each slot to its socket; a name is never absent in between."""
+def point(folder: Path, sockets: Mapping[str, str]) -> None:
+    """Lead each link to its socket, by its name; a name is never absent in between."""
     links = folder / LINKS
-    for slot, path in slots.items():
-        link, target = links / slot, f"../{path}"
+    for name, path in sockets.items():
+        link, target = links / name, f"../{path}"
         if not (link.is_symlink() and str(link.readlink()) == target):
-            temporary = links / f"{slot}{_NEW}"
+            temporary = links / f"{name}{_NEW}"
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(target)
             temporary.replace(link)
 
 
-def drop_others(folder: Path, slots: Mapping[str, str]) -> None:
-    """Remove the links of slots that nobody has."""
+def drop_others(folder: Path, sockets: Mapping[str, str]) -> None:
+    """Remove the links of servers that nobody has."""
     for link in (folder / LINKS).iterdir():
-        if link.name not in slots:
+        if link.name not in sockets:
             link.unlink(missing_ok=True)
