@@ -44,9 +44,9 @@ def known(seed: int) -> tuple[str, bool]:
     if rng.random() < 0.5:
         kind = rng.choice(sorted(plants))
         plants[kind](draft)
-    place = duties.place_of(draft.made(), "risk", "production", rules)
+    access = duties.environment_access(draft.made(), "risk", "production", rules)
     most = duties.demanded(rules) - 1
-    return kind, duties.fewest(place, most=most, hire=signed) is not None
+    return kind, duties.fewest(access, most=most, hire=signed) is not None
 
 
 def walked(seed: int) -> list[tuple[int | None, int | None, int]]:
@@ -54,11 +54,11 @@ def walked(seed: int) -> list[tuple[int | None, int | None, int]]:
     people made up."""
     rng = random.Random(seed)
     organisation, rules = made.anything(rng), made.any_rules(rng)
-    place = duties.place_of(organisation, "risk", "production", rules)
+    access = duties.environment_access(organisation, "risk", "production", rules)
     told, demanded = [], duties.demanded(rules)
     for hire in (False, True):
         most = min(3, demanded)
-        found = duties.fewest(place, most=most, hire=hire)
+        found = duties.fewest(access, most=most, hire=hire)
         walk = fewest_walking(organisation, rules, most=most, hire=hire)
         told.append((found.people if found else None, walk, demanded))
     return told
@@ -80,7 +80,8 @@ def seconds(seed: int) -> float:
     for project in projects:
         for name in ("development", "staging", "production"):
             then, now = (
-                duties.place_of(o, project, name, made.TWO_DECIDE) for o in (before, after)
+                duties.environment_access(o, project, name, made.TWO_DECIDE)
+                for o in (before, after)
             )
             duties.opened(then, now)
     return time.process_time() - began

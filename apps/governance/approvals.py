@@ -67,7 +67,7 @@ def count(
 
 @dataclass(frozen=True, slots=True)
 class ApprovalPolicy:
-    """What the ``approvals`` gates of a policy ask, place by place, the stricter first."""
+    """What the ``approvals`` gates of a policy ask, rule by rule, the stricter first."""
 
     rules: tuple[ApprovalRule, ...]
 
@@ -81,7 +81,7 @@ class ApprovalPolicy:
         """The rules about independence that it has."""
         return frozenset(demand for rule in self.rules for demand in rule.demands)
 
-    def places(self, role: str) -> list[ApprovalRule]:
+    def rules_for(self, role: str) -> list[ApprovalRule]:
         """Return what is asked of those who decide as ``role``, the stricter first."""
         return [rule for rule in self.rules if rule.role == role]
 
@@ -105,14 +105,14 @@ class Decider:
         return [role for role in (APPROVER, REVIEWER) if role in held and not self._excluded(role)]
 
     def _excluded(self, role: str) -> bool:
-        rule = next(iter(self.policy.places(role)), ApprovalRule(role, 0))
+        rule = next(iter(self.policy.rules_for(role)), ApprovalRule(role, 0))
         return quorum.excluded(rule, self.person, **self.parties._asdict())
 
     def counting(self, held: Collection[str]) -> list[str]:
         """Return the roles out of ``held`` as which they may decide: not excluded, and standing
         where the policy demands it."""
         return [
-            role for role in self.admitted(held) if not self.obstacles(self.policy.places(role))
+            role for role in self.admitted(held) if not self.obstacles(self.policy.rules_for(role))
         ]
 
     def needed(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -121,17 +121,17 @@ class Decider:
 
         Where all that is missing must be of the second line, only somebody of it is needed.
         """
-        open_places = {}
+        open_rules = {}
         for result in results:
             facts = result["facts"]
             if result["gate"] == "approvals" and (missing := facts.get("missing", 0)):
-                places = self.policy.places(str(facts.get("role")))
+                rules = self.policy.rules_for(str(facts.get("role")))
                 strict = missing == facts.get("second_line_missing")
-                open_places[str(facts.get("role"))] = places[:1] if strict else places
+                open_rules[str(facts.get("role"))] = rules[:1] if strict else rules
         return [
             role
             for role in self.counting(held)
-            if role in open_places and not self.obstacles(open_places[role])
+            if role in open_rules and not self.obstacles(open_rules[role])
         ]
 
     def role(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> str:
@@ -146,18 +146,18 @@ class Decider:
         """Return why they count as none of ``held``, though they are not excluded; in words."""
         reasons: list[str] = []
         for role in self.admitted(held):
-            reasons = self.obstacles(self.policy.places(role))
+            reasons = self.obstacles(self.policy.rules_for(role))
             if not reasons:
                 return []
         return reasons
 
-    def obstacles(self, places: Iterable[ApprovalRule]) -> list[str]:
-        """Return why they fill none of ``places``; nothing when they fill one.
+    def obstacles(self, rules: Iterable[ApprovalRule]) -> list[str]:
+        """Return why they satisfy none of ``rules``; nothing when they satisfy one.
 
-        Of several the reasons of the place that asks least are told.
+        Of several the reasons of the rule that asks least are told.
         """
         reasons: list[str] = []
-        for rule in places:
+        for rule in rules:
             reasons = quorum.obstacles(rule, self.person, self.standing, **self.parties._asdict())
             if not reasons:
                 return []

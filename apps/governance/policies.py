@@ -66,14 +66,14 @@ def _gates(value: Any, _: ValidationInfo) -> list[dict[str, Any]]:
         raise wrong(((), f"may have at most {MAX_GATES} gates"))
     gates: list[dict[str, Any]] = []
     faults: list[tuple[Loc, str]] = []
-    for place, item in enumerate(value):
+    for index, item in enumerate(value):
         try:
             gate = read(item)
         except ValidationError as error:
-            faults += [((place, *loc), detail) for loc, detail in Members.faults(error)]
+            faults += [((index, *loc), detail) for loc, detail in Members.faults(error)]
             continue
         if fault := _twice(gate, gates):
-            faults.append(((place, *fault[0]), fault[1]))
+            faults.append(((index, *fault[0]), fault[1]))
         gates.append(gate)
     if faults:
         raise wrong(*faults)

@@ -269,9 +269,9 @@ def schedules_failing() -> list[AlertFinding]:
 
 LAST_RUNS = """
 SELECT kind, max(error) FROM (
-  SELECT kind, state, error, row_number() OVER (PARTITION BY kind ORDER BY due_at DESC) AS place
+  SELECT kind, state, error, row_number() OVER (PARTITION BY kind ORDER BY due_at DESC) AS rank
   FROM jobs_job WHERE kind = ANY(%s) AND finished_at IS NOT NULL
-) AS runs WHERE place <= %s
+) AS runs WHERE rank <= %s
 GROUP BY kind HAVING bool_and(state = 'failed') AND count(*) = %s
 """
 

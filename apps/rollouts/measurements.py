@@ -75,9 +75,9 @@ def judged(rollout: Rollout, facts: RolloutSnapshot) -> KeptVerdict:
     return keep(verdict)
 
 
-def terms_of(steps: Sequence[Step], place: int, *, share: float, by_unit: bool) -> AnalysisTerms:
-    """Return what the step at ``place`` asks for. An A/B test has the α that it declares."""
-    step = steps[place]
+def terms_of(steps: Sequence[Step], index: int, *, share: float, by_unit: bool) -> AnalysisTerms:
+    """Return what the step at ``index`` asks for. An A/B test has the α that it declares."""
+    step = steps[index]
     counted: Counted = "units" if by_unit else "requests"
     assert isinstance(step, Analysis | AbTest)
     metrics = tuple(
@@ -108,14 +108,14 @@ def _names(rollout: Rollout) -> dict[str, str]:
 
 
 def weight_applied(
-    steps: Sequence[Step], place: int, began: Mapping[str, str], entered_at: datetime
+    steps: Sequence[Step], index: int, began: Mapping[str, str], entered_at: datetime
 ) -> datetime:
     """Return when the node was seen to apply the present weight: the step after it began then.
 
-    ``began`` says when each step began, by its place.
+    ``began`` says when each step began, by its index.
     """
-    weight = max(p for p in range(place) if isinstance(steps[p], SetWeight))
-    after = (began.get(str(p)) for p in range(weight + 1, place))
+    weight = max(p for p in range(index) if isinstance(steps[p], SetWeight))
+    after = (began.get(str(p)) for p in range(weight + 1, index))
     first = next((text for text in after if text), "")
     return datetime.fromisoformat(first) if first else entered_at
 

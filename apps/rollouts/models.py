@@ -11,7 +11,7 @@ from apps.governance.plan import Plan, Ship, Step
 from apps.identity.models import Project
 from apps.rollouts.rules import steps_for
 from apps.rollouts.states import RolloutKind, RolloutState
-from apps.rollouts.steps import for_person, judged_place
+from apps.rollouts.steps import for_person, judged_index
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
@@ -48,7 +48,7 @@ class Rollout(Audited):
     paused_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     promoted_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     step = models.IntegerField(default=-1, db_default=-1)  # of its plan; -1 before the first
-    step_times = models.JSONField(default=dict, db_default={})  # place → RFC 3339 time of entry
+    step_times = models.JSONField(default=dict, db_default={})  # index → RFC 3339 time of entry
     deadline = models.DateTimeField()
     phase_times = models.JSONField(default=dict)  # state → RFC 3339 time of entry
     created_at = models.DateTimeField(auto_now_add=True)
@@ -84,10 +84,10 @@ class Rollout(Audited):
 
     @property
     def judged_step(self) -> int | None:
-        """The place of the step whose looks decide what comes next; ``None`` for none."""
+        """The index of the step whose looks decide what comes next; ``None`` for none."""
         if self.state not in (RolloutState.ANALYSING, RolloutState.WAITING):
             return None
-        return judged_place(self.steps, self.step)
+        return judged_index(self.steps, self.step)
 
     @property
     def guard(self) -> GuardEntry:

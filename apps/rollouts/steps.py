@@ -60,19 +60,19 @@ def for_person(step: Step, state: str, spent: timedelta) -> bool:
     return False
 
 
-def judged_place(steps: Sequence[Step], place: int) -> int | None:
-    """Return the place of the step whose looks decide at ``place``; ``None`` for nothing to judge.
+def judged_index(steps: Sequence[Step], index: int) -> int | None:
+    """Return the index of the step whose looks decide at ``index``; ``None`` for nothing to judge.
 
     An A/B test is watched until it is shipped.
     """
-    if place < 0 or not isinstance(steps[place], Analysis | AbTest | Ship):
+    if index < 0 or not isinstance(steps[index], Analysis | AbTest | Ship):
         return None
-    return place - 1 if isinstance(steps[place], Ship) else place
+    return index - 1 if isinstance(steps[index], Ship) else index
 
 
-def untested(steps: Sequence[Step], place: int) -> bool:
-    """Tell whether an A/B test stands between ``place`` and all requests, or its shipping does."""
-    return any(isinstance(step, Ship) for step in steps[max(place, 0) :])
+def untested(steps: Sequence[Step], index: int) -> bool:
+    """Tell whether an A/B test stands between ``index`` and all requests, or its shipping does."""
+    return any(isinstance(step, Ship) for step in steps[max(index, 0) :])
 
 
 def analyses(steps: Sequence[Step]) -> int:
@@ -87,5 +87,5 @@ def needs(steps: Sequence[Step]) -> frozenset[str]:
 
 
 def last_weight(steps: Sequence[Step]) -> int:
-    """Return the place of the step that sends all requests to the new revision."""
+    """Return the index of the step that sends all requests to the new revision."""
     return max(index for index, step in enumerate(steps) if isinstance(step, SetWeight))

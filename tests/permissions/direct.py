@@ -973,7 +973,9 @@ QUESTIONS = [
         "be offered an environment",
         "viewer",
         None,
-        lambda t, who: [place for place in request_choices(t.version, who).places if place.allowed],
+        lambda t, who: [
+            choice for choice in request_choices(t.version, who).environments if choice.allowed
+        ],
     ),
     Direct(
         "name a hidden project for a token",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.governance import duties
-from apps.governance.duties import Organisation, place_of
+from apps.governance.duties import Organisation, environment_access
 from tests.support import organisations
 from tests.support.reach import fewest_walking
 
@@ -17,9 +17,9 @@ seeds = st.integers(0, 2**32)
 def test_the_search_names_the_size_that_a_walk_finds(seed: int, hire: bool, pinned: bool) -> None:
     rng = random.Random(seed)
     organisation, rules = organisations.anything(rng), organisations.any_rules(rng)
-    place = place_of(organisation, "risk", "production", rules, pinned=pinned)
+    access = environment_access(organisation, "risk", "production", rules, pinned=pinned)
     most = min(3, duties.demanded(rules))
-    found = duties.fewest(place, most=most, hire=hire)
+    found = duties.fewest(access, most=most, hire=hire)
     walked = fewest_walking(organisation, rules, most=most, pinned=pinned, hire=hire)
     assert (found.people if found else None) == walked
 
@@ -29,11 +29,11 @@ def test_every_planted_path_is_found_and_none_where_there_is_none(seed: int) -> 
     rng = random.Random(seed)
     kind = rng.choice(["", *organisations.PLANTS])
     draft = organisations.sound(rng, rng.randint(8, 120))
-    sound = place_of(draft.made(), "risk", "production", organisations.TWO_DECIDE)
+    sound = environment_access(draft.made(), "risk", "production", organisations.TWO_DECIDE)
     assert duties.fewest(sound, most=2) is None
     if kind:
         organisations.PLANTS[kind](draft)
-        planted = place_of(draft.made(), "risk", "production", organisations.TWO_DECIDE)
+        planted = environment_access(draft.made(), "risk", "production", organisations.TWO_DECIDE)
         assert duties.fewest(planted, most=2) is not None, kind
         assert duties.opened(sound, planted) is not None, kind
 
@@ -44,11 +44,13 @@ def test_with_passkeys_every_access_admin_who_suffices_alone_is_found(seed: int)
     draft = organisations.signed(rng, rng.randint(8, 60))
     rules = organisations.ONE_SIGNS
     assert (
-        duties.fewest(place_of(draft.made(), "risk", "production", rules), most=1, hire=True)
+        duties.fewest(
+            environment_access(draft.made(), "risk", "production", rules), most=1, hire=True
+        )
         is None
     )
     organisations.SIGNED_PLANTS[rng.choice(sorted(organisations.SIGNED_PLANTS))](draft)
-    planted = place_of(draft.made(), "risk", "production", rules)
+    planted = environment_access(draft.made(), "risk", "production", rules)
     assert duties.fewest(planted, most=1, hire=True) is not None
 
 
@@ -63,5 +65,5 @@ def test_taking_something_away_opens_nothing(seed: int) -> None:
         whole.services,
         whole.past,
     )
-    before, after = (place_of(o, "risk", "production", rules) for o in (whole, less))
+    before, after = (environment_access(o, "risk", "production", rules) for o in (whole, less))
     assert duties.opened(before, after) is None

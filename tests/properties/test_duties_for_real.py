@@ -136,8 +136,8 @@ def walk(office: Office, found: ShortestPath) -> Release:
 
 def search(office: Office) -> ShortestPath | None:
     """Return what the search finds in production, up to what is demanded there."""
-    place = look().place(office.place.pk)
-    return duties.fewest(place, most=duties.demanded(place.rules))
+    access = look().access(office.place.pk)
+    return duties.fewest(access, most=duties.demanded(access.rules))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -153,7 +153,7 @@ def test_a_path_that_is_named_can_be_walked(seed: int) -> None:
 def test_fewer_than_demanded_get_nowhere_whatever_they_and_an_admin_try(seed: int) -> None:
     rng = random.Random(1000 + seed)
     office = Office(rng, roles=3)
-    demanded = duties.demanded(look().place(office.place.pk).rules)
+    demanded = duties.demanded(look().access(office.place.pk).rules)
     found = search(office)
     if found is not None and found.people < demanded:
         return

@@ -40,7 +40,7 @@ class Bench:
     """What one try works with."""
 
     spec: BuildSpec
-    place: Workplace
+    workplace: Workplace
     runtimes: RuntimeCache
     runtime: str
     log: Callable[[str], None]
@@ -48,7 +48,7 @@ class Bench:
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folder = self.place.root / "acceleration"
+        self.folder = self.workplace.root / "acceleration"
         remove(self.folder)
         self.folder.mkdir()
 
@@ -72,12 +72,12 @@ class Bench:
             ],
             binds_ro=[self.runtimes.folder(self.runtime), PROGRAMS, project],
             binds_rw=[self.folder],
-            env=environment(self.place),
+            env=environment(self.workplace),
             limits=Limits(memory_mb=self.spec.memory_mb, seconds=SECONDS, disk_mb=4096),
             cancelled=self.cancelled,
             on_line=self.log,
             cwd=self.folder,
-            workplace=self.place.root,
+            workplace=self.workplace.root,
         )
         if result.reason == "cancelled":
             raise BuildCancelled
@@ -127,17 +127,17 @@ def accelerate(bench: Bench) -> Acceleration:
     """Convert, compare, and put the ONNX form into the project when every row agrees."""
     compared, conversion = OutputComparison(ACCELERATED), {}
     try:
-        rows = rows_of(bench.spec, bench.place.artifact)
+        rows = rows_of(bench.spec, bench.workplace.artifact)
         (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
-        bench.run("convert.py", bench.place.project, bench.folder, bench.converter)
+        bench.run("convert.py", bench.workplace.project, bench.folder, bench.converter)
         conversion, raw = bench.told(), bench.graph()
-        trial = bench.place.root / "trial"
-        generate.accelerated(bench.place.project, trial, raw, conversion)
+        trial = bench.workplace.root / "trial"
+        generate.accelerated(bench.workplace.project, trial, raw, conversion)
         bench.run("answer.py", trial, bench.folder / "faster.json")
         compared = compare(bench.answers("faster.json"), bench.answers("answers.json"), ACCELERATED)
         if compared.equal != len(rows) or not rows:
             raise KeepOriginal(f"The converted model answers otherwise: {compared.first}")
-        generate.replace(bench.place.project, trial)
+        generate.replace(bench.workplace.project, trial)
     except KeepOriginal as reason:
         return kept(str(reason), compared, conversion)
     detail = f"All {compared.rows} rows are answered as by the original"

@@ -60,7 +60,7 @@ class DutyRow:
         return self.duty.environment
 
     @property
-    def place(self) -> str:
+    def project_and_policy(self) -> str:
         """Its project, and the revision of its policy."""
         name = self.environment.project.name
         return f"{name} · policy r{self.duty.policy}" if self.duty.policy else name

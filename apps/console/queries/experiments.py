@@ -60,9 +60,9 @@ def experiment_of(
     )
 
 
-def declared(row: Rollout, place: int, step: AbTest) -> list[tuple[str, str]]:
+def declared(row: Rollout, index: int, step: AbTest) -> list[tuple[str, str]]:
     """Return what was declared before it started, as names and words."""
-    weight = next(s.weight for s in row.steps[:place] if isinstance(s, SetWeight))
+    weight = next(s.weight for s in row.steps[:index] if isinstance(s, SetWeight))
     of = "units" if "unit" in row.to_revision.serving else "requests"
     guards = "; ".join(asked_of(metric).asked for metric in step.guardrails)
     return [

@@ -46,7 +46,7 @@ class Stair:
     beside: str = ""  # testers and copies, in words
     aside: list[str] = field(default_factory=list)  # and shortly
     state: str = ""
-    steps: list[int] = field(default_factory=list)  # their places in the plan
+    steps: list[int] = field(default_factory=list)  # their indexes in the plan
     x: float = 0
     y: float = BASE
     width: float = 0

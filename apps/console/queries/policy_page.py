@@ -98,7 +98,7 @@ class Trial:
 class PolicyPage:
     """Everything the page of one environment's policies shows."""
 
-    place: Environment
+    environment: Environment
     actor: Actor
     current: PolicyRevision | None
     gates: list[str]
@@ -111,12 +111,12 @@ class PolicyPage:
     @property
     def may_draft(self) -> bool:
         """Whether the reader may write drafts here."""
-        return may(self.actor, "policy.draft", self.place)
+        return may(self.actor, "policy.draft", self.environment)
 
     @property
     def may_freeze(self) -> bool:
         """Whether the reader may freeze it, and lift that."""
-        return may(self.actor, "freeze.set", self.place)
+        return may(self.actor, "freeze.set", self.environment)
 
     @property
     def needs_passkey_script(self) -> bool:
@@ -136,26 +136,28 @@ class PolicyPage:
     @property
     def freeze_title(self) -> str:
         """What stands above the form that freezes it."""
-        return f"Freeze {self.place.name}"
+        return f"Freeze {self.environment.name}"
 
 
-def policy_page(place: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
+def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
     """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
-    rows = list(policies(place, actor).order_by("-number")[:50])
+    rows = list(policies(environment, actor).order_by("-number")[:50])
     current = next((p for p in rows if p.state == PolicyState.PUBLISHED), None)
     people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
-    open_freezes = list(freezes(place, actor).filter(lifted_at=None).order_by("-starts_at")[:20])
+    open_freezes = list(
+        freezes(environment, actor).filter(lifted_at=None).order_by("-starts_at")[:20]
+    )
     names = people_names(people)
     return PolicyPage(
-        place=place,
+        environment=environment,
         actor=actor,
         current=current,
         gates=gate_titles(current),
-        drafts=list(_drafts(rows, current, names, actor, place)),
+        drafts=list(_drafts(rows, current, names, actor, environment)),
         history=[_past(row, current, names) for row in rows],
         freezes=open_freezes,
         source=source or (current.source if current else ""),
-        plans=drawn(own_presets(place)),
+        plans=drawn(own_presets(environment)),
     )
 
 
@@ -164,9 +166,11 @@ def trials(rows: Sequence[DryRunRow]) -> list[Trial]:
     return [Trial(row) for row in rows]
 
 
-def may(actor: Actor, permission: str, place: Environment) -> bool:
+def may(actor: Actor, permission: str, environment: Environment) -> bool:
     """Tell whether ``actor`` holds ``permission`` at the environment."""
-    return actor.can(permission, Scope(place.project_scope(), place.environment_scope()))
+    return actor.can(
+        permission, Scope(environment.project_scope(), environment.environment_scope())
+    )
 
 
 def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, str]) -> PastPolicy:

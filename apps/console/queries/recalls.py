@@ -280,29 +280,29 @@ def _title(kind: str, what: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceRow:
+class ImpactRow:
     """One release that a recall would reach, for the table beside the form."""
 
-    place: ReleaseImpact
+    impact: ReleaseImpact
 
     @property
     def stops(self) -> bool:
         """Whether its endpoint would serve nothing."""
-        return self.place.action == EffectAction.STOPPED
+        return self.impact.action == EffectAction.STOPPED
 
     @property
     def runs(self) -> bool:
         """Whether it runs, so that something would change there."""
-        return self.place.action in WOULD
+        return self.impact.action in WOULD
 
     @property
     def would(self) -> str:
         """What would become of it."""
-        if self.place.action == EffectAction.FELL_BACK and self.place.fallback:
-            return f"fall back to revision {self.place.fallback.number}"
-        is_revoked = self.place.release.state == ReleaseState.REVOKED
+        if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
+            return f"fall back to revision {self.impact.fallback.number}"
+        is_revoked = self.impact.release.state == ReleaseState.REVOKED
         revoked = "stay revoked" if is_revoked else "be revoked"
-        return WOULD.get(self.place.action, revoked)
+        return WOULD.get(self.impact.action, revoked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,17 +313,17 @@ class RecallForm:
     projects: list[Project]
     people: list[User]
     found: RecallReach | None = None
-    places: tuple[ReleaseImpact, ...] = ()
+    impacts: tuple[ReleaseImpact, ...] = ()
 
     @property
-    def rows(self) -> list[PlaceRow]:
+    def rows(self) -> list[ImpactRow]:
         """What would be reached, in words."""
-        return [PlaceRow(impact) for impact in self.places]
+        return [ImpactRow(impact) for impact in self.impacts]
 
     @property
     def endpoints(self) -> int:
         """How many endpoints would be reached."""
-        return len({impact.release.endpoint_id for impact in self.places})
+        return len({impact.release.endpoint_id for impact in self.impacts})
 
 
 def may_recall(actor: Actor) -> bool:

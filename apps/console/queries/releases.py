@@ -47,7 +47,7 @@ class EnvironmentChoice:
 class RequestChoices:
     """Everything the form that asks for a release shows."""
 
-    places: list[EnvironmentChoice]
+    environments: list[EnvironmentChoice]
     bentos: list[Bento]
     endpoints: Sequence[Endpoint]
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
@@ -56,8 +56,8 @@ class RequestChoices:
     @property
     def suggested(self) -> str:
         """The first environment on the way to production where this version is not live yet."""
-        open_places = [p for p in self.places if p.allowed and not p.live]
-        return open_places[0].environment.name if open_places else ""
+        open_choices = [p for p in self.environments if p.allowed and not p.live]
+        return open_choices[0].environment.name if open_choices else ""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     offered = targets_for([row.environment for row in rows], actor)
     own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestChoices(
-        places=[
+        environments=[
             EnvironmentChoice(
                 row.environment,
                 row.gates,
@@ -97,7 +97,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     )
 
 
-def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[str]]:
+def targets_for(environments: Sequence[Environment], actor: Actor) -> dict[str, list[str]]:
     """Return the targets that a new endpoint may stand on by name, with the environments that run
     there, in one query."""
     listing = TargetUse.objects.filter(
@@ -106,7 +106,7 @@ def targets_for(places: Sequence[Environment], actor: Actor) -> dict[str, list[s
         project=OuterRef("environment__project"),
     )
     links = Environment.targets.through.objects.filter(
-        Exists(listing), environment__in=places, target__in=visible_targets(actor)
+        Exists(listing), environment__in=environments, target__in=visible_targets(actor)
     )
     offered: dict[str, list[str]] = {}
     rows = links.order_by("target__name", "environment__position")

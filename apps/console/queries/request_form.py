@@ -67,8 +67,8 @@ class RequestForm:
     @property
     def denied(self) -> bool:
         """Whether there are environments, but none that the reader may ask into."""
-        places = self.offered.places
-        return bool(places) and not any(choice.allowed for choice in places)
+        environments = self.offered.environments
+        return bool(environments) and not any(choice.allowed for choice in environments)
 
     @property
     def filled(self) -> dict[str, str]:
@@ -80,18 +80,18 @@ class RequestForm:
         return {name: str(self.typed.get(name) or usual.get(name, "")) for name in INPUTS}
 
     @property
-    def places(self) -> list[Option]:
+    def environments(self) -> list[Option]:
         """Where to."""
         chosen = self.filled["environment"]
-        return [place_option(choice, chosen) for choice in self.offered.places]
+        return [environment_option(choice, chosen) for choice in self.offered.environments]
 
     @property
     def targets(self) -> list[Option]:
         """On which target a new endpoint would stand, where there are several."""
         chosen = self.filled["target"]
         return [
-            Option(target, f"{target} ({', '.join(places)})", target == chosen)
-            for target, places in self.offered.targets.items()
+            Option(target, f"{target} ({', '.join(environments)})", target == chosen)
+            for target, environments in self.offered.targets.items()
         ]
 
     @property
@@ -128,9 +128,9 @@ def options(rows: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
     return [Option(value, text, bool(value) and value == chosen) for value, text in rows]
 
 
-def place_option(place: EnvironmentChoice, chosen: str) -> Option:
+def environment_option(choice: EnvironmentChoice, chosen: str) -> Option:
     """Return an environment as a choice; one that the reader may not ask into is closed."""
-    name = place.environment.name
-    if not place.allowed:
+    name = choice.environment.name
+    if not choice.allowed:
         return Option(name, f"{name} (you may not ask here)", closed=True)
-    return Option(name, f"{name} (live there)" if place.live else name, name == chosen)
+    return Option(name, f"{name} (live there)" if choice.live else name, name == chosen)

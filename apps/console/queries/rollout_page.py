@@ -107,7 +107,7 @@ class RolloutPage:
         return reverse("release", args=[self.rollout.release_id])
 
     @property
-    def place(self) -> str:
+    def heading_end(self) -> str:
         """Continues its heading after the version: in place of what, and at what comes next."""
         old = self.rollout.from_revision
         instead = f"in place of {old.bento.version} " if old else ""

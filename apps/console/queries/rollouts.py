@@ -160,13 +160,13 @@ def step_began(row: Rollout) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def state_of(row: Rollout, place: int) -> str:
-    """Return how far the step at ``place`` is."""
-    if place > row.step:
+def state_of(row: Rollout, index: int) -> str:
+    """Return how far the step at ``index`` is."""
+    if index > row.step:
         return ""
-    if str(place) not in row.step_times:
+    if str(index) not in row.step_times:
         return "skipped"
-    if place < row.step or row.state in STEPS_DONE:
+    if index < row.step or row.state in STEPS_DONE:
         return "done"
     return "failed" if row.state in BADLY else "now"
 

@@ -250,8 +250,8 @@ def uses_of_all(
     by_target: dict[str, Uses] = {target.pk: Uses() for target in targets}
     order = ("project__slug", "environment")
     row_number = Window(RowNumber(), partition_by="target", order_by=order)
-    first = entries.filter(seen).annotate(place=row_number)
-    first = first if most is None else first.filter(place__lte=most)
+    first = entries.filter(seen).annotate(rank=row_number)
+    first = first if most is None else first.filter(rank__lte=most)
     for use in first.select_related("project").order_by(*order):
         by_target[use.target_id].shown.append(use)
     counts = entries.values("target").annotate(all=Count("pk"), visible=Count("pk", filter=seen))
@@ -304,8 +304,8 @@ def _first(rows: QuerySet[Revision]) -> QuerySet[Revision]:
     order = ("endpoint__name", "-number")
     row_number = Window(RowNumber(), partition_by="endpoint__target", order_by=order)
     return (
-        rows.annotate(place=row_number)
-        .filter(place__lte=SHOWN)
+        rows.annotate(rank=row_number)
+        .filter(rank__lte=SHOWN)
         .select_related("endpoint", "bento__version__model")
         .only(
             "state",

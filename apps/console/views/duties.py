@@ -12,5 +12,5 @@ from apps.governance.queries.duties import duties_of, visible_duties
 def duties(request: PageRequest) -> HttpResponse:
     """List the environments whose access the reader administers or audits."""
     after = request.GET.get("after", "")
-    places, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
-    return show(request, "duties", rows=duty_rows(duties_of(places)), key=key, after=after)
+    environments, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
+    return show(request, "duties", rows=duty_rows(duties_of(environments)), key=key, after=after)

@@ -47,7 +47,7 @@ def policies(request: PageRequest, project: str, environment: str) -> HttpRespon
     row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
-    return show(request, "policies", page=policy_page(row, request.actor), place=row)
+    return show(request, "policies", page=policy_page(row, request.actor), environment=row)
 
 
 @action
@@ -61,10 +61,10 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     try:
         if request.POST.get("do") == "try":
             tried = trials(dry_run(row, checked(row, source).document))
-            return show(request, "policies", page=page_object, place=row, tried=tried)
+            return show(request, "policies", page=page_object, environment=row, tried=tried)
         draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:
-        return show(request, "policies", page=page_object, place=row, fault=fault_of(problem))
+        return show(request, "policies", page=page_object, environment=row, fault=fault_of(problem))
     messages.success(request, "Stored as a draft. Another approver can publish it.")
     return redirect("policies", project, environment)
 

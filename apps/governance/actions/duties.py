@@ -40,7 +40,7 @@ def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
     Raises :class:`LockedOut`. The system is not asked: it writes a new project's policies before
     anybody has a role there.
     """
-    if actor.kind != "system" and duties.locked_out(look().place(policy.environment_id)):
+    if actor.kind != "system" and duties.locked_out(look().access(policy.environment_id)):
         raise LockedOut
 
 
@@ -48,7 +48,7 @@ def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Act
     for environment, policy in after.policies.items():
         if environment not in before.policies:
             continue  # its first policy: nothing was demanded before
-        then, now = before.place(environment), after.place(environment)
+        then, now = before.access(environment), after.access(environment)
         if then == now:
             continue
         if path := duties.opened(then, now):
@@ -59,7 +59,7 @@ def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Act
 
 def describe_path(
     found: ShortestPath,
-    place: Environment,
+    environment: Environment,
     seen: OrganisationView,
     actor: Actor,
     *,
@@ -69,15 +69,15 @@ def describe_path(
 
     A role in one project lets its holder vouch for passkeys in all of them.
     """
-    where = scope_of(place)
+    where = scope_of(environment)
     if not (actor.can("access.view", where) or actor.can("policy.publish", where)):
         return "This would open a way in a project whose access you do not see: ask its auditor"
     few = "one person" if found.people == 1 else f"{found.people} people"
-    around = seen.place(place.pk)
+    around = seen.access(environment.pk)
     demanded = duties.demanded(around.glass if glass else around.rules)
     could = "break the glass" if glass else "have a release approved"
-    path = "; ".join(seen.words(found, place))
+    path = "; ".join(seen.words(found, environment))
     return (
-        f"With this, {few} could {could} for {place.name} of {place.project.slug},"
+        f"With this, {few} could {could} for {environment.name} of {environment.project.slug},"
         f" where its policy demands {demanded}: {path}."
     )

@@ -73,22 +73,22 @@ class EnvironmentChangeSerializer(serializers.Serializer[Any]):
     )
 
 
-def place_of(slug: str, name: str, actor: Actor) -> Environment:
+def environment_of(slug: str, name: str, actor: Actor) -> Environment:
     """Return the environment that a path names."""
     return visible_rows.environment(project_by_slug(slug, actor), name, actor)
 
 
 def targets_of(
-    names: list[str], actor: Actor, place: Environment | None = None, *, at: str = "/targets"
+    names: list[str], actor: Actor, environment: Environment | None = None, *, at: str = "/targets"
 ) -> list[Target]:
     """Return targets by name, or say which is not there: one that ``actor`` may not see is none.
 
-    Those that ``place`` is on already may be named again. Whether the others may be used the
+    Those that ``environment`` is on already may be named again. Whether the others may be used the
     actions ask.
     """
     by_name = {t.name: t for t in visible_targets(actor).filter(name__in=names)}
-    if place is not None:
-        by_name |= {t.name: t for t in place.targets.all() if t.name in names}
+    if environment is not None:
+        by_name |= {t.name: t for t in environment.targets.all() if t.name in names}
     missing = [n for n in names if n not in by_name]
     if missing:
         errors = [FieldError(at, f"There is no target {n}") for n in missing]
@@ -138,7 +138,7 @@ class EnvironmentDetail(PlacetView):
     @extend_schema(operation_id="environments_read", responses=EnvironmentSerializer)
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Read an environment."""
-        return _answer(place_of(slug, name, self.actor), self.actor)
+        return _answer(environment_of(slug, name, self.actor), self.actor)
 
     @extend_schema(
         operation_id="environments_update",
@@ -147,7 +147,7 @@ class EnvironmentDetail(PlacetView):
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
         """Change order, targets, what nodes do past their signed state, plans. Needs If-Match."""
-        row = place_of(slug, name, self.actor)
+        row = environment_of(slug, name, self.actor)
         data: Any = self.body(EnvironmentChangeSerializer)
         require_match(request, _tag(row))
         if "targets" in data:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance import actions
-from apps.governance.api.environments import place_of
+from apps.governance.api.environments import environment_of
 from apps.governance.models import Freeze
 from apps.governance.queries import visible_rows
 from placet.kernel.api.lists import ListView, many, page_of
@@ -43,7 +43,7 @@ class FreezeList(ListView):
     @extend_schema(operation_id="freezes_list", responses=page_of(FreezeSerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the freezes of an environment, newest first, lifted ones too."""
-        rows = visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
+        rows = visible_rows.freezes(environment_of(slug, name, self.actor), self.actor)
         return self.page(rows, many(FreezeSerializer))
 
     @extend_schema(
@@ -53,7 +53,7 @@ class FreezeList(ListView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Freeze an environment: nothing new starts in it."""
-        environment = place_of(slug, name, self.actor)
+        environment = environment_of(slug, name, self.actor)
         data: Any = self.body(NewFreezeSerializer)
         freeze = actions.set_freeze(environment, **data, actor=self.actor)
         return Response(FreezeSerializer(freeze).data, status=201)
@@ -66,7 +66,7 @@ class FreezeLift(PlacetView):
     def post(self, request: Request, slug: str, name: str, freeze: str) -> Response:
         """Lift a freeze."""
         row = (
-            visible_rows.freezes(place_of(slug, name, self.actor), self.actor)
+            visible_rows.freezes(environment_of(slug, name, self.actor), self.actor)
             .filter(pk=freeze)
             .first()
         )

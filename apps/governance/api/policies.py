@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.governance import actions
 from apps.governance.actions.policies import checked
-from apps.governance.api.environments import place_of
+from apps.governance.api.environments import environment_of
 from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import visible_rows
@@ -77,7 +77,7 @@ class PublicationSerializer(serializers.Serializer[Any]):
 
 def policy_of(slug: str, name: str, number: int, actor: Actor) -> PolicyRevision:
     """Return the policy revision that a path names."""
-    return visible_rows.policy(place_of(slug, name, actor), number, actor)
+    return visible_rows.policy(environment_of(slug, name, actor), number, actor)
 
 
 def _would_say(environment: Environment, document: dict[str, Any], digest: str) -> Response:
@@ -91,7 +91,7 @@ class PolicyList(ListView):
     @extend_schema(operation_id="policies_list", responses=page_of(PolicySerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the policy revisions of an environment, newest first, drafts too."""
-        rows = visible_rows.policies(place_of(slug, name, self.actor), self.actor)
+        rows = visible_rows.policies(environment_of(slug, name, self.actor), self.actor)
         return self.page(rows, many(PolicySerializer), order="-number")
 
     @extend_schema(
@@ -101,7 +101,7 @@ class PolicyList(ListView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Draft a policy revision from YAML. Another person publishes it."""
-        environment = place_of(slug, name, self.actor)
+        environment = environment_of(slug, name, self.actor)
         source = self.body(PolicySourceSerializer)["source"]
         policy = actions.draft_policy(environment, source=source, actor=self.actor)
         location = f"/api/v1/projects/{slug}/environments/{name}/policies/{policy.number}"
@@ -119,7 +119,7 @@ class PolicyTry(PlacetView):
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Evaluate YAML on everything open and live in the environment; nothing is stored."""
-        environment = place_of(slug, name, self.actor)
+        environment = environment_of(slug, name, self.actor)
         authorize(self.actor, "policy.draft", environment, view="policy.view")
         policy = checked(environment, self.body(PolicySourceSerializer)["source"])
         return _would_say(environment, policy.document, policy.digest)

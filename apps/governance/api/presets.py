@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.governance.api.environments import place_of
+from apps.governance.api.environments import environment_of
 from apps.governance.queries import visible_rows
 from apps.governance.queries.presets import presets
 from apps.governance.rules import PolicyState
@@ -37,7 +37,7 @@ class PresetList(PlacetView):
     @extend_schema(operation_id="plans_list", responses=PresetsSerializer)
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the plans that are ready to be chosen, and what the policy has against each."""
-        environment = place_of(slug, name, self.actor)
+        environment = environment_of(slug, name, self.actor)
         published = visible_rows.policies(environment, self.actor).filter(
             state=PolicyState.PUBLISHED
         )

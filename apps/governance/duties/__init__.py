@@ -14,8 +14,8 @@ from apps.governance.duties.organisation import (
     Organisation,
     OrganisationMember,
     PastAct,
+    environment_access,
     mailbox,
-    place_of,
 )
 from apps.governance.duties.paths import PathStep, demanded
 from apps.governance.duties.search import (
@@ -46,11 +46,11 @@ __all__ = [
     "PathStep",
     "ShortestPath",
     "demanded",
+    "environment_access",
     "fewest",
     "locked_out",
     "mailbox",
     "opened",
     "opened_by_break_glass",
-    "place_of",
     "sentences",
 ]

@@ -175,7 +175,7 @@ def mailbox(email: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
-def place_of(
+def environment_access(
     organisation: Organisation,
     project: str,
     environment: str,

@@ -73,16 +73,16 @@ def demanded(rules: Sequence[ApprovalRule]) -> int:
 
     One person may be both, and fills a place of the quorum too where a gate excludes neither.
     """
-    places = sum(rule.count for rule in rules)
+    approvals = sum(rule.count for rule in rules)
     own = any(
         not rule.exclude_requester and not rule.exclude_author and not APART & {*rule.demands}
         for rule in rules
     )
-    return places if own else places + 1
+    return approvals if own else approvals + 1
 
 
 def path(
-    team: Sequence[Account], place: EnvironmentAccess, *, hire: bool = False
+    team: Sequence[Account], access: EnvironmentAccess, *, hire: bool = False
 ) -> tuple[PathStep, ...] | None:
     """Return the steps by which ``team`` alone has a release approved, or ``None``.
 
@@ -91,13 +91,13 @@ def path(
     """
     boss = next((a for a in team if HIRE in a.may), None) if hire else None
     if boss is not None:
-        team = [*team, *_made_up(place, boss)]
+        team = [*team, *_made_up(access, boss)]
     hand = _Hand(team, boss)
-    steps = hand.by_quorum(place.rules)
-    if place.broken:
+    steps = hand.by_quorum(access.rules)
+    if access.broken:
         steps = [_broken(step) for step in steps] if steps else None
     else:
-        steps = steps or hand.by_policy(place)
+        steps = steps or hand.by_policy(access)
     if steps is None:
         return None
     return tuple(dict.fromkeys([*_hirings(boss, steps), *steps] if boss else steps))
@@ -108,9 +108,9 @@ def _broken(step: PathStep) -> PathStep:
     return replace(step, act="break") if step.act == "approve" else step
 
 
-def by_quorum(team: Sequence[Account], place: EnvironmentAccess) -> bool:
+def by_quorum(team: Sequence[Account], access: EnvironmentAccess) -> bool:
     """Tell whether ``team`` has a release approved without changing the policy."""
-    return _Hand(team, None).by_quorum(place.rules) is not None
+    return _Hand(team, None).by_quorum(access.rules) is not None
 
 
 def _made_up(access: EnvironmentAccess, boss: Account) -> list[Account]:
@@ -169,17 +169,17 @@ class _Hand:
             if not every_editor:
                 return
 
-    def by_policy(self, place: EnvironmentAccess) -> list[PathStep] | None:
+    def by_policy(self, access: EnvironmentAccess) -> list[PathStep] | None:
         """One drafts a policy that demands next to nobody, another publishes it."""
         for publisher in self._unlike(PUBLISH):
             drafters = (a for a in self.team if DRAFT in a.may and a.id != publisher.id)
             drafter = next(drafters, None)
-            if drafter is None or (place.signed and not self._signs(publisher)):
+            if drafter is None or (access.signed and not self._signs(publisher)):
                 continue
-            for lax in LAX_PINNED if place.pinned else ((),):
+            for lax in LAX_PINNED if access.pinned else ((),):
                 rest = self.by_quorum(lax)
                 if rest is not None:
-                    vouched = self._vouched(publisher) if place.signed else []
+                    vouched = self._vouched(publisher) if access.signed else []
                     changed = [PathStep("draft", drafter.id), PathStep("publish", publisher.id)]
                     return [*vouched, *changed, *rest]
         return None

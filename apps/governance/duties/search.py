@@ -40,18 +40,18 @@ class ShortestPath:
     steps: tuple[PathStep, ...]
 
 
-def fewest(place: EnvironmentAccess, *, most: int, hire: bool = False) -> ShortestPath | None:
-    """Return a smallest set of at most ``most`` humans who reach ``place``, ``None`` without one.
+def fewest(access: EnvironmentAccess, *, most: int, hire: bool = False) -> ShortestPath | None:
+    """Return a smallest set of at most ``most`` humans who reach ``access``, ``None`` without one.
 
     With ``hire`` an access admin may add people who do not exist; without it everybody is who they
     seem to be.
     """
     most = min(most, SMALL)
-    humans = _humans(place.accounts, hire=hire)
+    humans = _humans(access.accounts, hire=hire)
     classes = _useful(_classes(_unlike_branches(list(humans.values()), most), _kind), most)
     for size in range(1, most + 1):
         for team in _teams(classes, size):
-            steps = path(_accounts(team), place, hire=hire)
+            steps = path(_accounts(team), access, hire=hire)
             if steps is not None:
                 return ShortestPath(size, steps)
     return None
@@ -79,17 +79,17 @@ def opened_by_break_glass(
     return opened(before.broken_glass, after.broken_glass) if after.glass else None
 
 
-def locked_out(place: EnvironmentAccess) -> bool:
+def locked_out(access: EnvironmentAccess) -> bool:
     """Tell whether everybody together could not get a release past the quorum.
 
     Where nobody may make or ask for anything yet, as in a new project, somebody who can is thought
     of.
     """
-    everybody = list(place.accounts)
+    everybody = list(access.accounts)
     for permission in (MAKE, REQUEST):
         if not any(permission in account.may for account in everybody):
             everybody.append(OUTSIDER)
-    return not by_quorum(everybody, place)
+    return not by_quorum(everybody, access)
 
 
 def _new_set(before: EnvironmentAccess, after: EnvironmentAccess, most: int) -> ShortestPath | None:

@@ -85,11 +85,11 @@ def _wrapped(tokens: list[Token]) -> bool:
     if len(tokens) < 2 or tokens[0] != ("sign", "(") or tokens[-1] != ("sign", ")"):
         return False
     depth = 0
-    for place, (kind, text) in enumerate(tokens):
+    for position, (kind, text) in enumerate(tokens):
         if kind == "sign":
             depth += (text in _OPEN) - (text in _CLOSE)
         if depth == 0:
-            return place == len(tokens) - 1
+            return position == len(tokens) - 1
     return False
 
 
@@ -101,39 +101,39 @@ def paths(source: str, roots: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the facts an expression names, e.g. ``("evidence", "metrics", "auc")``."""
     tokens = [t for t in _tokens(source) if t[0] != "space"]
     found: list[tuple[str, ...]] = []
-    place = 0
-    while place < len(tokens):
-        kind, text = tokens[place]
-        after_dot = place > 0 and tokens[place - 1][1] == "."
-        place += 1
+    position = 0
+    while position < len(tokens):
+        kind, text = tokens[position]
+        after_dot = position > 0 and tokens[position - 1][1] == "."
+        position += 1
         if kind != "name" or text not in roots or after_dot:
             continue
-        path, place = _path(tokens, place, text)
+        path, position = _path(tokens, position, text)
         if path not in found:
             found.append(path)
     return found
 
 
-def _path(tokens: list[Token], place: int, root: str) -> tuple[tuple[str, ...], int]:
+def _path(tokens: list[Token], position: int, root: str) -> tuple[tuple[str, ...], int]:
     path = [root]
-    while place + 1 < len(tokens):
-        if tokens[place][1] == "." and tokens[place + 1][0] == "name":
-            if place + 2 < len(tokens) and tokens[place + 2][1] == "(":
+    while position + 1 < len(tokens):
+        if tokens[position][1] == "." and tokens[position + 1][0] == "name":
+            if position + 2 < len(tokens) and tokens[position + 2][1] == "(":
                 break  # a method, not a member
-            path.append(tokens[place + 1][1])
-            place += 2
-        elif _indexed(tokens, place):
-            path.append(tokens[place + 1][1][1:-1])
-            place += 3
+            path.append(tokens[position + 1][1])
+            position += 2
+        elif _indexed(tokens, position):
+            path.append(tokens[position + 1][1][1:-1])
+            position += 3
         else:
             break
-    return tuple(path), place
+    return tuple(path), position
 
 
-def _indexed(tokens: list[Token], place: int) -> bool:
+def _indexed(tokens: list[Token], position: int) -> bool:
     return (
-        tokens[place][1] == "["
-        and tokens[place + 1][0] == "text"
-        and place + 2 < len(tokens)
-        and tokens[place + 2][1] == "]"
+        tokens[position][1] == "["
+        and tokens[position + 1][0] == "text"
+        and position + 2 < len(tokens)
+        and tokens[position + 2][1] == "]"
     )

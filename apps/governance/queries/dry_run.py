@@ -24,14 +24,14 @@ class DryRunRow:
     results: tuple[GateResult, ...]
 
 
-def dry_run(place: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
+def dry_run(environment: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
     """Evaluate ``document`` on the environment's open and live releases, newest first.
 
     Decisions that were made count here as they stand; publishing would drop them.
     """
     states = (*OPEN_STATES, ReleaseState.LIVE)
     rows = list(
-        Release.objects.filter(environment=place, state__in=states)
+        Release.objects.filter(environment=environment, state__in=states)
         .select_related("project", *WITH_ALL)
         .order_by("-pk")[:LIMIT]
     )

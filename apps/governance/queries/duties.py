@@ -92,12 +92,12 @@ class OrganisationView:
     policies: dict[str, PolicyRevision]  # in force, by environment
     pinned: frozenset[str]
 
-    def place(self, environment: str) -> EnvironmentAccess:
+    def access(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
         policy = self.policies[environment]
         row = policy.environment
         rules, rule = policy.approvals.rules, policy.break_glass
-        return duties.place_of(
+        return duties.environment_access(
             self.organisation,
             row.project_id,
             row.name,
@@ -144,11 +144,11 @@ def look() -> OrganisationView:
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:
     """Search every one of ``environments`` (see :func:`look` for the queries; none for none)."""
-    places = list(environments)
-    if not places:
+    rows = list(environments)
+    if not rows:
         return []
     seen = look()
-    return [_duty(seen, environment) for environment in places]
+    return [_duty(seen, environment) for environment in rows]
 
 
 def visible_duties(actor: Actor) -> QuerySet[Environment]:
@@ -161,7 +161,7 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     policy = seen.policies.get(environment.pk)
     if policy is None:
         return Duty(environment, None, 0, None, [], None, [], locked_out=False)
-    access = seen.place(environment.pk)
+    access = seen.access(environment.pk)
     demanded = duties.demanded(access.rules)
     shortest = duties.fewest(access, most=demanded)
     fewer = (shortest.people if shortest else demanded + 1) - 1

@@ -80,14 +80,14 @@ def shared_last(actor: Actor) -> list[Shared]:
         .order_by("environment__project__name", "environment__project", "target__name")
         .annotate(
             project=F("environment__project__name"),
-            place=F("environment__name"),
+            environment_name=F("environment__name"),
             on=F("target__name"),
             own=ArraySubquery(
                 earlier.order_by("environment__position").values("environment__name")
             ),
             foreign=ArraySubquery(names[: NAMED + 1]),
         )
-        .values_list("project", "place", "on", "own", "foreign")[:SHOWN]
+        .values_list("project", "environment_name", "on", "own", "foreign")[:SHOWN]
     )
     return [Shared(a, b, c, tuple(own), tuple(other)) for a, b, c, own, other in rows]
 

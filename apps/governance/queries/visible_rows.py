@@ -86,24 +86,26 @@ def environment(project: Project, name: str, actor: Actor) -> Environment:
     return row
 
 
-def policies(place: Environment, actor: Actor) -> QuerySet[PolicyRevision]:
+def policies(environment: Environment, actor: Actor) -> QuerySet[PolicyRevision]:
     """Return an environment's policy revisions."""
-    rows = PolicyRevision.objects.filter(environment=place).select_related("environment__project")
+    rows = PolicyRevision.objects.filter(environment=environment).select_related(
+        "environment__project"
+    )
     return visible(rows, actor, view="policy.view")
 
 
-def policy(place: Environment, number: int, actor: Actor) -> PolicyRevision:
+def policy(environment: Environment, number: int, actor: Actor) -> PolicyRevision:
     """Return one revision by number, or raise ``NotFound``."""
-    row = policies(place, actor).filter(number=number).first()
+    row = policies(environment, actor).filter(number=number).first()
     if row is None:
         raise NotFound
     return row
 
 
-def freezes(place: Environment, actor: Actor) -> QuerySet[Freeze]:
+def freezes(environment: Environment, actor: Actor) -> QuerySet[Freeze]:
     """Return an environment's freezes, lifted ones too."""
     return visible(
-        Freeze.objects.filter(environment=place).select_related("environment__project"), actor
+        Freeze.objects.filter(environment=environment).select_related("environment__project"), actor
     )
 
 

@@ -86,7 +86,7 @@ class RolloutLooks(ListView):
 
 
 def step_of(text: str) -> int:
-    """Read the place of a step."""
+    """Read the index of a step."""
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
         raise InvalidInput(errors=[FieldError("step", "The place of a step, from 0")])
     return int(text)

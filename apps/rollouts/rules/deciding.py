@@ -54,11 +54,11 @@ def _starting(s: RolloutSnapshot) -> Intent:
     return wait("every replica of the new revision to be ready")
 
 
-def enter(s: RolloutSnapshot, place: int) -> Intent:
-    """Begin the step at ``place``, or end the rollout well when there is none."""
-    if place >= len(s.steps):
+def enter(s: RolloutSnapshot, index: int) -> Intent:
+    """Begin the step at ``step_index``, or end the rollout well when there is none."""
+    if index >= len(s.steps):
         return live(s)
-    step, first = s.steps[place], s.state == RolloutState.STARTING
+    step, first = s.steps[index], s.state == RolloutState.STARTING
     changes: tuple[RevisionChange, ...] = (
         (RevisionChange("new", RevisionState.READY),) if first else ()
     )
@@ -71,7 +71,7 @@ def enter(s: RolloutSnapshot, place: int) -> Intent:
         case SetMirror(copies=copies):
             changes = (RevisionChange("new", RevisionState.READY, copies=copies),)
     skipped = s.kind == RolloutKind.RELEASE and s.old is None and s.plan.steps != AT_ONCE
-    return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=place)
+    return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=index)
 
 
 def _stepping(s: RolloutSnapshot) -> Intent:
@@ -96,9 +96,9 @@ def _stepping(s: RolloutSnapshot) -> Intent:
         return held
     if s.paused:
         return wait("somebody to resume it")
-    if s.promoted and s.place >= last_weight(s.steps):
+    if s.promoted and s.step_index >= last_weight(s.steps):
         return live(s)
-    return enter(s, s.place + 1)
+    return enter(s, s.step_index + 1)
 
 
 def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
@@ -164,7 +164,7 @@ def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:
 def go_on(s: RolloutSnapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
     """Return how to go past the step that waits for a person, if ``past`` does now."""
     waits = s.state == RolloutState.WAITING and s.present == past
-    return enter(s, s.place + 1) if waits else None
+    return enter(s, s.step_index + 1) if waits else None
 
 
 def skip(s: RolloutSnapshot) -> Intent | None:
@@ -178,7 +178,7 @@ def skip(s: RolloutSnapshot) -> Intent | None:
         return None
     if isinstance(step, SetWeight) and step.weight >= WHOLE:
         return None
-    return enter(s, s.place + 1)
+    return enter(s, s.step_index + 1)
 
 
 def promote(s: RolloutSnapshot) -> Intent | None:

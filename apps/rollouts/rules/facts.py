@@ -105,7 +105,7 @@ class RolloutSnapshot:
     plan: Plan
     new: RevisionFacts
     old: RevisionFacts | None
-    step: int = -1  # the place of the present step; -1 before the first
+    step: int = -1  # the index of the present step; -1 before the first
     paused: bool = False  # a person holds it
     promoted: bool = False  # a person sent it to the end
     alive: bool = True  # the target was heard of lately
@@ -117,15 +117,15 @@ class RolloutSnapshot:
         return steps_for(self.plan, kind=self.kind, has_old=self.old is not None)
 
     @property
-    def place(self) -> int:
-        """The place of the present step; a row that shifts from before there were steps has none
+    def step_index(self) -> int:
+        """The index of the present step; a row that shifts from before there were steps has none
         written, and is at its first and only one."""
         return max(self.step, 0)
 
     @property
     def present(self) -> Step:
         """The step that is carried out now, or first of all."""
-        return self.steps[self.place]
+        return self.steps[self.step_index]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def test_how_an_environment_stands(
 ) -> None:
     duty = Duty(PLACE, policy, demanded, found(fewest), [], None, [], locked_out=locked)
     row = DutyRow(duty)
-    assert (row.sign.text, row.place, row.people) == said
+    assert (row.sign.text, row.project_and_policy, row.people) == said
 
 
 @pytest.mark.parametrize(

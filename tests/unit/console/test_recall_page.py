@@ -7,7 +7,7 @@ import pytest
 
 from apps.console.queries.recalls import (
     EffectRow,
-    PlaceRow,
+    ImpactRow,
     RecallForm,
     RecallListPage,
     RecallPage,
@@ -116,7 +116,7 @@ def test_a_place_says_what_would_become_of_it(
     action: str, state: str, said: str, runs: bool
 ) -> None:
     back = SimpleNamespace(number=4)
-    place = SimpleNamespace(action=action, release=SimpleNamespace(state=state), fallback=back)
-    (row,) = RecallForm([], [], [], None, (cast("Any", place),)).rows
+    impact = SimpleNamespace(action=action, release=SimpleNamespace(state=state), fallback=back)
+    (row,) = RecallForm([], [], [], None, (cast("Any", impact),)).rows
     assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")
-    assert isinstance(row, PlaceRow)
+    assert isinstance(row, ImpactRow)

@@ -32,7 +32,7 @@ def test_the_usual_stands_in_what_was_not_typed() -> None:
 
 
 def test_a_place_that_is_closed_is_named_and_not_chosen() -> None:
-    shown = [(p.text, p.chosen, p.closed) for p in form({"environment": "prod"}).places]
+    shown = [(p.text, p.chosen, p.closed) for p in form({"environment": "prod"}).environments]
     assert shown == [
         ("dev (live there)", False, False),
         ("staging", False, False),

@@ -59,11 +59,11 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
 def test_each_kind_has_its_words(kind: str, sentence: str, place: str, note: str) -> None:
     found = page(kind=kind)
     assert f"{found.before_release}{found.release_name}{found.after_release}" == sentence
-    assert (found.place, found.steps_note) == (place, note)
+    assert (found.heading_end, found.steps_note) == (place, note)
 
 
 def test_nothing_is_replaced_where_nothing_was_live() -> None:
-    assert page(from_revision=None).place == "at"
+    assert page(from_revision=None).heading_end == "at"
 
 
 @pytest.mark.parametrize(

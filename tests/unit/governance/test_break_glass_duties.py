@@ -13,7 +13,7 @@ from apps.governance.duties import (
     Organisation,
     OrganisationMember,
     PastAct,
-    place_of,
+    environment_access,
     sentences,
 )
 from apps.governance.duties.paths import path
@@ -50,31 +50,31 @@ def around(
 ) -> EnvironmentAccess:
     """Return production of ``risk`` with ``people``, who hold their usual roles and ``more``."""
     organisation = Organisation(people, (*USUAL, *more), **others)
-    return place_of(organisation, "risk", "production", rules, glass=said or glass())
+    return environment_access(organisation, "risk", "production", rules, glass=said or glass())
 
 
 def test_two_break_the_glass_where_three_are_needed_otherwise() -> None:
-    place = around(Binding("reviewer", "ann", "risk"))
-    regular, broken = (duties.fewest(p, most=3) for p in (place, place.broken_glass))
+    access = around(Binding("reviewer", "ann", "risk"))
+    regular, broken = (duties.fewest(p, most=3) for p in (access, access.broken_glass))
     assert (regular and regular.people, broken and broken.people) == (3, 3)
-    place = around(Binding("reviewer", "ann", "risk"), Binding("responder", "ada", "risk"))
-    broken = duties.fewest(place.broken_glass, most=2)
+    access = around(Binding("reviewer", "ann", "risk"), Binding("responder", "ada", "risk"))
+    broken = duties.fewest(access.broken_glass, most=2)
     assert broken is not None
     assert sentences(broken.steps, NAMES, "production") == [
         "Ada makes a version and asks for its release",
         "Ada opens a break-glass for it, with a reason",
         "Vera confirms that as approver",
     ]
-    assert duties.demanded(place.broken_glass.rules) == 2
+    assert duties.demanded(access.broken_glass.rules) == 2
 
 
 def test_a_policy_without_it_lets_nobody() -> None:
     organisation = Organisation(
         tuple(OrganisationMember(n, f"{n}@example.com") for n in NAMES), USUAL
     )
-    place = place_of(organisation, "risk", "production", TWO_DECIDE)
-    assert duties.fewest(place.broken_glass, most=4) is None
-    assert duties.opened_by_break_glass(place, place) is None
+    access = environment_access(organisation, "risk", "production", TWO_DECIDE)
+    assert duties.fewest(access.broken_glass, most=4) is None
+    assert duties.opened_by_break_glass(access, access) is None
 
 
 def test_one_human_with_two_accounts_is_one_too_few() -> None:
@@ -83,8 +83,8 @@ def test_one_human_with_two_accounts_is_one_too_few() -> None:
         OrganisationMember("rob", "ada@example.com"),
         OrganisationMember("vera", "ada@example.com"),
     )
-    place = around(people=people)
-    found = duties.fewest(place.broken_glass, most=2)
+    access = around(people=people)
+    found = duties.fewest(access.broken_glass, most=2)
     assert found is not None and found.people == 1
 
 
@@ -104,42 +104,42 @@ def test_what_makes_one_enough_is_found_when_it_comes() -> None:
 def test_a_policy_that_would_let_one_break_it_is_found() -> None:
     people = tuple(OrganisationMember(n, "ada@example.com") for n in ("ada", "rob", "vera"))
     organisation = Organisation(people, USUAL)
-    before = place_of(organisation, "risk", "production", TWO_DECIDE)
-    after = place_of(organisation, "risk", "production", TWO_DECIDE, glass=glass())
+    before = environment_access(organisation, "risk", "production", TWO_DECIDE)
+    after = environment_access(organisation, "risk", "production", TWO_DECIDE, glass=glass())
     assert duties.opened_by_break_glass(before, after) is not None
 
 
 def test_three_where_three_are_demanded() -> None:
-    place = around(Binding("responder", "ada", "risk"), said=glass(3))
-    found = duties.fewest(place.broken_glass, most=3)
+    access = around(Binding("responder", "ada", "risk"), said=glass(3))
+    found = duties.fewest(access.broken_glass, most=3)
     assert found is not None and found.people == 3
 
 
 def test_with_passkeys_only_those_who_sign_or_are_vouched_for() -> None:
     people = tuple(OrganisationMember(n, f"{n}@example.com", passkey=n == "rob") for n in NAMES)
-    place = around(people=people, rules=ONE_SIGNS, said=glass(passkey=True))
-    assert duties.fewest(place.broken_glass, most=3) is None
+    access = around(people=people, rules=ONE_SIGNS, said=glass(passkey=True))
+    assert duties.fewest(access.broken_glass, most=3) is None
     signing = tuple(
         OrganisationMember(n, f"{n}@example.com", passkey=n in ("rob", "vera")) for n in NAMES
     )
-    place = around(people=signing, rules=ONE_SIGNS, said=glass(passkey=True))
-    found = duties.fewest(place.broken_glass, most=3)
+    access = around(people=signing, rules=ONE_SIGNS, said=glass(passkey=True))
+    found = duties.fewest(access.broken_glass, most=3)
     assert found is not None and found.people == 3
 
 
 def test_a_role_that_a_program_holds_opens_nothing() -> None:
-    place = around(
+    access = around(
         Binding("responder", "bot", "risk"),
         services={"bot": "ada"},
         people=tuple(OrganisationMember(n, f"{n}@example.com") for n in ("ada", "vera")),
     )
-    assert duties.fewest(place.broken_glass, most=3) is None
+    assert duties.fewest(access.broken_glass, most=3) is None
 
 
 def test_what_was_opened_before_counts_though_the_role_is_gone() -> None:
     done = PastAct("ada", duties.GLASS, "risk", "production")
-    place = around(past=(done,))
-    found = duties.fewest(place.broken_glass, most=2)
+    access = around(past=(done,))
+    found = duties.fewest(access.broken_glass, most=2)
     assert found is not None and found.people == 2
 
 
@@ -155,8 +155,10 @@ def test_it_finds_what_trying_everybody_finds(seed: int) -> None:
         Binding(rng.choice(roles), f"p{rng.randrange(5)}", "risk") for _ in range(rng.randrange(8))
     )
     said = glass(rng.choice((2, 2, 3)))
-    place = place_of(Organisation(people, given), "risk", "production", TWO_DECIDE, glass=said)
-    broken = place.broken_glass
+    access = environment_access(
+        Organisation(people, given), "risk", "production", TWO_DECIDE, glass=said
+    )
+    broken = access.broken_glass
     humans = sorted({account.human for account in broken.accounts})
     tried = next(
         (

@@ -12,11 +12,11 @@ from apps.governance.duties import (
     PastAct,
     PathStep,
     demanded,
+    environment_access,
     fewest,
     locked_out,
     mailbox,
     opened,
-    place_of,
     sentences,
 )
 from placet_verify.permit.quorum import ApprovalRule
@@ -32,7 +32,7 @@ def around(
     """Return production of ``risk`` with Ada, Rex, Vera, Vito and Ann, who hold ``bindings``."""
     people = tuple(OrganisationMember(name, f"{name}@example.com") for name in NAMES)
     organisation = Organisation(**{"people": people, "bindings": bindings, **more})  # type: ignore[arg-type]
-    return place_of(organisation, "risk", "production", rules)
+    return environment_access(organisation, "risk", "production", rules)
 
 
 def usual(*more: Binding) -> tuple[Binding, ...]:
@@ -63,8 +63,8 @@ def test_a_policy_demands_so_many_people(rules: tuple[ApprovalRule, ...], people
 
 
 def test_where_everybody_has_one_duty_nobody_gets_around_another() -> None:
-    place = around(TWO_DECIDE, *usual())
-    assert fewest(place, most=2) is None
+    access = around(TWO_DECIDE, *usual())
+    assert fewest(access, most=2) is None
     found = fewest(around(TWO_DECIDE, *usual()[:3]), most=3)  # without Vito
     assert found is not None and found.people == 3
     assert sentences(found.steps, NAMES, "production") == [
@@ -85,8 +85,8 @@ def test_who_asks_and_drafts_needs_one_who_publishes() -> None:
 
 
 def test_nobody_publishes_what_they_drafted_themselves() -> None:
-    place = around(TWO_DECIDE, *usual(Binding("contributor", "vera", "risk")))
-    assert fewest(place, most=1) is None
+    access = around(TWO_DECIDE, *usual(Binding("contributor", "vera", "risk")))
+    assert fewest(access, most=1) is None
 
 
 def test_two_accounts_with_one_mailbox_are_one_person() -> None:
@@ -129,11 +129,11 @@ def test_a_program_asks_and_drafts_for_its_owner_and_decides_for_nobody() -> Non
 
 
 def test_a_role_in_another_project_or_environment_is_no_way() -> None:
-    place = around(
+    access = around(
         TWO_DECIDE,
         *usual(Binding("operator", "ada", "fraud"), Binding("operator", "ada", "risk", "staging")),
     )
-    assert fewest(place, most=2) is None
+    assert fewest(access, most=2) is None
 
 
 def test_what_was_done_before_counts_for_who_may_do_it_no_longer() -> None:
@@ -166,9 +166,9 @@ def test_a_superuser_is_nobody() -> None:
 
 
 def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> None:
-    place = around(TWO_DECIDE, *usual(Binding("admin", "ann")))
-    assert fewest(place, most=2) is None  # everybody being who they seem to be
-    found = fewest(place, most=2, hire=True)
+    access = around(TWO_DECIDE, *usual(Binding("admin", "ann")))
+    assert fewest(access, most=2) is None  # everybody being who they seem to be
+    found = fewest(access, most=2, hire=True)
     assert found is not None and found.people == 1
     told = sentences(found.steps, NAMES, "production")
     assert told[0] == (
@@ -180,11 +180,13 @@ def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> N
 
 def test_with_passkeys_the_admin_needs_an_approver_who_vouches() -> None:
     people = tuple(OrganisationMember(n, f"{n}@x.org", passkey=n == "vera") for n in NAMES)
-    place = around(ONE_SIGNS, *usual(Binding("admin", "ann")), people=people)
-    assert fewest(place, most=1, hire=True) is None
-    found = fewest(place, most=2, hire=True)
+    access = around(ONE_SIGNS, *usual(Binding("admin", "ann")), people=people)
+    assert fewest(access, most=1, hire=True) is None
+    found = fewest(access, most=2, hire=True)
     assert found is not None and found.people == 2
-    assert opened(around(TWO_DECIDE, *usual()), place) is None  # by what is demanded, not by access
+    assert (
+        opened(around(TWO_DECIDE, *usual()), access) is None
+    )  # by what is demanded, not by access
     signing = around(
         ONE_SIGNS, *usual(Binding("admin", "ann"), Binding("admin", "vera")), people=people
     )
@@ -198,8 +200,8 @@ def test_with_passkeys_the_admin_needs_an_approver_who_vouches() -> None:
 
 
 def test_an_admin_of_one_project_adds_nobody() -> None:
-    place = around(TWO_DECIDE, *usual(Binding("admin", "ann", "risk")))
-    assert fewest(place, most=2, hire=True) is None
+    access = around(TWO_DECIDE, *usual(Binding("admin", "ann", "risk")))
+    assert fewest(access, most=2, hire=True) is None
 
 
 def test_a_change_is_blamed_for_what_it_opens_and_for_nothing_else() -> None:

@@ -16,9 +16,9 @@ from apps.governance.duties import (
     OrganisationMember,
     PastAct,
     demanded,
+    environment_access,
     fewest,
     locked_out,
-    place_of,
 )
 from apps.governance.gates import approvals, evaluate, read
 from apps.governance.gates.facts import DecisionFact
@@ -147,7 +147,7 @@ def around(
         Binding("approver", "vito", "risk"),
     )
     organisation = Organisation(people, bindings, past=past)
-    return place_of(organisation, "risk", "production", rules)
+    return environment_access(organisation, "risk", "production", rules)
 
 
 def who(name: str, line: str = "", reports_to: tuple[str, ...] | None = None) -> OrganisationMember:
@@ -164,8 +164,8 @@ def test_a_policy_that_nobody_stands_for_is_locked_out() -> None:
 
 
 def test_where_nobody_makes_anything_yet_somebody_of_elsewhere_is_thought_of() -> None:
-    place = around(OTHER_LINE, who("vera", reports_to=RISK))
-    assert not locked_out(place)
+    access = around(OTHER_LINE, who("vera", reports_to=RISK))
+    assert not locked_out(access)
 
 
 def test_who_decided_before_being_moved_counts_on() -> None:
@@ -186,7 +186,7 @@ def test_who_made_and_touched_it_themselves_fills_no_place() -> None:
     )
 
     def reached(rule: ApprovalRule) -> bool:
-        return not locked_out(place_of(alone, "risk", "production", (rule,)))
+        return not locked_out(environment_access(alone, "risk", "production", (rule,)))
 
     assert reached(lax)
     assert not reached(replace(lax, demands=("not_last_touched",)))
@@ -202,7 +202,7 @@ def test_the_answer_is_exact_however_many_branches_there_are() -> None:
     bindings = [Binding("contributor", f"maker{n}", "risk") for n in range(20)]
     bindings += [Binding("approver", f"approver{n}", "risk") for n in range(20)]
     organisation = Organisation(tuple(people), tuple(bindings))
-    found = fewest(place_of(organisation, "risk", "production", OTHER_LINE), most=3)
+    found = fewest(environment_access(organisation, "risk", "production", OTHER_LINE), most=3)
     assert found is not None
     assert found.people == 2
     deciders = {s.who.removeprefix("approver") for s in found.steps if s.act == "approve"}

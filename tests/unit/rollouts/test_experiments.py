@@ -22,7 +22,7 @@ from apps.rollouts.analysis.findings import RATIO_PART
 from apps.rollouts.analysis.stored_verdict import judged_by, keep
 from apps.rollouts.measurements import terms_of
 from apps.rollouts.rules import TRANSITIONS, RolloutSnapshot, go_on, next_step, promote, skip
-from apps.rollouts.steps import judged_place, state_of, untested
+from apps.rollouts.steps import judged_index, state_of, untested
 from proofs import analysis as simulation
 from proofs.analysis_effects import ALPHA, CASES, ab_test, effects, terms
 from tests.unit.rollouts.test_analysis import window
@@ -36,11 +36,11 @@ EFFECT = JudgedMetric("error_rate").seeking(0.01)
 GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 
 
-def at(place: int, judged: DecidingVerdict | None = None, **changes: object) -> RolloutSnapshot:
-    """Return a test at its step of ``place`` whose node applies half and half."""
+def at(index: int, judged: DecidingVerdict | None = None, **changes: object) -> RolloutSnapshot:
+    """Return a test at its step of ``index`` whose node applies half and half."""
     half = replace(READY, state="ready", weight=5_000, phase="serving", applied_weight=5_000)
-    known = {"plan": PLAN, "step": place, "new": half, "judged": judged}
-    return facts(state_of(PLAN.steps[place]), **(known | changes))
+    known = {"plan": PLAN, "step": index, "new": half, "judged": judged}
+    return facts(state_of(PLAN.steps[index]), **(known | changes))
 
 
 class TestStopRule:
@@ -62,12 +62,12 @@ class TestStopRule:
         for changes in ({"paused": True}, {"alive": False}, {"fresh": False}):
             assert next_step(at(TEST, good, **changes)).to is None
 
-    @pytest.mark.parametrize("place", [TEST, SHIP])
+    @pytest.mark.parametrize("index", [TEST, SHIP])
     @pytest.mark.parametrize("paused", [False, True])
     def test_harm_gives_all_back_even_when_it_waits_to_be_shipped(
-        self, place: int, paused: bool
+        self, index: int, paused: bool
     ) -> None:
-        step = next_step(at(place, DecidingVerdict("failed", "12 % failed.", 10), paused=paused))
+        step = next_step(at(index, DecidingVerdict("failed", "12 % failed.", 10), paused=paused))
         assert step.to == "aborting"
         assert [change.weight for change in step.changes] == [0, 10_000]
         assert step.reason == "The A/B test ended. 12 % failed."
@@ -89,11 +89,11 @@ class TestStopRule:
         assert late.to == "aborting"
         assert late.reason.startswith("The A/B test could not be judged in time.")
 
-    @pytest.mark.parametrize("place", [TEST, SHIP])
-    def test_nobody_skips_it_and_resuming_ships_nothing(self, place: int) -> None:
-        assert skip(at(place)) is None
-        assert go_on(at(place)) is None
-        assert untested(PLAN.steps, place)
+    @pytest.mark.parametrize("index", [TEST, SHIP])
+    def test_nobody_skips_it_and_resuming_ships_nothing(self, index: int) -> None:
+        assert skip(at(index)) is None
+        assert go_on(at(index)) is None
+        assert untested(PLAN.steps, index)
 
     def test_only_what_waits_to_be_shipped_is(self) -> None:
         assert go_on(at(TEST, DecidingVerdict("successful", "Better.")), Ship()) is None
@@ -107,7 +107,7 @@ class TestStopRule:
         seen, path = facts("starting", new=READY, plan=PLAN), []
         for _ in range(20):
             step = next_step(seen)
-            if step.to is None and seen.place == SHIP:
+            if step.to is None and seen.step_index == SHIP:
                 step = go_on(seen, Ship()) or step
             if step.to is None:
                 seen = replace(seen, judged=DecidingVerdict("successful", "Better."))
@@ -126,7 +126,7 @@ class TestStopRule:
         ]
 
     def test_the_looks_of_the_test_decide_until_it_is_shipped(self) -> None:
-        assert [judged_place(PLAN.steps, place) for place in range(-1, 4)] == [
+        assert [judged_index(PLAN.steps, index) for index in range(-1, 4)] == [
             None,
             None,
             TEST,

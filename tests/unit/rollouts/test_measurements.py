@@ -24,18 +24,18 @@ STEPS = (
 NOW = datetime.fromisoformat("2026-11-25T12:00:00+00:00")
 
 
-def time(place: int) -> str:
+def time(index: int) -> str:
     """Return when a step began."""
-    return f"2026-11-25T11:{place:02}:00+00:00"
+    return f"2026-11-25T11:{index:02}:00+00:00"
 
 
 @pytest.mark.parametrize(
-    ("place", "since"), [(2, 1), (5, None), (7, 5)], ids=["after a pause", "at once", "again"]
+    ("index", "since"), [(2, 1), (5, None), (7, 5)], ids=["after a pause", "at once", "again"]
 )
-def test_units_that_came_since_the_weight_applies_count(place: int, since: int | None) -> None:
-    began = {str(p): time(p) for p in range(place + 1)}
+def test_units_that_came_since_the_weight_applies_count(index: int, since: int | None) -> None:
+    began = {str(p): time(p) for p in range(index + 1)}
     expected = NOW if since is None else datetime.fromisoformat(time(since))
-    assert weight_applied(STEPS, place, began, NOW) == expected
+    assert weight_applied(STEPS, index, began, NOW) == expected
 
 
 def test_a_step_that_was_skipped_has_no_time() -> None:
