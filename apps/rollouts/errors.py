@@ -34,7 +34,7 @@ class StepMoved(Conflict):
 
 
 class NotSkippable(Conflict):
-    """The new revision is not ready, or the step is the one that sends all requests."""
+    """The candidate is not ready, or the step is the one that sends all requests."""
 
     code, title = "not_skippable", "There is no step to skip now"
 

@@ -70,7 +70,7 @@ ENTERED: dict[str, EventKind] = {
 def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict[str, Any]]:
     """Return the kind and the data of the event that a rollout has entered ``state``.
 
-    ``step`` is the one that it carries out, ``weight`` that of the new revision.
+    ``step`` is the one that it carries out, ``weight`` that of the candidate.
     """
     percent = round(weight / 100, 2)
     if state == RolloutState.WAITING and isinstance(step, Ship):

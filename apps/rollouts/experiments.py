@@ -4,7 +4,7 @@ A test holds its allocation until its declared stop rule decides::
 
     the effect is shown ──► waits to be shipped by a person ──► all requests
     it is shown to be smaller than declared ─┐
-    a guardrail is broken, the split is off ─┼─► all requests back to the old revision
+    a guardrail is broken, the split is off ─┼─► all requests back to stable
     so many requests, or so much time        ─┘
 
 What guards the test is watched until it is shipped. What cannot be judged ends nothing before the
@@ -50,8 +50,8 @@ def ruling(
 
 def _enough(step: AbTest, judged: DecidingVerdict | None, passed: timedelta) -> str:
     """Return which end of the stop rule is reached, in words; '' for none."""
-    if judged is not None and judged.new_requests >= step.stop_after.requests:
-        return f"after {judged.new_requests:,} of {step.stop_after.requests:,} planned"
+    if judged is not None and judged.candidate_requests >= step.stop_after.requests:
+        return f"after {judged.candidate_requests:,} of {step.stop_after.requests:,} planned"
     if passed >= timedelta(seconds=step.stop_after.seconds):
         return "in the time that was planned"
     return ""

@@ -46,26 +46,26 @@ def judged(rollout: Rollout, facts: RolloutSnapshot) -> KeptVerdict:
     With a split by unit a unit counts once, by its first request: what was drawn is what is judged.
     Those that came in a pause before the analysis count too, for they do not come again.
     """
-    index, old = rollout.judged_step, rollout.from_revision
+    index, stable = rollout.judged_step, rollout.from_revision
     assert index is not None
-    assert old is not None  # where nothing was live the steps are skipped
+    assert stable is not None  # where nothing was live the steps are skipped
     by_unit = "unit" in rollout.to_revision.serving
     since = facts.entered_at
     if by_unit:
         since = weight_applied(facts.steps, index, rollout.step_times, since)
     terms = terms_of(facts.steps, index, share=rollout.to_revision.weight / WHOLE, by_unit=by_unit)
     # By one query: the windows of both that a report brings meanwhile count both, or neither.
-    windows = by_revision([rollout.to_revision.pk, old.pk], since)
+    windows = by_revision([rollout.to_revision.pk, stable.pk], since)
     measured = StepMeasurements(
-        new_revision=rollout.to_revision.pk,
-        old_revision=old.pk,
-        new=[window_of(row, by_unit=by_unit) for row in windows[rollout.to_revision.pk]],
-        old=[window_of(row, by_unit=by_unit) for row in windows[old.pk]],
+        candidate_revision=rollout.to_revision.pk,
+        stable_revision=stable.pk,
+        candidate=[window_of(row, by_unit=by_unit) for row in windows[rollout.to_revision.pk]],
+        stable=[window_of(row, by_unit=by_unit) for row in windows[stable.pk]],
         since=since,
         now=facts.now,
         node_alive=facts.alive,
-        new_own=captured_since(rollout.to_revision.pk, terms, since),
-        old_own=captured_since(old.pk, terms, since),
+        candidate_own=captured_since(rollout.to_revision.pk, terms, since),
+        stable_own=captured_since(stable.pk, terms, since),
     )
     verdict, step_thresholds = judge(terms, measured), thresholds(facts.steps[index])
     # harm that is shown waits for nobody's answer

@@ -71,8 +71,8 @@ class Rollout(Audited):
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps that it carries out."""
-        has_old = self.from_revision_id is not None
-        return steps_for(Plan.stored(self.release.plan), kind=self.kind, has_old=has_old)
+        has_stable = self.from_revision_id is not None
+        return steps_for(Plan.stored(self.release.plan), kind=self.kind, has_stable=has_stable)
 
     @property
     def entered_at(self) -> datetime:

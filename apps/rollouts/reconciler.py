@@ -68,7 +68,7 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())
-    judged = rollout.judged_step is not None and not facts.new.aborted
+    judged = rollout.judged_step is not None and not facts.candidate.aborted
     verdict = judge(rollout, facts, job) if judged else None
     intent = next_step(facts if verdict is None else knowing(facts, verdict))
     if intent.to is None:

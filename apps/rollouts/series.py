@@ -20,7 +20,7 @@ NOTHING = Stretch(WindowCounts(), WindowCounts())
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The weight that the new revision was to have from then on, out of 10,000."""
+    """The weight that the candidate was to have from then on, out of 10,000."""
 
     at: datetime
     weight: int
@@ -31,10 +31,10 @@ class SeriesPoint:
     """One stretch of time; a revision without a request in it is ``None``."""
 
     at: datetime
-    share: float | None  # of the requests that the split decided on, to the new revision
-    new: WindowCounts | None
-    old: WindowCounts | None
-    copies: WindowCounts | None  # of requests, to the new revision
+    share: float | None  # of the requests that the split decided on, to the candidate
+    candidate: WindowCounts | None
+    stable: WindowCounts | None
+    copies: WindowCounts | None  # of requests, to the candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ def series_of(rollout: Rollout) -> Series:
     since = rollout.created_at - BESIDE
     end = rollout.finished_at + BESIDE if rollout.finished_at else at
     seconds = stretch(min(end, at) - since)
-    new, old = rollout.to_revision_id, rollout.from_revision_id or ""
-    stretches = series([new, old], since, end, seconds)
+    candidate, stable = rollout.to_revision_id, rollout.from_revision_id or ""
+    stretches = series([candidate, stable], since, end, seconds)
     return Series(
         since=since,
         until=min(end, at),
         seconds=seconds,
         growing=at < end + 2 * timedelta(seconds=WINDOW),  # the last windows come late
         planned=planned(rollout),
-        points=points(stretches[new], stretches[old]),
+        points=points(stretches[candidate], stretches[stable]),
     )
 
 
@@ -89,18 +89,18 @@ def planned(rollout: Rollout) -> list[Planned]:
     return sorted([Planned(rollout.created_at, 0), *weights, *back[:1]], key=lambda row: row.at)
 
 
-def points(new: Mapping[int, Stretch], old: Mapping[int, Stretch]) -> list[SeriesPoint]:
+def points(candidate: Mapping[int, Stretch], stable: Mapping[int, Stretch]) -> list[SeriesPoint]:
     """Put what both revisions answered side by side."""
     series_points = []
-    for begin in sorted(new.keys() | old.keys()):
-        mine, other = new.get(begin, NOTHING), old.get(begin, NOTHING)
+    for begin in sorted(candidate.keys() | stable.keys()):
+        mine, other = candidate.get(begin, NOTHING), stable.get(begin, NOTHING)
         both = mine.drawn.requests + other.drawn.requests
         series_points.append(
             SeriesPoint(
                 at=datetime.fromtimestamp(begin, UTC),
                 share=mine.drawn.requests / both if both else None,
-                new=answered(mine.drawn),
-                old=answered(other.drawn),
+                candidate=answered(mine.drawn),
+                stable=answered(other.drawn),
                 copies=answered(mine.mirrored),
             )
         )

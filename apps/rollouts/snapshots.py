@@ -16,7 +16,7 @@ def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> RolloutSnapsh
     """Return the facts that a decision is made of."""
     state_generation = StateGeneration(rollout.told_epoch, rollout.told_number)
     fresh = rollout.commanded >= rollout.generation and seen.has_seen(state_generation)
-    old = rollout.from_revision
+    stable = rollout.from_revision
     return RolloutSnapshot(
         state=rollout.state,
         kind=rollout.kind,
@@ -26,8 +26,8 @@ def snapshot(rollout: Rollout, seen: Observation, at: datetime) -> RolloutSnapsh
         fresh=fresh,
         by_operator=bool(rollout.aborted_by),
         plan=Plan.stored(rollout.release.plan),
-        new=facts(rollout.to_revision, seen.revisions),
-        old=facts(old, seen.revisions) if old is not None else None,
+        candidate=facts(rollout.to_revision, seen.revisions),
+        stable=facts(stable, seen.revisions) if stable is not None else None,
         step=rollout.step,
         paused=bool(rollout.paused_by),
         promoted=bool(rollout.promoted_by),

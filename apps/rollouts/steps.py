@@ -87,5 +87,5 @@ def needs(steps: Sequence[Step]) -> frozenset[str]:
 
 
 def last_weight(steps: Sequence[Step]) -> int:
-    """Return the index of the step that sends all requests to the new revision."""
+    """Return the index of the step that sends all requests to the candidate."""
     return max(index for index, step in enumerate(steps) if isinstance(step, SetWeight))

@@ -28,8 +28,8 @@ class MetricFindingRow:
         return self.finding["stable_requests"] is not None
 
     @property
-    def new_percent(self) -> float | None:
-        """Bad requests of the new revision, in percent."""
+    def candidate_percent(self) -> float | None:
+        """Bad requests of the candidate, in percent."""
         return percent(self.finding["new_bad"], self.finding["new_requests"])
 
     @property
@@ -38,9 +38,9 @@ class MetricFindingRow:
         return percent(self.finding["stable_bad"] or 0, self.finding["stable_requests"] or 0)
 
     @property
-    def new(self) -> str:
-        """Bad requests of the new revision, and of how many."""
-        return share(self.new_percent, self.finding["new_requests"])
+    def candidate(self) -> str:
+        """Bad requests of the candidate, and of how many."""
+        return share(self.candidate_percent, self.finding["new_requests"])
 
     @property
     def stable(self) -> str:
@@ -121,8 +121,8 @@ class AnalysisView:
     @property
     def share(self) -> str:
         """Planned and measured share of the requests."""
-        new, old = self.verdict["new_requests"], self.verdict["stable_requests"]
-        measured = percent(new, new + old)
+        candidate, stable = self.verdict["new_requests"], self.verdict["stable_requests"]
+        measured = percent(candidate, candidate + stable)
         planned = f"{100 * self.verdict['planned_share']:g} % planned"
         return planned if measured is None else f"{measured:.3g} % measured, {planned}"
 

@@ -29,7 +29,7 @@ class DisagreementRow:
 
     @property
     def candidate(self) -> str:
-        """What the new one answered."""
+        """What the candidate answered."""
         return _short(self.row.candidate, 120)
 
 

@@ -98,14 +98,15 @@ def _state(row: Rollout, index: int, seen: AnalysisView | None) -> str:
 
 def _ratio(step: AbTest, seen: AnalysisView) -> str:
     """Say how the split is against the planned one."""
-    new, old = seen.verdict["new_requests"], seen.verdict["stable_requests"]
-    if not new + old:
+    candidate, stable = seen.verdict["new_requests"], seen.verdict["stable_requests"]
+    whole = candidate + stable
+    if not whole:
         return "Nothing was counted yet."
     needed = -math.log10(step.alpha * RATIO_PART)
     evidence = seen.verdict["evidence_of_another_share"]
     finding = "it is off" if evidence >= needed else "nothing shows it to be off"
     planned = percent(seen.verdict["planned_share"])
-    return f"{percent(new / (new + old))} of {new + old:,}, {planned} planned: {finding}."
+    return f"{percent(candidate / whole)} of {whole:,}, {planned} planned: {finding}."
 
 
 def _unknown(row: Rollout, index: int, step: AbTest, seen: AnalysisView | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""A plan as a picture: a stair of how much goes to the new revision, and how long it stays so."""
+"""A plan as a picture: a stair of how much goes to the candidate, and how long it stays so."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

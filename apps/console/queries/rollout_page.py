@@ -109,8 +109,8 @@ class RolloutPage:
     @property
     def heading_end(self) -> str:
         """Continues its heading after the version: in place of what, and at what comes next."""
-        old = self.rollout.from_revision
-        instead = f"in place of {old.bento.version} " if old else ""
+        stable = self.rollout.from_revision
+        instead = f"in place of {stable.bento.version} " if stable else ""
         return f"{AGAIN.get(self.rollout.kind, '')}{instead}at"
 
     @property

@@ -35,7 +35,7 @@ def erase(request: PageRequest, endpoint_id: str) -> HttpResponse:
 
 @page
 def disagreements(request: PageRequest, rollout_id: str) -> HttpResponse:
-    """List where the new revision of a rollout and the stable one disagree."""
+    """List where the candidate of a rollout and the stable one disagree."""
     rollout = get_rollout(rollout_id, request.actor)
     tolerance = tolerance_of(request.GET.get("tolerance") or str(TOLERANCE))
     compared = differing(rollout, request.actor, tolerance=tolerance)

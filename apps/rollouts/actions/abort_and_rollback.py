@@ -24,9 +24,9 @@ from placet_verify.units import WHOLE
 
 
 def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
-    """Send everything back to the old revision and end the rollout. Needs ``rollout.operate``.
+    """Send everything back to stable and end the rollout. Needs ``rollout.operate``.
 
-    Possible until the new revision is live; after that, roll back.
+    Possible until the candidate is live; after that, roll back.
     """
     with record(actor) as log:
         row = lock_rollout(rollout, "from_revision", "to_revision", "release")
@@ -50,13 +50,13 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
 
 
 def give_back(rollout: Rollout, actor: Actor) -> None:
-    """Give the weight, if it was moved, back to the old revision."""
-    new, old = rollout.to_revision, rollout.from_revision
-    if not new.weight:
+    """Give the weight, if it was moved, back to stable."""
+    candidate, stable = rollout.to_revision, rollout.from_revision
+    if not candidate.weight:
         return
-    serving.set_revision(new, weight=0, warm_until=new.warm_until, actor=actor)
-    if old is not None:
-        serving.set_revision(old, weight=WHOLE, actor=actor)
+    serving.set_revision(candidate, weight=0, warm_until=candidate.warm_until, actor=actor)
+    if stable is not None:
+        serving.set_revision(stable, weight=WHOLE, actor=actor)
 
 
 def rollback(

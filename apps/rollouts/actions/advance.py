@@ -124,7 +124,7 @@ def _step(rollout: Rollout) -> Step | None:
 
 def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
     for change in intent.changes:
-        revision = rollout.to_revision if change.which == "new" else rollout.from_revision
+        revision = rollout.to_revision if change.which == "candidate" else rollout.from_revision
         assert revision is not None
         warm_until = None
         if rollout.kind == RolloutKind.DRILL:  # it leaves that time as it found it
@@ -180,21 +180,23 @@ def _move_holds(rollout: Rollout) -> None:
 
     Of an endpoint's former revisions the last few count; what is older may be collected.
     """
-    new, old = rollout.to_revision, rollout.from_revision
-    served = rollout.endpoint.revisions.exclude(pk=new.pk).exclude(live_at=None)
+    candidate, stable = rollout.to_revision, rollout.from_revision
+    served = rollout.endpoint.revisions.exclude(pk=candidate.pk).exclude(live_at=None)
     beyond = served.order_by("-live_at")[ROLLBACK_KEPT:].values("pk")
     ended = Hold.objects.filter(reason=HoldReason.ROLLBACK, holder__in=beyond).select_related(
         "version"
     )
-    kept = [row.bento.version_id for row in (new, old) if row is not None]
+    kept = [row.bento.version_id for row in (candidate, stable) if row is not None]
     lock_versions([*kept, *ended.values_list("version", flat=True)])
-    registry.place_hold(new.bento.version, reason=HoldReason.LIVE, holder=new.pk, actor=SYSTEM)
-    if old is not None:
+    registry.place_hold(
+        candidate.bento.version, reason=HoldReason.LIVE, holder=candidate.pk, actor=SYSTEM
+    )
+    if stable is not None:
         registry.release_hold(
-            old.bento.version, reason=HoldReason.LIVE, holder=old.pk, actor=SYSTEM
+            stable.bento.version, reason=HoldReason.LIVE, holder=stable.pk, actor=SYSTEM
         )
         registry.place_hold(
-            old.bento.version, reason=HoldReason.ROLLBACK, holder=old.pk, actor=SYSTEM
+            stable.bento.version, reason=HoldReason.ROLLBACK, holder=stable.pk, actor=SYSTEM
         )
     for hold in ended:
         registry.release_hold(

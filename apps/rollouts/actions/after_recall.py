@@ -126,7 +126,7 @@ def _end_all(endpoint: Endpoint, reason: str, log: Recorder) -> None:
 
 def _end(rollout: Rollout, bad: Collection[str], reason: str, log: Recorder) -> None:
     """End a rollout from whatever state, and what it tried out."""
-    tried = rollout.to_revision
+    candidate = rollout.to_revision
     times = {**rollout.phase_times, RolloutState.ABORTED: rfc3339(now())}
     move(
         rollout,
@@ -137,10 +137,12 @@ def _end(rollout: Rollout, bad: Collection[str], reason: str, log: Recorder) -> 
         phase_times=times,
         finished_at=now(),
     )
-    if tried.pk not in bad and tried.state in (RevisionState.STARTING, RevisionState.READY):
-        back = RevisionState.WARM if tried.state == RevisionState.READY else RevisionState.STOPPED
+    if candidate.pk not in bad and candidate.state in (RevisionState.STARTING, RevisionState.READY):
+        back = (
+            RevisionState.WARM if candidate.state == RevisionState.READY else RevisionState.STOPPED
+        )
         after = RevisionState.FAILED if rollout.kind == RolloutKind.RELEASE else back
-        serving.set_revision(tried, state=after, weight=0, warm_until=now(), actor=SYSTEM)
+        serving.set_revision(candidate, state=after, weight=0, warm_until=now(), actor=SYSTEM)
         if rollout.kind == RolloutKind.RELEASE:
             governance.mark_failed(rollout.release, reason=GOING_OUT, actor=SYSTEM)
     log.add(ENTERED[RolloutState.ABORTED], rollout)

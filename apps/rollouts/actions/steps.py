@@ -88,7 +88,7 @@ def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
 
 
 def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
-    """Send all requests to the new revision now, or as soon as it is ready, and finish.
+    """Send all requests to the candidate now, or as soon as it is ready, and finish.
 
     Never past an A/B test: that ships by :func:`ship` alone.
     """
@@ -110,7 +110,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
 
 
 def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
-    """Send all requests to the new revision of an A/B test whose effect is shown.
+    """Send all requests to the candidate of an A/B test whose effect is shown.
 
     Needs ``release.approve``, held at this instant by a person in a browser session who neither
     asked for the release nor made the version. ``step`` is the one that was shown.
@@ -173,7 +173,7 @@ def _held(
 
 
 def _held_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
-    """Lock a rollout for somebody who sends more to its new revision: where people approve what
+    """Lock a rollout for somebody who sends more to its candidate: where people approve what
     goes out, they have just shown who they are."""
     row = _held(rollout, actor, step=step)
     demand_fresh_at(row.release.policy, actor)
@@ -198,7 +198,7 @@ def _note(log: Recorder, row: Rollout, kind: EventKind, **columns: Any) -> None:
 
 
 def time_left(row: Rollout) -> datetime:
-    """A rollout that was held before its new revision was ready has its whole time again."""
+    """A rollout that was held before its candidate was ready has its whole time again."""
     if row.state != RolloutState.STARTING or not row.paused_by:
         return row.deadline
     return now() + timedelta(seconds=Plan.stored(row.release.plan).ready_timeout_seconds)

@@ -72,24 +72,24 @@ class TrialTally:
 class Bet:
     """The logarithms of what one alternative multiplies for each trial, by group and answer."""
 
-    new_bad: float
-    new_good: float
-    old_bad: float = 0.0
-    old_good: float = 0.0
+    candidate_bad: float
+    candidate_good: float
+    stable_bad: float = 0.0
+    stable_good: float = 0.0
 
-    def log_wealth(self, new: TrialTally, old: TrialTally) -> float:
+    def log_wealth(self, candidate: TrialTally, stable: TrialTally) -> float:
         """Return the logarithm of what is left of 1 after these trials."""
         return (
-            new.bad * self.new_bad
-            + (new.trials - new.bad) * self.new_good
-            + old.bad * self.old_bad
-            + (old.trials - old.bad) * self.old_good
+            candidate.bad * self.candidate_bad
+            + (candidate.trials - candidate.bad) * self.candidate_good
+            + stable.bad * self.stable_bad
+            + (stable.trials - stable.bad) * self.stable_good
         )
 
 
 def against_stable(
-    new: TrialTally,
-    old: TrialTally,
+    candidate: TrialTally,
+    stable: TrialTally,
     *,
     share: float,
     margin: float,
@@ -97,23 +97,28 @@ def against_stable(
     common: bool = False,
 ) -> float:
     """Return log E against ``c ≤ s + margin`` (``worse``) or ``c ≥ s + margin`` (``better``)."""
-    mine, stable = in_proportion(new, old, share)
+    shortened = in_proportion(candidate, stable, share)
     bets = pair_bets(share, margin, direction, common=common)
-    return _log_mean(bet.log_wealth(mine, stable) for bet in bets)
+    return _log_mean(bet.log_wealth(*shortened) for bet in bets)
 
 
-def in_proportion(new: TrialTally, old: TrialTally, share: float) -> tuple[TrialTally, TrialTally]:
+def in_proportion(
+    candidate: TrialTally, stable: TrialTally, share: float
+) -> tuple[TrialTally, TrialTally]:
     """Return both tallies with the larger one shortened to the planned proportion."""
-    whole = min(new.trials / share, old.trials / (1 - share))
+    whole = min(candidate.trials / share, stable.trials / (1 - share))
     if not whole:
         return TrialTally(), TrialTally()
-    return new.times(whole * share / new.trials), old.times(whole * (1 - share) / old.trials)
+    return (
+        candidate.times(whole * share / candidate.trials),
+        stable.times(whole * (1 - share) / stable.trials),
+    )
 
 
-def against_bound(new: TrialTally, *, bound: float, direction: Direction) -> float:
+def against_bound(candidate: TrialTally, *, bound: float, direction: Direction) -> float:
     """Return log E against ``c ≤ bound`` (``worse``) or ``c ≥ bound`` (``better``)."""
     nothing = TrialTally()
-    return _log_mean(bet.log_wealth(new, nothing) for bet in bound_bets(bound, direction))
+    return _log_mean(bet.log_wealth(candidate, nothing) for bet in bound_bets(bound, direction))
 
 
 @lru_cache(maxsize=256)
@@ -124,12 +129,12 @@ def pair_bets(
     bets = []
     # without a margin only the ratio of the rates matters much, so a few base rates do
     for base in (*(BASES if margin else BASES[::4]), *(COMMON if common else ())):
-        old, new = (base, base + margin) if margin >= 0 else (base - margin, base)
-        if max(old, new) >= 1 - _EDGE:
+        stable, candidate = (base, base + margin) if margin >= 0 else (base - margin, base)
+        if max(stable, candidate) >= 1 - _EDGE:
             continue
-        for alternative in _alternatives(new, direction):
-            null = nearest_null(alternative, old, share=share, margin=margin)
-            bets.append(_bet(alternative, null + margin, old, null))
+        for alternative in _alternatives(candidate, direction):
+            null = nearest_null(alternative, stable, share=share, margin=margin)
+            bets.append(_bet(alternative, null + margin, stable, null))
     return tuple(bets)
 
 
@@ -142,22 +147,22 @@ def bound_bets(bound: float, direction: Direction) -> tuple[Bet, ...]:
     )
 
 
-def nearest_null(new: float, old: float, *, share: float, margin: float) -> float:
+def nearest_null(candidate: float, stable: float, *, share: float, margin: float) -> float:
     """Return stable's rate at the point of ``c = s + margin`` nearest to (old, new).
 
     The derivative of the divergence rises in x and is 0 between the two rates, so halving finds
     it; without a margin it is the mean of the two.
     """
     if margin == 0:
-        return share * new + (1 - share) * old
-    low, high = sorted((old, new - margin))
+        return share * candidate + (1 - share) * stable
+    low, high = sorted((stable, candidate - margin))
     low, high = max(low, -margin, 0.0), min(high, 1.0, 1.0 - margin)
     for _ in range(BISECTIONS):
         x = (low + high) / 2
         c = x + margin
         if not (0 < x < 1 and 0 < c < 1):
             break
-        slope = (1 - share) * (x - old) / (x * (1 - x)) + share * (c - new) / (c * (1 - c))
+        slope = (1 - share) * (x - stable) / (x * (1 - x)) + share * (c - candidate) / (c * (1 - c))
         low, high = (x, high) if slope < 0 else (low, x)
     return (low + high) / 2
 
@@ -168,12 +173,12 @@ def _alternatives(rate: float, direction: Direction) -> Iterable[float]:
         yield odds / (1 + odds)
 
 
-def _bet(new: float, new_null: float, old: float, old_null: float) -> Bet:
+def _bet(candidate: float, candidate_null: float, stable: float, stable_null: float) -> Bet:
     return Bet(
-        math.log(new / new_null),
-        math.log((1 - new) / (1 - new_null)),
-        math.log(old / old_null),
-        math.log((1 - old) / (1 - old_null)),
+        math.log(candidate / candidate_null),
+        math.log((1 - candidate) / (1 - candidate_null)),
+        math.log(stable / stable_null),
+        math.log((1 - stable) / (1 - stable_null)),
     )
 
 

@@ -65,8 +65,8 @@ class MetricFinding:
 
     metric: JudgedMetric
     score: Score
-    new: TrialTally
-    old: TrialTally | None
+    candidate: TrialTally
+    stable: TrialTally | None
     interval: Interval
     log_needed: float
     more_requests: int | None
@@ -74,33 +74,41 @@ class MetricFinding:
     counted: Counted = "requests"
 
 
-def score(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> Score:
+def score(metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms) -> Score:
     """Return the evidence of ``metric`` and its outcome."""
     needed = -math.log(terms.alpha_of(metric))
-    worse = _log_evidence(metric, new, old, terms, "worse")
+    worse = _log_evidence(metric, candidate, stable, terms, "worse")
     if worse >= needed:
         return Score("failed", worse, 0.0)
-    better = _log_evidence(metric, new, old, terms, "better") if metric.proves_success else 0.0
+    better = (
+        _log_evidence(metric, candidate, stable, terms, "better") if metric.proves_success else 0.0
+    )
     proven = better >= needed or not metric.proves_success
-    enough = metric.trials(new) >= max(terms.minimum_requests, 1) and metric.seen(new, old)
+    many = metric.trials(candidate) >= max(terms.minimum_requests, 1)
+    enough = many and metric.seen(candidate, stable)
     return Score("successful" if enough and proven else "inconclusive", worse, better)
 
 
 def explain(
-    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, seconds: float
+    metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms, seconds: float
 ) -> MetricFinding:
     """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
-    metric_score = score(metric, new, old, terms)
-    tally, stable = metric.tallies(new, old, "worse")
-    more = _more_requests(metric, new, old, terms) if metric_score.outcome == "inconclusive" else 0
-    per_second = tally.trials / seconds if seconds > 0 else 0.0
+    metric_score = score(metric, candidate, stable, terms)
+    candidate_tally, stable_tally = metric.tallies(candidate, stable, "worse")
+    more = (
+        _more_requests(metric, candidate, stable, terms)
+        if metric_score.outcome == "inconclusive"
+        else 0
+    )
+    per_second = candidate_tally.trials / seconds if seconds > 0 else 0.0
     return MetricFinding(
         metric=metric,
         score=metric_score,
-        new=tally,
-        old=stable if metric.against_stable else None,
+        candidate=candidate_tally,
+        stable=stable_tally if metric.against_stable else None,
         interval=Interval(
-            _bound(metric, new, old, terms, "worse"), _bound(metric, new, old, terms, "better")
+            _bound(metric, candidate, stable, terms, "worse"),
+            _bound(metric, candidate, stable, terms, "better"),
         ),
         log_needed=-math.log(terms.alpha_of(metric)),
         more_requests=more,
@@ -111,18 +119,19 @@ def explain(
 
 def _log_evidence(
     metric: JudgedMetric,
-    new: Sums,
-    old: Sums,
+    candidate: Sums,
+    stable: Sums,
     terms: AnalysisTerms,
     direction: Direction,
     times: float = 1.0,
 ) -> float:
-    mine, stable = (tally.times(times) for tally in metric.tallies(new, old, direction))
+    tallies = metric.tallies(candidate, stable, direction)
+    candidate_tally, stable_tally = (tally.times(times) for tally in tallies)
     if metric.at_most is not None:
-        return against_bound(mine, bound=metric.at_most, direction=direction)
+        return against_bound(candidate_tally, bound=metric.at_most, direction=direction)
     return against_stable(
-        mine,
-        stable,
+        candidate_tally,
+        stable_tally,
         share=terms.share,
         margin=metric.margin,
         direction=direction,
@@ -131,34 +140,41 @@ def _log_evidence(
 
 
 def _bound(
-    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, direction: Direction
+    metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms, direction: Direction
 ) -> float:
-    mine, stable = metric.tallies(new, old, direction)
+    candidate_tally, stable_tally = metric.tallies(candidate, stable, direction)
     alpha = terms.alpha_of(metric)
     if metric.at_most is not None:
-        return rate_bound(mine, alpha=alpha, direction=direction)
+        return rate_bound(candidate_tally, alpha=alpha, direction=direction)
     return difference_bound(
-        mine, stable, share=terms.share, alpha=alpha, direction=direction, common=metric.common
+        candidate_tally,
+        stable_tally,
+        share=terms.share,
+        alpha=alpha,
+        direction=direction,
+        common=metric.common,
     )
 
 
-def _more_requests(metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms) -> int | None:
+def _more_requests(
+    metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms
+) -> int | None:
     """Return how many more requests of the candidate settle it at the present rates."""
-    trials = metric.trials(new)
-    if not trials or not metric.seen(new, old):
+    trials = metric.trials(candidate)
+    if not trials or not metric.seen(candidate, stable):
         return None
-    ways = [_times(metric, new, old, terms, "worse")]
+    ways = [_times(metric, candidate, stable, terms, "worse")]
     least = max(terms.minimum_requests / trials, 1.0)
     if not metric.proves_success:
         ways.append(least)
-    elif (better := _times(metric, new, old, terms, "better")) is not None:
+    elif (better := _times(metric, candidate, stable, terms, "better")) is not None:
         ways.append(max(better, least))
     known = [way for way in ways if way is not None]
     return math.ceil(round((min(known) - 1) * trials, 6)) if known else None
 
 
 def _times(
-    metric: JudgedMetric, new: Sums, old: Sums, terms: AnalysisTerms, direction: Direction
+    metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms, direction: Direction
 ) -> float | None:
     """Return how many times as many requests give evidence enough, or ``None``.
 
@@ -167,7 +183,7 @@ def _times(
     needed = -math.log(terms.alpha_of(metric))
 
     def enough(times: float) -> bool:
-        return _log_evidence(metric, new, old, terms, direction, times) >= needed
+        return _log_evidence(metric, candidate, stable, terms, direction, times) >= needed
 
     high = 1.0
     while not enough(high):

@@ -39,8 +39,8 @@ def rate_bound(tally: TrialTally, *, alpha: float, direction: Direction) -> floa
 
 
 def difference_bound(
-    new: TrialTally,
-    old: TrialTally,
+    candidate: TrialTally,
+    stable: TrialTally,
     *,
     share: float,
     alpha: float,
@@ -54,7 +54,7 @@ def difference_bound(
         alpha,
         direction,
         lambda at: against_stable(
-            new, old, share=share, margin=at, direction=direction, common=common
+            candidate, stable, share=share, margin=at, direction=direction, common=common
         ),
     )
 

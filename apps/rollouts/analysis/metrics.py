@@ -111,7 +111,7 @@ class JudgedMetric:
 
     @property
     def asked(self) -> str:
-        """What is asked of the new revision, in words."""
+        """What is asked of the candidate, in words."""
         if self.quantile is not None:
             return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
         what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
@@ -150,16 +150,18 @@ class JudgedMetric:
         """Return how many trials of the metric there were."""
         return self.count(sums, harsh=False).trials
 
-    def seen(self, new: Sums, old: Sums) -> bool:
+    def seen(self, candidate: Sums, stable: Sums) -> bool:
         """Tell whether there is anything to show: an output that nobody ever gave is none."""
         return self.answer is None or any(
-            self.answer.seen(self.count(sums, harsh=False)) for sums in (new, old)
+            self.answer.seen(self.count(sums, harsh=False)) for sums in (candidate, stable)
         )
 
-    def tallies(self, new: Sums, old: Sums, direction: Direction) -> tuple[TrialTally, TrialTally]:
+    def tallies(
+        self, candidate: Sums, stable: Sums, direction: Direction
+    ) -> tuple[TrialTally, TrialTally]:
         """Return candidate and stable counted against what is to be shown."""
         better = direction == "better"
-        return self.count(new, harsh=better), self.count(old, harsh=not better)
+        return self.count(candidate, harsh=better), self.count(stable, harsh=not better)
 
 
 def asked_of(metric: AnyMetric) -> JudgedMetric | Threshold:

@@ -15,12 +15,17 @@ from math import lgamma, log
 CONCENTRATION = 100.0  # the mixture's weight, in trials
 
 
-def log_evidence(new: float, old: float, *, share: float) -> float:
+def log_evidence(candidate: float, stable: float, *, share: float) -> float:
     """Return log E against the planned ``share``, for trials that both revisions answered."""
     if not 0 < share < 1:
         return 0.0
     a, b = CONCENTRATION * share, CONCENTRATION * (1 - share)
-    return _log_beta(a + new, b + old) - _log_beta(a, b) - new * log(share) - old * log(1 - share)
+    return (
+        _log_beta(a + candidate, b + stable)
+        - _log_beta(a, b)
+        - candidate * log(share)
+        - stable * log(1 - share)
+    )
 
 
 def _log_beta(a: float, b: float) -> float:

@@ -12,7 +12,7 @@ def of(findings: Sequence[MetricFinding], said: Sequence[str] = ()) -> str:
 
 
 def few(requests: int, least: int) -> str:
-    """Say that the new revision has not answered enough yet."""
+    """Say that the candidate has not answered enough yet."""
     return f"The new revision has answered {requests:,} of at least {max(least, 1):,} requests."
 
 
@@ -21,22 +21,23 @@ def sentence(finding: MetricFinding) -> str:
     return f"{_counted(finding)} {_shown(finding)}"
 
 
-def split(new: int, old: int, share: float, counted: Counted) -> str:
+def split(candidate: int, stable: int, share: float, counted: Counted) -> str:
     """Say that the sample ratio is off."""
+    whole = candidate + stable
     return (
-        f"{percent(new / (new + old))} of {new + old:,} {counted} went to the new revision, "
+        f"{percent(candidate / whole)} of {whole:,} {counted} went to the new revision, "
         f"{percent(share)} were planned: its figures cannot be compared"
     )
 
 
 def _counted(finding: MetricFinding) -> str:
-    new, old, bad = finding.new, finding.old, finding.metric.bad
-    if new.rate is None:
+    candidate, stable, bad = finding.candidate, finding.stable, finding.metric.bad
+    if candidate.rate is None:
         return "The new revision has answered no request yet."
-    text = f"{percent(new.rate)} of {new.trials:,.0f} {finding.counted} {bad}"
-    if old is not None:
-        compared = percent(old.rate) if old.rate is not None else "nothing"
-        text += f", {compared} of {old.trials:,.0f} on stable"
+    text = f"{percent(candidate.rate)} of {candidate.trials:,.0f} {finding.counted} {bad}"
+    if stable is not None:
+        compared = percent(stable.rate) if stable.rate is not None else "nothing"
+        text += f", {compared} of {stable.trials:,.0f} on stable"
     return f"{text}."
 
 
@@ -77,9 +78,9 @@ def _effect(finding: MetricFinding) -> str:
 
 def _missing(finding: MetricFinding) -> str:
     more, seconds = finding.more_requests, finding.more_seconds
-    if not finding.new.trials:
+    if not finding.candidate.trials:
         return ""
-    answer, tallies = finding.metric.answer, [t for t in (finding.new, finding.old) if t]
+    answer, tallies = finding.metric.answer, [t for t in (finding.candidate, finding.stable) if t]
     if answer and not any(map(answer.seen, tallies)):
         return "Neither revision gave it: that shows nothing."
     if more is None:

@@ -11,8 +11,9 @@ from apps.rollouts.analysis.verdicts import AnalysisVerdict
 
 
 class KeptFinding(TypedDict):
-    """One metric. ``low`` and ``high`` bound the difference to stable, or the candidate's rate
-    where that is held to a bound; evidence is in powers of ten, and decides at ``needed``.
+    """One metric; ``new`` is the candidate in it. ``low`` and ``high`` bound the difference to
+    stable, or the candidate's rate where that is held to a bound; evidence is in powers of ten, and
+    decides at ``needed``.
     ``sought``: an A/B test seeks this effect; looks from before there were any do not say it."""
 
     metric: str
@@ -46,7 +47,8 @@ class KeptReading(TypedDict):
 
 
 class KeptVerdict(TypedDict):
-    """All that a verdict rests on. Looks from before there were any have no ``readings``."""
+    """All that a verdict rests on; ``new`` is the candidate in it. Looks from before there were any
+    have no ``readings``."""
 
     outcome: AnalysisOutcome
     sentence: str
@@ -64,7 +66,7 @@ class DecidingVerdict:
 
     outcome: AnalysisOutcome
     sentence: str
-    new_requests: int = 0  # or units of the new revision
+    candidate_requests: int = 0  # or units of the candidate
 
 
 def judged_by(verdict: KeptVerdict) -> DecidingVerdict:
@@ -77,8 +79,8 @@ def keep(verdict: AnalysisVerdict) -> KeptVerdict:
     return KeptVerdict(
         outcome=verdict.outcome,
         sentence=verdict.sentence,
-        new_requests=verdict.new_requests,
-        stable_requests=verdict.old_requests,
+        new_requests=verdict.candidate_requests,
+        stable_requests=verdict.stable_requests,
         planned_share=verdict.share,
         evidence_of_another_share=_tens(verdict.log_ratio),
         findings=[_keep(finding) for finding in verdict.findings],
@@ -100,15 +102,15 @@ def _keep_reading(reading: Reading) -> KeptReading:
 
 
 def _keep(finding: MetricFinding) -> KeptFinding:
-    old, seconds = finding.old, finding.more_seconds
+    stable, seconds = finding.stable, finding.more_seconds
     return KeptFinding(
         metric=finding.metric.title,
         outcome=finding.score.outcome,
         sentence=sentences.sentence(finding),
-        new_requests=round(finding.new.trials),
-        new_bad=round(finding.new.bad),
-        stable_requests=None if old is None else round(old.trials),
-        stable_bad=None if old is None else round(old.bad),
+        new_requests=round(finding.candidate.trials),
+        new_bad=round(finding.candidate.bad),
+        stable_requests=None if stable is None else round(stable.trials),
+        stable_bad=None if stable is None else round(stable.bad),
         low=round(finding.interval.low, 6),
         high=round(finding.interval.high, 6),
         limit=finding.metric.limit,

@@ -52,15 +52,15 @@ class StepMeasurements:
     they are counted on their own, and the windows alone tell how requests were split.
     """
 
-    new_revision: str
-    old_revision: str
-    new: Sequence[Window]
-    old: Sequence[Window]
+    candidate_revision: str
+    stable_revision: str
+    candidate: Sequence[Window]
+    stable: Sequence[Window]
     since: datetime
     now: datetime
     node_alive: bool
-    new_own: Mapping[Own, TrialTally] = field(default_factory=dict)
-    old_own: Mapping[Own, TrialTally] = field(default_factory=dict)
+    candidate_own: Mapping[Own, TrialTally] = field(default_factory=dict)
+    stable_own: Mapping[Own, TrialTally] = field(default_factory=dict)
     readings: Sequence[Reading] = ()
 
 
@@ -70,8 +70,8 @@ class AnalysisVerdict:
 
     outcome: AnalysisOutcome
     sentence: str
-    new_requests: int = 0
-    old_requests: int = 0
+    candidate_requests: int = 0
+    stable_requests: int = 0
     share: float = 0.0  # planned
     log_ratio: float = 0.0  # evidence against the planned share
     findings: tuple[MetricFinding, ...] = ()
@@ -85,22 +85,22 @@ def step_alpha(analyses: int) -> float:
 
 def judge(terms: AnalysisTerms, measured: StepMeasurements) -> AnalysisVerdict:
     """Return the verdict on what was measured."""
-    broken = fault(measured.new, measured.new_revision, now=measured.now) or fault(
-        measured.old, measured.old_revision, now=measured.now
+    broken = fault(measured.candidate, measured.candidate_revision, now=measured.now) or fault(
+        measured.stable, measured.stable_revision, now=measured.now
     )
     if broken:
         return AnalysisVerdict("error", broken, share=terms.share)
-    new = add_up(measured.new, measured.new_own)
-    old = add_up(measured.old, measured.old_own)
+    candidate = add_up(measured.candidate, measured.candidate_own)
+    stable = add_up(measured.stable, measured.stable_own)
     seconds = (measured.now - measured.since).total_seconds()
-    findings = tuple(explain(metric, new, old, terms, seconds) for metric in terms.metrics)
-    outcome, sentence = _together(findings, terms, new, old, measured)
-    off = ratio.log_evidence(new.requests, old.requests, share=terms.share)
+    findings = tuple(explain(metric, candidate, stable, terms, seconds) for metric in terms.metrics)
+    outcome, sentence = _together(findings, terms, candidate, stable, measured)
+    off = ratio.log_evidence(candidate.requests, stable.requests, share=terms.share)
     return AnalysisVerdict(
         outcome,
         sentence,
-        new.requests,
-        old.requests,
+        candidate.requests,
+        stable.requests,
         terms.share,
         off,
         findings,
@@ -108,29 +108,31 @@ def judge(terms: AnalysisTerms, measured: StepMeasurements) -> AnalysisVerdict:
     )
 
 
-def split_is_off(new: Sums, old: Sums, terms: AnalysisTerms) -> bool:
+def split_is_off(candidate: Sums, stable: Sums, terms: AnalysisTerms) -> bool:
     """Tell whether it is shown that the split is another one than planned."""
-    evidence = ratio.log_evidence(new.requests, old.requests, share=terms.share)
+    evidence = ratio.log_evidence(candidate.requests, stable.requests, share=terms.share)
     return evidence >= -math.log(terms.ratio_alpha)
 
 
 def _together(
     findings: Sequence[MetricFinding],
     terms: AnalysisTerms,
-    new: Sums,
-    old: Sums,
+    candidate: Sums,
+    stable: Sums,
     measured: StepMeasurements,
 ) -> tuple[AnalysisOutcome, str]:
     """Return the worst of what was found; what is shown counts before what is unknown."""
-    if split_is_off(new, old, terms):
-        return "failed", sentences.split(new.requests, old.requests, terms.share, terms.counted)
+    if split_is_off(candidate, stable, terms):
+        return "failed", sentences.split(
+            candidate.requests, stable.requests, terms.share, terms.counted
+        )
     failed = [f for f in findings if f.score.outcome == "failed"]
     broken = [r.sentence for r in measured.readings if r.outcome == "failed"]
     if failed or broken:
         return "failed", sentences.of(failed, broken)
     if not measured.node_alive:
         return "error", "The node is silent: what the revisions answer is not known"
-    ended = [sums.ended_at for sums in (new, old) if sums.ended_at is not None]
+    ended = [sums.ended_at for sums in (candidate, stable) if sums.ended_at is not None]
     if not ended:
         return "inconclusive", "No requests were counted yet"
     if measured.now - max(ended) > FRESH:
@@ -141,8 +143,8 @@ def _together(
     waiting = [r.sentence for r in measured.readings if r.outcome == "inconclusive"]
     if findings and findings[0].metric.sought:  # guards are watched as long as it lasts
         open_, waiting = [f for f in open_ if f.metric.sought], []
-    if not findings and new.requests < max(terms.minimum_requests, 1):
-        waiting.append(sentences.few(new.requests, terms.minimum_requests))
+    if not findings and candidate.requests < max(terms.minimum_requests, 1):
+        waiting.append(sentences.few(candidate.requests, terms.minimum_requests))
     if open_ or waiting:
         return "inconclusive", sentences.of(open_, waiting)
     return "successful", sentences.of(findings, [r.sentence for r in measured.readings])

@@ -85,8 +85,8 @@ def series_body(found: Series) -> dict[str, Any]:
             {
                 "at": rfc3339(point.at),
                 "share": point.share,
-                "new": measured_body(point.new),
-                "old": measured_body(point.old),
+                "new": measured_body(point.candidate),
+                "old": measured_body(point.stable),
                 "copies": measured_body(point.copies),
             }
             for point in found.points

@@ -12,15 +12,15 @@
        │      └─► aborted, failed
        └─► failed ◄──── shifting, waiting   there is nothing to go back to
 
-``starting``   the new revision is wanted at weight 0, until every replica is ready
-``shifting``   the new revision has the weight of the step; until the target says that it applies
+``starting``   the candidate is wanted at weight 0, until every replica is ready
+``shifting``   the candidate has the weight of the step; until the target says that it applies
 ``waiting``    a pause of the plan: for a time, or for a person
-``analysing``  the new revision is held against what is allowed, or tested for an effect; one that
+``analysing``  the candidate is held against what is allowed, or tested for an effect; one that
                fails gives its requests back, held or not
-``draining``   the new revision is live; the old one is kept warm, or drained and stopped
+``draining``   the candidate is live; stable is kept warm, or drained and stopped
 ``returning``  a drill has seen all requests at the former revision: the live one has all the weight
                again, until the target says that it applies
-``aborting``   the old revision has all the weight again; waits until the target says so
+``aborting``   stable has all the weight again; waits until the target says so
 
 Somebody may hold a rollout in any of the first three states (``paused``): then no step begins.
 A rollback, a drill, and a release where nothing is live take all requests at once, whatever the

@@ -39,16 +39,20 @@ def next_step(s: RolloutSnapshot) -> Intent:
 
 
 def _starting(s: RolloutSnapshot) -> Intent:
-    """Until the new revision is ready the old one is not touched."""
-    if s.fresh and s.new.broken:
-        return Intent(RolloutState.FAILED, give_up(s), s.new.broken)
-    if s.fresh and s.new.ready and not s.paused:
+    """Until the candidate is ready stable is not touched."""
+    if s.fresh and s.candidate.broken:
+        return Intent(RolloutState.FAILED, give_up(s), s.candidate.broken)
+    if s.fresh and s.candidate.ready and not s.paused:
         return enter(s, last_weight(s.steps) if s.promoted else 0)
     if s.paused:
         return wait("somebody to resume it")
     if s.now >= s.deadline:
-        seen = f" It is {s.new.phase}: {s.new.detail}" if s.new.phase and s.fresh else ""
-        ready = f"{s.new.ready_replicas if s.fresh else 0} of {s.new.replicas}"
+        seen = (
+            f" It is {s.candidate.phase}: {s.candidate.detail}"
+            if s.candidate.phase and s.fresh
+            else ""
+        )
+        ready = f"{s.candidate.ready_replicas if s.fresh else 0} of {s.candidate.replicas}"
         text = f"It was not ready in time: {ready} replicas answered.{seen}"
         return Intent(RolloutState.FAILED, give_up(s), text.strip())
     return wait("every replica of the new revision to be ready")
@@ -60,27 +64,29 @@ def enter(s: RolloutSnapshot, index: int) -> Intent:
         return live(s)
     step, first = s.steps[index], s.state == RolloutState.STARTING
     changes: tuple[RevisionChange, ...] = (
-        (RevisionChange("new", RevisionState.READY),) if first else ()
+        (RevisionChange("candidate", RevisionState.READY),) if first else ()
     )
     match step:
         case SetWeight(weight=weight):
-            take = (RevisionChange("old", weight=WHOLE - weight),) if s.old else ()
-            changes = (*take, RevisionChange("new", RevisionState.READY, weight))
+            take = (RevisionChange("stable", weight=WHOLE - weight),) if s.stable else ()
+            changes = (*take, RevisionChange("candidate", RevisionState.READY, weight))
         case SetHeaderRoute():
-            changes = (RevisionChange("new", RevisionState.READY, header=step),)
+            changes = (RevisionChange("candidate", RevisionState.READY, header=step),)
         case SetMirror(copies=copies):
-            changes = (RevisionChange("new", RevisionState.READY, copies=copies),)
-    skipped = s.kind == RolloutKind.RELEASE and s.old is None and s.plan.steps != AT_ONCE
+            changes = (RevisionChange("candidate", RevisionState.READY, copies=copies),)
+    skipped = s.kind == RolloutKind.RELEASE and s.stable is None and s.plan.steps != AT_ONCE
     return Intent(state_of(step), changes, ALL_AT_ONCE if first and skipped else "", step=index)
 
 
 def _stepping(s: RolloutSnapshot) -> Intent:
-    """A new revision that breaks, or whose node took its requests, gives them back at any step."""
-    broken = s.new.broken if s.fresh else ""
-    if s.old is not None and (why := broken or guard.reason(s.new.aborted)):
+    """A candidate that breaks, or whose node took its requests, gives them back at any step."""
+    broken = s.candidate.broken if s.fresh else ""
+    if s.stable is not None and (why := broken or guard.reason(s.candidate.aborted)):
         return Intent(RolloutState.ABORTING, weights_back(s), why)
     if broken:
-        return Intent(RolloutState.FAILED, (RevisionChange("new", RevisionState.FAILED),), broken)
+        return Intent(
+            RolloutState.FAILED, (RevisionChange("candidate", RevisionState.FAILED),), broken
+        )
     match s.present:
         case SetWeight() as step:
             held = _set_weight(s, step)
@@ -103,9 +109,9 @@ def _stepping(s: RolloutSnapshot) -> Intent:
 
 def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
     """Return what to wait for; ``None`` when the target applies the weight."""
-    if s.fresh and s.new.applied_weight == step.weight:
+    if s.fresh and s.candidate.applied_weight == step.weight:
         return None
-    if s.fresh and s.new.applied_weight == WHOLE and s.old and not s.old.ready_replicas:
+    if s.fresh and s.candidate.applied_weight == WHOLE and s.stable and not s.stable.ready_replicas:
         return wait("the old revision to answer again; the new one has all requests meanwhile")
     if s.kind == RolloutKind.DRILL and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
         late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"
@@ -116,7 +122,7 @@ def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
 def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:
     """Return what to wait for; ``None`` when the time is over and the target is there to go on.
 
-    While nothing is heard of the target nobody knows how the new revision does.
+    While nothing is heard of the target nobody knows how the candidate does.
     """
     if step.duration_seconds is None:
         return wait("somebody to go on")

@@ -17,7 +17,7 @@ READY_PHASES = frozenset({"ready", "serving"})
 ENDED_PHASES = frozenset({"drained", "stopped", "failed", "refused"})  # in a target's words
 
 _AT_A_STEP = (RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ANALYSING)
-# States in which the new revision is not live yet, and people may still hold, hurry or abort it.
+# States in which the candidate is not live yet, and people may still hold, hurry or abort it.
 STEPPING = (RolloutState.STARTING, *_AT_A_STEP)
 _STEPS = frozenset(
     {
@@ -49,9 +49,9 @@ OPEN_STATES = (
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 
-def steps_for(plan: Plan, *, kind: str, has_old: bool) -> tuple[Step, ...]:
+def steps_for(plan: Plan, *, kind: str, has_stable: bool) -> tuple[Step, ...]:
     """Return the steps that a rollout carries out: of its plan, or all at once."""
-    return plan.steps if kind == RolloutKind.RELEASE and has_old else AT_ONCE
+    return plan.steps if kind == RolloutKind.RELEASE and has_stable else AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,11 @@ class RevisionFacts:
 
 @dataclass(frozen=True, slots=True)
 class RolloutSnapshot:
-    """All that a decision is made of."""
+    """All that a decision is made of.
+
+    ``candidate`` is the revision that requests go to, in a rollback and a drill too, ``stable`` the
+    one that has had them: ``to_revision`` and ``from_revision`` of the row.
+    """
 
     state: str
     kind: str  # release, rollback, drill
@@ -103,8 +107,8 @@ class RolloutSnapshot:
     fresh: bool  # what was observed was observed after the last command arrived
     by_operator: bool  # a person asked to abort
     plan: Plan
-    new: RevisionFacts
-    old: RevisionFacts | None
+    candidate: RevisionFacts
+    stable: RevisionFacts | None
     step: int = -1  # the index of the present step; -1 before the first
     paused: bool = False  # a person holds it
     promoted: bool = False  # a person sent it to the end
@@ -114,7 +118,7 @@ class RolloutSnapshot:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps to carry out."""
-        return steps_for(self.plan, kind=self.kind, has_old=self.old is not None)
+        return steps_for(self.plan, kind=self.kind, has_stable=self.stable is not None)
 
     @property
     def step_index(self) -> int:
@@ -132,7 +136,7 @@ class RolloutSnapshot:
 class RevisionChange:
     """What becomes of one revision."""
 
-    which: Literal["old", "new"]
+    which: Literal["stable", "candidate"]
     state: RevisionState | None = None
     weight: int | None = None
     header: SetHeaderRoute | None = None  # for testers

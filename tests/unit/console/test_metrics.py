@@ -25,8 +25,8 @@ def metric(**members: Any) -> MetricFindingRow:
 
 
 def test_shares_name_how_many_they_are_of() -> None:
-    assert (metric().new, metric().stable) == ("33.333 % of 3", "0 % of 1\u202f200")
-    assert metric(new_requests=0).new == share(None, 0) == "no requests yet"
+    assert (metric().candidate, metric().stable) == ("33.333 % of 3", "0 % of 1\u202f200")
+    assert metric(new_requests=0).candidate == share(None, 0) == "no requests yet"
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ class TestEvidence:
         pairs += [(s, s + margin) for s in RATES if 0 <= s + margin <= 1]
         bets = pair_bets(share, margin, direction, common=common)
         for bet, (old, new) in itertools.product(bets, pairs):
-            mine = new * math.exp(bet.new_bad) + (1 - new) * math.exp(bet.new_good)
-            stable = old * math.exp(bet.old_bad) + (1 - old) * math.exp(bet.old_good)
+            mine = new * math.exp(bet.candidate_bad) + (1 - new) * math.exp(bet.candidate_good)
+            stable = old * math.exp(bet.stable_bad) + (1 - old) * math.exp(bet.stable_good)
             assert share * mine + (1 - share) * stable <= 1 + 1e-7
 
     @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -93,7 +93,9 @@ class TestEvidence:
         sign = 1 if direction == "worse" else -1
         for bet, rate in itertools.product(bound_bets(bound, direction), [*RATES, bound]):
             if sign * (rate - bound) <= 0:
-                factor = rate * math.exp(bet.new_bad) + (1 - rate) * math.exp(bet.new_good)
+                factor = rate * math.exp(bet.candidate_bad) + (1 - rate) * math.exp(
+                    bet.candidate_good
+                )
                 assert factor <= 1 + 1e-9
 
     def test_without_trials_there_is_no_evidence(self) -> None:
@@ -227,8 +229,8 @@ def outcomes(
         [window(count=5000)],
         [window("old", 5000)],
         metric=metric,
-        new_own={metric.scale: TrialTally(*new)},
-        old_own={metric.scale: TrialTally(*old)},
+        candidate_own={metric.scale: TrialTally(*new)},
+        stable_own={metric.scale: TrialTally(*old)},
         **changes,
     )
 
@@ -294,8 +296,8 @@ class TestOutcomes:
             [window(count=5000)],
             [window("old", 5000)],
             metric=metric,
-            new_own={Scale("fraud"): TrialTally(500, 500)},
-            old_own={Scale("fraud"): TrialTally(500, 0)},
+            candidate_own={Scale("fraud"): TrialTally(500, 500)},
+            stable_own={Scale("fraud"): TrialTally(500, 0)},
         )
         assert found.outcome == "inconclusive"
 

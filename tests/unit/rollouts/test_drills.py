@@ -24,41 +24,50 @@ BACK = replace(LIVE, weight=10_000, phase="serving", applied_weight=10_000)
 
 def facts(state: str, **changes: object) -> RolloutSnapshot:
     """Return a drill in ``state`` whose target has just answered."""
-    drill = {"kind": "drill", "new": FORMER, "old": LIVE, "step": 0}
+    drill = {"kind": "drill", "candidate": FORMER, "stable": LIVE, "step": 0}
     return rollout(state, **drill | changes)
 
 
 def test_a_drill_gives_everything_back_as_soon_as_the_node_followed() -> None:
     step = next_step(facts("shifting"))
     assert step.to == "returning"
-    assert step.changes == (RevisionChange("new", weight=0), RevisionChange("old", weight=10_000))
+    assert step.changes == (
+        RevisionChange("candidate", weight=0),
+        RevisionChange("stable", weight=10_000),
+    )
     assert next_step(facts("shifting", fresh=False)).to is None
 
 
 def test_it_ends_when_the_live_revision_has_all_requests_and_leaves_the_former_one_warm() -> None:
-    assert next_step(facts("returning", new=AWAY, old=replace(BACK, applied_weight=0))).to is None
-    assert next_step(facts("returning", new=AWAY, old=BACK, fresh=False)).to is None
-    step = next_step(facts("returning", new=AWAY, old=BACK))
-    assert (step.to, step.changes) == ("done", (RevisionChange("new", "warm"),))
+    assert (
+        next_step(facts("returning", candidate=AWAY, stable=replace(BACK, applied_weight=0))).to
+        is None
+    )
+    assert next_step(facts("returning", candidate=AWAY, stable=BACK, fresh=False)).to is None
+    step = next_step(facts("returning", candidate=AWAY, stable=BACK))
+    assert (step.to, step.changes) == ("done", (RevisionChange("candidate", "warm"),))
 
 
 def test_a_node_that_does_not_follow_in_time_is_waited_for_no_longer() -> None:
-    new = replace(FORMER, applied_weight=0)
-    assert next_step(facts("shifting", new=new, now=NOON + timedelta(seconds=29))).to is None
-    step = next_step(facts("shifting", new=new, now=NOON + timedelta(seconds=30)))
-    assert (step.to, step.changes[0]) == ("aborting", RevisionChange("new", weight=0))
+    candidate = replace(FORMER, applied_weight=0)
+    assert (
+        next_step(facts("shifting", candidate=candidate, now=NOON + timedelta(seconds=29))).to
+        is None
+    )
+    step = next_step(facts("shifting", candidate=candidate, now=NOON + timedelta(seconds=30)))
+    assert (step.to, step.changes[0]) == ("aborting", RevisionChange("candidate", weight=0))
 
 
 @pytest.mark.parametrize("by_operator", [True, False])
 def test_an_end_that_is_not_well_leaves_it_warm_too_unless_it_is_broken(by_operator: bool) -> None:
-    step = next_step(facts("aborting", new=AWAY, old=BACK, by_operator=by_operator))
+    step = next_step(facts("aborting", candidate=AWAY, stable=BACK, by_operator=by_operator))
     assert (step.to, step.changes) == (
         "aborted" if by_operator else "failed",
-        (RevisionChange("new", "warm"),),
+        (RevisionChange("candidate", "warm"),),
     )
     broken = replace(AWAY, phase="failed", detail="gone")
-    assert next_step(facts("aborting", new=broken, old=BACK)).changes == (
-        RevisionChange("new", "failed"),
+    assert next_step(facts("aborting", candidate=broken, stable=BACK)).changes == (
+        RevisionChange("candidate", "failed"),
     )
 
 
@@ -66,9 +75,9 @@ def test_it_never_makes_anything_live() -> None:
     for state in TRANSITIONS:
         for applied in (0, 10_000):
             for seconds in (0, 40, 4000):
-                new = replace(FORMER, applied_weight=applied)
+                candidate = replace(FORMER, applied_weight=applied)
                 at = NOON + timedelta(seconds=seconds)
-                step = next_step(facts(state, new=new, now=at, old=BACK))
+                step = next_step(facts(state, candidate=candidate, now=at, stable=BACK))
                 assert step.to in (None, *TRANSITIONS[state])
                 assert step.to != "draining"
                 assert "live" not in {change.state for change in step.changes}

@@ -39,13 +39,13 @@ GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 def at(index: int, judged: DecidingVerdict | None = None, **changes: object) -> RolloutSnapshot:
     """Return a test at its step of ``index`` whose node applies half and half."""
     half = replace(READY, state="ready", weight=5_000, phase="serving", applied_weight=5_000)
-    known = {"plan": PLAN, "step": index, "new": half, "judged": judged}
+    known = {"plan": PLAN, "step": index, "candidate": half, "judged": judged}
     return facts(state_of(PLAN.steps[index]), **(known | changes))
 
 
 class TestStopRule:
     def test_it_holds_its_allocation_while_nothing_is_shown(self) -> None:
-        for seen in (None, SEEN, replace(SEEN, new_requests=99_999)):
+        for seen in (None, SEEN, replace(SEEN, candidate_requests=99_999)):
             assert next_step(at(TEST, seen)).to is None
 
     def test_an_effect_waits_for_an_approval_and_for_nothing_else(self) -> None:
@@ -73,7 +73,7 @@ class TestStopRule:
         assert step.reason == "The A/B test ended. 12 % failed."
 
     def test_it_ends_after_the_declared_requests_or_time(self) -> None:
-        many = next_step(at(TEST, replace(SEEN, new_requests=100_000)))
+        many = next_step(at(TEST, replace(SEEN, candidate_requests=100_000)))
         assert many.to == "aborting"
         assert many.reason.startswith("Not enough evidence after 100,000 of 100,000 planned.")
         week = 7 * 86_400
@@ -104,7 +104,7 @@ class TestStopRule:
         assert promote(at(3)) is None
 
     def test_it_goes_from_half_to_all_by_its_steps_alone(self) -> None:
-        seen, path = facts("starting", new=READY, plan=PLAN), []
+        seen, path = facts("starting", candidate=READY, plan=PLAN), []
         for _ in range(20):
             step = next_step(seen)
             if step.to is None and seen.step_index == SHIP:
@@ -114,7 +114,7 @@ class TestStopRule:
                 continue
             assert step.to in TRANSITIONS[seen.state]
             seen = follow(seen, step)
-            path.append((seen.state, seen.new.weight))
+            path.append((seen.state, seen.candidate.weight))
             if step.to == "draining":
                 break
         assert path == [
@@ -157,13 +157,15 @@ class TestAlpha:
         assert terms_of(PLAN.steps, TEST, share=0.5, by_unit=True).counted == "units"
 
 
-def judged(new: tuple[int, int], old: tuple[int, int], *, slow: int = 0) -> AnalysisVerdict:
+def judged(
+    candidate: tuple[int, int], stable: tuple[int, int], *, slow: int = 0
+) -> AnalysisVerdict:
     """Judge (requests, errors) of both revisions; so many of the candidate's are slow."""
-    late = {"250": new[0] - slow, "inf": slow}
-    mine = window(count=new[0], errors=new[1], latency=late)
-    stable = window("old", *old, latency={"250": old[0], "inf": 0})
+    late = {"250": candidate[0] - slow, "inf": slow}
+    new = window(count=candidate[0], errors=candidate[1], latency=late)
+    old = window("old", *stable, latency={"250": stable[0], "inf": 0})
     since = NOON - timedelta(minutes=1)
-    measured = StepMeasurements("new", "old", [mine], [stable], since, NOON, node_alive=True)
+    measured = StepMeasurements("new", "old", [new], [old], since, NOON, node_alive=True)
     return judge(AnalysisTerms((EFFECT, GUARD), 0.5, 0.05), measured)
 
 

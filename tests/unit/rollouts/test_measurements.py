@@ -57,7 +57,7 @@ def test_another_look_comes_after_a_hundredth_of_the_time(ago: int, is_due: bool
         fresh=True,
         by_operator=False,
         plan=Plan(),
-        new=RevisionFacts("ready", 500, 1),
-        old=None,
+        candidate=RevisionFacts("ready", 500, 1),
+        stable=None,
     )
     assert due(Look(at=NOW - timedelta(seconds=ago)), facts) is is_due

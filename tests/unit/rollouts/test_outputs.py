@@ -45,8 +45,10 @@ def verdict(
         NOON - timedelta(minutes=1),
         NOON,
         node_alive=True,
-        new_own=counted(LABEL, total, {"fraud": new, "theft": theft}),
-        old_own=counted(LABEL, total if stable is None else stable, {"fraud": old, "theft": theft}),
+        candidate_own=counted(LABEL, total, {"fraud": new, "theft": theft}),
+        stable_own=counted(
+            LABEL, total if stable is None else stable, {"fraud": old, "theft": theft}
+        ),
     )
     return judge(AnalysisTerms(LABEL.parts, 0.5, 0.01, 1), measured)
 

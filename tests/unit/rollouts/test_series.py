@@ -24,20 +24,20 @@ def test_a_stretch_is_some_windows_and_there_are_not_too_many(minutes: int, seco
 
 
 def test_what_both_answered_stands_side_by_side() -> None:
-    new = {
+    candidate = {
         20: Stretch(WindowCounts(status_2xx=1), NONE),
         30: Stretch(NONE, WindowCounts(status_2xx=2, status_5xx=1)),
     }
-    old = {
+    stable = {
         10: Stretch(WindowCounts(status_2xx=4), NONE),
         20: Stretch(WindowCounts(status_2xx=3), NONE),
     }
-    first, second, third = points(new, old)
+    first, second, third = points(candidate, stable)
     assert (first.at, first.share) == (datetime.fromtimestamp(10, UTC), 0.0)
-    assert (first.new, first.old) == (None, old[10].drawn)
+    assert (first.candidate, first.stable) == (None, stable[10].drawn)
     assert second.share == 0.25
     assert third.share is None  # copies are no share of anything
-    assert (third.new, third.old, third.copies) == (None, None, new[30].mirrored)
+    assert (third.candidate, third.stable, third.copies) == (None, None, candidate[30].mirrored)
 
 
 @pytest.mark.parametrize(
