@@ -20,7 +20,7 @@ from typing import IO, Any
 from workers.builder.scanning import kinds, readers
 from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
-from workers.builder.scanning.loaders import compression, imports, takes
+from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.walker import walk_pickle
@@ -76,7 +76,8 @@ class Scanner:
         folders = {part for path in every for part in path.relative_to(self.root).parts[:-1]}
         modules = {path.name for path in every if imports(path.name)}
         self.beside = {name.partition(".")[0] for name in folders | modules}
-        for path in sorted(every, key=lambda path: (path.suffix.lower() != ".onnx", path)):
+        models = endings("onnxruntime")
+        for path in sorted(every, key=lambda path: (path.suffix.lower() not in models, path)):
             try:
                 self.scan_file(path)
             except Exception as error:  # whatever goes wrong, the file is not called safe
@@ -218,7 +219,7 @@ class Scanner:
                 if not entry.is_dir() or entry.file_size:  # NumPy reads what it is called
                     with archive.open(entry) as member:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
-            if name.lower().endswith(".skops"):
+            if name.lower().endswith(tuple(endings("skops"))):
                 missing = readers.missing_files(archive)
                 if missing:
                     self.report.note(

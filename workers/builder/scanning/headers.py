@@ -15,7 +15,6 @@ from workers.builder.scanning.known import Verdict, judge
 MAX_HEADER = 100_000_000
 MAX_NUMPY_HEADER = 1 << 20
 MAX_FOOTER = 64 << 20
-HDF5 = b"\x89HDF\r\n\x1a\n"
 BITS = {
     "BOOL": 8,
     "U8": 8,

@@ -6,13 +6,13 @@ from typing import IO
 
 from workers.builder.scanning import (
     documents,
-    headers,
     lightgbm,
     mlflow_folder,
     readers,
     xgboost,
 )
 from workers.builder.scanning.known import words
+from workers.builder.scanning.loaders import DATA, endings, takes
 
 TEXT = set(
     words(
@@ -28,7 +28,9 @@ TEXT_NAMES = frozenset(
         "Pipfile MLproject COPYING LICENCE CHANGES CODEOWNERS license readme"
     )
 )
-YAML, HDF5 = words(".yaml .yml"), words(".h5 .hdf5")
+YAML, HDF5 = words(".yaml .yml"), endings("hdf5")
+SKOPS_SCHEMA = tuple(f"{ending}!schema.json" for ending in endings("skops"))
+KERAS_CONFIG = tuple(f"{ending}!config.json" for ending in endings("keras"))
 CODE, PACKED_CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .pth"), words(".jar .whl .egg")
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"PAR1")
 PICTURES = words(".png .jpg .jpeg .gif .parquet")
@@ -47,22 +49,7 @@ NATIVE = PROGRAMS[:-1]
 # ("running_mean", "in_proj_weight"): an ending with a low line is that of no loader.
 WEIGHTS = {"", *words(".data .bin .weight .weights .bias .alpha .beta .gamma .scale")}
 PARAMETER = re.compile(r"\.[a-z0-9]+(_[a-z0-9]+)+")
-# What a loader takes a file by, whatever its name: NumPy, HDF5, LightGBM, XGBoost, CatBoost,
-# llama.cpp, and behind four bytes TensorFlow Lite and ONNX Runtime.
-FORMATS = (
-    b"\x93NUMPY",
-    headers.HDF5,
-    b"tree\n",
-    b"tree\r",
-    b'{"',
-    b"{L\0\0",
-    b"{i",
-    b"{U",
-    b"binf",
-    b"CBM1",
-    b"GGUF",
-)
-UNREAD, FLATBUFFERS = (b"CBM1", b"GGUF"), (b"TFL3", b"ORTM")
+FLATBUFFERS = (b"TFL3", b"ORTM")  # behind four bytes: TensorFlow Lite and ONNX Runtime
 
 
 def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> readers.Reader | None:
@@ -76,15 +63,15 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.read_mlmodel
     if own.name in mlflow_folder.NAMING:
         return readers.read_module_names
-    if head.startswith(headers.HDF5) or suffix in HDF5:  # it may begin behind what is another's
+    if takes("hdf5", head) or suffix in HDF5:  # it may begin behind what is another's
         return readers.read_hdf5
-    if head.startswith(b"\x93NUMPY"):
+    if takes("numpy array", head):
         return readers.read_numpy
-    if name.lower().endswith(".skops!schema.json"):
+    if name.lower().endswith(SKOPS_SCHEMA):
         return readers.read_skops
     if own.name == "schema.json" and "!" in name:
         return readers.read_schema
-    if name.lower().endswith(".keras!config.json"):
+    if name.lower().endswith(KERAS_CONFIG):
         return readers.read_keras
     if own.name == "config.json":
         return readers.read_config
@@ -98,10 +85,9 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.says("unknown", "is called Parquet and does not begin so")
     if head.startswith(IMAGES) and suffix in PICTURES:
         return readers.read_parquet  # of which it may be one too
-    known = suffix in by_ending()
-    if (head[4:8] in FLATBUFFERS and suffix == ".onnx") or (
-        not known and (head.startswith(UNREAD) or head[4:8] in FLATBUFFERS)
-    ):
+    known, buffers = suffix in by_ending(), head[4:8] in FLATBUFFERS
+    unread = buffers or takes("catboost", head) or takes("llama.cpp", head)
+    if (buffers and suffix in endings("onnxruntime")) or (unread and not known):
         return readers.says("unknown", "is a model of a kind that is not read here")
     return by_ending().get(suffix)
 
@@ -115,13 +101,15 @@ def by_ending() -> dict[str, readers.Reader]:
     """Return what reads a file by its ending alone."""
     return {
         ".json": readers.read_json,
-        ".onnx": readers.read_onnx,
-        ".safetensors": readers.read_safetensors,
         ".ubj": readers.read_ubjson,
         ".lgb": readers.forest_reader("LightGBM", lightgbm.read),
         ".xgb": readers.forest_reader("XGBoost", xgboost.read),
         **{suffix: readers.document_reader(suffix) for suffix in documents.WHOLE},
-        ".keras": readers.says_no_zip("unknown", "is called Keras and is no zip"),
+        **dict.fromkeys(endings("onnxruntime"), readers.read_onnx),
+        **dict.fromkeys(endings("safetensors"), readers.read_safetensors),
+        **dict.fromkeys(
+            endings("keras"), readers.says_no_zip("unknown", "is called Keras and is no zip")
+        ),
         **dict.fromkeys(
             PACKED_CODE, readers.says_no_zip("code-carrying", "is source or program code")
         ),
@@ -134,7 +122,7 @@ def is_weights(own: PurePosixPath, head: bytes, stream: IO[bytes]) -> bool:
     named = {"MLmodel", *TEXT_NAMES, *mlflow_folder.NAMING}
     suffix = readers.suffix_of(own)
     called = own.name not in named and (suffix in WEIGHTS or PARAMETER.fullmatch(suffix))
-    taken = head.startswith((*PROGRAMS, *FORMATS)) or head[4:8] in FLATBUFFERS
+    taken = head.startswith((*PROGRAMS, *DATA)) or head[4:8] in FLATBUFFERS
     return bool(called) and not taken and not _is_windows(head, stream)
 
 

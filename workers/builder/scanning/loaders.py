@@ -1,7 +1,9 @@
 """What the loaders of models go by, each with its source: the scanner follows this table.
 
-A loader decides by a file's place, ending or first bytes what it does with it. What one of them
-unpickles or imports is never ``safe``, whatever it looks like to another.
+A loader decides by a file's folder, ending or first bytes what it does with it. What one of them
+unpickles or imports is never ``safe``, whatever it looks like to another. The scanner asks for
+first bytes and endings by the loader's name; a loader that has neither takes any file, or one by
+its folder, and what it does the scanner follows in every one.
 """
 
 from dataclasses import dataclass
@@ -115,14 +117,31 @@ LOADERS = (
     ),
     Loader("onnxruntime", "reads data", "onnxruntime/core/graph/model.cc", endings=words(".onnx")),
     # What it does not know by its ending it takes for JSON or UBJSON, by its first bytes.
-    Loader("xgboost", "reads data", "xgboost src/c_api/c_api.cc XGBoosterLoadModel", (b"{",)),
-    Loader("xgboost, before 3.1", "reads data", "xgboost src/learner.cc LearnerIO::LoadModel"),
+    Loader(
+        "xgboost",
+        "reads data",
+        "xgboost src/c_api/c_api.cc XGBoosterLoadModel",
+        (b'{"', b"{L\0\0", b"{i", b"{U"),
+    ),
+    Loader(
+        "xgboost, before 3.1",
+        "reads data",
+        "xgboost src/learner.cc LearnerIO::LoadModel",
+        (b"binf",),
+    ),
     Loader(
         "lightgbm",
         "reads data",
         "LightGBM src/boosting/boosting.cpp GetBoostingTypeFromModelFile",
-        (b"tree",),
+        (b"tree\n", b"tree\r"),
     ),
+    Loader(
+        "catboost",
+        "reads data",
+        "catboost/libs/model/model.cpp MODEL_FILE_DESCRIPTOR_CHARS",
+        (b"CBM1",),
+    ),
+    Loader("llama.cpp", "reads data", "ggml/include/gguf.h GGUF_MAGIC", (b"GGUF",)),
     Loader(
         "safetensors",
         "reads data",
@@ -177,16 +196,24 @@ UNPICKLING = {
 }
 
 
+_BY_NAME = {loader.name: loader for loader in LOADERS}
+# The first bytes of what a loader reads as data, whatever its name.
+DATA = tuple(start for loader in LOADERS if loader.does == "reads data" for start in loader.starts)
+
+
 def takes(name: str, head: bytes) -> bool:
     """Tell whether the loader ``name`` takes a file with these first bytes for its own."""
-    [loader] = [loader for loader in LOADERS if loader.name == name]
-    return head.startswith(loader.starts)
+    return head.startswith(_BY_NAME[name].starts)
+
+
+def endings(name: str) -> frozenset[str]:
+    """Return the endings that the loader ``name`` goes by."""
+    return _BY_NAME[name].endings
 
 
 def imports(name: str) -> bool:
     """Tell whether a file of this name may be a module of Python's."""
-    [python] = [loader for loader in LOADERS if loader.does == "imports"]
-    return name.lower().endswith(tuple(python.endings))
+    return name.lower().endswith(tuple(endings("python")))
 
 
 def compression(head: bytes) -> str:
