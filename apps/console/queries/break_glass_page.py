@@ -54,15 +54,10 @@ class SignerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakGlassPage:
-    """Everything the page of one break-glass shows."""
+class ShownBreakGlass:
+    """What a page and a list show of a break-glass alike."""
 
     view: BreakGlassView
-    rule: BreakGlassRule | None
-    may_confirm: bool
-    may_end: bool
-    may_review: bool
-    signing: Signing | None  # how the reader confirms it; None: as they are signed in
 
     @property
     def glass(self) -> BreakGlass:
@@ -72,7 +67,30 @@ class BreakGlassPage:
     @property
     def state(self) -> str:
         """How it stands: confirmed, the glass is broken."""
-        return state(self.glass)
+        return "broken" if self.glass.state == BreakGlassState.CONFIRMED else self.glass.state
+
+    @property
+    def has_review(self) -> bool:
+        """Whether it must be reviewed."""
+        return self.view.review != ReviewState.NONE
+
+    @property
+    def review_state(self) -> str:
+        """How the review stands: what was found, or that it is overdue; '' while it is in time."""
+        if self.view.review == ReviewState.CLOSED:
+            return self.glass.finding
+        return ReviewState.OVERDUE if self.view.review == ReviewState.OVERDUE else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassPage(ShownBreakGlass):
+    """Everything the page of one break-glass shows."""
+
+    rule: BreakGlassRule | None
+    may_confirm: bool
+    may_end: bool
+    may_review: bool
+    signing: Signing | None  # how the reader confirms it; None: as they are signed in
 
     @property
     def buttons(self) -> list[Button]:
@@ -106,19 +124,9 @@ class BreakGlassPage:
         return f"Waiting for {counted(count, 'approver')}" if count else ""
 
     @property
-    def has_review(self) -> bool:
-        """Whether it must be reviewed."""
-        return self.view.review != ReviewState.NONE
-
-    @property
     def is_reviewed(self) -> bool:
         """Whether that is done."""
         return self.view.review == ReviewState.CLOSED
-
-    @property
-    def review_state(self) -> str:
-        """How the review stands; '' while it is open and in time."""
-        return review_state(self.view)
 
     @property
     def due(self) -> str:
@@ -140,20 +148,8 @@ class BreakGlassPage:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakGlassRow:
+class BreakGlassRow(ShownBreakGlass):
     """One break-glass in the list."""
-
-    view: BreakGlassView
-
-    @property
-    def glass(self) -> BreakGlass:
-        """The break-glass itself."""
-        return self.view.glass
-
-    @property
-    def state(self) -> str:
-        """How it stands: confirmed, the glass is broken."""
-        return state(self.glass)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -165,16 +161,6 @@ class BreakGlassRow:
         """Whether it was broken for nothing."""
         over = self.ends_at is None
         return over and bool(self.glass.confirmed_at) and not self.glass.used_at
-
-    @property
-    def has_review(self) -> bool:
-        """Whether it must be reviewed."""
-        return self.view.review != ReviewState.NONE
-
-    @property
-    def review_state(self) -> str:
-        """How the review stands; '' while it is open and in time."""
-        return review_state(self.view)
 
     @property
     def review_note(self) -> str:
@@ -251,18 +237,6 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
         may_review=may_review(view, actor),
         signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
     )
-
-
-def state(row: BreakGlass) -> str:
-    """Return the state to show: a confirmed one is called broken."""
-    return "broken" if row.state == BreakGlassState.CONFIRMED else row.state
-
-
-def review_state(view: BreakGlassView) -> str:
-    """Return the state of its review to show: what was found, or that it is overdue, or ''."""
-    if view.review == ReviewState.CLOSED:
-        return view.glass.finding
-    return ReviewState.OVERDUE if view.review == ReviewState.OVERDUE else ""
 
 
 def buttons(page: BreakGlassPage) -> Iterator[Button]:

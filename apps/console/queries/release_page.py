@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from django.urls import reverse
 
 from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
-from apps.console.queries.page_parts import Banner, Button, Link, Sign
+from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
@@ -179,8 +179,7 @@ class ReleasePage:
     @property
     def evidence_label(self) -> str:
         """How much evidence decisions are bound to."""
-        count = self.view.bound.evidence_count
-        return f"Evidence, {count} item{'' if count == 1 else 's'}"
+        return f"Evidence, {counted(self.view.bound.evidence_count, 'item')}"
 
     @property
     def policy_name(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.queries.page_parts import Tone
+from apps.console.queries.page_parts import Tone, counted
 from apps.console.queries.way_back import WayBack
 from apps.governance.gates.facts import GateResult, newest
 from apps.governance.queries.release_detail import ReleaseView
@@ -68,8 +68,7 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     """Say what the scan found; code-carrying is allowed somewhere, and never hidden."""
     if data is None:
         return SummaryTile("Scan", "fail", "Not scanned")
-    count = len(data.get("findings") or ())
-    findings = f"{count} finding{'' if count == 1 else 's'}"
+    findings = counted(len(data.get("findings") or ()), "finding")
     match data.get("verdict"):
         case "safe":
             return SummaryTile("Scan", "pass", "Safe to load", f"{findings}, no code carried")
@@ -112,7 +111,7 @@ def clients_tile(view: ReleaseView) -> SummaryTile:
             "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
         )
     count = len(view.changes.schema)
-    note = f"{count} column{'' if count == 1 else 's'} differ" if count else "same inputs, outputs"
+    note = f"{counted(count, 'column')} differ" if count else "same inputs, outputs"
     return SummaryTile("Clients", "pass", "Nothing breaks", note)
 
 

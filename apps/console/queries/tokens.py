@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.console.queries.page_parts import Sign
+from apps.console.queries.page_parts import Sign, counted
 from apps.identity.models import ApiToken, Project
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN
@@ -24,8 +24,7 @@ class TokenRow:
     @property
     def counted(self) -> str:
         """How many permissions it has."""
-        count = len(self.token.scopes)
-        return f"{count} permission{'' if count == 1 else 's'}"
+        return counted(len(self.token.scopes), "permission")
 
     @property
     def is_folded(self) -> bool:
@@ -51,7 +50,7 @@ class TokenListPage:
     @property
     def days(self) -> list[tuple[int, str]]:
         """For how long one can be valid."""
-        return [(days, f"{days} day{'' if days == 1 else 's'}") for days in DAYS]
+        return [(days, counted(days, "day")) for days in DAYS]
 
 
 def token_list_page(actor: Actor) -> TokenListPage:

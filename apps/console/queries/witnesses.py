@@ -26,6 +26,8 @@ from apps.console.queries.page_parts import Sign
 from apps.console.templatetags.placet import number
 from placet.kernel.actor import Actor
 
+ICONS = {"fail": "✕", "wait": "◷", "pass": "✓"}
+
 
 @dataclass(frozen=True, slots=True)
 class LogFaultBanner:
@@ -54,7 +56,7 @@ class WitnessRow:
     @property
     def icon(self) -> str:
         """The sign before the word."""
-        return {"fail": "✕", "wait": "◷", "pass": "✓"}[self.tone]
+        return ICONS[self.tone]
 
     @property
     def word(self) -> str:
@@ -128,7 +130,7 @@ class StampRow:
     @property
     def icon(self) -> str:
         """The sign before the word."""
-        return {"fail": "✕", "wait": "◷", "pass": "✓"}[self.tone]
+        return ICONS[self.tone]
 
     @property
     def word(self) -> str:

@@ -12,6 +12,8 @@ from django.template import Context
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.console.queries.page_parts import Button
+
 register = template.Library()
 
 
@@ -36,6 +38,13 @@ def card(content: str, title: str = "", **options: Any) -> SafeString:
 def cardhead(content: str, title: str, **options: Any) -> SafeString:
     """Show the head of a card whose right side is markup: buttons, links, a state."""
     return part("cardhead", content=content, title=title, **options)
+
+
+@register.simple_block_tag(takes_context=True)
+def heading(context: Context, content: str, buttons: Iterable[Button], size: str) -> SafeString:
+    """Show what stands above a page, with its ``buttons`` at the right; below them where the screen
+    is no ``size``: ``md``, ``lg``."""
+    return part("heading", content=content, buttons=buttons, size=size, **form(context))
 
 
 @register.simple_block_tag
