@@ -23,7 +23,7 @@ def table_of(
 
     ``units`` are what the permits of the revisions say, by the revision's id.
     """
-    table = RoutingTable(pool=1, slots=1)
+    table = RoutingTable(groups=1, servers_per_backend=1)
     for endpoint in state.endpoints:
         entry = table.ensure_endpoint(endpoint.id, endpoint.path)
         entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
