@@ -53,12 +53,12 @@ def _draw(
     stable: str,
     standings: Mapping[str, RoutedRevision],
 ) -> None:
-    """Draw units as the permit of who is tried out says, else of who is live.
+    """Draw units as the permit of the candidate says, else of stable.
 
     Who that is follows from the state, not from who is ready: a candidate that restarts makes
     HAProxy reload no rules.
     """
-    tried = [r for r in able if r.weight and r.id != stable]
-    drawn = [*tried, *(r for r in able if r.id == stable)][:1]
+    candidates = [r for r in able if r.weight and r.id != stable]
+    drawn = [*candidates, *(r for r in able if r.id == stable)][:1]
     entry.unit = standings[drawn[0].id].unit if drawn else None
     entry.salt = (drawn[0].salt or drawn[0].id) if drawn and entry.unit else ""

@@ -158,8 +158,9 @@ class EndpointView:
     def split(self) -> UnitSource | None:
         """The unit that requests are split by, of the candidate else of what is live."""
         rows = [r.revision for r in self.status.revisions if r.revision.weight]
-        tried = [row for row in rows if row.state != RevisionState.LIVE] or rows
-        return serving_config(tried[0].serving).unit if tried else None
+        candidates = [row for row in rows if row.state != RevisionState.LIVE]
+        deciding = (candidates or rows)[:1]
+        return serving_config(deciding[0].serving).unit if deciding else None
 
     @property
     def capture(self) -> Capture | None:
