@@ -1,8 +1,7 @@
-"""The page of one break-glass, their list and the banner, as the templates print them."""
+"""The page of one break-glass, and the banner of open ones, as the templates print them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.urls import reverse
 
@@ -19,7 +18,7 @@ from apps.governance.queries.break_glass import (
     may_review,
 )
 from apps.governance.queries.visible_rows import VisibleBreakGlass
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
+from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
 
@@ -145,55 +144,6 @@ class BreakGlassPage(ShownBreakGlass):
         if self.view.missing == 1:
             return "The release is approved by it at once."
         return f"{self.view.missing - 1} more must follow."
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlassRow(ShownBreakGlass):
-    """One break-glass in the list."""
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """When it ends, while it is open."""
-        return self.glass.until if self.glass.state in GLASS_OPEN else None
-
-    @property
-    def is_unused(self) -> bool:
-        """Whether it was broken for nothing."""
-        over = self.ends_at is None
-        return over and bool(self.glass.confirmed_at) and not self.glass.used_at
-
-    @property
-    def review_note(self) -> str:
-        """By whom it is closed, or what stands before the time when it is due."""
-        if self.view.review == ReviewState.CLOSED:
-            return self.view.reviewer
-        return "since" if self.view.review == ReviewState.OVERDUE else "due"
-
-    @property
-    def due_at(self) -> datetime | None:
-        """When its review is due, until it is closed."""
-        return None if self.view.review == ReviewState.CLOSED else self.glass.review_due_at
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlassListPage:
-    """The list of break-glasses, and which of them it has."""
-
-    rows: list[BreakGlassRow]
-    of_release: bool
-    filtered: bool
-
-    @property
-    def title(self) -> str:
-        """What stands above it."""
-        if self.of_release:
-            return "Of one release"
-        return "Those that match" if self.filtered else "All of them"
-
-    @property
-    def none(self) -> str:
-        """What is said where there is none."""
-        return "None matches" if self.filtered else "Nobody has broken the glass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,69 @@
 """Lists of break-glasses, and the form that opens one."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from apps.console.queries.break_glass_page import ShownBreakGlass
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import (
-    BreakGlassView,
     break_glass_views,
     break_glasses,
     may_open,
 )
+from apps.governance.rules import GLASS_OPEN, ReviewState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassRow(ShownBreakGlass):
+    """One break-glass in the list."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends, while it is open."""
+        return self.glass.until if self.glass.state in GLASS_OPEN else None
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was broken for nothing."""
+        over = self.ends_at is None
+        return over and bool(self.glass.confirmed_at) and not self.glass.used_at
+
+    @property
+    def review_note(self) -> str:
+        """By whom it is closed, or what stands before the time when it is due."""
+        if self.view.review == ReviewState.CLOSED:
+            return self.view.reviewer
+        return "since" if self.view.review == ReviewState.OVERDUE else "due"
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When its review is due, until it is closed."""
+        return None if self.view.review == ReviewState.CLOSED else self.glass.review_due_at
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassListPage:
+    """The list of break-glasses, and which of them it has."""
+
+    rows: list[BreakGlassRow]
+    of_release: bool
+    filtered: bool
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        if self.of_release:
+            return "Of one release"
+        return "Those that match" if self.filtered else "All of them"
+
+    @property
+    def none(self) -> str:
+        """What is said where there is none."""
+        return "None matches" if self.filtered else "Nobody has broken the glass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +95,12 @@ class BreakGlassForm:
 
 def break_glass_list_page(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
-) -> tuple[list[BreakGlassView], str]:
+) -> tuple[list[BreakGlassRow], str]:
     """Return one page of break-glasses, newest first, and the id to go on before."""
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return break_glass_views(glasses), key
+    return [BreakGlassRow(view) for view in break_glass_views(glasses)], key
 
 
 def break_glass_form(release: Release, actor: Actor) -> BreakGlassForm | None:

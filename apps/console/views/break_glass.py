@@ -4,12 +4,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.break_glass_page import (
-    BreakGlassListPage,
-    BreakGlassRow,
-    break_glass_page,
-)
-from apps.console.queries.break_glasses import break_glass_list_page
+from apps.console.queries.break_glass_page import break_glass_page
+from apps.console.queries.break_glasses import BreakGlassListPage, break_glass_list_page
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.console.views.fields import whole
@@ -36,8 +32,7 @@ def break_glass_list(request: PageRequest) -> HttpResponse:
     filters = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
     filters["review"] = filters["review"] if filters["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
-    glass_views, key = break_glass_list_page(request.actor, before=before, **filters)
-    rows = [BreakGlassRow(view) for view in glass_views]
+    rows, key = break_glass_list_page(request.actor, before=before, **filters)
     return show(
         request,
         "break_glass_uses",

@@ -6,13 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from apps.console.queries.break_glass_page import (
-    BreakGlassBanner,
-    BreakGlassListPage,
-    BreakGlassPage,
-    BreakGlassRow,
-    SignerRow,
-)
+from apps.console.queries.break_glass_page import BreakGlassBanner, BreakGlassPage, SignerRow
+from apps.console.queries.break_glasses import BreakGlassListPage, BreakGlassRow
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
