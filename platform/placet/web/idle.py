@@ -19,6 +19,8 @@ from placet.web.tls import Wire
 class Kind(Protocol):
     """Connections that are there for one reason."""
 
+    told: bool  # whether their clients were told that they end
+
     def __len__(self) -> int: ...
 
     def most(self) -> tuple[int, float, bytes]:
@@ -41,15 +43,16 @@ class Idle:
         """End as many as are too many: where nobody has filled the process, none is."""
         while sum(map(len, self.kinds)) > self.most:
             self.end_one()
-        full = 4 * sum(map(len, self.kinds)) > 3 * self.most
-        self.crowding = max(kind.most() for kind in self.kinds)[2] if full else None
+        kept = [kind for kind in self.kinds if not kind.told]
+        full = 4 * sum(map(len, kept)) > 3 * self.most
+        self.crowding = max(kind.most() for kind in kept)[2] if full else None
 
     def end_one(self) -> bool:
         """End the oldest of those of which one client has most; tell whether there was one.
 
-        Who opens many ends their own, and not those of others.
+        Who opens many ends their own, and not those of others. First go those that were told to.
         """
-        kind = max(self.kinds, key=lambda kind: kind.most())
+        kind = max(self.kinds, key=lambda kind: (kind.told and len(kind) > 0, kind.most()))
         count, _, origin = kind.most()
         if count:
             kind.end_oldest_of(origin)
@@ -61,6 +64,8 @@ class Looked(ABC):
 
     What goes wrong with one of them ends that one, and not the process.
     """
+
+    told = False
 
     def __init__(self, worker: Any, seconds: float) -> None:
         self.worker, self.seconds = worker, seconds

@@ -19,6 +19,8 @@ PIECE, MOST = 1 << 13, 1 << 16  # bytes that are read, for nobody
 class Leaving(Looked):
     """The connections of a worker that end as soon as their client has ended its side."""
 
+    told = True
+
     def __init__(self, worker: Any) -> None:
         super().__init__(worker, SECONDS)
 

@@ -14,6 +14,8 @@ from placet.web.waiting_room import shares
 class Queue:
     """Connections of one kind, by name: a client's letter, and when it came."""
 
+    told = False
+
     def __init__(self, *names: str) -> None:
         self.names = list(names)
 

@@ -16,6 +16,7 @@ import pytest
 from gunicorn.config import Config
 
 from placet.web.idle import Idle, Resting
+from placet.web.leaving import Leaving
 from placet.web.worker import CERTIFICATE, GRACE, Worker
 from tests.support.certificates import Authority
 from tests.unit.deploy.conftest import Clock
@@ -56,14 +57,17 @@ def worker() -> Iterator[Any]:
     made.room = SimpleNamespace(
         answer_late=lambda: None, answer_all=lambda: None, answered=lambda _: False
     )
-    made.queued = SimpleNamespace(done=lambda: None, end=lambda: None, refuse_surplus=lambda: None)
+    made.queued = SimpleNamespace(
+        done=lambda *_: None, end=lambda: None, refuse_surplus=lambda: None
+    )
     made.sockets, made._accepting, made.ending, made.accept_from = [], True, False, 0.0
     made.asked, made.ends, made.log = [], [], logging.getLogger("web")
     made.heads = SimpleNamespace(
         take=made.asked.append, hurry=lambda _: None, shake_hands=lambda: None
     )
     made.resting, made.idle = Resting(made, 60), Idle(4)
-    made.looked = made.idle.kinds = [made.resting]
+    made.leaving = Leaving(made)
+    made.looked = made.idle.kinds = [made.resting, made.leaving]
     yield made
     for end in made.ends:
         end.close()
@@ -144,6 +148,26 @@ def test_who_keeps_most_where_little_room_is_left_is_told_that_theirs_ends(
     assert worker.last(request) is said
     request.peer_addr = ("127.0.0.2", 1)
     assert worker.last(request) is None
+
+
+def test_those_that_were_told_to_end_go_before_one_that_is_kept(worker: Any) -> None:
+    kept = [Kept(worker, idle=False) for _ in range(4)]
+    told = [Kept(worker, idle=False, origin=bytes([number])) for number in range(3)]
+    for conn in told:
+        worker.resting.remove(conn)
+        worker.leaving.take(conn)
+    worker.murder_keepalived()
+    assert [conn.ended for conn in kept] == [False] * 4
+    assert (len(worker.leaving), worker.nr_conns) == (0, 4)
+
+
+def test_who_keeps_most_is_told_by_what_is_kept_and_not_by_what_ends(worker: Any) -> None:
+    kept = [Kept(worker, idle=False, origin=b"few") for _ in range(2)]
+    for conn in [Kept(worker, idle=False, origin=b"many") for _ in range(2)]:
+        worker.resting.remove(conn)
+        worker.leaving.take(conn)
+    worker.murder_keepalived()
+    assert ([conn.ended for conn in kept], worker.idle.crowding) == ([False] * 2, None)
 
 
 def test_what_goes_wrong_after_an_answer_ends_that_connection_alone(
