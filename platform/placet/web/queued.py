@@ -1,15 +1,19 @@
 """Connections whose request waits for a thread, and which of them has the next.
 
 It is the one that waited longest, as long as threads work. Where half of them wait for clients
-(``placet.web.slow_clients``), those go first whose client keeps fewest waiting: a thousand requests
-whose bodies do not come stand behind the next one of anybody else.
+(``placet.web.slow_clients``), those go first whose client had threads for the shortest time of
+late: a thousand requests whose bodies do not come stand behind the next one of anybody else. No
+request counts for more than ``COUNTED`` seconds, so that one that stalls keeps back no others of
+its client.
 """
 
 import contextlib
-from collections import deque
+import time
+from collections import defaultdict, deque
 from concurrent.futures import Future
 from typing import Any
 
+COUNTED, SPAN = 1.0, 10.0  # seconds, and those after which it is counted anew
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
     b"Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
@@ -23,14 +27,19 @@ class Queued:
         self._worker = worker
         self._conns: deque[Any] = deque()
         self._free: float = worker.cfg.threads
+        self._had, self._since = defaultdict[bytes, float](float), 0.0  # seconds of threads
 
     def add(self, conn: Any) -> None:
         """Give a connection to a thread as soon as it is its turn."""
         self._conns.append(conn)
         self._begin()
 
-    def done(self) -> None:
-        """Give the thread that is free now to the next."""
+    def done(self, conn: Any) -> None:
+        """Give the thread that a connection had to the next."""
+        if (now := time.monotonic()) >= self._since + SPAN:
+            self._since = now
+            self._had.clear()
+        self._had[conn.origin] += min(now - conn.begun, COUNTED)
         self._free += 1
         self._begin()
 
@@ -48,7 +57,9 @@ class Queued:
         waiting = self._worker.slow.clients()
         if 2 * waiting.total() < self._worker.cfg.threads:
             return
-        slowest, _ = waiting.most_common(1)[0]
+        slowest, count = waiting.most_common(1)[0]
+        if count < 2:
+            return  # one that stalls is not held against others of its address
         for conn in [c for c in self._conns if c.origin == slowest and not c.held]:
             self._conns.remove(conn)
             with contextlib.suppress(OSError):  # it takes no answer
@@ -60,6 +71,7 @@ class Queued:
             conn = self._next()
             self._conns.remove(conn)
             self._free -= 1
+            conn.begun = time.monotonic()
             try:
                 self._worker.begin(conn)
             except Exception as error:
@@ -71,4 +83,4 @@ class Queued:
         waiting = self._worker.slow.clients()
         if 2 * waiting.total() < self._worker.cfg.threads:
             return self._conns[0]
-        return min(self._conns, key=lambda conn: waiting[conn.origin])
+        return min(self._conns, key=lambda conn: self._had[conn.origin])

@@ -200,7 +200,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Keep the connection, take the request that came with the last one, or end it."""
-        self.queued.done()
+        self.queued.done(conn)
         try:
             self.room.answered(conn)
             self.go_on(conn, None if fs.cancelled() or fs.exception() else fs.result())

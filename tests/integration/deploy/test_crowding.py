@@ -107,6 +107,26 @@ def test_who_sends_bodies_slowly_leaves_others_a_thread(tmp_path: Path) -> None:
         assert asks(web.port) < 15, "each of them was waited for to the end"
 
 
+def test_who_stalls_keeps_back_nobody_else_of_their_address(tmp_path: Path) -> None:
+    """While another address asks without a pause."""
+    with served(tmp_path) as web:
+        honest(web).sendall(POST)
+        asks(web.port)
+        os.kill(web.pid, signal.SIGSTOP)  # all of it comes before it sees any
+        try:
+            until(lambda: is_stopped(web.pid), 60, "it stands still")
+            busy = [web.client() for _ in range(6)]
+            for one in busy:
+                one.sendall(ASKED * 100)
+            neighbour = honest(web)
+            neighbour.sendall(LAST)
+        finally:
+            os.kill(web.pid, signal.SIGCONT)
+        assert b'{"status": "ok"}' in gathered(neighbour)
+        before = sum(one.recv(1 << 20, socket.MSG_PEEK).count(b'{"status": "ok"}') for one in busy)
+        assert before < 300, "it was answered after them"
+
+
 def test_who_sends_very_many_bodies_slowly_stands_behind_everybody_else(tmp_path: Path) -> None:
     """More of them than the process takes connections."""
     with served(tmp_path, GUNICORN_CMD_ARGS="--worker-connections 40") as web:

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from placet.web import idle, patience, worker
+from placet.web import idle, patience, queued, worker
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (idle, patience, worker):
+    for module in (idle, patience, queued, worker):
         monkeypatch.setattr(module, "time", made)
     return made
 
