@@ -74,7 +74,8 @@ def test_who_keeps_many_connections_ends_their_own(tmp_path: Path) -> None:
             many.append(web.client())
             many[-1].sendall(ASKED)
             assert many[-1].recv(65536)
-        until(lambda: ended(many[0]), what="their oldest goes")
+        until(lambda: ended(many[-1]), what="it was told to end")
+        assert not ended(many[0]), "it makes room, and not one that is kept"
         assert not ended(proxy)
         proxy.setblocking(True)
         proxy.sendall(ASKED)
