@@ -9,7 +9,6 @@ A step of a handshake costs this thread what a hundred other readings do, and it
 nothing. So they wait until all else that has come is done, and clients take turns.
 """
 
-import contextlib
 import selectors
 import ssl
 import time
@@ -105,7 +104,8 @@ class Heads(Looked):
         if conn.said.find(END, start, MOST) >= 0:
             self._begin(conn)
         elif len(conn.said) >= MOST:
-            self._refuse(conn)
+            self.remove(conn)
+            self.worker.leaving.refuse(conn, TOO_LARGE)
         else:
             return False
         return True
@@ -114,14 +114,9 @@ class Heads(Looked):
         self.remove(conn)
         if conn.parser is None:
             conn.parser = get_parser(conn.cfg, conn.sock, conn.client)
-        conn.parser.unreader.chunk = Patience(conn.sock, self.worker.slow, conn.origin).chunk
+        conn.patience = Patience(conn.sock, self.worker.slow, conn.origin)
+        conn.parser.unreader.chunk = conn.patience.chunk
         conn.parser.unreader.unread(bytes(conn.said))
         conn.said.clear()
         conn.data_ready = True
         self.worker.enqueue_req(conn)
-
-    def _refuse(self, conn: Any) -> None:
-        self.remove(conn)
-        with contextlib.suppress(OSError):  # it takes no answer
-            conn.sock.send(TOO_LARGE)
-        self.worker.leaving.take(conn)

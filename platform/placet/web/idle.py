@@ -11,24 +11,9 @@ import time
 from abc import ABC, abstractmethod
 from functools import partial
 from ipaddress import IPv6Address, ip_address
-from typing import Any, Protocol
+from typing import Any
 
 from placet.web.tls import Wire
-
-
-class Kind(Protocol):
-    """Connections that are there for one reason."""
-
-    told: bool  # whether their clients were told that they end
-
-    def __len__(self) -> int: ...
-
-    def most(self) -> tuple[int, float, bytes]:
-        """Return how many the client has that has most of them, minus the time at which its oldest
-        came, and its ``origin``."""
-
-    def end_oldest_of(self, origin: bytes) -> None:
-        """End a client's oldest one, or let it go on if there is something to do."""
 
 
 class Idle:
@@ -36,12 +21,15 @@ class Idle:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.kinds: list[Kind] = []
+        self.kinds: list[Looked] = []
         self.crowding: bytes | None = None  # the client with most, where little room is left
+
+    def __len__(self) -> int:
+        return sum(map(len, self.kinds))
 
     def bound(self) -> None:
         """End as many as are too many: where nobody has filled the process, none is."""
-        while sum(map(len, self.kinds)) > self.most:
+        while len(self) > self.most:
             self.end_one()
         kept = [kind for kind in self.kinds if not kind.told]
         full = 4 * sum(map(len, kept)) > 3 * self.most
@@ -65,7 +53,7 @@ class Looked(ABC):
     What goes wrong with one of them ends that one, and not the process.
     """
 
-    told = False
+    told = False  # whether their clients were told that they end
 
     def __init__(self, worker: Any, seconds: float) -> None:
         self.worker, self.seconds = worker, seconds

@@ -6,6 +6,7 @@ gunicorn does that on the main thread, one connection after another, and waits t
 client that does not end its own side: nothing else happens in the process meanwhile.
 """
 
+import contextlib
 import socket
 from typing import Any
 
@@ -23,6 +24,12 @@ class Leaving(Looked):
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker, SECONDS)
+
+    def refuse(self, conn: Any, answer: bytes) -> None:
+        """Say why it is not answered, and end it."""
+        with contextlib.suppress(OSError):  # it takes nothing
+            conn.sock.send(answer)
+        self.take(conn)
 
     def take(self, conn: Any) -> None:
         """End our side of a connection, and soon all of it: at once where an answer broke off and

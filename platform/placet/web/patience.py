@@ -9,35 +9,22 @@ from typing import Any
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import InvalidChunkExtension, NoMoreData
 
-from placet.web.idle import origin
-from placet.web.slow_clients import LOOK, SlowClients
+from placet.web.slow_clients import LOOK, Waited
 
-SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10  # and a second more for so many bytes that came
 PIECE = 1 << 13
 MAX_LINE = 16 << 10  # of a size between chunks, and of all that follows the last
 
 
-class Patience:
+class Patience(Waited):
     """Reads from a socket until it has waited for too long; then it is as if the client had ended.
 
-    What the application does between two readings does not count, and what comes gives time for
-    ``MOST`` ahead: who sent much at once could stand still for hours. Where too many threads wait
-    for clients, it ends earlier.
+    Where too many threads wait for clients, that is earlier.
     """
-
-    def __init__(self, sock: Any, slow: SlowClients, client: bytes = b"") -> None:
-        self._sock, self._slow, self.origin = sock, slow, client
-        self.renew()
 
     def renew(self) -> None:
         """Begin anew, with what comes next over the connection."""
-        self.left, self.until = SECONDS, float("inf")  # to wait; and not past, whatever comes
-        self._came, self._waited = 0, 0.0
-
-    @property
-    def rate(self) -> float:
-        """How many bytes come in a second of waiting; more than any while it is new."""
-        return self._came / self._waited if self._waited >= LOOK else float("inf")
+        super().renew()
+        self.until = float("inf")  # not past this, whatever comes
 
     def chunk(self) -> bytes:
         """Return what came, as gunicorn's reader of a socket does."""
@@ -62,24 +49,17 @@ class Patience:
         piece: bytes | None = None
         with contextlib.suppress(TimeoutError):
             piece = self._sock.recv(PIECE)
-        waited, came = time.monotonic() - begun, len(piece or b"")
-        self._waited, self._came = self._waited + waited, self._came + came
-        self.left = min(MOST, self.left - waited + came / RATE)
+        self.count(time.monotonic() - begun, len(piece or b""))
         return piece
 
 
-def bound(request: Any, slow: SlowClients) -> Patience | None:
-    """Have the body of a request of gunicorn come in time, and no line of it without end; return
-    how long that is. ``None`` where it comes from no socket."""
-    unreader = request.unreader
-    if not hasattr(unreader, "sock"):
-        return None
-    patience = Patience(unreader.sock, slow, origin(request.peer_addr))
-    unreader.chunk = patience.chunk
+def bound(request: Any, patience: Patience) -> None:
+    """Have the body of a request of gunicorn come in time, and no line of it without end."""
+    patience.renew()
+    request.patience = patience
     if isinstance(reader := request.body.reader, ChunkedReader):
         reader.get_data = short
         reader.parse_chunk_size = partial(size_line, reader.parse_chunk_size)
-    return patience
 
 
 def short(unreader: Any, buf: Any) -> None:

@@ -7,7 +7,6 @@ request counts for more than ``COUNTED`` seconds, so that one that stalls keeps 
 its client.
 """
 
-import contextlib
 import time
 from collections import defaultdict, deque
 from concurrent.futures import Future
@@ -62,9 +61,7 @@ class Queued:
             return  # one that stalls is not held against others of its address
         for conn in [c for c in self._conns if c.origin == slowest and not c.held]:
             self._conns.remove(conn)
-            with contextlib.suppress(OSError):  # it takes no answer
-                conn.sock.send(BUSY)
-            self._worker.leaving.take(conn)
+            self._worker.leaving.refuse(conn, BUSY)
 
     def _begin(self) -> None:
         while self._conns and self._free > 0:

@@ -1,11 +1,8 @@
 """How long a thread waits for a client to take its answer.
 
 A client that asks for more than the kernel buffers, and takes nothing, holds the thread that sends:
-for ever, as gunicorn sends. Here it has ``SECONDS`` of waiting, and a second more for each ``RATE``
-bytes that it has really taken, so that a slow line gets what is gigabytes long; but never more
-than ``MOST`` ahead, or who took much at once could stand still for a day. The time in which the
-application makes the answer does not count. And where too many threads wait for clients, some go
-earlier (``placet.web.slow_clients``).
+for ever, as gunicorn sends. Here it has some time, and more for what it has really taken
+(``placet.web.slow_clients``).
 """
 
 import errno
@@ -21,15 +18,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from placet.web.slow_clients import LOOK, SlowClients
+from placet.web.slow_clients import LOOK, SlowClients, Waited
 
-SECONDS, MOST, RATE = 20.0, 60.0, 8 << 10
 PIECE = 1 << 14  # bytes at a time, a record of TLS: it tells of whole ones alone
 RESET, ENDED = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # how a connection is closed
 NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-class Sending:
+class Sending(Waited):
     """What gunicorn uses of a socket to send one answer, while its client takes it.
 
     Where nothing ``marked`` the end of an answer but that of its connection, half of one would pass
@@ -40,14 +36,8 @@ class Sending:
     def __init__(
         self, sock: Any, slow: SlowClients, client: bytes = b"", *, marked: bool = True
     ) -> None:
-        self._sock, self._slow, self._marked, self.origin = sock, slow, marked, client
-        self._sent, self._taken, self.filed = unsent(sock), 0, 0
-        self.left, self._waited = SECONDS, 0.0
-
-    @property
-    def rate(self) -> float:
-        """How many bytes its client takes in a second of waiting; more than any while it is new."""
-        return self._taken / self._waited if self._waited >= LOOK else float("inf")
+        super().__init__(sock, slow, client)
+        self._marked, self._sent, self.filed = marked, unsent(sock), 0
 
     def sendall(self, data: Any) -> None:
         """Send all of it."""
@@ -129,23 +119,16 @@ class Sending:
             while True:
                 begun = time.monotonic()
                 ready = look.poll(1000 * max(0.0, min(LOOK, self.left)))
-                waited = time.monotonic() - begun
-                self.left, self._waited = self.left - waited, self._waited + waited
-                self._credit()
+                # the kernel takes more only when a third of its buffer is empty, which a slow line
+                # needs minutes for: what counts is what the client has taken
+                taken = self._sent - unsent(self._sock) - self._moved
+                self.count(time.monotonic() - begun, max(0, taken))
                 if self.left <= 0 or self._slow.excess(self):
                     raise self._end()
                 if ready:
                     return
         finally:
             self._slow.end(self)
-
-    def _credit(self) -> None:
-        """Give the client time for what it has taken since the last look: the kernel takes more
-        only when a third of its buffer is empty, which a slow line needs minutes for."""
-        taken = self._sent - unsent(self._sock)
-        if taken > self._taken:
-            self.left = min(MOST, self.left + (taken - self._taken) / RATE)
-            self._taken = taken
 
     def _end(self) -> OSError:
         """Throw away what the client has not taken, and say so in words that gunicorn knows."""

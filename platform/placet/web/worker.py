@@ -77,8 +77,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.tls: ssl.SSLContext | None = None
         self.idle = Idle(self.worker_connections // 2)
         self.resting = Resting(self, self.cfg.keepalive)
-        self.looked = (self.heads, self.leaving, self.resting)
-        self.idle.kinds += self.looked
+        self.idle.kinds += (self.heads, self.leaving, self.resting)
         self.log.access = whole_time(self.log.access)
         self.cfg.set("forwarder_headers", "")  # SCRIPT_NAME and PATH_INFO, of whoever is local:
         self.cfg.set("secure_scheme_headers", {})  # a proxy there hands on what its clients say
@@ -178,7 +177,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
-        req.may_wait, req.patience, req.response = True, bound(req, self.slow), None
+        bound(req, conn.patience)
+        req.may_wait, req.response = True, None
         sock = Sending(conn.sock, self.slow, conn.origin, marked=req.version > (1, 0))
         try:
             keep = super().handle_request(
@@ -226,7 +226,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         of the connections hold no thread, some go earlier (``placet.web.idle``).
         """
         self.room.answer_late()
-        for kind in self.looked:
+        for kind in self.idle.kinds:
             kind.end_late()
         self.idle.bound()
         self.queued.refuse_surplus()
@@ -349,7 +349,7 @@ def answers_after_the_body(application: Application, last: Last = lambda _: None
         response, body = start_response.__self__, environ["wsgi.input"]  # type: ignore[attr-defined]
 
         def begin(*answer: Any) -> Any:
-            if not read_to_its_end(body, getattr(response.req, "patience", None)):
+            if not read_to_its_end(body, response.req.patience):
                 response.force_close()
             else:
                 say_whether_last(response, last)
@@ -381,20 +381,15 @@ def read_ahead(environ: dict[str, Any]) -> bool:
     return len(came) == length
 
 
-def read_to_its_end(body: Any, patience: Patience | None) -> bool:
+def read_to_its_end(body: Any, patience: Patience) -> bool:
     """Read what is left of a request's body; tell whether its end came."""
-    until, left = time.monotonic() + SECONDS, MAX_UNREAD
-    if patience is not None:
-        patience.until = until
+    patience.until, left = time.monotonic() + SECONDS, MAX_UNREAD
     try:
-        while left > 0 and time.monotonic() < until:
+        while left > 0 and time.monotonic() < patience.until:
             piece = body.read(min(left, PIECE))
             if not piece:
-                return patience is None or patience.left > 0
+                return patience.left > 0
             left -= len(piece)
     except Exception:  # gunicorn has its own errors for bodies that break the protocol
         return False
-    finally:
-        if patience is not None:
-            patience.renew()  # the next request has its own time, and so has the wait for it
     return False

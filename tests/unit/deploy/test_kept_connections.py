@@ -67,7 +67,7 @@ def worker() -> Iterator[Any]:
     )
     made.resting, made.idle = Resting(made, 60), Idle(4)
     made.leaving = Leaving(made)
-    made.looked = made.idle.kinds = [made.resting, made.leaving]
+    made.idle.kinds = [made.resting, made.leaving]
     yield made
     for end in made.ends:
         end.close()

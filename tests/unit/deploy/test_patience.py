@@ -9,7 +9,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 
-from placet.web import patience
+from placet.web import slow_clients
 from placet.web.patience import Patience, bound
 from placet.web.slow_clients import LOOK, SlowClients
 from placet.web.worker import answers_after_the_body
@@ -52,9 +52,8 @@ class Late:
 
 def among(threads: int, busy: int = 0) -> SlowClients:
     """The slow clients of a worker that has work for so many of its threads."""
-    idle = SimpleNamespace(kinds=[])
     return SlowClients(
-        SimpleNamespace(cfg=SimpleNamespace(threads=threads), nr_conns=busy, idle=idle)
+        SimpleNamespace(cfg=SimpleNamespace(threads=threads), nr_conns=busy, idle=[])
     )
 
 
@@ -115,8 +114,10 @@ class Answer:
 def answered(parser: Any) -> tuple[bytes | None, str, bool]:
     """Take the next request; return what an application reads of it, the answer's status, and
     whether the connection goes on."""
+    patience = Patience(parser.unreader.sock, among(2))
+    parser.unreader.chunk = patience.chunk
     request, taken = next(parser), list[bytes]()
-    request.patience = bound(request, among(2))
+    bound(request, patience)
     answer, headers = Answer(request), dict(request.headers)
 
     def application(environ: dict[str, Any], start: Any) -> list[bytes]:
@@ -147,7 +148,7 @@ def test_a_request_after_a_rest_has_its_own_time(clock: Clock, ends: Ends) -> No
 def test_half_a_body_is_no_body(ends: Ends, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ends[0].sendall(FORM + b"01234")
     if by == "time":
-        monkeypatch.setattr(patience, "SECONDS", 0.1)
+        monkeypatch.setattr(slow_clients, "SECONDS", 0.1)
     else:
         ends[0].shutdown(socket.SHUT_WR)
     parser = RequestParser(Config(), ends[1], ("127.0.0.1", 1))

@@ -24,7 +24,7 @@ class Worker:
         self.method_queue = SimpleNamespace(defer=lambda *call: self.deferred.append(call))
         self.said: list[str] = []
         self.refused: list[str] = []
-        self.leaving = SimpleNamespace(take=lambda conn: self.refused.append(conn.name))
+        self.leaving = SimpleNamespace(refuse=self.refuse)
         self.queued = Queued(self)
         self.conns = dict[str, Any]()
 
@@ -37,15 +37,17 @@ class Worker:
         for name in names:
             self.queued.done(self.conns[name])
 
+    def refuse(self, conn: Any, answer: bytes) -> None:
+        self.refused.append(conn.name)
+        self.said.append(answer[:12].decode())
+
     def finish_request(self, conn: Any, result: Any) -> None:
         raise AssertionError
 
     def ask(self, *names: str) -> None:
         """Ask, as the client of a letter."""
         for name in names:
-            sock = SimpleNamespace(send=lambda said: self.said.append(said[:12].decode()))
-            origin = name[0].encode()
-            self.queued.add(SimpleNamespace(name=name, origin=origin, held=None, sock=sock))
+            self.queued.add(SimpleNamespace(name=name, origin=name[0].encode(), held=None))
             self.nr_conns += 1
 
 

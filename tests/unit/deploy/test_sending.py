@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from placet.web import sending
-from placet.web.sending import SECONDS, Sending, unsent
-from placet.web.slow_clients import SlowClients
+from placet.web import sending, slow_clients
+from placet.web.sending import Sending, unsent
+from placet.web.slow_clients import SECONDS, SlowClients
 
 MUCH = 8 << 20  # bytes: more than the kernel has room for
 
@@ -21,7 +21,7 @@ def among(threads: int) -> Any:
     return SimpleNamespace(
         cfg=SimpleNamespace(threads=threads),
         nr_conns=threads + 1 + 3,
-        idle=SimpleNamespace(kinds=[[1, 2], [], [3]]),
+        idle=[1, 2, 3],
     )
 
 
@@ -72,8 +72,8 @@ def test_a_client_that_takes_it_gets_all_of_it(pair: Pair, tmp_path: Path, as_fi
 def test_a_client_that_takes_nothing_is_ended(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_file: bool
 ) -> None:
-    monkeypatch.setattr(sending, "SECONDS", 0.3)
-    monkeypatch.setattr(sending, "RATE", 1 << 30)
+    monkeypatch.setattr(slow_clients, "SECONDS", 0.3)
+    monkeypatch.setattr(slow_clients, "RATE", 1 << 30)
     ours, client = pair
     (tmp_path / "file").write_bytes(bytes(MUCH))
     one = Sending(ours, SlowClients(among(2)))
@@ -117,7 +117,7 @@ def test_where_more_than_half_of_the_threads_wait_those_that_take_least_go(pair:
     slow = SlowClients(worker)
     found = [Sending(pair[0], slow) for _ in range(5)]
     for taken, waited, one in zip((50, 200, 10, 900, 0), (2, 2, 2, 20, 0.01), found, strict=True):
-        one._taken, one._waited = taken, waited
+        one._moved, one._waited = taken, waited
     for one in found[:2]:
         slow.begin(one)
     assert [slow.excess(one) for one in found[:2]] == [False, False]
