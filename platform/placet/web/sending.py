@@ -78,18 +78,12 @@ class Sending(Waited):
         promised = 0 if response._omits_body else response.response_length or 0
         return max(0, promised - int(response.sent) - self.filed)
 
-    def shutdown(self, _: int) -> None:
-        """Leave the end to the main thread, after an answer that broke off."""
-
-    def settimeout(self, _: float) -> None:
-        """Wait for nothing (``shutdown``)."""
-
-    def recv(self, _: int) -> bytes:
-        """Leave what still comes to the main thread (``shutdown``)."""
+    def _leave(self, *_: Any) -> bytes:
+        """Leave the end, and what still comes, to the main thread, after an answer that broke off:
+        wait for nothing."""
         return b""
 
-    def close(self) -> None:
-        """Leave that to the main thread (``shutdown``)."""
+    shutdown = settimeout = recv = close = _leave
 
     def _some(self, send: Callable[..., int], *what: Any) -> int:
         """Send what the kernel takes, as soon as it takes some; return how much that was."""

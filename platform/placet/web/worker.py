@@ -178,7 +178,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request of HTTP/1, or return that it is to wait."""
         bound(req, conn.patience)
-        req.may_wait, req.response = True, None
+        req.response = None
         sock = Sending(conn.sock, self.slow, conn.origin, marked=req.version > (1, 0))
         try:
             keep = super().handle_request(
@@ -311,7 +311,7 @@ def waits_for_news(application: Application, room: WaitingRoom, last: Last) -> A
             return held.body
         if held is not None:
             environ[WAITED] = held.wait
-        elif getattr(response.req, "may_wait", False):
+        else:
             environ[POSSIBLE] = not room.full
         chunks = application(environ, start_response)
         if (wait := environ.get(ASKED)) is None:
