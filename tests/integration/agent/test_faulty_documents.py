@@ -1,8 +1,6 @@
 """Whatever stands in one document, the others run, and what is recalled stops.
 
-Each of these asserts what a node did wrong at 5a35692, and fails there by its assertion: copy this
-file into ``tests/integration/agent`` of a checkout of 5a35692 and run it there. What names an API
-that is newer stands in ``test_faulty_states.py``.
+What a node did wrong at 5a35692 is shown there by ``proofs/faults.py``.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """No replica answers in place of another that is starting.
 
-Shown at 5a35692 by this very file (copied into a checkout of it, with ``PYTHONPATH`` as usual):
-there the newcomer was called ready while it slept, and its requests were answered by ``attacker``.
+At 5a35692 the newcomer was called ready while it slept, and its requests were answered by
+``attacker``: ``proofs/faults.py`` shows it there.
 """
 
 import tempfile

@@ -1,7 +1,6 @@
 """A node can neither fill the log nor write into it what it likes.
 
-The first two assert what went wrong at 5a35692, and fail there by their assertion: copy this file
-into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
+What went wrong at 5a35692 is shown there by ``proofs/faults.py``.
 """
 
 import json

@@ -1,7 +1,6 @@
 """One bad row stops nobody: what a node could not read is left out of what is signed, and shown.
 
-What stands above the line asserts what went wrong at 5a35692, and fails there by its assertion:
-copy this file into ``tests/integration/serving`` of a checkout of 5a35692 and run it there.
+What went wrong at 5a35692 is shown there by ``proofs/faults.py``.
 """
 
 import contextlib

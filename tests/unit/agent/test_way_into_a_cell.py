@@ -1,7 +1,7 @@
 """Nobody's program runs on the way into a cell, as whoever we are there, but ours.
 
-Shown at 5a35692 by this very file: there ``setpriv`` was looked up by the tenant's ``PATH``, and
-its script ran as root with CAP_SETUID and CAP_SETGID.
+At 5a35692 ``setpriv`` was looked up by the tenant's ``PATH``, and its script ran as root with
+CAP_SETUID and CAP_SETGID: ``proofs/faults.py`` shows it there.
 """
 
 import os
