@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -43,12 +43,20 @@ class Provider:
         self.instead: dict[str, bytes] = {}  # what it answers at a path in place of the document
         self.changed: dict[str, dict[str, Any]] = {}  # members of the document at a path
         self.user_info: dict[str, Any] = {}
+        self.at_the_door: dict[str, Any] = {}  # who comes with a browser
 
     def lets_in(self, code: str, **claims: Any) -> None:
         """Have ``code`` stand for somebody with ``claims``, who gave their password right now."""
         at = int(time.time())
         always = {"iss": self.address, "aud": "placet", "iat": at, "exp": at + 60}
         self.came[code] = always | {"auth_time": at} | claims
+
+    def sends_back(self, query: str) -> str:
+        """Let in who is at the door without asking; return where their browser goes on to."""
+        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        code = state = asked["state"]
+        self.lets_in(code, nonce=asked["nonce"], **self.at_the_door)
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': state})}"
 
     def id_token(self, code: str) -> str:
         """Return the signed claims."""
@@ -98,6 +106,13 @@ def running() -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            if path == "/authorize":
+                self.send_response(302)
+                self.send_header("Location", provider.sends_back(query))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self.say(self.headers.get("Authorization", "").removeprefix("Bearer "))
 
         def do_POST(self) -> None:

@@ -211,7 +211,7 @@ def test_a_provider_that_goes_away_on_the_way_back_is_said_on_a_page(provider: P
     provider.instead["/.well-known/openid-configuration"] = b"{"
     answer = client.get(f"{PATH}callback/", {"code": "c", "state": state})
     assert answer.status_code == 401
-    assert b"An error occurred" in answer.content
+    assert b"could not complete the sign-in" in answer.content
 
 
 def test_a_fault_in_an_answer_is_logged_without_the_answer(

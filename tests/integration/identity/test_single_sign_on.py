@@ -104,7 +104,7 @@ def test_what_a_provider_answers_is_bounded_and_an_odd_answer_opens_nothing(
     else:
         client, answer = come_in(provider, client, email="ada@example.com", email_verified=True)
     assert answer.status_code == 401, answer.content
-    assert b"An error occurred" in answer.content
+    assert b"could not complete the sign-in" in answer.content
     assert who(client) is None
 
 
@@ -113,7 +113,7 @@ def test_a_provider_that_is_away_is_said_on_a_page(provider: Provider, settings:
     app["settings"]["server_url"] = "http://127.0.0.1:9"  # nobody answers there
     answer = browser().post(PATH)
     assert answer.status_code == 401
-    assert b"An error occurred" in answer.content
+    assert b"could not complete the sign-in" in answer.content
 
 
 def test_a_provider_written_into_the_database_is_nobodys(provider: Provider, settings: Any) -> None:
