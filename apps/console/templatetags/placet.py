@@ -143,7 +143,7 @@ def ago(value: datetime | None) -> SafeString | str:
     if value is None:
         return "never"
     seconds = (now() - value).total_seconds()
-    words = span(abs(seconds))
+    words = span(int(abs(seconds)))
     text = "just now" if abs(seconds) < 5 else f"{words} ago" if seconds > 0 else f"in {words}"
     exact = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     machine = value.isoformat()

@@ -1,12 +1,13 @@
 """The sentences of the log as the pages show them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from apps.audit.events import ACCESS_DENIED, EventKind
 from apps.console.queries.events import EventLine
-from apps.console.templatetags.placet import span
+from apps.console.templatetags.placet import ago, span
 from apps.governance.events import POLICY_PUBLISHED
 from apps.identity.events import SIGNED_IN
 from apps.registry.events import EVIDENCE_ADDED, FILES_ADDED, UPLOAD_STARTED
@@ -77,3 +78,15 @@ def test_a_time_that_was_measured_is_rounded_to_what_fits_and_a_planned_one_is_n
         assert span(seconds) == shown
     for planned, shown in ((0, "0 s"), (90, "1 min 30 s"), (5400, "1 h 30 min"), (86400, "1 d")):
         assert spell(planned) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(4.9, "just now"), (7.04, "7 s ago"), (100.5, "2 min ago"), (-6.5, "in 6 s")],
+)
+def test_a_moment_is_shown_in_whole_units(
+    seconds: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = now()
+    monkeypatch.setattr("apps.console.templatetags.placet.now", lambda: moment)
+    assert f">{shown}<" in ago(moment - timedelta(seconds=seconds))
