@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from apps.console.templatetags.placet import number
+from apps.console.templatetags.placet import digest, number
 from apps.registry.comparison import ValueChange, VersionComparison
 
 FEW = 6  # rows that are the same and need no folding
@@ -30,12 +31,16 @@ class ChangeRow:
     @property
     def before(self) -> str:
         """What the first version has."""
-        return "–" if self.change.state == "added" else number(self.change.before)
+        return "–" if self.change.state == "added" else self.shown(self.change.before)
 
     @property
     def after(self) -> str:
         """What the second version has."""
-        return "–" if self.change.state == "removed" else number(self.change.after)
+        return "–" if self.change.state == "removed" else self.shown(self.change.after)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it stands in the table."""
+        return number(value)
 
     @property
     def sign(self) -> str:
@@ -49,6 +54,14 @@ class ChangeRow:
         if by is None or self.is_same:
             return self.change.state
         return f"▲ +{number(by)}" if by > 0 else f"▼ {number(by)}"
+
+
+class FileRow(ChangeRow):
+    """A file on both sides, by its digest."""
+
+    def shown(self, value: str) -> str:
+        """Return a digest short: whole it leaves no room for the name on a phone."""
+        return digest(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +101,16 @@ class ComparisonTable:
 def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
     """Return the tables of a comparison that have rows, what matters most first."""
     parts = (
-        ("Metrics", found.metrics, False),
-        ("Inputs", found.inputs, True),
-        ("Outputs", found.outputs, True),
-        ("Requirements", found.requirements, True),
-        ("Parameters", found.parameters, True),
-        ("Files", found.files, False),
+        ("Metrics", found.metrics, ChangeRow, False),
+        ("Inputs", found.inputs, ChangeRow, True),
+        ("Outputs", found.outputs, ChangeRow, True),
+        ("Requirements", found.requirements, ChangeRow, True),
+        ("Parameters", found.parameters, ChangeRow, True),
+        ("Files", found.files, FileRow, False),
     )
     return [
-        ComparisonTable(title, [ChangeRow(change) for change in changes], narrow)
-        for title, changes, narrow in parts
+        ComparisonTable(title, [row(change) for change in changes], narrow)
+        for title, changes, row, narrow in parts
         if changes
     ]
 

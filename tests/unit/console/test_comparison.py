@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.comparison import ChangeRow, ComparisonTable, card_lines
-from apps.registry.comparison import ValueChange
+from apps.console.queries.comparison import (
+    ChangeRow,
+    ComparisonTable,
+    card_lines,
+    compared_parts,
+)
+from apps.registry.comparison import ValueChange, VersionComparison
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,17 @@ def test_long_runs_of_the_same_are_folded(same: int, changed: int, shown: int, f
     part = ComparisonTable("Inputs", [ChangeRow(change) for change in kept + new])
     assert (len(part.shown), len(part.folded)) == (shown, folded)
     assert part.differ == f"{changed} of {same + changed} differ"
+
+
+def test_digests_of_files_are_short_and_copied_whole() -> None:
+    old, new = "ab" * 32, "cd" * 32
+    files = [ValueChange("model.bin", old, new, "changed"), ValueChange("x", None, new, "added")]
+    side: Any = None
+    found = VersionComparison(side, side, [], [], [], [], [], files, [])
+    changed, added = compared_parts(found)[0].rows
+    assert ">abab…abab</button>" in changed.before
+    assert f'data-copy="{new}"' in changed.after
+    assert added.before == "–"
 
 
 def test_lines_of_a_card_are_set_by_how_they_differ() -> None:
