@@ -8,7 +8,7 @@ the signature of its request. What is done to them by people, erasing, is in the
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -27,6 +27,7 @@ from apps.monitoring.models import (
     Erasure,
 )
 from apps.monitoring.prediction_lines import (
+    SKEW,
     PredictionLine,
     drawn_output,
     read_line,
@@ -116,7 +117,7 @@ class _Batch:
 
     def read(self) -> None:
         """Read every line; those of units that were erased since are not kept."""
-        erased = {row.unit: row.requested_at for row in self.erasures}
+        erased = {row.unit: erased_until(row) for row in self.erasures}
         for row in self.ranges:
             for raw in split(unpack(bytes(row.packed or b""))):
                 line = read_line(
@@ -127,7 +128,7 @@ class _Batch:
                     continue
                 row.dropped += line.dropped
                 unit = unit_hash(self.salt, line.unit)
-                if unit in erased and line.at <= erased[unit]:
+                if unit in erased and min(line.at, row.received_at) <= erased[unit]:
                     continue
                 if line.prediction not in self.lines:
                     self.lines[line.prediction], self.units[line.prediction] = line, unit
@@ -269,6 +270,12 @@ def _forget(part: CapturePart) -> int:
 def erasures(endpoint: str) -> list[Erasure]:
     """Return what was to be erased at an endpoint; the newest of a unit is the last."""
     return list(Erasure.objects.filter(endpoint=endpoint).order_by("requested_at"))
+
+
+def erased_until(row: Erasure) -> datetime:
+    """Return up to when lines of the unit are taken for such of before the wish, by what they say
+    or by when they were received: the clock of their node may be ahead."""
+    return row.requested_at + SKEW
 
 
 def discard(digests: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
 from apps.jobs.each import each
 from apps.monitoring import parquet
-from apps.monitoring.actions.captures import discard
+from apps.monitoring.actions.captures import discard, erased_until
 from apps.monitoring.actions.salts import lock_captured, salt_of
 from apps.monitoring.errors import CaptureMoved
 from apps.monitoring.events import ERASURE_DONE, ERASURE_REQUESTED
@@ -30,7 +30,8 @@ TURN_SECONDS = 3.0
 def erase_unit(endpoint: Endpoint, *, unit: str, actor: Actor) -> Erasure:
     """Have everything captured of ``unit`` at ``endpoint`` erased. Needs ``prediction.erase``.
 
-    Nothing of the unit reaches the log. What its node still has of the time before is not stored.
+    Nothing of the unit reaches the log. What its node still has of the time before is not stored,
+    nor what comes in the ten minutes after it, by which a node's clock may be ahead.
     """
     if not is_readable(unit):
         detail = f"1 to {MAX_UNIT} printable characters, as the requests carried it"
@@ -116,7 +117,7 @@ def carry_out(erasure_id: str) -> int:
     with record(SYSTEM) as log:
         if Erasure.objects.filter(pk=row.pk, done_at=None).update(done_at=now()):
             outcomes = Outcome.objects.filter(endpoint=row.endpoint_id, unit=row.unit)
-            outcomes.filter(predicted_at__lte=row.requested_at).delete()
+            outcomes.filter(predicted_at__lte=erased_until(row)).delete()
             row.refresh_from_db()
             log.add(ERASURE_DONE, row, data={"erased": row.erased})
     return row.erased

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -284,14 +285,17 @@ class TestErasing:
     ) -> None:
         revision = live(endpoint).pk
         late, other = line(revision, "u1"), line(revision, "u2")
-        assert send(story.node, revision, text(late))[0] == 201  # received, and not stored yet
+        ahead = line(revision, "u1", ago=-540)  # by a clock that is
+        assert send(story.node, revision, text(late, ahead))[0] == 201  # and not stored yet
         actions.erase_unit(endpoint, unit="u1", actor=story.otto)
         actions.erase_unit(endpoint, unit="u1", actor=story.otto)
         story.run_jobs("control")
         actions.store_captures()
         capture(story.node, endpoint, other, line(revision, "u1", ago=2))
-        after = line(revision, "u1", ago=-30)
-        capture(story.node, endpoint, after)
+        capture(story.node, endpoint, line(revision, "u1", ago=-540))
+        with time_machine.travel(now() + timedelta(minutes=11)):
+            after = line(revision, "u1", ago=5)
+            capture(story.node, endpoint, line(revision, "u1", ago=90), after)
         found = {str(row.prediction) for row in CapturedPrediction.objects.all()}
         assert found == {other["id"], after["id"]}
 
