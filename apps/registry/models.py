@@ -118,6 +118,7 @@ class Upload(models.Model):
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     received = models.BigIntegerField(default=0)
+    verified = models.BooleanField(default=False, db_default=False)  # it brought bytes of sha256
     archive = models.BooleanField(default=False)  # unpack when complete
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -3,11 +3,17 @@
 ```
 start ──► chunk … chunk ──► finish ──► ArtifactFile (the Upload row goes)
              │ a cut connection keeps what came; the client asks for the offset and goes on
-             └► wrong bytes at the end: row and bytes are dropped
+             │                     │ bytes that are not here are asked for again, from the first
+             └─────────────────────┴► wrong bytes at the end: row and bytes are dropped
 ```
+
+Knowing a digest must not open a file: a row takes a blob that is there for its own only if it is
+``verified``, which is committed between the hash of what it brought and the rename. And rows go
+before their bytes: who opens the name of bytes that are gone finds no row either.
 """
 
 import io
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,9 +30,12 @@ from apps.registry.actions.quotas import lock_project, refuse_over_quota
 from apps.registry.actions.unpacking import MAX_FILES, UnpackedFile, unpack
 from apps.registry.errors import (
     ArchiveRefused,
+    BlobCorrupt,
+    BlobMissing,
     DigestMismatch,
     OffsetMismatch,
     PathTaken,
+    UploadBusy,
     UploadIncomplete,
 )
 from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_DROPPED, UPLOAD_STARTED
@@ -131,17 +140,17 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
 
     Bytes with another digest, and archives that hold what may not be unpacked, are dropped
     together with the upload. Nothing comes into the store for a version that has no room for it.
+    Bytes that are not here, but on another host or lost, have to be sent again from the first:
+    :class:`OffsetMismatch`.
     """
     authorize(actor, "version.edit", upload.version, view="version.view")
     blobs = store()
-    with blobs.writing(upload.pk):
+    with blobs.writing(upload.pk) as file:
         row = _current(upload, blobs)
         if row.received != row.size:
             raise UploadIncomplete(f"{row.received} of {row.size} bytes are here")
         try:
-            unpacked = (
-                unpack(row, blobs, partial(_allow, row)) if row.archive else [_keep(row, blobs)]
-            )
+            unpacked = _to_blobs(row, blobs, os.fstat(file.fileno()).st_size)
         except (DigestMismatch, ArchiveRefused) as error:
             _drop(row, blobs, error.code, actor)
             raise
@@ -149,12 +158,13 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         with record(actor) as log:
             project = lock_project(row.version.project_id)
             version = lock_draft(row.version, actor)
+            if not Upload.objects.filter(pk=row.pk).delete()[0]:
+                raise NotFound  # another request was faster, or gave it up
             files = _add(version, unpacked)
-            Upload.objects.filter(pk=row.pk).delete()
             refuse_over_quota(project)
             log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
         crash_point("registry.after_files_added")
-    blobs.drop(row.pk)
+        blobs.drop(row.pk)
     return files
 
 
@@ -194,14 +204,14 @@ def expire_uploads(*, actor: Actor) -> int:
     """
     blobs, before, faults = store(), database_now() - UPLOAD_LIFE, list[Exception]()
     stale = list(Upload.objects.filter(created_at__lt=before).select_related("version"))
-    dropped = each(lambda upload: _drop(upload, blobs, "expired", actor), stale, faults)
+    dropped = sum(each(lambda upload: _expire(upload, blobs, actor), stale, faults))
     leftovers = set(blobs.leftovers(before.timestamp()))
     known = Upload.objects.filter(pk__in=leftovers).values_list("pk", flat=True)
     each(blobs.drop, leftovers - set(known), faults)
     blobs.abandon(before)
     if faults:
         raise faults[0]
-    return len(dropped)
+    return dropped
 
 
 def _announcement_faults(path: str, size: int, sha256: str, archive: bool) -> list[FieldError]:
@@ -299,24 +309,56 @@ def _current(upload: Upload, blobs: Store) -> Upload:
     return row
 
 
-def _keep(upload: Upload, blobs: Store) -> UnpackedFile:
-    """Turn the received bytes into a blob. After a crash behind the rename it is there already."""
+def _to_blobs(upload: Upload, blobs: Store, present: int) -> list[UnpackedFile]:
+    """Turn the received bytes, of which ``present`` are here, into blobs."""
     file = UnpackedFile(upload.path, upload.size, upload.sha256)
-    if blobs.incoming(upload.pk).stat().st_size != upload.size and blobs.exists(upload.sha256):
-        with blobs.open_verified(upload.sha256):
-            return file
+    if present != upload.size:
+        if _is_kept(upload, blobs):
+            return [file]
+        Upload.objects.filter(pk=upload.pk, received=upload.received).update(received=0)
+        raise OffsetMismatch("0 bytes are here: send all of them again")
+    if upload.archive:
+        return unpack(upload, blobs, partial(_allow, upload))
     _allow(upload, [file])
-    blobs.keep(upload.pk, upload.sha256)
-    return file
+    blobs.keep(upload.pk, upload.sha256, partial(_note_verified, upload))
+    return [file]
 
 
-def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> None:
-    blobs.drop(upload.pk)
+def _is_kept(upload: Upload, blobs: Store) -> bool:
+    """Tell whether the upload's own bytes are a blob already: its server died behind the rename."""
+    if not upload.verified:
+        return False
+    try:
+        with blobs.open_verified(upload.sha256) as stream:
+            return stream.seek(0, os.SEEK_END) == upload.size
+    except (BlobMissing, BlobCorrupt):  # the right bytes mend it
+        return False
+
+
+def _note_verified(upload: Upload) -> None:
+    if not Upload.objects.filter(pk=upload.pk).update(verified=True):
+        raise NotFound  # it was given up meanwhile
+
+
+def _expire(upload: Upload, blobs: Store, actor: Actor) -> int:
+    """Drop an upload, unless somebody writes to it at the moment; return how many went."""
+    try:
+        with blobs.writing(upload.pk):
+            return _drop(upload, blobs, "expired", actor)
+    except UploadBusy:
+        return 0
+
+
+def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> int:
+    """Drop the row and then, still under the upload's lock, its bytes; return how many rows."""
     with record(actor) as log:
-        if Upload.objects.filter(pk=upload.pk).delete()[0]:
+        gone, _ = Upload.objects.filter(pk=upload.pk).delete()
+        if gone:
             log.add(
                 UPLOAD_DROPPED,
                 subject=upload.pk,
                 project=upload.version.project_id,
                 data={"version": upload.version_id, "reason": reason},
             )
+    blobs.drop(upload.pk)
+    return gone

@@ -102,10 +102,16 @@ class Store(Staging):
         with path.open("rb") as stream:
             return self.put_stream(stream, expected)
 
-    def keep(self, name: str, sha256: str) -> None:
-        """Turn a complete upload into a blob; other bytes are dropped: :class:`DigestMismatch`."""
+    def keep(self, name: str, sha256: str, verified: Callable[[], None] | None = None) -> None:
+        """Turn a complete upload into a blob; other bytes are refused: :class:`DigestMismatch`.
+
+        ``verified`` is called when its bytes were hashed and before they move, from when on only
+        the blob shows that they came.
+        """
         path = self.incoming(name)
         with self.verified_incoming(name, sha256):
+            if verified is not None:
+                verified()
             self._adopt(path, hex_digest(sha256))
         path.unlink(missing_ok=True)
 

@@ -41,10 +41,12 @@ class BlobFolder:
             make_folder(target.parent)
             with source.open("rb") as file:
                 os.fsync(file.fileno())
-            source.chmod(0o444)
-            crash_point("registry.before_blob_rename")
-            source.replace(target)
-            crash_point("registry.after_blob_rename")
+                # An upload whose server dies before the rename is opened for writing again.
+                os.fchmod(file.fileno(), 0o644)
+                crash_point("registry.before_blob_rename")
+                source.replace(target)
+                crash_point("registry.after_blob_rename")
+                os.fchmod(file.fileno(), 0o444)
             sync_folder(target.parent)
 
     def delete(self, digest: str) -> None:

@@ -42,7 +42,11 @@ class Staging:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Hold the upload's file alone; a second writer gets :class:`UploadBusy` at once."""
+        """Hold the upload's file alone; a second writer gets :class:`UploadBusy` at once.
+
+        The lock is on the file and goes with its name: whoever renames or removes it lets a second
+        one in, so what an upload may still become is decided by its row, never by the lock alone.
+        """
         path = self.incoming(name)
         make_folder(path.parent)
         with room(), path.open("ab") as file:
@@ -83,7 +87,8 @@ class Staging:
 
     @contextmanager
     def verified_incoming(self, name: str, sha256: str) -> Iterator[BufferedReader]:
-        """Open a complete upload whose bytes have ``sha256``; other bytes are dropped."""
+        """Open a complete upload whose bytes have ``sha256``. Other bytes are refused and stay: who
+        drops them does so when nobody can ask for the upload any more."""
         path = self.incoming(name)
         try:
             stream = path.open("rb")
@@ -92,10 +97,7 @@ class Staging:
         with stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             if digest != sha256:
-                self.drop(name)
-                raise DigestMismatch(
-                    f"Expected {sha256}, received {digest}; the bytes were dropped"
-                )
+                raise DigestMismatch(f"Expected {sha256}, received {digest}; the bytes are dropped")
             stream.seek(0)
             yield stream
 

@@ -244,12 +244,26 @@ def test_a_writer_who_waited_does_not_write_into_a_blob(store: Store) -> None:
     assert refused == [True]
 
 
-def test_wrong_bytes_of_an_upload_are_dropped(store: Store) -> None:
+def test_wrong_bytes_of_an_upload_become_no_blob(store: Store) -> None:
     with store.writing("upl_1") as file:
         store.append(file, 0, io.BytesIO(b"other"), 5)
+    verified: list[bool] = []
     with pytest.raises(DigestMismatch):
-        store.keep("upl_1", SHA256)
-    assert everything_in(store) == set()
+        store.keep("upl_1", SHA256, lambda: verified.append(True))
+    assert (everything_in(store), verified) == ({"upl_1"}, []), "their row goes before they do"
+
+
+def test_that_bytes_were_verified_is_told_before_they_move(store: Store) -> None:
+    with store.writing("upl_1") as file:
+        store.append(file, 0, io.BytesIO(DATA), len(DATA))
+
+    def refuse() -> None:
+        assert everything_in(store) == {"upl_1"}
+        raise UploadBusy
+
+    with pytest.raises(UploadBusy):
+        store.keep("upl_1", SHA256, refuse)
+    assert everything_in(store) == {"upl_1"}
 
 
 class FullDisk:
