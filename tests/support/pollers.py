@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.support.nodes import SimulatedNode
 
 RETRY = 0.25  # as an agent after a failure
+COMING = 5.0  # seconds in which the nodes of a crowd that is spread come
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Crowd:
     waiters: list[Waiter]
     wait: int = 25
     tls: ssl.SSLContext | None = None
-    spread: bool = False  # the first waits end at different times, as those of agents do
+    spread: bool = False  # they come, and their first waits end, one after another, as of agents
     told: Callable[[Waiter], None] = lambda waiter: None  # of each state that a node learns
     answers: Counter[int] = field(default_factory=Counter)  # status -> how often
     failures: Counter[str] = field(default_factory=Counter)
@@ -161,6 +162,8 @@ class Crowd:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _poll(self, waiter: Waiter, port: int) -> None:
+        if self.spread:
+            await asyncio.sleep(random.uniform(0, COMING))
         while True:
             try:
                 reader, writer = await asyncio.open_connection(
