@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 
 from placet.kernel.config import ROOT, config
 from placet.logs import configure_logging
+from placet_protocol import cookies
 
 _config = config()
 BASE_DIR = ROOT
@@ -179,7 +180,9 @@ OIDC_ORIGIN = ["{0.scheme}://{0.netloc}".format(urlsplit(_config.oidc_issuer))] 
 ALLAUTH_TRUSTED_PROXY_COUNT = _config.trusted_proxies
 CACHES = {"default": {"BACKEND": "apps.identity.sign_in.shared_cache.SharedCache"}}
 SESSION_ENGINE = "apps.identity.sign_in.session_store"
-SESSION_COOKIE_HTTPONLY = True
+_PREFIX = "" if EMBEDDED else cookies.HOST
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = _PREFIX + cookies.SESSION, _PREFIX + cookies.CSRF
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "apps.console.views.base.stale_form"
@@ -274,7 +277,7 @@ SPECTACULAR_SETTINGS = {
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "token": {"type": "http", "scheme": "bearer"},
-            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+            "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE_NAME},
         }
     },
     "SECURITY": [{"token": []}, {"session": []}],

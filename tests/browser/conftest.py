@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from placet_protocol.cookies import SESSION
 from tests.support.factories import browser
 from tests.support.installation import Running
 from tests.support.offline import Second
@@ -129,8 +130,8 @@ def open_as(
             base_url=live_server.url,
         )
         contexts.append(context)
-        cookie = browser(who).cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        cookie = browser(who).cookies[SESSION].value
+        context.add_cookies([{"name": SESSION, "value": cookie, "url": live_server.url}])
         page = context.new_page()
         page.set_default_timeout(30_000)
         return page

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from apps.governance.models import Decision, PolicyRevision
 from apps.identity.models import ApiToken, RoleBinding, User
+from placet_protocol.cookies import SESSION
 from tests.browser.test_passkeys import errors_of, plug_in
 from tests.support.authenticator import Authenticator
 from tests.support.enrolment import authenticator, signs_in_with
@@ -33,7 +34,7 @@ def leave_open(page: Page) -> None:
     """Let the session be one whose person authenticated 16 minutes ago."""
     client = Client()
     cookies = {c.get("name"): c.get("value", "") for c in page.context.cookies()}
-    client.cookies["sessionid"] = cookies["sessionid"]
+    client.cookies[SESSION] = cookies[SESSION]
     grow_old(client)
 
 
@@ -190,7 +191,7 @@ def test_who_was_signed_out_meanwhile_finds_the_comment_again_and_nobody_else_do
         page.goto(path)
         page.get_by_role("button", name="Reject…").click()
         page.locator("#reject textarea").fill("Worse on Mondays")
-        page.context.clear_cookies(name="sessionid")
+        page.context.clear_cookies(name=SESSION)
         page.get_by_role("button", name="Reject", exact=True).click()
         sign_in(page, who)
         page.wait_for_url(f"**{path}")
@@ -208,7 +209,7 @@ def test_who_signed_in_again_in_another_tab_is_told_and_finds_the_comment_again(
     page.goto(path)
     page.get_by_role("button", name="Reject…").click()
     page.locator("#reject textarea").fill("Worse on Mondays")
-    page.context.clear_cookies(name="sessionid")
+    page.context.clear_cookies(name=SESSION)
     other = page.context.new_page()
     other.goto("/")
     sign_in(other, rosa)

@@ -25,6 +25,7 @@ from apps.serving.actions import create_target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.config import config
+from placet_protocol.cookies import CSRF, SESSION
 from placet_protocol.signing import sign_request
 from tests.contract.operations import send
 from tests.permissions.world import build
@@ -69,8 +70,8 @@ class Asking:
         if role not in PEOPLE:
             return {"headers": {}}
         csrf = _get_new_csrf_string()
-        session = self.world.clients[role].cookies["sessionid"].value
-        cookies = {"sessionid": session, "csrftoken": csrf}
+        session = self.world.clients[role].cookies[SESSION].value
+        cookies = {SESSION: session, CSRF: csrf}
         return {"headers": {"X-CSRFToken": csrf}, "cookies": cookies}
 
     def signed(self, case: Any, raw: bytes) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from apps.operations.demo.people import DemoPerson
 from apps.operations.demo.story import BASE, MODEL, STAGING_POLICY
+from placet_protocol.cookies import CSRF
 from tests.crashes.path import Broken, Json, Walk, ensure
 from tests.support.signed_models import public_pem, signing_key
 
@@ -169,7 +170,7 @@ def visit(walk: Walk) -> None:
             found.http.post(
                 "/accounts/logout/",
                 headers={"Referer": walk.placet.url},
-                data={"csrfmiddlewaretoken": cookies["csrftoken"]},
+                data={"csrfmiddlewaretoken": cookies[CSRF]},
             )
 
 

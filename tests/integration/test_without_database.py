@@ -17,6 +17,7 @@ from apps.audit.models import Event
 from apps.identity.models import IdempotencyRecord
 from apps.registry.models import RegisteredModel
 from placet.embedded.postgres import SHARED, SYSTEM_USER
+from placet_protocol.cookies import SESSION
 from tests.support.factories import api, person, project
 
 TABLE = RegisteredModel._meta.db_table
@@ -46,7 +47,7 @@ def test_a_program_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_person_gets_a_page_that_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(raise_request_exception=False)
-    client.cookies["sessionid"] = "x" * 32
+    client.cookies[SESSION] = "x" * 32
     with monkeypatch.context() as patch:
         go_away(patch)
         answer = client.get("/models/")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from placet_client import Client
+from placet_protocol import cookies
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class DemoPerson:
         """Sign in through the page that people use. Raises ``RuntimeError`` when refused."""
         http = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
         answer = send_form(http, "/accounts/login/", {"login": email, "password": password})
-        if "sessionid" not in http.cookies:
+        if not cookie(http, cookies.SESSION):
             raise RuntimeError(f"{email} could not sign in ({answer.status_code})")
         return cls(url, role, name, http, password)
 
@@ -47,7 +48,7 @@ class DemoPerson:
         return answer
 
     def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
-        sent = {"X-CSRFToken": self.http.cookies["csrftoken"], "Referer": self.url} | headers
+        sent = {"X-CSRFToken": cookie(self.http, cookies.CSRF), "Referer": self.url} | headers
         return self.http.request(method, f"/api/v1{path}", json=body, headers=sent)
 
     def confirm(self) -> None:
@@ -81,6 +82,12 @@ class DemoPerson:
                 "comment": comment,
             },
         )
+
+
+def cookie(http: httpx.Client, name: str) -> str:
+    """Return one of Placet's cookies, over TLS or not, '' when there is none."""
+    found = (c.value for c in http.cookies.jar if c.name.removeprefix(cookies.HOST) == name)
+    return next(found, None) or ""
 
 
 def send_form(http: httpx.Client, path: str, data: dict[str, str]) -> httpx.Response:

@@ -31,7 +31,7 @@ PATHS = MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 7
+LAYOUT = 8
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -199,6 +199,7 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "  http-request set-var(txn.route) var(txn.ep),map(route.map)"
     yield "  " + refuse(503, NOT_LIVE, "!{ var(txn.route) -m found }")
     yield from _keys()
+    yield from traffic.private()
     yield from _no_tunnels()
     yield "  acl has_length req.fhdr(content-length) -m found"
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")

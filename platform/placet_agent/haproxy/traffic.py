@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from placet_agent.haproxy import quoting
 from placet_agent.haproxy.table import EndpointRoute, RoutingTable, endpoint_name
+from placet_protocol import cookies
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
 MARK = "  # rule "
@@ -39,7 +40,7 @@ COHORT = "X-Placet-Cohort"
 # the others theirs. One more is refused, and its connection closed.
 MOST_UNDER_WAY = 1000
 # What an answer may not say: it holds for all of the address, the endpoints of others too. What
-# holds for a document alone (Permissions-Policy, say) is its own endpoint's matter.
+# holds for a document alone (Content-Security-Policy, say) is its own endpoint's matter.
 FOR_ALL = (
     "Accept-CH",  # RFC 8942: kept for the origin
     "Alt-Svc",  # RFC 7838: of the origin
@@ -59,6 +60,10 @@ FOR_ALL = (
     "Strict-Transport-Security",  # RFC 6797: of the host
     "Use-As-Dictionary",  # RFC 9842: for any path of the origin
 )
+# W3C Web Authentication, section 5.9: no page of a model has anybody's passkey answer it, for the
+# platform's would where its host is the same.
+NO_PASSKEYS = "publickey-credentials-get=(), publickey-credentials-create=()"
+_OURS = f"({cookies.HOST})?({cookies.SESSION}|{cookies.CSRF})[[:blank:]]*="
 _DOMAIN, _PATH = "[Dd][Oo][Mm][Aa][Ii][Nn]", "[Pp][Aa][Tt][Hh]"
 UNIT = rf"^[ -~]{{1,{MAX_UNIT}}}\z"
 
@@ -132,8 +137,10 @@ def answers() -> Iterator[str]:
     """Yield the rules that keep an answer to its own endpoint: all of them share one address.
 
     A cookie is sent back to the endpoint that set it, for the last ``Path`` counts. Of several
-    domains one is taken out; who names more of them loses all that is said of the cookie.
+    domains one is taken out; who names more of them loses all that is said of the cookie. Of one
+    that has the name of the platform's own an empty line is left, which no browser takes.
     """
+    yield f"  http-response set-header Permissions-Policy {quoting.word(NO_PASSKEYS)}"
     for name in FOR_ALL:
         yield f"  http-response del-header {name}"
     cookie, blank = "  http-response replace-header Set-Cookie", "[[:blank:]]*"
@@ -141,6 +148,15 @@ def answers() -> Iterator[str]:
         yield rf"{cookie} '^(.*);{blank}{name}{blank}(=[^;]*)?(;.*)?$' '\1\3'"
     yield rf"{cookie} '^([^;]*);(.*;)?{blank}{_DOMAIN}{blank}([=;].*)?$' '\1'"
     yield rf"{cookie} '^(.*)$' '\1; Path=%[var(txn.at)]'"
+    yield f"{cookie} '^[[:blank:]]*{_OURS}.*$' %[str()]"
+
+
+def private() -> Iterator[str]:
+    """Yield the rules that keep the platform's cookies from replicas; all others are passed on."""
+    ours = f"{{ req.fhdr(Cookie) -m reg '(^|[;[:blank:]]){_OURS}' }}"
+    rest = f"regsub('(^|;)[[:blank:]]*{_OURS}[^;]*','',g),regsub('^;[[:blank:]]*','')"
+    yield f'  http-request set-header Cookie "%[req.fhdr(Cookie),{rest}]" if {ours}'
+    yield "  http-request del-header Cookie if { req.fhdr(Cookie) -m len 0 }"
 
 
 def accumulators() -> Iterator[str]:

@@ -49,6 +49,7 @@ class SocketReplica:
     folder: Path
     name: str
     seen: list[str] = field(default_factory=list)
+    cookies: list[list[str] | None] = field(default_factory=list)  # of each request
     headers: tuple[tuple[str, str], ...] = ()  # of each answer
     answering: threading.Event = field(default_factory=threading.Event)
 
@@ -61,6 +62,7 @@ class SocketReplica:
                 size = int(self.headers.get("content-length") or 0)
                 self.rfile.read(size)
                 told.seen.append(f"{self.command} {self.path}")
+                told.cookies.append(self.headers.get_all("cookie"))
                 told.answering.wait()
                 body = f'{{"name": "{told.name}"}}'.encode()
                 self.send_response(200)

@@ -102,7 +102,7 @@ def test_an_answer_says_nothing_that_holds_for_the_whole_address(gateway: Gatewa
         ("Cache-Group-Invalidation", '"all"'),
         ("Use-As-Dictionary", 'match="/*"'),
     )
-    own = (("X-Own", "kept"), ("Permissions-Policy", "camera=()"), ("Cache-Groups", '"own"'))
+    own = (("X-Own", "kept"), ("Content-Security-Policy", "sandbox"), ("Cache-Groups", '"own"'))
     gateway.replica("rev_1", "one", headers=(*wide, *own, ("alt-svc", "clear")))
     gateway.serve()
 
@@ -110,6 +110,55 @@ def test_an_answer_says_nothing_that_holds_for_the_whole_address(gateway: Gatewa
 
     assert [(name, found.get(name)) for name, _ in own] == list(own)
     assert [name for name, _ in wide if name in found] == []
+
+
+@pytest.mark.parametrize("said", [(), ("camera=()",), ("publickey-credentials-get=*", "broken=(")])
+def test_no_answer_lets_its_page_ask_a_passkey(gateway: Gateway, said: tuple[str, ...]) -> None:
+    headers = tuple(("permissions-policy", policy) for policy in said)
+    gateway.replica("rev_1", "one", headers=headers)
+    gateway.serve()
+    found = httpx.get(gateway.url()).headers.get_list("Permissions-Policy")
+    assert found == ["publickey-credentials-get=(), publickey-credentials-create=()"]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("placet_session=s3cret", None),
+        ("placet_session=s3cret; id=1", "id=1"),
+        ("id=1; placet_csrf=s3cret; b=2;__Host-placet_session=s3cret", "id=1; b=2"),
+        ("placet_session=s3cret; placet_session=s3cret; id=1; placet_session=s3cret", "id=1"),
+        ("id=1;  \t__Host-placet_csrf = s3cret ;b=2", "id=1;b=2"),
+        ("placet_sessions=1; my_placet_session=2; id=placet_session", ""),
+        ('id="a=b"; ; c', ""),
+    ],
+)
+def test_the_cookies_of_the_platform_reach_no_replica_and_all_others_do(
+    gateway: Gateway, said: str, kept: str | None
+) -> None:
+    one = gateway.replica("rev_1", "one")
+    gateway.serve()
+    assert httpx.get(gateway.url(), headers={"Cookie": said}).status_code == 200
+    assert one.cookies == [[kept or said] if kept is not None else None]
+
+
+def test_of_several_lines_of_cookies_none_takes_one_past(gateway: Gateway) -> None:
+    one = gateway.replica("rev_1", "one")
+    gateway.serve()
+    lines = [("Cookie", "placet_session=s3cret"), ("Cookie", "id=1"), ("cookie", "b=2")]
+    for sent in (lines, lines[::-1]):
+        httpx.get(gateway.url(), headers=sent)
+    assert "s3cret" not in str(one.cookies)
+
+
+def test_no_answer_sets_a_cookie_of_the_platform(gateway: Gateway) -> None:
+    said = ("placet_session=a; Path=/", " __Host-placet_csrf =b; Secure; Path=/", "id=1")
+    gateway.replica("rev_1", "one", headers=tuple(("Set-Cookie", cookie) for cookie in said))
+    gateway.serve()
+    with httpx.Client() as browser:
+        answer = browser.get(gateway.url())
+        assert [(cookie.name, cookie.value) for cookie in browser.cookies.jar] == [("id", "1")]
+    assert "placet" not in str(answer.headers)
 
 
 def test_a_candidate_that_keeps_its_copies_waiting_takes_no_others(gateway: Gateway) -> None:

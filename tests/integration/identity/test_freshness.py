@@ -24,6 +24,7 @@ from apps.operations.demo.people import DemoPerson
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import Config
+from placet_protocol.cookies import SESSION
 from tests.support.factories import api, browser, grow_old, person, service_account, team, token_for
 from tests.support.world import World
 
@@ -247,7 +248,7 @@ def test_after_the_password_the_admin_goes_on(desk: Client, ada: User) -> None:
 def test_a_stolen_cookie_is_dead_once_its_person_authenticates_again(ada: User) -> None:
     here = old(browser(ada))
     thief = api()
-    thief.cookies["sessionid"] = here.cookies["sessionid"].value
+    thief.cookies[SESSION] = here.cookies[SESSION].value
     assert thief.get("/whoami").status_code == 200
     assert thief.post("/tokens", token_body()).json()["code"] == "reauthenticate"
     here.post(ASK, {"password": PASSWORD})
@@ -326,7 +327,7 @@ def test_who_acts_by_a_program_in_a_session_confirms_when_it_is_asked(
         live_server.url, role="", name="Ada", email=ada.email, password=PASSWORD
     ) as who:
         mine = Client()
-        mine.cookies["sessionid"] = who.http.cookies["sessionid"]
+        mine.cookies[SESSION] = who.http.cookies[SESSION]
         grow_old(mine)
         assert who.do("POST", "/tokens", token_body())["secret"]
     assert "session.confirmed.v1" in kinds()

@@ -20,6 +20,7 @@ from fido2.cose import ES256
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
+from placet_protocol.cookies import SESSION
 from placet_verify.signing.webauthn import encode
 from tests.integration.identity.test_passkey_answers import attested, client_data, key
 from tests.support.factories import browser, person
@@ -63,7 +64,7 @@ def registration(challenge: str) -> dict[str, Any]:
 def thief_of(client: Client) -> Client:
     """A browser with a copy of the session's cookie."""
     thief = browser()
-    thief.cookies["sessionid"] = client.cookies["sessionid"].value
+    thief.cookies[SESSION] = client.cookies[SESSION].value
     return thief
 
 

@@ -19,6 +19,7 @@ from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
 from tests.support.factories import (
     actor_of,
+from placet_protocol.cookies import CSRF
     api,
     browser,
     person,
@@ -178,7 +179,7 @@ def test_a_session_that_writes_needs_the_csrf_token_and_a_bearer_does_not() -> N
     from django.middleware.csrf import _get_new_csrf_string
 
     secret = _get_new_csrf_string()
-    client.cookies["csrftoken"] = secret
+    client.cookies[CSRF] = secret
     assert (
         client.post("/projects", {"slug": "fraud", "name": "Fraud"}, x_csrftoken=secret).status_code
         == 201

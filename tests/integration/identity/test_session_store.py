@@ -5,6 +5,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from apps.identity.sign_in.session_store import SessionStore, row_key
+from placet_protocol.cookies import SESSION
 from tests.support.factories import browser, person
 
 pytestmark = pytest.mark.django_db
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def signed_in() -> tuple[Client, str]:
     client = browser(person("Ada", roles={"auditor": None}))
-    return client, client.cookies["sessionid"].value
+    return client, client.cookies[SESSION].value
 
 
 def test_a_person_stays_signed_in() -> None:
@@ -25,7 +26,7 @@ def test_what_stands_in_the_table_opens_nothing() -> None:
     stored = Session.objects.get().session_key
     assert stored != key
     thief = Client()
-    thief.cookies["sessionid"] = stored
+    thief.cookies[SESSION] = stored
     assert thief.get("/tokens/").status_code == 302
 
 
@@ -37,7 +38,7 @@ def test_content_copied_under_a_known_key_opens_nothing() -> None:
         session_key=row_key(own), session_data=row.session_data, expire_date=row.expire_date
     )
     thief = Client()
-    thief.cookies["sessionid"] = own
+    thief.cookies[SESSION] = own
     assert thief.get("/tokens/").status_code == 302
 
 
@@ -45,5 +46,5 @@ def test_signing_out_removes_the_row() -> None:
     client, key = signed_in()
     client.post("/accounts/logout/")
     assert not SessionStore().exists(key)
-    client.cookies["sessionid"] = key
+    client.cookies[SESSION] = key
     assert client.get("/tokens/").status_code == 302

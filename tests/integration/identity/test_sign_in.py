@@ -18,6 +18,7 @@ from apps.identity.errors import HasPassword, Inactive
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.problems import Forbidden
+from placet_protocol.cookies import SESSION
 from tests.support.factories import actor_of, browser, person
 
 pytestmark = pytest.mark.django_db
@@ -76,11 +77,11 @@ def test_signing_in_gives_a_new_session_and_a_planted_one_is_worthless() -> None
     client.session["planted"] = "yes"
     client.session.save()
     planted = client.session.session_key
-    client.cookies["sessionid"] = planted or ""
+    client.cookies[SESSION] = planted or ""
     sign_in(client, "ada@example.com")
-    assert client.cookies["sessionid"].value != planted
+    assert client.cookies[SESSION].value != planted
     attacker = browser()
-    attacker.cookies["sessionid"] = planted or ""
+    attacker.cookies[SESSION] = planted or ""
     assert attacker.get("/api/v1/whoami").status_code == 401
 
 
