@@ -69,6 +69,15 @@ def flush_as_owner() -> Iterator[None]:
 
 
 @pytest.fixture
+def live_server(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """pytest-django's, at whose address Placet is in this test."""
+    from placet.kernel.config import config
+
+    monkeypatch.setattr(config(), "public_url", live_server.url)
+    return live_server
+
+
+@pytest.fixture
 def run_jobs() -> Callable[..., int]:
     """Claim and run due jobs, on this thread, until none is left; returns how many ran.
 

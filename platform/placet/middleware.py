@@ -60,6 +60,30 @@ def is_too_large(request: HttpRequest) -> bool:
     return length.isdecimal() and int(length) > config().max_body_bytes
 
 
+class PublicAddressMiddleware:
+    """Gives a request the address of ``PLACET_PUBLIC_URL`` before a view sees it: no link, key or
+    passkey is made of a host, a port or a scheme that the client chose.
+
+    Which names are answered says ``PLACET_ALLOWED_HOSTS``, in which ports do not count: nodes and
+    proxies ask by names of their own. Forms are compared with the name that they came by, before.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        """Put our own address in the place of the one that was asked."""
+        scheme, _, host = config().public_origin.partition("://")
+        request.META |= {"HTTP_HOST": host, "wsgi.url_scheme": scheme}
+        request.META.pop("HTTP_X_FORWARDED_PROTO", None)  # which would win
+        for cached in ("headers", "_current_scheme_host"):
+            request.__dict__.pop(cached, None)
+
+
 class RequestIdMiddleware:
     """Gives every request one id: the client's ``X-Request-ID`` when it is a UUID or 32 hex digits,
     else a new one. Logs, problems, jobs, events and the answer's header all carry it: what is

@@ -41,8 +41,11 @@ def database(url: str) -> dict[str, Any]:
 
 SECRET_KEY = _config.secret_key.get_secret_value()
 DEBUG = _config.debug
-ALLOWED_HOSTS = [host.strip() for host in _config.allowed_hosts.split(",") if host.strip()]
-CSRF_TRUSTED_ORIGINS = [_config.public_url]
+ALLOWED_HOSTS = [
+    urlsplit(_config.public_url).hostname or "",
+    *(host.strip() for host in _config.allowed_hosts.split(",") if host.strip()),
+]
+CSRF_TRUSTED_ORIGINS = [_config.public_origin]
 
 INSTALLED_APPS = [
     "placet",
@@ -90,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "placet.middleware.PublicAddressMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

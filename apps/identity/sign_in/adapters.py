@@ -53,6 +53,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 methods.append({"id": app.provider_id, "description": app.name, "url": url})
         return methods
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count what failed for an address, by whatever host it came: small, as it is looked up."""
+        return str(credentials.get("email") or "").strip().lower()
+
     def set_password(self, user: User, password: str) -> None:
         """Set a password that its owner chose."""
         set_own_password(user, password)

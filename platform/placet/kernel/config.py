@@ -133,6 +133,20 @@ class Config(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
+    def public_host(self) -> str:
+        """Host and port of ``public_url``, as browsers write them: the usual port is left out."""
+        parts = urlsplit(self.public_url)
+        host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        return host if parts.port in (None, usual) else f"{host}:{parts.port}"
+
+    @property
+    def public_origin(self) -> str:
+        """The origin of our pages (RFC 6454): the one that passkeys may be asked from."""
+        return f"{urlsplit(self.public_url).scheme}://{self.public_host}"
+
+    @property
     def keys(self) -> Path:
         """The folder of key files."""
         return self.keys_dir or self.data_dir / "keys"

@@ -80,7 +80,7 @@ def test_the_page_names_each_file_with_the_hash_of_what_is_served() -> None:
 def test_every_line_of_what_is_installed_has_its_hash_and_ours_alone_an_address(short: str) -> None:
     text = Client().get(f"/wheels/{short}.txt").content.decode().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    assert lines[0].startswith(f"placet-{short} @ http://testserver/wheels/placet_{short}-")
+    assert lines[0].startswith(f"placet-{short} @ http://localhost:8000/wheels/placet_{short}-")
     assert len(lines) > 10
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", line) for line in lines)
     assert not [line for line in lines[1:] if "://" in line or line.startswith("placet")]

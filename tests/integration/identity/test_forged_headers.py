@@ -25,7 +25,7 @@ def test_no_mail_leads_to_a_host_that_the_request_made_up(mailoutbox: list[Any])
     assert (refused.status_code, mailoutbox) == (400, [])
     headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
     browser().post("/accounts/password/reset/", asked, headers=headers)
-    assert "://testserver/" in mailoutbox[0].body
+    assert "://localhost:8000/" in mailoutbox[0].body
     assert "evil.example" not in mailoutbox[0].body
 
 
@@ -52,6 +52,23 @@ def let_in(forwarded: str) -> bool:
 def test_a_made_up_client_address_does_not_get_around_the_limit() -> None:
     guesses("192.0.2.{}", 10)
     assert not let_in("192.0.2.200")
+
+
+def test_another_port_or_case_does_not_get_around_the_limit_of_an_account() -> None:
+    person("Ada", password=PASSWORD)
+    typed = ("ada@example.com", "ADA@example.com", "ad\N{LATIN SMALL LETTER A}@Example.COM")
+    answers = [
+        browser().post(
+            "/accounts/login/",
+            {"login": typed[n % len(typed)], "password": f"wrong {n}"},
+            REMOTE_ADDR=f"192.0.2.{n}",
+            headers={"host": f"localhost:{1000 + n}"},
+        )
+        for n in range(6)
+    ]
+    assert ["Too many failed" in answer.content.decode() for answer in answers] == [False] * 5 + [
+        True
+    ]
 
 
 @pytest.mark.usefixtures("behind_a_proxy")

@@ -56,7 +56,7 @@ def registration(challenge: str) -> dict[str, Any]:
     """What a new passkey answers to ``challenge``."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     said = key(cose=dict(ES256.from_cryptography_key(public)))
-    here = hashlib.sha256(b"testserver").digest() + said[32:]
+    here = hashlib.sha256(b"localhost").digest() + said[32:]
     answer = attested(here, clientDataJSON=client_data("create", challenge=challenge))
     return answer | {"id": encode(b"a"), "rawId": encode(b"a")}
 

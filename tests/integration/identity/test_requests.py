@@ -1,5 +1,6 @@
 """Who a request is made by: sessions, tokens, CSRF."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,11 @@ from apps.identity.models import ApiToken, ServiceAccount, User
 from apps.identity.queries import actor_for_token
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
+from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput
+from placet_protocol.cookies import CSRF
 from tests.support.factories import (
     actor_of,
-from placet_protocol.cookies import CSRF
     api,
     browser,
     person,
@@ -75,14 +77,33 @@ def test_a_host_that_is_not_ours_is_refused_in_words(path: str, host: str) -> No
     assert host not in answer.content.decode()
 
 
-def test_a_mail_leads_to_the_host_that_was_asked_and_to_no_forwarded_one(
-    mailoutbox: list[Any],
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "localhost:8080"},
+        {"host": "testserver"},
+        {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"},
+    ],
+)
+def test_a_mail_leads_to_the_public_address_whatever_was_asked(
+    headers: dict[str, str], mailoutbox: list[Any]
 ) -> None:
     person("Ada", password="a long password of Ada's")
-    other = Client(headers={"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"})
-    other.post("/accounts/password/reset/", {"email": "ada@example.com"})
-    assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
+    Client(headers=headers).post("/accounts/password/reset/", {"email": "ada@example.com"})
+    (link,) = re.findall(r"\S+/accounts/password/reset/key/", mailoutbox[0].body)
+    assert link == "http://localhost:8000/accounts/password/reset/key/"
     assert "evil.example" not in mailoutbox[0].body
+
+
+def test_a_link_is_as_safe_as_the_public_address_whatever_a_proxy_says(
+    mailoutbox: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    monkeypatch.setattr(config(), "public_url", "https://localhost/")
+    person("Ada", password="a long password of Ada's")
+    other = Client(headers={"x-forwarded-proto": "http"})
+    other.post("/accounts/password/reset/", {"email": "ada@example.com"})
+    assert "https://localhost/accounts/password/reset/key/" in mailoutbox[0].body
 
 
 def with_checksum(body: str) -> str:
@@ -262,3 +283,24 @@ def test_finding_out_who_asks_takes_two_queries_for_a_session_or_a_token() -> No
     with CaptureQueriesContext(connection) as nobody:
         browser().get("/accounts/login/")
     assert not [q for q in nobody if "identity_" in q["sql"]]
+
+
+def test_who_asks_by_another_of_our_names_can_send_forms_and_write_to_the_api() -> None:
+    ada = person("Ada", password="a long password of Ada's")
+    headers = {"host": "testserver", "origin": "http://testserver"}
+    client = Client(enforce_csrf_checks=True, headers=headers)
+    client.get("/accounts/login/")
+    form = {"login": ada.email, "password": "a long password of Ada's"}
+    token = client.cookies[CSRF].value
+    client.post("/accounts/login/", form | {"csrfmiddlewaretoken": token})
+    assert client.get("/api/v1/whoami").json()["id"] == ada.pk
+    written = client.post(
+        "/api/v1/projects",
+        {},
+        content_type="application/json",
+        headers={"x-csrftoken": client.cookies[CSRF].value},
+    )
+    assert written.json()["code"] == "invalid_input"
+    client.defaults["HTTP_ORIGIN"] = "http://evil.example"
+    refused = client.post("/api/v1/projects", {}, content_type="application/json")
+    assert refused.json()["code"] == "csrf_failed"
