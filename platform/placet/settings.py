@@ -158,7 +158,6 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # a set-up link leads straight in (past 
 ACCOUNT_REAUTHENTICATION_TIMEOUT = _config.reauthenticate_after_minutes * 60
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED  # http://localhost
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     "openid_connect": {
         "OAUTH_PKCE_ENABLED": True,

@@ -372,7 +372,9 @@ def line_of(size: int) -> None:
 
 def passkey(size: int) -> None:
     """Raise unless an answer of so many characters can be read."""
-    client_data = encode(b'{"type":"webauthn.get","challenge":"AA","origin":"http://localhost"}')
+    client_data = encode(
+        b'{"type":"webauthn.get","challenge":"AA","origin":"http://localhost:8000"}'
+    )
     parts = {"clientDataJSON": client_data, "authenticatorData": encode(bytes(37)), "signature": ""}
     said = json.dumps({"rawId": "AA", "response": parts}).ljust(size)
     if not passkey_answers.can_be_read(said, AuthenticationResponse):

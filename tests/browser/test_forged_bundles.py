@@ -213,6 +213,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("nobody there", with_the_passkey({"flags": 0x04}), "not_present"),
     ("another party", with_the_passkey({"rp_id": "evil.example"}), "other_party"),
     ("another page", with_the_passkey({"origin": "https://evil.example"}), "other_origin"),
+    ("a page below", with_the_passkey({"origin": "https://models.localhost"}), "other_origin"),
     ("a page without TLS", with_the_passkey({"origin": "http://a.localhost"}), "other_origin"),
     ("a registration", with_the_passkey({}, type="webauthn.create"), "wrong_ceremony"),
     ("a page inside another", with_the_passkey({}, crossOrigin=True), "cross_origin"),

@@ -34,7 +34,7 @@ from tests.compose.engine import Engine, install, run  # noqa: E402
 from workers.builder.requirements import gather  # noqa: E402
 
 LASTING = ("postgres", "redis", "web", "worker", "worker-build", "node")
-WEB, ENDPOINTS = "https://placet.localhost:8443", "https://models.placet.localhost:9443"
+WEB, ENDPOINTS = "https://placet.localhost:8443", "https://models.localhost:9443"
 # what each process must be able to read, and must not
 MAY_READ = {
     "web": (

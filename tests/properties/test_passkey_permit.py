@@ -248,6 +248,7 @@ def test_weak_and_unknown_keys_are_no_passkeys(make: Callable[[], Any]) -> None:
         ({"origin": "https://evil.example"}, {}, "other_origin"),
         ({"origin": "https://localhost.evil.example"}, {}, "other_origin"),
         ({"origin": "https://evil-localhost"}, {}, "other_origin"),
+        ({"origin": "https://models.localhost"}, {}, "other_origin"),
         ({"origin": "ftp://localhost"}, {}, "other_origin"),
         ({"origin": "http://[localhost"}, {}, "other_origin"),
         ({}, {"origin": None}, "other_origin"),
@@ -267,7 +268,7 @@ def test_an_assertion_of_another_kind_is_refused(
 
 
 def test_a_page_over_plain_http_counts_on_this_machine_alone() -> None:
-    for origin, right in (("https://placet.bank.example", True), ("http://bank.example", False)):
+    for origin, right in (("https://bank.example:8443", True), ("http://bank.example", False)):
         one = Authenticator(rp_id="bank.example", origin=origin)
         if right:
             one.passkey.verify(signs(one), DOCUMENT)

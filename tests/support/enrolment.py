@@ -2,7 +2,6 @@
 
 import hashlib
 from typing import Any
-from urllib.parse import urlsplit
 
 from allauth.mfa.models import Authenticator as SignInFactor
 from fido2.cose import CoseKey
@@ -39,8 +38,7 @@ gates:
 
 def authenticator() -> Authenticator:
     """Return a passkey for this installation's address."""
-    url = urlsplit(config().public_url)
-    return Authenticator(rp_id=url.hostname or "", origin=f"{url.scheme}://{url.netloc}")
+    return Authenticator(rp_id=passkeys.relying_party(), origin=config().public_origin)
 
 
 def signs_in_with(person: User, passkey: Authenticator, name: str = "key") -> int:
@@ -78,7 +76,7 @@ def signs_in_with(person: User, passkey: Authenticator, name: str = "key") -> in
 def answer(passkey: Authenticator, question: passkeys.PasskeyQuestion) -> dict[str, str]:
     """Return what ``passkey`` answers to ``question``, as the browser sends it."""
     assert question.credential == passkey.credential
-    return passkey.answer(decode(question.challenge)).to_dict()
+    return passkey.answer(decode(question.challenge), origin=config().public_origin).to_dict()
 
 
 def offered_passkey(

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from fido2.webauthn import AuthenticationResponse, CollectedClientData, RegistrationResponse
 
 from placet.kernel.api.parsers import strict_loads
+from placet.kernel.config import config
 
 MAX_CHARACTERS = 32_768  # with the chain of an attestation they have a quarter of it
 UNREADABLE = "[0]"  # in place of one: allauth says that it is not right
@@ -21,7 +22,9 @@ ResponseType = type[RegistrationResponse] | type[AuthenticationResponse]
 
 
 def can_be_read(text: str, kind: ResponseType) -> bool:
-    """Tell whether an answer of ``kind`` is one, right or wrong, in every part that is read."""
+    """Tell whether an answer of ``kind`` is one, right or wrong, in every part that is read, and
+    was asked for by a page of ours. (A browser has a passkey answer pages of hosts below its own
+    too, and python-fido2 takes that; what is served there is none of ours: models, say.)"""
     if len(text) > MAX_CHARACTERS:
         return False
     try:
@@ -36,7 +39,7 @@ def can_be_read(text: str, kind: ResponseType) -> bool:
 
 
 def _client(data: CollectedClientData) -> bool:
-    return isinstance(data.type, str) and isinstance(data.origin, str)
+    return isinstance(data.type, str) and data.origin == config().public_origin
 
 
 def _rest(response: Any) -> bool:

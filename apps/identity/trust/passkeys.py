@@ -66,7 +66,8 @@ def ask(
 
 
 def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> PasskeyAnswer:
-    """Take out what ``actor`` was asked to sign ``about`` something; raise :class:`NotAsked`.
+    """Take out what ``actor`` was asked to sign ``about`` something; raise :class:`NotAsked`, or
+    :class:`WrongPasskey` when another page than ours asked the passkey.
 
     The signature is still to be verified.
     """
@@ -78,8 +79,20 @@ def answered(actor: Actor, about: str, assertion: Mapping[str, Any]) -> PasskeyA
     cached = cache.get(name)
     if cached is None or not cache.delete(name):  # of two answers at once one is taken
         raise NotAsked
+    _demand_own_page(parsed)
     kept: dict[str, str] = json.loads(cached)
     return PasskeyAnswer(base64.b64decode(kept.pop("document")), kept, parsed)
+
+
+def _demand_own_page(assertion: Assertion) -> None:
+    """Offline the host must do: which port is ours only the server knows."""
+    ours = config().public_origin
+    try:
+        asked_by = assertion.origin
+    except Refused as refusal:
+        raise WrongPasskey(refusal.sentence) from None
+    if asked_by != ours:
+        raise WrongPasskey(f"the passkey was not asked by a page of {ours}")
 
 
 def verify(passkey: Passkey, answer: PasskeyAnswer) -> None:

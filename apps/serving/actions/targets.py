@@ -29,6 +29,10 @@ from placet.kernel.config import config
 from placet.kernel.keystore import ring
 from placet.kernel.problems import FieldError, InvalidInput, QuotaReached, Stale
 
+BY_OUR_PAGES = (
+    "Give an address at another host than Placet's own, and at none below it: passkeys and cookies "
+    "of people would be within the reach of models"
+)
 JOIN_TOKEN_MINUTES = 60
 LOCK = 0x74617267  # any number that no other advisory lock has: targets are added one by one
 MAX_LABELS = 32
@@ -137,6 +141,12 @@ def _accountable(actor: Actor) -> str:
     return actor.accountable if actor.accountable.startswith("per_") else ""
 
 
+def _url_fault(url: str) -> str:
+    if fault := address_fault(url):
+        return fault
+    return BY_OUR_PAGES if config().is_by_our_pages(url) else ""
+
+
 def check_fields(**fields: Any) -> None:
     """Refuse values that no target may have, naming the field."""
     errors = []
@@ -146,7 +156,7 @@ def check_fields(**fields: Any) -> None:
         errors.append(FieldError("/driver", f"Choose one of {', '.join(sorted(DRIVERS))}"))
     if "capacity_mb" in fields and not 64 <= fields["capacity_mb"] <= 1 << 24:
         errors.append(FieldError("/capacity_mb", "Give the memory for replicas, from 64 MB on"))
-    if fields.get("url") and (fault := address_fault(fields["url"])):
+    if (url := fields.get("url")) and (fault := _url_fault(url)):
         errors.append(FieldError("/url", fault))
     if "site" in fields and fields["site"] not in Site.values:
         errors.append(FieldError("/site", SITE_SAYS))

@@ -146,6 +146,16 @@ class Config(BaseSettings):
         """The origin of our pages (RFC 6454): the one that passkeys may be asked from."""
         return f"{urlsplit(self.public_url).scheme}://{self.public_host}"
 
+    def is_by_our_pages(self, address: str) -> bool:
+        """Tell whether models at ``address`` would answer at the host of our pages, or below it:
+        cookies know no ports, and a passkey is asked from any host below its own.
+
+        On ``localhost``, which has no other name, another port must do.
+        """
+        own = urlsplit(self.public_url).hostname or ""
+        host = (urlsplit(address).hostname or "").rstrip(".")
+        return host.endswith(f".{own}") or (host == own != "localhost")
+
     @property
     def keys(self) -> Path:
         """The folder of key files."""
@@ -255,6 +265,11 @@ class Config(BaseSettings):
         ]
         if not self.public_url.startswith("https://"):
             faults.append("PLACET_PUBLIC_URL must be an https:// address")
+        if self.is_by_our_pages(self.endpoint_url):
+            faults.append(
+                "PLACET_ENDPOINT_URL must have another host than PLACET_PUBLIC_URL, and none below "
+                "it: passkeys and cookies of people would be within the reach of models"
+            )
         if self.oidc_issuer and not self.oidc_issuer.startswith("https://"):
             faults.append("PLACET_OIDC_ISSUER must be an https:// address: it says who comes in")
         if "*" in self.allowed_hosts:

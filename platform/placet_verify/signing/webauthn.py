@@ -44,6 +44,12 @@ class Assertion:
         """The bytes under the signature: authenticator data, then the client data's SHA-256."""
         return self.authenticator_data + hashlib.sha256(self.client_data).digest()
 
+    @property
+    def origin(self) -> object:
+        """The page's origin, as the browser has it; raise ``Malformed`` when it says nothing."""
+        members: Any = canonical.loads(self.client_data)
+        return members.get("origin") if isinstance(members, dict) else None
+
     def to_dict(self) -> dict[str, str]:
         """Return the members of the JSON form: base64url without padding."""
         return {
@@ -132,7 +138,10 @@ def _check_client(client_data: bytes, document: bytes, rp_id: str) -> None:
 
 
 def _is_of(origin: object, rp_id: str) -> bool:
-    """Tell whether ``origin`` is a page of ``rp_id``: over HTTPS, or on this very machine."""
+    """Tell whether ``origin`` is a page of ``rp_id``: over HTTPS, or on this very machine.
+
+    A host below it, which browsers allow, is somebody else's.
+    """
     if not isinstance(origin, str):
         return False
     try:
@@ -140,7 +149,7 @@ def _is_of(origin: object, rp_id: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    if host != rp_id and not host.endswith("." + rp_id):
+    if host != rp_id:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
 

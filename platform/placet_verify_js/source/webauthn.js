@@ -88,12 +88,13 @@ async function checkClient(client, document, party) {
   }
 }
 
-// Whether this is the origin of a page of the party's: over HTTPS, or on this very machine.
+// Whether this is the origin of a page of the party's: over HTTPS, or on this very machine. A host
+// below it, which browsers allow, is somebody else's.
 function isPageOf(origin, party) {
   const url = typeof origin === "string" && URL.canParse(origin) ? new URL(origin) : null;
   if (!url || url.origin !== origin) return false;
   const host = url.hostname;
-  if (host !== party && !host.endsWith(`.${party}`)) return false;
+  if (host !== party) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && host === "localhost");
 }
 

@@ -250,6 +250,8 @@ def test_a_release_withdrawn_meanwhile_is_not_approved(signers: Signers) -> None
         {"flags": 0x04},
         {"rp_id": "evil.example"},
         {"origin": "https://evil.example"},
+        {"origin": "https://models.localhost"},
+        {"origin": "http://localhost:8080"},
         {"key": Authenticator().key},
     ],
 )
@@ -259,7 +261,8 @@ def test_another_authenticator_page_or_party_is_refused(
     release = signers.request("staging")
     question = ask(signers, release, signers.rex)
     forger = replace(signers.keys["Rex"], **changes)
-    assert refusal(release, signers.rex, answer(forger, question), "approve") == WrongPasskey.code
+    forged = forger.answer(decode(question.challenge)).to_dict()
+    assert refusal(release, signers.rex, forged, "approve") == WrongPasskey.code
 
 
 def test_a_passkey_of_another_person_is_refused(signers: Signers) -> None:

@@ -12,6 +12,7 @@ from fido2.cose import ES256
 
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
+from placet.kernel.config import config
 from placet_verify.signing.webauthn import encode
 from tests.support.factories import browser, person
 
@@ -22,8 +23,8 @@ KNOWN = 0x01 | 0x04
 
 
 def client_data(kind: str, **changes: Any) -> str:
-    said = {"type": f"webauthn.{kind}", "challenge": "AA", "origin": "http://localhost"} | changes
-    return encode(json.dumps(said).encode())
+    said = {"type": f"webauthn.{kind}", "challenge": "AA", "origin": config().public_origin}
+    return encode(json.dumps(said | changes).encode())
 
 
 def data(flags: int = KNOWN, rest: bytes = b"") -> bytes:

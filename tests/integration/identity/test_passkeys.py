@@ -1,10 +1,12 @@
 """A passkey in a real browser, under the strict content security policy."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
@@ -12,6 +14,8 @@ from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
 from apps.audit.models import Event
+from placet.kernel.config import config
+from placet_protocol.cookies import CSRF
 from tests.support.database import sql
 from tests.support.factories import person
 from tests.support.processes import chromium_binary
@@ -80,6 +84,50 @@ def test_a_person_adds_a_passkey_and_signs_in_with_it_alone(live_server: Any) ->
     last = Event.objects.filter(kind="session.opened.v1").latest("index")
     assert '"method":"passkey"' in last.body
     assert faults == []
+
+
+# What a page does with a challenge; returns what it would send.
+SIGN = """async (asked) => {
+  const bytes = (text) =>
+    Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+  const text = (raw) =>
+    btoa(String.fromCharCode(...new Uint8Array(raw)))
+      .replace(/[+]/g, "-").replace(/[/]/g, "_").replace(/=/g, "");
+  const publicKey = { ...asked, challenge: bytes(asked.challenge) };
+  const made = await navigator.credentials.get({ publicKey });
+  const parts = ["clientDataJSON", "authenticatorData", "signature", "userHandle"];
+  const response = Object.fromEntries(parts.map((name) => [name, text(made.response[name])]));
+  const id = text(made.rawId);
+  return { id, rawId: id, type: made.type, clientExtensionResults: {}, response };
+}"""
+LOGIN = "/accounts/2fa/webauthn/login/"
+
+
+@pytest.mark.parametrize("below", ["", "models."])
+def test_only_a_page_of_ours_has_a_passkey_open_a_session(
+    below: str, live_server: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Whoever made a model asks for a challenge, has who opens its page touch their passkey, and
+    comes in with the answer."""
+    cache.clear()
+    ada = person("Ada", password=PASSWORD)
+    host = f"placet.localhost:{live_server.thread.port}"
+    monkeypatch.setattr(config(), "public_url", f"http://{host}")
+    settings.ALLOWED_HOSTS = ["placet.localhost"]
+    with (
+        chromium([]) as page,
+        httpx.Client(base_url=live_server.url, headers={"Host": host}) as eve,
+    ):
+        page.route("**/score/", lambda route: route.fulfill(body="a model or not"))
+        add_passkey(page, f"http://{host}")
+        eve.get("/accounts/login/")
+        asked = eve.get(LOGIN, headers={"X-Requested-With": "XMLHttpRequest"}).json()
+        page.goto(f"http://{below}{host}/score/")
+        said = page.evaluate(SIGN, asked["request_options"]["publicKey"])
+        form = {"credential": json.dumps(said), "csrfmiddlewaretoken": eve.cookies[CSRF]}
+        assert eve.post(LOGIN, data=form).status_code == 302
+        who = eve.get("/api/v1/whoami").json()
+    assert who.get("id") == (None if below else ada.pk)
 
 
 def test_a_passkey_that_was_written_in_by_hand_opens_nothing(live_server: Any) -> None:

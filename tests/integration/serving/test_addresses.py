@@ -13,6 +13,7 @@ from apps.serving.actions import create_endpoint, create_target, update_target
 from apps.serving.models import Endpoint, Target
 from apps.serving.queries import endpoint_url
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput
 from tests.support.factories import api, browser, person
 from tests.support.story import Story
@@ -132,6 +133,21 @@ def test_what_a_shell_or_a_browser_would_take_for_more_is_no_address(
     with pytest.raises(InvalidInput) as refused:
         update_target(world.target, url=url, actor=SYSTEM)
     assert [error.pointer for error in refused.value.errors] == ["/url"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://placet.example:9443", "https://models.placet.example", "http://x.PLACET.example"],
+)
+def test_no_target_is_reached_at_the_host_of_our_pages_or_below_it(
+    world: World, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "public_url", "https://placet.example")
+    with pytest.raises(InvalidInput) as refused:
+        update_target(world.target, url=url, actor=SYSTEM)
+    (fault,) = refused.value.errors
+    assert (fault.pointer, fault.detail[:34]) == ("/url", "Give an address at another host th")
+    assert update_target(world.target, url="https://models.example", actor=SYSTEM).url
 
 
 def test_what_is_copied_from_the_page_is_one_word_of_a_shell_and_python(story: Story) -> None:

@@ -42,6 +42,9 @@ def test_good_settings_start() -> None:
         ({"database_url": ""}, "PLACET_DATABASE_URL must be set"),
         ({"broker_url": ""}, "PLACET_BROKER_URL must be set"),
         ({"public_url": "http://placet.example"}, "https://"),
+        ({"endpoint_url": "https://placet.example:8443"}, "PLACET_ENDPOINT_URL must have"),
+        ({"endpoint_url": "https://models.placet.example"}, "PLACET_ENDPOINT_URL must have"),
+        ({"endpoint_url": "https://Models.Placet.Example./v1"}, "PLACET_ENDPOINT_URL must"),
         ({"oidc_issuer": "http://login.example"}, "PLACET_OIDC_ISSUER must be an https://"),
         ({"allowed_hosts": "*"}, "PLACET_ALLOWED_HOSTS must name your hosts"),
         ({"debug": True}, "PLACET_DEBUG must be off"),
@@ -52,6 +55,33 @@ def test_good_settings_start() -> None:
 def test_production_refuses_a_weak_setting_and_names_it(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Config(**{**GOOD, **change})
+
+
+@pytest.mark.parametrize(
+    ("public", "endpoints"),
+    [
+        ("https://placet.example", "https://models.example"),
+        ("https://placet.example", "https://notplacet.example"),
+        ("https://placet.models.example", "https://models.example"),
+        ("https://localhost", "https://localhost:8443"),
+    ],
+)
+def test_models_at_another_host_are_taken(public: str, endpoints: str) -> None:
+    assert Config(**{**GOOD, "public_url": public, "endpoint_url": endpoints}).endpoint_url
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://placet.example", "https://placet.example"),
+        ("https://Placet.Example:443/", "https://placet.example"),
+        ("https://placet.example:8443/placet/", "https://placet.example:8443"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_the_origin_of_our_pages_is_written_as_browsers_write_it(address: str, origin: str) -> None:
+    assert Config(public_url=address).public_origin == origin
 
 
 def test_all_faults_are_named_at_once() -> None:
