@@ -6,9 +6,10 @@ Sources: LightGBM ``src/boosting/boosting.cpp`` (``GetBoostingTypeFromModelFile`
 nothing else, whatever other readers of texts take for an end.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 from workers.builder.scanning.trees import MAX_TREES, NotTrees, bounded, follow, number, spans
 
@@ -17,11 +18,37 @@ MAX_LINES = 22  # of a tree: what stands behind them LightGBM does not read
 FIRST = re.compile(rb"[ \t]*tree[ \t]*[\r\n]")
 END = re.compile(r"\r\n|\r|\n")
 TREE = re.compile(r"(?<=[\r\n])Tree=")
-LAST = re.compile(r"\s*end of trees[\r\n]")
+LAST = re.compile(r"[\r\n]*end of trees[\r\n]")
 # As its Atof takes them; what it does not take ends the process.
 FRACTION = re.compile(
     r"[-+]?([0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?|nan|na|inf|infinity)", re.ASCII | re.IGNORECASE
 )
+# What each objective writes behind its name (``src/objective``, ``ToString``).
+OF_REGRESSION = ("regression", "regression_l1", "fair", "quantile", "mape")
+OBJECTIVES: Mapping[str, re.Pattern[str]] = {
+    **dict.fromkeys(OF_REGRESSION, re.compile(r"(sqrt)?")),
+    **dict.fromkeys(("huber", "poisson", "gamma", "tweedie"), re.compile("")),
+    **dict.fromkeys(("cross_entropy", "cross_entropy_lambda"), re.compile("")),
+    **dict.fromkeys(("lambdarank", "rank_xendcg"), re.compile("")),
+    "binary": re.compile(r"sigmoid:(?P<sigmoid>[^ :]+)"),
+    "multiclass": re.compile(r"num_class:(?P<num_class>[0-9]+)"),
+    "multiclassova": re.compile(r"num_class:(?P<num_class>[0-9]+) sigmoid:(?P<sigmoid>[^ :]+)"),
+}
+HEAD = frozenset(
+    {
+        *("tree", "version", "num_class", "num_tree_per_iteration", "label_index"),
+        *("max_feature_idx", "objective", "average_output", "feature_names"),
+        *("monotone_constraints", "feature_infos", "tree_sizes"),
+    }
+)
+IMPORTANCES = ("feature_importances:", "feature importances:")
+IMPORTANCE = re.compile(r"[^\0]+=[0-9]+")
+# LightGBM takes a parameter apart at its colon, without a look at how many parts there are
+# (``src/boosting/gbdt.h``, ``GetLoadedParam``).
+PARAMETER = re.compile(r"\[[a-z0-9_]+: .*\]")
+CATEGORIES = "pandas_categorical:"  # the package's own line: python-package, ``lightgbm/basic.py``
+MAX_CATEGORIES = 64 << 20
+PLAIN = (str, int, float)
 OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 OF_NODES = ("threshold", "split_gain", "internal_value", "internal_weight", "internal_count")
 Facts = Mapping[str, str]
@@ -44,26 +71,37 @@ def read(stream: IO[bytes]) -> bool:
     sizes = [number(size) for size in _items(facts, "tree_sizes")]
     if len(sizes) > MAX_TREES or "\0" in text:
         raise NotTrees("it holds too many trees, or bytes that are no text")
-    if not first and (sizes or not re.search(r"(?<=[\r\n])end of trees[\r\n]", text)):
+    end = re.search(r"(?<=[\r\n])end of trees[\r\n]", text)
+    if not first and (sizes or not end):
         raise NotTrees("it has no end or no trees")
-    features = number(facts.get("max_feature_idx", "")) + 1
-    if len(_items(facts, "feature_names")) != features:
-        raise NotTrees("it has another number of features than of names")
+    features = _features(facts)
     _classes(facts, len(sizes))
     offset = first.start() if first else 0
     for count, size in enumerate(sizes):
         piece = text[offset : offset + size] if size > 0 else ""
         _tree(count, _block(count, piece), features)
         offset += size
-    if first and not LAST.match(text, offset):
+    end = LAST.match(text, offset) if first else end
+    if not end:
         raise NotTrees("it holds another number of trees than it says, or has no end")
+    _tail(text[end.end() :])
     return True
 
 
 def _head(text: str) -> Facts:
-    """Return what stands before the first tree; of two lines of one name the last counts."""
+    """Return what stands before the first tree; of two lines of one name the last counts.
+
+    Without a tree LightGBM takes the whole text for it; what stands behind its end is held apart.
+    """
     facts: dict[str, str] = {}
-    for line in END.split(text):
+    lines = END.split(text)
+    own = lines[: lines.index("end of trees")] if "end of trees" in lines else lines
+    for line in own:
+        name, _, value = line.partition("=")
+        known = name in HEAD and not value.startswith("=")
+        if not known and line.strip(" \t") not in ("", "tree"):
+            raise NotTrees(f"its head has {ascii(line)[1:41]}, which is not known here")
+    for line in lines:
         name, *values = [part for part in line.split("=") if part] or [""]
         if len(values) > 1 and name not in {"feature_names", "monotone_constraints"}:
             raise NotTrees("a line of its head has two values")
@@ -78,12 +116,66 @@ def _classes(facts: Facts, trees: int) -> None:
     )
     if number(facts.get("num_tree_per_iteration", str(classes))) != classes:
         raise NotTrees("a round of its has another number of trees than there are classes")
-    if not facts.get("objective", "none").strip():
-        raise NotTrees("its objective has no name")
-    for word in _items(facts, "objective"):
-        name, separator, value = word.partition(":")
-        if separator and name == "num_class" and number(value) != classes:
-            raise NotTrees("its objective has another number of classes")
+    if "objective" not in facts:
+        return
+    name, _, words = facts["objective"].partition(" ")
+    said = OBJECTIVES[name].fullmatch(words.rstrip(" ")) if name in OBJECTIVES else None
+    if said is None:
+        raise NotTrees("its objective is not known here, or has words that are not its own")
+    found = said.groupdict()
+    if number(found.get("num_class", "1")) != classes:
+        raise NotTrees("its objective has another number of classes")
+    if not FRACTION.fullmatch(found.get("sigmoid", "1")):
+        raise NotTrees("its objective has a number that is none")
+
+
+def _features(facts: Facts) -> int:
+    """Return how many features there are: what the head lists has an item for each."""
+    features = number(facts.get("max_feature_idx", "")) + 1
+    number(facts.get("label_index", "0"))
+    for name in ("feature_names", "feature_infos", "monotone_constraints"):
+        if name in facts and len(_items(facts, name)) != features:
+            raise NotTrees("it has another number of features than it tells of")
+    if "feature_names" not in facts:
+        raise NotTrees("it has no names of features")
+    for constraint in _items(facts, "monotone_constraints"):
+        bounded(number(constraint), -1, 2, "a constraint of its is none")
+    return features
+
+
+def _tail(text: str) -> None:
+    """Behind the trees stand importances, parameters and the categories of pandas, and no more."""
+    lines = [line for line in END.split(text) if line]
+    if lines and lines[0] in IMPORTANCES:
+        lines = _behind(lines[1:], IMPORTANCE)
+    if lines and lines[0] == "parameters:":
+        lines = _behind(lines[1:], PARAMETER)
+        if not lines or lines.pop(0) != "end of parameters":
+            raise NotTrees("its parameters have one that is none, or no end")
+    if lines and lines[0].startswith(CATEGORIES):
+        _pandas(lines.pop(0).removeprefix(CATEGORIES))
+    if lines:
+        raise NotTrees(f"it has {ascii(lines[0])[1:41]} behind its trees")
+
+
+def _behind(lines: list[str], form: re.Pattern[str]) -> list[str]:
+    """Return what stands behind the lines of a form."""
+    own = next((n for n, line in enumerate(lines) if not form.fullmatch(line)), len(lines))
+    return lines[own:]
+
+
+def _pandas(text: str) -> None:
+    """Each list has the categories of a column: texts, numbers and truth values."""
+    wrong = "its categories of pandas are not lists of plain values"
+    if len(text) > MAX_CATEGORIES:
+        raise NotTrees(wrong)
+    try:
+        columns: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotTrees(wrong) from None
+    for column in [] if columns is None else columns if isinstance(columns, list) else [None]:
+        if not isinstance(column, list) or not all(isinstance(one, PLAIN) for one in column):
+            raise NotTrees(wrong)
 
 
 def _block(count: int, text: str) -> Facts:
@@ -156,7 +248,10 @@ def _categories(count: int, facts: Facts, asked: list[str]) -> None:
         bounds = [number(bound) for bound in _items(facts, "cat_boundaries")]
         if len(bounds) != sets + 1:
             raise NotTrees(wrong)
-        spans(bounds, len(_items(facts, "cat_threshold")), wrong)
+        bits = _items(facts, "cat_threshold")
+        spans(bounds, len(bits), wrong)
+        for part in map(number, bits):
+            bounded(part, 0, 1 << 32, wrong)
 
 
 def _linear(count: int, facts: Facts, leaves: int, features: int) -> None:
