@@ -165,3 +165,25 @@ def test_columns_go_by_name_then_by_place_and_their_number_must_fit(
         ordered([b, a], ["x", "y", "z"], 3)
     with pytest.raises(ValueError, match="'t' is none"):
         ordered([{"name": "t", "type": "string"}], ["t"], 1)
+
+
+@pytest.mark.parametrize("best", ["-1", "-3", "-1000000", "3", "2147483647", "4294967296", "x"])
+def test_a_best_round_that_is_none_of_a_boosters_is_refused_at_the_start(
+    best: str, sources: dict[str, Any], tmp_path: Path
+) -> None:
+    """XGBoost reads foreign memory where there is no such round."""
+    import xgboost
+
+    features, labels = load_iris(return_X_y=True)
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(features, labels), 3)
+    inputs = [{"name": f"c{n}", "type": "double"} for n in range(4)]
+    path = tmp_path / "model.json"
+    info = {"model_path": str(path), "signature": {"inputs": inputs, "outputs": []}}
+    for said, refused in (("1", False), (best, True)):
+        booster.set_attr(best_iteration=said)
+        booster.save_model(str(path))
+        if not refused:
+            assert sources["model_xgboost"].Model(info)
+            continue
+        with pytest.raises(ValueError, match="best_iteration"):
+            sources["model_xgboost"].Model(info)

@@ -26,6 +26,7 @@ MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
 MAX_CLASSES = 100_000
+NO_ROUND = "its best_iteration is none of its rounds"
 # The key of a learner in UBJSON, whatever kind of number its length is: no text holds it by chance.
 NAMED = b"\x07learner"
 # How the form that releases before 3.1 read (``LearnerIO::LoadModel``) names its booster: behind
@@ -154,6 +155,7 @@ def _model(model: Any) -> None:
         weights = _member(_member(booster, "model", dict), "weights", Sequence)
         if len(weights) != (features + 1) * groups:
             raise NotTrees("its weights are not one for each feature and group")
+        _best(learner, 1 << 31)
         return
     if name not in {"gbtree", "dart"}:
         raise NotRead("its booster is not known here")
@@ -163,8 +165,30 @@ def _model(model: Any) -> None:
     for holder in (booster, forest):
         if "weight_drop" in holder and len(_member(holder, "weight_drop", Sequence)) != count:
             raise NotTrees("it has another number of weights than of trees")
+    _best(learner, _rounds(forest, groups))
     for index, tree in enumerate(forest["trees"]):
         _tree(index, tree, features)
+
+
+def _rounds(forest: dict[str, Any], groups: int) -> int:
+    """Return how many rounds a forest was trained for (``GBTreeModel::BoostedRounds``)."""
+    if "iteration_indptr" in forest:
+        return len(forest["iteration_indptr"]) - 1
+    parallel = number(str(forest["gbtree_model_param"].get("num_parallel_tree", 1)))
+    return len(forest["trees"]) // max(groups * parallel, 1)
+
+
+def _best(learner: dict[str, Any], rounds: int) -> None:
+    """Who predicts asks for all rounds up to the best one, and XGBoost goes where that leads:
+    ``XGBModel._get_iteration_range`` (``python-package/xgboost/sklearn.py``) and our own service.
+    """
+    attributes = _member(learner, "attributes", dict) if "attributes" in learner else {}
+    if not all(isinstance(value, str) for value in attributes.values()):
+        raise NotTrees("it has an attribute that is no text")
+    if "best_iteration" in attributes:
+        best = attributes["best_iteration"]
+        if str(bounded(number(best), 0, rounds, NO_ROUND)) != best:
+            raise NotTrees(NO_ROUND)
 
 
 def _groups(learner: dict[str, Any]) -> int:

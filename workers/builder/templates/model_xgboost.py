@@ -27,8 +27,18 @@ class Model:
         has_chances = self._objective != "binary:hinge"
         outputs = info["signature"].get("outputs") or []
         self._outputs = Outputs(outputs, 2 if two else classes, has_chances)
+        self._trees = self._best()
+
+    def _best(self) -> tuple[int, int]:
+        """Return the rounds to answer by. XGBoost does not look whether there are so many, and
+        reads whatever stands in memory instead. Raises ``ValueError``."""
         best = self.booster.attr("best_iteration")
-        self._trees = (0, 0) if best is None else (0, int(best) + 1)
+        if best is None or self._linear:
+            return (0, 0)
+        rounds = self.booster.num_boosted_rounds()
+        if not best.isdecimal() or int(best) >= rounds:
+            raise ValueError(f"the model has {rounds} rounds and best_iteration is none of them")
+        return (0, int(best) + 1)
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
