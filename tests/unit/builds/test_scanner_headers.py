@@ -145,6 +145,46 @@ def test_an_array_that_is_shorter_than_it_says_lies() -> None:
     assert report(saved(numpy.array([None])), "a.npy").verdict() == "code-carrying"
 
 
+def described(descr: Any, shape: Any, data: bytes = b"") -> bytes:
+    """Return an .npy file that says this of its items."""
+    head = (
+        repr({"descr": descr, "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
+    )
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data
+
+
+EMPTY: list[Any] = [
+    *("|S0", "|S", "S", "<U0", "<U", "|V0", "|V", "V", "a", "a0", "<i0", "|b0", "f0"),
+    [("a", "|S0")],
+    [("a", "<i4"), ("b", "<U0")],
+    [("a", [("b", "<f8"), ("c", "|V0")])],
+    [("a", "<f8", (0,))],
+    [("a", "<f8", (-1, -1))],
+    [("a", "<f8", True)],
+    [],
+    ("<f8", (0,)),
+    ("<f8", (-2, -2)),
+    ("|S0", (2,)),
+]
+
+
+@pytest.mark.parametrize("descr", EMPTY)
+def test_items_that_take_no_bytes_are_not_safe(descr: Any) -> None:
+    """NumPy fills what it takes of them with whatever memory held before."""
+    for shape, data in (((2, 4000), b""), ((), b""), ((2,), bytes(8)), ((2,), bytes(16))):
+        assert report(described(descr, shape, data), "a.npy").verdict() in ("unknown", "malicious")
+    packed = zipped(a__npy=described(descr, (2, 4000)))
+    assert report(packed, "a.npz").verdict() in ("unknown", "malicious")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(-1,), (-2, -2), (True,), [2], 2, None, "2", (0, 1 << 63), (0, 1 << 62, 4), (1 << 64, 0)],
+)
+def test_a_shape_is_whole_numbers_that_a_process_can_hold(shape: Any) -> None:
+    assert report(described("<f8", shape), "a.npy").verdict() in ("unknown", "malicious")
+
+
 def tensors(header: Any, body: bytes = b"") -> bytes:
     """Return a safetensors file."""
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()

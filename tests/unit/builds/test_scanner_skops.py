@@ -171,7 +171,7 @@ def test_any_other_honest_model_is_code_and_it_is_said_what_to_do(model: Any) ->
     found = report(skops.io.dumps(fitted(model)))
     assert found.verdict() == "code-carrying", found.findings
     said = [what for _, verdict, what in found.findings if verdict == "code-carrying"]
-    assert said[-1] == ADVICE
+    assert ADVICE in said
     assert any("is made of " in what for what in said)
 
 

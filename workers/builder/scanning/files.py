@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workers.builder.scanning import kinds, readers
+from workers.builder.scanning import kinds, readers, skops_arrays
 from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
@@ -219,12 +219,9 @@ class Scanner:
                 if not entry.is_dir() or entry.file_size:  # NumPy reads what it is called
                     with archive.open(entry) as member:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
-            if name.lower().endswith(tuple(endings("skops"))):
-                missing = readers.missing_files(archive)
-                if missing:
-                    self.report.note(
-                        shown(name), "unknown", f"lacks {shown(missing)}, which its schema names"
-                    )
+            called_so = name.lower().endswith(tuple(endings("skops")))
+            for verdict, what in skops_arrays.told(archive, called_so=called_so):
+                self.report.note(shown(name), verdict, what[:200])
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
         label = shown(name)

@@ -38,6 +38,8 @@ BITS = {
     "F6_E3M2": 6,
 }
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
+VALUES = re.compile(r"[<>|=]?([?biufc]\d*|[SU][1-9]\d*)")
+MAX_ARRAY = 1 << 62  # bytes that NumPy can count
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 # Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
@@ -129,7 +131,24 @@ def numpy_objects(stream: IO[bytes]) -> bool:
     """Tell whether an .npy file may hold pickled objects; its data stands next in ``stream``.
 
     What is not a plain number, text or record type counts as objects, however it is spelled.
+    Raises :class:`NotOne` and :class:`Lies`.
     """
+    header = _numpy_header(stream)
+    if header is None or not _plain(header[0]):
+        return True
+    _measure(stream, *header)
+    return False
+
+
+def numpy_values(stream: IO[bytes]) -> bool:
+    """Tell whether an .npy file holds numbers, truth values or texts: no records, dates or bytes of
+    no type. Raises :class:`NotOne`."""
+    header = _numpy_header(stream)
+    return header is not None and isinstance(header[0], str) and bool(VALUES.fullmatch(header[0]))
+
+
+def _numpy_header(stream: IO[bytes]) -> tuple[Any, Any] | None:
+    """Return the type and shape that an .npy file says it has, ``None`` where it cannot be read."""
     version = stream.read(8)[6]
     size = stream.read(2 if version == 1 else 4)
     length = int.from_bytes(size, "little")
@@ -137,19 +156,18 @@ def numpy_objects(stream: IO[bytes]) -> bool:
         raise NotOne("its header is too long")
     try:
         header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
-        kind, shape = header["descr"], header["shape"]
+        return header["descr"], header["shape"]
     except (ValueError, SyntaxError, LookupError, TypeError, MemoryError, RecursionError):
-        return True
-    if not _plain(kind):
-        return True
-    if isinstance(shape, tuple):
-        _measure(stream, kind, shape)
-    return False
+        return None
 
 
-def _measure(stream: IO[bytes], kind: Any, shape: tuple[Any, ...]) -> None:
-    if not all(type(n) is int and n >= 0 for n in shape):
+def _measure(stream: IO[bytes], kind: Any, shape: Any) -> None:
+    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise Lies("its shape is not whole numbers")
+    if not _takes_bytes(kind):
+        raise NotOne("an item of its takes no bytes, so NumPy would answer what memory held")
+    if math.prod(n or 1 for n in shape) * _item(kind) >= MAX_ARRAY:
+        raise NotOne("its shape is larger than memory can be")
     here = stream.tell()
     left = stream.seek(0, 2) - here
     stream.seek(here)
@@ -158,6 +176,27 @@ def _measure(stream: IO[bytes], kind: Any, shape: tuple[Any, ...]) -> None:
         raise Lies(f"its array takes {wanted} bytes and {left} follow the header")
     if wanted < left:
         raise NotOne("something stands behind its array")
+
+
+def _takes_bytes(kind: Any) -> bool:
+    """Tell whether each part of a plain type takes bytes: of a text or of bytes without a length
+    any number fits into an empty file."""
+    if isinstance(kind, list):
+        return bool(kind) and all(_takes_bytes((part[1], part[2:])) for part in kind)
+    if isinstance(kind, tuple):
+        return _takes_bytes(kind[0]) and all(n > 0 for n in _lengths(kind[1:]))
+    match = PLAIN.fullmatch(kind)
+    texts = match is not None and match[1] in "SUaV" and not match[2]
+    return not texts and _item(kind) > 0
+
+
+def _lengths(shape: Any) -> Iterator[int]:
+    """Yield the lengths of a shape, however deep it has them."""
+    if isinstance(shape, tuple):
+        for one in shape:
+            yield from _lengths(one)
+    else:
+        yield shape
 
 
 def _item(kind: Any) -> int:
@@ -191,7 +230,7 @@ def _plain(kind: Any) -> bool:
 def _shape(*shapes: Any) -> bool:
     """What stands behind a type may be its shape; NumPy takes another type there as well."""
     return all(
-        isinstance(length, int)
+        type(length) is int
         for shape in shapes
         for length in (shape if isinstance(shape, tuple) else (shape,))
     )

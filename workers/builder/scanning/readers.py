@@ -385,13 +385,3 @@ def read_schema(stream: IO[bytes], place: Place) -> Told:
     return (read_skops if skops.is_schema(stream.read(skops.MAX_SCHEMA)) else read_json)(
         stream, place
     )
-
-
-def missing_files(archive: zipfile.ZipFile) -> str:
-    """Return a file that the schema of a skops archive names and that it lacks, or ''."""
-    names = set(archive.namelist())
-    if "schema.json" not in names:
-        return "schema.json"
-    with archive.open("schema.json") as schema:
-        named = skops.files_of(schema.read(skops.MAX_SCHEMA))
-    return next(iter(sorted(named - names)), "")
