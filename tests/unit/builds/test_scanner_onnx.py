@@ -108,3 +108,88 @@ def test_a_model_that_onnx_runtime_reads_as_its_own_form_is_not_safe(tmp_path: P
     made.ir_version, made.producer_name = 9, "ORTM"
     assert made.SerializeToString()[4:8] == b"ORTM"
     assert verdict(tmp_path, made)[0] == "unknown"
+
+
+def operators(*nodes: Any, domains: tuple[str, ...] = ("",), **more: Any) -> Any:
+    """Return a model of these nodes that goes by operators of these domains."""
+    given = onnx.helper.make_tensor_value_info("x", 1, [1])
+    out = onnx.helper.make_tensor_value_info("w", 1, [1])
+    graph = onnx.helper.make_graph(list(nodes), "g", [given], [out])
+    versions = {"": 17, "ai.onnx": 17, "ai.onnx.ml": 3}
+    opsets = [onnx.helper.make_opsetid(name, versions.get(name, 1)) for name in domains]
+    return onnx.helper.make_model(graph, opset_imports=opsets, **more)
+
+
+def node(kind: str = "Relu", domain: str = "", **more: Any) -> Any:
+    """Return a node that makes the model's output of its input."""
+    return onnx.helper.make_node(kind, ["x"], ["w"], domain=domain, **more)
+
+
+def branched(inner: Any) -> Any:
+    """Return a node that has another in its branches."""
+    out = onnx.helper.make_tensor_value_info("w", 1, [1])
+    graph = onnx.helper.make_graph([inner], "b", [], [out])
+    return onnx.helper.make_node("If", ["x"], ["w"], then_branch=graph, else_branch=graph)
+
+
+def function(domain: str, *nodes: Any, imports: str = "") -> Any:
+    """Return a function of a model's own."""
+    opset = onnx.helper.make_opsetid(imports, 17)
+    return onnx.helper.make_function(domain, "Own", ["x"], ["w"], list(nodes), [opset])
+
+
+def trained(inner: Any) -> Any:
+    """Return a model that says how it is trained."""
+    made = operators(node())
+    info = made.training_info.add()
+    info.algorithm.CopyFrom(onnx.helper.make_graph([inner], "a", [], []))
+    return made
+
+
+FOREIGN = node("WordConvEmbedding", "com.microsoft")
+BOTH = ("", "com.microsoft")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        operators(FOREIGN, domains=BOTH),
+        operators(FOREIGN),
+        operators(node(), domains=BOTH),
+        operators(node(), domains=("", "com.acme")),
+        operators(branched(FOREIGN), domains=BOTH),
+        operators(branched(branched(FOREIGN)), domains=BOTH),
+        operators(node("Own", "own"), functions=[function("own", node())], domains=("", "own")),
+        operators(node(), functions=[function("", FOREIGN, imports="com.microsoft")]),
+        operators(node(), functions=[function("com.microsoft", node())]),
+        operators(node("Gradient", "ai.onnx.preview.training")),
+        operators(node("x", "AI.ONNX")),
+        operators(node("Affine")),
+        operators(node("ScaledTanh")),
+        trained(FOREIGN),
+    ],
+)
+def test_operators_beyond_onnx_are_not_safe_wherever_they_stand(made: Any, tmp_path: Path) -> None:
+    """Whoever compiled them trusts the values of the file."""
+    assert verdict(tmp_path, made)[0] in ("code-carrying", "unknown")
+
+
+def test_what_is_told_of_a_foreign_operator_says_what_to_do(tmp_path: Path) -> None:
+    said, why = verdict(tmp_path, operators(FOREIGN, domains=BOTH))
+    assert said == "code-carrying"
+    assert "com.microsoft" in why
+    assert "export it with ai.onnx and ai.onnx.ml alone" in why
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        operators(node()),
+        operators(node("Normalizer", "ai.onnx.ml", norm="MAX"), domains=("ai.onnx.ml",)),
+        operators(branched(onnx.helper.make_node("Constant", [], ["w"], value_float=1.0))),
+        operators(node(), domain="com.acme", producer_name="acme"),
+        operators(node(), functions=[function("", node())]),
+    ],
+)
+def test_operators_of_onnx_itself_are_safe(made: Any, tmp_path: Path) -> None:
+    assert verdict(tmp_path, made)[0] == "safe"

@@ -19,6 +19,21 @@ CHILDREN: dict[str, dict[int, str]] = {
 }
 # Fields of a node and of a tensor.
 OPERATOR, EXTERNAL = 4, 13
+# Where a domain of operators stands: a model's and a function's versions of operators, a version,
+# a function and a node have it (onnx ``onnx/onnx.proto3``).
+VERSIONS = {"model": 8, "function": 9}
+DOMAIN = {"version": 1, "node": 7, "function": 10}
+# Operators that ONNX and its ML part define, and whose values ONNX Runtime holds against each
+# other. Those of other domains, such as com.microsoft, are whatever code somebody compiled.
+DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
+# Without a definition, and taken by ONNX's checker (``onnx/checker.cc``) and by ONNX Runtime
+# (``core/graph/contrib_ops/onnx_deprecated_operators.cc``) all the same.
+EXPERIMENTAL = frozenset(
+    {
+        *(b"ATen", b"Affine", b"ConstantFill", b"Crop", b"DynamicSlice", b"GRUUnit"),
+        *(b"GivenTensorFill", b"ImageScaler", b"ParametricSoftplus", b"Scale", b"ScaledTanh"),
+    }
+)
 # What a place of weights is told by (onnx ``docs/ExternalData.md``; ``basepath`` is written by
 # ``onnx/external_data_helper.py`` and read by nobody). ONNX Runtime knows more, such as
 # ``prepacked_0``, whose bytes it hands to compiled code as they are
@@ -26,6 +41,10 @@ OPERATOR, EXTERNAL = 4, 13
 KEYS = frozenset({b"location", b"offset", b"length", b"checksum", b"basepath"})
 # A model that was compiled for an accelerator, or the path to one (``core/graph/contrib_ops``).
 COMPILED = b"EPContext"
+ADVICE = (
+    "that ONNX does not define: export it with ai.onnx and ai.onnx.ml alone (functions of its own "
+    "inlined), or have the policy allow code-carrying"
+)
 PLACE = re.compile(rb"[0-9]{1,18}")
 # ONNX Runtime takes the offset for an address of memory where the location is a mark of its own
 # (``core/framework/tensorprotoutils.h``, ``kTensorProtoMemoryAddressTag``: "*/_ORT_MEM_ADDR_/*").
@@ -103,6 +122,28 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
             yield from places(value, children[number], depth + 1)
     if entries:
         yield from _place(entries)
+
+
+def foreign(data: bytes) -> list[str]:
+    """Return the domains of operators that ONNX does not define, and operators of its own domain
+    without a definition. Raises :class:`NotOnnx`."""
+    return sorted({ascii(one)[2:-1][:40] for one in _foreign(memoryview(data), "model", 0)})
+
+
+def _foreign(data: memoryview, message: str, depth: int) -> Iterator[bytes]:
+    if depth > MAX_DEPTH:
+        raise NotOnnx("it is nested too deeply")
+    children = CHILDREN.get(message, {})
+    for number, value in fields(data):
+        if not isinstance(value, memoryview):
+            continue
+        undefined = message == "node" and number == OPERATOR and bytes(value) in EXPERIMENTAL
+        if undefined or (number == DOMAIN.get(message) and bytes(value) not in DOMAINS):
+            yield bytes(value)
+        elif number == VERSIONS.get(message):
+            yield from _foreign(value, "version", depth + 1)
+        elif number in children and children[number] != "tensor":
+            yield from _foreign(value, children[number], depth + 1)
 
 
 def _place(entries: list[memoryview]) -> Iterator[Outside]:

@@ -37,6 +37,7 @@ _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 ENCODED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
 EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s")
 PLAINLY = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
+MAX_NAMED = 5  # domains of operators
 Told = Iterator[tuple[Verdict, str]]
 
 
@@ -232,6 +233,8 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
     folder = PurePosixPath(place.name).parent
     try:
         outside = onnx.outside(data)
+        for name in onnx.foreign(data)[:MAX_NAMED]:
+            yield "code-carrying", f"has operators ({name}) {onnx.ADVICE}"
         for weights in outside:
             for verdict, what in _weights_told(weights, place):
                 yield verdict, what
