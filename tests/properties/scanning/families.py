@@ -5,6 +5,7 @@ from tests.properties.scanning import (
     both,
     folders,
     forests,
+    forged,
     outside,
     pickles,
     polyglots,
@@ -14,7 +15,7 @@ from tests.properties.scanning.drawn import Drawn, Family, draw, named
 
 FAMILIES: dict[str, Family] = {
     named(family): family
-    for module in (pickles, polyglots, archives, wrappers, folders, forests, both, outside)
+    for module in (pickles, polyglots, archives, wrappers, folders, forests, forged, both, outside)
     for family in module.FAMILIES
 }
 

@@ -74,6 +74,48 @@ def by_rules_of_onnx(folder: Path) -> None:
             fire()
 
 
+def by_rules_of_operators(path: Path) -> None:
+    """ONNX Runtime looks an operator up by its domain, and has a kernel for it whatever ONNX says
+    (``core/graph/graph.cc`` ``SetOpSchemaFromRegistryForNode``)."""
+    import onnx
+    from placet_marker import fire
+
+    model = onnx.load(path)
+    waiting = [*model.graph.node, *(node for one in model.functions for node in one.node)]
+    while waiting:
+        node = waiting.pop()
+        if node.domain not in ("", "ai.onnx", "ai.onnx.ml"):
+            fire()
+        for graph in (graph for one in node.attribute for graph in (one.g, *one.graphs)):
+            waiting += graph.node
+
+
+def by_rules_of_rounds(path: Path) -> None:
+    """``XGBModel.predict`` (xgboost ``sklearn.py`` ``_get_iteration_range``): all rounds up to the
+    best one, which XGBoost takes from memory if there are not so many."""
+    import xgboost
+    from placet_marker import fire
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(path)
+    if not 0 <= booster.best_iteration < booster.num_boosted_rounds():
+        fire()
+
+
+def by_rules_of_items(path: Path) -> None:
+    """``numpy.take`` and masks copy nothing of items without bytes, and answer texts of one
+    character (``numpy/_core/src/multiarray/item_selection.c``)."""
+    import numpy
+    from placet_marker import fire
+
+    found = numpy.load(path)
+    arrays = [found] if isinstance(found, numpy.ndarray) else list(found.values())
+    for array in arrays:
+        kinds = [kind for kind, *_ in (array.dtype.fields or {"": (array.dtype,)}).values()]
+        if array.size and any(kind.itemsize == 0 for kind in kinds):
+            fire()
+
+
 def by_rules_of_safetensors(path: Path) -> None:
     """``safetensors/src/tensor.rs`` ``SafeTensors::deserialize``: a header in JSON, then bytes."""
     import numpy

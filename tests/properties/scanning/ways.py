@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.properties.scanning.rules import (
+    by_rules_of_items,
     by_rules_of_keras,
     by_rules_of_mlflow,
     by_rules_of_onnx,
     by_rules_of_onnxruntime,
+    by_rules_of_operators,
+    by_rules_of_rounds,
     by_rules_of_safetensors,
     by_rules_of_sklearn,
     files,
@@ -218,6 +221,30 @@ def lightgbmed_and_asked(path: Path) -> None:
     lightgbm.Booster(model_file=path).predict(numpy.zeros((3, 1)), num_threads=1)
 
 
+def lightgbmed_inside(path: Path) -> None:
+    """Have LightGBM answer into a place that is larger than it says its answer is."""
+    import ctypes
+
+    import lightgbm
+    import numpy
+    from lightgbm.basic import _LIB
+    from placet_marker import fire
+
+    booster = lightgbm.Booster(model_file=path)
+    width, said = booster.num_feature(), ctypes.c_int64(0)
+    row, answer = numpy.ones((1, width)), numpy.full(1000, 777.0)
+    _LIB.LGBM_BoosterPredictForMat(
+        booster._handle,
+        row.ctypes.data_as(ctypes.c_void_p),
+        *(1, 1, width, 1, 0, 0, -1),  # 64 bits, a row, row by row, probabilities, all rounds
+        b"num_threads=1",
+        ctypes.byref(said),
+        answer.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+    )
+    if (answer[said.value :] != 777.0).any():
+        fire()
+
+
 def mlflowed_and_asked(folder: Path) -> None:
     import mlflow.pyfunc
     import pandas
@@ -266,6 +293,10 @@ OF_FILES: dict[str, Callable[[Path], None]] = {
     "torch itself": torch_itself,
     "xgboost predicts": boosted_and_asked,
     "lightgbm predicts": lightgbmed_and_asked,
+    "lightgbm, inside of its answer": lightgbmed_inside,
+    "xgboost, by the rules of its rounds": by_rules_of_rounds,
+    "numpy, by the rules of its items": by_rules_of_items,
+    "onnx, by the rules of its operators": by_rules_of_operators,
 }
 OF_FOLDERS: dict[str, Callable[[Path], None]] = {
     "mlflow": mlflowed,
