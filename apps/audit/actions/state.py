@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.db.models import F
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast
 
@@ -11,6 +12,8 @@ from apps.audit.models import Audited, Event, SealedText
 from apps.audit.queries.events import touching
 from apps.audit.rows import column_place, owner_of, plain_state, row_key, text_of
 from placet.kernel.actor import Actor
+
+BATCH = 20  # events
 
 
 def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, Any]:
@@ -39,12 +42,25 @@ def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, 
 
 def _earlier(row: Audited) -> dict[str, tuple[str, str]]:
     """Return, by column, the commitments of a row's last event with whom their texts are kept for
-    (two queries)."""
-    after = KeyTransform("after", Cast("body", models.JSONField()))
-    events = touching(Event.objects.all(), [str(row.pk)])
-    states = events.annotate(state=KeyTransform(row_key(row), after)).filter(state__isnull=False)
-    last = states.order_by("-index").values_list("state", flat=True).first()
-    said = {name: str(last[name]) for name in row.LOG_SEALED if last and last.get(name)}
+    (three queries, and one more for each ``BATCH`` of later events that are about the row and do
+    not hold it)."""
+    last = _last_state(row)
+    said = {name: str(last[name]) for name in row.LOG_SEALED if last.get(name)}
     kept = SealedText.objects.filter(commitment__in=said.values())
     writers = dict(kept.values_list("commitment", "person_id")) if said else {}
     return {name: (one, writers.get(one, "")) for name, one in said.items()}
+
+
+def _last_state(row: Audited) -> dict[str, Any]:
+    # By a sum: ordered by the index itself, PostgreSQL may read the log from its end until it
+    # meets the row, which may have rested for millions of events.
+    touched = touching(Event.objects.all(), [str(row.pk)])
+    indexes = list(touched.order_by((F("index") + 0).desc()).values_list("index", flat=True))
+    after = KeyTransform("after", Cast("body", models.JSONField()))
+    for start in range(0, len(indexes), BATCH):
+        events = Event.objects.filter(index__in=indexes[start : start + BATCH])
+        states = events.annotate(state=KeyTransform(row_key(row), after))
+        found = states.filter(state__isnull=False).order_by((F("index") + 0).desc())
+        for state in found.values_list("state", flat=True)[:1]:
+            return dict(state)
+    return {}

@@ -347,6 +347,8 @@ def _expire(upload: Upload, blobs: Store, actor: Actor) -> int:
             return _drop(upload, blobs, "expired", actor)
     except UploadBusy:
         return 0
+    except PermissionError:  # a server that died while it made a blob of it may have closed it
+        return _drop(upload, blobs, "expired", actor)
 
 
 def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> int:

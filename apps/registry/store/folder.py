@@ -41,8 +41,9 @@ class BlobFolder:
             make_folder(target.parent)
             with source.open("rb") as file:
                 os.fsync(file.fileno())
-                # An upload whose server dies before the rename is opened for writing again.
-                os.fchmod(file.fileno(), 0o644)
+                # An upload whose server dies before the rename is opened for writing again: by
+                # another user of the group, where one sweeps what was given up.
+                os.fchmod(file.fileno(), 0o664)
                 crash_point("registry.before_blob_rename")
                 source.replace(target)
                 crash_point("registry.after_blob_rename")

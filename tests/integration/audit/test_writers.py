@@ -6,15 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import erase_person, write_checkpoint
+from apps.audit.actions.state import row_state
 from apps.audit.models import Event
 from apps.audit.queries.fsck import fsck
 from apps.identity import actions
 from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.support.database import sql
+from tests.support.database import owning_tables, sql
 from tests.support.factories import actor_of, api, person, project
 
 WORDS = "My mother is in ward 7"
@@ -46,6 +49,12 @@ def bob(risk: Project, ada: User) -> User:
     renamed = Project.objects.get(pk=risk.pk)
     actions.update_project(renamed, name="Risks", actor=actor_of(bob))
     return bob
+
+
+def plan_of(query: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {query}")
+        return "\n".join(line for (line,) in cursor)
 
 
 def newest(kind: str) -> Event:
@@ -111,6 +120,26 @@ def test_who_writes_the_same_again_later_wrote_it(
     erase_person(ada.pk, actor=SYSTEM)
 
     assert WORDS in texts(newest("project.updated.v1"))
+
+
+def test_the_log_is_not_read_backwards_for_a_row_that_rested(risk: Project, ada: User) -> None:
+    """One that was changed four hundred times, and then lay still."""
+    last = Event.objects.latest("index")
+    later = "SELECT i, replace(%s, %s, %s || i), sha256(i::text::bytea)"
+    for start, end, other in ((1, 400, ""), (401, 20_000, "prj_")):
+        rows = f"FROM generate_series({last.index + start}, {last.index + end}) i"
+        insert = f"INSERT INTO audit_event (index, body, leaf_hash) {later} {rows}"
+        sql(insert, last.body, risk.pk if other else "", other)
+    with owning_tables(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_event")
+    rested, actor = Project.objects.get(pk=risk.pk), actor_of(ada)
+
+    with CaptureQueriesContext(connection) as asked:
+        row_state(rested, actor, [])
+
+    plans = [plan_of(query["sql"]) for query in asked if "audit_event" in query["sql"]]
+    assert plans
+    assert not [plan for plan in plans if "Backward" in plan]
 
 
 def test_the_names_of_a_leaver_s_tokens_go_with_them(

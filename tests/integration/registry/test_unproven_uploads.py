@@ -146,6 +146,20 @@ def test_an_upload_that_somebody_writes_to_is_dropped_by_a_later_sweep(
     assert not (artifacts / "incoming" / upload.pk).exists()
 
 
+def test_what_another_user_left_closed_is_dropped_all_the_same(
+    lab: Lab, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = unproven(theirs(lab), lab)
+    Upload.objects.update(created_at=now() - timedelta(hours=25))
+
+    def closed(blobs: Store, name: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Store, "writing", closed)  # root may write to any file
+    assert actions.expire_uploads(actor=SYSTEM) == 1
+    assert not (artifacts / "incoming" / upload.pk).exists()
+
+
 def test_an_upload_that_lost_its_bytes_begins_anew(lab: Lab, artifacts: Path) -> None:
     upload = unproven(theirs(lab), lab, size=len(SECRET))
     (artifacts / "incoming" / upload.pk).unlink()
