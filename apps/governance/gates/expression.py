@@ -2,6 +2,9 @@
 
 CEL has no loops but the bounded ones over lists, no side effects, and linear-time patterns; the
 library stops after 10,000 iterations and at 32 levels. Every number in the facts is a double.
+
+Answers are logged as they are, and evidence may hold what people wrote: a text of more than one
+short word is compared, and only its length is told.
 """
 
 import math
@@ -24,6 +27,7 @@ REPEATABLE = True
 MAX_LENGTH = 1000
 MAX_SAYS = 200
 ROOTS = ("evidence", "live", "version", "serving", "plan")
+_SHORT_WORD = re.compile(r"[A-Za-z0-9_.:+-]{0,40}")
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", ">": ">", "<": "<"}
 
 
@@ -96,8 +100,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     except NotFinite as error:
         return answer(gate, title(gate), "error", str(error))
     except RuntimeError as error:
-        reason = f"It could not be evaluated: {str(error).splitlines()[0][:200]}"
-        return answer(gate, title(gate), "error", reason)
+        return answer(gate, title(gate), "error", _fault(str(error)))
     kind, value = result.type().name(), result.value()
     if kind != "BOOL":
         return answer(gate, title(gate), "error", _why(that, data, kind, value))
@@ -207,7 +210,19 @@ def _word(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return f"{value:.6g}"
-    return repr(value)[:60] if isinstance(value, str) else type(value).__name__
+    if not isinstance(value, str):
+        return type(value).__name__
+    if _SHORT_WORD.fullmatch(value):
+        return repr(value)
+    return f"a text of {len(value)} character{'s' * (len(value) != 1)}"
+
+
+def _fault(text: str) -> str:
+    """Return what the library says, but for the end in which it quotes keys and patterns."""
+    line = text.splitlines()[0]
+    if "No matching overloads" not in line:  # which quotes types alone
+        line = ": ".join(line.split(": ")[:2])
+    return f"It could not be evaluated: {line.strip()[:200]}"
 
 
 def _why(that: str, data: Mapping[str, Any], kind: str, value: Any) -> str:
@@ -217,5 +232,5 @@ def _why(that: str, data: Mapping[str, Any], kind: str, value: Any) -> str:
             hint = ": nothing is live here" if missing[0] == "live" and not data["live"] else ""
             return f"There is no {'.'.join(missing)}{hint}"
     if kind == "ERROR":
-        return f"It could not be evaluated: {str(value).splitlines()[0][:200]}"
+        return _fault(str(value))
     return f"It gave {kind.lower()}, not true or false"

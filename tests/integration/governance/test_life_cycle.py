@@ -54,6 +54,26 @@ def test_a_request_pins_the_newest_evidence_of_each_kind(world: World) -> None:
     assert other.digest != bento.digest
 
 
+@pytest.mark.parametrize(
+    ("that", "reason"),
+    [
+        ("evidence.document.title.size() > 3 && evidence.document.title > 'A'", "of 23 characters"),
+        ("evidence.document[evidence.document.title] == 1.0", "Key not found"),
+    ],
+)
+def test_what_people_wrote_into_evidence_stands_in_no_event(
+    world: World, that: str, reason: str
+) -> None:
+    """Nor does a gate that compares it tell it: what gates answered is logged as it is."""
+    world.policy("staging", f'version: 1\ngates:\n  - {{gate: expression, that: "{that}"}}\n')
+    version = world.version()
+    data = {"title": "Written by Ada Lovelace", "sha256": "0" * 64}
+    add_evidence(version, kind="document", data=data, source="reported", actor=world.ada)
+    release = world.request("staging", world.bento(version))
+    assert reason in release.gates[0]["reason"]
+    assert not Event.objects.filter(body__contains="Ada Lovelace").exists()
+
+
 def test_later_evidence_does_not_change_what_was_asked(world: World) -> None:
     world.policy("staging", BETTER)
     version = world.version()

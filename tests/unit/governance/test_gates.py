@@ -1,5 +1,6 @@
 """Each gate: what passes, what does not, and that everything odd does not."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -312,6 +313,28 @@ def test_evidence_must_be_there_from_its_source_and_fresh() -> None:
 def test_an_expression_that_holds_shows_the_values_it_used(that: str, reason: str) -> None:
     result = ask("expression", that=that)
     assert (result["state"], result["reason"]) == ("passed", reason)
+
+
+@pytest.mark.parametrize(
+    ("that", "state", "reason"),
+    [
+        ("evidence.document.title != ''", "passed", "a text of 23 characters ≠ ''"),
+        ("evidence.document.title == 'of Ada'", "failed", "not a text of 23 characters = a text"),
+        ("evidence.document.title == 'Written by Ada Lovelace'", "passed", "a text of 23"),
+        ("evidence.document[evidence.document.title] > 1.0", "error", "Key not found in map"),
+        ("'a'.matches('[' + evidence.document.title)", "error", "invalid regular expression"),
+        ("evidence.document.title > 1.0", "error", "No matching overloads found : _>_(string,"),
+    ],
+)
+def test_an_expression_compares_what_people_wrote_and_never_tells_it(
+    that: str, state: str, reason: str
+) -> None:
+    """What a gate answers is logged as it is."""
+    facts = with_evidence(fact("document", "reported", title="Written by Ada Lovelace"))
+    result = ask("expression", facts, that=that)
+    assert (result["state"], reason in result["reason"]) == (state, True), result["reason"]
+    told = json.dumps({**result, "title": ""})
+    assert "Lovelace" not in told and "Written" not in told
 
 
 def test_an_expression_that_does_not_hold_shows_which_part() -> None:
