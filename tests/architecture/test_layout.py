@@ -15,11 +15,15 @@ MAX_LINES, MAX_FUNCTION = 400, 40
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """Return the files under version control that match."""
+    """Return the files that match: those under version control, and new ones that will be."""
+    return _listed("--cached", "--others", "--exclude-standard", *patterns)
+
+
+def _listed(*words: str) -> list[Path]:
     listed = subprocess.run(
-        ["git", "ls-files", *patterns], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", *words], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    return [ROOT / line for line in listed.splitlines() if (ROOT / line).exists()]
+    return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
 
 
 def product_files() -> list[Path]:
@@ -28,6 +32,19 @@ def product_files() -> list[Path]:
         for path in tracked("apps/*.py", "platform/*.py", "workers/*.py")
         if "migrations" not in path.parts
     ]
+
+
+def test_a_new_file_is_looked_at_before_it_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in ("new.py", "ignored.py", "folder/inner.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".gitignore").write_text("ignored.py\n")
+    (tmp_path / "linked.py").symlink_to("folder")
+    assert tracked("*.py") == [tmp_path / "folder/inner.py", tmp_path / "new.py"]
 
 
 def test_no_file_is_a_drawer_for_everything() -> None:
@@ -189,7 +206,7 @@ def test_nothing_committed_names_this_machine_or_a_registry() -> None:
         r"|registry\.npmjs|deb\.debian"
     )
     found = []
-    for path in tracked():
+    for path in _listed("--cached"):
         if path.suffix in {".png", ".woff2", ".css", ".js"} or path == Path(__file__):
             continue
         try:

@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.template import engines
 
+from tests.architecture.test_layout import tracked
 from tests.support.blocks import ROOT, Block, every
 
 RECIPES = "docs/develop/recipes/"
@@ -45,7 +47,7 @@ def follow(block: Block, tree: Path) -> None:
     path = tree / path_of(block)
     if block.language != "diff":
         assert not path.exists(), f"{block}: {path_of(block)} is there already"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body_of(block))
         return
     text = path.read_text()
@@ -53,7 +55,10 @@ def follow(block: Block, tree: Path) -> None:
         lines = [(line[:1], line[1:] + "\n") for line in place.splitlines()]
         before = "".join(line for sign, line in lines if sign != "+")
         after = "".join(line for sign, line in lines if sign != "-")
-        assert text.count(before) == 1, f"{block}: {path_of(block)} has not once:\n{before}"
+        assert text.count(before) == 1, (
+            f"{block}: {path_of(block)} should have this once, and has it {text.count(before)} "
+            f"times. If the file is right, move the recipe along with it:\n{before}"
+        )
         text = text.replace(before, after)
     path.write_text(text)
 
@@ -67,13 +72,11 @@ def blocks(*languages: str) -> list[Block]:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the tree in which every recipe was followed."""
     copy = tmp_path_factory.mktemp("followed")
-    listed = subprocess.run(
-        ["git", "ls-files", *COPIED], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    for line in listed.splitlines():
-        if line.endswith(ENDINGS) and (ROOT / line).exists():
-            (copy / line).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / line, copy / line)
+    for path in tracked(*COPIED):
+        if path.suffix in ENDINGS:
+            place = copy / path.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     for block in blocks("python", "html", "diff"):
         follow(block, copy)
     yield copy
@@ -95,6 +98,18 @@ def test_there_is_a_recipe_for_each_thing() -> None:
     pages = sorted(f"{RECIPES}{path.name}" for path in (ROOT / RECIPES).glob("[0-9]*.md"))
     assert len(pages) == 11
     assert {block.page for block in blocks("sh")} == set(pages)
+
+
+def test_another_gate_may_be_there_already(tmp_path: Path) -> None:
+    """Who followed the recipe of a gate leaves a tree that it can be followed in once more."""
+    own = [b for b in blocks("python", "diff") if b.page == f"{RECIPES}01-gate.md"]
+    for path in {path_of(block) for block in own if block.language == "diff"}:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, tmp_path / path)
+    for block in own:
+        renamed = block.text.replace("replicas", "copies").replace("Replicas", "Copies")
+        follow(replace(block, text=renamed), tmp_path)
+        follow(block, tmp_path)
 
 
 def test_what_is_followed_is_clean(tree: Path) -> None:

@@ -11,7 +11,13 @@ from placet_verify.permit.break_glass import SKIPPABLE, break_glass_rule
 from tests.unit.governance.test_gates import FACTS
 
 GATES = "gates:\n  - {gate: build}\n"
-NEVER = {"approvals", "build", "scan", "model_signature", "isolation"}
+NEVER = {
+    "approvals",
+    "build",
+    "isolation",
+    "model_signature",
+    "scan",
+}
 
 
 def said(text: str) -> dict[str, Any]:
