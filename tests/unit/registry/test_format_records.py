@@ -1,8 +1,11 @@
 """A format is one record: whatever it names is there, and nothing of it stands anywhere else."""
 
 import ast
+import io
 import pkgutil
-from pathlib import Path
+import sys
+import tomllib
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -11,9 +14,17 @@ from apps.registry.errors import FormatUnknown
 from apps.registry.formats import ACCELERABLE, FORMATS, PROJECTS, Files, Format
 from workers.builder.acceleration import PROGRAMS
 from workers.builder.generate import TEMPLATES
+from workers.builder.scanning import kinds
 
 ROOT = Path(__file__).resolve().parents[3]
 HELPERS = {"base", "json_stream", "protobuf", "column_checks"}
+FOLLOWED = {
+    ".joblib",
+    ".pickle",
+    ".pkl",
+    ".skops",
+}  # pickles and zips, which the scan knows by content
+TABLES = {"numpy", "pandas"}  # what rows are made of, in every service
 EVERY = pytest.mark.parametrize("kind", FORMATS.values(), ids=FORMATS)
 
 
@@ -59,6 +70,44 @@ def test_authors_can_read_of_it(kind: Format) -> None:
     assert f"\n| `{kind.name}` |" in told
     [line] = [line for line in told.splitlines() if line.startswith("| `format` |")]
     assert f"`{kind.name}`" in line
+
+
+@EVERY
+def test_the_scan_can_tell_what_its_files_are(kind: Format) -> None:
+    """What nothing reads is ``unknown``, and no policy allows that: it never serves."""
+    unread = [
+        ending
+        for ending in kind.endings
+        if kinds.reader(PurePosixPath(f"m{ending}"), b"", f"m{ending}", io.BytesIO()) is None
+    ]
+    assert kind.text or set(unread) <= FOLLOWED, (
+        f"nothing scans {unread}: say text=True in the record, or write a reader in "
+        "workers/builder/scanning/readers.py and name the ending in kinds.py"
+    )
+
+
+@EVERY
+def test_its_libraries_are_among_what_web_and_workers_never_import(kind: Format) -> None:
+    """As its templates name them, whether they are installed here or not."""
+    files = [TEMPLATES / name for name in (f"model_{kind.name}.py", *kind.shared)]
+    if kind.onnx:
+        files.append(PROGRAMS / f"of_{kind.onnx.by}.py")
+    imported = {name for path in files if path.is_file() for name in imports(path)}
+    libraries = {name for name in imported if not name.startswith("placet_")} - TABLES
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    [never] = [c["forbidden_modules"] for c in contracts["contracts"] if "unpickle" in c["name"]]
+    assert libraries - sys.stdlib_module_names <= {*never}, "name it in pyproject.toml"
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level modules that a file imports, wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def test_nothing_else_asks_for_a_format_by_its_name() -> None:
