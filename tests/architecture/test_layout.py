@@ -187,6 +187,13 @@ def test_api_views_write_through_actions_alone() -> None:
     assert found == []
 
 
+def test_the_roles_that_decide_are_named_in_one_place() -> None:
+    """What else needs them asks ``ROLE_OF``."""
+    files = [p for p in tracked("apps/governance/*.py") if "migrations" not in p.parts]
+    named = [str(p.relative_to(ROOT)) for p in files if '"reviewer"' in p.read_text()]
+    assert named == ["apps/governance/rules.py"]
+
+
 def test_an_api_has_one_file_for_each_noun() -> None:
     """What a noun takes, answers and does stands together: in ``api/<noun>.py``, or a package."""
     files = tracked("apps/*/api/*.py")

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.queries import visible_rows
 from apps.governance.queries.release_detail import decision_rows
+from apps.governance.rules import ROLE_OF
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
@@ -22,7 +23,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     person = serializers.CharField()
     name = serializers.CharField()
-    role = serializers.ChoiceField(["reviewer", "approver"])
+    role = serializers.ChoiceField([*ROLE_OF.values()])
     verdict = serializers.ChoiceField([APPROVE, REJECT])
     comment = serializers.CharField()
     at = serializers.DateTimeField()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from apps.governance.rules import ROLE_OF
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from placet_verify.permit.break_glass import OPENER
 from placet_verify.permit.quorum import ApprovalRule
@@ -17,7 +18,7 @@ HIRE = "access.manage"  # on the whole instance: adds people, and signs in first
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
 HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held there is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
-DECIDES_AS = {"reviewer": REVIEW, "approver": APPROVE}
+DECIDES_AS = {role: permission for permission, role in ROLE_OF.items()}
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
 

@@ -10,6 +10,7 @@ from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.members import Members, flag
 from apps.governance.independence import FLAGS, TITLES
 from apps.governance.parts import one_of, rule, whole, wrong
+from apps.governance.rules import ROLE_OF
 from placet_verify.numbers import is_whole
 from placet_verify.permit.quorum import gate_rules
 from placet_verify.permit.standing import SECOND_LINE
@@ -26,7 +27,7 @@ class ApprovalsMembers(Members):
     """How many of which role, whether requester and author are excluded (they are), whether only
     what was signed with a passkey counts, and the rules about independence."""
 
-    role: Annotated[str, one_of("reviewer", "approver")]
+    role: Annotated[str, one_of(*ROLE_OF.values())]
     count: Annotated[int, whole(*COUNT)] = 1
     exclude_requester: Annotated[bool, flag()] = True
     exclude_author: Annotated[bool, flag()] = True

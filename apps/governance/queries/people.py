@@ -63,7 +63,7 @@ def _bindings(release: Release) -> QuerySet[RoleBinding]:
     return RoleBinding.objects.filter(
         Q(project__isnull=True)
         | Q(project=release.project_id, environment__in=("", release.environment.name)),
-        role__in=(rules.REVIEWER, rules.APPROVER),
+        role__in=tuple(rules.ROLE_OF.values()),
     )
 
 
