@@ -99,21 +99,17 @@ def last_look(rollout: Rollout) -> Look | None:
 
 
 def unjustified() -> QuerySet[BreakGlass]:
-    """Return the break-glasses that were used, and that their review did not find justified."""
+    """Return the break-glasses that something was started by, and whose review did not find them
+    justified."""
     return BreakGlass.objects.filter(finding="not_justified").exclude(used_at=None)
 
 
 def former_revisions(live: Revision) -> list[Revision]:
-    """Return the revisions before ``live`` that one may go back to, the newest first.
-
-    Those whose release was superseded. One whose release failed or was rolled back is passed over,
-    one that went out by a break-glass whose review did not find it justified as well, one whose
-    Bento was collected cannot start, and one that is still draining is left alone: it is on its
-    way out.
-    """
+    """Return the revisions before ``live`` that one may go back to, the newest first: those that
+    :func:`may_serve_again`."""
     if live.number == 1:
         return []
-    rows = _may_serve_again().filter(endpoint=live.endpoint_id, number__lt=live.number)
+    rows = may_serve_again().filter(endpoint=live.endpoint_id, number__lt=live.number)
     rows = rows.select_related("bento__version__model", "endpoint__target")
     return list(rows.order_by("-number")[:ROLLBACK_KEPT])
 
@@ -123,7 +119,7 @@ def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     (``rollback_to``, '' for none), as :func:`former_revisions` says, and whether the review of a
     break-glass did not find what is live justified (``live_unjustified``)."""
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
-    former = _may_serve_again().filter(
+    former = may_serve_again().filter(
         endpoint=OuterRef("endpoint"), number__lt=Subquery(live.values("number")[:1])
     )
     number = Cast("bento__version__number", CharField())
@@ -139,7 +135,14 @@ def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     )
 
 
-def _may_serve_again() -> QuerySet[Revision]:
+def may_serve_again() -> QuerySet[Revision]:
+    """Return the revisions that one may go back to from a later one of their endpoints.
+
+    Those whose release was superseded. One whose release failed or was rolled back is passed over,
+    one that went out by a break-glass whose review did not find it justified as well, one whose
+    Bento was collected cannot start, and one that is still draining is left alone: it is on its
+    way out.
+    """
     superseded = Release.objects.filter(state=ReleaseState.SUPERSEDED).exclude(
         pk__in=unjustified().values("release")
     )

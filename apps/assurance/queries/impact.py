@@ -13,11 +13,11 @@ from apps.assurance.models import EffectAction, RecallKind
 from apps.assurance.rules import FORMS, IN_PROJECT, SIGNERS, written
 from apps.builds.models import Bento
 from apps.governance.models import Environment, Release
-from apps.governance.rules import REVOCABLE, ReleaseState
+from apps.governance.rules import REVOCABLE
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
-from apps.rollouts.queries import BACK_FROM
+from apps.rollouts.queries import may_serve_again
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import PRESENT, RevisionState
@@ -248,38 +248,27 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
     impacts = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
-    rows = Revision.objects.filter(endpoint__in=behind).select_related("bento").defer("permit")
+    rows = Revision.objects.filter(endpoint__in=behind).defer("permit")
     for revision in rows.order_by("-number"):
         by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
         if revision.release in impacts:
             impacts[revision.release].revisions.append(revision)
-    superseded = set(
-        Release.objects.filter(endpoint__in=behind, state=ReleaseState.SUPERSEDED)
-        .exclude(pk__in=impacts)
-        .values_list("pk", flat=True)
-    )
+    good = may_serve_again().filter(endpoint__in=behind).exclude(release__in=impacts)
+    former = set(good.values_list("pk", flat=True))
     for impact in impacts.values():
-        _foresee(impact, by_endpoint.get(impact.release.endpoint_id, []), superseded)
+        _foresee(impact, by_endpoint.get(impact.release.endpoint_id, []), former)
     return list(impacts.values())
 
 
-def _foresee(
-    impact: ReleaseImpact, every: Collection[Revision], superseded: Collection[str]
-) -> None:
-    """Say what would be done; ``every`` revision of the endpoint is given, the newest first."""
+def _foresee(impact: ReleaseImpact, every: Collection[Revision], former: Collection[str]) -> None:
+    """Say what would be done; ``every`` revision of the endpoint is given, the newest first, and
+    the ids of ``former`` ones that it may fall back to."""
     states = {revision.state for revision in impact.revisions}
     if RevisionState.LIVE not in states:
         impact.action = EffectAction.ENDED if states & PRESENT else EffectAction.REVOKED
         return
     live = next(revision for revision in impact.revisions if revision.state == RevisionState.LIVE)
-    good = (
-        row
-        for row in every
-        if row.number < live.number
-        and row.state in BACK_FROM
-        and row.release in superseded
-        and row.bento.collected_at is None
-    )
+    good = (row for row in every if row.number < live.number and row.pk in former)
     falls_back = impact.release.environment.on_recall == "fall_back"
     impact.fallback = next(good, None) if falls_back else None
     impact.action = EffectAction.FELL_BACK if impact.fallback else EffectAction.STOPPED

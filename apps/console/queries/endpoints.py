@@ -22,7 +22,7 @@ from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
 from apps.rollouts.models import DrillSchedule, Rollout
-from apps.rollouts.queries import BACK_FROM, ROLLBACK_KEPT, unjustified
+from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
 from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
@@ -307,8 +307,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     )
     columns = {
         "release_number": Subquery(release.values("number")),
-        "release_state": Subquery(release.values("state")),
-        "is_unjustified": Exists(unjustified().filter(release=OuterRef("release"))),
+        "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
     }
     rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
@@ -330,11 +329,6 @@ def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:
     former = [
         row
         for row in history
-        if live is not None
-        and row.number < live.number
-        and row.state in BACK_FROM
-        and row.release_state == ReleaseState.SUPERSEDED
-        and not row.is_unjustified
-        and row.bento.collected_at is None
+        if live is not None and row.number < live.number and row.may_serve_again
     ]
     return former[:ROLLBACK_KEPT]

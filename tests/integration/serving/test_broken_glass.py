@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from apps.assurance.actions import recall
+from apps.assurance.models import RecallEffect
+from apps.assurance.queries import foresee, preview
 from apps.console.queries.endpoints import former_of, revisions_of
 from apps.governance.actions import end_break_glass, end_break_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
@@ -83,6 +85,35 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
         "– Nothing before it there is no earlier revision to go back to",
         "There is no earlier revision to go back to.",
     ]
+
+
+def test_a_recall_stops_rather_than_go_back_there_and_says_so_beforehand(
+    story: Story, live: Release
+) -> None:
+    glass = BreakGlass.objects.get()
+    second = story.world.request("staging")
+    broken(story.world, second)
+    story.settle()
+    end_break_glass(BreakGlass.objects.get(pk=glass.pk), actor=story.world.vera)
+    ring, place = keystore.ring(), story.world.project
+    said = {"kind": "bento", "what": second.bento_id, "project": place}
+    before = preview(foresee(story.vera, **said, ring=ring))
+    assert [(one.action, one.fallback) for one in before] == [
+        ("fell_back", Revision.objects.get(release=live.pk))
+    ]
+    review_break_glass(
+        BreakGlass.objects.get(pk=glass.pk),
+        finding="not_justified",
+        findings="It could wait",
+        actor=story.world.vito,
+    )
+
+    foreseen = preview(foresee(story.vera, **said, ring=ring))
+
+    recall(**said, reason="It leaks", actor=story.vera)
+    effect = RecallEffect.objects.get()
+    assert (effect.action, effect.fallback) == ("stopped", "")
+    assert [(one.action, one.fallback) for one in foreseen] == [("stopped", None)]
 
 
 def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
