@@ -178,21 +178,21 @@ def step_rows(row: Rollout, states: Sequence[str], facts: RolloutSnapshot) -> li
         at = row.step_times.get(str(index))
         when = datetime.fromisoformat(at) if at else None
         note = left(step, when, facts) if state == "now" else ""
-        rows.append(PlanStepRow(index + 1, sentence(step), state, when, note))
+        rows.append(PlanStepRow(index + 1, sentence(step, facts.coming), state, when, note))
     return rows
 
 
-def sentence(step: Step) -> str:
-    """Return a step in words."""
+def sentence(step: Step, coming: str) -> str:
+    """Return a step in words; ``coming`` are those for the revision that it sends requests to."""
     match step:
         case SetWeight(weight=weight):
-            return f"Send {weight / 100:g} % of the requests to the new revision"
+            return f"Send {weight / 100:g} % of the requests to {coming}"
         case SetHeaderRoute(header=header, value=value):
-            return f"Lead testers who send {header}: {value} to the new revision"
+            return f"Lead testers who send {header}: {value} to {coming}"
         case SetMirror(percent=0):
             return "Copy no more requests"
         case SetMirror(copies=copies):
-            return f"Copy {copies / 100:g} % of the requests to the new revision"
+            return f"Copy {copies / 100:g} % of the requests to {coming}"
         case Pause(duration_seconds=seconds):
             return "Wait until a person goes on" if seconds is None else f"Wait {spell(seconds)}"
         case Analysis():

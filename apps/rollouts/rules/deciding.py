@@ -55,11 +55,11 @@ def _starting(s: RolloutSnapshot) -> Intent:
         ready = f"{s.candidate.ready_replicas if s.fresh else 0} of {s.candidate.replicas}"
         text = f"It was not ready in time: {ready} replicas answered.{seen}"
         return Intent(RolloutState.FAILED, give_up(s), text.strip())
-    return wait("every replica of the new revision to be ready")
+    return wait(f"every replica of {s.coming} to be ready")
 
 
 def enter(s: RolloutSnapshot, index: int) -> Intent:
-    """Begin the step at ``step_index``, or end the rollout well when there is none."""
+    """Begin the step at ``index``, or end the rollout well when there is none."""
     if index >= len(s.steps):
         return live(s)
     step, first = s.steps[index], s.state == RolloutState.STARTING
@@ -116,7 +116,7 @@ def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
     if s.kind == RolloutKind.DRILL and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
         late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"
         return Intent(RolloutState.ABORTING, weights_back(s), late)
-    return wait(f"the node to send {step.weight / 100:g} % of the requests to the new revision")
+    return wait(f"the node to send {step.weight / 100:g} % of the requests to {s.coming}")
 
 
 def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:

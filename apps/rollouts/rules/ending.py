@@ -53,7 +53,7 @@ def draining(s: RolloutSnapshot) -> Intent:
         return Intent(RolloutState.DONE, (RevisionChange("stable", RevisionState.STOPPED),))
     if s.now >= s.entered_at + timedelta(seconds=DRAIN_SECONDS):
         return Intent(RolloutState.DONE, (RevisionChange("stable", RevisionState.STOPPED),))
-    return wait("the old revision to finish its last requests")
+    return wait(f"{s.leaving} to finish its last requests")
 
 
 def returning(s: RolloutSnapshot) -> Intent:
@@ -86,7 +86,7 @@ def aborting(s: RolloutSnapshot) -> Intent:
             if s.candidate.ready_replicas
             else stop,
         )
-    return wait("the node to send all requests to the old revision again")
+    return wait(f"the node to send all requests to {s.leaving} again")
 
 
 def _stable_is_gone(s: RolloutSnapshot) -> bool:

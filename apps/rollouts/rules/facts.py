@@ -127,6 +127,16 @@ class RolloutSnapshot:
         return max(self.step, 0)
 
     @property
+    def coming(self) -> str:
+        """The candidate, as people read it."""
+        return "the new revision" if self.kind == RolloutKind.RELEASE else "the former revision"
+
+    @property
+    def leaving(self) -> str:
+        """The revision that has had the requests, as people read it."""
+        return "the old revision" if self.kind == RolloutKind.RELEASE else "the newer revision"
+
+    @property
     def present(self) -> Step:
         """The step that is carried out now, or first of all."""
         return self.steps[self.step_index]

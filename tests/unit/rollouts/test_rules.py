@@ -142,6 +142,33 @@ def test_while_stable_is_down_a_step_says_what_it_waits_for() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "comes", "leaves"),
+    [
+        ("release", "the new revision", "the old revision"),
+        ("rollback", "the former revision", "the newer revision"),
+        ("drill", "the former revision", "the newer revision"),
+    ],
+)
+def test_what_it_waits_for_names_each_revision_as_what_it_is(
+    kind: str, comes: str, leaves: str
+) -> None:
+    shifting = replace(READY, state="ready")
+    waits = {
+        f"every replica of {comes} to be ready": facts("starting"),
+        f"the node to send 100 % of the requests to {comes}": facts("shifting", candidate=shifting),
+        f"{leaves} to finish its last requests": facts(
+            "draining", candidate=SHIFTED, stable=replace(STABLE, state="draining")
+        ),
+        f"the node to send all requests to {leaves} again": facts(
+            "aborting", candidate=shifting, stable=replace(STABLE, applied_weight=0)
+        ),
+    }
+    for words, seen in waits.items():
+        step = next_step(replace(seen, kind=kind))
+        assert (step.to, step.waiting_for) == (None, words)
+
+
 def test_a_first_revision_that_breaks_has_nothing_to_go_back_to() -> None:
     step = next_step(facts("shifting", candidate=replace(SHIFTED, phase="failed"), stable=None))
     assert (step.to, step.changes) == ("failed", (RevisionChange("candidate", "failed"),))
