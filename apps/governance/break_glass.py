@@ -10,7 +10,7 @@
       passkey: true        # counts only signed with passkeys (so it is where an approval does)
 
 Left out, nobody can. What it skips is read from this list alone; the build, the scan, the model's
-signature and a recall cannot be on it.
+signature, the isolation and a recall cannot be on it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -68,8 +68,8 @@ def one_pass(rollout_id: str, job: Fence) -> Pass:
         return Pass.TOLD if command(rollout, job) else Pass.BUSY
     target = rollout.endpoint.target
     facts = snapshot(rollout, driver_for(target).observe(target), now())
-    judged = rollout.judged_step is not None and not facts.candidate.aborted
-    verdict = judge(rollout, facts, job) if judged else None
+    to_judge = rollout.judged_step is not None and not facts.candidate.aborted
+    verdict = judge(rollout, facts, job) if to_judge else None
     intent = next_step(facts if verdict is None else knowing(facts, verdict))
     if intent.to is None:
         return Pass.WAITING

@@ -84,7 +84,7 @@ class Machine(People, Workers, Surroundings, Promises):
             Rollout.objects.filter(UNFINISHED).exists()
             or Revision.objects.filter(state="draining").exists()
             or Drill.objects.filter(state="running").exists()
-            or any(actions.turn_of(release) != "never" for release in waiting)
+            or any(actions.take_turn(release) != "never" for release in waiting)
         )
 
     def go_round(self) -> None:

@@ -20,7 +20,7 @@ def start(job: LeasedJob) -> dict[str, Any] | None:
     release = Release.objects.select_related("endpoint", "environment", "bento").get(
         pk=job.args["release"]
     )
-    turn = actions.turn_of(release) if release.state == ReleaseState.APPROVED else "never"
+    turn = actions.take_turn(release) if release.state == ReleaseState.APPROVED else "never"
     if turn == "later":
         raise Retry("Another rollout is under way", after=5, counts=False)
     if turn == "never":

@@ -7,7 +7,7 @@ from apps.rollouts.actions.after_recall import TakenOff, take_off
 from apps.rollouts.actions.alert_rollback import answer_alert, give_up
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
-from apps.rollouts.actions.queueing import turn_of
+from apps.rollouts.actions.queueing import take_turn
 from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
 from apps.rollouts.actions.steps import pause, promote, resume, ship, skip
@@ -36,7 +36,7 @@ __all__ = [
     "skip",
     "start_rollout",
     "take_off",
+    "take_turn",
     "tell_if_stuck",
-    "turn_of",
     "unschedule_drills",
 ]

@@ -13,10 +13,10 @@ from placet.kernel.actor import SYSTEM
 Turn = Literal["now", "later", "never"]
 
 
-def turn_of(release: Release) -> Turn:
-    """Tell whether an approved release, which starts by itself, may start.
+def take_turn(release: Release) -> Turn:
+    """Have an approved release, which starts by itself, take its turn; return when it may start.
 
-    While the endpoint is being moved it comes ``later``; one whose plan says so aborts the release
+    While the endpoint is being moved that is ``later``; one whose plan says so aborts the release
     that is going out before it, never a rollback. ``never``, that is not by itself, once something
     newer went live while it waited.
     """

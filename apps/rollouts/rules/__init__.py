@@ -22,7 +22,7 @@
                again, until the target says that it applies
 ``aborting``   stable has all the weight again; waits until the target says so
 
-Somebody may hold a rollout in any of the first three states (``paused``): then no step begins.
+Somebody may hold a rollout in any of the first four states (``paused``): then no step begins.
 A rollback, a drill, and a release where nothing is live take all requests at once, whatever the
 plan says.
 """

@@ -19,7 +19,8 @@ from placet_verify.statements import BreakGlassStatement, RequestStatement
 OPENER, CONFIRMER = "responder", "approver"
 FEWEST, MOST, LONGEST_HOURS = 2, 5, 72
 DEFAULT_HOURS = 4
-# Whatever a policy says, nobody gets past the build, the scan, the model's signature or a recall.
+# Whatever a policy says, nobody gets past the build, the scan, the model's signature, the
+# isolation or a recall.
 SKIPPABLE = ("evidence", "expression", "freeze", "plan", "schema", "soaked")
 
 
