@@ -55,10 +55,8 @@ COPIES_SET = event_kind(
     "rollout.copies_set", "Copied {percent} % of the requests to the new revision"
 )
 ENTERED: dict[str, EventKind] = {
-    RolloutState.SHIFTING: event_kind(
-        "rollout.shifting", "Sent all requests to the revision that takes over"
-    ),
-    RolloutState.DRAINING: event_kind("rollout.draining", "The revision that takes over is live"),
+    RolloutState.SHIFTING: event_kind("rollout.shifting", "Sent all requests to the new revision"),
+    RolloutState.DRAINING: event_kind("rollout.draining", "The new revision is live"),
     RolloutState.RETURNING: event_kind(
         "rollout.returning", "Gave all requests back to the live revision after the drill"
     ),
