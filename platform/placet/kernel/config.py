@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from placet.kernel.artifacts import BucketAddress, FolderAddress, artifact_address
@@ -152,7 +160,7 @@ class Config(BaseSettings):
 
         On ``localhost``, which has no other name, another port must do.
         """
-        own = urlsplit(self.public_url).hostname or ""
+        own = (urlsplit(self.public_url).hostname or "").rstrip(".")
         host = (urlsplit(address).hostname or "").rstrip(".")
         return host.endswith(f".{own}") or (host == own != "localhost")
 
@@ -188,6 +196,18 @@ class Config(BaseSettings):
         if self.artifact_url:
             return artifact_address(self.artifact_url)
         return FolderAddress(self.data_dir / "artifacts")
+
+    @field_validator("public_url", "endpoint_url")
+    @classmethod
+    def refuse_other_spellings(cls, value: str, info: ValidationInfo) -> str:
+        """Browsers send an international name as ``xn--…``, and one with a dot at its end as
+        another name: what is compared with theirs would never be the same."""
+        name, host = f"PLACET_{(info.field_name or '').upper()}", urlsplit(value).hostname or ""
+        if not host.isascii():
+            raise ValueError(f"{name} must have an ASCII host: write an international one as xn--…")
+        if info.field_name == "public_url" and host.endswith("."):
+            raise ValueError(f"{name} must have a host without a dot at its end")
+        return value
 
     @field_validator("artifact_url")
     @classmethod

@@ -7,7 +7,9 @@ import shlex
 from html import unescape
 
 import pytest
+from django.core.management import call_command
 
+from apps.operations.management.commands.prepare import local_target
 from apps.registry.models import ModelVersion
 from apps.serving.actions import create_endpoint, create_target, update_target
 from apps.serving.models import Endpoint, Target
@@ -147,7 +149,39 @@ def test_no_target_is_reached_at_the_host_of_our_pages_or_below_it(
         update_target(world.target, url=url, actor=SYSTEM)
     (fault,) = refused.value.errors
     assert (fault.pointer, fault.detail[:34]) == ("/url", "Give an address at another host th")
+    monkeypatch.setattr(config(), "public_url", "https://placet.example.")
+    with pytest.raises(InvalidInput):
+        update_target(world.target, url=url, actor=SYSTEM)
     assert update_target(world.target, url="https://models.example", actor=SYSTEM).url
+
+
+def test_what_an_older_release_put_below_our_pages_is_moved_or_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = "https://models.placet.localhost:9443"
+    Target.objects.filter(pk=world.target.pk).update(name="local", url=below)
+    world.another_target("ward-2", "staging")
+    Target.objects.filter(name="ward-2").update(url="https://placet.localhost:9444")
+    monkeypatch.setattr(config(), "public_url", "https://placet.localhost:8443")
+
+    monkeypatch.setattr(config(), "endpoint_url", "https://x.placet.localhost")
+    assert local_target().url == below  # nowhere better to go
+    monkeypatch.setattr(config(), "endpoint_url", "https://models.localhost:9443")
+    call_command("prepare")
+    moved = local_target()
+    assert (moved.url, moved.revision) == ("https://models.localhost:9443", 2)
+    said = capsys.readouterr().err
+    assert "placet target edit ward-2 --url" in said
+    assert "target edit local" not in said
+
+
+def test_the_address_that_somebody_gave_the_first_target_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Target.objects.filter(pk=world.target.pk).update(name="local", url="https://other.example")
+    monkeypatch.setattr(config(), "public_url", "https://placet.example")
+    monkeypatch.setattr(config(), "endpoint_url", "https://models.example")
+    assert local_target().url == "https://other.example"
 
 
 def test_what_is_copied_from_the_page_is_one_word_of_a_shell_and_python(story: Story) -> None:

@@ -45,6 +45,9 @@ def test_good_settings_start() -> None:
         ({"endpoint_url": "https://placet.example:8443"}, "PLACET_ENDPOINT_URL must have"),
         ({"endpoint_url": "https://models.placet.example"}, "PLACET_ENDPOINT_URL must have"),
         ({"endpoint_url": "https://Models.Placet.Example./v1"}, "PLACET_ENDPOINT_URL must"),
+        ({"public_url": "https://pla\u00e7et.example"}, "PLACET_PUBLIC_URL must .* xn--"),
+        ({"endpoint_url": "https://mod\u00e8les.example"}, "PLACET_ENDPOINT_URL must .* xn--"),
+        ({"public_url": "https://placet.example.:8443"}, "PLACET_PUBLIC_URL must .* dot"),
         ({"oidc_issuer": "http://login.example"}, "PLACET_OIDC_ISSUER must be an https://"),
         ({"allowed_hosts": "*"}, "PLACET_ALLOWED_HOSTS must name your hosts"),
         ({"debug": True}, "PLACET_DEBUG must be off"),
@@ -77,6 +80,7 @@ def test_models_at_another_host_are_taken(public: str, endpoints: str) -> None:
         ("https://Placet.Example:443/", "https://placet.example"),
         ("https://placet.example:8443/placet/", "https://placet.example:8443"),
         ("http://localhost:8000", "http://localhost:8000"),
+        ("https://xn--plaet-yra.example", "https://xn--plaet-yra.example"),
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
     ],
 )

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from apps.audit.actions import record
 from apps.identity.actions import create_person, create_project, grant_role, setup_link
 from apps.identity.models import Project, User
-from apps.serving.actions import create_target, issue_join_token
+from apps.serving.actions import create_target, issue_join_token, update_target
 from apps.serving.models import Node, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
@@ -48,6 +48,7 @@ class Command(BaseCommand):
         if not User.objects.exists():
             facts["setup_link"] = make_administrator()
         target = local_target()
+        self.name_those_by_our_pages()
         if not Node.objects.filter(target=target).exists():
             token = issue_join_token(target, actor=SYSTEM)
             if options["join_token"]:
@@ -57,6 +58,14 @@ class Command(BaseCommand):
         if options["demo"]:
             facts["people"] = demo_people(demo_project(target))
         self.stdout.write(json.dumps(facts))
+
+    def name_those_by_our_pages(self) -> None:
+        """Say which targets have an address that would be refused now: where else their node is
+        reached nobody here knows."""
+        for row in Target.objects.exclude(url="").order_by("name"):
+            if config().is_by_our_pages(row.url):
+                edit = f"placet target edit {row.name} --url https://…"
+                self.stderr.write(f"{row.name} is at Placet's own host, or below it: {edit}")
 
 
 def hand_over(path: Path, token: str) -> None:
@@ -78,10 +87,15 @@ def make_administrator() -> str:
 
 def local_target() -> Target:
     """Return the target of this machine's own node, made at the first start with what the machine
-    has for models."""
+    has for models. An address by our pages, as older releases gave it, gives way to ours."""
     known = Target.objects.filter(name="local").first()
-    url, memory = config().endpoint_url, for_models(physical_mb())
-    return known or create_target(name="local", url=url, capacity_mb=memory, actor=SYSTEM)
+    url, is_by_our_pages = config().endpoint_url, config().is_by_our_pages
+    if known is None:
+        memory = for_models(physical_mb())
+        return create_target(name="local", url=url, capacity_mb=memory, actor=SYSTEM)
+    if is_by_our_pages(known.url) and not is_by_our_pages(url):
+        return update_target(known, url=url, actor=SYSTEM)
+    return known
 
 
 def physical_mb() -> int:
