@@ -66,6 +66,7 @@ class PublicAddressMiddleware:
 
     Which names are answered says ``PLACET_ALLOWED_HOSTS``, in which ports do not count: nodes and
     proxies ask by names of their own. Forms are compared with the name that they came by, before.
+    The one that was asked stays in ``request.asked_host``, for what leads who asks back to it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -77,6 +78,7 @@ class PublicAddressMiddleware:
 
     def process_view(self, request: HttpRequest, *_view: Any) -> None:
         """Put our own address in the place of the one that was asked."""
+        request.asked_host = request.get_host()  # type: ignore[attr-defined]
         scheme, _, host = config().public_origin.partition("://")
         request.META |= {"HTTP_HOST": host, "wsgi.url_scheme": scheme}
         request.META.pop("HTTP_X_FORWARDED_PROTO", None)  # which would win

@@ -34,13 +34,20 @@ class ClientWheel(NamedTuple):
         return f"pip install --require-hashes -r {self.requirements}"
 
 
+def address(request: HttpRequest, name: str) -> str:
+    """Return where a file is, at the allowed host that was asked: a node in a closed network may
+    know no other one."""
+    host: str = request.asked_host  # type: ignore[attr-defined]
+    return f"{request.scheme}://{host}{reverse('wheel', args=[name])}"
+
+
 def ours(request: HttpRequest) -> list[ClientWheel]:
     """Return the wheels that were built."""
     client_wheels = []
     for short, package in PACKAGES.items():
         for path in sorted(built_files.WHEELS.glob(f"{package}-*.whl")):
             body = built_files.content(built_files.WHEELS, path.name)
-            lock = request.build_absolute_uri(reverse("wheel", args=[f"{short}.txt"]))
+            lock = address(request, f"{short}.txt")
             client_wheels.append(
                 ClientWheel(short, path.name, sha256(body).hexdigest(), len(body), lock)
             )
@@ -62,7 +69,6 @@ def wheel(request: HttpRequest, name: str) -> HttpResponseBase:
     this = next((wheel for wheel in ours(request) if name == f"{wheel.short}.txt"), None)
     if this is None:
         raise Http404
-    address = request.build_absolute_uri(reverse("wheel", args=[this.name]))
     package = this.name.split("-")[0].replace("_", "-")
-    line = f"{package} @ {address} --hash=sha256:{this.sha256}\n"
+    line = f"{package} @ {address(request, this.name)} --hash=sha256:{this.sha256}\n"
     return HttpResponse(line.encode() + body, content_type="text/plain; charset=utf-8")

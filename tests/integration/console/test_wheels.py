@@ -8,12 +8,14 @@ import venv
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from django.test import Client
 
 from apps.console import built_files
+from placet.kernel.config import config
 from tests.support.web import serving
 
 COMMANDS = {"agent": "placet-agent", "client": "placet"}
@@ -78,12 +80,26 @@ def test_the_page_names_each_file_with_the_hash_of_what_is_served() -> None:
 
 @pytest.mark.parametrize("short", ["agent", "client"])
 def test_every_line_of_what_is_installed_has_its_hash_and_ours_alone_an_address(short: str) -> None:
-    text = Client().get(f"/wheels/{short}.txt").content.decode().replace("\\\n", " ")
+    client = Client(headers={"host": "localhost:8000"})
+    text = client.get(f"/wheels/{short}.txt").content.decode().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert lines[0].startswith(f"placet-{short} @ http://localhost:8000/wheels/placet_{short}-")
     assert len(lines) > 10
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", line) for line in lines)
     assert not [line for line in lines[1:] if "://" in line or line.startswith("placet")]
+
+
+def test_a_host_that_asks_by_another_allowed_name_is_led_to_that_name(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALLOWED_HOSTS = ["placet.example", "placet.internal"]
+    monkeypatch.setattr(config(), "public_url", "https://placet.example")
+    inside = Client(headers={"host": "placet.internal:8443"})
+    text = inside.get("/wheels/agent.txt").content.decode()
+    assert text.startswith("placet-agent @ https://placet.internal:8443/wheels/placet_agent-")
+    page = inside.get("/wheels/").content.decode()
+    assert "--require-hashes -r https://placet.internal:8443/wheels/agent.txt" in page
+    assert Client(headers={"host": "evil.example"}).get("/wheels/agent.txt").status_code == 400
 
 
 @pytest.mark.parametrize(
