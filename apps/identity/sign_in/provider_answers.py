@@ -18,7 +18,8 @@ from placet.kernel.problems import InvalidInput
 
 MAX_BYTES = 1 << 20
 MAX_AROUND = 1 << 16  # of its head, of what is said before that, and of what holds its chunks
-SECONDS = 15.0  # from the question to the end
+SECONDS = 15.0  # from a question to the end of its answer
+MAX_REDIRECTS = 3  # each is a question of its own
 PIECE = 1 << 16
 
 
@@ -131,7 +132,8 @@ def check(raw: bytes) -> None:
 
 
 def bounded(session: Session) -> Session:
-    """Return a session all of whose answers are bounded."""
+    """Return a session all of whose answers are bounded; it follows few redirects."""
+    session.max_redirects = MAX_REDIRECTS
     for scheme in ("https://", "http://"):
         session.mount(scheme, Bounded())
     return session

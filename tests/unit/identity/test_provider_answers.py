@@ -4,10 +4,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import chain, repeat
 
 import pytest
-from requests import RequestException, Session
+from requests import RequestException, Session, TooManyRedirects
 
 from apps.identity.sign_in import provider_answers
 from apps.identity.sign_in.provider_answers import MAX_BYTES, bounded
@@ -95,3 +96,28 @@ def test_all_of_an_answer_has_no_more_bytes_than_it_may(said: str) -> None:
 )
 def test_what_keeps_to_it_is_read(said: str) -> None:
     assert asked(said).strip() == b"{}"
+
+
+def test_the_redirects_of_an_answer_are_few_since_each_has_its_own_time() -> None:
+    asked_for: list[str] = []
+
+    class Onward(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked_for.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"/{len(asked_for)}")
+            self.end_headers()
+
+        def log_message(self, *_said: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Onward) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            with pytest.raises(TooManyRedirects):
+                asked(f"http://127.0.0.1:{server.server_port}/0")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked_for == ["/0", "/1", "/2", "/3"]
