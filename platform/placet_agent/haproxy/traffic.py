@@ -60,8 +60,9 @@ FOR_ALL = (
     "Strict-Transport-Security",  # RFC 6797: of the host
     "Use-As-Dictionary",  # RFC 9842: for any path of the origin
 )
-# W3C Web Authentication, section 5.9: no page of a model has anybody's passkey answer it, for the
-# platform's would where its host is the same.
+# W3C Web Authentication, section 5.9. It holds for the page's own document: a window that it opens
+# without an address (about:blank, blob:) has none. So this only makes it harder; what holds is the
+# origin that the server demands of an answer.
 NO_PASSKEYS = "publickey-credentials-get=(), publickey-credentials-create=()"
 _OURS = f"({cookies.HOST})?({cookies.SESSION}|{cookies.CSRF})[[:blank:]]*="
 _DOMAIN, _PATH = "[Dd][Oo][Mm][Aa][Ii][Nn]", "[Pp][Aa][Tt][Hh]"
