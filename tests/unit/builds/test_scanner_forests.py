@@ -222,6 +222,8 @@ def resized(data: bytes) -> bytes:
         (rb"objective=[^\n]*", b"objective= \t"),
         (rb"num_cat=\d+\n", b""),
         (rb"leaf_value=\S+", b"leaf_value=x"),
+        (rb"leaf_value=\S+", b"leaf_value=na"),
+        (rb"(left_child=)", b" left_child=90000000\n\\1"),
         (rb"leaf_weight=\S+", b"leaf_weight="),
         (rb"leaf_weight=", b"leaf_weight=1 "),
         (rb"leaf_count=\d+", b"leaf_count=x"),

@@ -205,3 +205,15 @@ def test_a_model_that_stopped_early_and_was_written_again_is_safe(tmp_path: Path
     once = booster.model_to_string()
     again = lightgbm.Booster(model_str=once).model_to_string()
     assert verdict(once) == verdict(again) == "safe"
+
+
+def test_a_tree_of_one_leaf_that_says_it_is_linear_is_not_safe() -> None:
+    """LightGBM goes on to ask for children, and ends the process."""
+    settings = {"objective": "regression", "linear_tree": False, "min_data_in_leaf": 1000}
+    made = lightgbm.Dataset(ROWS, ROWS[:, 0])
+    text = str(lightgbm.train({**QUIET, **settings}, made, 1).model_to_string())
+    assert "num_leaves=1\n" in text
+    assert verdict(text) == "safe"
+    linear = "is_linear=1\nleaf_const=0.5\nnum_features=0\nleaf_features=\nleaf_coeff=\n"
+    assert verdict(text.replace("is_linear=0\n", linear)) == "unknown"
+    assert verdict(text.replace("leaf_value=", "leaf_value=na")) == "unknown"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any
 
+from workers.builder.scanning.known import words
 from workers.builder.scanning.trees import MAX_TREES, NotTrees, bounded, follow, number, spans
 
 MAX_TEXT = 512 << 20
@@ -21,7 +22,7 @@ TREE = re.compile(r"(?<=[\r\n])Tree=")
 LAST = re.compile(r"[\r\n]*end of trees[\r\n]")
 # As its Atof takes them; what it does not take ends the process.
 FRACTION = re.compile(
-    r"[-+]?([0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?|nan|na|inf|infinity)", re.ASCII | re.IGNORECASE
+    r"[-+]?([0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE
 )
 # What each objective writes behind its name (``src/objective``, ``ToString``).
 OF_REGRESSION = ("regression", "regression_l1", "fair", "quantile", "mape")
@@ -50,6 +51,13 @@ CATEGORIES = "pandas_categorical:"  # the package's own line: python-package, ``
 MAX_CATEGORIES = 64 << 20
 PLAIN = (str, int, float)
 OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
+OF_TREES = words(
+    """
+    num_leaves num_cat split_feature split_gain threshold decision_type left_child right_child
+    leaf_value leaf_weight leaf_count internal_value internal_weight internal_count cat_boundaries
+    cat_threshold is_linear leaf_const num_features leaf_features leaf_coeff shrinkage
+    """
+)
 OF_NODES = ("threshold", "split_gain", "internal_value", "internal_weight", "internal_count")
 Facts = Mapping[str, str]
 
@@ -189,8 +197,8 @@ def _block(count: int, text: str) -> Facts:
         raise NotTrees(f"tree {count} has an odd number of lines")
     for line in lines[:last]:
         name, separator, value = line.partition("=")
-        if not separator or name in facts:
-            raise NotTrees(f"tree {count} has a line without a value, or one twice")
+        if not separator or name in facts or name not in OF_TREES:
+            raise NotTrees(f"tree {count} has a line without a value, one twice or an unknown one")
         facts[name] = value
     return facts
 
@@ -202,7 +210,10 @@ def _tree(count: int, facts: Facts, features: int) -> None:
     number(facts.get("num_cat", ""))
     _fractions(count, facts, "shrinkage", 1)
     if number(facts.get("is_linear", "0")):
+        if leaves == 1:
+            raise NotTrees(f"tree {count} has one leaf, which is linear")
         _linear(count, facts, leaves, features)
+    _fractions(count, facts, "leaf_value", leaves)
     if leaves == 1:
         return
     for names, size in ((OF_LEAVES, leaves), (OF_NODES, leaves - 1)):

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from workers.builder.scanning.known import words
+
 MAX_DEPTH = 40
 MAX_CHECKED = 512 << 20  # of larger ones the outer structure alone is held against itself
 # message → field number → message, for every way from a model to a tensor
@@ -17,23 +19,52 @@ CHILDREN: dict[str, dict[int, str]] = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-# Fields of a node and of a tensor.
-OPERATOR, EXTERNAL = 4, 13
+# Fields of a node, of an attribute and of a tensor.
+OUTPUT, OPERATOR, ATTRIBUTE = 2, 4, 5
+NAME, WHOLE = 1, 3
+EXTERNAL = 13
 # Where a domain of operators stands: a model's and a function's versions of operators, a version,
 # a function and a node have it (onnx ``onnx/onnx.proto3``).
 VERSIONS = {"model": 8, "function": 9}
 DOMAIN = {"version": 1, "node": 7, "function": 10}
-# Operators that ONNX and its ML part define, and whose values ONNX Runtime holds against each
-# other. Those of other domains, such as com.microsoft, are whatever code somebody compiled.
+# Those of other domains, such as com.microsoft, are whatever code somebody compiled.
 DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
-# Without a definition, and taken by ONNX's checker (``onnx/checker.cc``) and by ONNX Runtime
-# (``core/graph/contrib_ops/onnx_deprecated_operators.cc``) all the same.
-EXPERIMENTAL = frozenset(
-    {
-        *(b"ATen", b"Affine", b"ConstantFill", b"Crop", b"DynamicSlice", b"GRUUnit"),
-        *(b"GivenTensorFill", b"ImageScaler", b"ParametricSoftplus", b"Scale", b"ScaledTanh"),
-    }
+# Operators of ONNX and its ML part that a safe model may have. The list is what converters of
+# scikit-learn, XGBoost and LightGBM and exporters of plain networks write, without those that
+# ONNX Runtime 1.32 reads or answers foreign memory for at values of the file's choosing
+# (GatherND, CastLike, SVMClassifier; MatMulInteger, QLinearMatMul and ConvInteger over nothing),
+# that nothing ends (Loop, Scan), or that few need: what is in doubt is left out.
+OPERATORS = words(
+    """
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast
+    Ceil Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum Div Dropout
+    Einsum Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements Gelu Gemm
+    GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
+    Identity If InstanceNormalization IsInf IsNaN LSTM LayerNormalization LeakyRelu Less LessOrEqual
+    Log LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg NonZero Not Or
+    PRelu Pad Pow RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid
+    Sign Sin Sinh Size Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tan Tanh
+    ThresholdedRelu Tile TopK Transpose Unsqueeze Where Xor
+
+    ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier
+    LinearRegressor Normalizer OneHotEncoder Scaler SVMRegressor TreeEnsemble
+    TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
+    """
 )
+# Whole numbers of a node that ONNX Runtime takes unseen: a Cast with another ``saturate`` fills
+# nothing. The types are those of ONNX's TensorProto up to bfloat16, without complex ones.
+NUMBERS: dict[tuple[bytes, bytes], frozenset[int]] = {
+    (b"Cast", b"saturate"): frozenset({0, 1}),
+    (b"Cast", b"to"): frozenset({*range(1, 14), 16}),
+}
+# Fields that hold one message: of two protobuf makes one, and nobody here has seen that one.
+SINGULAR = {
+    "model": {7},
+    "training": {1, 2},
+    "attribute": {5, 6, 22},
+    "sparse": {1, 2},
+}
 # What a place of weights is told by (onnx ``docs/ExternalData.md``; ``basepath`` is written by
 # ``onnx/external_data_helper.py`` and read by nobody). ONNX Runtime knows more, such as
 # ``prepacked_0``, whose bytes it hands to compiled code as they are
@@ -42,8 +73,8 @@ KEYS = frozenset({b"location", b"offset", b"length", b"checksum", b"basepath"})
 # A model that was compiled for an accelerator, or the path to one (``core/graph/contrib_ops``).
 COMPILED = b"EPContext"
 ADVICE = (
-    "that ONNX does not define: export it with ai.onnx and ai.onnx.ml alone (functions of its own "
-    "inlined), or have the policy allow code-carrying"
+    "that are not on the list of plain ones: export it with those of ai.onnx and ai.onnx.ml alone "
+    "(functions inlined), or have the policy allow code-carrying"
 )
 PLACE = re.compile(rb"[0-9]{1,18}")
 # ONNX Runtime takes the offset for an address of memory where the location is a mark of its own
@@ -111,9 +142,14 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
         raise NotOnnx("it is nested too deeply")
     children = CHILDREN.get(message, {})
     entries = []
+    seen: set[int] = set()
     for number, value in fields(data):
         if not isinstance(value, memoryview):
             continue
+        if number in SINGULAR.get(message, ()):
+            if number in seen:
+                raise NotRead("a part of it comes twice")
+            seen.add(number)
         if message == "tensor" and number == EXTERNAL:
             entries.append(value)
         elif message == "node" and number == OPERATOR and value == COMPILED:
@@ -125,8 +161,8 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
 
 
 def foreign(data: bytes) -> list[str]:
-    """Return the domains of operators that ONNX does not define, and operators of its own domain
-    without a definition. Raises :class:`NotOnnx`."""
+    """Return the domains that ONNX does not define, and the operators that are not on the list or
+    have a number that none may have. Raises :class:`NotOnnx`."""
     return sorted({ascii(one)[2:-1][:40] for one in _foreign(memoryview(data), "model", 0)})
 
 
@@ -134,16 +170,50 @@ def _foreign(data: memoryview, message: str, depth: int) -> Iterator[bytes]:
     if depth > MAX_DEPTH:
         raise NotOnnx("it is nested too deeply")
     children = CHILDREN.get(message, {})
+    if message == "node":
+        yield from _odd(data)
     for number, value in fields(data):
         if not isinstance(value, memoryview):
             continue
-        undefined = message == "node" and number == OPERATOR and bytes(value) in EXPERIMENTAL
-        if undefined or (number == DOMAIN.get(message) and bytes(value) not in DOMAINS):
+        if number == DOMAIN.get(message) and bytes(value) not in DOMAINS:
             yield bytes(value)
         elif number == VERSIONS.get(message):
             yield from _foreign(value, "version", depth + 1)
         elif number in children and children[number] != "tensor":
             yield from _foreign(value, children[number], depth + 1)
+
+
+def _odd(node: memoryview) -> Iterator[bytes]:
+    """Yield a node's operator unless it is one that may be safe, with numbers that it may have."""
+    parts = list(fields(node))
+    kinds = [bytes(v) for n, v in parts if n == OPERATOR and isinstance(v, memoryview)]
+    named = {kind.decode("utf-8", "replace") for kind in kinds}
+    if not kinds:
+        raise NotOnnx("a node has no operator")
+    if len(kinds) > 1 or not named <= OPERATORS:
+        yield from kinds
+        return
+    outputs = sum(number == OUTPUT for number, _ in parts)
+    names: set[bytes] = set()
+    for number, value in parts:
+        if number == ATTRIBUTE and isinstance(value, memoryview):
+            name, whole = _attribute(value)
+            allowed = NUMBERS.get((kinds[0], name))
+            if kinds[0] == b"Split" and name == b"num_outputs":
+                allowed = frozenset({outputs})
+            if name in names or (allowed is not None and whole not in ({one} for one in allowed)):
+                yield kinds[0] + b" with " + name
+            names.add(name)
+
+
+def _attribute(data: memoryview) -> tuple[bytes, set[int]]:
+    """Return an attribute's name and the whole numbers that it has been given."""
+    parts = list(fields(data))
+    names = [
+        bytes(value) for number, value in parts if number == NAME and not isinstance(value, int)
+    ]
+    whole = {value for number, value in parts if number == WHOLE and isinstance(value, int)}
+    return b"".join(names), whole
 
 
 def _place(entries: list[memoryview]) -> Iterator[Outside]:
