@@ -107,10 +107,16 @@ def read_json(stream: IO[bytes]) -> bool:
 def _is_settings(booster: Any) -> bool:
     """Tell whether XGBoost ends before its first tree: ``Booster.save_config`` writes how a booster
     is trained in place of its model (``src/gbm/gbtree.cc`` and ``gblinear.cc``, ``SaveConfig``; of
-    what is not there ``LoadModel`` asks for a member, ``src/common/json.cc``)."""
+    what is not there ``LoadModel`` asks for a member, ``src/common/json.cc``). Until 3.2 a dart has
+    those of its trees inside."""
     members = booster if isinstance(booster, dict) else {}
-    trained = any(name.endswith("_train_param") for name in members)
-    return trained and "model" not in members and "gbtree" not in members
+    trees = members.get("gbtree", {"_train_param": None})
+    inside = trees if isinstance(trees, dict) else {}
+    outside = {name: None for name in members if name != "gbtree"}
+    return all(
+        any(name.endswith("_train_param") for name in one) and not {"model", "gbtree"} & one.keys()
+        for one in (outside, inside)
+    )
 
 
 def read_ubjson(stream: IO[bytes]) -> None:
