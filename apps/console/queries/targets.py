@@ -1,12 +1,12 @@
 """Targets with their nodes and what runs there."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import counted
@@ -243,22 +243,16 @@ def target_page(name: str, actor: Actor, *, after: str = "") -> TargetPage:
 def uses_of_all(
     targets: Sequence[Target], actor: Actor, most: int | None = USES
 ) -> dict[str, Uses]:
-    """Return who may use each of ``targets``, ``most`` entries of each, in two queries."""
-    projects = actor.projects_with("project.view")
-    seen = Q() if projects is None else Q(project__in=projects)
-    entries = TargetUse.objects.filter(target__in=targets)
+    """Return who may use each of ``targets``, ``most`` entries of each, in one query."""
     by_target: dict[str, Uses] = {target.pk: Uses() for target in targets}
-    order = ("project__slug", "environment")
-    row_number = Window(RowNumber(), partition_by="target", order_by=order)
-    first = entries.filter(seen).annotate(rank=row_number)
-    first = first if most is None else first.filter(rank__lte=most)
-    for use in first.select_related("project").order_by(*order):
-        by_target[use.target_id].shown.append(use)
-    counts = entries.values("target").annotate(all=Count("pk"), visible=Count("pk", filter=seen))
-    for row in counts:
-        uses = by_target[row["target"]]
-        uses.more = row["visible"] - len(uses.shown)
-        uses.others = row["all"] - row["visible"]
+    entries = TargetUse.objects.filter(target__in=targets).select_related("project")
+    projects = actor.projects_with("project.view")
+    for use in _first(entries, "target", projects, ("project__slug", "environment"), most):
+        uses = by_target[use.target_id]
+        if use.seen:
+            uses.shown.append(use)
+        uses.others = use.all - use.visible
+        uses.more = use.visible - len(uses.shown)
     return by_target
 
 
@@ -267,30 +261,21 @@ def target_rows(
 ) -> list[TargetRow]:
     """Return targets; revisions of projects that the actor may not see are only counted. At most
     so many ``uses`` of each are read."""
-    projects = actor.projects_with("endpoint.view")
-    seen = Q() if projects is None else Q(project__in=projects)
-    there = Revision.objects.filter(state__in=PRESENT, endpoint__target__in=targets)
-    counts = there.values("endpoint__target").annotate(
-        present=Count("pk"),
-        visible=Count("pk", filter=seen),
-        used=Sum(F("memory_mb") * F("replicas"), filter=HAS_MEMORY, default=0),
-    )
-    counted = {row["endpoint__target"]: row for row in counts}
-    revisions: dict[str, list[Revision]] = defaultdict(list)
-    for revision in _first(there.filter(seen)):
+    revisions: dict[str, list[Any]] = defaultdict(list)
+    for revision in _revisions(targets, actor):
         revisions[revision.endpoint.target_id].append(revision)
     rows, listed, addresses = [], uses_of_all(targets, actor, uses), base_urls(targets)
     for target in targets:
         node = node_of(target)
-        here = counted.get(target.pk, {"present": 0, "visible": 0, "used": 0})
+        here = revisions[target.pk]
         rows.append(
             TargetRow(
                 target,
                 redact_errors(node_status(node), actor) if node else None,
-                revisions[target.pk],
-                present=here["present"],
-                others=here["present"] - here["visible"],
-                used_mb=here["used"],
+                [revision for revision in here if revision.seen],
+                present=here[0].all if here else 0,
+                others=here[0].all - here[0].visible if here else 0,
+                used_mb=here[0].used_mb if here else 0,
                 owner=getattr(target, "owner_name", ""),
                 uses=listed[target.pk],
                 address=addresses[target.pk],
@@ -299,13 +284,14 @@ def target_rows(
     return rows
 
 
-def _first(rows: QuerySet[Revision]) -> QuerySet[Revision]:
-    """Return the first few of each target, with no more than the list shows of them."""
-    order = ("endpoint__name", "-number")
-    row_number = Window(RowNumber(), partition_by="endpoint__target", order_by=order)
-    return (
-        rows.annotate(rank=row_number)
-        .filter(rank__lte=SHOWN)
+def _revisions(targets: Sequence[Target], actor: Actor) -> QuerySet[Revision, Any]:
+    """Return the first few of each target, with no more than the list shows of them, and in each
+    the memory that all of its target take."""
+    taken = Sum(F("memory_mb") * F("replicas"), filter=HAS_MEMORY)
+    by_target, projects = "endpoint__target", actor.projects_with("endpoint.view")
+    rows = (
+        Revision.objects.filter(state__in=PRESENT, endpoint__target__in=targets)
+        .annotate(used_mb=Coalesce(Window(taken, partition_by=by_target), 0))
         .select_related("endpoint", "bento__version__model")
         .only(
             "state",
@@ -316,5 +302,26 @@ def _first(rows: QuerySet[Revision]) -> QuerySet[Revision]:
             "bento__version__number",
             "bento__version__model__name",
         )
-        .order_by(*order)
     )
+    return _first(rows, by_target, projects, ("endpoint__name", "-number"), SHOWN)
+
+
+def _first(
+    rows: QuerySet[Any, Any],
+    target: str,
+    projects: Collection[str] | None,
+    order: tuple[str, ...],
+    most: int | None,
+) -> QuerySet[Any, Any]:
+    """Return the ``most`` first rows of each target (all for ``None``), before all others those of
+    ``projects`` (all for ``None``). In each stands whether it is ``seen``, how many its target has
+    in ``all``, and how many of these are ``visible``: the first of a target tells of those that
+    are not returned."""
+    seen = Q(pk__isnull=False) if projects is None else Q(project__in=projects)
+    order = ("-seen", *order)
+    rows = rows.annotate(seen=Case(When(seen, then=True), default=False)).annotate(
+        rank=Window(RowNumber(), partition_by=target, order_by=order),
+        all=Window(Count("pk"), partition_by=target),
+        visible=Window(Count("pk", filter=Q(seen=True)), partition_by=target),
+    )
+    return (rows if most is None else rows.filter(rank__lte=most)).order_by(*order)
