@@ -1,6 +1,7 @@
 """Gathers what gates look at: the same few queries for one release and for many."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -110,18 +111,32 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
     return {path(r): r for r in rows if path(r) in paths}
 
 
-Beside = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
-ALONE: Beside = ([], [], [], [], [], [], [])
+ALONE: Mapping[str, Any] = defaultdict(list)  # beside a release that is not stored
 SAID = ("person", "role", "verdict", "passkey", "standing")  # of a decision
 
 
-def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
-    """Decisions, freezes, soaks, signers, break-glasses, nodes and recalls of every release in one
-    query.
+def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Mapping[str, Any]]:
+    """Return what counts beside each release, by the name in :func:`_columns`, in one query."""
+    rows = Release.objects.filter(pk__in=[r.pk for r in releases])
+    return {row["pk"]: row for row in rows.values("pk", **_columns(now))}
 
-    A decision counts while it is not voided and is about the request that stands now.
-    """
-    decisions = (
+
+def _columns(now: datetime) -> dict[str, ArraySubquery]:
+    """Return one column of that query for each kind of row, each an array."""
+    return {
+        "decided": ArraySubquery(_decisions()),
+        "frozen": ArraySubquery(_freezes()),
+        "soaked": ArraySubquery(_soaks()),
+        "may_sign": ArraySubquery(_signers()),
+        "broken_glass": ArraySubquery(_in_force(now)),
+        "nodes": ArraySubquery(_nodes()),
+        "recalled_by": keeper().listed("bento"),
+    }
+
+
+def _decisions() -> QuerySet[Decision, Any]:
+    """Return the decisions that are not voided and are about the request that stands now."""
+    return (
         Decision.objects.filter(
             release=OuterRef("pk"), voided_reason="", statement_digest=OuterRef("request_digest")
         )
@@ -129,19 +144,21 @@ def _beside(releases: Sequence[Release], now: datetime) -> dict[str, Beside]:
         .order_by("created_at", "pk")
         .values(json=JSONObject(**{name: name for name in SAID}))
     )
-    freezes = Freeze.objects.filter(
-        environment=OuterRef("environment"), lifted_at__isnull=True
-    ).values(json=JSONObject(id="id", starts_at="starts_at", ends_at="ends_at"))
-    signers = (
+
+
+def _freezes() -> QuerySet[Freeze, Any]:
+    """Return the freezes of the environment that have not been lifted."""
+    freezes = Freeze.objects.filter(environment=OuterRef("environment"), lifted_at__isnull=True)
+    return freezes.values(json=JSONObject(id="id", starts_at="starts_at", ends_at="ends_at"))
+
+
+def _signers() -> QuerySet[SigningKey, Any]:
+    """Return the model signing keys of the project, revoked ones too."""
+    return (
         SigningKey.objects.filter(project=OuterRef("project"))
         .annotate(revoked=Case(When(revoked_at__isnull=True, then=False), default=True))
         .values(json=JSONObject(fingerprint="fingerprint", label="label", revoked="revoked"))
     )
-    beside = (decisions, freezes, _soaks(), signers, _in_force(now), _nodes())
-    rows = Release.objects.filter(pk__in=[r.pk for r in releases]).values_list(
-        "pk", *map(ArraySubquery, beside), keeper().listed("bento")
-    )
-    return {pk: (d, f, s, k, b, n, r) for pk, d, f, s, k, b, n, r in rows}
 
 
 def _soaks() -> QuerySet[Release, Any]:
@@ -201,17 +218,11 @@ def _digest(row: Evidence) -> str:
 def _facts(
     release: Release,
     live: Release | None,
-    beside: Beside,
+    beside: Mapping[str, Any],
     evidence: dict[str, list[EvidenceFact]],
     now: datetime,
 ) -> Facts:
-    decisions, freezes, soaks, signers, broken, nodes, recalls = beside
-    by_environment: dict[str, list[SoakFact]] = {}
-    for s in soaks:
-        began, ended, stopped = _time(s["live_at"]), _maybe(s["ended_at"]), _maybe(s["stopped_at"])
-        until = rules.served_until(began, ended, s["endpoint"], stopped)
-        stretch = SoakFact(s["release"], began, until)
-        by_environment.setdefault(s["environment"], []).append(stretch)
+    """Return what the gates of ``release`` look at."""
     return Facts(
         now=now,
         bento_digest=release.bento_id,
@@ -225,14 +236,27 @@ def _facts(
         build=_build(release.bento),
         evidence=evidence[release.pk],
         live=_live(live, evidence) if live is not None else None,
-        decisions=[DecisionFact(**decision) for decision in decisions],
-        freezes=[FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in freezes],
-        signers=[SignerFact(**signer) for signer in signers],
-        soaks=by_environment,
-        broken_glass=bool(broken),
-        network=_network(nodes),
-        recalled=keeper().sentence(recalls),
+        decisions=[DecisionFact(**decision) for decision in beside["decided"]],
+        freezes=[
+            FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"]))
+            for f in beside["frozen"]
+        ],
+        signers=[SignerFact(**signer) for signer in beside["may_sign"]],
+        soaks=_soaks_by_environment(beside["soaked"]),
+        broken_glass=bool(beside["broken_glass"]),
+        network=_network(beside["nodes"]),
+        recalled=keeper().sentence(beside["recalled_by"]),
     )
+
+
+def _soaks_by_environment(rows: list[dict[str, Any]]) -> dict[str, list[SoakFact]]:
+    """Return the stretches by environment, each until its release or its endpoint ended."""
+    soaks: dict[str, list[SoakFact]] = {}
+    for row in rows:
+        began, ended = _time(row["live_at"]), _maybe(row["ended_at"])
+        until = rules.served_until(began, ended, row["endpoint"], _maybe(row["stopped_at"]))
+        soaks.setdefault(row["environment"], []).append(SoakFact(row["release"], began, until))
+    return soaks
 
 
 def describe(version: ModelVersion) -> dict[str, Any]:
