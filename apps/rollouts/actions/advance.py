@@ -17,7 +17,7 @@ from apps.rollouts.analysis import KeptVerdict
 from apps.rollouts.events import ANALYSED, entered
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
-from apps.rollouts.rules import OPEN_STATES, STEPPING, Intent, RevisionChange
+from apps.rollouts.rules import OPEN_STATES, STEPPING, TRANSITIONS, Intent, RevisionChange
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
@@ -87,7 +87,7 @@ def carry_out(
     somebody else has moved the rollout meanwhile; raises :class:`RevisionMoved` when a revision
     was, and what was begun is taken back with the transaction.
     """
-    assert intent.to is not None
+    assert intent.to in TRANSITIONS[rollout.state]
     lock_endpoint(rollout.endpoint_id)
     if not move(
         rollout, expected=rollout.state, to=intent.to, **(_changes(rollout, intent) | columns)

@@ -28,6 +28,8 @@ _STEPS = frozenset(
         RolloutState.FAILED,
     }
 )
+# What a rollout becomes, of itself or because somebody asked. Beside that a recall ends one in
+# whatever open state, ``aborted`` at once: nothing of it may be waited for.
 TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.STARTING: frozenset(
         {RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ABORTING, RolloutState.FAILED}
