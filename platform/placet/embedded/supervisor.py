@@ -306,6 +306,8 @@ class Supervisor:
             "60",
             "--graceful-timeout",
             "5",
+            "--keep-alive",
+            "75",  # as in production: who closes first loses no request
             "--chdir",
             str(ROOT),
             "--no-control-socket",
