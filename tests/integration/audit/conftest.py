@@ -1,5 +1,6 @@
-"""Witnesses of the log that tests share."""
+"""A log, its witnesses and a project that tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,23 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
-from apps.audit.models import (
-    Witness,
-)
+from apps.audit.models import Witness
 from apps.audit.queries.witnesses import own_keys
+from apps.identity.models import Project
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
+from tests.support.factories import project
+
+
+@pytest.fixture
+def log_of_its_own(own_checkpoints: Callable[[], Path]) -> None:
+    """Its checkpoints stand in their folder from before anything is logged."""
+    own_checkpoints()
+
+
+@pytest.fixture
+def risk() -> Project:
+    return project("risk")
 
 
 @pytest.fixture

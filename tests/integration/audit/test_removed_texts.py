@@ -1,9 +1,7 @@
 """``audit fsck`` tells an erased text from one that somebody removed beside the log."""
 
 import os
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.apps import apps as django_apps
@@ -25,19 +23,9 @@ from apps.registry.models import RegisteredModel
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support.database import owning_tables
-from tests.support.factories import actor_of, person, project
+from tests.support.factories import actor_of, person
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _log_of_its_own(own_checkpoints: Callable[[], Path]) -> None:
-    own_checkpoints()
-
-
-@pytest.fixture
-def risk() -> Project:
-    return project("risk")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("log_of_its_own")]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -18,21 +17,11 @@ from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support.database import owning_tables, sql
-from tests.support.factories import actor_of, api, person, project
+from tests.support.factories import actor_of, api, person
 
 WORDS = "My mother is in ward 7"
 Texts = Callable[[Event], set[str]]
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _log_of_its_own(own_checkpoints: Callable[[], Path]) -> None:
-    own_checkpoints()
-
-
-@pytest.fixture
-def risk() -> Project:
-    return project("risk")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("log_of_its_own")]
 
 
 @pytest.fixture
