@@ -3,11 +3,12 @@
 from functools import cache
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 # Our Content-Security-Policy allows no inline script or style: the split view serves the script
 # by itself, and our template has the page's few rules in a style sheet.
@@ -23,11 +24,23 @@ def document() -> dict[str, Any]:
     return schema
 
 
-class DocumentView(SpectacularAPIView):
-    """Answers with the OpenAPI document, made once in a process."""
+WRITTEN: dict[str, str | bytes] = {}  # the document by media type: 650 kB of YAML, for whoever asks
 
-    def _get_schema_response(self, request: Request) -> Response:
-        return Response(document())
+
+def written(renderer: BaseRenderer) -> str | bytes:
+    """Return the document as ``renderer`` writes it, which it does once in a process."""
+    if renderer.media_type not in WRITTEN:
+        WRITTEN[renderer.media_type] = renderer.render(document(), renderer_context={})
+    return WRITTEN[renderer.media_type]
+
+
+class DocumentView(SpectacularAPIView):
+    """Answers with the OpenAPI document, made and written once in a process."""
+
+    def _get_schema_response(self, request: Request) -> HttpResponse:
+        renderer = request.accepted_renderer
+        kind = f"{renderer.media_type}; charset={renderer.charset or 'utf-8'}"
+        return HttpResponse(written(renderer), content_type=kind)
 
 
 urlpatterns = [

@@ -1,10 +1,9 @@
 """Connections whose request waits for a thread, and which of them has the next.
 
-It is the one that waited longest, as long as threads work. Where half of them wait for clients
-(``placet.web.slow_clients``), those go first whose client had threads for the shortest time of
-late: a thousand requests whose bodies do not come stand behind the next one of anybody else. No
-request counts for more than ``COUNTED`` seconds, so that one that stalls keeps back no others of
-its client.
+It is of the client that had threads for the shortest time of late, and of the same client the one
+that waited longest: a thousand requests that are work, or whose bodies do not come, stand behind
+the next one of anybody else. No request counts for more than ``COUNTED`` seconds, so that one that
+stalls keeps back no others of its client.
 """
 
 import time
@@ -77,7 +76,4 @@ class Queued:
                 self._worker.method_queue.defer(self._worker.finish_request, conn, failed)
 
     def _next(self) -> Any:
-        waiting = self._worker.slow.clients()
-        if 2 * waiting.total() < self._worker.cfg.threads:
-            return self._conns[0]
         return min(self._conns, key=lambda conn: self._had[conn.origin])

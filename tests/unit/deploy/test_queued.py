@@ -56,11 +56,20 @@ def worker() -> Worker:
     return Worker()
 
 
-def test_the_one_that_waits_longest_is_next_while_threads_work(worker: Worker) -> None:
-    worker.ask("a1", "a2", "a3", "b1", "a4")
-    assert worker.begun == ["a1", "a2"]
-    worker.done("a1", "a2")
-    assert worker.begun == ["a1", "a2", "a3", "b1"]
+def test_of_clients_who_had_as_much_the_one_that_waits_longest_is_next(worker: Worker) -> None:
+    worker.ask("a1", "b1", "c1", "d1", "c2")
+    assert worker.begun == ["a1", "b1"]
+    worker.done("a1", "b1")
+    assert worker.begun == ["a1", "b1", "c1", "d1"]
+
+
+def test_who_gives_much_work_stands_behind_who_gives_little(worker: Worker, clock: Clock) -> None:
+    worker.ask("a1", "a2", "a3", "a4", "b1")
+    clock.now += 1
+    worker.done("a1")
+    assert worker.begun == ["a1", "a2", "b1"]
+    worker.done("b1")
+    assert worker.begun == ["a1", "a2", "b1", "a3"]
 
 
 def test_who_keeps_threads_waiting_stands_behind_who_does_not(worker: Worker, clock: Clock) -> None:
