@@ -60,6 +60,27 @@ def is_too_large(request: HttpRequest) -> bool:
     return length.isdecimal() and int(length) > config().max_body_bytes
 
 
+class CookieNamesMiddleware:
+    """Drops cookies that browsers know by another name than Django reads.
+
+    A page at a host beside ours may set a cookie of our domain under any name but those of
+    ``__Host-`` (RFC 6265bis, section 4.1.3.2). Django takes blanks off a name that browsers do not
+    know as such, a no-break space among them, and then takes it for our own.
+    """
+
+    NAME = re.compile(r"[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*")  # RFC 9110, section 5.6.2
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on with those whose names are plain, before anything reads one."""
+        if cookies := request.META.get("HTTP_COOKIE"):
+            plain = [c for c in cookies.split(";") if self.NAME.fullmatch(c.partition("=")[0])]
+            request.META["HTTP_COOKIE"] = ";".join(plain)
+        return self.get_response(request)
+
+
 class PublicAddressMiddleware:
     """Gives a request the address of ``PLACET_PUBLIC_URL`` before a view sees it: no link, key or
     passkey is made of a host, a port or a scheme that the client chose.

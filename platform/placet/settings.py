@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "placet.middleware.RequestIdMiddleware",
     "placet.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
+    "placet.middleware.CookieNamesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -183,6 +184,8 @@ OIDC_ORIGIN = ["{0.scheme}://{0.netloc}".format(urlsplit(_config.oidc_issuer))] 
 ALLAUTH_TRUSTED_PROXY_COUNT = _config.trusted_proxies
 CACHES = {"default": {"BACKEND": "apps.identity.sign_in.shared_cache.SharedCache"}}
 SESSION_ENGINE = "apps.identity.sign_in.session_store"
+# In a cookie they would be nobody's: whoever was told something could have others read it.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 _PREFIX = "" if EMBEDDED else cookies.HOST
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = _PREFIX + cookies.SESSION, _PREFIX + cookies.CSRF
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -68,9 +68,8 @@ class ArchiveFile(PlacetView):
         """
         row = get_archive(archive, self.actor)
         stream = store().open_verified(row.file)
-        log_export(self.actor, form="archive", count=row.count)
         name = f"placet-archive-{row.first}-{row.last}.zip"
-        return file_response(
+        response = file_response(
             request._request,
             stream,
             tag=f'"{row.file}"',
@@ -78,3 +77,5 @@ class ArchiveFile(PlacetView):
             filename=name,
             content_type="application/zip",
         )
+        log_export(self.actor, form="archive", count=row.count)
+        return response

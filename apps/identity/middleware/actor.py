@@ -53,9 +53,24 @@ def by_token(text: str) -> Actor:
 
 def by_session(request: HttpRequest) -> Actor:
     """Return the person of the session; nobody is looked up without a session cookie."""
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.user.is_authenticated:
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES or is_of_another_page(request):
+        return ANONYMOUS
+    if not request.user.is_authenticated:
         return ANONYMOUS
     return actor_for_user(request.user, request.session)
+
+
+def is_of_another_page(request: HttpRequest) -> bool:
+    """Tell whether a page of another origin asks in its reader's browser, and does not lead them
+    here.
+
+    Cookies go with what a page at a host beside ours loads, a model's too: it cannot read the
+    answer, but some questions are logged in the reader's name (Fetch Metadata, W3C).
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return False
+    names = ("Sec-Fetch-Mode", "Sec-Fetch-Dest")
+    return [request.headers.get(name) for name in names] != ["navigate", "document"]
 
 
 def csrf_fault(request: HttpRequest, actor: Actor) -> str:
