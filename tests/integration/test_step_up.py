@@ -212,6 +212,20 @@ FRESH: dict[str, Case] = {
     "serving.issue_join_token": Case(
         "olga", lambda t: partial(serving.issue_join_token, t.world.target)
     ),
+    "serving.require_api_key": Case(
+        "otto",
+        lambda t: partial(
+            serving.require_api_key,
+            serving.require_api_key(
+                t.world.request("development").endpoint, required=True, actor=SYSTEM
+            ),
+            required=False,
+        ),
+    ),
+    "serving.update_target": Case(
+        "olga",
+        lambda t: partial(serving.update_target, t.world.target, url="https://models.example"),
+    ),
     "serving.allow_use": Case(
         "olga",
         lambda t: partial(
@@ -331,9 +345,9 @@ builds.request_build builds.settle_lost builds.start builds.succeed
 serving.add_revision serving.create_endpoint serving.create_target serving.delete_endpoint
 serving.end_use
 serving.make_room
-serving.prefetch serving.raise_epochs serving.release_prefetch serving.require_api_key
+serving.prefetch serving.raise_epochs serving.release_prefetch
 serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision
-serving.start_endpoint serving.stop_endpoint serving.update_target
+serving.start_endpoint serving.stop_endpoint
 
 governance.ask_to_confirm governance.ask_to_decide governance.ask_to_open governance.ask_to_publish
 governance.comment governance.create_environment governance.create_project_defaults

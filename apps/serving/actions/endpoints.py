@@ -8,6 +8,7 @@ from apps.audit.actions import record
 from apps.audit.events import EventKind
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving import desired, hooks
 from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.actions.locking import lock_endpoint, lock_target
@@ -208,10 +209,13 @@ def _change_live(
 
 
 def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endpoint:
-    """Say whether clients need an API key of the endpoint."""
+    """Say whether clients need an API key of the endpoint. To take the need away is for who has
+    just shown who they are: it outlasts the session."""
     with record(actor) as log:
         row = _lock(endpoint, actor, permission="endpoint.manage")
         refuse_deleted(row)
+        if row.api_key_required and not required:
+            demand_fresh(actor)
         row.api_key_required = required
         row.generation += 1
         row.save(update_fields=["api_key_required", "generation"])

@@ -104,6 +104,8 @@ def update_target(
             changes["owner"] = _owner(changes["owner"])
         if "url" in changes:
             changes["url"] = changes["url"].rstrip("/")
+            if changes["url"] != row.url:
+                demand_fresh(actor)  # people's requests and keys go there
         for field, value in changes.items():
             setattr(row, field, value)
         row.revision += 1
