@@ -10,9 +10,9 @@ signature. A counter is not looked at: passkeys that are synchronised have none.
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +24,8 @@ from placet_verify.errors import Malformed, Refused
 USER_PRESENT, USER_VERIFIED = 0x01, 0x04
 HEADER = 37  # bytes of authenticator data: relying party's hash, flags, counter
 MIN_RSA_BITS = 2048
+ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+)(:(?P<port>0|[1-9][0-9]{0,4}))?")
+DEFAULT_PORTS = {"http": "80", "https": "443"}  # which an origin does not name
 
 
 class PasskeyRefused(Refused):
@@ -140,18 +142,16 @@ def _check_client(client_data: bytes, document: bytes, rp_id: str) -> None:
 def _is_of(origin: object, rp_id: str) -> bool:
     """Tell whether ``origin`` is a page of ``rp_id``: over HTTPS, or on this very machine.
 
-    A host below it, which browsers allow, is somebody else's.
+    It is written as browsers write it, and in no other way that means the same (RFC 6454, section
+    6.2), so that no reader takes it for another's. A host below it, which browsers allow, is
+    somebody else's.
     """
-    if not isinstance(origin, str):
+    match = ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
+    if match is None or match["host"] != rp_id:
         return False
-    try:
-        parts = urlsplit(origin)
-        host = parts.hostname or ""
-    except ValueError:
+    if match["port"] == DEFAULT_PORTS[match["scheme"]] or int(match["port"] or 0) > 65535:
         return False
-    if host != rp_id:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
+    return match["scheme"] == "https" or rp_id == "localhost"
 
 
 def _check_authenticator(data: bytes, rp_id: str) -> None:
