@@ -25,9 +25,10 @@ def row_state(row: Audited, actor: Actor, texts: list[SealedText]) -> dict[str, 
     it: that is the accountable actor, or who the row's last event kept the same text for.
     """
     state, key = plain_state(row), row_key(row)
-    owner = owner_of(key, state) or actor.accountable
+    belongs_to = owner_of(key, state)
+    owner = belongs_to or actor.accountable
     words = {name: text_of(state[name]) for name in row.LOG_SEALED if state[name]}
-    earlier = _earlier(row) if words else {}
+    earlier = _earlier(row) if words and not belongs_to else {}
     for name, text in words.items():
         place = column_place(key, name)
         state[name], sealed = seal_column(text, person=owner, place=place)

@@ -131,6 +131,14 @@ def test_the_log_is_not_read_backwards_for_a_row_that_rested(risk: Project, ada:
     assert not [plan for plan in plans if "Backward" in plan]
 
 
+def test_for_what_is_a_person_s_own_the_log_is_not_asked(risk: Project, ada: User) -> None:
+    """Every sign-in is an event about them, good or not, and strangers make those too."""
+    with CaptureQueriesContext(connection) as asked:
+        row_state(ada, actor_of(ada), [])
+
+    assert not [query for query in asked if "audit_event" in query["sql"]]
+
+
 def test_the_names_of_a_leaver_s_tokens_go_with_them(
     risk: Project, ada: User, texts: Texts
 ) -> None:
