@@ -325,8 +325,9 @@ def _to_blobs(upload: Upload, blobs: Store, present: int) -> list[UnpackedFile]:
 
 
 def _is_kept(upload: Upload, blobs: Store) -> bool:
-    """Tell whether the upload's own bytes are a blob already: its server died behind the rename."""
-    if not upload.verified:
+    """Tell whether the upload's own bytes are a blob already, and stay one: its server died behind
+    the rename, and what nothing needed meanwhile may be swept at any moment."""
+    if not upload.verified or not blobs.holds(upload.sha256):
         return False
     try:
         with blobs.open_verified(upload.sha256) as stream:

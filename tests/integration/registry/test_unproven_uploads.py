@@ -12,7 +12,7 @@ from django.db import connection
 from apps.audit.models import Event
 from apps.registry import actions
 from apps.registry.actions import uploads
-from apps.registry.models import ArtifactFile, ModelVersion, Upload
+from apps.registry.models import ArtifactFile, CondemnedBlob, ModelVersion, Upload
 from apps.registry.store import BlobFolder, Store
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -223,6 +223,22 @@ def test_a_blob_that_did_not_outlast_the_crash_is_sent_again(
     if fate != "another":
         assert chunk(lab.api, upload.pk, 0, SECRET).status_code == 200
         assert blob.read_bytes() == SECRET
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_blob_that_is_swept_at_the_moment_is_not_relied_upon(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab()
+    upload = crashed(lab, monkeypatch, "registry.after_blob_rename")
+    swept = CondemnedBlob.objects.create(
+        sha256=sha256(SECRET), size=len(SECRET), condemned_at=now(), sweeping=True
+    )
+    assert lab.api.post(f"/uploads/{upload.pk}/finish").json()["code"] == "blob_swept"
+    uploads.store().delete(sha256(SECRET))
+    swept.delete()
+    assert lab.api.post(f"/uploads/{upload.pk}/finish").json()["code"] == "offset_mismatch"
+    assert not ArtifactFile.objects.exists()
 
 
 def test_of_two_who_finish_an_upload_one_adds_its_file(
