@@ -213,6 +213,13 @@ def made_twice(name: str) -> Any:
         onnx.helper.make_node("ConvInteger", ["x", "x"], ["w"]),
         onnx.helper.make_node("CastLike", ["x", "x"], ["w"], saturate=-100),
         onnx.helper.make_node("Loop", ["x", "x"], ["w"]),
+        onnx.helper.make_node("LSTM", ["x", "w", "r"], ["y"]),
+        onnx.helper.make_node("GRU", ["x", "w", "r"], ["y"]),
+        onnx.helper.make_node("Einsum", ["x", "x"], ["w"], equation="ij,ij->i"),
+        onnx.helper.make_node("Concat", ["x", ""], ["w"], axis=0),
+        onnx.helper.make_node("Sum", ["x", ""], ["w"]),
+        onnx.helper.make_node("Max", ["", "x"], ["w"]),
+        onnx.helper.make_node("Split", ["x"], ["", "w"], num_outputs=2),
         node("Cast", to=6, saturate=5),
         node("Cast", to=-(2**63)),
         made_twice("to"),
@@ -238,6 +245,28 @@ def test_operators_beyond_the_list_and_odd_numbers_are_told(one: Any) -> None:
 )
 def test_operators_of_the_list_are_not(one: Any) -> None:
     assert foreign(operators(one).SerializeToString()) == []
+
+
+def renamed(message: Any, field: int) -> bytes:
+    """Return a message that has another name before its own."""
+    return bytes([field << 3 | 2, 2]) + b"zz" + bytes(message.SerializeToString())
+
+
+def test_what_protobuf_takes_the_last_of_comes_once() -> None:
+    """Another name of an attribute before its own hid an odd number from the list of numbers."""
+    cast = node("Cast", to=6, saturate=5)
+    two = renamed(cast.attribute[1], 1)
+    assert onnx.AttributeProto.FromString(two).name == cast.attribute[1].name
+    tensor = onnx.helper.make_tensor("w", 1, [1], [0.5])
+    for message, data in (
+        ("attribute", two),
+        ("node", renamed(cast, 4)),
+        ("tensor", renamed(tensor, 8)),
+    ):
+        with pytest.raises(NotRead):
+            list(places(memoryview(data), message))
+    for message, whole in (("attribute", cast.attribute[1]), ("node", cast), ("tensor", tensor)):
+        assert list(places(memoryview(whole.SerializeToString()), message)) == []
 
 
 def test_a_tensor_that_is_told_in_two_pieces_is_not_read() -> None:

@@ -20,7 +20,7 @@ CHILDREN: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 # Fields of a node, of an attribute and of a tensor.
-OUTPUT, OPERATOR, ATTRIBUTE = 2, 4, 5
+INPUT, OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
 NAME, WHOLE = 1, 3
 EXTERNAL = 13
 # Where a domain of operators stands: a model's and a function's versions of operators, a version,
@@ -32,22 +32,23 @@ DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
 # Operators of ONNX and its ML part that a safe model may have. The list is what converters of
 # scikit-learn, XGBoost and LightGBM and exporters of plain networks write, without those that
 # ONNX Runtime 1.32 reads or answers foreign memory for at values of the file's choosing
-# (GatherND, CastLike, SVMClassifier; MatMulInteger, QLinearMatMul and ConvInteger over nothing),
-# that nothing ends (Loop, Scan), or that few need: what is in doubt is left out.
+# (GatherND, CastLike, SVMClassifier; LSTM, GRU, MatMulInteger, QLinearMatMul and ConvInteger over
+# nothing), or ends at (Einsum, FeatureVectorizer and InstanceNormalization over nothing), that
+# nothing ends (Loop, Scan), or that few need: what is in doubt is left out.
 OPERATORS = words(
     """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast
     Ceil Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum Div Dropout
-    Einsum Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements Gelu Gemm
+    Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements Gelu Gemm
     GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
-    Identity If InstanceNormalization IsInf IsNaN LSTM LayerNormalization LeakyRelu Less LessOrEqual
+    Identity If IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual
     Log LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg NonZero Not Or
     PRelu Pad Pow RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
     ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid
     Sign Sin Sinh Size Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tan Tanh
     ThresholdedRelu Tile TopK Transpose Unsqueeze Where Xor
 
-    ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier
+    ArrayFeatureExtractor Binarizer Imputer LabelEncoder LinearClassifier
     LinearRegressor Normalizer OneHotEncoder Scaler SVMRegressor TreeEnsemble
     TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
     """
@@ -59,11 +60,18 @@ NUMBERS: dict[tuple[bytes, bytes], frozenset[int]] = {
     (b"Cast", b"to"): frozenset({*range(1, 14), 16}),
 }
 # Fields that hold one message: of two protobuf makes one, and nobody here has seen that one.
-SINGULAR = {
-    "model": {7},
-    "training": {1, 2},
-    "attribute": {5, 6, 22},
-    "sparse": {1, 2},
+SINGULAR = {"model": {7}, "training": {1, 2}, "sparse": {1, 2}}
+# Fields that may come more than once: of any other of these protobuf takes the last.
+REPEATED = {
+    "node": {1, 2, 5, 9, 10},
+    "attribute": {7, 8, 9, 10, 11, 15, 23},
+    "tensor": {1, 4, 5, 6, 7, 10, 11, 13, 16},
+}
+# Operators any number of whose inputs, or outputs, may stand: ONNX Runtime takes each for one that
+# is there, also one without a name.
+MANY = {
+    INPUT: frozenset({b"Concat", b"Max", b"Mean", b"Min", b"Sum"}),
+    OUTPUT: frozenset({b"If", b"Split"}),
 }
 # What a place of weights is told by (onnx ``docs/ExternalData.md``; ``basepath`` is written by
 # ``onnx/external_data_helper.py`` and read by nobody). ONNX Runtime knows more, such as
@@ -144,12 +152,11 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
     entries = []
     seen: set[int] = set()
     for number, value in fields(data):
+        if number in seen and _is_one(message, number):
+            raise NotRead("a part of it comes twice")
+        seen.add(number)
         if not isinstance(value, memoryview):
             continue
-        if number in SINGULAR.get(message, ()):
-            if number in seen:
-                raise NotRead("a part of it comes twice")
-            seen.add(number)
         if message == "tensor" and number == EXTERNAL:
             entries.append(value)
         elif message == "node" and number == OPERATOR and value == COMPILED:
@@ -158,6 +165,13 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
             yield from places(value, children[number], depth + 1)
     if entries:
         yield from _place(entries)
+
+
+def _is_one(message: str, number: int) -> bool:
+    """Tell whether a field of a message may come once alone."""
+    if message in REPEATED:
+        return number not in REPEATED[message]
+    return number in SINGULAR.get(message, ())
 
 
 def foreign(data: bytes) -> list[str]:
@@ -193,6 +207,9 @@ def _odd(node: memoryview) -> Iterator[bytes]:
     if len(kinds) > 1 or not named <= OPERATORS:
         yield from kinds
         return
+    nameless = {n for n, v in parts if isinstance(v, memoryview) and not v}
+    if any(kinds[0] in MANY[number] for number in nameless & MANY.keys()):
+        yield kinds[0] + b" with a part that has no name"
     outputs = sum(number == OUTPUT for number, _ in parts)
     names: set[bytes] = set()
     for number, value in parts:

@@ -276,6 +276,8 @@ def _tree(index: int, tree: Any, features: int) -> None:
         )
     if not tree.keys() <= TREE:
         raise NotRead(f"a part of tree {index} is not known here")
+    if whole(tree.get("id")) != index:  # XGBoost 3.2 puts a tree where its id says, and asks all
+        raise NotTrees(f"tree {index} has the id of another")
     parts = {
         part: _member(tree, part, Sequence) for part in NODES if part in tree or part not in OLDER
     }
