@@ -15,7 +15,7 @@ from apps.audit.models import Event
 from apps.registry import actions
 from apps.registry.actions import claim, collect_blobs, collecting
 from apps.registry.errors import BlobSwept, StoreUnavailable
-from apps.registry.models import CondemnedBlob
+from apps.registry.models import CondemnedBlob, Upload
 from apps.registry.store import Store, store
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -94,7 +94,9 @@ def test_young_bytes_are_left_alone(lab: Lab, orphan: str) -> None:
     assert collect_blobs(actor=SYSTEM).condemned == 0
 
 
-def test_a_removed_file_goes_and_an_announced_one_stays(lab: Lab, artifacts: Path) -> None:
+def test_a_removed_file_goes_though_it_is_announced_and_one_that_was_brought_stays(
+    lab: Lab, artifacts: Path
+) -> None:
     version = lab.draft()
     lab.put(version, "model.joblib", ORPHAN)
     actions.remove_file(version, path="model.joblib", actor=lab.actor)
@@ -105,6 +107,9 @@ def test_a_removed_file_goes_and_an_announced_one_stays(lab: Lab, artifacts: Pat
     upload = lab.start(version, "model.joblib", ORPHAN)
     store().put_stream(io.BytesIO(ORPHAN))
     age()
+    assert collect_blobs(actor=SYSTEM).condemned == 1
+    CondemnedBlob.objects.all().delete()
+    Upload.objects.update(verified=True)
     assert collect_blobs(actor=SYSTEM).condemned == 0
     assert chunk(lab.api, upload.pk, 0, ORPHAN).status_code == 200
 
