@@ -118,7 +118,8 @@ class Upload(models.Model):
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     received = models.BigIntegerField(default=0)
-    verified = models.BooleanField(default=False, db_default=False)  # it brought bytes of sha256
+    # It brought bytes of sha256, and what is in them counts as stored, in place of its size.
+    verified = models.BooleanField(default=False, db_default=False)
     archive = models.BooleanField(default=False)  # unpack when complete
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -246,6 +247,22 @@ class Hold(Audited):
             models.UniqueConstraint(
                 fields=["version", "reason", "holder"], name="registry_hold_once"
             )
+        ]
+
+
+class StoredContent(models.Model):
+    """A content that a project brought into the store, or is about to: it counts for the project's
+    quota until it is collected, whatever becomes of its files. ``at`` is when it was brought last,
+    or a file of it removed."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sha256", "project"], name="registry_stored_once")
         ]
 
 

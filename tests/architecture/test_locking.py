@@ -13,6 +13,7 @@ FOR_UPDATE = {
     "apps/identity/actions/teams.py delete_team": DELETED,
     "apps/identity/actions/teams.py remove_member": DELETED,
     "apps/monitoring/actions/erasing.py _replace": DELETED + ", when nothing is left of the part",
+    "apps/registry/actions/collecting.py _count_no_longer": DELETED,
     "apps/registry/actions/collecting.py _sentence": DELETED + ", when the blob is needed again",
     "apps/serving/actions/prefetching.py release_prefetch": DELETED,
     "apps/serving/actions/uses.py end_use": DELETED,

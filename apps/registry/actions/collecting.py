@@ -9,6 +9,9 @@ Whoever is about to rely on bytes claims them first, which takes the sentence aw
 written down what needs them within the grace. A blob being swept cannot be claimed: 409, and a
 moment later the bytes are put anew. One sweeper at a time, by a lock that lives as long as the
 sweeper's connection: one that was put to sleep still holds it, so nobody sweeps beside it.
+
+What a project brought counts for its quota until the blob is gone; and where others need it, or it
+never came into the store, until it would be gone otherwise.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +22,15 @@ from itertools import islice
 from typing import TypeVar
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from apps.audit.actions import record
 from apps.jobs.each import each
 from apps.registry.events import BLOBS_COLLECTED
 from apps.registry.hooks import needed
-from apps.registry.models import CondemnedBlob
+from apps.registry.models import CondemnedBlob, StoredContent
 from apps.registry.store import Store, Stored, store
+from apps.registry.usage import collected_within
 from placet.kernel.actor import Actor
 from placet.kernel.clock import database_now
 from placet.kernel.config import config
@@ -34,6 +39,7 @@ from placet.kernel.faults import crash_point
 T = TypeVar("T")
 BATCH = 500
 SWEPT_AT_ONCE = 50  # until they are logged, the same bytes cannot be put anew
+CONDEMNING = timedelta(hours=1)  # a pass takes less; what is recorded later is being stored anew
 LOCK = 0x706C6163  # any number that no other advisory lock has
 
 
@@ -66,6 +72,8 @@ def collect_blobs(*, actor: Actor) -> Collected:
         if not alone:
             return Collected()
         condemned = _condemn(blobs, now)
+        old = StoredContent.objects.filter(at__lt=now - collected_within())
+        _count_no_longer(old.exclude(sha256__in=CondemnedBlob.objects.values("sha256")))
         due = CondemnedBlob.objects.filter(condemned_at__lte=now - grace).order_by("pk")
         swept, faults = list[CondemnedBlob](), list[Exception]()
         for some in _batches(list(due), SWEPT_AT_ONCE):
@@ -98,7 +106,10 @@ def _sweep(
     gone = [row for removed in each(remove, rows, faults) for row in removed]
     if gone:
         with record(actor) as log:
-            CondemnedBlob.objects.filter(pk__in=[row.pk for row in gone], sweeping=True).delete()
+            digests = [row.pk for row in gone]
+            CondemnedBlob.objects.filter(pk__in=digests, sweeping=True).delete()
+            before = max(row.condemned_at for row in gone) + CONDEMNING
+            _count_no_longer(StoredContent.objects.filter(sha256__in=digests, at__lt=before))
             log.add(
                 BLOBS_COLLECTED,
                 subject="store",
@@ -118,6 +129,13 @@ def _condemn(blobs: Store, now: datetime) -> int:
             del rows[known]
         condemned += len(CondemnedBlob.objects.bulk_create(rows.values()))
     return condemned
+
+
+def _count_no_longer(contents: QuerySet[StoredContent]) -> None:
+    """End the rows of contents, but of those that somebody is just recording anew."""
+    with transaction.atomic():
+        rows = contents.select_for_update(skip_locked=True).values_list("pk", flat=True)
+        StoredContent.objects.filter(pk__in=list(rows)).delete()
 
 
 def _sentence(sha256: str) -> bool:

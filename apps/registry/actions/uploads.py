@@ -8,8 +8,9 @@ start ──► chunk … chunk ──► finish ──► ArtifactFile (the Upl
 ```
 
 Knowing a digest must not open a file: a row takes a blob that is there for its own only if it is
-``verified``, which is committed between the hash of what it brought and the rename. And rows go
-before their bytes: who opens the name of bytes that are gone finds no row either.
+``verified``, which is committed between the hash of what it brought and the rename, together with
+what it brings into the store: that counts for the quota before it is there. And rows go before
+their bytes: who opens the name of bytes that are gone finds no row either.
 """
 
 import io
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from django.db import transaction
 from django.db.models import Sum
 
 from apps.audit.actions import record
@@ -26,7 +28,7 @@ from apps.identity.queries import authorize
 from apps.jobs.each import each
 from apps.registry import rules
 from apps.registry.actions.locking import lock_draft, refuse, touch
-from apps.registry.actions.quotas import lock_project, refuse_over_quota
+from apps.registry.actions.quotas import count_stored, lock_project, refuse_over_quota
 from apps.registry.actions.unpacking import MAX_FILES, UnpackedFile, unpack
 from apps.registry.errors import (
     ArchiveRefused,
@@ -124,7 +126,7 @@ def receive_chunk(
         try:
             written = blobs.append(file, offset, stream, room if length is None else length)
         except OffsetMismatch:  # the store lost bytes: start over rather than never end
-            Upload.objects.filter(pk=row.pk, received=offset).update(received=0)
+            _begin_anew(row)
             raise
         crash_point("registry.before_chunk_acknowledged")
         Upload.objects.filter(pk=row.pk, received=offset).update(received=offset + written)
@@ -150,19 +152,13 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         if row.received != row.size:
             raise UploadIncomplete(f"{row.received} of {row.size} bytes are here")
         try:
-            unpacked = _to_blobs(row, blobs, os.fstat(file.fileno()).st_size)
+            files = _publish(row, _to_blobs(row, blobs, os.fstat(file.fileno()).st_size), actor)
         except (DigestMismatch, ArchiveRefused) as error:
             _drop(row, blobs, error.code, actor)
             raise
-        crash_point("registry.before_files_added")
-        with record(actor) as log:
-            project = lock_project(row.version.project_id)
-            version = lock_draft(row.version, actor)
-            if not Upload.objects.filter(pk=row.pk).delete()[0]:
-                raise NotFound  # another request was faster, or gave it up
-            files = _add(version, unpacked)
-            refuse_over_quota(project)
-            log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": row.pk})
+        except Exception:  # an archive still lies there, beside what came out of it: both count
+            Upload.objects.filter(pk=row.pk, archive=True).update(verified=False)
+            raise
         crash_point("registry.after_files_added")
         blobs.drop(row.pk)
     return files
@@ -179,7 +175,8 @@ def cancel_upload(upload: Upload, *, actor: Actor) -> None:
 def remove_file(
     version: ModelVersion, *, path: str, actor: Actor, if_sha256: str | None = None
 ) -> None:
-    """Take a file out of a draft. Its bytes stay in the store: others may hold them too.
+    """Take a file out of a draft. Its bytes stay in the store, and count, until they are collected:
+    others may hold them too.
 
     ``if_sha256`` refuses when other bytes lie there by now.
     """
@@ -193,6 +190,7 @@ def remove_file(
         columns = ArtifactFile._meta.concrete_fields
         gone = ArtifactFile(**{f.attname: getattr(file, f.attname) for f in columns})
         file.delete()
+        count_stored(row.project_id, {gone.sha256: gone.size})
         touch(row)
         log.add(FILE_REMOVED, row, deleted=(gone,))
 
@@ -255,13 +253,32 @@ def _refuse_conflict(path: str, existing: list[str]) -> None:
         raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
 
 
-def _allow(upload: Upload, unpacked: list[UnpackedFile]) -> None:
-    """Refuse blobs before they are kept, by what the version and its project have room for now:
-    :func:`finish_upload` asks again under their locks."""
-    version = upload.version
-    _fitting(version, unpacked)
-    wanted = bytes_new(version.project_id, {blob.sha256: blob.size for blob in unpacked})
-    refuse_over_quota(version.project, wanted, instead=upload.size)
+def _reserve(upload: Upload, unpacked: list[UnpackedFile]) -> None:
+    """Have blobs count for the project before they are stored, in place of what was announced; or
+    refuse them, by what it has room for. Whether they fit the version is asked again when it is
+    locked."""
+    _fitting(upload.version, unpacked)
+    sizes = {blob.sha256: blob.size for blob in unpacked}
+    with transaction.atomic():
+        project = lock_project(upload.version.project_id)
+        if not Upload.objects.filter(pk=upload.pk).update(verified=True):
+            raise NotFound  # it was given up meanwhile
+        refuse_over_quota(project, bytes_new(project.pk, sizes))
+        count_stored(project.pk, sizes)
+
+
+def _publish(upload: Upload, unpacked: list[UnpackedFile], actor: Actor) -> list[ArtifactFile]:
+    """Make the blobs of an upload files of its version, and end the upload."""
+    crash_point("registry.before_files_added")
+    with record(actor) as log:
+        project = lock_project(upload.version.project_id)
+        version = lock_draft(upload.version, actor)
+        if not Upload.objects.filter(pk=upload.pk).delete()[0]:
+            raise NotFound  # another request was faster, or gave it up
+        files = _add(version, unpacked)
+        refuse_over_quota(project)
+        log.add(FILES_ADDED, version, *files, data={"count": len(files), "upload": upload.pk})
+    return files
 
 
 def _fitting(version: ModelVersion, unpacked: list[UnpackedFile]) -> list[ArtifactFile]:
@@ -315,30 +332,30 @@ def _to_blobs(upload: Upload, blobs: Store, present: int) -> list[UnpackedFile]:
     if present != upload.size:
         if _is_kept(upload, blobs):
             return [file]
-        Upload.objects.filter(pk=upload.pk, received=upload.received).update(received=0)
+        _begin_anew(upload)
         raise OffsetMismatch("0 bytes are here: send all of them again")
     if upload.archive:
-        return unpack(upload, blobs, partial(_allow, upload))
-    _allow(upload, [file])
-    blobs.keep(upload.pk, upload.sha256, partial(_note_verified, upload))
+        return unpack(upload, blobs, partial(_reserve, upload))
+    blobs.keep(upload.pk, upload.sha256, partial(_reserve, upload, [file]))
     return [file]
+
+
+def _begin_anew(upload: Upload) -> None:
+    """Have all bytes of an upload sent again, whatever was known of those that were here."""
+    rows = Upload.objects.filter(pk=upload.pk, received=upload.received)
+    rows.update(received=0, verified=False)
 
 
 def _is_kept(upload: Upload, blobs: Store) -> bool:
     """Tell whether the upload's own bytes are a blob already, and stay one: its server died behind
     the rename, and what nothing needed meanwhile may be swept at any moment."""
-    if not upload.verified or not blobs.holds(upload.sha256):
+    if upload.archive or not upload.verified or not blobs.holds(upload.sha256):
         return False
     try:
         with blobs.open_verified(upload.sha256) as stream:
             return stream.seek(0, os.SEEK_END) == upload.size
     except (BlobMissing, BlobCorrupt):  # the right bytes mend it
         return False
-
-
-def _note_verified(upload: Upload) -> None:
-    if not Upload.objects.filter(pk=upload.pk).update(verified=True):
-        raise NotFound  # it was given up meanwhile
 
 
 def _expire(upload: Upload, blobs: Store, actor: Actor) -> int:

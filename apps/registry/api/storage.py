@@ -16,7 +16,8 @@ class StorageSerializer(serializers.Serializer[Any]):
     """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
     used = serializers.IntegerField(
-        help_text="Bytes of files, equal contents once, and of unfinished uploads"
+        help_text="Bytes of files, equal contents once, of unfinished uploads, and of what was "
+        "removed until it is collected"
     )
     quota = serializers.IntegerField(help_text="Bytes; 0 is no limit")
 

@@ -24,7 +24,9 @@ class Project(Record):
 class Storage(Record):
     """How many bytes a project's files take, and how many they may; a quota of 0 is none."""
 
-    used: int  # Bytes of files, equal contents once, and of unfinished uploads
+    # Bytes of files, equal contents once, of unfinished uploads, and of what was removed until it
+    # is collected
+    used: int
     quota: int  # Bytes; 0 is no limit
 
 

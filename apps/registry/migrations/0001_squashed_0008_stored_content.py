@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0001 to 0006: the same in one step.
+"""What a new database gets in place of migrations 0001 to 0008: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -29,6 +29,8 @@ class Migration(migrations.Migration):
         ("registry", "0004_signing_keys"),
         ("registry", "0005_declarations"),
         ("registry", "0006_declared_variables"),
+        ("registry", "0007_verified_uploads"),
+        ("registry", "0008_stored_content"),
     ]
     dependencies = [("identity", "0006_approver_passkey")]
 
@@ -174,6 +176,7 @@ class Migration(migrations.Migration):
                             to="registry.modelversion",
                         ),
                     ),
+                    ("verified", models.BooleanField(db_default=False, default=False)),
                 ],
             ),
             migrations.CreateModel(
@@ -349,6 +352,35 @@ class Migration(migrations.Migration):
                         models.UniqueConstraint(
                             fields=("project", "fact", "about", "person", "declared_by"),
                             name="registry_declared_once",
+                        )
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name="StoredContent",
+                fields=[
+                    (
+                        "id",
+                        models.BigAutoField(
+                            auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                        ),
+                    ),
+                    (
+                        "project",
+                        models.ForeignKey(
+                            on_delete=models.CASCADE,
+                            related_name="+",
+                            to="identity.project",
+                        ),
+                    ),
+                    ("sha256", models.CharField(max_length=64)),
+                    ("size", models.BigIntegerField()),
+                    ("at", models.DateTimeField(db_index=True)),
+                ],
+                options={
+                    "constraints": [
+                        models.UniqueConstraint(
+                            fields=("sha256", "project"), name="registry_stored_once"
                         )
                     ],
                 },
