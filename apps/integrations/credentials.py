@@ -4,6 +4,7 @@ A project's stream has those of the project's own folder alone: who manages stre
 chooses both the address and the name of what is sent there.
 """
 
+import os
 import ssl
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def _path(stream: Stream, name: str) -> Path:
     root = config().streams.resolve()
     folder = root / stream.project.slug if stream.project else root
     path = folder / name
-    if not path.resolve().is_relative_to(folder):
+    real = Path(os.path.realpath(path))  # Python 3.11's resolve() raises where links go in circles
+    if not real.is_relative_to(folder):
         raise OutboundFailed(f"{name} leads out of its folder. {_place(stream)}")
     return path
 
