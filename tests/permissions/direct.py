@@ -100,6 +100,8 @@ from apps.serving.actions import (
     create_endpoint,
     issue_endpoint_key,
     issue_join_token,
+    require_api_key,
+    update_target,
 )
 from apps.serving.api.targets import target_body
 from apps.serving.models import Endpoint, Node, Target
@@ -1125,6 +1127,24 @@ QUESTIONS = [
         "operator",
         Reauthenticate,
         lambda t, who: issue_endpoint_key(t.held.endpoint, name="x", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "take the need of a key away",
+        "operator",
+        Reauthenticate,
+        lambda t, who: require_api_key(
+            require_api_key(t.held.endpoint, required=True, actor=SYSTEM),
+            required=False,
+            actor=who,
+        ),
+        stale=True,
+    ),
+    Direct(
+        "lead requests elsewhere",
+        "operator",
+        Reauthenticate,
+        lambda t, who: update_target(t.target, url="https://elsewhere.example", actor=who),
         stale=True,
     ),
     Direct(
