@@ -1,6 +1,6 @@
 """The log: a filterable timeline, one event, and its proof."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,13 +24,17 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
 
+def day_of(text: str) -> date | None:
+    """Return the day that ``text`` names as YYYY-MM-DD; ``None`` where there is no such day."""
+    try:
+        return parse_date(text) if len(text) == 10 else None
+    except ValueError:  # 2026-02-30
+        return None
+
+
 def filters_of(request: PageRequest) -> EventFilter:
     """Read the filter form; what is not a date counts as not given."""
-    day = (
-        parse_date(request.GET.get("since", ""))
-        if len(request.GET.get("since", "")) == 10
-        else None
-    )
+    day = day_of(request.GET.get("since", ""))
     return EventFilter(
         kind=request.GET.get("kind", ""),
         actor=request.GET.get("actor", ""),

@@ -105,7 +105,7 @@ class RolloutSnapshot:
     kind: str  # release, rollback, drill
     now: datetime
     deadline: datetime
-    entered_at: datetime  # when the current state was entered
+    entered_at: datetime  # when the state was entered, or an A/B test that waits to be shipped
     fresh: bool  # what was observed was observed after the last command arrived
     by_operator: bool  # a person asked to abort
     plan: Plan

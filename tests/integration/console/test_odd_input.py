@@ -160,7 +160,8 @@ ADDRESSES = (
 
 
 @pytest.mark.parametrize(
-    "odd", ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C", "%C2%B2"]
+    "odd",
+    ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C", "%C2%B2", "2026-02-30"],
 )
 def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     world.version()
