@@ -38,9 +38,15 @@ def leave_open(page: Page) -> None:
     grow_old(client)
 
 
+def asked(page: Page) -> None:
+    """Wait until one is asked, and the page is there with the script that keeps what was typed."""
+    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    page.wait_for_load_state()
+
+
 def confirm(page: Page) -> None:
     """Say again who one is, by the password."""
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    asked(page)
     page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
 
@@ -57,7 +63,7 @@ def test_who_decides_is_asked_for_the_password_and_finds_the_comment_again(
     dialog.get_by_label("Why?").fill("Worse on Mondays,\nsee the plot")
     leave_open(page)
     dialog.get_by_role("button", name="Reject").click()
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    asked(page)
     assert not Decision.objects.exists()
     page.locator("input[name=password]").fill("a guess")
     page.get_by_role("button", name="Confirm").click()
@@ -165,7 +171,7 @@ def test_what_was_sent_and_done_is_not_put_back(world: World, rosa: User, open_a
     page.get_by_role("button", name="Reject…").click()
     page.locator("#reject textarea").fill("Not sent")
     page.get_by_role("button", name="Reject", exact=True).click()
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    asked(page)
     page.goto("/")
     page.goto(f"/releases/{release.pk}/")
     assert page.locator("#reject textarea").input_value() == ""
@@ -244,7 +250,7 @@ def test_the_page_that_asks_reads_well(
     page.get_by_role("button", name="Reject…").click()
     page.locator("#reject textarea").fill("Worse on Mondays")
     page.get_by_role("button", name="Reject", exact=True).click()
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    asked(page)
     page.screenshot(path=pictures / f"confirm-{theme}-{width}.png", full_page=True)
     assert Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
