@@ -142,7 +142,8 @@ class RequestMeter:
         """End the thread; what was counted so far becomes a last window."""
         self._stop.set()
         self._thread.join(timeout=5)
-        os.close(self._pipe)
+        if not self._thread.is_alive():  # it would read on from whatever gets the number next
+            os.close(self._pipe)
 
     def take(self) -> tuple[list[MetricWindow], list[str]]:
         """Return finished windows and new gaps; give the windows back if they cannot be sent."""
