@@ -25,6 +25,7 @@ COMMON = (
 )
 TYPES = frozenset({"double", "float", "long", "integer", "boolean", "string"})
 ACCELERATED = "accelerated.onnx"
+ONNX = "placet_onnx.py"
 MAX_COLUMNS = 10_000
 MAX_DIMENSIONS = 8
 
@@ -56,15 +57,17 @@ def accelerated(original: Path, folder: Path, graph: bytes, conversion: dict[str
     for source in original.glob("*.py"):
         shutil.copyfile(source, folder / source.name)
     shutil.copyfile(TEMPLATES / "model_accelerated.py", folder / "placet_model.py")
+    shutil.copyfile(TEMPLATES / ONNX, folder / ONNX)
     known = json.loads((original / "placet.json").read_text("utf-8"))
     known["accelerated"] = {"model": ACCELERATED, **conversion}
+    known["wipe_memory"] = True
     write_json(folder / "placet.json", known)
     (folder / ACCELERATED).write_bytes(graph)
 
 
 def replace(project: Path, trial: Path) -> None:
     """Make ``project`` answer as ``trial`` does; the original model stays beside it."""
-    for name in ("placet_model.py", "placet.json", ACCELERATED):
+    for name in ("placet_model.py", ONNX, "placet.json", ACCELERATED):
         (trial / name).rename(project / name)
 
 
@@ -79,6 +82,7 @@ def info(spec: BuildSpec, artifact: Path) -> dict[str, Any]:
         "model_path": model_path(spec.format, seen(spec.files, artifact)),
         "signature": checked_signature(spec),
         "variables": [*spec.variables],  # the agent starts no release that sets another
+        "wipe_memory": served(spec.format).wipe_memory,  # so does the agent, when it starts one
     }
 
 

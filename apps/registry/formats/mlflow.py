@@ -213,4 +213,6 @@ FORMAT = Format(
     lacking=_lacking,
     packages=("mlflow",),
     instead={"mlflow": "mlflow-skinny"},
+    shared=("placet_onnx.py",),
+    wipe_memory=True,
 )

@@ -168,4 +168,6 @@ FORMAT = Format(
     endings=ENDINGS,
     derive=derive,
     packages=("onnxruntime", "numpy"),
+    shared=("placet_onnx.py",),
+    wipe_memory=True,
 )

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from placet_agent.client import Client
 from placet_agent.downloads import trees
@@ -89,16 +90,24 @@ class BentoFolder:
 
         Raises ``BentoRefused`` when what stands there is nothing that a version can declare.
         """
-        try:
-            with (self.path(digest) / FACTS_PATH).open("rb") as stream:
-                facts = json.loads(stream.read(MAX_FACTS))
-        except (FileNotFoundError, ValueError):
-            return []
-        names = facts.get("variables", []) if isinstance(facts, dict) else []
+        names = self._facts(digest).get("variables", [])
         for index, detail in declaration_faults(names):
             number = "" if index is None else f" {index + 1}"
             raise BentoRefused(f"what the Bento declares: variable{number} {detail}")
         return [*names]
+
+    def wipes_memory(self, digest: str) -> bool:
+        """Whether memory that the service gives back must not be read again, by it either."""
+        return self._facts(digest).get("wipe_memory") is True
+
+    def _facts(self, digest: str) -> dict[str, Any]:
+        """Return what its build wrote down for the service; {} where it is no build of Placet's."""
+        try:
+            with (self.path(digest) / FACTS_PATH).open("rb") as stream:
+                facts = json.loads(stream.read(MAX_FACTS))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
 
     def needs_port(self, digest: str) -> bool:
         """Whether it was found here that the Bento cannot serve on a socket handed over."""

@@ -38,6 +38,9 @@ PROBES = 3  # so often it is tried whether a sandbox works
 # ENOTSUPP, which Python has no name for, is what a filter gets when the host has too many of them.
 _SHORT = (errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EMFILE, errno.ENFILE, 524)
 MARKER = "PLACET_REPLICA"  # how what a half-started replica left behind is found
+# The C library overwrites what it takes back and hands out (malloc(3), M_PERTURB). It does neither
+# for the small pieces that each thread keeps, so threads keep none.
+WIPED = {"GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"}
 SETPRIV, ENV, PRLIMIT, SHELL = "/usr/bin/setpriv", "/usr/bin/env", "/usr/bin/prlimit", "/bin/sh"
 FILTER_FD = 9  # the highest that every shell can open: what is handed on has a higher number
 _SYSTEM = ("lib", "lib32", "lib64", "bin", "sbin")

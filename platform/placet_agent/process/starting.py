@@ -246,6 +246,7 @@ class Starter:
             variables={
                 **record.variables,
                 **capture_variables,
+                **(sandbox.WIPED if self.bentos.wipes_memory(record.bento_digest) else {}),
                 MARKER: record.id,
                 "PLACET_RELEASE": record.release,
                 "PLACET_REVISION": record.revision,

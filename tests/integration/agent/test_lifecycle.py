@@ -1,5 +1,6 @@
 """A node through crashes, restarts and a platform that is away."""
 
+import json
 import os
 import signal
 import time
@@ -13,7 +14,7 @@ from placet_agent.haproxy.process import MARKER as PROXY_MARKER
 from placet_agent.process import procs, replicas
 from placet_agent.process.holding import Holder
 from placet_agent.process.procs import ProcessRef, find
-from placet_agent.process.sandbox import MARKER
+from placet_agent.process.sandbox import MARKER, WIPED
 from placet_agent.state.files import read_json
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -323,6 +324,15 @@ def test_a_restart_that_needs_more_slots_than_there_are_loses_no_request(
     assert haproxy(node) != proxy
 
 
+def test_memory_is_wiped_where_the_build_says_so(platform: Platform, node: NodeUnderTest) -> None:
+    facts = {"variables": [], "wipe_memory": True}
+    bento = platform.build("one", **{"src/placet.json": json.dumps(facts)})
+    platform.serve(platform.revision(1, bento, weight=10_000))
+    platform.wait_phase("rev_1", "serving")
+
+    assert node.get("/inside").json()["environment"].items() >= WIPED.items()
+
+
 def test_a_replica_sees_its_bento_and_nothing_of_the_node(
     platform: Platform, node: NodeUnderTest
 ) -> None:
@@ -345,6 +355,7 @@ def test_a_replica_sees_its_bento_and_nothing_of_the_node(
     assert seen["environment"]["MODE"] == "strict"
     assert seen["environment"]["PLACET_RELEASE"] == "rel_1"
     assert not {name for name in seen["environment"] if "DATABASE" in name or "KEY" in name}
+    assert not seen["environment"].keys() & WIPED.keys()
     for path in ("node.key", "memory.json", "haproxy/keys.map", "haproxy/admin.sock"):
         assert node.get(f"/file?{node.home.folder / path}").json() is False
     mode = (node.home.folder / "haproxy/admin.sock").stat().st_mode & 0o777

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.registry.formats import Files
+from apps.registry.formats import FORMATS, Files
 from workers.builder.errors import BuildFailed
-from workers.builder.generate import bento_name, model_path, project
+from workers.builder.generate import accelerated, bento_name, model_path, project
 from workers.builder.spec import BuildSpec, SourceFile
 
 FILE = SourceFile("model.joblib", "0" * 64, 1)
@@ -44,6 +44,16 @@ def test_odd_column_names_change_no_source(tmp_path: Path) -> None:
 def test_the_bento_says_which_variables_a_release_may_set(tmp_path: Path) -> None:
     project(replace(SPEC, variables=("MODE", "LEVEL")), tmp_path)
     assert json.loads((tmp_path / "placet.json").read_text())["variables"] == ["MODE", "LEVEL"]
+
+
+def test_the_bento_says_where_memory_is_wiped(tmp_path: Path) -> None:
+    """Wherever ONNX Runtime may answer: alone, in a folder of MLflow's, or for another model."""
+    project(SPEC, tmp_path)
+    assert json.loads((tmp_path / "placet.json").read_text())["wipe_memory"] is False
+    accelerated(tmp_path, tmp_path / "trial", b"", {})
+    assert json.loads((tmp_path / "trial" / "placet.json").read_text())["wipe_memory"] is True
+    assert (tmp_path / "trial" / "placet_onnx.py").is_file()
+    assert {kind.name for kind in FORMATS.values() if kind.wipe_memory} == {"onnx", "mlflow"}
 
 
 def test_names_become_what_bentoml_allows() -> None:

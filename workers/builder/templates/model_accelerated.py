@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy
 import onnxruntime
+import placet_onnx
 from placet_values import column_array, per_row
 
 PROBABILITIES = {"probability", "probabilities"}
@@ -20,7 +21,7 @@ class Model:
         self._columns = [by_name[name] for name in self._names]
         self._outputs = info["signature"].get("outputs") or [{"name": "prediction"}]
         self._boosted = info["format"] in BOOSTED
-        options = onnxruntime.SessionOptions()
+        options = placet_onnx.options()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # older converters state a wrong shape for labels
         self._session = onnxruntime.InferenceSession(

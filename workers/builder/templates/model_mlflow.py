@@ -1,6 +1,7 @@
 """Loads an MLflow model folder, whatever its flavour, and predicts with it."""
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 os.environ.setdefault("MLFLOW_TRACKING_URI", "file:///tmp/mlflow")  # nothing is written there
@@ -18,6 +19,11 @@ class Model:
         self._columns = info["signature"]["inputs"]
         self._outputs = [output["name"] for output in info["signature"].get("outputs") or []]
         self._tensors = any(column.get("shape") for column in self._columns)
+        if find_spec("onnxruntime"):  # mlflow.onnx asks for its options by this name
+            import onnxruntime
+            import placet_onnx
+
+            onnxruntime.SessionOptions = placet_onnx.options
         self._model = mlflow.pyfunc.load_model(info["model_path"])
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy
 import onnxruntime
+import placet_onnx
 from placet_values import column_array, matrix, per_row
 
 TYPES = {
@@ -22,7 +23,7 @@ class Model:
 
     def __init__(self, info: dict[str, Any]) -> None:
         self._columns = info["signature"]["inputs"]
-        options = onnxruntime.SessionOptions()
+        options = placet_onnx.options()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
             info["model_path"], options, providers=["CPUExecutionProvider"]
