@@ -3,10 +3,11 @@
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
+from apps.rollouts.actions.going_back import begin_return, check_return, open_return
 from apps.rollouts.actions.locking import lock_rollout
-from apps.rollouts.actions.start import check_return, open_return, refuse_open, ring_reconciler
+from apps.rollouts.actions.start import refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
-from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
+from apps.rollouts.events import ENTERED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
@@ -15,7 +16,7 @@ from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import EndpointState, RevisionState, serving_config
+from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
@@ -96,33 +97,20 @@ def go_back(
         serving.refuse_deleted(row)
         if row.state != EndpointState.ACTIVE:
             raise EndpointStopped
-        rollout = take_over(row, number, reason, log) or _begin(row, number, reason, actor)
-        previous = rollout.to_revision
-        check_return(previous, row, keys)
-        _wake(previous, row, actor)
-        log.add(
-            ROLLBACK_STARTED,
-            rollout,
-            data={"release": previous.release, "revision": previous.number},
-        )
+        rollout = take_over(row, number, reason, log) or _open(row, number, reason, actor)
+        check_return(rollout.to_revision, row, keys)
+        begin_return(rollout, row, log)
         ring_reconciler(rollout)
     return rollout
 
 
-def _begin(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) -> Rollout:
+def _open(endpoint: Endpoint, number: int | None, reason: str, actor: Actor) -> Rollout:
     refuse_open(endpoint)
     live = endpoint.revisions.filter(state=RevisionState.LIVE).first()
     if live is None:
         raise NothingLive
     previous = former_revision(live, number)
     return open_return(live, previous, kind=RolloutKind.ROLLBACK, reason=reason, actor=actor)
-
-
-def _wake(previous: Revision, endpoint: Endpoint, actor: Actor) -> None:
-    """Start ``previous`` again if it was stopped."""
-    if previous.state == RevisionState.STOPPED:
-        serving.make_room(endpoint, serving_config(previous.serving).total_mb, actor=actor)
-        serving.set_revision(previous, state=RevisionState.STARTING, weight=0, actor=actor)
 
 
 def former_revision(live: Revision, number: int | None) -> Revision:

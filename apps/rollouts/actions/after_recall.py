@@ -14,9 +14,10 @@ from apps.audit.actions import Recorder, record
 from apps.governance import actions as governance
 from apps.rollouts.actions.advance import carry_out
 from apps.rollouts.actions.drills import take_over
-from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
+from apps.rollouts.actions.going_back import begin_return, check_return, open_return
+from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.actions.steps import time_left
-from apps.rollouts.events import ENTERED, ROLLBACK_STARTED, ROLLOUT_RESUMED
+from apps.rollouts.events import ENTERED, ROLLOUT_RESUMED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import former_revisions
 from apps.rollouts.rules import OPEN_STATES
@@ -25,7 +26,7 @@ from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import PRESENT, EndpointState, RevisionState, serving_config
+from apps.serving.rules import PRESENT, EndpointState, RevisionState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Problem
@@ -164,14 +165,10 @@ def _fall_back(live: Revision, reason: str, keys: KeyRing, log: Recorder) -> Rev
 
 def _go_back(live: Revision, former: Revision, reason: str, keys: KeyRing, log: Recorder) -> None:
     check_return(former, live.endpoint, keys)
-    if former.state == RevisionState.STOPPED:
-        serving.make_room(live.endpoint, serving_config(former.serving).total_mb, actor=SYSTEM)
-        serving.set_revision(former, state=RevisionState.STARTING, weight=0, actor=SYSTEM)
     rollout = open_return(
         live, former, kind=RolloutKind.ROLLBACK, reason=reason[:2000], actor=SYSTEM
     )
-    data = {"release": former.release, "revision": former.number}
-    log.add(ROLLBACK_STARTED, rollout, data=data)
+    begin_return(rollout, live.endpoint, log)
     if former.state == RevisionState.WARM:  # it runs: the requests are its own from now on
         carry_out(log, rollout, enter(snapshot(rollout, NOTHING_SEEN, now()), 0))
     ring_reconciler(rollout)

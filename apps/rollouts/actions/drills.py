@@ -15,7 +15,8 @@ from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import alerts_of, between, objective_of
 from apps.rollouts import drills
-from apps.rollouts.actions.start import check_return, open_return, ring_reconciler
+from apps.rollouts.actions.going_back import check_return, open_return
+from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.drills import DrillResult
 from apps.rollouts.errors import DrillRefused
 from apps.rollouts.events import DRILL_FINISHED, DRILL_SKIPPED, DRILL_STARTED

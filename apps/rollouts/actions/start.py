@@ -20,7 +20,7 @@ from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import DoesNotFit
-from apps.serving.models import Endpoint, Revision
+from apps.serving.models import Endpoint
 from apps.serving.rules import EndpointState, RevisionState, serving_config
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor
@@ -148,38 +148,6 @@ def insert_rollout(rollout: Rollout) -> Rollout:
     except IntegrityError:
         raise RolloutOpen from None
     return rollout
-
-
-def check_return(former: Revision, endpoint: Endpoint, keys: KeyRing) -> None:
-    """Raise :class:`NotPermitted` when ``former`` may not serve again. The end of its permit is
-    not asked: that ends the right to start a release, never to go back to one."""
-    serving.check_permit(
-        former.permit,
-        keys,
-        endpoint=endpoint,
-        bento=former.bento,
-        release=former.release,
-        serving=former.serving,
-        starting_at=None,
-    )
-
-
-def open_return(
-    live: Revision, former: Revision, *, kind: str, reason: str, actor: Actor
-) -> Rollout:
-    """Open a rollout from ``live`` back to ``former``, on the release that brought that one."""
-    return insert_rollout(
-        Rollout(
-            project_id=live.endpoint.project_id,
-            endpoint=live.endpoint,
-            release=Release.objects.get(pk=former.release),
-            kind=kind,
-            from_revision=live,
-            to_revision=former,
-            started_by=actor.id,
-            reason=reason,
-        )
-    )
 
 
 def ring_reconciler(rollout: Rollout) -> None:
