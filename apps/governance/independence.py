@@ -5,10 +5,9 @@ What each means is said in ``placet_verify.permit.standing``, where nodes and ou
 
 from collections.abc import Iterable
 
+from placet_verify.permit import standing
 from placet_verify.permit.standing import (
     DEMANDS,
-    NOT_CODE_AUTHOR,
-    NOT_DATA_OWNER,
     NOT_LAST_TOUCHED,
     OTHER_REPORTING_LINE,
     SECOND_LINE,
@@ -16,12 +15,8 @@ from placet_verify.permit.standing import (
 
 PEOPLE = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # asked of positions
 FLAGS = DEMANDS[1:]  # members of a gate that are true or false
-TITLES = {
-    OTHER_REPORTING_LINE: "in another reporting line",
-    NOT_LAST_TOUCHED: "without a hand in the artifact",
-    NOT_DATA_OWNER: "who does not own the data",
-    NOT_CODE_AUTHOR: "who did not write the training code",
-}
+# a checklist names this one in words of its own, which stand in stored results of gates
+TITLES = standing.TITLES | {NOT_LAST_TOUCHED: "without a hand in the artifact"}
 WHY = {
     "no_line": "no line of defence is set",
     "not_second_line": "not of the second line of defence",

@@ -6,7 +6,7 @@ from typing import Any
 
 from placet_verify.errors import Malformed
 from placet_verify.numbers import is_number, is_whole
-from placet_verify.permit.standing import DEMANDS, SECOND_LINE, UNKNOWN, Standing
+from placet_verify.permit.standing import DEMANDS, SECOND_LINE, TITLES, UNKNOWN, Standing
 
 DEFAULT_EXPIRY_DAYS = 14
 
@@ -170,18 +170,9 @@ def _second(wanted: object, count: int) -> int:
     return wanted
 
 
-_SAID = {
-    "second_line": "of the second line",
-    "other_reporting_line": "in another reporting line",
-    "not_last_touched": "who did not touch the artifact",
-    "not_data_owner": "who does not own the data",
-    "not_code_author": "who did not write the training code",
-}
-
-
 def said(rule: ApprovalRule) -> str:
     """Return in words what is asked of each of a rule's people beside the role."""
-    words = (["with a passkey"] if rule.passkey else []) + [_SAID[one] for one in rule.demands]
+    words = (["with a passkey"] if rule.passkey else []) + [TITLES[one] for one in rule.demands]
     return " " + ", ".join(words) if words else ""
 
 

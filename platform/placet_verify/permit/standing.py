@@ -20,6 +20,13 @@ DEMANDS = (
     NOT_DATA_OWNER,
     NOT_CODE_AUTHOR,
 )
+TITLES = {
+    SECOND_LINE: "of the second line",
+    OTHER_REPORTING_LINE: "in another reporting line",
+    NOT_LAST_TOUCHED: "who did not touch the artifact",
+    NOT_DATA_OWNER: "who does not own the data",
+    NOT_CODE_AUTHOR: "who did not write the training code",
+}
 LINES = ("first", "second", "third")
 
 PersonIds = tuple[str, ...]
