@@ -10,15 +10,13 @@ from apps.governance.models import Release
 from apps.governance.plan import Plan, Ship, Step
 from apps.identity.models import Project
 from apps.rollouts.rules import steps_for
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.states import ENDED_STATES, HOLDING, RolloutKind, RolloutState
 from apps.rollouts.steps import for_person, judged_index
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
 from placet_protocol.guard import GuardEntry
-
-ENDED_STATES = (RolloutState.DONE, RolloutState.ABORTED, RolloutState.FAILED)
 
 
 class Rollout(Audited):
@@ -85,7 +83,7 @@ class Rollout(Audited):
     @property
     def judged_step(self) -> int | None:
         """The index of the step whose looks decide what comes next; ``None`` for none."""
-        if self.state not in (RolloutState.ANALYSING, RolloutState.WAITING):
+        if self.state not in HOLDING:
             return None
         return judged_index(self.steps, self.step)
 

@@ -9,7 +9,7 @@ from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
 from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Rollout
 from apps.rollouts.rules import OPEN_STATES, STEPPING
-from apps.rollouts.states import RolloutState
+from apps.rollouts.states import HOLDING, RolloutState
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
@@ -46,9 +46,7 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
         "project", "endpoint", "release__version", "to_revision__bento__version__model"
     ).defer("release__request_envelope", "to_revision__permit")
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
-    rows = rows.filter(
-        Q(state__in=(RolloutState.WAITING, RolloutState.ANALYSING)) | ~Q(paused_by="")
-    )
+    rows = rows.filter(Q(state__in=HOLDING) | ~Q(paused_by=""))
     return [
         row
         for row in rows.order_by("pk")[:50]

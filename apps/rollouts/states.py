@@ -30,4 +30,16 @@ class RolloutState(StrEnum):
     FAILED = "failed"
 
 
+# A step that holds the present weight: for a time, for a person, or until something is shown.
+HOLDING = (RolloutState.WAITING, RolloutState.ANALYSING)
+AT_A_STEP = (RolloutState.SHIFTING, *HOLDING)
+# States in which the candidate is not live yet, and people may still hold, hurry or abort it.
+STEPPING = (RolloutState.STARTING, *AT_A_STEP)
+OPEN_STATES = (
+    *STEPPING,
+    RolloutState.DRAINING,
+    RolloutState.RETURNING,
+    RolloutState.ABORTING,
+)
+ENDED_STATES = (RolloutState.DONE, RolloutState.ABORTED, RolloutState.FAILED)
 ENDED_BADLY = (RolloutState.FAILED, RolloutState.ABORTED)

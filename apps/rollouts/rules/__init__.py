@@ -32,8 +32,6 @@ from apps.rollouts.rules.facts import (
     DRAIN_SECONDS,
     DRILL_SECONDS,
     ENDED_PHASES,
-    OPEN_STATES,
-    STEPPING,
     TRANSITIONS,
     Intent,
     RevisionChange,
@@ -41,6 +39,7 @@ from apps.rollouts.rules.facts import (
     RolloutSnapshot,
     steps_for,
 )
+from apps.rollouts.states import OPEN_STATES, STEPPING
 
 __all__ = [
     "DRAIN_SECONDS",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from apps.governance.plan import Plan, SetHeaderRoute, Step
 from apps.rollouts.analysis import DecidingVerdict
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.states import AT_A_STEP, RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
 from apps.serving.rules import RevisionState
 
@@ -16,12 +16,9 @@ DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either wa
 READY_PHASES = frozenset({"ready", "serving"})
 ENDED_PHASES = frozenset({"drained", "stopped", "failed", "refused"})  # in a target's words
 
-_AT_A_STEP = (RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ANALYSING)
-# States in which the candidate is not live yet, and people may still hold, hurry or abort it.
-STEPPING = (RolloutState.STARTING, *_AT_A_STEP)
 _STEPS = frozenset(
     {
-        *_AT_A_STEP,
+        *AT_A_STEP,
         RolloutState.DRAINING,
         RolloutState.RETURNING,
         RolloutState.ABORTING,
@@ -34,7 +31,7 @@ TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.STARTING: frozenset(
         {RolloutState.SHIFTING, RolloutState.WAITING, RolloutState.ABORTING, RolloutState.FAILED}
     ),
-    **dict.fromkeys(_AT_A_STEP, _STEPS),
+    **dict.fromkeys(AT_A_STEP, _STEPS),
     RolloutState.DRAINING: frozenset({RolloutState.DONE}),
     RolloutState.RETURNING: frozenset({RolloutState.DONE}),
     RolloutState.ABORTING: frozenset({RolloutState.ABORTED, RolloutState.FAILED}),
@@ -42,12 +39,6 @@ TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.ABORTED: frozenset(),
     RolloutState.FAILED: frozenset(),
 }
-OPEN_STATES = (
-    *STEPPING,
-    RolloutState.DRAINING,
-    RolloutState.RETURNING,
-    RolloutState.ABORTING,
-)
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.governance.plan import Pause, Plan, SetWeight
-from apps.rollouts.models import ENDED_STATES
 from apps.rollouts.rules import (
     OPEN_STATES,
     TRANSITIONS,
@@ -15,6 +14,7 @@ from apps.rollouts.rules import (
     RolloutSnapshot,
     next_step,
 )
+from apps.rollouts.states import ENDED_STATES
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CANDIDATE = RevisionFacts("starting", 0, 2)
