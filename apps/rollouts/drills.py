@@ -39,9 +39,9 @@ class DrillResult:
     failed_requests: int | None
 
 
-def lasted(phases: Mapping[str, str], finished_at: datetime) -> tuple[float | None, float | None]:
-    """Return how long the way there took and the way back, by when the phases were entered."""
-    entered = {name: datetime.fromisoformat(text) for name, text in phases.items()}
+def lasted(times: Mapping[str, str], finished_at: datetime) -> tuple[float | None, float | None]:
+    """Return how long the way there took and the way back, by when the states were entered."""
+    entered = {name: datetime.fromisoformat(text) for name, text in times.items()}
     went, arrived = entered.get(RolloutState.SHIFTING), entered.get(RolloutState.RETURNING)
     back = arrived or entered.get(RolloutState.ABORTING)
     there = (arrived - went).total_seconds() if went and arrived else None

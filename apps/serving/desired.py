@@ -51,7 +51,7 @@ from placet_verify.signing.keys import PrivateKey
 
 log = logging.getLogger(__name__)
 CHANNEL = "placet_state"  # PostgreSQL's NOTIFY wakes long polls; its payload is a target id
-AT_ONCE = 25  # targets whose states one job signs
+TARGETS_AT_ONCE = 25  # targets whose states one job signs
 _together: ContextVar[set[str] | None] = ContextVar("published_together", default=None)
 
 
@@ -74,8 +74,8 @@ def together() -> Iterator[None]:
     finally:
         _together.reset(token)
     targets = sorted(gathered)
-    for first in range(0, len(targets), AT_ONCE):
-        part = targets[first : first + AT_ONCE]
+    for first in range(0, len(targets), TARGETS_AT_ONCE):
+        part = targets[first : first + TARGETS_AT_ONCE]
         enqueue("serving.publish_all", queue="control", targets=part)
 
 

@@ -21,16 +21,16 @@ def usable(targets: QuerySet[Target], project: str, environment: str) -> QuerySe
 
 
 def unlisted(
-    targets: Iterable[str], project: str, environment: str, *, hold: bool = True
+    targets: Iterable[str], project: str, environment: str, *, lock: bool = True
 ) -> dict[str, str]:
     """Return why each of ``targets`` (ids) may not be used, in a sentence, by the target's id.
 
-    With ``hold`` all of them are held until the transaction ends, in one order: an entry that is
+    With ``lock`` all of them are held until the transaction ends, in one order: an entry that is
     being taken away is either gone here, or stays until what is put there can be seen. See
     :mod:`apps.rollouts.actions.locking` for what is held before and behind them.
     """
     rows = Target.objects.filter(pk__in=list(targets)).order_by("pk")
-    names = {row.pk: row.name for row in (rows.select_for_update(no_key=True) if hold else rows)}
+    names = {row.pk: row.name for row in (rows.select_for_update(no_key=True) if lock else rows)}
     entries = TargetUse.objects.filter(target__in=names, project=project)
     known: dict[str, set[str]] = {}
     for target, named in entries.values_list("target", "environment"):
@@ -54,8 +54,8 @@ def _why(target: str, project: str, environment: str, *, elsewhere: bool) -> str
     return f"{target} does not list {whom}: who manages targets adds it ({command})"
 
 
-def refuse_unlisted(target: str, project: str, environment: str, *, hold: bool = True) -> None:
+def refuse_unlisted(target: str, project: str, environment: str, *, lock: bool = True) -> None:
     """Raise :class:`TargetNotListed` unless the target (an id) lists the environment, and hold it
     as :func:`unlisted` does. What runs there already and a way back are not asked this."""
-    if why := unlisted([target], project, environment, hold=hold).get(target):
+    if why := unlisted([target], project, environment, lock=lock).get(target):
         raise TargetNotListed(why)

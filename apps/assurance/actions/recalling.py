@@ -72,7 +72,7 @@ def recall(
     check_place(kind, project)
     with record(actor) as log:
         authorize(actor, "recall.create", project, view="recall.view")
-        _hold_projects(project)
+        _lock_projects(project)
         subject = subject_of(kind, what, project, keys.ring)
         standing = Recall.objects.filter(
             kind=kind, what=subject.what, project=project, state=RecallState.STANDING
@@ -80,7 +80,7 @@ def recall(
         if standing is not None:
             return standing
         _refuse_many(project)
-        reached = _hold(reach(subject, keys.ring), keys.ring)
+        reached = _lock(reach(subject, keys.ring), keys.ring)
         row = _write(reached, text, keys, actor)
         with together():
             _publish(row)
@@ -105,13 +105,13 @@ def _refuse_many(project: Project | None) -> None:
         )
 
 
-def _hold_projects(project: Project | None) -> None:
+def _lock_projects(project: Project | None) -> None:
     """Hold the project, or all: nobody asks for a release meanwhile."""
     rows = Project.objects.select_for_update(no_key=True).order_by("pk")
     list(rows.filter(pk=project.pk) if project is not None else rows)
 
 
-def _hold(reached: RecallReach, ring: KeyRing) -> RecallReach:
+def _lock(reached: RecallReach, ring: KeyRing) -> RecallReach:
     """Hold endpoints, their targets, rollouts and releases, in the order in which whoever moves
     them does, and look again: meanwhile something may have started."""
     behind = {release.endpoint_id for release in reached.releases}

@@ -52,10 +52,10 @@ class HoldLiftSerializer(serializers.Serializer[Any]):
 def hold_bodies(rows: Any) -> list[Any]:
     """Return holds with their reasons (two queries)."""
     texts = unseal_many(s for row in rows for s in (row.reason_sealed, row.lift_reason_sealed))
-    return [_hold(row, texts) for row in rows]
+    return [_body(row, texts) for row in rows]
 
 
-def _hold(row: LegalHold, texts: dict[str, str]) -> dict[str, Any]:
+def _body(row: LegalHold, texts: dict[str, str]) -> dict[str, Any]:
     body = {
         "id": row.pk,
         "name": row.name,

@@ -252,7 +252,7 @@ def _endpoint(
 
 def _refuse_unlisted(endpoint: Endpoint) -> None:
     """Nothing is held: whoever starts the rollout asks again, behind the endpoint's own lock."""
-    refuse_unlisted(endpoint.target_id, endpoint.project_id, endpoint.environment, hold=False)
+    refuse_unlisted(endpoint.target_id, endpoint.project_id, endpoint.environment, lock=False)
 
 
 def _only_target(environment: Environment) -> Target:

@@ -12,7 +12,7 @@ from apps.jobs.models import Job, JobState
 from apps.jobs.queries import job_visible
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import database_now
-from placet.kernel.enqueue import ring
+from placet.kernel.enqueue import ring_bell
 from placet.kernel.problems import Conflict, Forbidden
 
 
@@ -49,7 +49,7 @@ def enqueue(
         )
         job = put(job)
         if not delay:
-            transaction.on_commit(lambda: ring(job.id, queue), robust=True)
+            transaction.on_commit(lambda: ring_bell(job.id, queue), robust=True)
     return job
 
 
@@ -66,11 +66,11 @@ def put(job: Job) -> Job:
         Job.objects.bulk_create([job], ignore_conflicts=True)
         if Job.objects.filter(pk=job.pk).exists():
             return job
-        if waiting_id := _hold_waiting(job.kind, job.key, job.due_at):
+        if waiting_id := _lock_waiting(job.kind, job.key, job.due_at):
             return Job.objects.get(pk=waiting_id)
 
 
-def _hold_waiting(kind: str, key: str, due_at: datetime) -> str | None:
+def _lock_waiting(kind: str, key: str, due_at: datetime) -> str | None:
     """Lock the waiting row in share mode (enqueuers do not block each other, claimers skip it)."""
     where = "WHERE kind = %s AND key = %s AND state = 'queued'"
     with connection.cursor() as cursor:

@@ -62,7 +62,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     keys = ring()
     _check_target(row.release)
     with record(actor) as log:
-        _hold(row.release)
+        _lock(row.release)
         again = _begin(governance.reopen(row.release, actor=actor), keys, log, reason=text)
         log.add(ROLLOUT_RETRIED, row, data={"state": row.state, "by": again.pk})
     return again
@@ -70,7 +70,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
 
 def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> Rollout:
     actor = log.actor
-    _hold(release)
+    _lock(release)
     refuse_open(release.endpoint)
     begun = governance.begin_rollout(release, ring=keys, actor=actor)
     endpoint = _active_endpoint(begun)
@@ -101,7 +101,7 @@ def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> 
     return rollout
 
 
-def _hold(release: Release) -> None:
+def _lock(release: Release) -> None:
     """Hold the endpoint before the release, as whoever moves both does, and its target between
     them, which must list it: the states that are published on the way come behind both."""
     row = lock_endpoint(release.endpoint_id)

@@ -27,7 +27,7 @@ POLLS = "placet_polls"  # who waits where: "node.number node.number …"
 TICK = 0.2  # how long a new poll goes unannounced at most
 LOOK_EVERY = 2.0  # a notification wakes us at once; this is for one that was lost
 LONGEST_RETRY = 5.0
-AT_ONCE = 100  # polls in one notification, which may have 8,000 bytes
+POLLS_AT_ONCE = 100  # polls in one notification, which may have 8,000 bytes
 # a server that went away without a word is given up soon
 OWN = {
     "application_name": "placet listener",
@@ -164,8 +164,8 @@ class Listener:
 
     def _say(self, own: "psycopg.Connection[Any]", entries: Sequence[ListedPoll]) -> None:
         """Tell all processes, ours too, whose polls wait here."""
-        for first in range(0, len(entries), AT_ONCE):
-            names = [entry.name for entry in entries[first : first + AT_ONCE]]
+        for first in range(0, len(entries), POLLS_AT_ONCE):
+            names = [entry.name for entry in entries[first : first + POLLS_AT_ONCE]]
             own.execute("SELECT pg_notify(%s, %s)", [POLLS, " ".join(names)])
 
 

@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 _silent_until = 0.0
 
 
-def ring(job_id: str, queue: str) -> None:
+def ring_bell(job_id: str, queue: str) -> None:
     """Tell the workers of ``queue`` to look at job ``job_id``.
 
     A message carries nothing but the id and may be lost, repeated or forged; workers also look

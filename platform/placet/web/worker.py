@@ -53,7 +53,7 @@ from placet.web.waiting_room import Held, WaitingRoom
 MAX_UNREAD, SECONDS, PIECE = 64 << 20, 10.0, 1 << 16
 GRACE = 1.0  # seconds in which clients of a process that ends may ask for the last time
 CERTIFICATE = 1.0  # seconds until its files are read again
-AT_ONCE = 64  # connections of TLS that are taken in a row
+TLS_IN_A_ROW = 64  # connections of TLS that are taken in a row
 PAUSE = 1.0  # seconds without a new connection, where there is no file for one
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # of one connection, or of nobody's, as accept(2) has them
@@ -104,7 +104,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def accept(self, listener: socket.socket) -> None:
         """Take who has come to the door: one, so that other processes have theirs. With TLS more:
         at the door all stand behind who came before, and inside clients take turns."""
-        for _ in range(AT_ONCE if self.cfg.is_ssl else 1):
+        for _ in range(TLS_IN_A_ROW if self.cfg.is_ssl else 1):
             if self.nr_conns >= self.worker_connections or not self.accept_one(listener):
                 return
 

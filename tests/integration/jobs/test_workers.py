@@ -16,7 +16,7 @@ from apps.identity.models import Project
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job, JobState, Schedule, ScheduleRun
 from placet.celery import app
-from placet.kernel.enqueue import ring
+from placet.kernel.enqueue import ring_bell
 from tests.integration.jobs.conftest import Valkey, Worker, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
@@ -206,5 +206,5 @@ def test_ringing_a_dead_broker_fails_nobody_and_takes_no_time() -> None:
     assert Job.objects.get(pk=job.pk).state == JobState.QUEUED
     with capture_logs() as logged:
         for _ in range(50):
-            ring(job.pk, "control")
+            ring_bell(job.pk, "control")
     assert logged == [], "it was not asked again for a while"
