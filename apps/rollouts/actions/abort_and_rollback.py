@@ -1,6 +1,6 @@
 """What an operator does while or after a rollout: abort it, or roll the endpoint back."""
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.going_back import begin_return, check_return, open_return
@@ -21,6 +21,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
 from placet.kernel.states import move
+from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 
@@ -89,18 +90,26 @@ def go_back(
     release, never to go back to one. A warm revision takes over at once; a stopped one is
     started first, and until it is ready the present one serves.
     """
-    keys = ring()
+    keys = ring()  # a file: read before the transaction
     with record(actor) as log:
-        row = lock_endpoint(endpoint.pk)
-        lock_target(row.target_id)  # before its revisions: a stopped one needs room there
-        authorize(actor, "rollout.operate", row, view="endpoint.view")
-        serving.refuse_deleted(row)
-        if row.state != EndpointState.ACTIVE:
-            raise EndpointStopped
-        rollout = take_over(row, number, reason, log) or _open(row, number, reason, actor)
-        check_return(rollout.to_revision, row, keys)
-        begin_return(rollout, row, log)
-        ring_reconciler(rollout)
+        return begin_going_back(endpoint, keys, log, reason=reason, number=number)
+
+
+def begin_going_back(
+    endpoint: Endpoint, keys: KeyRing, log: Recorder, *, reason: str, number: int | None = None
+) -> Rollout:
+    """Do what :func:`go_back` says in the transaction of ``log``, so that what else has to be
+    true with it is written in the same one."""
+    row = lock_endpoint(endpoint.pk)
+    lock_target(row.target_id)  # before its revisions: a stopped one needs room there
+    authorize(log.actor, "rollout.operate", row, view="endpoint.view")
+    serving.refuse_deleted(row)
+    if row.state != EndpointState.ACTIVE:
+        raise EndpointStopped
+    rollout = take_over(row, number, reason, log) or _open(row, number, reason, log.actor)
+    check_return(rollout.to_revision, row, keys)
+    begin_return(rollout, row, log)
+    ring_reconciler(rollout)
     return rollout
 
 

@@ -1,6 +1,7 @@
 """Endpoints that do not keep to what was agreed, and what becomes of it."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from apps.monitoring import actions, reconciler
 from apps.monitoring.errors import AlertMoved, ResolvesItself
 from apps.monitoring.models import Alert, AlertKind, AlertState, MetricWindow, Objective
 from apps.monitoring.rules import ObjectiveTerms
+from apps.rollouts.actions import abort, answer_alert
 from apps.rollouts.models import Rollout
 from apps.serving import queries
 from apps.serving.actions import stop_endpoint
@@ -302,24 +304,57 @@ class TestRollback:
         assert Alert.objects.get().answer.startswith("Not rolled back: ")
         assert live(endpoint).number == 2
 
-    def test_a_worker_that_died_after_it_began_does_not_begin_another(
+    @pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+    def test_a_worker_that_died_as_it_began_does_not_begin_another(
+        self, story: Story, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        """Not even where Otto aborted what it began, which gives it another reason."""
+        endpoint = self.two(story)
+        hold(story.world, endpoint, roll_back=True)
+
+        def die(point: str) -> None:
+            if point == f"{moment}.rollout.rollback_started.v1":
+                raise RuntimeError("died")
+
+        with monkeypatch.context() as patch:
+            # by its name: the package has a function that is called like the module
+            patch.setattr(import_module("apps.audit.actions.record"), "crash_point", die)
+            answer(story, live(endpoint), bad=100)
+        for begun in Rollout.objects.filter(kind="rollback"):
+            abort(begun, actor=story.otto, reason="Not now")
+            story.settle()
+        Job.objects.filter(kind="rollouts.answer_alert").update(due_at=now())
+        story.settle()
+        rollout, row = Rollout.objects.get(kind="rollback"), Alert.objects.get()
+        assert (row.rollout, row.answer) == (rollout.pk, "Rolled back to churn:1 (revision 1)")
+        ended = ("done", 1) if moment == "before_commit" else ("aborted", 2)
+        assert (rollout.state, live(endpoint).number) == ended
+        in_the_log(row)
+
+    def test_a_worker_that_comes_late_takes_back_what_it_began(
         self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         endpoint = self.two(story)
         hold(story.world, endpoint, roll_back=True)
-        answer_module = "apps.rollouts.actions.alert_rollback"
-        with monkeypatch.context() as patch:
+        finding = reconciler.AlertFinding(
+            AlertKind.OBJECTIVE,
+            subject=endpoint.pk,
+            about="churn",
+            summary="Too many errors",
+            endpoint=endpoint,
+            revision=live(endpoint).pk,
+        )
+        alert = actions.open_alert(finding, actor=SYSTEM)
+        assert alert is not None
 
-            def die(*args: Any, **kwargs: Any) -> bool:
-                raise RuntimeError("died")
+        def answered_meanwhile(row: Alert, _: Endpoint) -> str:
+            actions.note_answer(row, answer="Not rolled back: it is over", actor=SYSTEM)
+            return ""
 
-            patch.setattr(f"{answer_module}.note_answer", die)
-            answer(story, live(endpoint), bad=100)
-        assert Rollout.objects.filter(kind="rollback").count() == 1
-        Job.objects.filter(kind="rollouts.answer_alert").update(due_at=now())
-        story.settle()
-        assert Rollout.objects.filter(kind="rollback").count() == 1
-        assert Alert.objects.get().answer == "Rolled back to churn:1 (revision 1)"
+        monkeypatch.setattr("apps.rollouts.actions.alert_rollback._why_not", answered_meanwhile)
+        assert answer_alert(alert.pk) == "wait"
+        assert not Rollout.objects.filter(kind="rollback").exists()
+        assert answer_alert(alert.pk) == "left"
 
 
 class TestOtherTroubles:
