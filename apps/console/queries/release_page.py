@@ -243,8 +243,7 @@ class ReleasePage:
     @property
     def comparable(self) -> bool:
         """Whether what is live is a version of the same model."""
-        live = self.view.live
-        own = self.release.version.model_id
+        live, own = self.view.live, self.release.version.model_id
         return self.compared and live is not None and live.version.model_id == own
 
     @property
@@ -326,7 +325,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         view=view,
         actor=actor,
         rollout=rollout,
-        steps=rollout_steps(view.release, rollout),
+        steps=rollout_steps(view.release, rollout, compared),
         way_back=back,
         tiles=tiles(view, back),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,

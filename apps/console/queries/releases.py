@@ -16,11 +16,12 @@ from apps.governance.queries.presets import Preset, common_presets, own_presets
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_BADLY, RolloutState
+from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.durations import spell
 
 AT_ONCE = "all traffic at once"
 
@@ -115,27 +116,46 @@ def targets_for(environments: Sequence[Environment], actor: Actor) -> dict[str, 
     return offered
 
 
-PHASES = (
-    (RolloutState.STARTING, "Start", "new replicas, no traffic"),
-    (RolloutState.SHIFTING, "Shift", ""),
-    (RolloutState.DRAINING, "Settle", "the old one is drained"),
-    (RolloutState.DONE, "Live", "the old one kept warm"),
-)
+def _phases(shift: str, settle: str, live: str) -> tuple[tuple[RolloutState, str, str], ...]:
+    return (
+        (RolloutState.STARTING, "Start", "new replicas, no traffic"),
+        (RolloutState.SHIFTING, "Shift", shift),
+        (RolloutState.DRAINING, "Settle", settle),
+        (RolloutState.DONE, "Live", live),
+    )
 
 
-def rollout_steps(release: Release, rollout: Rollout | None) -> list[RolloutPhase]:
-    """Return the phases of a rollout, and how far it is; shifting is every step of the plan."""
+def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
+    """Say how what served before is left, and what becomes of it then."""
+    # only what a release replaces is kept, never what is rolled back from
+    goes_out = rollout is None or rollout.kind == RolloutKind.RELEASE
+    keep = Plan.stored(release.plan).keep_warm_seconds if goes_out else 0
+    if not keep:
+        return "the old one finishes its requests", "the old one is stopped"
+    return "no more traffic to the old one", f"the old one stays warm for {spell(keep)}"
+
+
+def rollout_steps(
+    release: Release, rollout: Rollout | None, live: Release | None
+) -> list[RolloutPhase]:
+    """Return the phases of a rollout, and how far it is; shifting is every step of the plan.
+
+    Before it has begun, ``live`` is what would give way to it.
+    """
     count = len(rollout.steps if rollout else Plan.stored(release.plan).steps)
     shift = AT_ONCE if count == 1 else f"{count} steps"
+    replaces = rollout.from_revision_id if rollout else live
+    left = _left(release, rollout) if replaces else ("nothing to replace", "the first one here")
+    phases = _phases(shift, *left)
     if rollout is None:
-        return [RolloutPhase(title, text or shift, "") for _, title, text in PHASES]
-    names = [name for name, _, _ in PHASES]
+        return [RolloutPhase(title, text, "") for _, title, text in phases]
+    names = [name for name, _, _ in phases]
     ended_badly = rollout.state in (*ENDED_BADLY, RolloutState.ABORTING)
     first = rollout.step_times.get("0")
     times = ({RolloutState.SHIFTING: first} if first else {}) | rollout.phase_times
     reached = [n for n in names if n in times]
     steps = []
-    for name, title, text in PHASES:
+    for name, title, text in phases:
         at = times.get(name)
         is_last = bool(reached) and name == reached[-1]
         if at is None:
@@ -146,7 +166,5 @@ def rollout_steps(release: Release, rollout: Rollout | None) -> list[RolloutPhas
             state = "now"
         else:
             state = "done"
-        steps.append(
-            RolloutPhase(title, text or shift, state, datetime.fromisoformat(at) if at else None)
-        )
+        steps.append(RolloutPhase(title, text, state, datetime.fromisoformat(at) if at else None))
     return steps

@@ -12,8 +12,10 @@ from apps.console.queries.release_parts import (
     serving_words,
     signs,
 )
+from apps.console.queries.releases import rollout_steps
 from apps.console.queries.summary_tiles import way_back_tile
 from apps.console.queries.way_back import way_back
+from tests.support.documents import plan_document
 
 PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 
@@ -109,6 +111,33 @@ def test_tile_and_card_say_the_same_way_back(
 
 def test_what_serves_no_more_has_no_way_back() -> None:
     assert way_back(placed("superseded", "churn:2")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "keep", "replaces", "said"),
+    [
+        ("", 86400, False, ["nothing to replace", "the first one here"]),
+        ("", 86400, True, ["no more traffic to the old one", "the old one stays warm for 1 d"]),
+        ("", 0, True, ["the old one finishes its requests", "the old one is stopped"]),
+        ("release", 5, True, ["no more traffic to the old one", "the old one stays warm for 5 s"]),
+        ("rollback", 5, True, ["the old one finishes its requests", "the old one is stopped"]),
+    ],
+)
+def test_a_rollout_says_what_becomes_of_what_it_replaces(
+    kind: str, keep: int, replaces: bool, said: list[str]
+) -> None:
+    release: Any = SimpleNamespace(plan=plan_document({"keep_warm_seconds": keep}))
+    times = {"starting": "2026-01-01T00:00:00Z"}
+    rollout: Any = SimpleNamespace(
+        kind=kind,
+        from_revision_id="rev_1" if replaces else None,
+        steps=[None],
+        state="starting",
+        step_times={},
+        phase_times=times,
+    )
+    steps = rollout_steps(release, rollout if kind else None, replaces=replaces)
+    assert [step.text for step in steps[2:]] == said
 
 
 @pytest.mark.parametrize(
