@@ -108,7 +108,8 @@ def decision_forms(release: Release) -> Iterator[DecisionForm]:
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
     """Yield the signed documents of the release, with what checks them."""
     base = f"/api/v1/releases/{release.pk}"
-    yield Link("Permit as signed", f"{base}/permit")
+    if release.approved_at:  # until then some of its signatures are missing
+        yield Link("Signed permit", f"{base}/permit")
     if release.approved_at or release.state == ReleaseState.REJECTED:
         yield Link("Verification summary (SLSA)", f"{base}/vsa", download=True)
     if may_export:

@@ -7,6 +7,7 @@ import pytest
 
 from apps.console.queries.release_parts import (
     ServingRow,
+    documents,
     network,
     replicas,
     serving_words,
@@ -15,6 +16,7 @@ from apps.console.queries.release_parts import (
 from apps.console.queries.releases import rollout_steps
 from apps.console.queries.summary_tiles import way_back_tile
 from apps.console.queries.way_back import way_back
+from placet.kernel.clock import now
 from tests.support.documents import plan_document
 
 PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
@@ -111,6 +113,22 @@ def test_tile_and_card_say_the_same_way_back(
 
 def test_what_serves_no_more_has_no_way_back() -> None:
     assert way_back(placed("superseded", "churn:2")) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "approved", "offered"),
+    [
+        ("requested", False, []),
+        ("rejected", False, ["Verification summary (SLSA)"]),
+        ("approved", True, ["Signed permit", "Verification summary (SLSA)"]),
+        ("withdrawn", True, ["Signed permit", "Verification summary (SLSA)"]),
+    ],
+)
+def test_a_permit_is_offered_once_everybody_has_signed(
+    state: str, approved: bool, offered: list[str]
+) -> None:
+    release: Any = SimpleNamespace(pk="rel_1", state=state, approved_at=now() if approved else None)
+    assert [link.text for link in documents(release, may_export=False)] == offered
 
 
 @pytest.mark.parametrize(
