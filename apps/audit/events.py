@@ -103,7 +103,7 @@ def declared(name: str) -> EventKind:
 
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
-ACCESS_DENIED = event_kind("access.denied", "Was refused: {action:word}")
+ACCESS_DENIED = event_kind("access.denied", "Refused ({action:word}): an attempt")
 BACKUP_BEGUN = event_kind("backup.begun", "Began a backup, whose log ends here")
 RESTORED = event_kind(
     "backup.restored",
