@@ -134,9 +134,9 @@ def _serving(
 
 def _followed(client: Client, new_release: Release, timeout: float | None) -> Release:
     """Say what was asked for; wait unless ``timeout`` is ``None``."""
-    say(f"Release {new_release.number} ({new_release.id}) is {new_release.state}")
     if timeout is not None:
         return until_live(client, new_release.id, timeout)
+    say(_stands(new_release))
     if failing := failed(new_release.gates):
         say(_gates("It cannot be approved as it is", failing))
     if why := client.releases.get(new_release.id).waits_for:
@@ -154,21 +154,32 @@ def release_wait(
 
 
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
-    """Wait; raise :class:`CommandEnded` when it ends otherwise, never can, or the time is over."""
+    """Wait, and say each state that it comes into.
+
+    Raises :class:`CommandEnded` when it ends otherwise, never can, or the time is over.
+    """
+    said = ""
     for last in polling(timeout):
         latest = (view := client.releases.get(release_id)).release
-        if latest.state == "live" or (latest.state in ("superseded", "retired") and latest.live_at):
-            return latest
         if latest.state in REFUSED + BROKEN:
             code = DENIED if latest.state in REFUSED else ERROR
             raise CommandEnded(
                 code, f"The release is {latest.state}. {latest.ended_reason}".strip()
             )
+        if latest.state != said:
+            said = latest.state
+            say(_stands(latest))
+        if latest.state == "live" or (latest.state in ("superseded", "retired") and latest.live_at):
+            return latest
         if latest.state in ("requested", "approved") and (failing := failed(view.gates)):
             raise CommandEnded(DENIED, _gates(f"Denied by policy r{latest.policy}", failing))
         if last:
             raise _over(view)
     raise AssertionError("polling ends with a last turn")
+
+
+def _stands(row: Release) -> str:
+    return f"Release {row.number} ({row.id}) is {row.state.replace('_', ' ')}"
 
 
 def failed(gates: tuple[Gate, ...]) -> list[Gate]:

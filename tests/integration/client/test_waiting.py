@@ -1,6 +1,7 @@
 """A pipeline waits for a release and learns from the exit code how it ended."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -67,6 +68,22 @@ def test_missing_people_and_slow_machines_differ(
     assert answer(capsys)["accelerate"] is True
     assert main(["build", "start", asked[2]]) == 6, "one of the other choice is open"
     assert main([*build, "--wait", "--timeout", "0.2"]) == 5
+
+
+def test_each_state_that_it_comes_into_is_said_where_no_terminal_is(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turns(seconds: float) -> Iterator[bool]:
+        yield from (False, False)
+        world.decide(Release.objects.get(), world.rex)
+        yield True
+
+    monkeypatch.setattr("placet_client.cli.releases.polling", turns)
+    assert main(request(world)) == 5
+    said = f"Release 1 ({Release.objects.get().pk}) is"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [f"{said} requested", f"{said} approved"]
+    assert "still approved" in lines[2]
 
 
 def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(
