@@ -55,8 +55,10 @@ def login(
         typer.Option(envvar="PLACET_CA", help="PEM file of who vouches for the server"),
     ] = None,
 ) -> None:
-    """Remember a server and a token; the token is asked for without echo."""
-    text = sys.stdin.readline() if token_stdin else typer.prompt("Token", hide_input=True)
+    """Remember a server and a token; the token is asked for without echo, or read from a pipe."""
+    # the prompt would look for a terminal behind the pipe, and warn where there is none
+    piped = token_stdin or not sys.stdin.isatty()
+    text = sys.stdin.readline() if piped else typer.prompt("Token", hide_input=True)
     trusted = str(ca.resolve()) if ca else ""
     with Client(url, text.strip(), ca=trusted) as client:
         me = client.whoami()

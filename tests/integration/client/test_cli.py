@@ -1,5 +1,6 @@
 """The command line against a running server, as people and pipelines use it."""
 
+import io
 import json
 import stat
 from pathlib import Path
@@ -92,15 +93,16 @@ def test_an_api_key_is_printed_once_and_text_with_brackets_as_it_is(
     assert key not in printed
 
 
+@pytest.mark.parametrize("words", [["--token-stdin"], []], ids=["said so", "piped"])
 def test_a_login_is_remembered_for_its_owner_alone(
-    world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch
+    world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     token = factories.token_for(world.people["Ada"])
     monkeypatch.delenv("PLACET_URL")
     monkeypatch.delenv("PLACET_TOKEN")
     assert main(["whoami"]) == 1
-    monkeypatch.setattr("sys.stdin", type("Input", (), {"readline": lambda self: token + "\n"})())
-    assert main(["login", live_server.url, "--token-stdin"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{token}\n"))
+    assert main(["login", live_server.url, *words]) == 0
     path = home / "config" / "placet" / "config.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert main(["whoami"]) == 0
