@@ -238,6 +238,11 @@ def check(folder: Path, root: PublicKey, heads: list[Path]) -> Checkpoint:
     if report.unsealed:
         first = report.unsealed[0].sentence
         raise CommandEnded(ERROR, f"UNSEALED {first} (claims to give access, appended past Placet)")
+    if hashes := report.size - report.bodies:
+        tell(
+            f"{hashes} leaves came as hashes alone, which shows that they are unchanged: what they "
+            "say is archived, or this token may not read it (audit.view)"
+        )
     head_hash = base64.b64encode(report.root).decode()
     tell(f"ok: {report.size} leaves, {report.bodies} bodies read, root {head_hash}")
     return newest

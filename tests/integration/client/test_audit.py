@@ -58,6 +58,22 @@ def test_the_log_has_to_continue_the_checkpoint_of_the_run_before(
     assert "REFUSED" in capsys.readouterr().err
 
 
+def test_why_a_body_was_not_read_is_said(
+    aude: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["audit", "verify"]) == 0
+    assert "as hashes alone" not in capsys.readouterr().out
+    aude.people["Nemo"] = factories.person("Nemo")
+    become(aude, "Nemo", live_server.url, monkeypatch)
+    assert main(["audit", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert " 0 bodies read" in said
+    assert "this token may not read it" in said
+
+
 def test_a_log_that_was_rewritten_does_not_continue_the_checkpoint(aude: World, home: Path) -> None:
     folder, root = copy_of(home)
     kept = home / "kept.txt"
