@@ -26,6 +26,7 @@ from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import newest
+from apps.console.queries.recall_items import named_item, recallable
 from apps.console.templatetags.placet import words
 from apps.governance.rules import ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
@@ -334,20 +335,15 @@ def may_recall(actor: Actor) -> bool:
 def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = "") -> RecallForm:
     """Return the form; with ``kind`` and ``what`` also what that recall would reach."""
     everywhere = actor.can("recall.create")
-    projects = [p for p in Project.objects.order_by("slug") if _may_in(actor, p)]
+    projects = recallable(actor)
     kinds = [(k, n) for k, n in RecallKind.choices if everywhere or k in IN_PROJECT]
     people = list(visible_people(actor).order_by("name")) if everywhere else []
     form = RecallForm(kinds, projects, people)
     if not (kind and what):
         return form
-    chosen_project = next((p for p in projects if p.slug == project), None)
-    where = chosen_project if kind in IN_PROJECT else None
-    reach = foresee(actor, kind=kind, what=what, project=where, ring=keystore.ring())
+    item = named_item(actor, projects, kind=kind, what=what, project=project)
+    reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
     return RecallForm(kinds, projects, people, reach, tuple(preview(reach)))
-
-
-def _may_in(actor: Actor, project: Project) -> bool:
-    return actor.can("recall.create", Scope(project.pk))
 
 
 def reached_by() -> ArraySubquery:

@@ -7,12 +7,12 @@ from django.shortcuts import redirect
 from apps.assurance.actions import lift, recall
 from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
-from apps.assurance.rules import IN_PROJECT
+from apps.console.queries.recall_items import named_item, recallable
 from apps.console.queries.recalls import may_recall, recall_form, recall_list_page, recall_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.identity.models import Project
-from apps.identity.queries import project_by_slug
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
+
+LONGEST = 160  # PROJECT/MODEL:NUMBER, or an id or a digest
 
 
 @page
@@ -54,19 +54,22 @@ def recall_create(request: PageRequest) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in RecallKind.values:
         raise InvalidInput(errors=[FieldError("/kind", "Choose what to recall")])
+    item = named_item(
+        request.actor,
+        recallable(request.actor),
+        kind=kind,
+        what=request.POST.get("what", "")[:LONGEST],
+        project=request.POST.get("project", ""),
+    )
     row = recall(
         kind=kind,
-        what=request.POST.get("what", "")[:100],
+        what=item.what,
         reason=request.POST.get("reason", ""),
-        project=_project(request) if kind in IN_PROJECT else None,
+        project=item.project,
         actor=request.actor,
     )
     messages.success(request, "Recalled. What nodes have not confirmed is open below.")
     return redirect("recall", row.pk)
-
-
-def _project(request: PageRequest) -> Project:
-    return project_by_slug(request.POST.get("project", ""), request.actor)
 
 
 @page

@@ -1,0 +1,58 @@
+"""The form for a recall takes what people write, and what stands in it by itself."""
+
+import pytest
+
+from apps.assurance.models import Recall
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(world: World, name: str = "Otto", **typed: str) -> tuple[int, str]:
+    """Return the answer to what somebody asks the form for."""
+    answer = browser(world.people[name]).get("/recalls/new/", {"project": "", **typed})
+    return answer.status_code, " ".join(answer.content.decode().split())
+
+
+def test_a_version_is_named_as_everywhere_else_and_brings_its_project(world: World) -> None:
+    version = world.request("development").version
+    name = f"risk/{version.model.name}:{version.number}"
+    for what, project in ((name, ""), (f" {name} ", "risk"), (version.pk, "")):
+        status, shown = asked(world, kind="version", what=what, project=project)
+        assert (status, "1</b> release" in shown) == (200, True), what
+    form = {"kind": "version", "what": name, "project": "", "reason": "It is wrong"}
+    assert browser(world.people["Otto"]).post("/recalls/create", form).status_code == 302
+    found = Recall.objects.get()
+    assert (found.what, found.project) == (version.pk, world.project)
+
+
+def test_a_bento_brings_its_project_and_a_dataset_the_only_one(world: World) -> None:
+    bento = world.request("development").bento
+    assert "1</b> release" in asked(world, kind="bento", what=bento.pk)[1]
+    dataset = {"kind": "dataset", "what": "sha256:" + "0" * 64}
+    assert "It could not be asked for any more" in asked(world, **dataset)[1]
+    other = factories.project("other")
+    world.people["Olga"] = factories.person(
+        "Olga", roles={"operator": world.project, "auditor": other}
+    )
+    world.people["Both"] = factories.person("Both", roles={"operator": None})
+    assert "It could not be asked for any more" in asked(world, "Olga", **dataset)[1]
+    assert "Name the project that the dataset belongs to" in asked(world, "Both", **dataset)[1]
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("risk/churn:99", "There is no such version here"),
+        ("other/churn:1", "There is no such version here"),
+        ("churn", "PROJECT/MODEL:NUMBER"),
+    ],
+)
+def test_what_is_not_there_is_said_beside_the_form(world: World, what: str, says: str) -> None:
+    world.version()
+    elsewhere = factories.project("other")
+    assert elsewhere.slug == "other"
+    status, shown = asked(world, kind="version", what=what)
+    assert (status, says in shown, f'value="{what}"' in shown) == (200, True, True)
