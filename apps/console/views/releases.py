@@ -11,6 +11,7 @@ from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.request_form import RequestForm
+from apps.console.templatetags.placet import words
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
@@ -23,7 +24,7 @@ from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-from placet.kernel.states import choices_of, values_of
+from placet.kernel.states import values_of
 from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and ask for one."
@@ -47,7 +48,7 @@ def release_list(request: PageRequest) -> HttpResponse:
         state=state,
         project=project,
         projects=projects_of(request.actor),
-        states=choices_of(ReleaseState),
+        states=[(state, words(state)) for state in values_of(ReleaseState)],
         nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )
 
