@@ -23,7 +23,8 @@ UNITS = {
 
 
 def _logged(value: Any, unit: str) -> str:
-    return UNITS.get(unit, f"{{}} {unit}s").format(value)
+    several = f"{{}} {unit}" if value == 1 else f"{{}} {unit}s"
+    return UNITS.get(unit, several).format(value)
 
 
 def _readable(value: Any, unit: str) -> str:
@@ -32,8 +33,6 @@ def _readable(value: Any, unit: str) -> str:
             return f"{value[:8]}…{value[-4:]}"
         case "word", str() if value.replace("_", "").isalpha():
             return "SBOM" if value == "sbom" else value.replace("_", " ")
-        case noun, 1 if noun not in UNITS:
-            return f"1 {noun}"
         case "time", int():
             return spell(value)
         case "bytes", int() if value >= 1000:
