@@ -112,13 +112,13 @@ def test_a_token_and_a_policy_are_not_typed_twice(
     page.get_by_label("policy.draft").check()
     chosen = page.eval_on_selector_all("input[name=scopes]:checked", VALUES)
     leave_open(page)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create token").click()
     confirm(page)
     page.wait_for_url("**/tokens/")
     assert page.get_by_label("Name").input_value() == "nightly"
     assert page.get_by_label("Valid for").input_value() == "90"
     assert page.eval_on_selector_all("input[name=scopes]:checked", VALUES) == chosen
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create token").click()
     page.get_by_text("plc_").first.wait_for()
     scopes = ApiToken.objects.get().scopes
     assert sorted(scopes) == sorted(chosen)

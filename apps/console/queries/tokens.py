@@ -35,7 +35,7 @@ class TokenRow:
     def sign(self) -> Sign | None:
         """Why it counts no more; ``None`` while it does."""
         if self.token.revoked_at:
-            return Sign("plain", "–", "Ended")
+            return Sign("plain", "–", "Revoked")
         return Sign("plain", "–", "Expired") if self.token.expires_at < self.now else None
 
 

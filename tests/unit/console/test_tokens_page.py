@@ -17,8 +17,8 @@ BEFORE, LATER = AT - timedelta(days=1), AT + timedelta(days=1)
     [
         ({"expires_at": LATER}, ""),
         ({"expires_at": BEFORE}, "Expired"),
-        ({"expires_at": BEFORE, "revoked_at": AT}, "Ended"),
-        ({"expires_at": LATER, "revoked_at": AT}, "Ended"),
+        ({"expires_at": BEFORE, "revoked_at": AT}, "Revoked"),
+        ({"expires_at": LATER, "revoked_at": AT}, "Revoked"),
     ],
 )
 def test_a_token_says_why_it_counts_no_more(members: dict[str, Any], said: str) -> None:
