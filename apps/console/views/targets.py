@@ -72,6 +72,13 @@ def join_token(request: PageRequest, name: str) -> HttpResponse:
 @page
 def target(request: PageRequest, name: str) -> HttpResponse:
     """Show one target, and who may use it."""
+    return target_shown(request, name)
+
+
+def target_shown(
+    request: PageRequest, name: str, owner_fault: str = "", url_fault: str = ""
+) -> HttpResponse:
+    """Show a target; with a fault the form that was refused is filled in as it was."""
     after = request.GET.get("after", "")
     page_object = target_page(name, request.actor, after=after)
     return show(
@@ -81,18 +88,24 @@ def target(request: PageRequest, name: str) -> HttpResponse:
         row=page_object.row,
         key=page_object.key,
         after=after,
+        owner_fault=owner_fault,
+        url_fault=url_fault,
+        typed=request.POST,
     )
 
 
 @action
 def owner(request: PageRequest, name: str) -> HttpResponse:
     """Have another person answer for a target, if it is still as the form showed it."""
-    update_target(
-        get_target(name, request.actor),
-        owner=request.POST.get("owner", ""),
-        revision=whole(request, "revision"),
-        actor=request.actor,
-    )
+    try:
+        update_target(
+            get_target(name, request.actor),
+            owner=request.POST.get("owner", "").strip(),
+            revision=whole(request, "revision"),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return target_shown(request, name, owner_fault=fault_of(problem))
     messages.success(request, "Changed.")
     return back(request)
 
@@ -100,12 +113,15 @@ def owner(request: PageRequest, name: str) -> HttpResponse:
 @action
 def address(request: PageRequest, name: str) -> HttpResponse:
     """Change where clients reach a target, if it is still as the form showed it."""
-    update_target(
-        get_target(name, request.actor),
-        url=request.POST.get("url", "").strip(),
-        revision=whole(request, "revision"),
-        actor=request.actor,
-    )
+    try:
+        update_target(
+            get_target(name, request.actor),
+            url=request.POST.get("url", "").strip(),
+            revision=whole(request, "revision"),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return target_shown(request, name, url_fault=fault_of(problem))
     messages.success(request, "Changed.")
     return back(request)
 

@@ -114,6 +114,27 @@ def test_a_refused_target_keeps_its_address() -> None:
     assert not Target.objects.filter(site="edge").exists()
 
 
+@pytest.mark.parametrize(
+    ("form", "typed", "says"),
+    [
+        ("owner", "nobody@hospital.example", "Nobody who is active has this id or e-mail address"),
+        ("address", "ward-2:1", "Give an http:// or https:// address"),
+    ],
+)
+def test_a_refused_change_of_a_target_keeps_what_was_typed(
+    world: World, form: str, typed: str, says: str
+) -> None:
+    client = browser(factories.person("Pat", roles={"operator": None}))
+    revision = str(Target.objects.get(name="local").revision)
+    field = {"owner": "owner", "address": "url"}[form]
+    sent = {field: typed, "revision": revision, "next": "/targets/local/"}
+    shown = client.post(f"/targets/local/{form}", sent).content.decode()
+    assert says in shown
+    assert f'value="{typed}"' in shown
+    assert 'name="next" value="/targets/local/"' in shown
+    assert f'name="next" value="/targets/local/{form}"' not in shown
+
+
 def test_tags_are_edited_as_lines_and_shown_as_text(world: World) -> None:
     version = world.version()
     page = f"/models/risk/churn/{version.number}/"
