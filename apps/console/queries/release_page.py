@@ -15,17 +15,19 @@ from apps.console.queries.release_parts import (
     decision_forms,
     documents,
     network,
+    nothing_compared,
     picture_of,
     replicas,
     serving_words,
     signs,
+    standing,
     with_story_in_words,
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.rollouts import BADLY
 from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
-from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
+from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.presets import TITLES
@@ -166,10 +168,12 @@ class ReleasePage:
     @property
     def against(self) -> str:
         """What stands beside the heading of the changes where nothing is compared."""
-        if self.release.state == ReleaseState.LIVE:
-            return "this is what is live"
-        waits = self.release.state in OPEN_STATES
-        return "nothing is live here yet" if waits else "nothing is live here to compare with"
+        return nothing_compared(self.release)
+
+    @property
+    def own_column(self) -> str:
+        """What stands above the numbers of its own version."""
+        return f"{standing(self.release)} {self.release.version.number}"
 
     @property
     def bound_title(self) -> str:

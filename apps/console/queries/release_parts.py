@@ -10,7 +10,7 @@ from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
-from apps.governance.models import Release
+from apps.governance.models import OPEN_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import ReleaseState
@@ -103,6 +103,21 @@ def decision_forms(release: Release) -> Iterator[DecisionForm]:
     ):
         title = f"{submit} {release.version} to {release.environment.name}"
         yield DecisionForm(verdict, submit, title, tone)
+
+
+def standing(release: Release) -> str:
+    """Say in a word whether a release is still proposed, is live, or has served."""
+    if release.state == ReleaseState.LIVE:
+        return "live"
+    return "served" if release.live_at else "proposed"
+
+
+def nothing_compared(release: Release) -> str:
+    """Say why nothing stands beside it to compare it with."""
+    if release.state == ReleaseState.LIVE:
+        return "this is what is live"
+    waits = release.state in OPEN_STATES
+    return "nothing is live here yet" if waits else "nothing is live here to compare with"
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:

@@ -12,6 +12,7 @@ from apps.console.queries.release_parts import (
     replicas,
     serving_words,
     signs,
+    standing,
 )
 from apps.console.queries.releases import rollout_steps
 from apps.console.queries.summary_tiles import way_back_tile
@@ -116,6 +117,22 @@ def test_what_serves_no_more_has_no_way_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "served", "said"),
+    [
+        ("requested", False, "proposed"),
+        ("rejected", False, "proposed"),
+        ("live", True, "live"),
+        ("superseded", True, "served"),
+    ],
+)
+def test_the_column_of_its_version_says_where_it_stands(
+    state: str, served: bool, said: str
+) -> None:
+    release: Any = SimpleNamespace(state=state, live_at=served or None)
+    assert standing(release) == said
+
+
+@pytest.mark.parametrize(
     ("state", "approved", "offered"),
     [
         ("requested", False, []),
@@ -154,7 +171,8 @@ def test_a_rollout_says_what_becomes_of_what_it_replaces(
         step_times={},
         phase_times=times,
     )
-    steps = rollout_steps(release, rollout if kind else None, replaces=replaces)
+    live: Any = release if replaces else None
+    steps = rollout_steps(release, rollout if kind else None, live)
     assert [step.text for step in steps[2:]] == said
 
 
