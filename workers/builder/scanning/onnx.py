@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from workers.builder.scanning.known import words
 
 MAX_DEPTH = 40
-MAX_CHECKED = 512 << 20  # of larger ones the outer structure alone is held against itself
+# Of larger ones the outer structure alone is held against itself: ONNX takes four times as much.
+MAX_CHECKED = 384 << 20
 # message → field number → message, for every way from a model to a tensor
 CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 25: "function", 20: "training"},
@@ -21,8 +22,9 @@ CHILDREN: dict[str, dict[int, str]] = {
 }
 # Fields of a node, of an attribute and of a tensor.
 INPUT, OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
-NAME, WHOLE = 1, 3
+NAME, WHOLE, TEXT, FLOATS, WHOLES, TEXTS = 1, 3, 4, 7, 8, 9
 EXTERNAL = 13
+VERSION = 2  # of operators, in a version
 # Where a domain of operators stands: a model's and a function's versions of operators, a version,
 # a function and a node have it (onnx ``onnx/onnx.proto3``).
 VERSIONS = {"model": 8, "function": 9}
@@ -59,6 +61,11 @@ NUMBERS: dict[tuple[bytes, bytes], frozenset[int]] = {
     (b"Cast", b"saturate"): frozenset({0, 1}),
     (b"Cast", b"to"): frozenset({*range(1, 14), 16}),
 }
+# From this version of operators on ONNX Runtime 1.32 makes a ``Loop`` of a ``Range`` of halves.
+LOOPING = 27
+# What becomes of the scores of a classifier. PROBIT leaves one of two as it finds the memory.
+CLASSIFIERS = frozenset({b"LinearClassifier", b"TreeEnsembleClassifier"})
+TRANSFORMS = frozenset({b"NONE", b"SOFTMAX", b"LOGISTIC", b"SOFTMAX_ZERO"})
 # Fields that hold one message: of two protobuf makes one, and nobody here has seen that one.
 SINGULAR = {"model": {7}, "training": {1, 2}, "sparse": {1, 2}}
 # Fields that may come more than once: of any other of these protobuf takes the last.
@@ -67,11 +74,11 @@ REPEATED = {
     "attribute": {7, 8, 9, 10, 11, 15, 23},
     "tensor": {1, 4, 5, 6, 7, 10, 11, 13, 16},
 }
-# Operators any number of whose inputs, or outputs, may stand: ONNX Runtime takes each for one that
-# is there, also one without a name.
-MANY = {
-    INPUT: frozenset({b"Concat", b"Max", b"Mean", b"Min", b"Sum"}),
-    OUTPUT: frozenset({b"If", b"Split"}),
+# Operators of whose inputs, or outputs, ONNX Runtime takes each for one that is there, also one
+# without a name: any number of them may stand, or it asks for the number alone.
+NAMED = {
+    INPUT: frozenset({b"Concat", b"LayerNormalization", b"Max", b"Mean", b"Min", b"Sum"}),
+    OUTPUT: frozenset({b"BatchNormalization", b"If", b"Split"}),
 }
 # What a place of weights is told by (onnx ``docs/ExternalData.md``; ``basepath`` is written by
 # ``onnx/external_data_helper.py`` and read by nobody). ONNX Runtime knows more, such as
@@ -177,60 +184,130 @@ def _is_one(message: str, number: int) -> bool:
 def foreign(data: bytes) -> list[str]:
     """Return the domains that ONNX does not define, and the operators that are not on the list or
     have a number that none may have. Raises :class:`NotOnnx`."""
-    return sorted({ascii(one)[2:-1][:40] for one in _foreign(memoryview(data), "model", 0)})
+    view = memoryview(data)
+    plain = (
+        OPERATORS - {"Range"} if max(_versions(view, "model"), default=0) >= LOOPING else OPERATORS
+    )
+    return sorted({ascii(one)[2:-1][:40] for one in _foreign(view, "model", plain)})
 
 
-def _foreign(data: memoryview, message: str, depth: int) -> Iterator[bytes]:
+def _versions(data: memoryview, message: str) -> Iterator[int]:
+    """Yield the versions of operators that a model and its functions ask for."""
+    for number, value in fields(data):
+        if message == "version" and number == VERSION and isinstance(value, int):
+            yield value
+        elif isinstance(value, memoryview) and number == VERSIONS.get(message):
+            yield from _versions(value, "version")
+        elif isinstance(value, memoryview) and CHILDREN.get(message, {}).get(number) == "function":
+            yield from _versions(value, "function")
+
+
+def _foreign(
+    data: memoryview, message: str, plain: frozenset[str], depth: int = 0
+) -> Iterator[bytes]:
     if depth > MAX_DEPTH:
         raise NotOnnx("it is nested too deeply")
     children = CHILDREN.get(message, {})
     if message == "node":
-        yield from _odd(data)
+        yield from _odd(data, plain)
     for number, value in fields(data):
         if not isinstance(value, memoryview):
             continue
         if number == DOMAIN.get(message) and bytes(value) not in DOMAINS:
             yield bytes(value)
         elif number == VERSIONS.get(message):
-            yield from _foreign(value, "version", depth + 1)
+            yield from _foreign(value, "version", plain, depth + 1)
         elif number in children and children[number] != "tensor":
-            yield from _foreign(value, children[number], depth + 1)
+            yield from _foreign(value, children[number], plain, depth + 1)
 
 
-def _odd(node: memoryview) -> Iterator[bytes]:
+def _odd(node: memoryview, plain: frozenset[str]) -> Iterator[bytes]:
     """Yield a node's operator unless it is one that may be safe, with numbers that it may have."""
     parts = list(fields(node))
     kinds = [bytes(v) for n, v in parts if n == OPERATOR and isinstance(v, memoryview)]
     named = {kind.decode("utf-8", "replace") for kind in kinds}
     if not kinds:
         raise NotOnnx("a node has no operator")
-    if len(kinds) > 1 or not named <= OPERATORS:
+    if len(kinds) > 1 or not named <= plain:
         yield from kinds
         return
+    kind = kinds[0]
     nameless = {n for n, v in parts if isinstance(v, memoryview) and not v}
-    if any(kinds[0] in MANY[number] for number in nameless & MANY.keys()):
-        yield kinds[0] + b" with a part that has no name"
+    if any(kind in NAMED[number] for number in nameless & NAMED.keys()):
+        yield kind + b" with a part that has no name"
     outputs = sum(number == OUTPUT for number, _ in parts)
-    names: set[bytes] = set()
+    given: dict[bytes, _Attribute] = {}
     for number, value in parts:
         if number == ATTRIBUTE and isinstance(value, memoryview):
-            name, whole = _attribute(value)
-            allowed = NUMBERS.get((kinds[0], name))
-            if kinds[0] == b"Split" and name == b"num_outputs":
+            attribute = _attribute(value)
+            name = attribute.name
+            allowed = NUMBERS.get((kind, name))
+            if kind == b"Split" and name == b"num_outputs":
                 allowed = frozenset({outputs})
-            if name in names or (allowed is not None and whole not in ({one} for one in allowed)):
-                yield kinds[0] + b" with " + name
-            names.add(name)
+            if name in given or (
+                allowed is not None and attribute.whole not in ({one} for one in allowed)
+            ):
+                yield kind + b" with " + name
+            given[name] = attribute
+    if kind in CLASSIFIERS:
+        yield from (kind + b" with " + name for name in _unfilled(given))
 
 
-def _attribute(data: memoryview) -> tuple[bytes, set[int]]:
-    """Return an attribute's name and the whole numbers that it has been given."""
-    parts = list(fields(data))
-    names = [
-        bytes(value) for number, value in parts if number == NAME and not isinstance(value, int)
-    ]
-    whole = {value for number, value in parts if number == WHOLE and isinstance(value, int)}
-    return b"".join(names), whole
+@dataclass(slots=True)
+class _Attribute:
+    """What an attribute of a node holds of numbers and texts; of fractions only how many."""
+
+    name: bytes = b""
+    whole: set[int] = field(default_factory=set)
+    text: set[bytes] = field(default_factory=set)
+    wholes: list[int] = field(default_factory=list)
+    texts: int = 0
+    fractions: int = 0
+
+
+def _unfilled(given: dict[bytes, _Attribute]) -> Iterator[bytes]:
+    """Yield the attributes for which a classifier leaves scores as it finds the memory, or ends
+    (onnxruntime/core/providers/cpu/ml: ml_common.h, tree_ensemble_aggregator.h)."""
+    nothing = _Attribute()
+    transform = given.get(b"post_transform")
+    if transform is not None and (len(transform.text) != 1 or not transform.text <= TRANSFORMS):
+        yield b"post_transform"
+    texts = given.get(b"classlabels_strings", nothing).texts
+    if texts == 1:
+        yield b"classlabels_strings"
+    two = texts == 2 or len(given.get(b"classlabels_int64s", nothing).wholes) == 2
+    one = given.get(b"base_values", nothing).fractions == 1 or b"base_values_as_tensor" in given
+    if two and one and len(set(given.get(b"class_ids", nothing).wholes)) != 1:
+        yield b"base_values"
+
+
+def _attribute(data: memoryview) -> _Attribute:
+    read = _Attribute()
+    for number, value in fields(data):
+        if isinstance(value, int):
+            if number == WHOLE:
+                read.whole.add(value)
+            elif number == WHOLES:
+                read.wholes.append(value)
+        elif number == NAME:
+            read.name += bytes(value)
+        elif number == TEXT:
+            read.text.add(bytes(value))
+        elif number == TEXTS:
+            read.texts += 1
+        elif number == FLOATS:  # packed, or one by one
+            read.fractions += len(value) // 4
+        elif number == WHOLES:
+            read.wholes += _packed(value)
+    return read
+
+
+def _packed(data: memoryview) -> Iterator[int]:
+    """Yield the varints of a packed field."""
+    place = 0
+    while place < len(data):
+        value, place = varint(data, place)
+        yield value
 
 
 def _place(entries: list[memoryview]) -> Iterator[Outside]:
