@@ -23,8 +23,7 @@ UNITS = {
 
 
 def _logged(value: Any, unit: str) -> str:
-    several = f"{{}} {unit}" if value == 1 else f"{{}} {unit}s"
-    return UNITS.get(unit, several).format(value)
+    return UNITS.get(unit, f"{{}} {unit}s").format(value)
 
 
 def _readable(value: Any, unit: str) -> str:
@@ -33,6 +32,8 @@ def _readable(value: Any, unit: str) -> str:
             return f"{value[:8]}…{value[-4:]}"
         case "word", str() if value.replace("_", "").isalpha():
             return "SBOM" if value == "sbom" else value.replace("_", " ")
+        case noun, 1 if noun not in UNITS:
+            return f"1 {noun}"
         case "time", int():
             return spell(value)
         case "bytes", int() if value >= 1000:
@@ -102,7 +103,7 @@ def declared(name: str) -> EventKind:
 
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
-ACCESS_DENIED = event_kind("access.denied", "Refused ({action:word}): an attempt")
+ACCESS_DENIED = event_kind("access.denied", "Was refused: {action:word}")
 BACKUP_BEGUN = event_kind("backup.begun", "Began a backup, whose log ends here")
 RESTORED = event_kind(
     "backup.restored",

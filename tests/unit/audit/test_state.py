@@ -39,4 +39,4 @@ def test_a_sentence_has_values_as_they_were_logged() -> None:
     said = EventKind("told.v1", every).sentence(
         {"a": "rel_" + "0" * 32, "b": "smoke_test", "c": 1, "d": 600, "e": 5000, "f": 250}
     )
-    assert said == f"rel_{'0' * 32}, smoke_test, 1 file, 600 s, 5000 bytes, with weight 250"
+    assert said == f"rel_{'0' * 32}, smoke_test, 1 files, 600 s, 5000 bytes, with weight 250"
