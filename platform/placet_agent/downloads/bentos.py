@@ -105,7 +105,7 @@ class BentoFolder:
         try:
             with (self.path(digest) / FACTS_PATH).open("rb") as stream:
                 facts = json.loads(stream.read(MAX_FACTS))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return {}
         return facts if isinstance(facts, dict) else {}
 

@@ -29,6 +29,15 @@ def test_names_that_a_version_can_declare_are_read(
     assert declared(tmp_path, facts) == names
 
 
+def test_what_is_nested_too_deeply_declares_nothing_and_ends_nobody(tmp_path: Path) -> None:
+    """It is read at every start, and a service's own source may have written it."""
+    declared(tmp_path, {})
+    bentos = BentoFolder(tmp_path, cast(Any, None))
+    (bentos.path(DIGEST) / "src/placet.json").write_text("[" * 1_000_000)
+    assert bentos.declared(DIGEST) == []
+    assert not bentos.wipes_memory(DIGEST)
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
