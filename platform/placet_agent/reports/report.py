@@ -55,7 +55,7 @@ class Reporter:
         self.meter = meter
         self.aborts = aborts
         self.receipts = receipts
-        self.observed = Observed()
+        self.observed = self._arrived = Observed()
         self._errors: deque[NodeError] = deque(maxlen=50)  # told once
         self._held_until = 0.0
         self._changed = threading.Event()
@@ -73,18 +73,28 @@ class Reporter:
         self._thread.join(timeout=5)
 
     def show(self, observed: Observed) -> None:
-        """Report ``observed`` at once if it differs from what was shown before."""
-        if observed != self.observed:
-            self.observed = observed
-            self._changed.set()
+        """Report ``observed`` at once if it differs from what was shown before.
+
+        What went wrong and is over before a report of it arrived is told once all the same.
+        """
+        if observed == self.observed:
+            return
+        if self.observed is not self._arrived:
+            over = (error for error in self.observed.errors if error not in observed.errors)
+            self._tell_once(*over)
+        self.observed = observed
+        self._changed.set()
 
     def error(self, code: str, detail: str) -> None:
         """Tell of something once, with the next report."""
         log.error("%s: %s", code, detail)
-        error = NodeError(code=code, detail=detail[:1900])
-        if error not in self._errors:
-            self._errors.append(error)
+        self._tell_once(NodeError(code=code, detail=detail[:1900]))
         self._changed.set()
+
+    def _tell_once(self, *errors: NodeError) -> None:
+        for error in errors:
+            if error not in self._errors:
+                self._errors.append(error)
 
     def _run(self) -> None:
         wait = 0.0
@@ -124,6 +134,7 @@ class Reporter:
     def _send(self, windows: list[MetricWindow]) -> None:
         errors, observed = list(self._errors), self.observed
         self.client.report(self.envelope(observed, windows, errors))
+        self._arrived = observed
         for item in errors:
             with suppress(ValueError):  # it made room for a newer one meanwhile
                 self._errors.remove(item)

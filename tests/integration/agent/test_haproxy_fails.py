@@ -262,20 +262,26 @@ def test_whoever_has_the_pid_and_start_time_of_another_start_of_the_host_is_nobo
 
 @pytest.mark.usefixtures("impatient")
 def test_a_haproxy_that_stands_still_is_told_of_and_replaced(
-    platform: Platform, node: NodeUnderTest
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
     platform.wait_phase("rev_1", "serving")
     still, before = haproxy(node), len(platform.reports)
+    told = threading.Event()
 
+    def wait_until_told(proxy: Proxy) -> None:
+        if not told.is_set():
+            raise HaproxyError("the next one waits until this one is told of")
+
+    monkeypatch.setattr(Proxy, "_refuse_taken_port", wait_until_told)
     still.signal(signal.SIGSTOP)
-    platform.wait(lambda: haproxy(node) != still and well(node.port))
-
-    assert not still.alive
     platform.wait(lambda: any("stood still" in e["detail"] for e in errors(platform, before)))
-    lost = [row for report in platform.reports[before:] for row in report["revisions"]]
-    assert any((row["ready_replicas"], row["weight"]) == (0, 0) for row in lost)
-    platform.wait(lambda: platform.seen("rev_1")["phase"] == "serving")
+    platform.wait(lambda: (0, 0) in lead(platform, before))
+    assert not still.alive
+
+    told.set()
+    platform.wait(lambda: haproxy(node) != still and well(node.port))
+    platform.wait(lambda: lead(platform, before)[-1] == (1, 10_000))
     assert node.who() == "one"
 
 
@@ -301,3 +307,9 @@ def errors(platform: Platform, since: int) -> list[dict[str, str]]:
     """Return what the node told of HAProxy since a report."""
     reports = platform.reports[since:]
     return [e for report in reports for e in report["errors"] if e["code"] == "haproxy"]
+
+
+def lead(platform: Platform, since: int) -> list[tuple[int, int]]:
+    """Return how many replicas were ready, and the weight, in each report since one."""
+    rows = [row for report in platform.reports[since:] for row in report["revisions"]]
+    return [(row["ready_replicas"], row["weight"]) for row in rows]

@@ -7,6 +7,7 @@ import pytest
 from placet_agent.client import Rejected
 from placet_agent.loop import Agent
 from placet_agent.observed import Observed
+from placet_protocol.report import NodeError
 from tests.integration.agent.control import Platform
 from tests.integration.agent.test_faulty_documents import agent
 
@@ -38,6 +39,23 @@ def test_what_is_found_while_a_report_is_on_its_way_is_told_by_the_next(
     first, second = ([row["detail"] for row in r["errors"]] for r in platform.reports)
     assert first == [f"gap {number}" for number in range(waiting)]
     assert second == ["one more"]
+
+
+def test_what_was_over_before_a_report_of_it_arrived_is_told_once(
+    agent: Agent, platform: Platform
+) -> None:
+    stood, down, other = (
+        NodeError(code="haproxy", detail=text) for text in ("stood still", "does not run", "other")
+    )
+    agent.reporter.show(Observed(errors=(stood, other)))
+    agent.reporter.show(Observed(errors=(down, other)))
+    assert agent.reporter._post()
+    agent.reporter.show(Observed())
+    assert agent.reporter._post()
+
+    first, second = ([row["detail"] for row in r["errors"]] for r in platform.reports)
+    assert first == ["stood still", "does not run", "other"]
+    assert second == []
 
 
 def test_whatever_ends_a_report_the_next_one_brings_what_it_had(

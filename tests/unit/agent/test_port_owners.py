@@ -23,8 +23,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 def test_who_listens_on_a_port_is_found(host: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as server:
+    # For both families where it can: beside a socket for IPv6 alone, another may listen by IPv4.
+    both = ":" in host
+    family = socket.AF_INET6 if both else socket.AF_INET
+    with socket.create_server((host, 0), family=family, dualstack_ipv6=both) as server:
         port = server.getsockname()[1]
         inode = os.fstat(server.fileno()).st_ino
         assert owners.listening(port) == [owners.Listening(os.geteuid(), inode)]
@@ -40,7 +42,9 @@ def test_a_neighbour_who_listens_for_ipv6_alone_does_not_confuse_who_asks() -> N
 
 
 def test_who_listens_on_another_address_takes_no_connection_to_this_one() -> None:
-    with socket.create_server(("127.0.0.2", 0)) as server:
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:  # a port that nobody has
+        port = everywhere.getsockname()[1]
+    with socket.create_server(("127.0.0.2", port)) as server:
         assert owners.listening(server.getsockname()[1]) == []
 
 
