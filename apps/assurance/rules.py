@@ -1,10 +1,12 @@
-"""Pure decisions about recalls, standard library only."""
+"""Pure decisions about recalls."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from placet_protocol.report import READY_PHASES
 
 IN_PROJECT = ("version", "bento", "dataset")
 SIGNERS = ("passkey", "person")  # whose signatures on decisions count no more
@@ -54,7 +56,7 @@ class Confirmed:
 
 
 def _runs(row: Mapping[str, Any]) -> bool:
-    alive = row["phase"] in ("starting", "ready", "serving")
+    alive = row["phase"] in {"starting", *READY_PHASES}
     return alive or bool(row["ready_replicas"] or row["weight"])
 
 

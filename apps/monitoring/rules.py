@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from placet_protocol.report import COHORTS, LATENCY_BOUNDS_MS
+from placet_protocol.report import BROKEN_PHASES, COHORTS, LATENCY_BOUNDS_MS, READY_PHASES
 
 # Requests that no split decided on: nothing of them is compared with what was drawn.
 APART = COHORTS
@@ -233,9 +233,9 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
         return None
     phase, ready, detail = str(row["phase"]), int(row["ready_replicas"]), str(row["detail"])
     suffix = f": {detail}" if detail else ""
-    if phase in ("failed", "refused"):
+    if phase in BROKEN_PHASES:
         return f"The node says {phase}{suffix}"
-    if phase in ("ready", "serving") and ready >= wanted:
+    if phase in READY_PHASES and ready >= wanted:
         return ""
     if at - datetime.fromisoformat(row["since"]) < timedelta(seconds=GRACE_SECONDS):
         return None

@@ -21,7 +21,7 @@ from apps.rollouts.analysis import KeptVerdict, judged_by
 from apps.rollouts.measurements import due, judged
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import DRAIN_SECONDS, ENDED_PHASES, OPEN_STATES, RolloutSnapshot, next_step
+from apps.rollouts.rules import DRAIN_SECONDS, OPEN_STATES, RolloutSnapshot, next_step
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import RolloutState
 from apps.serving.drivers.base import Observation
@@ -30,6 +30,7 @@ from apps.serving.models import Revision, Target
 from apps.serving.rules import RevisionState
 from placet.kernel.clock import database_now, now
 from placet.kernel.faults import crash_point
+from placet_protocol.report import ENDED_PHASES
 
 CLAIM_SECONDS = 10  # a command is a signature, or one call: if it takes longer, somebody died
 MAX_PASSES = 8

@@ -43,7 +43,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound
-from placet_protocol.report import weakest
+from placet_protocol.report import READY_PHASES, weakest
 from placet_verify.permit.serving import network
 
 BUILT_IN = "local"  # the name of the target that Placet makes for its own node
@@ -95,7 +95,7 @@ class RevisionStatus:
     @property
     def healthy(self) -> bool:
         """Tell whether every replica that should be there answers."""
-        return self.phase in ("ready", "serving") and self.ready_replicas >= self.revision.replicas
+        return self.phase in READY_PHASES and self.ready_replicas >= self.revision.replicas
 
 
 @dataclass(frozen=True, slots=True)

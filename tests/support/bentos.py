@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import socket
@@ -14,9 +15,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apps.registry.store import Store
+from placet_verify import canonical
 from placet_verify.archive import extract
+from placet_verify.signing.keys import PrivateKey
+from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import Trained
+from workers.builder import pipeline
+from workers.builder.runtimes import RuntimeCache
+from workers.builder.sandbox import Sandbox
+from workers.builder.spec import BuildResult, BuildSpec, SourceFile
+
+
+def build(trained: Trained, number: int, folder: Path) -> BuildResult:
+    """Build a Bento as the build worker does."""
+    store, sandbox = Store(folder / "store"), Sandbox.detect()
+    files = []
+    for path, data in trained.files.items():
+        sha256, size = store.put_stream(io.BytesIO(data))
+        files.append(SourceFile(path, sha256, size))
+    spec = BuildSpec(
+        build=f"bld_{number}",
+        project="prj_1",
+        version=f"ver_{number}",
+        model="tumour",
+        number=number,
+        format=trained.format,
+        artifact_digest=canonical.digest(
+            [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in files]
+        ),
+        files=tuple(files),
+        **{k: v for k, v in trained.facts.items() if k != "requirements"},
+        requirements=tuple(trained.facts["requirements"]),
+    )
+    workshop = pipeline.Workshop(
+        store=store,
+        runtimes=RuntimeCache(RUNTIMES, store, sandbox),
+        sandbox=sandbox,
+        build_key=PrivateKey.generate(),
+    )
+    return pipeline.run(
+        spec,
+        workshop=workshop,
+        workdir=folder / "work",
+        log=lambda step, text: None,
+        cancelled=lambda: False,
+    )
 
 
 def register(client: ApiClient, model: str, trained: Trained) -> str:

@@ -274,7 +274,8 @@ def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None
             copied = None
         if copied != (file.sha256, file.size):
             raise BuildFailed(f"The stored bytes of {file.path} are not those that were uploaded")
-    log(f"{len(listed)} files, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
+    number = "1 file" if len(listed) == 1 else f"{len(listed)} files"
+    log(f"{number}, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
 
 
 def _came_signed(

@@ -2,10 +2,13 @@
 
 import os
 import platform
+import stat
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from placet_agent.process import seccomp
+from workers.builder.errors import BuildFailed
 from workers.builder.trees import walk
 
 NOBODY = 65534
@@ -65,6 +68,21 @@ def become() -> list[str]:
         "--inh-caps=-all",
         "--",
     ]
+
+
+def check_readable(paths: Iterable[Path]) -> None:
+    """Raise :class:`BuildFailed` where the user of builds cannot read what it is to be given.
+
+    What was installed under a mask of 077, say, is for its owner alone.
+    """
+    for path in paths:
+        status = path.stat()
+        needed = 0o5 if stat.S_ISDIR(status.st_mode) else 0o4
+        if status.st_uid != BUILDER and status.st_mode & needed != needed:
+            raise BuildFailed(
+                f"A build runs as a user of its own, who cannot read {path}: whoever runs the"
+                f" worker opens it by chmod -R go+rX {path}"
+            )
 
 
 def give(folder: Path, most: int) -> None:

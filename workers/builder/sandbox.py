@@ -32,7 +32,7 @@ from workers.builder.limits import (
     sweep_groups,
 )
 from workers.builder.output import TURN, PipeReader
-from workers.builder.process_users import ANYBODY, ROOT, apart, become, give
+from workers.builder.process_users import ANYBODY, ROOT, apart, become, check_readable, give
 from workers.builder.quota import Quota, descendants
 
 Isolation = Literal["bwrap", "user"]
@@ -161,7 +161,7 @@ class Sandbox:
         words = group.entry()
         words += rlimit_words(group, limits.memory_mb, limits.disk_mb, processes, files)
         try:
-            self._lend(binds_rw, limits.files)
+            self._lend(binds_ro, binds_rw, limits.files)
             with _filter(self.isolation) as handles:
                 words += self._wrapper(binds_ro, binds_rw, seen, handles)
                 words += self._as_asked(env, cwd, seen)
@@ -172,10 +172,11 @@ class Sandbox:
         finally:
             group.end()
 
-    def _lend(self, folders: Sequence[Path], most: int) -> None:
-        """Give the folders to the user that the program will be, where it is one of its own."""
+    def _lend(self, read: Sequence[Path], written: Sequence[Path], most: int) -> None:
+        """Give what is written to the user that the program will be, where it is one of its own."""
         if apart() or (self.isolation == "user" and os.geteuid() == 0):
-            for folder in folders:
+            check_readable(read)
+            for folder in written:
                 give(folder, most)
 
     def _wrapper(

@@ -1,18 +1,16 @@
 """What the form for a recall names, as people write it."""
 
-import re
 from dataclasses import dataclass
 
 from apps.assurance.models import RecallKind
 from apps.assurance.rules import FORMS, IN_PROJECT, written
 from apps.builds.models import Bento
+from apps.console.queries.search import SearchTerms, wanted
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-
-_REFERENCE = re.compile(r"([a-z0-9_-]{1,60})/([a-z0-9_-]{1,80}):([1-9][0-9]{0,8})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +38,26 @@ def named_item(
     """
     if kind not in IN_PROJECT:
         return RecallItem(what, None)
-    match = _REFERENCE.fullmatch(what.strip()) if kind == RecallKind.VERSION else None
+    terms = wanted(what) if kind == RecallKind.VERSION else SearchTerms(what)
+    by_name = bool(terms.project and terms.number)
     chosen = next((row for row in projects if row.slug == project), None)
     if chosen is None and project:
         chosen = project_by_slug(project, actor)  # where the reader may not recall, as is said then
-    if chosen is not None and match is None:
+    if chosen is not None and not by_name:
         return RecallItem(what, chosen)
     within = [chosen] if chosen is not None else projects
     if kind == RecallKind.DATASET:  # any project may have used it
         return RecallItem(what, within[0] if len(within) == 1 else None)
-    found = _by_name(match, within) if match else _by_id(kind, what, within)
+    found = _by_name(terms, within) if by_name else _by_id(kind, what, within)
     if found is None:
         raise NotFound(f"There is no such {kind} here")
     return RecallItem(found.pk, found.project)
 
 
-def _by_name(match: re.Match[str], projects: list[Project]) -> ModelVersion | None:
-    slug, name, number = match.groups()
-    rows = ModelVersion.objects.filter(project__in=projects, project__slug=slug)
-    return rows.select_related("project").filter(model__name=name, number=int(number)).first()
+def _by_name(terms: SearchTerms, projects: list[Project]) -> ModelVersion | None:
+    rows = ModelVersion.objects.filter(project__in=projects, project__slug=terms.project)
+    rows = rows.select_related("project").filter(model__name=terms.model, number=terms.number)
+    return rows.first()
 
 
 def _by_id(kind: str, what: str, projects: list[Project]) -> ModelVersion | Bento | None:

@@ -96,32 +96,24 @@ def target_shown(
 
 @action
 def owner(request: PageRequest, name: str) -> HttpResponse:
-    """Have another person answer for a target, if it is still as the form showed it."""
-    try:
-        update_target(
-            get_target(name, request.actor),
-            owner=request.POST.get("owner", "").strip(),
-            revision=whole(request, "revision"),
-            actor=request.actor,
-        )
-    except Problem as problem:
-        return target_shown(request, name, owner_fault=fault_of(problem))
-    messages.success(request, "Changed.")
-    return back(request)
+    """Have another person answer for a target."""
+    return _update(request, name, "owner")
 
 
 @action
 def address(request: PageRequest, name: str) -> HttpResponse:
-    """Change where clients reach a target, if it is still as the form showed it."""
+    """Change where clients reach a target."""
+    return _update(request, name, "url")
+
+
+def _update(request: PageRequest, name: str, field: str) -> HttpResponse:
+    """Change one field of a target, if it is still as the form showed it."""
+    row, revision = get_target(name, request.actor), whole(request, "revision")
+    typed = request.POST.get(field, "").strip()
     try:
-        update_target(
-            get_target(name, request.actor),
-            url=request.POST.get("url", "").strip(),
-            revision=whole(request, "revision"),
-            actor=request.actor,
-        )
+        update_target(row, revision=revision, actor=request.actor, **{field: typed})
     except Problem as problem:
-        return target_shown(request, name, url_fault=fault_of(problem))
+        return target_shown(request, name, **{f"{field}_fault": fault_of(problem)})
     messages.success(request, "Changed.")
     return back(request)
 

@@ -31,7 +31,6 @@ from apps.rollouts.rules.deciding import go_on, next_step, promote, skip
 from apps.rollouts.rules.facts import (
     DRAIN_SECONDS,
     DRILL_SECONDS,
-    ENDED_PHASES,
     TRANSITIONS,
     Intent,
     RevisionChange,
@@ -44,7 +43,6 @@ from apps.rollouts.states import OPEN_STATES, STEPPING
 __all__ = [
     "DRAIN_SECONDS",
     "DRILL_SECONDS",
-    "ENDED_PHASES",
     "OPEN_STATES",
     "STEPPING",
     "TRANSITIONS",

@@ -9,12 +9,11 @@ from apps.rollouts.analysis import DecidingVerdict
 from apps.rollouts.states import AT_A_STEP, RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
 from apps.serving.rules import RevisionState
+from placet_protocol.report import ENDED_PHASES, READY_PHASES
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
 DRILL_SECONDS = 30  # a drill that has not moved all requests by then, either way, has failed
-READY_PHASES = frozenset({"ready", "serving"})
-ENDED_PHASES = frozenset({"drained", "stopped", "failed", "refused"})  # in a target's words
 
 _STEPS = frozenset(
     {

@@ -2,9 +2,12 @@
 
 from placet_protocol.report.host import FEATURES, MAX_REPLICAS, Network, PlatformInfo, read_platform
 from placet_protocol.report.rows import (
+    BROKEN_PHASES,
+    ENDED_PHASES,
     ERROR_CODES,
     ISOLATIONS,
     PHASES,
+    READY_PHASES,
     EgressCount,
     Generation,
     Isolation,
@@ -32,7 +35,9 @@ from placet_protocol.report.windows import (
 )
 
 __all__ = [
+    "BROKEN_PHASES",
     "COHORTS",
+    "ENDED_PHASES",
     "ERROR_CODES",
     "FEATURES",
     "ISOLATIONS",
@@ -40,6 +45,7 @@ __all__ = [
     "MAX_RECEIPTS",
     "MAX_REPLICAS",
     "PHASES",
+    "READY_PHASES",
     "STALE_REPORT",
     "Cohort",
     "EgressCount",

@@ -12,6 +12,9 @@ Phase = Literal[
     "preparing", "starting", "ready", "serving", "drained", "stopped", "failed", "refused"
 ]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+READY_PHASES: Final = frozenset[Phase]({"ready", "serving"})
+BROKEN_PHASES: Final = frozenset[Phase]({"failed", "refused"})
+ENDED_PHASES: Final = BROKEN_PHASES | {"drained", "stopped"}
 # How a replica is kept apart, the strongest first; '' when none runs. ``socket``: a network
 # namespace of its own, served on a socket that was handed over; ``link``: one that a link process
 # reaches; ``shared``: the host could give none; ``older``: approved before there were any.

@@ -15,10 +15,11 @@ from placet_agent import inside
 from placet_agent.loop import Options
 from placet_agent.state.data_dir import Home
 from placet_agent.state.joining import join
-from tests.e2e.agent.test_real_bentos import build, offer
+from tests.e2e.agent.test_real_bentos import offer
 from tests.e2e.builds.test_bento_project import FACTS
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
 from tests.integration.agent.control import Platform
+from tests.support.bentos import build
 from tests.support.models import Trained
 from workers.builder.pinned import BENTOML
 

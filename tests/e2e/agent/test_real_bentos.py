@@ -19,55 +19,14 @@ from apps.registry.store import Store
 from placet_agent.loop import Agent, Options, stop_everything
 from placet_agent.state.data_dir import Home
 from placet_agent.state.joining import join
-from placet_verify import canonical
-from placet_verify.signing.keys import PrivateKey
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.control import Platform
-from tests.support.bentos import served
+from tests.support.bentos import build, served
 from tests.support.cache import RUNTIMES
 from tests.support.models import Trained, breast_cancer, forest, sklearn_model
-from workers.builder import pipeline
-from workers.builder.runtimes import RuntimeCache
-from workers.builder.sandbox import Sandbox
-from workers.builder.spec import BuildResult, BuildSpec, SourceFile
+from workers.builder.spec import BuildResult
 
 pytestmark = [pytest.mark.e2e]
-
-
-def build(trained: Trained, number: int, folder: Path) -> BuildResult:
-    """Build a Bento as the build worker does."""
-    store, sandbox = Store(folder / "store"), Sandbox.detect()
-    files = []
-    for path, data in trained.files.items():
-        sha256, size = store.put_stream(io.BytesIO(data))
-        files.append(SourceFile(path, sha256, size))
-    spec = BuildSpec(
-        build=f"bld_{number}",
-        project="prj_1",
-        version=f"ver_{number}",
-        model="tumour",
-        number=number,
-        format=trained.format,
-        artifact_digest=canonical.digest(
-            [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in files]
-        ),
-        files=tuple(files),
-        **{k: v for k, v in trained.facts.items() if k != "requirements"},
-        requirements=tuple(trained.facts["requirements"]),
-    )
-    workshop = pipeline.Workshop(
-        store=store,
-        runtimes=RuntimeCache(RUNTIMES, store, sandbox),
-        sandbox=sandbox,
-        build_key=PrivateKey.generate(),
-    )
-    return pipeline.run(
-        spec,
-        workshop=workshop,
-        workdir=folder / "work",
-        log=lambda step, text: None,
-        cancelled=lambda: False,
-    )
 
 
 def another_model() -> Trained:

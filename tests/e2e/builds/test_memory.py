@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from apps.registry.store import Store
 from placet_agent.process.sandbox import WIPED
 from placet_verify.archive import extract
-from tests.e2e.agent.test_real_bentos import build
+from tests.support.bentos import build
 from tests.support.cache import RUNTIMES
 from tests.support.models import Trained
 

@@ -17,6 +17,7 @@ from placet_agent.process import seccomp
 from placet_agent.process.limits import FEW_FILES, FEW_PROCESSES
 from workers.builder import output, process_users
 from workers.builder import sandbox as module
+from workers.builder.errors import BuildFailed
 from workers.builder.limits import make_group
 from workers.builder.output import printable
 from workers.builder.sandbox import Limits, RunResult, Sandbox, interpreter
@@ -114,6 +115,21 @@ def test_it_reads_nothing_of_the_machine_but_the_system(box: Sandbox, tmp_path: 
     )
     result = python(box, code, binds_ro=[given])
     assert result.tail == ("given", *["False"] * len(hidden))
+
+
+def test_what_its_user_cannot_read_is_named_before_it_runs(box: Sandbox, tmp_path: Path) -> None:
+    """Made under a mask of 077, everything failed with "Permission denied" alone."""
+    given = tmp_path / "given"
+    given.mkdir(mode=0o700)
+    (tmp_path / "file").touch(mode=0o600)
+    for closed in (given, tmp_path / "file"):
+        if process_users.apart():
+            with pytest.raises(BuildFailed, match=f"chmod -R go\\+rX {closed}"):
+                python(box, "print('ran')", binds_ro=[closed])
+        else:
+            assert python(box, "print('ran')", binds_ro=[closed]).tail == ("ran",)
+        closed.chmod(0o755)
+        assert python(box, "print('ran')", binds_ro=[closed]).tail == ("ran",)
 
 
 def test_it_writes_only_where_it_may(box: Sandbox, tmp_path: Path) -> None:
