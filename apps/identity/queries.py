@@ -274,11 +274,6 @@ def _json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def actor_for_token(text: str) -> Actor:
-    """Return who acts by the token ``text``, or raise :class:`BadToken` (one query)."""
-    return bearer(text).actor
-
-
 def people_names(ids: Iterable[str]) -> dict[str, str]:
     """Return a name for each actor id: people, service accounts, the system; else the id itself."""
     wanted = {i for i in ids if i}

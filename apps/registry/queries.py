@@ -1,7 +1,7 @@
 """Reads of the registry, always through the actor."""
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -21,30 +21,14 @@ from apps.registry.models import (
     ArtifactFile,
     Evidence,
     EvidenceSource,
-    Hold,
     ModelVersion,
     RegisteredModel,
     SigningKey,
     Upload,
-    VersionState,
 )
-from apps.registry.rules import KINDS, MEASURED_FIRST
+from apps.registry.rules import KINDS, MEASURED_KINDS
 from placet.kernel.actor import Actor
-from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden, NotFound
-
-
-class Fact(TypedDict):
-    """One piece of evidence as gates and pages look at it."""
-
-    id: str
-    kind: str
-    source: str
-    digest: str
-    bento_digest: str
-    created_at: str
-    age_seconds: float
-    data: dict[str, Any]
 
 
 def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
@@ -174,17 +158,6 @@ def signing_key_for(project: Project, key: str, actor: Actor) -> SigningKey:
     return row
 
 
-def holds_on(version: ModelVersion) -> list[Hold]:
-    """Return why ``version`` may not be deleted."""
-    return list(Hold.objects.filter(version=version).order_by("created_at"))
-
-
-def latest_finalised(model: RegisteredModel, actor: Actor) -> ModelVersion | None:
-    """Return the newest finalised version of ``model``, if there is one."""
-    rows = versions(actor, model).filter(state=VersionState.FINALISED)
-    return rows.order_by("-number").first()
-
-
 def latest_evidence(
     version: ModelVersion,
     *,
@@ -215,41 +188,13 @@ def newest_by_kind(rows: Iterable[Evidence]) -> dict[str, Evidence]:
         before = newest.get(row.kind)
         hides = (
             before is not None
-            and row.kind in MEASURED_FIRST
+            and row.kind in MEASURED_KINDS
             and before.source == EvidenceSource.MEASURED
             and row.source != EvidenceSource.MEASURED
         )
         if not hides:
             newest[row.kind] = row
     return {kind: newest[kind] for kind in KINDS if kind in newest}
-
-
-def facts(
-    version: ModelVersion,
-    evidence_ids: Iterable[str] | None = None,
-    *,
-    source: str | None = None,
-    bento_digest: str | None = None,
-) -> dict[str, Fact]:
-    """Return the newest evidence of each kind as plain values, for gates."""
-    newest = latest_evidence(
-        version, evidence_ids=evidence_ids, source=source, bento_digest=bento_digest
-    )
-    return {kind: fact(row) for kind, row in newest.items()}
-
-
-def fact(row: Evidence) -> Fact:
-    """Return one piece of evidence as plain values."""
-    return Fact(
-        id=row.pk,
-        kind=row.kind,
-        source=row.source,
-        digest=row.digest,
-        bento_digest=row.bento_digest,
-        created_at=rfc3339(row.created_at),
-        age_seconds=max(0.0, (now() - row.created_at).total_seconds()),
-        data=row.data,
-    )
 
 
 def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison:

@@ -20,7 +20,7 @@ from django.test import Client
 from apps.governance import policies
 from apps.identity import actions
 from apps.identity.models import Project, ServiceAccount, Team, User
-from apps.identity.queries import actor_for_token, actor_for_user
+from apps.identity.queries import actor_for_user, bearer
 from apps.identity.rules import SCOPES
 from apps.identity.sign_in.freshness import RECORDS
 from placet.kernel.actor import SYSTEM, Actor
@@ -105,10 +105,15 @@ def token_for(
     return text
 
 
+def actor_by_token(subject: User | ServiceAccount) -> Actor:
+    """Return who acts by a new token of ``subject``."""
+    return bearer(token_for(subject)).actor
+
+
 def actor_of(subject: User | ServiceAccount) -> Actor:
     """Return who ``subject`` is right now: a person just signed in, a service by a token."""
     if isinstance(subject, ServiceAccount):
-        return actor_for_token(token_for(subject))
+        return actor_by_token(subject)
     return replace(actor_for_user(User.objects.get(pk=subject.pk)), authenticated_at=now())
 
 

@@ -82,7 +82,7 @@ def info(spec: BuildSpec, artifact: Path) -> dict[str, Any]:
         "model_path": model_path(spec.format, seen(spec.files, artifact)),
         "signature": checked_signature(spec),
         "variables": [*spec.variables],  # the agent starts no release that sets another
-        "wipe_memory": served(spec.format).wipe_memory,  # so does the agent, when it starts one
+        "wipe_memory": served(spec.format).wipe_memory,  # the agent reads it
     }
 
 

@@ -27,7 +27,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import newest
 from apps.console.queries.recall_items import named_item, recallable
-from apps.console.templatetags.placet import words
+from apps.console.templatetags.placet import state_word
 from apps.governance.rules import ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import visible_people
@@ -218,7 +218,7 @@ class RecallListPage:
     @property
     def title(self) -> str:
         """What stands above it."""
-        return words(self.state) if self.state else "All recalls"
+        return state_word(self.state) if self.state else "All recalls"
 
     @property
     def none(self) -> str:

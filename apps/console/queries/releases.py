@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.way_back import once_replaced
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.presets import Preset, common_presets, own_presets
@@ -21,7 +22,6 @@ from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
-from placet.kernel.durations import spell
 
 AT_ONCE = "all traffic at once"
 
@@ -130,9 +130,8 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     # only what a release replaces is kept, never what is rolled back from
     goes_out = rollout is None or rollout.kind == RolloutKind.RELEASE
     keep = Plan.stored(release.plan).keep_warm_seconds if goes_out else 0
-    if not keep:
-        return "the old one finishes its requests", "the old one is stopped"
-    return "no more traffic to the old one", f"the old one stays warm for {spell(keep)}"
+    settle = "no more traffic to the old one" if keep else "the old one finishes its requests"
+    return settle, f"the old one {once_replaced(keep)}"
 
 
 def rollout_steps(

@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.console.queries.page_parts import Tone, counted
 from apps.console.queries.way_back import WayBack
+from apps.governance import gates
 from apps.governance.gates.facts import GateResult, newest
 from apps.governance.queries.release_detail import ReleaseView
 
@@ -45,7 +46,7 @@ def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
 def gates_tile(results: Sequence[GateResult]) -> SummaryTile:
     """Say how many gates passed, and name the first that holds the release back."""
     skipped = [g for g in results if g["state"] == "skipped"]
-    held = [g for g in results if not g["passed"] and g["state"] != "skipped"]
+    held = gates.holding_back(results)
     word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
     if skipped and not held:
         count = len(skipped)
@@ -111,7 +112,7 @@ def clients_tile(view: ReleaseView) -> SummaryTile:
             "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
         )
     count = len(view.changes.schema)
-    note = f"{counted(count, 'column')} differ" if count else "same inputs, outputs"
+    note = counted(count, "column differs", "columns differ") if count else "same inputs, outputs"
     return SummaryTile("Clients", "pass", "Nothing breaks", note)
 
 

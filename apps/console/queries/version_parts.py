@@ -96,7 +96,7 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
         case "smoke_test":
             return f"{words(data.get('result', ''))}: {equal} equal"
         case "sbom":
-            return f"{data.get('components', '')} components"
+            return counted(data.get("components", 0), "component")
         case "model_signature" if data.get("result") == "trusted":
             return f"signed by {signer(data, signers)}"
         case "model_signature":

@@ -32,6 +32,11 @@ def way_back(view: ReleaseView) -> WayBack | None:
     return _from_open(view) if view.changes.compared_with else _first(view)
 
 
+def once_replaced(keep_warm_seconds: int) -> str:
+    """Say what becomes of a revision when another has taken its requests."""
+    return f"stays warm for {spell(keep_warm_seconds)}" if keep_warm_seconds else "is stopped"
+
+
 def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:
@@ -45,14 +50,16 @@ def _from_open(view: ReleaseView) -> WayBack:
     keeps = f"{live} keeps serving until the new replicas are ready"
     if view.release.live_unjustified:  # type: ignore[attr-defined]
         why = f"the review of its break-glass did not find {live} justified"
-        then = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back then."
-        return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {then}")
+        earlier = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back."
+        return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")
     plan = view.release.plan
-    warm = f"stays warm for {spell(plan['keep_warm_seconds'])}"
+    keep = plan["keep_warm_seconds"]
+    then = once_replaced(keep)
     guard = plan.get("guard")
     alone = f" The node goes back by itself at {guarded(guard)}." if guard else ""
-    click = "going back is one click and needs no new approval."
-    return WayBack(live, f"{live} {warm}", f"{keeps}, and {warm}: {click}{alone}")
+    again = "" if keep else "starts it again, "
+    click = f"going back {again}is one click and needs no new approval."
+    return WayBack(live, f"{live} {then}", f"{keeps}, and {then}: {click}{alone}")
 
 
 def _first(view: ReleaseView) -> WayBack:

@@ -99,10 +99,19 @@ STATES: dict[str, tuple[str, str, str]] = {
 }
 
 
+def _look(value: str) -> tuple[str, str, str]:
+    return STATES.get(value, ("plain", "○", value.replace("_", " ").capitalize()))
+
+
+def state_word(value: str) -> str:
+    """Return the word that stands beside a state's icon."""
+    return _look(value)[2]
+
+
 @register.filter
 def state(value: str) -> SafeString:
     """Show a state as icon and word."""
-    tone, icon, words = STATES.get(value, ("plain", "○", value.replace("_", " ").capitalize()))
+    tone, icon, words = _look(value)
     return format_html(
         '<span class="state {}"><span aria-hidden="true">{}</span>{}</span>', tone, icon, words
     )

@@ -9,6 +9,7 @@ from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
 from apps.console.queries.recall_items import named_item, recallable
 from apps.console.queries.recalls import may_recall, recall_form, recall_list_page, recall_page
+from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
 
@@ -28,7 +29,7 @@ def recalls(request: PageRequest) -> HttpResponse:
         key=key,
         after=before,
         state=state,
-        states=RecallState.choices,
+        states=[(value, state_word(value)) for value in RecallState.values],
         may_recall=may_recall(request.actor),
     )
 

@@ -11,7 +11,7 @@ from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.request_form import RequestForm
-from apps.console.templatetags.placet import words
+from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
@@ -48,7 +48,7 @@ def release_list(request: PageRequest) -> HttpResponse:
         state=state,
         project=project,
         projects=projects_of(request.actor),
-        states=[(state, words(state)) for state in values_of(ReleaseState)],
+        states=[(state, state_word(state)) for state in values_of(ReleaseState)],
         nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )
 

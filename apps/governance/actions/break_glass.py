@@ -182,7 +182,7 @@ def confirm_break_glass(
         if whole:
             results = store_gates(release)
             if not approve_if_passed(release, results, log):
-                raise GatesFailed(errors=_held(results))
+                raise GatesFailed(errors=gates.faults(results))
         return row
 
 
@@ -281,15 +281,9 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
         )
     results = foreseen(release)
     if not gates.passed(results):
-        raise GatesFailed("A gate that nobody gets past has not passed", errors=_held(results))
-
-
-def _held(results: list[gates.GateResult]) -> list[FieldError]:
-    return [
-        FieldError(r["gate"], f"{r['title']}: {r['reason']}")
-        for r in results
-        if not r["passed"] and r["state"] != "skipped"
-    ]
+        raise GatesFailed(
+            "A gate that nobody gets past has not passed", errors=gates.faults(results)
+        )
 
 
 def _signature(

@@ -29,7 +29,6 @@ from apps.serving.actions import release_prefetch
 from apps.serving.hooks import keeper, refuse_recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
-from placet.kernel.problems import FieldError
 from placet_verify.permit.permit import Expected, PermitRefused, build_permit, permit
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import KeyRing
@@ -87,13 +86,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
 
 def _refuse_failed(results: list[gates.GateResult]) -> None:
     if not gates.passed(results):
-        raise GatesFailed(
-            errors=[
-                FieldError(r["gate"], f"{r['title']}: {r['reason']}")
-                for r in results
-                if not r["passed"] and r["state"] != "skipped"
-            ]
-        )
+        raise GatesFailed(errors=gates.faults(results))
 
 
 def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) -> None:

@@ -26,7 +26,6 @@ from apps.governance.errors import (
     WrongState,
 )
 from apps.governance.events import RELEASE_COMMENTED, RELEASE_REQUESTED, RELEASE_WITHDRAWN
-from apps.governance.gates.facts import MEASURED_ONLY
 from apps.governance.models import (
     OPEN_STATES,
     UNFINISHED_STATES,
@@ -47,7 +46,7 @@ from apps.governance.queries.presets import chosen
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
-from apps.registry.rules.evidence import stored_faults
+from apps.registry.rules.evidence import MEASURED_KINDS, stored_faults
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
@@ -294,7 +293,7 @@ def pin_evidence(bento: Bento) -> list[dict[str, str]]:
     ).order_by("-created_at", "-pk")
     newest: dict[tuple[str, str], Evidence] = {}
     for row in rows:
-        if row.kind not in MEASURED_ONLY or row.source == EvidenceSource.MEASURED:
+        if row.kind not in MEASURED_KINDS or row.source == EvidenceSource.MEASURED:
             newest.setdefault((row.kind, row.source), row)
     for row in newest.values():
         _refuse_unhashable(row, bento.version)

@@ -29,6 +29,7 @@ from apps.governance.duties.organisation import (
     Branch,
     EnvironmentAccess,
 )
+from apps.governance.rules import APPROVER
 from placet_verify.permit.quorum import ApprovalRule, excluded
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
@@ -49,8 +50,8 @@ _ROLE_FOR = {
     "make": "contributor",
     "edit": "contributor",
     "request": "contributor",
-    "draft": "approver",
-    "publish": "approver",
+    "draft": APPROVER,
+    "publish": APPROVER,
     "grant": "admin",
 }
 
@@ -210,7 +211,7 @@ class _Hand:
         steps = [PathStep("vouch", voucher.id, account.id)]
         if VOUCH not in voucher.may and self.boss is not None:
             giver = f"{NOBODY}1" if voucher.id == self.boss.id else self.boss.id
-            steps.insert(0, PathStep("grant", giver, voucher.id, "approver"))
+            steps.insert(0, PathStep("grant", giver, voucher.id, APPROVER))
         return steps
 
     def _assign(

@@ -24,6 +24,7 @@ from apps.governance.gates import (
 from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.members import Members
 from apps.governance.parts import wrong
+from placet.kernel.problems import FieldError
 
 __all__ = ["GATES", "Facts", "Gate", "GateResult", "evaluate", "evaluate_all", "read"]
 
@@ -97,3 +98,13 @@ def passed(results: Iterable[GateResult]) -> bool:
     broken glass."""
     answers = [(r["passed"], r["state"]) in ((True, "passed"), (False, "skipped")) for r in results]
     return bool(answers) and all(answers)
+
+
+def holding_back(results: Iterable[GateResult]) -> list[GateResult]:
+    """Return those that have not passed and that no broken glass steps over."""
+    return [r for r in results if not r["passed"] and r["state"] != "skipped"]
+
+
+def faults(results: Iterable[GateResult]) -> list[FieldError]:
+    """Return what holds a release back, a fault for each gate."""
+    return [FieldError(r["gate"], f"{r['title']}: {r['reason']}") for r in holding_back(results)]

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from apps.governance.approvals import Parties
+from apps.registry.rules.evidence import MEASURED_KINDS
 
 GateState = Literal["passed", "failed", "waiting", "error", "skipped"]
-
-# What only Placet itself may vouch for: a reported one never counts.
-MEASURED_ONLY = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
 
 
 class GateResult(TypedDict):
@@ -130,7 +128,7 @@ class Facts:
 
 def newest(evidence: Sequence[EvidenceFact], kind: str, source: str = "any") -> EvidenceFact | None:
     """Return the newest of ``evidence`` of one kind; what Placet measures cannot be reported."""
-    if kind in MEASURED_ONLY:
+    if kind in MEASURED_KINDS:
         source = "measured"
     found = [e for e in evidence if e.kind == kind and source in ("any", e.source)]
     return max(found, key=lambda e: e.created_at, default=None)

@@ -89,7 +89,7 @@ class Format:
     instead: Mapping[str, str] = field(default_factory=dict)  # by package: what does as well
     shared: tuple[str, ...] = ()  # templates beside its own
     trusts_types: bool = False  # it loads those types alone that the scan read
-    wipe_memory: bool = False  # ONNX Runtime may answer with it, as memory was left by others
+    wipe_memory: bool = False  # it may run ONNX Runtime, whose answers hold memory of others
     onnx: Conversion | None = None
     family: str = ""  # of models, in their bill of materials, where the format alone says it
 

@@ -2,7 +2,7 @@
 
 from apps.registry.rules.evidence import (
     KINDS,
-    MEASURED_FIRST,
+    MEASURED_KINDS,
     evidence_faults,
     lineage_faults,
     parameter_faults,
@@ -29,7 +29,7 @@ from apps.registry.rules.signature import (
 
 __all__ = [
     "KINDS",
-    "MEASURED_FIRST",
+    "MEASURED_KINDS",
     "TYPES",
     "alias_faults",
     "evidence_faults",

@@ -85,8 +85,9 @@ KINDS: dict[str, dict[str, Check]] = {
     "document": {"title": TEXT, "sha256": SHA256},
 }
 
-# Kinds that Placet measures itself: a reported one never stands in for a measured one.
-MEASURED_FIRST = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
+# Kinds that Placet measures itself: a reported one never stands in for a measured one, and no
+# gate counts it.
+MEASURED_KINDS = frozenset({"scan", "model_signature", "smoke_test", "sbom", "acceleration"})
 
 
 def evidence_faults(kind: str, data: Any) -> list[FieldError]:

@@ -44,7 +44,7 @@ def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """Begin no further step until somebody resumes it; the present weights stay."""
     text = _text(reason)
     with record(actor) as log:
-        row = _held(rollout, actor)
+        row = _locked(rollout, actor)
         if not row.paused_by:
             _note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
     return row
@@ -57,7 +57,7 @@ def resume(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held_to_go_on(rollout, actor, step=step)
+        row = _locked_to_go_on(rollout, actor, step=step)
         on = rules.go_on(_facts(row))
         if on is not None:
             columns = {"paused_by": "", "reason": text}
@@ -75,7 +75,7 @@ def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held_to_go_on(rollout, actor, step=step)
+        row = _locked_to_go_on(rollout, actor, step=step)
         past = rules.skip(_facts(row))
         if past is None:
             if isinstance(row.steps[max(step, 0)], AbTest | Ship):
@@ -94,7 +94,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """
     text = _text(reason)
     with record(actor) as log:
-        row = _held_to_go_on(rollout, actor)
+        row = _locked_to_go_on(rollout, actor)
         if row.promoted_by:
             return row
         if untested(row.steps, row.step):
@@ -119,7 +119,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     text = _text(reason)
     with record(actor) as log:
         fresh = replace(actor, grants=fresh_grants(actor.id, lock=True))
-        row = _held(rollout, fresh, permission="release.approve")
+        row = _locked(rollout, fresh, permission="release.approve")
         if actor.accountable in row.release.parties:
             raise Separation
         demand_fresh(actor)
@@ -151,7 +151,7 @@ def _text(reason: str) -> str:
     return clean_text("reason", reason, limit=2000)
 
 
-def _held(
+def _locked(
     rollout: Rollout, actor: Actor, permission: str = "rollout.operate", step: int | None = None
 ) -> Rollout:
     """Lock a rollout for somebody who may do that to it, while it has steps before it."""
@@ -172,10 +172,10 @@ def _held(
     return row
 
 
-def _held_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
+def _locked_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
     """Lock a rollout for somebody who sends more to its candidate: where people approve what
     goes out, they have just shown who they are."""
-    row = _held(rollout, actor, step=step)
+    row = _locked(rollout, actor, step=step)
     demand_fresh_at(row.release.policy, actor)
     return row
 

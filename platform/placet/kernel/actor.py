@@ -78,10 +78,6 @@ class Actor:
         """Tell whether any grant gives ``permission`` at whatever scope (for menus)."""
         return self.kind == "system" or any(g.permission == permission for g in self.grants)
 
-    def roles_at(self, scope: Scope) -> frozenset[str]:
-        """Return the names of the roles held at ``scope``."""
-        return frozenset(g.role for g in self.grants if g.role and g.scope.covers(scope))
-
     def projects_with(self, permission: str) -> frozenset[str] | None:
         """Return the project ids where ``permission`` is held; ``None`` means all of them."""
         if self.can(permission):

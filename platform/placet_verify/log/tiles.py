@@ -1,6 +1,6 @@
 """Tiles of the tree (C2SP tlog-tiles): 256 hashes of every eighth level, addressed by place."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH, root
@@ -62,16 +62,6 @@ def split(tile: bytes) -> list[bytes]:
     if len(tile) % HASH or len(tile) > HASH * TILE_WIDTH:
         raise ValueError("a tile holds up to 256 hashes of 32 bytes")
     return [tile[start : start + HASH] for start in range(0, len(tile), HASH)]
-
-
-def full_tiles(old_size: int, new_size: int) -> Iterator[tuple[int, int]]:
-    """Yield the tiles (level, index) that become full as the tree grows, the lowest level first."""
-    level = 0
-    while new_size >> (TILE_HEIGHT * (level + 1)):
-        shift = TILE_HEIGHT * (level + 1)
-        for index in range(old_size >> shift, new_size >> shift):
-            yield level, index
-        level += 1
 
 
 def path(level: int, index: int, width: int = TILE_WIDTH) -> str:

@@ -350,11 +350,6 @@ class KeyRing:
         raise reason
 
 
-def empty_ring(root: PublicKey) -> KeyRing:
-    """Return the list of an installation that has no keys yet but its root."""
-    return KeyRing(0, (), root)
-
-
 def make_ring(root: PrivateKey, keys: Iterable[tuple[KeyPurpose, PublicKey]], at: datetime) -> str:
     """Return a ``keys.json`` numbered 1 with ``keys``, each valid from ``at``."""
     entries = tuple(KeyEntry(public, purpose, at) for purpose, public in keys)

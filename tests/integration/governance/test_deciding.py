@@ -123,10 +123,8 @@ def test_a_superuser_does_not_decide(world: World) -> None:
 
 
 def test_neither_a_token_nor_the_system_decides(world: World) -> None:
-    from apps.identity.queries import actor_for_token
-
     release = world.request("staging")
-    by_token = actor_for_token(factories.token_for(world.people["Rex"]))
+    by_token = factories.actor_by_token(world.people["Rex"])
     for who in (by_token, SYSTEM):
         with pytest.raises(NeedsSession):
             world.decide(release, who)

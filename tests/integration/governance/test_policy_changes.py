@@ -56,13 +56,9 @@ def test_an_operator_may_draft_but_nobody_but_an_approver_publishes(world: World
 
 
 def test_a_token_does_not_publish(world: World) -> None:
-    from apps.identity.queries import actor_for_token
-
     draft = actions.draft_policy(world.environment("staging"), source=STRICT, actor=world.vera)
     with pytest.raises(NeedsSession):
-        actions.publish_policy(
-            draft, actor=actor_for_token(factories.token_for(world.people["Vito"]))
-        )
+        actions.publish_policy(draft, actor=factories.actor_by_token(world.people["Vito"]))
 
 
 def test_the_owner_of_the_service_account_that_drafted_does_not_publish(world: World) -> None:

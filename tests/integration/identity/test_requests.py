@@ -14,13 +14,13 @@ from apps.audit.models import Event
 from apps.identity import actions, rules
 from apps.identity.errors import NeedsSession, NotYourToken
 from apps.identity.models import ApiToken, ServiceAccount, User
-from apps.identity.queries import actor_for_token
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput
 from placet_protocol.cookies import CSRF
 from tests.support.factories import (
+    actor_by_token,
     actor_of,
     api,
     browser,
@@ -175,7 +175,7 @@ def test_a_service_accounts_token_stops_when_its_owner_is_inactive() -> None:
 def test_a_service_account_counts_as_its_owner() -> None:
     ada, risk = person("Ada"), project("risk")
     bot = service_account("bot", owner=ada, roles={"contributor": risk})
-    actor = actor_for_token(token_for(bot))
+    actor = actor_by_token(bot)
     assert (actor.kind, actor.id, actor.accountable) == ("service", bot.pk, ada.pk)
     assert actor.can("model.create", Scope(risk.pk))
 
@@ -230,7 +230,7 @@ def test_an_access_admin_issues_no_token_for_another_person_or_their_service() -
 
 def test_a_token_makes_no_further_token() -> None:
     ada = person("Ada")
-    actor = actor_for_token(token_for(ada))
+    actor = actor_by_token(ada)
     with pytest.raises(NeedsSession):
         actions.issue_token(
             name="x",

@@ -92,18 +92,15 @@ def test_the_digest_is_over_the_fact_and_where_it_came_from(lab: Lab) -> None:
     assert len({told.digest, elsewhere.digest, measured.digest}) == 3
 
 
-def test_the_newest_fact_of_each_kind_counts(lab: Lab) -> None:
+def test_the_newest_of_each_kind_counts(lab: Lab) -> None:
     version = lab.finalised()
     old = actions.add_evidence(version, kind="metrics", data={"auc": 0.5}, actor=lab.actor)
     Evidence.objects.filter(pk=old.pk).update(created_at=now() - timedelta(days=40))
     actions.add_evidence(version, kind="metrics", data={"auc": 0.9}, actor=lab.actor)
-    facts = queries.facts(version)
-    assert facts["metrics"]["data"] == {"auc": 0.9}
-    assert facts["metrics"]["age_seconds"] < 60
-    pinned = queries.facts(version, [old.pk])
-    assert pinned["metrics"]["data"] == {"auc": 0.5}
-    assert pinned["metrics"]["age_seconds"] > 39 * 86400
-    assert queries.facts(version, []) == {}
+    assert queries.latest_evidence(version)["metrics"].data == {"auc": 0.9}
+    pinned = queries.latest_evidence(version, evidence_ids=[old.pk])
+    assert pinned["metrics"].data == {"auc": 0.5}
+    assert queries.latest_evidence(version, evidence_ids=[]) == {}
 
 
 def test_what_was_told_never_hides_what_was_measured(lab: Lab) -> None:
@@ -111,15 +108,16 @@ def test_what_was_told_never_hides_what_was_measured(lab: Lab) -> None:
     actions.add_evidence(version, kind="scan", data=SCAN, source="measured", actor=SYSTEM)
     nicer = {**SCAN, "verdict": "safe"}
     actions.add_evidence(version, kind="scan", data=nicer, actor=lab.actor)
-    assert queries.facts(version)["scan"]["data"]["verdict"] == "code-carrying"
-    assert queries.facts(version, source="reported")["scan"]["data"]["verdict"] == "safe"
+    assert queries.latest_evidence(version)["scan"].data["verdict"] == "code-carrying"
+    reported = queries.latest_evidence(version, source="reported")
+    assert reported["scan"].data["verdict"] == "safe"
 
 
-def test_facts_about_another_bento_do_not_count(lab: Lab) -> None:
+def test_evidence_about_another_bento_do_not_count(lab: Lab) -> None:
     version = lab.finalised()
     smoke = {"result": "equal", "rows": 1, "equal": 1}
     actions.add_evidence(
         version, kind="smoke_test", data=smoke, source="measured", bento_digest=BENTO, actor=SYSTEM
     )
-    assert "smoke_test" in queries.facts(version, bento_digest=BENTO)
-    assert "smoke_test" not in queries.facts(version, bento_digest=OTHER)
+    assert "smoke_test" in queries.latest_evidence(version, bento_digest=BENTO)
+    assert "smoke_test" not in queries.latest_evidence(version, bento_digest=OTHER)

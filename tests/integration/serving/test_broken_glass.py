@@ -136,7 +136,7 @@ def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
     why = f"the review of its break-glass did not find {live.version} justified"
     assert said_of_way_back(story.world, waits) == [
         f"– Nothing before it {why}",
-        f"{keeps}; {why}. There is no going back then.",
+        f"{keeps}; {why}. There is no going back.",
     ]
 
 

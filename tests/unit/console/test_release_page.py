@@ -79,6 +79,12 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             "back is one click and needs no new approval.",
         ),
         (
+            placed("requested", "churn:1", plan=PLAN | {"keep_warm_seconds": 0}),
+            ("One click", "churn:1 is stopped"),
+            "churn:1 keeps serving until the new replicas are ready, and is stopped: going back "
+            "starts it again, is one click and needs no new approval.",
+        ),
+        (
             placed("rolling_out", "churn:2", "churn:1", live_unjustified=True),
             ("One click", "to churn:1"),
             "churn:2 keeps serving until the new replicas are ready; the review of its break-glass "

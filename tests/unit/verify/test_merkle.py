@@ -179,12 +179,6 @@ def test_the_unfinished_tiles_are_made_from_the_roots_of_those_below() -> None:
     assert set(read) == {(0, 0), (1, 0), (0, 256)}
 
 
-def test_tiles_fill_in_the_order_they_are_listed() -> None:
-    assert list(tiles.full_tiles(0, 255)) == []
-    assert list(tiles.full_tiles(255, 600)) == [(0, 0), (0, 1)]
-    assert set(stored(hashes(66_000))) == set(tiles.full_tiles(0, 66_000))
-
-
 def test_tiles_have_the_paths_that_other_tools_expect() -> None:
     assert tiles.path(0, 1234067) == "tile/0/x001/x234/067"
     assert tiles.path(1, 0, 17) == "tile/1/000.p/17"
