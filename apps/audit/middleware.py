@@ -14,15 +14,19 @@ log = structlog.get_logger(__name__)
 
 
 class DeniedMiddleware:
-    """Stands after the middleware that sets ``request.actor``; looks at the answer's status."""
+    """Stands after the middleware that sets ``request.actor``; looks at the answer's status.
+
+    A page that turns a refusal into a message says its code in the answer's ``refusal``.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on, and log a 403 on a write by somebody who is known."""
+        """Pass on, and log a refused write by somebody who is known."""
         response = self.get_response(request)
-        if response.status_code == 403 and request.method in WRITES:
+        refused = response.status_code == 403 or hasattr(response, "refusal")
+        if refused and request.method in WRITES:
             actor: Actor = getattr(request, "actor", ANONYMOUS)
             if actor.kind in ("person", "service"):
                 note(request, response, actor)
@@ -35,7 +39,8 @@ def note(request: HttpRequest, response: HttpResponse, actor: Actor) -> None:
     route = match.route if match else ""
     values = [str(v) for v in match.kwargs.values()] if match else []
     body = getattr(response, "data", None)
-    code = str(body.get("code", "forbidden")) if isinstance(body, dict) else "forbidden"
+    told = getattr(response, "refusal", "forbidden")
+    code = str(body.get("code", told)) if isinstance(body, dict) else told
     try:
         log_denied(
             actor,

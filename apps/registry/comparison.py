@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 ChangeState = Literal["same", "changed", "added", "removed"]
 MAX_CARD_LINES = 2000
+MAX_CARD_STEPS = 10_000_000  # that a comparison may take; about a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,23 @@ def requirement_versions(lines: list[str]) -> dict[str, str]:
 
 
 def card_diff(before: str, after: str, labels: tuple[str, str]) -> list[str]:
-    """Return the unified diff of two cards, cut after 2,000 lines."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), *labels, lineterm="", n=3)
+    """Return the unified diff of two cards, cut after 2,000 lines.
+
+    Cards that it would take too long to compare are shown as one replaced by the other, each cut
+    to its part of those lines.
+    """
+    old, new = before.splitlines(), after.splitlines()
+    if old != new and _steps(old, new) > MAX_CARD_STEPS:
+        half = MAX_CARD_LINES // 2 - 2
+        head = [f"--- {labels[0]}", f"+++ {labels[1]}", f"@@ -1,{len(old)} +1,{len(new)} @@"]
+        return [*head, *(f"-{line}" for line in old[:half]), *(f"+{line}" for line in new[:half])]
+    lines = difflib.unified_diff(old, new, *labels, lineterm="", n=3)
     return [line for line, _ in zip(lines, range(MAX_CARD_LINES), strict=False)]
+
+
+def _steps(old: list[str], new: list[str]) -> int:
+    """Return how many steps comparing may take: ``difflib`` looks at all pairs of equal lines anew
+    for each block that it finds, and there may be as many as equal lines."""
+    counts = Counter(new)
+    pairs = [counts[line] for line in old if line in counts]
+    return len(pairs) * (len(old) + sum(pairs))

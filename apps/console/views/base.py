@@ -71,7 +71,10 @@ def action(view: View[P]) -> View[P]:
             if problem.status in (401, 404):
                 raise
             messages.error(request, sentence(problem))
-            return back(request)
+            response = back(request)
+            if problem.status == 403:
+                response.refusal = problem.code  # type: ignore[attr-defined]
+            return response
 
     return cast("View[P]", require_http_methods(["POST"])(guarded))
 

@@ -13,7 +13,7 @@ from placet.kernel.api.errors import render
 from placet.kernel.problems import Problem
 
 KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Link")
-UNSTORED = frozenset({401, 429})
+UNSTORED = frozenset({400, 401, 429})
 
 
 class IdempotencyMiddleware:
@@ -21,7 +21,8 @@ class IdempotencyMiddleware:
 
     The key is looked up before anything else happens. The same key with another method, path or
     body is 422; while the first request has no recorded answer it is 409. Server errors, 401, 429
-    and what asks the person to authenticate again are not kept. Keys belong to one token, or to one
+    and what asks the person to authenticate again are not kept, nor is 400: nothing was done, the
+    same body is refused again, and they would fill the disk. Keys belong to one token, or to one
     person's sessions: a token that may do less is not answered with what another one was. Bodies
     are stored encrypted, because some hold a secret that is shown once.
     Bodies that are not JSON (uploads) are not covered: they resume by offset.

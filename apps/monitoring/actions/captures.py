@@ -65,7 +65,7 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
         raise InvalidInput(str(error)) from None
     end = offset + len(lines)
     with transaction.atomic():
-        kept = fits(revision, lines)
+        kept = fits(revision, lines, len(packed))
         files = CaptureFile.objects.filter(node=node.pk, revision=revision, name=file)
         if kept:
             files.get_or_create(

@@ -20,8 +20,8 @@ SAY_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 
 
-def fits(revision: str, lines: bytes) -> bool:
-    """Count lines of a revision that came; tell whether they are kept.
+def fits(revision: str, lines: bytes, packed: int) -> bool:
+    """Count lines of a revision that came in ``packed`` bytes; tell whether they are kept.
 
     A node sends one after the other, so none is counted over another. The caller's transaction
     takes the count back with everything else.
@@ -30,7 +30,7 @@ def fits(revision: str, lines: bytes) -> bool:
     taken, dropped = cache.get(key, (0, 0))
     kept = bool(taken < DAY_BYTES)
     if kept:
-        taken += max(len(lines), LEAST_BYTES)
+        taken += max(len(lines), packed, LEAST_BYTES)
     else:
         dropped += lines.count(b"\n")
     cache.set(key, (taken, dropped), _DAY_SECONDS)

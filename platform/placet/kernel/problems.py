@@ -13,6 +13,10 @@ class FieldError:
     detail: str
 
 
+MAX_ERRORS = 100  # of one answer
+MAX_POINTER, MAX_DETAIL = 300, 1000  # characters; names and values that a client sent stand in them
+
+
 class Problem(Exception):
     """An answer that is a refusal, with a stable ``code`` for programs and a sentence for people.
 
@@ -43,7 +47,7 @@ class Problem(Exception):
             self.status = status
 
     def body(self, *, request_id: str, instance: str = "") -> dict[str, object]:
-        """Return the ``application/problem+json`` members."""
+        """Return the ``application/problem+json`` members, of errors the first hundred."""
         return {
             "type": f"urn:placet:problem:{self.code}",
             "title": self.title,
@@ -52,7 +56,10 @@ class Problem(Exception):
             "code": self.code,
             "request_id": request_id,
             "instance": instance,
-            "errors": [{"pointer": e.pointer, "detail": e.detail} for e in self.errors],
+            "errors": [
+                {"pointer": e.pointer[:MAX_POINTER], "detail": e.detail[:MAX_DETAIL]}
+                for e in self.errors[:MAX_ERRORS]
+            ],
         }
 
 

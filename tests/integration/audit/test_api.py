@@ -19,7 +19,7 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
 from placet_verify.log import checkpoint, merkle, tlog_proof
 from placet_verify.log.merkle import leaf_hash
-from tests.support.factories import api, person, project
+from tests.support.factories import api, browser, person, project
 
 CHANGED = event_kind("test.api_changed", "Changed the description")
 pytestmark = pytest.mark.django_db
@@ -238,6 +238,17 @@ def test_a_refused_write_is_logged_with_its_route_and_nothing_the_client_wrote(
     assert (event.kind, event.actor_id) == ("access.denied.v1", vera.pk)
     assert body["data"] == {"action": "forbidden", "route": "api/v1/projects", "method": "POST"}
     assert "secret-words" not in event.body
+
+
+def test_a_write_that_a_page_refuses_is_logged_too(risk: Project) -> None:
+    """Its answer is no 403: it leads back to the form, with a message."""
+    vera = person("Vera", {"viewer": risk})
+    before = Event.objects.count()
+    answer = browser(vera).post("/targets/new", {"name": "mine", "capacity_mb": "100"})
+    assert answer.status_code == 302
+    (event,) = Event.objects.filter(index__gte=before, kind="access.denied.v1")
+    data = {"action": "forbidden", "route": "targets/new", "method": "POST"}
+    assert (event.actor_id, json.loads(event.body)["data"]) == (vera.pk, data)
 
 
 def test_a_program_that_is_refused_in_a_loop_does_not_flood_the_log(risk: Project) -> None:

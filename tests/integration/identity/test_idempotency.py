@@ -73,6 +73,18 @@ def test_a_refusal_is_replayed_too() -> None:
     assert again["Idempotency-Replayed"] == "true"
 
 
+def test_what_is_not_valid_is_refused_again_and_not_kept() -> None:
+    """A viewer's POST of 2 MiB left five times as many bytes, for a day, as often as they liked."""
+    vera = token_for(person("Vera"))
+    body = {f"{n:x}": 0 for n in range(1_000)} | {"n" * 5_000: 0}
+    for _ in range(2):
+        answer = api(vera).post("/projects", body, idempotency_key="k1")
+        assert (answer.status_code, answer.get("Idempotency-Replayed")) == (400, None)
+        assert len(answer.json()["errors"]) == 100
+        assert max(len(error["pointer"]) for error in answer.json()["errors"]) <= 300
+    assert not IdempotencyRecord.objects.exists()
+
+
 @pytest.mark.parametrize("fault", [500, None])
 def test_a_server_error_leaves_the_key_free(fault: int | None) -> None:
     def broken(_request: object) -> HttpResponse:

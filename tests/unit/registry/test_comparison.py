@@ -1,5 +1,11 @@
 """What a reviewer sees beside what is live."""
 
+import random
+import time
+
+import pytest
+
+from apps.registry.cards import MAX_CARD_BYTES
 from apps.registry.comparison import (
     ValueChange,
     card_diff,
@@ -56,3 +62,36 @@ def test_cards_are_compared_by_line() -> None:
         "+c",
     ]
     assert card_diff("a", "a", ("m:1", "m:2")) == []
+
+
+def shuffled(seed: int) -> str:
+    """Return a card of as many lines as fit, from a hundred words in another order each time."""
+    words = [first + second for first in "abcdefghij" for second in "abcdefghij"]
+    lines = words * (MAX_CARD_BYTES // 300)
+    random.Random(seed).shuffle(lines)
+    return "\n".join(lines)
+
+
+def apart(kind: str) -> str:
+    """Return a card whose every other line is in all such cards, and the rest in none."""
+    return "\n".join(f"{n:x}" if n % 2 else f"{kind}{n:x}" for n in range(MAX_CARD_BYTES // 7))
+
+
+HOSTILE = [(shuffled(1), shuffled(2)), (apart("a"), apart("b")), ("x\n" * 100_000, "x\n" * 99_999)]
+
+
+@pytest.mark.parametrize(("before", "after"), HOSTILE, ids=["shuffled", "apart", "one line"])
+def test_no_two_cards_take_long_to_compare(before: str, after: str) -> None:
+    assert max(len(before), len(after)) <= MAX_CARD_BYTES
+    began = time.process_time()
+    lines = card_diff(before, after, ("m:1", "m:2"))
+    assert time.process_time() - began < 3
+    assert lines[:2] == ["--- m:1", "+++ m:2"]
+    assert {line[0] for line in lines[3:]} >= {"-"}
+    assert len(lines) <= 2000
+
+
+def test_a_long_card_is_compared_by_line_all_the_same() -> None:
+    lines = [f"{n} something that is said of the model" for n in range(2_000)]
+    diff = card_diff("\n".join(lines), "\n".join([*lines[:1_000], *lines[1_001:]]), ("a", "b"))
+    assert [line for line in diff[2:] if line[0] in "+-"] == [f"-{lines[1_000]}"]
