@@ -41,12 +41,53 @@ def changed(change: Any) -> bytes:
     return json.dumps(model).encode()
 
 
+def swap(tree: Any) -> None:
+    """Let the first node's branches lie the other way round; XGBoost goes to the left one and to
+    the node behind it."""
+    left, right = tree["left_children"], tree["right_children"]
+    left[0], right[0] = right[0], left[0]
+
+
+def deep(levels: int) -> Any:
+    """Return a change to a tree that goes on to the right for so many levels."""
+
+    def change(tree: Any, _: Any) -> None:
+        size = 2 * levels + 1
+        inner = range(0, size - 1, 2)
+        for name in ("base_weights", "loss_changes", "split_conditions", "sum_hessian"):
+            tree[name] = [0.0] * size
+        for name in ("default_left", "split_indices", "split_type"):
+            tree[name] = [0] * size
+        tree["left_children"] = [n + 1 if n in inner else -1 for n in range(size)]
+        tree["right_children"] = [n + 2 if n in inner else -1 for n in range(size)]
+        tree["parents"] = [2147483647, *(n for n in inner for _ in "lr")]
+        tree["tree_param"]["num_nodes"] = str(size)
+
+    return change
+
+
+@pytest.mark.parametrize(("levels", "said"), [(10_000, "safe"), (10_001, "unknown")])
+def test_a_tree_is_so_many_levels_deep_at_most(levels: int, said: str) -> None:
+    """XGBoost ends the replica by its stack at some 300,000, once two rows are asked for."""
+    assert verdict(changed(deep(levels)), "m.json") == said
+
+
+@pytest.mark.parametrize(("features", "said"), [(100_000, "safe"), (100_001, "unknown")])
+def test_a_forest_has_so_many_features_at_most(features: int, said: str) -> None:
+    """XGBoost takes memory for each of them and each of 64 rows, in an MLflow folder."""
+    data = changed(
+        lambda _, learner: learner["learner_model_param"].update(num_feature=f"{features}")
+    )
+    assert verdict(data, "m.json") == said
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda tree, _: tree["left_children"].__setitem__(0, 10_000),
         lambda tree, _: tree["left_children"].__setitem__(0, 0),
         lambda tree, _: tree["right_children"].__setitem__(0, tree["left_children"][0]),
+        lambda tree, _: swap(tree),
         lambda tree, _: tree["split_indices"].__setitem__(0, 999),
         lambda tree, _: tree["split_indices"].__setitem__(0, -1),
         lambda tree, _: tree["left_children"].pop(),

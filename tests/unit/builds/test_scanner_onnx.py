@@ -237,6 +237,9 @@ def referring(one: Any) -> Any:
         onnx.helper.make_node("Split", ["x"], ["", "w"], num_outputs=2),
         node("Cast", to=6, saturate=5),
         node("Cast", to=-(2**63)),
+        node("AveragePool", auto_pad="SAME_LOWER", kernel_shape=[2, 2**31 - 1]),
+        node("MaxPool", kernel_shape=[2, 2], pads=[0, 0, -1, 0]),
+        onnx.helper.make_node("Conv", ["x", "x"], ["w"], dilations=[2**40, 1]),
         made_twice("to"),
         onnx.helper.make_node("Split", ["x"], ["w", "y", "z"], num_outputs=2),
         branched(node("Cast", to=6, saturate=2**32)),
@@ -262,6 +265,7 @@ def test_operators_beyond_the_list_and_odd_numbers_are_told(one: Any) -> None:
     [
         node("Cast", to=1),
         node("Cast", to=7, saturate=0),
+        node("AveragePool", kernel_shape=[7, 7], strides=[2, 2], pads=[3, 3, 3, 3]),
         onnx.helper.make_node("Split", ["x"], ["w", "y"], num_outputs=2),
         onnx.helper.make_node("Split", ["x"], ["w", "y"], axis=1),
         onnx.helper.make_node("TreeEnsembleRegressor", ["x"], ["w"], domain="ai.onnx.ml"),

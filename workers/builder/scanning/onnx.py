@@ -61,6 +61,9 @@ NUMBERS: dict[tuple[bytes, bytes], frozenset[int]] = {
     (b"Cast", b"saturate"): frozenset({0, 1}),
     (b"Cast", b"to"): frozenset({*range(1, 14), 16}),
 }
+# Sizes of windows and their steps: of larger ones ONNX Runtime's sums run over, and it never ends.
+WINDOWS = frozenset({b"AveragePool", b"Conv", b"ConvTranspose", b"MaxPool"})
+MAX_WINDOW = 1 << 16
 # From this version of operators on ONNX Runtime 1.32 makes a ``Loop`` of a ``Range`` of halves.
 LOOPING = 27
 # What becomes of the scores of a classifier. PROBIT leaves one of two as it finds the memory.
@@ -244,9 +247,9 @@ def _odd(node: memoryview, plain: frozenset[str]) -> Iterator[bytes]:
             allowed = NUMBERS.get((kind, name))
             if kind == b"Split" and name == b"num_outputs":
                 allowed = frozenset({outputs})
-            if name in given or (
-                allowed is not None and attribute.whole not in ({one} for one in allowed)
-            ):
+            vast = kind in WINDOWS and max(attribute.wholes, default=0) > MAX_WINDOW
+            odd = allowed is not None and attribute.whole not in ({one} for one in allowed)
+            if name in given or vast or odd:
                 yield kind + b" with " + name
             given[name] = attribute
     if kind in CLASSIFIERS:

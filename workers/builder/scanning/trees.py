@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_TREES = 1_000_000
+MAX_LEVELS = 10_000  # of a tree; XGBoost 3.4 ends at some 300,000 by its stack, with rows in blocks
 WHOLE = re.compile(r"-?[0-9]{1,10}")
 
 
@@ -26,17 +27,20 @@ class NoTrees(Exception):
 
 
 def follow(number: int, children: Mapping[int, tuple[Any, ...]], size: int) -> set[int]:
-    """Return the nodes that are reached from the root: each once, all inside."""
-    seen, waiting = {0}, [0]
+    """Return the nodes that are reached from the root: each once, all inside, none too deep."""
+    seen, waiting = {0}, [(0, 0)]
     while waiting:
-        for child in children.get(waiting.pop(), ()):
+        node, level = waiting.pop()
+        if level > MAX_LEVELS:
+            raise NotRead(f"tree {number} has more than {MAX_LEVELS} levels")
+        for child in children.get(node, ()):
             child = whole(child)
             if not 0 < child < size:
                 raise NotTrees(f"tree {number} leads outside")
             if child in seen:
                 raise NotTrees(f"tree {number} leads in a circle")
             seen.add(child)
-            waiting.append(child)
+            waiting.append((child, level + 1))
     return seen
 
 

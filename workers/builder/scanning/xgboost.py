@@ -25,7 +25,7 @@ from workers.builder.scanning.trees import (
 MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
-MAX_CLASSES = 100_000
+MAX_CLASSES = MAX_FEATURES = 100_000  # a service takes 4,000 columns
 NO_ROUND = "its best_iteration is none of its rounds"
 # The key of a learner in UBJSON, whatever kind of number its length is: no text holds it by chance.
 NAMED = b"\x07learner"
@@ -155,6 +155,8 @@ def _model(model: Any) -> None:
     learner = _member(model, "learner", dict)
     booster = _member(learner, "gradient_booster", dict)
     features = _count(_member(learner, "learner_model_param", dict), "num_feature")
+    if features > MAX_FEATURES:
+        raise NotRead(f"it has more than {MAX_FEATURES} features")
     groups = _groups(learner)
     name = booster.get("name")
     if name == "gblinear":
@@ -291,6 +293,8 @@ def _tree(index: int, tree: Any, features: int) -> None:
     }
     reached = follow(index, children, size)
     for node in reached & children.keys():
+        if right[node] != left[node] + 1:  # where XGBoost goes, whatever the file says
+            raise NotTrees(f"tree {index} has a node whose branches are not side by side")
         bounded(
             parts["split_indices"][node],
             0,
