@@ -56,7 +56,7 @@ def named_item(
 
 def _by_name(terms: SearchTerms, projects: list[Project]) -> ModelVersion | None:
     rows = ModelVersion.objects.filter(project__in=projects, project__slug=terms.project)
-    rows = rows.select_related("project").filter(model__name=terms.model, number=terms.number)
+    rows = rows.select_related("project").filter(model__name=terms.model, number=terms.number or 0)
     return rows.first()
 
 

@@ -21,7 +21,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
 
 M = TypeVar("M", bound=Model)
-LONGEST = 100  # characters of a search that count
+LONGEST = 160  # characters that count: PROJECT/MODEL:NUMBER, an id or a digest
 MOST = 10  # hits of one kind
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")

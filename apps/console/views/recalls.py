@@ -13,8 +13,6 @@ from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
 
-LONGEST = 160  # PROJECT/MODEL:NUMBER, or an id or a digest
-
 
 @page
 def recalls(request: PageRequest) -> HttpResponse:
@@ -59,7 +57,7 @@ def recall_create(request: PageRequest) -> HttpResponse:
         request.actor,
         recallable(request.actor),
         kind=kind,
-        what=request.POST.get("what", "")[:LONGEST],
+        what=request.POST.get("what", ""),
         project=request.POST.get("project", ""),
     )
     row = recall(

@@ -3,6 +3,7 @@
 import pytest
 
 from apps.assurance.models import Recall
+from apps.console.queries.search import wanted
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World
@@ -26,6 +27,13 @@ def test_a_version_is_named_as_everywhere_else_and_brings_its_project(world: Wor
     assert browser(world.people["Otto"]).post("/recalls/create", form).status_code == 302
     found = Recall.objects.get()
     assert (found.what, found.project) == (version.pk, world.project)
+
+
+def test_the_longest_names_are_read_to_their_end() -> None:
+    """Cut anywhere, another number would be recalled."""
+    project, model = "p" * 60, "m" * 80
+    terms = wanted(f"{project}/{model}:123456789")
+    assert (terms.project, terms.model, terms.number) == (project, model, 123456789)
 
 
 def test_a_bento_brings_its_project_and_a_dataset_the_only_one(world: World) -> None:
