@@ -35,8 +35,9 @@ from placet.kernel import outbound, yaml_text
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import InvalidInput, TooLarge
 from placet_agent import client
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused
 from placet_agent.reports import counting
-from placet_protocol import bounded
+from placet_protocol import bounded, service_facts
 from placet_protocol.fields import ProtocolError
 from placet_verify import canonical
 from placet_verify.archive import ArchiveLimits, ArchiveRefused, extract
@@ -306,6 +307,12 @@ def cases(folder: Path) -> dict[str, Case]:
             outbound.OutboundFailed,
             lambda size: outbound._received(answered(b"a" * size), 100),
         ),
+        "what a build wrote into a Bento, on a node": row(
+            service_facts.MAX_BYTES,
+            service_facts.MAX_BYTES + 1,
+            BentoRefused,
+            lambda size: built(folder, size),
+        ),
         "the platform's answers to a node": row(
             100,
             101,
@@ -405,3 +412,12 @@ def counted(folder: Path, size: int) -> None:
     path.write_bytes(json.dumps({"a": counts}).encode().rjust(size))
     if "a" not in counting.read(path):
         raise ValueError("it is not read")
+
+
+def built(folder: Path, size: int) -> None:
+    """Read the facts of a Bento that have so many bytes."""
+    bentos, digest = BentoFolder(folder, client.Client.__new__(client.Client)), "sha256:" + "a" * 64
+    path = bentos.path(digest) / service_facts.PATH
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"{}".rjust(size))
+    bentos.facts(digest)

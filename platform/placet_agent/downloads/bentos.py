@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,36 @@ from placet_agent.downloads import trees
 from placet_agent.downloads.leftovers import remove
 from placet_agent.faults import crash_point
 from placet_agent.state import files
+from placet_protocol import service_facts
 from placet_protocol.fields import hex_digest
 from placet_verify import archive
 from placet_verify.permit.variables import declaration_faults
 
-FACTS_PATH = "src/placet.json"
-MAX_FACTS = 64 << 20
 LOCK_PATH = "env/python/requirements.txt"  # the lock that the Bento was built and approved with
+MAX_LOCK = 16 << 20  # 2,000 packages with 100 hashes each
+NOT_OURS = f"{service_facts.PATH} in the Bento has more in it than a build of Placet writes"
 
 
 class BentoRefused(Exception):
     """The bytes on disk are not the Bento that was approved."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a build wrote down for whoever starts its service."""
+
+    variables: Any = field(default_factory=list)  # as they stand there
+    wipe_memory: bool = False  # memory that it gives back must not be read again, by it either
+
+    def declared(self) -> list[str]:
+        """Return the names of variables that the version reads.
+
+        Raises ``BentoRefused`` when what stands there is nothing that a version can declare.
+        """
+        for index, detail in declaration_faults(self.variables):
+            number = "" if index is None else f" {index + 1}"
+            raise BentoRefused(f"what the Bento declares: variable{number} {detail}")
+        return [*self.variables]
 
 
 class BentoFolder:
@@ -81,33 +101,37 @@ class BentoFolder:
     def lock(self, digest: str) -> str:
         """Return the lock inside the Bento, which its digest covers."""
         try:
-            return (self.path(digest) / LOCK_PATH).read_text()
+            return self._read(digest, LOCK_PATH, MAX_LOCK).decode()
         except FileNotFoundError:
             raise BentoRefused("the Bento holds no lock of its runtime") from None
 
-    def declared(self, digest: str) -> list[str]:
-        """Return the names of variables that the version reads, as its build wrote them down.
+    def facts(self, digest: str) -> Facts:
+        """Return what its build wrote down; nothing where it is no build of Placet's.
 
-        Raises ``BentoRefused`` when what stands there is nothing that a version can declare.
+        To be asked once a start. Code of the version may have written it, while a worker of before
+        built it: what would fill the agent's memory, or is nested too deeply, is refused. Without
+        facts the service would start, and its memory would not be wiped.
         """
-        names = self._facts(digest).get("variables", [])
-        for index, detail in declaration_faults(names):
-            number = "" if index is None else f" {index + 1}"
-            raise BentoRefused(f"what the Bento declares: variable{number} {detail}")
-        return [*names]
-
-    def wipes_memory(self, digest: str) -> bool:
-        """Whether memory that the service gives back must not be read again, by it either."""
-        return self._facts(digest).get("wipe_memory") is True
-
-    def _facts(self, digest: str) -> dict[str, Any]:
-        """Return what its build wrote down for the service; {} where it is no build of Placet's."""
         try:
-            with (self.path(digest) / FACTS_PATH).open("rb") as stream:
-                facts = json.loads(stream.read(MAX_FACTS))
-        except (FileNotFoundError, ValueError, RecursionError):
-            return {}
-        return facts if isinstance(facts, dict) else {}
+            raw = self._read(digest, service_facts.PATH, service_facts.MAX_BYTES)
+            if not service_facts.fit(raw):
+                raise BentoRefused(NOT_OURS)
+            facts = json.loads(raw)
+        except RecursionError:
+            raise BentoRefused(NOT_OURS) from None
+        except (FileNotFoundError, ValueError):
+            return Facts()
+        if not isinstance(facts, dict):
+            return Facts()
+        return Facts(facts.get("variables", []), facts.get("wipe_memory") is True)
+
+    def _read(self, digest: str, name: str, limit: int) -> bytes:
+        """Return a file of a Bento whole: nothing of one is read in part, or without a bound."""
+        with (self.path(digest) / name).open("rb") as stream:
+            raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise BentoRefused(f"{name} in the Bento has more than {limit >> 20} MiB")
+        return raw
 
     def needs_port(self, digest: str) -> bool:
         """Whether it was found here that the Bento cannot serve on a socket handed over."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent import inside, link, loopback, relay
-from placet_agent.downloads.bentos import BentoFolder
+from placet_agent.downloads.bentos import BentoFolder, Facts
 from placet_agent.downloads.leftovers import remove
 from placet_agent.downloads.runtimes import INSIDE, RuntimeFolder
 from placet_agent.faults import crash_point
@@ -103,30 +103,25 @@ class Starter:
             raise RuntimeError(few)
         if record.egress is not None and record.network == "host" != self.networks.given():
             raise RuntimeError("it may not start on the host's network: this host gives others")
-        self._check_variables(record)
+        facts = self.bentos.facts(record.bento_digest)
+        _check_variables(record, facts)
         self.prepare()
         uid = sandbox.user(sandbox.PROXY_UID)
         listener = sandbox.above(listen(self.sockets / record.id, uid)[1])
         try:
             self.holder.keep(record.id, listener)
-            self._start(replica, listener)
+            self._start(replica, facts, listener)
         finally:
             os.close(listener)
 
-    def _check_variables(self, record: ReplicaRecord) -> None:
-        if record.egress is None or not record.variables:  # None: before versions declared any
-            return
-        if names := undeclared(record.variables, self.bentos.declared(record.bento_digest)):
-            raise RuntimeError(f"the version does not declare the variable {names[0]}")
-
-    def _start(self, replica: Replica, listener: int) -> None:
+    def _start(self, replica: Replica, facts: Facts, listener: int) -> None:
         record = replica.record
         groups = limits.limiter().make(record.id, record.memory_mb)
         info_reader, info_writer, block_reader, block_writer = map(
             sandbox.above, (*os.pipe(), *os.pipe())
         )
         try:
-            cell = self._cell(record, groups)
+            cell = self._cell(record, facts, groups)
             try:
                 door = Door(port=record.port) if record.port else Door(fd=listener)
                 words = sandbox.command(
@@ -229,7 +224,7 @@ class Starter:
         files.write_bytes(path, text.encode(), mode=0o644, durable=False)
         return path
 
-    def _cell(self, record: ReplicaRecord, groups: tuple[Path, ...]) -> Cell:
+    def _cell(self, record: ReplicaRecord, facts: Facts, groups: tuple[Path, ...]) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
         capture_variables = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         own = record.network == "own"
@@ -246,7 +241,7 @@ class Starter:
             variables={
                 **record.variables,
                 **capture_variables,
-                **(sandbox.WIPED if self.bentos.wipes_memory(record.bento_digest) else {}),
+                **(sandbox.WIPED if facts.wipe_memory else {}),
                 MARKER: record.id,
                 "PLACET_RELEASE": record.release,
                 "PLACET_REVISION": record.revision,
@@ -284,6 +279,13 @@ class Starter:
         """Have the socket of a replica closed: who still waits there gets an error at once."""
         with suppress(HolderError):
             self.holder.drop(name)
+
+
+def _check_variables(record: ReplicaRecord, facts: Facts) -> None:
+    if record.egress is None or not record.variables:  # None: before versions declared any
+        return
+    if names := undeclared(record.variables, facts.declared()):
+        raise RuntimeError(f"the version does not declare the variable {names[0]}")
 
 
 def _destinations(record: ReplicaRecord) -> list[Destination]:

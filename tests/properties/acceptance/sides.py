@@ -311,7 +311,7 @@ class Place:
         variables = wish.serving.get("variables", {})
         names = variables if isinstance(variables, dict) else {}
         try:
-            wrong = undeclared(names, bentos.declared(BENTO))
+            wrong = undeclared(names, bentos.facts(BENTO).declared())
         except BentoRefused as refused:
             return [str(refused)]
         return [f"the version does not declare the variable {wrong[0]}"] if wrong else []

@@ -1,12 +1,13 @@
-"""Which variables a Bento says that its version reads."""
+"""What a Bento says of its service: which variables it reads, and whether memory is wiped."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from placet_agent.downloads.bentos import BentoFolder, BentoRefused
+from placet_agent.downloads.bentos import BentoFolder, BentoRefused, Facts
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -16,7 +17,7 @@ def declared(folder: Path, facts: Any) -> list[str]:
     path = bentos.path(DIGEST) / "src/placet.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(facts))
-    return bentos.declared(DIGEST)
+    return bentos.facts(DIGEST).declared()
 
 
 @pytest.mark.parametrize(
@@ -29,13 +30,51 @@ def test_names_that_a_version_can_declare_are_read(
     assert declared(tmp_path, facts) == names
 
 
-def test_what_is_nested_too_deeply_declares_nothing_and_ends_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "facts",
+    [
+        b'{"wipe_memory": true, "x": [' + b"{}," * 1_000_000 + b"0]}",
+        b'{"wipe_memory": true}'.ljust((8 << 20) + 1),
+        b"[" * 100_000,
+        b"[" * 1_000_000,
+    ],
+)
+def test_what_would_fill_the_agent_is_refused_before_it_is_read(
+    tmp_path: Path, facts: bytes
+) -> None:
     """It is read at every start, and a service's own source may have written it."""
     declared(tmp_path, {})
     bentos = BentoFolder(tmp_path, cast(Any, None))
-    (bentos.path(DIGEST) / "src/placet.json").write_text("[" * 1_000_000)
-    assert bentos.declared(DIGEST) == []
-    assert not bentos.wipes_memory(DIGEST)
+    (bentos.path(DIGEST) / "src/placet.json").write_bytes(facts)
+    tracemalloc.start()
+    with pytest.raises(BentoRefused, match="more"):
+        bentos.facts(DIGEST)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 64 << 20
+
+
+def test_without_facts_nothing_is_declared(tmp_path: Path) -> None:
+    """Such a Bento is none that a build of Placet made."""
+    declared(tmp_path, {})
+    bentos = BentoFolder(tmp_path, cast(Any, None))
+    path = bentos.path(DIGEST) / "src/placet.json"
+    path.write_text("no JSON")
+    assert bentos.facts(DIGEST) == Facts()
+    path.unlink()
+    assert bentos.facts(DIGEST) == Facts()
+
+
+def test_a_lock_is_read_within_a_bound(tmp_path: Path) -> None:
+    bentos = BentoFolder(tmp_path, cast(Any, None))
+    path = bentos.path(DIGEST) / "env/python/requirements.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("a==1\n")
+    assert bentos.lock(DIGEST) == "a==1\n"
+    with path.open("wb") as stream:
+        stream.truncate((16 << 20) + 1)
+    with pytest.raises(BentoRefused, match="more than 16 MiB"):
+        bentos.lock(DIGEST)
 
 
 @pytest.mark.parametrize(
