@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet_agent.downloads.leftovers import remove
+from workers.builder import own_files
 from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version
@@ -80,6 +82,7 @@ def build(
 ) -> Path:
     """Run ``bentoml build`` and return the folder of the Bento."""
     version = bento_version(spec)
+    ours = own_files.written(workplace.project, own=spec.own)
     result = runtimes.sandbox.run(
         [
             *(str(runtimes.python(runtime)), "-m", "bentoml", "build"),
@@ -104,17 +107,23 @@ def build(
     folder = workplace.home / "bentos" / bento_name(spec) / version
     if not is_inside(folder, workplace.root) or not (folder / "bento.yaml").is_file():
         raise BuildFailed("bentoml build left no Bento behind")
+    own_files.hold(folder, ours)
     _own_lock(folder, lock)
     return folder
 
 
 def _own_lock(folder: Path, lock: str) -> None:
-    """Put the lock with hashes where BentoML keeps its own, which has neither, and no address."""
+    """Put the lock with hashes where BentoML keeps its own, which has neither, and no address.
+
+    Nodes read it: whatever the service's source put in its place goes.
+    """
     python = folder / "env" / "python"
-    if python.is_dir() and is_inside(python, folder):
-        for name in ("requirements.txt", "requirements.in", "requirements.lock.txt"):
-            (python / name).unlink(missing_ok=True)
-        (python / "requirements.txt").write_text(without_addresses(lock), encoding="utf-8")
+    if not python.is_dir() or not is_inside(python, folder):
+        raise BuildFailed("The Bento has no folder env/python")
+    for name in ("requirements.txt", "requirements.in", "requirements.lock.txt"):
+        remove(python / name)
+    with (python / "requirements.txt").open("x", encoding="utf-8") as stream:
+        stream.write(without_addresses(lock))
 
 
 def without_addresses(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +9,12 @@ from apps.registry.errors import FormatUnknown
 from apps.registry.formats import bento_project
 from workers.builder import generate
 from workers.builder.errors import BuildFailed
+from workers.builder.own_files import OURS
 from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.spec import BuildSpec
 from workers.builder.untrusted_files import read_plain, told_by
 
 SOURCES = ("placet_entry.py", "placet_http.py", "placet_inputs.py")
-OURS = re.compile(r"placet[_.].*")
 MAX_BENTO_FILE = 4 * 1024**2
 
 

@@ -4,6 +4,7 @@ What has to be parsed is parsed in a sandbox (:func:`told_by`); outside it only 
 bounded size are read.
 """
 
+import io
 import json
 import os
 import stat
@@ -25,8 +26,9 @@ MAX_TOLD = 16 * 1024 * 1024
 MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
 
 
-def read_plain(path: Path, limit: int) -> bytes:
-    """Read a file that a sandboxed program left: no link, no device, not too large.
+@contextmanager
+def open_plain(path: Path, limit: int) -> Iterator[io.BufferedReader]:
+    """Open a file that a sandboxed program left: no link, no device, not too large.
 
     Raises ``OSError`` for anything else.
     """
@@ -35,6 +37,12 @@ def read_plain(path: Path, limit: int) -> bytes:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             raise OSError(f"{path.name} is no plain file or is too large")
+        yield stream
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """Read such a file whole. Raises ``OSError`` as :func:`open_plain` does."""
+    with open_plain(path, limit) as stream:
         return stream.read(limit)
 
 

@@ -55,6 +55,24 @@ FACTS = {
     "requirements": SHARED,
 }
 
+# What runs as `bentoml build` ends, when the Bento is whole
+SWAP = b"""
+import atexit
+import json
+import os
+from pathlib import Path
+
+
+def swap():
+    for path in Path(os.environ["BENTOML_HOME"], "bentos").glob("*/*/src/placet.json"):
+        facts = json.loads(path.read_text())
+        path.unlink()
+        path.write_text(json.dumps({**facts, "variables": ["OTHER"]}))
+
+
+atexit.register(swap)
+"""
+
 
 def project(service: bytes = SERVICE, **facts: Any) -> Trained:
     """Return a project, with what its author says of it."""
@@ -121,4 +139,13 @@ def test_parts_of_an_image_in_its_source_are_refused(ada: ApiClient, run_jobs: R
     ended = build(ada, register(ada, "greeter", project(sly)), run_jobs)
     assert ended["state"] == "failed"
     assert "parts of an image" in ended["error"]
+    assert not Bento.objects.exists()
+
+
+def test_facts_that_its_source_swaps_while_it_is_built_end_the_build(
+    ada: ApiClient, run_jobs: Run
+) -> None:
+    ended = build(ada, register(ada, "greeter", project(SERVICE + SWAP)), run_jobs)
+    assert ended["state"] == "failed"
+    assert "src/placet.json is not the file that Placet wrote" in ended["error"]
     assert not Bento.objects.exists()
