@@ -17,7 +17,7 @@ from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
 from workers.builder.comparison import ACCELERATED, OutputComparison, compare
-from workers.builder.errors import BuildCancelled
+from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits
 from workers.builder.scanner import scan
@@ -131,8 +131,7 @@ def accelerate(bench: Bench) -> Acceleration:
         (bench.folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
         bench.run("convert.py", bench.workplace.project, bench.folder, bench.converter)
         conversion, raw = bench.told(), bench.graph()
-        trial = bench.workplace.root / "trial"
-        generate.accelerated(bench.workplace.project, trial, raw, conversion)
+        trial = _trial(bench, raw, conversion)
         bench.run("answer.py", trial, bench.folder / "faster.json")
         compared = compare(bench.answers("faster.json"), bench.answers("answers.json"), ACCELERATED)
         if compared.equal != len(rows) or not rows:
@@ -142,6 +141,17 @@ def accelerate(bench: Bench) -> Acceleration:
         return kept(str(reason), compared, conversion)
     detail = f"All {compared.rows} rows are answered as by the original"
     return _result("accelerated", detail, compared, conversion)
+
+
+def _trial(bench: Bench, graph: bytes, conversion: dict[str, Any]) -> Path:
+    """Write the project that answers with the ONNX form, if a node would read what is said of it:
+    the conversion ran the model's own code, which may say much."""
+    trial = bench.workplace.root / "trial"
+    try:
+        generate.accelerated(bench.workplace.project, trial, graph, conversion)
+    except BuildFailed as error:
+        raise KeepOriginal(str(error)) from None
+    return trial
 
 
 def kept(

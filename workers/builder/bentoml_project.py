@@ -41,7 +41,7 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         "attribute": bentofile.attribute,
         "variables": [*spec.variables],
     }
-    generate.write_json(folder / "placet.json", info)
+    generate.write_facts(folder, info)
     generate.write_json(
         folder / bento_project.BENTOFILE,
         {

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from apps.registry import formats
+from placet_protocol import service_facts
 from workers.builder.errors import BuildFailed
 from workers.builder.spec import BuildSpec, Column, SourceFile
 
@@ -42,7 +43,7 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
     if kind.trusts_types:
         known["trusted_types"] = list(types)
     shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
-    write_json(folder / "placet.json", known)
+    write_facts(folder, known)
     bentofile = {
         "service": "service:PlacetService",
         "include": ["*.py", "placet.json", ACCELERATED, "artifact/"],
@@ -61,7 +62,7 @@ def accelerated(original: Path, folder: Path, graph: bytes, conversion: dict[str
     known = json.loads((original / "placet.json").read_text("utf-8"))
     known["accelerated"] = {"model": ACCELERATED, **conversion}
     known["wipe_memory"] = True
-    write_json(folder / "placet.json", known)
+    write_facts(folder, known)
     (folder / ACCELERATED).write_bytes(graph)
 
 
@@ -181,6 +182,17 @@ def model_path(model_format: str, files: formats.Files) -> str:
 def copy(name: str, target: Path) -> None:
     """Copy one of our own sources."""
     shutil.copyfile(TEMPLATES / name, target)
+
+
+def write_facts(folder: Path, known: dict[str, Any]) -> None:
+    """Write ``placet.json``; refuse here what a node would not start."""
+    path = folder / service_facts.NAME
+    write_json(path, known)
+    if not service_facts.fit(path.read_bytes()):
+        raise BuildFailed(
+            f"Signature and names of the version have more than {service_facts.MAX_BYTES >> 20} "
+            "MiB as JSON, or too many parts: a node reads no more"
+        )
 
 
 def write_json(path: Path, value: Any) -> None:
