@@ -131,6 +131,12 @@ def mark(value: str) -> SafeString:
 
 
 @register.filter
+def audits(actor: Actor) -> bool:
+    """Tell whether somebody may open events of the log."""
+    return actor.can_somewhere("audit.view")
+
+
+@register.filter
 def digest(value: str) -> SafeString:
     """Show a digest short, copied whole by a click."""
     if not value:

@@ -23,6 +23,7 @@ from apps.serving.actions import (
 from apps.serving.queries import endpoint_keys, get_endpoint
 from apps.serving.rules import ISOLATION
 from placet.kernel.problems import NotFound
+from placet.kernel.texts import clean_text
 
 
 @page
@@ -93,7 +94,8 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
 @action
 def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Go back to the revision before, or to the former one that was chosen."""
-    row, reason = get_endpoint(endpoint_id, request.actor), request.POST.get("reason", "")
+    row = get_endpoint(endpoint_id, request.actor)
+    reason = clean_text("reason", request.POST.get("reason", ""), limit=2000)
     number = whole_or_none(request, "revision", detail="Choose one of the list")
     done = rollback(row, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."

@@ -24,7 +24,9 @@ def send(world: World, who: str, path: str, **fields: Any) -> HttpResponse:
     return browser(world.people[who]).post(path, fields)  # type: ignore[return-value]
 
 
-def decide(world: World, who: str, release: Release, verdict: str = "approve") -> HttpResponse:
+def decide(
+    world: World, who: str, release: Release, verdict: str = "approve", comment: str = "I looked"
+) -> HttpResponse:
     release.refresh_from_db()
     return send(
         world,
@@ -32,7 +34,7 @@ def decide(world: World, who: str, release: Release, verdict: str = "approve") -
         f"/releases/{release.pk}/decide",
         verdict=verdict,
         statement_digest=release.request_digest,
-        comment="I looked",
+        comment=comment,
         next=f"/releases/{release.pk}/",
     )
 
@@ -49,9 +51,21 @@ def test_a_reviewer_approves_once_however_often_the_form_is_sent(world: World) -
 
 def test_a_reviewer_rejects(world: World) -> None:
     release = world.request("staging")
+    decide(world, "Rex", release, "reject", "   ")
+    assert not release.decisions.exists(), "who asked is told why"
     decide(world, "Rex", release, "reject")
     release.refresh_from_db()
     assert release.state == "rejected"
+
+
+def test_a_leaf_leads_to_its_proof_for_who_may_read_the_log(world: World) -> None:
+    release = world.request("staging")
+    shown = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+    assert '<span class="leaf">leaf ' in shown
+    assert "/audit/" not in shown.split("Story", 1)[1].split("</main>")[0]
+    auditor = factories.person("Aude", roles={"auditor": world.project})
+    page = browser(auditor).get(f"/releases/{release.pk}/").content.decode()
+    assert '<a class="leaf" href="/audit/' in page
 
 
 def test_the_requester_is_refused_in_a_sentence(world: World) -> None:

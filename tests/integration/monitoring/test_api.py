@@ -169,6 +169,8 @@ def test_a_form_that_was_shown_before_somebody_else_changed_it_changes_nothing(
         otto.post(path, {**form, "generation": shown})
         assert Objective.objects.get().availability == 0.99
     otto.post(path, {**form, "generation": "0", "availability": "much"})
+    said = otto.post(path, {**form, "generation": "0", "availability": "0.999"}, follow=True)
+    assert "From 50 to 100 %, such as 99.9" in said.content.decode()
     assert Objective.objects.get().availability == 0.99
     otto.post(path, {**form, "generation": "0"})
     assert Objective.objects.get().availability == 0.9

@@ -20,6 +20,8 @@ def test_a_form_and_a_script_send_the_same_text(end: str) -> None:
         ("a\x7fb", "It holds a control character"),
         ("a" * 21, "At most 20 characters"),
         (" \r\n\t", "It must not be empty"),
+        ("a\u202eb", "It holds a character that turns the order of letters: take it out"),
+        ("\u2067a", "It holds a character that turns the order of letters: take it out"),
     ],
 )
 def test_what_is_no_text_is_refused_where_it_stands(text: str, says: str) -> None:

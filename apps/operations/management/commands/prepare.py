@@ -46,7 +46,7 @@ class Command(BaseCommand):
         ensure_keys(config().keys)
         facts: dict[str, Any] = {}
         if not User.objects.exists():
-            facts["setup_link"] = make_administrator()
+            facts |= {"administrator": ADMIN, "setup_link": make_administrator()}
         target = local_target()
         self.name_those_by_our_pages()
         if not Node.objects.filter(target=target).exists():

@@ -58,9 +58,8 @@ def introduce(say: Any, supervisor: Supervisor, facts: dict[str, Any]) -> None:
     say(f"Endpoints answer at  http://localhost:{supervisor.endpoint_port}")
     say(f"Data and logs in     {supervisor.data}")
     if link := facts.get("setup_link"):
-        say(
-            f"\nSet the administrator's password here, once:\n  http://localhost:{supervisor.port}{link}"
-        )
+        say(f"\nSet the password of {facts['administrator']}, the administrator, here, once:")
+        say(f"  http://localhost:{supervisor.port}{link}")
     for person in facts.get("people", []):
         role = ROLES.get(person["role"], person["role"])
         say(f"  {role:<38} {person['email']:<28} {person['password']}")
