@@ -22,6 +22,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import signer
+from placet_verify import canonical
 from placet_verify.log import seals
 from placet_verify.log.merkle import leaf_hash
 from placet_verify.signing.keys import PrivateKey
@@ -137,10 +138,12 @@ def append(entries: list[NewEvent]) -> None:
 
     Locks the head row and reads ``clock_timestamp()`` under that lock: time order, leaf order and
     commit order are one. Nothing may be locked after this, so foreign keys are checked before: a
-    row that refers to what is not there raises ``IntegrityError`` here.
+    row that refers to what is not there raises ``IntegrityError`` here. Rows may have megabytes,
+    which take seconds to write as canonical JSON: all but time and seal is written before.
     """
     if not entries:
         return
+    written = [members_of(entry) for entry in entries]
     store_sealed(text for entry in entries for text in entry.texts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACES, [len(entries), len(entries)])
@@ -150,13 +153,16 @@ def append(entries: list[NewEvent]) -> None:
             raise RuntimeError("the log has no head row: run migrate")
         first, at, _ = head_row
         key = access_key() if any(entry.kind.sealed for entry in entries) else None
-        bodies = [encode(entry, at, first + n, key) for n, entry in enumerate(entries)]
+        bodies = [
+            encode(members, at, first + n, key if entry.kind.sealed else None)
+            for n, (entry, members) in enumerate(zip(entries, written, strict=True))
+        ]
         cursor.execute(
             INSERT,
             [
                 list(range(first, first + len(entries))),
-                bodies,
-                [leaf_hash(body.encode("utf-8")) for body in bodies],
+                [body.decode("utf-8") for body in bodies],
+                [leaf_hash(body) for body in bodies],
             ],
         )
 
@@ -170,17 +176,14 @@ def access_key() -> PrivateKey:
     return signer("access")
 
 
-def encode(entry: NewEvent, at: datetime, index: int, key: PrivateKey | None) -> str:
-    """Return the canonical JSON body of ``entry`` with a fresh 128-bit salt.
-
-    That of a sealed kind is signed by ``key`` for its place ``index``.
-    """
+def members_of(entry: NewEvent) -> dict[str, bytes]:
+    """Return the members of a body that need no place in the log, as canonical JSON, with a fresh
+    128-bit salt."""
     actor = entry.actor
     context = structlog.contextvars.get_contextvars()
-    body: dict[str, Any] = {
+    members: dict[str, Any] = {
         "v": 1,
         "kind": entry.kind.name,
-        "at": rfc3339(at),
         "actor_id": actor.id,
         "actor": {
             "kind": actor.kind,
@@ -196,7 +199,16 @@ def encode(entry: NewEvent, at: datetime, index: int, key: PrivateKey | None) ->
         "data": entry.data,
         "salt": base64.b64encode(os.urandom(16)).decode(),
     }
-    if entry.kind.sealed:
-        assert key is not None
-        body = seals.seal(body, index, key)
-    return rfc8785.dumps(body).decode("utf-8")
+    return {name: rfc8785.dumps(value) for name, value in members.items()}
+
+
+def encode(
+    members: dict[str, bytes], at: datetime, index: int, key: PrivateKey | None = None
+) -> bytes:
+    """Return the canonical JSON body of an event, sealed by ``key`` for its place ``index`` if
+    there is one. Everybody waits meanwhile: what is heavy is in ``members``."""
+    dated = members | {"at": rfc8785.dumps(rfc3339(at))}
+    body = canonical.assembled(dated)
+    if key is None:
+        return body
+    return canonical.assembled(dated | {"seal": rfc8785.dumps(seals.seal_of(body, index, key))})

@@ -49,9 +49,13 @@ _KIND = re.compile('"kind":"(?:' + "|".join(map(re.escape, sorted(SEALED_KINDS))
 
 def seal(body: dict[str, Any], index: int, key: Signer) -> dict[str, Any]:
     """Return ``body`` with its ``seal`` for the leaf ``index``, by the access key."""
-    signature = key.sign(_message(body, index))
-    sealed = {"keyid": key.id, "sig": base64.b64encode(signature).decode("ascii")}
-    return body | {"seal": sealed}
+    return body | {"seal": seal_of(canonical.dumps(body), index, key)}
+
+
+def seal_of(text: bytes, index: int, key: Signer) -> dict[str, str]:
+    """Return the member ``seal`` of a body whose canonical form without it is ``text``."""
+    signature = key.sign(_message(text, index))
+    return {"keyid": key.id, "sig": base64.b64encode(signature).decode("ascii")}
 
 
 def verify(body: dict[str, Any], index: int, ring: KeyRing) -> None:
@@ -67,7 +71,8 @@ def verify(body: dict[str, Any], index: int, ring: KeyRing) -> None:
         signature = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("its seal is not base64") from None
-    message = _message({k: v for k, v in body.items() if k != "seal"}, index)
+    unsealed = canonical.dumps({k: v for k, v in body.items() if k != "seal"})
+    message = _message(unsealed, index)
     ring.verify_raw(key_id, "access", times.parse(at), signature=signature, message=message)
 
 
@@ -85,5 +90,5 @@ def fault(text: str, index: int, ring: KeyRing) -> str:
     return ""
 
 
-def _message(body: dict[str, Any], index: int) -> bytes:
-    return DOMAIN + index.to_bytes(8, "big") + canonical.dumps(body)
+def _message(text: bytes, index: int) -> bytes:
+    return DOMAIN + index.to_bytes(8, "big") + text

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rfc8785
 from django.db import IntegrityError, connection, connections, transaction
 
 from apps.audit.actions import erase_person, record, seal, write_checkpoint
@@ -17,9 +19,11 @@ from apps.audit.events import event_kind
 from apps.audit.models import Event, LogHead, PersonKey, SealedText
 from apps.audit.queries import ERASED, inclusion, timeline, unseal, verify_database
 from apps.identity.models import Project, RoleBinding
+from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import Forbidden
+from placet_verify.log import seals
 from tests.support import factories
 from tests.support.meeting import at_once, waited_for
 from tests.support.processes import until
@@ -87,6 +91,46 @@ def test_a_kind_that_nobody_declared_cannot_be_written() -> None:
 
     with pytest.raises(ValueError, match="not a declared event kind"), record(ADA) as log:
         log.add(EventKind("made.up.v1", "x"))
+
+
+@pytest.mark.django_db
+def test_nothing_heavy_is_written_while_the_head_of_the_log_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int | str] = []
+    dumps = rfc8785.dumps
+
+    def noted(value: Any) -> bytes:
+        raw = dumps(value)
+        steps.append(len(raw))
+        return raw
+
+    def looked(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UPDATE audit_loghead" in sql:
+            steps.append("locked")
+        return execute(sql, *rest)
+
+    monkeypatch.setattr(rfc8785, "dumps", noted)
+    with connection.execute_wrapper(looked), record(ADA) as log:
+        row = Project.objects.create(slug="large", name="large", created_by=ADA.id)
+        row.name = "x" * 100_000  # no column of a project holds as much; a version's do
+        log.add(MADE, row, data={"what": "y" * 100_000})
+    [body] = Event.objects.values_list("body", flat=True)
+    assert len(body) > 200_000
+    held = [step for step in steps[steps.index("locked") :] if step != "locked"]
+    assert held
+    assert max(int(step) for step in held) < 1000
+
+
+@pytest.mark.django_db
+def test_bodies_are_canonical_and_sealed_ones_are_sealed_at_their_place() -> None:
+    make("plain", description="é")
+    factories.person("Ada", roles={"viewer": None})
+    texts = dict(Event.objects.values_list("index", "body"))
+    assert any('"seal":' in text for text in texts.values())
+    for index, text in texts.items():
+        assert rfc8785.dumps(json.loads(text)).decode() == text
+        assert seals.fault(text, index, keystore.ring()) == ""
 
 
 @pytest.mark.django_db

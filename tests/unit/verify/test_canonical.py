@@ -31,6 +31,20 @@ def test_reading_and_writing_again_changes_nothing(value: object) -> None:
     assert canonical.dumps(canonical.loads(once)) == once
 
 
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON, max_size=6))
+def test_an_object_of_members_written_beforehand_is_the_one_written_at_once(
+    value: dict[str, object],
+) -> None:
+    members = {name: canonical.dumps(one) for name, one in value.items()}
+    assert canonical.assembled(members) == canonical.dumps(value)
+
+
+def test_members_written_beforehand_stand_in_the_order_of_utf_16() -> None:
+    value = {"\ufb33": 1, "\U0001f600": 2, "é": 3, 'a"b': 4}
+    members = {name: canonical.dumps(one) for name, one in value.items()}
+    assert canonical.assembled(members) == canonical.dumps(value)
+
+
 @pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 1e16, 1e20, 1e21, 1.7e308, 2**53 - 1])
 def test_large_numbers_survive_reading_and_writing(value: float) -> None:
     once = canonical.dumps({"value": value})
