@@ -15,7 +15,6 @@ from apps.audit.queries import (
     InclusionProof,
     RowChange,
     TimelineEntry,
-    entry,
     event_detail,
     inclusion,
     latest_checkpoint,
@@ -192,11 +191,11 @@ def event_list_page(
     actor: Actor, *, filters: EventFilter, before: int | None = None
 ) -> EventListPage:
     """Return one page of the events that ``actor`` may read, newest first."""
-    events = newest(actor, filters, PAGE + 1, before)
-    entries = [entry(event) for event in events[:PAGE]]
+    found = newest(actor, filters, PAGE + 1, before)
+    entries = found[:PAGE]
     return EventListPage(
         lines=_lines(entries, actor_names({e.actor_id for e in entries})),
-        older=events[PAGE - 1].index if len(events) > PAGE else None,
+        older=entries[-1].index if len(found) > PAGE else None,
         size=log_size(),
         signed=latest_checkpoint(),
         kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -385,3 +386,20 @@ def test_a_clock_that_is_set_back_does_not_take_the_logs_time_with_it() -> None:
     LogHead.objects.update(at=now() - timedelta(hours=1))
     make("third")
     assert Event.objects.latest("index").at < rfc3339(now() + timedelta(minutes=1))
+
+
+@pytest.mark.django_db
+def test_a_timeline_reads_no_states() -> None:
+    row = make("risk")
+    with record(BOB) as log:
+        row.name = "x" * 2_000_000  # a version may have as much
+        log.add(CHANGED, row)
+    timeline([row.pk], SYSTEM)
+    tracemalloc.start()
+    try:
+        lines = timeline([row.pk], SYSTEM)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [e.line for e in lines] == ["Changed a project", "Made a project"]
+    assert peak < 500_000
