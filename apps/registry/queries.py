@@ -53,7 +53,12 @@ LARGE = (
     "parameters",
     "lineage",
     "card",
-)
+)  # of these one version may have megabytes, and a list has fifty
+
+
+def large_of(place: str) -> list[str]:
+    """Return ``LARGE`` as columns of the version that is read along at ``place``, to defer."""
+    return [f"{place}__{name}" for name in LARGE]
 
 
 def models(actor: Actor, project: Project | None = None) -> QuerySet[RegisteredModel]:
@@ -135,7 +140,7 @@ def file_for(version: ModelVersion, path: str, actor: Actor) -> ArtifactFile:
 
 def aliases(model: RegisteredModel, actor: Actor) -> QuerySet[Alias]:
     """Return the aliases of ``model``."""
-    rows = Alias.objects.filter(model=model).select_related("version")
+    rows = Alias.objects.filter(model=model).select_related("version").defer(*large_of("version"))
     return visible(rows, actor, view="model.view")
 
 

@@ -7,6 +7,7 @@ from apps.governance.models import BreakGlass, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
+from apps.registry.queries import large_of
 from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Rollout
 from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import HOLDING, RolloutState
@@ -44,7 +45,12 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
     time, or to be shipped. The longest open first."""
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release__version", "to_revision__bento__version__model"
-    ).defer("release__request_envelope", "to_revision__permit")
+    ).defer(
+        "release__request_envelope",
+        "to_revision__permit",
+        *large_of("release__version"),
+        *large_of("to_revision__bento__version"),
+    )
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
     rows = rows.filter(Q(state__in=HOLDING) | ~Q(paused_by=""))
     return [

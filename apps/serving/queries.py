@@ -21,6 +21,7 @@ from django.db.models import Prefetch as Fetch
 from apps.builds.models import Runtime
 from apps.identity.models import Project
 from apps.identity.queries import visible
+from apps.registry.queries import large_of
 from apps.serving.marks import marks
 from apps.serving.models import (
     Endpoint,
@@ -195,9 +196,9 @@ def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
     """Return the status of endpoints that came with their projects, targets and nodes, in one
     query more."""
     rows, at = list(endpoints), now()
-    present = Revision.objects.filter(state__in=PRESENT).select_related(
-        "bento__version__model", "bento__runtime"
-    )
+    present = Revision.objects.filter(state__in=PRESENT)
+    present = present.select_related("bento__version__model", "bento__runtime")
+    present = present.defer(*large_of("bento__version"))
     newest = Fetch("revisions", present.order_by("-number"), to_attr="present_revisions")
     prefetch_related_objects(rows, newest)
     bases = base_urls(endpoint.target for endpoint in rows)

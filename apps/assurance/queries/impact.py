@@ -17,6 +17,7 @@ from apps.governance.rules import REVOCABLE
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
+from apps.registry.queries import large_of
 from apps.rollouts.queries import may_serve_again
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
@@ -162,9 +163,10 @@ def reach(subject: RecallSubject, ring: KeyRing) -> RecallReach:
 
 
 def _releases() -> QuerySet[Release]:
-    return Release.objects.select_related(
+    rows = Release.objects.select_related(
         "project", "environment", "endpoint__target__node", "version__model", "policy"
-    ).order_by("pk")
+    )
+    return rows.defer(*large_of("version")).order_by("pk")
 
 
 def _bentos(subject: RecallSubject) -> QuerySet[Bento]:

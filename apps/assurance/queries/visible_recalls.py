@@ -11,6 +11,7 @@ from apps.assurance.models import (
     Receipt,
 )
 from apps.identity.queries import visible
+from apps.registry.queries import large_of
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -47,7 +48,7 @@ def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
     return (
         RecallEffect.objects.filter(recall=recall)
         .select_related("project", "release__version__model", "endpoint", "target__node")
-        .defer("release__request_envelope")
+        .defer("release__request_envelope", *large_of("release__version"))
     )
 
 

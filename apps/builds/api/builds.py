@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.builds import actions, queries
 from apps.builds.models import Build
 from apps.builds.rules import OPEN, BuildState
-from apps.registry.queries import version_for
+from apps.registry.queries import large_of, version_for
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.problems import FieldError, InvalidInput
@@ -84,7 +84,7 @@ class VersionBuilds(ListView):
     def get(self, request: Request, slug: str, name: str, number: int) -> Response:
         """List the builds of a version, newest first."""
         version = version_for(slug, name, number, self.actor)
-        rows = queries.builds(self.actor, version)
+        rows = queries.builds(self.actor, version).defer(*large_of("version"))
         return self.page(rows, many(BuildSerializer))
 
     @extend_schema(

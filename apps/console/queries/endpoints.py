@@ -21,6 +21,7 @@ from apps.identity.queries import name_in
 from apps.monitoring.models import Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
+from apps.registry.queries import large_of
 from apps.rollouts.models import DrillSchedule, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
 from apps.rollouts.rules import OPEN_STATES, STEPPING
@@ -236,6 +237,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
             endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE
         )
         .select_related("version__model")
+        .defer(*large_of("version"))
         .annotate(approvers=ArraySubquery(names))
     }
     rows = []

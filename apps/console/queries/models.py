@@ -21,7 +21,7 @@ from apps.registry.models import (
     ModelVersion,
     RegisteredModel,
 )
-from apps.registry.queries import models
+from apps.registry.queries import LARGE, large_of, models
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
@@ -169,6 +169,7 @@ def _live() -> QuerySet[Release]:
     return (
         Release.objects.filter(state=ReleaseState.LIVE)
         .select_related("environment", "endpoint", "version")
+        .defer(*large_of("version"))
         .order_by("environment__position")
     )
 
@@ -186,7 +187,7 @@ def newest_versions(
     model: RegisteredModel, before: int | None = None
 ) -> tuple[list[VersionRow], int | None]:
     """Return 50 versions of ``model``, newest first, and the number to go on before."""
-    rows = model.versions.order_by("-number")
+    rows = model.versions.defer(*LARGE).order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=before)
     versions = list(rows[: PAGE + 1])

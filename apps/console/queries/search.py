@@ -14,7 +14,7 @@ from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project, User
 from apps.identity.queries import visible, visible_people
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
-from apps.registry.queries import models, versions
+from apps.registry.queries import LARGE, large_of, models, versions
 from apps.serving.models import Endpoint, Target
 from apps.serving.queries import visible_endpoints, visible_targets
 from placet.kernel.actor import Actor
@@ -117,7 +117,7 @@ def _model(row: RegisteredModel) -> Hit:
 
 def _versions(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions by id, by ``name:number`` and by the beginning of their artifact's digest."""
-    rows = versions(actor)
+    rows = versions(actor).defer(*LARGE)
     if terms.id:
         rows = rows.filter(pk=terms.id)
     elif terms.digest:
@@ -148,7 +148,9 @@ def _version(row: ModelVersion, because: str = "") -> Hit:
 def _aliases(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Versions that an alias names: ``champion``, ``churn:champion``."""
     rows = visible(
-        Alias.objects.select_related("version__model", "version__project"),
+        Alias.objects.select_related("version__model", "version__project").defer(
+            *large_of("version")
+        ),
         actor,
         view="version.view",
     )
@@ -167,9 +169,8 @@ def _bentos(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if not terms.digest:
         return []
     rows = Bento.objects.filter(digest__startswith=f"sha256:{terms.digest}")
-    bentos = visible(
-        rows.select_related("version__model", "version__project"), actor, view="version.view"
-    )
+    rows = rows.select_related("version__model", "version__project").defer(*large_of("version"))
+    bentos = visible(rows, actor, view="version.view")
     return [
         _version(row.version, f"Bento {row.digest[7:15]}…") for row in bentos.order_by("pk")[:MOST]
     ]

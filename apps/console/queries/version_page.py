@@ -36,6 +36,7 @@ from apps.registry.models import (
     SigningKey,
     VersionState,
 )
+from apps.registry.queries import LARGE
 from placet.kernel.actor import Actor, Scope
 
 MANY = 12  # so many inputs are folded away
@@ -304,7 +305,8 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         actor,
         people={version.author, *(e.created_by for e in evidence)},
     )
-    others = version.model.versions.exclude(pk=version.pk).annotate(live_in=Subquery(_live_in()))
+    others = version.model.versions.defer(*LARGE).exclude(pk=version.pk)
+    others = others.annotate(live_in=Subquery(_live_in()))
     return VersionPage(
         version=version,
         actor=actor,

@@ -10,6 +10,7 @@ from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from apps.identity.queries import people_names, scope_of, visible
+from apps.registry.queries import large_of
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -79,7 +80,8 @@ def break_glasses(
         "release__endpoint",
         "release__version__model",
         "release__policy",
-    ).prefetch_related(Prefetch("signatures", signed))
+    ).defer(*large_of("release__version"))
+    rows = rows.prefetch_related(Prefetch("signatures", signed))
     wanted = {"project__slug": project, "state": state, "release": release}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if review in (ReviewState.OPEN, ReviewState.OVERDUE):

@@ -25,6 +25,7 @@ from apps.governance.queries.waiting import with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import scope_of, visible
+from apps.registry.queries import large_of
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
@@ -36,13 +37,7 @@ LONG = (  # documents of many lines, which no list shows
     "request_envelope",
     "policy__source",
     "policy__envelope",
-    "version__card",
-    "version__example",
-    "version__expected",
-    "version__signature",
-    "version__requirements",
-    "version__parameters",
-    "version__lineage",
+    *large_of("version"),
     "version__tags",
     "version__model__description",
 )

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.registry.queries import large_of
 from apps.serving import queries
 from apps.serving.api.fields import isolation_field
 from apps.serving.queries import RevisionStatus
@@ -100,6 +101,7 @@ class RevisionList(ListView):
         """List the revisions of an endpoint, newest first, ended ones too."""
         endpoint_row = queries.get_endpoint(endpoint, self.actor)
         rows = endpoint_row.revisions.select_related("bento__version__model")
+        rows = rows.defer(*large_of("bento__version"))
         reported = queries.reported_revisions(queries.node_of(endpoint_row.target))
         return self.page(
             rows,

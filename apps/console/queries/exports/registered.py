@@ -8,7 +8,7 @@ from apps.console.queries.models import model_rows, models_matching, version_row
 from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.identity.queries import visible
 from apps.registry.models import SigningKey
-from apps.registry.queries import versions
+from apps.registry.queries import LARGE, versions
 from placet.kernel.actor import Actor
 
 
@@ -23,7 +23,7 @@ def _models(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _versions(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    rows = versions(actor)
+    rows = versions(actor).defer(*LARGE)
     if project := filters.get("project"):
         rows = rows.filter(project__slug=project)
     if model := filters.get("model"):
