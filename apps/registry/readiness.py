@@ -11,6 +11,8 @@ from placet.kernel.problems import FieldError
 from placet_verify.errors import Refused
 from placet_verify.signing.model_signature import FILE_NAME, SignatureCheck
 
+WEIGHED = ("parameters", "lineage", "signature", "example", "expected")
+
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
@@ -77,13 +79,21 @@ def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
         example=version.example or derived.example,
         expected=version.expected,
     )
-    if derived.example is not None and version.example is None and version.signature is not None:
-        fits = not rules.example_faults(derived.example, version.signature)
-        frozen = frozen if fits else replace(frozen, example=None)
-    errors = missing(frozen, derived)
+    if derived.example is not None and version.example is None:
+        faults = _size_faults(version, frozen)
+        if version.signature is not None:
+            faults += rules.example_faults(derived.example, version.signature)
+        frozen = replace(frozen, example=None) if faults else frozen
+    errors = _size_faults(version, frozen) or missing(frozen, derived)
     if errors:
         raise NotReady(errors=errors)
     return frozen
+
+
+def _size_faults(version: ModelVersion, frozen: Frozen) -> list[FieldError]:
+    """Return what is too large of a version as it will stand."""
+    fields = {name: getattr(frozen, name, getattr(version, name)) for name in WEIGHED}
+    return rules.size_faults(fields, rules.MAX_FROZEN_BYTES)
 
 
 def signed(version: ModelVersion, files: list[ArtifactFile]) -> SignatureCheck | None:

@@ -31,6 +31,7 @@ from apps.registry import cards, formats
 from apps.registry.actions import signing_keys
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import Files, base, json_stream, protobuf
+from apps.registry.rules import size
 from placet.kernel import outbound, yaml_text
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import InvalidInput, TooLarge
@@ -117,6 +118,12 @@ def example(count: int) -> None:
     found = formats.derive("mlflow", files_of(MLmodel=MLMODEL, input_example_json=raw))
     if found.example is None:
         raise ValueError(f"left out at {canonical.weight(raw)}")
+
+
+def said(parameters: str) -> None:
+    """Raise unless a version may say so much."""
+    if size.size_faults({"parameters": parameters, "lineage": {}}):
+        raise ValueError("it says too much")
 
 
 def archived(folder: Path, count: int) -> None:
@@ -223,6 +230,9 @@ def cases(folder: Path) -> dict[str, Case]:
             base.MAX_FEATURES + 1,
             FormatUnknown,
             lambda count: told("lightgbm", m_txt=header(count)),
+        ),
+        "what a version says of itself": row(
+            size.MAX_BYTES - 4, size.MAX_BYTES - 3, ValueError, lambda length: said("a" * length)
         ),
         "examples of MLflow": row(41_000, 44_000, ValueError, example),
         "signatures of models": row(

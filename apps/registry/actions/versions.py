@@ -18,6 +18,7 @@ from apps.registry.events import (
 )
 from apps.registry.formats import FORMATS
 from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.readiness import WEIGHED
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError
 
@@ -131,6 +132,8 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
 
     Whether an example without a signature fits waits: the signature may come from the files.
     """
+    if faults := rules.size_faults({name: getattr(version, name) for name in WEIGHED}):
+        return faults  # whatever else is wrong with it, nobody waits for it to be looked through
     faults = (
         rules.python_version_faults(version.python_version)
         + rules.requirement_faults(version.requirements)

@@ -26,9 +26,11 @@ from apps.registry.rules.signature import (
     rows_faults,
     signature_faults,
 )
+from apps.registry.rules.size import MAX_FROZEN_BYTES, size_faults
 
 __all__ = [
     "KINDS",
+    "MAX_FROZEN_BYTES",
     "MEASURED_KINDS",
     "TYPES",
     "alias_faults",
@@ -47,6 +49,7 @@ __all__ = [
     "reserved_alias_faults",
     "rows_faults",
     "signature_faults",
+    "size_faults",
     "tag_faults",
     "variable_faults",
 ]

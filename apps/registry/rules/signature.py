@@ -94,8 +94,8 @@ def _column_faults(column: Any, pointer: str) -> list[FieldError]:
 def rows_faults(value: Any, pointer: str) -> list[FieldError]:
     """Return what keeps example rows or expected outputs from being kept, whatever they are to fit
     later."""
-    if not isinstance(value, list):
-        return [FieldError(pointer, "A list, one item per row")]
+    if not isinstance(value, list) or len(value) > MAX_EXAMPLE_ROWS:
+        return [FieldError(pointer, f"A list of at most {MAX_EXAMPLE_ROWS}, one item per row")]
     return json_faults(value, pointer)
 
 

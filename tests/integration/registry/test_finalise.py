@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apps.audit.models import Event
-from apps.registry import actions
+from apps.registry import actions, rules
 from apps.registry.errors import AlreadyFinalised, ChangedMeanwhile
 from apps.registry.models import ModelVersion, VersionState
 from placet_verify import canonical
@@ -244,7 +244,7 @@ def test_rows_that_wait_for_what_they_fit_can_be_kept(
     assert answer.status_code == 400
     (pair,) = faults(answer).items()
     if isinstance(number, str):
-        assert pair == (f"/{name}", "A list, one item per row")
+        assert pair == (f"/{name}", "A list of at most 100, one item per row")
     else:
         assert pair[0] == f"/{name}{pointer}" and "2^53" in pair[1]
 
@@ -300,3 +300,24 @@ def test_a_real_mlflow_folder_is_frozen_with_all_that_it_says(iris: bytes, lab: 
     assert len(frozen.example) == 2
     assert frozen.python_version
     assert "MLmodel" in frozen.files.values_list("path", flat=True)
+
+
+def test_an_example_that_would_make_a_version_too_large_is_left_out(
+    iris: bytes, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (actions.create_version(lab.model, actor=lab.actor) for _ in range(2))
+    for version in (first, second):
+        lab.put(version, "iris.zip", iris, archive=True)
+    whole = actions.finalise(first, actor=lab.actor)
+    room = len(json.dumps(whole.signature)) + 100
+    monkeypatch.setattr(rules, "MAX_FROZEN_BYTES", room)
+    frozen = actions.finalise(second, actor=lab.actor)
+    assert frozen.signature == whole.signature
+    assert frozen.example is None
+
+
+def test_a_version_that_would_be_too_large_is_not_frozen(lab: Lab) -> None:
+    version = lab.draft()
+    lab.put(version, "model.joblib", b"a model")
+    ModelVersion.objects.filter(pk=version.pk).update(parameters={"p": "x" * 4_500_000})
+    assert set(faults(finalise(lab, version))) == {"/parameters"}

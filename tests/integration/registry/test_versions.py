@@ -14,6 +14,7 @@ from placet.kernel.problems import Forbidden, Stale
 from tests.integration.registry.helpers import EXAMPLE, FACTS, SIGNATURE, Lab
 from tests.support.factories import actor_of, api, grant, person, service_account, token_for
 
+LONG = {f"p{n}": "x" * 9000 for n in range(200)}
 CARD = "---\nlicense: apache-2.0\n---\n# Churn <script>x</script>\n"
 
 
@@ -27,6 +28,38 @@ def test_ada_registers_a_model_and_victor_reads_it(lab: Lab) -> None:
     assert [item["name"] for item in listed] == ["fraud", "churn"]
     event = Event.objects.get(kind="model.created.v1", subject=body["id"])
     assert "Cards" not in event.body
+
+
+def test_a_draft_says_no_more_in_two_requests_than_in_one(lab: Lab) -> None:
+    at = lab.at(lab.draft())
+    tag = lab.api.get(at)["ETag"]
+    tag = lab.api.patch(at, {"parameters": LONG}, if_match=tag)["ETag"]
+    columns = [{"name": f"{n}".rjust(190, "c"), "type": "double"} for n in range(2000)]
+    wide = {
+        "signature": {"inputs": columns, "outputs": columns},
+        "example": None,
+        "expected": None,
+    }
+    answer = lab.api.patch(at, wide, if_match=tag)
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/parameters"
+    assert "may have 2 MiB together as JSON" in error["detail"]
+    answer = lab.api.patch(at, wide | {"parameters": {}}, if_match=tag)
+    assert answer.status_code == 200  # as many columns as a signature has, with long names
+
+
+def test_a_draft_that_was_larger_before_is_still_read_and_tagged(lab: Lab) -> None:
+    draft = lab.draft()
+    at = lab.at(draft)
+    ModelVersion.objects.filter(pk=draft.pk).update(parameters={"p": "x" * 3_000_000})
+    shown = lab.api.get(at)
+    assert len(shown.json()["parameters"]["p"]) == 3_000_000
+    tagged = lab.api.put(f"{at}/tags", {"tags": {"team": "a"}}, if_match=shown["ETag"])
+    assert tagged.status_code == 200
+    answer = lab.api.patch(at, {"python_version": "3.13"}, if_match=tagged["ETag"])
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/parameters"]
+    assert lab.api.patch(at, {"parameters": {}}, if_match=tagged["ETag"]).status_code == 200
 
 
 def test_a_name_is_taken_once_per_project(lab: Lab) -> None:
