@@ -5,7 +5,6 @@ write into it. Nodes read ``placet.json`` outside any sandbox, and believe it.
 """
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +61,15 @@ def hold(bento: Path, files: dict[str, OwnFile]) -> None:
 
 
 def _refuse_shadows(source: Path, files: dict[str, OwnFile]) -> None:
-    """Refuse what Python would import in the place of a module of ours."""
+    """Refuse what Python would import in the place of a module of ours, as it is or compiled."""
     modules = {Path(name).stem for name in files if name.endswith(".py")}
-    with os.scandir(source) as entries:
-        for entry in entries:
-            stands_in = OURS.fullmatch(entry.name) or entry.name.partition(".")[0] in modules
-            if stands_in and entry.name not in files:
+    compiled = source / "__pycache__"
+    for folder in (source, compiled) if compiled.is_dir() else (source,):
+        for name in (path.name for path in folder.iterdir()):
+            stands_in = OURS.fullmatch(name) or name.partition(".")[0] in modules
+            if stands_in and (folder == compiled or name not in files):
                 raise BuildFailed(
-                    f"The Bento's src/{ascii(entry.name)[1:-1][:80]} has a name that belongs to "
+                    f"The Bento's src/{ascii(name)[1:-1][:80]} has a name that belongs to "
                     "Placet: the service's source writes it while it is built"
                 )
 

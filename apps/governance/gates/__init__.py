@@ -26,7 +26,18 @@ from apps.governance.gates.members import Members
 from apps.governance.parts import wrong
 from placet.kernel.problems import FieldError
 
-__all__ = ["GATES", "Facts", "Gate", "GateResult", "evaluate", "evaluate_all", "read"]
+__all__ = [
+    "GATES",
+    "Facts",
+    "Gate",
+    "GateResult",
+    "evaluate",
+    "evaluate_all",
+    "faults",
+    "holding_back",
+    "passed",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +107,14 @@ def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateR
 def passed(results: Iterable[GateResult]) -> bool:
     """Tell whether there is at least one gate and every one has passed, or is stepped over by a
     broken glass."""
-    answers = [(r["passed"], r["state"]) in ((True, "passed"), (False, "skipped")) for r in results]
-    return bool(answers) and all(answers)
+    answers = list(results)
+    return bool(answers) and not holding_back(answers)
 
 
 def holding_back(results: Iterable[GateResult]) -> list[GateResult]:
     """Return those that have not passed and that no broken glass steps over."""
-    return [r for r in results if not r["passed"] and r["state"] != "skipped"]
+    counted = ((True, "passed"), (False, "skipped"))
+    return [r for r in results if (r["passed"], r["state"]) not in counted]
 
 
 def faults(results: Iterable[GateResult]) -> list[FieldError]:

@@ -15,6 +15,7 @@ from apps.monitoring.queries.windows import (
     windows,
 )
 from apps.monitoring.rules import ObjectiveStatus, judge
+from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import node_of, node_status
 from apps.serving.rules import EndpointState, RevisionState
@@ -98,12 +99,10 @@ def watched() -> list[Watched]:
     rows = Objective.objects.filter(endpoint__state=EndpointState.ACTIVE).select_related(
         "endpoint__target__node", "endpoint__project"
     )
-    live = {
-        revision.endpoint_id: revision
-        for revision in Revision.objects.filter(
-            state=RevisionState.LIVE, endpoint__in=rows.values("endpoint")
-        ).select_related("bento__version__model")
-    }
+    revisions = Revision.objects.filter(
+        state=RevisionState.LIVE, endpoint__in=rows.values("endpoint")
+    ).select_related("bento__version__model")
+    live = {row.endpoint_id: row for row in revisions.defer(*large_of("bento__version"))}
     at = now()
     held = [(row, live[row.endpoint_id]) for row in rows.order_by("pk") if row.endpoint_id in live]
     sinces = {revision.pk: since_of(row, revision, at) for row, revision in held}

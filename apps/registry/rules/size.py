@@ -1,6 +1,7 @@
 """How much a version may say of itself: whatever changes of it, the log gets its whole row."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from placet_verify import canonical
 
 MAX_BYTES = 2 * 1024**2  # of a draft: as much as one request brings
 MAX_FROZEN_BYTES = 4 * 1024**2  # with what files add: the example of an image has 3 MB
+SMALL = re.compile(rb"[0-9]e-([0-9]{2,3})(?![0-9A-Za-z-])")  # a fraction, as Python writes it
 MAX_WEIGHT = 32 * 1024**2  # in memory; each page about the version reads all of it
 
 
@@ -17,7 +19,7 @@ def size_faults(fields: Mapping[str, Any], most: int = MAX_BYTES) -> list[FieldE
     together, or take more than ``MAX_WEIGHT`` when they are read."""
     texts = {name: _text(value) for name, value in fields.items()}
     bounds = (
-        ({name: len(text) for name, text in texts.items()}, most, "as JSON"),
+        ({name: _bytes(text) for name, text in texts.items()}, most, "as JSON"),
         ({n: canonical.weight(t) for n, t in texts.items()}, MAX_WEIGHT, "of memory, once read"),
     )
     for sizes, limit, what in bounds:
@@ -34,6 +36,11 @@ def _too_large(sizes: Mapping[str, int], limit: int, what: str) -> str:
         f"{sum(sizes.values()) / 2**20:.1f} MiB, most of it here: say less, and upload the rest "
         "as a file of the version"
     )
+
+
+def _bytes(text: bytes) -> int:
+    """Return how many bytes PostgreSQL answers with: it writes 5e-324 with all its zeros."""
+    return len(text) + sum(int(exponent) for exponent in SMALL.findall(text))
 
 
 def _text(value: Any) -> bytes:

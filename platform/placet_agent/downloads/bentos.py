@@ -20,7 +20,7 @@ from placet_verify.permit.variables import declaration_faults
 
 LOCK_PATH = "env/python/requirements.txt"  # the lock that the Bento was built and approved with
 MAX_LOCK = 16 << 20  # 2,000 packages with 100 hashes each
-NOT_OURS = f"{service_facts.PATH} in the Bento has more in it than a build of Placet writes"
+NOT_OURS = f"{service_facts.PATH} in the Bento is nothing that a build of Placet writes"
 
 
 class BentoRefused(Exception):
@@ -106,23 +106,23 @@ class BentoFolder:
             raise BentoRefused("the Bento holds no lock of its runtime") from None
 
     def facts(self, digest: str) -> Facts:
-        """Return what its build wrote down; nothing where it is no build of Placet's.
+        """Return what its build wrote down; nothing where there is no such file.
 
         To be asked once a start. Code of the version may have written it, while a worker of before
-        built it: what would fill the agent's memory, or is nested too deeply, is refused. Without
-        facts the service would start, and its memory would not be wiped.
+        built it: what no build writes, or would fill the agent's memory, is refused. Without facts
+        the service would start, and its memory would not be wiped.
         """
         try:
             raw = self._read(digest, service_facts.PATH, service_facts.MAX_BYTES)
             if not service_facts.fit(raw):
                 raise BentoRefused(NOT_OURS)
             facts = json.loads(raw)
-        except RecursionError:
+        except FileNotFoundError:
+            return Facts()
+        except (RecursionError, ValueError):
             raise BentoRefused(NOT_OURS) from None
-        except (FileNotFoundError, ValueError):
-            return Facts()
         if not isinstance(facts, dict):
-            return Facts()
+            raise BentoRefused(NOT_OURS)
         return Facts(facts.get("variables", []), facts.get("wipe_memory") is True)
 
     def _read(self, digest: str, name: str, limit: int) -> bytes:

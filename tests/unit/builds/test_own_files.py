@@ -74,10 +74,15 @@ def test_one_that_does_not_is_refused_by_name(
         own_files.hold(folder, ours)
 
 
-@pytest.mark.parametrize("name", ["placet_entry", "placet_entry.cpython-313.so", "placet_http.py"])
+COMPILED = "__pycache__/placet_entry.cpython-313.pyc"
+
+
+@pytest.mark.parametrize(
+    "name", ["placet_entry", "placet_entry.cpython-313.so", "placet_http.py", COMPILED]
+)
 def test_what_python_would_import_in_their_place_is_refused(tmp_path: Path, name: str) -> None:
     folder, ours = bento(tmp_path)
-    (folder / "src" / name).mkdir()
+    (folder / "src" / name).mkdir(parents=True)
     with pytest.raises(BuildFailed, match="belongs to Placet"):
         own_files.hold(folder, ours)
 

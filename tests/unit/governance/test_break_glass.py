@@ -1,10 +1,13 @@
 """What a policy may say of breaking the glass, and what a broken one steps over."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import placet_verify_js
 from apps.governance import break_glass, gates, policies
 from apps.governance.gates.facts import GateResult
 from placet_verify.permit.break_glass import SKIPPABLE, break_glass_rule
@@ -64,6 +67,8 @@ def test_what_a_policy_may_skip_is_read_by_every_verifier() -> None:
     rule = break_glass_rule(document.document)
     assert rule is not None and rule.skip == SKIPPABLE
     assert set(gates.GATES) == set(SKIPPABLE) | NEVER, "is a new gate one that people may skip?"
+    in_browsers = (Path(placet_verify_js.__file__).parent / "source/break_glass.js").read_text()
+    assert f"const SKIPPABLE = {json.dumps(SKIPPABLE)};" in in_browsers
 
 
 def result(gate: str, state: str = "failed") -> GateResult:

@@ -1,5 +1,6 @@
 """What a reviewer sees beside what is live."""
 
+import difflib
 import random
 import time
 
@@ -7,6 +8,7 @@ import pytest
 
 from apps.registry.cards import MAX_CARD_BYTES
 from apps.registry.comparison import (
+    CUT,
     ValueChange,
     card_diff,
     changes,
@@ -91,7 +93,17 @@ def test_no_two_cards_take_long_to_compare(before: str, after: str) -> None:
     assert len(lines) <= 2000
 
 
-def test_a_long_card_is_compared_by_line_all_the_same() -> None:
-    lines = [f"{n} something that is said of the model" for n in range(2_000)]
-    diff = card_diff("\n".join(lines), "\n".join([*lines[:1_000], *lines[1_001:]]), ("a", "b"))
-    assert [line for line in diff[2:] if line[0] in "+-"] == [f"-{lines[1_000]}"]
+@pytest.mark.parametrize("at", [0, 1, 2_000, 6_090, 6_099])
+def test_a_line_that_changed_in_a_long_card_is_shown_as_that_line(at: int) -> None:
+    lines = [f"{n} something that is said" if n % 3 else "" for n in range(6_100)]
+    changed = [*lines[:at], "something else", *lines[at + 1 :]]
+    diff = card_diff("\n".join([*lines, ""]), "\n".join([*changed, ""]), ("a", "b"))
+    assert diff == [*difflib.unified_diff(lines, changed, "a", "b", lineterm="")]
+    assert [line for line in diff[2:] if line[0] in "+-"] == [f"-{lines[at]}", "+something else"]
+
+
+def test_what_is_not_shown_is_said() -> None:
+    many, others = "\n".join(map(str, range(3_000))), "\n".join(f"x{n}" for n in range(3_000))
+    assert card_diff(many, others, ("a", "b"))[-1] == CUT
+    assert card_diff(shuffled(1), shuffled(2), ("a", "b"))[-1] == CUT
+    assert CUT not in card_diff("a", "b", ("a", "b"))

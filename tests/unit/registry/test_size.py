@@ -39,6 +39,7 @@ def test_an_image_in_the_example_is_no_trouble() -> None:
     ("field", "value", "what"),
     [
         ("parameters", {str(n): "x" * 9000 for n in range(300)}, "2 MiB together as JSON"),
+        ("expected", [[5e-324] * 10_000], "2 MiB together as JSON"),
         ("example", [[[]] * 500_000], "32 MiB together of memory, once read"),
         ("expected", ["\ud800" * 3_000_000], "2 MiB together as JSON"),
     ],

@@ -25,7 +25,7 @@ from workers.builder.scanning.trees import (
 MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
-MAX_CLASSES = MAX_FEATURES = 100_000  # a service takes 4,000 columns
+MAX_CLASSES = MAX_FEATURES = 100_000  # a service takes 10,000 columns
 NO_ROUND = "its best_iteration is none of its rounds"
 # The key of a learner in UBJSON, whatever kind of number its length is: no text holds it by chance.
 NAMED = b"\x07learner"
