@@ -85,7 +85,7 @@ def test_an_objective_is_changed_and_removed_on_the_page(
     page.get_by_role("button", name="Change…").click()
     page.get_by_label("Answers without server error").fill("20")
     page.get_by_role("button", name="Agree").click()
-    page.get_by_text("A share from 0.5 to 1").wait_for()
+    page.get_by_text("From 50 to 100 %, such as 99.9").wait_for()
     page.get_by_role("button", name="Change…").click()
     page.get_by_role("button", name="Remove").click()
     page.get_by_text("Nothing is agreed: errors").wait_for()
