@@ -16,6 +16,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _CHUNK = 1 << 20
 # What CPython takes for a list, an object, a further value and a member
 _WEIGHTS = ((b"[", 64), (b"{", 184), (b",", 40), (b":", 160))
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # to its end, or that of the document
 _UNSAFE = 2**53
 _SAFE_DIGITS = 16  # shorter numbers are below 2^53
 
@@ -71,8 +72,9 @@ def loads(document: bytes | str) -> Any:
 
 def weight(document: bytes) -> int:
     """Return about how many bytes a JSON text takes when it is read, at most: ``[],`` are three
-    bytes that become a list of 56."""
-    return len(document) + sum(document.count(mark) * size for mark, size in _WEIGHTS)
+    bytes that become a list of 56. Marks inside its texts count where it is not UTF-8 alone."""
+    structure = document if b"\0" in document else _TEXT.sub(b"", document)
+    return len(document) + sum(structure.count(mark) * size for mark, size in _WEIGHTS)
 
 
 def digest(value: Any) -> str:

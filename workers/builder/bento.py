@@ -1,33 +1,20 @@
-"""``bentoml build`` in the sandbox, and the deterministic archive of what it made."""
+"""``bentoml build`` in the sandbox, and the Bento that is kept of it."""
 
-import io
-import stat
-import tarfile
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.downloads.leftovers import remove
-from workers.builder import own_files
+from placet_verify.archive import ArchiveRefused, pack
+from workers.builder.assembly import MANIFEST, MAX_DESCRIPTION, assemble
 from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
-from workers.builder.generate import bento_name, bento_version
+from workers.builder.generate import bento_name, bento_version, entry
 from workers.builder.package_index import uv_program
 from workers.builder.runtimes import RuntimeCache
-from workers.builder.sandbox import Limits
+from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.spec import BuildSpec
-from workers.builder.trees import TooMuch, walk
-from workers.builder.untrusted_files import is_inside
-
-ADDRESS_OPTIONS = (
-    "-i",
-    "--index-url",
-    "--extra-index-url",
-    "-f",
-    "--find-links",
-    "--trusted-host",
-    "--no-index",
-)
+from workers.builder.untrusted_files import is_inside, read_plain, told_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +38,11 @@ class Workplace:
     def home(self) -> Path:
         """The ``BENTOML_HOME`` of this build alone."""
         return self.root / "bentoml"
+
+    @property
+    def bento(self) -> Path:
+        """The Bento that is kept."""
+        return self.root / "bento"
 
     def make(self) -> None:
         """Make the folders."""
@@ -79,10 +71,9 @@ def build(
     *,
     log: Callable[[str], None],
     cancelled: Callable[[], bool],
-) -> Path:
-    """Run ``bentoml build`` and return the folder of the Bento."""
+) -> None:
+    """Run ``bentoml build`` and put the Bento that is kept into ``workplace.bento``."""
     version = bento_version(spec)
-    ours = own_files.written(workplace.project, own=spec.own)
     result = runtimes.sandbox.run(
         [
             *(str(runtimes.python(runtime)), "-m", "bentoml", "build"),
@@ -104,66 +95,43 @@ def build(
         raise BuildFailed(
             f"bentoml build failed: {reason}" if reason else result.sentence("bentoml build")
         )
-    folder = workplace.home / "bentos" / bento_name(spec) / version
-    if not is_inside(folder, workplace.root) or not (folder / "bento.yaml").is_file():
+    built = workplace.home / "bentos" / bento_name(spec) / version
+    if not is_inside(built, workplace.root) or not (built / MANIFEST).is_file():
         raise BuildFailed("bentoml build left no Bento behind")
-    own_files.hold(folder, ours)
-    _own_lock(folder, lock)
-    return folder
+    assemble(built, workplace.project, workplace.bento, lock, own=spec.own)
+    hold_manifest(workplace.bento, entry(spec), runtimes.sandbox, cancelled)
 
 
-def _own_lock(folder: Path, lock: str) -> None:
-    """Put the lock with hashes where BentoML keeps its own, which has neither, and no address.
-
-    Nodes read it: whatever the service's source put in its place goes.
-    """
-    python = folder / "env" / "python"
-    if not python.is_dir() or not is_inside(python, folder):
-        raise BuildFailed("The Bento has no folder env/python")
-    for name in ("requirements.txt", "requirements.in", "requirements.lock.txt"):
-        remove(python / name)
-    with (python / "requirements.txt").open("x", encoding="utf-8") as stream:
-        stream.write(without_addresses(lock))
-
-
-def without_addresses(text: str) -> str:
-    """Return a requirements text without the options that name an index."""
-    kept = [
-        line
-        for line in text.splitlines()
-        if line.strip().split("=")[0].split(" ")[0] not in ADDRESS_OPTIONS
-    ]
-    return "\n".join(kept) + "\n"
-
-
-def pack(folder: Path, archive: Path) -> None:
-    """Write ``folder`` as a tar that depends on names and contents alone.
-
-    What stands in the folder was written by code that is not trusted: anything but plain files
-    and folders fails the build.
-    """
-    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name, mode in _listed(folder):
-            path, entry = folder / name, tarfile.TarInfo(name)
-            if stat.S_ISDIR(mode):
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                tar.addfile(entry)
-            elif stat.S_ISREG(mode):
-                _add_file(tar, entry, path)
-            else:
-                raise BuildFailed(f"The Bento holds {entry.name!r}, which is no file and no folder")
-
-
-def _listed(folder: Path) -> list[tuple[str, int]]:
+def hold_manifest(
+    bento: Path, service: str, sandbox: Sandbox, cancelled: Callable[[], bool]
+) -> None:
+    """Refuse a Bento that starts anything but ``service``, or wants more than the build file said:
+    its source, and the packages that it imports, ran while BentoML wrote that down."""
     try:
-        return sorted((entry.path, entry.found.st_mode) for entry in walk(folder))
-    except TooMuch as error:
-        raise BuildFailed(f"The Bento holds {error}") from None
+        read_plain(bento / MANIFEST, MAX_DESCRIPTION)
+        answer = told_by(
+            "workers.builder.manifest",
+            bento,
+            sandbox,
+            Limits(memory_mb=1024, seconds=30, disk_mb=64),
+            service,
+            name="reading it",
+            cancelled=cancelled,
+        )
+        parts = [str(name)[:60] for name in json.loads(answer)][:20]
+    except (OSError, ValueError, TypeError, RecursionError):
+        raise BuildFailed("bentoml build left a bento.yaml that cannot be read") from None
+    if parts:
+        raise BuildFailed(
+            f"The Bento asks for what its build file does not say ({', '.join(parts)}): Placet "
+            "installs nothing of the system, takes packages from the build file and variables "
+            "from the release, and starts the service itself"
+        )
 
 
-def _add_file(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
-    with path.open("rb") as stream:
-        stream.seek(0, io.SEEK_END)
-        entry.size, entry.mode = stream.tell(), 0o644
-        stream.seek(0)
-        tar.addfile(entry, stream)
+def export(workplace: Workplace, archive: Path) -> None:
+    """Write the Bento as an archive whose digest depends on names and contents alone."""
+    try:
+        pack(workplace.bento, archive)
+    except ArchiveRefused as error:
+        raise BuildFailed(f"The Bento cannot be packed: {error}") from None

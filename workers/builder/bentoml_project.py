@@ -1,21 +1,17 @@
 """The project of a version that is a BentoML project: its sources, our entry and build file."""
 
-import json
 import os
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import bento_project
 from workers.builder import generate
 from workers.builder.errors import BuildFailed
-from workers.builder.own_files import OURS
-from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.spec import BuildSpec
-from workers.builder.untrusted_files import read_plain, told_by
 
 SOURCES = ("placet_entry.py", "placet_http.py", "placet_inputs.py")
-MAX_BENTO_FILE = 4 * 1024**2
+OURS = re.compile(r"placet[_.].*")
 
 
 def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
@@ -45,7 +41,7 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
     generate.write_json(
         folder / bento_project.BENTOFILE,
         {
-            "service": "placet_entry:service",
+            "service": generate.entry(spec),
             "name": generate.bento_name(spec),
             "description": bentofile.description or spec.name,
             "labels": bentofile.labels,
@@ -62,26 +58,3 @@ def checked(spec: BuildSpec, artifact: Path) -> bento_project.BuildFile:
         return bento_project.read(generate.seen(spec.files, artifact))
     except FormatUnknown as error:
         raise BuildFailed(str(error)) from None
-
-
-def refuse_system_parts(bento: Path, sandbox: Sandbox, cancelled: Callable[[], bool]) -> None:
-    """Refuse a Bento whose service asked, in its own source, for parts of an image."""
-    try:
-        read_plain(bento / "bento.yaml", MAX_BENTO_FILE)
-        answer = told_by(
-            "workers.builder.image_parts",
-            bento,
-            sandbox,
-            Limits(memory_mb=1024, seconds=30, disk_mb=64),
-            name="reading it",
-            cancelled=cancelled,
-        )
-        parts = [str(name)[:60] for name in json.loads(answer)][:20]
-    except (OSError, ValueError, TypeError, RecursionError):
-        raise BuildFailed("bentoml build left a bento.yaml that cannot be read") from None
-    if parts:
-        raise BuildFailed(
-            f"The service's source asks for parts of an image ({', '.join(parts)}): Placet "
-            "installs nothing of the system, and takes packages from the build file and variables "
-            "from the release"
-        )

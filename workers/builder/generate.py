@@ -45,8 +45,8 @@ def project(spec: BuildSpec, folder: Path, types: tuple[str, ...] = ()) -> None:
     shutil.copyfile(TEMPLATES / f"model_{spec.format}.py", folder / "placet_model.py")
     write_facts(folder, known)
     bentofile = {
-        "service": "service:PlacetService",
-        "include": ["*.py", "placet.json", ACCELERATED, "artifact/"],
+        "service": entry(spec),
+        "include": ["*.py"],  # the worker puts the source into the Bento itself
         "python": {"lock_packages": False},
     }
     write_json(folder / "bentofile.yaml", bentofile)  # JSON is YAML, and escapes everything
@@ -91,6 +91,11 @@ def bento_name(spec: BuildSpec) -> str:
     """Return the model's name as BentoML allows names: lower case letters, digits and dashes."""
     name = re.sub(r"[^a-z0-9]+", "-", spec.model.lower()).strip("-")
     return (name or "model")[:63].rstrip("-")
+
+
+def entry(spec: BuildSpec) -> str:
+    """Return what BentoML starts, as ``module:name``: of ours, whatever the version is."""
+    return "placet_entry:service" if spec.own else "service:PlacetService"
 
 
 def bento_version(spec: BuildSpec) -> str:
@@ -186,9 +191,10 @@ def copy(name: str, target: Path) -> None:
 
 def write_facts(folder: Path, known: dict[str, Any]) -> None:
     """Write ``placet.json``; refuse here what a node would not start."""
-    path = folder / service_facts.NAME
-    write_json(path, known)
-    if not service_facts.fit(path.read_bytes()):
+    text = json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True)
+    raw = text.encode("utf-8", "backslashreplace")  # half a surrogate pair: as JSON escapes it
+    (folder / service_facts.NAME).write_bytes(raw)
+    if not service_facts.fit(raw):
         raise BuildFailed(
             f"Signature and names of the version have more than {service_facts.MAX_BYTES >> 20} "
             "MiB as JSON, or too many parts: a node reads no more"

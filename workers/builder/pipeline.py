@@ -115,14 +115,12 @@ def _steps(
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
     with clock.step("build") as log:
-        folder = bento.build(
+        bento.build(
             spec, workplace, workshop.runtimes, runtime.digest, lock, log=log, cancelled=cancelled
         )
-        if spec.own:
-            bentoml_project.refuse_system_parts(folder, workshop.sandbox, cancelled)
     with clock.step("smoke") as log:
         tested = smoke.run(
-            *(spec, folder, workplace, workshop.runtimes, runtime.digest),
+            *(spec, workplace, workshop.runtimes, runtime.digest),
             log=log,
             cancelled=cancelled,
             ready_seconds=workshop.ready_seconds,
@@ -131,7 +129,7 @@ def _steps(
         log(tested.detail)
         if tested.result == "failed":
             raise BuildFailed(tested.detail)
-    parts = _Made(started_at, scan, runtime, folder, tested, faster, signed)
+    parts = _Made(started_at, scan, runtime, tested, faster, signed)
     return _evidence(spec, workshop, workplace, clock, parts)
 
 
@@ -198,7 +196,6 @@ class _Made:
     started_at: datetime
     scan: Scan
     runtime: RuntimeSpec
-    folder: Path
     tested: Smoke
     faster: Acceleration | None
     signed: Signed | None
@@ -215,7 +212,7 @@ def _evidence(
         log(f"{components} components")
     with clock.step("export") as log:
         archive = workplace.root / "bento.tar"
-        bento.pack(parts.folder, archive)
+        bento.export(workplace, archive)
         packed = _keep(workshop.store, archive)
         log(f"sha256:{packed.sha256}, {packed.size / 1e6:.1f} MB")
         signed = provenance.provenance(

@@ -1,6 +1,7 @@
 """A ready BentoML project is built as it is: its own APIs, behind Placet's probes and headers."""
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,27 @@ from pathlib import Path
 
 
 def swap():
-    for path in Path(os.environ["BENTOML_HOME"], "bentos").glob("*/*/src/placet.json"):
-        facts = json.loads(path.read_text())
-        path.unlink()
-        path.write_text(json.dumps({**facts, "variables": ["OTHER"]}))
+    for source in Path(os.environ["BENTOML_HOME"], "bentos").glob("*/*/src"):
+        facts = json.loads((source / "placet.json").read_text())
+        (source / "placet.json").write_text(json.dumps({**facts, "variables": ["OTHER"]}))
+        (source / "data/word.txt").write_text("Goodbye")
+        (source / "sitecustomize.py").write_text("raise SystemExit")
 
 
 atexit.register(swap)
+"""
+ELSE = b"""
+import atexit
+import os
+from pathlib import Path
+
+
+def start_another():
+    for told in Path(os.environ["BENTOML_HOME"], "bentos").glob("*/*/bento.yaml"):
+        told.write_text(told.read_text().replace("placet_entry:service", "service:Greeter"))
+
+
+atexit.register(start_another)
 """
 
 
@@ -138,14 +153,28 @@ def test_parts_of_an_image_in_its_source_are_refused(ada: ApiClient, run_jobs: R
     )
     ended = build(ada, register(ada, "greeter", project(sly)), run_jobs)
     assert ended["state"] == "failed"
-    assert "parts of an image" in ended["error"]
+    assert "what its build file does not say" in ended["error"]
     assert not Bento.objects.exists()
 
 
-def test_facts_that_its_source_swaps_while_it_is_built_end_the_build(
+def test_what_its_source_swaps_while_it_is_built_stays_as_it_was(
     ada: ApiClient, run_jobs: Run
 ) -> None:
     ended = build(ada, register(ada, "greeter", project(SERVICE + SWAP)), run_jobs)
+    assert (ended["state"], ended["error"]) == ("succeeded", "")
+    bento = Bento.objects.get(pk=ended["bento_digest"])
+    with tarfile.open(store().path(bento.digest)) as tar:
+        held = {name: tar.extractfile(name) for name in tar.getnames() if "." in name}
+        texts = {name: file.read() for name, file in held.items() if file}
+    assert json.loads(texts["src/placet.json"])["variables"] == ["GREETED_BY"]
+    assert texts["src/data/word.txt"] == b"Hello\n"
+    assert "src/sitecustomize.py" not in texts
+
+
+def test_a_bento_that_would_start_another_service_ends_the_build(
+    ada: ApiClient, run_jobs: Run
+) -> None:
+    ended = build(ada, register(ada, "greeter", project(SERVICE + ELSE)), run_jobs)
     assert ended["state"] == "failed"
-    assert "src/placet.json is not the file that Placet wrote" in ended["error"]
+    assert "what its build file does not say (service)" in ended["error"]
     assert not Bento.objects.exists()

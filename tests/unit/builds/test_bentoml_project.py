@@ -8,12 +8,17 @@ import pytest
 import yaml
 
 from workers.builder import bentoml_project
+from workers.builder.bento import hold_manifest
 from workers.builder.errors import BuildFailed
-from workers.builder.image_parts import PLAIN_COMMAND
+from workers.builder.manifest import PLAIN_COMMAND
 from workers.builder.sandbox import Sandbox, never
 from workers.builder.spec import BuildSpec, SourceFile
 
-PLAIN = {
+SERVICE = "placet_entry:service"
+PLAIN: dict[str, Any] = {
+    "service": SERVICE,
+    "models": [],
+    "args": {},
     "image": {
         "base_image": "python:3.13-slim",
         "commands": [PLAIN_COMMAND],
@@ -86,7 +91,7 @@ def bento(tmp_path: Path, told: Any) -> Path:
 
 def refuse(folder: Path) -> None:
     """Have the worker look at a built Bento."""
-    bentoml_project.refuse_system_parts(folder, Sandbox("bwrap"), never)
+    hold_manifest(folder, SERVICE, Sandbox("bwrap"), never)
 
 
 def test_a_bento_without_wishes_is_taken(tmp_path: Path) -> None:
@@ -105,16 +110,30 @@ def test_a_bento_without_wishes_is_taken(tmp_path: Path) -> None:
     ],
 )
 def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, image: Any) -> None:
-    with pytest.raises(BuildFailed, match="parts of an image"):
-        refuse(bento(tmp_path, {"image": {**PLAIN["image"], **image}}))
+    (name,) = image
+    with pytest.raises(
+        BuildFailed,
+        match=rf"does not say \({name if name != 'python_requirements' else 'python_packages'}\)",
+    ):
+        refuse(bento(tmp_path, {**PLAIN, "image": {**PLAIN["image"], **image}}))
 
 
 @pytest.mark.parametrize(
-    "told", [{"docker": {"setup_script": "a"}}, {"envs": [{"name": "A", "value": "b"}]}]
+    ("told", "name"),
+    [
+        ({"docker": {"setup_script": "a"}}, "setup_script"),
+        ({"envs": [{"name": "A", "value": "b"}]}, "envs"),
+        ({"models": ["theirs:latest"]}, "models"),
+        ({"args": {"a": 1}}, "args"),
+        ({"service": "service:Greeter"}, "service"),
+        ({"service": None}, "service"),
+    ],
 )
-def test_a_bento_with_a_script_or_variables_is_refused(tmp_path: Path, told: Any) -> None:
-    with pytest.raises(BuildFailed, match="parts of an image"):
-        refuse(bento(tmp_path, told))
+def test_a_bento_that_says_more_than_its_build_file_is_refused(
+    tmp_path: Path, told: Any, name: str
+) -> None:
+    with pytest.raises(BuildFailed, match=rf"does not say \({name}\)"):
+        refuse(bento(tmp_path, {**PLAIN, **told}))
 
 
 # Ten times as long with each line: as text it is longer than the memory of any machine.
@@ -126,7 +145,7 @@ ALIASES = b"a0: &a0 [x]\n" + b"".join(
 def test_a_bento_yaml_is_read_where_memory_ends(tmp_path: Path) -> None:
     """BentoML makes aliases of what stands twice; some that its service made are no such thing."""
     twice = PLAIN["image"] | {"scripts": (same := {}), "post_commands": same}
-    refuse(bento(tmp_path, {"image": twice}))
+    refuse(bento(tmp_path, {**PLAIN, "image": twice}))
     with pytest.raises(BuildFailed, match="cannot be read"):
         refuse(bento(tmp_path, ALIASES + b"image: {base_image: *a29}\n"))
 

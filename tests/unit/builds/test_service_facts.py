@@ -1,11 +1,13 @@
 """What a build writes down beside a service is no more than a node reads."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from apps.registry.rules import size
 from placet_protocol import service_facts
 from workers.builder import acceleration, generate
 from workers.builder.bento import Workplace
@@ -29,6 +31,12 @@ def test_facts_that_no_node_reads_are_never_built(tmp_path: Path) -> None:
         generate.write_facts(tmp_path, {"columns": "a" * service_facts.MAX_BYTES})
     with pytest.raises(BuildFailed, match="too many parts"):
         generate.write_facts(tmp_path, {"columns": [{}] * 200_000})
+
+
+def test_letters_take_no_more_than_where_the_version_was_finalised(tmp_path: Path) -> None:
+    told = {"name": "é" * (size.MAX_FROZEN_BYTES // 2), "told": "half a pair: \ud800"}
+    generate.write_facts(tmp_path, told)
+    assert json.loads((tmp_path / service_facts.NAME).read_text("utf-8")) == told
 
 
 def test_a_conversion_that_says_more_leaves_the_original(tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
 """What a sandboxed program leaves behind is looked at without being led astray."""
 
 import os
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from workers.builder.bento import pack, without_addresses
-from workers.builder.errors import BuildFailed
 from workers.builder.untrusted_files import is_inside, read_json, read_plain
 
 
@@ -39,31 +36,3 @@ def test_a_link_on_the_way_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert is_inside(tmp_path / "real" / "deep", tmp_path)
     assert not is_inside(tmp_path / "link" / "deep", tmp_path)
-
-
-def test_an_archive_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
-    for name, order in (("one", "ab"), ("two", "ba")):
-        folder = tmp_path / name
-        (folder / "src").mkdir(parents=True)
-        for letter in order:
-            (folder / "src" / letter).write_text(letter)
-        (folder / "src" / "a").chmod(0o600 if name == "one" else 0o755)
-        os.utime(folder / "src" / "a", (1, 1 if name == "one" else 2))
-        pack(folder, tmp_path / f"{name}.tar")
-    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
-    with tarfile.open(tmp_path / "one.tar") as tar:
-        assert tar.getnames() == ["src", "src/a", "src/b"]
-
-
-def test_a_bento_with_a_link_is_not_packed(tmp_path: Path) -> None:
-    folder = tmp_path / "bento"
-    folder.mkdir()
-    (folder / "key").symlink_to("/etc/shadow")
-    with pytest.raises(BuildFailed, match="no file and no folder"):
-        pack(folder, tmp_path / "bento.tar")
-
-
-def test_no_address_is_kept() -> None:
-    kept = "numpy==1 \\\n    --hash=sha256:0\n"
-    options = "--index-url https://example.com\n-i x\n--find-links=/opt\n"
-    assert without_addresses(options + kept) == kept

@@ -1,6 +1,9 @@
 """Canonical JSON has one form, and strict reading takes nothing that could be read two ways."""
 
+import contextlib
 import json
+import time
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -102,6 +105,47 @@ def test_what_has_no_canonical_form_is_refused(value: object) -> None:
 def test_json_that_could_be_read_two_ways_is_refused(document: str | bytes) -> None:
     with pytest.raises(Malformed):
         canonical.loads(document)
+
+
+def built(document: bytes) -> int:
+    """Return how many bytes the values take that :mod:`json` makes of a document."""
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):  # what stands before the fault is made all the same
+        json.loads(document)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return held
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"[" + b"[]," * 50_000 + b"1]",
+        b"[" + b'{"a":[]},' * 20_000 + b"1]",
+        b'["' + b"a" * 9 + b'\\\\",' + b"[]," * 50_000 + b"1]",  # a text that ends in a backslash
+        b'["a\\"b",' + b"[]," * 50_000 + b"1]",
+        b"[" + b"[]," * 50_000 + b'"',  # no end
+        '["\u2200",'.encode("utf-16") + ("[]," * 50_000 + "1]").encode("utf-16-le"),
+        '["\u2200",'.encode("utf-32") + ("[]," * 50_000 + "1]").encode("utf-32-le"),
+    ],
+)
+def test_no_document_weighs_less_than_what_is_made_of_it(document: bytes) -> None:
+    assert canonical.weight(document) > 0.9 * built(document)
+
+
+@pytest.mark.parametrize("text", ["a,b:[{" * 1000, '\\"' * 1000, "\\", '"[', "\n[{"])
+def test_marks_inside_a_text_are_text(text: str) -> None:
+    document = json.dumps([text]).encode()
+    assert canonical.weight(document) == len(document) + 64
+
+
+@pytest.mark.parametrize(
+    "document", [b'"' * 2_000_001, b'"' + b'\\"' * 1_000_000, b"\\" * 2_000_000]
+)
+def test_a_document_of_any_form_is_weighed_in_time_with_its_length(document: bytes) -> None:
+    started = time.process_time()
+    canonical.weight(document)
+    assert time.process_time() - started < 2
 
 
 def test_digests_are_recognised_by_their_form() -> None:

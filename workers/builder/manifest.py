@@ -1,7 +1,7 @@
-"""Tells which parts of an image a built Bento asks for. Runs in a sandbox of its own: BentoML wrote
+"""Tells what a built Bento asks for beyond its service. Runs in a sandbox of its own: BentoML wrote
 ``bento.yaml`` while the service's own source ran, so it may say anything.
 
-Usage: python -m workers.builder.image_parts BENTO ANSWER
+Usage: python -m workers.builder.manifest BENTO ANSWER SERVICE
 """
 
 import json
@@ -21,12 +21,14 @@ PLAIN_COMMAND = (
 )
 PLAIN_BASE = re.compile(r"python:3\.\d+-slim")
 PARTS = ("post_commands", "scripts", "build_include")
+EMPTY = ("envs", "models", "args")  # in every Bento that Placet has built
 
 
-def asked(document: dict[str, Any]) -> list[str]:
-    """Return the names of the parts that ``bento.yaml`` asks for."""
+def asked(document: dict[str, Any], service: str) -> list[str]:
+    """Return the names of what ``bento.yaml`` asks for beyond ``service``, ``module:name``."""
     parts = [*_image(document.get("image") or {}), *_docker(document.get("docker") or {})]
-    return [*parts, "envs"] if document.get("envs") else parts
+    parts += [name for name in EMPTY if document.get(name)]
+    return parts if document.get("service") == service else [*parts, "service"]
 
 
 def _image(image: dict[str, Any]) -> list[str]:
@@ -44,13 +46,13 @@ def _docker(docker: dict[str, Any]) -> list[str]:
     return [str(name)[:60] for name in docker if docker[name] and name not in plain]
 
 
-def main(bento: Path, answer: Path) -> int:
+def main(bento: Path, answer: Path, service: str) -> int:
     """Write what the Bento in ``bento`` asks for. BentoML's dumper makes aliases of what stands
     twice, so they are read here, where time and memory end."""
     document = yaml.safe_load((bento / "bento.yaml").read_bytes())
-    answer.write_text(json.dumps(asked(document)), encoding="utf-8")
+    answer.write_text(json.dumps(asked(document, service)), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))
