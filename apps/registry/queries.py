@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.identity.models import Project
@@ -168,21 +168,18 @@ def latest_evidence(
     *,
     evidence_ids: Iterable[str] | None = None,
     source: str | None = None,
-    bento_digest: str | None = None,
 ) -> dict[str, Evidence]:
     """Return the newest evidence of each kind.
 
     ``evidence_ids`` looks at those alone (what a release pinned), ``source`` at ``reported`` or
-    ``measured`` alone, ``bento_digest`` leaves out what is about another Bento. Of what Placet
-    measures itself (scan, smoke test, SBOM) a reported one never hides a measured one.
+    ``measured`` alone. Of what Placet measures itself (scan, smoke test, SBOM) a reported one
+    never hides a measured one.
     """
     rows = Evidence.objects.filter(version=version)
     if evidence_ids is not None:
         rows = rows.filter(pk__in=list(evidence_ids))
     if source is not None:
         rows = rows.filter(source=source)
-    if bento_digest is not None:
-        rows = rows.filter(Q(bento_digest="") | Q(bento_digest=bento_digest))
     return newest_by_kind(rows.order_by("created_at", "pk"))
 
 

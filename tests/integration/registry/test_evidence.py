@@ -14,7 +14,6 @@ from tests.integration.registry.helpers import Lab
 from tests.support.factories import api
 
 SCAN: dict[str, Any] = {"verdict": "code-carrying", "findings": [], "scanner": {"name": "walker"}}
-BENTO, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
 
 def report(lab: Lab, version: Any, **body: Any) -> Any:
@@ -111,13 +110,3 @@ def test_what_was_told_never_hides_what_was_measured(lab: Lab) -> None:
     assert queries.latest_evidence(version)["scan"].data["verdict"] == "code-carrying"
     reported = queries.latest_evidence(version, source="reported")
     assert reported["scan"].data["verdict"] == "safe"
-
-
-def test_evidence_about_another_bento_do_not_count(lab: Lab) -> None:
-    version = lab.finalised()
-    smoke = {"result": "equal", "rows": 1, "equal": 1}
-    actions.add_evidence(
-        version, kind="smoke_test", data=smoke, source="measured", bento_digest=BENTO, actor=SYSTEM
-    )
-    assert "smoke_test" in queries.latest_evidence(version, bento_digest=BENTO)
-    assert "smoke_test" not in queries.latest_evidence(version, bento_digest=OTHER)
