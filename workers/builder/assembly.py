@@ -7,21 +7,17 @@ and what Placet wrote beside it. Of BentoML's Bento only its description is take
 """
 
 import os
-import shutil
 import stat
 from pathlib import Path
 
 from workers.builder.errors import BuildFailed
-from workers.builder.trees import TooMuch, TreeEntry, walk
-from workers.builder.untrusted_files import open_plain
+from workers.builder.trees import TooMuch, walk
+from workers.builder.untrusted_files import read_plain
 
 SOURCE, MANIFEST = "src", "bento.yaml"
 DESCRIPTION = frozenset({MANIFEST, "README.md", "apis", "env"})  # what BentoML writes itself
-COMPILED = "__pycache__/"
-LOCKS = tuple(
-    f"env/python/{name}"
-    for name in ("requirements.txt", "requirements.in", "requirements.lock.txt")
-)
+COMPILED = "__pycache__"
+LOCK, LOCKS = "env/python/requirements.txt", "env/python/requirements."  # .in, .lock.txt
 MAX_DESCRIPTION = 4 * 1024**2  # bytes of a file
 ADDRESS_OPTIONS = (
     "-i",
@@ -47,7 +43,7 @@ def assemble(built: Path, project: Path, target: Path, lock: str, *, own: bool) 
         _put_source(project, target / SOURCE, built / SOURCE if own else None)
     except TooMuch as error:
         raise BuildFailed(f"The Bento holds {error}") from None
-    _put_lock(target / LOCKS[0], lock)
+    _put_lock(target / LOCK, lock)
 
 
 def _put_description(built: Path, target: Path) -> None:
@@ -58,21 +54,20 @@ def _put_description(built: Path, target: Path) -> None:
                 f"The Bento holds {ascii(top)[1:-1][:80]}, which BentoML does not write: the "
                 "service's source, or a package, writes it while it is built"
             )
-        if top == SOURCE or entry.path in LOCKS:
+        if top == SOURCE or entry.path.startswith(LOCKS):
             continue
         if entry.is_folder:
             (target / entry.path).mkdir()
         else:
-            _copy(built, entry, target / entry.path)
+            (target / entry.path).write_bytes(_read(built, entry.path))
 
 
-def _copy(built: Path, entry: TreeEntry, target: Path) -> None:
+def _read(built: Path, name: str) -> bytes:
     try:
-        with open_plain(built / entry.path, MAX_DESCRIPTION) as source, target.open("xb") as copy:
-            shutil.copyfileobj(source, copy)
+        return read_plain(built / name, MAX_DESCRIPTION)
     except OSError:
         raise BuildFailed(
-            f"The Bento's {ascii(entry.path)[1:-1][:80]} is no plain file, or has more than "
+            f"The Bento's {ascii(name)[1:-1][:80]} is no plain file, or has more than "
             f"{MAX_DESCRIPTION >> 20} MiB"
         ) from None
 
@@ -82,7 +77,11 @@ def _put_source(project: Path, target: Path, chosen: Path | None) -> None:
     and which BentoML leaves out as well."""
     for entry in walk(project):
         left_out = chosen is not None and not os.path.lexists(chosen / entry.path)
-        if stat.S_ISREG(entry.found.st_mode) and not left_out and COMPILED not in entry.path:
+        if (
+            stat.S_ISREG(entry.found.st_mode)
+            and not left_out
+            and COMPILED not in entry.path.split("/")
+        ):
             path = target / entry.path
             path.parent.mkdir(parents=True, exist_ok=True)
             os.link(project / entry.path, path)
@@ -90,7 +89,8 @@ def _put_source(project: Path, target: Path, chosen: Path | None) -> None:
 
 def _put_lock(path: Path, lock: str) -> None:
     """Put the lock with hashes, which nodes read, where BentoML keeps its own, which has none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise BuildFailed("The Bento has no folder env/python")
     path.write_text(without_addresses(lock), encoding="utf-8")
 
 

@@ -169,11 +169,21 @@ def test_of_its_description_plain_files_of_some_size_are_taken(
         put_together(built, project)
 
 
-def test_a_locks_own_name_may_be_anything(built: Path, project: Path) -> None:
+def test_the_lock_goes_where_nodes_read_it_whatever_lies_there(built: Path, project: Path) -> None:
+    python = built / "env/python"
     for name in ("requirements.txt", "requirements.lock.txt"):
-        (built / "env/python" / name).unlink()
-    (built / "env/python/requirements.txt").symlink_to("/etc/passwd")
+        (python / name).unlink()
+    (python / "requirements.txt").symlink_to("/etc/passwd")
+    write(python, {"requirements.lock.txt/deep/deeper": ""})
     assert put_together(built, project) == kept(SOURCE)
+
+
+@pytest.mark.parametrize("name", ["env", "env/python"])
+def test_without_a_folder_for_it_there_is_no_bento(built: Path, project: Path, name: str) -> None:
+    shutil.rmtree(built / name)
+    (built / name).write_text("")
+    with pytest.raises(BuildFailed, match="no folder env/python"):
+        put_together(built, project)
 
 
 def test_no_address_is_kept() -> None:
