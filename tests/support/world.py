@@ -181,7 +181,8 @@ class World:
     ) -> Decision:
         """Have ``who`` decide on what the release is now."""
         release.refresh_from_db()
-        shown = {"statement_digest": release.request_digest} | more
+        why = {} if verdict == "approve" else {"comment": "Not like this"}
+        shown = {"statement_digest": release.request_digest} | why | more
         return actions.decide(release, verdict=verdict, actor=who, **shown)
 
     def live(

@@ -25,8 +25,7 @@ from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 from placet.kernel.states import values_of
-from placet.kernel.texts import clean_text
-from placet_verify.statements import APPROVE, REJECT
+from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and ask for one."
 NO_ROLE = "You have a role in no project yet: ask an access administrator for one."
@@ -155,14 +154,12 @@ def _preset(request: PageRequest, environment: Environment) -> str:
 def decision(request: PageRequest, release_id: str) -> HttpResponse:
     """Approve or reject what was shown."""
     row = release(release_id, request.actor)
-    verdict, comment = request.POST.get("verdict", ""), request.POST.get("comment", "")
-    if verdict == REJECT:  # who asked is to know why
-        clean_text("comment", comment, limit=4000)
+    verdict = request.POST.get("verdict", "")
     decide(
         row,
         verdict=verdict,
         statement_digest=request.POST.get("statement_digest", ""),
-        comment=comment,
+        comment=request.POST.get("comment", ""),
         assertion=assertion_of(request),
         actor=request.actor,
     )

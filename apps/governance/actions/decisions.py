@@ -141,11 +141,12 @@ def _decision(deciding: _Deciding, signed: Signed, statement: DecisionStatement)
 
 
 def _checked(verdict: str, comment: str, actor: Actor) -> str:
-    """Refuse who may never decide, and what is no decision; return the comment."""
+    """Refuse who may never decide, and what is no decision; return the comment, without which
+    nobody is refused: who asked is to know why."""
     demand_session(actor)
     if verdict not in (APPROVE, REJECT):
         raise InvalidInput(errors=[FieldError("/verdict", f"{APPROVE} or {REJECT}")])
-    return clean_text("comment", comment, limit=4000, empty=True)
+    return clean_text("comment", comment, limit=4000, empty=verdict == APPROVE)
 
 
 def _deciding(

@@ -36,7 +36,9 @@ class NewDecisionSerializer(serializers.Serializer[Any]):
 
     verdict = serializers.ChoiceField([APPROVE, REJECT])
     statement_digest = serializers.CharField(max_length=71)
-    comment = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+    comment = serializers.CharField(
+        max_length=4000, allow_blank=True, required=False, help_text="Why; a rejection needs it"
+    )
 
 
 class AskedDecisionSerializer(NewDecisionSerializer):

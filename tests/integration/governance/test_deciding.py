@@ -11,7 +11,7 @@ from apps.identity.models import User
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
 from placet.kernel.keystore import ring
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from placet_verify.permit.permit import Expected, permit
 from tests.support import factories
 from tests.support.world import World
@@ -163,6 +163,23 @@ def test_a_row_changed_behind_the_signed_request_is_noticed(
     Release.objects.filter(pk=release.pk).update(**{field: value})
     with pytest.raises(errors.Changed):
         world.decide(release, world.rex)
+
+
+def test_a_rejection_without_a_word_rejects_nothing(world: World) -> None:
+    release = world.request("staging")
+    for comment in ("", " \n"):
+        with pytest.raises(InvalidInput, match="must not be empty"):
+            world.decide(release, world.rex, "reject", comment=comment)
+        with pytest.raises(InvalidInput, match="must not be empty"):
+            actions.ask_to_decide(
+                release,
+                verdict="reject",
+                statement_digest=release.request_digest,
+                comment=comment,
+                actor=world.rex,
+            )
+    assert not release.decisions.exists()
+    assert world.decide(release, world.rex, "approve", comment="").verdict == "approve"
 
 
 def test_a_rejection_ends_the_release(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.audit.actions import record
-from apps.governance.actions import begin_rollout, decide, draft_policy, publish_policy
+from apps.governance.actions import begin_rollout, draft_policy, publish_policy
 from apps.governance.errors import LockedOut, NotIndependent, Separation
 from apps.governance.models import Decision, Release
 from apps.governance.queries import visible_rows
@@ -427,4 +427,4 @@ def test_what_was_signed_before_the_rules_is_void_under_them(world: World) -> No
     decision.refresh_from_db()
     assert (release.state, decision.voided_reason) == ("requested", "policy_changed")
     with pytest.raises(NotIndependent):
-        decide(release, verdict="reject", statement_digest=release.request_digest, actor=world.rex)
+        world.decide(release, world.rex, "reject")
