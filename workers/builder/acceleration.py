@@ -102,7 +102,7 @@ class Bench:
     def graph(self) -> bytes:
         """Return the ONNX file, after the scan found that it is data alone."""
         raw = self._left("model.onnx", MAX_GRAPH)
-        scan_folder = self.folder / "scanned"
+        scan_folder = self.workplace.root / "scanned"  # where the conversion does not write
         scan_folder.mkdir()
         (scan_folder / generate.ACCELERATED).write_bytes(raw)
         verdict = scan(scan_folder, self.runtimes.sandbox, cancelled=self.cancelled).verdict

@@ -7,18 +7,24 @@ and what Placet wrote beside it. Of BentoML's Bento only its description is take
 """
 
 import os
-import stat
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
 
 from workers.builder.errors import BuildFailed
-from workers.builder.trees import TooMuch, walk
-from workers.builder.untrusted_files import read_plain
+from workers.builder.untrusted_files import read_below
 
 SOURCE, MANIFEST = "src", "bento.yaml"
-DESCRIPTION = frozenset({MANIFEST, "README.md", "apis", "env"})  # what BentoML writes itself
-COMPILED = "__pycache__"
-LOCK, LOCKS = "env/python/requirements.txt", "env/python/requirements."  # .in, .lock.txt
+# What BentoML writes of a service without wishes; where it writes more, nobody reads it here
+DESCRIPTION = (
+    "README.md",
+    "apis/openapi.yaml",
+    "apis/schema.json",
+    "env/docker/Dockerfile",
+    "env/docker/entrypoint.sh",
+)
 MAX_DESCRIPTION = 4 * 1024**2  # bytes of a file
+LOCK = "env/python/requirements.txt"  # nodes read it; BentoML's own has no hashes
+COMPILED = "__pycache__"
 ADDRESS_OPTIONS = (
     "-i",
     "--index-url",
@@ -30,68 +36,56 @@ ADDRESS_OPTIONS = (
 )
 
 
-def assemble(built: Path, project: Path, target: Path, lock: str, *, own: bool) -> None:
-    """Make the Bento ``target`` of what BentoML left in ``built`` and of the project it was made
-    from, whose files become links: both lie on one disk.
+def assemble(
+    root: Path,
+    built: PurePosixPath,
+    project: Path,
+    target: Path,
+    lock: str,
+    *,
+    included: Collection[str] | None = None,
+) -> None:
+    """Make the Bento ``target`` of what BentoML left in the folder ``built`` of ``root``, and of
+    the project it was made from, whose files become links: both lie on one disk.
 
-    With ``own`` the build file chose what of the project goes in: what BentoML left out stays out.
-    Raises ``BuildFailed`` for a Bento with more in it than BentoML writes.
+    ``included`` are the names in the project that go in; all of them where it is ``None``. Raises
+    ``BuildFailed`` where BentoML left no description, or one that is no plain file.
     """
-    target.mkdir()
+    if (told := _read(root, built, MANIFEST)) is None:
+        raise BuildFailed("bentoml build left no Bento behind")
+    _write(target / MANIFEST, told)
+    for name in DESCRIPTION:
+        if (told := _read(root, built, name)) is not None:
+            _write(target / name, told)
+    _write(target / LOCK, without_addresses(lock).encode())
+    _link(project, target / SOURCE, included)
+
+
+def _read(root: Path, built: PurePosixPath, name: str) -> bytes | None:
     try:
-        _put_description(built, target)
-        _put_source(project, target / SOURCE, built / SOURCE if own else None)
-    except TooMuch as error:
-        raise BuildFailed(f"The Bento holds {error}") from None
-    _put_lock(target / LOCK, lock)
-
-
-def _put_description(built: Path, target: Path) -> None:
-    for entry in walk(built):
-        top = entry.path.partition("/")[0]
-        if top != SOURCE and top not in DESCRIPTION:
-            raise BuildFailed(
-                f"The Bento holds {ascii(top)[1:-1][:80]}, which BentoML does not write: the "
-                "service's source, or a package, writes it while it is built"
-            )
-        if top == SOURCE or entry.path.startswith(LOCKS):
-            continue
-        if entry.is_folder:
-            (target / entry.path).mkdir()
-        else:
-            (target / entry.path).write_bytes(_read(built, entry.path))
-
-
-def _read(built: Path, name: str) -> bytes:
-    try:
-        return read_plain(built / name, MAX_DESCRIPTION)
+        return read_below(root, built / name, MAX_DESCRIPTION)
+    except FileNotFoundError:
+        return None
     except OSError:
         raise BuildFailed(
-            f"The Bento's {ascii(name)[1:-1][:80]} is no plain file, or has more than "
-            f"{MAX_DESCRIPTION >> 20} MiB"
+            f"The Bento's {name} is no plain file, or has more than {MAX_DESCRIPTION >> 20} MiB"
         ) from None
 
 
-def _put_source(project: Path, target: Path, chosen: Path | None) -> None:
+def _write(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
+def _link(project: Path, target: Path, included: Collection[str] | None) -> None:
     """Link the project's files; no compiled ones, which Python runs in place of what people read,
     and which BentoML leaves out as well."""
-    for entry in walk(project):
-        left_out = chosen is not None and not os.path.lexists(chosen / entry.path)
-        if (
-            stat.S_ISREG(entry.found.st_mode)
-            and not left_out
-            and COMPILED not in entry.path.split("/")
-        ):
-            path = target / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(project / entry.path, path)
-
-
-def _put_lock(path: Path, lock: str) -> None:
-    """Put the lock with hashes, which nodes read, where BentoML keeps its own, which has none."""
-    if not path.parent.is_dir():
-        raise BuildFailed("The Bento has no folder env/python")
-    path.write_text(without_addresses(lock), encoding="utf-8")
+    for file in project.rglob("*"):
+        name = file.relative_to(project)
+        is_chosen = included is None or str(name) in included
+        if file.is_file() and is_chosen and COMPILED not in name.parts:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target / name)
 
 
 def without_addresses(text: str) -> str:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from placet_verify.archive import ArchiveRefused, pack
-from workers.builder.assembly import MANIFEST, MAX_DESCRIPTION, assemble
+from workers.builder import bentoml_project
+from workers.builder.assembly import assemble
 from workers.builder.causes import cause
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.generate import bento_name, bento_version, entry
@@ -14,7 +15,7 @@ from workers.builder.package_index import uv_program
 from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.spec import BuildSpec
-from workers.builder.untrusted_files import is_inside, read_plain, told_by
+from workers.builder.untrusted_files import told_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,16 @@ def build(
         raise BuildFailed(
             f"bentoml build failed: {reason}" if reason else result.sentence("bentoml build")
         )
-    built = workplace.home / "bentos" / bento_name(spec) / version
-    if not is_inside(built, workplace.root) or not (built / MANIFEST).is_file():
-        raise BuildFailed("bentoml build left no Bento behind")
-    assemble(built, workplace.project, workplace.bento, lock, own=spec.own)
+    assemble(
+        workplace.root,
+        PurePosixPath(workplace.home.name, "bentos", bento_name(spec), version),
+        workplace.project,
+        workplace.bento,
+        lock,
+        included=bentoml_project.included(workplace.project, runtimes.sandbox, cancelled)
+        if spec.own
+        else None,
+    )
     hold_manifest(workplace.bento, entry(spec), runtimes.sandbox, cancelled)
 
 
@@ -108,7 +115,6 @@ def hold_manifest(
     """Refuse a Bento that starts anything but ``service``, or wants more than the build file said:
     its source, and the packages that it imports, ran while BentoML wrote that down."""
     try:
-        read_plain(bento / MANIFEST, MAX_DESCRIPTION)
         answer = told_by(
             "workers.builder.manifest",
             bento,

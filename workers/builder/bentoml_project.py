@@ -1,14 +1,19 @@
 """The project of a version that is a BentoML project: its sources, our entry and build file."""
 
+import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import bento_project
+from placet_protocol import service_facts
 from workers.builder import generate
 from workers.builder.errors import BuildFailed
+from workers.builder.sandbox import Limits, Sandbox
 from workers.builder.spec import BuildSpec
+from workers.builder.untrusted_files import told_by
 
 SOURCES = ("placet_entry.py", "placet_http.py", "placet_inputs.py")
 OURS = re.compile(r"placet[_.].*")
@@ -45,7 +50,7 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
             "name": generate.bento_name(spec),
             "description": bentofile.description or spec.name,
             "labels": bentofile.labels,
-            "include": [*bentofile.include, *SOURCES, "placet.json"],
+            "include": bentofile.include,
             "exclude": bentofile.exclude,
             "python": {"lock_packages": False},
         },
@@ -58,3 +63,19 @@ def checked(spec: BuildSpec, artifact: Path) -> bento_project.BuildFile:
         return bento_project.read(generate.seen(spec.files, artifact))
     except FormatUnknown as error:
         raise BuildFailed(str(error)) from None
+
+
+def included(folder: Path, sandbox: Sandbox, cancelled: Callable[[], bool]) -> frozenset[str]:
+    """Return the files of a project that go into the Bento: those that the version's build file
+    chose, and ours, whatever it says of them."""
+    limits = Limits(memory_mb=1024, seconds=60, disk_mb=64)
+    try:
+        answer = told_by(
+            "workers.builder.included", folder, sandbox, limits, name="it", cancelled=cancelled
+        )
+        chosen = [str(name) for name in json.loads(answer)]
+    except (OSError, ValueError) as error:
+        raise BuildFailed(
+            f"What {bento_project.BENTOFILE} and .bentoignore leave out cannot be told: {error}"
+        ) from None
+    return frozenset([*chosen, *SOURCES, service_facts.NAME, bento_project.BENTOFILE])

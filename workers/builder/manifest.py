@@ -28,6 +28,8 @@ def asked(document: dict[str, Any], service: str) -> list[str]:
     """Return the names of what ``bento.yaml`` asks for beyond ``service``, ``module:name``."""
     parts = [*_image(document.get("image") or {}), *_docker(document.get("docker") or {})]
     parts += [name for name in EMPTY if document.get(name)]
+    if any(each.get("models") for each in document.get("services") or []):
+        parts.append("models")
     return parts if document.get("service") == service else [*parts, "service"]
 
 

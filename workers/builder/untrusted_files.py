@@ -4,7 +4,6 @@ What has to be parsed is parsed in a sandbox (:func:`told_by`); outside it only 
 bounded size are read.
 """
 
-import io
 import json
 import os
 import stat
@@ -13,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from placet_agent.downloads.leftovers import remove
@@ -22,27 +21,38 @@ from workers.builder.errors import BuildCancelled
 from workers.builder.sandbox import Limits, Sandbox, never
 
 ROOT = Path(__file__).resolve().parents[2]
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_TOLD = 16 * 1024 * 1024
 MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
 
 
-@contextmanager
-def open_plain(path: Path, limit: int) -> Iterator[io.BufferedReader]:
-    """Open a file that a sandboxed program left: no link, no device, not too large.
+def read_plain(path: Path, limit: int) -> bytes:
+    """Read a file that a sandboxed program left: no link, no device, not too large.
 
-    Raises ``OSError`` for anything else.
+    Raises ``OSError`` for anything else. The folder is ours, or no program is there any more.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return _read(os.open(path, _FILE), path.name, limit)
+
+
+def read_below(top: Path, name: PurePosixPath, limit: int) -> bytes:
+    """Read such a file below ``top``, which is ours, with no link on the way: who writes there may
+    do so still. Raises ``OSError`` as :func:`read_plain` does."""
+    folder = os.open(top, _FOLDER)
+    try:
+        for part in name.parts[:-1]:
+            above, folder = folder, os.open(part, _FOLDER, dir_fd=folder)
+            os.close(above)
+        return _read(os.open(name.name, _FILE, dir_fd=folder), name.name, limit)
+    finally:
+        os.close(folder)
+
+
+def _read(handle: int, name: str, limit: int) -> bytes:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            raise OSError(f"{path.name} is no plain file or is too large")
-        yield stream
-
-
-def read_plain(path: Path, limit: int) -> bytes:
-    """Read such a file whole. Raises ``OSError`` as :func:`open_plain` does."""
-    with open_plain(path, limit) as stream:
+            raise OSError(f"{name} is no plain file or is too large")
         return stream.read(limit)
 
 
@@ -109,8 +119,3 @@ def folder_for_answer() -> Iterator[Path]:
         yield folder
     finally:
         remove(folder)
-
-
-def is_inside(path: Path, root: Path) -> bool:
-    """Tell whether ``path`` really lies at its place under ``root``, with no link on the way."""
-    return path.resolve() == root.resolve() / path.relative_to(root)

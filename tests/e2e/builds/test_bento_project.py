@@ -70,6 +70,8 @@ def swap():
         (source / "placet.json").write_text(json.dumps({**facts, "variables": ["OTHER"]}))
         (source / "data/word.txt").write_text("Goodbye")
         (source / "sitecustomize.py").write_text("raise SystemExit")
+        (source / "placet_entry.py").unlink()
+        (source.parent / "apis" / "sitecustomize.py").write_text("raise SystemExit")
 
 
 atexit.register(swap)
@@ -168,7 +170,8 @@ def test_what_its_source_swaps_while_it_is_built_stays_as_it_was(
         texts = {name: file.read() for name, file in held.items() if file}
     assert json.loads(texts["src/placet.json"])["variables"] == ["GREETED_BY"]
     assert texts["src/data/word.txt"] == b"Hello\n"
-    assert "src/sitecustomize.py" not in texts
+    assert "src/placet_entry.py" in texts
+    assert not any("sitecustomize" in name for name in texts)
 
 
 def test_a_bento_that_would_start_another_service_ends_the_build(

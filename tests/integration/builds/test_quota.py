@@ -11,11 +11,9 @@ from placet_agent.downloads.leftovers import remove
 from tests.support.trees import lent_deep, memory_of
 from tests.support.users import as_user
 from workers.builder import process_users, sandbox
-from workers.builder.assembly import assemble
-from workers.builder.errors import BuildFailed
 from workers.builder.quota import Quota
 from workers.builder.sandbox import Limits, RunResult, Sandbox, interpreter
-from workers.builder.trees import MOST_DEPTH, TooMuch, walk
+from workers.builder.trees import TooMuch, walk
 
 USER = 60999
 SMALL = Limits(disk_mb=20, files=500, seconds=60)
@@ -124,14 +122,6 @@ def test_descriptors_under_way_are_anybodys_right(box: Sandbox, tmp_path: Path) 
 def test_a_tree_of_any_depth_is_measured_in_little_memory(tmp_path: Path) -> None:
     with lent_deep(tmp_path / "tree"), memory_of(300):
         assert Quota([tmp_path / "tree"], 1 << 40, 1 << 20, list).over()
-
-
-def test_a_tree_of_any_depth_is_no_bento(tmp_path: Path) -> None:
-    too_deep = pytest.raises(BuildFailed, match=f"deeper than {MOST_DEPTH}")
-    (tmp_path / "project").mkdir()
-    (tmp_path / "built").mkdir()
-    with lent_deep(tmp_path / "built" / "src"), memory_of(300), too_deep:
-        assemble(tmp_path / "built", tmp_path / "project", tmp_path / "bento", "", own=False)
 
 
 def test_a_walk_sees_all_and_follows_no_link(tmp_path: Path) -> None:

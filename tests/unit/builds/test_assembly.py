@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -16,8 +16,9 @@ SOURCE = {
     "bentofile.yaml": "{}",
     "artifact/model.onnx": "the model",
     "artifact/.git/config": "which BentoML leaves out",
+    "artifact/my__pycache__/a": "",
 }
-COMPILED = {"artifact/__pycache__/a.pyc": "this too"}
+COMPILED = {"artifact/__pycache__/a.pyc": "what Python would run in place of a.py"}
 DESCRIPTION = {
     "bento.yaml": "service: service:PlacetService\n",
     "README.md": "# A service",
@@ -27,6 +28,7 @@ DESCRIPTION = {
     "env/python/requirements.lock.txt": "bentoml==1\n",
 }
 Spoil = Callable[[Path], object]
+BUILT = PurePosixPath("home", "bentos", "name", "1-abc")
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -46,16 +48,17 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def built(tmp_path: Path, project: Path) -> Path:
     """Return what BentoML makes of it."""
-    folder, left_out = tmp_path / "built", shutil.ignore_patterns("__pycache__", ".git")
+    folder, left_out = tmp_path / BUILT, shutil.ignore_patterns("__pycache__", ".git")
     shutil.copytree(project, folder / "src", ignore=left_out)
     write(folder, {**DESCRIPTION, "src/bentofile.yaml": "as BentoML writes it"})
     return folder
 
 
-def put_together(built: Path, project: Path, *, own: bool = False) -> dict[str, str]:
+def put_together(project: Path, included: Collection[str] | None = None) -> dict[str, str]:
     """Return the files of the Bento that is kept, by name."""
-    target = built.with_name("bento")
-    assemble(built, project, target, "-i https://example.com\na==1\n", own=own)
+    root = project.parent
+    shutil.rmtree(target := root / "bento", ignore_errors=True)
+    assemble(root, BUILT, project, target, "-i https://example.com\na==1\n", included=included)
     return {
         str(path.relative_to(target)): path.read_text()
         for path in target.rglob("*")
@@ -63,83 +66,77 @@ def put_together(built: Path, project: Path, *, own: bool = False) -> dict[str, 
     }
 
 
-def kept(source: dict[str, str]) -> dict[str, str]:
+def kept(source: dict[str, str], description: dict[str, str] = DESCRIPTION) -> dict[str, str]:
     """Return the files of a Bento with this source, by name."""
-    told = {name: text for name, text in DESCRIPTION.items() if "requirements" not in name}
+    told = {name: text for name, text in description.items() if "requirements" not in name}
     lock = {"env/python/requirements.txt": "a==1\n"}
     return told | lock | {f"src/{name}": text for name, text in source.items()}
 
 
-def test_a_service_of_placets_holds_what_its_version_holds(built: Path, project: Path) -> None:
-    assert put_together(built, project) == kept(SOURCE)
+@pytest.mark.usefixtures("built")
+def test_a_service_of_placets_holds_what_its_version_holds(project: Path) -> None:
+    assert put_together(project) == kept(SOURCE)
 
 
-def test_of_a_project_what_its_build_file_leaves_out_stays_out(built: Path, project: Path) -> None:
+@pytest.mark.usefixtures("built")
+def test_of_a_project_what_its_build_file_leaves_out_stays_out(project: Path) -> None:
     chosen = {name: text for name, text in SOURCE.items() if ".git" not in name}
-    assert put_together(built, project, own=True) == kept(chosen)
-    write(built / "src", COMPILED)
-    shutil.rmtree(built.with_name("bento"))
-    assert put_together(built, project, own=True) == kept(chosen)
+    assert put_together(project, {*chosen, *COMPILED, "gone.py"}) == kept(chosen)
 
 
-def exchanged(source: Path) -> None:
-    (source / "artifact/model.onnx").write_text("a model")  # as long as it was
-    (source / "placet.json").write_text("[]")
+def exchanged(built: Path) -> None:
+    (built / "src/artifact/model.onnx").write_text("a model")
+    (built / "src/placet.json").write_text("[]")
 
 
-def more(source: Path) -> None:
-    write(source, {"placet_model.so": "", "__pycache__/service.pyc": "", "artifact/b.py": ""})
+def removed(built: Path) -> None:
+    (built / "src/placet.json").unlink()
+    (built / "src/service.py").unlink()
 
 
-def linked(source: Path) -> None:
-    (source / "service.py").unlink()
-    (source / "service.py").symlink_to("/etc/passwd")
-    (source / "etc").symlink_to("/etc")
+def no_source(built: Path) -> None:
+    shutil.rmtree(built / "src")
 
 
-def piped(source: Path) -> None:
-    (source / "placet.json").unlink()
-    os.mkfifo(source / "placet.json")
+def more(built: Path) -> None:
+    write(built, {"src/placet_model.so": "", "src/__pycache__/service.pyc": "", "src/a/b.py": ""})
+    write(built, {"apis/hidden.py": "", "env/docker/x.so": "", "models/m/1/model.yaml": ""})
 
 
-def elsewhere(source: Path) -> None:
-    source.rename(source.with_name("apis") / "src")
-    source.symlink_to("apis/src")
+def linked(built: Path) -> None:
+    (built / "src/service.py").unlink()
+    (built / "src/service.py").symlink_to("/etc/passwd")
+    (built / "src/etc").symlink_to("/etc")
+    (built / "env/etc").symlink_to("/etc")
 
 
-@pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("spoil", [exchanged, more, linked, piped])
-def test_what_ran_meanwhile_changes_nothing_of_its_source(
-    built: Path, project: Path, spoil: Spoil, own: bool
+def piped(built: Path) -> None:
+    (built / "src/placet.json").unlink()
+    os.mkfifo(built / "src/placet.json")
+    os.mkfifo(built / "env/pipe")
+
+
+def elsewhere(built: Path) -> None:
+    (built / "src").rename(built / "apis/src")
+    (built / "src").symlink_to("apis/src")
+
+
+@pytest.mark.parametrize("included", [None, {*SOURCE}])
+@pytest.mark.parametrize("spoil", [exchanged, removed, no_source, more, linked, piped, elsewhere])
+def test_what_ran_meanwhile_changes_nothing_of_it(
+    built: Path, project: Path, spoil: Spoil, included: Collection[str] | None
 ) -> None:
-    honest = put_together(built, project, own=own)
-    shutil.rmtree(built.with_name("bento"))
-    spoil(built / "src")
-    assert put_together(built, project, own=own) == honest
+    spoil(built)
+    assert put_together(project, included) == kept(SOURCE)
     assert (project / "placet.json").read_text() == SOURCE["placet.json"]
 
 
-def test_a_link_in_place_of_its_source_leads_nowhere(built: Path, project: Path) -> None:
-    elsewhere(built / "src")
-    held = put_together(built, project)
-    assert {k: v for k, v in held.items() if k.startswith("src/")} == {
-        f"src/{name}": text for name, text in SOURCE.items()
-    }
-
-
-def test_the_kept_one_is_no_folder_that_the_build_wrote_to(built: Path, project: Path) -> None:
-    put_together(built, project)
-    made = built.with_name("bento")
+def test_the_kept_one_is_nothing_that_the_build_wrote_to(built: Path, project: Path) -> None:
+    put_together(project)
+    made = project.with_name("bento")
     for name in ("bento.yaml", "apis/openapi.yaml"):
         assert not (made / name).samefile(built / name)
     assert (made / "src/artifact/model.onnx").samefile(project / "artifact/model.onnx")
-
-
-@pytest.mark.parametrize("name", ["models/a/model.yaml", "sitecustomize.py", "src.pth"])
-def test_what_bentoml_does_not_write_is_refused(built: Path, project: Path, name: str) -> None:
-    write(built, {name: ""})
-    with pytest.raises(BuildFailed, match=r"which BentoML does not write"):
-        put_together(built, project)
 
 
 def link_in_place(path: Path) -> None:
@@ -156,34 +153,31 @@ def too_large(path: Path) -> None:
     path.write_bytes(b" " * (MAX_DESCRIPTION + 1))
 
 
-@pytest.mark.parametrize("spoil", [link_in_place, pipe_in_place, too_large])
+def link_on_the_way(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+    path.parent.symlink_to(path.parent.with_name("moved"))
+
+
+@pytest.mark.parametrize("spoil", [link_in_place, pipe_in_place, too_large, link_on_the_way])
 @pytest.mark.parametrize("name", ["bento.yaml", "env/docker/Dockerfile"])
 def test_of_its_description_plain_files_of_some_size_are_taken(
     built: Path, project: Path, name: str, spoil: Spoil
 ) -> None:
     (built / name).write_bytes(b" " * MAX_DESCRIPTION)
-    put_together(built, project)
-    shutil.rmtree(built.with_name("bento"))
+    put_together(project)
     spoil(built / name)
     with pytest.raises(BuildFailed, match=f"{name} is no plain file, or has more than 4 MiB"):
-        put_together(built, project)
+        put_together(project)
 
 
-def test_the_lock_goes_where_nodes_read_it_whatever_lies_there(built: Path, project: Path) -> None:
-    python = built / "env/python"
-    for name in ("requirements.txt", "requirements.lock.txt"):
-        (python / name).unlink()
-    (python / "requirements.txt").symlink_to("/etc/passwd")
-    write(python, {"requirements.lock.txt/deep/deeper": ""})
-    assert put_together(built, project) == kept(SOURCE)
-
-
-@pytest.mark.parametrize("name", ["env", "env/python"])
-def test_without_a_folder_for_it_there_is_no_bento(built: Path, project: Path, name: str) -> None:
-    shutil.rmtree(built / name)
-    (built / name).write_text("")
-    with pytest.raises(BuildFailed, match="no folder env/python"):
-        put_together(built, project)
+def test_what_bentoml_did_not_write_is_missing_but_its_manifest(built: Path, project: Path) -> None:
+    shutil.rmtree(built / "env")
+    (built / "apis/openapi.yaml").unlink()
+    few = {"bento.yaml": DESCRIPTION["bento.yaml"], "README.md": DESCRIPTION["README.md"]}
+    assert put_together(project) == kept(SOURCE, few)
+    (built / "bento.yaml").unlink()
+    with pytest.raises(BuildFailed, match="left no Bento behind"):
+        put_together(project)
 
 
 def test_no_address_is_kept() -> None:

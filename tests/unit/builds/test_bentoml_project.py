@@ -124,6 +124,7 @@ def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, imag
         ({"docker": {"setup_script": "a"}}, "setup_script"),
         ({"envs": [{"name": "A", "value": "b"}]}, "envs"),
         ({"models": ["theirs:latest"]}, "models"),
+        ({"services": [{"name": "a", "models": []}, {"models": ["theirs:1"]}]}, "models"),
         ({"args": {"a": 1}}, "args"),
         ({"service": "service:Greeter"}, "service"),
         ({"service": None}, "service"),

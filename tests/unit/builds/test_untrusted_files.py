@@ -1,11 +1,11 @@
 """What a sandboxed program leaves behind is looked at without being led astray."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from workers.builder.untrusted_files import is_inside, read_json, read_plain
+from workers.builder.untrusted_files import read_below, read_json, read_plain
 
 
 def test_a_plain_file_is_read(tmp_path: Path) -> None:
@@ -31,8 +31,14 @@ def test_links_devices_and_giants_are_refused(tmp_path: Path) -> None:
             read_plain(tmp_path / name, 10)
 
 
-def test_a_link_on_the_way_is_noticed(tmp_path: Path) -> None:
+def test_a_file_is_read_below_a_folder_with_no_link_on_the_way(tmp_path: Path) -> None:
     (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "real" / "deep" / "a").write_bytes(b"abc")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert is_inside(tmp_path / "real" / "deep", tmp_path)
-    assert not is_inside(tmp_path / "link" / "deep", tmp_path)
+    (tmp_path / "real" / "last").symlink_to("deep/a")
+    assert read_below(tmp_path, PurePosixPath("real/deep/a"), 3) == b"abc"
+    with pytest.raises(FileNotFoundError):
+        read_below(tmp_path, PurePosixPath("real/other/a"), 3)
+    for name, limit in (("link/deep/a", 3), ("real/last", 3), ("real/deep/a", 2), ("real/deep", 3)):
+        with pytest.raises(OSError):
+            read_below(tmp_path, PurePosixPath(name), limit)

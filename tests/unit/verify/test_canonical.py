@@ -125,6 +125,9 @@ def built(document: bytes) -> int:
         b'["' + b"a" * 9 + b'\\\\",' + b"[]," * 50_000 + b"1]",  # a text that ends in a backslash
         b'["a\\"b",' + b"[]," * 50_000 + b"1]",
         b"[" + b"[]," * 50_000 + b'"',  # no end
+        ('["\U0001f600' + "a" * 100_000 + '"]').encode(),  # one letter makes each take four bytes
+        b"[" + ('"\U0001f600' + "a" * 40 + '",').encode() * 5_000 + b"1]",
+        b"[" + b'"\\ud83d\\ude00' + b"a" * 40 + b'",' * 5_000 + b"1]",
         '["\u2200",'.encode("utf-16") + ("[]," * 50_000 + "1]").encode("utf-16-le"),
         '["\u2200",'.encode("utf-32") + ("[]," * 50_000 + "1]").encode("utf-32-le"),
     ],
@@ -136,16 +139,20 @@ def test_no_document_weighs_less_than_what_is_made_of_it(document: bytes) -> Non
 @pytest.mark.parametrize("text", ["a,b:[{" * 1000, '\\"' * 1000, "\\", '"[', "\n[{"])
 def test_marks_inside_a_text_are_text(text: str) -> None:
     document = json.dumps([text]).encode()
-    assert canonical.weight(document) == len(document) + 64
+    assert canonical.weight(document) <= 2 * len(document) + 64
 
 
-@pytest.mark.parametrize(
-    "document", [b'"' * 2_000_001, b'"' + b'\\"' * 1_000_000, b"\\" * 2_000_000]
-)
-def test_a_document_of_any_form_is_weighed_in_time_with_its_length(document: bytes) -> None:
+@pytest.mark.parametrize("piece", [b'"', b'"",', b'\\"', b"\\", b"[", b'"a" ', b"\xf0\x9f\x98\x80"])
+def test_a_document_of_any_form_is_weighed_in_time_and_memory_of_its_length(piece: bytes) -> None:
+    document = b'"' + piece * (4_000_000 // len(piece))
+    tracemalloc.start()
+    canonical.weight(document)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     started = time.process_time()
     canonical.weight(document)
     assert time.process_time() - started < 2
+    assert held < 4 * len(document)
 
 
 def test_digests_are_recognised_by_their_form() -> None:
