@@ -5,13 +5,14 @@ import unicodedata
 from collections.abc import Iterable
 
 from placet.kernel.problems import FieldError
-from placet_verify.archive import ArchiveRefused, check_name
+from placet_verify.archive import ArchiveRefused, check_name, folded
 from placet_verify.permit.variables import declaration_faults
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _PYTHON = re.compile(r"3\.(1[0-9])")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-MAX_PATH, MAX_SEGMENT_BYTES, MAX_DEPTH = 400, 200, 20
+# A Bento holds the path below src/artifact/, and no name of more than 400 bytes
+MAX_PATH_BYTES, MAX_SEGMENT_BYTES, MAX_DEPTH = 387, 200, 20
 
 
 def model_name_faults(name: str) -> list[FieldError]:
@@ -68,8 +69,8 @@ def path_faults(path: str, pointer: str = "/path") -> list[FieldError]:
 
 
 def _path_problem(path: str) -> str:
-    if not path or len(path) > MAX_PATH:
-        return f"A path has 1 to {MAX_PATH} characters"
+    if not path or len(path.encode("utf-8", "replace")) > MAX_PATH_BYTES:
+        return f"A path has 1 to {MAX_PATH_BYTES} bytes"
     if any(unicodedata.category(c) in _HIDDEN_CATEGORIES for c in path):
         return "A path may not hold control, invisible or unassigned characters"
     if unicodedata.normalize("NFC", path) != path:
@@ -101,14 +102,24 @@ def _packing_problem(path: str) -> str:
 def path_conflict(path: str, existing: Iterable[str]) -> str:
     """Return the path in ``existing`` that cannot lie beside ``path`` on every disk, or ''.
 
-    Two paths that differ in case alone are one file on some systems; a file cannot be a folder.
+    Two paths that differ in case alone are one file on some systems, and two folders one folder; a
+    file cannot be a folder. No archive would take them either.
     """
-    mine = path.casefold()
+    mine = folded(path)
     for other in existing:
-        theirs = other.casefold()
+        theirs = folded(other)
         if mine == theirs or mine.startswith(theirs + "/") or theirs.startswith(mine + "/"):
             return other
+        if mine[:1] == theirs[:1] and _folders_differ(path, other):
+            return other
     return ""
+
+
+def _folders_differ(path: str, other: str) -> bool:
+    """Tell whether a folder that both lie in is spelled in two ways."""
+    pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)
+    mine, theirs = next(((a, b) for a, b in pairs if a != b), ("", ""))
+    return mine != theirs and folded(mine) == folded(theirs)
 
 
 def variable_faults(names: list[str], pointer: str = "/variables") -> list[FieldError]:

@@ -72,7 +72,7 @@ class ArchiveNames:
     def add_file(self, name: str) -> None:
         """Take a file's name; raise ``ArchiveRefused`` when it collides with an earlier one."""
         check_name(name)
-        key = _folded(name)
+        key = folded(name)
         if key in self._files or key in self._folders:
             raise ArchiveRefused("duplicate", f"{shown(name)} is there twice")
         self._add_parents(name)
@@ -87,12 +87,15 @@ class ArchiveNames:
         parts = name.split("/")[:-1]
         for count in range(1, len(parts) + 1):
             folder = "/".join(parts[:count])
-            key = _folded(folder)
+            key = folded(folder)
             if key in self._files:
                 raise ArchiveRefused("duplicate", f"{shown(folder)} is both a file and a folder")
             if self._folders.setdefault(key, folder) != folder:
                 raise ArchiveRefused("duplicate", f"{shown(folder)} is there in two spellings")
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what is equal for names that are one on some system: other case, other marks."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
