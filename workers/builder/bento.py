@@ -74,11 +74,10 @@ def build(
     cancelled: Callable[[], bool],
 ) -> None:
     """Run ``bentoml build`` and put the Bento that is kept into ``workplace.bento``."""
-    version = bento_version(spec)
     result = runtimes.sandbox.run(
         [
             *(str(runtimes.python(runtime)), "-m", "bentoml", "build"),
-            *("--output", "tag", "--version", version, str(workplace.project)),
+            *("--output", "tag", "--version", bento_version(spec), str(workplace.project)),
         ],
         binds_ro=[runtimes.folder(runtime), uv_program(), workplace.project],
         binds_rw=[workplace.home],
@@ -96,17 +95,23 @@ def build(
         raise BuildFailed(
             f"bentoml build failed: {reason}" if reason else result.sentence("bentoml build")
         )
-    assemble(
-        workplace.root,
-        PurePosixPath(workplace.home.name, "bentos", bento_name(spec), version),
-        workplace.project,
-        workplace.bento,
-        lock,
-        included=bentoml_project.included(workplace.project, runtimes.sandbox, cancelled)
-        if spec.own
-        else None,
-    )
-    hold_manifest(workplace.bento, entry(spec), runtimes.sandbox, cancelled)
+    _keep(spec, workplace, lock, runtimes.sandbox, cancelled)
+
+
+def _keep(
+    spec: BuildSpec,
+    workplace: Workplace,
+    lock: str,
+    sandbox: Sandbox,
+    cancelled: Callable[[], bool],
+) -> None:
+    """Put the Bento that is kept together, and look at what BentoML says of it."""
+    built = PurePosixPath(workplace.home.name, "bentos", bento_name(spec), bento_version(spec))
+    project, included = workplace.project, None
+    if spec.own:
+        included = bentoml_project.included(project, sandbox, cancelled)
+    assemble(workplace.root, built, project, workplace.bento, lock, included=included)
+    hold_manifest(workplace.bento, entry(spec), sandbox, cancelled)
 
 
 def hold_manifest(

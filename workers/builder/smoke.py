@@ -53,19 +53,13 @@ def run(
     folder = _emptied(workplace.root / "smoke")
     questions_file, answers_file = folder / "questions.json", folder / "answers.json"
     questions_file.write_text(json.dumps(questions(spec)), encoding="utf-8")
-    command = (
-        runtimes.python(runtime),
-        PROBE,
-        questions_file,
-        answers_file,
-        workplace.bento,
-        ready_seconds,
-    )
+    bento, python = workplace.bento, runtimes.python(runtime)
+    command = (python, PROBE, questions_file, answers_file, bento, ready_seconds)
     watcher = _Watcher(log, cancelled)
     limits = Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024)
     result = runtimes.sandbox.run(
         [str(word) for word in command],
-        binds_ro=[runtimes.folder(runtime), workplace.bento, PROBE],
+        binds_ro=[runtimes.folder(runtime), bento, PROBE],
         binds_rw=[folder],
         env={**environment(workplace), "BENTOML_HOME": str(folder)},
         limits=limits,

@@ -189,11 +189,18 @@ def test_the_page_that_asks_for_a_passkey_takes_no_more_queries_than_any_other(
 # --- what the answer must be ----------------------------------------------------------------------
 
 
+COMMENT = "One that an approval and a rejection may have"
+
+
 def ask(
     signers: Signers, release: Release, who: Actor, verdict: str = "approve"
 ) -> PasskeyQuestion:
     return actions.ask_to_decide(
-        release, verdict=verdict, statement_digest=release.request_digest, actor=who
+        release,
+        verdict=verdict,
+        statement_digest=release.request_digest,
+        comment=COMMENT,
+        actor=who,
     )
 
 
@@ -203,6 +210,7 @@ def refusal(release: Release, who: Actor, assertion: dict[str, str], verdict: st
             release,
             verdict=verdict,
             statement_digest=release.request_digest,
+            comment=COMMENT,
             assertion=assertion,
             actor=who,
         )
