@@ -14,14 +14,8 @@ from workers.builder.errors import BuildFailed
 from workers.builder.untrusted_files import read_below
 
 SOURCE, MANIFEST = "src", "bento.yaml"
-# What BentoML writes of a service without wishes; where it writes more, nobody reads it here
-DESCRIPTION = (
-    "README.md",
-    "apis/openapi.yaml",
-    "apis/schema.json",
-    "env/docker/Dockerfile",
-    "env/docker/entrypoint.sh",
-)
+# What tells people of a Bento; how to make an image of it is in its manifest, which is looked at
+DESCRIPTION = ("README.md", "apis/openapi.yaml", "apis/schema.json")
 MAX_DESCRIPTION = 4 * 1024**2  # bytes of a file
 LOCK = "env/python/requirements.txt"  # nodes read it; BentoML's own has no hashes
 COMPILED = "__pycache__"

@@ -16,7 +16,7 @@ from workers.builder.spec import BuildSpec
 from workers.builder.untrusted_files import told_by
 
 SOURCES = ("placet_entry.py", "placet_http.py", "placet_inputs.py")
-OURS = re.compile(r"placet[_.].*")
+OURS = re.compile(r"placet[_.].*|bentofile\.yaml", re.IGNORECASE)
 
 
 def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
@@ -26,7 +26,10 @@ def project(spec: BuildSpec, artifact: Path, folder: Path) -> None:
         if file.path == bento_project.BENTOFILE:
             continue
         if OURS.fullmatch(file.path.partition("/")[0]):  # a folder would stand in for our module
-            raise BuildFailed(f"{file.path}: names that begin with placet belong to Placet")
+            raise BuildFailed(
+                f"{file.path}: names that begin with placet, and {bento_project.BENTOFILE} as that "
+                "of a folder or in capitals, belong to Placet"
+            )
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(artifact / file.path, target)

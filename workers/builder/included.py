@@ -26,7 +26,7 @@ def included(project: Path) -> Iterator[str]:
     wanted, unwanted = _spec(told["include"]), _spec([*told["exclude"], *NEVER])
     paths = sorted(_files(project))
     ignored = [
-        (path.parent, _spec((project / path).read_text("utf-8").splitlines()))
+        (path.parent, _spec((project / path).read_text("utf-8").split("\n")))  # and at nothing else
         for path in paths
         if path.name == IGNORE_FILE
     ]

@@ -21,12 +21,14 @@ PLAIN_COMMAND = (
 )
 PLAIN_BASE = re.compile(r"python:3\.\d+-slim")
 PARTS = ("post_commands", "scripts", "build_include")
-EMPTY = ("envs", "models", "args")  # in every Bento that Placet has built
+PYTHON = re.compile(r"3\.\d+")
+# In every Bento that Placet has built; the last four are of services from before BentoML 1.2
+EMPTY = ("envs", "models", "args", "docker", "conda", "python", "runners")
 
 
 def asked(document: dict[str, Any], service: str) -> list[str]:
     """Return the names of what ``bento.yaml`` asks for beyond ``service``, ``module:name``."""
-    parts = [*_image(document.get("image") or {}), *_docker(document.get("docker") or {})]
+    parts = [*_image(document.get("image") or {})]
     parts += [name for name in EMPTY if document.get(name)]
     if any(each.get("models") for each in document.get("services") or []):
         parts.append("models")
@@ -39,13 +41,10 @@ def _image(image: dict[str, Any]) -> list[str]:
         parts.append("commands")
     if not PLAIN_BASE.fullmatch(str(image.get("base_image") or "python:3.13-slim")):
         parts.append("base_image")
+    if not PYTHON.fullmatch(str(image.get("python_version") or "3.13")):
+        parts.append("python_version")
     needs = str(image.get("python_requirements") or "").split()
     return [*parts, "python_packages"] if set(needs) - {BENTOML} else parts
-
-
-def _docker(docker: dict[str, Any]) -> list[str]:
-    plain = {"distro", "python_version"}
-    return [str(name)[:60] for name in docker if docker[name] and name not in plain]
 
 
 def main(bento: Path, answer: Path, service: str) -> int:

@@ -49,6 +49,7 @@ from placet.kernel.clock import database_now
 from placet.kernel.config import config
 from placet.kernel.faults import crash_point
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Stale, TooLarge
+from placet_verify.archive import ArchiveNames
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 UPLOAD_LIFE = timedelta(hours=24)
@@ -245,11 +246,12 @@ def _refuse_crowding(version: ModelVersion, path: str, size: int, archive: bool)
         raise TooLarge(f"A version's files have at most {config().max_artifact_bytes} bytes")
     if not archive:
         pending = uploads.filter(archive=False).values_list("path", flat=True)
-        _refuse_conflict(path, [*files.values_list("path", flat=True), *pending])
+        _refuse_conflict(path, ArchiveNames([*files.values_list("path", flat=True), *pending]))
 
 
-def _refuse_conflict(path: str, existing: list[str]) -> None:
-    if other := rules.path_conflict(path, existing):
+def _refuse_conflict(path: str, names: ArchiveNames) -> None:
+    """Refuse what no Bento could hold beside the others."""
+    if other := names.conflict(path):
         raise PathTaken(f"{path} cannot lie beside {other}: delete that first")
 
 
@@ -284,13 +286,15 @@ def _publish(upload: Upload, unpacked: list[UnpackedFile], actor: Actor) -> list
 def _fitting(version: ModelVersion, unpacked: list[UnpackedFile]) -> list[ArtifactFile]:
     """Return the files that blobs would be of a version, which it may have already; all or none."""
     existing = {file.path: file for file in version.files.all()}
+    names = ArchiveNames(existing)
     files: list[ArtifactFile] = []
     for blob in unpacked:
         same = existing.get(blob.path)
         if same is not None and same.sha256 == blob.sha256:
             files.append(same)
             continue
-        _refuse_conflict(blob.path, list(existing))
+        _refuse_conflict(blob.path, names)
+        names.add_file(blob.path)
         file = ArtifactFile(
             version=version,
             project_id=version.project_id,

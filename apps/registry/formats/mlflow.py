@@ -19,7 +19,7 @@ from placet_verify.errors import Malformed
 MODEL_FILE, REQUIREMENTS_FILE = "MLmodel", "requirements.txt"
 EXAMPLE_FILES = ("input_example.json", "serving_input_example.json")
 MAX_MODEL_FILE, MAX_EXAMPLE_FILE, MAX_ROWS = 256 * 1024, 4 * 1024**2, 10
-MAX_WEIGHT = 16 * 1024**2  # of an example that is read; most of its rows are thrown away
+MAX_WEIGHT = 24 * 1024**2  # of an example that is read; most of its rows are thrown away
 UNNAMED_INPUT, UNNAMED_OUTPUT = "input", "prediction"
 _NUMPY = {
     "float64": "double",

@@ -2,10 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from placet.kernel.problems import FieldError
-from placet_verify.archive import ArchiveRefused, check_name, folded
+from placet_verify.archive import ArchiveRefused, check_name
 from placet_verify.permit.variables import declaration_faults
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -97,29 +96,6 @@ def _packing_problem(path: str) -> str:
     except ArchiveRefused as refused:
         return f"{refused.sentence}: choose another"
     return ""
-
-
-def path_conflict(path: str, existing: Iterable[str]) -> str:
-    """Return the path in ``existing`` that cannot lie beside ``path`` on every disk, or ''.
-
-    Two paths that differ in case alone are one file on some systems, and two folders one folder; a
-    file cannot be a folder. No archive would take them either.
-    """
-    mine = folded(path)
-    for other in existing:
-        theirs = folded(other)
-        if mine == theirs or mine.startswith(theirs + "/") or theirs.startswith(mine + "/"):
-            return other
-        if mine[:1] == theirs[:1] and _folders_differ(path, other):
-            return other
-    return ""
-
-
-def _folders_differ(path: str, other: str) -> bool:
-    """Tell whether a folder that both lie in is spelled in two ways."""
-    pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)
-    mine, theirs = next(((a, b) for a, b in pairs if a != b), ("", ""))
-    return mine != theirs and folded(mine) == folded(theirs)
 
 
 def variable_faults(names: list[str], pointer: str = "/variables") -> list[FieldError]:

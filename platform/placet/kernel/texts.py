@@ -1,10 +1,13 @@
 """What people write, as it is kept."""
 
+import unicodedata
+
 from placet.kernel.problems import FieldError, InvalidInput
 
 # Embeddings, overrides and isolates: what stands behind one is drawn in another order, also of the
 # page around it.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters by their kind that show nothing
 
 
 def clean_text(field: str, text: str, *, limit: int, empty: bool = False) -> str:
@@ -15,7 +18,7 @@ def clean_text(field: str, text: str, *, limit: int, empty: bool = False) -> str
     the same text must be one text, which a passkey may have signed.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if not text and not empty:
+    if not empty and all(unicodedata.category(c)[0] in "CZ" or c in BLANK for c in text):
         raise InvalidInput(errors=[FieldError(f"/{field}", "It must not be empty")])
     if len(text) > limit:
         raise InvalidInput(errors=[FieldError(f"/{field}", f"At most {limit} characters")])

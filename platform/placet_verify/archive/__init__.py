@@ -5,16 +5,16 @@ where Python has it) and zip, and takes regular files and folders only.
 """
 
 from placet_verify.archive.extract import ArchiveLimits, extract
-from placet_verify.archive.names import ArchiveRefused, check_name, folded
+from placet_verify.archive.names import ArchiveNames, ArchiveRefused, check_name
 from placet_verify.archive.output import ExtractedFile
 from placet_verify.archive.pack import pack
 
 __all__ = [
     "ArchiveLimits",
+    "ArchiveNames",
     "ArchiveRefused",
     "ExtractedFile",
     "check_name",
     "extract",
-    "folded",
     "pack",
 ]

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from placet_verify.errors import Malformed
 
@@ -63,35 +64,65 @@ def shown(name: str) -> str:
 
 
 class ArchiveNames:
-    """The names seen so far: none twice, not even in other letters' case, no file inside a file."""
+    """The names seen so far: none twice, not even in other letters' case, no file inside a file,
+    and a folder in one spelling."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Iterable[str] = ()) -> None:
         self._files: dict[str, str] = {}
-        self._folders: dict[str, str] = {}
+        self._folders: dict[str, tuple[str, str]] = {}  # its spelling, and a name in it
+        for name in files:
+            self._keep_file(name)
+
+    def conflict(self, name: str) -> str:
+        """Return the earlier name that the file ``name`` cannot lie beside on every disk, or ''."""
+        key = folded(name)
+        if key in self._files:
+            return self._files[key]
+        return self._folders[key][1] if key in self._folders else self._above(_parents(name))
+
+    def _above(self, folders: list[str]) -> str:
+        for folder in folders:
+            key = folded(folder)
+            if key in self._files:
+                return self._files[key]
+            spelling, inside = self._folders.get(key, (folder, ""))
+            if spelling != folder:
+                return inside
+        return ""
 
     def add_file(self, name: str) -> None:
         """Take a file's name; raise ``ArchiveRefused`` when it collides with an earlier one."""
         check_name(name)
-        key = folded(name)
-        if key in self._files or key in self._folders:
-            raise ArchiveRefused("duplicate", f"{shown(name)} is there twice")
-        self._add_parents(name)
-        self._files[key] = name
+        _refuse(name, self.conflict(name))
+        self._keep_file(name)
 
     def add_folder(self, name: str) -> None:
         """Take a folder's name; the same folder may be named again in the same spelling."""
         check_name(name)
-        self._add_parents(name + "/")
+        folders = [*_parents(name), name]
+        _refuse(name, self._above(folders))
+        self._keep_folders(folders, name)
 
-    def _add_parents(self, name: str) -> None:
-        parts = name.split("/")[:-1]
-        for count in range(1, len(parts) + 1):
-            folder = "/".join(parts[:count])
-            key = folded(folder)
-            if key in self._files:
-                raise ArchiveRefused("duplicate", f"{shown(folder)} is both a file and a folder")
-            if self._folders.setdefault(key, folder) != folder:
-                raise ArchiveRefused("duplicate", f"{shown(folder)} is there in two spellings")
+    def _keep_file(self, name: str) -> None:
+        self._keep_folders(_parents(name), name)
+        self._files[folded(name)] = name
+
+    def _keep_folders(self, folders: list[str], name: str) -> None:
+        for folder in folders:
+            self._folders.setdefault(folded(folder), (folder, name))
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _refuse(name: str, other: str) -> None:
+    if other:
+        detail = (
+            f"{shown(name)} and {shown(other)} are one name on some system, or a file and a folder"
+        )
+        raise ArchiveRefused("duplicate", detail)
 
 
 def folded(name: str) -> str:

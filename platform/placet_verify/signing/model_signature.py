@@ -24,7 +24,7 @@ from placet_verify.signing.base64text import decode
 
 FILE_NAME = "model.sig"
 MAX_BYTES = 4 << 20
-MAX_WEIGHT = 8 << 20  # of what is read out of it; 2,000 files weigh 3 MB
+MAX_WEIGHT = 16 << 20  # of what is read out of it; 2,000 files weigh 3 MB
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PREDICATE = "https://model_signing/signature/v1.0"
 _STATEMENT = "https://in-toto.io/Statement/v1"

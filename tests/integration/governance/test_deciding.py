@@ -167,7 +167,7 @@ def test_a_row_changed_behind_the_signed_request_is_noticed(
 
 def test_a_rejection_without_a_word_rejects_nothing(world: World) -> None:
     release = world.request("staging")
-    for comment in ("", " \n"):
+    for comment in ("", " \n", "\u200b\u2800"):
         with pytest.raises(InvalidInput) as refused:
             world.decide(release, world.rex, "reject", comment=comment)
         assert [fault.pointer for fault in refused.value.errors] == ["/comment"]

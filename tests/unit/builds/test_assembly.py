@@ -68,7 +68,7 @@ def put_together(project: Path, included: Collection[str] | None = None) -> dict
 
 def kept(source: dict[str, str], description: dict[str, str] = DESCRIPTION) -> dict[str, str]:
     """Return the files of a Bento with this source, by name."""
-    told = {name: text for name, text in description.items() if "requirements" not in name}
+    told = {name: text for name, text in description.items() if not name.startswith("env/")}
     lock = {"env/python/requirements.txt": "a==1\n"}
     return told | lock | {f"src/{name}": text for name, text in source.items()}
 
@@ -159,7 +159,7 @@ def link_on_the_way(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [link_in_place, pipe_in_place, too_large, link_on_the_way])
-@pytest.mark.parametrize("name", ["bento.yaml", "env/docker/Dockerfile"])
+@pytest.mark.parametrize("name", ["bento.yaml", "apis/openapi.yaml"])
 def test_of_its_description_plain_files_of_some_size_are_taken(
     built: Path, project: Path, name: str, spoil: Spoil
 ) -> None:

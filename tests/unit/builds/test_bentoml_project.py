@@ -30,13 +30,16 @@ PLAIN: dict[str, Any] = {
 }
 
 
-def made(tmp_path: Path, **files: bytes) -> Path:
-    """Generate the project of these files; ``__`` in a name is a dot, ``___`` a slash."""
+def made(tmp_path: Path, **files: bytes | None) -> Path:
+    """Generate the project of these files; ``__`` in a name is a dot, ``___`` a slash, and
+    ``None`` leaves one out."""
     artifact, folder = tmp_path / "files", tmp_path / "project"
     folder.mkdir()
     given = {"bentofile.yaml": b"service: service:Greeter\nlabels: {owner: risk}\n"}
     given["service.py"] = b""
-    given |= {k.replace("___", "/").replace("__", "."): raw for k, raw in files.items()}
+    named = {k.replace("___", "/").replace("__", "."): raw for k, raw in files.items()}
+    given |= {name: raw for name, raw in named.items() if raw is not None}
+    given = {name: raw for name, raw in given.items() if named.get(name, raw) is not None}
     for path, raw in given.items():
         (artifact / path).parent.mkdir(parents=True, exist_ok=True)
         (artifact / path).write_bytes(raw)
@@ -69,11 +72,16 @@ def test_its_files_stand_at_the_root_and_the_build_file_is_ours(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "name", ["placet_http__py", "placet_http_____init____py", "placet__json", "placet_entry__py"]
+    "name",
+    [
+        *("placet_http__py", "placet_http_____init____py", "placet__json", "placet_entry__py"),
+        *("Placet__json", "Bentofile__yaml", "bentofile__yaml___x"),
+    ],
 )
 def test_what_would_stand_in_for_our_files_is_refused(tmp_path: Path, name: str) -> None:
+    build_file = b"[tool.bentoml.build]\nservice = 'service:Greeter'\n"
     with pytest.raises(BuildFailed, match="belong to Placet"):
-        made(tmp_path, **{name: b""})
+        made(tmp_path, bentofile__yaml=None, pyproject__toml=build_file, **{name: b""})
 
 
 def test_a_build_file_that_became_bad_is_refused_by_the_worker_too(tmp_path: Path) -> None:
@@ -121,7 +129,9 @@ def test_a_bento_that_asks_for_parts_of_an_image_is_refused(tmp_path: Path, imag
 @pytest.mark.parametrize(
     ("told", "name"),
     [
-        ({"docker": {"setup_script": "a"}}, "setup_script"),
+        ({"docker": {"distro": "debian"}}, "docker"),
+        ({"conda": {"channels": ["evil"]}}, "conda"),
+        ({"python": {"index_url": "https://evil.example"}}, "python"),
         ({"envs": [{"name": "A", "value": "b"}]}, "envs"),
         ({"models": ["theirs:latest"]}, "models"),
         ({"services": [{"name": "a", "models": []}, {"models": ["theirs:1"]}]}, "models"),

@@ -136,6 +136,12 @@ def test_no_document_weighs_less_than_what_is_made_of_it(document: bytes) -> Non
     assert canonical.weight(document) > 0.9 * built(document)
 
 
+def test_an_escaped_letter_weighs_as_one() -> None:
+    document = json.dumps(["\u4e2d" * 100_000]).encode()
+    assert len(document) > 600_000
+    assert canonical.weight(document) < len(document) + 4 * 101_000
+
+
 @pytest.mark.parametrize("text", ["a,b:[{" * 1000, '\\"' * 1000, "\\", '"[', "\n[{"])
 def test_marks_inside_a_text_are_text(text: str) -> None:
     document = json.dumps([text]).encode()
