@@ -23,6 +23,7 @@ from workers.builder import (
     bento,
     bentoml_project,
     generate,
+    package_index,
     provenance,
     scanner,
     smoke,
@@ -111,6 +112,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
+        scan = _loaded(scan, lock, on_scan)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -313,6 +315,14 @@ def _scan(
     for finding in scan.findings[:20]:
         log(f"{finding.path} {finding.what}")
     return scan
+
+
+def _loaded(scan: Scan, lock: str, on_scan: Callable[[Scan], None]) -> Scan:
+    """Return the verdict for what the lock loads the files with; tell of it where it is another."""
+    told = scanner.loaded_by(scan, package_index.pinned(lock))
+    if told != scan:
+        on_scan(told)
+    return told
 
 
 def _refuse_malicious(scan: Scan) -> None:

@@ -1,8 +1,11 @@
 """The scan step: runs the scanner in a sandbox, and trusts only a whole answer."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+from packaging.version import Version
 
 from apps.registry.formats import FORMATS
 from workers.builder.sandbox import Limits, Sandbox, never
@@ -11,6 +14,16 @@ from workers.builder.untrusted_files import told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
+# The oldest versions with which files that the scan calls safe were loaded, asked and found to be
+# so. Before them, ONNX Runtime answers other callers' memory at a row of anybody's choice, and
+# XGBoost 1.5 writes behind its answer.
+SAFE_FROM = {
+    "onnxruntime": "1.32",
+    "onnxruntime-gpu": "1.32",
+    "xgboost": "1.7.6",
+    "xgboost-cpu": "1.7.6",
+    "lightgbm": "3.3.5",
+}
 
 
 def scan(
@@ -38,6 +51,19 @@ def scan(
     except (OSError, ValueError, KeyError, TypeError) as error:
         finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")
         return Scan("unknown", (finding,), SCANNER)
+
+
+def loaded_by(scan: Scan, versions: Mapping[str, str]) -> Scan:
+    """Return what a verdict is worth where libraries of these versions, by name, load the files:
+    ``safe`` is not said of what an older one does with them."""
+    older = [
+        Finding("", f"{name} {version} loads it: require {name}>={least}", "code-carrying")
+        for name, version in versions.items()
+        if (least := SAFE_FROM.get(name)) and Version(version) < Version(least)
+    ]
+    if scan.verdict != "safe" or not older:
+        return scan
+    return replace(scan, verdict="code-carrying", findings=(*scan.findings, *older))
 
 
 def read_report(text: str) -> Scan:

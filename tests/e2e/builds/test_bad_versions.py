@@ -1,5 +1,6 @@
 """Versions that cannot or must not be built: each ends with words, and nothing is left behind."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -19,8 +20,9 @@ from tests.integration.jobs.conftest import database_url
 from tests.support.bentos import register
 from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
-from tests.support.models import Trained, sklearn_model
+from tests.support.models import Trained, onnx_model, sklearn_model
 from workers import build_job
+from workers.builder import scanner
 
 pytestmark = [pytest.mark.e2e]
 SIGNATURE = {
@@ -186,3 +188,14 @@ def test_another_worker_takes_over_when_one_is_killed(
     assert list(RUNTIMES.glob(f".making-{runtime}-*")) == []
     log = ada.get(f"/builds/{asked['id']}/log").json()["lines"]
     assert any("Starting again" in line["text"] for line in log)
+
+
+def test_a_library_from_before_it_was_looked_at_takes_safe_away(
+    ada: ApiClient, run_jobs: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scanner.SAFE_FROM, "onnxruntime", "1000")
+    ended = build(ada, onnx_model(), run_jobs)
+    assert (ended["state"], ended["error"]) == ("succeeded", "")
+    scan = evidence(ada, "scan")
+    assert scan["verdict"] == "code-carrying"
+    assert "require onnxruntime>=1000" in json.dumps(scan["findings"])
