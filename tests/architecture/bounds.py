@@ -234,7 +234,7 @@ def cases(folder: Path) -> dict[str, Case]:
         "what a version says of itself": row(
             size.MAX_BYTES - 4, size.MAX_BYTES - 3, ValueError, lambda length: said("a" * length)
         ),
-        "examples of MLflow": row(41_000, 44_000, ValueError, example),
+        "examples of MLflow": row(61_000, 66_000, ValueError, example),
         "signatures of models": row(
             b" " * model_signature.MAX_BYTES,
             b" " * (model_signature.MAX_BYTES + 1),

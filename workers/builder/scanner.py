@@ -14,16 +14,7 @@ from workers.builder.untrusted_files import told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
-# The oldest versions with which files that the scan calls safe were loaded, asked and found to be
-# so. Before them, ONNX Runtime answers other callers' memory at a row of anybody's choice, and
-# XGBoost 1.5 writes behind its answer.
-SAFE_FROM = {
-    "onnxruntime": "1.32",
-    "onnxruntime-gpu": "1.32",
-    "xgboost": "1.7.6",
-    "xgboost-cpu": "1.7.6",
-    "lightgbm": "3.3.5",
-}
+SAFE_FROM = {name: least for kind in FORMATS.values() for name, least in kind.safe_from.items()}
 
 
 def scan(

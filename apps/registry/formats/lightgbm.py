@@ -79,6 +79,7 @@ FORMAT = Format(
     text=True,
     derive=derive,
     packages=("lightgbm", "numpy"),
+    safe_from={"lightgbm": "3.3.5"},
     shared=("placet_boosted.py",),
     onnx=Conversion("lightgbm", ("onnxmltools", "skl2onnx", "onnxruntime")),
     family="gradient-boosted trees",
