@@ -27,7 +27,8 @@ from tests.support.scanning import scan_bytes
 from workers.builder.scanning import files
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import Verdict
-from workers.builder.scanning.onnx import NotOnnx, outside
+from workers.builder.scanning.onnx import outside
+from workers.builder.scanning.onnx_fields import NotOnnx
 
 CANARY = "/tmp/placet-canary"
 

@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from workers.builder.scanning.files import Scanner
-from workers.builder.scanning.onnx import NotRead, foreign, places
+from workers.builder.scanning.onnx import foreign, places
+from workers.builder.scanning.onnx_fields import NotRead
 
 MARKS = ("*/_ORT_MEM_ADDR_/*", "*/_ORT_NATIVE_ENDIAN_MEM_ADDR_/*", "_ORT_MEM_ADDR_")
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workers.builder.scanning.known import words
+from workers.builder.scanning.onnx_fields import Attribute, NotOnnx, NotRead, attribute, fields
+from workers.builder.scanning.onnx_trees import lost
 
 MAX_DEPTH = 40
+MAX_WORDS = 100  # letters about one operator
 # Of larger ones the outer structure alone is held against itself: ONNX takes four times as much.
 MAX_CHECKED = 384 << 20
 # message → field number → message, for every way from a model to a tensor
@@ -20,10 +23,10 @@ CHILDREN: dict[str, dict[int, str]] = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-# Fields of a node, of an attribute and of a tensor.
+# Fields of a node and of a tensor.
 INPUT, OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
-NAME, WHOLE, TEXT, FLOATS, WHOLES, TEXTS = 1, 3, 4, 7, 8, 9
 EXTERNAL = 13
+NAME = 1  # of a function
 VERSION = 2  # of operators, in a version
 # Where a domain of operators stands: a model's and a function's versions of operators, a version,
 # a function and a node have it (onnx ``onnx/onnx.proto3``).
@@ -101,14 +104,6 @@ PLACE = re.compile(rb"[0-9]{1,18}")
 ADDRESS = re.compile(r"[*]|_ORT_[A-Z_]*ADDR")
 
 
-class NotOnnx(Exception):
-    """The bytes are not a whole ONNX model."""
-
-
-class NotRead(NotOnnx):
-    """The model may be whole: what it has is not read here, and so is not said to be safe."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Where the weights of a tensor lie: so many bytes from ``offset`` on, or all behind it."""
@@ -116,42 +111,6 @@ class Outside:
     location: str
     offset: int
     length: int | None
-
-
-def varint(data: memoryview, place: int) -> tuple[int, int]:
-    """Read a varint; return it and the place after it."""
-    value = shift = 0
-    while place < len(data) and shift < 70:
-        byte = data[place]
-        value |= (byte & 0x7F) << shift
-        place += 1
-        if byte < 0x80:
-            return value, place
-        shift += 7
-    raise NotOnnx("a number is cut off")
-
-
-def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the fields of one message."""
-    offset = 0
-    while offset < len(data):
-        key, offset = varint(data, offset)
-        number, wire = key >> 3, key & 7
-        value: int | memoryview
-        if number == 0 or key >> 32:  # protobuf drops what does not fit into 32 bits
-            raise NotOnnx("a field has no number, or one that is too large")
-        if wire == 0:
-            value, offset = varint(data, offset)
-        elif wire in {1, 2, 5}:
-            size = {1: 8, 5: 4}.get(wire, 0)
-            if wire == 2:
-                size, offset = varint(data, offset)
-            if offset + size > len(data):
-                raise NotOnnx("a field is cut off")
-            value, offset = data[offset : offset + size], offset + size
-        else:
-            raise NotOnnx("a field has an unknown kind")
-        yield number, value
 
 
 def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator[Outside]:
@@ -191,7 +150,7 @@ def foreign(data: bytes) -> list[str]:
     plain = (
         OPERATORS - {"Range"} if max(_versions(view, "model"), default=0) >= LOOPING else OPERATORS
     )
-    return sorted({ascii(one)[2:-1][:40] for one in _foreign(view, "model", plain)})
+    return sorted({ascii(one)[2:-1][:MAX_WORDS] for one in _foreign(view, "model", plain)})
 
 
 def _versions(data: memoryview, message: str) -> Iterator[int]:
@@ -218,6 +177,8 @@ def _foreign(
             continue
         if number == DOMAIN.get(message) and bytes(value) not in DOMAINS:
             yield bytes(value)
+        elif message == "function" and number == NAME and str(value, "utf-8", "replace") in plain:
+            yield b"function " + value  # may stand for the operator, and does what its nodes do
         elif number == VERSIONS.get(message):
             yield from _foreign(value, "version", plain, depth + 1)
         elif number in children and children[number] != "tensor":
@@ -239,78 +200,38 @@ def _odd(node: memoryview, plain: frozenset[str]) -> Iterator[bytes]:
     if any(kind in NAMED[number] for number in nameless & NAMED.keys()):
         yield kind + b" with a part that has no name"
     outputs = sum(number == OUTPUT for number, _ in parts)
-    given: dict[bytes, _Attribute] = {}
+    given: dict[bytes, Attribute] = {}
     for number, value in parts:
         if number == ATTRIBUTE and isinstance(value, memoryview):
-            attribute = _attribute(value)
-            name = attribute.name
+            read = attribute(value)
+            name = read.name
             allowed = NUMBERS.get((kind, name))
             if kind == b"Split" and name == b"num_outputs":
                 allowed = frozenset({outputs})
-            vast = kind in WINDOWS and max(attribute.wholes, default=0) > MAX_WINDOW
-            odd = allowed is not None and attribute.whole not in ({one} for one in allowed)
+            vast = kind in WINDOWS and max(read.wholes, default=0) > MAX_WINDOW
+            odd = allowed is not None and read.whole not in ({one} for one in allowed)
             if name in given or vast or odd:
                 yield kind + b" with " + name
-            given[name] = attribute
+            given[name] = read
     if kind in CLASSIFIERS:
         yield from (kind + b" with " + name for name in _unfilled(given))
+    yield from lost(kind, given)
 
 
-@dataclass(slots=True)
-class _Attribute:
-    """What an attribute of a node holds of numbers and texts; of fractions only how many."""
-
-    name: bytes = b""
-    whole: set[int] = field(default_factory=set)
-    text: set[bytes] = field(default_factory=set)
-    wholes: list[int] = field(default_factory=list)
-    texts: int = 0
-    fractions: int = 0
-
-
-def _unfilled(given: dict[bytes, _Attribute]) -> Iterator[bytes]:
+def _unfilled(given: dict[bytes, Attribute]) -> Iterator[bytes]:
     """Yield the attributes for which a classifier leaves scores as it finds the memory, or ends
     (onnxruntime/core/providers/cpu/ml: ml_common.h, tree_ensemble_aggregator.h)."""
-    nothing = _Attribute()
+    nothing = Attribute()
     transform = given.get(b"post_transform")
     if transform is not None and (len(transform.text) != 1 or not transform.text <= TRANSFORMS):
         yield b"post_transform"
-    texts = given.get(b"classlabels_strings", nothing).texts
+    texts = len(given.get(b"classlabels_strings", nothing).leaves)
     if texts == 1:
         yield b"classlabels_strings"
     two = texts == 2 or len(given.get(b"classlabels_int64s", nothing).wholes) == 2
     one = given.get(b"base_values", nothing).fractions == 1 or b"base_values_as_tensor" in given
     if two and one and len(set(given.get(b"class_ids", nothing).wholes)) != 1:
         yield b"base_values"
-
-
-def _attribute(data: memoryview) -> _Attribute:
-    read = _Attribute()
-    for number, value in fields(data):
-        if isinstance(value, int):
-            if number == WHOLE:
-                read.whole.add(value)
-            elif number == WHOLES:
-                read.wholes.append(value)
-        elif number == NAME:
-            read.name += bytes(value)
-        elif number == TEXT:
-            read.text.add(bytes(value))
-        elif number == TEXTS:
-            read.texts += 1
-        elif number == FLOATS:  # packed, or one by one
-            read.fractions += len(value) // 4
-        elif number == WHOLES:
-            read.wholes += _packed(value)
-    return read
-
-
-def _packed(data: memoryview) -> Iterator[int]:
-    """Yield the varints of a packed field."""
-    place = 0
-    while place < len(data):
-        value, place = varint(data, place)
-        yield value
 
 
 def _place(entries: list[memoryview]) -> Iterator[Outside]:

@@ -21,6 +21,7 @@ from workers.builder.scanning import (
     lightgbm,
     mlflow_folder,
     onnx,
+    onnx_fields,
     requirements,
     skops,
     xgboost,
@@ -240,10 +241,10 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
                 yield verdict, what
                 return
         onnx.check(data, place.root / place.name if outside else None)
-    except onnx.NotRead as error:
+    except onnx_fields.NotRead as error:
         yield "unknown", f"is ONNX that is not read here: {error}"
         return
-    except (onnx.NotOnnx, RecursionError) as error:
+    except (onnx_fields.NotOnnx, RecursionError) as error:
         yield "unknown", f"is called ONNX and is none: {error}"
         return
     place.weights.update((folder / weights.location).as_posix() for weights in outside)

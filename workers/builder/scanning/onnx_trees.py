@@ -1,0 +1,83 @@
+"""Holds the trees of an ONNX file against themselves: ONNX Runtime follows them without a check.
+
+It goes where a node's numbers lead for every row. Of a branch that leads back to a node before it,
+or to one that is not there, ONNX Runtime 1.32 makes a tree that it never comes out of.
+"""
+
+from array import array
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from workers.builder.scanning.onnx_fields import Attribute
+
+# Both of up to version 3, with a list for each number of a node.
+BY_NODE = frozenset({b"TreeEnsembleClassifier", b"TreeEnsembleRegressor"})
+LISTS = (b"nodes_treeids", b"nodes_nodeids", b"nodes_truenodeids", b"nodes_falsenodeids")
+# That of version 5 keeps its leaves in lists of their own, and all trees in one.
+SIDES = ((b"nodes_truenodeids", b"nodes_trueleafs"), (b"nodes_falsenodeids", b"nodes_falseleafs"))
+
+
+def lost(kind: bytes, given: Mapping[bytes, Attribute]) -> Iterator[bytes]:
+    """Yield what keeps an operator's trees from leading every row to a leaf: the first of it."""
+    if kind not in BY_NODE and kind != b"TreeEnsemble":
+        return
+    if any(one.refers for one in given.values()):
+        yield kind + b" with lists of a function's caller"
+        return
+    why = next((_by_node if kind in BY_NODE else _by_place)(given), None)
+    if why is not None:
+        yield kind + b" " + why.encode()
+
+
+def _by_node(given: Mapping[bytes, Attribute]) -> Iterator[str]:
+    nothing = Attribute()
+    trees, ids, *children = (given.get(name, nothing).wholes for name in LISTS)
+    leaves = given.get(b"nodes_modes", nothing).leaves
+    if any(len(one) != len(leaves) for one in (trees, ids, *children)):
+        yield "with lists of different lengths for its nodes"
+        return
+    by_tree: dict[int, array[int]] = {}
+    for place, tree in enumerate(trees):
+        by_tree.setdefault(tree, array("Q")).append(place)
+    for tree, places in by_tree.items():
+        known = {ids[place] for place in places}
+        if len(known) < len(places):
+            yield f"with two nodes of one number in tree {tree}"
+        branches = {
+            ids[place]: tuple(one[place] for one in children)
+            for place in places
+            if not leaves[place]
+        }
+        for node, below in branches.items():
+            if not known.issuperset(below):
+                yield f"whose node {node} of tree {tree} leads to none"
+        for node in _circle(branches):
+            yield f"whose node {node} of tree {tree} leads in a circle"
+
+
+def _by_place(given: Mapping[bytes, Attribute]) -> Iterator[str]:
+    nothing = Attribute()
+    sides = [[given.get(name, nothing).wholes for name in side] for side in SIDES]
+    count, leaves = len(sides[0][0]), len(given.get(b"leaf_targetids", nothing).wholes)
+    if any(len(one) != count for side in sides for one in side):
+        yield "with lists of different lengths for its nodes"
+        return
+    if any(root >= count for root in given.get(b"tree_roots", nothing).wholes):
+        yield "with a root that is not there"
+    branches: dict[int, tuple[int, ...]] = {}
+    for node in range(count):
+        if any(ids[node] >= (leaves if leaf[node] else count) for ids, leaf in sides):
+            yield f"whose node {node} leads to none"
+        branches[node] = tuple(ids[node] for ids, leaf in sides if not leaf[node])
+    for node in _circle(branches):
+        yield f"whose node {node} leads in a circle"
+
+
+def _circle(branches: Mapping[int, tuple[int, ...]]) -> Iterator[int]:
+    """Yield a node that leads to itself, if there is one. Two may lead to one below them."""
+    try:
+        TopologicalSorter(
+            {node: [one for one in below if one in branches] for node, below in branches.items()}
+        ).prepare()
+    except CycleError as error:
+        yield error.args[1][0]
