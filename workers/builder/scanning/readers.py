@@ -22,6 +22,7 @@ from workers.builder.scanning import (
     mlflow_folder,
     onnx,
     onnx_fields,
+    onnx_sizes,
     requirements,
     skops,
     xgboost,
@@ -236,6 +237,8 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
         outside = onnx.outside(data)
         for name in onnx.foreign(data)[:MAX_NAMED]:
             yield "code-carrying", f"has operators ({name}) {onnx.ADVICE}"
+        for name in onnx_sizes.of_rows(data):
+            yield "code-carrying", f"has operators ({name}) {onnx_sizes.ADVICE}"
         for weights in outside:
             for verdict, what in _weights_told(weights, place):
                 yield verdict, what

@@ -1,0 +1,129 @@
+"""Finds the operators of an ONNX model that take a size from the values of a row.
+
+Whoever sends such a row has the replica fill, or count, as much as a number of it says. Sizes that
+come from the shape of an input are no more than what was sent, and constants are the model's own.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from workers.builder.scanning.onnx_fields import fields
+
+# Which inputs of an operator are sizes, of those that a safe model may have (:mod:`onnx`). A
+# ``Reshape`` of nothing is as long as it is told, and ``Shape`` would make a bounded size of that.
+SIZES = {
+    b"ConstantOfShape": {0},
+    b"Expand": {1},
+    b"Pad": {1},
+    b"Range": {0, 1, 2},
+    b"Reshape": {1},
+    b"Tile": {1, 2},
+}
+# What these answer is bounded by what was sent, whatever its values are.
+BOUNDED = frozenset({b"Shape", b"Size"})
+ADVICE = (
+    "whose sizes come from the values of a row, which may ask for any amount of memory and time: "
+    "compute them from the shape of an input or from constants, or have the policy allow "
+    "code-carrying"
+)
+# message → field number → message, for every way from a model to a node
+CHILDREN = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node"},
+    "function": {7: "node"},
+    "attribute": {6: "graph", 11: "graph"},
+}
+BRANCHING = (
+    b"If"  # the one operator of a safe model that has graphs: nobody takes others of another
+)
+NODE_INPUT, NODE_OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
+INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, SPARSE = 5, 11, 12, 15
+FUNCTION_INPUT = 4
+NAME, TENSOR_NAME, SPARSE_VALUES = 1, 8, 1
+
+
+@dataclass(slots=True)
+class _Names:
+    """What is known of the names of a model. One that stands in two graphs is one here, so that it
+    does not matter in which order nodes and graphs are read."""
+
+    values: set[bytes] = field(default_factory=set)
+    leads: dict[bytes, list[list[bytes]]] = field(default_factory=lambda: defaultdict(list))
+    sizes: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+
+
+def of_rows(data: bytes) -> list[str]:
+    """Return the operators that take a size from the values of a row. Raises :class:`NotOnnx`; how
+    deeply a model is nested has been looked at before."""
+    names = _Names()
+    _read(memoryview(data), "model", names)
+    waiting, seen = list(names.values), set(names.values)
+    while waiting:
+        for outputs in names.leads.pop(waiting.pop(), ()):
+            new = set(outputs) - seen
+            seen |= new
+            waiting += new
+    return sorted(
+        {kind.decode() for name in seen & names.sizes.keys() for kind in names.sizes[name]}
+    )
+
+
+def _read(data: memoryview, message: str, names: _Names) -> set[bytes]:
+    """Read a message and all in it; return the names that it takes."""
+    if message == "node":
+        return _read_node(data, names)
+    taken: set[bytes] = set()
+    if message == "graph":
+        names.values |= _inputs(data)
+    for number, value in fields(data):
+        if not isinstance(value, memoryview):
+            continue
+        if number in CHILDREN[message]:
+            taken |= _read(value, CHILDREN[message][number], names)
+        elif message == "function" and number == FUNCTION_INPUT:
+            names.values.add(bytes(value))
+        elif message == "graph" and number == GRAPH_OUTPUT:
+            taken |= _named(value, NAME)  # a branch may answer what comes from outside it
+    return taken
+
+
+def _read_node(node: memoryview, names: _Names) -> set[bytes]:
+    """Note what a node takes and where it leads; return what it takes, its branches included."""
+    parts = [(number, value) for number, value in fields(node) if isinstance(value, memoryview)]
+    inputs = [bytes(value) for number, value in parts if number == NODE_INPUT]
+    outputs = [bytes(value) for number, value in parts if number == NODE_OUTPUT]
+    kind = next(bytes(value) for number, value in parts if number == OPERATOR)
+    taken = {name for name in inputs if name}
+    if kind == BRANCHING:
+        for number, value in parts:
+            if number == ATTRIBUTE:
+                taken |= _read(value, "attribute", names)
+    for place in SIZES.get(kind, set()) & {*range(len(inputs))}:
+        names.sizes[inputs[place]].add(kind)
+    if kind not in BOUNDED:
+        for name in taken:
+            names.leads[name].append(outputs)
+    return taken
+
+
+def _inputs(graph: memoryview) -> set[bytes]:
+    """Return the names of a graph's inputs that the file does not give itself."""
+    inputs: set[bytes] = set()
+    given: set[bytes] = set()
+    for number, value in fields(graph):
+        if not isinstance(value, memoryview):
+            continue
+        if number == GRAPH_INPUT:
+            inputs |= _named(value, NAME)
+        elif number == INITIALIZER:
+            given |= _named(value, TENSOR_NAME)
+        elif number == SPARSE:
+            for part, inner in fields(value):
+                if part == SPARSE_VALUES and isinstance(inner, memoryview):
+                    given |= _named(inner, TENSOR_NAME)
+    return inputs - given
+
+
+def _named(message: memoryview, number: int) -> set[bytes]:
+    return {bytes(v) for n, v in fields(message) if n == number and isinstance(v, memoryview)}
