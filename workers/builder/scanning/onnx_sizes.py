@@ -34,9 +34,7 @@ CHILDREN = {
     "function": {7: "node"},
     "attribute": {6: "graph", 11: "graph"},
 }
-BRANCHING = (
-    b"If"  # the one operator of a safe model that has graphs: nobody takes others of another
-)
+BRANCHING = b"If"  # the one operator with graphs that a safe model may have
 NODE_INPUT, NODE_OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
 INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, SPARSE = 5, 11, 12, 15
 FUNCTION_INPUT = 4
