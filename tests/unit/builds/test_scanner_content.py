@@ -2,9 +2,11 @@
 
 import importlib
 import io
+import itertools
 import json
 import re
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import sklearn
 import skops.io
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from tests.support.scanning import scan_bytes
 from workers.builder.scanning.files import Report
@@ -29,6 +32,7 @@ SCHEMA = "schema.json"
 PIPELINE = make_pipeline(StandardScaler(), LogisticRegression())
 APPLIED = FunctionTransformer()
 COLUMNS = ColumnTransformer([("a", StandardScaler(), [0, 1])])
+ENCODED = OrdinalEncoder()
 
 
 def report(data: bytes) -> Report:
@@ -61,6 +65,12 @@ def dumped(model: Any, **said: Any) -> bytes:
         (APPLIED, {"__array_interface__": {"data": (8, True)}}),
         (APPLIED, {"__array_struct__": None}),
         (APPLIED, {"kw_args": {"__array__": 1}}),
+        (ENCODED, {"dtype": "U4000000"}),
+        (ENCODED, {"dtype": "(3,)f8"}),
+        (ENCODED, {"dtype": "f8,f8"}),
+        (ENCODED, {"dtype": ("f8", 1000)}),
+        (ENCODED, {"dtype": {"names": ["a"], "formats": ["U4000000"]}}),
+        (ENCODED, {"dtype": StandardScaler()}),
     ],
     ids=lambda value: "" if isinstance(value, BaseEstimator) else str(value),
 )
@@ -80,6 +90,8 @@ def test_what_is_more_than_a_value_is_code(model: Any, said: dict[str, Any]) -> 
         (COLUMNS, {"verbose_feature_names_out": 'a "b" \\'}),
         (COLUMNS, {"verbose_feature_names_out": False}),
         (APPLIED, {"func": None, "kw_args": {}}),
+        *((ENCODED, {"dtype": kind}) for kind in ("int32", "float", "uint8", "<f4", "bool")),
+        *((ENCODED, {"dtype": kind}) for kind in (float, numpy.float32, numpy.dtype("int16"))),
     ],
     ids=lambda value: "" if isinstance(value, BaseEstimator) else str(value),
 )
@@ -168,6 +180,63 @@ def test_a_node_that_has_the_number_of_another_is_the_other(loader: str) -> None
     data = changed(dumped(PIPELINE), change)
     assert skops.io.loads(data).memory == "cache"
     assert report(data).verdict() == "code-carrying"
+
+
+STUB = ("__class__", "__module__", "__loader__", "__id__")
+
+
+@pytest.mark.parametrize("kept", [STUB, ("__id__",)])
+def test_a_stub_that_has_no_more_than_the_number_of_another_is_code(kept: tuple[str, ...]) -> None:
+    """A few of them inside one another are a tree of any size."""
+
+    def change(schema: Any) -> None:
+        pairs = schema["content"]["content"]["transformer_list"]["content"]
+        whole = pairs[0]["content"][1]
+        pairs[1]["content"][1] = {name: whole[name] for name in kept}
+
+    union = FeatureUnion([("a", StandardScaler()), ("b", "passthrough")])
+    data = changed(dumped(union), change)
+    (_, first), (_, second) = skops.io.loads(data).transformer_list
+    assert first is second
+    assert report(data).verdict() == "code-carrying"
+
+
+def numbers(data: bytes) -> list[int]:
+    """Return how often each number of a node stands in a file."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        found = re.findall(r'"__id__": (\d+)', archive.read(SCHEMA).decode())
+    return [*Counter(found).values()]
+
+
+def test_honest_nodes_of_one_number_are_whole_each_time() -> None:
+    """So that parts that are shared take as much of the file as they would alone."""
+    shared = StandardScaler().fit(FEATURES)
+    sizes = []
+    for _ in range(4):
+        union = FeatureUnion([("a", shared), ("b", shared)])
+        data = skops.io.dumps(union)
+        assert max(numbers(data)) > 1
+        assert report(data).verdict() == "safe"
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sizes.append(archive.getinfo(SCHEMA).file_size)
+        shared = union
+    assert all(after > 1.9 * before for before, after in itertools.pairwise(sizes))
+
+
+@pytest.mark.parametrize("fill", ["mean", "most_frequent"])
+def test_a_type_that_is_written_twice_has_an_array_each_time(fill: str) -> None:
+    data = dumped(SimpleImputer(strategy=fill))
+    assert max(numbers(data)) > 1
+    assert report(data).verdict() == "safe"
+
+
+@pytest.mark.parametrize(("levels", "said"), [(7, "safe"), (8, "code-carrying")])
+def test_estimators_lie_in_one_another_so_deep_at_most(levels: int, said: str) -> None:
+    """Each asks those inside twice whether they can: 24 small pipelines take a row of hours."""
+    model: Any = StandardScaler().fit(FEATURES)
+    for _ in range(levels):
+        model = Pipeline([("a", model)])
+    assert report(skops.io.dumps(model)).verdict() == said
 
 
 def told() -> set[str]:

@@ -28,7 +28,14 @@ def verdict(array: Any, name: str = "m.skops") -> str:
 
 
 @pytest.mark.parametrize(
-    "array", [numpy.ones(2), numpy.array([True]), numpy.array(["größe"]), numpy.array([b"a"])]
+    "array",
+    [
+        numpy.ones(2),
+        numpy.array([True]),
+        numpy.array(["größe"]),
+        numpy.array([b"a"]),
+        numpy.array(["a" * 9999]),
+    ],
 )
 def test_numbers_truth_values_and_texts_are_safe(array: Any) -> None:
     assert verdict(array) == "safe"
@@ -42,10 +49,11 @@ def test_numbers_truth_values_and_texts_are_safe(array: Any) -> None:
         numpy.zeros(2, "M8[s]"),
         numpy.zeros(2, "m8[D]"),
         numpy.zeros(2, "V4"),
+        numpy.zeros(0, "U10000"),  # of a type skops writes an array without items
     ],
 )
 @pytest.mark.parametrize("name", ["m.skops", "model.zip", "model.bin"])
-def test_records_dates_and_bytes_of_no_type_are_code(array: Any, name: str) -> None:
+def test_records_dates_bytes_of_no_type_and_very_long_texts_are_code(array: Any, name: str) -> None:
     assert verdict(array, name) == "code-carrying"
 
 

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from workers.builder.scanning.known import words
-from workers.builder.scanning.skops_content import TWO, Numbers, at_fault
+from workers.builder.scanning.skops_content import TWO, at_fault, differ
 
 MAX_TYPES = 2000
+MAX_DEPTH = 8  # a pipeline of columns, each with a pipeline of unions of pipelines, has six
+DEEP = f"has more than {MAX_DEPTH} estimators in one another, of which each asks those inside twice"
 MAX_SCHEMA = 512 * 1024**2
 LIST = Path(__file__).with_name("trusted_types.txt")
+KEYS = frozenset({"__class__", "__module__", "__loader__"})
 LOADERS = frozenset(
     {
         "DictNode",
@@ -104,20 +107,25 @@ def read(schema: bytes) -> Schema:
         raise NotSkops("its schema is not JSON") from None
     if not isinstance(root, dict) or "__loader__" not in root:
         raise NotSkops("its schema has no root")
-    parsed, numbers = Schema(set(), set(), set()), Numbers()
-    waiting: list[Any] = [root]
+    parsed = Schema(set(), set(), set())
+    parts: list[Any] = []
+    waiting: list[tuple[Any, int]] = [(root, 0)]
     while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, dict):
-            if not {"__class__", "__module__", "__loader__"}.isdisjoint(value):
-                _add(value, parsed)
-                if numbers.differ(value):
-                    parsed.faults.add(TWO)
-            waiting += value.values()
+        value, depth = waiting.pop()
+        if not isinstance(value, dict | list):
+            continue
+        parts.append(value)
+        if isinstance(value, dict) and not KEYS.isdisjoint(value):
+            _add(value, parsed)
+            depth += value["__loader__"] == "ObjectNode"
+        if depth > MAX_DEPTH:
+            parsed.faults.add(DEEP)
         if len(parsed.types) > MAX_TYPES:
             raise NotSkops(f"it names more than {MAX_TYPES} types")
+        held = value.values() if isinstance(value, dict) else value
+        waiting += [(one, depth) for one in held]
+    if differ(parts):
+        parsed.faults.add(TWO)
     return parsed
 
 

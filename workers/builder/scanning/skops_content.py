@@ -5,6 +5,7 @@ A type is trusted for its code; its content is whatever the file says. Held agai
 that takes a callable, an object or any text stands in one of the two tables.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,15 @@ CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
     "func": (re.compile("null"), "is called with every row"),
     # utils/validation.py check_memory: joblib unpickles what lies in that folder
     "memory": (re.compile("null"), "is a folder that joblib unpickles from"),
+    # preprocessing/_encoders.py OrdinalEncoder.transform: X_int.astype(self.dtype, copy=False). The
+    # type of an array beside the schema is bounded with it (``headers.VALUES``).
+    "dtype": (
+        re.compile(
+            r'null|"(?:bool|u?int(?:8|16|32|64)?|float(?:16|32|64)?|[<>=|]?[biuf][1248])"'
+            r'|\["D?TypeNode"\]'
+        ),
+        "makes each number of a row as large as it says",
+    ),
     # compose/_column_transformer.py _hstack: sparse.hstack(Xs).tocsr()
     "sparse_output_": (re.compile("false"), "makes a sparse matrix"),
     # compose/_column_transformer.py: verbose_feature_names_out.format(...)
@@ -40,26 +50,38 @@ ARGUED = {
 # PyArray_FromInterface): __array_interface__ says where in memory an array lies.
 ASKED = "__"
 JSON = "JsonNode"
+NUMBER = "__id__"
 TWO = "has two nodes of one number that differ, of which one is read in place of the other"
 
 
-class Numbers:
-    """The numbers of nodes: of all that have one number skops reads the first, whatever the others
-    say (skops/io/_audit.py ``get_tree``). A value that is checked is one of JSON, so what has its
-    number must be that value everywhere."""
+def differ(parts: list[Any]) -> bool:
+    """Tell whether two nodes of one number say different things; ``parts`` has every object and
+    list of a schema before what is in it.
 
-    def __init__(self) -> None:
-        self._values: dict[Any, Any] = {}
-
-    def differ(self, node: dict[str, Any]) -> bool:
-        """Take in a node; tell whether it has the number of another that says something else."""
-        number = node.get("__id__")
-        if number is None:
-            return False
+    Of all that have one number skops reads the first, whatever the others say, and asks the others
+    for no more than their number (skops/io/_audit.py ``get_tree``): a few stubs would make a tree
+    of any size. So they must be the same, but for numbers and names of files in them: skops gives
+    new ones to what it makes for writing alone, as the array of a type. A sum of each part has
+    those of what is in it, so that each is read once.
+    """
+    sums: dict[int, list[str]] = {}  # in a list, which no other value of what is summed is
+    first: dict[Any, list[str]] = {}
+    for part in reversed(parts):
+        if isinstance(part, dict):
+            told: Any = {name: sums.pop(id(held), held) for name, held in part.items()}
+            told.pop(NUMBER, None)
+            if isinstance(told.get("file"), str):
+                del told["file"]
+        else:
+            told = [sums.pop(id(held), held) for held in part]
+        whole = [hashlib.sha256(json.dumps(told).encode()).hexdigest()]
+        sums[id(part)] = whole
+        number = part.get(NUMBER) if isinstance(part, dict) else None
         if isinstance(number, list | dict):
             return True  # skops cannot read it
-        value = node.get("content") if node.get("__loader__") == JSON else None
-        return bool(self._values.setdefault(number, value) != value)
+        if number is not None and first.setdefault(number, whole) != whole:
+            return True
+    return False
 
 
 def at_fault(node: dict[str, Any]) -> Iterator[str]:
@@ -78,9 +100,9 @@ def at_fault(node: dict[str, Any]) -> Iterator[str]:
 
 
 def _value(node: Any) -> Any:
-    """Return the value of a node of JSON; of any other, and of what is none, an empty list."""
+    """Return the value of a node of JSON; of any other its loader in a list, of none a list."""
     if not isinstance(node, dict) or node.get("__loader__") != JSON:
-        return []
+        return [node.get("__loader__")] if isinstance(node, dict) else []
     try:
         return json.loads(node["content"])
     except (KeyError, ValueError, TypeError, RecursionError):
