@@ -26,6 +26,8 @@ MAX_JSON = 256 << 20
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
 MAX_CLASSES = MAX_FEATURES = 100_000  # a service takes 10,000 columns
+MAX_UNTRAINED = 1000  # groups of a model that has no tree yet
+MAX_MAPS = 256 << 20  # bytes; a file of JSON takes as many
 NO_ROUND = "its best_iteration is none of its rounds"
 # The key of a learner in UBJSON, whatever kind of number its length is: no text holds it by chance.
 NAMED = b"\x07learner"
@@ -174,8 +176,11 @@ def _model(model: Any) -> None:
         if "weight_drop" in holder and len(_member(holder, "weight_drop", Sequence)) != count:
             raise NotTrees("it has another number of weights than of trees")
     _best(learner, _rounds(forest, groups))
-    for index, tree in enumerate(forest["trees"]):
-        _tree(index, tree, features)
+    maps = sum(_tree(index, tree, features) for index, tree in enumerate(forest["trees"]))
+    if maps > MAX_MAPS:
+        raise NotTrees(f"its categories take more than {MAX_MAPS >> 20} MB of memory")
+    # An answer has a number of each group, and a round a tree for each.
+    bounded(groups, 1, (count or MAX_UNTRAINED) + 1, "it has more classes than trees")
 
 
 def _rounds(forest: dict[str, Any], groups: int) -> int:
@@ -268,7 +273,8 @@ def _cats(cats: dict[str, Any], features: int) -> None:
             raise NotTrees("its categories are in an order that there is not")
 
 
-def _tree(index: int, tree: Any, features: int) -> None:
+def _tree(index: int, tree: Any, features: int) -> int:
+    """Hold together a tree; return how many bytes its categories take in memory."""
     settings = _member(tree, "tree_param", dict)
     size = _count(settings, "num_nodes")
     if number(str(settings.get("size_leaf_vector", 0))) not in {0, 1}:
@@ -303,7 +309,7 @@ def _tree(index: int, tree: Any, features: int) -> None:
         )
     if "parents" in parts:
         _parents(index, parts["parents"], children, reached)
-    _categories(index, tree, parts.get("split_type", [0] * size))
+    return _categories(index, tree, parts.get("split_type", [0] * size))
 
 
 def _parents(
@@ -319,8 +325,9 @@ def _parents(
             raise NotTrees(wrong)
 
 
-def _categories(index: int, tree: Any, kinds: Sequence[Any]) -> None:
-    """Nodes that ask for a category have a piece of the list of categories each."""
+def _categories(index: int, tree: Any, kinds: Sequence[Any]) -> int:
+    """Nodes that ask for a category have a piece of the list of categories each, of which XGBoost
+    makes a bit for each category up to the largest; return how many bytes those take."""
     wrong = f"tree {index} asks for a category that there is not"
     values, nodes, starts, sizes = (
         _member(tree, part, Sequence) if part in tree else [] for part in CATEGORIES
@@ -333,8 +340,12 @@ def _categories(index: int, tree: Any, kinds: Sequence[Any]) -> None:
     for start, size in zip(starts, sizes, strict=True):
         bounded(size, 1, len(values) + 1, wrong)
         bounded(start, 0, len(values) - size + 1, wrong)
+    if sum(sizes) > len(values):
+        raise NotTrees(f"tree {index} has nodes that share their categories")
     for value in values:
         bounded(value, 0, MAX_CATEGORY, wrong)
+    pieces = (values[start : start + size] for start, size in zip(starts, sizes, strict=True))
+    return sum(max(piece) // 8 + 1 for piece in pieces)
 
 
 def _member(value: Any, name: str, kind: Any) -> Any:
