@@ -1,12 +1,17 @@
 """What predicts is served; what was saved in its place is refused at once, in words."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "workers" / "builder" / "templates"
 INFO: dict[str, Any] = {
@@ -54,3 +59,44 @@ def test_what_cannot_predict_is_refused_before_anybody_asks_it(
 
 def test_whatever_predicts_is_served(fitted: Any) -> None:
     assert fitted(INFO, Doubling()).predict([{"age": 2.0}, {"age": 3.5}]) == [4.0, 7.0]
+
+
+class Counting(BaseEstimator):
+    """Transforms nothing, and notes the process that it was asked in."""
+
+    def fit(self, rows: Any, labels: Any = None) -> "Counting":
+        """Learn nothing."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def transform(self, rows: Any) -> Any:
+        """Answer, for each row, the process."""
+        return numpy.full((len(rows), 1), float(os.getpid()))
+
+
+class Last(BaseEstimator):
+    """Predicts how many other processes the columns name."""
+
+    def fit(self, rows: Any, labels: Any = None) -> "Last":
+        """Learn nothing."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict(self, rows: Any) -> Any:
+        """Return one number for each row."""
+        return (rows != os.getpid()).sum(axis=1)
+
+
+def test_jobs_of_a_fitted_part_are_done_one_after_the_other(fitted: Any) -> None:
+    """``get_params`` of a ColumnTransformer comes to what is to be fitted, and no further."""
+    both = FeatureUnion([("a", Counting()), ("b", Counting())])
+    columns = ColumnTransformer([("both", both, [0])])
+    model = Pipeline([("columns", columns), ("last", Last())]).fit(numpy.ones((4, 1)))
+    columns.named_transformers_["both"].n_jobs = 2
+    assert model.predict(numpy.ones((1, 1))) == [2]
+    assert fitted(INFO, model).predict([{"age": 2.0}]) == [0]
+    assert columns.named_transformers_["both"].n_jobs == 2

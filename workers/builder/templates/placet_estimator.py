@@ -1,5 +1,6 @@
 """Predicts with a scikit-learn estimator, however it was loaded."""
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ class Fitted:
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
+        with _one_process():
+            return self._predicted(rows)
+
+    def _predicted(self, rows: list[dict[str, Any]]) -> list[Any]:
         build = frame if self._as_frame else matrix
         data = build(rows, self.columns)
         results: dict[str, Any] = {}
@@ -73,3 +78,14 @@ def _one_thread(estimator: Any) -> None:
     }
     if wanted:
         estimator.set_params(**wanted)
+
+
+def _one_process() -> Any:
+    """Whatever number of jobs a fitted part holds, where ``get_params`` does not come to."""
+    try:
+        import joblib
+    except ImportError:
+        return contextlib.nullcontext()
+    if hasattr(joblib, "parallel_config"):
+        return joblib.parallel_config(backend="sequential")
+    return joblib.parallel_backend("sequential")  # before 1.3
