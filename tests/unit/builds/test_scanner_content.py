@@ -232,7 +232,7 @@ def test_a_type_that_is_written_twice_has_an_array_each_time(fill: str) -> None:
 
 @pytest.mark.parametrize(("levels", "said"), [(7, "safe"), (8, "code-carrying")])
 def test_estimators_lie_in_one_another_so_deep_at_most(levels: int, said: str) -> None:
-    """Each asks those inside twice whether they can: 24 small pipelines take a row of hours."""
+    """Each asks those inside twice whether they can: a row took 32 of them over nine minutes."""
     model: Any = StandardScaler().fit(FEATURES)
     for _ in range(levels):
         model = Pipeline([("a", model)])
