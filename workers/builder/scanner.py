@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from apps.registry.formats import FORMATS
 from workers.builder.sandbox import Limits, Sandbox, never
-from workers.builder.spec import Finding, Scan
+from workers.builder.spec import Finding, Scan, Verdict
 from workers.builder.untrusted_files import told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
@@ -46,15 +47,24 @@ def scan(
 
 def loaded_by(scan: Scan, versions: Mapping[str, str]) -> Scan:
     """Return what a verdict is worth where libraries of these versions, by name, load the files:
-    ``safe`` is not said of what an older one does with them."""
-    older = [
-        Finding("", f"{name} {version} loads it: require {name}>={least}", "code-carrying")
-        for name, version in versions.items()
-        if (least := SAFE_FROM.get(name)) and Version(version) < Version(least)
-    ]
-    if scan.verdict != "safe" or not older:
+    ``safe`` is not said of what an older one, or another build of one, does with them."""
+    if scan.verdict != "safe":
         return scan
-    return replace(scan, verdict="code-carrying", findings=(*scan.findings, *older))
+    others = [
+        Finding("", f"{name} {version} loads it: {why}", "code-carrying")
+        for name, version in versions.items()
+        if (why := _not_tried(canonicalize_name(name), version))
+    ]
+    verdict: Verdict = "code-carrying" if others else "safe"
+    return replace(scan, verdict=verdict, findings=(*scan.findings, *others))
+
+
+def _not_tried(name: str, version: str) -> str:
+    """Return what to require instead of a library; '' where files were tried with it."""
+    if (least := SAFE_FROM.get(name)) is not None:
+        return "" if Version(version) >= Version(least) else f"require {name}>={least}"
+    known = next((known for known in SAFE_FROM if name.startswith(f"{known}-")), "")
+    return f"require {known}, with which files were tried" if known else ""
 
 
 def read_report(text: str) -> Scan:

@@ -33,6 +33,13 @@ def test_an_older_library_takes_safe_away_and_is_named(
     )
 
 
+@pytest.mark.parametrize("name", ["onnxruntime-openvino", "onnxruntime_directml", "xgboost-gpu"])
+def test_another_build_of_a_library_takes_it_away_as_well(name: str) -> None:
+    told = loaded_by(Scan("safe", (), SCANNER), {name: "99.0"})
+    assert told.verdict == "code-carrying"
+    assert "with which files were tried" in told.findings[0].what
+
+
 @pytest.mark.parametrize("verdict", ["code-carrying", "unknown", "malicious"])
 def test_no_other_verdict_changes(verdict: Verdict) -> None:
     scan = Scan(verdict, (), SCANNER)

@@ -116,7 +116,8 @@ def operators(*nodes: Any, domains: tuple[str, ...] = ("",), **more: Any) -> Any
     """Return a model of these nodes that goes by operators of these domains."""
     given = onnx.helper.make_tensor_value_info("x", 1, [1])
     out = onnx.helper.make_tensor_value_info("w", 1, [1])
-    graph = onnx.helper.make_graph(list(nodes), "g", [given], [out])
+    yes = onnx.helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True])
+    graph = onnx.helper.make_graph(list(nodes), "g", [given], [out], initializer=[yes])
     versions = {"": 17, "ai.onnx": 17, "ai.onnx.ml": 3}
     opsets = [onnx.helper.make_opsetid(name, versions.get(name, 1)) for name in domains]
     return onnx.helper.make_model(graph, opset_imports=opsets, **more)
@@ -131,7 +132,7 @@ def branched(inner: Any) -> Any:
     """Return a node that has another in its branches."""
     out = onnx.helper.make_tensor_value_info("w", 1, [1])
     graph = onnx.helper.make_graph([inner], "b", [], [out])
-    return onnx.helper.make_node("If", ["x"], ["w"], then_branch=graph, else_branch=graph)
+    return onnx.helper.make_node("If", ["yes"], ["w"], then_branch=graph, else_branch=graph)
 
 
 def function(domain: str, *nodes: Any, imports: str = "") -> Any:

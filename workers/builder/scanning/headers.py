@@ -38,7 +38,7 @@ BITS = {
     "F6_E3M2": 6,
 }
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
-VALUES = re.compile(r"[<>|=]?([?biufc]\d*|[SU][1-9]\d{0,3})")
+VALUES = re.compile(r"[<>|=]?([?biufc]\d*|[SU][1-9]\d{0,2})")
 MAX_ARRAY = 1 << 62  # bytes that NumPy can count
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 # Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.

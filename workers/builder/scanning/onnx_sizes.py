@@ -1,7 +1,8 @@
 """Finds the operators of an ONNX model that take a size from the values of a row.
 
 Whoever sends such a row has the replica fill, or count, as much as a number of it says. Sizes that
-come from the shape of an input are no more than what was sent, and constants are the model's own.
+come from the shape of an input, and constants, are the model's own: how large they become is not
+looked at.
 """
 
 from collections import defaultdict
@@ -9,17 +10,27 @@ from dataclasses import dataclass, field
 
 from workers.builder.scanning.onnx_fields import fields
 
-# Which inputs of an operator are sizes, of those that a safe model may have (:mod:`onnx`). A
-# ``Reshape`` of nothing is as long as it is told, and ``Shape`` would make a bounded size of that.
+REDUCING = b"L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()
+# Which inputs of an operator say how much it answers, or along what, of those that a safe model may
+# have (:mod:`onnx`). A ``Reshape`` of nothing is as long as it is told, and ``Shape`` would make a
+# bounded size of that; a sum of a column and a row is as large as both lengths make it.
 SIZES = {
     b"ConstantOfShape": {0},
     b"Expand": {1},
-    b"Pad": {1},
+    b"If": {0},
+    b"NonZero": {0},
+    b"Pad": {1, 3},
     b"Range": {0, 1, 2},
     b"Reshape": {1},
+    b"Slice": {1, 2, 3, 4},
+    b"Split": {1},
+    b"Squeeze": {1},
     b"Tile": {1, 2},
+    b"TopK": {1},
+    b"Unsqueeze": {1},
+    **{b"Reduce" + name: {1} for name in REDUCING},
 }
-# What these answer is bounded by what was sent, whatever its values are.
+# What these answer depends on how much was sent, whatever its values are.
 BOUNDED = frozenset({b"Shape", b"Size"})
 ADVICE = (
     "whose sizes come from the values of a row, which may ask for any amount of memory and time: "

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from workers.builder.scanning.onnx_fields import Attribute
+from workers.builder.scanning.trees import MAX_LEVELS
 
 # Both of up to version 3, with a list for each number of a node.
 BY_NODE = frozenset({b"TreeEnsembleClassifier", b"TreeEnsembleRegressor"})
@@ -51,8 +52,8 @@ def _by_node(given: Mapping[bytes, Attribute]) -> Iterator[str]:
         for node, below in branches.items():
             if not known.issuperset(below):
                 yield f"whose node {node} of tree {tree} leads to none"
-        for node in _circle(branches):
-            yield f"whose node {node} of tree {tree} leads in a circle"
+        for node, where in _astray(branches):
+            yield f"whose node {node} of tree {tree} leads {where}"
 
 
 def _by_place(given: Mapping[bytes, Attribute]) -> Iterator[str]:
@@ -69,15 +70,20 @@ def _by_place(given: Mapping[bytes, Attribute]) -> Iterator[str]:
         if any(ids[node] >= (leaves if leaf[node] else count) for ids, leaf in sides):
             yield f"whose node {node} leads to none"
         branches[node] = tuple(ids[node] for ids, leaf in sides if not leaf[node])
-    for node in _circle(branches):
-        yield f"whose node {node} leads in a circle"
+    for node, where in _astray(branches):
+        yield f"whose node {node} leads {where}"
 
 
-def _circle(branches: Mapping[int, tuple[int, ...]]) -> Iterator[int]:
-    """Yield a node that leads to itself, if there is one. Two may lead to one below them."""
+def _astray(branches: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, str]]:
+    """Yield a node that leads to itself or over too many levels, if there is one. Two may lead to
+    one below them."""
+    below = {node: [one for one in both if one in branches] for node, both in branches.items()}
+    levels: dict[int, int] = {}
     try:
-        TopologicalSorter(
-            {node: [one for one in below if one in branches] for node, below in branches.items()}
-        ).prepare()
+        for node in TopologicalSorter(below).static_order():  # what lies below comes first
+            levels[node] = 1 + max((levels[one] for one in below[node]), default=0)
+            if levels[node] > MAX_LEVELS:
+                yield node, f"over more than {MAX_LEVELS:,} levels"
+                return
     except CycleError as error:
-        yield error.args[1][0]
+        yield error.args[1][0], "in a circle"

@@ -9,7 +9,7 @@ from workers.builder.scanning.known import Verdict
 SCHEMA = "schema.json"
 MAGIC = b"\x93NUMPY"
 ODD = (
-    "has an array of records, dates, bytes or texts over 9,999 letters, which is safe in no skops "
+    "has an array of records, dates, bytes or texts over 999 letters, which is safe in no skops "
     "file: write it as ONNX, or have the policy allow code-carrying"
 )
 
