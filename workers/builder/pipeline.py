@@ -112,7 +112,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
-        scan = _loaded(scan, lock, on_scan)
+        scan = _loaded(scan, lock, on_scan, log)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -317,10 +317,13 @@ def _scan(
     return scan
 
 
-def _loaded(scan: Scan, lock: str, on_scan: Callable[[Scan], None]) -> Scan:
+def _loaded(
+    scan: Scan, lock: str, on_scan: Callable[[Scan], None], log: Callable[[str], None]
+) -> Scan:
     """Return the verdict for what the lock loads the files with; tell of it where it is another."""
     told = scanner.loaded_by(scan, package_index.pinned(lock))
     if told != scan:
+        log(f"{told.verdict}, and not {scan.verdict}: {told.findings[-1].what}")
         on_scan(told)
     return told
 

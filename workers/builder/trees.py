@@ -14,7 +14,7 @@ from typing import Any
 MOST_ENTRIES = 200_000
 MOST_DEPTH = 100
 MOST_PATH = 2000  # characters below the top: with what stands above it every path is short enough
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class TooMuch(Exception):
@@ -75,7 +75,7 @@ class _Opened:
     def enter(self, above: int | None, name: str, path: str) -> None:
         """Open a folder; one that is gone meanwhile, or is none any more, is left out."""
         try:
-            folder = os.open(name, _FOLDER, dir_fd=above)
+            folder = os.open(name, FOLDER, dir_fd=above)
         except (FileNotFoundError, NotADirectoryError):
             return
         try:

@@ -19,10 +19,10 @@ from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from workers.builder.errors import BuildCancelled
 from workers.builder.sandbox import Limits, Sandbox, never
+from workers.builder.trees import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_TOLD = 16 * 1024 * 1024
 MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
 
@@ -38,10 +38,10 @@ def read_plain(path: Path, limit: int) -> bytes:
 def read_below(top: Path, name: PurePosixPath, limit: int) -> bytes:
     """Read such a file below ``top``, which is ours, with no link on the way: who writes there may
     do so still. Raises ``OSError`` as :func:`read_plain` does."""
-    folder = os.open(top, _FOLDER)
+    folder = os.open(top, FOLDER)
     try:
         for part in name.parts[:-1]:
-            above, folder = folder, os.open(part, _FOLDER, dir_fd=folder)
+            above, folder = folder, os.open(part, FOLDER, dir_fd=folder)
             os.close(above)
         return _read(os.open(name.name, _FILE, dir_fd=folder), name.name, limit)
     finally:
