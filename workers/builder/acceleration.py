@@ -20,7 +20,7 @@ from workers.builder.comparison import ACCELERATED, OutputComparison, compare
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits
-from workers.builder.scanner import scan
+from workers.builder.scanner import loaded_by, scan
 from workers.builder.spec import Acceleration, BuildSpec
 from workers.builder.untrusted_files import MAX_WEIGHT, read_json, read_plain
 
@@ -105,9 +105,11 @@ class Bench:
         scan_folder = self.workplace.root / "scanned"  # where the conversion does not write
         scan_folder.mkdir()
         (scan_folder / generate.ACCELERATED).write_bytes(raw)
-        verdict = scan(scan_folder, self.runtimes.sandbox, cancelled=self.cancelled).verdict
-        if verdict != "safe":
-            raise KeepOriginal(f"The scan of the converted model says {verdict}")
+        found = scan(scan_folder, self.runtimes.sandbox, cancelled=self.cancelled)
+        told = loaded_by(found, self.runtimes.folder(self.runtime))
+        if told.verdict != "safe":
+            why = "; ".join(finding.what for finding in told.findings[-1:])
+            raise KeepOriginal(f"The scan of the converted model says {told.verdict}: {why}")
         return raw
 
     def _json_left(self, name: str, limit: int) -> Any:

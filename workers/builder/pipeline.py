@@ -23,7 +23,6 @@ from workers.builder import (
     bento,
     bentoml_project,
     generate,
-    package_index,
     provenance,
     scanner,
     smoke,
@@ -112,7 +111,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
-        scan = _loaded(scan, lock, on_scan, log)
+        scan = _loaded(scan, workshop.runtimes.folder(runtime.digest), on_scan, log)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -318,10 +317,10 @@ def _scan(
 
 
 def _loaded(
-    scan: Scan, lock: str, on_scan: Callable[[Scan], None], log: Callable[[str], None]
+    scan: Scan, runtime: Path, on_scan: Callable[[Scan], None], log: Callable[[str], None]
 ) -> Scan:
-    """Return the verdict for what the lock loads the files with; tell of it where it is another."""
-    told = scanner.loaded_by(scan, package_index.pinned(lock))
+    """Return the verdict for what the runtime loads the files with; tell where it is another."""
+    told = scanner.loaded_by(scan, runtime)
     if told != scan:
         log(f"{told.verdict}, and not {scan.verdict}: {told.findings[-1].what}")
         on_scan(told)

@@ -1,8 +1,10 @@
 """The scan step: runs the scanner in a sandbox, and trusts only a whole answer."""
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -16,6 +18,7 @@ from workers.builder.untrusted_files import told_by
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
 SAFE_FROM = {name: least for kind in FORMATS.values() for name, least in kind.safe_from.items()}
+MODULES = {name for kind in FORMATS.values() for name in list(kind.safe_from)[:1]}
 
 
 def scan(
@@ -45,26 +48,38 @@ def scan(
         return Scan("unknown", (finding,), SCANNER)
 
 
-def loaded_by(scan: Scan, versions: Mapping[str, str]) -> Scan:
-    """Return what a verdict is worth where libraries of these versions, by name, load the files:
-    ``safe`` is not said of what an older one, or another build of one, does with them."""
+def loaded_by(scan: Scan, runtime: Path) -> Scan:
+    """Return what a verdict is worth where the libraries of a runtime load the files: ``safe`` is
+    not said of what an older one, or another build of one, does with them."""
     if scan.verdict != "safe":
         return scan
     others = [
         Finding("", f"{name} {version} loads it: {why}", "code-carrying")
-        for name, version in versions.items()
-        if (why := _not_tried(canonicalize_name(name), version))
+        for name, version, module in _libraries(runtime)
+        if (why := _not_tried(canonicalize_name(name), version, module))
     ]
     verdict: Verdict = "code-carrying" if others else "safe"
     return replace(scan, verdict=verdict, findings=(*scan.findings, *others))
 
 
-def _not_tried(name: str, version: str) -> str:
+def _libraries(runtime: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield name and version of each package that brings a module which loads files, by the list
+    of what was installed with it: its name may be any (``ort-nightly`` is ONNX Runtime too)."""
+    for site in runtime.glob("lib/python*/site-packages"):
+        for package in distributions(path=[str(site)]):
+            installed = (package.read_text("RECORD") or "").splitlines()
+            brings = {re.split("[/.,]", line, maxsplit=1)[0] for line in installed}
+            for module in sorted(brings & MODULES):
+                yield package.name, package.version, module
+
+
+def _not_tried(name: str, version: str, module: str) -> str:
     """Return what to require instead of a library; '' where files were tried with it."""
-    if (least := SAFE_FROM.get(name)) is not None:
-        return "" if Version(version) >= Version(least) else f"require {name}>={least}"
-    known = next((known for known in SAFE_FROM if name.startswith(f"{known}-")), "")
-    return f"require {known}, with which files were tried" if known else ""
+    least, found = SAFE_FROM.get(name), Version(version)
+    if least is None:
+        return f"require {module}, with which files were tried"
+    tried = found >= Version(least) and not found.is_prerelease and not found.local
+    return "" if tried else f"require {name}>={least}"
 
 
 def read_report(text: str) -> Scan:

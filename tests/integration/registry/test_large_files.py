@@ -15,6 +15,7 @@ from apps.registry.formats import Files, json_stream, onnx, protobuf, xgboost
 from placet.kernel.problems import TooLarge
 from placet_verify.errors import Malformed
 from placet_verify.signing import model_signature
+from tests.support.protobuf import text, varint
 from tests.support.spending import spent
 
 SECONDS, BYTES = 0.5, 20_000_000
@@ -48,19 +49,6 @@ def bounded(read: Callable[[], Any]) -> Any:
     tracemalloc.stop()
     assert (took < SECONDS, peak < BYTES) == (True, True), f"{took:.2f} s, {peak} bytes"
     return found
-
-
-def part(number: int, content: bytes) -> bytes:
-    """A field of protobuf with content."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
 
 
 def tell(name: str, files: Files) -> str:
@@ -99,12 +87,12 @@ def test_the_weights_of_an_onnx_model_are_passed_over(tmp_path: Path) -> None:
 
 GRAPHS = {
     "fields": ONNX_START * (protobuf.MAX_FIELDS + 1),
-    "names": ONNX_START + part(7, part(5, part(8, b"name")) * protobuf.MAX_FIELDS),
-    "long names": ONNX_START + part(7, part(5, part(8, b"n" * 4000)) * 2000),
-    "one long name": ONNX_START + part(7, part(11, part(1, b"n" * (protobuf.MAX_TEXT + 1)))),
-    "inputs": ONNX_START + part(7, part(11, b"") * 10_001),
+    "names": ONNX_START + text(7, text(5, text(8, b"name")) * protobuf.MAX_FIELDS),
+    "long names": ONNX_START + text(7, text(5, text(8, b"n" * 4000)) * 2000),
+    "one long name": ONNX_START + text(7, text(11, text(1, b"n" * (protobuf.MAX_TEXT + 1)))),
+    "inputs": ONNX_START + text(7, text(11, b"") * 10_001),
     "dimensions": ONNX_START
-    + part(7, part(11, part(2, part(1, part(2, part(1, b"") * (onnx.MAX_RANK + 1)))))),
+    + text(7, text(11, text(2, text(1, text(2, text(1, b"") * (onnx.MAX_RANK + 1)))))),
 }
 
 
@@ -118,8 +106,8 @@ def test_a_graph_with_more_than_is_read_leaves_the_signature_to_its_author(
 
 
 def test_a_bucket_is_asked_for_no_more_than_is_passed_over(monkeypatch: Any) -> None:
-    value = part(1, b"x") + part(2, part(1, varint(1 << 3) + varint(1)))
-    raw = ONNX_START + part(7, part(5, part(9, b"w" * 5000)) + part(11, value) + part(12, value))
+    value = text(1, b"x") + text(2, text(1, varint(1 << 3) + varint(1)))
+    raw = ONNX_START + text(7, text(5, text(9, b"w" * 5000)) + text(11, value) + text(12, value))
     assert "'name': 'x'" in tell("onnx", files_of({"m.onnx": raw}, OneWay))
     monkeypatch.setattr(protobuf, "MAX_STREAMED", 4000)
     assert "too large" in tell("onnx", files_of({"m.onnx": raw}, OneWay))
@@ -150,7 +138,7 @@ def drawn(random: random.Random) -> Any:
     model = library.helper.make_model(graph())
     whole: bytes = model.SerializeToString()
     if random.random() < 0.3:  # a second part is merged with the first
-        whole += part(7, graph().SerializeToString())
+        whole += text(7, graph().SerializeToString())
     return whole
 
 

@@ -7,6 +7,8 @@ import numpy
 import onnx
 import pytest
 
+from tests.support.protobuf import eight, four, number, text
+from tests.support.spending import spent
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.onnx_sizes import of_rows
 
@@ -122,9 +124,72 @@ def test_a_row_that_chooses_a_branch_is_told() -> None:
 
 def test_constants_that_older_files_name_among_their_inputs_are_no_rows() -> None:
     also = onnx.helper.make_tensor_value_info("one", 7, [1])
-    assert told(NODE("Expand", ["x", "one"], ["y"]), inputs=[also]) == []
+    widened = NODE("Expand", ["x", "one"], ["y"])
+    assert told(widened, inputs=[also], ir_version=3) == []
     other = onnx.helper.make_tensor_value_info("other", 7, [1])
-    assert told(NODE("Expand", ["x", "other"], ["y"]), inputs=[also, other]) == ["Expand"]
+    widened = NODE("Expand", ["x", "other"], ["y"])
+    assert told(widened, inputs=[also, other], ir_version=3) == ["Expand"]
+
+
+def test_those_of_newer_files_are_what_the_caller_says_they_are() -> None:
+    """MLflow gives a model every column of a row, also one that replaces a constant."""
+    also = onnx.helper.make_tensor_value_info("one", 7, [1])
+    widened = NODE("Expand", ["x", "one"], ["y"])
+    assert told(widened, inputs=[also], ir_version=4) == ["Expand"]
+    twice = model(widened, inputs=[also], ir_version=3).SerializeToString() + number(1, 4)
+    assert of_rows(twice) == ["Expand"]
+    unsaid = model(widened, inputs=[also])
+    unsaid.ClearField("ir_version")
+    assert of_rows(unsaid.SerializeToString()) == ["Expand"]
+
+
+@pytest.mark.parametrize("between", [four(1, b"none"), eight(1, bytes(8)), four(2, b"s\0\0\0")])
+def test_what_protobuf_drops_shifts_no_input(between: bytes) -> None:
+    names = [text(1, b"w"), between, text(1, b"s"), text(2, b"y"), text(4, b"Expand")]
+    assert of_rows(with_node(b"".join(names))) == ["Expand"]
+
+
+def test_what_protobuf_drops_makes_no_constant_of_a_row() -> None:
+    hidden = eight(5, text(8, b"x") + number(2, 2**21))  # like a tensor that is called x
+    widened = NODE("Expand", ["w", "s"], ["y"]).SerializeToString()
+    assert of_rows(with_node(widened, hidden, ir_version=3)) == ["Expand"]
+
+
+def with_node(node: bytes, *more: bytes, **about: Any) -> bytes:
+    """Return a model whose last node is written byte by byte, as nothing but a thief writes one."""
+    made = model(*READ, **about)
+    graph = made.graph.SerializeToString() + text(1, node) + b"".join(more)
+    made.ClearField("graph")
+    return bytes(made.SerializeToString() + text(7, graph))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            NODE("RNN", ["x", "w", "w"], ["", "h"]),
+            NODE("Slice", ["h", "one", "one", "", "one"], ["y"]),
+        ),
+        (NODE("TopK", ["x", "one"], ["", "h"]), NODE("Pad", ["h", "one", "", ""], ["y"])),
+        (NODE("TopK", ["x", "one"], ["", "h"]), NODE("ReduceSum", ["h", ""], ["y"])),
+    ],
+)
+def test_an_answer_that_nobody_takes_is_no_size_of_another(before: Any, after: Any) -> None:
+    assert told(before, after) == []
+
+
+def test_a_branch_may_answer_a_shape() -> None:
+    shape = NODE("Shape", ["x"], ["b"])
+    assert told(branched("one", shape), NODE("Expand", ["x", "y"], ["z"])) == []
+
+
+def test_many_names_of_one_node_are_gone_through_once() -> None:
+    many = [f"n{place}" for place in range(8_000)]
+    crowd = [NODE("Identity", ["x"], [name]) for name in many]
+    joined = model(*crowd, NODE("Concat", many, [f"o{name}" for name in many], axis=0))
+    seconds, found = spent(lambda: of_rows(joined.SerializeToString()), enough=2)
+    assert found == []
+    assert seconds < 2
 
 
 def test_the_shape_of_nothing_does_not_make_a_bounded_size_of_a_row(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def _odd(node: memoryview, plain: frozenset[str]) -> Iterator[bytes]:
     nameless = {n for n, v in parts if isinstance(v, memoryview) and not v}
     if any(kind in NAMED[number] for number in nameless & NAMED.keys()):
         yield kind + b" with a part that has no name"
-    outputs = sum(number == OUTPUT for number, _ in parts)
+    outputs = sum(n == OUTPUT and isinstance(v, memoryview) for n, v in parts)
     given: dict[bytes, Attribute] = {}
     for number, value in parts:
         if number == ATTRIBUTE and isinstance(value, memoryview):

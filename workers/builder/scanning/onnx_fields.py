@@ -30,13 +30,15 @@ def varint(data: memoryview, place: int) -> tuple[int, int]:
     raise NotOnnx("a number is cut off")
 
 
-def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the fields of one message."""
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview | bytes]]:
+    """Yield the fields of one message: a view of what says its length, a copy of what always has
+    four or eight bytes. Protobuf never takes one for the other, so whoever reads asks which it is.
+    """
     offset = 0
     while offset < len(data):
         key, offset = varint(data, offset)
         number, wire = key >> 3, key & 7
-        value: int | memoryview
+        value: int | memoryview | bytes
         if number == 0 or key >> 32:  # protobuf drops what does not fit into 32 bits
             raise NotOnnx("a field has no number, or one that is too large")
         if wire == 0:
@@ -48,6 +50,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             if offset + size > len(data):
                 raise NotOnnx("a field is cut off")
             value, offset = data[offset : offset + size], offset + size
+            if wire != 2:
+                value = bytes(value)
         else:
             raise NotOnnx("a field has an unknown kind")
         yield number, value
@@ -79,6 +83,8 @@ def attribute(data: memoryview) -> Attribute:
                 read.whole.add(value)
             elif number == WHOLES:
                 read.wholes.append(value & BITS)
+        elif isinstance(value, bytes):
+            read.fractions += number == FLOATS and len(value) == 4
         elif number == NAME:
             read.name += bytes(value)
         elif number == TEXT:

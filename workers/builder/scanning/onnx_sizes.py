@@ -49,14 +49,18 @@ BRANCHING = b"If"  # the one operator with graphs that a safe model may have
 NODE_INPUT, NODE_OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
 INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, SPARSE = 5, 11, 12, 15
 FUNCTION_INPUT = 4
+# From that version of the form on whoever calls a model may replace what it gives an input itself.
+IR_VERSION, REPLACED_FROM = 1, 4
 NAME, TENSOR_NAME, SPARSE_VALUES = 1, 8, 1
 
 
 @dataclass(slots=True)
 class _Names:
     """What is known of the names of a model. One that stands in two graphs is one here, so that it
-    does not matter in which order nodes and graphs are read."""
+    does not matter in which order nodes and graphs are read. ``fixed``: what the file gives an
+    input itself stays so."""
 
+    fixed: bool
     values: set[bytes] = field(default_factory=set)
     leads: dict[bytes, list[list[bytes]]] = field(default_factory=lambda: defaultdict(list))
     sizes: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
@@ -65,12 +69,15 @@ class _Names:
 def of_rows(data: bytes) -> list[str]:
     """Return the operators that take a size from the values of a row. Raises :class:`NotOnnx`; how
     deeply a model is nested has been looked at before."""
-    names = _Names()
-    _read(memoryview(data), "model", names)
+    view = memoryview(data)
+    versions = [v for n, v in fields(view) if n == IR_VERSION and isinstance(v, int)]
+    names = _Names(fixed=bool(versions) and max(versions) < REPLACED_FROM)
+    _read(view, "model", names)
     waiting, seen = list(names.values), set(names.values)
     while waiting:
         for outputs in names.leads.pop(waiting.pop(), ()):
             new = set(outputs) - seen
+            outputs.clear()  # the same list for each that leads there
             seen |= new
             waiting += new
     return sorted(
@@ -84,7 +91,7 @@ def _read(data: memoryview, message: str, names: _Names) -> set[bytes]:
         return _read_node(data, names)
     taken: set[bytes] = set()
     if message == "graph":
-        names.values |= _inputs(data)
+        names.values |= _inputs(data, fixed=names.fixed)
     for number, value in fields(data):
         if not isinstance(value, memoryview):
             continue
@@ -98,10 +105,11 @@ def _read(data: memoryview, message: str, names: _Names) -> set[bytes]:
 
 
 def _read_node(node: memoryview, names: _Names) -> set[bytes]:
-    """Note what a node takes and where it leads; return what it takes, its branches included."""
+    """Note what a node takes and where it leads; return those whose values get further, of its
+    branches too."""
     parts = [(number, value) for number, value in fields(node) if isinstance(value, memoryview)]
     inputs = [bytes(value) for number, value in parts if number == NODE_INPUT]
-    outputs = [bytes(value) for number, value in parts if number == NODE_OUTPUT]
+    outputs = [bytes(value) for number, value in parts if number == NODE_OUTPUT and value]
     kind = next(bytes(value) for number, value in parts if number == OPERATOR)
     taken = {name for name in inputs if name}
     if kind == BRANCHING:
@@ -113,11 +121,11 @@ def _read_node(node: memoryview, names: _Names) -> set[bytes]:
     if kind not in BOUNDED:
         for name in taken:
             names.leads[name].append(outputs)
-    return taken
+    return set() if kind in BOUNDED else taken
 
 
-def _inputs(graph: memoryview) -> set[bytes]:
-    """Return the names of a graph's inputs that the file does not give itself."""
+def _inputs(graph: memoryview, *, fixed: bool) -> set[bytes]:
+    """Return the names of a graph's inputs that whoever calls the model may give."""
     inputs: set[bytes] = set()
     given: set[bytes] = set()
     for number, value in fields(graph):
@@ -131,7 +139,7 @@ def _inputs(graph: memoryview) -> set[bytes]:
             for part, inner in fields(value):
                 if part == SPARSE_VALUES and isinstance(inner, memoryview):
                     given |= _named(inner, TENSOR_NAME)
-    return inputs - given
+    return inputs - given if fixed else inputs
 
 
 def _named(message: memoryview, number: int) -> set[bytes]:
