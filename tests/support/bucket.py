@@ -1,6 +1,8 @@
 """A real HTTP server that speaks S3 (moto's), on loopback, whose bad days a test can arrange."""
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +22,13 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass
 class S3:
-    """The running server. ``fault`` sees each request first and may answer in its place."""
+    """The running server. ``fault`` sees each request first and may answer in its place.
+    ``connections`` has what became of each: a test that fails prints it."""
 
     url: str
     requests: list[tuple[str, str]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list, repr=False)
+    connections: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     fault: Callable[[dict[str, Any]], tuple[str, bytes] | None] = lambda environ: None
 
     def address(self, prefix: str = "", bucket: str = NAME) -> BucketAddress:
@@ -64,13 +68,24 @@ def s3() -> Iterator[S3]:
     )
     from werkzeug.serving import make_server
 
-    class Quiet(MotoRequestHandler):
+    def note(address: Any, *what: Any) -> None:
+        found.connections.append(f"{time.monotonic():.2f} {address} {what}")
+
+    class Noting(MotoRequestHandler):
         def log(self, *args: Any, **options: Any) -> None:
-            """Say nothing."""
+            note(self.client_address, *args)
+
+        def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+            note(self.client_address, repr(error))
+
+    def accepted(request: Any, address: Any) -> bool:
+        note(address, "accepted", request.fileno(), request.gettimeout())
+        return True
 
     found = S3("")
     application = wrapped(DomainDispatcherApplication(create_backend_app), found)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Noting)
+    server.verify_request = accepted  # type: ignore[method-assign]
     found.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
