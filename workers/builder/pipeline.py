@@ -111,7 +111,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
-        scan = _loaded(scan, workshop.runtimes.folder(runtime.digest), on_scan, log)
+        scan = _loaded(scan, runtime.digest, workshop, cancelled, on_scan, log)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -317,10 +317,16 @@ def _scan(
 
 
 def _loaded(
-    scan: Scan, runtime: Path, on_scan: Callable[[Scan], None], log: Callable[[str], None]
+    scan: Scan,
+    runtime: str,
+    workshop: Workshop,
+    cancelled: IsCancelled,
+    on_scan: Callable[[Scan], None],
+    log: Callable[[str], None],
 ) -> Scan:
     """Return the verdict for what the runtime loads the files with; tell where it is another."""
-    told = scanner.loaded_by(scan, runtime)
+    folder = workshop.runtimes.folder(runtime)
+    told = scanner.loaded_by(scan, folder, workshop.sandbox, cancelled=cancelled)
     if told != scan:
         log(f"{told.verdict}, and not {scan.verdict}: {told.findings[-1].what}")
         on_scan(told)

@@ -1,14 +1,12 @@
 """The scan step: runs the scanner in a sandbox, and trusts only a whole answer."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from apps.registry.formats import FORMATS
 from workers.builder.sandbox import Limits, Sandbox, never
@@ -48,38 +46,51 @@ def scan(
         return Scan("unknown", (finding,), SCANNER)
 
 
-def loaded_by(scan: Scan, runtime: Path) -> Scan:
+def loaded_by(
+    scan: Scan, runtime: Path, sandbox: Sandbox, *, cancelled: Callable[[], bool] = never
+) -> Scan:
     """Return what a verdict is worth where the libraries of a runtime load the files: ``safe`` is
     not said of what an older one, or another build of one, does with them."""
     if scan.verdict != "safe":
         return scan
-    others = [
-        Finding("", f"{name} {version} loads it: {why}", "code-carrying")
-        for name, version, module in _libraries(runtime)
-        if (why := _not_tried(canonicalize_name(name), version, module))
-    ]
+    limits = Limits(memory_mb=1024, seconds=60)
+    try:
+        told = told_by(
+            "workers.builder.libraries",
+            runtime,
+            sandbox,
+            limits,
+            *sorted(MODULES),
+            name="the list of libraries",
+            cancelled=cancelled,
+        )
+        why = list(untried(json.loads(told)))
+    except (OSError, ValueError, TypeError) as error:
+        why = [f"What loads it cannot be told: {error}"[:200]]
+    others = [Finding("", one, "code-carrying") for one in why]
     verdict: Verdict = "code-carrying" if others else "safe"
     return replace(scan, verdict=verdict, findings=(*scan.findings, *others))
 
 
-def _libraries(runtime: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield name and version of each package that brings a module which loads files, by the list
-    of what was installed with it: its name may be any (``ort-nightly`` is ONNX Runtime too)."""
-    for site in runtime.glob("lib/python*/site-packages"):
-        for package in distributions(path=[str(site)]):
-            installed = (package.read_text("RECORD") or "").splitlines()
-            brings = {re.split("[/.,]", line, maxsplit=1)[0] for line in installed}
-            for module in sorted(brings & MODULES):
-                yield package.name, package.version, module
+def untried(libraries: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield why files were not tried with a library, of each that has name, version and module."""
+    for name, version, module in libraries:
+        why = _not_tried(canonicalize_name(name), version, module)
+        if why:
+            yield f"{ascii(f'{name[:60]} {version[:60]}')[1:-1]} loads it: {why}"
 
 
 def _not_tried(name: str, version: str, module: str) -> str:
     """Return what to require instead of a library; '' where files were tried with it."""
-    least, found = SAFE_FROM.get(name), Version(version)
-    if least is None:
+    if (least := SAFE_FROM.get(name)) is None:
         return f"require {module}, with which files were tried"
-    tried = found >= Version(least) and not found.is_prerelease and not found.local
-    return "" if tried else f"require {name}>={least}"
+    try:
+        found = Version(version)
+    except InvalidVersion:
+        return f"require a release of {name} from {least} on"
+    if found.is_prerelease or found.local:
+        return f"require a release of {name} from {least} on"
+    return "" if found >= Version(least) else f"require {name}>={least}"
 
 
 def read_report(text: str) -> Scan:

@@ -52,3 +52,18 @@ def test_an_empty_file_is_no_fault(artifact: Path) -> None:
 
 def test_left_in_peace_it_says_safe(artifact: Path) -> None:
     assert scanner.scan(artifact, Sandbox.detect()).verdict == "safe"
+
+
+def test_a_runtime_that_cannot_be_read_takes_safe_away(tmp_path: Path) -> None:
+    """What its packages left of themselves is read in a sandbox: it is of any size and form."""
+    runtime = tmp_path / "runtime"
+    package = runtime / "lib/python3.13/site-packages/odd-1.dist-info"
+    package.mkdir(parents=True)
+    safe = scanner.Scan("safe", (), scanner.SCANNER)
+    assert scanner.loaded_by(safe, runtime, Sandbox.detect()) == safe
+    (package / "RECORD").write_bytes(b"\xff\n")
+    told = scanner.loaded_by(safe, runtime, Sandbox.detect())
+    assert told.verdict == "code-carrying"
+    assert "What loads it cannot be told" in told.findings[0].what
+    unknown = scanner.Scan("unknown", (), scanner.SCANNER)
+    assert scanner.loaded_by(unknown, runtime, Sandbox.detect()) == unknown

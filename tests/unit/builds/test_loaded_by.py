@@ -4,16 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from workers.builder.scanner import SAFE_FROM, SCANNER, loaded_by
-from workers.builder.spec import Scan, Verdict
+from workers.builder.libraries import libraries
+from workers.builder.scanner import MODULES, SAFE_FROM, untried
 
-SAFE = Scan("safe", (), SCANNER)
+SITE = "lib/python3.13/site-packages"
+
+
+def told(runtime: Path) -> list[str]:
+    """Return why files were not tried with what a runtime has."""
+    return [*untried(libraries(runtime, MODULES))]
 
 
 def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
     """Add a package to a runtime as installers do; return the runtime."""
     stem = f"{name.replace('-', '_')}-{version}"
-    about = runtime / "lib/python3.13/site-packages" / f"{stem}.dist-info"
+    about = runtime / SITE / f"{stem}.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     files = [*(brings or [f"{name.partition('-')[0]}/__init__.py"]), f"{stem}.dist-info/METADATA"]
@@ -22,34 +27,29 @@ def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "verdict"),
+    ("name", "version", "why"),
     [
-        ("onnxruntime", "1.32.0", "safe"),
-        ("onnxruntime", "1.100.0", "safe"),
-        ("onnxruntime", "1.32.0rc1", "code-carrying"),
-        ("onnxruntime", "1.33.0.dev20261101", "code-carrying"),
-        ("onnxruntime", "1.32.0+openvino", "code-carrying"),
-        ("onnxruntime", "1.24.1", "code-carrying"),
-        ("onnxruntime-gpu", "1.9", "code-carrying"),
-        ("xgboost", "1.5.2", "code-carrying"),
-        ("xgboost-cpu", "3.4.1", "safe"),
-        ("lightgbm", "2.3.1", "code-carrying"),
-        ("skops", "0.11", "code-carrying"),
-        ("numpy", "0.1", "safe"),
+        ("onnxruntime", "1.32.0", ""),
+        ("onnxruntime", "1.100.0.post1", ""),
+        ("onnxruntime", "1.32.0rc1", "a release of onnxruntime from 1.32 on"),
+        ("onnxruntime", "1.33.0.dev20261101", "a release of onnxruntime from 1.32 on"),
+        ("onnxruntime", "1.32.0+openvino", "a release of onnxruntime from 1.32 on"),
+        ("onnxruntime", "nightly", "a release of onnxruntime from 1.32 on"),
+        ("onnxruntime", "1.24.1", "onnxruntime>=1.32"),
+        ("onnxruntime-gpu", "1.9", "onnxruntime-gpu>=1.32"),
+        ("xgboost", "1.5.2", "xgboost>=1.7.6"),
+        ("xgboost-cpu", "3.4.1", ""),
+        ("lightgbm", "2.3.1", "lightgbm>=3.3.5"),
+        ("skops", "0.11", f"skops>={SAFE_FROM['skops']}"),
+        ("numpy", "0.1", ""),
     ],
 )
 def test_an_older_library_takes_safe_away_and_is_named(
-    tmp_path: Path, name: str, version: str, verdict: Verdict
+    tmp_path: Path, name: str, version: str, why: str
 ) -> None:
     installed(tmp_path, "bentoml", "1.4.40")
-    told = loaded_by(SAFE, installed(tmp_path, name, version))
-    assert told.verdict == verdict
-    words = [finding.what for finding in told.findings]
-    assert words == (
-        []
-        if verdict == "safe"
-        else [f"{name} {version} loads it: require {name}>={SAFE_FROM[name]}"]
-    )
+    installed(tmp_path, name, version)
+    assert told(tmp_path) == ([f"{name} {version} loads it: require {why}"] if why else [])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_older_library_takes_safe_away_and_is_named(
     [
         ("onnxruntime-openvino", "onnxruntime/__init__.py"),
         ("ort-nightly", "onnxruntime/capi/_pybind_state.so"),
-        ("xgboostwithwarmstart", "xgboost/core.py"),
+        ("xgboostwithwarmstart", "./xgboost/core.py"),
         ("boosters", "lightgbm.py"),
     ],
 )
@@ -65,11 +65,21 @@ def test_another_build_of_a_library_takes_it_away_whatever_it_is_called(
     tmp_path: Path, name: str, brings: str
 ) -> None:
     installed(tmp_path, "onnxruntime", "1.32.0")
-    told = loaded_by(SAFE, installed(tmp_path, name, "99.0", "other.py", brings))
-    assert told.verdict == "code-carrying"
-    assert [one.what.partition(",")[0] for one in told.findings] == [
-        f"{name} 99.0 loads it: require {brings.partition('/')[0].partition('.')[0]}"
+    installed(tmp_path, name, "99.0", "other.py", brings)
+    module = Path(brings).parts[0].removesuffix(".py")
+    assert told(tmp_path) == [
+        f"{name} 99.0 loads it: require {module}, with which files were tried"
     ]
+
+
+@pytest.mark.parametrize("left", ["onnxruntime/__init__.py", "onnxruntime.py", "skops.so"])
+def test_so_does_one_that_no_package_tells_of(tmp_path: Path, left: str) -> None:
+    installed(tmp_path, "other", "1.0", f"../../../lib64/python3.13/site-packages/{left}")
+    file = tmp_path / SITE / left
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    module = Path(left).parts[0].partition(".")[0]
+    assert told(tmp_path) == [f"? ? loads it: require {module}, with which files were tried"]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-extensions", "onnxruntime-genai", "xgboost-ray"])
@@ -77,10 +87,10 @@ def test_what_is_called_nearly_so_and_brings_something_else_does_not(
     tmp_path: Path, name: str
 ) -> None:
     installed(tmp_path, name, "0.1", f"{name.replace('-', '_')}/__init__.py")
-    assert loaded_by(SAFE, tmp_path) == SAFE
+    assert told(tmp_path) == []
 
 
-@pytest.mark.parametrize("verdict", ["code-carrying", "unknown", "malicious"])
-def test_no_other_verdict_changes(tmp_path: Path, verdict: Verdict) -> None:
-    scan = Scan(verdict, (), SCANNER)
-    assert loaded_by(scan, installed(tmp_path, "onnxruntime", "1.1")) == scan
+def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) -> None:
+    installed(tmp_path, "onnxruntime", "1.32.0")
+    next(tmp_path.glob("**/METADATA")).write_text("\n")
+    assert told(tmp_path) == ["? ? loads it: require onnxruntime, with which files were tried"]

@@ -31,6 +31,8 @@ VERSION = 2  # of operators, in a version
 # Where a domain of operators stands: a model's and a function's versions of operators, a version,
 # a function and a node have it (onnx ``onnx/onnx.proto3``).
 VERSIONS = {"model": 8, "function": 9}
+FUNCTION = 25  # of a model
+DEFAULT = {b"", b"ai.onnx"}  # two names of one domain
 DOMAIN = {"version": 1, "node": 7, "function": 10}
 # Those of other domains, such as com.microsoft, are whatever code somebody compiled.
 DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
@@ -147,21 +149,28 @@ def foreign(data: bytes) -> list[str]:
     """Return the domains that ONNX does not define, and the operators that are not on the list or
     have a number that none may have. Raises :class:`NotOnnx`."""
     view = memoryview(data)
-    plain = (
-        OPERATORS - {"Range"} if max(_versions(view, "model"), default=0) >= LOOPING else OPERATORS
-    )
+    plain = OPERATORS - {"Range"} if _makes_loops(view) else OPERATORS
     return sorted({ascii(one)[2:-1][:MAX_WORDS] for one in _foreign(view, "model", plain)})
 
 
-def _versions(data: memoryview, message: str) -> Iterator[int]:
-    """Yield the versions of operators that a model and its functions ask for."""
+def _makes_loops(model: memoryview) -> bool:
+    """Tell whether ONNX Runtime takes operators of a version from :data:`LOOPING` on, as it does of
+    a domain that a model does not import. What ONNX's own check refuses is not so for large ones.
+    """
+    own = list(_imports(model, "model"))
+    functions = [v for n, v in fields(model) if n == FUNCTION and isinstance(v, memoryview)]
+    inner = [one for each in functions for one in _imports(each, "function")]
+    return not DEFAULT & dict(own).keys() or max(v for _, v in [*own, *inner]) >= LOOPING
+
+
+def _imports(data: memoryview, message: str) -> Iterator[tuple[bytes, int]]:
+    """Yield domain and version of the operators that a model or a function asks for."""
     for number, value in fields(data):
-        if message == "version" and number == VERSION and isinstance(value, int):
-            yield value
-        elif isinstance(value, memoryview) and number == VERSIONS.get(message):
-            yield from _versions(value, "version")
-        elif isinstance(value, memoryview) and CHILDREN.get(message, {}).get(number) == "function":
-            yield from _versions(value, "function")
+        if isinstance(value, memoryview) and number == VERSIONS[message]:
+            parts = list(fields(value))
+            domain = b"".join(v for n, v in parts if n == 1 and isinstance(v, memoryview))
+            asked = [v for n, v in parts if n == VERSION and isinstance(v, int)]
+            yield domain, max(asked, default=0)
 
 
 def _foreign(

@@ -33,9 +33,8 @@ SIZES = {
 # What these answer depends on how much was sent, whatever its values are.
 BOUNDED = frozenset({b"Shape", b"Size"})
 ADVICE = (
-    "whose sizes come from the values of a row, which may ask for any amount of memory and time: "
-    "compute them from the shape of an input or from constants, or have the policy allow "
-    "code-carrying"
+    "whose sizes come from a row, which may ask for any memory and time: take them from shapes, or "
+    "constants that are no inputs, or allow code-carrying"
 )
 # message → field number → message, for every way from a model to a node
 CHILDREN = {

@@ -1,0 +1,50 @@
+"""Tells which packages of a runtime bring the modules that load files, by what was installed.
+
+A package's name may be any (``ort-nightly`` is ONNX Runtime too), so each is asked what it brought.
+Runs in a sandbox: what packages left about themselves is of any size and form.
+
+Usage: python -m workers.builder.libraries RUNTIME ANSWER MODULE…
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Set
+from email.message import Message
+from importlib.metadata import distributions
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+NAMES = ("Name", "Version")
+UNSAID = "?"
+
+
+def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, version and module of each package that brings one of ``modules``, and of each
+    module that is there all the same."""
+    for site in runtime.glob("lib*/python*/site-packages"):
+        told = set()
+        for package in distributions(path=[str(site)]):
+            for module in sorted(_brings(package.read_text("RECORD") or "") & modules):
+                told.add(module)
+                about = cast("Message", package.metadata)  # of which it has no word of its own
+                name, version = (about.get(word, UNSAID) for word in NAMES)
+                yield name, version, module
+        for module in sorted(modules - told):
+            if any(site.glob(f"{module}.*")) or (site / module).exists():
+                yield UNSAID, UNSAID, module
+
+
+def _brings(record: str) -> set[str]:
+    """Return the top-level names of a package's list of files."""
+    paths = (PurePosixPath(line.strip('"').partition(",")[0]) for line in record.splitlines())
+    return {path.parts[0].partition(".")[0] for path in paths if path.parts}
+
+
+def main(runtime: Path, answer: Path, *modules: str) -> int:
+    """Write the list."""
+    answer.write_text(json.dumps([*libraries(runtime, {*modules})]), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
