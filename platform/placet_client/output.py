@@ -26,6 +26,8 @@ WIDE = 2000
 UNPRINTABLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# Of a second: a table has none.
+FRACTION = re.compile(r"(?<=^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=(Z|[+-]\d\d:\d\d)$)")
 Item = Mapping[str, Any] | Record
 
 
@@ -59,17 +61,21 @@ def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name.rsplit(".", 1)[-1].upper(), overflow="fold")
+        label = name.rsplit(".", 1)[-1].replace("_", " ").upper()
+        table.add_column(label, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(reach(row, name))) for name in columns))
     if rows:
         _draw(table)
     else:
-        console.print("nothing")
+        console.print("No results.")
 
 
-def show_one(item: Item, form: Form) -> None:
-    """Print one thing: as JSON whole, as a list of its plain members."""
+def show_one(item: Item, form: Form, brief: Sequence[str] = ()) -> None:
+    """Print one thing: as JSON whole, as a list of its members.
+
+    ``brief`` names those that are worth a line where it was changed; the empty ones get none.
+    """
     body = _body(item)
     if form is Form.JSON:
         print_json(body)
@@ -77,10 +83,12 @@ def show_one(item: Item, form: Form) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    if brief:
+        body = {name: body[name] for name in brief if body.get(name) not in (None, "", [], {})}
     for name, value in body.items():
         if isinstance(value, dict | list) and len(json.dumps(value)) > 200:
             value = f"{len(value)} entries (see -o json)"
-        table.add_row(Text(plain(name)), Text(cell(value)))
+        table.add_row(Text(plain(name.replace("_", " "))), Text(cell(value)))
     _draw(table)
 
 
@@ -103,6 +111,7 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell the person something that is not the answer."""
+    sys.stdout.flush()  # where both go to one place, it stands behind what was printed before
     notes.print(Text(plain(text)), soft_wrap=True)
 
 
@@ -152,7 +161,7 @@ def cell(value: Any) -> str:
         return plain(", ".join(value)) or "–"
     if isinstance(value, dict | list):
         return plain(json.dumps(value, ensure_ascii=False))
-    text = plain(str(value))
+    text = FRACTION.sub("", plain(str(value)))
     return f"{text[:15]}…{text[-4:]}" if re.fullmatch(r"sha256:[0-9a-f]{64}", text) else text
 
 

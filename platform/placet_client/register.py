@@ -47,10 +47,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A finalised version; ``new`` unless it was there before, whole; and what was not sent."""
+    """A finalised version; ``new`` unless it was there before, whole; what the folder says of its
+    metrics; and what was not sent."""
 
     version: Version
     new: bool
+    metrics: dict[str, Any]
     left_out: list[str]
 
 
@@ -96,6 +98,10 @@ class Content:
         ]
         return canonical.digest(lines)
 
+    def registered(self, version: Version, *, new: bool) -> Registered:
+        """Return what became of this."""
+        return Registered(version, new=new, metrics=self.metrics, left_out=self.left_out)
+
     def key(self, *purpose: object) -> str:
         """Return an Idempotency-Key that only this content has, for one purpose."""
         text = json.dumps([purpose, self.facts, self.metrics, self.files], sort_keys=True)
@@ -131,7 +137,7 @@ def register(
     ensure_model(client, project, name)
     version = None if again else _find(client, project, name, content)
     if version is not None and version.state != "draft":
-        return Registered(version, new=False, left_out=content.left_out)
+        return content.registered(version, new=False)
     if version is None:
         version = _draft(client, project, name, content, again=again)
     version_ref = (project, name, version.number)
@@ -141,12 +147,12 @@ def register(
                 *version_ref, folder / path, path, sha256=sha256, progress=_of(progress, path)
             )
         _report(client, version_ref, content)
-        return Registered(_finalise(client, version_ref), new=True, left_out=content.left_out)
+        return content.registered(_finalise(client, version_ref), new=True)
     except Conflict:  # if somebody else finalised just this meanwhile, it is done
         now = client.versions.get(*version_ref)
         if now.state == "draft" or not content.is_in(now):
             raise
-        return Registered(now, new=True, left_out=content.left_out)
+        return content.registered(now, new=True)
 
 
 def is_left_behind(path: PurePath) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placet_client import login as logins
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
 
@@ -105,6 +105,7 @@ def project_create(
     with connected() as client:
         new_project = client.projects.create(slug, name=name or slug, description=description)
         show_one(new_project, output)
+        go_on(client, "models", slug)
 
 
 @project.command("edit")
@@ -117,6 +118,7 @@ def project_edit(
     """Change a project's name or description."""
     with connected() as client:
         show_one(client.projects.update(slug, name=name, description=description), output)
+        go_on(client, "models", slug)
 
 
 @project.command("storage")
@@ -131,6 +133,7 @@ def project_quota(slug: str, size: int, output: OutputOption = Form.TABLE) -> No
     """Set how many bytes a project's files may take; 0 is no limit. For access admins."""
     with connected() as client:
         show_one(client.projects.update(slug, artifact_quota=size), output)
+        go_on(client, "models", slug)
 
 
 @token.command("list")

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import EndpointArgument, OutputOption, connected
+from placet_client.cli.command import EndpointArgument, OutputOption, connected, go_on
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one, tell
 
-alert = typer.Typer(help="What is wrong, and who looks after it", no_args_is_help=True)
-objective = typer.Typer(help="What an endpoint is held to", no_args_is_help=True)
+alert = typer.Typer(help="Alerts: what is wrong, and who has acknowledged it", no_args_is_help=True)
+objective = typer.Typer(help="The SLO of an endpoint", no_args_is_help=True)
 COLUMNS = ["id", "state", "kind", "about", "opened_at"]
 AlertArgument = Annotated[str, typer.Argument(metavar="ALERT")]
 
@@ -25,7 +25,7 @@ def alert_list(
     everything: Annotated[bool, typer.Option("--all", help="resolved ones too")] = False,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List what is wrong now: what nobody looks after first."""
+    """List open alerts; those that nobody has acknowledged come first."""
     states = ["open", "acknowledged", *(["resolved"] if everything else [])]
     with connected() as client:
         alerts = [row for state in states for row in client.alerts.list(state=state, limit=100)]
@@ -41,21 +41,23 @@ def alert_show(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> No
 
 @alert.command("ack")
 def alert_ack(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> None:
-    """Say that you look after it."""
+    """Acknowledge an alert."""
     with connected() as client:
         show_one(client.alerts.acknowledge(alert_id), output)
+        go_on(client, "alerts")
 
 
 @alert.command("resolve")
 def alert_resolve(alert_id: AlertArgument, output: OutputOption = Form.TABLE) -> None:
-    """End an alert about a failed job or the log; the others end by themselves."""
+    """Resolve an alert about a failed job or the log; the others resolve by themselves."""
     with connected() as client:
         show_one(client.alerts.resolve(alert_id), output)
+        go_on(client, "alerts")
 
 
 @objective.command("show")
 def objective_show(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
-    """Show what an endpoint is held to, and how it stands."""
+    """Show the SLO of an endpoint, and whether it is met."""
     with connected() as client:
         show_one(client.objectives.get(id_of(client, reference)), output)
 
@@ -77,10 +79,11 @@ def objective_set(
     owner: Annotated[str, typer.Option(help="id of the person to tell; you by default")] = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Set what an endpoint is held to, in place of what was set before."""
+    """Set the SLO of an endpoint, in place of the one before."""
     with connected() as client:
+        endpoint_id = id_of(client, reference)
         new_objective = client.objectives.set(
-            id_of(client, reference),
+            endpoint_id,
             availability=availability,
             latency_ms=latency_ms,
             latency_quantile=quantile,
@@ -91,11 +94,14 @@ def objective_set(
             owner=owner,
         )
         show_one(new_objective, output)
+        go_on(client, "endpoint", endpoint_id)
 
 
 @objective.command("remove")
 def objective_remove(reference: EndpointArgument) -> None:
-    """Hold an endpoint to nothing any more."""
+    """Remove the SLO of an endpoint: nobody is alerted to errors and slow answers any more."""
     with connected() as client:
-        client.objectives.remove(id_of(client, reference))
-    tell("It has no objective any more.")
+        endpoint_id = id_of(client, reference)
+        client.objectives.remove(endpoint_id)
+        tell(f"{reference} has no SLO any more.")
+        go_on(client, "endpoint", endpoint_id)

@@ -9,8 +9,8 @@ from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 
 glass = typer.Typer(
-    help="Exceptions in an emergency: who broke the glass, what runs by it, and the reviews. They "
-    "are opened, confirmed and reviewed in the browser",
+    help="Emergency releases (break-glass): who signed, what runs by them, and the reviews. People "
+    "start, co-sign and review them in the browser",
     no_args_is_help=True,
 )
 COLUMNS = ["id", "project", "release_number", "environment", "state", "until", "running", "review"]
@@ -39,7 +39,7 @@ def break_glass_list(
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List break-glasses, newest first."""
+    """List emergency releases, newest first."""
     with connected() as client:
         glasses = client.break_glasses.list(
             project=project, state=state, review=review or "", limit=limit
@@ -49,7 +49,7 @@ def break_glass_list(
 
 @glass.command("show")
 def break_glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
-    """Show a break-glass: who signed it and why, until when, and its review."""
+    """Show an emergency release: who signed it and why, until when, and its review."""
     with connected() as client:
         break_glass = client.break_glasses.get(glass_id)
     show_one(break_glass, output)

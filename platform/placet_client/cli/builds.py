@@ -8,22 +8,26 @@ import typer
 from placet_client import refs
 from placet_client.cli.command import (
     ERROR,
-    CommandEnded,
+    TIMED_OUT,
     LimitOption,
     OutputOption,
     TimeoutOption,
     VersionArgument,
     WaitOption,
     connected,
+    ended,
+    go_on,
     polling,
 )
+from placet_client.cli.waiting import watching
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
 from placet_client.records import Build
 
 build = typer.Typer(help="Builds of versions into Bentos", no_args_is_help=True)
 bento = typer.Typer(help="Bentos: what is approved and served", no_args_is_help=True)
-runtime = typer.Typer(help="Pythons with their locked packages", no_args_is_help=True)
+runtime = typer.Typer(help="Runtimes: a Python with its locked packages", no_args_is_help=True)
+BRIEF = ["id", "name", "state", "step", "error", "bento_digest", "accelerate"]
 DigestArgument = Annotated[str, typer.Argument(metavar="SHA256:DIGEST")]
 
 
@@ -49,7 +53,8 @@ def build_start(
         started = client.builds.start(*refs.version(reference), accelerate=accelerate)
         if wait:
             started = follow(client, started.id, timeout, quiet=output is Form.JSON)
-        show_one(started, output)
+        show_one(started, output, BRIEF)
+        go_on(client, "build", started.id)
 
 
 @build.command("list")
@@ -79,16 +84,18 @@ def build_log(
     """Print the log of a build."""
     with connected() as client:
         if follow_it:
-            follow(client, build_id, timeout)
+            say(f"Bento {follow(client, build_id, timeout).bento_digest}")
+            go_on(client, "build", build_id)
             return
         show_list(client.builds.log(build_id).lines, ["at", "step", "text"], output)
 
 
 @build.command("cancel")
 def build_cancel(build_id: str, output: OutputOption = Form.TABLE) -> None:
-    """Stop a build."""
+    """Cancel a build."""
     with connected() as client:
-        show_one(client.builds.cancel(build_id), output)
+        show_one(client.builds.cancel(build_id), output, BRIEF)
+        go_on(client, "build", build_id)
 
 
 @bento.command("show")
@@ -127,19 +134,28 @@ def runtime_show(digest: DigestArgument, output: OutputOption = Form.TABLE) -> N
 
 
 def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False) -> Build:
-    """Print a build's lines to standard error until it ends; raise unless it succeeded."""
+    """Print a build's lines to standard error until it ends; raise unless it succeeded.
+
+    ``quiet`` tells its step alone.
+    """
     after = 0
-    for last in polling(timeout):
-        log = client.builds.log(build_id, after=after)
-        for line in log.lines if not quiet else ():
-            say(f"{line.step:<9} {line.text}")
-        after = log.after
-        if log.ended:
-            break
-        if last:
-            raise TimeoutError(f"Build {build_id} is still {log.state}")
+    later = f"placet build log {build_id} --follow"
+    with watching(client, later, "build", build_id) as watch:
+        for last in polling(timeout):
+            log = client.builds.log(build_id, after=after)
+            if not quiet:
+                watch.log(f"{line.step:<9} {line.text}" for line in log.lines)
+            after = log.after
+            if log.ended:
+                break
+            step = f": {log.step}" if log.step else ""
+            text = f"Build {build_id} is {log.state}{step}"
+            watch.show(text, key=text if quiet else log.state)
+            if last:
+                still = f"Build {build_id} is still {log.state}{step}"
+                raise ended(client, TIMED_OUT, still, "build", build_id)
     finished = client.builds.get(build_id)
     if finished.state != "succeeded":
-        raise CommandEnded(ERROR, f"The build {finished.state}: {finished.error}".rstrip(": "))
-    say(f"Bento {finished.bento_digest}")
+        sentence = f"The build {finished.state}: {finished.error}".rstrip(": ")
+        raise ended(client, ERROR, sentence, "build", build_id)
     return finished

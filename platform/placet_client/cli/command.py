@@ -12,18 +12,24 @@ import typer
 from placet_client import login
 from placet_client.client import Client
 from placet_client.errors import Conflict, Denied, PlacetError
-from placet_client.output import Form
+from placet_client.output import Form, say
+from placet_client.pages import path_of
 
 OutputOption = Annotated[Form, typer.Option("--output", "-o", help="table, or the API's JSON")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="wait until it has ended, and show for what")
+]
 TimeoutOption = Annotated[float, typer.Option(min=0, help="seconds to wait at most")]
-LimitOption = Annotated[int | None, typer.Option(min=1, help="at most so many; otherwise all")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="show so many at most; default: all")]
 ModelArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL")]
 VersionArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
 EndpointArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
 
 OK, ERROR, USAGE, DENIED, WAITING, TIMED_OUT, CONFLICT = range(7)
+
+
+INTERRUPTED = 130  # by Ctrl-C, as shells say it
 
 
 class CommandEnded(Exception):
@@ -40,6 +46,24 @@ def connected() -> Iterator[Client]:
     known = login.current()
     with Client(known.url, known.token, ca=known.ca) as client:
         yield client
+
+
+def go_on(client: Client, page: str, *parts: object) -> None:
+    """Say where to go on in the browser, as a command's last line.
+
+    It goes to standard error: what a program reads of the command stays as it is.
+    """
+    say(address(client, page, *parts))
+
+
+def address(client: Client, page: str, *parts: object) -> str:
+    """Return the line that says where to go on."""
+    return f"→ {client.url}{path_of(page, *parts)}"
+
+
+def ended(client: Client, code: int, sentence: str, page: str, *parts: object) -> CommandEnded:
+    """Return the end of a command that says, behind its sentence, where to go on."""
+    return CommandEnded(code, f"{sentence}\n{address(client, page, *parts)}")
 
 
 def polling(seconds: float) -> Iterator[bool]:

@@ -11,12 +11,15 @@ from placet_client.cli.command import (
     LimitOption,
     OutputOption,
     connected,
+    go_on,
     json_or_file,
     pairs,
 )
 from placet_client.output import Form, show_list, show_one
 from placet_client.records import DryRun, DryRunResult
 from placet_client.records.base import Json
+
+BRIEF = ["id", "number", "state", "digest", "drafted_by"]
 
 environment = typer.Typer(help="Environments of a project", no_args_is_help=True)
 policy = typer.Typer(
@@ -79,6 +82,7 @@ def environment_create(
             *refs.place(place), position=position, targets=target
         )
         show_one(new_environment, output)
+        go_on(client, "policies", *refs.place(place))
 
 
 @environment.command("edit")
@@ -114,6 +118,7 @@ def environment_edit(
             if_match=now.etag,
         )
         show_one(changed, output)
+        go_on(client, "policies", *refs.place(place))
 
 
 def _plans(now: Json, named: dict[str, str]) -> Json:
@@ -141,23 +146,26 @@ def policy_show(place: EnvironmentArgument, number: int, output: OutputOption = 
 
 @policy.command("draft")
 def policy_draft(place: EnvironmentArgument, file: Path, output: OutputOption = Form.TABLE) -> None:
-    """Store a YAML file as a draft. Somebody else publishes it, in the browser."""
+    """Save a YAML file as a draft. Somebody else publishes it, in the browser."""
     with connected() as client:
-        show_one(client.policies.draft(*refs.place(place), file.read_text("utf-8")), output)
+        draft = client.policies.draft(*refs.place(place), file.read_text("utf-8"))
+        show_one(draft, output, BRIEF)
+        go_on(client, "policies", *refs.place(place))
 
 
 @policy.command("withdraw")
 def policy_withdraw(
     place: EnvironmentArgument, number: int, output: OutputOption = Form.TABLE
 ) -> None:
-    """Take a draft back."""
+    """Withdraw a draft."""
     with connected() as client:
-        show_one(client.policies.withdraw(*refs.place(place), number), output)
+        show_one(client.policies.withdraw(*refs.place(place), number), output, BRIEF)
+        go_on(client, "policies", *refs.place(place))
 
 
 @policy.command("try")
 def policy_try(place: EnvironmentArgument, file: Path, output: OutputOption = Form.TABLE) -> None:
-    """Show how open and live releases would fare under a YAML file; nothing is stored."""
+    """Test a YAML file against open and live releases; nothing is saved."""
     with connected() as client:
         dry_run = client.policies.try_source(*refs.place(place), file.read_text("utf-8"))
         _show_fate(dry_run, output)
@@ -167,7 +175,7 @@ def policy_try(place: EnvironmentArgument, file: Path, output: OutputOption = Fo
 def policy_dry_run(
     place: EnvironmentArgument, number: int, output: OutputOption = Form.TABLE
 ) -> None:
-    """Show how open and live releases would fare under a stored revision."""
+    """Test a saved revision against open and live releases."""
     with connected() as client:
         _show_fate(client.policies.dry_run(*refs.place(place), number), output)
 
@@ -211,18 +219,20 @@ def freeze_set(
     ends_at: Annotated[str, typer.Option(help="RFC 3339; without it until lifted")] = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Let nothing new start in an environment."""
+    """Freeze an environment: nothing new starts."""
     with connected() as client:
         new_freeze = client.freezes.create(
             *refs.place(place), reason=reason, starts_at=starts_at, ends_at=ends_at
         )
         show_one(new_freeze, output)
+        go_on(client, "policies", *refs.place(place))
 
 
 @freeze.command("lift")
 def freeze_lift(
     place: EnvironmentArgument, freeze_id: str, output: OutputOption = Form.TABLE
 ) -> None:
-    """End a freeze."""
+    """Lift a freeze."""
     with connected() as client:
         show_one(client.freezes.lift(*refs.place(place), freeze_id), output)
+        go_on(client, "policies", *refs.place(place))

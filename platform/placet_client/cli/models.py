@@ -16,10 +16,13 @@ from placet_client.cli.command import (
     VersionArgument,
     WaitOption,
     connected,
+    go_on,
     json_or_file,
 )
-from placet_client.output import Form, progress, say, show_list, show_one
-from placet_client.register import register
+from placet_client.client import Client
+from placet_client.output import Form, cell, progress, say, show_list, show_one
+from placet_client.records import Build, Version
+from placet_client.register import Registered, register
 
 model = typer.Typer(help="Registered models", no_args_is_help=True)
 alias = typer.Typer(help="Names that point at versions, like champion", no_args_is_help=True)
@@ -59,6 +62,7 @@ def model_create(
     """Create an empty model."""
     with connected() as client:
         show_one(client.models.create(project, name, description=description), output)
+        go_on(client, "model", project, name)
 
 
 @model.command("edit")
@@ -66,6 +70,7 @@ def model_edit(name: ModelArgument, description: str, output: OutputOption = For
     """Change what people read of a model."""
     with connected() as client:
         show_one(client.models.update(*refs.model(name), description=description), output)
+        go_on(client, "model", *refs.model(name))
 
 
 def more(rest: Sequence[str]) -> str:
@@ -97,7 +102,7 @@ def model_register(
             registration = register(client, project, name, folder, again=again, progress=update)
         version = registration.version
         verb = "Registered" if registration.new else "Registered before:"
-        say(f"{verb} {project}/{name}:{version.number}, {version.artifact_digest[:19]}…")
+        say(f"{verb} {project}/{name}:{version.number}")
         if left_out := registration.left_out:
             say(f"Not sent: {', '.join(left_out[:5])}{more(left_out[5:])}")
         if build:
@@ -105,7 +110,33 @@ def model_register(
             say(f"Build {started.id}")
             if wait:
                 follow(client, started.id, timeout, quiet=output is Form.JSON)
-        show_one(version, output)
+        show_one(version if output is Form.JSON else _summary(client, registration), output)
+        go_on(client, "version", project, name, version.number)
+
+
+def _summary(client: Client, registration: Registered) -> dict[str, Any]:
+    """Return what to know of a version that was registered; `version show` has all of it."""
+    version = registration.version
+    numbers = [f"{name} {_number(value)}" for name, value in registration.metrics.items()]
+    last = client.builds.list(version.project, version.model, version.number).first()
+    return {
+        "version": f"{version.project}/{version.model}:{version.number}",
+        "digest": version.artifact_digest,
+        "metrics": ", ".join(numbers[:5]) + more(numbers[5:]),
+        "build": _build_stands(last, version),
+    }
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+
+
+def _build_stands(last: Build | None, version: Version) -> str:
+    if last is None:
+        return f"none yet (placet build start {version.project}/{version.model}:{version.number})"
+    if last.state == "succeeded":
+        return f"Bento {cell(last.bento_digest)}"
+    return f"{last.id} is {last.state}{last.step and ': '}{last.step}"
 
 
 @model.command("compare")
@@ -138,13 +169,15 @@ def alias_set(reference: VersionArgument, name: str, output: OutputOption = Form
     project, model, number = refs.version(reference)
     with connected() as client:
         show_one(client.aliases.set(project, model, name, number), output)
+        go_on(client, "version", project, model, number)
 
 
 @alias.command("remove")
 def alias_remove(model: ModelArgument, name: str) -> None:
-    """Take an alias away."""
+    """Remove an alias."""
     with connected() as client:
         client.aliases.delete(*refs.model(model), name)
+        go_on(client, "model", *refs.model(model))
 
 
 @evidence.command("list")
@@ -183,6 +216,7 @@ def evidence_add(
     body = json_or_file(data, "--data")
     with connected() as client:
         show_one(client.evidence.add(*refs.version(reference), kind, body), output)
+        go_on(client, "version", *refs.version(reference))
 
 
 @declaration.command("list")
@@ -209,6 +243,7 @@ def declaration_add(
     """Declare who owns a data set, or who wrote the code that trained a version. It stays."""
     with connected() as client:
         show_one(client.declarations.declare(project, fact, about, person), output)
+        go_on(client, "models", project)
 
 
 @signing_key.command("list")
@@ -234,6 +269,7 @@ def signing_key_trust(
     with connected() as client:
         key = client.signing_keys.trust(project, label, pem, valid_until=valid_until)
         show_one(key, output)
+        go_on(client, "signing-keys", project)
 
 
 @signing_key.command("revoke")
@@ -241,3 +277,4 @@ def signing_key_revoke(project: str, key_id: str, output: OutputOption = Form.TA
     """Revoke a key: nothing that it signed passes a gate any more."""
     with connected() as client:
         show_one(client.signing_keys.revoke(project, key_id), output)
+        go_on(client, "signing-keys", project)

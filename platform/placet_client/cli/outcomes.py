@@ -10,12 +10,13 @@ from placet_client.cli.command import (
     LimitOption,
     OutputOption,
     connected,
+    go_on,
     json_or_file,
 )
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one
 
-outcome = typer.Typer(help="What became of predictions", no_args_is_help=True)
+outcome = typer.Typer(help="Outcomes: what became of predictions", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,14 +33,16 @@ def outcome_report(
     file: Annotated[Path | None, typer.Option(help="a JSON list of outcomes instead")] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Say what became of one prediction, or of all those in a file."""
+    """Report the outcome of one prediction, or those in a file."""
     if (file is None) != bool(prediction and name):
         raise typer.BadParameter("give a prediction and a name, or --file")
     outcomes: list[dict[str, Any]] = [{"prediction": prediction, "name": name, "value": value}]
     if file is not None:
         outcomes = json_or_file(f"@{file}", "--file")
     with connected() as client:
-        show_one(client.outcomes.report(id_of(client, reference), outcomes), output)
+        endpoint_id = id_of(client, reference)
+        show_one(client.outcomes.report(endpoint_id, outcomes), output)
+        go_on(client, "endpoint", endpoint_id)
 
 
 @outcome.command("list")
@@ -50,7 +53,7 @@ def outcome_list(
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List what was reported, the last first."""
+    """List reported outcomes, newest first."""
     with connected() as client:
         outcomes = client.outcomes.list(
             id_of(client, reference), name=name, revision=revision, limit=limit

@@ -4,11 +4,17 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import EndpointArgument, LimitOption, OutputOption, connected
+from placet_client.cli.command import (
+    EndpointArgument,
+    LimitOption,
+    OutputOption,
+    connected,
+    go_on,
+)
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, show_list, show_one
 
-prediction = typer.Typer(help="What was captured of predictions", no_args_is_help=True)
+prediction = typer.Typer(help="The prediction log of an endpoint", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +29,7 @@ def prediction_list(
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List captured predictions, the last stored first."""
+    """List captured predictions, newest first."""
     with connected() as client:
         predictions = client.predictions.list(
             id_of(client, reference), revision=revision, limit=limit
@@ -43,12 +49,14 @@ def prediction_captures(reference: EndpointArgument, output: OutputOption = Form
 @prediction.command("erase")
 def prediction_erase(
     reference: EndpointArgument,
-    unit: Annotated[str, typer.Option(help="as the requests carried it")],
+    unit: Annotated[str, typer.Option(help="the subject, as the requests named it")],
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Have everything captured of one unit erased."""
+    """Erase all that was captured of one subject."""
     with connected() as client:
-        show_one(client.predictions.erase(id_of(client, reference), unit=unit), output)
+        endpoint_id = id_of(client, reference)
+        show_one(client.predictions.erase(endpoint_id, unit=unit), output)
+        go_on(client, "endpoint-predictions", endpoint_id)
 
 
 @prediction.command("erasures")

@@ -6,16 +6,23 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import EndpointArgument, LimitOption, OutputOption, connected
+from placet_client.cli.command import (
+    EndpointArgument,
+    LimitOption,
+    OutputOption,
+    connected,
+    go_on,
+)
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, print_json, show_list, show_one, tell
 
 recall = typer.Typer(
-    help="Taking back what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
+    help="Recalls of what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
     "a person's decisions",
     no_args_is_help=True,
 )
 COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "created_at"]
+BRIEF = ["id", "kind", "what", "reason", "state", "releases", "ran", "confirmed", "open"]
 EFFECTS = [
     "state",
     "action",
@@ -69,14 +76,14 @@ def recall_preview(
     project: ProjectOption = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Say what a recall would reach and do; nothing is written."""
+    """Show what a recall would affect; nothing is written."""
     with connected() as client:
         preview = client.recalls.preview(kind.value, what, project=project)
     if output is Form.JSON:
         print_json(preview.raw)
         return
     show_list(preview.releases, FORESEEN, output)
-    tell(f"{len(preview.bentos)} Bentos and {len(preview.releases)} releases would be reached.")
+    tell(f"A recall affects {len(preview.bentos)} Bentos and {len(preview.releases)} releases.")
 
 
 @recall.command("create")
@@ -87,9 +94,11 @@ def recall_create(
     project: ProjectOption = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Recall it now: what it reaches ends, and endpoints fall back or stop."""
+    """Recall it now: releases of it end, and endpoints fall back or stop."""
     with connected() as client:
-        show_one(client.recalls.create(kind.value, what, reason=reason, project=project), output)
+        made = client.recalls.create(kind.value, what, reason=reason, project=project)
+        show_one(made, output, BRIEF)
+        go_on(client, "recall", made.id)
 
 
 @recall.command("list")

@@ -11,16 +11,19 @@ from placet_client.cli.command import (
     ERROR,
     TIMED_OUT,
     WAITING,
-    CommandEnded,
     LimitOption,
     OutputOption,
     TimeoutOption,
     WaitOption,
     connected,
+    ended,
+    go_on,
     json_or_file,
     pairs,
     polling,
 )
+from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
+from placet_client.cli.waiting import gate_in_words, release_stands, watching
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail
@@ -32,6 +35,10 @@ release = typer.Typer(
 )
 COLUMNS = ["id", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
+BRIEF = ["id", "number", "model", "version", "environment", "endpoint", "target", "state"]
+BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
+SHOWN = [*BRIEF, "requested_by", "author", "created_at", "approved_at"]
+SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
 InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
@@ -45,7 +52,7 @@ EgressOption = Annotated[
 ]
 
 PLAN = "one of those in environment plans, or JSON or @FILE"
-UNIT = "split a canary by header:NAME, cookie:NAME or json:/pointer; default: each request"
+UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,29 +63,29 @@ def add_to(app: typer.Typer) -> None:
 
 @release.command("request")
 def release_request(
-    environment: Annotated[str, typer.Option(help="where to")],
+    environment: Annotated[str, typer.Option(help="such as staging")],
     reference: Annotated[str, typer.Argument(metavar="[PROJECT/MODEL:NUMBER]")] = "",
     project: InsteadOption = "",
     model: InsteadOption = "",
     version: Annotated[int, typer.Option(help=INSTEAD, show_default=False)] = 0,
-    endpoint: Annotated[str, typer.Option(help="behind which; default: the model's name")] = "",
-    bento: Annotated[str, typer.Option(help="its digest; default: the version's newest")] = "",
-    target: Annotated[str, typer.Option(help="for a new endpoint: where it runs")] = "",
-    reason: Annotated[str, typer.Option(help="what the people who decide should know")] = "",
-    replicas: Annotated[int, typer.Option(min=1, help="how many at first")] = 1,
+    endpoint: Annotated[str, typer.Option(help="its name; default: the model's")] = "",
+    bento: Annotated[str, typer.Option(help="the build's digest; default: the newest")] = "",
+    target: Annotated[str, typer.Option(help="where a new endpoint runs")] = "",
+    reason: Annotated[str, typer.Option(help="description for reviewers")] = "",
+    replicas: Annotated[int, typer.Option(min=1, help="replicas at the start")] = 1,
     max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
-    memory_mb: Annotated[int, typer.Option(help="for each replica")] = 1024,
+    memory_mb: Annotated[int, typer.Option(help="memory per replica")] = 1024,
     variable: VariablesOption = None,
     egress: EgressOption = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
-    capture: Annotated[float, typer.Option(help="percent of predictions to write down")] = 0,
+    capture: Annotated[float, typer.Option(help="percent of predictions to log")] = 0,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = 3600,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Ask for a release.
+    """Request a release.
 
     With --wait return when it is live. It ends with 3 as soon as a gate has failed or somebody has
     rejected it; when the time is over with 4 while people are missing, and 5 while machines are.
@@ -94,7 +101,7 @@ def release_request(
             serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
             **{"bento": bento, "reason": reason, **where},
         )
-        show_one(_followed(client, new_release, timeout if wait else None), output)
+        _show_changed(client, _followed(client, new_release, timeout if wait else None), output)
 
 
 def _plan(text: str, manual: bool) -> Any:
@@ -136,12 +143,17 @@ def _followed(client: Client, new_release: Release, timeout: float | None) -> Re
     """Say what was asked for; wait unless ``timeout`` is ``None``."""
     if timeout is not None:
         return until_live(client, new_release.id, timeout)
-    say(_stands(new_release))
+    view = client.releases.get(new_release.id)
+    say(release_stands(view)[0])
     if failing := failed(new_release.gates):
-        say(_gates("It cannot be approved as it is", failing))
-    if why := client.releases.get(new_release.id).waits_for:
-        say(f"Beside its gates it waits: {why}")
+        say(_gates("It cannot be approved as it is", failing, view))
     return new_release
+
+
+def _show_changed(client: Client, row: Release, output: Form) -> None:
+    """Print a release that was made or changed, and where to go on."""
+    show_one(row, output, BRIEF)
+    go_on(client, "release", row.id)
 
 
 @release.command("wait")
@@ -150,36 +162,46 @@ def release_wait(
 ) -> None:
     """Return when a release is live; ends as `release request --wait` does."""
     with connected() as client:
-        show_one(until_live(client, release_id, timeout), output)
+        _show_changed(client, until_live(client, release_id, timeout), output)
 
 
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
-    """Wait, and say each state that it comes into.
+    """Wait, and tell what for: gates, people, the step of the rollout.
 
     Raises :class:`CommandEnded` when it ends otherwise, never can, or the time is over.
     """
-    said = ""
-    for last in polling(timeout):
-        latest = (view := client.releases.get(release_id)).release
-        if latest.state in REFUSED + BROKEN:
-            code = DENIED if latest.state in REFUSED else ERROR
-            raise CommandEnded(
-                code, f"The release is {latest.state}. {latest.ended_reason}".strip()
-            )
-        if latest.state != said:
-            said = latest.state
-            say(_stands(latest))
-        if latest.state == "live" or (latest.state in ("superseded", "retired") and latest.live_at):
-            return latest
-        if latest.state in ("requested", "approved") and (failing := failed(view.gates)):
-            raise CommandEnded(DENIED, _gates(f"Denied by policy r{latest.policy}", failing))
-        if last:
-            raise _over(view)
+    go_on(client, "release", release_id)  # to hand to whoever decides
+    with watching(client, f"placet release wait {release_id}", "release", release_id) as watch:
+        for last in polling(timeout):
+            view = client.releases.get(release_id)
+            if ending := _ending(view):
+                raise ended(client, *ending, "release", release_id)
+            rolling = view.release.state == "rolling_out"
+            rollout = client.rollouts.list(release=release_id).first() if rolling else None
+            watch.show(*release_stands(view, rollout))
+            if is_live(view.release):
+                return view.release
+            if last or _is_denied(view):
+                raise ended(client, *_over(view), "release", release_id)
     raise AssertionError("polling ends with a last turn")
 
 
-def _stands(row: Release) -> str:
-    return f"Release {row.number} ({row.id}) is {row.state.replace('_', ' ')}"
+def is_live(row: Release) -> bool:
+    """Tell whether a release is live, or was until another one took over."""
+    return row.state == "live" or (row.state in ("superseded", "retired") and bool(row.live_at))
+
+
+def _ending(view: ReleaseDetail) -> tuple[int, str] | None:
+    """Return the exit code and the sentence of a release that ended otherwise."""
+    row = view.release
+    if row.state not in REFUSED + BROKEN:
+        return None
+    sentence = f"The release is {row.state.replace('_', ' ')}. {row.ended_reason}".strip()
+    return (DENIED if row.state in REFUSED else ERROR), sentence
+
+
+def _is_denied(view: ReleaseDetail) -> bool:
+    return view.release.state in ("requested", "approved") and bool(failed(view.gates))
 
 
 def failed(gates: tuple[Gate, ...]) -> list[Gate]:
@@ -187,17 +209,20 @@ def failed(gates: tuple[Gate, ...]) -> list[Gate]:
     return [gate for gate in gates if not gate.passed and gate.state != "waiting"]
 
 
-def _gates(sentence: str, gates: list[Gate]) -> str:
-    return "\n".join([f"{sentence}:", *(f"  {g.state}  {g.title}: {g.reason}" for g in gates)])
+def _gates(sentence: str, gates: list[Gate], view: ReleaseDetail) -> str:
+    return "\n".join([f"{sentence}:", *(f"  {g.state}  {gate_in_words(g, view)}" for g in gates)])
 
 
-def _over(view: ReleaseDetail) -> CommandEnded:
-    if view.release.state == "requested":
+def _over(view: ReleaseDetail) -> tuple[int, str]:
+    """Return the exit code and the sentence where a gate has failed, or the time is over."""
+    row = view.release
+    if _is_denied(view):
+        return DENIED, _gates(f"Denied by policy r{row.policy}", failed(view.gates), view)
+    if row.state == "requested":
         waiting = [gate for gate in view.gates if not gate.passed]
-        return CommandEnded(WAITING, _gates("Still waiting", waiting))
-    return CommandEnded(
-        TIMED_OUT, f"It is still {view.release.state}. {view.waits_for}".rstrip(". ")
-    )
+        return WAITING, _gates("Still waiting", waiting, view)
+    state = row.state.replace("_", " ")
+    return TIMED_OUT, f"It is still {state}. {view.waits_for}".rstrip(". ")
 
 
 @release.command("list")
@@ -231,7 +256,8 @@ def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
     if output is Form.JSON:
         show_one(view, output)
         return
-    show_one(view.release, output)
+    people = {"requested_by": view.requester_name, "author": view.author_name}
+    show_one(view.release.raw | people, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:
@@ -247,6 +273,7 @@ def release_comment(release_id: str, text: str, output: OutputOption = Form.TABL
     """Comment on a release."""
     with connected() as client:
         show_one(client.releases.comment(release_id, text), output)
+        go_on(client, "release", release_id)
 
 
 @release.command("comments")
@@ -272,16 +299,18 @@ def release_decisions(
 
 @release.command("withdraw")
 def release_withdraw(release_id: str, output: OutputOption = Form.TABLE) -> None:
-    """Take a request back."""
+    """Withdraw a request."""
     with connected() as client:
-        show_one(client.releases.withdraw(release_id), output)
+        _show_changed(client, client.releases.withdraw(release_id), output)
 
 
 @release.command("start")
 def release_start(release_id: str, output: OutputOption = Form.TABLE) -> None:
     """Start the rollout of an approved release."""
     with connected() as client:
-        show_one(client.releases.start(release_id), output)
+        rollout = client.releases.start(release_id)
+        show_one(rollout, output, ROLLOUT_BRIEF)
+        go_on(client, "rollout", rollout.id)
 
 
 @release.command("permit")
@@ -313,6 +342,6 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
-    """List the releases that wait for a decision of yours."""
+    """List the releases that need your review."""
     with connected() as client:
         show_list(client.releases.inbox(), COLUMNS, output)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.output import Form, show_list, show_one, tell
 
 retention = typer.Typer(help="How long bodies of events stay", no_args_is_help=True)
@@ -43,6 +43,7 @@ def retention_set(days: int, output: OutputOption = Form.TABLE) -> None:
     """Set after how many days events may be archived."""
     with connected() as client:
         show_one(client.retention.set(days), output)
+        go_on(client, "retention")
 
 
 @hold.command("list")
@@ -67,6 +68,7 @@ def hold_place(
             name=name, scope=scope.value, subject=subject, reason=reason
         )
         show_one(new_hold, output)
+        go_on(client, "retention")
 
 
 @hold.command("lift")
@@ -74,6 +76,7 @@ def hold_lift(hold_id: str, reason: ReasonOption = "", output: OutputOption = Fo
     """Lift a hold that somebody else placed."""
     with connected() as client:
         show_one(client.retention.lift_hold(hold_id, reason=reason), output)
+        go_on(client, "retention")
 
 
 @archive.command("list")

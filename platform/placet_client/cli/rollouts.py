@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
+from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one
+from placet_client.records import Rollout
 
-rollout = typer.Typer(help="Releases going out", no_args_is_help=True)
+rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
+BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "paused", "reason"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +31,8 @@ def rollout_list(
         rollouts = client.rollouts.list(
             state=state, endpoint=endpoint, release=release, limit=limit
         )
-        columns = ["id", "kind", "state", "step", "paused", "release", "endpoint", "created_at"]
+        columns = ["id", "kind", "state", "step", "paused", "project", "environment"]
+        columns += ["endpoint_name", "created_at"]
         show_list(rollouts, columns, output)
 
 
@@ -79,24 +83,31 @@ def rollout_disagreements(
         show_one(client.rollouts.disagreements(rollout_id, tolerance=tolerance), output)
 
 
-ReasonOption = Annotated[str, typer.Option(help="why: it goes into the log")]
+def _show_changed(client: Client, row: Rollout, output: Form) -> None:
+    """Print a rollout that was changed, and where to go on."""
+    show_one(row, output, BRIEF)
+    go_on(client, "rollout", row.id)
+
+
+ReasonOption = Annotated[str, typer.Option(help="why, for the log")]
 
 
 @rollout.command("pause")
 def rollout_pause(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
-    """Begin no further step until somebody resumes it; the present weights stay."""
+    """Pause: no further step begins until somebody resumes it; the present weights stay."""
     with connected() as client:
-        show_one(client.rollouts.pause(rollout_id, reason=reason), output)
+        _show_changed(client, client.rollouts.pause(rollout_id, reason=reason), output)
 
 
 @rollout.command("resume")
 def rollout_resume(
     rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE
 ) -> None:
-    """Go on after a pause, or past a step of the plan that waits for a person."""
+    """Resume after a pause, or go past a step of the plan that waits for a person."""
     with connected() as client:
         step = client.rollouts.get(rollout_id).step
-        show_one(client.rollouts.resume(rollout_id, step=step, reason=reason), output)
+        changed = client.rollouts.resume(rollout_id, step=step, reason=reason)
+        _show_changed(client, changed, output)
 
 
 @rollout.command("skip")
@@ -104,7 +115,8 @@ def rollout_skip(rollout_id: str, reason: ReasonOption, output: OutputOption = F
     """Begin the step after the present one now."""
     with connected() as client:
         step = client.rollouts.get(rollout_id).step
-        show_one(client.rollouts.skip(rollout_id, step=step, reason=reason), output)
+        changed = client.rollouts.skip(rollout_id, step=step, reason=reason)
+        _show_changed(client, changed, output)
 
 
 @rollout.command("promote")
@@ -113,14 +125,14 @@ def rollout_promote(
 ) -> None:
     """Send all requests to the new revision, past every step."""
     with connected() as client:
-        show_one(client.rollouts.promote(rollout_id, reason=reason), output)
+        _show_changed(client, client.rollouts.promote(rollout_id, reason=reason), output)
 
 
 @rollout.command("retry")
 def rollout_retry(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Roll out again what failed or was aborted, on the approval that it has."""
     with connected() as client:
-        show_one(client.rollouts.retry(rollout_id, reason=reason), output)
+        _show_changed(client, client.rollouts.retry(rollout_id, reason=reason), output)
 
 
 @rollout.command("abort")
@@ -131,4 +143,4 @@ def rollout_abort(
 ) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:
-        show_one(client.rollouts.abort(rollout_id, reason=reason), output)
+        _show_changed(client, client.rollouts.abort(rollout_id, reason=reason), output)

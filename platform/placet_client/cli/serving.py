@@ -15,9 +15,11 @@ from placet_client.cli.command import (
     LimitOption,
     OutputOption,
     connected,
+    go_on,
     json_or_file,
     pairs,
 )
+from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.client import Client
 from placet_client.output import Form, Item, print_json, show_list, show_one, tell
 
@@ -27,6 +29,8 @@ ISOLATION = {
     "link": "a network of its own, by a link",
     "socket": "a network of its own",
 }
+
+BRIEF = ["id", "name", "url", "state", "health", "isolation", "target", "api_key_required"]
 
 endpoint = typer.Typer(
     help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT or by id", no_args_is_help=True
@@ -91,6 +95,12 @@ def _told(row: records.Endpoint, output: Form) -> Item:
     return {name: value for name, value in (row.raw | words).items() if name != "no_address"}
 
 
+def _show_changed(client: Client, row: records.Endpoint, output: Form) -> None:
+    """Print an endpoint that was changed, and where to go on."""
+    show_one(_told(row, output), output, BRIEF)
+    go_on(client, "endpoint", row.id)
+
+
 @endpoint.command("show")
 def endpoint_show(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Show an endpoint."""
@@ -133,12 +143,12 @@ def endpoint_create(
     ] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Make an endpoint; nothing serves there before a release."""
+    """Create an endpoint; nothing serves there before a release."""
     with connected() as client:
         new_endpoint = client.endpoints.create(
             *refs.place(place), name, target=target_name, api_key_required=require_key
         )
-        show_one(_told(new_endpoint, output), output)
+        _show_changed(client, new_endpoint, output)
 
 
 @endpoint.command("predict")
@@ -159,14 +169,16 @@ def endpoint_predict(
 @endpoint.command("rollback")
 def endpoint_rollback(
     reference: EndpointArgument,
-    reason: Annotated[str, typer.Option(help="why; it goes to the log")],
+    reason: Annotated[str, typer.Option(help="why, for the log")],
     to: Annotated[int | None, typer.Option(help="the number of a former revision")] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Go back to the revision before, or to one before that; needs no new approval."""
     with connected() as client:
         endpoint_id = id_of(client, reference)
-        show_one(client.endpoints.rollback(endpoint_id, reason=reason, revision=to), output)
+        begun = client.endpoints.rollback(endpoint_id, reason=reason, revision=to)
+        show_one(begun, output, ROLLOUT_BRIEF)
+        go_on(client, "rollout", begun.id)
 
 
 @endpoint.command("scale")
@@ -176,36 +188,37 @@ def endpoint_scale(
     """Set the replicas, within what was approved."""
     with connected() as client:
         scaled_endpoint = client.endpoints.scale(id_of(client, reference), replicas)
-        show_one(_told(scaled_endpoint, output), output)
+        _show_changed(client, scaled_endpoint, output)
 
 
 @endpoint.command("stop")
 def endpoint_stop(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
-        show_one(_told(client.endpoints.stop(id_of(client, reference)), output), output)
+        _show_changed(client, client.endpoints.stop(id_of(client, reference)), output)
 
 
 @endpoint.command("start")
 def endpoint_start(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Start a stopped endpoint."""
     with connected() as client:
-        show_one(_told(client.endpoints.start(id_of(client, reference)), output), output)
+        _show_changed(client, client.endpoints.start(id_of(client, reference)), output)
 
 
 @endpoint.command("restart")
 def endpoint_restart(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
     """Replace the replicas, one after another."""
     with connected() as client:
-        show_one(_told(client.endpoints.restart(id_of(client, reference)), output), output)
+        _show_changed(client, client.endpoints.restart(id_of(client, reference)), output)
 
 
 @endpoint.command("delete")
 def endpoint_delete(reference: EndpointArgument) -> None:
-    """End an endpoint that is stopped or empty; its history stays, its name is free again."""
+    """Delete an endpoint that is stopped or empty; its history stays, its name is free again."""
     with connected() as client:
         client.endpoints.delete(id_of(client, reference))
-    tell(f"Deleted {reference}: its name is free again.")
+        tell(f"Deleted {reference}: its name is free again.")
+        go_on(client, "endpoints")
 
 
 @key.command("list")
@@ -220,20 +233,24 @@ def key_list(
 
 @key.command("new")
 def key_new(reference: EndpointArgument, name: str, output: OutputOption = Form.TABLE) -> None:
-    """Make an API key and print it, once."""
+    """Create an API key and print it, once."""
     with connected() as client:
-        new_key = client.endpoints.new_key(id_of(client, reference), name)
-    if output is Form.JSON:
-        show_one(new_key, output)
-    else:
-        tell(new_key.key)
+        endpoint_id = id_of(client, reference)
+        new_key = client.endpoints.new_key(endpoint_id, name)
+        if output is Form.JSON:
+            show_one(new_key, output)
+        else:
+            tell(new_key.key)
+        go_on(client, "endpoint", endpoint_id)
 
 
 @key.command("revoke")
 def key_revoke(reference: EndpointArgument, key_id: str, output: OutputOption = Form.TABLE) -> None:
-    """End an API key."""
+    """Revoke an API key."""
     with connected() as client:
-        show_one(client.endpoints.revoke_key(id_of(client, reference), key_id), output)
+        endpoint_id = id_of(client, reference)
+        show_one(client.endpoints.revoke_key(endpoint_id, key_id), output)
+        go_on(client, "endpoint", endpoint_id)
 
 
 @target.command("list")
@@ -283,6 +300,7 @@ def target_create(
             owner=owner or "",
         )
         show_one(new_target, output)
+        go_on(client, "target", name)
 
 
 @target.command("edit")
@@ -311,6 +329,7 @@ def target_edit(
             owner=owner,
         )
         show_one(changed, output)
+        go_on(client, "target", name)
 
 
 @target.command("uses")
@@ -327,6 +346,7 @@ def target_allow(name: str, whom: ProjectArgument, output: OutputOption = Form.T
     project, environment = refs.project_or_place(whom)
     with connected() as client:
         show_one(client.targets.allow(name, project, environment), output)
+        go_on(client, "target", name)
 
 
 @target.command("disallow")
@@ -338,16 +358,18 @@ def target_disallow(name: str, whom: ProjectArgument) -> None:
             if (use.project, use.environment) == wanted:
                 client.targets.end_use(name, use.id)
                 tell(f"{whom} may no longer use {name}")
+                go_on(client, "target", name)
                 return
     raise CommandEnded(ERROR, f"{name} does not list {whom}")
 
 
 @target.command("join-token")
 def target_join_token(name: str, output: OutputOption = Form.TABLE) -> None:
-    """Make a one-time token for `placet-agent join`, and print it."""
+    """Create a one-time token for `placet-agent join`, and print it."""
     with connected() as client:
         join_token = client.targets.join_token(name)
-    if output is Form.JSON:
-        show_one(join_token, output)
-    else:
-        tell(join_token.token)
+        if output is Form.JSON:
+            show_one(join_token, output)
+        else:
+            tell(join_token.token)
+        go_on(client, "target", name)

@@ -11,14 +11,18 @@ from placet_client.cli.command import (
     OutputOption,
     TimeoutOption,
     connected,
+    ended,
+    go_on,
     polling,
 )
+from placet_client.cli.waiting import watching
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
 from placet_client.records import Delivery, Stream
 
-stream = typer.Typer(help="Where the audit log is sent", no_args_is_help=True)
+stream = typer.Typer(help="Log forwarding: where the audit log is sent", no_args_is_help=True)
 COLUMNS = ["name", "kind", "url", "state", "cursor", "lag_events", "lag_seconds", "error"]
+BRIEF = ["id", "name", "project", "kind", "url", "state", "cursor", "lag_events", "error"]
 StreamArgument = Annotated[
     str, typer.Argument(metavar="STREAM", help="its name, PROJECT/NAME, or its id")
 ]
@@ -52,6 +56,12 @@ def _full_name(row: Stream) -> str:
     return f"{row.project}/{row.name}" if row.project else row.name
 
 
+def _show_changed(client: Client, row: Stream, output: Form) -> None:
+    """Print a stream that was made or changed, and where to go on."""
+    show_one(row, output, BRIEF)
+    go_on(client, "stream", row.id)
+
+
 @stream.command("list")
 def stream_list(output: OutputOption = Form.TABLE) -> None:
     """List the streams that you see, newest first."""
@@ -79,7 +89,7 @@ def stream_add(
     alert_after: Annotated[int, typer.Option(help="seconds behind until an alert")] = 900,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Add a stream; somebody who may export the log lets it begin with `resume`."""
+    """Add a stream; somebody who may export the log starts it with `resume`."""
     with connected() as client:
         new_stream = client.streams.add(
             name,
@@ -92,57 +102,62 @@ def stream_add(
             start=start,
             alert_after_seconds=alert_after,
         )
-        show_one(new_stream, output)
+        _show_changed(client, new_stream, output)
 
 
 @stream.command("pause")
 def stream_pause(reference: StreamArgument, output: OutputOption = Form.TABLE) -> None:
-    """Send nothing more until somebody resumes."""
+    """Pause a stream: nothing more is sent until somebody resumes it."""
     with connected() as client:
-        show_one(client.streams.pause(_id(client, reference)), output)
+        _show_changed(client, client.streams.pause(_id(client, reference)), output)
 
 
 @stream.command("resume")
 def stream_resume(reference: StreamArgument, output: OutputOption = Form.TABLE) -> None:
-    """Let a stream begin or go on, or try again now."""
+    """Start or resume a stream, or retry now."""
     with connected() as client:
-        show_one(client.streams.resume(_id(client, reference)), output)
+        _show_changed(client, client.streams.resume(_id(client, reference)), output)
 
 
 @stream.command("rewind")
 def stream_rewind(reference: StreamArgument, index: int, output: OutputOption = Form.TABLE) -> None:
     """Send everything from an event on once more."""
     with connected() as client:
-        show_one(client.streams.rewind(_id(client, reference), index=index), output)
+        _show_changed(client, client.streams.rewind(_id(client, reference), index=index), output)
 
 
 @stream.command("test")
 def stream_test(
     reference: StreamArgument, timeout: TimeoutOption = 60.0, output: OutputOption = Form.TABLE
 ) -> None:
-    """Have a test sent and wait for what comes of it; exit code 1 when it does not get through."""
+    """Send a test and wait for its result; exit code 1 when it does not get through."""
     with connected() as client:
         tested_stream = client.streams.get(_id(client, reference))
         before = max((delivery.id for delivery in tested_stream.deliveries), default=0)
         client.streams.test(tested_stream.id)
         tried = _tried(client, tested_stream.id, before, timeout)
-    show_one(tried, output)
-    if not tried.accepted:
-        raise CommandEnded(ERROR, tried.detail)
+        show_one(tried, output)
+        if not tried.accepted:
+            raise ended(client, ERROR, tried.detail, "stream", tested_stream.id)
+        go_on(client, "stream", tested_stream.id)
 
 
 def _tried(client: Client, stream_id: str, before: int, timeout: float) -> Delivery:
     """Return what came of the first test after delivery ``before``."""
-    for _ in polling(timeout):
-        for delivery in reversed(client.streams.get(stream_id).deliveries):
-            if delivery.test and delivery.id > before:
-                return delivery
-    raise CommandEnded(TIMED_OUT, "No worker has sent it yet")
+    later = f"placet stream show {stream_id}"
+    with watching(client, later, "stream", stream_id) as watch:
+        for _ in polling(timeout):
+            for delivery in reversed(client.streams.get(stream_id).deliveries):
+                if delivery.test and delivery.id > before:
+                    return delivery
+            watch.show("Waiting for a worker to send the test")
+    raise ended(client, TIMED_OUT, "No worker has sent it yet", "stream", stream_id)
 
 
 @stream.command("remove")
 def stream_remove(reference: StreamArgument) -> None:
-    """Send nothing more, for good."""
+    """Remove a stream: nothing more is sent, for good."""
     with connected() as client:
         client.streams.remove(_id(client, reference))
-    tell("The stream is gone.")
+        tell(f"Removed the stream {reference}.")
+        go_on(client, "streams")

@@ -12,11 +12,13 @@ from placet_client.cli.command import (
     OutputOption,
     VersionArgument,
     connected,
+    go_on,
     pairs,
 )
 from placet_client.output import Form, progress, show_list, show_one, tell
 
 version = typer.Typer(help="Versions, as PROJECT/MODEL:NUMBER", no_args_is_help=True)
+BRIEF = ["id", "model", "number", "state", "format", "artifact_digest", "tags"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,7 +43,10 @@ def version_list(
 def version_show(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a version."""
     with connected() as client:
-        show_one(client.versions.get(*refs.version(reference)), output)
+        found = client.versions.get(*refs.version(reference))
+    lines = len(found.card.splitlines())
+    card = f"{lines} lines (placet version card {reference})" if lines else ""
+    show_one(found if output is Form.JSON else found.raw | {"card": card}, output)
 
 
 @version.command("files")
@@ -80,6 +85,7 @@ def version_upload(
             progress=lambda n, size: update(inside, n, size),
         )
     show_list(files, ["path", "size", "sha256"], output)
+    go_on(client, "version", *refs.version(reference))
 
 
 @version.command("remove-file")
@@ -87,6 +93,7 @@ def version_remove_file(reference: VersionArgument, path: str) -> None:
     """Take a file out of a draft."""
     with connected() as client:
         client.versions.delete_file(*refs.version(reference), path)
+        go_on(client, "version", *refs.version(reference))
 
 
 @version.command("missing")
@@ -101,7 +108,8 @@ def version_missing(reference: VersionArgument, output: OutputOption = Form.TABL
 def version_finalise(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Freeze a draft for good."""
     with connected() as client:
-        show_one(client.versions.finalise(*refs.version(reference)), output)
+        show_one(client.versions.finalise(*refs.version(reference)), output, BRIEF)
+        go_on(client, "version", *refs.version(reference))
 
 
 @version.command("mlbom")
@@ -123,6 +131,7 @@ def version_tag(
         now = client.versions.tags(*version_ref)
         kept = {name: value for name, value in (now.tags | changes).items() if value}
         show_one(client.versions.set_tags(*version_ref, kept, if_match=now.etag), output)
+        go_on(client, "version", *version_ref)
 
 
 @version.command("card")
@@ -135,7 +144,8 @@ def version_card(
     with connected() as client:
         if file is not None:
             text = file.read_text("utf-8")
-            show_one(client.versions.set_card(*refs.version(reference), text), output)
+            show_one(client.versions.set_card(*refs.version(reference), text), output, BRIEF)
+            go_on(client, "version", *refs.version(reference))
             return
         card = client.versions.card(*refs.version(reference))
     if output is Form.JSON:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.output import Form, show_list, show_one, tell
 
 witness = typer.Typer(help="Who witnesses this log", no_args_is_help=True)
@@ -47,20 +47,22 @@ def witness_add(
     ] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Have every signed checkpoint shown to a witness."""
+    """Add a witness, which is shown every signed checkpoint."""
     with connected() as client:
         new_witness = client.audit.add_witness(
             name=name, kind=kind.value, address=address, key=key, retain_days=retain_days
         )
         show_one(new_witness, output)
+        go_on(client, "witnesses")
 
 
 @witness.command("remove")
 def witness_remove(witness_id: str) -> None:
-    """Show nothing more to a witness; its cosignatures stay."""
+    """Remove a witness: it is shown nothing more; its cosignatures stay."""
     with connected() as client:
         client.audit.remove_witness(witness_id)
-    tell(f"{witness_id} is shown nothing more")
+        tell(f"Removed the witness {witness_id}.")
+        go_on(client, "witnesses")
 
 
 @witness.command("keys")
@@ -83,14 +85,16 @@ def witnessed_add(
     key: Annotated[str, typer.Argument(help="the log's verifier key, name+id+base64")],
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Begin to cosign a log of others."""
+    """Start to cosign a log of others."""
     with connected() as client:
         show_one(client.audit.witness_log(key), output)
+        go_on(client, "witnesses")
 
 
 @witnessed.command("remove")
 def witnessed_remove(log_id: str) -> None:
-    """Cosign a log no more."""
+    """Stop cosigning a log."""
     with connected() as client:
         client.audit.forget_log(log_id)
-    tell(f"{log_id} is cosigned no more")
+        tell(f"No longer cosigning {log_id}.")
+        go_on(client, "witnesses")

@@ -125,7 +125,7 @@ def test_the_search_prints_what_it_found(world: World, capsys: pytest.CaptureFix
     assert main(["search", "churn:1", "-o", "json"]) == 0
     assert [(hit["kind"], hit["title"]) for hit in answer(capsys)] == [("version", "churn:1")]
     assert main(["search", "nothing-like-it"]) == 0
-    assert "nothing" in capsys.readouterr().out
+    assert "No results" in capsys.readouterr().out
 
 
 def test_a_list_is_written_to_a_file(world: World, home: Path) -> None:

@@ -57,8 +57,10 @@ def test_missing_people_and_slow_machines_differ(
 ) -> None:
     asked = request(world)
     assert main([*asked, "--timeout", "0.2"]) == 4
-    assert "Still waiting" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "Still waiting" in said.err and "one reviewer: Rex risk, Rita risk" in said.err
     release = Release.objects.get()
+    assert said.err.endswith(f"/releases/{release.pk}/\n") and not said.out
     world.decide(release, world.rex)
     assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 5
     assert "still approved" in capsys.readouterr().err
@@ -81,9 +83,11 @@ def test_each_state_that_it_comes_into_is_said_where_no_terminal_is(
     monkeypatch.setattr("placet_client.cli.releases.polling", turns)
     assert main(request(world)) == 5
     said = f"Release 1 ({Release.objects.get().pk}) is"
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == [f"{said} requested", f"{said} approved"]
-    assert "still approved" in lines[2]
+    page, first, second, *end = capsys.readouterr().err.splitlines()
+    assert first == f"{said} requested: Waiting for one reviewer: Rex risk, Rita risk"
+    assert second == f"{said} approved"
+    assert "still approved" in end[0]
+    assert page == end[1] and page.startswith("→ ")
 
 
 def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(

@@ -1,0 +1,176 @@
+"""What a command waits for, told while it waits."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.live import Live
+from rich.text import Text
+
+from placet_client import output
+from placet_client.cli.command import INTERRUPTED, ended
+from placet_client.client import Client
+from placet_client.output import plain, say
+from placet_client.records import Gate, ReleaseDetail, Rollout
+
+PHASES = {"starting": "its replicas start", "draining": "the replicas before it drain"}
+NAMED = 5  # people by name, then how many more
+
+
+class Watch:
+    """Tells at most once a second what is waited for.
+
+    On a terminal the present state is a line that is rewritten, with how long it took so far.
+    Elsewhere it is a line of its own whenever ``key`` has changed. Lines of a log stay.
+    """
+
+    def __init__(self, screen: Live | None) -> None:
+        self._screen, self._began = screen, time.monotonic()
+        self._text = self._key = self._said = ""
+        self._log: list[str] = []
+        self._at = self._began - 1
+
+    def show(self, text: str, key: str = "") -> None:
+        """Tell the present state; ``key`` leaves out what changes all the time."""
+        self._text, self._key = text, key or text
+        self._print()
+
+    def log(self, lines: Iterable[str]) -> None:
+        """Print lines of a log."""
+        self._log += lines
+        self._print()
+
+    def close(self) -> None:
+        """Print what was held back."""
+        self._print(last=True)
+
+    def _print(self, *, last: bool = False) -> None:
+        if not last and time.monotonic() - self._at < 1:
+            return
+        lines, self._log = self._log, []
+        if self._screen is None and self._key != self._said:
+            lines, self._said = [self._text, *lines], self._key
+        for line in lines:
+            say(line)
+        if self._screen is not None and not last and self._text:
+            so_far = spell(time.monotonic() - self._began)
+            self._screen.update(Text(plain(f"{self._text} ({so_far})")), refresh=True)
+        elif not lines:
+            return
+        self._at = time.monotonic()
+
+
+@contextmanager
+def watching(client: Client, later: str, page: str, *parts: object) -> Iterator[Watch]:
+    """Tell what is waited for; Ctrl-C ends the command and says how to go on: the command to type
+    ``later``, and the page."""
+    screen = None
+    if output.notes.is_terminal and not output.notes.is_dumb_terminal:
+        screen = Live(
+            console=output.notes,
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        screen.start()
+    watch = Watch(screen)
+    try:
+        yield watch
+    except KeyboardInterrupt:
+        sentence = f"No longer waiting; what was begun goes on. To wait again:\n  {later}"
+        raise ended(client, INTERRUPTED, sentence, page, *parts) from None
+    finally:
+        watch.close()
+        if screen is not None:
+            screen.stop()
+
+
+def spell(seconds: float) -> str:
+    """Return how long something took, in words: ``42 s``, ``3 min``, ``2 h 5 min``."""
+    minutes = int(seconds) // 60
+    if not minutes:
+        return f"{int(seconds)} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple[str, str]:
+    """Return how a release stands and what it waits for, and the same without what counts up."""
+    row, parts, keys = view.release, list[str](), list[str]()
+    if row.state in ("requested", "approved"):
+        for gate in view.gates:
+            if not gate.passed and gate.state == "waiting":
+                parts.append(gate_in_words(gate, view))
+                keys.append(parts[-1] if gate.gate == "approvals" else gate.title)
+        parts.append(_beside(view))
+    if rollout:
+        parts.append(rollout_stands(rollout))
+    text = f"Release {row.number} ({row.id}) is {row.state.replace('_', ' ')}"
+    said = "; ".join(filter(None, parts))
+    return (f"{text}: {said}" if said else text), "\n".join([text, *keys, *parts[len(keys) :]])
+
+
+def _beside(view: ReleaseDetail) -> str:
+    """Return what a release waits for beside its gates, '' for nothing."""
+    row = view.release
+    if view.waits_for or row.state != "approved":
+        return view.waits_for
+    if isinstance(row.plan, Mapping) and row.plan.get("start") == "manual":
+        return f"an operator starts it (placet release start {row.id})"
+    return ""
+
+
+def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:
+    """Return what keeps a gate closed; where that is people, who of them could open it."""
+    text = f"{gate.title}: {gate.reason}"
+    if gate.gate != "approvals" or gate.state != "waiting":
+        return text
+    role = gate.facts.get("role")
+    names = [p.name for p in view.may_still_decide if role in p.roles]
+    if not names:
+        return "; ".join([f"{gate.reason}, and no {role} is left who could", *_barred(view)])
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{gate.reason}: {', '.join(names[:NAMED])}{more}"
+
+
+def _barred(view: ReleaseDetail) -> list[str]:
+    return [person.why for person in view.cannot_count[:NAMED]]
+
+
+def rollout_stands(row: Rollout) -> str:
+    """Return where a rollout is."""
+    if row.paused:
+        return f"paused (placet rollout resume {row.id} goes on), {_share(row)}"
+    if row.state in PHASES:
+        return PHASES[row.state]
+    if row.step is None or row.step >= len(row.steps):
+        return f"{row.state.replace('_', ' ')}, {_share(row)}"
+    step = step_in_words(row.steps[row.step], row.id)
+    return f"step {row.step + 1} of {len(row.steps)}, {step}; {_share(row)}"
+
+
+def _share(row: Rollout) -> str:
+    return f"{row.weights.get(row.to_revision, 0) / 100:g} % of the requests go to it"
+
+
+def step_in_words(step: Mapping[str, Any], rollout_id: str) -> str:
+    """Return a step of a plan in a few words."""
+    kind, terms = next(iter(step.items()), ("", None))
+    match kind, terms:
+        case "set_weight", _:
+            return f"to {terms:g} %"
+        case "pause", {"duration_seconds": seconds}:
+            return f"a pause of {spell(seconds)}"
+        case "pause", _:
+            return f"a pause until somebody resumes it (placet rollout resume {rollout_id})"
+        case "ship", _:
+            return "until somebody ships it in the browser"
+        case "set_mirror", {"percent": percent}:
+            return f"copies of {percent:g} % of the requests"
+        case "set_header_route", {"header": header, "value": value}:
+            return f"requests with {header}: {value}"
+        case "ab_test", _:
+            return "an A/B test"
+    return "an analysis" if kind == "analysis" else kind.replace("_", " ")
