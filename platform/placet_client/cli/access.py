@@ -1,6 +1,7 @@
 """login, logout, whoami, project, token, job, and reading who may do what."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from placet_client import login as logins
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
+from placet_client.records import Record
+from placet_client.records.base import Json
 
 project = typer.Typer(help="Projects: the scopes of models and roles", no_args_is_help=True)
 token = typer.Typer(
@@ -75,11 +78,32 @@ def whoami(output: OutputOption = Form.TABLE) -> None:
     """Show who the token acts for, and what it may do."""
     with connected() as client:
         me = client.whoami()
-    if output is Form.JSON:
-        show_one(me, output)
-        return
+        if output is Form.JSON:
+            show_one(me, output)
+            return
+        slugs = {project.id: project.slug for project in client.projects.list()}
     show_one({name: value for name, value in me.raw.items() if name != "grants"}, output)
-    show_list(me.grants, ["permission", "project", "environment", "role"], output)
+    grants = _named((grant.raw for grant in me.grants), slugs)
+    show_list(grants, ["permission", "project", "environment", "role"], output)
+
+
+def _named(rows: Iterable[Json], names: Mapping[str, str]) -> list[Json]:
+    """Return rows with names in place of the ids that ``names`` has one for."""
+    return [
+        {
+            key: names.get(value, value) if isinstance(value, str) else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _people_named(client: Client, rows: Iterable[Record], output: Form) -> list[Json]:
+    """Return rows as the API has them; for people with those named whom the token's owner sees."""
+    found = [row.raw for row in rows]
+    if output is Form.JSON:
+        return found
+    return _named(found, {p.id: p.name or p.id for p in client.people.list()})
 
 
 @project.command("list")
@@ -211,7 +235,7 @@ def person_position(person_id: str, output: OutputOption = Form.TABLE) -> None:
 def person_positions(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List where people stand."""
     with connected() as client:
-        positions = client.people.positions(limit=limit)
+        positions = _people_named(client, client.people.positions(limit=limit), output)
         show_list(positions, ["person", "line", "manager", "top", "set_by", "set_at"], output)
 
 
@@ -240,7 +264,7 @@ def role_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> N
     """List who holds which role, and where."""
     with connected() as client:
         columns = ["id", "role", "person", "team", "service_account", "project", "environment"]
-        show_list(client.roles.list(limit=limit), columns, output)
+        show_list(_people_named(client, client.roles.list(limit=limit), output), columns, output)
 
 
 @role.command("show")
@@ -255,7 +279,8 @@ def passkey_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -
     """List passkeys that people sign decisions with."""
     with connected() as client:
         columns = ["id", "person", "name", "state", "vouched_by", "fingerprint"]
-        show_list(client.passkeys.list(limit=limit), columns, output)
+        passkeys = client.passkeys.list(limit=limit)
+        show_list(_people_named(client, passkeys, output), columns, output)
 
 
 @passkey.command("show")
@@ -270,7 +295,8 @@ def account_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -
     """List service accounts."""
     with connected() as client:
         accounts = client.service_accounts.list(limit=limit)
-        show_list(accounts, ["id", "name", "owner", "is_active", "created_at"], output)
+        columns = ["id", "name", "owner", "is_active", "created_at"]
+        show_list(_people_named(client, accounts, output), columns, output)
 
 
 @account.command("show")

@@ -37,7 +37,7 @@ COLUMNS = ["id", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
 BRIEF = ["id", "number", "model", "version", "environment", "endpoint", "target", "state"]
 BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
-SHOWN = [*BRIEF, "requested_by", "author", "created_at", "approved_at"]
+SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
 INSTEAD = "instead of the reference"
@@ -256,7 +256,11 @@ def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
     if output is Form.JSON:
         show_one(view, output)
         return
-    people = {"requested_by": view.requester_name, "author": view.author_name}
+    people = {
+        "requested_by": view.requester_name,
+        "author": view.author_name,
+        "may_still_decide": [person.name for person in view.may_still_decide],
+    }
     show_one(view.release.raw | people, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
@@ -265,7 +269,8 @@ def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
     show_list(view.gates, ["state", "title", "reason"], output)
-    show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
+    if view.decisions:
+        show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
 
 
 @release.command("comment")

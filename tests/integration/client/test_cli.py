@@ -182,3 +182,43 @@ def test_who_manages_targets_says_who_may_use_one_and_who_answers_for_it(
     capsys.readouterr()
     assert main(command) == 0
     assert [row["environment"] for row in answer(capsys)] == ["production"]
+
+
+def test_tables_name_people_and_projects_and_json_keeps_their_ids(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = world.people["Ada"]
+    assert main(["role", "list"]) == 0
+    table = capsys.readouterr().out
+    assert ada.name in table and ada.pk not in table
+    assert main(["role", "list", "-o", "json"]) == 0
+    assert {row["person"] for row in answer(capsys)} == {ada.pk}
+    assert main(["whoami"]) == 0
+    assert world.project.pk not in capsys.readouterr().out
+
+
+def test_who_registers_a_folder_gets_five_lines(
+    world: World, home: Path, live_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["model", "register", "--project", "risk", "--name", "age", "--from"]
+    command.append(str(folder(home)))
+    assert main(command) == 0
+    said = capsys.readouterr()
+    version, digest, metrics, build = (line.split(maxsplit=1)[1] for line in said.out.splitlines())
+    assert (version, metrics) == ("risk/age:1", "auc 0.9") and digest.startswith("sha256:")
+    assert build == "none yet (placet build start risk/age:1)"
+    assert said.err.endswith(f"→ {live_server.url}/models/risk/age/1/\n")
+    assert main([*command, "--build"]) == 0
+    assert capsys.readouterr().out.splitlines()[3].endswith(" is queued")
+    world.bento(ModelVersion.objects.get())
+    assert main(command) == 0
+    assert "  Bento sha256:" in capsys.readouterr().out.splitlines()[3]
+
+
+def test_a_release_is_shown_with_who_may_still_decide(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = world.request("staging")
+    assert main(["release", "show", release.pk]) == 0
+    shown = capsys.readouterr().out
+    assert "Rex risk, Rita risk" in shown and "No results" not in shown

@@ -85,7 +85,7 @@ def test_each_state_that_it_comes_into_is_said_where_no_terminal_is(
     said = f"Release 1 ({Release.objects.get().pk}) is"
     page, first, second, *end = capsys.readouterr().err.splitlines()
     assert first == f"{said} requested: Waiting for one reviewer: Rex risk, Rita risk"
-    assert second == f"{said} approved"
+    assert second == f"{said} approved: its rollout starts by itself"
     assert "still approved" in end[0]
     assert page == end[1] and page.startswith("→ ")
 

@@ -145,7 +145,10 @@ def test_what_counts_up_is_told_and_is_no_change_by_itself() -> None:
 
 def test_an_approved_release_says_that_an_operator_starts_it() -> None:
     view = release("approved")
-    assert release_stands(view)[0] == "Release 3 (rel_1) is approved"
+    assert release_stands(view)[0].endswith("is approved: its rollout starts by itself")
+    frozen = APPROVALS | {"gate": "freeze", "title": "No freeze", "reason": "Until 14:00"}
+    held = release_stands(release("approved", gates=[frozen]))[0]
+    assert held.endswith("is approved: No freeze: Until 14:00")
     view.release.plan["start"] = "manual"
     assert "an operator starts it (placet release start rel_1)" in release_stands(view)[0]
 
