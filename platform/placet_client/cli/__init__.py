@@ -34,7 +34,7 @@ app = typer.Typer(
     help="Placet decides which models may run. Decisions are made by people in the browser: "
     "a token never approves, so there is no command for it.",
     epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 3 denied by policy, 4 people have not "
-    "decided, 5 timed out, 6 conflict.",
+    "decided, 5 timed out, 6 conflict, 130 Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -143,14 +143,12 @@ def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False
     with watching(client, later, "build", build_id) as watch:
         for last in polling(timeout):
             log = client.builds.log(build_id, after=after)
-            if not quiet:
-                watch.log(f"{line.step:<9} {line.text}" for line in log.lines)
-            after = log.after
+            after, step = log.after, f", {log.step}" if log.step else ""
+            text = f"Build {build_id}: {log.state}{step}"
+            lines = [] if quiet else [f"{line.step:<9} {line.text}" for line in log.lines]
+            watch.show(text, key=text if quiet else log.state, log=lines)
             if log.ended:
                 break
-            step = f": {log.step}" if log.step else ""
-            text = f"Build {build_id} is {log.state}{step}"
-            watch.show(text, key=text if quiet else log.state)
             if last:
                 still = f"Build {build_id} is still {log.state}{step}"
                 raise ended(client, TIMED_OUT, still, "build", build_id)

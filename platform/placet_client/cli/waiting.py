@@ -31,14 +31,11 @@ class Watch:
         self._log: list[str] = []
         self._at = self._began - 1
 
-    def show(self, text: str, key: str = "") -> None:
-        """Tell the present state; ``key`` leaves out what changes all the time."""
+    def show(self, text: str, key: str = "", *, log: Iterable[str] = ()) -> None:
+        """Tell the present state, behind lines of a log; ``key`` leaves out what changes all the
+        time."""
         self._text, self._key = text, key or text
-        self._print()
-
-    def log(self, lines: Iterable[str]) -> None:
-        """Print lines of a log."""
-        self._log += lines
+        self._log += log
         self._print()
 
     def close(self) -> None:
@@ -50,7 +47,7 @@ class Watch:
             return
         lines, self._log = self._log, []
         if self._screen is None and self._key != self._said:
-            lines, self._said = [self._text, *lines], self._key
+            lines, self._said = [*lines, self._text], self._key
         for line in lines:
             say(line)
         if self._screen is not None and not last and self._text:

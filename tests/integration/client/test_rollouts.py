@@ -145,8 +145,15 @@ def test_an_operator_steers_it(
     release = ask(story.world, "--plan", json.dumps(plan))
     story.settle()
     rollout = story.rollout(release)
-    become(story.world, "Otto", live_server.url, monkeypatch)
     capsys.readouterr()
+    assert main(["release", "wait", release.pk, "--timeout", "0"]) == 5
+    said = capsys.readouterr().err
+    assert (
+        f"step 2 of 4, a pause until somebody resumes it (placet rollout resume {rollout.pk})"
+        in said
+    )
+    assert "; 5 % of the requests go to it\n" in said
+    become(story.world, "Otto", live_server.url, monkeypatch)
     for verb, expected in (
         ("pause", {"step": 1, "paused": True}),
         ("resume", {"step": 2, "paused": False}),

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from apps.builds.models import Build, BuildLine
 from apps.governance import actions
 from apps.governance.models import Release
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.commands import answer
 from tests.support.world import World
@@ -114,3 +116,24 @@ def test_a_live_release_is_printed_also_when_the_next_one_took_over(world: World
     first.refresh_from_db()
     assert first.state == "superseded"
     assert main(["release", "wait", first.pk]) == 0
+
+
+def test_a_build_that_ended_is_followed_to_its_end_and_its_page(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = world.bento(world.version()).build
+    BuildLine.objects.create(build=build, number=1, at=now(), step="scan", text="No code")
+    command = ["build", "log", build.pk, "--follow"]
+    assert main(command) == 0
+    said = said_lines(capsys)
+    assert said[:2] == ["scan      No code", f"Build {build.pk}: succeeded"]
+    assert said[2].startswith("Bento sha256:") and said[3].endswith(f"/builds/{build.pk}/")
+    Build.objects.filter(pk=build.pk).update(state="failed", error="no wheel for it")
+    assert main(command) == 1
+    assert said_lines(capsys)[-2] == "The build failed: no wheel for it"
+    assert said[-1].endswith(f"/builds/{build.pk}/")
+
+
+def said_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what was said, without the log of the server that runs in the test's process."""
+    return [line for line in capsys.readouterr().err.splitlines() if not line.startswith("{")]

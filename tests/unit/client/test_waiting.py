@@ -77,13 +77,12 @@ def test_what_was_held_back_is_told_at_the_end(
     clock: list[float], placet: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with watching(placet, "placet build log bld_1 --follow", "build", "bld_1") as watch:
-        watch.show("Build bld_1 is running")
-        watch.log(["scan  one", "scan  two"])
-    assert capsys.readouterr().err.splitlines() == [
-        "Build bld_1 is running",
-        "scan  one",
-        "scan  two",
-    ]
+        watch.show("queued")
+        watch.show("running", log=["scan  one", "scan  two"])
+        watch.show("succeeded", log=["sign  three"])
+        assert capsys.readouterr().err == "queued\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["scan  one", "scan  two", "sign  three", "succeeded"]
 
 
 def test_a_terminal_has_one_line_that_is_rewritten_and_a_log_above_it(
@@ -97,7 +96,7 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_a_log_above_it(
             clock[0] += 0.5
             watch.show("Build \x1b[2J is running")
         clock[0] += 120
-        watch.log(["scan  one"])
+        watch.show("Build is running still", log=["scan  one"])
     drawn = screen.getvalue()
     assert drawn.count("is running") <= 13, "once a second, and around the line of the log"
     assert "(9 s)" in drawn and "(2 min)" in drawn and "scan  one\n" in drawn
