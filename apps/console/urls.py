@@ -8,6 +8,7 @@ from apps.console.views import (
     break_glass,
     builds,
     contributors,
+    drafts,
     drills,
     duties,
     guides,
@@ -31,6 +32,7 @@ from apps.console.views import (
 )
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
+DRAFT = VERSION + "draft/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
 GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
@@ -48,6 +50,7 @@ urlpatterns = [
     path("models/new", models.new_model, name="model-new"),
     path("models/<slug:project>/<slug:name>/", models.model, name="model"),
     path("models/<slug:project>/<slug:name>/compare/", models.compare, name="compare"),
+    path("models/<slug:project>/<slug:name>/new", drafts.new_version, name="version-new"),
     path(VERSION, models.version, name="version"),
     path(VERSION + "build", models.build, name="version-build"),
     path(VERSION + "finalise", models.finalise_version, name="version-finalise"),
@@ -56,6 +59,12 @@ urlpatterns = [
     path(VERSION + "card", models.card, name="version-card"),
     path(VERSION + "people/", contributors.hands, name="version-hands"),
     path(VERSION + "people/declare", contributors.declare_hand, name="version-declare"),
+    path(DRAFT, drafts.draft, name="version-draft"),
+    path(DRAFT + "files", drafts.add_files, name="draft-files"),
+    path(DRAFT + "files/remove", drafts.take_out, name="draft-file-remove"),
+    path(DRAFT + "uploads/<str:upload>/cancel", drafts.cancel, name="draft-upload-cancel"),
+    path(DRAFT + "finish", drafts.finish, name="draft-finish"),
+    path(DRAFT + "save/<slug:part>", drafts.save, name="draft-save"),
     path("builds/<str:build_id>/", builds.build, name="build"),
     path("builds/<str:build_id>/cancel", builds.cancel, name="build-cancel"),
     path("releases/", releases.release_list, name="releases"),

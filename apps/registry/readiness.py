@@ -1,11 +1,12 @@
 """What a draft still lacks, and what it will be when it is frozen. Reads files, writes nothing."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.registry import formats, rules, signing
 from apps.registry.errors import FormatUnknown, NotReady
-from apps.registry.models import ArtifactFile, ModelVersion
+from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.registry.store import Store, store
 from placet.kernel.problems import FieldError
 from placet_verify.errors import Refused
@@ -28,19 +29,44 @@ class Frozen:
     signed: SignatureCheck | None = None  # what the model.sig among the files is worth
 
 
-def faults(version: ModelVersion) -> list[FieldError]:
+@dataclass(frozen=True, slots=True)
+class DraftReport:
+    """What a draft's files tell, and what keeps it from being finalised; no fault: it can be."""
+
+    derived: formats.Derived | None  # None where the files are in no known format
+    faults: Sequence[FieldError]
+
+
+def faults(version: ModelVersion) -> Sequence[FieldError]:
     """Return what keeps a draft from being finalised, in words; nothing means it can be."""
+    files = list(version.files.order_by("path"))
+    return report(version, files, list(version.uploads.order_by("path"))).faults
+
+
+def report(
+    version: ModelVersion, files: list[ArtifactFile], uploads: Sequence[Upload]
+) -> DraftReport:
+    """Return what the files of a draft tell so far, and what it lacks."""
+    unfinished = unfinished_faults(files, uploads)
     try:
-        freeze(version, list(version.files.order_by("path")))
-    except (NotReady, FormatUnknown) as refusal:
-        return refusal.errors
-    return []
+        derived = recognise(files)
+    except FormatUnknown as refusal:
+        return DraftReport(None, unfinished or refusal.errors)
+    if unfinished:
+        return DraftReport(derived, unfinished)
+    try:
+        fill_in(version, derived)
+        signed(version, files)
+    except NotReady as refusal:
+        return DraftReport(derived, refusal.errors)
+    return DraftReport(derived, ())
 
 
 def freeze(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
     """Return the fields of a draft as they will stand. Raises :class:`NotReady`, naming all."""
-    refuse_unfinished(version, files)
-    return replace(fill_in(version, files), signed=signed(version, files))
+    if errors := unfinished_faults(files, version.uploads.order_by("path")):
+        raise NotReady(errors=errors)
+    return replace(fill_in(version, recognise(files)), signed=signed(version, files))
 
 
 def manifest(files: list[ArtifactFile]) -> list[dict[str, Any]]:
@@ -51,22 +77,25 @@ def manifest(files: list[ArtifactFile]) -> list[dict[str, Any]]:
     ]
 
 
-def refuse_unfinished(version: ModelVersion, files: list[ArtifactFile]) -> None:
-    """Refuse a version without files or with files still on their way."""
+def unfinished_faults(files: list[ArtifactFile], uploads: Iterable[Upload]) -> list[FieldError]:
+    """Return that a version has no files, or which are still on their way."""
     errors = [
         FieldError(f"/files/{u.path}", f"Its upload has {u.received} of {u.size} bytes")
-        for u in version.uploads.order_by("path")
+        for u in uploads
     ]
     if not files and not errors:
         errors = [FieldError("/files", "Upload at least one file")]
-    if errors:
-        raise NotReady(errors=errors)
+    return errors
 
 
-def fill_in(version: ModelVersion, files: list[ArtifactFile]) -> Frozen:
-    """Return the version's fields with what the author left out taken from the files."""
+def recognise(files: list[ArtifactFile]) -> formats.Derived:
+    """Return what files say about themselves. Raises :class:`FormatUnknown`, saying why."""
     name, view = read_files(files, store())
-    derived = formats.derive(name, view)
+    return formats.derive(name, view)
+
+
+def fill_in(version: ModelVersion, derived: formats.Derived) -> Frozen:
+    """Return the version's fields with what the author left out taken from the files."""
     if version.format and version.format != derived.format:
         detail = f"The files are in the format {derived.format}, not {version.format}"
         raise NotReady(errors=[FieldError("/format", detail)])

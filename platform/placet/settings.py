@@ -204,7 +204,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = _config.max_body_bytes
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-# no page takes a file: one in a form is kept no longer than the form, and never on the disk
+# a file in a form is kept no longer than the form, and never on the disk; it is as large at most
+FILE_UPLOAD_MAX_MEMORY_SIZE = _config.max_body_bytes
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Max, OuterRef, QuerySet
+from django.urls import reverse
 
 from apps.builds.models import Build
 from apps.console.queries.page_parts import Button, counted
@@ -22,7 +23,7 @@ from apps.registry.models import (
     RegisteredModel,
 )
 from apps.registry.queries import LARGE, large_of, models
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 
@@ -105,6 +106,19 @@ class ModelPage:
     before: str
     older: int | None  # the number to go on before
     kept: int | None  # bytes of its project, where they are limited
+    actor: Actor
+
+    @property
+    def may_create(self) -> bool:
+        """Whether the reader may register a version."""
+        scope = Scope(self.model.project_scope(), self.model.environment_scope())
+        return self.actor.can("version.create", scope)
+
+    @property
+    def new_version(self) -> Button:
+        """What makes the next version, to be filled in."""
+        url = reverse("version-new", args=[self.model.project.slug, self.model.name])
+        return Button("New version", post=url, tone="primary")
 
     @property
     def comparable(self) -> bool:

@@ -148,13 +148,9 @@ class VersionPage:
         return [Banner("danger", f"The last build failed{why}", [log])]
 
     @property
-    def upload(self) -> str:
-        """The command that adds a file; '' where the reader may add none."""
-        if self.is_frozen or not self.may_edit:
-            return ""
-        version = self.version
-        reference = f"{version.project.slug}/{version.model.name}:{version.number}"
-        return f"placet version upload {reference} FILE"
+    def draft(self) -> str:
+        """Where one goes on with a draft; '' where the reader may not, or it is frozen."""
+        return "" if self.is_frozen or not self.may_edit else self.url("version-draft")
 
     @property
     def run(self) -> str:
@@ -279,8 +275,9 @@ def buttons_before(page: VersionPage) -> Iterator[Button]:
         url = f"{reverse('compare', args=args)}?v={other.number}&v={page.version.number}"
         with_what = f"live {other.number}" if live else other.number
         yield Button(f"Compare with {with_what}", href=url)
-    if page.version.state == VersionState.DRAFT and page.may_edit:
-        yield Button("Finalise", post=page.url("version-finalise"), tone="primary")
+    if page.draft:
+        yield Button("Finalise", post=page.url("version-finalise"))
+        yield Button("Go on with this draft", href=page.draft, tone="primary")
 
 
 def buttons_after(page: VersionPage) -> Iterator[Button]:

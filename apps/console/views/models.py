@@ -66,7 +66,8 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     before = request.GET.get("before", "")
     rows, older = queries.newest_versions(row, read_whole(before))
     kept = bytes_kept(row.project_id) if row.project.artifact_quota else None
-    return show(request, "model", model=row, page=queries.ModelPage(row, rows, before, older, kept))
+    model_page = queries.ModelPage(row, rows, before, older, kept, request.actor)
+    return show(request, "model", model=row, page=model_page)
 
 
 @page

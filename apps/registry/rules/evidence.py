@@ -50,6 +50,11 @@ SHA256: Check = (
     "A SHA-256 as 64 lower-case hex digits",
 )
 
+COMMIT: Check = (
+    lambda value: isinstance(value, str) and bool(_COMMIT.fullmatch(value)),
+    "The hash of a commit: 7 to 64 lower-case hex digits",
+)
+
 KEY: Check = (
     lambda value: value == "" or (isinstance(value, str) and bool(_DIGEST.fullmatch(value))),
     "The fingerprint of a key, sha256: and 64 lower-case hex digits, or nothing",
@@ -171,16 +176,12 @@ def lineage_faults(lineage: Any) -> list[FieldError]:
         faults.append(FieldError("/lineage/datasets", "A list of at most 100 {name, digest}"))
     else:
         faults += [f for i, d in enumerate(datasets) for f in _dataset_faults(d, i)]
-    faults += _shape(lineage, "code", {"repository": _text, "commit": _is_commit})
-    faults += _shape(lineage, "run", {"id": _text, "url": _text})
+    faults += _shape(lineage, "code", {"repository": TEXT, "commit": COMMIT})
+    faults += _shape(lineage, "run", {"id": TEXT, "url": TEXT})
     parent = lineage.get("parent", "ver_" + "0" * 32)
     if not isinstance(parent, str) or not (is_id(parent) and parent.startswith("ver_")):
         faults.append(FieldError("/lineage/parent", "The id of a version: ver_…"))
     return faults
-
-
-def _is_commit(value: Any) -> bool:
-    return isinstance(value, str) and bool(_COMMIT.fullmatch(value))
 
 
 def _dataset_faults(dataset: Any, position: int) -> list[FieldError]:
@@ -194,16 +195,14 @@ def _dataset_faults(dataset: Any, position: int) -> list[FieldError]:
     return faults
 
 
-def _shape(
-    lineage: dict[str, Any], name: str, fields: dict[str, Callable[[Any], bool]]
-) -> list[FieldError]:
+def _shape(lineage: dict[str, Any], name: str, fields: dict[str, Check]) -> list[FieldError]:
     value = lineage.get(name, {})
     if not isinstance(value, dict) or not set(value) <= set(fields):
         return [FieldError(f"/lineage/{name}", f"An object with {', '.join(fields)}")]
     return [
-        FieldError(f"/lineage/{name}/{key}", "Not valid")
+        FieldError(f"/lineage/{name}/{key}", fields[key][1])
         for key, item in value.items()
-        if not fields[key](item)
+        if not fields[key][0](item)
     ]
 
 

@@ -1,0 +1,170 @@
+"""A version made in the browser: its draft is filled in part by part, finalised and built."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.builds.actions import request_build
+from apps.console.queries import models as queries
+from apps.console.queries.draft.forms import CardForm, MetricsForm, OriginForm, RuntimeForm
+from apps.console.queries.draft.page import draft_page
+from apps.console.queries.draft.rows import TypedForm
+from apps.console.queries.draft.signature import SignatureForm
+from apps.console.views.base import PageRequest, action, back, fault_of, page, sentence, show
+from apps.registry.actions import (
+    add_evidence,
+    cancel_upload,
+    create_version,
+    edit_draft,
+    finalise,
+    receive_chunk,
+    remove_file,
+    set_card,
+    start_upload,
+)
+from apps.registry.errors import AlreadyFinalised
+from apps.registry.models import ArtifactFile, ModelVersion, VersionState
+from apps.registry.queries import upload_for
+from placet.kernel.actor import Actor
+from placet.kernel.problems import InvalidInput, NotFound, Problem
+
+FORMS: dict[str, Any] = {
+    "runtime": RuntimeForm,
+    "signature": SignatureForm,
+    "origin": OriginForm,
+    "metrics": MetricsForm,
+    "card": CardForm,
+}
+
+
+@action
+def new_version(request: PageRequest, project: str, name: str) -> HttpResponse:
+    """Create the next version of a model as a draft, and go on there."""
+    model = queries.model_of(project, name, request.actor)
+    version = create_version(model, actor=request.actor)
+    return redirect("version-draft", project, name, version.number)
+
+
+@page
+def draft(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Show what a draft has, what it lacks, and where to give it."""
+    row = queries.version_of(project, name, number, request.actor)
+    if row.state != VersionState.DRAFT:
+        return redirect("version", project, name, number)
+    return show_draft(request, row)
+
+
+def show_draft(
+    request: PageRequest, row: ModelVersion, sent: TypedForm | None = None, fault: str = ""
+) -> HttpResponse:
+    """Show a draft; with ``sent`` the form as it was sent, with ``fault`` why it is no version."""
+    saved = "" if sent else request.GET.get("saved", "")
+    page_object = draft_page(row, request.actor, saved=saved, sent=sent)
+    return show(request, "draft", page=page_object, version=row, here=page_object.url, fault=fault)
+
+
+@action
+def save(request: PageRequest, project: str, name: str, number: int, part: str) -> HttpResponse:
+    """Save one part of a draft; a refusal, or a button for rows, shows it again as it was sent."""
+    row = queries.version_of(project, name, number, request.actor)
+    if part not in FORMS:
+        raise NotFound
+    form: TypedForm = FORMS[part].read(request.POST, row)
+    if form.rearrange(request.POST):
+        return show_draft(request, row, form)
+    try:
+        SAVERS[part](row, form, request.actor)
+    except Problem as problem:
+        form.place(problem.errors, fault_of(problem))
+        return show_draft(request, row, form)
+    draft_of = redirect("version-draft", project, name, number)
+    return redirect(f"{draft_of.url}?saved={part}#{part}")
+
+
+def save_fields(row: ModelVersion, form: Any, actor: Actor) -> None:
+    """Change what is frozen later."""
+    edit_draft(row, actor=actor, **form.fields())
+
+
+def save_metrics(row: ModelVersion, form: Any, actor: Actor) -> None:
+    """Report metrics, unless just these were reported last."""
+    data = form.data()
+    if data != queries.newest_metrics([row]).get(row.pk):
+        add_evidence(row, kind="metrics", data=data, actor=actor)
+
+
+def save_card(row: ModelVersion, form: Any, actor: Actor) -> None:
+    """Replace the model card."""
+    set_card(row, card=form.text(), actor=actor)
+
+
+SAVERS: dict[str, Callable[[ModelVersion, Any, Actor], None]] = {
+    "runtime": save_fields,
+    "signature": save_fields,
+    "origin": save_fields,
+    "metrics": save_metrics,
+    "card": save_card,
+}
+
+
+@action
+def add_files(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Take the files of a plain form; each that is refused is named."""
+    row = queries.version_of(project, name, number, request.actor)
+    files = request.FILES.getlist("files")
+    if not files:
+        raise InvalidInput("Choose at least one file")
+    for file in files:
+        try:
+            add_file(row, file, request.actor)
+        except Problem as problem:
+            fault_of(problem)  # raised again where it is not about the file
+            messages.error(request, f"{file.name}: {sentence(problem)}")
+    return back(request)
+
+
+def add_file(row: ModelVersion, file: "UploadedFile[bytes]", actor: Actor) -> None:
+    """Make one file of a form a file of the draft."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = file.size or 0
+    upload = start_upload(row, path=file.name or "", size=size, sha256=digest, actor=actor)
+    if not isinstance(upload, ArtifactFile):
+        file.seek(upload.received)
+        receive_chunk(upload, offset=upload.received, stream=file, actor=actor)
+
+
+@action
+def take_out(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Take a file out of a draft."""
+    row = queries.version_of(project, name, number, request.actor)
+    remove_file(row, path=request.POST.get("path", ""), actor=request.actor)
+    return back(request)
+
+
+@action
+def cancel(request: PageRequest, project: str, name: str, number: int, upload: str) -> HttpResponse:
+    """Give up a file that is on its way."""
+    row = upload_for(upload, request.actor)
+    if row.version != queries.version_of(project, name, number, request.actor):
+        raise NotFound
+    cancel_upload(row, actor=request.actor)
+    return back(request)
+
+
+@action
+def finish(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Freeze a draft and have it built; a second click leads to the same build."""
+    row = queries.version_of(project, name, number, request.actor)
+    try:
+        finalise(row, actor=request.actor)
+    except AlreadyFinalised:
+        if (build := row.builds.order_by("-created_at").first()) is not None:
+            return redirect("build", build.pk)
+    except Problem as problem:
+        return show_draft(request, row, fault=fault_of(problem))
+    return redirect("build", request_build(row, actor=request.actor).pk)

@@ -1,0 +1,298 @@
+"""A version made by upload in the browser: each part of a draft, and what is refused of it."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from apps.audit.models import Event
+from apps.builds.models import Build
+from apps.console.queries.draft.forms import card_template
+from apps.registry.actions import create_version, edit_draft, receive_chunk, start_upload
+from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
+from placet.kernel.config import config
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+TREES = (
+    b"tree\nversion=v4\nnum_class=1\nmax_feature_idx=1\nobjective=regression\n"
+    b"feature_names=age income\n\n"
+)
+COLUMNS = {
+    "inputs.name": ["age", "note"],
+    "inputs.type": ["long", "string"],
+    "inputs.shape": ["", ""],
+    "inputs.required": ["yes", "no"],
+    "inputs.tags": ["personal", ""],
+    "inputs.example": ["41", "likes tea"],
+    "outputs.name": ["prediction"],
+    "outputs.type": ["double"],
+    "outputs.shape": [""],
+    "outputs.tags": [""],
+    "expected": "0.25",
+}
+
+
+@pytest.fixture
+def draft(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
+    """A draft that Ada has just begun, in a store of its own."""
+    monkeypatch.setattr(config(), "data_dir", tmp_path)
+    return create_version(world.version().model, actor=world.ada)
+
+
+@pytest.fixture
+def ada(world: World) -> Client:
+    """A data scientist's browser."""
+    return browser(world.people["Ada"])
+
+
+def place(version: ModelVersion, rest: str = "") -> str:
+    return f"/models/{version.project.slug}/{version.model.name}/{version.number}/draft/{rest}"
+
+
+def send(client: Client, version: ModelVersion, part: str, data: dict[str, Any]) -> str:
+    """Save a part; return the page behind it."""
+    answer = client.post(place(version, f"save/{part}"), data, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def add(client: Client, version: ModelVersion, name: str, content: bytes) -> str:
+    """Send one file as a form without a script does; return the page behind it."""
+    file = SimpleUploadedFile(name, content)
+    data = {"files": [file], "next": place(version)}
+    return client.post(place(version, "files"), data, follow=True).content.decode()
+
+
+def test_a_contributor_begins_a_version_and_comes_back_to_it(world: World, ada: Client) -> None:
+    model = world.version().model
+    answer = ada.post(f"/models/{model.project.slug}/{model.name}/new")
+    version = model.versions.get(state="draft")
+    assert answer["Location"] == place(version)
+    assert version.author == world.people["Ada"].pk
+    shown = ada.get(place(version)).content.decode()
+    assert "Upload at least one file" in shown
+    assert Event.objects.filter(kind="version.created.v1", subject=version.pk).exists()
+    assert place(version) in ada.get(place(version).removesuffix("draft/")).content.decode()
+
+
+def test_who_may_not_is_told_why(world: World, draft: ModelVersion) -> None:
+    reader = browser(world.people["Rex"])
+    model = reader.get(f"/models/{draft.project.slug}/{draft.model.name}/").content.decode()
+    assert "register versions" in model
+    assert "New version" not in model
+    shown = reader.get(place(draft)).content.decode()
+    assert "You may not change this draft" in shown
+    assert "Finalise and build" not in shown
+    send(reader, draft, "card", {"card": "# Mine", "next": place(draft)})
+    draft.refresh_from_db()
+    assert draft.card == ""
+
+
+def test_a_thief_of_another_project_finds_nothing(world: World, draft: ModelVersion) -> None:
+    upload = start_upload(draft, path="a.onnx", size=3, sha256="a" * 64, actor=world.ada)
+    there = factories.project("elsewhere")
+    thief = browser(factories.person("Thea", {"contributor": there}))
+    for rest in ("files", "files/remove", "finish", "save/card", f"uploads/{upload.pk}/cancel"):
+        assert thief.post(place(draft, rest)).status_code == 404, rest
+    assert thief.get(place(draft)).status_code == 404
+    assert Upload.objects.get().pk == upload.pk
+
+
+def test_an_upload_is_cancelled_on_the_page_of_its_own_draft_alone(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    upload = start_upload(draft, path="a.onnx", size=3, sha256="a" * 64, actor=world.ada)
+    other = create_version(draft.model, actor=world.ada)
+    assert ada.post(place(other, f"uploads/{upload.pk}/cancel")).status_code == 404
+    assert Upload.objects.exists()
+    ada.post(place(draft, f"uploads/{upload.pk}/cancel"))
+    assert not Upload.objects.exists()
+
+
+def test_a_plain_form_sends_small_files(world: World, draft: ModelVersion, ada: Client) -> None:
+    shown = add(ada, draft, "model.txt", TREES)
+    assert ArtifactFile.objects.get(version=draft).path == "model.txt"
+    assert "lightgbm" in shown
+    assert 'value="income"' in shown  # the signature as the file tells it
+    assert "another file at model.txt" in add(ada, draft, "model.txt", b"tree\nother")
+    assert "Choose at least one file" in (
+        ada.post(place(draft, "files"), {"next": place(draft)}, follow=True).content.decode()
+    )
+    ada.post(place(draft, "files/remove"), {"path": "model.txt"})
+    assert not ArtifactFile.objects.filter(version=draft).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("mod:el.txt", "may not hold any of"),
+        ("con.txt", "choose another"),
+    ],
+)
+def test_an_odd_name_is_refused_in_the_sentence_of_the_server(
+    draft: ModelVersion, ada: Client, name: str, why: str
+) -> None:
+    assert why in add(ada, draft, name, TREES)
+    assert not ArtifactFile.objects.filter(version=draft).exists()
+
+
+def test_what_is_too_large_is_said_before_and_refused(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    world.project.artifact_quota = 1000
+    world.project.save(update_fields=["artifact_quota"])
+    shown = ada.get(place(draft)).content.decode()
+    assert "keeps 0 B of at most 1" in shown
+    assert 'data-room="1000"' in shown
+    assert "may keep 1,000 bytes" in add(ada, draft, "model.txt", b"x" * 1001)
+    large = SimpleUploadedFile("model.txt", b"x" * (config().max_body_bytes + 1))
+    assert ada.post(place(draft, "files"), {"files": [large]}).status_code == 413
+
+
+def test_a_file_that_was_cut_is_shown_with_what_is_here(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    upload = start_upload(draft, path="m.onnx", size=3000, sha256="a" * 64, actor=world.ada)
+    receive_chunk(upload, offset=0, stream=BytesIO(b"x" * 1000), length=1000, actor=world.ada)
+    shown = ada.get(place(draft)).content.decode()
+    assert "1.0 kB of 3.0 kB are here" in shown or "1 kB of 3 kB are here" in shown
+    assert "m.onnx: Its upload has 1000 of 3000 bytes" in shown
+
+
+def test_a_signature_is_typed_into_a_table(draft: ModelVersion, ada: Client) -> None:
+    assert "Saved." in send(ada, draft, "signature", COLUMNS)
+    draft.refresh_from_db()
+    assert draft.signature == {
+        "inputs": [
+            {"name": "age", "type": "long", "tags": ["personal"]},
+            {"name": "note", "type": "string", "required": False},
+        ],
+        "outputs": [{"name": "prediction", "type": "double"}],
+    }
+    assert draft.example == [{"age": 41, "note": "likes tea"}]
+    assert draft.expected == [0.25]
+    shown = ada.get(place(draft)).content.decode()
+    assert 'value="likes tea"' in shown
+    assert 'value="personal"' in shown
+
+
+def test_what_is_wrong_with_a_column_stands_beside_it_and_the_text_stays(
+    draft: ModelVersion, ada: Client
+) -> None:
+    wrong = COLUMNS | {"inputs.shape": ["wide", ""], "outputs.name": [""], "outputs.shape": ["3"]}
+    shown = send(ada, draft, "signature", wrong)
+    assert "Not saved yet." in shown
+    assert 'id="inputs-0-shape-fault"' in shown
+    assert 'id="outputs-0-name-fault"' in shown
+    assert 'value="wide"' in shown
+    assert 'value="likes &lt;tea&gt;"' not in shown
+    old = send(ada, draft, "signature", COLUMNS | {"inputs.example": ["<old>", "tea"]})
+    assert 'id="inputs-0-example-fault"' in old
+    assert 'value="&lt;old&gt;"' in old
+    draft.refresh_from_db()
+    assert draft.signature is None
+
+
+def test_rows_come_and_go_without_a_script(draft: ModelVersion, ada: Client) -> None:
+    more = send(ada, draft, "signature", COLUMNS | {"more": "inputs"})
+    assert more.count('aria-label="input name"') == 3
+    less = send(ada, draft, "signature", COLUMNS | {"drop": "inputs.0"})
+    assert less.count('aria-label="input name"') == 1
+    assert 'value="likes tea"' in less
+    draft.refresh_from_db()
+    assert draft.signature is None
+
+
+def test_examples_that_the_form_does_not_show_are_kept(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    signature = {
+        "inputs": [{"name": "age", "type": "long"}],
+        "outputs": [{"name": "prediction", "type": "double"}],
+    }
+    rows: Any = [{"age": 1}, {"age": 2}]
+    edit_draft(draft, signature=signature, example=rows, expected=[1, 2], actor=world.ada)
+    typed = {k: v[:1] if k.startswith("inputs") else v for k, v in COLUMNS.items()}
+    assert "Keep the 1 more example rows" in ada.get(place(draft)).content.decode()
+    send(ada, draft, "signature", typed | {"keep": "yes"})
+    draft.refresh_from_db()
+    assert (draft.example, draft.expected) == ([{"age": 41}, {"age": 2}], [0.25, 2])
+    send(ada, draft, "signature", typed)
+    draft.refresh_from_db()
+    assert (draft.example, draft.expected) == ([{"age": 41}], [0.25])
+
+
+def test_packages_data_code_and_parameters_are_kept_and_refused_in_place(
+    draft: ModelVersion, ada: Client
+) -> None:
+    typed = {"python_version": "3.13", "requirements": "numpy\nhttp://x\n", "variables": "LIMIT"}
+    shown = send(ada, draft, "runtime", typed)
+    assert "http://x: URLs, paths and repositories are refused" in shown
+    send(ada, draft, "runtime", typed | {"requirements": "numpy\n"})
+    origin = {
+        "datasets.name": ["claims"],
+        "datasets.digest": ["ab" * 32],
+        "repository": "https://git.example/risk",
+        "commit": "HEAD",
+        "parameters.name": ["depth", "kind"],
+        "parameters.value": ["4", "gini"],
+    }
+    shown = send(ada, draft, "origin", origin)
+    assert "The hash of a commit" in shown
+    assert 'value="HEAD"' in shown
+    twice = send(ada, draft, "origin", origin | {"commit": "", "parameters.name": ["a", "a"]})
+    assert "stands twice" in twice
+    send(ada, draft, "origin", origin | {"commit": "abcdef1"})
+    draft.refresh_from_db()
+    assert (draft.python_version, draft.requirements, draft.variables) == (
+        "3.13",
+        ["numpy"],
+        ["LIMIT"],
+    )
+    assert draft.parameters == {"depth": 4, "kind": "gini"}
+    assert draft.lineage == {
+        "datasets": [{"name": "claims", "digest": "sha256:" + "ab" * 32}],
+        "code": {"repository": "https://git.example/risk", "commit": "abcdef1"},
+    }
+
+
+def test_metrics_are_reported_once_however_often_they_are_saved(
+    draft: ModelVersion, ada: Client
+) -> None:
+    typed = {"metrics.name": ["auc"], "metrics.value": ["0.93"]}
+    for _ in range(2):
+        assert "Saved." in send(ada, draft, "metrics", typed)
+    assert Evidence.objects.get(version=draft).data == {"auc": 0.93}
+
+
+def test_a_card_is_begun_from_the_template_and_looked_at_before_it_is_kept(
+    draft: ModelVersion, ada: Client
+) -> None:
+    assert "## Intended use" in ada.get(place(draft)).content.decode()
+    shown = send(ada, draft, "card", {"card": "# Claims\n<script>x</script>", "preview": "yes"})
+    assert "<h2>Claims</h2>" in shown
+    assert "<script>x" not in shown
+    send(ada, draft, "card", {"card": card_template().replace("\n", "\r\n")})
+    draft.refresh_from_db()
+    assert draft.card == ""
+    send(ada, draft, "card", {"card": "# Claims"})
+    draft.refresh_from_db()
+    assert draft.card == "# Claims"
+
+
+def test_two_clicks_on_finalise_make_one_build(draft: ModelVersion, ada: Client) -> None:
+    early = ada.post(place(draft, "finish"))
+    assert "not ready to be finalised" in early.content.decode()
+    add(ada, draft, "model.txt", TREES)
+    first, second = (ada.post(place(draft, "finish")) for _ in range(2))
+    build = Build.objects.get(version=draft)
+    assert first["Location"] == second["Location"] == f"/builds/{build.pk}/"
+    assert ada.get(place(draft))["Location"] == place(draft).removesuffix("draft/")
+    shown = send(ada, draft, "runtime", {"python_version": "3.12"})
+    assert "finalised and cannot be changed" in shown
