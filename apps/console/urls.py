@@ -32,7 +32,7 @@ from apps.console.views import (
 )
 
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
-DRAFT = VERSION + "draft/"
+DRAFT = "models/<slug:project>/<slug:name>/<int:draft_number>/draft/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
 GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
@@ -62,7 +62,7 @@ urlpatterns = [
     path(DRAFT, drafts.draft, name="version-draft"),
     path(DRAFT + "files", drafts.add_files, name="draft-files"),
     path(DRAFT + "files/remove", drafts.take_out, name="draft-file-remove"),
-    path(DRAFT + "uploads/<str:upload>/cancel", drafts.cancel, name="draft-upload-cancel"),
+    path("uploads/<str:upload>/cancel", drafts.cancel, name="upload-cancel"),
     path(DRAFT + "finish", drafts.finish, name="draft-finish"),
     path(DRAFT + "save/<slug:part>", drafts.save, name="draft-save"),
     path("builds/<str:build_id>/", builds.build, name="build"),

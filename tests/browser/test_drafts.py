@@ -3,13 +3,15 @@ ready; what is cut goes on, and what is wrong is said beside it."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Route
 
 from apps.builds.models import Build
-from apps.registry.actions import create_version
-from apps.registry.models import ArtifactFile, ModelVersion
+from apps.registry.actions import create_version, edit_draft, start_upload
+from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from placet.kernel.config import config
 from tests.support.installation import ROOT
 from tests.support.world import World
@@ -58,3 +60,127 @@ def test_a_data_scientist_registers_a_version_by_upload_alone(
     page.get_by_role("button", name="Finalise and build").dblclick()
     page.wait_for_url("**/builds/**")
     assert Build.objects.filter(version=version).count() == 1
+
+
+def test_a_file_that_was_cut_goes_on_after_a_reload(
+    world: World, draft: ModelVersion, open_as: OpenAs, tmp_path: Path
+) -> None:
+    large = tmp_path / "weights.bin"
+    large.write_bytes(bytes(range(256)) * (36 << 12))  # 36 MiB: several chunks
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    cut: list[str] = []
+
+    def stop(route: Route) -> None:
+        if route.request.method != "PATCH" or int(route.request.headers["upload-offset"]) < 8 << 20:
+            route.continue_()
+        else:
+            cut.append(route.request.headers["upload-offset"])
+            route.abort()
+
+    page.route("**/api/v1/uploads/*", stop)
+    page.get_by_label("Choose files").set_input_files(large)
+    page.get_by_text("The connection was lost").wait_for()
+    assert cut[0] == str(8 << 20)
+    page.on("dialog", lambda dialog: dialog.accept())  # leave, although it is not done
+    page.reload()
+    page.get_by_text("choose the same file again to go on").wait_for()
+    page.unroute("**/api/v1/uploads/*")
+    sent: list[int] = []
+    page.on("request", lambda r: sent.append(int(r.headers.get("upload-offset", -1))))
+    page.get_by_label("Choose files").set_input_files(large)
+    page.locator("[data-sent]", has_text="weights.bin is uploaded").wait_for()
+    assert min(offset for offset in sent if offset >= 0) == 8 << 20
+    assert ArtifactFile.objects.get(version=draft).size == large.stat().st_size
+    page.get_by_role("button", name="Remove weights.bin").click()
+    page.get_by_text("No file yet.").wait_for()
+
+
+def test_what_cannot_be_sent_is_refused_by_name_and_a_file_can_be_given_up(
+    world: World, draft: ModelVersion, open_as: OpenAs, tmp_path: Path
+) -> None:
+    world.project.artifact_quota = 20 << 20
+    world.project.save(update_fields=["artifact_quota"])
+    page = open_as(world.people["Ada"], width=390)
+    page.goto(place(draft))
+    files = {"mod:el.txt": 4, "huge.bin": 21 << 20, "kept.bin": 9 << 20, ".DS_Store": 1}
+    for name, size in files.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    chooser = page.get_by_label("Choose files")
+    chooser.set_input_files([tmp_path / "mod:el.txt", tmp_path / "huge.bin"])
+    page.locator(".sending", has_text="mod:el.txt").get_by_text("may not hold any of").wait_for()
+    page.locator(".sending", has_text="huge.bin").get_by_text("are left for this").wait_for()
+    page.get_by_role("button", name="Dismiss huge.bin").click()
+    page.route(
+        "**/api/v1/uploads/*", lambda r: None if r.request.method == "PATCH" else r.continue_()
+    )
+    chooser.set_input_files([tmp_path / "kept.bin", tmp_path / ".DS_Store"])
+    page.get_by_text("Left out: .DS_Store").wait_for()
+    page.locator(".sending", has_text="0 B of 9.4 MB").wait_for()
+    page.get_by_role("button", name="Cancel kept.bin").first.click()
+    page.locator("[data-sent]", has_text="kept.bin was cancelled").wait_for()
+    assert not Upload.objects.exists()
+    assert not ArtifactFile.objects.filter(version=draft).exists()
+
+
+def test_a_folder_is_sent_with_the_paths_inside_it(
+    world: World, draft: ModelVersion, open_as: OpenAs, tmp_path: Path
+) -> None:
+    for name in ("MLmodel", "data/model.pkl", "__pycache__/x.pyc"):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text(name)
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    page.locator("[data-inside]").set_input_files(tmp_path / "run")
+    page.get_by_role("button", name="Remove data/model.pkl").wait_for()
+    paths = ArtifactFile.objects.filter(version=draft).values_list("path", flat=True)
+    assert sorted(paths) == ["MLmodel", "data/model.pkl"]
+
+
+def test_without_a_script_small_files_are_sent_by_a_plain_form(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"], scripts=False)
+    page.goto(place(draft))
+    page.get_by_text("Without JavaScript at most").wait_for()
+    page.get_by_label("Choose files").set_input_files(ONNX)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("button", name="Remove model.onnx").wait_for()
+    page.get_by_role("button", name="Add metric").click()
+    page.get_by_label("metric name").fill("auc")
+    page.get_by_label("metric value").fill("0.9")
+    page.get_by_role("button", name="Save metrics").click()
+    page.get_by_text("Saved.").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_pages_are_usable_by_everybody(
+    world: World, draft: ModelVersion, open_as: OpenAs, pictures: Path, theme: str, width: int
+) -> None:
+    signature = {
+        "inputs": [
+            {"name": "age", "type": "long", "tags": ["personal"]},
+            {"name": "embedding", "type": "float", "shape": [3]},
+            {"name": "note", "type": "string", "required": False},
+        ],
+        "outputs": [{"name": "prediction", "type": "double"}],
+    }
+    example: Any = [{"age": 41, "embedding": [0.1, 0.2, 0.3]}]
+    edit_draft(draft, signature=signature, example=example, expected=[0.25], actor=world.ada)
+    start_upload(draft, path="model.joblib", size=4 << 20, sha256="a" * 64, actor=world.ada)
+    page = open_as(world.people["Ada"], width=width, theme=theme)
+    page.goto(place(draft))
+    page.locator("#signature").get_by_label("input shape").first.fill("wide")
+    page.get_by_role("button", name="Save signature").click()
+    page.get_by_text("Lengths per row").wait_for()
+    page.get_by_role("button", name="Add parameter").click()
+    page.get_by_label("parameters name").or_(page.get_by_label("parameter name")).wait_for()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("region", name="Preview").wait_for()
+    bad = [
+        v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")
+    ]
+    assert not bad, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in bad)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=pictures / f"draft-{theme}-{width}.png", full_page=True)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -501,10 +502,13 @@ def pages(world: World) -> None:
         "stream_verb": "test",
         "/models/{project}/{name}": registered_model,
         "/models/{project}/{name}/{number}": str(version.number),
+        "draft_number": world.values["versions/number"],
+        "save/part": "card",
         "/policies/{project}/{environment}": "staging",
         "/policies/{project}/{environment}/{number}": policy,
     }
     form = "POST /models/{project}/{name}/{number}"
+    draft = "POST /models/{project}/{name}/{draft_number}/draft"
     shown = Release.objects.get(pk=world.values["release"])
     world.bodies |= {
         "GET /models/{project}/{name}/compare/": {
@@ -513,6 +517,9 @@ def pages(world: World) -> None:
         "GET /releases/new/": {"version": shown.version_id},
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
+        f"{draft}/files": {"files": SimpleNamespace(name="a.bin", read=lambda: b"a")},
+        f"{draft}/files/remove": {"path": "model.joblib"},
+        f"{draft}/save/{{part}}": {"card": "x"},
         f"{form}/card": {"card": "x"},
         f"{form}/people/declare": {
             "fact": "data_owner",

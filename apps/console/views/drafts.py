@@ -51,11 +51,11 @@ def new_version(request: PageRequest, project: str, name: str) -> HttpResponse:
 
 
 @page
-def draft(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+def draft(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Show what a draft has, what it lacks, and where to give it."""
-    row = queries.version_of(project, name, number, request.actor)
+    row = queries.version_of(project, name, draft_number, request.actor)
     if row.state != VersionState.DRAFT:
-        return redirect("version", project, name, number)
+        return redirect("version", project, name, draft_number)
     return show_draft(request, row)
 
 
@@ -69,9 +69,11 @@ def show_draft(
 
 
 @action
-def save(request: PageRequest, project: str, name: str, number: int, part: str) -> HttpResponse:
+def save(
+    request: PageRequest, project: str, name: str, draft_number: int, part: str
+) -> HttpResponse:
     """Save one part of a draft; a refusal, or a button for rows, shows it again as it was sent."""
-    row = queries.version_of(project, name, number, request.actor)
+    row = queries.version_of(project, name, draft_number, request.actor)
     if part not in FORMS:
         raise NotFound
     form: TypedForm = FORMS[part].read(request.POST, row)
@@ -82,7 +84,7 @@ def save(request: PageRequest, project: str, name: str, number: int, part: str) 
     except Problem as problem:
         form.place(problem.errors, fault_of(problem))
         return show_draft(request, row, form)
-    draft_of = redirect("version-draft", project, name, number)
+    draft_of = redirect("version-draft", project, name, draft_number)
     return redirect(f"{draft_of.url}?saved={part}#{part}")
 
 
@@ -113,9 +115,9 @@ SAVERS: dict[str, Callable[[ModelVersion, Any, Actor], None]] = {
 
 
 @action
-def add_files(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+def add_files(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take the files of a plain form; each that is refused is named."""
-    row = queries.version_of(project, name, number, request.actor)
+    row = queries.version_of(project, name, draft_number, request.actor)
     files = request.FILES.getlist("files")
     if not files:
         raise InvalidInput("Choose at least one file")
@@ -139,27 +141,24 @@ def add_file(row: ModelVersion, file: "UploadedFile[bytes]", actor: Actor) -> No
 
 
 @action
-def take_out(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+def take_out(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take a file out of a draft."""
-    row = queries.version_of(project, name, number, request.actor)
+    row = queries.version_of(project, name, draft_number, request.actor)
     remove_file(row, path=request.POST.get("path", ""), actor=request.actor)
     return back(request)
 
 
 @action
-def cancel(request: PageRequest, project: str, name: str, number: int, upload: str) -> HttpResponse:
+def cancel(request: PageRequest, upload: str) -> HttpResponse:
     """Give up a file that is on its way."""
-    row = upload_for(upload, request.actor)
-    if row.version != queries.version_of(project, name, number, request.actor):
-        raise NotFound
-    cancel_upload(row, actor=request.actor)
+    cancel_upload(upload_for(upload, request.actor), actor=request.actor)
     return back(request)
 
 
 @action
-def finish(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+def finish(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Freeze a draft and have it built; a second click leads to the same build."""
-    row = queries.version_of(project, name, number, request.actor)
+    row = queries.version_of(project, name, draft_number, request.actor)
     try:
         finalise(row, actor=request.actor)
     except AlreadyFinalised:

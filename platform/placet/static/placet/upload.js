@@ -316,24 +316,16 @@
     }
   };
 
-  chooser.addEventListener("change", () => {
-    const picked = [...chooser.files];
-    add(
-      picked.map((file) => [
-        file.webkitRelativePath ? inside(file.webkitRelativePath) : file.name,
-        file,
-      ]),
-    );
-    chooser.value = "";
-    chooser.webkitdirectory = false;
-  });
-  form.querySelector("[data-folder]").addEventListener("click", () => {
-    chooser.webkitdirectory = true;
-    chooser.click();
-    setTimeout(() => {
-      chooser.webkitdirectory = false;
+  const folder = form.querySelector("[data-inside]");
+  for (const input of [chooser, folder]) {
+    input.addEventListener("change", () => {
+      const path = (file) =>
+        file.webkitRelativePath ? inside(file.webkitRelativePath) : file.name;
+      add([...input.files].map((file) => [path(file), file]));
+      input.value = "";
     });
-  });
+  }
+  form.querySelector("[data-folder]").addEventListener("click", () => folder.click());
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const name of ["dragover", "drop"]) {
     // a file that misses the place must not open in this tab
@@ -345,8 +337,8 @@
     drop.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((i) => i.webkitGetAsEntry()).filter(Boolean);
     const found = (await Promise.all(entries.map(files))).flat();
-    const folder = entries.length === 1 && entries[0].isDirectory;
-    add(folder ? found.map(([path, file]) => [inside(path), file]) : found);
+    const one = entries.length === 1 && entries[0].isDirectory;
+    add(one ? found.map(([path, file]) => [inside(path), file]) : found);
   });
   window.addEventListener("beforeunload", (event) => {
     if (running) event.preventDefault();
