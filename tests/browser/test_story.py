@@ -21,7 +21,7 @@ SERIOUS = ("serious", "critical")
 
 @pytest.fixture(scope="module")
 def registered(placet: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The data scientist's pipeline registered a forest through the API."""
+    """The data scientist's pipeline described a forest through the API, without its file."""
     out = tmp_path_factory.mktemp("forest")
     script = ROOT / "examples" / "breast_cancer.py"
     subprocess.run([sys.executable, str(script), "forest", str(out)], check=True)
@@ -31,14 +31,12 @@ def registered(placet: Running, tmp_path_factory: pytest.TempPathFactory) -> dic
         client.post("/projects/clinic/models", {"name": "tumour", "description": "Benign?"})
         version = client.post("/projects/clinic/models/tumour/versions", facts)
         path = f"/projects/clinic/models/tumour/versions/{version['number']}"
-        place = ("clinic", "tumour", version["number"])
-        client.uploads.send(*place, out / "model.joblib", "model.joblib")
         client.post(f"{path}/evidence", {"kind": "metrics", "data": metrics})
         worse = {**metrics, "auc": round(metrics["auc"] - 0.02, 4)}
         draft = client.post("/projects/clinic/models/tumour/versions", facts | {"card": "# Older"})
         older = f"/projects/clinic/models/tumour/versions/{draft['number']}/evidence"
         client.post(older, {"kind": "metrics", "data": worse})
-    return facts
+    return facts | {"file": out / "model.joblib"}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +50,11 @@ def test_five_people_take_a_model_to_staging(
 ) -> None:
     dana = visit("contributor")
     page = dana.go("/models/clinic/tumour/1/")
-    page.get_by_role("button", name="Finalise").click()
-    page.get_by_text("its files and facts are frozen").wait_for()
-    page.get_by_role("button", name="Build", exact=True).click()
+    page.get_by_role("link", name="Go on with this draft").click()
+    page.get_by_label("Choose files").set_input_files(registered["file"])
+    page.get_by_role("button", name="Remove model.joblib").wait_for()
+    page.get_by_role("button", name="Finalise and build").click()
+    page.wait_for_url("**/builds/**")
     places["build"] = page.url.removeprefix(placet.url)
     page.locator("#build .card-actions .state.pass", has_text="Succeeded").wait_for(timeout=600_000)
     assert "20 of 20" in page.locator("#build").inner_text()

@@ -7,6 +7,7 @@ say why in the commit.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -24,6 +25,7 @@ from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
 from apps.integrations.rules import StreamTerms
 from apps.registry.actions import set_alias
+from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
@@ -75,6 +77,12 @@ def many(world: World) -> Release:
     break_glass.confirmed(world, break_glass.opened(world, urgent[0]))
     for waits in urgent[1:]:
         break_glass.opened(world, waits)
+    draft = world.version("model-0", state="draft", signature=None)
+    for number in range(ROWS):
+        path = f"{number}.bin" if number else "model.joblib"
+        file: Any = {"version": draft, "size": 9, "sha256": "0" * 64}
+        ArtifactFile.objects.create(project=world.project, path=path, **file)
+        Upload.objects.create(path=f"sent-{number}.bin", created_by=draft.author, **file)
     recalled = world.request("staging", world.bento(world.version()), endpoint="recalled")
     said = {"kind": "bento", "what": recalled.bento_id, "reason": "x"}
     recall(**said, project=world.project, actor=SYSTEM)
@@ -86,11 +94,12 @@ def paths(release: Release) -> dict[str, str]:
     """Return every page and every list by the name that the baseline has for it."""
     version = release.version
     project, model, number = version.project.slug, version.model.name, version.number
-    one = f"/models/{project}/{model}/"
+    one, draft = f"/models/{project}/{model}/", ModelVersion.objects.get(state="draft").number
     api, glass = f"/api/v1/projects/{project}", BreakGlass.objects.earliest("pk").pk
     named = {
         "/models/{project}/{name}/": one,
         "/models/{project}/{name}/{number}/": f"{one}{number}/",
+        "/models/{project}/{name}/{draft}/draft/": f"/models/{project}/model-0/{draft}/draft/",
         "/models/{project}/{name}/{number}/people/": f"{one}{number}/people/",
         "/models/{project}/{name}/compare/": f"{one}compare/?v={number}&v={number}",
         "/builds/{build}/": f"/builds/{release.bento.build_id}/",

@@ -5,6 +5,7 @@
   if (!form) return;
   const PIECE = 4 << 20; // read at a time for the digest
   const CHUNK = 8 << 20; // sent at a time
+  const STALL = 120_000; // milliseconds without a sign of life
   const LEFT_BEHIND = [".git", ".DS_Store", ".ipynb_checkpoints", "__pycache__"];
   const sending = form.querySelector("[data-sending]");
   const sent = form.querySelector("[data-sent]");
@@ -26,7 +27,7 @@
   const sentence = (problem) =>
     problem.errors?.length
       ? problem.errors.map((error) => error.detail).join("; ")
-      : problem.detail || problem.title;
+      : problem.detail || problem.title || "";
 
   class Refused extends Error {}
   class Cancelled extends Error {}
@@ -48,13 +49,14 @@
     return judged(answer.status, answer.headers, await answer.text().catch(() => ""));
   };
   const judged = (status, headers, text) => {
-    if (status >= 500 || status === 429) throw new Lost();
     let body = {};
     try {
       body = text ? JSON.parse(text) : {};
     } catch {
       /* not of the API: its status says enough */
     }
+    if (status === 507) throw new Refused(sentence(body));
+    if (status >= 500 || status === 429) throw new Lost(sentence(body));
     if (status === 401 || body.code === "csrf_failed") {
       throw new Refused("You are signed out: reload this page and choose the file again");
     }
@@ -98,6 +100,7 @@
     cancel() {
       this.cancelled = true;
       this.xhr?.abort();
+      this.wake?.();
       if (!queue.includes(this)) return; // it is being sent, and ends by itself
       queue.splice(queue.indexOf(this), 1);
       this.row.remove();
@@ -144,7 +147,18 @@
         xhr.setRequestHeader("Upload-Offset", offset);
         const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
         xhr.setRequestHeader("X-CSRFToken", token);
-        xhr.upload.onprogress = (event) => this.shows(offset + event.loaded);
+        // A connection that says nothing any more is one that was lost.
+        const stalled = () => {
+          reject(new Lost());
+          xhr.abort();
+        };
+        let stall = setTimeout(stalled, STALL);
+        xhr.upload.onprogress = (event) => {
+          clearTimeout(stall);
+          stall = setTimeout(stalled, STALL);
+          this.shows(offset + event.loaded);
+        };
+        xhr.onloadend = () => clearTimeout(stall);
         xhr.onabort = () => reject(new Cancelled());
         xhr.onerror = () => reject(new Lost());
         xhr.onload = () => {
@@ -199,8 +213,13 @@
           return await this.once(sha256);
         } catch (error) {
           if (!(error instanceof Lost)) throw error;
-          this.text.textContent = "The connection was lost. It goes on by itself.";
-          await Promise.race([pause(wait), new Promise((go) => addEventListener("online", go))]);
+          const why = error.message || "The connection was lost";
+          this.text.textContent = `${why}. It goes on by itself.`;
+          const sooner = new Promise((go) => {
+            this.wake = go; // when it is cancelled
+            addEventListener("online", go, { once: true });
+          });
+          await Promise.race([pause(wait), sooner]);
         }
       }
     }
@@ -239,7 +258,7 @@
           await item.forget();
           item.row.remove();
           sent.textContent = `${item.path} was cancelled.`;
-        } else item.refuse(error instanceof Refused ? error.message : String(error));
+        } else item.refuse(error.message || "The server refused it");
       }
       active = null;
       if (!queue.length || Date.now() - looked > 3000) {
@@ -254,14 +273,19 @@
   const typed = new Set();
   document.addEventListener("input", (event) => typed.add(event.target.closest("form")?.id));
   document.addEventListener("htmx:afterSwap", (event) => typed.delete(event.target.id));
+  const same = (element) =>
+    `[aria-label="${CSS.escape(element.getAttribute("aria-label") || "")}"]`;
   const renew = async () => {
     try {
       const answer = await fetch(document.getElementById("draft").dataset.draft);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const id of ["stored", "checklist", "recognised", "signature", "limits"]) {
         const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
-        if (!old || !now || typed.has(id) || old.contains(document.activeElement)) continue;
+        if (!old || !now || typed.has(id)) continue;
+        const at = old.contains(document.activeElement) && document.activeElement;
+        if (at && id === "signature") continue;
         old.replaceWith(document.adoptNode(now));
+        if (at) (now.querySelector(same(at)) || chooser).focus();
         window.htmx?.process(now);
       }
       hide();
@@ -327,6 +351,18 @@
   }
   form.querySelector("[data-folder]").addEventListener("click", () => folder.click());
   form.addEventListener("submit", (event) => event.preventDefault());
+  // What is frozen now would be without what is still on its way.
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (!running || event.target.id !== "checklist") return;
+      event.preventDefault();
+      event.stopPropagation();
+      sent.textContent = "Finalise it once all files are here, or cancel those that are not.";
+      sent.scrollIntoView({ block: "center" });
+    },
+    true,
+  );
   for (const name of ["dragover", "drop"]) {
     // a file that misses the place must not open in this tab
     document.addEventListener(name, (event) => event.preventDefault());
@@ -343,8 +379,8 @@
   window.addEventListener("beforeunload", (event) => {
     if (running) event.preventDefault();
   });
-  form.querySelectorAll("[data-scripted]").forEach((element) => {
-    element.hidden = false;
+  form.querySelectorAll("[data-scripted], [data-plain]").forEach((element) => {
+    element.hidden = "plain" in element.dataset;
   });
 
   // A form that was answered with another page, such as the one to sign in, is not swapped away.
