@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import FieldError, InvalidInput
 
 MAX_TYPED = 200_000  # letters; what is longer is not edited in a browser
@@ -89,8 +90,8 @@ def by_name(rows: Iterable[TypedRow], read: Callable[[str], Any], pointer: str) 
 def value_of(text: str) -> Any:
     """Return what was typed: the JSON value that it is, and else the text itself."""
     try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return strict_loads(text.encode("utf-8", "replace"))
+    except InvalidInput:
         return text.strip()
 
 
@@ -109,7 +110,3 @@ def too_long(*values: Any) -> bool:
 def unescape(step: str) -> str:
     """Return the name that a step of a JSON pointer stands for."""
     return step.replace("~1", "/").replace("~0", "~")
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(word)
