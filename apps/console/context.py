@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.console.addresses import form_page
 from apps.console.queries.break_glass_page import banners
 from apps.console.queries.page_parts import Link
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
@@ -54,7 +55,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     account = partial(account_menu, actor)  # asked by who shows it: a part of a page does not
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
-        return {"actor": actor, "navigation": [], "account_menu": account}
+        form = partial(form_page, request)
+        return {"actor": actor, "navigation": [], "account_menu": account, "form_page": form}
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
     page_menu = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
     items = navigation(request, actor, page_menu.waiting)
@@ -63,6 +65,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": items,
         "account_menu": account,
         "broken_glasses": banners(page_menu.glasses),
+        "form_page": partial(form_page, request),  # asked by the page of a refusal
+        "nearest": partial(nearest, request, items, actor),
     }
 
 
@@ -76,6 +80,18 @@ def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[MenuIte
         active = request.path == url if url == "/" else request.path.startswith(url)
         items.append(MenuItem(label, url, active, waiting if name == "releases" else 0))
     return items
+
+
+def nearest(request: HttpRequest, items: list[MenuItem], actor: Actor) -> Link | None:
+    """Return the page of the menus above the one that was asked for: one that the reader may open,
+    whatever there is below it."""
+    links = [Link(item.label, item.url) for item in items if item.url != "/"]
+    above = [
+        link
+        for link in [*links, *account_menu(actor)]
+        if request.path.startswith(link.url) and request.path != link.url
+    ]
+    return max(above, key=lambda link: len(link.url), default=None)
 
 
 def account_menu(actor: Actor) -> list[Link]:

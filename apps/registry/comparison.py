@@ -14,6 +14,14 @@ from packaging.utils import canonicalize_name
 ChangeState = Literal["same", "changed", "added", "removed"]
 MAX_CARD_LINES = 2000
 MAX_CARD_STEPS = 10_000_000  # that a comparison may take; about a second
+LESS_IS_BETTER = re.compile(
+    "brier|loss|logloss|rmse|mse|mae|mape|smape|error|err|latency|ms|perplexity|fpr|fnr|wer|cer|eer"
+    "|ece|drift|psi|deviance"
+)
+MORE_IS_BETTER = re.compile(
+    "auc|auroc|aucpr|accuracy|acc|f1|precision|recall|r2|gini|ks|mcc|kappa|ndcg|map|bleu|rouge"
+    "|sensitivity|specificity|tpr|tnr|iou|dice"
+)
 AROUND = 3  # equal lines that are shown around others
 CUT = " … and more: the cards differ in more lines than are shown here"
 
@@ -86,6 +94,16 @@ def _difference(old: Any, new: Any) -> float | None:
     if any(isinstance(v, bool) or not isinstance(v, int | float) for v in (old, new)):
         return None
     return float(new - old)
+
+
+def preferred(metric: str) -> Literal["more", "less", ""]:
+    """Return which way a metric gets better, as its name says in the usual words; '' where it says
+    nothing, or both."""
+    words = re.findall(r"[a-z]+[0-9]*", metric.lower())
+    more, less = (any(map(ways.fullmatch, words)) for ways in (MORE_IS_BETTER, LESS_IS_BETTER))
+    if more == less:
+        return ""
+    return "more" if more else "less"
 
 
 def column_kinds(signature: Mapping[str, Any] | None, side: str) -> dict[str, str]:

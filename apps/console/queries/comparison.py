@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.templatetags.placet import digest, number
+from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.registry.comparison import ValueChange, VersionComparison
 
 FEW = 6  # rows that are the same and need no folding
@@ -53,7 +53,18 @@ class ChangeRow:
         by = self.change.change
         if by is None or self.is_same:
             return self.change.state
-        return f"▲ +{number(by)}" if by > 0 else f"▼ {number(by)}"
+        return difference(self.change.before, self.change.after)
+
+
+class MetricRow(ChangeRow):
+    """A metric on both sides."""
+
+    @property
+    def how(self) -> str:
+        """By how much it changes, and whether that is better."""
+        if self.change.change is None or self.is_same:
+            return self.change.state
+        return metric_change(self.name, self.change.before, self.change.after)
 
 
 class FileRow(ChangeRow):
@@ -101,7 +112,7 @@ class ComparisonTable:
 def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
     """Return the tables of a comparison that have rows, what matters most first."""
     parts = (
-        ("Metrics", found.metrics, ChangeRow, False),
+        ("Metrics", found.metrics, MetricRow, False),
         ("Inputs", found.inputs, ChangeRow, True),
         ("Outputs", found.outputs, ChangeRow, True),
         ("Requirements", found.requirements, ChangeRow, True),

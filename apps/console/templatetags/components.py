@@ -12,6 +12,7 @@ from django.template import Context
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.console.addresses import page_above
 from apps.console.queries.page_parts import Button
 
 register = template.Library()
@@ -24,7 +25,7 @@ def part(name: str, /, **context: Any) -> SafeString:
 
 def form(context: Context) -> dict[str, Any]:
     """Return what each form carries: its token, and the page it stands on."""
-    here = context.get("here") or context["request"].path
+    here = context.get("here") or page_above(context["request"].path)
     return {"csrf_token": context["csrf_token"], "here": here}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from django.utils.safestring import SafeString
 
 from apps.console.queries.actor_names import by_machine
 from apps.governance.queries.changes import MetricComparison
+from apps.identity.rules import PERMISSIONS, ROLES
+from apps.registry.comparison import preferred
 from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -24,6 +27,8 @@ from placet_verify.units import UnitSource
 register = template.Library()
 register.filter(spell)
 register.filter("machine", by_machine)
+
+SHOWN = 4  # digits of a number
 
 # state → (tone, icon, words). A state is always an icon and a word, never a colour alone.
 STATES: dict[str, tuple[str, str, str]] = {
@@ -193,22 +198,45 @@ def number(value: Any) -> str:
         math.isfinite(value) and value == int(value) and abs(value) < 1e15
     ):
         return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
-    text = f"{value:.4g}" if math.isfinite(value) else str(value)
+    text = f"{value:.{SHOWN}g}" if math.isfinite(value) else str(value)
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
 @register.filter
 def change(row: MetricComparison) -> SafeString | str:
     """Show how a metric changes: a sign for the direction, and by how much."""
-    match row.direction:
-        case "up":
-            return f"▲ +{number(row.change)}"
-        case "down":
-            return f"▼ {number(row.change)}"
-        case "same":
-            return format_html('<span class="text-secondary">{}</span>', "same")
-        case other:
-            return other
+    if row.live is not None and row.proposed is not None and row.direction != "same":
+        return metric_change(row.name, row.live, row.proposed)
+    words = '<span class="text-secondary">{}</span>'
+    return format_html(words, "same") if row.direction == "same" else row.direction
+
+
+def metric_change(name: str, before: float, after: float) -> SafeString | str:
+    """Show by how much a metric changes, and whether that is better, where its name tells."""
+    by, up = difference(before, after), after > before
+    if by == "≈ 0" or not (way := preferred(name)):
+        return by
+    better = up == (way == "more")
+    return format_html(
+        '<span class="state {}"><span aria-hidden="true">{}</span>{} {}</span>',
+        "pass" if better else "fail",
+        "▲" if up else "▼",
+        by,
+        "better" if better else "worse",
+    )
+
+
+def difference(before: float, after: float) -> str:
+    """Show ``after - before`` with its sign, as exactly as the two are shown themselves: further
+    digits are what computing with fractions leaves."""
+    largest = max(abs(before), abs(after))
+    if not math.isfinite(largest) or before == after:
+        return number(after - before)
+    places = max(0, SHOWN - 1 - math.floor(math.log10(largest)))
+    rounded = round(after - before, places)
+    if not rounded:
+        return "≈ 0"
+    return f"+{number(rounded)}" if rounded > 0 else number(rounded)
 
 
 @register.filter
@@ -302,6 +330,7 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
+PERMISSION = re.compile(r"[a-z_]+\.[a-z_]+")
 WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
 
 
@@ -309,6 +338,18 @@ WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
 def words(name: str) -> str:
     """Return an enumerated word as people read it: ``data_quality`` reads ``Data quality``."""
     return WORDS.get(name, name.replace("_", " ").capitalize())
+
+
+@register.filter
+def whom_to_ask(refusal: str) -> str:
+    """Return who can give the reader the permission that a refusal names, and as which role; ''
+    where it names none."""
+    named = set(PERMISSION.findall(refusal)) & PERMISSIONS
+    roles = [role for role, permissions in ROLES.items() if named & permissions]
+    if not roles:
+        return ""
+    words = ["viewer"] if "viewer" in roles else roles
+    return f"Ask an administrator to give you the role {' or '.join(words)}"
 
 
 @register.inclusion_tag("console/parts/export.html")

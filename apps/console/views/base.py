@@ -9,14 +9,24 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
+from apps.console.addresses import page_above, page_of
+from apps.console.queries.page_parts import counted
+from apps.console.templatetags.placet import whom_to_ask
 from apps.identity.errors import Reauthenticate
 from apps.identity.sign_in.freshness import ask_again
 from placet.errors import answer
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
+from placet.kernel.problems import (
+    MAX_ERRORS,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    Problem,
+)
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 
@@ -46,16 +56,28 @@ View = Callable[Concatenate[PageRequest, P], HttpResponse]
 
 
 def page(view: View[P]) -> View[P]:
-    """Make ``view`` a page that one reads: signed in, GET only."""
-    return require_http_methods(["GET", "HEAD"])(login_required(view))
+    """Make ``view`` a page that one reads: signed in, GET only.
+
+    A part of it that renews itself is told when its reader is signed out, and stays as it was.
+    """
+
+    @wraps(view)
+    def shown(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated and request.headers.get("HX-Request"):
+            return HttpResponse(status=401)
+        return login_required(view)(request, *args, **kwargs)
+
+    read = require_http_methods(["GET", "HEAD"])(shown)
+    setattr(read, "is_page", True)  # noqa: B010  (a function has no such field)
+    return cast("View[P]", read)
 
 
 def action(view: View[P]) -> View[P]:
-    """Make ``view`` the target of a form: signed in, POST only.
+    """Make ``view`` the target of a form: signed in, POST only. Who opens it comes to its page.
 
     A refusal becomes a message on the page that the form was on. A form with much to type catches
-    its refusals itself and is shown again as it was sent (:func:`fault_of`). Whoever has to sign in
-    or show first who they are comes back to that page, where ``typed.js`` puts back what was typed.
+    its refusals itself and is shown again as it was sent (:func:`fault_of`); in the others, and for
+    whoever has to sign in or show first who they are, ``typed.js`` puts back what was typed.
     """
 
     @wraps(view)
@@ -76,7 +98,19 @@ def action(view: View[P]) -> View[P]:
                 response.refusal = problem.code  # type: ignore[attr-defined]
             return response
 
-    return cast("View[P]", require_http_methods(["POST"])(guarded))
+    return cast("View[P]", opened_at_its_page(require_http_methods(["POST"])(guarded)))
+
+
+def opened_at_its_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Lead who opens the address of a form to the page that the form stands on."""
+
+    @wraps(view)
+    def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return redirect(page_above(request.path))
+        return view(request, *args, **kwargs)
+
+    return led
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -109,14 +143,23 @@ def assertion_of(request: HttpRequest) -> dict[str, Any] | None:
     return assertion
 
 
-def sentence(problem: Problem) -> str:
-    """Return a refusal as one line of text: what, and for which fields."""
-    fields = "; ".join(f"{e.pointer.lstrip('/')}: {e.detail}" for e in problem.errors)
-    return f"{problem.detail} ({fields})" if fields else problem.detail
+def sentence(problem: Problem) -> SafeString:
+    """Return a refusal for people: what, whom to ask, and each field at fault by its name.
+
+    ``typed.js`` shows the latter beside the field, too.
+    """
+    fields = [(e.pointer.strip("/"), e.detail) for e in problem.errors[:MAX_ERRORS]]
+    many = isinstance(problem, InvalidInput) and problem.detail == problem.title and fields
+    said = f"Please fix {counted(len(fields), 'error')}" if many else problem.detail
+    if isinstance(problem, Forbidden) and (remedy := whom_to_ask(said)):
+        said = f"{said}. {remedy}"
+    lines = format_html_join("", '<li data-fault-of="{0}">{0}: {1}</li>', fields)
+    listed = format_html('<ul class="m-0">{}</ul>', lines) if fields else ""
+    return format_html("<div data-refused>{}</div>{}", said, listed)
 
 
-def fault_of(problem: Problem) -> str:
-    """Return a refusal as the sentence beside the form that it came from, filled in as it was.
+def fault_of(problem: Problem) -> SafeString:
+    """Return a refusal as what stands beside the form that it came from, filled in as it was.
 
     What no other text in the form would change is raised again: not signed in, not allowed, hidden.
     """
@@ -128,13 +171,6 @@ def fault_of(problem: Problem) -> str:
 def back(request: HttpRequest) -> HttpResponseRedirect:
     """Return to the page that the form was on."""
     return redirect(page_of(request))
-
-
-def page_of(request: HttpRequest) -> str:
-    """Return the page that the form was on, which the form names in ``next``."""
-    target = request.POST.get("next", "/")
-    safe = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return target if safe else "/"
 
 
 def show(request: HttpRequest, template: str, /, **context: Any) -> HttpResponse:

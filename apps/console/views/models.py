@@ -80,12 +80,12 @@ def version(request: PageRequest, project: str, name: str, number: int) -> HttpR
 @page
 def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show two versions side by side."""
-    read = [read_whole(text) for text in request.GET.getlist("v")]
-    numbers = [number for number in read if number is not None][:2]
+    read = {read_whole(text) for text in request.GET.getlist("v")}
+    numbers = sorted(number for number in read if number is not None)
     if len(numbers) != 2:
-        messages.info(request, "Choose two versions to compare.")
+        messages.info(request, f"Choose two versions to compare: you chose {len(numbers)}.")
         return redirect("model", project, name)
-    a, b = (queries.version_of(project, name, n, request.actor) for n in sorted(numbers))
+    a, b = (queries.version_of(project, name, n, request.actor) for n in numbers)
     comparison = compare_versions(a, b, request.actor)
     return show(
         request,

@@ -18,10 +18,11 @@ from requests import Session
 
 from apps.identity.actions import note_sign_in_event
 from apps.identity.actions.credentials import comes_by_provider, set_own_password
-from apps.identity.errors import Inactive, LinkedOtherwise, NotVouched
+from apps.identity.errors import Inactive, LinkedOtherwise, NotVouched, Reauthenticate
 from apps.identity.events import SIGN_IN_FAILED
 from apps.identity.models import User
 from apps.identity.sign_in.claims import Claims
+from apps.identity.sign_in.freshness import demand_fresh_session
 from apps.identity.sign_in.linking import is_taken, link_identity
 from apps.identity.sign_in.provider import Provider
 from apps.identity.sign_in.provider_answers import BadAnswer, bounded
@@ -42,6 +43,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not is_vouched(User.objects.get(pk=user.pk)):
             raise not_vouched(request, user)
         super().login(request, user)
+
+    def is_reauthentication_required(self, *, app: str, **_more: Any) -> bool:
+        """Ask nobody again who has just signed in: that shows who they are as well as confirming
+        it does, and it grows old as soon (:mod:`apps.identity.sign_in.freshness`)."""
+        try:
+            demand_fresh_session(self.request)
+        except Reauthenticate:
+            return True
+        return False
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """Offer the identity provider too, where the person came from it before."""

@@ -4,7 +4,7 @@ Addresses and linked identities are not managed by oneself: whoever controls an 
 the password reset to it. A change of second factors is sealed in the log in its own transaction.
 A first password or another factor is given by who has just shown who they are: whoever found a
 session open could show that with it ever after. (allauth asks only people who have a password or
-factor, and for some changes a second time.) What is asked of who has to show it first is not kept
+factor.) What is asked of who has to show it first is not kept
 in the session, where django-allauth would carry it out for whoever has the cookie too.
 """
 

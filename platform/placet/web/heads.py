@@ -26,9 +26,19 @@ SECONDS = 20.0  # from the beginning of a head, or of TLS before it, to its end
 HANDSHAKES = 0.005  # seconds for them, until it is looked again what else has come
 PIECE, MOST = 1 << 14, 1 << 16  # bytes: a record of TLS, and of a head
 END = b"\r\n\r\n"
+LINE = 8190  # bytes of the first line, the address: gunicorn takes no more
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+)
+_PAGE = (
+    b"<!doctype html><html lang=en><title>The address is too long</title>"
+    b"<h1>The address is too long</h1>"
+    b"<p>At most 8,000 characters are taken. Go back, shorten what you typed, and try again.</p>"
+)
+TOO_LONG = (
+    b"HTTP/1.1 414 URI Too Long\r\nContent-Type: text/html; charset=utf-8\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(_PAGE), _PAGE)
 )
 
 
@@ -101,7 +111,10 @@ class Heads(Looked):
         """Give the connection away, if a thread can begin with it or it is too much; tell."""
         start = max(0, len(conn.said) - len(END) + 1)
         conn.said += piece
-        if conn.said.find(END, start, MOST) >= 0:
+        if len(conn.said) > LINE and conn.said.find(b"\r\n", 0, LINE) < 0:
+            self.remove(conn)
+            self.worker.leaving.refuse(conn, TOO_LONG)
+        elif conn.said.find(END, start, MOST) >= 0:
             self._begin(conn)
         elif len(conn.said) >= MOST:
             self.remove(conn)

@@ -39,7 +39,7 @@ from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.config import config
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
 from placet.web.deferred import Deferred
-from placet.web.heads import Heads
+from placet.web.heads import LINE, Heads
 from placet.web.idle import Idle, Resting, has_come, origin
 from placet.web.leaving import Leaving
 from placet.web.patience import Patience, bound
@@ -79,6 +79,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.resting = Resting(self, self.cfg.keepalive)
         self.idle.kinds += (self.heads, self.leaving, self.resting)
         self.log.access = whole_time(self.log.access)
+        self.cfg.set("limit_request_line", LINE)
         self.cfg.set("forwarder_headers", "")  # SCRIPT_NAME and PATH_INFO, of whoever is local:
         self.cfg.set("secure_scheme_headers", {})  # a proxy there hands on what its clients say
         super().init_process()

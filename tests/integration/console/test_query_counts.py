@@ -101,7 +101,7 @@ def paths(release: Release) -> dict[str, str]:
         "/models/{project}/{name}/{number}/": f"{one}{number}/",
         "/models/{project}/{name}/{draft}/draft/": f"/models/{project}/model-0/{draft}/draft/",
         "/models/{project}/{name}/{number}/people/": f"{one}{number}/people/",
-        "/models/{project}/{name}/compare/": f"{one}compare/?v={number}&v={number}",
+        "/models/{project}/{name}/compare/": f"{one}compare/?v={number}&v={number + 1}",
         "/builds/{build}/": f"/builds/{release.bento.build_id}/",
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",

@@ -61,6 +61,8 @@
   const inWords = (error) => {
     if (!window.PublicKeyCredential)
       return "This browser knows no passkeys, or the page is not at the address they were made for.";
+    if (error.name === "TypeError")
+      return "Could not reach Placet. Nothing was sent, and what you typed is still here: try again.";
     if (error.name === "NotAllowedError")
       return "The passkey was not used: it was cancelled, took too long, or is not on this device.";
     return error.message;

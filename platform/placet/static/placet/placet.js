@@ -5,7 +5,9 @@
   const open = (dialog) => {
     if (!dialog || dialog.open) return;
     dialog.showModal();
-    const first = dialog.querySelector("textarea, input:not([type=hidden]), button");
+    const first =
+      dialog.querySelector("[aria-invalid=true]") ||
+      dialog.querySelector("textarea, input:not([type=hidden]), select, button");
     if (first) first.focus();
   };
   // A form that was refused opens again with what was typed.
@@ -36,7 +38,7 @@
   // A form is sent once, however often it is clicked.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method === "dialog" || form.hasAttribute("hx-post")) return;
+    if (form.method === "dialog" || event.defaultPrevented) return;
     if (once.has(form)) {
       event.preventDefault();
       return;
@@ -83,30 +85,10 @@
     const shown = document.querySelector("[data-release-state]");
     if (ended && shown && shown.dataset.releaseState !== ended) {
       event.detail.shouldSwap = false;
+      document.dispatchEvent(new Event("placet:renewed"));
       location.reload();
     }
   });
-
-  // Parts that renew themselves stay as they were when they are not answered; it is said once.
-  const lost = document.getElementById("lost");
-  const missed = () => {
-    if (!lost || lost.textContent) return;
-    const at = new Date().toISOString().slice(11, 19);
-    lost.textContent = `The connection was lost at ${at} UTC. What you see is from then; it goes on by itself.`;
-  };
-  const found = () => {
-    if (lost) lost.textContent = "";
-  };
-  ["htmx:sendError", "htmx:timeout", "placet:lost"].forEach((name) => {
-    document.addEventListener(name, missed);
-  });
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status >= 500) missed();
-  });
-  document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.xhr.status < 500) found();
-  });
-  document.addEventListener("placet:found", found);
 
   // A log that follows its end unless somebody scrolled up.
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -139,18 +121,23 @@
         kind === "string" ? text : kind === "boolean" ? text === "true" : Number(text);
     });
     output.setAttribute("aria-busy", "true");
-    const response = await fetch(form.action, {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value,
-      },
-      body: JSON.stringify(row),
-    });
-    const answer = await response.json();
-    // A refusal of ours is shown as it came; what the endpoint answered is shown with its status.
-    output.textContent = JSON.stringify(response.ok ? answer.body : answer, null, 1);
-    output.dataset.status = response.ok ? answer.status : response.status;
+    try {
+      const response = await fetch(form.action, {
+        method: "POST",
+        headers: {
+          "Content-Type": "application/json",
+          "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value,
+        },
+        body: JSON.stringify(row),
+      });
+      const answer = await response.json();
+      // A refusal of ours is shown as it came; what the endpoint answered is shown with its status.
+      output.textContent = JSON.stringify(response.ok ? answer.body : answer, null, 1);
+      output.dataset.status = response.ok ? answer.status : response.status;
+    } catch {
+      output.textContent = "Placet did not answer: it is not known whether this was received.";
+      output.dataset.status = "";
+    }
     output.removeAttribute("aria-busy");
     form.removeAttribute("aria-busy");
   });

@@ -1,14 +1,17 @@
-// What somebody typed into a form is put back when they had to sign in or show first who they are.
+// What somebody typed into a form is put back when it was not taken: they had to sign in or show
+// first who they are, it was refused, or no answer came.
 //
-// It is kept in this tab alone, for this one detour and for the person whose page it was. The server
+// It is kept in this tab alone, until the next page, and for the person whose page it was. The server
 // keeps nothing of it: whoever has the session's cookie could put something else in its place.
 (() => {
   const KEY = "placet.typed";
+  const MOST = 1_000_000; // characters
   const UNKEPT = ["hidden", "password", "file", "submit", "button", "reset"];
   const person = document.currentScript.dataset.person;
   const here = location.pathname + location.search;
-  const controls = (form) =>
-    [...form.elements].filter((c) => c.name && c.type && !UNKEPT.includes(c.type));
+  const keeps = (c) =>
+    c.name && c.type && !UNKEPT.includes(c.type) && c.autocomplete !== "one-time-code";
+  const controls = (form) => [...form.elements].filter(keeps);
   // Attributes, because a control named "action" hides the property.
   const attribute = (form, name) => (form.getAttribute(name) || "").toLowerCase();
   const place = (form) => [attribute(form, "action"), form.closest("dialog")?.id || ""].join(" ");
@@ -38,35 +41,72 @@
       c.dispatchEvent(new Event("change", { bubbles: true }));
     });
 
+  const keep = (kept) => {
+    sessionStorage.removeItem(KEY);
+    const text = JSON.stringify(kept);
+    if (text.length > MOST) return; // it is typed again
+    try {
+      sessionStorage.setItem(KEY, text);
+    } catch {
+      /* more than a tab may keep */
+    }
+  };
+
+  const say = (form, message) => {
+    (form.querySelector(":scope > .card-body") || form.firstElementChild || form).before(message);
+  };
+
+  const unanswered = () => {
+    const message = document.createElement("div");
+    message.className = "alert alert-warning m-3 mb-0";
+    message.setAttribute("role", "alert");
+    message.textContent =
+      "No answer came, and it is not known whether this was received: look whether it was done" +
+      " before you send it again.";
+    return message;
+  };
+
+  // Put it back, beside why it was not taken. A form without anything to type stays closed.
+  const restore = (kept, message) => {
+    const form = [...document.forms].find((f) => place(f) === kept.place);
+    if (!form || !kept.typed.length) return;
+    write(form, kept.typed);
+    if (message) say(form, message);
+    message?.querySelector("[data-dismiss]")?.remove();
+    message?.classList.replace("notice", "m-3");
+    const dialog = form.closest("dialog");
+    if (dialog) dialog.dataset.open = ""; // placet.js opens it
+  };
+
   const detour = document.querySelector("[data-keeps-typed]") !== null;
   const kept = JSON.parse(sessionStorage.getItem(KEY) || "null");
   if (detour) {
-    if (kept) sessionStorage.setItem(KEY, JSON.stringify({ ...kept, asked: true }));
+    if (kept) keep({ ...kept, asked: true });
     return; // the forms of the detour itself are not kept
   }
   sessionStorage.removeItem(KEY);
-  if (kept?.asked && kept.page === here && kept.person === person) {
-    const form = [...document.forms].find((f) => place(f) === kept.place);
-    if (form) {
-      write(form, kept.typed);
-      const dialog = form.closest("dialog");
-      if (dialog) dialog.dataset.open = ""; // placet.js opens it
-    }
+  const refusal = document.querySelector(".notices [data-refused]")?.closest(".notice");
+  const { type } = performance.getEntriesByType("navigation")[0] || {};
+  if (kept?.page === here && kept.person === person) {
+    if (kept.asked) restore(kept);
+    else if (refusal) restore(kept, refusal);
+    else if (type === "back_forward" || type === "reload") restore(kept, unanswered());
   }
+  // The page itself came back as it was left, with what was typed.
+  window.addEventListener("pageshow", (event) => {
+    const left = event.persisted && JSON.parse(sessionStorage.getItem(KEY) || "null");
+    if (!left) return;
+    sessionStorage.removeItem(KEY);
+    const form = [...document.forms].find((f) => place(f) === left.place);
+    if (form) say(form, unanswered());
+  });
 
   document.addEventListener(
     "submit",
     (event) => {
       const form = event.target;
       if (attribute(form, "method") !== "post") return;
-      try {
-        sessionStorage.setItem(
-          KEY,
-          JSON.stringify({ person, page: back(form), place: place(form), typed: read(form) }),
-        );
-      } catch {
-        /* more than a tab may keep: it is typed again */
-      }
+      keep({ person, page: back(form), place: place(form), typed: read(form) });
     },
     true,
   );
