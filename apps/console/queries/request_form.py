@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
+from apps.console.templatetags.placet import words
 from apps.registry.models import ModelVersion
 from placet.kernel.problems import Problem
 from placet_verify.permit.variables import SETTABLE
@@ -61,8 +62,8 @@ class RequestForm:
         """Why it was refused; '' where it was not sent yet."""
         if self.problem is None:
             return ""
-        beside = ". What is wrong stands beside it below." if self.faults else ""
-        return f"{self.problem.detail}{beside}"
+        at_fault = ", ".join(words(name) for name in self.faults or ())
+        return f"{self.problem.detail}: {at_fault}" if at_fault else self.problem.detail
 
     @property
     def denied(self) -> bool:

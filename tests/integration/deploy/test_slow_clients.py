@@ -326,3 +326,13 @@ def test_over_tls_who_breaks_off_spoils_nothing_for_who_comes_next(tmp_path: Pat
             while piece := reader.recv(65536):
                 size += len(piece)
             assert size > 600_000
+
+
+def test_an_address_that_is_too_long_is_refused_with_a_page(port: int) -> None:
+    for length, status in ((8000, b"HTTP/1.1 200 "), (8200, b"HTTP/1.1 414 ")):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+            one.sendall(b"GET /livez?q=" + b"a" * length + b" HTTP/1.1\r\nHost: localhost\r\n")
+            one.sendall(b"Connection: close\r\n\r\n")
+            answer = gathered(one)
+        assert answer.startswith(status)
+        assert (b"Go back, shorten what you typed" in answer) == (length > 8190)

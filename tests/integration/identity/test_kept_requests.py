@@ -23,7 +23,7 @@ from apps.identity.models import User
 from placet_protocol.cookies import SESSION
 from placet_verify.signing.webauthn import encode
 from tests.integration.identity.test_passkey_answers import attested, client_data, key
-from tests.support.factories import browser, person
+from tests.support.factories import browser, grow_old, person
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"
@@ -59,6 +59,13 @@ def registration(challenge: str) -> dict[str, Any]:
     here = hashlib.sha256(b"localhost").digest() + said[32:]
     answer = attested(here, clientDataJSON=client_data("create", challenge=challenge))
     return answer | {"id": encode(b"a"), "rawId": encode(b"a")}
+
+
+def left_open(of: User) -> Client:
+    """A session whose person authenticated 16 minutes ago."""
+    client = browser(of)
+    grow_old(client)
+    return client
 
 
 def thief_of(client: Client) -> Client:
@@ -108,7 +115,7 @@ def test_no_route_of_sign_in_keeps_what_is_posted_to_it(ada: User, signed_in: bo
 
 
 def test_the_owners_confirmation_adds_no_passkey_of_a_thief(ada: User) -> None:
-    desk, before = browser(ada), factors(ada)
+    desk, before = left_open(ada), factors(ada)
     thief = thief_of(desk)
     page = thief.get("/accounts/2fa/webauthn/reauthenticate/").content.decode()
     challenge = re.search(r'"challenge":\s*"([^"]+)"', page)
@@ -122,7 +129,7 @@ def test_the_owners_confirmation_adds_no_passkey_of_a_thief(ada: User) -> None:
 
 @pytest.mark.parametrize("path", [DEACTIVATE, GENERATE])
 def test_nor_does_it_take_a_factor_away_or_make_codes_anew(ada: User, path: str) -> None:
-    desk, before = browser(ada), factors(ada)
+    desk, before = left_open(ada), factors(ada)
     thief_of(desk).post(path)
     back = confirm(desk, path)
     assert (factors(ada), back["Location"]) == (before, path)
@@ -131,7 +138,7 @@ def test_nor_does_it_take_a_factor_away_or_make_codes_anew(ada: User, path: str)
 
 
 def test_nor_renames_a_passkey(ada: User) -> None:
-    desk, passkey = browser(ada), Authenticator.objects.get(type="webauthn")
+    desk, passkey = left_open(ada), Authenticator.objects.get(type="webauthn")
     path = f"/accounts/2fa/webauthn/keys/{passkey.pk}/edit/"
     thief_of(desk).post(path, {"name": "of-the-thief"})
     confirm(desk, path)
@@ -143,7 +150,7 @@ def test_nor_renames_a_passkey(ada: User) -> None:
 
 
 def test_what_an_earlier_release_kept_is_not_carried_out(ada: User) -> None:
-    desk, before = browser(ada), factors(ada)
+    desk, before = left_open(ada), factors(ada)
     session = desk.session
     session[STATE_SESSION_KEY] = {"request": serialize_request(RequestFactory().post(DEACTIVATE))}
     session.save()

@@ -13,7 +13,7 @@ from django.test import Client
 
 from apps.audit.models import Event
 from apps.identity.models import User
-from tests.support.factories import browser, person
+from tests.support.factories import browser, grow_old, person
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the events come after commit
 PASSWORD = "correct horse battery staple"
@@ -79,7 +79,8 @@ def test_a_second_factor_is_removed_only_after_signing_in_again(ada: User) -> No
     here = browser()
     sign_in(here)
     add_app(here)
-    thief = browser(ada)  # a session that somebody left open, with no proof of who sits there
+    thief = browser(ada)  # a session that somebody left open a while ago
+    grow_old(thief)
     answer = thief.post("/accounts/2fa/totp/deactivate/")
     assert answer["Location"].startswith("/accounts/")
     assert "reauthenticate" in answer["Location"]

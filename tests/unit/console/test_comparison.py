@@ -1,5 +1,6 @@
 """Two versions side by side: how a change is said, and what is folded away."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from apps.console.queries.comparison import (
     ChangeRow,
     ComparisonTable,
+    MetricRow,
     card_lines,
     compared_parts,
 )
@@ -17,8 +19,8 @@ from apps.registry.comparison import ValueChange, VersionComparison
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (ValueChange("auc", 0.5, 0.75, "changed", 0.25), ("0.5", "0.75", "▲ +0.25", "")),
-        (ValueChange("auc", 0.75, 0.5, "changed", -0.25), ("0.75", "0.5", "▼ −0.25", "")),
+        (ValueChange("auc", 0.5, 0.75, "changed", 0.25), ("0.5", "0.75", "+0.25", "")),
+        (ValueChange("auc", 0.75, 0.5, "changed", -0.25), ("0.75", "0.5", "−0.25", "")),
         (ValueChange("auc", 1, 1, "same", 0.0), ("1", "1", "same", "")),
         (ValueChange("age", None, "long", "added"), ("–", "long", "added", "+")),
         (ValueChange("age", "long", None, "removed"), ("long", "–", "removed", "−")),
@@ -28,6 +30,30 @@ from apps.registry.comparison import ValueChange, VersionComparison
 def test_a_change_is_said(change: ValueChange, said: tuple[str, ...]) -> None:
     row = ChangeRow(change)
     assert (row.before, row.after, row.how, row.sign) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"),
+    [
+        ("auc", 0.9123, 0.9235, "▲ +0.0112 better"),
+        ("roc_auc", 0.9235, 0.9123, "▼ −0.0112 worse"),
+        ("brier", 0.05, 0.06, "▲ +0.01 worse"),
+        ("log_loss", 0.31, 0.3, "▼ −0.01 better"),
+        ("mean_absolute_error", 12.5, 12.25, "▼ −0.25 better"),
+        ("rows", 1000, 1024, "+24"),
+        ("recall_error", 0.1, 0.2, "+0.1"),
+        ("auc", 0.3, 0.1 + 0.2, "≈ 0"),
+        ("auc", 0.97202797, 0.965034965, "▼ −0.007 worse"),
+        ("auc", 0.0, 1e-9, "▲ +1e-09 better"),
+        ("rows", 1e12, 1e12 + 1, "+1"),
+        ("auc", float("inf"), 1.0, "▼ −inf worse"),
+    ],
+)
+def test_a_metric_says_which_way_is_better_and_no_digit_of_noise(
+    name: str, before: float, after: float, said: str
+) -> None:
+    change = ValueChange(name, before, after, "changed", after - before)
+    assert " ".join(re.sub("<[^>]*>", " ", str(MetricRow(change).how)).split()) == said
 
 
 def test_an_object_is_shown_whole_whatever_its_members_are_called() -> None:

@@ -1,0 +1,99 @@
+"""What is refused says where to go on: the list above a missing page, the role that opens a page,
+the form that was sent. What makes no sense is refused in words."""
+
+import pytest
+
+from apps.console.views.base import sentence
+from placet.kernel.problems import FieldError, InvalidInput
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "leads"),
+    [
+        ("/models/risk/nope/", "Ada", '/models/">Go to Models<'),
+        ("/models/hidden/nope/9/", "Ada", '/models/">Go to Models<'),
+        ("/releases/nothing/", "Ada", '/releases/">Go to Releases<'),
+        ("/streams/nothing/", "Ada", '/">Go to the home page<'),
+        ("/audit/witnesses/nothing", "Ada", '/">Go to the home page<'),
+        ("/audit/witnesses/nothing", "Aude", '/audit/witnesses/">Go to Witnesses of the log<'),
+        ("/tokens/nothing/end/now", "Ada", '/tokens/">Go to API tokens<'),
+    ],
+)
+def test_a_missing_page_leads_to_the_list_above_it_that_its_reader_may_open(
+    world: World, path: str, who: str, leads: str
+) -> None:
+    world.people["Aude"] = factories.person("Aude", roles={"auditor": None})
+    factories.project("hidden")
+    answer = browser(world.people[who]).get(path)
+    assert answer.status_code == 404
+    assert f'<a class="btn btn-primary" href="{leads}' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [
+        ("/audit/", "auditor"),
+        ("/recalls/new/", "approver or operator"),
+        ("/audit/retention/", "auditor or admin"),
+    ],
+)
+def test_who_may_not_open_a_page_is_told_as_which_role_one_may(
+    world: World, path: str, role: str
+) -> None:
+    answer = browser(world.people["Ada"]).get(path)
+    assert answer.status_code == 403
+    told = f"Ask an administrator to give you the role {role}."
+    assert told in " ".join(answer.content.decode().split())
+
+
+def test_a_refused_action_says_whom_to_ask_and_nothing_of_it_is_markup(world: World) -> None:
+    text = sentence(InvalidInput(errors=[FieldError('/"<b>', "<i>")]))
+    assert '<li data-fault-of="&quot;&lt;b&gt;">&quot;&lt;b&gt;: &lt;i&gt;</li>' in text
+    version = world.version()
+    path = f"/models/risk/churn/{version.number}/"
+    sent = {"alias": "champion", "next": path}
+    refused = browser(world.people["Rex"]).post(f"{path}alias", sent, follow=True).content.decode()
+    assert "Ask an administrator to give you the role contributor" in refused
+
+
+def test_a_part_that_renews_itself_is_told_that_its_reader_is_signed_out(world: World) -> None:
+    path = f"/endpoints/{world.live('development').endpoint_id}/"
+    part = browser().get(path, headers={"HX-Request": "true"})
+    assert (part.status_code, part.content) == (401, b"")
+    assert browser().get(path).status_code == 302
+
+
+def test_a_form_whose_answer_is_an_error_leads_back_to_its_page(world: World) -> None:
+    client = browser(world.people["Ada"])
+    shown = client.post("/releases/nothing/comment", {"comment": "Long", "next": "/releases/"})
+    assert shown.status_code == 404
+    assert 'href="/releases/" data-keeps-typed>Back to the form</a>' in shown.content.decode()
+    elsewhere = client.post("/releases/nothing/comment", {"next": "https://evil.example/"})
+    assert 'href="/" data-keeps-typed>Back to the form</a>' in elsewhere.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [("", 0), ("v=1", 1), ("v=1&v=1", 1), ("v=1&v=2&v=3", 3), ("v=x&v=1", 1)]
+)
+def test_two_different_versions_are_compared_and_nothing_else(
+    world: World, query: str, count: int
+) -> None:
+    for _ in range(3):
+        world.version()
+    client = browser(world.people["Ada"])
+    answer = client.get(f"/models/risk/churn/compare/?{query}", follow=True)
+    assert answer.redirect_chain[0][0] == "/models/risk/churn/"
+    assert f"you chose {count}" in answer.content.decode()
+    assert client.get("/models/risk/churn/compare/?v=3&v=1").status_code == 200
+
+
+@pytest.mark.parametrize("letter", ["a", "ä"])
+def test_a_search_of_any_length_is_answered(world: World, letter: str) -> None:
+    answer = browser(world.people["Ada"]).get("/search/", {"q": letter * 5000})
+    assert answer.status_code == 200
+    assert letter * 161 not in answer.content.decode()
