@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from apps.governance.models import Decision
 from apps.registry.models import Alias
@@ -98,7 +98,7 @@ def test_where_placet_is_out_of_reach_nothing_is_sent_and_the_text_stays(
     page.emulate_media(reduced_motion="reduce")
     page.screenshot(path=pictures / "out-of-reach.png")
     page.context.set_offline(False)
-    expect(page.locator("#lost")).to_have_text("")
+    expect(page.locator("#lost")).to_have_text("", timeout=30_000)
     assert not Decision.objects.exists()
     send.click()
     page.get_by_text("Rejected.").first.wait_for()
@@ -117,6 +117,20 @@ def test_a_proxy_that_answers_for_placet_is_not_taken_for_it(world: World, open_
     assert Decision.objects.count() == 1
 
 
+def test_a_button_that_is_renewed_while_it_is_pressed_is_pressed_all_the_same(
+    world: World, open_as: OpenAs
+) -> None:
+    page, held = open_as(world.people["Rex"]), list[Route]()
+    send = reject(page, world, "Worse on Mondays")
+    page.route("**/livez", held.append)
+    with page.expect_request("**/livez"):
+        send.click()
+    page.locator("#reject form").evaluate("form => form.remove()")
+    held[0].continue_()
+    page.get_by_text("Rejected.").first.wait_for()
+    assert Decision.objects.count() == 1
+
+
 def test_without_an_answer_nobody_says_whether_it_came(world: World, open_as: OpenAs) -> None:
     page = open_as(world.people["Rex"])
     send = reject(page, world, "Worse on Mondays")
@@ -125,7 +139,8 @@ def test_without_an_answer_nobody_says_whether_it_came(world: World, open_as: Op
     with page.expect_event("requestfailed"):
         send.click()
     page.unroute("**/decide")
-    expect(page.locator("#reject")).to_have_count(0)  # the browser's own page stands there
+    # the browser's own page stands there
+    expect(page.locator("#reject")).to_have_count(0, timeout=30_000)
     page.go_back()
     page.wait_for_url(path)
     page.locator("#reject").get_by_text("it is not known whether this was received").wait_for()

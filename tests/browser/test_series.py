@@ -174,9 +174,9 @@ def test_a_lost_connection_is_said_and_survived(
     page.locator("#rollout-now:not([data-stale])").wait_for()
     assert lines.get_attribute("data-same") == "yes"  # what renews itself leaves the lines alone
     page.context.set_offline(True)
-    page.locator("#lost", has_text="The connection was lost at").wait_for()
+    page.locator("#lost", has_text="Reconnecting… data as of").wait_for()
     page.context.set_offline(False)
-    page.locator("#lost", has_text="The connection").wait_for(state="detached")
+    page.locator("#lost", has_text="Reconnecting").wait_for(state="detached")
     page.get_by_text("As a table").click()
     row = page.locator("#series details tbody tr").first
     assert "% errors, p50" in row.inner_text()

@@ -46,7 +46,7 @@
   };
   window.addEventListener("offline", missed);
   window.addEventListener("online", async () => {
-    if ((await ask()) === "there") found();
+    if ((await ask()) === "there") say("");
   });
 
   const unsent = (form) => {
@@ -79,6 +79,10 @@
     if (answer === "away") {
       unsent(form);
       return;
+    }
+    if (!form.isConnected) {
+      form.hidden = true; // the part of the page that it stood in was renewed meanwhile
+      document.body.append(form);
     }
     form.dataset.reached = "";
     form.requestSubmit(event.submitter);
