@@ -124,6 +124,9 @@ class Release(Audited):
     request_digest = models.CharField(max_length=71, blank=True)  # of the statement's bytes
     gates = models.JSONField(default=list)  # the last evaluation, as people saw it
     evaluated_at = models.DateTimeField(null=True, blank=True)
+    # what was live at its endpoint at the last of them before it was approved: the id of its
+    # release, '' for nothing; None of releases from before this was written down
+    seen_live = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
     quorum_met = models.BooleanField(default=False)  # every approvals gate has passed
     not_after = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)

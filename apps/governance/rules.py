@@ -23,6 +23,7 @@ class ReleaseState(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     FAILED = "failed"
+    ABORTED = "aborted"  # people ended its rollout before it was live
     ROLLED_BACK = "rolled_back"
     REVOKED = "revoked"
     RETIRED = "retired"  # it was live until its endpoint was deleted
@@ -63,17 +64,21 @@ RELEASE_MOVES: dict[str, frozenset[ReleaseState]] = {
     ReleaseState.REQUESTED: _NOT_STARTED
     | {ReleaseState.APPROVED, ReleaseState.REJECTED, ReleaseState.REQUESTED},
     ReleaseState.APPROVED: _NOT_STARTED | {ReleaseState.ROLLING_OUT, ReleaseState.REQUESTED},
-    ReleaseState.ROLLING_OUT: _TAKEN_BACK | {ReleaseState.LIVE, ReleaseState.FAILED},
+    ReleaseState.ROLLING_OUT: _TAKEN_BACK
+    | {ReleaseState.LIVE, ReleaseState.FAILED, ReleaseState.ABORTED},
     ReleaseState.LIVE: _TAKEN_BACK | {ReleaseState.SUPERSEDED, ReleaseState.RETIRED},
     ReleaseState.SUPERSEDED: frozenset({ReleaseState.LIVE, ReleaseState.REVOKED}),
     ReleaseState.REJECTED: frozenset(),
     ReleaseState.WITHDRAWN: frozenset(),
     ReleaseState.EXPIRED: frozenset(),
     ReleaseState.FAILED: frozenset({ReleaseState.APPROVED, ReleaseState.REVOKED}),
+    ReleaseState.ABORTED: frozenset({ReleaseState.APPROVED, ReleaseState.REVOKED}),
     ReleaseState.ROLLED_BACK: frozenset(),
     ReleaseState.REVOKED: frozenset(),
     ReleaseState.RETIRED: frozenset(),
 }
+# a rollout that did not reach its end: it may be tried again on the approval that it has
+RETRIABLE = (ReleaseState.FAILED, ReleaseState.ABORTED)
 REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if ReleaseState.REVOKED in moves)
 
 

@@ -199,6 +199,10 @@ class Revision(Audited):
     restart_nonce = models.IntegerField(default=0)  # raising it restarts the replicas
     created_at = models.DateTimeField(auto_now_add=True)
     live_at = models.DateTimeField(null=True, blank=True)
+    # when it first had requests, when it had the last (None: it has some), the largest weight of it
+    first_served_at = models.DateTimeField(null=True, blank=True)
+    last_served_at = models.DateTimeField(null=True, blank=True)
+    peak_weight = models.IntegerField(default=0, db_default=0)
     warm_until = models.DateTimeField(null=True, blank=True)  # then a warm revision is drained
     ended_at = models.DateTimeField(null=True, blank=True)
 

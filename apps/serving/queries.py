@@ -78,6 +78,12 @@ class RevisionStatus:
     egress: tuple[Mapping[str, Any], ...] = ()  # what was sent where, as the node counts it
 
     @property
+    def share(self) -> int:
+        """The share of the requests that it has, out of 10,000: as its node says, and as it was
+        told while that says nothing of it."""
+        return self.weight if self.phase else self.revision.weight
+
+    @property
     def network(self) -> str:
         """What a replica may reach, in words."""
         return network(self.revision.serving)

@@ -171,7 +171,8 @@ class EndpointPage:
     def history(self) -> list[parts.PastRevision]:
         """All that was released there."""
         slug = self.endpoint.project.slug
-        return [parts.PastRevision(row, slug, self.view.names) for row in self.view.history]
+        names, stopped_at = self.view.names, self.endpoint.stopped_at
+        return [parts.PastRevision(row, slug, names, stopped_at) for row in self.view.history]
 
     @property
     def former(self) -> str:

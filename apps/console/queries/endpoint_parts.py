@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -11,11 +12,12 @@ from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
 from apps.console.queries.page_parts import Sign, counted
-from apps.console.templatetags.placet import number, rate, raw
+from apps.console.templatetags.placet import number, percent, rate, raw
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
 from apps.serving.queries import RevisionStatus
 from apps.serving.rules import RevisionState
+from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
 HEALTH = {
@@ -161,6 +163,7 @@ class PastRevision:
     row: Any  # a revision as revisions_of reads it
     project: str
     names: Mapping[str, str]
+    stopped_at: datetime | None  # since when its endpoint is stopped
 
     @property
     def url(self) -> str:
@@ -171,6 +174,26 @@ class PastRevision:
     def approvers(self) -> str:
         """Who approved it, '' when nobody had to."""
         return ", ".join(self.names.get(person, "") for person in self.row.approvers)
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it had requests: as it went live where nobody wrote that down."""
+        since: datetime | None = self.row.first_served_at or self.row.live_at
+        return since
+
+    @property
+    def until(self) -> datetime | None:
+        """When it had the last of them; ``None`` while it has some."""
+        stopped: datetime | None = self.stopped_at if self.row.weight else None
+        if self.row.first_served_at is None and not self.row.weight:
+            return stopped or self.row.ended_at or self.row.live_at
+        return stopped or self.row.last_served_at
+
+    @property
+    def share(self) -> str:
+        """The largest share of the requests that it had; '' for all of them."""
+        peak = self.row.peak_weight
+        return f"at most {percent(peak)}" if 0 < peak < WHOLE else ""
 
     @property
     def by(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -15,6 +16,7 @@ from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
+from apps.console.templatetags.placet import percent
 from apps.governance.models import Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
@@ -40,39 +42,47 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
 from placet_verify.statements import APPROVE
-from placet_verify.units import UnitSource
+from placet_verify.units import WHOLE, UnitSource
 
 SHOWN = 20  # revisions of an endpoint
 
 
-@dataclass(slots=True)
-class EndpointRow:
-    """One endpoint in a list: its status, the release that is live, and who approved that."""
+@dataclass(frozen=True, slots=True)
+class ServingPart:
+    """A release that has a share of an endpoint's requests, and who approved it."""
 
-    status: EndpointStatus
-    release: Release | None
+    release: Release
+    weight: int  # out of 10,000
+    since: datetime | None
     approvers: list[str]
+    url: str  # where its version is read
 
     @property
-    def endpoint(self) -> Endpoint:
-        """The endpoint itself."""
-        return self.status.endpoint
-
-    @property
-    def version_url(self) -> str:
-        """Where the version is read that is live."""
-        slug = self.endpoint.project.slug
-        return version_url(self.release.version, slug) if self.release else ""
+    def share(self) -> str:
+        """Its share of the requests; '' for all of them, or none while nothing is reported."""
+        return percent(self.weight) if 0 < self.weight < WHOLE else ""
 
     @property
     def approved_by(self) -> str:
         """Who approved it, by name."""
         return ", ".join(self.approvers)
 
+
+@dataclass(slots=True)
+class EndpointRow:
+    """One endpoint in a list: its status, and which releases serve behind it, what is live
+    first."""
+
+    status: EndpointStatus
+    release: Release | None  # what is live
+    approvers: list[str]  # of that, by name
+    parts: list[ServingPart]
+    rollout: str  # the one under way
+
     @property
-    def unapproved(self) -> str:
-        """What stands there when nobody did."""
-        return "open policy" if self.release else "–"
+    def endpoint(self) -> Endpoint:
+        """The endpoint itself."""
+        return self.status.endpoint
 
     @property
     def exposed(self) -> str:
@@ -229,22 +239,43 @@ def endpoints_matching(
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return what runs there, since when and by whose approval, in a fixed number of queries."""
     statuses = statuses_of(endpoints)
+    found = serving_releases(statuses)
+    return [endpoint_row(status, found.get(status.endpoint.pk, [])) for status in statuses]
+
+
+def serving_releases(statuses: Sequence[EndpointStatus]) -> dict[str, list[Any]]:
+    """Return by endpoint what is live there and what else has a share of its requests, each with
+    who approved it and the rollout under way there."""
     approved = Decision.objects.filter(release=OuterRef("pk"), verdict=APPROVE, voided_reason="")
     names = approved.annotate(who=name_in("person")).order_by("pk").values("who")
-    live = {
-        release.endpoint_id: release
-        for release in Release.objects.filter(
-            endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE
-        )
-        .select_related("version__model")
-        .defer(*large_of("version"))
-        .annotate(approvers=ArraySubquery(names))
-    }
-    rows = []
-    for item in statuses:
-        release: Any = live.get(item.endpoint.pk)
-        rows.append(EndpointRow(item, release, release.approvers if release else []))
-    return rows
+    moves = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=OPEN_STATES)
+    sharing = [row.revision.release for s in statuses for row in s.revisions if row.share]
+    live = Q(endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE)
+    rows = Release.objects.filter(live | Q(pk__in=sharing)).select_related("version__model")
+    rows = rows.defer(*large_of("version"))
+    rows = rows.annotate(approvers=ArraySubquery(names), rollout=Subquery(moves.values("pk")[:1]))
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.endpoint_id, []).append(row)
+    return found
+
+
+def endpoint_row(status: EndpointStatus, releases: Sequence[Any]) -> EndpointRow:
+    """Return an endpoint with what serves there of ``releases``; what is live is there also while
+    nothing is known of its share."""
+    live = next((row for row in releases if row.state == ReleaseState.LIVE), None)
+    shares = {row.revision.release: row for row in status.revisions if row.share}
+    parts = []
+    for row in sorted(releases, key=lambda release: release is not live):
+        sharing = shares.get(row.pk)
+        if (row is not live and sharing is None) or (row is live and shares and sharing is None):
+            continue
+        since = sharing.revision.first_served_at if sharing and row is not live else row.live_at
+        url = version_url(row.version, status.endpoint.project.slug)
+        weight = sharing.share if sharing else 0
+        parts.append(ServingPart(row, weight, since, row.approvers, url))
+    rollout = next((row.rollout for row in releases if row.rollout), "")
+    return EndpointRow(status, live, live.approvers if live else [], parts, rollout)
 
 
 def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:

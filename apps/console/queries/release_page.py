@@ -7,18 +7,19 @@ from django.urls import reverse
 
 from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
-from apps.console.queries.passkeys import Signing, signing
+from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_parts import (
     DecisionForm,
     ServingRow,
+    compared_with,
     decision_forms,
     documents,
     network,
-    nothing_compared,
     picture_of,
     replicas,
     serving_words,
+    signing_of,
     signs,
     standing,
     with_story_in_words,
@@ -167,8 +168,14 @@ class ReleasePage:
 
     @property
     def against(self) -> str:
-        """What stands beside the heading of the changes where nothing is compared."""
-        return nothing_compared(self.release)
+        """What stands beside the heading of the changes."""
+        return compared_with(self.view)
+
+    @property
+    def live_column(self) -> str:
+        """What stands above the numbers of what it is compared with."""
+        then = "then live" if self.view.is_decided else "live"
+        return f"{then} {self.view.live.version.number}" if self.view.live else ""
 
     @property
     def own_column(self) -> str:
@@ -337,20 +344,6 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),
         break_glass_form=break_glass_form(view.release, actor),
-    )
-
-
-def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
-    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
-    if not view.can_decide:
-        return None
-    release = view.release
-    return signing(
-        release.environment.name,
-        f"releases/{release.pk}/decisions/challenge",
-        "verdict statement_digest comment passkey",
-        actor,
-        demanded=release.policy.approvals.passkey(view.you_decide_as),
     )
 
 

@@ -6,15 +6,17 @@ from typing import Any
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, listed
+from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollouts import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
-from apps.governance.models import OPEN_STATES, Release
+from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.models import Rollout
+from placet.kernel.actor import Actor
 from placet_verify.statements import APPROVE, REJECT
 
 SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
@@ -106,18 +108,22 @@ def decision_forms(release: Release) -> Iterator[DecisionForm]:
 
 
 def standing(release: Release) -> str:
-    """Say in a word whether a release is still proposed, is live, or has served."""
+    """Say in a word whether a release is still proposed, is live, was tried or has served."""
     if release.state == ReleaseState.LIVE:
         return "live"
+    if release.state in RETRIABLE:
+        return "tried"
     return "served" if release.live_at else "proposed"
 
 
-def nothing_compared(release: Release) -> str:
-    """Say why nothing stands beside it to compare it with."""
-    if release.state == ReleaseState.LIVE:
-        return "this is what is live"
-    waits = release.state in OPEN_STATES
-    return "nothing is live here yet" if waits else "nothing is live here to compare with"
+def compared_with(view: ReleaseView) -> str:
+    """Say what it is compared with, and as of when; or why with nothing."""
+    live = view.changes.compared_with
+    if not view.is_decided:
+        return f"against {live}, which is live now" if live else "nothing is live here yet"
+    if view.is_unknown:
+        return "what was live when it was decided was not recorded"
+    return f"against {live}, live at the decision" if live else "nothing was live at the decision"
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
@@ -149,3 +155,17 @@ def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
     if rollout is None:
         return picture(Plan.stored(plan).steps)
     return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
+
+
+def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
+    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
+    if not view.can_decide:
+        return None
+    release = view.release
+    return signing(
+        release.environment.name,
+        f"releases/{release.pk}/decisions/challenge",
+        "verdict statement_digest comment passkey",
+        actor,
+        demanded=release.policy.approvals.passkey(view.you_decide_as),
+    )

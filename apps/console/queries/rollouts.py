@@ -21,7 +21,7 @@ from apps.governance.plan import (
     Ship,
     Step,
 )
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import RETRIABLE
 from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
@@ -246,5 +246,5 @@ def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
         and len(row.steps) > 1
         and not untested(row.steps, row.step),
         "abort": stepping,
-        "retry": row.kind == RolloutKind.RELEASE and row.release.state == ReleaseState.FAILED,
+        "retry": row.kind == RolloutKind.RELEASE and row.release.state in RETRIABLE,
     }

@@ -39,7 +39,7 @@ def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
         scan_tile(scan.data if scan else None),
         smoke_tile(smoke.data if smoke else None),
         clients_tile(view),
-        *([way_back_tile(back)] if back else []),
+        *([way_back_tile(back)] if back and back.sentence else []),
     ]
 
 
@@ -105,7 +105,7 @@ def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
 def clients_tile(view: ReleaseView) -> SummaryTile:
     """Say whether those who call the endpoint must change anything."""
     if not view.changes.compared_with:
-        return SummaryTile("Clients", "plain", "New" if view.live is None else "Unchanged")
+        return SummaryTile("Clients", "plain", "Not recorded" if view.is_unknown else "New")
     breaking = [c for c in view.changes.schema if c["breaking"]]
     if breaking:
         return SummaryTile(

@@ -1,6 +1,6 @@
 """What happens if a release goes wrong: the one answer that its page shows twice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.console.templatetags.placet import guarded
 from apps.governance.models import OPEN_STATES
@@ -17,18 +17,25 @@ class WayBack:
 
     to: str  # the version; '' where there is nothing to go back to
     note: str
-    sentence: str
+    sentence: str  # '' where nothing can go wrong any more
+    then: str = ""  # what it said when it was decided, where that is past
 
 
 def way_back(view: ReleaseView) -> WayBack | None:
-    """Return what happens if it goes wrong; nothing where nothing can any more.
+    """Return what happens if it goes wrong, and what people read of that when they decided.
 
     The release was read with :func:`apps.rollouts.queries.with_way_back`.
     """
+    foreseen = None if view.is_unknown else _foreseen(view)
+    then = foreseen.sentence if foreseen else "It was not recorded."
     if view.release.state == ReleaseState.LIVE:
-        return _from_live(view)
+        return replace(_from_live(view), then=then)
     if view.release.state not in OPEN_STATES:
-        return None
+        return WayBack("", "", "", then) if view.release.approved_at else None
+    return foreseen
+
+
+def _foreseen(view: ReleaseView) -> WayBack:
     return _from_open(view) if view.changes.compared_with else _first(view)
 
 
@@ -41,8 +48,8 @@ def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:
         why = "there is no earlier revision to go back to"
-        return WayBack("", why, f"{why[0].upper()}{why[1:]}.")
-    return WayBack(former, f"to {former}", f"Going back to {former} {_ONE_CLICK}")
+        return WayBack("", f"now: {why}", f"{why[0].upper()}{why[1:]}.")
+    return WayBack(former, f"now to {former}", f"Going back to {former} {_ONE_CLICK}")
 
 
 def _from_open(view: ReleaseView) -> WayBack:

@@ -22,6 +22,7 @@ from apps.governance.actions.freezes import lift_freeze, set_freeze
 from apps.governance.actions.lifecycle import (
     assemble_permit,
     begin_rollout,
+    mark_aborted,
     mark_failed,
     mark_live,
     mark_rolled_back,
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "expire_due",
     "lift_freeze",
+    "mark_aborted",
     "mark_failed",
     "mark_live",
     "mark_rolled_back",

@@ -31,8 +31,17 @@ def store_gates(release: Release, results: list[GateResult] | None = None) -> li
     results = evaluate(release, now) if results is None else results
     release.gates, release.evaluated_at = list(results), now
     release.quorum_met = rules.quorum_met(results)
-    release.save(update_fields=["gates", "evaluated_at", "quorum_met"])
+    if release.state == ReleaseState.REQUESTED:
+        release.seen_live = live_at(release)
+    release.save(update_fields=["gates", "evaluated_at", "quorum_met", "seen_live"])
     return results
+
+
+def live_at(release: Release) -> str:
+    """Return the id of the release that is live now at the endpoint of ``release``, '' for none:
+    what people see it compared with."""
+    live = Release.objects.filter(endpoint=release.endpoint_id, state=ReleaseState.LIVE)
+    return live.values_list("pk", flat=True).first() or ""
 
 
 def approve_if_passed(release: Release, results: list[GateResult], log: Recorder) -> bool:

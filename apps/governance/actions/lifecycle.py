@@ -14,6 +14,7 @@ from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
 from apps.governance.errors import Expired, GatesFailed, PermitInvalid, WrongState
 from apps.governance.events import (
+    RELEASE_ABORTED,
     RELEASE_FAILED,
     RELEASE_LIVE,
     RELEASE_REOPENED,
@@ -23,7 +24,7 @@ from apps.governance.events import (
     RELEASE_SUPERSEDED,
 )
 from apps.governance.models import Decision, Release
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.identity.trust import passkeys
 from apps.serving.actions import release_prefetch
 from apps.serving.hooks import keeper, refuse_recalled
@@ -112,20 +113,20 @@ def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) ->
 
 
 def reopen(release: Release, *, actor: Actor) -> Release:
-    """Let a release whose rollout failed start again on the approval that it has.
+    """Let a release whose rollout failed or was aborted start again on the approval that it has.
 
     Whether that still holds is asked when it starts: here only what ends it for good, the time and
     another request for the same Bento behind the same endpoint.
     """
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.start")
-        if row.state != ReleaseState.FAILED:
+        if row.state not in RETRIABLE:
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         if row.not_after <= clock.now():
             raise Expired
         refuse_recalled(row.bento)
         refuse_open(row.endpoint, row.bento)
-        _move(row, ReleaseState.FAILED, ReleaseState.APPROVED, ended_at=None, ended_reason="")
+        _move(row, RETRIABLE, ReleaseState.APPROVED, ended_at=None, ended_reason="")
         log.add(RELEASE_REOPENED, row, data={"number": row.number})
         return row
 
@@ -162,6 +163,13 @@ def mark_failed(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Rele
     """The rollout did not reach the end; what was live stays live."""
     return _end(
         release, (ReleaseState.ROLLING_OUT,), ReleaseState.FAILED, RELEASE_FAILED, reason, actor
+    )
+
+
+def mark_aborted(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Release:
+    """Somebody ended the rollout, or a recall did; what was live stays live."""
+    return _end(
+        release, (ReleaseState.ROLLING_OUT,), ReleaseState.ABORTED, RELEASE_ABORTED, reason, actor
     )
 
 

@@ -121,9 +121,12 @@ class DependencySerializer(serializers.Serializer[Any]):
 
 
 class ChangesSerializer(serializers.Serializer[Any]):
-    """How a release differs from what is live."""
+    """How a release differs from what is live, or was when it was decided."""
 
-    compared_with = serializers.CharField()
+    compared_with = serializers.CharField(
+        help_text="What is live at its endpoint, and once it is decided what was live then; '' for "
+        "nothing"
+    )
     metrics = MetricSerializer(many=True)
     schema = SchemaChangeSerializer(many=True)
     dependencies = DependencySerializer(many=True)

@@ -35,6 +35,7 @@ from placet_verify.errors import Malformed
 
 Path = tuple[str, str, str]  # project, environment, name of the endpoint
 LIVE_FIRST = Case(When(state=ReleaseState.LIVE, then=0), default=1)
+TO_COMPARE = ("endpoint", "version__model", "bento__runtime", "policy")
 WITH_ALL = ("environment", "endpoint", "version__model", "bento__build", "policy")
 
 
@@ -105,10 +106,15 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
         .order_by(*path_fields, LIVE_FIRST, "-live_at", "-pk")
         .distinct(*path_fields)
     )
-    rows = Release.objects.filter(pk__in=last.values("pk")).select_related(
-        "endpoint", "version__model", "bento__runtime", "policy"
-    )
+    rows = Release.objects.filter(pk__in=last.values("pk")).select_related(*TO_COMPARE)
     return {path(r): r for r in rows if path(r) in paths}
+
+
+def seen_live(release: Release) -> dict[Path, Release]:
+    """Return by the path of ``release`` what was live there when it was decided, as
+    :func:`last_served` does (one query; none where nothing was)."""
+    rows = Release.objects.filter(pk=release.seen_live or None).select_related(*TO_COMPARE)
+    return {path(release): row for row in rows}
 
 
 ALONE: Mapping[str, Any] = defaultdict(list)  # beside a release that is not stored

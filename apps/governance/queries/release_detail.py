@@ -20,7 +20,14 @@ from apps.governance.queries.changes import (
     metric_rows,
     schema_rows,
 )
-from apps.governance.queries.facts import answers, evidence_facts, gather, last_served, path
+from apps.governance.queries.facts import (
+    answers,
+    evidence_facts,
+    gather,
+    last_served,
+    path,
+    seen_live,
+)
 from apps.governance.queries.people import (
     Barred,
     NamedPerson,
@@ -101,7 +108,11 @@ class BoundDigests:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A release as a person needs to see it before deciding."""
+    """A release as a person needs to see it before deciding, and as the record shows it after.
+
+    ``live`` is what is live at its endpoint while it waits, and what was live there at the decision
+    ever after: ``changes`` compare it with that.
+    """
 
     release: Release
     live: Release | None
@@ -122,6 +133,16 @@ class ReleaseView:
     story: tuple[StoryRow, ...]
     network: str | None  # what the target's node gives a replica, as the gates know it
     waits_for: str  # its turn, or room, in a sentence
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it waits for nobody any more: it is shown as it was at the decision."""
+        return self.release.state not in UNFINISHED_STATES
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody wrote down what was live at the decision."""
+        return self.is_decided and self.release.seen_live is None
 
     @property
     def shared_network(self) -> str:
@@ -158,9 +179,9 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     more while it waits under rules about independence.
     """
     row = get_release(release_id, actor, read_along)
-    served = last_served([row])
+    served = last_served([row]) if row.state in UNFINISHED_STATES else seen_live(row)
     facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
-    if live is not None and (live.endpoint_id, live.state) != (row.endpoint_id, ReleaseState.LIVE):
+    if row.state in UNFINISHED_STATES and live is not None and not _is_live(live, row):
         live = None  # gates compare with what served here last; it is not what is live
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
     decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
@@ -168,11 +189,10 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     bodies = [json.loads(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
     texts = unseal_many(_sealed(decisions, bodies))
-    compared = live if live is None or live.pk != row.pk else None
     return ReleaseView(
         release=row,
         live=live,
-        changes=_changes(row, compared, facts),
+        changes=_changes(row, live, facts),
         bound=_bound(row),
         evidence=tuple(facts.evidence),
         gates=tuple(results),
@@ -188,6 +208,10 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         network=facts.network,
         waits_for=waits_for(row),
     )
+
+
+def _is_live(live: Release, row: Release) -> bool:
+    return (live.endpoint_id, live.state) == (row.endpoint_id, ReleaseState.LIVE)
 
 
 def _deciders(

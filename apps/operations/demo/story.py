@@ -223,7 +223,7 @@ class DemoStory:
 
     def until_live(self, client: Client, release_id: str) -> Json:
         """Wait until the release is live. Raises ``DemoFailed`` when it ends otherwise."""
-        ended = ("live", "failed", "rejected", "expired", "withdrawn", "rolled_back")
+        ended = ("live", "failed", "aborted", "rejected", "expired", "withdrawn", "rolled_back")
         release = client.wait(
             f"/releases/{release_id}",
             lambda r: r["release"]["state"] in ended,

@@ -152,7 +152,9 @@ def _consequences(log: Recorder, rollout: Rollout) -> None:
     if rollout.state == RolloutState.DRAINING:
         _went_live(rollout)
     elif rollout.state in ENDED_BADLY and rollout.kind == RolloutKind.RELEASE:
-        governance.mark_failed(rollout.release, reason=rollout.reason, actor=SYSTEM)
+        aborted = rollout.state == RolloutState.ABORTED
+        ended = governance.mark_aborted if aborted else governance.mark_failed
+        ended(rollout.release, reason=rollout.reason, actor=SYSTEM)
 
 
 def _went_live(rollout: Rollout) -> None:

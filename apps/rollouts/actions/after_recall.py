@@ -145,7 +145,7 @@ def _end(rollout: Rollout, bad: Collection[str], reason: str, log: Recorder) -> 
         after = RevisionState.FAILED if rollout.kind == RolloutKind.RELEASE else back
         serving.set_revision(candidate, state=after, weight=0, warm_until=now(), actor=SYSTEM)
         if rollout.kind == RolloutKind.RELEASE:
-            governance.mark_failed(rollout.release, reason=GOING_OUT, actor=SYSTEM)
+            governance.mark_aborted(rollout.release, reason=GOING_OUT, actor=SYSTEM)
     log.add(ENTERED[RolloutState.ABORTED], rollout)
     ring_reconciler(rollout)
 

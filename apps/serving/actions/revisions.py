@@ -176,7 +176,7 @@ def set_revision(
         "warm_until": warm_until,
         "header_route": header_route or revision.header_route,
         "mirror": revision.mirror if mirror is None else mirror,
-        **_follows(revision, after),
+        **_follows(revision, after, target_weight),
     }
     with record(actor) as log:
         _check_sum(revision, target_weight)
@@ -191,10 +191,11 @@ def set_revision(
     return revision
 
 
-def _follows(revision: Revision, after: str) -> dict[str, Any]:
-    """Return what follows from the state: when it went live or left service (not when its
-    processes ended), and that only a revision which is tried out has testers, copies, a guard."""
-    before, changes = revision.state, dict[str, Any]()
+def _follows(revision: Revision, after: str, weight: int) -> dict[str, Any]:
+    """Return what follows from the weight and the state: when it had requests, when it went live
+    or left service (not when its processes ended), and that only a revision which is tried out has
+    testers, copies, a guard."""
+    before, changes = revision.state, _served(revision, weight)
     if after == RevisionState.LIVE and before != RevisionState.LIVE:
         changes["live_at"] = now()
     if after == RevisionState.DRAINING != before or (after in ENDED and revision.ended_at is None):
@@ -204,6 +205,17 @@ def _follows(revision: Revision, after: str) -> dict[str, Any]:
     if after in TRIED:
         return changes
     return changes | {"header_route": None, "mirror": 0, "guard": None}
+
+
+def _served(revision: Revision, weight: int) -> dict[str, Any]:
+    """Return what follows from the weight: from when until when it had requests, and how many."""
+    if not weight:
+        return {"last_served_at": now()} if revision.weight else {}
+    return {
+        "first_served_at": revision.first_served_at or now(),
+        "last_served_at": None,
+        "peak_weight": max(revision.peak_weight, weight),
+    }
 
 
 def _check_sum(revision: Revision, weight: int) -> None:

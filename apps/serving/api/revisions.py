@@ -42,6 +42,13 @@ class RevisionSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     live_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    first_served_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it first had a share of the requests, live or not"
+    )
+    last_served_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it has none any more; null while it has some"
+    )
+    peak_weight = serializers.IntegerField(help_text="The largest weight it had, out of 10,000")
     phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
     ready_replicas = serializers.IntegerField()
     applied_weight = serializers.IntegerField()
@@ -81,6 +88,9 @@ def revision_body(row: RevisionStatus) -> dict[str, Any]:
         "created_at": rfc3339(revision.created_at),
         "live_at": rfc3339(revision.live_at) if revision.live_at else None,
         "ended_at": rfc3339(revision.ended_at) if revision.ended_at else None,
+        "first_served_at": rfc3339(revision.first_served_at) if revision.first_served_at else None,
+        "last_served_at": rfc3339(revision.last_served_at) if revision.last_served_at else None,
+        "peak_weight": revision.peak_weight,
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,
         "applied_weight": row.weight,

@@ -39,7 +39,8 @@ BRIEF = ["id", "number", "model", "version", "environment", "endpoint", "target"
 BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
-REFUSED, BROKEN = ("rejected", "withdrawn", "expired", "revoked"), ("failed", "rolled_back")
+REFUSED = ("rejected", "withdrawn", "expired", "revoked")
+BROKEN = ("failed", "aborted", "rolled_back")
 INSTEAD = "instead of the reference"
 InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
 VariablesOption = Annotated[

@@ -208,8 +208,9 @@ class Dependency(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes(Record):
-    """How a release differs from what is live."""
+    """How a release differs from what is live, or was when it was decided."""
 
+    # What is live at its endpoint, and once it is decided what was live then; '' for nothing
     compared_with: str
     metrics: tuple[MetricChange, ...]
     schema: tuple[SchemaChange, ...]

@@ -50,7 +50,7 @@ def test_the_second_sends_the_first_back_if_its_plan_says_so(story: Story, first
     again(story)
     before = story.rollout(first)
     assert (before.state, before.reason) == ("aborted", f"Superseded by release {second.number}")
-    assert (story.state(first), story.state(second)) == ("failed", "rolling_out")
+    assert (story.state(first), story.state(second)) == ("aborted", "rolling_out")
     assert story.rollout(second).step == 1
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from apps.console.queries.endpoints import endpoint_rows, endpoints_matching
 from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
+from apps.console.templatetags.placet import percent
 from apps.serving.queries import RevisionStatus
 from placet.kernel.actor import Actor
 
@@ -49,6 +50,9 @@ ENDPOINTS = ListTable(
         "runs": lambda row, endpoint, release: str(release.version) if release else "",
         "bento": lambda row, endpoint, release: release.bento_id if release else "",
         "live_at": lambda row, endpoint, release: release and release.live_at,
+        "shares": lambda row, endpoint, release: [
+            f"{part.release.version} {percent(part.weight)}" for part in row.parts if part.weight
+        ],
         "approved_by": lambda row, endpoint, release: row.approvers,
         "release": lambda row, endpoint, release: release and release.number,
         "isolation": lambda row, endpoint, release: row.status.isolation,
