@@ -1,5 +1,6 @@
 """What every page shows around its content: who is signed in, and the menu."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.console.addresses import form_page
+from apps.console.queries.alerts import open_alerts, with_open_alerts
 from apps.console.queries.break_glass_page import banners
 from apps.console.queries.page_parts import Link
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
@@ -22,6 +24,7 @@ class MenuItem:
     url: str
     active: bool
     count: int = 0
+    counted: str = ""  # what
 
 
 MENU = (
@@ -58,8 +61,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         form = partial(form_page, request)
         return {"actor": actor, "navigation": [], "account_menu": account, "form_page": form}
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
-    page_menu = menu(actor) if listed is None else Menu(listed.size, listed.glasses)
-    items = navigation(request, actor, page_menu.waiting)
+    page_menu = (
+        menu(actor, partial(with_open_alerts, actor=actor))
+        if listed is None
+        else Menu(listed.size, listed.glasses, listed.beside)
+    )
+    items = navigation(request, actor, counts_of(page_menu, actor))
     return {
         "actor": actor,
         "navigation": items,
@@ -70,7 +77,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[MenuItem]:
+def counts_of(page_menu: Menu, actor: Actor) -> dict[str, tuple[int, str]]:
+    """Return how many things stand behind entries of the menu, and what they are."""
+    beside = page_menu.beside
+    alerts = open_alerts(actor) if beside is None else beside.open_alerts
+    return {"releases": (page_menu.waiting, "waiting for you"), "alerts": (alerts, "open alerts")}
+
+
+def navigation(
+    request: HttpRequest, actor: Actor, counts: Mapping[str, tuple[int, str]]
+) -> list[MenuItem]:
     """Return the menu entries that the actor's permissions open."""
     items = []
     for label, name, permission in MENU:
@@ -78,7 +94,7 @@ def navigation(request: HttpRequest, actor: Actor, waiting: int) -> list[MenuIte
             continue
         url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
-        items.append(MenuItem(label, url, active, waiting if name == "releases" else 0))
+        items.append(MenuItem(label, url, active, *counts.get(name, (0, ""))))
     return items
 
 
@@ -107,6 +123,6 @@ def waiting(request: HttpRequest, actor: Actor) -> Waiting:
     """Return what waits on the actor; the menu and the page ask once for both."""
     cached: Waiting | None = getattr(request, "waiting", None)
     if cached is None:
-        cached = waiting_on(actor)
+        cached = waiting_on(actor, partial(with_open_alerts, actor=actor))
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
     return cached

@@ -10,12 +10,16 @@ class MonitoringConfig(AppConfig):
     label = "monitoring"
 
     def ready(self) -> None:
-        """Declare the event kinds and the blobs it needs; show endpoints, nodes and alerts."""
+        """Declare the event kinds and the blobs it needs; show endpoints, nodes and alerts, and
+        say what is wrong with what serves."""
         from apps.monitoring import events
         from apps.monitoring.metrics import register
+        from apps.monitoring.queries.alerts import AlertWatcher
         from apps.monitoring.queries.captures import blobs_needed
         from apps.registry import hooks
+        from apps.serving.hooks import watcher
 
         assert events.ALERT_OPENED
         register()
         hooks.blobs_needed.register(blobs_needed)
+        watcher.fill(AlertWatcher())

@@ -9,7 +9,7 @@ from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.errors import Recalled
 from apps.serving.models import Endpoint, Node, Target
-from apps.serving.rules import PRESENT, EndpointState
+from apps.serving.rules import PRESENT, EndpointState, Trouble
 from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook, Slot
 from placet_protocol.report import Report
@@ -96,6 +96,20 @@ class Keeper(Protocol):
 
 
 keeper = Slot[Keeper]("what is recalled")
+
+
+class Watcher(Protocol):
+    """Who watches what serves: one app above, which must be there."""
+
+    def troubles(self, endpoint: str) -> ArraySubquery:
+        """Return what is wrong with an endpoint now, as a column of a query; ``endpoint`` is the
+        lookup of its id there."""
+
+    def read(self, found: Sequence[Mapping[str, str]]) -> tuple[Trouble, ...]:
+        """Return in words what :meth:`troubles` found, the worst first."""
+
+
+watcher = Slot[Watcher]("what is wrong with what serves")
 
 
 def refuse_recalled(bento: Bento) -> None:

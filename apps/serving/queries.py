@@ -22,6 +22,7 @@ from apps.builds.models import Runtime
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
+from apps.serving.hooks import watcher
 from apps.serving.marks import marks
 from apps.serving.models import (
     Endpoint,
@@ -38,13 +39,15 @@ from apps.serving.rules import (
     PRESENT,
     EndpointState,
     RevisionState,
+    Trouble,
     isolation_of,
+    replicas_health,
 )
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound
-from placet_protocol.report import READY_PHASES, weakest
+from placet_protocol.report import weakest
 from placet_verify.permit.serving import network
 
 BUILT_IN = "local"  # the name of the target that Placet makes for its own node
@@ -99,11 +102,6 @@ class RevisionStatus:
         """The isolation in words."""
         return ISOLATION.get(self.isolation, "not reported yet")
 
-    @property
-    def healthy(self) -> bool:
-        """Tell whether every replica that should be there answers."""
-        return self.phase in READY_PHASES and self.ready_replicas >= self.revision.replicas
-
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
@@ -113,6 +111,7 @@ class EndpointStatus:
     url: str
     node: NodeStatus | None
     revisions: tuple[RevisionStatus, ...]
+    found: tuple[Trouble, ...] = ()  # what is wrong with it, as the watcher says
 
     @property
     def no_address(self) -> str:
@@ -133,14 +132,30 @@ class EndpointStatus:
 
     @property
     def health(self) -> str:
-        """One of :data:`apps.serving.rules.HEALTH`: ``unknown`` is no news."""
+        """One of :data:`apps.serving.rules.HEALTH`: ``down`` answers nobody, ``unknown`` is no
+        news, and what something is wrong with is not ``healthy``."""
+        word, _ = self._replicas
+        return "degraded" if word == "healthy" and self.found else word
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Why it is not healthy, and what else is wrong with it."""
+        _, own = self._replicas
+        return (own, *self.found) if own else self.found
+
+    @property
+    def _replicas(self) -> tuple[str, Trouble | None]:
+        """How it is by what runs alone, and what is wrong there."""
         if self.endpoint.state != EndpointState.ACTIVE:
-            return self.endpoint.state
+            return self.endpoint.state, None
         if self.live is None:
-            return "empty"
+            return "empty", None
         if self.node is None or not self.node.alive:
-            return "unknown"
-        return "healthy" if self.live.healthy else "degraded"
+            return "unknown", Trouble(f"{self.endpoint.target.name} is silent")
+        live, others = self.live, [r for r in self.revisions if r is not self.live and r.share]
+        answering = sum(row.ready_replicas for row in others)
+        wanted = live.revision.replicas
+        return replicas_health(live.phase, live.ready_replicas, wanted, others=answering)
 
 
 def visible_targets(actor: Actor) -> QuerySet[Target]:
@@ -176,8 +191,13 @@ def uses_of(target: Target, actor: Actor) -> QuerySet[TargetUse]:
 def visible_endpoints(actor: Actor, *, deleted: bool = False) -> QuerySet[Endpoint]:
     """Return the endpoints that ``actor`` may see; with ``deleted`` also what there was."""
     rows = Endpoint.objects.all() if deleted else Endpoint.objects.kept()
-    rows = rows.select_related("project", "target__node")
-    return visible(rows, actor, view="endpoint.view")
+    whole = with_troubles(rows.select_related("project", "target__node"))
+    return visible(whole, actor, view="endpoint.view")
+
+
+def with_troubles(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
+    """Have each endpoint bring what is wrong with it, as ``EndpointStatus`` reads it."""
+    return endpoints.annotate(found=watcher().troubles("pk"))
 
 
 def get_endpoint(endpoint_id: str, actor: Actor) -> Endpoint:
@@ -195,12 +215,12 @@ def endpoint_keys(endpoint: Endpoint) -> QuerySet[EndpointKey]:
 
 def statuses(endpoints: QuerySet[Endpoint]) -> list[EndpointStatus]:
     """Return the status of each endpoint in two queries, in the order given."""
-    return statuses_of(endpoints.select_related("project", "target__node"))
+    return statuses_of(with_troubles(endpoints.select_related("project", "target__node")))
 
 
 def statuses_of(endpoints: Iterable[Endpoint]) -> list[EndpointStatus]:
-    """Return the status of endpoints that came with their projects, targets and nodes, in one
-    query more."""
+    """Return the status of endpoints that came with their projects, targets, nodes and troubles,
+    in one query more."""
     rows, at = list(endpoints), now()
     present = Revision.objects.filter(state__in=PRESENT)
     present = present.select_related("bento__version__model", "bento__runtime")
@@ -239,6 +259,7 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
         url=_below(bases[endpoint.target_id], endpoint),
         node=node_status(node, at) if node else None,
         revisions=tuple(revision_status(row, reported) for row in rows),
+        found=watcher().read(endpoint.found),
     )
 
 

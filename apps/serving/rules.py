@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from placet_protocol.report import read_isolation
+from placet_protocol.report import READY_PHASES, read_isolation
 from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
@@ -67,7 +67,7 @@ RUNNING = frozenset(
     {RevisionState.STARTING, RevisionState.READY, RevisionState.LIVE, RevisionState.WARM}
 )
 PRESENT = RUNNING | {RevisionState.DRAINING}
-HEALTH = ("healthy", "degraded", "unknown", "stopped", "deleted", "empty")  # of an endpoint
+HEALTH = ("healthy", "degraded", "down", "unknown", "stopped", "deleted", "empty")  # of an endpoint
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
     "older": "older isolation: the host's network",
@@ -161,6 +161,32 @@ def _number(document: Mapping[str, Any], name: str, default: int, low: int, high
     if not is_whole(value, low, high):
         raise ValueError(f"{name} must be a whole number from {low} to {high}")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is wrong with an endpoint: what it is, and how in a sentence."""
+
+    title: str
+    summary: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.summary}" if self.summary else self.title
+
+
+def replicas_health(
+    phase: str, ready: int, wanted: int, *, others: int
+) -> tuple[str, Trouble | None]:
+    """Return how an endpoint is by what its node says of the live revision, and what is wrong.
+
+    ``others`` are the replicas that answer of other revisions with a share of the requests.
+    """
+    if not ready and not others:
+        return "down", Trouble("No replica answers")
+    if ready >= wanted and phase in READY_PHASES:
+        return "healthy", None
+    says = f"; the node says {phase}" if phase and phase not in READY_PHASES else ""
+    return "degraded", Trouble(f"{ready} of {wanted} replicas answer{says}")
 
 
 def may_move(before: str, after: str) -> bool:

@@ -141,6 +141,7 @@ class TimelineEntry:
     line: str
     actor_id: str
     reason: str = ""  # the commitment to why, where the subject says so
+    subject: str = ""
 
 
 def newest(
@@ -282,6 +283,7 @@ def _line(index: int, body: dict[str, Any]) -> TimelineEntry:
         line=declared(body["kind"]).line(body.get("data", {})),
         actor_id=body["actor_id"],
         reason=_reason(body),
+        subject=body["subject"],
     )
 
 

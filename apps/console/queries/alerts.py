@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button, counted
+from apps.governance.models import Release
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
@@ -69,6 +71,20 @@ def alert_list_page(actor: Actor) -> AlertListPage:
 def alert_rows(actor: Actor) -> list[AlertRow]:
     """Return what is wrong now: what nobody looks after first."""
     return shown_alerts(with_keeper(unresolved_alerts(actor))[:SHOWN], actor)
+
+
+def with_open_alerts(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
+    """Have releases bring ``open_alerts``: how many ``actor`` sees."""
+    if not actor.can_somewhere("alert.view"):
+        return rows.annotate(open_alerts=Value(0))
+    alerts = unresolved_alerts(actor).order_by().values(every=Value(1))
+    counts = alerts.annotate(count=Count("pk")).values("count")
+    return rows.annotate(open_alerts=Coalesce(Subquery(counts), 0))
+
+
+def open_alerts(actor: Actor) -> int:
+    """Return how many alerts are open that ``actor`` sees."""
+    return unresolved_alerts(actor).count() if actor.can_somewhere("alert.view") else 0
 
 
 def shown_alerts(alerts: Iterable[Alert], actor: Actor) -> list[AlertRow]:

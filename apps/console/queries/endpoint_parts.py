@@ -23,6 +23,7 @@ EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a
 HEALTH = {
     "healthy": Sign("pass", "●", "Healthy"),
     "degraded": Sign("fail", "▲", "Degraded"),
+    "down": Sign("fail", "✕", "Down"),
     "unknown": Sign("wait", "?", "No news"),
     "stopped": Sign("plain", "■", "Stopped"),
     "deleted": Sign("plain", "–", "Deleted"),

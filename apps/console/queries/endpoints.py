@@ -1,7 +1,7 @@
 """Endpoints as the pages show them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,21 +13,22 @@ from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
 from apps.console.queries.events import EventLine, story
-from apps.console.queries.page_parts import Sign
+from apps.console.queries.page_parts import Sign, listed
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.console.templatetags.placet import percent
 from apps.governance.models import Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
-from apps.monitoring.models import Objective
+from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
 from apps.registry.queries import large_of
+from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import DrillSchedule, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
 from apps.rollouts.rules import OPEN_STATES, STEPPING
-from apps.rollouts.states import RolloutKind
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import (
     EndpointStatus,
@@ -37,7 +38,7 @@ from apps.serving.queries import (
     statuses_of,
     visible_endpoints,
 )
-from apps.serving.rules import ISOLATION, PRESENT, RevisionState, serving_config
+from apps.serving.rules import ISOLATION, PRESENT, RevisionState, Trouble, serving_config
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
@@ -45,6 +46,8 @@ from placet_verify.statements import APPROVE
 from placet_verify.units import WHOLE, UnitSource
 
 SHOWN = 20  # revisions of an endpoint
+ABORTED = (RolloutState.ABORTING, RolloutState.ABORTED)
+TAKEN_BACK = (ROLLBACK_STARTED.name, ENTERED[RolloutState.ABORTING].name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,11 @@ class EndpointRow:
     def health(self) -> Sign:
         """How it is."""
         return health(self.status.health)
+
+    @property
+    def why(self) -> str:
+        """Why it is not healthy, in few words."""
+        return listed(list(dict.fromkeys(trouble.title for trouble in self.status.troubles)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,7 @@ class EndpointView:
     schedule: DrillSchedule | None
     names: dict[str, str]
     timeline: list[EventLine]
+    said: dict[int, str]  # why, by the index of a line
 
     @property
     def endpoint(self) -> Endpoint:
@@ -293,12 +302,15 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
     objective = objective_with(endpoint)
     beside = [row.revision.pk for row in status.revisions]
     recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
+    if verdict is not None and verdict.standing == "breached":
+        status = breached(status, verdict)
     drills = drill_rows(endpoint)
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
     people |= {drill.started_by for drill in drills} | approvers_of(history)
+    taken_back = {r.pk: r.reason for r in rollouts if is_taken_back(r)}
     lines, names = story(
-        [endpoint.pk, *(r.pk for r in history[:5])],
+        [endpoint.pk, *(r.pk for r in history[:5]), *taken_back],
         actor,
         people=people,
         known={status.node.id: f"node {endpoint.target}"} if status.node else {},
@@ -317,7 +329,23 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
         schedule=schedule_with(endpoint),
         names=names,
         timeline=lines,
+        said={e.index: taken_back[e.subject] for e in lines if e.kind in TAKEN_BACK},
     )
+
+
+def is_taken_back(rollout: Rollout) -> bool:
+    """Tell whether a rollout went back, or was aborted: its story says who did that and why."""
+    return rollout.kind == RolloutKind.ROLLBACK or rollout.state in ABORTED
+
+
+def breached(status: EndpointStatus, verdict: ObjectiveStatus) -> EndpointStatus:
+    """Return ``status`` with its objective not met: as its page measures it, also in the seconds
+    before the alert about it is open."""
+    known = {trouble.title for trouble in status.found}
+    if AlertKind.OBJECTIVE.label in known:
+        return status
+    found = (Trouble(AlertKind.OBJECTIVE.label, verdict.reason), *status.found)
+    return replace(status, found=found)
 
 
 def read_along() -> dict[str, ArraySubquery]:

@@ -64,6 +64,7 @@ class EventLine:
     actor_name: str
     machine: bool = False
     reason: str = ""  # the commitment to why
+    subject: str = ""  # by id
 
     @property
     def tone(self) -> str:
@@ -212,6 +213,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
             actor_name=names.get(e.actor_id, e.actor_id),
             machine=by_machine(e.actor_id),
             reason=e.reason,
+            subject=e.subject,
         )
         for e in entries
     ]

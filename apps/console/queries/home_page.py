@@ -52,7 +52,13 @@ class HomePage:
 
     @property
     def lead(self) -> str:
-        """What waits for the reader, in a sentence behind their name."""
+        """What is wrong and what waits for the reader, in a sentence behind their name."""
+        wrong = [counted(len(self.alerts), "open alert")] if self.alerts else []
+        return ", and ".join(filter(None, (*wrong, self.waits))) or "you're all caught up"
+
+    @property
+    def waits(self) -> str:
+        """What waits for the reader; '' where nothing does."""
         for rows, what, then in (
             (self.inbox.needed, "release", "for your decision"),
             (self.startable, "approved release", "to be rolled out"),
@@ -61,7 +67,7 @@ class HomePage:
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"
                 return f"{counted(len(rows), what)} {wait} {then}"
-        return "nothing waits for you"
+        return ""
 
     @property
     def sees_releases(self) -> bool:

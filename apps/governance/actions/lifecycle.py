@@ -166,20 +166,29 @@ def mark_failed(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Rele
     )
 
 
-def mark_aborted(release: Release, *, reason: str, actor: Actor = SYSTEM) -> Release:
-    """Somebody ended the rollout, or a recall did; what was live stays live."""
-    return _end(
-        release, (ReleaseState.ROLLING_OUT,), ReleaseState.ABORTED, RELEASE_ABORTED, reason, actor
-    )
+def mark_aborted(
+    release: Release, *, reason: str, asked_by: str = "", actor: Actor = SYSTEM
+) -> Release:
+    """Somebody (``asked_by``, an actor id) ended the rollout, or a recall did; what was live stays
+    live."""
+    states = (ReleaseState.ROLLING_OUT,)
+    return _end(release, states, ReleaseState.ABORTED, RELEASE_ABORTED, reason, actor, asked_by)
 
 
 def mark_rolled_back(
-    release: Release, *, restored: Release | None = None, reason: str = "", actor: Actor = SYSTEM
+    release: Release,
+    *,
+    restored: Release | None = None,
+    reason: str = "",
+    asked_by: str = "",
+    actor: Actor = SYSTEM,
 ) -> Release:
-    """Somebody took this release back; it soaked nothing. ``restored`` serves again instead."""
+    """Somebody (``asked_by``, an actor id) or the platform took this release back; it soaked
+    nothing. ``restored`` serves again instead."""
     states = (ReleaseState.LIVE, ReleaseState.ROLLING_OUT)
     with record(actor):
-        row = _end(release, states, ReleaseState.ROLLED_BACK, RELEASE_ROLLED_BACK, reason, actor)
+        kind = RELEASE_ROLLED_BACK
+        row = _end(release, states, ReleaseState.ROLLED_BACK, kind, reason, actor, asked_by)
         if restored is not None:
             restore_live(restored, actor=actor)
         return row
@@ -205,11 +214,13 @@ def _end(
     kind: EventKind,
     reason: str,
     actor: Actor,
+    asked_by: str = "",
 ) -> Release:
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.operate")
         _move(row, expected, to, ended_at=clock.now(), ended_reason=reason[:2000])
-        log.add(kind, row, data={"number": row.number})
+        asked = {"asked_by": asked_by} if asked_by and asked_by != actor.id else {}
+        log.add(kind, row, data={"number": row.number, **asked})
         release_prefetch(row.pk, actor=actor)
         return row
 

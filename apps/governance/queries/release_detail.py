@@ -10,6 +10,12 @@ from apps.audit.events import declared
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.governance import gates, rules
+from apps.governance.events import (
+    RELEASE_ABORTED,
+    RELEASE_FAILED,
+    RELEASE_REVOKED,
+    RELEASE_ROLLED_BACK,
+)
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
@@ -49,6 +55,9 @@ from placet.kernel.actor import Actor
 from placet_verify import canonical
 
 SHOWN_EVENTS = 200
+WITH_REASON = frozenset(
+    kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK, RELEASE_REVOKED)
+)
 _UNSAID: dict[str, Any] = {"unit": None, "capture": None, "egress": None}  # where it lacks them
 
 
@@ -87,7 +96,7 @@ class StoryRow:
     kind: str
     sentence: str
     actor: str
-    name: str
+    name: str  # of who had the actor do it, where that is known
     text: str = ""
 
 
@@ -239,7 +248,8 @@ def _deciders(
 
 def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
     ids = {row.requested_by, row.requester, row.version.author}
-    return ids | {d.person for d in decisions} | {b["actor_id"] for b in bodies}
+    asked = {b["data"].get("asked_by", "") for b in bodies}
+    return ids | asked | {d.person for d in decisions} | {b["actor_id"] for b in bodies}
 
 
 def _sealed(decisions: list[Decision], bodies: list[dict[str, Any]]) -> list[str]:
@@ -249,6 +259,8 @@ def _sealed(decisions: list[Decision], bodies: list[dict[str, Any]]) -> list[str
 def _said(body: dict[str, Any]) -> str:
     """Return the commitment of the text that came with an event, '' for none."""
     for key, row in body["after"].items():
+        if row and key.startswith("governance.release:") and body["kind"] in WITH_REASON:
+            return str(row["ended_reason"])
         if row and key.startswith("governance.comment:"):
             return str(row["text_sealed"])
         if row and key.startswith("governance.decision:") and "decided" in body["kind"]:
@@ -269,7 +281,7 @@ def _story(
         kind=body["kind"],
         sentence=declared(body["kind"]).line(body["data"]),
         actor=body["actor_id"],
-        name=people.name(body["actor_id"]),
+        name=people.name(body["data"].get("asked_by") or body["actor_id"]),
         text=texts.get(_said(body), ""),
     )
 

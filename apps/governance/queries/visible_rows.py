@@ -60,6 +60,7 @@ class Menu:
 
     waiting: int
     glasses: list[VisibleBreakGlass]
+    beside: Any = None  # a row with what was read along; None where there is no release at all
 
 
 def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
@@ -191,6 +192,7 @@ class Waiting:
     needed: list[Release]
     barred: list[tuple[Release, str]]
     glasses: list[VisibleBreakGlass]
+    beside: Any = None  # as in ``Menu``
 
     @property
     def size(self) -> int:
@@ -198,18 +200,19 @@ class Waiting:
         return len(self.needed) + len(self.barred)
 
 
-def waiting_on(actor: Actor) -> Waiting:
+def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     """Return the releases where this person's role is missing and this person has not decided.
 
     Oldest first: it waits longest. One query, and one more where policies have rules about
     independence; what the gates answered last says who is missing.
     """
     with_lineage = [name for name in LONG if name != "version__lineage"]
-    whole = _waiting_or_broken(actor).select_related(*WHOLE).defer(*with_lineage)
-    rows: list[Any] = list(whole[:INBOX_LIMIT])
+    whole = _waiting_or_broken(actor, read_along).select_related(*WHOLE).defer(*with_lineage)
+    found: list[Any] = list(whole[:INBOX_LIMIT])
+    rows = _concerning(found)
     candidates = [row for row in rows if row.waits and asked_as(row, actor)]
     known = standings(candidates, [actor.accountable])
-    waiting = Waiting([], [], _glasses(rows))
+    waiting = Waiting([], [], _glasses(rows), next(iter(found), None))
     for row in candidates:
         decider = known.decider(row, actor.accountable)
         if decider.needed(held_roles(actor, scope_of(row)), row.gates):
@@ -224,14 +227,15 @@ def inbox(actor: Actor) -> list[Release]:
     return waiting_on(actor).needed
 
 
-def menu(actor: Actor) -> Menu:
-    """Return what every page says: one query, reading only what tells that.
+def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
+    """Return what every page says: one query, reading only what tells that. ``read_along`` has it
+    bring more, as columns that do not depend on the release.
 
     A release with all that stands beside it is large. Who is needed by rules about independence
     takes more to tell: it may be fewer than wait.
     """
     narrow = (
-        _waiting_or_broken(actor)
+        _waiting_or_broken(actor, read_along)
         .select_related("environment", "policy", "version__model", "project")
         .only(
             "project_id",
@@ -246,22 +250,34 @@ def menu(actor: Actor) -> Menu:
             "project__name",
         )[:INBOX_LIMIT]
     )
-    rows: list[Any] = list(narrow)
-    return Menu(sum(bool(row.waits and asked_as(row, actor)) for row in rows), _glasses(rows))
+    found: list[Any] = list(narrow)
+    rows = _concerning(found)
+    waiting = sum(bool(row.waits and asked_as(row, actor)) for row in rows)
+    return Menu(waiting, _glasses(rows), next(iter(found), None))
 
 
-def _waiting_or_broken(actor: Actor) -> QuerySet[Release]:
+def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[Release]:
     """Return what waits for a decision in the actor's reach, and what they see whose glass is
-    broken: each says which it is in ``waits`` and ``glass``."""
+    broken: each says which it is in ``waits`` and ``glass``. The newest release of all comes with
+    them, so that what is read along has a row to stand in: :func:`_concerning` leaves it out."""
     open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
     undecided = _undecided(actor).order_by()
-    wanted = undecided.values("pk").union(open_ones.values("release"))
+    newest = Release.objects.order_by("-pk").values("pk")[:1]
+    wanted = undecided.values("pk").union(open_ones.values("release"), newest)
     here = open_ones.filter(release=OuterRef("pk"))
     glasses = here.values(json=JSONObject(id="pk", state="state", until="until"))
-    rows = visible(Release.objects.filter(pk__in=wanted), actor, view="release.view")
-    return rows.annotate(
-        waits=Exists(undecided.filter(pk=OuterRef("pk"))), glass=Subquery(glasses[:1])
-    ).order_by("created_at")
+    own = visible(Release.objects.filter(pk=OuterRef("pk")), actor, view="release.view")
+    rows = Release.objects.filter(pk__in=wanted).annotate(
+        seen=Exists(own),
+        waits=Exists(undecided.filter(pk=OuterRef("pk"))),
+        glass=Subquery(glasses[:1]),
+    )
+    rows = rows.filter(Q(seen=True) | Q(pk=Subquery(newest))).order_by("created_at")
+    return read_along(rows) if read_along else rows
+
+
+def _concerning(rows: Iterable[Any]) -> list[Any]:
+    return [row for row in rows if row.seen and (row.waits or row.glass)]
 
 
 def _glasses(rows: Iterable[Any]) -> list[VisibleBreakGlass]:

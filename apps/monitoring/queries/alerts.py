@@ -1,11 +1,32 @@
 """Alerts, as an actor may see them."""
 
-from django.db.models import Q, QuerySet
+from collections.abc import Mapping, Sequence
 
-from apps.monitoring.models import UNRESOLVED, Alert
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import JSONObject
+
+from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.serving.models import Endpoint
+from apps.serving.rules import Trouble
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+
+
+class AlertWatcher:
+    """Says what is wrong with endpoints: their alerts that are not over."""
+
+    def troubles(self, endpoint: str) -> ArraySubquery:
+        """Return the alerts as a column of a query."""
+        rows = Alert.objects.filter(endpoint=OuterRef(endpoint), state__in=UNRESOLVED)
+        rows = rows.order_by("-opened_at")
+        return ArraySubquery(rows.values(json=JSONObject(kind="kind", summary="summary")))
+
+    def read(self, found: Sequence[Mapping[str, str]]) -> tuple[Trouble, ...]:
+        """Return them in words, in the order in which their kinds are declared."""
+        order = [str(kind) for kind in AlertKind]
+        rows = sorted(found, key=lambda row: order.index(row["kind"]))
+        return tuple(Trouble(AlertKind(row["kind"]).label, row["summary"]) for row in rows)
 
 
 def visible_alerts(actor: Actor) -> QuerySet[Alert]:

@@ -152,9 +152,16 @@ def _consequences(log: Recorder, rollout: Rollout) -> None:
     if rollout.state == RolloutState.DRAINING:
         _went_live(rollout)
     elif rollout.state in ENDED_BADLY and rollout.kind == RolloutKind.RELEASE:
-        aborted = rollout.state == RolloutState.ABORTED
-        ended = governance.mark_aborted if aborted else governance.mark_failed
-        ended(rollout.release, reason=rollout.reason, actor=SYSTEM)
+        _ended_badly(rollout)
+
+
+def _ended_badly(rollout: Rollout) -> None:
+    """The release is aborted by whoever ended its rollout, else it has failed."""
+    release, reason, by = rollout.release, rollout.reason, rollout.aborted_by
+    if rollout.state == RolloutState.ABORTED:
+        governance.mark_aborted(release, reason=reason, asked_by=by, actor=SYSTEM)
+    else:
+        governance.mark_failed(release, reason=reason, actor=SYSTEM)
 
 
 def _went_live(rollout: Rollout) -> None:
@@ -165,7 +172,11 @@ def _went_live(rollout: Rollout) -> None:
             governance.restore_live(rollout.release, actor=SYSTEM)
         else:
             governance.mark_rolled_back(
-                left, restored=rollout.release, reason=rollout.reason, actor=SYSTEM
+                left,
+                restored=rollout.release,
+                reason=rollout.reason,
+                asked_by=rollout.started_by,
+                actor=SYSTEM,
             )
     else:
         governance.mark_live(rollout.release, actor=SYSTEM)

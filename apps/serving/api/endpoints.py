@@ -34,7 +34,14 @@ class EndpointSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="What clients call; empty while the target has none")
     no_address = serializers.CharField(help_text="Why there is no url, or ''")
     state = serializers.ChoiceField(choices=values_of(EndpointState))
-    health = serializers.ChoiceField(choices=HEALTH)
+    health = serializers.ChoiceField(
+        choices=HEALTH,
+        help_text="`degraded` while replicas are missing, an objective is not met or another alert "
+        "is open; `down` while no replica answers; `unknown` while its node is silent",
+    )
+    troubles = serializers.ListField(
+        child=serializers.CharField(), help_text="Why it is not healthy, a sentence each"
+    )
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -89,6 +96,7 @@ def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
         "no_address": row.no_address,
         "state": endpoint.state,
         "health": row.health,
+        "troubles": [str(trouble) for trouble in row.troubles],
         "isolation": row.isolation,
         "api_key_required": endpoint.api_key_required,
         "created_at": rfc3339(endpoint.created_at),

@@ -1,16 +1,27 @@
 """What pages say is so: each sentence on a situation that people and nodes brought about."""
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from apps.governance.models import Release
+from apps.monitoring.actions import open_alert, remove_objective, set_objective
+from apps.monitoring.actions.alerts import AlertFinding
+from apps.monitoring.models import Alert, AlertKind, MetricWindow
+from apps.monitoring.reconciler import watch_endpoints
+from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
+from tests.support import break_glass, factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 HALF: dict[str, Any] = {
@@ -30,8 +41,8 @@ def page(story: Story, path: str, *, who: str = "Otto") -> str:
 def api(story: Story, path: str, *, who: str = "Otto") -> Any:
     """Return what the API answers somebody."""
     answer = browser(story.people[who]).get(f"/api/v1{path}")
-    assert answer.status_code == 200, answer.content
-    return answer.json()
+    assert answer.status_code == 200
+    return json.loads(b"".join(answer))
 
 
 @pytest.fixture
@@ -191,3 +202,155 @@ def test_a_release_from_before_that_was_written_down_says_that_it_was_not_record
     said = page(story, f"/releases/{first_release.pk}/")
     assert "what was live when it was decided was not recorded" in said
     assert "At the decision: It was not recorded." in said
+
+
+def breach(story: Story, release: Release, **more: Any) -> None:
+    """Hold the endpoint to an objective, and have the node say that every third answer failed."""
+    terms = ObjectiveTerms(availability=0.99, min_requests=10, window_minutes=5, **more)
+    set_objective(release.endpoint, terms=terms, actor=story.otto)
+    live = Revision.objects.get(release=release.pk)
+    Revision.objects.filter(pk=live.pk).update(live_at=now() - timedelta(hours=1))
+    window = {
+        "revision": live.pk,
+        "started_at": rfc3339(now() - timedelta(seconds=60)),
+        "seconds": 10.0,
+        "status_2xx": 200,
+        "status_5xx": 100,
+        "latency": {"5": 300},
+    }
+    story.node.report(metrics=[window])
+    story.run_jobs("control")
+
+
+def healths(story: Story, release: Release) -> list[str]:
+    """Return how every place that says it says that the endpoint is."""
+    endpoint = release.endpoint_id
+    words = {"Healthy": "healthy", "Degraded": "degraded", "Down": "down"}
+    said = [page(story, path) for path in ("/", "/endpoints/", f"/endpoints/{endpoint}/")]
+    shown = [next(word for text, word in words.items() if text in one) for one in said]
+    one = api(story, f"/endpoints/{endpoint}")["health"]
+    several = api(story, "/projects/risk/environments/development/endpoints")["items"]
+    rows = api(story, "/exports/endpoints?format=json")
+    return [*shown, one, *(row["health"] for row in several), *(row["health"] for row in rows)]
+
+
+def test_an_endpoint_with_nothing_wrong_is_healthy_wherever_it_is_said(
+    story: Story, first_release: Release
+) -> None:
+    assert set(healths(story, first_release)) == {"healthy"}
+    assert "you're all caught up" in page(story, "/")
+
+
+def test_an_endpoint_that_does_not_keep_to_its_objective_is_degraded_wherever_it_is_said(
+    story: Story, first_release: Release
+) -> None:
+    breach(story, first_release)
+    watch_endpoints()
+    assert set(healths(story, first_release)) == {"degraded"}
+    said = page(story, "/")
+    assert "1 open alert" in said and "caught up" not in said
+    assert "▲ Degraded | Objective not met" in said
+    (why,) = api(story, f"/endpoints/{first_release.endpoint_id}")["troubles"]
+    assert why.startswith("Objective not met: churn:1: 66.666 % of 300 requests in 5 min")
+    assert 'title="open alerts">1<' in browser(story.people["Otto"]).get("/").content.decode()
+
+
+def test_the_page_of_an_endpoint_says_that_its_objective_is_not_met_before_the_alert_is_open(
+    story: Story, first_release: Release
+) -> None:
+    breach(story, first_release)
+    assert not Alert.objects.exists()
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/")
+    assert "▲ Degraded" in said and "● Healthy" not in said
+
+
+def test_an_endpoint_none_of_whose_replicas_answers_is_down_wherever_it_is_said(
+    story: Story, first_release: Release
+) -> None:
+    own = Revision.objects.get(release=first_release.pk)
+    story.node.phase[own.pk] = ("failed", "killed")
+    story.node.step()
+    assert set(healths(story, first_release)) == {"down"}
+    assert "✕ Down | No replica answers" in page(story, "/")
+
+
+def test_an_endpoint_is_healthy_again_when_its_alert_is_over(
+    story: Story, first_release: Release
+) -> None:
+    breach(story, first_release)
+    watch_endpoints()
+    MetricWindow.objects.all().delete()
+    remove_objective(first_release.endpoint, if_generation=0, actor=story.otto)
+    watch_endpoints()
+    assert set(healths(story, first_release)) == {"healthy"}
+
+
+def test_the_alerts_of_a_project_are_counted_for_nobody_outside_it(
+    story: Story, first_release: Release
+) -> None:
+    breach(story, first_release)
+    watch_endpoints()
+    stranger = World("other")
+    for path in ("/", "/models/", "/releases/"):
+        seen = browser(stranger.people["Otto"]).get(path).content.decode()
+        assert "open alert" not in seen, path
+        own = browser(story.people["Otto"]).get(path).content.decode()
+        assert 'title="open alerts">1<' in own, path
+
+
+def test_the_menu_counts_alerts_also_before_there_is_any_release(world: World) -> None:
+    finding = AlertFinding(AlertKind.JOB_FAILED, subject="x", about="x", summary="x")
+    open_alert(finding, actor=SYSTEM)
+    admin = factories.person("Olga", roles={"operator": None})
+    assert 'title="open alerts">1<' in browser(admin).get("/models/").content.decode()
+    assert (
+        'title="open alerts"' not in browser(world.people["Otto"]).get("/models/").content.decode()
+    )
+
+
+def test_a_broken_glass_elsewhere_is_told_nobody_outside_its_project(world: World) -> None:
+    break_glass.fragile(world)
+    release = world.request("staging")
+    break_glass.opened(world, release)
+    stranger = World("other")
+    said = browser(stranger.people["Otto"]).get("/models/").content.decode()
+    assert "glass" not in text_of(said).lower()
+
+
+def test_the_story_of_a_rollback_by_a_person_names_the_person_and_says_why(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    said = page(story, f"/releases/{second.pk}/")
+    assert "Release 2 was rolled back by Otto risk | “worse in Lyon”" in said
+    said = page(story, f"/endpoints/{second.endpoint_id}/")
+    assert "Started rolling back to (id)" in said and "by Otto risk | “worse in Lyon”" in said
+
+
+def test_the_story_of_an_automatic_rollback_says_that_placet_did_it_and_which_alert_was_why(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    breach(story, second, roll_back=True)
+    watch_endpoints()
+    story.run_jobs("control")
+    story.settle()
+    assert story.state(second) == "rolled_back"
+    why = "“(id): churn:2: 66.666 % of 300 requests in (span) were answered without a server error"
+    said = page(story, f"/releases/{second.pk}/")
+    assert f"Release 2 was rolled back by Placet | {why}" in said
+    said = page(story, f"/endpoints/{second.endpoint_id}/")
+    assert "Started rolling back to (id)" in said and f"by Placet | {why}" in said
+
+
+def test_the_story_of_an_aborted_release_names_who_aborted_it_and_why(
+    story: Story, split: Release
+) -> None:
+    actions.abort(story.rollout(split), reason="worse", actor=story.otto)
+    story.settle()
+    said = page(story, f"/releases/{split.pk}/")
+    assert "The rollout of release 2 was aborted by Otto risk | “worse”" in said
+    said = page(story, f"/endpoints/{split.endpoint_id}/")
+    assert "Began to abort the rollout by Otto risk | “worse”" in said

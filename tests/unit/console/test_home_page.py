@@ -28,7 +28,7 @@ def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
 @pytest.mark.parametrize(
     ("needed", "startable", "paused", "said"),
     [
-        (0, 0, 0, "nothing waits for you"),
+        (0, 0, 0, "you're all caught up"),
         (1, 1, 1, "1 release waits for your decision"),
         (2, 0, 0, "2 releases wait for your decision"),
         (0, 1, 1, "1 approved release waits to be rolled out"),
@@ -40,6 +40,18 @@ def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
 def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said: str) -> None:
     found = page(needed=needed, startable=[None] * startable, paused=[None] * paused)
     assert found.lead == said
+
+
+@pytest.mark.parametrize(
+    ("alerts", "needed", "said"),
+    [
+        (1, 0, "1 open alert"),
+        (2, 0, "2 open alerts"),
+        (2, 1, "2 open alerts, and 1 release waits for your decision"),
+    ],
+)
+def test_open_alerts_are_said_before_what_waits(alerts: int, needed: int, said: str) -> None:
+    assert page(needed=needed, alerts=[None] * alerts).lead == said
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ ENDPOINTS = ListTable(
         "target": lambda row, endpoint, release: endpoint.target.name,
         "state": lambda row, endpoint, release: endpoint.state,
         "health": lambda row, endpoint, release: row.status.health,
+        "troubles": lambda row, endpoint, release: [str(one) for one in row.status.troubles],
         "runs": lambda row, endpoint, release: str(release.version) if release else "",
         "bento": lambda row, endpoint, release: release.bento_id if release else "",
         "live_at": lambda row, endpoint, release: release and release.live_at,
