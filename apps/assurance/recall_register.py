@@ -22,7 +22,6 @@ from placet_verify.recalls import NONE, Uncounted
 from placet_verify.statements import RecalledNames
 
 WORDS: dict[str, str] = {
-    RecallKind.VERSION: "version",
     RecallKind.BENTO: "Bento",
     RecallKind.DATASET: "training data",
     RecallKind.WHEEL: "wheel",
@@ -107,4 +106,5 @@ def _is_of(bento: Bento, recall: Recall) -> bool:
 
 def _sentence(kind: str, what: str, at: datetime) -> str:
     short = what.removeprefix("sha256:")[:16]
-    return f"Its {WORDS[kind]} {short}… was recalled on {at:%Y-%m-%d} and that was not lifted"
+    own = "It" if kind == RecallKind.VERSION else f"Its {WORDS[kind]} {short}…"
+    return f"{own} was recalled on {at:%Y-%m-%d} and that was not lifted"

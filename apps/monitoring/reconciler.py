@@ -21,6 +21,7 @@ from apps.monitoring import queries
 from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_alert
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
+from apps.monitoring.queries.objectives import name_of, owner_of
 from apps.monitoring.rules import replicas_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
@@ -41,6 +42,7 @@ OF_ENDPOINTS = (
     AlertKind.REPLICAS,
     AlertKind.STABLE_DOWN,
     AlertKind.NODE_SILENT,
+    AlertKind.RECALL_STOPPED,
 )
 OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked for it
 
@@ -66,6 +68,7 @@ def watch_endpoints() -> dict[str, int]:
     judge_each((AlertKind.REPLICAS,), by_endpoint, lambda s, w: judge_replicas(s, w, at), sweep)
     judge_each((AlertKind.STABLE_DOWN,), by_endpoint, judge_stable, sweep)
     judge_nodes(sweep, at)
+    judge_stopped(sweep)
     judge_log(sweep)
     return settle(sweep, OF_ENDPOINTS, live)
 
@@ -229,6 +232,16 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
         )
 
 
+def judge_stopped(sweep: Sweep) -> None:
+    """Keep the alerts about what recalls stopped, which the recall opened, until it serves again
+    or is deleted."""
+    rows = Alert.objects.filter(kind=AlertKind.RECALL_STOPPED, state__in=UNRESOLVED)
+    still = rows.filter(endpoint__state=EndpointState.STOPPED)
+    sweep.unknown |= {
+        (AlertKind.RECALL_STOPPED, subject) for subject in still.values_list("subject", flat=True)
+    }
+
+
 def judge_log(sweep: Sweep) -> None:
     """Say what nodes hold of the log that is not in this database: it was put back, or cut."""
     keys = checkpoint.log_keys(ring())
@@ -304,14 +317,3 @@ def log_fault(sentence: str, *, subject: str = "log") -> None:
         AlertFinding(AlertKind.LOG_FAULT, subject=subject, about="Audit log", summary=sentence),
         actor=SYSTEM,
     )
-
-
-def name_of(endpoint: Endpoint) -> str:
-    """Return an endpoint as people name it."""
-    return f"{endpoint.name} in {endpoint.environment}"
-
-
-def owner_of(endpoint: Endpoint) -> str:
-    """Return the person named by the endpoint's objective, ''  when there is none."""
-    objective = queries.objective_of(endpoint)
-    return objective.owner if objective else ""

@@ -31,15 +31,19 @@ from apps.governance.actions.locking import lock_releases
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.identity.models import Project
 from apps.identity.queries import authorize
+from apps.monitoring.actions import open_alert
+from apps.monitoring.actions.alerts import AlertFinding
+from apps.monitoring.models import AlertKind
+from apps.monitoring.queries import name_of, owner_of
 from apps.rollouts.actions import TakenOff, follow_live, take_off
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import OPEN_STATES
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
 from apps.serving.models import Endpoint, Revision, Target
-from apps.serving.rules import ENDED
+from apps.serving.rules import ENDED, EndpointState
 from placet.kernel import keystore
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.ids import new_id
@@ -196,7 +200,7 @@ def _at_endpoint(
     row: Recall, endpoint: Endpoint, releases: list[Release], ring: KeyRing, *, stop: bool
 ) -> list[RecallEffect]:
     """Revoke the releases of one endpoint and take their revisions off it."""
-    reason = words(row.kind)
+    reason, served = words(row.kind), endpoint.state == EndpointState.ACTIVE
     for release in releases:
         governance.revoke(release, reason=reason)
     revisions = Revision.objects.filter(
@@ -207,10 +211,28 @@ def _at_endpoint(
         of_release.setdefault(brought, []).append((pk, state))
     bad = {pk for revision_states in of_release.values() for pk, _ in revision_states}
     taken = take_off(endpoint, bad, stop=stop, reason=reason, keys=ring)
+    if served and taken.action == "stopped":
+        _tell_stopped(row, endpoint, stop=stop)
     return [
         _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
         for release in releases
     ]
+
+
+def _tell_stopped(row: Recall, endpoint: Endpoint, *, stop: bool) -> None:
+    """Open the alert that a recall stopped what served; nobody would know it else."""
+    why = "its environment asks for that" if stop else "there was nothing to fall back to"
+    open_alert(
+        AlertFinding(
+            AlertKind.RECALL_STOPPED,
+            subject=endpoint.pk,
+            about=name_of(endpoint),
+            summary=f"What was live was recalled ({row.pk}) and {why}: clients get 503",
+            endpoint=endpoint,
+            owner=owner_of(endpoint),
+        ),
+        actor=SYSTEM,
+    )
 
 
 def _effect(

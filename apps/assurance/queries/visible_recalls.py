@@ -1,12 +1,25 @@
 """What somebody may see of recalls."""
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
+from django.db.models.functions import Cast, JSONObject
 
 from apps.assurance.models import (
     UNCONFIRMED,
     EffectState,
     Recall,
     RecallEffect,
+    RecallKind,
     RecallState,
     Receipt,
 )
@@ -60,6 +73,31 @@ def receipts_of(recall: Recall) -> QuerySet[Receipt]:
 def receipts_of_endpoint(endpoint: Endpoint) -> QuerySet[Receipt]:
     """Return what nodes signed to have run behind an endpoint."""
     return Receipt.objects.filter(endpoint=endpoint.pk)
+
+
+def recalls_of_version(at: str = "") -> ArraySubquery:
+    """Return the standing recalls of a version, or of data that it was trained on, as a column of a
+    query; ``at`` is the lookup of the version there with its ``__``, '' where it is the row."""
+    digest = Func(Cast(Value("digest"), TextField()), F("what"), function="jsonb_build_object")
+    datasets = Func(
+        OuterRef(f"{at}lineage"),
+        Cast(Value("datasets"), TextField()),
+        template="(%(expressions)s)",
+        arg_joiner=" -> ",
+    )
+    trained = Func(
+        datasets,
+        Func(digest, function="jsonb_build_array"),
+        template="coalesce(%(expressions)s, false)",
+        arg_joiner=" @> ",
+        output_field=BooleanField(),
+    )
+    rows = standing_recalls().alias(trained=trained)
+    rows = rows.filter(Q(project=None) | Q(project=OuterRef(f"{at}project")))
+    own = Q(kind=RecallKind.VERSION, what=OuterRef(f"{at}pk"))
+    rows = rows.filter(own | Q(kind=RecallKind.DATASET, trained=True)).order_by("pk")
+    said = JSONObject(id="pk", kind="kind", what="what", at="created_at")
+    return ArraySubquery(rows.values(json=said))
 
 
 def standing_recalls() -> QuerySet[Recall]:

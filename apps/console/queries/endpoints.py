@@ -295,6 +295,7 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
         raise NotFound
     history = revisions_of(endpoint)
     status = status_with(endpoint, history)
+    known = {status.node.id: f"node {endpoint.target}"} if status.node else {}
     live = status.live.revision if status.live else None
     moves = endpoint.rollouts.select_related("release", "to_revision")
     rollouts = list(moves.order_by("-created_at")[:10])
@@ -302,21 +303,15 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
     objective = objective_with(endpoint)
     beside = [row.revision.pk for row in status.revisions]
     recent, verdict = figures(live, objective, beside=beside, minutes=15) if live else ({}, None)
-    if verdict is not None and verdict.standing == "breached":
-        status = breached(status, verdict)
     drills = drill_rows(endpoint)
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
     people |= {drill.started_by for drill in drills} | approvers_of(history)
-    taken_back = {r.pk: r.reason for r in rollouts if is_taken_back(r)}
-    lines, names = story(
-        [endpoint.pk, *(r.pk for r in history[:5]), *taken_back],
-        actor,
-        people=people,
-        known={status.node.id: f"node {endpoint.target}"} if status.node else {},
-    )
+    why = {r.pk: r.reason for r in rollouts if is_taken_back(r)}
+    ids = [endpoint.pk, *(r.pk for r in history[:5]), *why]
+    lines, names = story(ids, actor, people=people, known=known)
     return EndpointView(
-        status=status,
+        status=with_verdict(status, verdict),
         history=history[:SHOWN],
         former=drilled(rollouts, history) or former_of(live, history),
         recent=recent,
@@ -329,7 +324,7 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
         schedule=schedule_with(endpoint),
         names=names,
         timeline=lines,
-        said={e.index: taken_back[e.subject] for e in lines if e.kind in TAKEN_BACK},
+        said={e.index: why[e.subject] for e in lines if e.kind in TAKEN_BACK},
     )
 
 
@@ -338,11 +333,11 @@ def is_taken_back(rollout: Rollout) -> bool:
     return rollout.kind == RolloutKind.ROLLBACK or rollout.state in ABORTED
 
 
-def breached(status: EndpointStatus, verdict: ObjectiveStatus) -> EndpointStatus:
-    """Return ``status`` with its objective not met: as its page measures it, also in the seconds
-    before the alert about it is open."""
+def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> EndpointStatus:
+    """Return ``status`` with its objective not met where that is so: as its page measures it, also
+    in the seconds before the alert about it is open."""
     known = {trouble.title for trouble in status.found}
-    if AlertKind.OBJECTIVE.label in known:
+    if verdict is None or verdict.standing != "breached" or AlertKind.OBJECTIVE.label in known:
         return status
     found = (Trouble(AlertKind.OBJECTIVE.label, verdict.reason), *status.found)
     return replace(status, found=found)

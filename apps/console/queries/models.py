@@ -9,6 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Max, OuterRef, QuerySet
 from django.urls import reverse
 
+from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.paging import PAGE, keyed
@@ -23,6 +24,7 @@ from apps.registry.models import (
     RegisteredModel,
 )
 from apps.registry.queries import LARGE, large_of, models
+from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
@@ -52,6 +54,12 @@ class VersionRow:
     build: Build | None
     aliases: list[str]
     live: list[Release]
+
+    @property
+    def recalled(self) -> str:
+        """Why no release of it runs, where it is recalled."""
+        version: Any = self.version  # with the column that newest_versions adds
+        return keeper().sentence(version.recalls)
 
     def values(self, names: Iterable[str]) -> list[Any]:
         """Return the metrics called ``names``, '' for what it does not have."""
@@ -201,7 +209,7 @@ def newest_versions(
     model: RegisteredModel, before: int | None = None
 ) -> tuple[list[VersionRow], int | None]:
     """Return 50 versions of ``model``, newest first, and the number to go on before."""
-    rows = model.versions.defer(*LARGE).order_by("-number")
+    rows = model.versions.defer(*LARGE).annotate(recalls=recalls_of_version()).order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=before)
     versions = list(rows[: PAGE + 1])
@@ -258,7 +266,8 @@ def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersi
         ModelVersion.objects.select_related("model", "project").annotate(
             alias_names=ArraySubquery(
                 Alias.objects.filter(version=OuterRef("pk")).order_by("name").values("name")
-            )
+            ),
+            recalls=recalls_of_version(),
         ),
         actor,
         view="version.view",

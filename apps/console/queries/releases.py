@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
+from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
@@ -18,6 +19,7 @@ from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
+from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, TargetUse
 from apps.serving.queries import visible_targets
 from apps.serving.uses import covering
@@ -49,7 +51,7 @@ class RequestChoices:
     """Everything the form that asks for a release shows."""
 
     environments: list[EnvironmentChoice]
-    bentos: list[Bento]
+    bentos: Sequence[Any]  # each with its recalls
     endpoints: Sequence[Endpoint]
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
@@ -91,11 +93,23 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
             )
             for row in rows
         ],
-        bentos=list(Bento.objects.filter(version=version).order_by("-created_at")[:50]),
+        bentos=offered_bentos(version),
         endpoints=endpoints,
         targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
     )
+
+
+def offered_bentos(version: ModelVersion) -> list[Any]:
+    """Return the Bentos of ``version``, the newest first, each with the recalls that keep it from
+    being asked for (``recalls``)."""
+    rows = Bento.objects.filter(version=version).annotate(
+        named=keeper().listed("pk"), recalled=recalls_of_version("version__")
+    )
+    bentos: list[Any] = list(rows.order_by("-created_at")[:50])
+    for bento in bentos:
+        bento.recalls = [*bento.recalled, *bento.named]
+    return bentos
 
 
 def targets_for(environments: Sequence[Environment], actor: Actor) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
 from apps.console.templatetags.placet import words
 from apps.registry.models import ModelVersion
+from apps.serving.hooks import keeper
 from placet.kernel.problems import Problem
 from placet_verify.permit.variables import SETTABLE
 
@@ -64,6 +65,18 @@ class RequestForm:
             return ""
         at_fault = ", ".join(words(name) for name in self.faults or ())
         return f"{self.problem.detail}: {at_fault}" if at_fault else self.problem.detail
+
+    @property
+    def recalled(self) -> str:
+        """Why none of its Bentos can be asked for; '' where one can."""
+        recalls = [bento.recalls for bento in self.offered.bentos]
+        return keeper().sentence(recalls[0]) if recalls and all(recalls) else ""
+
+    @property
+    def bentos(self) -> list[Option]:
+        """What can be asked for; a Bento that is recalled is closed."""
+        chosen = self.filled["bento"]
+        return [bento_option(bento, chosen) for bento in self.offered.bentos]
 
     @property
     def denied(self) -> bool:
@@ -127,6 +140,14 @@ class RequestForm:
 def options(rows: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
     """Return a list of choices with one of them chosen."""
     return [Option(value, text, bool(value) and value == chosen) for value, text in rows]
+
+
+def bento_option(bento: Any, chosen: str) -> Option:
+    """Return a Bento as a choice."""
+    text = f"{bento.pk[:19]}… built {bento.created_at:%Y-%m-%d %H:%M}"
+    if bento.recalls:
+        return Option(bento.pk, f"{text} (recalled)", closed=True)
+    return Option(bento.pk, text, bento.pk == chosen)
 
 
 def environment_option(choice: EnvironmentChoice, chosen: str) -> Option:

@@ -8,7 +8,6 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.builds.models import Build
 from apps.builds.rules import BuildState
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
@@ -37,6 +36,7 @@ from apps.registry.models import (
     VersionState,
 )
 from apps.registry.queries import LARGE
+from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 
 MANY = 12  # so many inputs are folded away
@@ -53,7 +53,7 @@ class VersionPage:
     facts: list[Evidence]
     signers: dict[str, str]  # label by the fingerprint of the key
     files: list[ArtifactFile]
-    builds: list[Build]
+    builds: Sequence[Any]  # each with the recalls of its Bento
     releases: list[Release]
     others: Sequence[Any]  # versions of the model, with where they are live
     timeline: list[EventLine]
@@ -138,14 +138,26 @@ class VersionPage:
         return list(buttons_after(self))
 
     @property
+    def recalled(self) -> str:
+        """Why no release of it runs, where it, or its newest Bento, is recalled."""
+        return keeper().sentence([*self.recalls, *self.newest_recalls])
+
+    @property
+    def recalls(self) -> list[dict[str, str]]:
+        """The recalls of the version and of its training data."""
+        version: Any = self.version  # with the columns that version_of adds
+        return list(version.recalls)
+
+    @property
+    def newest_recalls(self) -> list[dict[str, str]]:
+        """The recalls of the Bento that would be asked for: of its newest."""
+        built = [b for b in self.builds if b.state == BuildState.SUCCEEDED]
+        return built[0].recalls if built else []
+
+    @property
     def banners(self) -> list[Banner]:
-        """Why the last build failed, with its log."""
-        newest = self.builds[0] if self.builds else None
-        if newest is None or newest.state != BuildState.FAILED:
-            return []
-        log = Link("Open its log", reverse("build", args=[newest.pk]))
-        why = f": {newest.error}" if newest.error else "."
-        return [Banner("danger", f"The last build failed{why}", [log])]
+        """That it is recalled, and why the last build failed, with its log."""
+        return list(banners(self))
 
     @property
     def draft(self) -> str:
@@ -229,7 +241,7 @@ class VersionPage:
             bool(self.releases),
         ]
         newest = self.builds[0] if self.builds else None
-        return [] if all(done) else steps(done, newest)
+        return [] if all(done) or self.recalled else steps(done, newest)
 
     @property
     def signed(self) -> Evidence | None:
@@ -265,6 +277,20 @@ class VersionPage:
         return self.version.python_version or "the platform's"
 
 
+def banners(page: VersionPage) -> Iterator[Banner]:
+    """Yield what must not be overlooked."""
+    if page.recalled:
+        links = []
+        if page.recalls and page.may("recall.view"):
+            links.append(Link("Open the recall", reverse("recall", args=[page.recalls[0]["id"]])))
+        yield Banner("danger", f"{page.recalled}. No release of it can be asked for.", links)
+    newest = page.builds[0] if page.builds else None
+    if newest is not None and newest.state == BuildState.FAILED:
+        log = Link("Open its log", reverse("build", args=[newest.pk]))
+        why = f": {newest.error}" if newest.error else "."
+        yield Banner("danger", f"The last build failed{why}", [log])
+
+
 def buttons_before(page: VersionPage) -> Iterator[Button]:
     """Yield what compares the version, with what is live rather than with the newest other one,
     and what freezes it."""
@@ -286,7 +312,7 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
     if page.is_frozen and page.may("recall.create"):
         what = f"kind=version&what={version.pk}&project={version.project.slug}"
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
-    if page.built and page.may("release.request"):
+    if page.built and not page.recalled and page.may("release.request"):
         url = f"{reverse('release-new')}?version={version.pk}"
         yield Button("Ask for a release…", href=url, tone="primary")
 
@@ -294,7 +320,8 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
 def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
     evidence = list(version.evidence.order_by("-created_at")[:PAGE])
-    builds = list(version.builds.order_by("-created_at")[:BUILDS])
+    built = version.builds.annotate(recalls=keeper().listed("bento_digest"))
+    builds = list(built.order_by("-created_at")[:BUILDS])
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
     lines, names = story(

@@ -111,3 +111,14 @@ def watched() -> list[Watched]:
         Watched(row, revision, windows_of[revision.pk], sinces[revision.pk], at)
         for row, revision in held
     ]
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """Return an endpoint as people name it."""
+    return f"{endpoint.name} in {endpoint.environment}"
+
+
+def owner_of(endpoint: Endpoint) -> str:
+    """Return the person named by the endpoint's objective, '' when there is none."""
+    objective = objective_of(endpoint)
+    return objective.owner if objective else ""

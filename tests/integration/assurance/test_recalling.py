@@ -144,7 +144,7 @@ def test_what_was_going_out_in_place_of_it_ends_too_and_may_start_again(
     going = served(story, **CANARY)
     taken(story.world, twice[1].bento)
     assert states() == {1: ("ready", 10_000), 2: ("failed", 0), 3: ("failed", 0)}
-    assert fresh(going).state == "failed"
+    assert fresh(going).state == "aborted"
     story.settle()
     assert fresh(twice[0]).state == "live"
     assert governance.reopen(fresh(going), actor=SYSTEM).state == "approved"

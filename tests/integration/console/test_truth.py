@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from apps.assurance.actions import recall
+from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.monitoring.actions import open_alert, remove_objective, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
@@ -14,6 +16,7 @@ from apps.monitoring.reconciler import watch_endpoints
 from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
@@ -21,7 +24,7 @@ from tests.support import break_glass, factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
-from tests.support.world import World
+from tests.support.world import World, digest_of
 
 pytestmark = pytest.mark.django_db
 HALF: dict[str, Any] = {
@@ -354,3 +357,88 @@ def test_the_story_of_an_aborted_release_names_who_aborted_it_and_why(
     assert "The rollout of release 2 was aborted by Otto risk | “worse”" in said
     said = page(story, f"/endpoints/{split.endpoint_id}/")
     assert "Began to abort the rollout by Otto risk | “worse”" in said
+
+
+def recalled(story: Story, release: Release, kind: str = "version") -> Recall:
+    """Have Vera recall what a release brought."""
+    what = release.version_id if kind == "version" else release.bento_id
+    return recall(kind=kind, what=what, project=story.world.project, reason="x", actor=story.vera)
+
+
+def test_a_recalled_version_says_so_on_its_page_in_the_list_and_where_a_release_is_asked_for(
+    story: Story, first_release: Release
+) -> None:
+    own = f"/models/risk/churn/{first_release.version.number}/"
+    form = f"/releases/new/?version={first_release.version_id}"
+    before = page(story, own, who="Ada")
+    assert "recalled" not in before and "Ask for a release…" in before
+    recalled(story, first_release)
+    said = page(story, own, who="Ada")
+    assert "It was recalled on (date) and that was not lifted. No release of it can be" in said
+    assert "Open the recall" in said and "Ask for a release…" not in said
+    assert "✕ Recalled" in page(story, "/models/risk/churn/", who="Ada")
+    assert "churn:1 is recalled" in page(story, form, who="Ada")
+    (row,) = api(story, "/exports/versions?format=json", who="Ada")
+    assert row["recalled"].startswith("It was recalled on")
+
+
+def test_a_version_trained_on_recalled_data_says_so_also_when_it_came_later(world: World) -> None:
+    digest = digest_of("patients")
+    recall(kind="dataset", what=digest, project=world.project, reason="x", actor=world.vera)
+    bento = world.bento(world.version(lineage={"datasets": [{"name": "p", "digest": digest}]}))
+    world.bento(world.version())
+    ada = browser(world.people["Ada"])
+    said = text_of(ada.get("/models/risk/churn/1/").content.decode())
+    assert "Its training data" in said and "No release of it can be asked for" in said
+    assert "recalled" not in text_of(ada.get("/models/risk/churn/2/").content.decode())
+    listed = text_of(ada.get("/models/risk/churn/").content.decode())
+    assert listed.count("✕ Recalled") == 1
+    form = ada.get(f"/releases/new/?version={bento.version_id}").content.decode()
+    assert "churn:1 is recalled" in text_of(form)
+
+
+def test_a_recalled_bento_is_closed_in_the_form_and_a_new_build_of_it_is_offered(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release, kind="bento")
+    path = f"/releases/new/?version={first_release.version_id}"
+    assert "churn:1 is recalled" in page(story, path, who="Ada")
+    story.world.bento(first_release.version)
+    assert "(recalled)" in page(story, path, who="Ada")
+    said = page(story, "/models/risk/churn/1/", who="Ada")
+    assert "No release of it can be asked for" not in said
+
+
+def test_the_recall_of_another_projects_data_is_told_of_no_version_here(world: World) -> None:
+    stranger, digest = World("other"), digest_of("patients")
+    recall(kind="dataset", what=digest, project=stranger.project, reason="x", actor=stranger.vera)
+    world.bento(world.version(lineage={"datasets": [{"name": "p", "digest": digest}]}))
+    ada = browser(world.people["Ada"])
+    assert "recalled" not in text_of(ada.get("/models/risk/churn/1/").content.decode())
+
+
+def test_an_endpoint_that_a_recall_stopped_is_an_alert_until_it_serves_again(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    watch_endpoints()
+    alert = Alert.objects.get(kind=AlertKind.RECALL_STOPPED)
+    assert (alert.state, alert.endpoint_id) == ("open", first_release.endpoint_id)
+    assert "there was nothing to fall back to: clients get 503" in alert.summary
+    assert "1 open alert" in page(story, "/") and "■ Stopped | Stopped by a recall" in page(
+        story, "/"
+    )
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    watch_endpoints()
+    assert story.state(alert) == "resolved"
+
+
+def test_an_endpoint_that_falls_back_at_a_recall_or_was_stopped_before_is_no_such_alert(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    recalled(story, second)
+    story.settle()
+    stop_endpoint(first_release.endpoint, actor=story.otto)
+    recalled(story, first_release)
+    assert not Alert.objects.filter(kind=AlertKind.RECALL_STOPPED).exists()

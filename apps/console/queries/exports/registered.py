@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import model_rows, models_matching, version_rows
 from apps.console.queries.tables import Filters, ListTable, in_batches
@@ -23,7 +24,7 @@ def _models(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _versions(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    rows = versions(actor).defer(*LARGE)
+    rows = versions(actor).defer(*LARGE).annotate(recalls=recalls_of_version())
     if project := filters.get("project"):
         rows = rows.filter(project__slug=project)
     if model := filters.get("model"):
@@ -66,6 +67,7 @@ VERSIONS = ListTable(
         "model": lambda row, version: version.model.name,
         "version": lambda row, version: version.number,
         "state": lambda row, version: version.state,
+        "recalled": lambda row, version: row.recalled,
         "format": lambda row, version: version.format,
         "author": lambda row, version: row.author,
         "artifact_digest": lambda row, version: version.artifact_digest,
