@@ -101,6 +101,22 @@ class Checkpoint(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
 
+class VerifiedHead(models.Model):
+    """The single row that says up to where the log was verified as it grew, when, and the fault
+    that was found behind that. Nothing rests on it: the next check starts from a signed head."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    size = models.BigIntegerField(default=0)
+    root = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+    fault = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="audit_one_verified_head")
+        ]
+
+
 class PersonKey(models.Model):
     """The key that a person's sealed texts are encrypted with. An empty key means erased."""
 

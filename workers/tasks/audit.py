@@ -3,15 +3,15 @@
 import time
 from typing import Any
 
-from apps.audit.actions import write_checkpoint
+from apps.audit.actions import verify_growth, write_checkpoint
 from apps.audit.actions.timestamps import stamp_checkpoints
 from apps.audit.actions.witnesses import show_witnesses
 from apps.audit.errors import LogRewritten
 from apps.audit.queries import verify_database
+from apps.audit.queries.verify_new import report_fault
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import reconciler
-from placet_verify.log.checking import LogReport
 
 
 @every(seconds=2, name="audit.checkpoint", queue="control")
@@ -43,6 +43,17 @@ def timestamps(job: LeasedJob) -> dict[str, int]:
     return {"faults": len(faults)}
 
 
+@every(seconds=5, name="audit.verify_new", queue="control")
+def verify_new(job: LeasedJob) -> dict[str, Any] | None:
+    """Verify what came to the log since the last time, up to the newest checkpoint."""
+    verified = verify_growth()
+    if verified is None:
+        return None
+    if verified.fault:
+        reconciler.log_fault(verified.fault)
+    return {"size": verified.size, "fault": verified.fault}
+
+
 @every(seconds=86_400, name="audit.verify_daily", queue="control")
 def verify_daily(job: LeasedJob) -> None:
     """Have the whole log verified once a day, whether or not anybody asks."""
@@ -54,7 +65,8 @@ def verify(job: LeasedJob) -> dict[str, Any]:
     """Recompute every leaf, tile and root from the newest checkpoint outside the database."""
     began = time.monotonic()
     verification = verify_database()
-    fault = verification.fault.sentence if verification.fault else _unsealed(verification.report)
+    found = verification.fault or report_fault(verification.report)
+    fault = found.sentence if found else ""
     if fault:
         reconciler.log_fault(fault)
     return {
@@ -64,10 +76,3 @@ def verify(job: LeasedJob) -> dict[str, Any]:
         "started_size": verification.started_size,
         "seconds": round(time.monotonic() - began, 3),
     }
-
-
-def _unsealed(report: LogReport) -> str:
-    """Return the first event that claims to vouch for access without a good seal."""
-    if not report.unsealed:
-        return ""
-    return f"{report.unsealed[0].sentence}: it claims to give access, and was appended past Placet"

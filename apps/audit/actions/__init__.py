@@ -7,6 +7,7 @@ from apps.audit.actions.export import export_folder, log_export, log_export_of
 from apps.audit.actions.record import Recorder, append, encode, record
 from apps.audit.actions.seal import commitment_of, fresh_salt, seal
 from apps.audit.actions.state import row_state
+from apps.audit.actions.verified import verify_growth
 from apps.audit.entries import NewEvent
 from apps.audit.rows import plain, plain_state, row_key
 
@@ -28,5 +29,6 @@ __all__ = [
     "row_key",
     "row_state",
     "seal",
+    "verify_growth",
     "write_checkpoint",
 ]

@@ -15,10 +15,12 @@ from apps.audit.queries.events import (
 from apps.audit.queries.events_about import events_about, showing
 from apps.audit.queries.proofs import (
     InclusionProof,
+    LogStanding,
     consistency,
     inclusion,
     latest_checkpoint,
     log_size,
+    log_standing,
     tree,
 )
 from apps.audit.queries.replay import replay
@@ -30,6 +32,7 @@ __all__ = [
     "EventDetail",
     "EventFilter",
     "InclusionProof",
+    "LogStanding",
     "RowChange",
     "TimelineEntry",
     "Verification",
@@ -41,6 +44,7 @@ __all__ = [
     "inclusion",
     "latest_checkpoint",
     "log_size",
+    "log_standing",
     "may_prove",
     "newest",
     "replay",

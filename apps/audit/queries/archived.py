@@ -111,13 +111,14 @@ def in_order(events: Iterable[Event], archived: Iterable[ArchivedLeaf]) -> Itera
     return iter(merge(*both, key=lambda leaf: leaf.index))
 
 
-def every_record() -> Iterator[LeafRecord]:
-    """Yield the whole log as verifiers take it: archived events by their hash alone.
+def every_record(after: int = NO_INDEX) -> Iterator[LeafRecord]:
+    """Yield the whole log, or what comes ``after`` an index, as verifiers take it: archived events
+    by their hash alone.
 
     Both are read with one statement at a time, so that what is archived meanwhile is seen once.
     """
     connection.ensure_connection()
-    last = NO_INDEX
+    last = after
     # Not Django's cursor, which knows no binary form: hashes would come as text.
     with psycopg.Cursor(connection.connection) as cursor:
         while True:

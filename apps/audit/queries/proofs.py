@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, QuerySet, Subquery, When
+from django.db.models.functions import JSONObject
 
 from apps.audit.errors import NotYetSigned
-from apps.audit.models import ArchivedLeaf, Checkpoint, Cosignature, Event, LogHead, Tile
+from apps.audit.models import (
+    ArchivedLeaf,
+    Checkpoint,
+    Cosignature,
+    Event,
+    LogHead,
+    Tile,
+    VerifiedHead,
+)
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.log import merkle, tlog_proof
 from placet_verify.log.merkle import TILE_WIDTH
@@ -35,9 +45,30 @@ class ConsistencyProof:
     hashes: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class LogStanding:
+    """How long the log is, and up to where it was verified as it grew."""
+
+    size: int
+    verified: int
+    verified_at: datetime | None  # None before the first check
+    fault: str  # found behind what is verified
+
+
 def log_size() -> int:
     """Return how many events there are."""
     return LogHead.objects.values_list("size", flat=True).get(pk=1)
+
+
+def log_standing() -> LogStanding:
+    """Return how many events there are and up to where they were verified as they came, with one
+    query."""
+    fields = JSONObject(size="size", at="at", fault="fault")
+    verified = VerifiedHead.objects.filter(pk=1).values(json=fields)
+    head = LogHead.objects.annotate(verified=Subquery(verified)).get(pk=1)
+    found = head.verified or {}
+    at = datetime.fromisoformat(found["at"]) if found else None
+    return LogStanding(head.size, found.get("size", 0), at, found.get("fault", ""))
 
 
 def latest_checkpoint() -> Checkpoint | None:

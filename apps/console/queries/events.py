@@ -13,17 +13,19 @@ from apps.audit.queries import (
     EventDetail,
     EventFilter,
     InclusionProof,
+    LogStanding,
     RowChange,
     TimelineEntry,
     event_detail,
     inclusion,
     latest_checkpoint,
-    log_size,
+    log_standing,
     newest,
     timeline,
 )
 from apps.audit.queries.archived import archive_of
 from apps.console.queries.actor_names import actor_names, by_machine
+from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound, Problem
@@ -151,14 +153,14 @@ class EventListPage:
 
     lines: list[EventLine]
     older: int | None
-    size: int
+    standing: LogStanding
     signed: Checkpoint | None
     kinds: list[tuple[str, str]]
 
     @property
     def counted(self) -> str:
         """How many events there are, and how many are signed."""
-        events = f"{number(self.size)} event{'' if self.size == 1 else 's'}"
+        events = counted(self.standing.size, "event")
         return f"{events}, signed up to {number(self.signed.size)}" if self.signed else events
 
     @property
@@ -197,7 +199,7 @@ def event_list_page(
     return EventListPage(
         lines=_lines(entries, actor_names({e.actor_id for e in entries})),
         older=entries[-1].index if len(found) > PAGE else None,
-        size=log_size(),
+        standing=log_standing(),
         signed=latest_checkpoint(),
         kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],
     )

@@ -1,8 +1,10 @@
-"""The newest check of the whole log that somebody asked for on the page."""
+"""Up to where the log was verified as it grew, and its newest check as a whole."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.audit.queries import LogStanding
+from apps.console.queries.page_parts import Sign
 from apps.console.templatetags.placet import number
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import Actor
@@ -11,8 +13,11 @@ from placet.kernel.problems import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class LogVerification:
-    """How the newest check stands: it waits, it runs, it said yes or no, or it broke off."""
+    """Up to where the log is verified, and how its newest check as a whole stands: it waits, it
+    runs, it said yes or no, or it broke off."""
 
+    standing: LogStanding
+    asked: bool  # whether there was a check of the whole log
     open: bool
     intact: bool
     size: int
@@ -24,6 +29,38 @@ class LogVerification:
     at: datetime | None
 
     @property
+    def wrong(self) -> str:
+        """What either of them found wrong."""
+        return self.fault or self.standing.fault
+
+    @property
+    def unchecked(self) -> int:
+        """How many events nobody has checked yet."""
+        return max(self.standing.size - self.upto, 0)
+
+    @property
+    def upto(self) -> int:
+        """Up to which event all are checked: as they came, or together."""
+        whole = self.size if self.intact else 0
+        return max(self.standing.verified, whole)
+
+    @property
+    def since(self) -> datetime | None:
+        """When that was found."""
+        whole = self.intact and self.size > self.standing.verified
+        return self.at if whole else self.standing.verified_at
+
+    @property
+    def sign(self) -> Sign:
+        """How far it is verified, in a sentence; green where that is to its end."""
+        said = f"Verified up to event {number(self.upto)} of {number(self.standing.size)}"
+        if self.wrong:
+            return Sign("fail", "✕", said, wrap=True)
+        if self.unchecked:
+            return Sign("wait", "◷", f"{said}; {number(self.unchecked)} not yet checked", wrap=True)
+        return Sign("pass", "✓", said, wrap=True)
+
+    @property
     def basis(self) -> str:
         """From what it went on."""
         if not self.started_size:
@@ -31,16 +68,17 @@ class LogVerification:
         return f"kept checkpoint of {number(self.started_size)}"
 
 
-def newest_check(actor: Actor) -> LogVerification | None:
-    """Return the newest check, ``None`` before the first; its answer names no event's content."""
+def newest_check(actor: Actor, standing: LogStanding) -> LogVerification:
+    """Return how the log stands and its newest check; its answer names no event's content."""
     if not actor.can_somewhere("audit.view"):
         raise Forbidden("This needs the permission audit.view")
     job = Job.objects.filter(kind="audit.verify").order_by("-created_at").first()
-    if job is None:
-        return None
+    job, asked = job or Job(), job is not None
     result = job.result or {}
     return LogVerification(
-        open=job.state in (JobState.QUEUED, JobState.RUNNING),
+        standing=standing,
+        asked=asked,
+        open=asked and job.state in (JobState.QUEUED, JobState.RUNNING),
         intact=job.state == JobState.SUCCEEDED and not result.get("fault"),
         size=result.get("size", 0),
         root=result.get("root", ""),

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_date
 
 from apps.audit.errors import Archived
 from apps.audit.models import Checkpoint
-from apps.audit.queries import EventFilter
+from apps.audit.queries import EventFilter, log_standing
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.events import archived_event_page, event_list_page, event_page
@@ -64,7 +64,7 @@ def log(request: PageRequest) -> HttpResponse:
         query=query.urlencode(),
         exported=exported(filters_of(request)),
         chosen=request.GET,
-        checked=newest_check(request.actor),
+        checked=newest_check(request.actor, page_object.standing),
         **shown_others(request.actor, page_object.signed),
     )
 
@@ -114,4 +114,4 @@ def verify(request: PageRequest) -> HttpResponse:
 @page
 def verification(request: PageRequest) -> HttpResponse:
     """Show how the newest check stands: the part of the page that renews itself."""
-    return show(request, "parts/verification", checked=newest_check(request.actor))
+    return show(request, "parts/verification", checked=newest_check(request.actor, log_standing()))

@@ -74,6 +74,7 @@ def verify_log(
     canonical_bodies: bool = False,
     monotone: bool = False,
     ring: KeyRing | None = None,
+    start: Frontier | None = None,
 ) -> LogReport:
     """Check a log and name the first place at fault, if any.
 
@@ -81,9 +82,10 @@ def verify_log(
     stored tiles or ``None``. ``complete`` says that the newest checkpoint covers all of it.
     ``canonical_bodies`` and ``monotone`` also read every body: its JSON must be canonical and its
     ``at`` never before the one of the leaf before. They are slow beside the hashing. With ``ring``
-    the seal of each event that vouches for access is checked.
+    the seal of each event that vouches for access is checked. With ``start`` the records and heads
+    are those that come after a tree which is known; it is grown.
     """
-    checker = _Checker(sorted(heads), tiles, complete)
+    checker = _Checker(sorted(heads), tiles, complete, start)
     if canonical_bodies or monotone:
         checker.reader = _BodyReader(canonical_bodies, monotone)
     checker.ring = ring
@@ -144,9 +146,16 @@ class _Suspect:
 
 
 class _Checker:
-    def __init__(self, heads: list[SizeAndRoot], tiles: Tiles | None, complete: bool) -> None:
+    def __init__(
+        self,
+        heads: list[SizeAndRoot],
+        tiles: Tiles | None,
+        complete: bool,
+        start: Frontier | None,
+    ) -> None:
         self.heads, self.tiles, self.complete = heads, tiles, complete
-        self.frontier = Frontier(self._tile if tiles else None)
+        self.frontier = start or Frontier(self._tile if tiles else None)
+        self.known = self.frontier.size
         self.reader: _BodyReader | None = None
         self.ring: KeyRing | None = None
         self.unsealed: list[Fault] = []
@@ -238,7 +247,7 @@ class _Checker:
         size, root = head
         if self.frontier.root() != root:
             self.records_wrong = True
-            first = self.agreed[-1] if self.agreed else 0
+            first = self.agreed[-1] if self.agreed else self.known
             raise LogFault(
                 f"checkpoint {size}",
                 f"the root over {size} leaves differs from checkpoint {size}: "
