@@ -203,7 +203,7 @@ class Walk:
     def _state(self, wanted: str) -> bool:
         found = self.scientist.get(f"/releases/{self.release['id']}")["release"]
         self.release = found
-        if found["state"] in ("failed", "rejected", "expired", "withdrawn"):
+        if found["state"] in ("failed", "aborted", "rejected", "expired", "withdrawn"):
             raise Stuck(f"the release is {found['state']}: {found['ended_reason']}")
         return bool(found["state"] == wanted)
 

@@ -114,6 +114,11 @@ class EndpointPage:
         return parts.health(self.view.status.health)
 
     @property
+    def why(self) -> str:
+        """Why it is not healthy, in few words; that its node is silent is said apart."""
+        return "" if self.is_silent else parts.why(self.view.status)
+
+    @property
     def is_silent(self) -> bool:
         """Whether its node has said nothing for too long."""
         node = self.view.status.node

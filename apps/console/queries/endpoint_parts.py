@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
-from apps.console.queries.page_parts import Sign, counted
+from apps.console.queries.page_parts import Sign, counted, listed
 from apps.console.templatetags.placet import number, percent, rate, raw
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
-from apps.serving.queries import RevisionStatus
+from apps.serving.queries import EndpointStatus, RevisionStatus
 from apps.serving.rules import RevisionState
 from placet_verify.units import WHOLE
 
@@ -34,6 +34,11 @@ EMPTY = Sign("plain", "○", "Empty")
 def health(word: str) -> Sign:
     """Return how an endpoint is, as pages show it."""
     return HEALTH.get(word, EMPTY)
+
+
+def why(status: EndpointStatus) -> str:
+    """Return in few words why an endpoint is not healthy."""
+    return listed(list(dict.fromkeys(trouble.title for trouble in status.troubles)))
 
 
 def kept_apart(isolation: str) -> str:

@@ -11,9 +11,9 @@ from django.utils.text import capfirst
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
-from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url
+from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url, why
 from apps.console.queries.events import EventLine, story
-from apps.console.queries.page_parts import Sign, listed
+from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.recalls import reached_by
 from apps.console.templatetags.placet import percent
@@ -105,7 +105,7 @@ class EndpointRow:
     @property
     def why(self) -> str:
         """Why it is not healthy, in few words."""
-        return listed(list(dict.fromkeys(trouble.title for trouble in self.status.troubles)))
+        return why(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +307,8 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
     people = {endpoint.created_by, objective.owner if objective else ""}
     people |= {*(k.created_by for k in keys), *(r.started_by for r in rollouts)}
     people |= {drill.started_by for drill in drills} | approvers_of(history)
-    why = {r.pk: r.reason for r in rollouts if is_taken_back(r)}
-    ids = [endpoint.pk, *(r.pk for r in history[:5]), *why]
+    reasons = {r.pk: r.reason for r in rollouts if is_taken_back(r)}
+    ids = [endpoint.pk, *(r.pk for r in history[:5]), *reasons]
     lines, names = story(ids, actor, people=people, known=known)
     return EndpointView(
         status=with_verdict(status, verdict),
@@ -324,7 +324,7 @@ def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
         schedule=schedule_with(endpoint),
         names=names,
         timeline=lines,
-        said={e.index: why[e.subject] for e in lines if e.kind in TAKEN_BACK},
+        said={e.index: reasons[e.subject] for e in lines if e.kind in TAKEN_BACK},
     )
 
 

@@ -55,7 +55,8 @@ def _from_live(view: ReleaseView) -> WayBack:
 def _from_open(view: ReleaseView) -> WayBack:
     live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
     keeps = f"{live} keeps serving until the new replicas are ready"
-    if view.release.live_unjustified:  # type: ignore[attr-defined]
+    # of what is live now, which is not what was live at a decision that is past
+    if not view.is_decided and view.release.live_unjustified:  # type: ignore[attr-defined]
         why = f"the review of its break-glass did not find {live} justified"
         earlier = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back."
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")

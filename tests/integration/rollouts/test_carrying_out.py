@@ -260,7 +260,7 @@ def test_an_operator_aborts_a_rollout_that_starts(story: Story) -> None:
     rollout.refresh_from_db()
     assert (rollout.state, rollout.reason) == ("aborted", "wrong version")
     assert story.states() == [(1, "live", 10_000), (2, "stopped", 0)]
-    assert story.state(second) == "failed"
+    assert story.state(second) == "aborted"
 
 
 def test_an_operator_aborts_while_requests_move(story: Story) -> None:

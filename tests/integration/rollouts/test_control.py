@@ -215,7 +215,7 @@ def test_nothing_is_tried_again_that_a_gate_or_the_time_forbids(
     type(release.bento.build).objects.filter(pk=release.bento.build_id).update(state="failed")
     with pytest.raises(GatesFailed):
         actions.retry(waiting, reason="again", actor=story.otto)
-    assert story.state(release) == "failed"
+    assert story.state(release) == "aborted"
 
 
 def test_what_goes_out_or_went_out_is_not_tried_again(story: Story, waiting: Rollout) -> None:

@@ -66,7 +66,7 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert offered(now_live) == [live.pk]
     click = "is one click on the endpoint's page and needs no new approval."
     assert said_of_way_back(story.world, second) == [
-        f"✓ One click to {live.version}",
+        f"✓ One click now to {live.version}",
         f"Going back to {live.version} {click}",
     ]
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
@@ -82,7 +82,7 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
     assert said_of_way_back(story.world, second) == [
-        "– Nothing before it there is no earlier revision to go back to",
+        "– Nothing before it now: there is no earlier revision to go back to",
         "There is no earlier revision to go back to.",
     ]
 
@@ -141,10 +141,12 @@ def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
 
 
 def said_of_way_back(world: World, release: Release) -> list[str]:
-    """Return what the release's page says of the way back, in its tile and in its card."""
+    """Return what the release's page says of the way back now, in its tile and in its card."""
     page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/")
     lines = text_of(page.content.decode()).splitlines()
-    return [lines[lines.index(title) + 1] for title in ("Way back", "If it goes wrong")]
+    tile, card = (lines.index(title) + 1 for title in ("Way back", "If it goes wrong"))
+    card += lines[card].startswith("At the decision: ")
+    return [lines[tile], lines[card].removeprefix("Now: ")]
 
 
 def offered(now_live: Revision) -> list[str]:

@@ -146,15 +146,15 @@ def test_nothing_can_be_done_with_it_any_more(live: Release, story: Story) -> No
     assert kinds(gone.pk)[-1] == "endpoint.deleted.v1"
 
 
-def test_a_release_that_failed_there_is_not_tried_again(live: Release, story: Story) -> None:
-    failed = story.under_way({"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]})
-    rollouts.abort(story.rollout(failed), actor=story.otto)
+def test_a_release_that_was_aborted_there_is_not_tried_again(live: Release, story: Story) -> None:
+    aborted = story.under_way({"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]})
+    rollouts.abort(story.rollout(aborted), actor=story.otto)
     story.settle()
-    assert story.state(failed) == "failed"
+    assert story.state(aborted) == "aborted"
     delete(stopped(live, story), story)
     with pytest.raises(WrongEndpointState):
-        rollouts.retry(story.rollout(failed), reason="again", actor=story.otto)
-    assert story.state(failed) == "failed"
+        rollouts.retry(story.rollout(aborted), reason="again", actor=story.otto)
+    assert story.state(aborted) == "aborted"
 
 
 def test_its_name_is_free_and_who_takes_it_gets_nothing_of_the_old_one(
