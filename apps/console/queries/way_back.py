@@ -26,13 +26,12 @@ def way_back(view: ReleaseView) -> WayBack | None:
 
     The release was read with :func:`apps.rollouts.queries.with_way_back`.
     """
-    foreseen = None if view.is_unknown else _foreseen(view)
-    then = foreseen.sentence if foreseen else "It was not recorded."
+    if view.release.state in OPEN_STATES:
+        return None if view.is_unknown else _foreseen(view)
+    then = "It was not recorded." if view.is_unknown else _foreseen(view).sentence
     if view.release.state == ReleaseState.LIVE:
         return replace(_from_live(view), then=then)
-    if view.release.state not in OPEN_STATES:
-        return WayBack("", "", "", then) if view.release.approved_at else None
-    return foreseen
+    return WayBack("", "", "", then) if view.release.approved_at else None
 
 
 def _foreseen(view: ReleaseView) -> WayBack:
@@ -55,8 +54,8 @@ def _from_live(view: ReleaseView) -> WayBack:
 def _from_open(view: ReleaseView) -> WayBack:
     live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
     keeps = f"{live} keeps serving until the new replicas are ready"
-    # of what is live now, which is not what was live at a decision that is past
-    if not view.is_decided and view.release.live_unjustified:  # type: ignore[attr-defined]
+    unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
+    if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
         why = f"the review of its break-glass did not find {live} justified"
         earlier = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back."
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")

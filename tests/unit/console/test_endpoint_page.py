@@ -143,10 +143,10 @@ def test_requests_without_a_unit_are_counted() -> None:
 
 def test_who_approved_is_named() -> None:
     past = PastRevision(
-        row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"}
+        row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"}, None
     )
     assert past.by == ", approved by Ada, Alan"
-    assert PastRevision(row(approvers=[]), "risk", {}).by == ""
+    assert PastRevision(row(approvers=[]), "risk", {}, None).by == ""
 
 
 def test_the_fields_to_try_it_hold_the_example() -> None:

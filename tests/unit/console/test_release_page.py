@@ -32,8 +32,10 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
     what is live goes."""
     release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
+    release |= {"approved_at": now()}
     changes = SimpleNamespace(compared_with=compared_with)
-    return view(release=SimpleNamespace(**release | more), changes=changes)
+    decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
+    return view(release=SimpleNamespace(**release | more), changes=changes, **decided)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +101,12 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
         ),
         (
             placed("live", back="churn:1"),
-            ("One click", "to churn:1"),
+            ("One click", "now to churn:1"),
             "Going back to churn:1 is one click on the endpoint's page and needs no new approval.",
         ),
         (
             placed("live"),
-            ("Nothing before it", "there is no earlier revision to go back to"),
+            ("Nothing before it", "now: there is no earlier revision to go back to"),
             "There is no earlier revision to go back to.",
         ),
     ],
@@ -118,8 +120,12 @@ def test_tile_and_card_say_the_same_way_back(
     assert ((shown.word, shown.note), back.sentence) == (tile, sentence)
 
 
-def test_what_serves_no_more_has_no_way_back() -> None:
-    assert way_back(placed("superseded", "churn:2")) is None
+def test_what_serves_no_more_has_no_way_back_but_what_was_read_of_it_at_the_decision() -> None:
+    back = way_back(placed("superseded", "churn:2"))
+    assert back is not None
+    assert (back.to, back.sentence) == ("", "")
+    assert back.then.startswith("churn:2 keeps serving until the new replicas are ready")
+    assert way_back(placed("withdrawn", "churn:2", approved_at=None)) is None
 
 
 @pytest.mark.parametrize(
@@ -129,6 +135,7 @@ def test_what_serves_no_more_has_no_way_back() -> None:
         ("rejected", False, "proposed"),
         ("live", True, "live"),
         ("superseded", True, "served"),
+        ("aborted", False, "tried"),
     ],
 )
 def test_the_column_of_its_version_says_where_it_stands(
