@@ -1,9 +1,25 @@
 """Where apps above take part in what the log does."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from apps.audit.models import WitnessState
-from placet.kernel.hooks import Hook
+from placet.kernel.actor import Actor
+from placet.kernel.hooks import Hook, Slot
+
+
+class Finder(Protocol):
+    """Who knows what the ids in events are called."""
+
+    def people(self, name: str) -> list[str]:
+        """Return the ids of people and service accounts whose name has ``name`` in it."""
+
+    def objects(self, name: str, actor: Actor) -> list[str]:
+        """Return the ids of what is called ``name``, and of what belongs to it, in the projects
+        whose events ``actor`` may read."""
+
+
+finder = Slot[Finder]("what the ids in events are called")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from apps.assurance.periods import Period
+from apps.assurance.queries.as_of import RevisionHistory
 from apps.rollouts.analysis.stored_verdict import KeptFinding
+from placet_verify.units import WHOLE
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
+LANE = 26  # how high a line of time is, as in placet.css
+NARROW = 5.0  # percent of its width: no label fits
+SPANS = 300  # of one line; what is older is not drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +82,69 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
 def _estimate(look: KeptFinding) -> float:
     rate, stable = look["new_bad"] / look["new_requests"], look["stable_requests"]
     return rate - (look["stable_bad"] or 0) / stable if stable else rate
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A revision had a share for a time: where that is on the line, in percent of its width."""
+
+    x: float
+    width: float
+    y: float
+    height: float
+    tone: str  # two that take turns, and one for what only answered testers and copies
+    label: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timespans:
+    """What served behind an endpoint over a time, as one line."""
+
+    spans: tuple[Span, ...]
+
+    @property
+    def words(self) -> str:
+        """The line for who does not see it."""
+        return "; ".join(span.words for span in self.spans)
+
+
+def timespans(history: Sequence[RevisionHistory], since: datetime, until: datetime) -> Timespans:
+    """Return the line of what served between two instants: as high as a share, the newer above."""
+    whole = (until - since).total_seconds()
+
+    def x(at: datetime) -> float:
+        return round(min(max((at - since).total_seconds() / whole, 0.0), 1.0) * 100, 3)
+
+    rows = [(row, period) for row in history for period in row.periods]
+    rows.sort(key=lambda one: one[1].begin.at)
+    spans = []
+    for row, period in rows[-SPANS:]:
+        begin, end = x(period.begin.at), x(period.end.at) if period.end else 100.0
+        high = round(max(period.share.weight / WHOLE * LANE, 3.0), 1)
+        newer = any(one is not row and one.number < row.number for one in _beside(history, period))
+        spans.append(
+            Span(
+                x=begin,
+                width=max(end - begin, 0.2),
+                y=0 if newer else round(LANE - high, 1),
+                height=high,
+                tone=("odd" if row.number % 2 else "even") if period.share.weight else "tried",
+                label=f"{row.number}" if end - begin >= NARROW and high > LANE / 2 else "",
+                words=_said(row, period),
+            )
+        )
+    return Timespans(tuple(spans))
+
+
+def _beside(history: Sequence[RevisionHistory], period: Period) -> list[RevisionHistory]:
+    """Return whatever served at the time that ``period`` began."""
+    return [row for row in history if any(one.covers(period.begin.at) for one in row.periods)]
+
+
+def _said(row: RevisionHistory, period: Period) -> str:
+    name = f" ({row.approved.model}:{row.approved.version})" if row.approved.model else ""
+    share = f"{period.share.weight / 100:g} %" if period.share.weight else "testers or copies"
+    end = f"until {period.end.at:%Y-%m-%d %H:%M:%S}" if period.end else "and still"
+    begin = f"{period.begin.at:%Y-%m-%d %H:%M:%S}"
+    return f"Revision {row.number}{name}, {share}, from {begin} {end} UTC"

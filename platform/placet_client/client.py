@@ -54,7 +54,7 @@ class Client:
         self.freezes = nouns.Freezes(self.http)
         self.releases = nouns.Releases(self.http)
         self.targets = nouns.Targets(self.http)
-        self.endpoints = nouns.Endpoints(self.http)
+        self.endpoints, self.deployments = nouns.Endpoints(self.http), nouns.Deployments(self.http)
         self.rollouts = nouns.Rollouts(self.http)
         self.drills = nouns.Drills(self.http)
         self.recalls = nouns.Recalls(self.http)

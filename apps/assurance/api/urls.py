@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from apps.assurance.api import archives, legal_holds, recalls, receipts, retention
+from apps.assurance.api import (
+    archives,
+    deployments,
+    legal_holds,
+    recalls,
+    receipts,
+    retention,
+)
 
 RECALL = "recalls/<str:recall>"
 
@@ -20,6 +27,7 @@ urlpatterns = [
         archives.ArchiveFile.as_view(),
         name="api-archives-file",
     ),
+    path("deployments", deployments.DeploymentList.as_view(), name="api-deployments-list"),
     path("recalls", recalls.RecallList.as_view(), name="api-recalls-list"),
     path("recalls/preview", recalls.RecallPreview.as_view(), name="api-recalls-preview"),
     path(RECALL, recalls.RecallDetail.as_view(), name="api-recalls-detail"),

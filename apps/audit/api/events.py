@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.audit.actions import log_export_of
 from apps.audit.events import declared
+from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import (
     EventFilter,
     event_detail,
@@ -22,9 +23,10 @@ from apps.audit.queries import (
     inclusion,
     may_prove,
 )
-from apps.audit.queries.events import WITHOUT_STATES
+from apps.audit.queries.events import WITHOUT_STATES, by_name
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
+from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput
@@ -81,11 +83,25 @@ class InclusionSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
-FILTERS = ("kind", "actor", "subject", "project", "environment", "since", "until")
+FILTERS = (
+    *("kind", "group", "text", "actor", "person", "by_people", "subject", "object"),
+    *("project", "environment", "since", "until"),
+)
 FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
+    OpenApiParameter("group", enum=list(GROUPS), description="Kinds that belong together"),
+    OpenApiParameter(
+        "text", description="Words in what a kind is called or says; not in what people wrote"
+    ),
     OpenApiParameter("actor", description="The id of who did it"),
+    OpenApiParameter("person", description="A part of the name of who did it"),
+    OpenApiParameter("by_people", OpenApiTypes.BOOL, description="What people did alone"),
     OpenApiParameter("subject", description="The id of an object that the event is about"),
+    OpenApiParameter(
+        "object",
+        description="The name of an endpoint, a model, a version (name:3) or a target: events "
+        "about it and about what belongs to it",
+    ),
     OpenApiParameter("project", description="A project id"),
     OpenApiParameter("environment", description="An environment's name"),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
@@ -113,21 +129,32 @@ def event_body(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, An
     }
 
 
-def filters(request: Request) -> EventFilter:
-    """Return the filters of the query string; raise 400 for a time that is none."""
+def filters(request: Request, actor: Actor) -> EventFilter:
+    """Return the filters of the query string; raise 400 for what cannot be one."""
     text = {name: request.query_params.get(name, "") for name in FILTERS}
     for name, value in text.items():
         if "\x00" in value:
             raise InvalidInput(errors=[FieldError(name, "It holds a NUL character")])
-    return EventFilter(
+    if text["group"] and text["group"] not in GROUPS:
+        raise InvalidInput(errors=[FieldError("group", f"One of {', '.join(GROUPS)}")])
+    if text["by_people"] not in BOOLEANS:
+        raise InvalidInput(errors=[FieldError("by_people", "true or false")])
+    wanted = EventFilter(
         kind=text["kind"],
+        group=text["group"],
+        text=text["text"],
         actor=text["actor"],
         subject=text["subject"],
         project=text["project"],
         environment=text["environment"],
         since=_time(text, "since"),
         until=_time(text, "until"),
+        by_people=BOOLEANS[text["by_people"]],
     )
+    return by_name(wanted, actor, person=text["person"], thing=text["object"])
+
+
+BOOLEANS = {"": False, "false": False, "true": True}
 
 
 def _time(text: dict[str, str], name: str) -> datetime | None:
@@ -158,7 +185,7 @@ class EventList(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the events you may read, the newest first."""
-        events = events_visible(self.actor, filters(request))
+        events = events_visible(self.actor, filters(request, self.actor))
         return self.page(events.defer("body").annotate(said=WITHOUT_STATES), _items)
 
 
@@ -230,7 +257,7 @@ class Export(PlacetView):
         form = request.query_params.get("format", "jsonl")
         if form not in FORMATS:
             raise InvalidInput(errors=[FieldError("format", "jsonl or csv")])
-        wanted = filters(request)
+        wanted = filters(request, self.actor)
         events = events_exportable(self.actor, wanted)
         last = events.order_by("-index").values_list("index", flat=True).first()
         events = events.filter(index__lte=-1 if last is None else last)

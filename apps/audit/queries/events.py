@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, JSONField, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast
+from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from apps.audit.errors import Archived
 from apps.audit.events import declared
+from apps.audit.hooks import finder
+from apps.audit.kind_groups import GROUPS, kinds_saying
 from apps.audit.models import ACTOR_PREFIX, FAMILY, Event
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.texts import texts_in
@@ -53,20 +55,42 @@ WITH_REASONS = Func(
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``.
+    """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
+    ``text`` is looked for in what kinds are called and say; ``actors`` and ``subjects`` are ids.
 
     What is asked for may lie far back in a log of millions: each filter has an index of its own,
-    but for ``environment``; the one for ``until`` is not in the order of the log.
+    but for ``environment``. Times are places in the log, which is in their order.
     """
 
     kind: str = ""
+    group: str = ""  # of kind_groups.GROUPS
+    text: str = ""
     actor: str = ""
+    actors: tuple[str, ...] | None = None
     subject: str = ""
+    subjects: tuple[str, ...] | None = None
     project: str = ""
     environment: str = ""
     since: datetime | None = None
     until: datetime | None = None
     by_people: bool = False
+
+    @property
+    def about(self) -> tuple[str, ...] | None:
+        """The ids that events are to touch."""
+        return (self.subject,) if self.subject else self.subjects
+
+
+def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
+    """Narrow ``wanted`` to what people called ``person`` did and to what is called ``thing``.
+
+    A name that nobody and nothing has finds no event, as one of what the reader may not see.
+    """
+    if person:
+        wanted = replace(wanted, actors=tuple(finder().people(person)))
+    if thing:
+        wanted = replace(wanted, subjects=tuple(finder().objects(thing, actor)))
+    return wanted
 
 
 def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
@@ -109,21 +133,33 @@ def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
         events = events.alias(family=FAMILY).filter(family=family)
         if rest:
             events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
+    if wanted.group:
+        events = events.alias(family=FAMILY).filter(family__in=GROUPS[wanted.group].families)
+    if wanted.text:
+        events = events.filter(kind__in=kinds_saying(wanted.text))
     if wanted.by_people:
         events = events.alias(prefix=ACTOR_PREFIX).filter(prefix="per")
     if wanted.actor:
         events = events.filter(actor_id=wanted.actor)
-    if wanted.subject:
-        events = touching(events, [wanted.subject])
+    if wanted.actors is not None:
+        events = events.filter(actor_id__in=wanted.actors)
+    if wanted.about is not None:
+        events = touching(events, wanted.about)
     if wanted.project:
         events = events.filter(project=wanted.project)
     if wanted.environment:
         events = events.filter(environment=wanted.environment)
     if wanted.since:
-        events = events.filter(at__gte=rfc3339(wanted.since))
+        events = events.filter(index__gte=_first_since(wanted.since))
     if wanted.until:
-        events = events.filter(at__lt=rfc3339(wanted.until))
+        events = events.filter(index__lt=Coalesce(_first_since(wanted.until), Value(2**62)))
     return events
+
+
+def _first_since(at: datetime) -> Subquery:
+    """Return where the events from then on begin: found once, by the index of times."""
+    later = Event.objects.filter(at__gte=rfc3339(at)).order_by("at", "index")
+    return Subquery(later.values("index")[:1])
 
 
 def touching(events: QuerySet[Event], ids: Iterable[str]) -> QuerySet[Event]:
@@ -155,9 +191,9 @@ def newest(
     """
     earlier = Q() if before is None else Q(index__lt=before)
     events = events_visible(actor, filters).filter(earlier)
-    if filters.subject:
-        about = events_visible(actor, replace(filters, subject="")).filter(earlier)
-        about = about.filter(subject=filters.subject).order_by("-index")
+    if filters.about:
+        about = events_visible(actor, replace(filters, subject="", subjects=None)).filter(earlier)
+        about = about.filter(subject__in=filters.about).order_by("-index")
         for floor in about.values_list("index", flat=True)[count - 1 : count]:
             events = events.filter(index__gte=floor)
     return _lines(events, count)

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from apps.audit.events import kinds
+from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Archive, ArchivedLeaf, Checkpoint
 from apps.audit.queries import (
     EventDetail,
@@ -26,7 +26,7 @@ from apps.audit.queries import (
 from apps.audit.queries.archived import archive_of
 from apps.console.queries.actor_names import actor_names, by_machine
 from apps.console.queries.page_parts import counted
-from apps.console.templatetags.placet import number, words
+from apps.console.templatetags.placet import number
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound, Problem
 
@@ -155,7 +155,16 @@ class EventListPage:
     older: int | None
     standing: LogStanding
     signed: Checkpoint | None
-    kinds: list[tuple[str, str]]
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """What kinds of event there are, in groups."""
+        return [(name, group.title) for name, group in GROUPS.items()]
+
+    @property
+    def names(self) -> list[str]:
+        """Who did what is shown, each once: to choose from."""
+        return sorted({line.actor_name for line in self.lines if not line.machine})
 
     @property
     def counted(self) -> str:
@@ -201,7 +210,6 @@ def event_list_page(
         older=entries[-1].index if len(found) > PAGE else None,
         standing=log_standing(),
         signed=latest_checkpoint(),
-        kinds=[(kind, words(kind)) for kind in sorted({name.split(".")[0] for name in kinds()})],
     )
 
 

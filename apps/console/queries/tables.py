@@ -22,12 +22,14 @@ BATCH = 500
 class ListTable:
     """A list that can be taken away: its columns, its filters, and where its rows come from.
 
-    Each column reads its value from what ``read`` yields for a row.
+    Each column reads its value from what ``read`` yields for a row. ``check`` refuses filters,
+    before the first line is sent.
     """
 
     columns: Mapping[str, Callable[..., Any]]
     filters: tuple[str, ...]
     read: Callable[[Actor, Filters], Iterator[tuple[Any, ...]]]
+    check: Callable[[Filters], object] = bool
 
     def rows(self, actor: Actor, given: Filters) -> Iterator[Values]:
         """Yield the values of each row that somebody may see, in the order of the columns."""

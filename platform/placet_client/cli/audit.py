@@ -25,6 +25,21 @@ witnesses.add_to(audit)
 timestamps.add_to(audit)
 retention.add_to(audit)
 KindOption = Annotated[str, typer.Option(help="e.g. release.approved")]
+GroupOption = Annotated[
+    str,
+    typer.Option(
+        help="releases, serving, models, recalls, people, targets, alerts, log or platform"
+    ),
+]
+TextOption = Annotated[str, typer.Option(help="words of what a kind of event says: rollback")]
+PersonOption = Annotated[str, typer.Option(help="a part of the name of who did it")]
+ObjectOption = Annotated[
+    str,
+    typer.Option(
+        "--object", help="the name of an endpoint, a model, a version (name:3) or a target"
+    ),
+]
+PeopleOption = Annotated[bool, typer.Option("--by-people", help="what people did alone")]
 SubjectOption = Annotated[str, typer.Option(help="the id of what it is about")]
 ActorOption = Annotated[str, typer.Option(help="the id of who did it")]
 SinceOption = Annotated[str, typer.Option(help="RFC 3339, from then on")]
@@ -46,8 +61,13 @@ def add_to(app: typer.Typer) -> None:
 @audit.command("events")
 def audit_events(
     kind: KindOption = "",
+    group: GroupOption = "",
+    text: TextOption = "",
     subject: SubjectOption = "",
+    object_: ObjectOption = "",
     actor: ActorOption = "",
+    person: PersonOption = "",
+    by_people: PeopleOption = False,
     project: str = "",
     environment: str = "",
     since: SinceOption = "",
@@ -59,8 +79,13 @@ def audit_events(
     with connected() as client:
         events = client.audit.events(
             kind=kind,
+            group=group,
+            text=text,
             subject=subject,
+            object=object_,
             actor=actor,
+            person=person,
+            by_people=by_people or None,
             project=project,
             environment=environment,
             since=since,
@@ -75,8 +100,13 @@ def audit_save(
     file: Path,
     form: Annotated[FileForm, typer.Option("--format", help="jsonl or csv")] = FileForm.JSONL,
     kind: KindOption = "",
+    group: GroupOption = "",
+    text: TextOption = "",
     subject: SubjectOption = "",
+    object_: ObjectOption = "",
     actor: ActorOption = "",
+    person: PersonOption = "",
+    by_people: PeopleOption = False,
     project: str = "",
     environment: str = "",
     since: SinceOption = "",
@@ -88,8 +118,13 @@ def audit_save(
             file,
             form=form.value,
             kind=kind,
+            group=group,
+            text=text,
             subject=subject,
+            object=object_,
             actor=actor,
+            person=person,
+            by_people=by_people or None,
             project=project,
             environment=environment,
             since=since,

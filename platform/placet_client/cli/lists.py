@@ -25,6 +25,7 @@ class List(StrEnum):
     VERSIONS = "versions"
     RELEASES = "releases"
     ENDPOINTS = "endpoints"
+    DEPLOYMENTS = "deployments"
     TARGETS = "targets"
     POLICIES = "policies"
     DUTIES = "duties"

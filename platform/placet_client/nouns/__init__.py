@@ -4,6 +4,7 @@ from placet_client.nouns.audit import Audit
 from placet_client.nouns.base import Listing, Noun
 from placet_client.nouns.break_glass import BreakGlasses
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
+from placet_client.nouns.deployments import Deployments
 from placet_client.nouns.drills import Drills
 from placet_client.nouns.governance import (
     Duties,
@@ -48,6 +49,7 @@ __all__ = [
     "BreakGlasses",
     "Builds",
     "Declarations",
+    "Deployments",
     "Drills",
     "Duties",
     "Endpoints",

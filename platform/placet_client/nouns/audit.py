@@ -26,22 +26,36 @@ class Audit(Noun):
         self,
         *,
         kind: str = "",
+        group: str = "",
+        text: str = "",
         subject: str = "",
+        object: str = "",  # as the API calls it
         actor: str = "",
+        person: str = "",
+        by_people: bool | None = None,
         project: str = "",
         environment: str = "",
         since: str = "",
         until: str = "",
         limit: int | None = None,
     ) -> Listing[AuditEvent]:
-        """List the events that you may read, newest first. Times are RFC 3339."""
+        """List the events that you may read, newest first. Times are RFC 3339.
+
+        ``person`` is a part of a name; ``object`` the name of an endpoint, model, version
+        (``name:3``) or target; ``text`` is looked for in what kinds of event say.
+        """
         return self._list(
             AuditEvent,
             "/audit/events",
             limit,
             kind=kind,
+            group=group,
+            text=text,
             subject=subject,
+            object=object,
             actor=actor,
+            person=person,
+            by_people=by_people,
             project=project,
             environment=environment,
             since=since,
@@ -90,8 +104,13 @@ class Audit(Noun):
         *,
         form: Literal["jsonl", "csv"] = "jsonl",
         kind: str = "",
+        group: str = "",
+        text: str = "",
         subject: str = "",
+        object: str = "",  # as the API calls it
         actor: str = "",
+        person: str = "",
+        by_people: bool | None = None,
         project: str = "",
         environment: str = "",
         since: str = "",
@@ -101,8 +120,13 @@ class Audit(Noun):
         query = given(
             format=form,
             kind=kind,
+            group=group,
+            text=text,
             subject=subject,
+            object=object,
             actor=actor,
+            person=person,
+            by_people=by_people,
             project=project,
             environment=environment,
             since=since,

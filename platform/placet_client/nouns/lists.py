@@ -49,6 +49,19 @@ class Lists(Noun):
         query = given(format=form, project=project, isolation=isolation)
         return self._save("/exports/endpoints", to, **query)
 
+    def deployments(
+        self,
+        to: Path,
+        *,
+        form: Form = "csv",
+        at: str = "",
+        project: str = "",
+        environment: str = "",
+    ) -> int:
+        """Write what served behind each endpoint at an instant (RFC 3339; now unless given)."""
+        query = given(format=form, at=at, project=project, environment=environment)
+        return self._save("/exports/deployments", to, **query)
+
     def targets(self, to: Path, *, form: Form = "csv") -> int:
         """Write the targets and how their nodes are."""
         return self._save("/exports/targets", to, **given(format=form))

@@ -25,6 +25,7 @@ from placet_client.records.audit import (
 from placet_client.records.base import Record
 from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
+from placet_client.records.deployments import Approval, Deployment, RunReceipt, ServedRevision
 from placet_client.records.governance import (
     Barred,
     Bound,
@@ -130,6 +131,7 @@ __all__ = [
     "Actor",
     "Alert",
     "Alias",
+    "Approval",
     "Archive",
     "ArtifactFile",
     "AuditEvent",
@@ -156,6 +158,7 @@ __all__ = [
     "Declaration",
     "Delivery",
     "Dependency",
+    "Deployment",
     "Disagreement",
     "Disagreements",
     "Drill",
@@ -218,10 +221,12 @@ __all__ = [
     "Role",
     "Rollout",
     "RowChange",
+    "RunReceipt",
     "Runtime",
     "SchemaChange",
     "Search",
     "Series",
+    "ServedRevision",
     "ServiceAccount",
     "SetupLink",
     "SigningKey",

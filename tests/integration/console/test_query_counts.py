@@ -134,6 +134,8 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/",
         "/releases/?state=live",
         "/endpoints/",
+        "/deployments/",
+        "/api/v1/deployments",
         "/targets/",
         "/policies/",
         "/tokens/",

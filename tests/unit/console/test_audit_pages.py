@@ -22,7 +22,7 @@ def line(index: int, *, machine: bool = False) -> EventLine:
 def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> EventListPage:
     """Return a page of a log of ``size`` events, of which ``signed`` are signed."""
     head: Any = SimpleNamespace(size=signed) if signed is not None else None
-    return EventListPage(lines, None, LogStanding(size, 0, None, ""), head, [])
+    return EventListPage(lines, None, LogStanding(size, 0, None, ""), head)
 
 
 def test_events_are_counted_and_those_that_are_signed() -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from apps.assurance.queries.as_of import deployments, endpoints_ever, instant_of
 from apps.console.queries.endpoints import endpoint_rows, endpoints_matching
 from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
 from apps.console.templatetags.placet import percent
 from apps.serving.queries import RevisionStatus
 from placet.kernel.actor import Actor
+from placet.kernel.clock import rfc3339
 
 
 def _endpoints(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -36,6 +38,18 @@ def _targets(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(named_targets(actor).order_by("name")):
         for row in target_rows(batch, actor, uses=None):
             yield row, row.target, row.node
+
+
+def _deployments(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    at = instant_of(filters.get("at", ""))
+    place = {name: filters.get(name, "") for name in ("project", "environment")}
+    endpoints = endpoints_ever(actor, **place)
+    for batch in in_batches(endpoints.order_by("project__slug", "environment", "name", "pk")):
+        for row in deployments(batch, at):
+            if not row.revisions:
+                yield row, None, None, None
+            for revision in row.revisions:
+                yield row, revision, revision.service, revision.approved
 
 
 ENDPOINTS = ListTable(
@@ -86,4 +100,47 @@ TARGETS = ListTable(
     (),
     _targets,
 )
-TABLES = {"endpoints": ENDPOINTS, "targets": TARGETS}
+DEPLOYMENTS = ListTable(
+    {
+        "at": lambda row, revision, service, approved: row.at,
+        "project": lambda row, revision, service, approved: row.endpoint.project.slug,
+        "environment": lambda row, revision, service, approved: row.endpoint.environment,
+        "endpoint": lambda row, revision, service, approved: row.endpoint.name,
+        "state": lambda row, revision, service, approved: row.state,
+        "revision": lambda row, revision, service, approved: revision and revision.number,
+        "percent": lambda row, revision, service, approved: service and service.share.weight / 100,
+        "header": lambda row, revision, service, approved: service and service.share.header,
+        "copies_percent": lambda row, revision, service, approved: (
+            service and service.share.copies / 100
+        ),
+        "model": lambda row, revision, service, approved: approved and approved.model,
+        "version": lambda row, revision, service, approved: approved and approved.version,
+        "bento": lambda row, revision, service, approved: revision and revision.bento,
+        "since": lambda row, revision, service, approved: service and service.begin.at,
+        "until": lambda row, revision, service, approved: (
+            service and service.end and service.end.at
+        ),
+        "since_event": lambda row, revision, service, approved: service and service.begin.index,
+        "until_event": lambda row, revision, service, approved: (
+            service and service.end and service.end.index
+        ),
+        "release": lambda row, revision, service, approved: approved and approved.number,
+        "approved_by": lambda row, revision, service, approved: [
+            f"{one.name} ({one.role}) at {rfc3339(one.at)}"
+            for one in (approved.approvals if approved else ())
+        ],
+        "policy": lambda row, revision, service, approved: approved and approved.policy,
+        "policy_digest": lambda row, revision, service, approved: (
+            approved and approved.policy_digest
+        ),
+        "receipts": lambda row, revision, service, approved: [
+            one.id for one in (revision.receipts if revision else ())
+        ],
+        "faults": lambda row, revision, service, approved: row.faults,
+        "id": lambda row, revision, service, approved: row.endpoint.pk,
+    },
+    ("at", "project", "environment"),
+    _deployments,
+    check=lambda filters: instant_of(filters.get("at", "")),
+)
+TABLES = {"endpoints": ENDPOINTS, "targets": TARGETS, "deployments": DEPLOYMENTS}

@@ -1,0 +1,67 @@
+"""What ids are called: people by their names, objects by theirs and with what belongs to them."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from apps.builds.models import Build
+from apps.governance.models import Release
+from apps.identity.models import ServiceAccount, User
+from apps.identity.queries import visible
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.rollouts.models import Rollout
+from apps.serving.models import Endpoint, Revision, Target
+from placet.kernel.actor import Actor
+
+PEOPLE = 50
+OF_EACH = 300  # of a table, the newest: events of what is older are found by its own id
+
+
+class NameFinder:
+    """See :class:`apps.audit.hooks.Finder`."""
+
+    def people(self, name: str) -> list[str]:
+        """Return the ids of people and service accounts whose name has ``name`` in it (one
+        query)."""
+        users = User.objects.filter(Q(name__icontains=name) | Q(email__iexact=name))
+        accounts = ServiceAccount.objects.filter(name__icontains=name)
+        return _ids(users.order_by("pk")[:PEOPLE], accounts.order_by("pk")[:PEOPLE])
+
+    def objects(self, name: str, actor: Actor) -> list[str]:
+        """Return the ids of endpoints, models and targets called ``name``, or of the version
+        ``name:3``, and of their versions, builds, releases, revisions and rollouts (one query)."""
+        model, _, number = name.rpartition(":")
+        if model and number.isascii() and number.isdigit() and len(number) < 10:
+            of = {"model__name": model, "number": int(number)}
+            return _ids(*_of_versions(of, actor))
+        at = {"endpoint__name": name}
+        return _ids(
+            _own(Endpoint.objects.filter(name=name), actor),
+            _own(Revision.objects.filter(**at), actor),
+            _own(Rollout.objects.filter(**at), actor),
+            _own(Release.objects.filter(**at), actor),
+            _own(RegisteredModel.objects.filter(name=name), actor),
+            *_of_versions({"model__name": name}, actor),
+            Target.objects.filter(name=name)[:1],
+        )
+
+
+def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
+    of_version = {f"version__{column}": value for column, value in of.items()}
+    of_release = {f"release__{column}": value for column, value in of_version.items()}
+    return [
+        _own(ModelVersion.objects.filter(**of), actor),
+        _own(Build.objects.filter(**of_version), actor),
+        _own(Release.objects.filter(**of_version), actor),
+        _own(Rollout.objects.filter(**of_release), actor),
+    ]
+
+
+def _own(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
+    """Return the newest of ``rows`` in projects whose events ``actor`` may read."""
+    return visible(rows, actor, view="audit.view").order_by("-pk")[:OF_EACH]
+
+
+def _ids(first: QuerySet[Any], *others: QuerySet[Any]) -> list[str]:
+    parts = [rows.values_list("pk", flat=True) for rows in others]
+    return list(dict.fromkeys(first.values_list("pk", flat=True).union(*parts, all=True)))

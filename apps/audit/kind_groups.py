@@ -1,0 +1,60 @@
+"""Kinds of events in groups that people know, and by words of what they say. Pure but for the list
+of kinds: what is asked is answered by kinds, which have an index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apps.audit.events import kinds
+
+
+@dataclass(frozen=True, slots=True)
+class KindGroup:
+    """Kinds that belong together, by what stands before the first dot of their names."""
+
+    title: str
+    families: tuple[str, ...]
+
+
+GROUPS: Mapping[str, KindGroup] = {
+    "releases": KindGroup(
+        "Releases, approvals and policies",
+        ("release", "break_glass", "policy", "freeze", "environment"),
+    ),
+    "serving": KindGroup(
+        "Endpoints and rollouts", ("endpoint", "revision", "rollout", "drill", "prefetch")
+    ),
+    "models": KindGroup(
+        "Models, versions and builds",
+        (
+            *("model", "version", "alias", "upload", "evidence", "declaration", "signing_key"),
+            *("build", "bento", "runtime", "hold"),
+        ),
+    ),
+    "recalls": KindGroup("Recalls and run receipts", ("recall", "receipt")),
+    "people": KindGroup(
+        "People, roles and sign-in",
+        (
+            *("access", "person", "role", "team", "service_account", "project", "token"),
+            *("session", "password", "mfa", "passkey"),
+        ),
+    ),
+    "targets": KindGroup("Targets and nodes", ("target", "node")),
+    "alerts": KindGroup("Alerts, objectives and erasures", ("alert", "objective", "erasure")),
+    "log": KindGroup(
+        "The log itself",
+        ("audit", "retention", "legal_hold", "stream", "witness", "witnessed_log"),
+    ),
+    "platform": KindGroup(
+        "Background work, keys and backups", ("job", "store", "backup", "credentials")
+    ),
+}
+
+
+def kinds_saying(text: str) -> list[str]:
+    """Return the kinds in whose name or sentence every word of ``text`` stands."""
+    words = text.casefold().split()
+    return [
+        name
+        for name, kind in kinds().items()
+        if all(word in f"{name} {kind.sentence({})}".casefold() for word in words)
+    ]

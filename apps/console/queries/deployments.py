@@ -1,0 +1,181 @@
+"""What served at an instant, by whose approval, as the page shows it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from django.urls import reverse
+
+from apps.assurance.queries.as_of import (
+    Deployment,
+    ServedRevision,
+    deployments,
+    endpoints_ever,
+    instant_of,
+)
+from apps.console.charts import Timespans, timespans
+from apps.console.queries.page_parts import Link
+from apps.console.queries.paging import keyed
+from apps.console.templatetags.placet import number
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import InvalidInput
+
+HISTORY = timedelta(days=30)
+ORDER = ("project__slug", "environment", "name", "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """Who approved it, as what, and where the log says so ('' where the reader may not look)."""
+
+    who: str
+    role: str
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRow:
+    """A revision that served then."""
+
+    revision: ServedRevision
+    place: Scope
+    slug: str
+    actor: Actor
+
+    @property
+    def runs(self) -> str:
+        """The version, as people call it."""
+        row = self.revision.approved
+        return f"{row.model}:{row.version}" if row.model else "a version that cannot be named"
+
+    @property
+    def version_url(self) -> str:
+        """Where the version is read, '' without a name."""
+        row = self.revision.approved
+        if not row.model:
+            return ""
+        return reverse("version", args=[self.slug, row.model, row.version])
+
+    @property
+    def share(self) -> str:
+        """What it got of the requests, in words."""
+        share = self.revision.service.share
+        parts = [f"{number(share.weight / 100)} %"] if share.weight else []
+        if share.header:
+            parts.append(f"requests with {share.header}")
+        if share.copies:
+            parts.append(f"copies of {number(share.copies / 100)} %, whose answers nobody got")
+        return ", ".join(parts)
+
+    @property
+    def approvals(self) -> list[ApprovalRow]:
+        """Who let it run."""
+        return [
+            ApprovalRow(
+                one.name,
+                f"{one.role}, in an emergency" if one.emergency else one.role,
+                one.at,
+                self._event(one.event),
+            )
+            for one in self.revision.approved.approvals
+        ]
+
+    @property
+    def links(self) -> list[Link]:
+        """Where the proof is."""
+        row, service = self.revision.approved, self.revision.service
+        links = []
+        if row.release and self.actor.can("release.view", self.place):
+            bundle = reverse("api-releases-bundle", args=[row.release])
+            permit = reverse("api-releases-permit", args=[row.release])
+            links = [
+                Link(f"Release {row.number}", reverse("release", args=[row.release])),
+                Link("evidence bundle", bundle, download=True),
+                Link("permit", permit),
+            ]
+        for moment, what in ((service.begin, "it began"), (service.end, "it ended")):
+            if moment and (url := self._event(moment.index)):
+                links.append(Link(f"event {number(moment.index)}: {what}", url))
+        return links
+
+    def _event(self, index: int | None) -> str:
+        if index is None or not self.actor.can("audit.view", self.place):
+            return ""
+        return reverse("audit-event", args=[index])
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """An endpoint at the instant."""
+
+    deployment: Deployment
+    actor: Actor
+
+    @property
+    def served(self) -> list[ServedRow]:
+        """What served there, the largest share first."""
+        endpoint = self.deployment.endpoint
+        place = Scope(endpoint.project_id, endpoint.environment)
+        return [
+            ServedRow(row, place, endpoint.project.slug, self.actor)
+            for row in self.deployment.revisions
+        ]
+
+    @property
+    def nothing(self) -> str:
+        """Why nothing served."""
+        return "It was stopped" if self.deployment.state == "stopped" else "Nothing served"
+
+    @property
+    def spans(self) -> Timespans:
+        """When each revision served in the time before."""
+        row = self.deployment
+        return timespans(row.history, row.at - HISTORY, row.at)
+
+
+@dataclass(frozen=True)
+class DeploymentListPage:
+    """One page of what served where at an instant."""
+
+    found: list[Deployment]
+    at: datetime | None
+    typed: str
+    fault: str
+    actor: Actor
+
+    @cached_property
+    def rows(self) -> list[DeploymentRow]:
+        """Every endpoint that there was at the instant."""
+        return [
+            DeploymentRow(row, self.actor) for row in self.found if row.state not in ("", "deleted")
+        ]
+
+    @property
+    def history(self) -> list[DeploymentRow]:
+        """Every endpoint behind which something served in the time before."""
+        return [DeploymentRow(row, self.actor) for row in self.found if row.history]
+
+    @property
+    def value(self) -> str:
+        """The instant as the field holds it."""
+        return f"{self.at:%Y-%m-%dT%H:%M:%S}" if self.at else self.typed
+
+    @property
+    def since(self) -> datetime | None:
+        """When the time begins whose history is drawn."""
+        return self.at - HISTORY if self.at else None
+
+
+def deployment_list_page(
+    actor: Actor, *, typed: str = "", project: str = "", environment: str = "", after: str = ""
+) -> tuple[DeploymentListPage, str]:
+    """Return one page of what served at the instant that was ``typed``, and the key to go on
+    after; nothing but what is wrong with it where it is none."""
+    try:
+        at = instant_of(typed)
+    except InvalidInput as refusal:
+        return DeploymentListPage([], None, typed, refusal.errors[0].detail, actor), ""
+    rows, key = keyed(endpoints_ever(actor, project=project, environment=environment), ORDER, after)
+    found = deployments(rows, at, since=at - HISTORY)
+    return DeploymentListPage(found, at, typed, "", actor), key

@@ -1,0 +1,79 @@
+"""deployment."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.output import Form, show_list, tell
+from placet_client.records import Deployment
+
+deployment = typer.Typer(help="What served when, and who approved it", no_args_is_help=True)
+COLUMNS = [
+    "project",
+    "environment",
+    "endpoint",
+    "revision",
+    "percent",
+    "runs",
+    "bento",
+    "approved by",
+    "policy",
+    "since",
+    "until",
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(deployment, name="deployment")
+
+
+@deployment.command("list")
+def deployment_list(
+    at: Annotated[
+        str, typer.Option(help="the instant, e.g. 2026-03-14T10:00Z; now unless it is given")
+    ] = "",
+    project: str = "",
+    environment: str = "",
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """List what served behind each endpoint at an instant, by whose approval; -o json has the
+    receipts and where the log says it."""
+    with connected() as client:
+        found = client.deployments.list(
+            at=at, project=project, environment=environment, limit=limit
+        )
+        if output is Form.JSON:
+            show_list(found, COLUMNS, output)
+            return
+        rows = list(found)
+    show_list(lines(rows), COLUMNS, output)
+    for row in rows:
+        for fault in row.faults:
+            tell(f"{row.environment}/{row.endpoint_name}: {fault}")
+
+
+def lines(rows: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
+    """Yield a line for each revision, and one for an endpoint behind which nothing served."""
+    for row in rows:
+        place = {
+            "project": row.project,
+            "environment": row.environment,
+            "endpoint": row.endpoint_name,
+        }
+        if not row.revisions:
+            yield place | {"runs": "nothing" if row.state == "active" else row.state}
+        for one in row.revisions:
+            yield place | {
+                "revision": one.number,
+                "percent": f"{one.percent:g}",
+                "runs": f"{one.model}:{one.version}",
+                "bento": one.bento_digest,
+                "approved by": [f"{who.name} ({who.role})" for who in one.approvals],
+                "policy": one.policy_number,
+                "since": one.since.isoformat(),
+                "until": one.until.isoformat() if one.until else None,
+            }

@@ -1,0 +1,132 @@
+"""Who approved what ran then: a story, asked about at every turn of it, and again afterwards."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.assurance.actions import recall
+from apps.governance.models import Decision, PolicyRevision, Release
+from apps.rollouts import actions
+from apps.serving.actions import start_endpoint, stop_endpoint
+from apps.serving.models import Endpoint, Revision
+from placet.kernel.clock import now, rfc3339
+from placet_client.cli import main as placet
+from tests.support import factories
+from tests.support.commands import answer, become
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]}
+ONE, TWO = "churn:1", "churn:2"
+Served = list[tuple[str, int, float]]  # what runs, its revision, its percentage
+
+
+@dataclass
+class Turns:
+    """What was true at each instant of a story."""
+
+    story: Story
+    known: list[tuple[datetime, Served]] = field(default_factory=list)
+
+    def note(self, *served: tuple[str, int, float]) -> None:
+        """From now on this serves."""
+        self.story.settle()
+        self.known.append((now(), list(served)))
+
+
+@pytest.fixture
+def turns(story: Story) -> Turns:
+    """Live, a canary, an abort, again and to the end, a rollback, a stop, a start, a recall."""
+    told = Turns(story)
+    told.known.append((now(), []))
+    first = story.live("staging")
+    told.note((ONE, 1, 100))
+    second = story.release("staging", plan=CANARY)
+    story.approve(second, by="Rita")
+    told.note((TWO, 2, 60), (ONE, 1, 40))
+    actions.abort(story.rollout(second), reason="worse", actor=story.otto)
+    told.note((ONE, 1, 100))
+    again = story.release("staging", second.bento)
+    story.approve(again, by="Rita")
+    told.note((TWO, 3, 100))
+    actions.rollback(again.endpoint, actor=story.otto, reason="slow")
+    told.note((ONE, 1, 100))
+    stop_endpoint(first.endpoint, actor=story.otto)
+    told.note()
+    start_endpoint(first.endpoint, actor=story.otto)
+    told.note((ONE, 1, 100))
+    said = {"kind": "bento", "what": first.bento_id, "reason": "poisoned"}
+    recall(**said, project=story.world.project, actor=story.otto)
+    told.note()
+    return told
+
+
+def by_page(client: Client, at: datetime) -> Served:
+    page = client.get("/deployments/", {"at": rfc3339(at)})
+    assert page.status_code == 200
+    served = re.findall(r"(\S+)\s+([\d.]+) %\s+revision (\d+)", text_of(page.content.decode()))
+    return [(runs, int(number), float(share)) for runs, share, number in served]
+
+
+def by_api(client: Client, at: datetime) -> Served:
+    rows = client.get("/api/v1/deployments", {"at": rfc3339(at)}).json()["items"]
+    found = [one for row in rows for one in row["revisions"]]
+    return [(f"{r['model']}:{r['version']}", r["number"], r["percent"]) for r in found]
+
+
+def by_export(client: Client, at: datetime) -> Served:
+    got = client.get("/api/v1/exports/deployments", {"at": rfc3339(at), "format": "json"})
+    rows = [row for row in json.loads(b"".join(got)) if row["revision"] is not None]  # type: ignore[arg-type]
+    return [(f"{r['model']}:{r['version']}", r["revision"], r["percent"]) for r in rows]
+
+
+def by_command(at: datetime, capsys: pytest.CaptureFixture[str]) -> Served:
+    assert placet(["deployment", "list", "--at", rfc3339(at), "-o", "json"]) == 0
+    found = [one for row in answer(capsys) for one in row["revisions"]]
+    return [(f"{r['model']}:{r['version']}", r["number"], r["percent"]) for r in found]
+
+
+def rewrite_rows() -> None:
+    """Have every row of today say something else, past the actions."""
+    Revision.objects.update(weight=0, state="failed", ended_at=now(), permit="{}", live_at=None)
+    Endpoint.objects.update(state="stopped", stopped_at=None)
+    Decision.objects.update(person="per_somebody", role="nobody", verdict="reject")
+    Release.objects.update(state="failed", policy=PolicyRevision.objects.latest("pk"))
+
+
+def approvals(client: Client, at: datetime) -> list[tuple[str, str, int]]:
+    """Who approved what served, as what, and the policy revision that asked for it."""
+    rows = client.get("/api/v1/deployments", {"at": rfc3339(at)}).json()["items"]
+    served = [one for row in rows for one in row["revisions"]]
+    return [(a["name"], a["role"], r["policy_number"]) for r in served for a in r["approvals"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_instant_of_a_story_is_answered_rightly_and_the_same_everywhere(
+    turns: Turns,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    django_assert_max_num_queries: Any,
+) -> None:
+    people = turns.story.people
+    people["Eve"] = factories.person("Eve", roles={"auditor": None})
+    client = browser(people["Eve"])
+    become(turns.story.world, "Eve", live_server.url, monkeypatch)
+    for at, served in turns.known:
+        answers = [by_page(client, at), by_api(client, at), by_export(client, at)]
+        assert [*answers, by_command(at, capsys)] == [served] * 4, at
+    canary = turns.known[2][0]
+    with django_assert_max_num_queries(12):
+        by_page(client, canary)
+    assert approvals(client, canary) == [("Rita risk", "reviewer", 1), ("Rex risk", "reviewer", 1)]
+    before = [client.get("/api/v1/deployments", {"at": rfc3339(at)}) for at, _ in turns.known]
+    rewrite_rows()
+    after = [client.get("/api/v1/deployments", {"at": rfc3339(at)}) for at, _ in turns.known]
+    assert [got.json() for got in after] == [got.json() for got in before]

@@ -1,0 +1,147 @@
+"""The log is searched by what people know: names, groups of kinds, words, days."""
+
+import pytest
+from django.db import connection
+
+from apps.audit.actions import record
+from apps.audit.events import kinds
+from apps.audit.kind_groups import GROUPS, kinds_saying
+from apps.audit.queries import EventFilter, events_visible
+from apps.audit.queries.events import by_name
+from apps.governance.events import FREEZE_SET
+from apps.identity.events import PROJECT_UPDATED
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import now
+from tests.support.database import owning_tables
+from tests.support.factories import actor_of, api, browser, person, project
+from tests.support.page_text import text_of
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def found(actor: Actor, **names: str) -> set[str]:
+    events = events_visible(actor, by_name(EventFilter(), actor, **names))
+    return set(events.values_list("kind", flat=True))
+
+
+def test_every_kind_is_in_one_group() -> None:
+    placed = [family for group in GROUPS.values() for family in group.families]
+    assert len(placed) == len(set(placed))
+    declared = {name.split(".")[0] for name in kinds() if not name.startswith("test.")}
+    assert declared <= set(placed)
+
+
+def test_words_are_looked_for_in_what_kinds_say() -> None:
+    assert "rollout.rollback_started.v1" in kinds_saying("rolling BACK")
+    assert "drill.started.v1" in kinds_saying("rollback drill")
+    assert kinds_saying("no kind says this") == []
+
+
+class TestByName:
+    """A release behind the endpoint ``churn``, of the model ``age``; and one of other names."""
+
+    @pytest.fixture
+    def eve(self, world: World) -> Actor:
+        bento = world.bento(world.version("age"))
+        world.decide(world.request("staging", bento, endpoint="churn"), world.rex)
+        world.request("staging", world.bento(world.version("other")), endpoint="elsewhere")
+        return actor_of(person("Eve", {"auditor": None}))
+
+    def test_a_person_is_found_by_a_part_of_their_name(self, eve: Actor) -> None:
+        kinds = found(eve, person="rex ri")
+        assert "release.decided.v1" in kinds
+        assert "release.requested.v1" not in kinds
+        assert found(eve, person="nobody") == set()
+
+    @pytest.mark.parametrize("thing", ["churn", "age", "age:1"])
+    def test_an_object_is_found_with_what_belongs_to_it(self, thing: str, eve: Actor) -> None:
+        kinds = found(eve, thing=thing)
+        assert "release.decided.v1" in kinds
+        assert ("endpoint.created.v1" in kinds) is (thing == "churn")
+        assert ("model.created.v1" in kinds) is (thing == "age")
+
+    @pytest.mark.parametrize("thing", ["other", "age:2", "age:x", ":", "age:99999999999", "%"])
+    def test_what_is_called_otherwise_is_not(self, thing: str, eve: Actor) -> None:
+        assert "release.decided.v1" not in found(eve, thing=thing)
+
+    def test_page_export_and_api_find_the_same(self, eve: Actor, world: World) -> None:
+        who = {"person": "rex"}
+        page = text_of(
+            browser(person("Fay", {"auditor": None})).get("/audit/", who).content.decode()
+        )
+        assert "as reviewer: approve by Rex risk" in page
+        assert "Requested release" not in page
+        client = api(person("Gil", {"auditor": None}))
+        items = client.get("/audit/events", who).json()["items"]
+        kinds = {item["kind"] for item in items}
+        assert "release.decided.v1" in kinds
+        lines = b"".join(client.get("/audit/export", who | {"by_people": "true"})).splitlines()
+        assert len(lines) == len(items)
+        assert all(b'"actor_id":"per_' in line.replace(b"\\", b"") for line in lines)
+
+
+def test_nobody_finds_events_of_a_project_where_they_may_not_read_the_log(world: World) -> None:
+    world.request("staging", world.bento(world.version("secret")))
+    other = project("other")
+    eve = actor_of(person("Eve", {"auditor": other, "viewer": world.project}))
+    with record(SYSTEM) as log:
+        log.add(PROJECT_UPDATED, other)
+    for names in ({}, {"person": "ada"}, {"thing": "churn"}, {"thing": "secret"}):
+        assert found(eve, **names) <= {"project.updated.v1", "project.created.v1"} | set(kinds())
+        events = events_visible(eve, by_name(EventFilter(), eve, **names))
+        assert set(events.values_list("project", flat=True)) <= {other.pk}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("group=nonsense", "group"), ("by_people=maybe", "by_people"), ("persons=ada", "persons")],
+)
+def test_what_cannot_be_asked_is_refused_by_name(query: str, field: str, world: World) -> None:
+    answer = api(person("Eve", {"auditor": None})).get(f"/audit/events?{query}")
+    assert answer.status_code == 400
+    assert field in answer.content.decode()
+
+
+def test_days_are_looked_through_from_the_first_to_the_last(world: World) -> None:
+    client = browser(person("Eve", {"auditor": None}))
+    today = f"{now():%Y-%m-%d}"
+    for asked, there in (
+        ({"since": today, "until": today}, True),
+        ({"until": "2020-01-01"}, False),
+        ({"since": "2999-01-01"}, False),
+        ({"until": "9999-12-31"}, True),
+        ({"until": "2026-02-30"}, True),
+    ):
+        page = client.get("/audit/", asked).content.decode()
+        assert ("No event matches" not in page) is there, asked
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        EventFilter(group="releases"),
+        EventFilter(text="froze"),
+        EventFilter(actors=("per_1", "per_2")),
+        EventFilter(subjects=("rel_1", "rel_2")),
+        EventFilter(until=now().replace(year=2020)),
+    ],
+    ids=["group", "text", "person", "object", "until"],
+)
+def test_nothing_goes_through_the_whole_log(filters: EventFilter) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        log.add(FREEZE_SET, risk)
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, risk)
+    eve = actor_of(person("Eve", {"auditor": None}))
+    with owning_tables(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_event")
+    plan = events_visible(eve, filters).order_by("-index")[:51].explain(analyze=True)
+    assert "Seq Scan on audit_event" not in plan
+    read = [
+        int(line.split("Rows Removed by Filter: ")[1])
+        for line in plan.splitlines()
+        if "Rows Removed by Filter" in line
+    ]
+    assert sum(read) < 100, plan
