@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.audit.actions import log_export_of
-from apps.audit.events import declared
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import (
     EventFilter,
@@ -23,7 +22,8 @@ from apps.audit.queries import (
     inclusion,
     may_prove,
 )
-from apps.audit.queries.events import WITHOUT_STATES, by_name
+from apps.audit.queries.bodies import BLANK, is_event
+from apps.audit.queries.events import WITHOUT_STATES, by_name, sentence_of
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
 from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.actor import Actor
@@ -119,7 +119,7 @@ def event_body(body: dict[str, Any], index: int, leaf_hash: str) -> dict[str, An
         "index": index,
         "at": body["at"],
         "kind": body["kind"],
-        "sentence": declared(body["kind"]).sentence(body["data"]),
+        "sentence": sentence_of(body),
         "actor": body["actor"],
         "subject": body["subject"],
         "project": body["project"],
@@ -190,7 +190,10 @@ class EventList(ListView):
 
 
 def _items(events: Sequence[Any]) -> list[Any]:
-    return [event_body(e.said, e.index, bytes(e.leaf_hash).hex()) for e in events]
+    return [
+        event_body(e.said if is_event(e.said) else BLANK, e.index, bytes(e.leaf_hash).hex())
+        for e in events
+    ]
 
 
 class EventDetail(PlacetView):

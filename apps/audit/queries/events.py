@@ -1,6 +1,5 @@
 """Events through the eyes of an actor."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Coalesce
 
 from apps.audit.errors import Archived
 from apps.audit.events import declared
@@ -17,36 +16,45 @@ from apps.audit.hooks import finder
 from apps.audit.kind_groups import GROUPS, kinds_saying
 from apps.audit.models import ACTOR_PREFIX, FAMILY, Event
 from apps.audit.queries.archived import archive_of
+from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event, states_of
 from apps.audit.queries.texts import texts_in
 from apps.audit.rows import sealed_columns
-from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import Forbidden, NotFound
+from placet_verify.log.merkle import leaf_hash
 
 TOUCHED = Func(
     F("body"), function="audit_touched", output_field=ArrayField(TextField())
 )  # what migration 0003 indexes
 
 
+# A body for lists: the states of its rows may have megabytes. OFFSET has the text read as JSON
+# once; what is no object any more, because somebody wrote over it, is none of SQL's business.
 WITHOUT_STATES = Func(
-    Cast("body", JSONField()),
-    Cast(Value("after"), TextField()),
-    template="(%(expressions)s)",
-    arg_joiner=" - ",
+    F("body"),
+    template="""(
+        SELECT CASE jsonb_typeof(it) WHEN 'object' THEN it - 'after' END
+        FROM (SELECT %(expressions)s::jsonb AS it OFFSET 0) AS said
+    )""",
     output_field=JSONField(),
-)  # a body for lists: the states of its rows may have megabytes
+)
 
 
-# As one, but that each row keeps its ``reason``. OFFSET has the text read as JSON once.
+# As one, but that each row keeps its ``reason``.
 WITH_REASONS = Func(
     F("body"),
     template="""(
-        SELECT it - 'after' || jsonb_build_object('after', (
-            SELECT coalesce(jsonb_object_agg(key, jsonb_build_object('reason', state -> 'reason')),
-                            '{}')
-            FROM jsonb_each(it -> 'after') AS each (key, state)
-            WHERE jsonb_typeof(state -> 'reason') = 'string'
-        ))
+        SELECT CASE jsonb_typeof(it) WHEN 'object' THEN
+            it - 'after' || jsonb_build_object('after', CASE jsonb_typeof(it -> 'after')
+                WHEN 'object' THEN (
+                    SELECT coalesce(
+                        jsonb_object_agg(key, jsonb_build_object('reason', state -> 'reason')),
+                        '{}')
+                    FROM jsonb_each(it -> 'after') AS each (key, state)
+                    WHERE jsonb_typeof(state -> 'reason') = 'string'
+                ) END)
+        END
         FROM (SELECT %(expressions)s::jsonb AS it OFFSET 0) AS said
     )""",
     output_field=JSONField(),
@@ -172,12 +180,14 @@ class TimelineEntry:
     """One line of a timeline."""
 
     index: int
-    at: datetime
+    at: datetime | None  # None where that cannot be read any more
     kind: str
     line: str
     actor_id: str
+    place: Scope
     reason: str = ""  # the commitment to why, where the subject says so
     subject: str = ""
+    intact: bool = True  # it still is what was logged
 
 
 def newest(
@@ -232,6 +242,7 @@ class EventDetail:
     text: str
     body: dict[str, Any]
     sentence: str
+    intact: bool
     changes: list[RowChange] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -244,17 +255,28 @@ def event_detail(index: int, actor: Actor) -> EventDetail:
         if archived := archive_of(index, actor):
             raise Archived(f"See the archive {archived[1].pk}, file {archived[1].file}")
         raise NotFound
-    body = json.loads(event.body)
-    changes = _changes(event.index, body.get("after", {}))
+    body = body_of(event.body)
+    changes = _changes(event.index, states_of(body))
     return EventDetail(
         index=event.index,
         leaf_hash=bytes(event.leaf_hash).hex(),
         text=event.body,
         body=body,
-        sentence=declared(body["kind"]).sentence(body.get("data", {})),
+        sentence=sentence_of(body),
+        intact=leaf_hash(event.body.encode()) == bytes(event.leaf_hash),
         changes=changes,
         texts=texts_in((c.key, state) for c in changes for state in (c.before, c.after)),
     )
+
+
+def sentence_of(body: dict[str, Any]) -> str:
+    """Return what an event says, with values as they were logged."""
+    return declared(body["kind"]).sentence(body["data"]) if body["kind"] else CHANGED
+
+
+def line_of(body: dict[str, Any]) -> str:
+    """Return what an event says, as people read it."""
+    return declared(body["kind"]).line(body["data"]) if body["kind"] else CHANGED
 
 
 def may_prove(index: int, actor: Actor) -> None:
@@ -279,7 +301,7 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
         earlier = Event.objects.filter(index__lt=index).order_by("-index")
         earlier = touching(earlier, [row_id])
         for body in earlier.values_list("body", flat=True).iterator(chunk_size=20):
-            states = json.loads(body)["after"]
+            states = states_of(body_of(body))
             newest_states.update(
                 {k: states[k] for k in wanted - newest_states.keys() if k in states}
             )
@@ -307,24 +329,27 @@ def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> l
 def _lines(events: QuerySet[Event], count: int) -> list[TimelineEntry]:
     """Return the newest of ``events`` as lines; no other body is looked into."""
     chosen = Event.objects.filter(index__in=events.order_by("-index").values("index")[:count])
-    said = chosen.annotate(said=WITH_REASONS).order_by("-index").values_list("index", "said")
-    return [_line(index, body) for index, body in said]
+    said = chosen.annotate(said=WITH_REASONS, intact=INTACT).order_by("-index")
+    return [_line(*row) for row in said.values_list("index", "said", "intact")]
 
 
-def _line(index: int, body: dict[str, Any]) -> TimelineEntry:
+def _line(index: int, said: Any, intact: bool) -> TimelineEntry:
+    body = said if is_event(said) else BLANK
     return TimelineEntry(
         index=index,
-        at=datetime.fromisoformat(body["at"]),
+        at=datetime.fromisoformat(body["at"]) if body["at"] else None,
         kind=body["kind"],
-        line=declared(body["kind"]).line(body.get("data", {})),
+        line=line_of(body) if intact else CHANGED,
         actor_id=body["actor_id"],
+        place=Scope(body["project"], body["environment"]),
         reason=_reason(body),
         subject=body["subject"],
+        intact=intact and bool(body["kind"]),
     )
 
 
 def _reason(body: dict[str, Any]) -> str:
-    for key, state in (body.get("after") or {}).items():
+    for key, state in states_of(body).items():
         if state and key.partition(":")[2] == body["subject"]:
             return str(state.get("reason", "")) if "reason" in sealed_columns(key) else ""
     return ""

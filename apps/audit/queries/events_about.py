@@ -1,10 +1,10 @@
 """Events by what they are about and which rows they show."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 
 from apps.audit.events import EventKind
 from apps.audit.models import Event
+from apps.audit.queries.bodies import body_of, states_of
 
 
 def events_about(subjects: Iterable[str], *kinds: EventKind) -> dict[int, str]:
@@ -23,5 +23,5 @@ def showing(events: Mapping[int, str], rows: Collection[str]) -> dict[int, str]:
     return {
         index: body
         for index, body in events.items()
-        if not wanted.isdisjoint(json.loads(body)["after"])
+        if not wanted.isdisjoint(states_of(body_of(body)))
     }

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from apps.audit.models import ArchivedLeaf, Event
 from apps.audit.queries.archived import Leaf, in_order
+from apps.audit.queries.bodies import body_of
 from apps.audit.queries.proofs import tree
 from placet.kernel.csv_cells import csv_row
 from placet_verify.bundle.export import log_line
@@ -56,7 +57,7 @@ def csv_lines(events: Iterable[Leaf]) -> Iterator[str]:
     for event in events:
         if event.body is None:  # archived: a table of what happened has no line for it
             continue
-        body = json.loads(event.body)
+        body = body_of(event.body)
         actor, cause = body["actor"], body["cause"]
         yield csv_row(
             (
@@ -70,8 +71,8 @@ def csv_lines(events: Iterable[Leaf]) -> Iterator[str]:
                 body["subject"],
                 body["project"],
                 body["environment"],
-                cause["request"],
-                cause["job"],
+                cause.get("request"),
+                cause.get("job"),
                 json.dumps(body["data"], ensure_ascii=False, sort_keys=True),
                 bytes(event.leaf_hash).hex(),
             )

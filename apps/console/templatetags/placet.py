@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 
 from apps.console.queries.actor_names import by_machine
 from apps.governance.queries.changes import MetricComparison
+from apps.identity.queries import Scoped, scope_of
 from apps.identity.rules import PERMISSIONS, ROLES
 from apps.registry.comparison import preferred
 from apps.rollouts.guard import sentences
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.durations import spell
 from placet_protocol.guard import GuardEntry
@@ -136,9 +137,9 @@ def mark(value: str) -> SafeString:
 
 
 @register.filter
-def audits(actor: Actor) -> bool:
-    """Tell whether somebody may open events of the log."""
-    return actor.can_somewhere("audit.view")
+def audits(actor: Actor, where: Scope | Scoped) -> bool:
+    """Tell whether somebody may open events of the log that are of this place, or this row's."""
+    return actor.can("audit.view", where if isinstance(where, Scope) else scope_of(where))
 
 
 @register.filter

@@ -11,7 +11,8 @@ from apps.audit.models import Checkpoint
 from apps.audit.queries import log_standing
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
-from apps.console.queries.events import archived_event_page, event_list_page, event_page
+from apps.console.queries.event_page import archived_event_page, event_page
+from apps.console.queries.events import event_list_page
 from apps.console.queries.log_search import LogSearch, search_of
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Link

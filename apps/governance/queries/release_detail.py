@@ -1,6 +1,5 @@
 """Everything one release page answers, in a fixed number of queries."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 from apps.audit.events import declared
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
+from apps.audit.queries.bodies import CHANGED, body_of, states_of
 from apps.governance import gates, rules
 from apps.governance.events import (
     RELEASE_ABORTED,
@@ -92,7 +92,7 @@ class StoryRow:
     """One event of the release's story. ``index`` is its leaf in the log."""
 
     index: int
-    at: datetime
+    at: datetime | None  # None where that cannot be read any more
     kind: str
     sentence: str
     actor: str
@@ -195,7 +195,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
     decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
-    bodies = [json.loads(e.body) for e in reversed(events)]
+    bodies = [body_of(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
     texts = unseal_many(_sealed(decisions, bodies))
     return ReleaseView(
@@ -258,7 +258,7 @@ def _sealed(decisions: list[Decision], bodies: list[dict[str, Any]]) -> list[str
 
 def _said(body: dict[str, Any]) -> str:
     """Return the commitment of the text that came with an event, '' for none."""
-    for key, row in body["after"].items():
+    for key, row in states_of(body).items():
         if row and key.startswith("governance.release:") and body["kind"] in WITH_REASON:
             return str(row["ended_reason"])
         if row and key.startswith("governance.comment:"):
@@ -277,9 +277,9 @@ def _story(
 ) -> StoryRow:
     return StoryRow(
         index=index,
-        at=datetime.fromisoformat(body["at"]),
+        at=datetime.fromisoformat(body["at"]) if body["at"] else None,
         kind=body["kind"],
-        sentence=declared(body["kind"]).line(body["data"]),
+        sentence=declared(body["kind"]).line(body["data"]) if body["kind"] else CHANGED,
         actor=body["actor_id"],
         name=people.name(body["data"].get("asked_by") or body["actor_id"]),
         text=texts.get(_said(body), ""),

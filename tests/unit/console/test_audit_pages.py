@@ -8,7 +8,8 @@ import pytest
 
 from apps.audit.models import TimestampState, Witness, WitnessedHead, WitnessedLog, WitnessState
 from apps.audit.queries import LogStanding
-from apps.console.queries.events import ChangedRow, EventLine, EventListPage
+from apps.console.queries.event_page import ChangedRow
+from apps.console.queries.events import EventLine, EventListPage
 from apps.console.queries.witnesses import LogRow, StampRow, WitnessRow, log_faults
 
 AT = datetime(2026, 11, 28, 9, 5, 7, tzinfo=UTC)
