@@ -32,6 +32,7 @@ from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.console.queries.exports import TABLES
 from apps.console.queries.models import projects_of
+from apps.console.queries.object_names import object_names
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
 from apps.console.queries.policies import policy_list_page, policy_rows
@@ -57,7 +58,14 @@ from apps.governance.actions import (
 from apps.governance.actions.bundle import release_bundle
 from apps.governance.actions.duties import describe_path
 from apps.governance.duties import ShortestPath
-from apps.governance.models import BreakGlass, Decision, Environment, Freeze, Release
+from apps.governance.models import (
+    BreakGlass,
+    Decision,
+    Environment,
+    Freeze,
+    PolicyRevision,
+    Release,
+)
 from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
@@ -104,7 +112,7 @@ from apps.serving.actions import (
     update_target,
 )
 from apps.serving.api.targets import target_body
-from apps.serving.models import Endpoint, Node, Target
+from apps.serving.models import Endpoint, Node, Revision, Target
 from apps.serving.queries import uses_of
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
@@ -341,6 +349,14 @@ class Things:
         return self.release
 
 
+def named_ids(project: str) -> list[str]:
+    """Return the ids of everything in a project that has a name, and of every target."""
+    tables = (Environment, PolicyRevision, RegisteredModel, ModelVersion, Release, Endpoint)
+    rows = [table.objects.filter(project=project) for table in (*tables, Revision, Rollout)]
+    found = [project, *Target.objects.values_list("pk", flat=True)]
+    return found + [pk for table in rows for pk in table.values_list("pk", flat=True)]
+
+
 DAY = timedelta(days=1)
 QUESTIONS = [
     # audit
@@ -396,6 +412,12 @@ QUESTIONS = [
         "viewer",
         None,
         lambda t, who: 'href="/audit/witnesses/"' in t.page("viewer", "/"),
+    ),
+    Direct(
+        "read what things of another project are called",
+        "stranger",
+        None,
+        lambda t, who: object_names(named_ids(t.world.project.pk), who),
     ),
     Direct(
         "set the rule of retention",

@@ -20,8 +20,9 @@ from placet_verify.log.seals import SEALED_KINDS
 Leaf = Event | ArchivedLeaf
 MOST = 50_000  # events of one file
 
-# What stays: events that vouch for access, what the papers of a release prove, and the newest state
-# of every row, because the log alone must give every row.
+# What stays: events that vouch for access, what the papers of a release prove, what served when, and
+# the newest state of every row, because the log alone must give every row.
+STAY_WHOLE = ("release", "revision", "endpoint")
 STAY = (*sorted(SEALED_KINDS), "policy.published.v1", "passkey.enrolled.v1")
 ARCHIVABLE = """
 WITH newest AS (
@@ -30,7 +31,7 @@ WITH newest AS (
 )
 SELECT e."index" FROM audit_event e
 WHERE e."index" < %(limit)s AND e.at < %(before)s
-  AND NOT e.kind = ANY(%(stay)s) AND NOT starts_with(e.kind, 'release.')
+  AND NOT e.kind = ANY(%(stay)s) AND NOT split_part(e.kind, '.', 1) = ANY(%(stay_whole)s)
   AND (%(only)s::bigint[] IS NULL OR e."index" = ANY(%(only)s))
   AND NOT EXISTS (SELECT 1 FROM unnest(%(held)s::text[]) AS held WHERE strpos(e.body, held) > 0)
   AND NOT EXISTS (SELECT 1 FROM newest WHERE newest.place = e."index")
@@ -74,6 +75,7 @@ def archivable(terms: ArchiveTerms, *, only: Sequence[int] | None = None) -> tup
         "limit": terms.limit,
         "before": rfc3339(terms.before),
         "stay": list(STAY),
+        "stay_whole": list(STAY_WHOLE),
         "held": list(terms.held),
         "most": MOST,
         "only": None if only is None else list(only),
