@@ -20,8 +20,8 @@ from placet_verify.log.seals import SEALED_KINDS
 Leaf = Event | ArchivedLeaf
 MOST = 50_000  # events of one file
 
-# What stays: events that vouch for access, what the papers of a release prove, what served when, and
-# the newest state of every row, because the log alone must give every row.
+# What stays: events that vouch for access, what the papers of a release prove, what served when,
+# and the newest state of every row, because the log alone must give every row.
 STAY_WHOLE = ("release", "revision", "endpoint")
 STAY = (*sorted(SEALED_KINDS), "policy.published.v1", "passkey.enrolled.v1")
 ARCHIVABLE = """
