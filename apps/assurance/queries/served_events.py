@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, F, Func, JSONField, OuterRef, Subquery, TextField, Value
+from django.db.models import (
+    BigIntegerField,
+    F,
+    Func,
+    JSONField,
+    OuterRef,
+    Subquery,
+    TextField,
+    Value,
+)
 from django.db.models.functions import Cast, Concat, JSONObject
 
 from apps.assurance.models import Receipt, ReceiptKind
@@ -128,18 +137,19 @@ def standing_at(
     """Return every revision of these endpoints as it stood at an instant, by endpoint."""
     events = Event.objects.filter(subject=OuterRef("pk"), kind__in=OF_REVISIONS)
     until = events.filter(at__lte=rfc3339(at)).order_by("-index")
-    moved = Exists(until.filter(at__gt=rfc3339(since))) if since else Value(False)
+    before = until.filter(at__lte=rfc3339(since or at)).values("index")[:1]
     rows = Revision.objects.filter(endpoint__in=endpoints).annotate(
-        said=Subquery(until.values(said=SAID)[:1]),
-        event=Subquery(until.values("index")[:1]),
-        moved=moved,
+        last=Subquery(until.values(last=JSONObject(index="index", said=SAID))[:1]),
+        before=Subquery(before) if since else Value(None, BigIntegerField()),
         oldest=Subquery(events.order_by("index").values("kind")[:1]),
     )
-    columns = ("pk", "endpoint", "number", "said", "event", "moved", "oldest")
     found = defaultdict[str, list[Standing]](list)
-    for told in rows.order_by("-number").values_list(*columns):
-        row = Standing(*told)
-        found[row.endpoint].append(row)
+    columns = ("pk", "endpoint", "number", "last", "before", "oldest")
+    told = rows.order_by("-number").values_list(*columns)
+    for pk, endpoint, number, last, known, oldest in told:
+        event, said = (last["index"], last["said"]) if last else (None, None)
+        moved = since is not None and event != known
+        found[endpoint].append(Standing(pk, endpoint, number, said, event, moved, oldest))
     return found
 
 
