@@ -9,10 +9,11 @@ from placet.kernel.hooks import Hook
 
 
 @Hook
-def project_created(project: Project, actor: Actor) -> None:
+def project_created(project: Project, template: str, actor: Actor) -> None:
     """Carry a new project on: called in the transaction that creates it, after it was saved.
 
-    For apps with something that every project has from its first day.
+    For apps with something that every project has from its first day. ``template`` names what it
+    starts with, '' for what is usual; whoever knows no such name refuses it with a ``Problem``.
     """
 
 

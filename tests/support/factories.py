@@ -17,7 +17,7 @@ from allauth.account.internal.flows.login import record_authentication
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
-from apps.governance import policies
+from apps.governance.policy_templates import DEFAULT, TEMPLATES
 from apps.identity import actions
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import actor_for_user, bearer
@@ -40,12 +40,12 @@ def project(slug: str, name: str = "") -> Project:
 
 
 def _founded(slug: str, name: str) -> Project:
-    sources = {place: source.splitlines() for place, source in policies.DEFAULTS.items()}
+    usual = TEMPLATES[DEFAULT].sources
     silent = {
-        place: "\n".join(line for line in lines if "{gate: isolation" not in line)
-        for place, lines in sources.items()
+        place: "\n".join(line for line in source.splitlines() if "{gate: isolation" not in line)
+        for place, source in usual.items()
     }
-    with mock.patch.dict(policies.DEFAULTS, silent):
+    with mock.patch.dict(usual, silent):
         return actions.create_project(slug=slug, name=name, actor=SYSTEM)
 
 

@@ -7,13 +7,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from apps.audit.actions import record
-from apps.governance import policies
 from apps.governance.actions.locking import lock_environment, lock_project
 from apps.governance.actions.policies import publish_new
 from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
 from apps.governance.plan import PRESETS, DocumentFault, Plan
+from apps.governance.policy_templates import template_named
 from apps.identity.models import Project
 from apps.serving.actions import allow_use
 from apps.serving.desired import publish
@@ -181,13 +181,13 @@ def _refuse_unlisted(environment: Environment, targets: Sequence[Target]) -> Non
         raise InvalidInput(errors=[FieldError("/targets", text) for text in sorted(why.values())])
 
 
-def create_project_defaults(project: Project, actor: Actor) -> None:
-    """Give a new project development, staging and production, each with a published policy.
+def create_project_defaults(project: Project, template: str, actor: Actor) -> None:
+    """Give a new project development, staging and production, with the template's policies.
 
     The default targets list them from then on: they are there for every project.
     """
-    targets = default_targets()
-    for position, (name, source) in enumerate(policies.DEFAULTS.items()):
+    sources, targets = template_named(template).sources, default_targets()
+    for position, (name, source) in enumerate(sources.items()):
         for target in targets:
             allow_use(target, project=project, environment=name, actor=SYSTEM)
         environment = create_environment(

@@ -21,20 +21,29 @@ def slug_or_refuse(field: str, text: str) -> str:
     return text
 
 
-def create_project(*, slug: str, name: str, description: str = "", actor: Actor) -> Project:
-    """Make a project; what stands above identity adds its defaults through the hook."""
+def create_project(
+    *,
+    slug: str,
+    name: str,
+    description: str = "",
+    artifact_quota: int = 0,
+    template: str = "",
+    actor: Actor,
+) -> Project:
+    """Make a project; what stands above identity adds what ``template`` says through the hook."""
     with record(actor) as log:
         authorize(actor, "project.create", None)
         project = Project(
             slug=slug_or_refuse("slug", slug),
             name=clean_text("name", name, limit=120),
             description=clean_text("description", description, limit=10_000, empty=True),
+            artifact_quota=quota_or_refuse(artifact_quota),
             created_by=actor.id,
         )
         with unique("slug"):
             project.save(force_insert=True)
         log.add(PROJECT_CREATED, project)
-        hooks.project_created(project, actor)
+        hooks.project_created(project, template, actor)
         return project
 
 

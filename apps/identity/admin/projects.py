@@ -49,7 +49,5 @@ class ProjectAdmin(ActionAdmin):
         if change:
             actions.update_project(obj, **fields, artifact_quota=obj.artifact_quota, actor=actor)
             return
-        project = actions.create_project(slug=obj.slug, **fields, actor=actor)
-        if obj.artifact_quota:
-            actions.update_project(project, artifact_quota=obj.artifact_quota, actor=actor)
-        obj.pk = project.pk
+        fields["artifact_quota"] = obj.artifact_quota
+        obj.pk = actions.create_project(slug=obj.slug, **fields, actor=actor).pk

@@ -27,12 +27,29 @@ class ProjectSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+def quota_field() -> serializers.IntegerField:
+    """Return the field of a storage quota."""
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_BYTES,
+        required=False,
+        help_text="Most bytes that files of versions may take; 0 is no limit",
+    )
+
+
 class NewProjectSerializer(serializers.Serializer[Any]):
     """A project to be made."""
 
     slug = serializers.CharField(max_length=60)
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+    artifact_quota = quota_field()
+    template = serializers.CharField(
+        max_length=60,
+        required=False,
+        help_text="The policies that its environments start with: internal, customer-facing "
+        "(unless another is named) or regulated",
+    )
 
 
 class ProjectChangeSerializer(serializers.Serializer[Any]):
@@ -40,12 +57,7 @@ class ProjectChangeSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=120, required=False)
     description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
-    artifact_quota = serializers.IntegerField(
-        min_value=0,
-        max_value=MOST_BYTES,
-        required=False,
-        help_text="Most bytes that files of versions may take; 0 is no limit",
-    )
+    artifact_quota = quota_field()
 
 
 def tag(project: Project) -> str:
@@ -76,7 +88,7 @@ class ProjectList(ListView):
         responses={201: ProjectSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a project with its default environments."""
+        """Make a project with development, staging and production."""
         data: Any = self.body(NewProjectSerializer)
         return answer(actions.create_project(**data, actor=self.actor), 201)
 

@@ -4,6 +4,8 @@ import pytest
 
 from apps.governance import policies
 from apps.governance.plan import DocumentFault
+from apps.governance.policy_templates import DEFAULT, ENVIRONMENTS, TEMPLATES, template_named
+from placet.kernel.problems import InvalidInput
 from tests.support.documents import plan_document, serving_document
 
 GOOD = """\
@@ -102,17 +104,43 @@ def test_hostile_and_odd_yaml_is_refused(source: str, says: str) -> None:
     assert says in faults(source)[0]
 
 
-@pytest.mark.parametrize("name", policies.DEFAULTS)
-def test_the_default_policies_are_valid(name: str) -> None:
-    document = policies.parse(policies.DEFAULTS[name]).document
-    roles = [g["role"] for g in document["gates"] if g["gate"] == "approvals"]
-    expected = {"development": [], "staging": ["reviewer"], "production": ["reviewer", "approver"]}
-    assert roles == expected[name]
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize(
+    ("template", "staging", "production"),
+    [
+        ("internal", [], ["approver"]),
+        ("customer-facing", ["reviewer"], ["reviewer", "approver"]),
+        ("regulated", ["reviewer"], ["reviewer", "reviewer", "approver"]),
+    ],
+)
+def test_the_policies_of_each_template_are_valid(
+    template: str, name: str, staging: list[str], production: list[str]
+) -> None:
+    document = policies.parse(TEMPLATES[template].sources[name]).document
+    approvals = [g for g in document["gates"] if g["gate"] == "approvals"]
+    asked = [role for g in approvals for role in [g["role"]] * g["count"]]
+    assert asked == {"development": [], "staging": staging, "production": production}[name]
     isolation = next(g["isolation"] for g in document["gates"] if g["gate"] == "build")
     assert isolation == ("any" if name == "development" else "bwrap")
     (network,) = [g for g in document["gates"] if g["gate"] == "isolation"]
     anyway = {"gate": "isolation", "network": "any", "private": "refused"}
     assert network == (anyway if name == "development" else {"gate": "isolation", "network": "own"})
+
+
+def test_a_regulated_project_asks_for_evidence_and_for_people_who_had_no_hand_in_it() -> None:
+    gates = policies.parse(TEMPLATES["regulated"].sources["production"]).document["gates"]
+    evidence = {g["kind"] for g in gates if g["gate"] == "evidence"}
+    assert evidence == {"metrics", "model_card", "fairness", "explainability"}
+    approvals = [g for g in gates if g["gate"] == "approvals"]
+    assert all(g["not_last_touched"] and g["exclude_requester"] for g in approvals)
+    assert [g["for"] for g in gates if g["gate"] == "soaked"] == ["24h"]
+
+
+def test_a_template_that_is_none_is_refused_by_name() -> None:
+    assert template_named("").name == DEFAULT
+    with pytest.raises(InvalidInput) as refused:
+        template_named("lax")
+    assert refused.value.errors[0].detail == "One of internal, customer-facing, regulated"
 
 
 def test_a_plan_and_a_serving_configuration_get_their_defaults() -> None:
