@@ -29,6 +29,7 @@ class MenuItem:
 
 MENU = (
     ("Home", "home", ""),
+    ("Projects", "projects", "project.view"),
     ("Models", "models", "model.view"),
     ("Releases", "releases", "release.view"),
     ("Endpoints", "endpoints", "endpoint.view"),

@@ -16,8 +16,10 @@ from apps.console.views import (
     home,
     models,
     passkeys,
+    people,
     policies,
     predictions,
+    projects,
     recalls,
     releases,
     retention,
@@ -38,6 +40,7 @@ ROLLOUT = "rollouts/<str:rollout_id>/"
 GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
 SIGNERS = "signing-keys/<slug:project>/"
+PROJECT = "projects/<slug:project>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
@@ -47,6 +50,19 @@ urlpatterns = [
     path("docs/<path:name>", guides.guide, name="guide"),
     path("wheels/", wheels.wheels, name="wheels"),
     path("wheels/<str:name>", wheels.wheel, name="wheel"),
+    path("projects/", projects.projects, name="projects"),
+    path("projects/new", projects.new_project, name="project-new"),
+    path(PROJECT, projects.project, name="project"),
+    path(PROJECT + "members/", projects.members, name="members"),
+    path(PROJECT + "members/add", projects.add_member, name="member-add"),
+    path(PROJECT + "members/<str:role_id>/remove", projects.remove_role, name="member-remove"),
+    path(PROJECT + "activity/", projects.activity, name="activity"),
+    path(PROJECT + "settings/", projects.settings, name="project-settings"),
+    path(PROJECT + "settings/save", projects.save_settings, name="project-settings-save"),
+    path(
+        PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"
+    ),
+    path("people/<str:person_id>/", people.person, name="person"),
     path("models/", models.models, name="models"),
     path("models/new", models.new_model, name="model-new"),
     path("models/<slug:project>/<slug:name>/", models.model, name="model"),

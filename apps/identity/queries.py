@@ -32,11 +32,12 @@ from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 
 M = TypeVar("M", bound=models.Model)
 A = TypeVar("A", bound=Audited)
 log = structlog.get_logger(__name__)
+NOBODY = "There is nobody with this address, name or id: an administrator adds people first"
 
 
 class Scoped(Protocol):
@@ -354,3 +355,19 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
     teams = TeamMember.objects.filter(person=actor.accountable).values("team_id")
     own = Q(person=actor.id) | Q(service_account=actor.id) | Q(team__in=teams)
     return bindings.filter(own | Q(project__in=projects))
+
+
+def subject_for(project: Project, text: str, actor: Actor) -> User | Team | ServiceAccount:
+    """Return whom ``text`` means: a person by e-mail address, a team or a service account by name,
+    any of them by id. Only for who manages access in ``project``: others learn nobody's name."""
+    authorize(actor, "access.manage", project)
+    text = text.strip()
+    found = [
+        *User.objects.filter(Q(pk=text) | Q(email=User.objects.normalize_email(text))),
+        *Team.objects.filter(Q(pk=text) | Q(name=text)),
+        *ServiceAccount.objects.filter(Q(pk=text) | Q(name=text)),
+    ]
+    if len(found) == 1:
+        return found[0]
+    detail = "A team and a service account are called so: give the id" if found else NOBODY
+    raise InvalidInput(errors=[FieldError("/who", detail)])

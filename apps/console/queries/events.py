@@ -1,6 +1,6 @@
 """The events of the log as the pages show them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -60,6 +60,7 @@ class EventLine:
     reason: str = ""  # the commitment to why
     subject: str = ""  # by id
     intact: bool = True
+    actor_id: str = ""
 
     @property
     def tone(self) -> str:
@@ -148,11 +149,16 @@ def event_list_page(
     found = newest(actor, filters, PAGE + 1, before)
     entries = found[:PAGE]
     return EventListPage(
-        lines=_lines(entries, actor_names({e.actor_id for e in entries})),
+        lines=named_lines(entries),
         older=entries[-1].index if len(found) > PAGE else None,
         standing=log_standing(),
         signed=latest_checkpoint(),
     )
+
+
+def named_lines(entries: Sequence[TimelineEntry]) -> list[EventLine]:
+    """Return events as lines with the names of who did them."""
+    return _lines(entries, actor_names({e.actor_id for e in entries}))
 
 
 def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[EventLine]:
@@ -168,6 +174,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
             reason=e.reason,
             subject=e.subject,
             intact=e.intact,
+            actor_id=e.actor_id,
         )
         for e in entries
     ]

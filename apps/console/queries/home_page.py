@@ -9,7 +9,7 @@ from django.urls import reverse
 from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.models import projects_of
-from apps.console.queries.page_parts import Button, Link, counted
+from apps.console.queries.page_parts import Button, counted
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.visible_rows import Waiting, releases, startable
@@ -80,7 +80,7 @@ class HomePage:
         can = self.actor.can_somewhere
         if not self.projects:
             if can("project.create"):
-                return "Make a project and give people roles in it:"
+                return "Make a project and give people roles in it."
             return "You have a role in no project yet: ask an access administrator for one."
         if can("model.create"):
             return (
@@ -92,17 +92,12 @@ class HomePage:
         return "You look after people and access; models and releases are other people's work."
 
     @property
-    def advised(self) -> Link | None:
-        """Where the advice leads."""
-        if self.projects or not self.actor.can_somewhere("project.create"):
-            return None
-        return Link("people and access", reverse("admin:index"))
-
-    @property
     def first(self) -> Button | None:
         """Where the reader begins."""
         if self.projects and self.actor.can_somewhere("model.create"):
             return Button("Models", href=reverse("models"), tone="primary")
+        if not self.projects and self.actor.can("project.create"):
+            return Button("Projects", href=reverse("projects"), tone="primary")
         if self.actor.can_somewhere("access.manage"):
             return Button("People and access", href=reverse("admin:index"), tone="primary")
         return None

@@ -1,7 +1,7 @@
 """One search over all that has a name, a number or a digest, through the eyes of an actor."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -90,8 +90,11 @@ def search(text: str, actor: Actor) -> list[Hit]:
     return hits
 
 
-def _ranked(rows: QuerySet[M], terms: SearchTerms, field: str = "name") -> list[M]:
-    """Return rows whose ``field`` holds the text: equal ones first, then those that begin so."""
+def _ranked(
+    rows: QuerySet[M], terms: SearchTerms, field: str = "name", other: Sequence[str] = ()
+) -> list[M]:
+    """Return rows whose ``field`` holds the text: equal ones first, then those that begin so; last
+    those where it is in a field of ``other`` alone, whatever the size of its letters."""
     if terms.id:
         return list(rows.filter(pk=terms.id))
     rank = Case(
@@ -100,8 +103,10 @@ def _ranked(rows: QuerySet[M], terms: SearchTerms, field: str = "name") -> list[
         default=Value(2),
         output_field=IntegerField(),
     )
-    matching = rows.filter(**{f"{field}__contains": terms.text})
-    return list(matching.order_by(rank, field, "pk")[:MOST])
+    matching = Q(**{f"{field}__contains": terms.text})
+    for name in other:
+        matching |= Q(**{f"{name}__icontains": terms.text})
+    return list(rows.filter(matching).order_by(rank, field, "pk")[:MOST])
 
 
 def _models(terms: SearchTerms, actor: Actor) -> list[Hit]:
@@ -208,11 +213,11 @@ def _projects(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if terms.model:
         return []
     rows = visible(Project.objects.all(), actor, project="pk")
-    return [_project(row) for row in _ranked(rows, terms, "slug")]
+    return [_project(row) for row in _ranked(rows, terms, "slug", ("name",))]
 
 
 def _project(row: Project) -> Hit:
-    return Hit("project", row.pk, row.name, row.slug, f"{reverse('models')}?project={row.slug}")
+    return Hit("project", row.pk, row.name, row.slug, reverse("project", args=[row.slug]))
 
 
 def _targets(terms: SearchTerms, actor: Actor) -> list[Hit]:
@@ -227,20 +232,16 @@ def _target(row: Target) -> Hit:
 
 
 def _people(terms: SearchTerms, actor: Actor) -> list[Hit]:
-    """People by name or address, for who administers or audits access."""
-    if terms.model or not actor.can("access.view"):
+    """People by name or address, for who administers or audits access; others find themselves."""
+    if terms.model:
         return []
     named = Q(name__icontains=terms.text) | Q(email__icontains=terms.text)
     rows = visible_people(actor).filter(Q(pk=terms.id) if terms.id else named)
-    return [_person(row, actor) for row in rows.order_by("name", "pk")[:MOST]]
+    return [_person(row) for row in rows.order_by("name", "pk")[:MOST]]
 
 
-def _person(row: User, actor: Actor) -> Hit:
-    if actor.can("access.manage"):
-        url = reverse("admin:identity_user_change", args=[row.pk])
-    else:
-        url = f"{reverse('audit')}?actor={row.pk}"
-    return Hit("person", row.pk, str(row), row.email, url)
+def _person(row: User) -> Hit:
+    return Hit("person", row.pk, str(row), row.email, reverse("person", args=[row.pk]))
 
 
 FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (

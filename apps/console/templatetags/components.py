@@ -10,9 +10,11 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.console.addresses import page_above
+from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
 
 register = template.Library()
@@ -108,6 +110,30 @@ def choice(
     ``blank``, which is what nothing is called, none need be. Its label is seen where it has an
     ``id``, and else read aloud."""
     return part("choice", label=label, name=name, options=options, chosen=chosen, **more)
+
+
+@register.simple_tag(takes_context=True)
+def project_link(context: Context, project: Any) -> SafeString:
+    """Show a project's name, a link for who may open its page; nothing for none."""
+    return linked(project.name, project_url(project, context["actor"])) if project else linked("")
+
+
+@register.simple_tag(takes_context=True)
+def environment_link(context: Context, project: Any, name: str) -> SafeString:
+    """Show the name of a project's environment, a link for who may open its page."""
+    return linked(name, environment_url(project, name, context["actor"]))
+
+
+@register.simple_tag(takes_context=True)
+def person_link(context: Context, actor_id: str, name: str) -> SafeString:
+    """Show the ``name`` of who did something, a link where it is a person whose page the reader
+    may open."""
+    return linked(name, person_url(actor_id or "", context["actor"]))
+
+
+def linked(text: str, url: str = "") -> SafeString:
+    """Return ``text``, a link where there is somewhere to go."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 @register.filter

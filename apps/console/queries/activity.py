@@ -1,0 +1,52 @@
+"""What happened in a project lately, as far as its reader may see it."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from apps.audit.queries import EventFilter, newest, timeline
+from apps.console.queries.events import EventLine, named_lines
+from apps.console.queries.project_page import ProjectHead
+from apps.governance.models import Environment
+from apps.governance.queries.visible_rows import releases
+from apps.identity.models import Project
+from apps.registry.queries import models
+from apps.serving.queries import visible_endpoints
+from placet.kernel.actor import Actor, Scope
+
+SHOWN = 50
+ABOUT = 100  # of each kind of thing, the newest, that others than auditors see the events of
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """The newest events of a project."""
+
+    head: ProjectHead
+    lines: list[EventLine]
+    log: str  # where all of them are read; '' for who may not
+
+
+def activity_page(project: Project, actor: Actor) -> ActivityPage:
+    """Return the newest events of a project: all of them for who reads its log, and for others
+    those about what they see in it."""
+    audits = actor.can("audit.view", Scope(project.pk))
+    if audits:
+        entries = newest(actor, EventFilter(project=project.pk), SHOWN, None)
+    else:
+        entries = timeline(_seen(project, actor), actor, limit=SHOWN)
+    log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
+    return ActivityPage(ProjectHead(project, actor, "activity"), named_lines(entries), log)
+
+
+def _seen(project: Project, actor: Actor) -> list[str]:
+    """Return the ids of the project and of the newest things in it that ``actor`` sees."""
+    parts = (
+        releases(actor, project=project),
+        models(actor, project).order_by("-pk"),
+        visible_endpoints(actor, deleted=True).filter(project=project).order_by("-pk"),
+        Environment.objects.filter(project=project).order_by("position"),
+    )
+    first, *others = (part.values_list("pk", flat=True)[:ABOUT] for part in parts)
+    return [project.pk, *first.union(*others, all=True)]

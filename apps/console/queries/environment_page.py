@@ -1,0 +1,84 @@
+"""The page of one environment of a project."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from apps.console.queries.endpoints import EndpointRow, endpoint_rows
+from apps.console.queries.page_parts import Link
+from apps.console.queries.policies import gate_titles
+from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.queries.visible_rows import freezes, policies
+from apps.governance.rules import PolicyState
+from apps.identity.queries import visible
+from apps.serving.models import Target
+from apps.serving.queries import visible_endpoints, visible_targets
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+SHOWN = 50  # endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPage:
+    """Everything the page of an environment shows."""
+
+    environment: Environment
+    actor: Actor
+    policy: PolicyRevision | None
+    freezes: Sequence[Freeze]
+    targets: Sequence[Target]
+    endpoints: Sequence[EndpointRow]
+
+    @property
+    def gates(self) -> list[str]:
+        """What the policy in force asks, gate by gate."""
+        return gate_titles(self.policy)
+
+    @property
+    def when_recalled(self) -> str:
+        """What an endpoint does when what is live there is recalled."""
+        falls_back = self.environment.on_recall == "fall_back"
+        return "goes back to the revision before" if falls_back else "stops"
+
+    @property
+    def when_expired(self) -> str:
+        """What a node does past the end of its signed state."""
+        return "goes on serving" if self.environment.on_state_expired == "serve" else "stops"
+
+    @property
+    def deciders(self) -> list[Link]:
+        """Where one reads who decides here."""
+        links = [Link("Members of the project", reverse("members", args=[self._slug]))]
+        if self.policy:
+            url = reverse("policies", args=[self._slug, self.environment.name])
+            links.append(Link("Policy and history", url))
+        if self.actor.can_somewhere("access.view"):
+            anchor = f"#duty-{self.environment.pk}"
+            links.append(Link("Separation of duties", reverse("duties") + anchor))
+        return links
+
+    @property
+    def _slug(self) -> str:
+        return self.environment.project.slug
+
+
+def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
+    """Return what the page of an environment shows, or raise ``NotFound``."""
+    rows = Environment.objects.filter(project__slug=project, name=name)
+    row = visible(rows.select_related("project"), actor).first()
+    if row is None:
+        raise NotFound
+    published = policies(row, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
+    frozen = freezes(row, actor).filter(lifted_at=None, starts_at__lte=now())
+    found = visible_endpoints(actor).filter(project=row.project_id, environment=row.name)
+    return EnvironmentPage(
+        environment=row,
+        actor=actor,
+        policy=published.first(),
+        freezes=[f for f in frozen.order_by("-starts_at") if f.ends_at is None or f.ends_at > now()],
+        targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
+        endpoints=endpoint_rows(list(found.order_by("name")[:SHOWN])),
+    )

@@ -1,0 +1,130 @@
+"""Who has which role in a project."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.console.queries.links import person_url, sees_access
+from apps.console.queries.page_parts import counted
+from apps.console.queries.project_page import ProjectHead, environments_in_force
+from apps.identity.models import Project, RoleBinding
+from apps.identity.queries import scope_of, visible_roles
+from apps.identity.rules import ROLES
+from placet.kernel.actor import Actor, Scope
+
+SHOWN = 500  # roles
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that somebody holds, where, and since when."""
+
+    binding: RoleBinding
+    may_remove: bool
+
+    @property
+    def place(self) -> str:
+        """Where it holds, where that is not what the table is about."""
+        return self.binding.environment
+
+    @property
+    def removes(self) -> str:
+        """What the button beside it does, for who does not see where it stands."""
+        return f"Remove {self.binding.role} from {subject_of(self.binding)}"
+
+
+@dataclass(slots=True)
+class MemberRow:
+    """A person, a team or a service account, and the roles they hold."""
+
+    name: str
+    kind: str
+    url: str
+    since: datetime
+    roles: list[HeldRole] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """The members of a project, and who has a role everywhere."""
+
+    head: ProjectHead
+    rows: Sequence[MemberRow]
+    everywhere: Sequence[MemberRow]
+    environments: Sequence[str]
+    typed: Mapping[str, Any]
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the reader sees everybody's roles."""
+        return sees_access(self.head.project, self.head.actor)
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader may give roles in the whole project."""
+        return self.head.actor.can("access.manage", Scope(self.head.project.pk))
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """The roles to choose from."""
+        return [(name, name.capitalize()) for name in ROLES]
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where a role can hold, besides in the whole project."""
+        return [(name, name) for name in self.environments]
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty list says."""
+        return "No member yet" if self.sees_all else "You have no role of your own here"
+
+
+def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> MembersPage:
+    """Return who has which role in a project, as far as ``actor`` sees that."""
+    held = _roles(actor).filter(Q(project=project) | Q(project=None))
+    bindings = list(held.order_by("created_at", "pk")[:SHOWN])
+    return MembersPage(
+        head=ProjectHead(project, actor, "members"),
+        rows=member_rows((b for b in bindings if b.project_id), actor),
+        everywhere=member_rows((b for b in bindings if not b.project_id), actor),
+        environments=[row.name for row in environments_in_force(project, actor)],
+        typed=typed,
+    )
+
+
+def _roles(actor: Actor) -> QuerySet[RoleBinding]:
+    return visible_roles(actor).annotate(team_size=Count("team__memberships"))
+
+
+def member_rows(bindings: Iterable[RoleBinding], actor: Actor) -> list[MemberRow]:
+    """Return everybody who holds one of ``bindings`` with theirs, by name."""
+    rows: dict[str, MemberRow] = {}
+    for binding in bindings:
+        subject = subject_of(binding)
+        row = rows.get(subject.pk)
+        if row is None:
+            url = person_url(subject.pk, actor)
+            row = rows[subject.pk] = MemberRow(
+                str(subject), _kind(binding), url, binding.created_at
+            )
+        may = actor.can("access.manage", scope_of(binding))
+        row.roles.append(HeldRole(binding, may))
+    return sorted(rows.values(), key=lambda row: row.name.lower())
+
+
+def subject_of(binding: RoleBinding) -> Any:
+    """Return who holds a role."""
+    return binding.person or binding.team or binding.service_account
+
+
+def _kind(binding: Any) -> str:
+    if binding.person:
+        return "person" if binding.person.is_active else "deactivated"
+    if binding.team:
+        people = getattr(binding, "team_size", None)
+        return "team" if people is None else f"team of {counted(people, 'person', 'people')}"
+    return "service account"

@@ -1,0 +1,120 @@
+"""One person: their teams, their roles, and what they did lately."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.urls import reverse
+
+from apps.audit.queries import EventFilter, newest
+from apps.console.queries.events import EventLine, named_lines
+from apps.console.queries.page_parts import Link, counted
+from apps.governance.models import Decision, Release
+from apps.governance.queries.visible_rows import releases
+from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, Team, User
+from apps.identity.queries import (
+    visible,
+    visible_people,
+    visible_roles,
+    visible_services,
+    visible_teams,
+)
+from apps.registry.queries import large_of
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+SHOWN = 20
+FEW = 10  # decisions, and releases that were asked for
+
+
+@dataclass(frozen=True, slots=True)
+class RolesAt:
+    """The roles of a person in one project, or everywhere where there is none."""
+
+    project: Project | None
+    roles: Sequence[RoleBinding]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """Everything the page of a person shows of them to its reader."""
+
+    person: User
+    actor: Actor
+    teams: Sequence[Team]
+    services: Sequence[ServiceAccount]
+    roles: Sequence[RolesAt]
+    decisions: Sequence[Decision]
+    requests: Sequence[Release]
+    lines: Sequence[EventLine]
+    tokens: int | None  # None: not for the reader to know
+
+    @property
+    def is_self(self) -> bool:
+        """Whether somebody reads about themselves."""
+        return self.person.pk == self.actor.accountable
+
+    @property
+    def token_count(self) -> str:
+        """How many tokens act for them now; '' where the reader is not to know."""
+        return "" if self.tokens is None else counted(self.tokens, "token")
+
+    @property
+    def links(self) -> list[Link]:
+        """Where the reader goes on from here."""
+        links = []
+        if self.actor.can("access.manage"):
+            change = reverse("admin:identity_user_change", args=[self.person.pk])
+            links.append(Link("Manage access", change))
+        if self.actor.can_somewhere("audit.view"):
+            links.append(Link("All events", f"{reverse('audit')}?actor={self.person.pk}"))
+        return links
+
+
+def person_page(person_id: str, actor: Actor) -> PersonPage:
+    """Return what the page of a person shows, or raise ``NotFound``."""
+    person = visible_people(actor).filter(pk=person_id).first()
+    if person is None:
+        raise NotFound
+    return PersonPage(
+        person=person,
+        actor=actor,
+        teams=list(visible_teams(actor).filter(memberships__person=person).order_by("name")),
+        services=list(visible_services(actor).filter(owner=person).order_by("name")),
+        roles=_roles(person, actor),
+        decisions=_decisions(person, actor),
+        requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
+        lines=_lines(person, actor),
+        tokens=_tokens(person) if actor.can("access.manage") else None,
+    )
+
+
+def _roles(person: User, actor: Actor) -> list[RolesAt]:
+    """Return the roles of a person, their teams' too, by project; those everywhere come first."""
+    teams = person.memberships.values("team")
+    held = visible_roles(actor).filter(Q(person=person) | Q(team__in=teams))
+    by_project: dict[Project | None, list[RoleBinding]] = {}
+    for binding in held.order_by("project__name", "environment", "role", "pk"):
+        by_project.setdefault(binding.project, []).append(binding)
+    rows = [RolesAt(project, roles) for project, roles in by_project.items()]
+    return sorted(rows, key=lambda row: row.project is not None)
+
+
+def _decisions(person: User, actor: Actor) -> list[Decision]:
+    rows = Decision.objects.filter(person=person.pk).select_related(
+        "release__project", "release__environment", "release__version__model"
+    )
+    rows = rows.defer(*large_of("release__version"))
+    return list(visible(rows, actor, view="release.view").order_by("-pk")[:FEW])
+
+
+def _lines(person: User, actor: Actor) -> list[EventLine]:
+    """Return what a person did, as far as ``actor`` reads the log."""
+    if not actor.can_somewhere("audit.view"):
+        return []
+    return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None))
+
+
+def _tokens(person: User) -> int:
+    return ApiToken.objects.filter(person=person, revoked_at=None, expires_at__gt=now()).count()

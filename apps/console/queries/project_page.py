@@ -1,0 +1,144 @@
+"""One project: what stands above each of its pages, and its overview."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.urls import reverse
+
+from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
+from apps.console.queries.endpoints import EndpointRow, endpoint_rows
+from apps.console.queries.models import ModelRow
+from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
+from apps.governance.queries.visible_rows import releases
+from apps.governance.rules import PolicyState, ReleaseState
+from apps.identity.models import Project
+from apps.identity.queries import visible
+from apps.monitoring.queries import unresolved_alerts
+from apps.registry.queries import models, with_latest
+from apps.serving.queries import visible_endpoints
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
+
+SHOWN = 20  # of each list of the overview
+RELEASES = 200  # that are looked at for what is open, and where models are live
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One page of a project in the row of all of them."""
+
+    text: str
+    url: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectHead:
+    """What stands above each page of a project."""
+
+    project: Project
+    actor: Actor
+    shown: str  # the name of the route that is shown
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The pages of the project that the reader may open."""
+        names = [("Overview", "project"), ("Members", "members"), ("Activity", "activity")]
+        if self.may_edit:
+            names.append(("Settings", "project-settings"))
+        slug = self.project.slug
+        return [Tab(text, reverse(name, args=[slug]), name == self.shown) for text, name in names]
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether the reader may change it."""
+        return self.actor.can("project.edit", Scope(self.project.pk))
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRow:
+    """An environment with the number of the policy in force; ``None`` where the reader sees
+    none."""
+
+    environment: Any  # with ``policy`` and ``frozen``
+
+    @property
+    def policy_name(self) -> str:
+        """The policy in force, in a word."""
+        number = self.environment.policy
+        return f"policy r{number}" if number else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPage:
+    """Everything the overview of a project shows: of each list the first rows."""
+
+    head: ProjectHead
+    models: Sequence[ModelRow]
+    releases: Sequence[Release]
+    endpoints: Sequence[EndpointRow]
+    alerts: Sequence[AlertRow]
+    environments: Sequence[EnvironmentRow]
+
+    @property
+    def sees_models(self) -> bool:
+        """Whether the reader sees what is in it, and not only that it is there."""
+        return self.head.actor.can("model.view", Scope(self.head.project.pk))
+
+
+def project_page(project: Project, actor: Actor) -> ProjectPage:
+    """Return what the overview of a project shows, in seven queries."""
+    recent = list(
+        releases(actor, project=project).filter(state__in=[*OPEN_STATES, ReleaseState.LIVE])[
+            :RELEASES
+        ]
+    )
+    found = visible_endpoints(actor).filter(project=project).order_by("environment", "name")
+    alerts = unresolved_alerts(actor).filter(project=project)
+    return ProjectPage(
+        head=ProjectHead(project, actor, "project"),
+        models=_models(project, recent, actor),
+        releases=[row for row in recent if row.state in OPEN_STATES][:SHOWN],
+        endpoints=endpoint_rows(list(found[:SHOWN])),
+        alerts=shown_alerts(with_keeper(alerts)[:SHOWN], actor),
+        environments=[EnvironmentRow(row) for row in environments_in_force(project, actor)],
+    )
+
+
+def _models(project: Project, recent: Sequence[Release], actor: Actor) -> list[ModelRow]:
+    """Return the models by name with their newest version and where they are live."""
+    rows: Sequence[Any] = list(with_latest(models(actor, project)).order_by("name")[:SHOWN])
+    live = [row for row in recent if row.state == ReleaseState.LIVE]
+    live.sort(key=lambda row: row.environment.position)
+    return [
+        ModelRow(
+            row,
+            row.version_count,
+            row.latest_number,
+            [release for release in live if release.version.model_id == row.pk],
+        )
+        for row in rows
+    ]
+
+
+def environments_in_force(project: Project, actor: Actor) -> QuerySet[Environment, Any]:
+    """Return the environments of a project in order, with the number of the ``policy`` in force
+    where ``actor`` sees policies, and whether each is ``frozen``, in one query."""
+    at = now()
+    published = PolicyRevision.objects.filter(
+        environment=OuterRef("pk"), state=PolicyState.PUBLISHED
+    )
+    seen = visible(published, actor, view="policy.view").order_by("-number")
+    frozen = Freeze.objects.filter(environment=OuterRef("pk"), lifted_at=None, starts_at__lte=at)
+    frozen = frozen.filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    return (
+        visible(Environment.objects.filter(project=project), actor)
+        .select_related("project")
+        .annotate(
+            policy=Subquery(seen.values("number")[:1]),
+            frozen=Case(When(Exists(frozen), then=True), default=False),
+        )
+        .order_by("position", "pk")
+    )

@@ -1,0 +1,160 @@
+"""Projects: their list, and of each the overview, members, activity, settings, environments."""
+
+import re
+from decimal import Decimal
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from apps.console.queries.activity import activity_page
+from apps.console.queries.environment_page import environment_page
+from apps.console.queries.members import members_page
+from apps.console.queries.project_page import project_page
+from apps.console.queries.project_settings import GIGABYTE, settings_page
+from apps.console.queries.projects import NewProjectForm, ProjectListPage, project_list_page
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import whole
+from apps.identity.actions import create_project, grant_role, revoke_role, update_project
+from apps.identity.models import Project, ServiceAccount, Team, User
+from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
+
+SUBJECTS: dict[type, str] = {User: "person", Team: "team", ServiceAccount: "service_account"}
+
+
+@page
+def projects(request: PageRequest) -> HttpResponse:
+    """List the projects."""
+    return project_list(request)
+
+
+def project_list(request: PageRequest, fault: str = "") -> HttpResponse:
+    """Show the list; with ``fault`` also the form that was refused, filled in as it was."""
+    after = request.GET.get("after", "")
+    rows, key = project_list_page(request.actor, after=after)
+    listed = ProjectListPage(request.actor, rows, NewProjectForm(request.POST))
+    return show(request, "projects", page=listed, key=key, after=after, fault=fault)
+
+
+@action
+def new_project(request: PageRequest) -> HttpResponse:
+    """Make a project from the form on the list; a refusal shows it again as it was."""
+    typed = request.POST
+    try:
+        row = create_project(
+            slug=typed.get("slug", "").strip(),
+            name=typed.get("name", ""),
+            description=typed.get("description", ""),
+            artifact_quota=quota_of(request),
+            template=typed.get("template", ""),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        return project_list(request, fault_of(problem))
+    messages.success(request, f"{row.name} is there. Give people roles in it.")
+    return redirect("members", row.slug)
+
+
+def quota_of(request: PageRequest) -> int:
+    """Return the storage quota that was typed in GB, in bytes; nothing typed is no limit."""
+    text = request.POST.get("quota", "").strip()
+    if not text:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,9})?", text):
+        detail = "Give a number of GB, such as 20 or 1.5; leave it empty for no limit"
+        raise InvalidInput(errors=[FieldError("/quota", detail)])
+    return int(Decimal(text) * GIGABYTE)
+
+
+@page
+def project(request: PageRequest, project: str) -> HttpResponse:
+    """Show what is in a project, where it is live, and what is wrong."""
+    row = project_by_slug(project, request.actor)
+    return show(request, "project", page=project_page(row, request.actor))
+
+
+@page
+def members(request: PageRequest, project: str) -> HttpResponse:
+    """Show who has which role in a project."""
+    return members_shown(request, project_by_slug(project, request.actor))
+
+
+def members_shown(request: PageRequest, row: Project, fault: str = "") -> HttpResponse:
+    """Show the members; with ``fault`` the form that was refused is filled in as it was."""
+    return show(
+        request, "members", page=members_page(row, request.actor, request.POST), fault=fault
+    )
+
+
+@action
+def add_member(request: PageRequest, project: str) -> HttpResponse:
+    """Give somebody a role in a project; a refusal shows the form again as it was."""
+    row, typed = project_by_slug(project, request.actor), request.POST
+    try:
+        subject = subject_for(row, typed.get("who", ""), request.actor)
+        grant_role(
+            role=typed.get("role", ""),
+            project=row,
+            environment=typed.get("environment", ""),
+            actor=request.actor,
+            **{SUBJECTS[type(subject)]: subject},
+        )
+    except Problem as problem:
+        return members_shown(request, row, fault_of(problem))
+    messages.success(request, f"{subject} is {typed['role']} in {row.name}.")
+    return back(request)
+
+
+@action
+def remove_role(request: PageRequest, project: str, role_id: str) -> HttpResponse:
+    """Take a role in a project away."""
+    row = project_by_slug(project, request.actor)
+    binding = visible_roles(request.actor).filter(project=row, pk=role_id).first()
+    if binding is None:
+        raise NotFound
+    revoke_role(binding, actor=request.actor)
+    messages.success(request, f"Removed: {binding}.")
+    return back(request)
+
+
+@page
+def activity(request: PageRequest, project: str) -> HttpResponse:
+    """Show what happened in a project, newest first."""
+    row = project_by_slug(project, request.actor)
+    return show(request, "activity", page=activity_page(row, request.actor))
+
+
+@page
+def settings(request: PageRequest, project: str) -> HttpResponse:
+    """Show what may be changed about a project, to who may change it."""
+    row = project_by_slug(project, request.actor)
+    authorize(request.actor, "project.edit", row)
+    return show(request, "project_settings", page=settings_page(row, request.actor, {}))
+
+
+@action
+def save_settings(request: PageRequest, project: str) -> HttpResponse:
+    """Change a project, if it is still as the form showed it; a refusal shows the form again."""
+    row, typed = project_by_slug(project, request.actor), request.POST
+    try:
+        update_project(
+            row,
+            name=typed.get("name", ""),
+            description=typed.get("description", ""),
+            artifact_quota=quota_of(request) if "quota" in typed else None,
+            version=whole(request, "version"),
+            actor=request.actor,
+        )
+    except Problem as problem:
+        shown = settings_page(row, request.actor, typed)
+        return show(request, "project_settings", page=shown, fault=fault_of(problem))
+    messages.success(request, "Saved.")
+    return back(request)
+
+
+@page
+def environment(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Show one environment: its policy in force, freezes, targets, and what serves there."""
+    found = environment_page(project, environment, request.actor)
+    return show(request, "environment", page=found, environment=found.environment)
