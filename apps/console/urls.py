@@ -59,9 +59,7 @@ urlpatterns = [
     path(PROJECT + "activity/", projects.activity, name="activity"),
     path(PROJECT + "settings/", projects.settings, name="project-settings"),
     path(PROJECT + "settings/save", projects.save_settings, name="project-settings-save"),
-    path(
-        PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"
-    ),
+    path(PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"),
     path("people/<str:person_id>/", people.person, name="person"),
     path("models/", models.models, name="models"),
     path("models/new", models.new_model, name="model-new"),

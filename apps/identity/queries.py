@@ -357,15 +357,18 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
     return bindings.filter(own | Q(project__in=projects))
 
 
-def subject_for(project: Project, text: str, actor: Actor) -> User | Team | ServiceAccount:
-    """Return whom ``text`` means: a person by e-mail address, a team or a service account by name,
-    any of them by id. Only for who manages access in ``project``: others learn nobody's name."""
+def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
+    """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row: an
+    e-mail address, a name or an id. Only for who manages access in ``project``: others do not learn
+    who has an account."""
     authorize(actor, "access.manage", project)
     text = text.strip()
+    people = User.objects.filter(Q(pk=text) | Q(email=User.objects.normalize_email(text)))
+    named = Q(pk=text) | Q(name=text)
     found = [
-        *User.objects.filter(Q(pk=text) | Q(email=User.objects.normalize_email(text))),
-        *Team.objects.filter(Q(pk=text) | Q(name=text)),
-        *ServiceAccount.objects.filter(Q(pk=text) | Q(name=text)),
+        *(("person", row) for row in people),
+        *(("team", row) for row in Team.objects.filter(named)),
+        *(("service_account", row) for row in ServiceAccount.objects.filter(named)),
     ]
     if len(found) == 1:
         return found[0]

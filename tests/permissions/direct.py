@@ -31,11 +31,15 @@ from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.console.queries.exports import TABLES
+from apps.console.queries.links import project_url, sees_access
 from apps.console.queries.models import projects_of
 from apps.console.queries.object_names import object_names
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
+from apps.console.queries.people import person_page
 from apps.console.queries.policies import policy_list_page, policy_rows
+from apps.console.queries.project_page import environments_in_force
+from apps.console.queries.project_settings import settings_page
 from apps.console.queries.recalls import recall_form, recall_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
@@ -81,7 +85,7 @@ from apps.identity.models import (
     Team,
     User,
 )
-from apps.identity.queries import visible_passkeys
+from apps.identity.queries import subject_for, visible_passkeys
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream
 from apps.integrations.queries import visible_streams
@@ -292,9 +296,16 @@ class Things:
 
     def with_a_quota(self, who: Actor) -> Project:
         """Set the project's quota as somebody who may edit this project alone."""
-        grants = frozenset({Grant("project.edit", Scope(self.project.pk))})
-        own = replace(who, grants=grants)
-        return access.update_project(self.project, artifact_quota=5, actor=own)
+        return access.update_project(self.project, artifact_quota=5, actor=self.editor(who))
+
+    def editor(self, who: Actor) -> Actor:
+        """Return ``who`` as somebody who may edit this project alone."""
+        return replace(who, grants=frozenset({Grant("project.edit", Scope(self.project.pk))}))
+
+    def after_deciding(self, who: Actor) -> Actor:
+        """Have the reviewer decide, and return ``who``."""
+        self.to_decide(actor_of(self.world.people["reviewer"]))
+        return who
 
     def many_projects(self) -> None:
         """Have more projects than a page holds."""
@@ -974,6 +985,38 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: [p for p in projects_of(who) if p == t.project],
+    ),
+    Direct("be led to a project", "stranger", None, lambda t, who: project_url(t.project, who)),
+    Direct("see who has roles", "viewer", None, lambda t, who: sees_access(t.project, who)),
+    Direct(
+        "see environments in force",
+        "stranger",
+        None,
+        lambda t, who: environments_in_force(t.project, who),
+    ),
+    Direct(
+        "read what somebody decided",
+        "admin",
+        None,
+        lambda t, who: person_page(t.world.people["reviewer"].pk, t.after_deciding(who)).decisions,
+    ),
+    Direct(
+        "count somebody's tokens",
+        "auditor",
+        None,
+        lambda t, who: person_page(t.account.owner_id, who).token_count,
+    ),
+    Direct(
+        "be asked for a quota",
+        "admin",
+        None,
+        lambda t, who: settings_page(t.project, t.editor(who), {}).may_set_quota,
+    ),
+    Direct(
+        "learn whether somebody has an account",
+        "contributor",
+        Forbidden,
+        lambda t, who: subject_for(t.project, "nobody@example.com", who),
     ),
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),

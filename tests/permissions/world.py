@@ -488,6 +488,8 @@ def pages(world: World) -> None:
         "stream_id": "stream",
         "recall_id": "recall",
         "use_id": "use",
+        "role_id": "role",
+        "person_id": "people/person",
         "project": "slug",
     }
     world.values |= {page: world.values[name] for page, name in same.items()}
@@ -505,6 +507,7 @@ def pages(world: World) -> None:
         "draft_number": world.values["versions/number"],
         "save/part": "card",
         "/policies/{project}/{environment}": "staging",
+        "/projects/{project}/environments/{environment}": "staging",
         "/policies/{project}/{environment}/{number}": policy,
     }
     form = "POST /models/{project}/{name}/{number}"
@@ -515,6 +518,9 @@ def pages(world: World) -> None:
             "v": [world.values["versions/a"], world.values["compare/b"]],
         },
         "GET /releases/new/": {"version": shown.version_id},
+        "POST /projects/new": {"slug": "newer", "name": "Newer"},
+        "POST /projects/{project}/members/add": {"who": "bob@example.com", "role": "viewer"},
+        "POST /projects/{project}/settings/save": {"name": "Newer", "version": "1"},
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
         f"{draft}/files": {"files": SimpleNamespace(name="a.bin", read=lambda: b"a")},

@@ -9,7 +9,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows
 from apps.console.queries.page_parts import Link
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
-from apps.governance.queries.visible_rows import freezes, policies
+from apps.governance.queries.visible_rows import freezes, in_force, policies
 from apps.governance.rules import PolicyState
 from apps.identity.queries import visible
 from apps.serving.models import Target
@@ -72,13 +72,13 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
     if row is None:
         raise NotFound
     published = policies(row, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
-    frozen = freezes(row, actor).filter(lifted_at=None, starts_at__lte=now())
+    frozen = freezes(row, actor).filter(in_force(now()))
     found = visible_endpoints(actor).filter(project=row.project_id, environment=row.name)
     return EnvironmentPage(
         environment=row,
         actor=actor,
         policy=published.first(),
-        freezes=[f for f in frozen.order_by("-starts_at") if f.ends_at is None or f.ends_at > now()],
+        freezes=list(frozen.order_by("-starts_at")),
         targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
         endpoints=endpoint_rows(list(found.order_by("name")[:SHOWN])),
     )

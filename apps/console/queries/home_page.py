@@ -96,7 +96,7 @@ class HomePage:
         """Where the reader begins."""
         if self.projects and self.actor.can_somewhere("model.create"):
             return Button("Models", href=reverse("models"), tone="primary")
-        if not self.projects and self.actor.can("project.create"):
+        if not self.projects and self.actor.can_somewhere("project.create"):
             return Button("Projects", href=reverse("projects"), tone="primary")
         if self.actor.can_somewhere("access.manage"):
             return Button("People and access", href=reverse("admin:index"), tone="primary")

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from apps.audit.queries import EventFilter, newest
@@ -11,7 +14,7 @@ from apps.console.queries.events import EventLine, named_lines
 from apps.console.queries.page_parts import Link, counted
 from apps.governance.models import Decision, Release
 from apps.governance.queries.visible_rows import releases
-from apps.identity.models import ApiToken, Project, RoleBinding, ServiceAccount, Team, User
+from apps.identity.models import ApiToken, Project, RoleBinding, User
 from apps.identity.queries import (
     visible,
     visible_people,
@@ -40,31 +43,33 @@ class RolesAt:
 class PersonPage:
     """Everything the page of a person shows of them to its reader."""
 
-    person: User
+    person: Any  # with the names of its ``teams`` and ``services``, and how many ``tokens`` it has
     actor: Actor
-    teams: Sequence[Team]
-    services: Sequence[ServiceAccount]
     roles: Sequence[RolesAt]
     decisions: Sequence[Decision]
     requests: Sequence[Release]
     lines: Sequence[EventLine]
-    tokens: int | None  # None: not for the reader to know
 
     @property
     def is_self(self) -> bool:
         """Whether somebody reads about themselves."""
-        return self.person.pk == self.actor.accountable
+        return str(self.person.pk) == self.actor.accountable
 
     @property
     def token_count(self) -> str:
         """How many tokens act for them now; '' where the reader is not to know."""
-        return "" if self.tokens is None else counted(self.tokens, "token")
+        return counted(self.person.tokens, "token") if self.may_manage else ""
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader administers access."""
+        return self.actor.can("access.manage")
 
     @property
     def links(self) -> list[Link]:
         """Where the reader goes on from here."""
         links = []
-        if self.actor.can("access.manage"):
+        if self.may_manage:
             change = reverse("admin:identity_user_change", args=[self.person.pk])
             links.append(Link("Manage access", change))
         if self.actor.can_somewhere("audit.view"):
@@ -74,19 +79,31 @@ class PersonPage:
 
 def person_page(person_id: str, actor: Actor) -> PersonPage:
     """Return what the page of a person shows, or raise ``NotFound``."""
-    person = visible_people(actor).filter(pk=person_id).first()
+    person = _with_names(visible_people(actor), actor).filter(pk=person_id).first()
     if person is None:
         raise NotFound
     return PersonPage(
         person=person,
         actor=actor,
-        teams=list(visible_teams(actor).filter(memberships__person=person).order_by("name")),
-        services=list(visible_services(actor).filter(owner=person).order_by("name")),
         roles=_roles(person, actor),
         decisions=_decisions(person, actor),
         requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
         lines=_lines(person, actor),
-        tokens=_tokens(person) if actor.can("access.manage") else None,
+    )
+
+
+def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
+    """Read along of each person the names of their teams and service accounts, and how many tokens
+    act for them now."""
+    teams = visible_teams(actor).filter(memberships__person=OuterRef("pk"))
+    services = visible_services(actor).filter(owner=OuterRef("pk"))
+    tokens = ApiToken.objects.filter(
+        person=OuterRef("pk"), revoked_at=None, expires_at__gt=now()
+    ).values("person")
+    return people.annotate(
+        teams=ArraySubquery(teams.order_by("name").values("name")),
+        services=ArraySubquery(services.order_by("name").values("name")),
+        tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),
     )
 
 
@@ -114,7 +131,3 @@ def _lines(person: User, actor: Actor) -> list[EventLine]:
     if not actor.can_somewhere("audit.view"):
         return []
     return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None))
-
-
-def _tokens(person: User) -> int:
-    return ApiToken.objects.filter(person=person, revoked_at=None, expires_at__gt=now()).count()

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 from django.urls import reverse
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
 from apps.console.queries.models import ModelRow
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
-from apps.governance.queries.visible_rows import releases
+from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import visible
@@ -126,13 +126,11 @@ def _models(project: Project, recent: Sequence[Release], actor: Actor) -> list[M
 def environments_in_force(project: Project, actor: Actor) -> QuerySet[Environment, Any]:
     """Return the environments of a project in order, with the number of the ``policy`` in force
     where ``actor`` sees policies, and whether each is ``frozen``, in one query."""
-    at = now()
     published = PolicyRevision.objects.filter(
         environment=OuterRef("pk"), state=PolicyState.PUBLISHED
     )
     seen = visible(published, actor, view="policy.view").order_by("-number")
-    frozen = Freeze.objects.filter(environment=OuterRef("pk"), lifted_at=None, starts_at__lte=at)
-    frozen = frozen.filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    frozen = Freeze.objects.filter(in_force(now()), environment=OuterRef("pk"))
     return (
         visible(Environment.objects.filter(project=project), actor)
         .select_related("project")

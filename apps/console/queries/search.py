@@ -232,8 +232,8 @@ def _target(row: Target) -> Hit:
 
 
 def _people(terms: SearchTerms, actor: Actor) -> list[Hit]:
-    """People by name or address, for who administers or audits access; others find themselves."""
-    if terms.model:
+    """People by name or address, for who administers or audits access."""
+    if terms.model or not actor.can("access.view"):
         return []
     named = Q(name__icontains=terms.text) | Q(email__icontains=terms.text)
     rows = visible_people(actor).filter(Q(pk=terms.id) if terms.id else named)

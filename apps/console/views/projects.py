@@ -16,11 +16,9 @@ from apps.console.queries.projects import NewProjectForm, ProjectListPage, proje
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
-from apps.identity.models import Project, ServiceAccount, Team, User
+from apps.identity.models import Project
 from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-
-SUBJECTS: dict[type, str] = {User: "person", Team: "team", ServiceAccount: "service_account"}
 
 
 @page
@@ -92,13 +90,13 @@ def add_member(request: PageRequest, project: str) -> HttpResponse:
     """Give somebody a role in a project; a refusal shows the form again as it was."""
     row, typed = project_by_slug(project, request.actor), request.POST
     try:
-        subject = subject_for(row, typed.get("who", ""), request.actor)
+        kind, subject = subject_for(row, typed.get("who", ""), request.actor)
         grant_role(
             role=typed.get("role", ""),
             project=row,
             environment=typed.get("environment", ""),
             actor=request.actor,
-            **{SUBJECTS[type(subject)]: subject},
+            **{kind: subject},
         )
     except Problem as problem:
         return members_shown(request, row, fault_of(problem))

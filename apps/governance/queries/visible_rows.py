@@ -107,10 +107,14 @@ def freezes(environment: Environment, actor: Actor) -> QuerySet[Freeze]:
 
 def frozen(project: str, environment: str, at: datetime) -> bool:
     """Tell whether an environment of a project, by its name, is frozen at that time."""
-    rows = Freeze.objects.filter(
-        environment__name=environment, project=project, lifted_at=None, starts_at__lte=at
-    )
-    return rows.filter(Q(ends_at=None) | Q(ends_at__gt=at)).exists()
+    rows = Freeze.objects.filter(in_force(at), environment__name=environment, project=project)
+    return rows.exists()
+
+
+def in_force(at: datetime) -> Q:
+    """Return the condition under which a freeze holds at that time."""
+    begun = Q(lifted_at=None, starts_at__lte=at)
+    return begun & (Q(ends_at=None) | Q(ends_at__gt=at))
 
 
 def releases(

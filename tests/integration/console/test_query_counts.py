@@ -97,6 +97,13 @@ def paths(release: Release) -> dict[str, str]:
     one, draft = f"/models/{project}/{model}/", ModelVersion.objects.get(state="draft").number
     api, glass = f"/api/v1/projects/{project}", BreakGlass.objects.earliest("pk").pk
     named = {
+        "/projects/{project}/": f"/projects/{project}/",
+        "/projects/{project}/members/": f"/projects/{project}/members/",
+        "/projects/{project}/activity/": f"/projects/{project}/activity/",
+        "/projects/{project}/environments/{environment}/": (
+            f"/projects/{project}/environments/development/"
+        ),
+        "/people/{person}/": f"/people/{release.requester}/",
         "/models/{project}/{name}/": one,
         "/models/{project}/{name}/{number}/": f"{one}{number}/",
         "/models/{project}/{name}/{draft}/draft/": f"/models/{project}/model-0/{draft}/draft/",
@@ -129,6 +136,7 @@ def paths(release: Release) -> dict[str, str]:
     plain = [
         "/",
         "/search/?q=model",
+        "/projects/",
         "/models/",
         "/models/?q=model",
         "/releases/",

@@ -1,0 +1,269 @@
+"""Projects, their members and people on the pages: who makes them, who sees them, who does not."""
+
+from typing import Any
+
+import pytest
+
+from apps.governance.models import PolicyRevision
+from apps.identity.models import Project, RoleBinding, User
+from tests.support import factories
+from tests.support.factories import browser, grow_old
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+FORM = {"name": "Clinic", "slug": "clinic", "description": "Triage", "template": "regulated"}
+
+
+@pytest.fixture
+def admin() -> User:
+    return factories.person("Ann", {"admin": None})
+
+
+def page(who: User, path: str, status: int = 200) -> str:
+    answer = browser(who).get(path)
+    assert answer.status_code == status, path
+    return str(answer.content.decode())
+
+
+def sent(who: User, path: str, /, **data: Any) -> str:
+    """Send a form and return what the page says after it."""
+    answer = browser(who).post(path, {"next": "/projects/", **data}, follow=True)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_an_administrator_makes_a_project_with_regulated_policies_and_a_quota(admin: User) -> None:
+    assert "Clinic is there. Give people roles in it." in sent(
+        admin, "/projects/new", **FORM, quota="1.5"
+    )
+    made = Project.objects.get(slug="clinic")
+    assert (made.name, made.description, made.artifact_quota) == ("Clinic", "Triage", 1_500_000_000)
+    policy = PolicyRevision.objects.get(project=made, environment__name="production")
+    asked = [g["kind"] for g in policy.document["gates"] if g["gate"] == "evidence"]
+    assert "fairness" in asked
+    listed = page(admin, "/projects/")
+    assert '<a href="/projects/clinic/">Clinic</a>' in listed
+    assert "Triage" in listed
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"slug": "Not A Slug"}, "slug: Small letters, digits and hyphens"),
+        ({"slug": "taken"}, "slug: It is taken"),
+        ({"template": "lax"}, "template: One of internal, customer-facing, regulated"),
+        ({"quota": "much"}, "quota: Give a number of GB, such as 20 or 1.5"),
+        ({"quota": "9999999"}, "A number of bytes from 0 (no limit)"),
+        ({"name": ""}, "name: "),
+    ],
+)
+def test_a_refused_project_is_shown_as_it_was_typed_and_is_not_there(
+    admin: User, change: dict[str, str], says: str
+) -> None:
+    factories.project("taken")
+    typed = {**FORM, "quota": "20", **change}
+    shown = sent(admin, "/projects/new", **typed)
+    assert says in shown
+    assert ">Triage</textarea>" in shown
+    assert f'value="{typed["slug"]}"' in shown
+    assert not Project.objects.filter(slug="clinic").exists()
+
+
+def test_who_may_not_make_one_is_told_whom_to_ask(admin: User) -> None:
+    nobody = factories.person("Ned")
+    assert "Ask an administrator for a project, or for a role in one." in page(nobody, "/projects/")
+    member = factories.person("Mia", {"contributor": factories.project("risk")})
+    shown = page(member, "/projects/")
+    assert "Ask an administrator for a project." in shown
+    assert "new-project" not in shown
+    assert "This needs the permission project.create" in sent(member, "/projects/new", **FORM)
+    assert not Project.objects.filter(slug="clinic").exists()
+
+
+def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_away(
+    admin: User,
+) -> None:
+    risk, ada = factories.project("risk"), factories.person("Ada")
+    factories.team("Reviewers", ada)
+    factories.service_account("ci", owner=ada)
+    add = "/projects/risk/members/add"
+    said = sent(admin, add, who=" ADA@example.com ", role="approver", environment="production")
+    assert "Ada is approver in Risk." in said
+    sent(admin, add, who="Reviewers", role="reviewer")
+    sent(admin, add, who="ci", role="contributor")
+    shown = page(admin, "/projects/risk/members/")
+    for part in (f'href="/people/{ada.pk}/"', "Approver · production", "team of 1 person"):
+        assert part in shown
+    assert "service account" in shown
+    held = RoleBinding.objects.get(project=risk, role="approver")
+    assert (held.person, held.environment) == (ada, "production")
+    said = sent(admin, f"/projects/risk/members/{held.pk}/remove")
+    assert "Removed: approver · Risk / production." in said
+    assert not RoleBinding.objects.filter(pk=held.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ({"who": "eve@example.com", "role": "viewer"}, "There is nobody with this address"),
+        ({"who": "ada@example.com", "role": "king"}, "role: One of viewer"),
+        ({"who": "ada@example.com", "role": "viewer"}, "already"),
+        ({"who": "twin", "role": "viewer"}, "A team and a service account are called so"),
+    ],
+)
+def test_a_refused_member_is_shown_as_they_were_typed(
+    admin: User, typed: dict[str, str], says: str
+) -> None:
+    ada = factories.person("Ada", {"viewer": factories.project("risk")})
+    factories.team("twin")
+    factories.service_account("twin", owner=ada)
+    shown = sent(admin, "/projects/risk/members/add", **typed)
+    assert says in shown
+    assert f'value="{typed["who"]}"' in shown
+
+
+def test_nobody_gives_a_role_to_themselves_or_in_a_stale_session(admin: User) -> None:
+    factories.project("risk")
+    factories.person("Ada")
+    add = "/projects/risk/members/add"
+    assert "own access" in sent(admin, add, who=admin.email, role="approver")
+    client = browser(admin)
+    grow_old(client)
+    answer = client.post(add, {"who": "ada@example.com", "role": "viewer", "next": "/"})
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert not RoleBinding.objects.exclude(person=admin).exists()
+
+
+def test_the_settings_change_what_was_read_and_not_what_another_wrote_since(admin: User) -> None:
+    risk = factories.project("risk")
+    save = "/projects/risk/settings/save"
+    shown = page(admin, "/projects/risk/settings/")
+    assert f'name="version" value="{risk.version}"' in shown
+    new = {"name": "Credit", "description": "Loans", "quota": "0.5", "version": str(risk.version)}
+    assert "Saved." in sent(admin, save, **new)
+    risk.refresh_from_db()
+    assert (risk.name, risk.description, risk.artifact_quota) == ("Credit", "Loans", 500_000_000)
+    assert 'value="0.5"' in page(admin, "/projects/risk/settings/")
+    late = sent(admin, save, **{**new, "name": "Other"})
+    assert 'role="alert"' in late
+    assert 'value="Other"' in late
+    risk.refresh_from_db()
+    assert risk.name == "Credit"
+
+
+def test_an_overview_says_what_there_is_and_where_it_is_live(world: World) -> None:
+    release = world.live()
+    world.request("staging", world.bento(world.version()), endpoint="waits")
+    shown = page(world.people["Ada"], "/projects/risk/")
+    for part in (
+        "/models/risk/churn/",
+        f"/releases/{release.pk}/",
+        f"/endpoints/{release.endpoint_id}/",
+        "/projects/risk/environments/production/",
+        "/policies/risk/production/",
+    ):
+        assert part in shown
+    assert "Settings" not in shown
+
+
+def test_who_looks_after_access_alone_sees_no_model_and_no_policy(
+    world: World, admin: User
+) -> None:
+    release = world.live()
+    shown = page(admin, "/projects/risk/")
+    assert "You look after access here" in shown
+    assert release.pk not in shown + page(admin, "/projects/risk/activity/")
+    place = page(admin, "/projects/risk/environments/production/")
+    assert "policy r" not in place
+    assert release.endpoint_id not in place
+
+
+def test_an_environment_says_what_stands_between_a_release_and_it(world: World) -> None:
+    release = world.live("development")
+    ada = world.people["Ada"]
+    shown = page(ada, "/projects/risk/environments/development/")
+    for part in ("policy r", "/targets/local/", f"/endpoints/{release.endpoint_id}/"):
+        assert part in shown
+    shown = page(ada, "/projects/risk/environments/production/")
+    assert "One approver" in shown
+    assert release.endpoint_id not in shown
+    page(ada, "/projects/risk/environments/nowhere/", 404)
+
+
+def test_the_activity_is_what_its_reader_sees_and_for_auditors_all(world: World) -> None:
+    release = world.live()
+    ada, eve = world.people["Ada"], factories.person("Eve", {"auditor": None})
+    factories.grant(factories.person("Late"), {"viewer": world.project})
+    shown = page(ada, "/projects/risk/activity/")
+    assert f"Release {release.number}" in shown
+    assert "Granted the role viewer" not in shown
+    assert "All events of the project in the audit log" not in shown
+    everything = page(eve, "/projects/risk/activity/")
+    assert f"/audit/?project={world.project.pk}" in everything
+    assert "Granted the role viewer" in everything
+
+
+def test_a_tenant_next_door_sees_nothing_of_a_project(world: World) -> None:
+    world.live()
+    stranger = factories.person("Sid", {"approver": factories.project("other")})
+    binding = RoleBinding.objects.filter(project=world.project).earliest("pk")
+    for path in ("", "members/", "activity/", "settings/", "environments/production/"):
+        page(stranger, f"/projects/risk/{path}", 404)
+    for path in ("members/add", f"members/{binding.pk}/remove", "settings/save"):
+        assert browser(stranger).post(f"/projects/risk/{path}").status_code == 404
+    assert "Risk" not in page(stranger, "/projects/")
+    assert "Risk" not in page(stranger, "/search/?q=risk").split("<main")[1].split("Nothing")[-1]
+    page(stranger, f"/people/{world.people['Vera'].pk}/", 404)
+    own = page(stranger, f"/people/{stranger.pk}/")
+    assert "Other" in own
+    assert "Risk" not in own
+
+
+def test_a_person_is_shown_to_access_administrators_auditors_and_themselves(
+    world: World, admin: User
+) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    rex, eve = world.people["Rex"], factories.person("Eve", {"auditor": None})
+    factories.token_for(rex)
+    for reader, tokens in ((rex, False), (eve, False), (admin, True)):
+        shown = page(reader, f"/people/{rex.pk}/")
+        assert "Reviewer" in shown
+        assert '<a href="/projects/risk/">Risk</a>' in shown
+        assert ("1 token in force" in shown) == tokens
+        assert (f"/releases/{release.pk}/" in shown) == (reader != admin)
+    page(world.people["Ada"], f"/people/{rex.pk}/", 404)
+    page(admin, "/people/per_none/", 404)
+
+
+def test_people_are_links_for_who_may_open_their_pages_alone(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    rex, path = world.people["Rex"], f"/releases/{release.pk}/"
+    link = f'<a href="/people/{rex.pk}/">{rex.name}</a>'
+    eve = factories.person("Eve", {"auditor": None})
+    assert f"<b>{link}</b>" in page(eve, path)
+    assert link in page(rex, path)
+    shown = page(world.people["Ada"], path)
+    assert rex.name in shown
+    assert f"/people/{rex.pk}/" not in shown
+
+
+def test_a_project_is_found_by_its_name_and_both_lead_to_their_pages(
+    world: World, admin: User
+) -> None:
+    world.project.name = "Credit decisions"
+    world.project.save(update_fields=["name"])
+    assert 'href="/projects/risk/"' in page(admin, "/search/?q=DECISIONS")
+    vera = world.people["Vera"]
+    assert f'href="/people/{vera.pk}/"' in page(admin, "/search/?q=vera")
+
+
+def test_what_people_type_is_text(admin: User) -> None:
+    named = "<b>Risk</b>"
+    sent(admin, "/projects/new", name=named, slug="odd", description="<script>x</script>")
+    for path in ("", "odd/", "odd/members/", "odd/activity/", "odd/settings/"):
+        shown = page(admin, f"/projects/{path}")
+        assert named not in shown
+        assert "<script>x" not in shown
+    assert Project.objects.get(slug="odd").name == named
