@@ -99,7 +99,7 @@ def test_five_people_take_a_model_to_staging(
     aude = visit("auditor")
     log = aude.go("/audit/")
     log.get_by_text("Decided as reviewer: approve").wait_for()
-    log.locator(".timeline-row", has_text="Decided as reviewer").get_by_role("link").click()
+    log.locator(".timeline-row", has_text="Decided as reviewer").get_by_text("leaf").click()
     log.get_by_text("of the tree of").wait_for()
     places["event"] = log.url.removeprefix(placet.url)
     for person in (dana, ravi, aude):

@@ -30,16 +30,18 @@ from apps.audit.models import ArchivedLeaf
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
+from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.exports import TABLES
-from apps.console.queries.links import project_url, sees_access
+from apps.console.queries.links import person_url, project_url, sees_access
 from apps.console.queries.models import projects_of
 from apps.console.queries.object_names import object_names
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
 from apps.console.queries.people import person_page
 from apps.console.queries.policies import policy_list_page, policy_rows
-from apps.console.queries.project_page import environments_in_force
+from apps.console.queries.project_page import environments_in_force, project_page
 from apps.console.queries.project_settings import settings_page
+from apps.console.queries.projects import project_list_page
 from apps.console.queries.recalls import recall_form, recall_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
@@ -301,6 +303,10 @@ class Things:
     def editor(self, who: Actor) -> Actor:
         """Return ``who`` as somebody who may edit this project alone."""
         return replace(who, grants=frozenset({Grant("project.edit", Scope(self.project.pk))}))
+
+    def place(self, who: Actor) -> EnvironmentPage:
+        """Return what ``who`` is shown of the environment."""
+        return environment_page(self.project.slug, self.staging.name, who)
 
     def after_deciding(self, who: Actor) -> Actor:
         """Have the reviewer decide, and return ``who``."""
@@ -987,6 +993,31 @@ QUESTIONS = [
         lambda t, who: [p for p in projects_of(who) if p == t.project],
     ),
     Direct("be led to a project", "stranger", None, lambda t, who: project_url(t.project, who)),
+    Direct("be led to a person", "viewer", None, lambda t, who: person_url(t.person.pk, who)),
+    Direct(
+        "be led to the duties",
+        "viewer",
+        None,
+        lambda t, who: [link for link in t.place(who).deciders if "/duties/" in link.url],
+    ),
+    Direct(
+        "list a project",
+        "stranger",
+        None,
+        lambda t, who: [r for r in project_list_page(who)[0] if r.project == t.project],
+    ),
+    Direct(
+        "be shown a project's models",
+        "admin",
+        None,
+        lambda t, who: project_page(t.project, who).sees_models,
+    ),
+    Direct(
+        "see policies in force",
+        "admin",
+        None,
+        lambda t, who: [r for r in environments_in_force(t.project, who) if r.policy],
+    ),
     Direct("see who has roles", "viewer", None, lambda t, who: sees_access(t.project, who)),
     Direct(
         "see environments in force",
@@ -1023,12 +1054,6 @@ QUESTIONS = [
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
     Direct("find a person", "viewer", None, lambda t, who: search(t.person.name, who)),
     Direct("find a person, oneself even", "viewer", None, lambda t, who: search("Viewer", who)),
-    Direct(
-        "find where to change a person",
-        "auditor",
-        None,
-        lambda t, who: [hit for hit in search(t.person.name, who) if hit.url.startswith("/admin/")],
-    ),
     Direct("list environments", "stranger", None, lambda t, who: policy_rows([t.project], who)),
     Direct(
         "list policies",

@@ -318,6 +318,6 @@ def test_a_project_is_made_there_and_its_quota_changed(desk: Client) -> None:
     more = {"name": "Risk", "description": "", "artifact_quota": "2000"}
     assert desk.post(page, more).status_code == 302
     assert Project.objects.get(slug="risk").artifact_quota == 2000
-    assert kinds().count("project.quota_set.v1") == 2
+    assert kinds().count("project.quota_set.v1") == 1
     assert "0 (no limit)" in errors(desk.post(page, {**more, "artifact_quota": "-1"}))
     assert Project.objects.get(slug="risk").artifact_quota == 2000
