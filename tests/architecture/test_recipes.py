@@ -32,7 +32,7 @@ COPIED = (
     "workers",
     "pyproject.toml",
 )
-ENDINGS = (".py", ".js", ".toml", ".txt", ".html", ".in", ".json")
+ENDINGS = (".py", ".js", ".toml", ".txt", ".html", ".in", ".json", ".yaml")
 
 
 def path_of(block: Block) -> str:
