@@ -3,7 +3,7 @@
 from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Forbidden
+from placet.kernel.problems import NeedsPermission
 
 
 def ask_to_verify(*, actor: Actor) -> Job:
@@ -12,5 +12,5 @@ def ask_to_verify(*, actor: Actor) -> Job:
     Nothing is written to the log: a check is a reading, and its answer is the job's result.
     """
     if not actor.can_somewhere("audit.view"):
-        raise Forbidden("This needs the permission audit.view")
+        raise NeedsPermission(actor, "audit.view", scope=None)
     return enqueue("audit.verify", key="log")

@@ -20,10 +20,13 @@ class IdentityConfig(AppConfig):
         from apps.identity import events
         from apps.identity.actions.credentials import rehash_password
         from apps.identity.models import User
+        from apps.identity.refusals import say_what_is_lacking
         from apps.identity.sign_in import signals
+        from placet.kernel.problems import wording
 
         assert events
         User.rehasher = staticmethod(rehash_password)
+        wording.fill(say_what_is_lacking)
         signals.connect()
         post_migrate.connect(keep_the_count, sender=self)
 

@@ -32,7 +32,7 @@ from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 
 M = TypeVar("M", bound=models.Model)
 A = TypeVar("A", bound=Audited)
@@ -68,7 +68,7 @@ def authorize(actor: Actor, action: str, row: Scoped | None, *, view: str = "pro
         return
     if row is not None and not actor.can(view, scope):
         raise NotFound
-    raise Forbidden(f"This needs the permission {action}")
+    raise NeedsPermission(actor, action, scope=scope)
 
 
 def visible(
@@ -159,6 +159,13 @@ def _bound(subject: Q) -> frozenset[Grant]:
 def _person_grants(person_id: str) -> frozenset[Grant]:
     teams = TeamMember.objects.filter(person=person_id).values("team_id")
     return _bound(Q(person=person_id) | Q(team__in=teams))
+
+
+def held_grants(actor_id: str) -> frozenset[Grant]:
+    """Return all that a person or service account may do, whatever token they use."""
+    if actor_id.startswith("svc_"):
+        return _bound(Q(service_account=actor_id))
+    return _person_grants(actor_id)
 
 
 def people_with(permission: str, scope: Scope) -> list[User]:

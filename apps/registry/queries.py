@@ -27,8 +27,8 @@ from apps.registry.models import (
     Upload,
 )
 from apps.registry.rules import KINDS, MEASURED_KINDS
-from placet.kernel.actor import Actor
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import NeedsPermission, NotFound
 
 
 def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
@@ -39,8 +39,11 @@ def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
     project = visible(Project.objects.filter(slug=slug), actor, view=view, project="pk").first()
     if project is not None:
         return project
-    if visible(Project.objects.filter(slug=slug), actor, view="project.view", project="pk"):
-        raise Forbidden(f"This needs the permission {view}")
+    seen = visible(
+        Project.objects.filter(slug=slug), actor, view="project.view", project="pk"
+    ).first()
+    if seen is not None:
+        raise NeedsPermission(actor, view, scope=Scope(seen.pk))
     raise NotFound
 
 

@@ -15,7 +15,7 @@ from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.ids import is_id
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 from placet.kernel.states import move
 from placet.kernel.texts import clean_text
 
@@ -96,7 +96,7 @@ def lift_hold(hold_id: str, *, reason: str, actor: Actor) -> LegalHold:
 
 def _need(actor: Actor, permission: str) -> None:
     if not actor.can(permission):
-        raise Forbidden(f"This needs the permission {permission}")
+        raise NeedsPermission(actor, permission)
 
 
 def _subject(scope: str, subject: str) -> str:

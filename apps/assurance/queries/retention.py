@@ -9,7 +9,7 @@ from apps.audit.models import Archive
 from apps.audit.queries.archived import archives
 from apps.registry.store import store
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import NeedsPermission, NotFound
 from placet_verify.log.checking import Fault
 
 SEE = ("audit.view", "audit.retain", "audit.hold")
@@ -22,7 +22,7 @@ def sees_retention(actor: Actor) -> bool:
 
 def _need(actor: Actor) -> None:
     if not sees_retention(actor):
-        raise Forbidden(f"This needs one of the permissions {', '.join(SEE)}")
+        raise NeedsPermission(actor, *SEE)
 
 
 def retention(actor: Actor) -> Retention | None:
@@ -57,7 +57,7 @@ def get_archive(archive_id: str, actor: Actor) -> Archive:
     if row is None:
         raise NotFound
     if not actor.can("audit.export"):
-        raise Forbidden("This needs the permission audit.export")
+        raise NeedsPermission(actor, "audit.export")
     return row
 
 

@@ -5,7 +5,7 @@ from apps.audit.errors import OwnErasure
 from apps.audit.events import PERSON_ERASED
 from apps.audit.models import PersonKey
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import NeedsPermission, NotFound
 
 
 def erase_person(person_id: str, *, actor: Actor) -> None:
@@ -18,7 +18,7 @@ def erase_person(person_id: str, *, actor: Actor) -> None:
     """
     with record(actor) as log:
         if not actor.can("access.manage"):
-            raise Forbidden("This needs the permission access.manage")
+            raise NeedsPermission(actor, "access.manage")
         if person_id == actor.accountable:
             raise OwnErasure
         key = PersonKey.objects.select_for_update(no_key=True).filter(pk=person_id).first()

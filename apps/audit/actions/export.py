@@ -21,7 +21,7 @@ from apps.audit.queries.timestamps import every_stamp
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 from placet.kernel.keystore import export as export_keys
-from placet.kernel.problems import Conflict, Forbidden
+from placet.kernel.problems import Conflict, NeedsPermission
 
 
 def log_export(actor: Actor, *, form: str, count: int, project: str | None = None) -> None:
@@ -50,7 +50,7 @@ def export_folder(folder: Path, *, actor: Actor) -> Checkpoint:
     Needs ``audit.export`` for the instance. The export itself is an event, signed with it.
     """
     if not actor.can("audit.export"):
-        raise Forbidden("This needs the permission audit.export")
+        raise NeedsPermission(actor, "audit.export")
     if folder.exists() and any(folder.iterdir()):
         raise Conflict(f"{folder} is not empty", code="not_empty")
     log_export(actor, form="folder", count=log_size() + 1)  # its own event goes with it

@@ -39,7 +39,7 @@ from apps.audit.witnesses import (
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.artifacts import BucketAddress, artifact_address
 from placet.kernel.clock import now
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet_verify.errors import Malformed
 from placet_verify.log.cosignature import WitnessKey
 
@@ -104,7 +104,7 @@ def remove_witness(witness_id: str, *, actor: Actor) -> None:
 def may_administer(actor: Actor) -> None:
     """Refuse who may not say who witnesses what."""
     if not actor.can("audit.witness"):
-        raise Forbidden("This needs the permission audit.witness")
+        raise NeedsPermission(actor, "audit.witness")
 
 
 def show_witnesses() -> dict[str, str]:

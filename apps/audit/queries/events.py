@@ -21,7 +21,7 @@ from apps.audit.queries.texts import texts_in
 from apps.audit.rows import sealed_columns
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import rfc3339
-from placet.kernel.problems import Forbidden, NotFound
+from placet.kernel.problems import NeedsPermission, NotFound
 from placet_verify.log.merkle import leaf_hash
 
 TOUCHED = Func(
@@ -117,7 +117,7 @@ def events_exportable(actor: Actor, filters: EventFilter) -> QuerySet[Event]:
 def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySet[Event]:
     """Return the events of the places where ``actor`` holds ``permission``, if there are any."""
     if not actor.can_somewhere(permission):
-        raise Forbidden(f"This needs the permission {permission}")
+        raise NeedsPermission(actor, permission, scope=None)
     return _filtered(Event.objects.filter(readable(actor, permission)), filters)
 
 

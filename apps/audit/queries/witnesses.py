@@ -9,7 +9,7 @@ from apps.audit.names import origin, witness_name
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.keystore import ring, witness_public
-from placet.kernel.problems import Forbidden
+from placet.kernel.problems import NeedsPermission
 from placet_verify.log.checkpoint import verifier_key
 from placet_verify.log.cosignature import WitnessKey
 
@@ -30,7 +30,7 @@ def may_see(actor: Actor) -> bool:
 
 def _need(actor: Actor) -> None:
     if not may_see(actor):
-        raise Forbidden("This needs the permission audit.view or audit.witness")
+        raise NeedsPermission(actor, "audit.view", "audit.witness")
 
 
 def witnesses_visible(actor: Actor) -> QuerySet[Witness]:

@@ -8,7 +8,7 @@ from apps.console.queries.page_parts import Sign
 from apps.console.templatetags.placet import number
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import Actor
-from placet.kernel.problems import Forbidden
+from placet.kernel.problems import NeedsPermission
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class LogVerification:
 def newest_check(actor: Actor, standing: LogStanding) -> LogVerification:
     """Return how the log stands and its newest check; its answer names no event's content."""
     if not actor.can_somewhere("audit.view"):
-        raise Forbidden("This needs the permission audit.view")
+        raise NeedsPermission(actor, "audit.view", scope=None)
     job = Job.objects.filter(kind="audit.verify").order_by("-created_at").first()
     job, asked = job or Job(), job is not None
     result = job.result or {}

@@ -11,7 +11,7 @@ from apps.console.queries.recall_items import named_item, recallable
 from apps.console.queries.recalls import may_recall, recall_form, recall_list_page, recall_page
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Problem
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, Problem
 
 
 @page
@@ -36,7 +36,7 @@ def recalls(request: PageRequest) -> HttpResponse:
 def recall_new(request: PageRequest) -> HttpResponse:
     """Show the form; once it says what, also what that would reach."""
     if not may_recall(request.actor):
-        raise Forbidden("This needs the permission recall.create")
+        raise NeedsPermission(request.actor, "recall.create", scope=None)
     typed = {name: request.GET.get(name, "") for name in ("kind", "what", "project")}
     typed["kind"] = typed["kind"] if typed["kind"] in RecallKind.values else ""
     try:

@@ -19,7 +19,7 @@ from apps.integrations.actions import (
 from apps.integrations.models import StreamKind, StreamState
 from apps.integrations.queries import get_stream
 from apps.integrations.rules import StreamTerms
-from placet.kernel.problems import Forbidden, NotFound, Problem
+from placet.kernel.problems import NeedsPermission, NotFound, Problem
 
 
 @page
@@ -32,7 +32,7 @@ def streams(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the streams; with ``fault`` the form that was refused is filled in as it was."""
     actor, after = request.actor, request.GET.get("after", "")
     if not actor.can_somewhere("stream.view"):
-        raise Forbidden("This needs the permission stream.view")
+        raise NeedsPermission(actor, "stream.view", scope=None)
     return show(
         request,
         "streams",

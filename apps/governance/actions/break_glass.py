@@ -38,7 +38,7 @@ from apps.identity.sign_in.freshness import demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 from placet.kernel.states import move
 from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
@@ -264,7 +264,7 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
     scope = scope_of(release)
     held = fresh_grants(actor.id, lock=True)
     if not any(g.permission == permission and g.scope.covers(scope) for g in held):
-        raise Forbidden(f"This needs the permission {permission}")
+        raise NeedsPermission(actor, permission, scope=scope)
     overdue = (
         BreakGlass.objects.filter(
             Q(project=release.project_id) | Q(signatures__person=actor.id),

@@ -20,7 +20,7 @@ from apps.serving.desired import publish
 from apps.serving.models import Endpoint, Target
 from apps.serving.uses import unlisted
 from placet.kernel.actor import SYSTEM, Actor, Scope
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, Stale
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound, Stale
 from placet_protocol.fields import MAX_ENVIRONMENT, is_name
 
 MAX_PLANS = 20
@@ -65,7 +65,7 @@ def _authorize_manage(actor: Actor, project: Project) -> None:
         seen = actor.projects_with("project.view")
         if seen is not None and project.pk not in seen:
             raise NotFound
-        raise Forbidden("This needs the permission environment.manage")
+        raise NeedsPermission(actor, "environment.manage", scope=Scope(project.pk))
 
 
 def _next(project: Project) -> int:

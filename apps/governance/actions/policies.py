@@ -39,7 +39,7 @@ from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
-from placet.kernel.problems import FieldError, Forbidden
+from placet.kernel.problems import FieldError, Forbidden, NeedsPermission
 from placet.kernel.states import move
 from placet_verify.permit.approvers import Signed
 from placet_verify.signing.keys import KeyRing, PrivateKey
@@ -179,7 +179,7 @@ def _check_publisher(policy: PolicyRevision, actor: Actor) -> None:
     scope = scope_of(policy)
     held = fresh_grants(actor.id, lock=True)
     if not any(g.permission == "policy.publish" and g.scope.covers(scope) for g in held):
-        raise Forbidden("This needs the permission policy.publish")
+        raise NeedsPermission(actor, "policy.publish", scope=scope)
 
 
 def _check_session(actor: Actor) -> None:

@@ -33,7 +33,7 @@ from apps.identity.trust.passkeys import (
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet.kernel.states import move
 from placet.kernel.texts import clean_text
 from placet_verify import canonical
@@ -98,7 +98,7 @@ def enrol_passkey(
     with record(actor) as log, hooks.more_access(actor):
         held = fresh_grants(actor.id, lock=True)
         if not any(grant.permission == "release.approve" for grant in held):
-            raise Forbidden("This needs the permission release.approve")
+            raise NeedsPermission(actor, "release.approve", scope=None)
         answer = answered(actor, f"enrol {row.pk}", assertion)
         own = signing_passkey(actor, answer.notes["own"], lock=True)
         statement = EnrolmentStatement.parse(answer.document)
@@ -184,7 +184,7 @@ def _check_voucher(row: ApproverPasskey, actor: Actor) -> None:
     if row.person_id == actor.accountable:
         raise OwnEnrolment
     if not actor.can_somewhere("release.approve"):
-        raise Forbidden("This needs the permission release.approve")
+        raise NeedsPermission(actor, "release.approve", scope=None)
     if row.state != PasskeyState.OFFERED:
         raise NotOffered("Only an offered passkey is vouched for")
 

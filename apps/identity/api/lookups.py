@@ -7,7 +7,7 @@ from django.db import models
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 
 M = TypeVar("M", bound=models.Model)
 
@@ -23,7 +23,7 @@ def one(rows: models.QuerySet[M], pk: str) -> M:
 def access_manager(actor: Actor) -> None:
     """Refuse whoever manages access nowhere, before anything is looked up."""
     if not actor.can_somewhere("access.manage"):
-        raise Forbidden("This needs the permission access.manage")
+        raise NeedsPermission(actor, "access.manage", scope=None)
 
 
 def named(model: type[M], field: str, pk: str | None) -> M | None:

@@ -15,7 +15,7 @@ from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, StreamTerms
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
-from placet.kernel.problems import Forbidden
+from placet.kernel.problems import NeedsPermission
 
 FILE = (
     "A file in the folder of stream secrets (PLACET_STREAMS_DIR), of a project's stream in the"
@@ -182,7 +182,7 @@ class StreamList(ListView):
         """Add a stream. It begins when somebody with ``audit.export`` resumes it, at once when you
         have that yourself."""
         if not self.actor.can_somewhere("stream.manage"):
-            raise Forbidden("This needs the permission stream.manage")
+            raise NeedsPermission(self.actor, "stream.manage", scope=None)
         data: Any = dict(self.body(NewStreamSerializer))
         project = named_project(data.pop("project"), self.actor)
         name, start = data.pop("name"), data.pop("start")

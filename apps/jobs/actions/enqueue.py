@@ -13,7 +13,7 @@ from apps.jobs.queries import job_visible
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import database_now
 from placet.kernel.enqueue import ring_bell
-from placet.kernel.problems import Conflict, Forbidden
+from placet.kernel.problems import Conflict, NeedsPermission
 
 
 def enqueue(
@@ -92,7 +92,7 @@ def cancel(job_id: str, *, actor: Actor) -> Job:
     with record(actor) as log:
         job = job_visible(job_id, actor)
         if not actor.can("job.cancel", Scope(job.project)):
-            raise Forbidden("This needs the permission job.cancel")
+            raise NeedsPermission(actor, "job.cancel", scope=Scope(job.project))
         job = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
         if job.state not in (JobState.QUEUED, JobState.RUNNING):
             raise Conflict(f"The job is {job.state} already", code="job_ended")

@@ -36,7 +36,14 @@ from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound, QuotaReached
+from placet.kernel.problems import (
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NeedsPermission,
+    NotFound,
+    QuotaReached,
+)
 from placet.kernel.states import move
 from placet_protocol.fields import is_name
 
@@ -122,7 +129,7 @@ def _authorize_create(actor: Actor, project: Project, environment: str) -> None:
         return
     if not actor.can("project.view", scope):
         raise NotFound
-    raise Forbidden("This needs the permission endpoint.manage or release.request")
+    raise NeedsPermission(actor, "endpoint.manage", "release.request", scope=scope)
 
 
 def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:

@@ -1,7 +1,10 @@
 """Errors as RFC 9457 problem details: one exception, one body, for every status."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from placet.kernel.actor import INSTANCE, Actor, Scope
+from placet.kernel.hooks import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,21 @@ class Forbidden(Problem):
     """The actor sees the object but may not do this to it."""
 
     status, code, title = 403, "forbidden", "You may not do this"
+
+
+# Says in words what an actor lacks at a place (``None``: anywhere), and what to do about it.
+Wording = Callable[[Actor, Sequence[str], Scope | None], str]
+wording: Slot[Wording] = Slot("what permissions are called")
+
+
+class NeedsPermission(Forbidden):
+    """The actor lacks a permission at ``scope``; one of several would do.
+
+    ``scope`` is ``None`` where it may be held at whatever place.
+    """
+
+    def __init__(self, actor: Actor, *permissions: str, scope: Scope | None = INSTANCE) -> None:
+        super().__init__(wording()(actor, permissions, scope))
 
 
 class NotFound(Problem):

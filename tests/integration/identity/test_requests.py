@@ -11,9 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import Event
-from apps.identity import actions, rules
+from apps.identity import actions
 from apps.identity.errors import NeedsSession, NotYourToken
 from apps.identity.models import ApiToken, ServiceAccount, User
+from apps.identity.rules import tokens
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import config
@@ -108,7 +109,7 @@ def test_a_link_is_as_safe_as_the_public_address_whatever_a_proxy_says(
 
 def with_checksum(body: str) -> str:
     """Complete a forged token so that its form is right."""
-    return body + rules._checksum(body)
+    return body + tokens._checksum(body)
 
 
 def spoilt(text: str, how: str) -> str:

@@ -1,0 +1,60 @@
+"""What somebody is told who lacks a permission: what it is called, and how one comes by it."""
+
+from collections.abc import Sequence
+
+from apps.identity.models import ApiToken
+from apps.identity.queries import held_grants
+from apps.identity.rules import NEVER_BY_TOKEN
+from apps.identity.rules.permissions import in_words, roles_with
+from apps.identity.rules.presets import preset_for
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.config import config
+
+
+def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
+    """Return the sentence for ``actor``, who has none of ``permissions`` at ``scope``.
+
+    To a program it says whether its token was made too narrow, or its holder may not do it either:
+    two different people can mend that.
+    """
+    token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
+    who = actor.label if actor.kind == "service" else "you"
+    if token is None:
+        return f"{_needs(permissions)}{_role_is_given(permissions, who)}"
+    held = [p for p in permissions if _holds(actor, p, scope)]
+    if not held:
+        either = f", and {who} may not do it either"
+        return f"{_needs(permissions)}{either}{_role_is_given(permissions, who)}"
+    able = [p for p in held if p not in NEVER_BY_TOKEN]
+    if not able:
+        return f"{_needs(held)}, which no token carries: do it at {config().public_origin}"
+    return _narrow(token, able[0], who)
+
+
+def _needs(permissions: Sequence[str]) -> str:
+    return f"This needs {_quoted(permissions)}"
+
+
+def _quoted(permissions: Sequence[str]) -> str:
+    return " or ".join(f'"{in_words(p)}"' for p in permissions)
+
+
+def _role_is_given(permissions: Sequence[str], who: str) -> str:
+    roles = sorted({role for p in permissions for role in roles_with(p)})
+    word = "role" if len(roles) == 1 else "roles"
+    return f" ({word} {' or '.join(roles)}): an access administrator can give it to {who}"
+
+
+def _narrow(token: ApiToken, permission: str, who: str) -> str:
+    """Return what is said to a token that was made without what its holder may do."""
+    said = f'does not include "{in_words(permission)}"'
+    if permission in token.scopes:
+        said = f'reaches one project alone, and this needs "{in_words(permission)}" beyond it'
+    preset = preset_for({*token.scopes, permission})
+    where = f"{config().public_origin}/tokens/?preset={preset}"
+    return f'Your token "{token.name}" {said} ({who} may). Make one that does: {where}'
+
+
+def _holds(actor: Actor, permission: str, scope: Scope | None) -> bool:
+    grants = (g for g in held_grants(actor.id) if g.permission == permission)
+    return any(scope is None or grant.scope.covers(scope) for grant in grants)

@@ -1,0 +1,107 @@
+"""Who lacks a permission is told in words what it is, and how one comes by it."""
+
+import pytest
+
+from apps.identity.models import Project, User
+from apps.identity.queries import authorize
+from placet.kernel.problems import Forbidden
+from tests.support.factories import (
+    actor_by_token,
+    api,
+    browser,
+    person,
+    project,
+    service_account,
+    token_for,
+)
+
+pytestmark = pytest.mark.django_db
+NEW = "/projects/risk/models"
+
+
+@pytest.fixture
+def risk() -> Project:
+    """The project asked about."""
+    return project("risk")
+
+
+@pytest.fixture
+def ada(risk: Project) -> User:
+    """Its data scientist."""
+    return person("Ada", {"contributor": risk})
+
+
+def told(token: str, path: str = NEW, **body: str) -> tuple[int, str]:
+    answer = api(token).post(path, body or {"name": "churn"})
+    return answer.status_code, answer.json()["detail"]
+
+
+def test_a_token_that_is_too_narrow_is_told_which_to_make(ada: User) -> None:
+    narrow = token_for(ada, scopes=["project.view", "model.view"])
+    status, detail = told(narrow)
+    assert status == 403
+    assert detail == (
+        'Your token "test" does not include "Register models" (you may).'
+        " Make one that does: http://localhost:8000/tokens/?preset=ci"
+    )
+
+
+def test_who_may_not_either_is_told_who_can_give_it(risk: Project) -> None:
+    vera = person("Vera", {"viewer": risk})
+    status, detail = told(token_for(vera))
+    assert status == 403
+    assert detail == (
+        'This needs "Register models", and you may not do it either (role contributor):'
+        " an access administrator can give it to you"
+    )
+
+
+def test_a_person_in_the_browser_is_told_the_same(risk: Project) -> None:
+    vera = person("Vera", {"viewer": risk})
+    answer = api(vera).post("/projects", {"slug": "x", "name": "X"})
+    assert answer.json()["detail"] == (
+        'This needs "Create projects" (role admin): an access administrator can give it to you'
+    )
+    page = browser(vera).get("/audit/").content.decode()
+    assert "This needs &quot;Read the audit log&quot;" in page
+
+
+def test_what_one_may_elsewhere_is_not_what_one_may_here(risk: Project) -> None:
+    vera = person("Vera", {"viewer": risk, "contributor": project("other")})
+    status, detail = told(token_for(vera, scopes=["project.view", "model.view"]))
+    assert status == 403
+    assert "you may not do it either" in detail
+
+
+def test_what_a_token_may_not_see_stays_hidden(ada: User) -> None:
+    blind = token_for(ada, scopes=["model.create"])
+    assert told(blind, "/projects/risk/models")[0] == 404
+    stranger = person("Sue", {"contributor": project("other")})
+    assert told(token_for(stranger))[0] == 404
+
+
+def test_a_token_of_one_project_is_told_that_it_reaches_no_further(risk: Project) -> None:
+    admin = person("Ada", {"admin": None})
+    token = token_for(admin, scopes=["project.create", "project.view"], project=risk)
+    status, detail = told(token, "/projects", slug="new", name="New")
+    assert status == 403
+    assert "reaches one project alone" in detail
+    assert '"Create projects"' in detail
+
+
+def test_what_no_token_carries_is_done_in_the_browser() -> None:
+    admin = actor_by_token(person("Ada", {"admin": None}))
+    with pytest.raises(Forbidden) as refused:
+        authorize(admin, "access.manage", None)
+    assert refused.value.detail == (
+        'This needs "Manage access", which no token carries: do it at http://localhost:8000'
+    )
+
+
+def test_a_program_is_told_of_itself(ada: User, risk: Project) -> None:
+    bot = service_account("bot", owner=ada, roles={"contributor": risk})
+    detail = told(token_for(bot, scopes=["project.view", "model.view"]))[1]
+    assert "(bot may)" in detail
+    weak = service_account("weak", owner=ada, roles={"viewer": risk})
+    detail = told(token_for(weak))[1]
+    assert "weak may not do it either" in detail
