@@ -1,6 +1,13 @@
 """What identity refuses, each with its code."""
 
-from placet.kernel.problems import Conflict, Forbidden, NotSignedIn, Problem, Unprocessable
+from placet.kernel.problems import (
+    Conflict,
+    Forbidden,
+    NotSignedIn,
+    Problem,
+    TooManyRequests,
+    Unprocessable,
+)
 
 
 class BadToken(NotSignedIn):
@@ -142,3 +149,60 @@ class NotOffered(Conflict):
     """The passkey is not in the state that this needs."""
 
     code, title = "not_offered", "The passkey is not in a state for this"
+
+
+class AuthorizationPending(Problem):
+    """Nobody has answered yet: the device asks again (RFC 8628, section 3.5)."""
+
+    code, title = "authorization_pending", "Nobody has confirmed the code yet"
+
+
+class SlowDown(Problem):
+    """The device asks too often: it waits five seconds longer from now on."""
+
+    code, title = "slow_down", "This is asked too often: wait five seconds longer each time"
+
+
+class AccessDenied(Problem):
+    """A person said no to the device, or may not say yes any more."""
+
+    code, title = "access_denied", "The login was denied"
+
+
+class ExpiredDeviceCode(Problem):
+    """Nobody confirmed in time, or the device came too late for its token."""
+
+    code, title = "expired_token", "The code has expired: begin again"
+
+
+class BadDeviceCode(Problem):
+    """There is no such device code, or its token was given out already."""
+
+    code, title = "invalid_grant", "There is no login with this device code, or it has its token"
+
+
+class NoSuchUserCode(Unprocessable):
+    """No device waits with this code: mistyped, expired, or answered and forgotten."""
+
+    code, title = (
+        "no_such_code",
+        "No command line waits with this code: compare it, or run `placet login` again",
+    )
+
+
+class CodeAnswered(Conflict):
+    """Somebody answered this code before."""
+
+    code, title = "code_answered", "This code was answered already: run `placet login` again"
+
+
+class TooManyGuesses(TooManyRequests):
+    """A person tried too many codes that wait nowhere."""
+
+    code, title = "too_many_guesses", "Too many wrong codes: wait ten minutes"
+
+
+class TooManyLogins(TooManyRequests):
+    """Too many logins wait for somebody."""
+
+    code, title = "too_many_logins", "Too many logins wait to be confirmed: try again later"

@@ -36,6 +36,8 @@ ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}", sealed=True
 ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}", sealed=True)
 TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
 TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")
+DEVICE_LOGIN_CONFIRMED = event_kind("device_login.confirmed", "Let a device have an API token")
+DEVICE_LOGIN_DENIED = event_kind("device_login.denied", "Refused a device an API token")
 PASSKEY_OFFERED = event_kind("passkey.offered", "Offered a passkey to sign decisions with")
 PASSKEY_ENROLLED = event_kind("passkey.enrolled", "Vouched for an approver's passkey")
 PASSKEY_WITHDRAWN = event_kind("passkey.withdrawn", "Withdrew an approver's passkey")

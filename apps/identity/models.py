@@ -286,6 +286,44 @@ class ApiToken(Audited):
         return self.name
 
 
+class DeviceLoginState(models.TextChoices):
+    """``pending → confirmed → collected``, or ``pending → denied``."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    COLLECTED = "collected"
+
+
+class DeviceLogin(models.Model):
+    """A command line that asks for a token, and the person who lets it have one (RFC 8628).
+
+    No secret stands here: both codes are keyed hashes, and the token is made when the device comes
+    for it, so that nothing but its hash is ever stored. ``client`` is what the device says of
+    itself. The row is removed when it has expired; what stays is the log and the token.
+    """
+
+    id = IdField("dev")
+    device_hash = models.CharField(max_length=64)
+    user_hash = models.CharField(max_length=64, unique=True)
+    client = models.CharField(max_length=120)
+    address = models.CharField(max_length=45)  # which it came from
+    state = models.CharField(
+        max_length=10, choices=DeviceLoginState.choices, default=DeviceLoginState.PENDING
+    )
+    interval = models.PositiveSmallIntegerField()  # seconds between two questions
+    polled_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    # who answered, and what the token may do that was let be made
+    person = models.ForeignKey(User, null=True, on_delete=models.CASCADE)
+    answered_at = models.DateTimeField(null=True)
+    token_name = models.CharField(max_length=120, blank=True)
+    scopes = models.JSONField(default=list)
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE)
+    token_expires_at = models.DateTimeField(null=True)
+
+
 class PasskeyState(models.TextChoices):
     """``offered → enrolled → withdrawn``, or ``offered → withdrawn``."""
 

@@ -36,7 +36,7 @@ class Client:
         self.roles = nouns.Roles(self.http)
         self.passkeys = nouns.Passkeys(self.http)
         self.service_accounts = nouns.ServiceAccounts(self.http)
-        self.tokens = nouns.Tokens(self.http)
+        self.tokens, self.devices = nouns.Tokens(self.http), nouns.Devices(self.http)
         self.jobs = nouns.Jobs(self.http)
         self.models = nouns.Models(self.http)
         self.versions = nouns.Versions(self.http)

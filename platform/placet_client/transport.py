@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 class Transport:
-    """One server and one token.
+    """One server and one token; without one it asks what is open to strangers.
 
     GET, HEAD, and POST (which carries an ``Idempotency-Key``) are sent again when the connection
     broke or the server was unavailable (503): after a growing pause, or after ``Retry-After``. The
@@ -45,7 +45,8 @@ class Transport:
         try:
             self._http = httpx.Client(
                 base_url=self.url + "/api/v1",
-                headers={"Authorization": f"Bearer {token}", "User-Agent": "placet-client"},
+                headers={"User-Agent": "placet-client"}
+                | ({"Authorization": f"Bearer {token}"} if token else {}),
                 timeout=timeout,
                 verify=_trusted(ca),
                 transport=transport,

@@ -108,8 +108,9 @@ def test_a_token_and_a_policy_are_not_typed_twice(
     page.goto("/tokens/")
     page.get_by_label("Name").fill("nightly")
     page.get_by_label("Valid for").select_option("90")
-    page.get_by_label("release.view").uncheck()
-    page.get_by_label("policy.draft").check()
+    page.get_by_label("Custom").check()
+    page.get_by_label("See releases").uncheck()
+    page.get_by_label("Draft policies").check()
     chosen = page.eval_on_selector_all("input[name=scopes]:checked", VALUES)
     leave_open(page)
     page.get_by_role("button", name="Create token").click()
@@ -117,6 +118,7 @@ def test_a_token_and_a_policy_are_not_typed_twice(
     page.wait_for_url("**/tokens/")
     assert page.get_by_label("Name").input_value() == "nightly"
     assert page.get_by_label("Valid for").input_value() == "90"
+    assert page.get_by_label("Custom").is_checked()
     assert page.eval_on_selector_all("input[name=scopes]:checked", VALUES) == chosen
     page.get_by_role("button", name="Create token").click()
     page.get_by_text("plc_").first.wait_for()

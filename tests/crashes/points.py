@@ -133,6 +133,8 @@ NOT_WALKED = frozenset(
         "build.failed.v1",
         "credentials.changed.v1",
         "credentials.rehashed.v1",
+        "device_login.confirmed.v1",
+        "device_login.denied.v1",
         "drill.scheduled.v1",
         "drill.unscheduled.v1",
         "endpoint.deleted.v1",

@@ -34,6 +34,8 @@ from apps.governance.actions import (
     set_freeze,
 )
 from apps.governance.models import Environment, Release
+from apps.identity.actions import begin_device_login
+from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.integrations.actions import add_stream
@@ -155,7 +157,14 @@ def identity(world: World) -> None:
         "token": bot.apitoken_set.get().pk,
         "passkey": offered_passkey(bob).pk,
     }
+    waiting = begin_device_login(client="placet on a laptop", address="203.0.113.5")
+    code = {"code": waiting.user_code}
     world.bodies |= {
+        "POST /api/v1/device/code": {"client": "placet"},
+        "POST /api/v1/device/token": {"grant_type": GRANT_TYPE, "device_code": "dev_x"},
+        "GET /device/": code,
+        "POST /device/confirm": code | {"name": "mine", "preset": "read", "days": "9"},
+        "POST /device/deny": code,
         "POST /api/v1/projects": {"slug": "new", "name": "New"},
         "PATCH /api/v1/projects/{slug}": {"name": "Newer"},
         "POST /api/v1/people": {"email": "new@example.com", "name": "New"},

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from apps.identity.actions import forget_device_logins
 from apps.identity.actions.idempotency import expire
 from apps.identity.sign_in.shared_cache import forget_expired
 from apps.jobs.handlers import LeasedJob, every
@@ -9,8 +10,8 @@ from apps.jobs.handlers import LeasedJob, every
 
 @every(seconds=600, name="identity.forget_expired", queue="control")
 def forget_counts(job: LeasedJob) -> dict[str, Any]:
-    """Remove what sign-in no longer counts."""
-    return {"removed": forget_expired()}
+    """Remove what sign-in no longer counts, and logins of devices that nobody confirmed in time."""
+    return {"removed": forget_expired(), "device_logins": forget_device_logins()}
 
 
 @every(seconds=3600, name="identity.expire_idempotency", queue="control")

@@ -1,17 +1,23 @@
-"""One's own API tokens, as their page shows them."""
+"""One's own API tokens, and what a new one could be let do, as their pages show them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from apps.console.queries.page_parts import Sign, counted
 from apps.identity.models import ApiToken, Project
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN
+from apps.identity.rules.permissions import in_groups, in_words
+from apps.identity.rules.presets import CUSTOM, DEFAULT, NAMES, PRESETS, Preset, preset_scopes
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
 DAYS = (1, 7, 30, 90, 365)
+USUAL_DAYS = 30
 LISTED = 4  # so many permissions stand in a row, more are one line that opens
+Groups = list[tuple[str, list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,11 @@ class TokenRow:
 
     token: ApiToken
     now: datetime
+
+    @property
+    def words(self) -> list[str]:
+        """What its permissions are called."""
+        return [in_words(scope) for scope in self.token.scopes]
 
     @property
     def counted(self) -> str:
@@ -40,12 +51,29 @@ class TokenRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenListPage:
-    """The tokens, and what a new one could be allowed to do."""
+class OfferedPreset:
+    """A preset, and which of its permissions the person has."""
 
-    rows: list[TokenRow]
-    scopes: list[str]
+    preset: Preset
+    groups: Groups
+
+    @property
+    def counted(self) -> str:
+        """How many permissions a token by it has."""
+        return counted(sum(len(held) for _, held in self.groups), "permission")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenForm:
+    """What a new token could be let do, and what of it is chosen."""
+
+    presets: list[OfferedPreset]
+    groups: Groups
     projects: list[tuple[str, str]]
+    preset: str
+    scopes: list[str]
+    chosen_days: int
+    custom: str = CUSTOM
 
     @property
     def days(self) -> list[tuple[int, str]]:
@@ -53,14 +81,27 @@ class TokenListPage:
         return [(days, counted(days, "day")) for days in DAYS]
 
 
-def token_list_page(actor: Actor) -> TokenListPage:
-    """Return the tokens of a person, newest first."""
-    own = ApiToken.objects.filter(person=actor.id).select_related("project")
-    scopes = sorted({g.permission for g in actor.grants} - NEVER_BY_TOKEN)
+def scopes_held(actor: Actor) -> list[str]:
+    """Return the permissions that a token of ``actor`` could carry."""
+    return sorted({g.permission for g in actor.grants} - NEVER_BY_TOKEN)
+
+
+def token_form(actor: Actor, asked: Mapping[str, Any], chosen: list[str], days: int) -> TokenForm:
+    """Return the form; ``asked`` and ``chosen`` are what was sent, or what a link preselects."""
+    held = scopes_held(actor)
     projects = visible(Project.objects.order_by("name"), actor, project="pk")
-    at = now()
-    return TokenListPage(
-        rows=[TokenRow(row, at) for row in own.order_by("-created_at")],
-        scopes=scopes,
-        projects=[(p.slug, p.name) for p in projects] if scopes else [],
+    preset = asked.get("preset", "")
+    return TokenForm(
+        presets=[OfferedPreset(p, in_groups(preset_scopes(p.name, held) or ())) for p in PRESETS],
+        groups=in_groups(held),
+        projects=[(p.slug, p.name) for p in projects] if held else [],
+        preset=preset if preset in NAMES else CUSTOM if chosen else DEFAULT,
+        scopes=chosen or (preset_scopes("read", held) or []),
+        chosen_days=days,
     )
+
+
+def token_rows(actor: Actor) -> list[TokenRow]:
+    """Return the tokens of a person, newest first."""
+    own, at = ApiToken.objects.filter(person=actor.id).select_related("project"), now()
+    return [TokenRow(row, at) for row in own.order_by("-created_at")]

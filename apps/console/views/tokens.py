@@ -4,63 +4,83 @@ from datetime import timedelta
 
 from django.http import HttpResponse
 
-from apps.console.queries.tokens import token_list_page
+from apps.console.queries.tokens import USUAL_DAYS, TokenForm, scopes_held, token_form, token_rows
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole, whole
-from apps.identity.actions import issue_token, revoke_token
+from apps.identity.actions import TokenTerms, issue_token, revoke_token
 from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
+from apps.identity.rules.presets import CUSTOM, preset_scopes
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 
 @page
 def tokens(request: PageRequest) -> HttpResponse:
-    """List one's own tokens, and what a new one could be allowed to do."""
+    """List one's own tokens, and what a new one could be let do; ``?preset=`` chooses that."""
     return token_list(request)
 
 
 def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
-    page_object, sent = token_list_page(request.actor), request.POST
-    usual = [scope for scope in page_object.scopes if "view" in scope]
     return show(
         request,
         "tokens",
-        page=page_object,
+        rows=token_rows(request.actor),
+        form=form_of(request),
         fault=fault,
-        typed=sent,
-        chosen_days=read_whole(sent.get("days", "")) or 30,
-        chosen_scopes=sent.getlist("scopes") if sent else usual,
+        typed=request.POST,
     )
+
+
+def form_of(request: PageRequest) -> TokenForm:
+    """Return the form of a new token as it was sent, else as the address preselects it."""
+    sent = request.POST
+    days = read_whole(sent.get("days", "")) or USUAL_DAYS
+    return token_form(request.actor, sent or request.GET, sent.getlist("scopes"), days)
+
+
+def terms_of(request: PageRequest) -> TokenTerms:
+    """Return what a form says of a new token."""
+    slug = request.POST.get("project", "")
+    projects = visible(Project.objects.filter(slug=slug), request.actor, project="pk")
+    if slug and not projects:
+        raise InvalidInput(errors=[FieldError("/project", "There is none with this slug")])
+    return TokenTerms(
+        name=request.POST.get("name", ""),
+        scopes=scopes_of(request),
+        project=projects.first(),
+        expires_at=now() + timedelta(days=whole(request, "days", digits=4)),
+    )
+
+
+def scopes_of(request: PageRequest) -> list[str]:
+    """Return the permissions that a form chooses: those of a preset, or each by itself."""
+    preset = request.POST.get("preset", CUSTOM)
+    scopes = preset_scopes(preset, scopes_held(request.actor))
+    if scopes == []:
+        detail = "You have none of these permissions: choose another"
+        raise InvalidInput(errors=[FieldError("/preset", detail)])
+    return request.POST.getlist("scopes") if scopes is None else scopes
 
 
 @action
 def new_token(request: PageRequest) -> HttpResponse:
     """Make a token and show it once; a refusal shows the form again as it was."""
-    slug = request.POST.get("project", "")
-    projects = visible(Project.objects.filter(slug=slug), request.actor, project="pk")
     try:
-        if slug and not projects:
-            raise InvalidInput(errors=[FieldError("/project", "There is none with this slug")])
+        terms = terms_of(request)
         token, secret = issue_token(
-            name=request.POST.get("name", ""),
-            scopes=request.POST.getlist("scopes"),
-            project=projects.first(),
-            expires_at=now() + timedelta(days=whole(request, "days", digits=4)),
+            name=terms.name,
+            scopes=terms.scopes,
+            project=terms.project,
+            expires_at=terms.expires_at,
             person=User.objects.get(pk=request.actor.id),
             actor=request.actor,
         )
     except Problem as problem:
         return token_list(request, fault_of(problem))
-    return show(
-        request,
-        "secret",
-        title=f"API token {token.name}",
-        secret=secret,
-        next="/tokens/",
-        kind="token",
-    )
+    title = f"API token {token.name}"
+    return show(request, "secret", title=title, secret=secret, next="/tokens/", kind="token")
 
 
 @action

@@ -1,5 +1,13 @@
 """Every write of identity. Each action: authorise, check, change, log, in one transaction."""
 
+from apps.identity.actions.devices import (
+    begin_device_login,
+    collect_token,
+    confirm_device_login,
+    deny_device_login,
+    find_device_login,
+    forget_device_logins,
+)
 from apps.identity.actions.passkeys import (
     ask_to_enrol,
     ask_to_offer,
@@ -26,14 +34,23 @@ from apps.identity.actions.service_accounts import (
 )
 from apps.identity.actions.sessions import close_all_sessions, note_sign_in_event
 from apps.identity.actions.teams import add_member, create_team, delete_team, remove_member
-from apps.identity.actions.tokens import issue_token, note_token_use, revoke_token
+from apps.identity.actions.tokens import (
+    TokenTerms,
+    issue_token,
+    note_token_use,
+    revoke_token,
+)
 
 __all__ = [
+    "TokenTerms",
     "add_member",
     "ask_to_enrol",
     "ask_to_offer",
+    "begin_device_login",
     "change_owner",
     "close_all_sessions",
+    "collect_token",
+    "confirm_device_login",
     "create_person",
     "create_project",
     "create_service_account",
@@ -41,8 +58,11 @@ __all__ = [
     "deactivate_person",
     "deactivate_service_account",
     "delete_team",
+    "deny_device_login",
     "enrol_by_root",
     "enrol_passkey",
+    "find_device_login",
+    "forget_device_logins",
     "grant_role",
     "issue_token",
     "note_sign_in_event",

@@ -1,6 +1,7 @@
 """Issuing and revoking API tokens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -21,6 +22,16 @@ from placet.kernel.texts import clean_text
 USE_RESOLUTION = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class TokenTerms:
+    """What a token is called, what it may do and where, and until when."""
+
+    name: str
+    scopes: Sequence[str]
+    expires_at: datetime
+    project: Project | None = None
+
+
 def issue_token(
     *,
     name: str,
@@ -29,26 +40,25 @@ def issue_token(
     expires_at: datetime,
     person: User | None = None,
     service_account: ServiceAccount | None = None,
+    device_login: str = "",
     actor: Actor,
 ) -> tuple[ApiToken, str]:
     """Make a token and return it with its text, which is shown this once and never stored.
 
     A token acts for the person who makes it or for a service account they own: an access admin
     could otherwise act as anybody. It never carries more than its holder may do at the time of
-    use, and never a decision.
+    use, and never a decision. ``device_login`` is the login of a device that it is made for.
     """
     by_person(actor)
     if (person is None) == (service_account is None):
         raise InvalidInput("Name exactly one of person and service_account")
-    _check_terms(scopes, expires_at)
     with record(actor) as log:
         _check_holder(actor, person, service_account)
-        if project:
-            _check_project(actor, project)
+        called = check_terms(TokenTerms(name, scopes, expires_at, project), actor=actor)
         demand_fresh(actor)
         text, prefix = new_token_text()
         token = ApiToken.objects.create(
-            name=clean_text("name", name, limit=120),
+            name=called,
             prefix=prefix,
             secret_hash=token_hash(text),
             person=person,
@@ -57,8 +67,19 @@ def issue_token(
             scopes=sorted(set(scopes)),
             expires_at=expires_at,
         )
-        log.add(TOKEN_ISSUED, token)
+        log.add(TOKEN_ISSUED, token, data={"device_login": device_login} if device_login else {})
         return token, text
+
+
+def check_terms(terms: TokenTerms, *, actor: Actor) -> str:
+    """Refuse what no token of ``actor`` may be; return the name as it is kept."""
+    _check_scopes(terms.scopes)
+    if not now() < terms.expires_at <= now() + timedelta(days=MAX_TOKEN_DAYS):
+        detail = f"A time from now on, at most {MAX_TOKEN_DAYS} days ahead"
+        raise InvalidInput(errors=[FieldError("/expires_at", detail)])
+    if terms.project:
+        _check_project(actor, terms.project)
+    return clean_text("name", terms.name, limit=120)
 
 
 def _check_project(actor: Actor, project: Project) -> None:
@@ -66,7 +87,7 @@ def _check_project(actor: Actor, project: Project) -> None:
         raise NotFound
 
 
-def _check_terms(scopes: Sequence[str], expires_at: datetime) -> None:
+def _check_scopes(scopes: Sequence[str]) -> None:
     if not scopes:
         raise InvalidInput(errors=[FieldError("/scopes", "Name at least one permission")])
     for position, scope in enumerate(scopes):
@@ -75,9 +96,6 @@ def _check_terms(scopes: Sequence[str], expires_at: datetime) -> None:
             raise InvalidInput(errors=[FieldError(f"/scopes/{position}", detail)])
         if scope not in SCOPES:
             raise InvalidInput(errors=[FieldError(f"/scopes/{position}", "No such permission")])
-    if not now() < expires_at <= now() + timedelta(days=MAX_TOKEN_DAYS):
-        detail = f"A time from now on, at most {MAX_TOKEN_DAYS} days ahead"
-        raise InvalidInput(errors=[FieldError("/expires_at", detail)])
 
 
 def _check_holder(actor: Actor, person: User | None, account: ServiceAccount | None) -> None:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.identity.api import (
+    devices,
     passkeys,
     people,
     positions,
@@ -15,6 +16,8 @@ from apps.identity.api import (
 )
 
 urlpatterns = [
+    path("device/code", devices.DeviceCode.as_view(), name="api-device-code"),
+    path("device/token", devices.DeviceToken.as_view(), name="api-device-token"),
     path("whoami", whoami.Whoami.as_view(), name="api-whoami"),
     path("projects", projects.ProjectList.as_view(), name="api-projects-list"),
     path("projects/<slug:slug>", projects.ProjectDetail.as_view(), name="api-projects-detail"),

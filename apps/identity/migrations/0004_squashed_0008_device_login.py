@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0004 to 0007: the same in one step.
+"""What a new database gets in place of migrations 0004 to 0008: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
         ("identity", "0005_artifact_quota"),
         ("identity", "0006_approver_passkey"),
         ("identity", "0007_position"),
+        ("identity", "0008_device_login"),
     ]
     dependencies = [
         ("account", "0009_emailaddress_unique_primary_email"),
@@ -188,6 +189,47 @@ class Migration(migrations.Migration):
                         ),
                     ],
                 },
+            ),
+            migrations.CreateModel(
+                name="DeviceLogin",
+                fields=[
+                    ("id", IdField(prefix="dev", serialize=False)),
+                    ("device_hash", models.CharField(max_length=64)),
+                    ("user_hash", models.CharField(max_length=64, unique=True)),
+                    ("client", models.CharField(max_length=120)),
+                    ("address", models.CharField(max_length=45)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("pending", "Pending"),
+                                ("confirmed", "Confirmed"),
+                                ("denied", "Denied"),
+                                ("collected", "Collected"),
+                            ],
+                            default="pending",
+                            max_length=10,
+                        ),
+                    ),
+                    ("interval", models.PositiveSmallIntegerField()),
+                    ("polled_at", models.DateTimeField(null=True)),
+                    ("created_at", models.DateTimeField()),
+                    ("expires_at", models.DateTimeField(db_index=True)),
+                    ("answered_at", models.DateTimeField(null=True)),
+                    ("token_name", models.CharField(blank=True, max_length=120)),
+                    ("scopes", models.JSONField(default=list)),
+                    ("token_expires_at", models.DateTimeField(null=True)),
+                    (
+                        "person",
+                        models.ForeignKey(
+                            null=True, on_delete=models.CASCADE, to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "project",
+                        models.ForeignKey(null=True, on_delete=models.CASCADE, to="identity.project"),
+                    ),
+                ],
             ),
         ),
         migrations.RunSQL(FORWARD),

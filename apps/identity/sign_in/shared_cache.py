@@ -19,6 +19,10 @@ INSERT INTO identity_sharedvalue AS old (key, value, expires_at)
 VALUES (%s, %s::jsonb, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 """
+COUNT = f"""
+UPDATE identity_sharedvalue SET value = to_jsonb(value::text::bigint + %s)
+WHERE key = %s AND {LIVE} RETURNING value::text
+"""  # noqa: S608
 ADD = SET + " WHERE old.expires_at <= clock_timestamp()"
 FOR_EVER = 10 * 366 * 86400.0
 
@@ -55,6 +59,15 @@ class SharedCache(BaseCache):
     ) -> bool:
         """Write ``value`` where there is none that lives; of two that come at once one wins."""
         return self._write(ADD, key, value, timeout, version)
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        """Add ``delta`` to a number; of many that come at once each counts."""
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [delta, self._name(key, version)])
+            row = cursor.fetchone()
+        if row is None:
+            raise ValueError(f"there is no number under {key!r}")
+        return int(row[0])
 
     def delete(self, key: str, version: int | None = None) -> bool:
         """Remove ``key``."""

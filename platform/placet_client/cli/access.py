@@ -1,16 +1,15 @@
 """login, logout, whoami, project, token, job, and reading who may do what."""
 
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from placet_client import login as logins
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
+from placet_client.cli.logging_in import login
 from placet_client.client import Client
-from placet_client.output import Form, say, show_list, show_one
+from placet_client.output import Form, show_list, show_one
 from placet_client.records import Record
 from placet_client.records.base import Json
 
@@ -46,27 +45,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(role, name="role")
     app.add_typer(passkey, name="passkey")
     app.add_typer(account, name="service-account")
-
-
-def login(
-    url: Annotated[str, typer.Argument(help="the server, e.g. http://localhost:8000")],
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="read the token from standard input")
-    ] = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(envvar="PLACET_CA", help="PEM file of who vouches for the server"),
-    ] = None,
-) -> None:
-    """Remember a server and a token; the token is asked for without echo, or read from a pipe."""
-    # the prompt would look for a terminal behind the pipe, and warn where there is none
-    piped = token_stdin or not sys.stdin.isatty()
-    text = sys.stdin.readline() if piped else typer.prompt("Token", hide_input=True)
-    trusted = str(ca.resolve()) if ca else ""
-    with Client(url, text.strip(), ca=trusted) as client:
-        me = client.whoami()
-    path = logins.remember(logins.Login(client.url, text.strip(), trusted))
-    say(f"Logged in as {me.name or me.id}; remembered in {path}")
 
 
 def logout() -> None:

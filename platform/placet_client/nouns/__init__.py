@@ -14,6 +14,7 @@ from placet_client.nouns.governance import (
     Releases,
 )
 from placet_client.nouns.identity import (
+    Devices,
     Jobs,
     Passkeys,
     People,
@@ -50,6 +51,7 @@ __all__ = [
     "Builds",
     "Declarations",
     "Deployments",
+    "Devices",
     "Drills",
     "Duties",
     "Endpoints",

@@ -2,6 +2,8 @@
 
 from placet_client.nouns.base import Listing, Noun, at, changed, given
 from placet_client.records import (
+    DeviceCode,
+    DeviceToken,
     Job,
     Member,
     Passkey,
@@ -14,6 +16,8 @@ from placet_client.records import (
     Team,
     Token,
 )
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class Projects(Noun):
@@ -135,6 +139,20 @@ class Tokens(Noun):
     def revoke(self, token: str) -> Token:
         """End a token."""
         return self._do(Token, at("tokens", token, "revoke"))
+
+
+class Devices(Noun):
+    """Getting a token that a person confirms in the browser (RFC 8628); asked without a token."""
+
+    def begin(self, client: str) -> DeviceCode:
+        """Begin; ``client`` is what the person is told that asks."""
+        return self._do(DeviceCode, "/device/code", {"client": client})
+
+    def token(self, device_code: str) -> DeviceToken:
+        """Ask for the token: it is given once. Until a person confirmed it is refused, and the
+        refusal's ``code`` says whether to ask again (``authorization_pending``, ``slow_down``)."""
+        body = {"grant_type": GRANT_TYPE, "device_code": device_code}
+        return self._do(DeviceToken, "/device/token", body)
 
 
 class Jobs(Noun):

@@ -50,6 +50,8 @@ from placet_client.records.governance import (
     SchemaChange,
 )
 from placet_client.records.identity import (
+    DeviceCode,
+    DeviceToken,
     Grant,
     IssuedToken,
     Job,
@@ -159,6 +161,8 @@ __all__ = [
     "Delivery",
     "Dependency",
     "Deployment",
+    "DeviceCode",
+    "DeviceToken",
     "Disagreement",
     "Disagreements",
     "Drill",

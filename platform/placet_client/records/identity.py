@@ -152,6 +152,30 @@ class IssuedToken(Token):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCode(Record):
+    """What the device asks with, and what a person confirms in the browser."""
+
+    device_code: str  # the device's secret
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str  # with the code in it
+    expires_in: int  # seconds
+    interval: int  # seconds to wait between two questions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceToken(Record):
+    """The token that a person let the device have; it is given once."""
+
+    access_token: str
+    token_type: str
+    expires_in: int  # seconds
+    id: str
+    name: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant(Record):
     """One permission, and where it holds."""
 

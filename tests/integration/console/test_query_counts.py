@@ -21,6 +21,7 @@ from apps.audit.actions import write_checkpoint
 from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
 from apps.governance.models import BreakGlass, Release
+from apps.identity.actions import begin_device_login
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
 from apps.integrations.rules import StreamTerms
@@ -96,7 +97,9 @@ def paths(release: Release) -> dict[str, str]:
     project, model, number = version.project.slug, version.model.name, version.number
     one, draft = f"/models/{project}/{model}/", ModelVersion.objects.get(state="draft").number
     api, glass = f"/api/v1/projects/{project}", BreakGlass.objects.earliest("pk").pk
+    code = begin_device_login(client="placet", address="203.0.113.5").user_code
     named = {
+        "/device/?code={code}": f"/device/?code={code}",
         "/projects/{project}/": f"/projects/{project}/",
         "/projects/{project}/members/": f"/projects/{project}/members/",
         "/projects/{project}/activity/": f"/projects/{project}/activity/",

@@ -1,0 +1,57 @@
+"""The page where a person lets a command line have a token (RFC 8628)."""
+
+from django.http import HttpResponse
+
+from apps.console.views.base import PageRequest, action, fault_of, page, show
+from apps.console.views.tokens import form_of, terms_of
+from apps.identity.actions import confirm_device_login, deny_device_login, find_device_login
+from apps.identity.errors import CodeAnswered
+from apps.identity.models import DeviceLogin, DeviceLoginState
+from apps.identity.rules.devices import read_user_code, shown_code
+from placet.kernel.problems import Problem
+
+
+@page
+def device(request: PageRequest) -> HttpResponse:
+    """Ask for the code; with one show who asks for a token, and what it is to be let do."""
+    typed = request.GET.get("code", "")
+    return device_login(request, typed) if typed else show(request, "device")
+
+
+def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpResponse:
+    """Show the login that waits with this code; ``fault`` says why it was not confirmed."""
+    try:
+        login = find_device_login(typed, actor=request.actor)
+        if login.state != DeviceLoginState.PENDING:
+            return answered(request, login)
+    except Problem as problem:
+        return show(request, "device", typed=typed, fault=fault_of(problem))
+    code = shown_code(read_user_code(typed) or "")
+    context = {"login": login, "code": code, "here": f"/device/?code={code}"}
+    form, name = form_of(request), request.POST.get("name", login.client)
+    return show(request, "device", form=form, name=name, typed=request.POST, fault=fault, **context)
+
+
+def answered(request: PageRequest, login: DeviceLogin) -> HttpResponse:
+    """Tell the person who answered what became of it; nobody else."""
+    if login.person_id != request.actor.id:
+        raise CodeAnswered
+    return show(request, "device_answered", login=login)
+
+
+@action
+def confirm(request: PageRequest) -> HttpResponse:
+    """Let the command line have a token; a refusal shows the form again as it was."""
+    code = request.POST.get("code", "")
+    try:
+        login = confirm_device_login(code, terms=terms_of(request), actor=request.actor)
+    except Problem as problem:
+        return device_login(request, code, fault_of(problem))
+    return answered(request, login)
+
+
+@action
+def deny(request: PageRequest) -> HttpResponse:
+    """Refuse the command line a token."""
+    login = deny_device_login(request.POST.get("code", ""), actor=request.actor)
+    return answered(request, login)
