@@ -146,21 +146,26 @@ def wait_for(log: Path, text: str, process: "subprocess.Popen[bytes]", seconds: 
 
 @pytest.fixture(scope="module")
 def token(clone: Clone) -> str:
-    """A token of the data scientist, made on the page with every scope that it offers."""
+    """A token of the data scientist, made on the page as it is filled in."""
     with clone.person("dana@placet.local") as dana:
-        page = dana.http.get("/tokens/").text
-        form = {
-            "csrfmiddlewaretoken": re.findall(r'csrfmiddlewaretoken" value="([^"]+)', page)[-1],
-            "name": "first minutes",
-            "days": "1",
-            "project": "",
-            "scopes": re.findall(r'name="scopes"\s+value="([^"]+)', page),
-        }
-        made = dana.http.post("/tokens/new", data=form, headers={"Referer": f"{clone.url}/tokens/"})
+        made = sent(dana, "/tokens/", "/tokens/new", {"name": "first minutes"})
     secret = re.search(r"plc_\w+", made.text)
     assert secret, made.text
     clone.environment["TOKEN"] = secret[0]
     return secret[0]
+
+
+def sent(person: DemoPerson, page: str, action: str, more: dict[str, str]) -> httpx.Response:
+    """Send the form of a token that stands on a page, with the preset that it offers first."""
+    text = person.http.get(page).text
+    form = {
+        "csrfmiddlewaretoken": re.findall(r'csrfmiddlewaretoken" value="([^"]+)', text)[-1],
+        "days": "1",
+        "project": "",
+        "preset": re.findall(r'name="preset"\s+value="([^"]+)"\s+checked', text)[0],
+    }
+    headers = {"Referer": f"{person.url}{page}"}
+    return person.http.post(action, data=form | more, headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -168,12 +173,29 @@ def live(clone: Clone, token: str) -> str:
     """README's model is registered, built, requested, approved by a reviewer, and live; what the
     commands printed."""
     [block] = [b for b in readme() if "placet login" in b.text]
-    process = clone.shell("set -euo pipefail\n" + block.text, token + "\n")
+    process = clone.shell("set -euo pipefail\n" + block.text)
+    with clone.person("dana@placet.local") as dana:
+        said = confirm(dana, process)
     with clone.person("ravi@placet.local") as ravi:
         approve(ravi, process)
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
+    assert process.stdout
+    said += process.stdout.read()
+    assert process.wait(300) == 0, said
     return said
+
+
+def confirm(person: DemoPerson, process: "subprocess.Popen[str]") -> str:
+    """Confirm in the browser the code that the terminal shows; return what it printed so far."""
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if code := re.search(r"confirm the code (\S+)", line):
+            form = {"code": code[1], "name": "my machine"}
+            answer = sent(person, f"/device/?code={code[1]}", "/device/confirm", form)
+            assert "may go on" in answer.text, answer.text
+            return said
+    raise AssertionError(said)
 
 
 def approve(reviewer: DemoPerson, process: "subprocess.Popen[str]", seconds: float = 300) -> None:
