@@ -26,7 +26,7 @@ class Controls(HTMLParser):
     def __init__(self, path: str, *, menu: bool) -> None:
         super().__init__()
         self.path, self.found, self.menu = path, set[str](), menu
-        self._in_main, self._form = False, ""
+        self._in_main, self._form, self._named = False, "", dict[str, str]()
         self._leads, self._said = "", list[str]()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -37,6 +37,7 @@ class Controls(HTMLParser):
         elif tag == "form":
             method = given.get("method", "get").upper()
             self._form = f"{method} {route(given.get('action') or self.path)}"
+            self._named[given.get("id", "")] = self._form
         elif tag in ("a", "button") and (self._in_main or self.menu):
             self._leads, self._said = self.leads(tag, given), []
 
@@ -51,7 +52,9 @@ class Controls(HTMLParser):
             return f"link {route(href if urlsplit(href).path else self.path)}"
         if "data-dialog" in given:
             return f"opens #{given['data-dialog']}"
-        return "" if given.get("type") == "button" else self._form
+        if given.get("type") == "button":
+            return ""
+        return self._named[given["form"]] if "form" in given else self._form
 
     def handle_data(self, data: str) -> None:
         """Take what a control says."""

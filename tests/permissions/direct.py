@@ -1199,6 +1199,17 @@ QUESTIONS = [
         stale=True,
     ),
     Direct(
+        "confirm a command line",
+        "viewer",
+        Reauthenticate,
+        lambda t, who: access.confirm_device_login(
+            access.begin_device_login(client="x", address="198.51.100.7").user_code,
+            terms=access.TokenTerms("x", ["model.view"], now() + DAY),
+            actor=who,
+        ),
+        stale=True,
+    ),
+    Direct(
         "end another's token",
         "admin",
         Reauthenticate,

@@ -16,6 +16,7 @@ CHANGING = [
         (r"\b(sha256:)?[0-9a-f]{64}\b", "(digest)"),
         (r"\b([0-9a-f]{4} ){7,}[0-9a-f]{4}\b", "(digest)"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "(uuid)"),
+        (r"\b[B-Z]{4}-[B-Z]{4}\b", "(code)"),
         (r"\b\d{4}-\d\d-\d\d(T| )?", "(date) "),
         (r"\b\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "(time)"),
         (r"\b\d+(\.\d+)?\s(s|ms|min|h|d|second|minute|hour|day)s?\b", "(span)"),
