@@ -178,10 +178,9 @@ def live(clone: Clone, token: str) -> str:
         said = confirm(dana, process)
     with clone.person("ravi@placet.local") as ravi:
         approve(ravi, process)
-    assert process.stdout
-    said += process.stdout.read()
-    assert process.wait(300) == 0, said
-    return said
+    rest, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said + rest
+    return said + rest
 
 
 def confirm(person: DemoPerson, process: "subprocess.Popen[str]") -> str:
