@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.identity.api.devices import SmallJSONParser
 from tests.contract.operations import Operation, fault, operations, send
 from tests.permissions.table import COLUMNS, rows
 from tests.permissions.world import World, build
@@ -15,6 +16,8 @@ EVERY = list(operations())
 BODIES = [op for op in EVERY if op.takes_json]
 TABLE = rows()
 PLAIN = "application/json"
+# What who has no token yet may ask, in few bytes.
+OPEN = {"/api/v1/device/code", "/api/v1/device/token"}
 
 
 @pytest.fixture
@@ -52,8 +55,13 @@ def test_nobody_is_answered_401_everywhere(world: World) -> None:
                 op, send(world, "anonymous", op.method, world.path(op.route)), 401, "not_signed_in"
             )
             for op in EVERY
+            if op.route not in OPEN
         ]
     )
+
+
+def test_what_is_open_to_strangers_is_said_so() -> None:
+    assert {op.route for op in EVERY if {} in op.document.get("security", [])} == OPEN
 
 
 def test_an_unknown_or_repeated_query_parameter_is_refused(world: World) -> None:
@@ -105,6 +113,8 @@ def test_a_body_that_is_not_one_json_object_is_refused(world: World) -> None:
 def refused(world: World, op: Operation, body: Any, kind: str, status: int) -> str:
     role, path = able(world, op), world.path(op.route)
     extra = tag(world, role, path) if op.method != "POST" else {}
+    if op.route in OPEN and kind == PLAIN and len(body) > (SmallJSONParser.most or 0):
+        status = 413
     return said(op, send(world, role, op.method, path, body, content_type=kind, **extra), status)
 
 

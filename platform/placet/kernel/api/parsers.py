@@ -75,7 +75,8 @@ class StrictJSONParser(BaseParser):
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
     ) -> Any:
         """Read at most ``PLACET_MAX_BODY_BYTES``, or ``most``, and parse them."""
-        limit = self.most or config().max_body_bytes
+        usual = config().max_body_bytes
+        limit = min(usual, self.most or usual)
         raw = stream.read(limit + 1)
         if len(raw) > limit:
             raise TooLarge(f"The body may have at most {limit} bytes")
