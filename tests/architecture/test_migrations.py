@@ -31,6 +31,10 @@ THOUGHT_ABOUT: dict[str, str] = {
     "integrations.0002_names_of_projects": "names of streams stay unique, at every moment, for all"
     " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
+    "governance.0011_aborted": "no statement, and no release is aborted before the new code runs",
+    "governance.0010_squashed_0012_seen_live": "as the two of which it has the states",
+    "monitoring.0013_recall_stopped": "no statement, and the new code alone opens such an alert",
+    "monitoring.0012_squashed_0013_recall_stopped": "as the last that it replaces",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

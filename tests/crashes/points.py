@@ -184,6 +184,7 @@ NOT_WALKED = frozenset(
         "receipt.kept.v1",
         "receipt.refused.v1",
         "release.expired.v1",
+        "release.aborted.v1",
         "release.failed.v1",
         "release.policy_changed.v1",
         "release.reopened.v1",
