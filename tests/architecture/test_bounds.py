@@ -28,7 +28,7 @@ READS = re.compile(
 OWN = {
     "apps/audit/*": "events, which are hashed, and stamps that were checked when they came",
     "apps/console/views/base.py": "what a form was signed with",
-    "apps/governance/queries/release_detail.py": "events",
+    "apps/console/queries/event_page.py": "statements of ours, and receipts that were checked",
     "apps/governance/actions/*": "requests and provenance that we signed",
     "apps/governance/api/exports.py": "writes",
     "apps/identity/*": "sessions, caches and positions of our own; passkeys go through webauthn.py",

@@ -67,7 +67,7 @@ def body_of(text: str) -> dict[str, Any]:
     """Return a body as it was logged; a blank one for what is none."""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return BLANK
     return said if is_event(said) else BLANK
 

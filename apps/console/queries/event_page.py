@@ -213,7 +213,7 @@ def _payload(value: Any) -> Any:
         return None
     try:
         return json.loads(Envelope.from_json(value).payload)
-    except (Refused, ValueError):
+    except (Refused, ValueError, RecursionError):
         return None
 
 
