@@ -125,7 +125,7 @@ def timespans(history: Sequence[RevisionHistory], since: datetime, until: dateti
         newer = any(one is not row and one.number < row.number for one in _beside(history, period))
         spans.append(
             Span(
-                x=begin,
+                x=min(begin, 99.8),  # what has just begun is seen too
                 width=max(end - begin, 0.2),
                 y=0 if newer else round(LANE - high, 1),
                 height=high,
