@@ -35,7 +35,7 @@ GROUPS: Mapping[str, KindGroup] = {
         "People, roles and sign-in",
         (
             *("access", "person", "role", "team", "service_account", "project", "token"),
-            *("session", "password", "mfa", "passkey"),
+            *("session", "password", "mfa", "passkey", "device_login"),
         ),
     ),
     "targets": KindGroup("Targets and nodes", ("target", "node")),

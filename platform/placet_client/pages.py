@@ -7,6 +7,8 @@ that answer stand below the pages. A test holds each path against the server's o
 from urllib.parse import quote
 
 PATHS = {
+    "project": "/projects/{}/",
+    "environment": "/projects/{}/environments/{}/",
     "models": "/models/?project={}",
     "model": "/models/{}/{}/",
     "version": "/models/{}/{}/{}/",

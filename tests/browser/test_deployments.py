@@ -31,6 +31,7 @@ def test_an_auditor_finds_what_served_at_a_time_and_who_approved_it(
     page = open_as(eve)
     page.goto("/audit/")
     page.get_by_role("link", name="What served when").click()
+    page.locator("tbody tr").first.wait_for()
     assert page.locator("tbody").get_by_text("60 %").count() == 0
     page.goto(f"/deployments/?at={canary:%Y-%m-%dT%H:%M:%S.%fZ}")
     row = page.locator("tr", has_text="60 %")

@@ -29,9 +29,9 @@ from tests.permissions.world import build
 VERSION = "risk/churn:3"
 # command → the page, and what else is typed; {file} is one that there is
 PAGES = {
-    "project create": ("models", "risk"),
-    "project edit": ("models", "risk --name Risk"),
-    "project quota": ("models", "risk 7"),
+    "project create": ("project", "risk"),
+    "project edit": ("project", "risk --name Risk"),
+    "project quota": ("project", "risk 7"),
     "model create": ("model", "risk churn"),
     "model edit": ("model", "risk/churn new"),
     "model register": ("version", "--project risk --name churn --from . --build"),
@@ -48,8 +48,8 @@ PAGES = {
     "version card": ("version", f"{VERSION} {{file}}"),
     "build start": ("build", VERSION),
     "build cancel": ("build", "bld_1"),
-    "environment create": ("policies", "risk/edge"),
-    "environment edit": ("policies", "risk/edge --position 3"),
+    "environment create": ("environment", "risk/edge"),
+    "environment edit": ("environment", "risk/edge --position 3"),
     "policy draft": ("policies", "risk/edge {file}"),
     "policy withdraw": ("policies", "risk/edge 3"),
     "freeze set": ("policies", "risk/edge --reason x"),

@@ -203,6 +203,14 @@ FRESH: dict[str, Case] = {
             person=t.bob,
         ),
     ),
+    "identity.confirm_device_login": Case(
+        "bob",
+        lambda t: partial(
+            access.confirm_device_login,
+            access.begin_device_login(client="x", address="203.0.113.9").user_code,
+            terms=access.TokenTerms("x", ["model.view"], now() + DAY),
+        ),
+    ),
     "serving.issue_endpoint_key": Case(
         "otto",
         lambda t: partial(
@@ -331,6 +339,7 @@ audit.record audit.row_state console.ask_to_verify jobs.cancel
 
 identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey
 identity.create_project identity.update_project
+identity.deny_device_login identity.find_device_login
 
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
 registry.create_version registry.declare registry.delete_alias registry.edit_draft
@@ -351,7 +360,7 @@ serving.start_endpoint serving.stop_endpoint
 
 governance.ask_to_confirm governance.ask_to_decide governance.ask_to_open governance.ask_to_publish
 governance.comment governance.create_environment governance.create_project_defaults
-governance.end_break_glass governance.mark_failed governance.mark_live
+governance.end_break_glass governance.mark_aborted governance.mark_failed governance.mark_live
 governance.mark_rolled_back governance.reopen governance.request_release governance.restore_live
 governance.set_freeze governance.update_environment governance.withdraw governance.withdraw_policy
 

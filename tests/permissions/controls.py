@@ -28,6 +28,7 @@ class Controls(HTMLParser):
         self.path, self.found, self.menu = path, set[str](), menu
         self._in_main, self._form, self._named = False, "", dict[str, str]()
         self._leads, self._said = "", list[str]()
+        self._counts = False  # it ends with how many wait there
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a form, or a control."""
@@ -40,6 +41,9 @@ class Controls(HTMLParser):
             self._named[given.get("id", "")] = self._form
         elif tag in ("a", "button") and (self._in_main or self.menu):
             self._leads, self._said = self.leads(tag, given), []
+            self._counts = False
+        elif "badge" in given.get("class", "").split():
+            self._counts = bool(self._leads)
 
     def leads(self, tag: str, given: dict[str, str]) -> str:
         """Return where a control leads; nowhere if it is none."""
@@ -67,7 +71,9 @@ class Controls(HTMLParser):
         elif tag == "form":
             self._form = ""
         elif tag in ("a", "button") and self._leads:
-            self.found.add(f"{' '.join(self._said)} | {self._leads}")
+            counts = self._counts and self._said[-1].isdigit()
+            words = self._said[:-1] if counts else self._said
+            self.found.add(f"{' '.join(words)} | {self._leads}")
             self._leads = ""
 
 

@@ -124,7 +124,13 @@ from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.config import ROOT
 from placet.kernel.keystore import ring
-from placet.kernel.problems import Forbidden, InvalidInput, NotFound, Problem
+from placet.kernel.problems import (
+    Forbidden,
+    InvalidInput,
+    NeedsPermission,
+    NotFound,
+    Problem,
+)
 from tests.permissions.world import World
 from tests.support.database import owning_tables
 from tests.support.enrolment import authenticator, enrolled_by_root
@@ -159,7 +165,9 @@ class Direct:
                 finally:
                     transaction.set_rollback(True)
         except Problem as problem:
-            right = self.refusal is not None and type(problem) is self.refusal
+            # of a permission that is lacking, and of nothing else that is forbidden
+            kind = Forbidden if type(problem) is NeedsPermission else type(problem)
+            right = self.refusal is not None and kind is self.refusal
             return "" if right else f"{self.name} as {self.role}: {problem!r}"
         if self.refusal is None and not found:
             return ""

@@ -178,7 +178,8 @@ class SimulatedNode:
         """Say of the host what was not so before, as if a minute had passed since the last change:
         what changes more often is neither stored nor logged."""
         self.a_minute_later()
-        assert self.report(platform={**PLATFORM, **platform}).status_code == 200
+        answer = self.report(platform={**PLATFORM, **platform})
+        assert answer.status_code == 200, answer.content
 
     def a_minute_later(self) -> None:
         """Have it be a minute since anything was logged of us."""

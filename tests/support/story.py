@@ -85,7 +85,7 @@ class Story:
         if release.state == "requested":
             self.approve(release)
         self.settle()
-        assert self.state(release) == "live"
+        assert self.state(release) == "live", self.states()
         return release
 
     def lived(self) -> Release:

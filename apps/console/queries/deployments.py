@@ -89,11 +89,10 @@ class ServedRow:
         if row.release and self.actor.can("release.view", self.place):
             bundle = reverse("api-releases-bundle", args=[row.release])
             permit = reverse("api-releases-permit", args=[row.release])
-            links = [
-                Link(f"Release {row.number}", reverse("release", args=[row.release])),
-                Link("evidence bundle", bundle, download=True),
-                Link("permit", permit),
-            ]
+            links = [Link(f"Release {row.number}", reverse("release", args=[row.release]))]
+            if self.actor.can("audit.export", self.place):
+                links.append(Link("evidence bundle", bundle, download=True))
+            links.append(Link("permit", permit))
         for moment, what in ((service.begin, "it began"), (service.end, "it ended")):
             if moment and (url := self._event(moment.index)):
                 links.append(Link(f"event {number(moment.index)}: {what}", url))

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +14,6 @@ from django.utils.safestring import SafeString
 from apps.console.queries.actor_names import by_machine
 from apps.governance.queries.changes import MetricComparison
 from apps.identity.queries import Scoped, scope_of
-from apps.identity.rules import PERMISSIONS, ROLES
 from apps.registry.comparison import preferred
 from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor, Scope
@@ -331,7 +329,6 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-PERMISSION = re.compile(r"[a-z_]+\.[a-z_]+")
 WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
 
 
@@ -339,18 +336,6 @@ WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
 def words(name: str) -> str:
     """Return an enumerated word as people read it: ``data_quality`` reads ``Data quality``."""
     return WORDS.get(name, name.replace("_", " ").capitalize())
-
-
-@register.filter
-def whom_to_ask(refusal: str) -> str:
-    """Return who can give the reader the permission that a refusal names, and as which role; ''
-    where it names none."""
-    named = set(PERMISSION.findall(refusal)) & PERMISSIONS
-    roles = [role for role, permissions in ROLES.items() if named & permissions]
-    if not roles:
-        return ""
-    words = ["viewer"] if "viewer" in roles else roles
-    return f"Ask an administrator to give you the role {' or '.join(words)}"
 
 
 @register.inclusion_tag("console/parts/export.html")

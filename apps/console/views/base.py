@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 
 from apps.console.addresses import page_above, page_of
 from apps.console.queries.page_parts import counted
-from apps.console.templatetags.placet import whom_to_ask
 from apps.identity.errors import Reauthenticate
 from apps.identity.sign_in.freshness import ask_again
 from placet.errors import answer
@@ -144,15 +143,13 @@ def assertion_of(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def sentence(problem: Problem) -> SafeString:
-    """Return a refusal for people: what, whom to ask, and each field at fault by its name.
+    """Return a refusal for people: what, and each field at fault by its name.
 
     ``typed.js`` shows the latter beside the field, too.
     """
     fields = [(e.pointer.strip("/"), e.detail) for e in problem.errors[:MAX_ERRORS]]
     many = isinstance(problem, InvalidInput) and problem.detail == problem.title and fields
     said = f"Please fix {counted(len(fields), 'error')}" if many else problem.detail
-    if isinstance(problem, Forbidden) and (remedy := whom_to_ask(said)):
-        said = f"{said}. {remedy}"
     lines = format_html_join("", '<li data-fault-of="{0}">{0}: {1}</li>', fields)
     listed = format_html('<ul class="m-0">{}</ul>', lines) if fields else ""
     return format_html("<div data-refused>{}</div>{}", said, listed)

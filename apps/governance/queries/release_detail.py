@@ -260,7 +260,7 @@ def _said(body: dict[str, Any]) -> str:
     """Return the commitment of the text that came with an event, '' for none."""
     for key, row in states_of(body).items():
         if row and key.startswith("governance.release:") and body["kind"] in WITH_REASON:
-            return str(row["ended_reason"])
+            return str(row.get("ended_reason", ""))
         if row and key.startswith("governance.comment:"):
             return str(row["text_sealed"])
         if row and key.startswith("governance.decision:") and "decided" in body["kind"]:

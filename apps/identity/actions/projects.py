@@ -71,7 +71,9 @@ def update_project(
         quota = row.artifact_quota if artifact_quota is None else quota_or_refuse(artifact_quota)
         changed, row.artifact_quota = quota != row.artifact_quota, quota
         if changed and not actor.can("project.edit"):
-            raise Forbidden("The quota protects what all share: project.edit everywhere changes it")
+            raise Forbidden(
+                "The quota protects what all share: who edits projects everywhere changes it"
+            )
         row.version += 1
         row.save()
         if changed:

@@ -100,7 +100,7 @@ def _set_key_rule(endpoint: Endpoint, required: bool | None, actor: Actor) -> bo
     endpoint.api_key_required = locked if required is None else required
     opened = locked and not endpoint.api_key_required
     if opened and not actor.can("endpoint.manage", scope):
-        raise Forbidden("Clients of this name need an API key: only endpoint.manage opens it")
+        raise Forbidden("Clients of this name need an API key: who manages endpoints opens it")
     return opened
 
 

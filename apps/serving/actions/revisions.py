@@ -208,13 +208,17 @@ def _follows(revision: Revision, after: str, weight: int) -> dict[str, Any]:
 
 
 def _served(revision: Revision, weight: int) -> dict[str, Any]:
-    """Return what follows from the weight: from when until when it had requests, and how many."""
-    if not weight:
-        return {"last_served_at": now()} if revision.weight else {}
+    """Return what follows from the weight: from when until when it had requests, and how many.
+
+    Of one that had some before this was written down, since it went live.
+    """
+    if not weight and not revision.weight:
+        return {}
+    before = revision.live_at if revision.weight else None
     return {
-        "first_served_at": revision.first_served_at or now(),
-        "last_served_at": None,
-        "peak_weight": max(revision.peak_weight, weight),
+        "first_served_at": revision.first_served_at or before or now(),
+        "last_served_at": None if weight else now(),
+        "peak_weight": max(revision.peak_weight, revision.weight, weight),
     }
 
 

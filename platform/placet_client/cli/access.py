@@ -107,7 +107,7 @@ def project_create(
     with connected() as client:
         new_project = client.projects.create(slug, name=name or slug, description=description)
         show_one(new_project, output)
-        go_on(client, "models", slug)
+        go_on(client, "project", slug)
 
 
 @project.command("edit")
@@ -120,7 +120,7 @@ def project_edit(
     """Change a project's name or description."""
     with connected() as client:
         show_one(client.projects.update(slug, name=name, description=description), output)
-        go_on(client, "models", slug)
+        go_on(client, "project", slug)
 
 
 @project.command("storage")
@@ -135,7 +135,7 @@ def project_quota(slug: str, size: int, output: OutputOption = Form.TABLE) -> No
     """Set how many bytes a project's files may take; 0 is no limit. For access admins."""
     with connected() as client:
         show_one(client.projects.update(slug, artifact_quota=size), output)
-        go_on(client, "models", slug)
+        go_on(client, "project", slug)
 
 
 @token.command("list")

@@ -82,7 +82,7 @@ def environment_create(
             *refs.place(place), position=position, targets=target
         )
         show_one(new_environment, output)
-        go_on(client, "policies", *refs.place(place))
+        go_on(client, "environment", *refs.place(place))
 
 
 @environment.command("edit")
@@ -118,7 +118,7 @@ def environment_edit(
             if_match=now.etag,
         )
         show_one(changed, output)
-        go_on(client, "policies", *refs.place(place))
+        go_on(client, "environment", *refs.place(place))
 
 
 def _plans(now: Json, named: dict[str, str]) -> Json:

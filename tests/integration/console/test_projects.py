@@ -76,7 +76,8 @@ def test_who_may_not_make_one_is_told_whom_to_ask(admin: User) -> None:
     shown = page(member, "/projects/")
     assert "Ask an administrator for a project." in shown
     assert "new-project" not in shown
-    assert "This needs the permission project.create" in sent(member, "/projects/new", **FORM)
+    refused = sent(member, "/projects/new", **FORM)
+    assert "This needs &quot;Create projects&quot;" in refused
     assert not Project.objects.filter(slug="clinic").exists()
 
 

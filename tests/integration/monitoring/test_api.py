@@ -18,6 +18,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.factories import api, browser, grant, person, token_for
+from tests.support.page_text import text_of
 from tests.support.story import Story
 from tests.support.world import World
 
@@ -155,7 +156,7 @@ def test_the_page_of_an_endpoint_that_is_measured_takes_at_most_twelve_queries(
     for path in (f"/endpoints/{alert.endpoint_id}/", "/", "/alerts/"):
         with CaptureQueriesContext(connection) as caught:
             page = otto.get(path)
-        assert b"Otto risk looks after it" in page.content
+        assert "Otto risk looks after it" in text_of(page.content.decode())
         assert len(caught) <= 12, path
 
 
@@ -213,5 +214,5 @@ def test_operators_do_it_from_the_command_line(
     assert main(["alert", "ack", listed["id"]]) == 6
     placet("objective", "remove", name)
     reconciler.watch_endpoints()
-    assert placet("alert", "list").strip() == "nothing"
+    assert placet("alert", "list").strip() == "No results."
     assert len(json.loads(placet("alert", "list", "--all", "-o", "json"))) == 1
