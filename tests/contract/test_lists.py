@@ -62,6 +62,8 @@ def test_pages_hold_what_the_whole_list_holds_and_link_to_the_next(world: World)
         answer = get(world, op, "?limit=1")
         for item in whole:
             body = answer.json()
+            if op.route == "/api/v1/deployments":  # of the instant at which each page is asked for
+                body["items"][0]["at"] = item["at"]
             assert body["items"] == [item], op
             if body["next_cursor"] is None:
                 assert "Link" not in answer.headers, op

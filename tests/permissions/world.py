@@ -38,6 +38,7 @@ from apps.identity.actions import begin_device_login
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
+from apps.identity.rules.devices import shown_code
 from apps.integrations.actions import add_stream
 from apps.integrations.models import Stream
 from apps.integrations.rules import StreamTerms
@@ -158,7 +159,7 @@ def identity(world: World) -> None:
         "passkey": offered_passkey(bob).pk,
     }
     waiting = begin_device_login(client="placet on a laptop", address="203.0.113.5")
-    code = {"code": waiting.user_code}
+    code = {"code": shown_code(waiting.user_code)}
     world.bodies |= {
         "POST /api/v1/device/code": {"client": "placet"},
         "POST /api/v1/device/token": {"grant_type": GRANT_TYPE, "device_code": "dev_x"},

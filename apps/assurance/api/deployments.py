@@ -148,7 +148,9 @@ class DeploymentList(ListView):
         operation_id="deployments_list",
         parameters=[
             OpenApiParameter(
-                "at", OpenApiTypes.DATETIME, description="The instant; now when it is left out"
+                "at",
+                OpenApiTypes.DATETIME,
+                description="The instant; if it is left out, that at which each page is asked for",
             ),
             OpenApiParameter("project", description="A project's slug"),
             OpenApiParameter("environment", description="An environment's name"),
