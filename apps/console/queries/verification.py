@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Case, F, Value, When
+
 from apps.audit.queries import LogStanding
 from apps.console.queries.page_parts import Sign
 from apps.console.templatetags.placet import number
@@ -13,12 +15,14 @@ from placet.kernel.problems import NeedsPermission
 
 @dataclass(frozen=True, slots=True)
 class LogVerification:
-    """Up to where the log is verified, and how its newest check as a whole stands: it waits, it
-    runs, it said yes or no, or it broke off."""
+    """Up to where the log is verified, and what the last check of it as a whole that came to its
+    end found: a fault stands until a later one finds none. Whether one waits or runs, and whether
+    the last broke off, is said beside it."""
 
     standing: LogStanding
     asked: bool  # whether there was a check of the whole log
     open: bool
+    broke_off: bool
     intact: bool
     size: int
     root: str
@@ -72,19 +76,44 @@ def newest_check(actor: Actor, standing: LogStanding) -> LogVerification:
     """Return how the log stands and its newest check; its answer names no event's content."""
     if not actor.can_somewhere("audit.view"):
         raise NeedsPermission(actor, "audit.view", scope=None)
-    job = Job.objects.filter(kind="audit.verify").order_by("-created_at").first()
-    job, asked = job or Job(), job is not None
-    result = job.result or {}
+    open_one, finished, broken = (_newest().get(group) for group in (OPEN, FINISHED, BROKEN))
+    result = (finished.result if finished else None) or {}
     return LogVerification(
         standing=standing,
-        asked=asked,
-        open=asked and job.state in (JobState.QUEUED, JobState.RUNNING),
-        intact=job.state == JobState.SUCCEEDED and not result.get("fault"),
+        asked=bool(open_one or finished or broken),
+        open=open_one is not None,
+        broke_off=broken is not None and (finished is None or _end(broken) > _end(finished)),
+        intact=finished is not None and not result.get("fault"),
         size=result.get("size", 0),
         root=result.get("root", ""),
         seconds=result.get("seconds", 0.0),
         fault=result.get("fault", ""),
-        error=job.error,
+        error=_why(broken) if broken else "",
         started_size=result.get("started_size", 0),
-        at=job.finished_at,
+        at=finished.finished_at if finished else None,
     )
+
+
+OPEN, FINISHED, BROKEN = "open", "finished", "broken"
+GROUP = Case(
+    When(state__in=(JobState.QUEUED, JobState.RUNNING), then=Value(OPEN)),
+    When(state=JobState.SUCCEEDED, result__isnull=False, then=Value(FINISHED)),
+    default=Value(BROKEN),
+)
+
+
+def _newest() -> dict[str, Job]:
+    """Return the newest check that is open, that came to its end and that did not, by that: no
+    number of later ones hides what a check found."""
+    jobs = Job.objects.filter(kind="audit.verify").annotate(group=GROUP)
+    latest = F("finished_at").desc(nulls_last=True)
+    rows = jobs.order_by("group", latest, "-created_at").distinct("group")
+    return {row.group: row for row in rows}
+
+
+def _end(job: Job) -> datetime:
+    return job.finished_at or job.created_at
+
+
+def _why(broken: Job) -> str:
+    return broken.error or ("It was cancelled" if broken.state == JobState.CANCELLED else "")

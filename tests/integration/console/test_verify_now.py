@@ -6,12 +6,23 @@ import pytest
 from django.db import connection
 
 from apps.audit.actions import write_checkpoint
+from apps.jobs.actions import cancel
 from apps.jobs.models import Job
 from tests.support import factories
 from tests.support.factories import browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_checkpoints")]
 Run = Callable[..., int]
+
+
+def write_over(body: str) -> None:
+    """Put another body into the row of event 1, as only a superuser can."""
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(f"UPDATE audit_event SET body = {body} WHERE index = 1")
+        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("SET ROLE placet_app")
 
 
 def test_the_page_says_that_the_log_is_intact(run_jobs: Run) -> None:
@@ -32,16 +43,36 @@ def test_the_page_names_the_leaf_that_was_changed(run_jobs: Run) -> None:
     client = browser(factories.person("Aude", roles={"auditor": None}))
     write_checkpoint()
     client.post("/audit/verify")
-    with connection.cursor() as cursor:
-        cursor.execute("RESET ROLE")
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("UPDATE audit_event SET body = body || ' ' WHERE index = 1")
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute("SET ROLE placet_app")
+    write_over("body || ' '")
     run_jobs()
     shown = client.get("/audit/").content
     assert b"The log is not intact" in shown
     assert b"leaf 1" in shown
+
+
+def test_a_fault_stands_until_a_later_check_comes_to_its_end_without_one(run_jobs: Run) -> None:
+    client = browser(factories.person("Aude", roles={"auditor": None}))
+    operator = factories.actor_of(factories.person("Olga", roles={"operator": None}))
+
+    def shown() -> str:
+        return client.get("/audit/verification/").content.decode()
+
+    write_checkpoint()
+    write_over("body || ' '")
+    client.post("/audit/verify")
+    run_jobs()
+    write_over("rtrim(body)")
+    assert "leaf 1" in shown() and "broke off" not in shown()
+    for _ in range(3):
+        client.post("/audit/verify")
+        assert "leaf 1" in shown() and "Checking every leaf" in shown()
+        cancel(Job.objects.get(kind="audit.verify", state="queued").pk, actor=operator)
+        assert "leaf 1" in shown() and "✓" not in shown()
+        assert "The full check broke off. It was cancelled" in shown()
+    client.post("/audit/verify")
+    run_jobs()
+    assert "not intact" not in shown() and "broke off" not in shown()
+    assert "Full check" in shown()
 
 
 def test_who_may_not_read_the_log_may_not_have_it_checked() -> None:
