@@ -23,6 +23,7 @@ class Share:
 
 
 NOTHING = Share()
+UNKNOWN = "unknown"  # the state of an endpoint whose events were all changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ShareSet:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From this moment on the endpoint is in ``state``."""
+    """From this moment on the endpoint is in ``state``; '': the event cannot be read."""
 
     moment: Moment
     state: str
@@ -105,7 +106,7 @@ def periods(shares: Iterable[ShareSet], switches: Iterable[Switch]) -> list[Peri
     events: list[ShareSet | Switch] = [*shares, *switches]
     for one in sorted(events, key=lambda event: event.moment.index):
         if isinstance(one, Switch):
-            active = one.state == "active"
+            active = one.state == "active" if one.state else active
         elif one.share is not None:
             share = one.share
         served = share if active else NOTHING
@@ -131,6 +132,8 @@ def service_at(rows: list[Period], at: datetime) -> Service | None:
 
 
 def state_at(switches: Iterable[Switch], at: datetime) -> str:
-    """Return the state of an endpoint at an instant; '' before it was made."""
+    """Return the state of an endpoint at an instant; '' before it was made, and ``unknown`` where
+    no event until then can be read."""
     states = [row.state for row in switches if row.moment.at <= at]
-    return states[-1] if states else ""
+    known = [state for state in states if state]
+    return known[-1] if known else UNKNOWN if states else ""

@@ -103,7 +103,12 @@ class Checkpoint(models.Model):
 
 class VerifiedHead(models.Model):
     """The single row that says up to where the log was verified as it grew, when, and the fault
-    that was found behind that. Nothing rests on it: the next check starts from a signed head."""
+    that was found behind that.
+
+    The next such check starts there, if our key signed that head: a row moved forward to another
+    signed head hides what it skips, until the next check of the whole log, which reads no row of
+    this.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     size = models.BigIntegerField(default=0)

@@ -74,7 +74,7 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField()
     endpoint = serializers.CharField()
     endpoint_name = serializers.CharField()
-    state = serializers.CharField(help_text="active or stopped")
+    state = serializers.CharField(help_text="active, stopped, or unknown")
     revisions = ServedRevisionSerializer(many=True)
     faults = serializers.ListField(
         child=serializers.CharField(), help_text="Why this may not be all, a sentence each"

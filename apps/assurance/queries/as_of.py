@@ -4,7 +4,7 @@ Of today's rows only which endpoints and revisions there have ever been, and wha
 are called. What each of them got when, and the permit that let it, is read from its events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from apps.assurance.queries.served_events import (
     RunReceipt,
     Standing,
     Told,
+    changed,
     standing_at,
     switches_of,
     told_of,
@@ -144,5 +145,15 @@ def _deployment(
         state=state_at(switches, at),
         revisions=sorted(revisions, key=lambda row: -row.service.share.weight),
         history=history,
-        faults=[row.fault for row in rows if row.fault],
+        faults=list(dict.fromkeys(_faults(switches, rows, found.told))),
     )
+
+
+def _faults(
+    switches: list[Switch], rows: list[Standing], told: Mapping[str, Told]
+) -> Iterator[str]:
+    """Yield why an answer may not be all: of the endpoint, then of each revision."""
+    yield from (changed(one.moment.index, "the endpoint") for one in switches if not one.state)
+    for row in rows:
+        yield from told[row.id].faults if row.id in told else ()
+        yield from [row.fault] if row.fault else []

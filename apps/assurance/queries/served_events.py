@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BigIntegerField,
+    Case,
     F,
     Func,
     JSONField,
@@ -16,12 +17,14 @@ from django.db.models import (
     Subquery,
     TextField,
     Value,
+    When,
 )
 from django.db.models.functions import Cast, Concat, JSONObject
 
 from apps.assurance.models import Receipt, ReceiptKind
 from apps.assurance.periods import Moment, ShareSet, Switch, share_of
 from apps.audit.models import Event
+from apps.audit.queries.bodies import INTACT
 from apps.serving.events import (
     ENDPOINT_CREATED,
     ENDPOINT_DELETED,
@@ -56,18 +59,30 @@ def _logged(table: str, *column: str) -> Func:
     )
 
 
+def _intact(said: Func) -> Case:
+    """Return what a body says, nothing where it is not what was logged: it is not even read."""
+    return Case(When(INTACT, then=said), default=None, output_field=JSONField())
+
+
 # Of a revision without its permit, which is long. OFFSET has the body read as JSON once.
-SAID = Func(
-    _logged("serving.revision"),
-    template="""(
-        SELECT jsonb_build_object('number', it -> 'number', 'bento', it -> 'bento_id',
-            'weight', it -> 'weight', 'header', it -> 'header_route', 'copies', it -> 'mirror')
-        FROM (SELECT %(expressions)s AS it OFFSET 0) AS logged
-    )""",
-    output_field=JSONField(),
+SAID = _intact(
+    Func(
+        _logged("serving.revision"),
+        template="""(
+            SELECT jsonb_build_object('number', it -> 'number', 'bento', it -> 'bento_id',
+                'weight', it -> 'weight', 'header', it -> 'header_route', 'copies', it -> 'mirror')
+            FROM (SELECT %(expressions)s AS it OFFSET 0) AS logged
+        )""",
+        output_field=JSONField(),
+    )
 )
-PERMIT = _logged("serving.revision", "permit")
-STATE = _logged("serving.endpoint", "state")
+PERMIT = _intact(_logged("serving.revision", "permit"))
+STATE = _intact(_logged("serving.endpoint", "state"))
+
+
+def changed(event: int | None, subject: str) -> str:
+    """Return what is said of an event whose body is not what was logged."""
+    return f"Event {event} of {subject} was changed after it was logged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,10 @@ class RunReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a revision stood at an instant: by its last event until then, ``None`` without any."""
+    """How a revision stood at an instant: by its last event until then, ``None`` without any.
+
+    ``said`` is ``None`` too where that event was changed after it was logged.
+    """
 
     id: str
     endpoint: str
@@ -95,16 +113,18 @@ class Standing:
     @property
     def fault(self) -> str:
         """Why what is said of it may not be all, '' otherwise."""
-        if self.said is not None and share_of(self.said) is None:
+        if self.event is not None and self.said is None:
+            return changed(self.event, f"revision {self.number}")
+        if self.event is not None and share_of(self.said) is None:
             return f"Event {self.event} of revision {self.number} cannot be read: it was changed"
-        if self.said is None and self.oldest not in (None, REVISION_ADDED.name):
+        if self.event is None and self.oldest not in (None, REVISION_ADDED.name):
             return f"The first events of revision {self.number} lie in an archive file"
         return ""
 
     @property
     def counts(self) -> bool:
         """Whether all of it must be read."""
-        return self.moved or (self.said is not None and share_of(self.said) != share_of(IDLE))
+        return self.moved or (self.event is not None and share_of(self.said) != share_of(IDLE))
 
 
 IDLE = {"weight": 0, "header": None, "copies": 0}
@@ -119,15 +139,17 @@ class Told:
     shares: list[ShareSet]
     permit: str
     receipts: tuple[RunReceipt, ...]
+    faults: tuple[str, ...]  # events of it that were changed after they were logged
 
 
 def switches_of(endpoints: Collection[str]) -> dict[str, list[Switch]]:
-    """Return when each endpoint was made, stopped, started and deleted."""
+    """Return when each endpoint was made, stopped, started and deleted; '' is the state that an
+    event says which was changed after it was logged."""
     rows = Event.objects.filter(subject__in=endpoints, kind__in=OF_ENDPOINTS).order_by("index")
     found = defaultdict[str, list[Switch]](list)
     for index, at, subject, state in rows.values_list("index", "at", "subject", STATE):
-        if (moment := _moment(index, at)) and isinstance(state, str):
-            found[subject].append(Switch(moment, state))
+        if moment := _moment(index, at):
+            found[subject].append(Switch(moment, state if isinstance(state, str) else ""))
     return found
 
 
@@ -174,7 +196,8 @@ def told_of(revisions: Collection[str], at: datetime) -> dict[str, Told]:
 
 
 def _read(number: int, events: list[Any], permit: object, receipts: list[Any]) -> Told:
-    said = [event["said"] for event in events]
+    said = [event["said"] for event in events if event["said"] is not None]
+    wrong = [event["index"] for event in events if event["said"] is None]
     numbers = [row["number"] for row in said if isinstance(row["number"], int)]
     bentos = [row["bento"] for row in said if isinstance(row["bento"], str)]
     moments = [(_moment(event["index"], event["at"]), event["said"]) for event in events]
@@ -184,6 +207,7 @@ def _read(number: int, events: list[Any], permit: object, receipts: list[Any]) -
         shares=[ShareSet(moment, share_of(row)) for moment, row in moments if moment],
         permit=permit if isinstance(permit, str) else "",
         receipts=tuple(_receipt(row) for row in receipts),
+        faults=tuple(changed(index, f"revision {number}") for index in wrong),
     )
 
 

@@ -62,6 +62,6 @@ class Deployment(Record):
     environment: str
     endpoint: str
     endpoint_name: str
-    state: str  # active or stopped
+    state: str  # active, stopped, or unknown
     revisions: tuple[ServedRevision, ...]
     faults: tuple[str, ...]  # Why this may not be all, a sentence each

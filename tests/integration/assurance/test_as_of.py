@@ -10,12 +10,14 @@ import pytest
 from django.test import Client
 
 from apps.assurance.actions import recall
+from apps.audit.models import Event
 from apps.governance.models import Decision, PolicyRevision, Release
 from apps.rollouts import actions
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now, rfc3339
 from placet_client.cli import main as placet
+from tests.integration.audit.test_changed_rows import write_over
 from tests.support import factories
 from tests.support.commands import answer, become
 from tests.support.factories import browser
@@ -130,3 +132,53 @@ def test_every_instant_of_a_story_is_answered_rightly_and_the_same_everywhere(
     rewrite_rows()
     after = [client.get("/api/v1/deployments", {"at": rfc3339(at)}) for at, _ in turns.known]
     assert [got.json() for got in after] == [got.json() for got in before]
+
+
+def faults(client: Client, at: datetime) -> list[str]:
+    """What pages and the API say is wrong with the answer."""
+    page = text_of(client.get("/deployments/", {"at": rfc3339(at)}).content.decode())
+    rows = client.get("/api/v1/deployments", {"at": rfc3339(at)}).json()["items"]
+    said = [fault for row in rows for fault in row["faults"]]
+    assert all(fault in page for fault in said)
+    return said
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("weight", ["0", "7000"])
+def test_an_event_that_was_written_over_counts_for_nothing_and_is_named(
+    story: Story, weight: str
+) -> None:
+    story.live("staging")
+    story.settle()
+    client = browser(factories.person("Eve", roles={"auditor": None}))
+    at = now()
+    assert (by_api(client, at), faults(client, at)) == ([(ONE, 1, 100)], [])
+    moved = Event.objects.filter(kind="revision.changed.v1").latest("index")
+    body = json.loads(moved.body)
+    (row,) = (key for key in body["after"] if key.startswith("serving.revision:"))
+    assert body["after"][row]["weight"] == 10_000
+    body["after"][row]["weight"] = int(weight)
+    write_over(moved, body)
+    assert faults(client, at) == [f"Event {moved.pk} of revision 1 was changed after it was logged"]
+    assert by_api(client, at) == by_page(client, at) == by_export(client, at)
+    assert (ONE, 1, int(weight) / 100) not in by_api(client, at)
+
+
+@pytest.mark.django_db
+def test_a_permit_and_a_state_that_were_written_over_count_for_nothing(story: Story) -> None:
+    first = story.live("staging")
+    story.settle()
+    client = browser(factories.person("Eve", roles={"auditor": None}))
+    at = now()
+    assert approvals(client, at)
+    made = Event.objects.get(kind="endpoint.created.v1", subject=first.endpoint_id)
+    added = Event.objects.get(kind="revision.added.v1", project=first.project_id)
+    for event in (made, added):
+        write_over(event, {**json.loads(event.body), "data": {"said": "otherwise"}})
+    assert faults(client, at) == [
+        f"Event {made.pk} of the endpoint was changed after it was logged",
+        f"Event {added.pk} of revision 1 was changed after it was logged",
+    ]
+    assert approvals(client, at) == []
+    (row,) = client.get("/api/v1/deployments", {"at": rfc3339(at)}).json()["items"]
+    assert (row["state"], row["revisions"][0]["percent"]) == ("unknown", 100)
