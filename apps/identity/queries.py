@@ -27,7 +27,7 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.rules import ROLES, cut, grants_of, token_prefix
-from apps.identity.sign_in.freshness import last_proof, proofs
+from apps.identity.sign_in.freshness import demand_fresh, last_proof, proofs
 from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
@@ -366,9 +366,10 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
 
 def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row: an
-    e-mail address, a name or an id. Only for who manages access in ``project``: others do not learn
-    who has an account."""
+    e-mail address, a name or an id. Only for who manages access in ``project`` and has just shown
+    who they are: others do not learn who has an account."""
     authorize(actor, "access.manage", project)
+    demand_fresh(actor)
     text = text.strip()
     people = User.objects.filter(Q(pk=text) | Q(email=User.objects.normalize_email(text)))
     named = Q(pk=text) | Q(name=text)

@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from apps.identity.models import Project
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import Actor
 
 
 def project_url(project: Project, actor: Actor) -> str:
@@ -27,5 +27,7 @@ def person_url(actor_id: str, actor: Actor) -> str:
 
 
 def sees_access(project: Project, actor: Actor) -> bool:
-    """Tell whether ``actor`` sees everybody's roles in a project, and not only their own."""
-    return actor.can("access.view", Scope(project.pk))
+    """Tell whether ``actor`` sees everybody's roles in a project, and not only their own: as
+    ``visible_roles`` shows them, so who has ``access.view`` in one of its environments does."""
+    seen = actor.projects_with("access.view")
+    return seen is None or project.pk in seen
