@@ -192,6 +192,9 @@ FRESH: dict[str, Case] = {
         "ann", lambda t: partial(access.withdraw_passkey, offered_passkey(t.bob))
     ),
     "identity.revoke_token": Case("ann", lambda t: partial(access.revoke_token, t.token)),
+    "identity.create_project": Case(
+        "ann", lambda t: partial(access.create_project, slug="newer", name="Newer")
+    ),
     # what opens something for longer than the session
     "identity.issue_token": Case(
         "bob",
@@ -338,8 +341,7 @@ audit.erase_person audit.export_folder audit.log_denied audit.log_export audit.l
 audit.record audit.row_state console.ask_to_verify jobs.cancel
 
 identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey
-identity.create_project identity.update_project
-identity.deny_device_login identity.find_device_login
+identity.update_project identity.deny_device_login identity.find_device_login
 
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
 registry.create_version registry.declare registry.delete_alias registry.edit_draft

@@ -13,7 +13,8 @@ from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
 from apps.governance.plan import PRESETS, DocumentFault, Plan
-from apps.governance.policy_templates import template_named
+from apps.governance.policy_templates import DEFAULT, template_named
+from apps.identity.errors import NeedsSession
 from apps.identity.models import Project
 from apps.serving.actions import allow_use
 from apps.serving.desired import publish
@@ -184,10 +185,14 @@ def _refuse_unlisted(environment: Environment, targets: Sequence[Target]) -> Non
 def create_project_defaults(project: Project, template: str, actor: Actor) -> None:
     """Give a new project development, staging and production, with the template's policies.
 
-    The default targets list them from then on: they are there for every project.
+    The default targets list them from then on: they are there for every project. Nobody can ask a
+    program who it is, so a token takes the default template alone.
     """
-    sources, targets = template_named(template).sources, default_targets()
-    for position, (name, source) in enumerate(sources.items()):
+    chosen, targets = template_named(template), default_targets()
+    if actor.token is not None and chosen.name != DEFAULT:
+        detail = f"A token may only use {DEFAULT}: leave it out, or choose it in the browser"
+        raise NeedsSession(errors=[FieldError("/template", detail)])
+    for position, (name, source) in enumerate(chosen.sources.items()):
         for target in targets:
             allow_use(target, project=project, environment=name, actor=SYSTEM)
         environment = create_environment(

@@ -7,6 +7,7 @@ from apps.identity.events import PROJECT_CREATED, PROJECT_QUOTA_SET, PROJECT_UPD
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.identity.rules import MOST_BYTES
+from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, Stale
 from placet.kernel.texts import clean_text
@@ -30,9 +31,13 @@ def create_project(
     template: str = "",
     actor: Actor,
 ) -> Project:
-    """Make a project; what stands above identity adds what ``template`` says through the hook."""
+    """Make a project; what stands above identity adds what ``template`` says through the hook.
+
+    That puts policies in force, so a person has just shown who they are.
+    """
     with record(actor) as log:
         authorize(actor, "project.create", None)
+        demand_fresh(actor)
         project = Project(
             slug=slug_or_refuse("slug", slug),
             name=clean_text("name", name, limit=120),

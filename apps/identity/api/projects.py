@@ -48,7 +48,7 @@ class NewProjectSerializer(serializers.Serializer[Any]):
         max_length=60,
         required=False,
         help_text="The policies that its environments start with: internal, customer-facing "
-        "(unless another is named) or regulated",
+        "(unless another is named) or regulated. A token may only use customer-facing",
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from apps.governance.models import PolicyRevision
 from apps.identity.models import Project, RoleBinding, User
 from tests.support import factories
-from tests.support.factories import browser, grow_old
+from tests.support.factories import api, browser, grow_old, token_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +67,40 @@ def test_a_refused_project_is_shown_as_it_was_typed_and_is_not_there(
     assert ">Triage</textarea>" in shown
     assert f'value="{typed["slug"]}"' in shown
     assert not Project.objects.filter(slug="clinic").exists()
+
+
+def test_a_project_puts_policies_in_force_and_takes_a_fresh_session(admin: User) -> None:
+    client = browser(admin)
+    grow_old(client)
+    answer = client.post("/projects/new", {**FORM, "next": "/projects/"})
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert not Project.objects.filter(slug="clinic").exists()
+
+
+def test_a_token_makes_projects_with_the_usual_policies_alone(admin: User) -> None:
+    program, made = api(token_for(admin)), {"name": "Clinic", "slug": "clinic"}
+    for template in ("internal", "regulated"):
+        refused = program.post("/projects", made | {"template": template})
+        assert (refused.status_code, refused.json()["code"]) == (403, "needs_session")
+        [error] = refused.json()["errors"]
+        assert error["pointer"] == "/template"
+        assert "may only use customer-facing" in error["detail"]
+    assert not Project.objects.exists()
+    assert program.post("/projects", made | {"template": "customer-facing"}).status_code == 201
+    assert program.post("/projects", made | {"slug": "other"}).status_code == 201
+
+
+def test_who_looks_after_one_environment_is_told_truly_whose_roles_they_see(admin: User) -> None:
+    risk = factories.project("risk")
+    factories.person("Ada", {"contributor": risk})
+    eve = factories.person("Eve", {"auditor": (risk, "production")})
+    shown = page(eve, "/projects/risk/members/")
+    assert "Ada" in shown
+    assert "You see your own roles" not in shown
+    vic = factories.person("Vic", {"viewer": (risk, "production")})
+    shown = page(vic, "/projects/risk/members/")
+    assert "Ada" not in shown
+    assert "You see your own roles" in shown
 
 
 def test_who_may_not_make_one_is_told_whom_to_ask(admin: User) -> None:
@@ -130,8 +164,9 @@ def test_nobody_gives_a_role_to_themselves_or_in_a_stale_session(admin: User) ->
     assert "own access" in sent(admin, add, who=admin.email, role="approver")
     client = browser(admin)
     grow_old(client)
-    answer = client.post(add, {"who": "ada@example.com", "role": "viewer", "next": "/"})
-    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    for who in ("ada@example.com", "nobody@example.com"):  # nor learns who has an account
+        answer = client.post(add, {"who": who, "role": "viewer", "next": "/"})
+        assert answer["Location"].startswith("/accounts/reauthenticate/")
     assert not RoleBinding.objects.exclude(person=admin).exists()
 
 
