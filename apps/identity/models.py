@@ -287,7 +287,7 @@ class ApiToken(Audited):
 
 
 class DeviceLoginState(models.TextChoices):
-    """``pending → confirmed → collected``, or ``pending → denied``."""
+    """``pending → confirmed → collected``; ``denied`` from ``pending`` and ``confirmed``."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"

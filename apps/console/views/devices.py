@@ -23,7 +23,7 @@ def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpRespo
     try:
         login = find_device_login(typed, actor=request.actor)
         if login.state != DeviceLoginState.PENDING:
-            return answered(request, login)
+            return answered(request, login, typed)
     except Problem as problem:
         return show(request, "device", typed=typed, fault=fault_of(problem))
     code = shown_code(read_user_code(typed) or "")
@@ -32,11 +32,12 @@ def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpRespo
     return show(request, "device", form=form, name=name, typed=request.POST, fault=fault, **context)
 
 
-def answered(request: PageRequest, login: DeviceLogin) -> HttpResponse:
+def answered(request: PageRequest, login: DeviceLogin, typed: str) -> HttpResponse:
     """Tell the person who answered what became of it; nobody else."""
     if login.person_id != request.actor.id:
         raise CodeAnswered
-    return show(request, "device_answered", login=login)
+    code = shown_code(read_user_code(typed) or "")
+    return show(request, "device_answered", login=login, code=code)
 
 
 @action
@@ -47,11 +48,11 @@ def confirm(request: PageRequest) -> HttpResponse:
         login = confirm_device_login(code, terms=terms_of(request), actor=request.actor)
     except Problem as problem:
         return device_login(request, code, fault_of(problem))
-    return answered(request, login)
+    return answered(request, login, code)
 
 
 @action
 def deny(request: PageRequest) -> HttpResponse:
-    """Refuse the command line a token."""
-    login = deny_device_login(request.POST.get("code", ""), actor=request.actor)
-    return answered(request, login)
+    """Refuse the command line a token, or take back that it may have one."""
+    code = request.POST.get("code", "")
+    return answered(request, deny_device_login(code, actor=request.actor), code)

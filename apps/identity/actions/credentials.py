@@ -14,6 +14,7 @@ from apps.audit.actions import Recorder, record, row_key
 from apps.audit.events import EventKind
 from apps.audit.models import Audited
 from apps.identity.actions.checks import unique
+from apps.identity.actions.devices import deny_confirmed
 from apps.identity.errors import Inactive, NotVouched
 from apps.identity.events import CREDENTIALS_CHANGED, CREDENTIALS_REHASHED, PASSWORD_CHANGED
 from apps.identity.models import User
@@ -84,12 +85,14 @@ def log_person(
 
 
 def set_own_password(person: User, password: str) -> None:
-    """Give ``person`` the password that they chose themselves."""
+    """Give ``person`` the password that they chose themselves. It ends their other sessions, and
+    what was confirmed in them."""
     with record(themselves(person)) as log:
         row = vouched_and_active(person)
         row.password = person.password = make_password(password)
         row.save(update_fields=["password"])
         log.add(PASSWORD_CHANGED, subject=row.pk, data={"credentials": credentials(row)})
+        deny_confirmed(log, row)
 
 
 def rehash_password(person: User, password: str) -> None:

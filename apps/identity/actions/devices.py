@@ -1,7 +1,10 @@
 """Logins of a command line that a person confirms in the browser (RFC 8628).
 
 pending ──(a person confirms)──► confirmed ──(the device comes)──► collected
-   └──────(a person denies)────► denied
+   └──────(a person denies)────► denied ◄──(who confirmed takes it back)── confirmed
+
+Who is deactivated, sets a password or has their session closed by a restore confirmed for nothing:
+what was not collected by then is denied.
 
 The token is made when the device comes for it, in the transaction that moves the row to
 ``collected``. So its text is in memory alone, as on the page of tokens: a token made at the
@@ -18,7 +21,7 @@ from datetime import datetime
 from django.core.cache import cache
 from django.db import connection, transaction
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.identity.actions.tokens import TokenTerms, check_terms, issue_token
 from apps.identity.errors import (
     AccessDenied,
@@ -34,7 +37,7 @@ from apps.identity.errors import (
     TooManyLogins,
 )
 from apps.identity.events import DEVICE_LOGIN_CONFIRMED, DEVICE_LOGIN_DENIED
-from apps.identity.models import ApiToken, DeviceLogin, DeviceLoginState
+from apps.identity.models import ApiToken, DeviceLogin, DeviceLoginState, User
 from apps.identity.queries import actor_for_user, token_hash
 from apps.identity.rules.devices import (
     INTERVAL,
@@ -50,7 +53,7 @@ from apps.identity.rules.devices import (
 )
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from placet.kernel.actor import Actor
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.ids import is_id
 from placet.kernel.problems import NotFound
 from placet.kernel.states import move
@@ -58,6 +61,7 @@ from placet.kernel.texts import clean_text
 
 LOCK = 0x64657669  # any number that no other advisory lock has: logins begin one by one
 ANSWERED = (DeviceLoginState.CONFIRMED, DeviceLoginState.COLLECTED)
+TAKEN_BACK = (DeviceLoginState.PENDING, DeviceLoginState.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +158,27 @@ def confirm_device_login(typed: str, *, terms: TokenTerms, actor: Actor) -> Devi
         )
         if not confirmed:
             raise CodeAnswered
-        log.add(DEVICE_LOGIN_CONFIRMED, subject=row.pk)
+        told = {"scopes": row.scopes, "expires_at": rfc3339(terms.expires_at)}
+        log.add(DEVICE_LOGIN_CONFIRMED, subject=row.pk, data=told)
         return row
 
 
 def deny_device_login(typed: str, *, actor: Actor) -> DeviceLogin:
-    """Refuse the device with this code; it is told at once."""
+    """Refuse the device with this code; it is told when it asks next.
+
+    Who confirmed it takes that back so, until the device has come for its token.
+    """
     found = find_device_login(typed, actor=actor)
     with record(actor) as log:
         row = DeviceLogin.objects.select_for_update(no_key=True).get(pk=found.pk)
         if row.state == DeviceLoginState.DENIED:
             return row
+        mine = row.person_id == actor.id
+        if mine and row.state == DeviceLoginState.COLLECTED:
+            raise CodeAnswered("The command line has its token already: revoke it under API tokens")
         if not move(
             row,
-            expected=DeviceLoginState.PENDING,
+            expected=TAKEN_BACK if mine else DeviceLoginState.PENDING,
             to=DeviceLoginState.DENIED,
             person_id=actor.id,
             answered_at=now(),
@@ -175,6 +186,15 @@ def deny_device_login(typed: str, *, actor: Actor) -> DeviceLogin:
             raise CodeAnswered
         log.add(DEVICE_LOGIN_DENIED, subject=row.pk)
         return row
+
+
+def deny_confirmed(log: Recorder, person: User | None = None) -> None:
+    """Deny what ``person`` (locked), or everybody, confirmed and no device came for yet: whoever
+    had their session must not have a token when it is closed."""
+    rows = DeviceLogin.objects.filter(state=DeviceLoginState.CONFIRMED)
+    for row in rows.filter(person=person) if person else rows:
+        if move(row, expected=DeviceLoginState.CONFIRMED, to=DeviceLoginState.DENIED):
+            log.add(DEVICE_LOGIN_DENIED, subject=row.pk)
 
 
 def collect_token(device_code: str) -> tuple[ApiToken, str]:
@@ -227,8 +247,11 @@ def _issue(row: DeviceLogin) -> tuple[ApiToken, str]:
     if not actor.in_session:
         raise Inactive
     with record(actor):
+        # the person first, as whoever denies all that they confirmed locks them first
+        User.objects.select_for_update(no_key=True).get(pk=row.person.pk)
         if not move(row, expected=DeviceLoginState.CONFIRMED, to=DeviceLoginState.COLLECTED):
-            raise BadDeviceCode
+            denied = DeviceLogin.objects.filter(pk=row.pk, state=DeviceLoginState.DENIED).exists()
+            raise AccessDenied if denied else BadDeviceCode
         return issue_token(
             name=row.token_name,
             scopes=row.scopes,

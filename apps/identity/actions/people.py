@@ -16,6 +16,7 @@ from apps.identity.actions.credentials import (
     restore,
     vouched,
 )
+from apps.identity.actions.devices import deny_confirmed
 from apps.identity.actions.passkeys import withdraw_of
 from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise
 from apps.identity.events import (
@@ -109,6 +110,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
         tokens = _end_tokens(row)
         log_person(log, PERSON_DEACTIVATED, row, *tokens, data={"tokens": len(tokens)})
         withdraw_of(row, log)
+        deny_confirmed(log, row)
         return row
 
 

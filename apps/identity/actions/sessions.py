@@ -2,9 +2,10 @@
 
 from django.contrib.sessions.models import Session
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.identity.actions.credentials import themselves
+from apps.identity.actions.devices import deny_confirmed
 from apps.identity.models import User
 from placet.kernel.actor import ANONYMOUS
 
@@ -20,8 +21,10 @@ def note_sign_in_event(
         log.add(kind, subject=person.pk if person else "", data=dict(data or {}))
 
 
-def close_all_sessions() -> int:
+def close_all_sessions(log: Recorder) -> int:
     """Have everybody sign in again: an older copy of the database knows sessions that were closed
-    since. Returns how many there were. The caller's event tells of it."""
+    since. What was confirmed in them is denied. Returns how many there were; the caller's event
+    tells of it."""
+    deny_confirmed(log)
     closed, _ = Session.objects.all().delete()
     return closed

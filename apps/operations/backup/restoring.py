@@ -113,7 +113,7 @@ def finish(
         again, ended = settle_restored(REPEATABLE)
         facts = {"size": manifest.size, "lost": lost, "again": again, "ended": ended}
         targets = raise_epochs(actor=SYSTEM)
-        close_all_sessions()
+        close_all_sessions(log)
         log.add(
             RESTORED, subject="backup", data={**facts, "targets": targets, "root": manifest.root}
         )

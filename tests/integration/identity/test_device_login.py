@@ -1,6 +1,7 @@
 """A command line gets a token that a person confirms in the browser (RFC 8628)."""
 
 import hashlib
+import json
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,13 +11,15 @@ import time_machine
 from django.db import connection, connections
 from django.test import Client
 
+from apps.audit.actions import record
 from apps.audit.models import Event
 from apps.identity import actions
+from apps.identity.actions.credentials import set_own_password
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.models import ApiToken, DeviceLogin, User
 from apps.identity.rules.devices import MAX_GUESSES, MAX_OPEN_OF_ADDRESS
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
 from tests.support.factories import api, browser, grow_old, person, project
 
@@ -49,6 +52,11 @@ def ask(codes: dict[str, Any]) -> tuple[int, str]:
 def later(seconds: float) -> Any:
     """Be so much later."""
     return time_machine.travel(now() + timedelta(seconds=seconds), tick=True)
+
+
+def kinds() -> list[str]:
+    """Return the kinds of all events, the newest last."""
+    return list(Event.objects.order_by("index").values_list("kind", flat=True))
 
 
 def confirm(client: Client, codes: dict[str, Any], **changes: Any) -> Any:
@@ -86,6 +94,9 @@ def test_the_log_says_who_let_the_device_have_which_token(ada: User) -> None:
     assert confirmed.actor_id == issued.actor_id == ada.pk
     assert confirmed.subject in issued.body
     assert "laptop" not in confirmed.body + issued.body
+    assert "127.0.0.1" not in confirmed.body + issued.body
+    told, token = json.loads(confirmed.body)["data"], ApiToken.objects.get()
+    assert told == {"scopes": token.scopes, "expires_at": rfc3339(token.expires_at)}
 
 
 def test_no_code_and_no_token_can_be_read_from_the_database(ada: User) -> None:
@@ -116,7 +127,7 @@ def test_two_clicks_make_one_token(ada: User) -> None:
     assert "may go on" in confirm(client, codes).content.decode()
     assert "may go on" in confirm(client, codes, name="again").content.decode()
     ask(codes)
-    assert "may go on" in confirm(client, codes).content.decode()
+    assert "has its token" in confirm(client, codes).content.decode()
     assert [token.name for token in ApiToken.objects.all()] == ["cli"]
 
 
@@ -256,7 +267,83 @@ def test_who_was_deactivated_meanwhile_gives_nothing(ada: User) -> None:
     codes = begin()
     confirm(browser(ada), codes)
     actions.deactivate_person(User.objects.get(pk=ada.pk), actor=SYSTEM)
+    actions.reactivate_person(User.objects.get(pk=ada.pk), actor=SYSTEM)
     assert ask(codes) == (400, "access_denied")
+    assert kinds()[-3:] == [
+        "person.deactivated.v1",
+        "device_login.denied.v1",
+        "person.reactivated.v1",
+    ]
+
+
+def test_who_confirmed_takes_it_back_until_the_device_has_come(ada: User) -> None:
+    codes, client = begin(), browser(ada)
+    shown = confirm(client, codes).content.decode()
+    for text in ("nothing is in the list", "Take it back", f'value="{codes["user_code"]}"'):
+        assert text in shown
+    assert "Take it back" in client.get(f"/device/?code={codes['user_code']}").content.decode()
+    grow_old(client)  # what takes away never waits for a password
+    for _ in range(2):
+        shown = client.post("/device/deny", {"code": codes["user_code"]}).content.decode()
+        assert "was denied" in shown
+    assert kinds()[-2:] == ["device_login.confirmed.v1", "device_login.denied.v1"]
+    assert ask(codes) == (400, "access_denied")
+    assert not ApiToken.objects.exists()
+
+
+def test_what_the_device_has_is_taken_back_as_a_token_is(ada: User) -> None:
+    codes, client = begin(), browser(ada)
+    confirm(client, codes)
+    assert ask(codes)[0] == 200
+    body = {"code": codes["user_code"], "next": f"/device/?code={codes['user_code']}"}
+    shown = client.post("/device/deny", body, follow=True).content.decode()
+    assert "has its token already: revoke it under API tokens" in shown
+    assert "Take it back" not in shown
+    assert DeviceLogin.objects.get().state == "collected"
+
+
+def test_a_new_password_denies_what_its_person_confirmed_and_nobody_elses(ada: User) -> None:
+    bob = person("Bob", {"contributor": project("other")})
+    mine, waiting, other = begin(), begin(), begin()
+    confirm(browser(ada), mine)
+    confirm(browser(bob), other)
+    set_own_password(User.objects.get(pk=ada.pk), "another horse battery staple")
+    assert ask(mine) == (400, "access_denied")
+    assert ask(waiting) == (400, "authorization_pending")
+    assert ask(other)[0] == 200
+
+
+def test_when_all_sessions_end_nothing_confirmed_in_them_is_collected(ada: User) -> None:
+    codes, waiting = begin(), begin()
+    confirm(browser(ada), codes)
+    with record(SYSTEM) as log:
+        actions.close_all_sessions(log)
+    assert ask(codes) == (400, "access_denied")
+    assert ask(waiting) == (400, "authorization_pending")
+    assert kinds()[-1] == "device_login.denied.v1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_device_that_comes_while_it_is_taken_back_gets_a_token_or_is_denied(ada: User) -> None:
+    """A new password and the device at once: neither waits for what the other holds."""
+    codes = begin()
+    confirm(browser(ada), codes)
+    answers: list[tuple[int, str]] = []
+    ready = threading.Barrier(2)
+
+    def come() -> None:
+        ready.wait()
+        answers.append(ask(codes))
+        connections.close_all()
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    ready.wait()
+    set_own_password(User.objects.get(pk=ada.pk), "another horse battery staple")
+    thread.join()
+    [(status, told)] = answers
+    assert status == 200 or told == "access_denied"
+    assert ApiToken.objects.count() == (status == 200)
 
 
 def test_what_no_token_may_be_is_said_beside_the_form(ada: User) -> None:
