@@ -1187,6 +1187,20 @@ QUESTIONS = [
         stale=True,
     ),
     Direct(
+        "make a project",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.create_project(slug="newer", name="Newer", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "learn who has an account in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: subject_for(t.project, "nobody@example.com", who),
+        stale=True,
+    ),
+    Direct(
         "place somebody",
         "admin",
         Reauthenticate,
