@@ -10,9 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from apps.builds.models import Build
-from apps.registry.actions import create_version, edit_draft, start_upload
+from apps.registry.actions import create_version, edit_draft, set_card, start_upload
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from placet.kernel.config import config
+from placet_protocol.cookies import SESSION
+from tests.browser.test_kept_forms import go_on_as
 from tests.support.installation import ROOT
 from tests.support.world import World
 
@@ -135,6 +137,35 @@ def test_a_folder_is_sent_with_the_paths_inside_it(
     page.get_by_role("button", name="Remove data/model.pkl").wait_for()
     paths = ArtifactFile.objects.filter(version=draft).values_list("path", flat=True)
     assert sorted(paths) == ["MLmodel", "data/model.pkl"]
+
+
+def test_what_was_saved_is_not_put_back_over_what_a_colleague_wrote_since(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    card = page.locator("#card")
+    card.get_by_label("Markdown").fill("# Mine")
+    card.get_by_role("button", name="Save card").click()
+    card.get_by_text("Saved.").wait_for()
+    set_card(draft, card="# Theirs", actor=world.ada)
+    page.reload()
+    assert card.get_by_label("Markdown").input_value() == "# Theirs"
+    assert page.get_by_text("No answer came").count() == 0
+
+
+def test_what_was_typed_waits_for_who_has_to_sign_in(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    page.get_by_label("Markdown").fill("# Mine")
+    page.context.clear_cookies(name=SESSION)
+    page.get_by_role("button", name="Save card").click()
+    page.locator("input[name=password]").wait_for()
+    go_on_as(world.people["Ada"], page)
+    page.goto(place(draft))
+    assert page.get_by_label("Markdown").input_value() == "# Mine"
 
 
 def test_without_a_script_small_files_are_sent_by_a_plain_form(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -38,6 +40,13 @@ def reject(page: Page, world: World, text: str) -> Locator:
     page.get_by_role("button", name="Reject…").click()
     page.locator("#reject textarea").fill(text)
     return page.get_by_role("button", name="Reject", exact=True)
+
+
+def go_on_as(who: Any, page: Page) -> None:
+    """Have somebody be signed in instead, in the same tab."""
+    cookie = browser(who).cookies[SESSION].value
+    page.context.clear_cookies(name=SESSION)
+    page.context.add_cookies([{"name": SESSION, "value": cookie, "url": urljoin(page.url, "/")}])
 
 
 def test_a_refused_field_is_named_where_it_stands_and_above_and_has_the_focus(
@@ -142,6 +151,44 @@ def test_without_an_answer_nobody_says_whether_it_came(world: World, open_as: Op
     assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
     page.reload()
     assert page.locator("#reject textarea").input_value() == ""
+
+
+def test_what_was_typed_waits_ten_minutes_beside_the_page_to_sign_in_and_for_nobody_else(
+    world: World, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Rex"])
+    page.clock.install()
+    kept = "sessionStorage.getItem('placet.typed')"
+    stops = "form => form.addEventListener('submit', event => event.preventDefault())"
+    for other in (False, True):
+        send = reject(page, world, "Worse on Mondays")
+        page.locator("#reject form").evaluate(stops)
+        send.click()
+        page.context.clear_cookies(name=SESSION)
+        page.goto("/accounts/login/")
+        page.clock.run_for(590_000)
+        assert "Worse on Mondays" in page.evaluate(kept)
+        if other:
+            go_on_as(world.people["Otto"], page)
+            page.goto("/accounts/reauthenticate/")
+        else:
+            page.clock.run_for(20_000)
+        assert page.evaluate(kept) is None
+        go_on_as(world.people["Rex"], page)
+
+
+def test_a_message_that_is_kept_for_a_renewed_page_is_shown_to_its_reader_alone(
+    world: World, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Rex"])
+    reject(page, world, "Worse on Mondays").click()
+    page.locator(".notice", has_text="Rejected.").wait_for()
+    page.evaluate("document.dispatchEvent(new Event('placet:renewed'))")
+    go_on_as(world.people["Otto"], page)
+    page.goto("/releases/")
+    page.locator("h1").wait_for()
+    assert page.locator(".notice").count() == 0
+    assert page.evaluate("sessionStorage.getItem('placet.notices')") is None
 
 
 def test_with_all_cookies_lost_one_button_leads_back_to_what_was_typed(

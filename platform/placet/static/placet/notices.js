@@ -1,9 +1,11 @@
 // What the last action said: it goes when it is dismissed; good news also by itself, when it was there
-// long enough and nobody points at it. A page that renews itself whole keeps it.
+// long enough and nobody points at it. A page that renews itself whole keeps it
+// for its reader.
 (() => {
   const KEY = "placet.notices";
   const LONG = 15_000; // milliseconds
   const AGAIN = 3_000;
+  const reader = document.currentScript.dataset.person;
   const box = document.querySelector(".notices");
 
   const leaves = (notice) => {
@@ -20,7 +22,8 @@
     box.append(notice);
   };
 
-  JSON.parse(sessionStorage.getItem(KEY) || "[]").forEach(show);
+  const { person, said = [] } = JSON.parse(sessionStorage.getItem(KEY) || "{}");
+  if (person === reader) said.forEach(show);
   sessionStorage.removeItem(KEY);
   box.querySelectorAll("[role=status]").forEach((notice) => {
     setTimeout(leaves, LONG, notice);
@@ -34,6 +37,6 @@
       role: notice.getAttribute("role"),
       text: notice.firstElementChild.innerText,
     }));
-    sessionStorage.setItem(KEY, JSON.stringify(said));
+    sessionStorage.setItem(KEY, JSON.stringify({ person: reader, said }));
   });
 })();

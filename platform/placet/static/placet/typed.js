@@ -1,11 +1,13 @@
 // What somebody typed into a form is put back when it was not taken: they had to sign in or show
 // first who they are, it was refused, or no answer came.
 //
-// It is kept in this tab alone, until the next page, and for the person whose page it was. The server
-// keeps nothing of it: whoever has the session's cookie could put something else in its place.
+// It is kept in this tab alone, until the next page or the answer of htmx, and for the person whose
+// page it was; beside a page to sign in, for ten minutes and until it is another's. The server keeps
+// nothing of it: whoever has the session's cookie could put something else in its place.
 (() => {
   const KEY = "placet.typed";
   const MOST = 1_000_000; // characters
+  const LONG = 600_000; // milliseconds
   const UNKEPT = ["hidden", "password", "file", "submit", "button", "reset"];
   const person = document.currentScript.dataset.person;
   const here = location.pathname + location.search;
@@ -79,17 +81,23 @@
   };
 
   const detour = document.querySelector("[data-keeps-typed]") !== null;
+  const drop = () => sessionStorage.removeItem(KEY);
   const kept = JSON.parse(sessionStorage.getItem(KEY) || "null");
+  drop();
+  const rest = kept ? kept.at + LONG - Date.now() : 0; // the clock may have been set back
+  const lasts = rest > 0 && rest <= LONG;
   if (detour) {
-    if (kept) keep({ ...kept, asked: true });
+    if (!lasts || (person && person !== kept.person)) return;
+    keep({ ...kept, asked: true });
+    setTimeout(drop, rest);
     return; // the forms of the detour itself are not kept
   }
-  sessionStorage.removeItem(KEY);
   const refusal = document.querySelector(".notices [data-refused]")?.closest(".notice");
   const { type } = performance.getEntriesByType("navigation")[0] || {};
   if (kept?.page === here && kept.person === person) {
-    if (kept.asked) restore(kept);
-    else if (refusal) restore(kept, refusal);
+    if (kept.asked) {
+      if (lasts) restore(kept);
+    } else if (refusal) restore(kept, refusal);
     else if (type === "back_forward" || type === "reload") restore(kept, unanswered());
   }
   // The page itself came back as it was left, with what was typed.
@@ -101,13 +109,19 @@
     if (form) say(form, unanswered());
   });
 
+  let last = null; // the form whose text is kept
   document.addEventListener(
     "submit",
     (event) => {
       const form = event.target;
       if (attribute(form, "method") !== "post") return;
-      keep({ person, page: back(form), place: place(form), typed: read(form) });
+      last = form;
+      keep({ person, at: Date.now(), page: back(form), place: place(form), typed: read(form) });
     },
     true,
   );
+  // Its answer is on the page. One that was not put there, such as the page to sign in, is followed.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (last && event.detail.requestConfig?.elt === last) drop();
+  });
 })();
