@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
@@ -15,7 +16,8 @@ from apps.console.queries.draft.forms import CardForm, MetricsForm, OriginForm, 
 from apps.console.queries.draft.page import draft_page
 from apps.console.queries.draft.rows import TypedForm
 from apps.console.queries.draft.signature import SignatureForm
-from apps.console.views.base import PageRequest, action, back, fault_of, page, sentence, show
+from apps.console.queries.draft.stored import refuse_changed, stored_of
+from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.registry.actions import (
     add_evidence,
     cancel_upload,
@@ -74,13 +76,11 @@ def save(
 ) -> HttpResponse:
     """Save one part of a draft; a refusal, or a button for rows, shows it again as it was sent."""
     row = queries.version_of(project, name, draft_number, request.actor)
-    if part not in FORMS:
-        raise NotFound
-    form: TypedForm = FORMS[part].read(request.POST, row)
+    form = sent_form(request, row, part)
     if form.rearrange(request.POST):
         return show_draft(request, row, form)
     try:
-        SAVERS[part](row, form, request.actor)
+        save_part(row, part, form, request.actor)
     except Problem as problem:
         form.place(problem.errors, fault_of(problem))
         return show_draft(request, row, form)
@@ -88,30 +88,32 @@ def save(
     return redirect(f"{draft_of.url}?saved={part}#{part}")
 
 
-def save_fields(row: ModelVersion, form: Any, actor: Actor) -> None:
-    """Change what is frozen later."""
-    edit_draft(row, actor=actor, **form.fields())
+def sent_form(request: PageRequest, row: ModelVersion, part: str) -> TypedForm:
+    """Return the form of a part as it was sent."""
+    if part not in FORMS:
+        raise NotFound
+    form: TypedForm = FORMS[part].read(request.POST, row)
+    form.seen = request.POST.get("seen", "")
+    return form
 
 
-def save_metrics(row: ModelVersion, form: Any, actor: Actor) -> None:
+def save_part(row: ModelVersion, part: str, form: Any, actor: Actor) -> None:
+    """Save a part of a draft, as long as it is what its form was filled in with."""
+    if part == "metrics":
+        save_metrics(row, form, actor)
+        return
+    told = {"card": form.text()} if part == "card" else form.fields()
+    refuse_changed(form, stored_of(part, row), told)
+    change: Callable[..., ModelVersion] = set_card if part == "card" else edit_draft
+    change(row, actor=actor, if_generation=row.generation, **told)
+
+
+def save_metrics(row: ModelVersion, form: MetricsForm, actor: Actor) -> None:
     """Report metrics, unless just these were reported last."""
-    data = form.data()
-    if data != queries.newest_metrics([row]).get(row.pk):
+    data, stored = form.data(), queries.newest_metrics([row]).get(row.pk)
+    if data != stored:
+        refuse_changed(form, stored or {}, data)
         add_evidence(row, kind="metrics", data=data, actor=actor)
-
-
-def save_card(row: ModelVersion, form: Any, actor: Actor) -> None:
-    """Replace the model card."""
-    set_card(row, card=form.text(), actor=actor)
-
-
-SAVERS: dict[str, Callable[[ModelVersion, Any, Actor], None]] = {
-    "runtime": save_fields,
-    "signature": save_fields,
-    "origin": save_fields,
-    "metrics": save_metrics,
-    "card": save_card,
-}
 
 
 @action
@@ -125,8 +127,8 @@ def add_files(request: PageRequest, project: str, name: str, draft_number: int) 
         try:
             add_file(row, file, request.actor)
         except Problem as problem:
-            fault_of(problem)  # raised again where it is not about the file
-            messages.error(request, f"{file.name}: {sentence(problem)}")
+            said = fault_of(problem)  # raised again where it is not about the file
+            messages.error(request, format_html("{}: {}", file.name, said))
     return back(request)
 
 

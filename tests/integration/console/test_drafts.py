@@ -1,5 +1,6 @@
 """A version made by upload in the browser: each part of a draft, and what is refused of it."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from django.test import Client
 from apps.audit.models import Event
 from apps.builds.models import Build
 from apps.console.queries.draft.forms import card_template
-from apps.registry.actions import create_version, edit_draft, receive_chunk, start_upload
+from apps.registry.actions import (
+    add_evidence,
+    create_version,
+    edit_draft,
+    receive_chunk,
+    set_card,
+    start_upload,
+)
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
 from placet.kernel.config import config
 from tests.support import factories
@@ -131,12 +139,15 @@ def test_a_plain_form_sends_small_files(world: World, draft: ModelVersion, ada: 
     [
         ("mod:el.txt", "may not hold any of"),
         ("con.txt", "choose another"),
+        ("a<b>.txt", "a&lt;b&gt;.txt: "),
     ],
 )
 def test_an_odd_name_is_refused_in_the_sentence_of_the_server(
     draft: ModelVersion, ada: Client, name: str, why: str
 ) -> None:
-    assert why in add(ada, draft, name, TREES)
+    shown = add(ada, draft, name, TREES)
+    assert why in shown
+    assert "&lt;div" not in shown
     assert not ArtifactFile.objects.filter(version=draft).exists()
 
 
@@ -205,6 +216,64 @@ def test_rows_come_and_go_without_a_script(draft: ModelVersion, ada: Client) -> 
     assert 'value="likes tea"' in less
     draft.refresh_from_db()
     assert draft.signature is None
+
+
+@pytest.mark.parametrize("position", ["9" * 5000, "٣", "-1", ""])
+def test_a_row_that_cannot_be_is_not_taken_away(
+    draft: ModelVersion, ada: Client, position: str
+) -> None:
+    typed = {"metrics.name": ["auc"], "metrics.value": ["0.9"], "drop": f"metrics.{position}"}
+    assert 'value="auc"' in send(ada, draft, "metrics", typed)
+
+
+def seen(client: Client, version: ModelVersion, part: str) -> dict[str, str]:
+    """Open a draft; return what the form of a part carries along."""
+    shown = client.get(place(version)).content.decode()
+    found = re.search(rf'<form\s+id="{part}".*?name="seen" value="(\w+)"', shown, re.DOTALL)
+    assert found
+    return {"seen": found[1]}
+
+
+def test_what_a_colleague_saved_meanwhile_is_not_replaced_unasked(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    parts: dict[str, dict[str, Any]] = {
+        "runtime": {"requirements": "numpy\n"},
+        "signature": dict(COLUMNS),
+        "origin": {"repository": "https://git.example/risk", "commit": "abcdef1"},
+        "metrics": {"metrics.name": ["auc"], "metrics.value": ["0.93"]},
+        "card": {"card": "# Mine"},
+    }
+    read = {part: seen(ada, draft, part) for part in parts}
+    edit_draft(draft, requirements=["pandas"], actor=world.ada)
+    edit_draft(draft, signature=None, example=[{"age": 1}], actor=world.ada)
+    edit_draft(draft, parameters={"depth": 4}, actor=world.ada)
+    add_evidence(draft, kind="metrics", data={"auc": 0.5}, actor=world.ada)
+    set_card(draft, card="# Theirs", actor=world.ada)
+    for part, typed in parts.items():
+        shown = send(ada, draft, part, typed | read[part])
+        assert "It was changed meanwhile: read it again" in shown, part
+        assert "Saved." not in shown, part
+    draft.refresh_from_db()
+    assert (draft.requirements, draft.signature, draft.lineage) == (["pandas"], None, {})
+    assert draft.card == "# Theirs"
+    assert Evidence.objects.get(version=draft).data == {"auc": 0.5}
+
+
+def test_who_was_told_of_a_change_keeps_the_text_and_may_save_it_all_the_same(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    read = seen(ada, draft, "card")
+    edit_draft(draft, requirements=["pandas"], actor=world.ada)  # another part
+    for _ in range(2):  # and a second click
+        assert "Saved." in send(ada, draft, "card", {"card": "# Mine"} | read)
+    shown = send(ada, draft, "card", {"card": "# Newer"} | read)
+    assert "# Newer</textarea>" in shown
+    now = re.search(r'id="card".*?name="seen" value="(\w+)"', shown, re.DOTALL)
+    assert now
+    assert "Saved." in send(ada, draft, "card", {"card": "# Newer", "seen": now[1]})
+    draft.refresh_from_db()
+    assert draft.card == "# Newer"
 
 
 def test_examples_that_the_form_does_not_show_are_kept(

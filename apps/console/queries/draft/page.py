@@ -14,6 +14,7 @@ from apps.console.queries.draft.forms import (
 )
 from apps.console.queries.draft.rows import TypedForm
 from apps.console.queries.draft.signature import SignatureForm
+from apps.console.queries.draft.stored import digest_of, stored_of
 from apps.console.queries.models import newest_metrics
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import size
@@ -171,6 +172,9 @@ class DraftPage:
             "origin": OriginForm.of(version),
             "card": CardForm.of(version),
         }
+        for part, form in filled.items():
+            stored = self.metrics if part == "metrics" else stored_of(part, version)
+            form.seen = digest_of(stored)
         return [
             (part, self.sent if isinstance(self.sent, type(form)) else form)
             for part, form in filled.items()

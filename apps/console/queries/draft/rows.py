@@ -1,6 +1,7 @@
 """Tables that one types into, a row of inputs each, and the values that were typed."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -12,6 +13,7 @@ from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import FieldError, InvalidInput
 
 MAX_TYPED = 200_000  # letters; what is longer is not edited in a browser
+_POSITION = re.compile(r"[0-9]{1,6}")
 MORE, DROP = "more", "drop"  # the buttons that add a row and take one away
 
 
@@ -35,6 +37,7 @@ class TypedForm:
     faults: dict[str, list[str]] = field(default_factory=dict)  # by the name of the input
     rest: list[str] = field(default_factory=list)  # what belongs to none
     refused: bool = False
+    seen: str = ""  # the digest of what was stored when it was shown
 
     @property
     def tables(self) -> Mapping[str, list[TypedRow]]:
@@ -58,7 +61,7 @@ class TypedForm:
     def rearrange(self, data: QueryDict) -> bool:
         """Add a row, or take one away, as a button asked; tell whether one did."""
         table, _, position = data.get(DROP, "").partition(".")
-        if table in self.tables and position.isdecimal():
+        if table in self.tables and _POSITION.fullmatch(position):
             del self.tables[table][int(position) : int(position) + 1]
             return True
         if (table := data.get(MORE, "")) in self.tables:
