@@ -1,6 +1,5 @@
 // What the last action said: it goes when it is dismissed; good news also by itself, when it was there
-// long enough and nobody points at it. A page that renews itself whole keeps it
-// for its reader.
+// long enough and nobody points at it. A page that renews itself whole keeps it for its reader.
 (() => {
   const KEY = "placet.notices";
   const LONG = 15_000; // milliseconds
