@@ -76,7 +76,7 @@ def newest_check(actor: Actor, standing: LogStanding) -> LogVerification:
     """Return how the log stands and its newest check; its answer names no event's content."""
     if not actor.can_somewhere("audit.view"):
         raise NeedsPermission(actor, "audit.view", scope=None)
-    open_one, finished, broken = (_newest().get(group) for group in (OPEN, FINISHED, BROKEN))
+    open_one, finished, broken = map(_newest().get, (OPEN, FINISHED, BROKEN))
     result = (finished.result if finished else None) or {}
     return LogVerification(
         standing=standing,

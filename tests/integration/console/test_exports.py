@@ -207,7 +207,8 @@ def test_every_list_page_has_the_button_with_its_filters(world: World) -> None:
     shown = client.get("/models/?q=churn&project=risk").content.decode()
     assert "format=csv&amp;project=risk&amp;q=churn" in shown
     shown = client.get("/audit/?kind=release&since=2026-11-01&people=1").content.decode()
-    assert "format=csv&amp;kind=release&amp;since=2026-11-01T00%3A00%3A00%2B00%3A00" in shown
+    asked = "kind=release&amp;by_people=true&amp;since=2026-11-01T00%3A00%3A00%2B00%3A00"
+    assert f"format=csv&amp;{asked}" in shown
     shown = client.get("/releases/?state=live").content.decode()
     assert "format=csv&amp;state=live" in shown
 
