@@ -22,7 +22,7 @@ CHANGING = [
         (r"\b\d+(\.\d+)?\s(s|ms|min|h|d|second|minute|hour|day)s?\b", "(span)"),
         (r"\(span\)( \(span\))+", "(span)"),
         (r"just now|\(span\) ago", "(ago)"),
-        (r'"salt": "[^"]*"', '"salt": "(bytes)"'),
+        (r'"salt": ?"[^"]*"', '"salt": "(bytes)"'),
         (
             r"\b(\d{1,2}\s)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*(\s\d{1,4})?\b",
             "(day)",
