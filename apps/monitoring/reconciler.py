@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection
+from django.db.models import Q
 
 from apps.audit import rules as rules_of_log
 from apps.audit.queries import log_size
@@ -68,7 +69,6 @@ def watch_endpoints() -> dict[str, int]:
     judge_each((AlertKind.REPLICAS,), by_endpoint, lambda s, w: judge_replicas(s, w, at), sweep)
     judge_each((AlertKind.STABLE_DOWN,), by_endpoint, judge_stable, sweep)
     judge_nodes(sweep, at)
-    judge_stopped(sweep)
     judge_log(sweep)
     return settle(sweep, OF_ENDPOINTS, live)
 
@@ -102,12 +102,15 @@ def watch_jobs() -> dict[str, int]:
 def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> dict[str, int]:
     """Open an alert for each finding, and end those of ``kinds`` that are found no more.
 
-    What could not be judged stays, unless the revision that it is about serves no longer. What was
-    raised over one of them is raised at the end, so that people are told.
+    What could not be judged stays, unless the revision that it is about serves no longer; so does
+    what a recall opened, until the endpoint serves again or is deleted. What was raised over one
+    of them is raised at the end, so that people are told.
     """
+    stopped = Q(kind=AlertKind.RECALL_STOPPED, endpoint__state=EndpointState.STOPPED)
     keys = {(finding.kind, finding.subject) for finding in sweep.findings}
     over = []
-    for alert in Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED):
+    rows = Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED).exclude(stopped)
+    for alert in rows:
         key = (AlertKind(alert.kind), alert.subject)
         gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
         if gone or (key not in keys and key not in sweep.unknown):
@@ -230,16 +233,6 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
                 "last; its figures and replicas are unknown.",
             )
         )
-
-
-def judge_stopped(sweep: Sweep) -> None:
-    """Keep the alerts about what recalls stopped, which the recall opened, until it serves again
-    or is deleted."""
-    rows = Alert.objects.filter(kind=AlertKind.RECALL_STOPPED, state__in=UNRESOLVED)
-    still = rows.filter(endpoint__state=EndpointState.STOPPED)
-    sweep.unknown |= {
-        (AlertKind.RECALL_STOPPED, subject) for subject in still.values_list("subject", flat=True)
-    }
 
 
 def judge_log(sweep: Sweep) -> None:
