@@ -152,7 +152,7 @@ def test_nobody_does_where_the_policy_does_not_say_so(world: World) -> None:
 
 @pytest.mark.parametrize("who", ["ada", "alan", "rex", "vera", "otto"])
 def test_only_a_responder_opens_one(world: World, who: str) -> None:
-    with pytest.raises(Forbidden, match="break_glass"):
+    with pytest.raises(Forbidden, match="Break the glass"):
         opened(world, world.request("staging"), getattr(world, who))
 
 
