@@ -28,7 +28,7 @@ def test_an_approver_trusts_a_key_and_revokes_it(world: World, open_as: OpenAs) 
     page.get_by_label("Whose it is").fill("training-team")
     page.get_by_label("Public key (PEM)").fill("not a key")
     page.get_by_role("button", name="Trust it").click()
-    page.get_by_text("not a public key in PEM form").wait_for()
+    page.get_by_text("✕ This is not a public key in PEM form").wait_for()
     assert page.get_by_label("Whose it is").input_value() == "training-team"
     page.get_by_label("Public key (PEM)").fill(public_pem(signing_key()))
     page.get_by_role("button", name="Trust it").click()

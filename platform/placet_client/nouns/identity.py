@@ -31,9 +31,20 @@ class Projects(Noun):
         """Read a project."""
         return self._read(Project, at("projects", slug))
 
-    def create(self, slug: str, *, name: str, description: str = "") -> Project:
-        """Make a project with its three environments."""
-        return self._do(Project, "/projects", given(slug=slug, name=name, description=description))
+    def create(
+        self,
+        slug: str,
+        *,
+        name: str,
+        description: str = "",
+        artifact_quota: int | None = None,
+        template: str | None = None,
+    ) -> Project:
+        """Make a project with its three environments, which start with the policies of
+        ``template``; its files may take so many bytes (0: any)."""
+        body = given(slug=slug, name=name, description=description)
+        body |= given(artifact_quota=artifact_quota, template=template)
+        return self._do(Project, "/projects", body)
 
     def update(
         self,

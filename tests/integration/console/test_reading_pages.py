@@ -303,11 +303,11 @@ def test_a_failed_build_says_what_to_do_and_how_far_it_came(world: World) -> Non
 
 def test_a_draft_says_how_a_file_gets_into_it(world: World) -> None:
     draft = world.version(state="draft")
-    page, command = f"/models/risk/churn/{draft.number}/", "placet version upload risk/churn:1 FILE"
-    assert command in browser(world.people["Alan"]).get(page).content.decode()
-    assert command not in browser(world.people["Rex"]).get(page).content.decode()
+    page, link = f"/models/risk/churn/{draft.number}/", "draft/#files"
+    assert link in browser(world.people["Alan"]).get(page).content.decode()
+    assert link not in browser(world.people["Rex"]).get(page).content.decode()
     ModelVersion.objects.filter(pk=draft.pk).update(state="finalised")
-    assert command not in browser(world.people["Alan"]).get(page).content.decode()
+    assert link not in browser(world.people["Alan"]).get(page).content.decode()
 
 
 def test_where_a_version_comes_from_is_said_as_people_write_it(world: World) -> None:
