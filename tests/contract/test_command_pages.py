@@ -122,8 +122,8 @@ release wait, release list, release show, release comments, release decisions, r
 release vsa, release bundle, release export-decision, rollout list, rollout show, rollout looks,
 rollout series, rollout disagreements, endpoint list, endpoint show, endpoint revisions,
 endpoint predict, endpoint key list, deployment list, target list, target show, target uses,
-outcome list, prediction list, prediction captures, prediction erasures, drill list, break-glass list,
-break-glass show, recall preview, recall list, recall show, recall effects, recall receipts,
+outcome list, prediction list, prediction captures, prediction erasures, drill list,
+break-glass list, break-glass show, recall preview, recall list, recall show, recall effects, recall receipts,
 recall report, recall ran, alert list, alert show, objective show, audit events, audit save,
 audit show, audit proof, audit verifier, audit checkpoint, audit export, audit verify, audit
 witness list, audit witness keys, audit witnessed list, audit timestamp list, audit timestamp
