@@ -110,25 +110,24 @@ NO_PAGE = {
     "job cancel": "jobs have no page",
 }
 READS = """
-whoami, inbox, search, export, project list, project show, project storage, token list, token
-show, job list, job show, person list, person show, person position, person positions, team
-list, team show, role list, role show, passkey list, passkey show, service-account list,
-service-account show, model list, model show, model compare, alias list, evidence list, evidence
-show, declaration list, signing-key list, version list, version show, version files, version
-download, version missing, version mlbom, build list, build show, build log, bento show, bento
-sbom, bento provenance, bento model-signature, runtime show, environment list, environment show,
-environment plans, policy list, policy show, policy try, policy dry-run, duty list, freeze list,
-release wait, release list, release show, release comments, release decisions, release permit,
-release vsa, release bundle, release export-decision, rollout list, rollout show, rollout looks,
-rollout series, rollout disagreements, endpoint list, endpoint show, endpoint revisions,
-endpoint predict, endpoint key list, deployment list, target list, target show, target uses,
-outcome list, prediction list, prediction captures, prediction erasures, drill list,
-break-glass list, break-glass show, recall preview, recall list, recall show, recall effects, recall receipts,
-recall report, recall ran, alert list, alert show, objective show, audit events, audit save,
-audit show, audit proof, audit verifier, audit checkpoint, audit export, audit verify, audit
-witness list, audit witness keys, audit witnessed list, audit timestamp list, audit timestamp
-save, audit retention show, audit hold list, audit archive list, audit archive save, stream
-list, stream show
+whoami, inbox, search, export, project list, project show, project storage, token list, token show,
+job list, job show, person list, person show, person position, person positions, team list, team
+show, role list, role show, passkey list, passkey show, service-account list, service-account show,
+model list, model show, model compare, alias list, evidence list, evidence show, declaration list,
+signing-key list, version list, version show, version files, version download, version missing,
+version mlbom, build list, build show, build log, bento show, bento sbom, bento provenance, bento
+model-signature, runtime show, environment list, environment show, environment plans, policy list,
+policy show, policy try, policy dry-run, duty list, freeze list, release wait, release list,
+release show, release comments, release decisions, release permit, release vsa, release bundle,
+release export-decision, rollout list, rollout show, rollout looks, rollout series, rollout
+disagreements, endpoint list, endpoint show, endpoint revisions, endpoint predict, endpoint key
+list, deployment list, target list, target show, target uses, outcome list, prediction list,
+prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
+preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,
+alert list, alert show, objective show, audit events, audit save, audit show, audit proof, audit
+verifier, audit checkpoint, audit export, audit verify, audit witness list, audit witness keys,
+audit witnessed list, audit timestamp list, audit timestamp save, audit retention show, audit hold
+list, audit archive list, audit archive save, stream list, stream show
 """
 # What only whoever made it may do: the table's people did not
 OF_ITS_MAKER = {"release withdraw": {"contributor"}, "rollout retry": {"operator"}}
