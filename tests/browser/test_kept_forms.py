@@ -19,14 +19,19 @@ from tests.support.world import World
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 TOP = "element => element.getBoundingClientRect().top"
+# A colour on its way to another has less contrast.
+SETTLED = """() => Promise.allSettled(
+  document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)
+)"""
 
 
 def checked(page: Page, pictures: Path, name: str) -> None:
     """Take pictures in both themes and widths, and look that all of it can be read."""
-    page.emulate_media(reduced_motion="reduce")  # a colour on its way has less contrast
+    page.emulate_media(reduced_motion="reduce")
     for width, theme in ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+        page.evaluate(SETTLED)
         page.screenshot(path=pictures / f"{name}-{theme}-{width}.png")
         faults = Axe().run(page).response["violations"]
         assert [node["failureSummary"] for fault in faults for node in fault["nodes"]] == []
