@@ -135,11 +135,14 @@ def test_a_button_that_is_renewed_while_it_is_pressed_is_pressed_all_the_same(
     world: World, open_as: OpenAs
 ) -> None:
     page, held = open_as(world.people["Rex"]), list[Route]()
+    page.add_init_script("AbortSignal.timeout = () => new AbortController().signal")
     send = reject(page, world, "Worse on Mondays")
     page.route("**/livez", lambda route: held.append(route))
     with page.expect_request("**/livez"):
         send.click()
     page.locator("#reject form").evaluate("form => form.remove()")
+    while not held:
+        page.wait_for_timeout(20)
     held[0].continue_()
     page.get_by_text("Rejected.").first.wait_for()
     assert Decision.objects.count() == 1
@@ -249,6 +252,7 @@ def test_a_message_lies_over_the_page_until_it_is_dismissed(
     send.click()
     notice = page.locator(".notice", has_text="Rejected.")
     notice.wait_for()
+    notice.get_by_role("button", name="Dismiss").focus()  # it stays for as long as it is used
     assert notice.get_attribute("role") == "status"
     assert page.locator("h1").evaluate(TOP) == before
     checked(page, pictures, "notice")

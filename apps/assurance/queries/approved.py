@@ -16,6 +16,7 @@ from apps.identity.queries import people_names
 from placet_verify.errors import Refused
 from placet_verify.permit.permit import envelopes
 from placet_verify.statements import (
+    APPROVE,
     BreakGlassStatement,
     DecisionStatement,
     RequestStatement,
@@ -81,7 +82,11 @@ def _permit(text: str) -> Approved:
         policy=request.policy_number,
         policy_digest=request.policy_digest,
         artifact=request.artifact_digest,
-        approvals=tuple(_approval(one) for one in signed if isinstance(one, DecisionStatement)),
+        approvals=tuple(
+            _approval(one)
+            for one in signed
+            if isinstance(one, DecisionStatement) and one.verdict == APPROVE
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from apps.registry.models import ModelVersion, RegisteredModel
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput
 
 PEOPLE = 50
 OF_EACH = 300  # of a table, the newest: events of what is older are found by its own id
@@ -21,11 +22,17 @@ class NameFinder:
     """See :class:`apps.audit.hooks.Finder`."""
 
     def people(self, name: str) -> list[str]:
-        """Return the ids of people and service accounts whose name has ``name`` in it (one
-        query)."""
+        """Return the ids of people and service accounts whose name has ``name`` in it (one query).
+
+        Raises :class:`InvalidInput` where there are too many: whom to leave out nobody could tell.
+        """
         users = User.objects.filter(Q(name__icontains=name) | Q(email__iexact=name))
         accounts = ServiceAccount.objects.filter(name__icontains=name)
-        return _ids(users.order_by("pk")[:PEOPLE], accounts.order_by("pk")[:PEOPLE])
+        found = _ids(users.order_by("pk")[: PEOPLE + 1], accounts.order_by("pk")[: PEOPLE + 1])
+        if len(found) > PEOPLE:
+            detail = f"More than {PEOPLE} are called so: give more of the name"
+            raise InvalidInput(errors=[FieldError("person", detail)])
+        return found
 
     def objects(self, name: str, actor: Actor) -> list[str]:
         """Return the ids of endpoints, models and targets called ``name``, or of the version

@@ -168,7 +168,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
             at=e.at,
             kind=e.kind,
             sentence=e.line,
-            actor_name=names.get(e.actor_id, e.actor_id) or "nobody knows whom",
+            actor_name=names.get(e.actor_id, e.actor_id) or "an unknown actor",
             place=e.place,
             machine=e.intact and by_machine(e.actor_id),
             reason=e.reason,

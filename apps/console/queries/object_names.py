@@ -15,7 +15,7 @@ from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.actor import Actor
 
-PAGES = {"rel": "release", "end": "endpoint", "rlo": "rollout", "rcl": "recall"}
+PAGES = {"rel": "release", "end": "endpoint", "rlo": "rollout"}
 
 
 def object_names(ids: Iterable[str], actor: Actor) -> dict[str, str]:

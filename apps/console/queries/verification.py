@@ -57,7 +57,7 @@ class LogVerification:
     @property
     def sign(self) -> Sign:
         """How far it is verified, in a sentence; green where that is to its end."""
-        said = f"Verified up to event {number(self.upto)} of {number(self.standing.size)}"
+        said = f"The first {number(self.upto)} of {number(self.standing.size)} events are verified"
         if self.wrong:
             return Sign("fail", "✕", said, wrap=True)
         if self.unchecked:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.audit.events import declared
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
-from apps.audit.queries.bodies import CHANGED, body_of, states_of
+from apps.audit.queries.bodies import body_of, states_of
+from apps.audit.queries.events import line_of
 from apps.governance import gates, rules
 from apps.governance.events import (
     RELEASE_ABORTED,
@@ -275,13 +275,14 @@ def _said(body: dict[str, Any]) -> str:
 def _story(
     body: dict[str, Any], index: int, people: ReleasePeople, texts: dict[str, str]
 ) -> StoryRow:
+    actor = body["data"].get("asked_by") or body["actor_id"]
     return StoryRow(
         index=index,
         at=datetime.fromisoformat(body["at"]) if body["at"] else None,
         kind=body["kind"],
-        sentence=declared(body["kind"]).line(body["data"]) if body["kind"] else CHANGED,
-        actor=body["actor_id"],
-        name=people.name(body["data"].get("asked_by") or body["actor_id"]),
+        sentence=line_of(body),
+        actor=actor,
+        name=people.name(actor),
         text=texts.get(_said(body), ""),
     )
 

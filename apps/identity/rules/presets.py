@@ -22,7 +22,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "cli",
         "Command line",
-        "Everything that you may do, except deciding on releases and managing access.",
+        "All that you may do and a token may: no decisions, policies in force or access.",
         SCOPES,
     ),
     Preset(

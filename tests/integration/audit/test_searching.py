@@ -12,6 +12,7 @@ from apps.governance.events import FREEZE_SET
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
+from placet.kernel.problems import InvalidInput
 from tests.support.database import owning_tables
 from tests.support.factories import actor_of, api, browser, person, project
 from tests.support.page_text import text_of
@@ -53,6 +54,15 @@ class TestByName:
         assert "release.decided.v1" in kinds
         assert "release.requested.v1" not in kinds
         assert found(eve, person="nobody") == set()
+
+    def test_nobody_is_left_out_because_many_are_called_so(
+        self, eve: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("apps.assurance.queries.called.PEOPLE", 1)
+        assert "release.decided.v1" in found(eve, person="rex ri")
+        with pytest.raises(InvalidInput) as refused:
+            found(eve, person="risk")
+        assert refused.value.errors[0].pointer == "person"
 
     @pytest.mark.parametrize("thing", ["churn", "age", "age:1"])
     def test_an_object_is_found_with_what_belongs_to_it(self, thing: str, eve: Actor) -> None:

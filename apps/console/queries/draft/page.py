@@ -18,12 +18,13 @@ from apps.console.queries.draft.stored import digest_of, stored_of
 from apps.console.queries.models import newest_metrics
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import size
+from apps.identity.queries import scope_of
 from apps.registry.actions.unpacking import MAX_FILES
 from apps.registry.formats import FORMATS
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.registry.readiness import DraftReport, report
 from apps.registry.usage import bytes_kept
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import Actor
 from placet.kernel.config import config
 
 FILES = 200  # so many are listed
@@ -75,8 +76,7 @@ class DraftPage:
     @property
     def may_edit(self) -> bool:
         """Whether the reader may go on with it."""
-        scope = Scope(self.version.project_scope(), self.version.environment_scope())
-        return self.actor.can("version.edit", scope)
+        return self.actor.can("version.edit", scope_of(self.version))
 
     @property
     def shown_files(self) -> list[ArtifactFile]:
