@@ -121,7 +121,7 @@
     }
 
     async digest() {
-      const hash = new window.Sha256();
+      const hash = window.sha256.create(); // what browsers have of their own wants all of it at once
       for (let at = 0; at < this.file.size; at += PIECE) {
         this.check();
         try {
@@ -133,7 +133,7 @@
           `reads ${bytes(Math.min(at + PIECE, this.file.size))} of ${bytes(this.file.size)}`,
         );
       }
-      return hash.digest();
+      return hash.hex();
     }
 
     // Send a chunk; its progress counts as it leaves.
