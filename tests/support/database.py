@@ -25,3 +25,12 @@ def owning_tables() -> Iterator[None]:
             yield
         finally:
             cursor.execute("SET ROLE placet_app")
+
+
+@contextmanager
+def as_superuser() -> Iterator[None]:
+    """Do everything that PostgreSQL can be made to do, triggers off."""
+    with owning_tables(), connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        yield
+        cursor.execute("SET session_replication_role = origin")

@@ -1,7 +1,6 @@
 """Somebody with all rights over the database changes the log: the verifier names the place."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -16,21 +15,11 @@ from apps.audit.models import Checkpoint, Event, Tile
 from apps.audit.queries import checkpoint_files, consistency, inclusion, tree, verify_database
 from placet.kernel.actor import SYSTEM
 from placet_verify.log import merkle
+from tests.support.database import as_superuser
 
 NOTED = event_kind("test.noted", "Noted")
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def as_superuser() -> Iterator[None]:
-    """Everything that PostgreSQL can be made to do, triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("RESET ROLE")
-        cursor.execute("SET session_replication_role = replica")
-        yield
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute("SET ROLE placet_app")
 
 
 def sql(statement: str) -> None:

@@ -1,7 +1,6 @@
 """The log verifies itself as it grows, and the page says up to where."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
@@ -16,23 +15,13 @@ from apps.jobs.actions import enqueue
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
+from tests.support.database import as_superuser
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 
 COUNTED = event_kind("test.counted", "Counted")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_checkpoints")]
 Run = Callable[..., int]
-
-
-@contextmanager
-def as_superuser() -> Iterator[None]:
-    """Everything that PostgreSQL can be made to do, triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("RESET ROLE")
-        cursor.execute("SET session_replication_role = replica")
-        yield
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute("SET ROLE placet_app")
 
 
 def sql(statement: str) -> None:
