@@ -16,12 +16,17 @@ from typing import cast
 
 NAMES = ("Name", "Version")
 UNSAID = "?"
+SITES = "lib*/python*/site-packages"
 
 
 def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]]:
     """Yield name, version and module of each package that brings one of ``modules``, and of each
-    module that is there all the same."""
-    for site in runtime.glob("lib*/python*/site-packages"):
+    module that is there all the same. Raise ``ValueError`` where a runtime has no packages at all.
+    """
+    sites = sorted({site.resolve() for site in runtime.glob(SITES)})  # lib64 may be lib
+    if not sites:
+        raise ValueError("the runtime has no folder of packages")
+    for site in sites:
         told = set()
         for package in distributions(path=[str(site)]):
             for module in sorted(_brings(package.read_text("RECORD") or "") & modules):
@@ -35,8 +40,10 @@ def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]
 
 
 def _brings(record: str) -> set[str]:
-    """Return the top-level names of a package's list of files."""
-    paths = (PurePosixPath(line.strip('"').partition(",")[0]) for line in record.splitlines())
+    """Return the top-level names of a package's list of files, of which each is told from its own
+    folder of packages, or through another one."""
+    names = (line.strip('"').partition(",")[0] for line in record.splitlines())
+    paths = (PurePosixPath(name.rpartition("/site-packages/")[2]) for name in names)
     return {path.parts[0].partition(".")[0] for path in paths if path.parts}
 
 

@@ -65,7 +65,7 @@ def loaded_by(
             cancelled=cancelled,
         )
         why = list(untried(json.loads(told)))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         why = [f"What loads it cannot be told: {error}"[:200]]
     others = [Finding("", one, "code-carrying") for one in why]
     verdict: Verdict = "code-carrying" if others else "safe"
@@ -77,7 +77,7 @@ def untried(libraries: Iterable[Sequence[str]]) -> Iterator[str]:
     for name, version, module in libraries:
         why = _not_tried(canonicalize_name(name), version, module)
         if why:
-            yield f"{ascii(f'{name[:60]} {version[:60]}')[1:-1]} loads it: {why}"
+            yield f"{ascii(f'{name[:60]} {version[:60]}')[1:-1]} is in the runtime: {why}"
 
 
 def _not_tried(name: str, version: str, module: str) -> str:

@@ -20,6 +20,8 @@ def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
     stem = f"{name.replace('-', '_')}-{version}"
     about = runtime / SITE / f"{stem}.dist-info"
     about.mkdir(parents=True)
+    if not (again := runtime / "lib64").is_symlink():
+        again.symlink_to("lib")  # as ``python -m venv`` makes it
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     files = [*(brings or [f"{name.partition('-')[0]}/__init__.py"]), f"{stem}.dist-info/METADATA"]
     (about / "RECORD").write_text("".join(f"{file},sha256=abc,12\n" for file in files))
@@ -49,7 +51,7 @@ def test_an_older_library_takes_safe_away_and_is_named(
 ) -> None:
     installed(tmp_path, "bentoml", "1.4.40")
     installed(tmp_path, name, version)
-    assert told(tmp_path) == ([f"{name} {version} loads it: require {why}"] if why else [])
+    assert told(tmp_path) == ([f"{name} {version} is in the runtime: require {why}"] if why else [])
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_an_older_library_takes_safe_away_and_is_named(
         ("ort-nightly", "onnxruntime/capi/_pybind_state.so"),
         ("xgboostwithwarmstart", "./xgboost/core.py"),
         ("boosters", "lightgbm.py"),
+        ("other", "../../../lib64/python3.13/site-packages/skops/__init__.py"),
     ],
 )
 def test_another_build_of_a_library_takes_it_away_whatever_it_is_called(
@@ -66,20 +69,20 @@ def test_another_build_of_a_library_takes_it_away_whatever_it_is_called(
 ) -> None:
     installed(tmp_path, "onnxruntime", "1.32.0")
     installed(tmp_path, name, "99.0", "other.py", brings)
-    module = Path(brings).parts[0].removesuffix(".py")
+    module = Path(brings.rpartition("site-packages/")[2]).parts[0].removesuffix(".py")
     assert told(tmp_path) == [
-        f"{name} 99.0 loads it: require {module}, with which files were tried"
+        f"{name} 99.0 is in the runtime: require {module}, with which files were tried"
     ]
 
 
 @pytest.mark.parametrize("left", ["onnxruntime/__init__.py", "onnxruntime.py", "skops.so"])
 def test_so_does_one_that_no_package_tells_of(tmp_path: Path, left: str) -> None:
-    installed(tmp_path, "other", "1.0", f"../../../lib64/python3.13/site-packages/{left}")
+    installed(tmp_path, "other", "1.0")
     file = tmp_path / SITE / left
     file.parent.mkdir(exist_ok=True)
     file.touch()
     module = Path(left).parts[0].partition(".")[0]
-    assert told(tmp_path) == [f"? ? loads it: require {module}, with which files were tried"]
+    assert told(tmp_path) == [f"? ? is in the runtime: require {module}, with which files were tried"]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-extensions", "onnxruntime-genai", "xgboost-ray"])
@@ -93,4 +96,9 @@ def test_what_is_called_nearly_so_and_brings_something_else_does_not(
 def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) -> None:
     installed(tmp_path, "onnxruntime", "1.32.0")
     next(tmp_path.glob("**/METADATA")).write_text("\n")
-    assert told(tmp_path) == ["? ? loads it: require onnxruntime, with which files were tried"]
+    assert told(tmp_path) == ["? ? is in the runtime: require onnxruntime, with which files were tried"]
+
+
+def test_of_a_runtime_without_packages_nothing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no folder of packages"):
+        told(tmp_path)

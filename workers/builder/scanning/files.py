@@ -26,6 +26,7 @@ from workers.builder.scanning.report import Report
 from workers.builder.scanning.walker import walk_pickle
 
 MAX_DEPTH = 6
+MAX_TOLD = 300  # letters of a finding: a name, and what to do instead
 MAX_MEMBERS = 20_000
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
@@ -129,7 +130,7 @@ class Scanner:
             return
         # whatever else it is: a tar may begin so
         for verdict, what in readers.forests(stream):
-            self.report.note(label, verdict, what[:200])
+            self.report.note(label, verdict, what[:MAX_TOLD])
         self._plain(name, own, stream, head, archive=archive)
 
     def _is_words(self, stream: IO[bytes], walk: Walk) -> bool:
@@ -200,7 +201,7 @@ class Scanner:
         for verdict, what in reader(
             stream, readers.Place(self.root, name, self.report, self.weights)
         ):
-            self.report.note(label, verdict, what[:200])
+            self.report.note(label, verdict, what[:MAX_TOLD])
 
     def followed(self, told: str) -> bool:
         """Tell whether a file is pickles, or holds some, and each was followed to its end."""
@@ -221,7 +222,7 @@ class Scanner:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
             called_so = name.lower().endswith(tuple(endings("skops")))
             for verdict, what in skops_arrays.told(archive, called_so=called_so):
-                self.report.note(shown(name), verdict, what[:200])
+                self.report.note(shown(name), verdict, what[:MAX_TOLD])
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
         label = shown(name)
