@@ -1,7 +1,6 @@
-"""What every page shows around its content: who is signed in, and the menu."""
+"""What every page shows around its content: who is signed in, where they stand, and the menu."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -9,121 +8,69 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.console.addresses import form_page
-from apps.console.queries.alerts import open_alerts, with_open_alerts
+from apps.console.navigation import ACCOUNT, IN_ALL, Counts, Navigation, navigation, page_above
 from apps.console.queries.break_glass_page import banners
+from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.console.queries.page_parts import Link
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
 from placet.kernel.actor import ANONYMOUS, Actor
 
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """One entry of the menu."""
-
-    label: str
-    url: str
-    active: bool
-    count: int = 0
-    counted: str = ""  # what
-
-
-MENU = (
-    ("Home", "home", ""),
-    ("Projects", "projects", "project.view"),
-    ("Models", "models", "model.view"),
-    ("Releases", "releases", "release.view"),
-    ("Endpoints", "endpoints", "endpoint.view"),
-    ("Alerts", "alerts", "alert.view"),
-    ("Recalls", "recalls", "recall.view"),
-    ("Targets", "targets", "target.view"),
-    ("Policies", "policy-list", "policy.view"),
-    ("Duties", "duties", "access.view"),
-    ("Audit", "audit", "audit.view"),
-)
-
-ACCOUNT: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # one of the permissions is enough
-    ("API tokens", "tokens", ()),
-    ("Passkeys and second factor", "mfa_index", ()),
-    ("Approvers' passkeys", "passkeys", ()),
-    ("People and access", "admin:index", ("access.manage",)),
-    ("Streams of the log", "streams", ("stream.view",)),
-    ("Witnesses of the log", "witnesses", ("audit.witness", "audit.view")),
-    ("Retention of the log", "retention", ("audit.hold", "audit.view")),
-    ("Docs", "guides", ()),
-    ("API reference", "api-docs", ()),
-)
+COOKIE = "project"  # the slug of the project that its reader stood in last
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the actor and the menu that they may use; nothing for a part of a page."""
     actor: Actor = getattr(request, "actor", ANONYMOUS)
-    account = partial(account_menu, actor)  # asked by who shows it: a part of a page does not
     if actor.kind == "anonymous" or request.headers.get("HX-Request"):
         form = partial(form_page, request)
-        return {"actor": actor, "navigation": [], "account_menu": account, "form_page": form}
+        return {"actor": actor, "navigation": Navigation(), "form_page": form}
     listed: Waiting | None = getattr(request, "waiting", None)  # by a page that asked for more
     page_menu = (
-        menu(actor, partial(with_open_alerts, actor=actor))
+        menu(actor, partial(with_frame, actor=actor, chosen=chosen(request)))
         if listed is None
-        else Menu(listed.size, listed.glasses, listed.beside)
+        else Menu(Counter(row.project_id for row in listed.rows), listed.glasses, listed.beside)
     )
-    items = navigation(request, actor, counts_of(page_menu, actor))
+    frame = frame_of(page_menu.beside, actor, chosen(request))
     return {
         "actor": actor,
-        "navigation": items,
-        "account_menu": account,
+        "navigation": navigation(request.path, actor, frame, counts_of(page_menu, frame)),
+        "account_menu": [Link(entry.text, reverse(entry.route)) for entry in ACCOUNT],
         "broken_glasses": banners(page_menu.glasses),
         "form_page": partial(form_page, request),  # asked by the page of a refusal
-        "nearest": partial(nearest, request, items, actor),
+        "nearest": partial(page_above, request.path, actor),
     }
 
 
-def counts_of(page_menu: Menu, actor: Actor) -> dict[str, tuple[int, str]]:
-    """Return how many things stand behind entries of the menu, and what they are."""
-    beside = page_menu.beside
-    alerts = open_alerts(actor) if beside is None else beside.open_alerts
-    return {"releases": (page_menu.waiting, "waiting for you"), "alerts": (alerts, "open alerts")}
+def chosen(request: HttpRequest) -> str:
+    """Return the slug or id of the project that a page is about: by what it shows, by its address,
+    or, where neither says, the one that its reader stood in last. A list of all projects' things is
+    about none."""
+    shown: str = getattr(request, "frame", "")
+    match = request.resolver_match
+    slug = shown or (match.kwargs.get("project", "") if match else "")
+    if slug or "project" in request.GET:
+        return slug or request.GET["project"].replace("\x00", "")
+    lists = {reverse(entry.route) for entry in IN_ALL}
+    return "" if request.path in lists else request.COOKIES.get(COOKIE, "")
 
 
-def navigation(
-    request: HttpRequest, actor: Actor, counts: Mapping[str, tuple[int, str]]
-) -> list[MenuItem]:
-    """Return the menu entries that the actor's permissions open."""
-    items = []
-    for label, name, permission in MENU:
-        if permission and not actor.can_somewhere(permission):
-            continue
-        url = reverse(name)
-        active = request.path == url if url == "/" else request.path.startswith(url)
-        items.append(MenuItem(label, url, active, *counts.get(name, (0, ""))))
-    return items
-
-
-def nearest(request: HttpRequest, items: list[MenuItem], actor: Actor) -> Link | None:
-    """Return the page of the menus above the one that was asked for: one that the reader may open,
-    whatever there is below it."""
-    links = [Link(item.label, item.url) for item in items if item.url != "/"]
-    above = [
-        link
-        for link in [*links, *account_menu(actor)]
-        if request.path.startswith(link.url) and request.path != link.url
-    ]
-    return max(above, key=lambda link: len(link.url), default=None)
-
-
-def account_menu(actor: Actor) -> list[Link]:
-    """Return what the reader's own menu leads to."""
-    return [
-        Link(text, reverse(name))
-        for text, name, permissions in ACCOUNT
-        if not permissions or any(actor.can_somewhere(each) for each in permissions)
-    ]
+def counts_of(page_menu: Menu, frame: Frame) -> Counts:
+    """Return how many things stand behind entries of the menu, in the project where one stands, and
+    what they are."""
+    at, waiting = frame.project, page_menu.waiting
+    here = waiting.total() if at is None else waiting[at.id]
+    alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
+    return {
+        "home": (waiting.total(), "waiting for you"),
+        "releases": (here, "waiting for you"),
+        "alerts": (alerts, "open alerts"),
+    }
 
 
 def waiting(request: HttpRequest, actor: Actor) -> Waiting:
     """Return what waits on the actor; the menu and the page ask once for both."""
     cached: Waiting | None = getattr(request, "waiting", None)
     if cached is None:
-        cached = waiting_on(actor, partial(with_open_alerts, actor=actor))
+        cached = waiting_on(actor, partial(with_frame, actor=actor, chosen=chosen(request)))
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
     return cached

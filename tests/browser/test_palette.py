@@ -57,8 +57,8 @@ def test_arrows_go_round_and_a_page_is_found_by_its_name(visit: Visit, model: st
     assert last != first
     page.keyboard.press("ArrowDown")
     assert selected.inner_text() == first
-    page.keyboard.type("endp")
-    page.get_by_role("option", name="Endpoints").wait_for()
+    page.keyboard.type("deploy")
+    page.get_by_role("option", name="Deployments").first.wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/endpoints/")
 

@@ -37,7 +37,7 @@ def activity_page(project: Project, actor: Actor) -> ActivityPage:
     else:
         entries = timeline(_seen(project, actor), actor, limit=SHOWN)
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
-    return ActivityPage(ProjectHead(project, actor, "activity"), named_lines(entries), log)
+    return ActivityPage(ProjectHead(project, actor), named_lines(entries), log)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button, counted
-from apps.governance.models import Release
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
@@ -62,29 +60,21 @@ class AlertListPage:
         return f"the last {len(self.closed)}"
 
 
-def alert_list_page(actor: Actor) -> AlertListPage:
-    """Return what is wrong now, and the alerts that ended last."""
+def alert_list_page(actor: Actor, project: str = "") -> AlertListPage:
+    """Return what is wrong now, and the alerts that ended last; ``project`` is a slug."""
     ended = visible_alerts(actor).filter(state=AlertState.RESOLVED).order_by("-resolved_at")
-    return AlertListPage(alert_rows(actor), shown_alerts(with_keeper(ended)[:SHOWN], actor))
+    if project:
+        ended = ended.filter(project__slug=project)
+    closed = shown_alerts(with_keeper(ended)[:SHOWN], actor)
+    return AlertListPage(alert_rows(actor, project), closed)
 
 
-def alert_rows(actor: Actor) -> list[AlertRow]:
+def alert_rows(actor: Actor, project: str = "") -> list[AlertRow]:
     """Return what is wrong now: what nobody looks after first."""
-    return shown_alerts(with_keeper(unresolved_alerts(actor))[:SHOWN], actor)
-
-
-def with_open_alerts(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
-    """Have releases bring ``open_alerts``: how many ``actor`` sees."""
-    if not actor.can_somewhere("alert.view"):
-        return rows.annotate(open_alerts=Value(0))
-    alerts = unresolved_alerts(actor).order_by().values(every=Value(1))
-    counts = alerts.annotate(count=Count("pk")).values("count")
-    return rows.annotate(open_alerts=Coalesce(Subquery(counts), 0))
-
-
-def open_alerts(actor: Actor) -> int:
-    """Return how many alerts are open that ``actor`` sees."""
-    return unresolved_alerts(actor).count() if actor.can_somewhere("alert.view") else 0
+    rows = unresolved_alerts(actor)
+    if project:
+        rows = rows.filter(project__slug=project)
+    return shown_alerts(with_keeper(rows)[:SHOWN], actor)
 
 
 def shown_alerts(alerts: Iterable[Alert], actor: Actor) -> list[AlertRow]:

@@ -88,7 +88,7 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
     held = _roles(actor).filter(Q(project=project) | Q(project=None))
     bindings = list(held.order_by("created_at", "pk")[:SHOWN])
     return MembersPage(
-        head=ProjectHead(project, actor, "members"),
+        head=ProjectHead(project, actor),
         rows=member_rows((b for b in bindings if b.project_id), actor),
         everywhere=member_rows((b for b in bindings if not b.project_id), actor),
         environments=[row.name for row in environments_in_force(project, actor)],

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
-from django.urls import reverse
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
@@ -26,35 +25,11 @@ RELEASES = 200  # that are looked at for what is open, and where models are live
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    """One page of a project in the row of all of them."""
-
-    text: str
-    url: str
-    active: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ProjectHead:
     """What stands above each page of a project."""
 
     project: Project
     actor: Actor
-    shown: str  # the name of the route that is shown
-
-    @property
-    def tabs(self) -> list[Tab]:
-        """The pages of the project that the reader may open."""
-        names = [("Overview", "project"), ("Members", "members"), ("Activity", "activity")]
-        if self.may_edit:
-            names.append(("Settings", "project-settings"))
-        slug = self.project.slug
-        return [Tab(text, reverse(name, args=[slug]), name == self.shown) for text, name in names]
-
-    @property
-    def may_edit(self) -> bool:
-        """Whether the reader may change it."""
-        return self.actor.can("project.edit", Scope(self.project.pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +73,7 @@ def project_page(project: Project, actor: Actor) -> ProjectPage:
     found = visible_endpoints(actor).filter(project=project).order_by("environment", "name")
     alerts = unresolved_alerts(actor).filter(project=project)
     return ProjectPage(
-        head=ProjectHead(project, actor, "project"),
+        head=ProjectHead(project, actor),
         models=_models(project, recent, actor),
         releases=[row for row in recent if row.state in OPEN_STATES][:SHOWN],
         endpoints=endpoint_rows(list(found[:SHOWN])),

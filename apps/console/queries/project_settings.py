@@ -51,5 +51,5 @@ class SettingsPage:
 
 def settings_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> SettingsPage:
     """Return the form that changes a project, filled in with what was ``typed``."""
-    head = ProjectHead(project, actor, "project-settings")
+    head = ProjectHead(project, actor)
     return SettingsPage(head, typed, bytes_kept(project.pk))

@@ -16,7 +16,8 @@ from placet.kernel.problems import FieldError, InvalidInput
 @page
 def alert_list(request: PageRequest) -> HttpResponse:
     """List what is wrong, and what was."""
-    return show(request, "alerts", page=alert_list_page(request.actor))
+    project = request.GET.get("project", "")
+    return show(request, "alerts", page=alert_list_page(request.actor, project))
 
 
 @action

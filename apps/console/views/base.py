@@ -170,6 +170,11 @@ def back(request: HttpRequest) -> HttpResponseRedirect:
     return redirect(page_of(request))
 
 
-def show(request: HttpRequest, template: str, /, **context: Any) -> HttpResponse:
-    """Render ``console/<template>.html``."""
+def show(
+    request: HttpRequest, template: str, /, *, frame: str = "", **context: Any
+) -> HttpResponse:
+    """Render ``console/<template>.html``. ``frame`` is the id of the project that the page is about
+    where its address does not say so."""
+    if frame:
+        setattr(request, "frame", frame)  # noqa: B010  (a request has no such field)
     return render(request, f"console/{template}.html", context)

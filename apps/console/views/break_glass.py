@@ -52,6 +52,7 @@ def break_glass_detail(request: PageRequest, glass_id: str) -> HttpResponse:
     return show(
         request,
         "break_glass",
+        frame=page_object.glass.release.project_id,
         page=page_object,
         view=page_object.view,
         glass=page_object.glass,

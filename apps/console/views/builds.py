@@ -28,7 +28,8 @@ def build(request: PageRequest, build_id: str) -> HttpResponse:
     """Show a build; the log part renews itself while it runs."""
     row = build_of(request, build_id)
     template = "parts/build" if request.headers.get("HX-Request") else "build"
-    return show(request, template, build=row, page=build_page(row, request.actor))
+    page_object = build_page(row, request.actor)
+    return show(request, template, frame=row.project_id, build=row, page=page_object)
 
 
 @action

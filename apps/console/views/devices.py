@@ -27,9 +27,17 @@ def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpRespo
     except Problem as problem:
         return show(request, "device", typed=typed, fault=fault_of(problem))
     code = shown_code(read_user_code(typed) or "")
-    context = {"login": login, "code": code, "here": f"/device/?code={code}"}
-    form, name = form_of(request), request.POST.get("name", login.client)
-    return show(request, "device", form=form, name=name, typed=request.POST, fault=fault, **context)
+    return show(
+        request,
+        "device",
+        login=login,
+        code=code,
+        here=f"/device/?code={code}",
+        form=form_of(request),
+        name=request.POST.get("name", login.client),
+        typed=request.POST,
+        fault=fault,
+    )
 
 
 def answered(request: PageRequest, login: DeviceLogin, typed: str) -> HttpResponse:

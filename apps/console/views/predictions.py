@@ -21,7 +21,13 @@ def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
     endpoint = get_endpoint(endpoint_id, request.actor)
     after = request.GET.get("after", "")
     page_object = captured_page(endpoint, request.actor, after=after)
-    return show(request, "predictions", endpoint=endpoint, page=page_object)
+    return show(
+        request,
+        "predictions",
+        frame=endpoint.project_id,
+        endpoint=endpoint,
+        page=page_object,
+    )
 
 
 @action
@@ -39,4 +45,10 @@ def disagreements(request: PageRequest, rollout_id: str) -> HttpResponse:
     rollout = get_rollout(rollout_id, request.actor)
     tolerance = tolerance_of(request.GET.get("tolerance") or str(TOLERANCE))
     compared = differing(rollout, request.actor, tolerance=tolerance)
-    return show(request, "disagreements", rollout=rollout, page=DisagreementPage(compared))
+    return show(
+        request,
+        "disagreements",
+        frame=rollout.project_id,
+        rollout=rollout,
+        page=DisagreementPage(compared),
+    )

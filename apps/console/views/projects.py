@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.console.context import COOKIE
 from apps.console.queries.activity import activity_page
 from apps.console.queries.environment_page import environment_page
 from apps.console.queries.members import members_page
@@ -23,8 +24,10 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 @page
 def projects(request: PageRequest) -> HttpResponse:
-    """List the projects."""
-    return project_list(request)
+    """List the projects; whoever goes there stands in none."""
+    response = project_list(request)
+    response.delete_cookie(COOKIE)
+    return response
 
 
 def project_list(request: PageRequest, fault: str = "") -> HttpResponse:
@@ -67,9 +70,12 @@ def quota_of(request: PageRequest) -> int:
 
 @page
 def project(request: PageRequest, project: str) -> HttpResponse:
-    """Show what is in a project, where it is live, and what is wrong."""
+    """Show what is in a project, where it is live, and what is wrong; its reader stands in it from
+    then on."""
     row = project_by_slug(project, request.actor)
-    return show(request, "project", page=project_page(row, request.actor))
+    response = show(request, "project", page=project_page(row, request.actor))
+    response.set_cookie(COOKIE, row.slug, secure=request.is_secure(), httponly=True, samesite="Lax")
+    return response
 
 
 @page

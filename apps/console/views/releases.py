@@ -59,7 +59,12 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     page_object = release_page(release_id, request.actor)
     template = "parts/release_rollout" if request.headers.get("HX-Request") else "release"
     answer = show(
-        request, template, page=page_object, view=page_object.view, release=page_object.release
+        request,
+        template,
+        frame=page_object.release.project_id,
+        page=page_object,
+        view=page_object.view,
+        release=page_object.release,
     )
     # the page renews its head when it changed
     answer["X-Release-State"] = page_object.release.state
@@ -81,7 +86,14 @@ def request_form(
         rest=faults.pop("", []),
         faults=faults,
     )
-    return show(request, "release_new", version=version, form=form, faults=faults)
+    return show(
+        request,
+        "release_new",
+        frame=version.project_id,
+        version=version,
+        form=form,
+        faults=faults,
+    )
 
 
 @page

@@ -43,6 +43,7 @@ def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     return show(
         request,
         template,
+        frame=page_object.rollout.project_id,
         page=page_object,
         view=page_object.view,
         rollout=page_object.rollout,

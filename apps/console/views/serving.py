@@ -52,7 +52,12 @@ def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     page_object = endpoint_page(endpoint_id, request.actor)
     template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
     return show(
-        request, template, page=page_object, view=page_object.view, endpoint=page_object.endpoint
+        request,
+        template,
+        frame=page_object.endpoint.project_id,
+        page=page_object,
+        view=page_object.view,
+        endpoint=page_object.endpoint,
     )
 
 

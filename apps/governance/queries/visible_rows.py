@@ -1,5 +1,6 @@
 """What somebody may see: environments, policies, freezes, releases, and their inbox."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,10 +56,10 @@ class VisibleBreakGlass:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """What every page says: how many releases :func:`inbox` would return, and whose glass is
-    broken."""
+    """What every page says: how many releases :func:`inbox` would return, by the id of their
+    project, and whose glass is broken."""
 
-    waiting: int
+    waiting: Counter[str]
     glasses: list[VisibleBreakGlass]
     beside: Any = None  # a row with what was read along; None where there is no release at all
 
@@ -199,9 +200,14 @@ class Waiting:
     beside: Any = None  # as in ``Menu``
 
     @property
+    def rows(self) -> list[Release]:
+        """The releases that wait."""
+        return [*self.needed, *(row for row, _ in self.barred)]
+
+    @property
     def size(self) -> int:
         """How many releases wait."""
-        return len(self.needed) + len(self.barred)
+        return len(self.rows)
 
 
 def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
@@ -256,7 +262,7 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
     )
     found: list[Any] = list(narrow)
     rows = _concerning(found)
-    waiting = sum(bool(row.waits and asked_as(row, actor)) for row in rows)
+    waiting = Counter(row.project_id for row in rows if row.waits and asked_as(row, actor))
     return Menu(waiting, _glasses(rows), next(iter(found), None))
 
 

@@ -5,12 +5,9 @@
   const input = dialog.querySelector("input");
   const list = dialog.querySelector("[role=listbox]");
   const status = dialog.querySelector("[role=status]");
-  const pages = [...document.querySelectorAll("[data-palette-page]")].map((link) => ({
-    kind: "page",
-    title: link.dataset.palettePage,
-    detail: "",
-    url: link.getAttribute("href"),
-  }));
+  const pages = JSON.parse(document.getElementById("palette-pages").textContent).map(
+    ([title, url]) => ({ kind: "page", title, detail: "", url }),
+  );
   const LABELS = {
     page: "Pages",
     model: "Models",

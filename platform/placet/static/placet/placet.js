@@ -53,17 +53,11 @@
     });
   });
 
+  // Of a row of tabs that is wider than the window, the page's own is seen.
+  document.querySelector(".tabs .active")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   // Keys: "g" then a letter goes to a page; "?" says which.
   let lead = 0;
-  const places = {
-    h: "/",
-    m: "/models/",
-    r: "/releases/",
-    e: "/endpoints/",
-    t: "/targets/",
-    p: "/policies/",
-    a: "/audit/",
-  };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;
@@ -75,7 +69,9 @@
       lead = Date.now();
       return;
     }
-    if (Date.now() - lead < 1000 && places[event.key]) location.href = places[event.key];
+    const entries = [...document.querySelectorAll("#menu [data-key]")];
+    const entry = entries.find((link) => link.dataset.key === event.key);
+    if (Date.now() - lead < 1000 && entry) entry.click();
     lead = 0;
   });
 
