@@ -123,12 +123,20 @@ def open_as(
     ``open_as(world.people["Otto"])``. Its pages are left before the tables are emptied."""
     contexts: list[BrowserContext] = []
 
-    def make(who: Any, *, width: int = 1440, theme: str = "light", scripts: bool = True) -> Page:
+    def make(
+        who: Any,
+        *,
+        width: int = 1440,
+        theme: str = "light",
+        scripts: bool = True,
+        zone: str = "UTC",
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=theme,  # type: ignore[arg-type]
             base_url=live_server.url,
             java_script_enabled=scripts,
+            timezone_id=zone,
         )
         contexts.append(context)
         cookie = browser(who).cookies[SESSION].value
