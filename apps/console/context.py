@@ -61,7 +61,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     here = waiting.total() if at is None else waiting[at.id]
     alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
     return {
-        "home": (waiting.total(), "waiting for you"),
+        "inbox": (waiting.total(), "waiting for you"),
         "releases": (here, "waiting for you"),
         "alerts": (alerts, "open alerts"),
     }

@@ -46,6 +46,7 @@ PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("inbox/", home.inbox, name="inbox"),
     path("search/", search.find, name="search"),
     path("docs/", guides.guide, name="guides"),
     path("docs/<path:name>", guides.guide, name="guide"),

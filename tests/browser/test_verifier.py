@@ -205,7 +205,9 @@ def shown(page: Page, kind: str) -> None:
 
 def lit(page: Page) -> list[str]:
     """Return how the page answers its three questions: authentic, approved, still valid."""
-    kinds = page.evaluate("[...document.querySelectorAll('#lights > div')].map(d => d.dataset.kind)")
+    kinds = page.evaluate(
+        "[...document.querySelectorAll('#lights > div')].map(d => d.dataset.kind)"
+    )
     return list(kinds)
 
 

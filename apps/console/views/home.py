@@ -1,9 +1,10 @@
-"""The home page: what waits on me, and what runs where."""
+"""The home page, and the inbox: what waits on me, and what runs where."""
 
 from django.http import HttpResponse
 
 from apps.console.context import waiting
 from apps.console.queries.home_page import home_page
+from apps.console.queries.inbox import inbox_page
 from apps.console.views.base import PageRequest, page, show
 
 
@@ -19,3 +20,9 @@ def home(request: PageRequest) -> HttpResponse:
         rows=page_object.rows,
         shared=page_object.shared,
     )
+
+
+@page
+def inbox(request: PageRequest) -> HttpResponse:
+    """Show what waits for the reader."""
+    return show(request, "inbox", page=inbox_page(waiting(request, request.actor), request.actor))

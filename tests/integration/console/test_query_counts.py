@@ -138,6 +138,7 @@ def paths(release: Release) -> dict[str, str]:
     }
     plain = [
         "/",
+        "/inbox/",
         "/search/?q=model",
         "/projects/",
         "/models/",
