@@ -257,7 +257,7 @@ def write(folder: Path, sample: Sample, kind: str, model: BaseEstimator, parts: 
     unseen = test.to_numpy()
     options = {"zipmap": False} if sample.models is CLASSIFIERS else None
     graph = to_onnx(model, unseen[:1], options=options)
-    opsets = sorted(graph.opset_import, key=lambda opset: str(opset.domain))  # they come in any order
+    opsets = sorted(graph.opset_import, key=lambda opset: str(opset.domain))  # else in any order
     del graph.opset_import[:]
     graph.opset_import.extend(opsets)
     (folder / "model.onnx").write_bytes(graph.SerializeToString())
@@ -277,7 +277,7 @@ def write(folder: Path, sample: Sample, kind: str, model: BaseEstimator, parts: 
         "parameters": {
             name: value
             for name, value in model.get_params().items()
-            if isinstance(value, int | float | str)
+            if isinstance(value, int | float | str) and value != "deprecated"
         }
         | {"scikit-learn": sklearn.__version__},
         "lineage": {"datasets": [{"name": sample.dataset, "digest": digest(train, test)}]},
