@@ -82,7 +82,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Sign a person of the demo in: ``visit("approver")``."""
+    """Sign a person of the demo in: ``visit("approver")``, ``visit("admin")``."""
     contexts: list[BrowserContext] = []
 
     def make(role: str, *, width: int = 1440, theme: str = "light") -> Visitor:
@@ -93,7 +93,7 @@ def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]
         )
         contexts.append(context)
         visitor = Visitor(context, placet.url)
-        who = placet.people[role]
+        who = placet.account(role)
         visitor.sign_in(who["email"], who["password"])
         return visitor
 
