@@ -133,7 +133,7 @@ class SetupList:
     @property
     def state(self) -> str:
         """What the list shows, in a word: another one is another list."""
-        return "".join(str(int(self.found[p.name])) for p in POINTS) + "s" * self.found["samples"]
+        return "".join(str(int(self.found[p.name])) for p in POINTS) + "s" * bool(self.found["samples"])
 
     @property
     def total(self) -> int:
