@@ -63,7 +63,7 @@ POINTS = (
         "node",
         "Have a node online",
         "A host with the agent, on which models run.",
-        "Targets",
+        "Nodes",
         "targets",
         ("target.manage",),
     ),
