@@ -133,7 +133,8 @@ class SetupList:
     @property
     def state(self) -> str:
         """What the list shows, in a word: another one is another list."""
-        return "".join(str(int(self.found[p.name])) for p in POINTS) + "s" * bool(self.found["samples"])
+        digits = "".join(str(int(self.found[point.name])) for point in POINTS)
+        return f"{digits}s" if self.found["samples"] else digits
 
     @property
     def total(self) -> int:
