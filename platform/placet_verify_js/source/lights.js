@@ -30,7 +30,10 @@ const authentic = (rooted) =>
 function approved(lines) {
   const quorum = lines.find(([, line]) => line.startsWith("quorum: "));
   return quorum[1].startsWith("quorum: not ")
-    ? ["contradicted", "By an emergency release that the policy provides for, not by its approvals."]
+    ? [
+        "contradicted",
+        "By an emergency release that the policy provides for, not by its approvals.",
+      ]
     : ["proved", "Yes: the people whom the policy asks for approved it."];
 }
 
