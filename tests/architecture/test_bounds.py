@@ -29,6 +29,7 @@ OWN = {
     "apps/audit/*": "events, which are hashed, and stamps that were checked when they came",
     "apps/builds/samples/__init__.py": "sample data that lies beside it",
     "apps/console/views/base.py": "what a form was signed with",
+    "apps/console/queries/guide_titles.py": "the index of guides that bin/site made",
     "apps/console/queries/event_page.py": "statements of ours, and receipts that were checked",
     "apps/governance/actions/*": "requests and provenance that we signed",
     "apps/governance/api/exports.py": "writes",
