@@ -120,8 +120,8 @@ model-signature, runtime show, environment list, environment show, environment p
 policy show, policy try, policy dry-run, duty list, freeze list, release wait, release list,
 release show, release comments, release decisions, release permit, release vsa, release bundle,
 release export-decision, rollout list, rollout show, rollout looks, rollout series, rollout
-disagreements, endpoint list, endpoint show, endpoint revisions, endpoint predict, endpoint key
-list, deployment list, target list, target show, target uses, outcome list, prediction list,
+disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic, endpoint predict,
+endpoint key list, deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
 preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,
 alert list, alert show, objective show, audit events, audit save, audit show, audit proof, audit

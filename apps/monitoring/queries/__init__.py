@@ -41,7 +41,9 @@ from apps.monitoring.queries.windows import (
     counts_of,
     recent,
     recent_many,
+    requests_of,
     series,
+    traffic,
 )
 
 __all__ = [
@@ -76,8 +78,10 @@ __all__ = [
     "recent",
     "recent_many",
     "reported",
+    "requests_of",
     "series",
     "stands",
+    "traffic",
     "unresolved_alerts",
     "visible_alerts",
     "watched",

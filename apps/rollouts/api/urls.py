@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.rollouts.api import disagreements, drills, measurements, rollouts, series
+from apps.rollouts.api import disagreements, drills, measurements, rollouts, series, traffic
 
 urlpatterns = [
     path("rollouts", rollouts.RolloutList.as_view(), name="api-rollouts-list"),
@@ -45,6 +45,11 @@ urlpatterns = [
         "releases/<str:release>/rollout",
         rollouts.ReleaseRollout.as_view(),
         name="api-releases-rollout",
+    ),
+    path(
+        "endpoints/<str:endpoint>/traffic",
+        traffic.EndpointTraffic.as_view(),
+        name="api-endpoints-traffic",
     ),
     path("endpoints/<str:endpoint>/drills", drills.DrillList.as_view(), name="api-drills-list"),
     path(

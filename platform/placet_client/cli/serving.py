@@ -129,6 +129,22 @@ def endpoint_revisions(
         show_list(revisions, columns, output)
 
 
+@endpoint.command("traffic")
+def endpoint_traffic(
+    reference: EndpointArgument,
+    range_name: Annotated[str, typer.Option("--range", help="1h, 6h, 24h, 7d or 30d")] = "1h",
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Show requests, errors and latency of an endpoint over time."""
+    with connected() as client:
+        traffic = client.endpoints.traffic(id_of(client, reference), range=range_name)
+        if output is Form.JSON:
+            show_one(traffic, output)
+            return
+        columns = ["at", "requests", "per_second", "error_rate", "p50_ms", "p95_ms", "p99_ms"]
+        show_list(traffic.points, columns, output)
+
+
 @endpoint.command("create")
 def endpoint_create(
     place: EnvironmentArgument,

@@ -17,6 +17,7 @@ from placet_client.records import (
     Series,
     Target,
     TargetUse,
+    Traffic,
 )
 
 
@@ -136,6 +137,10 @@ class Endpoints(Noun):
     def revisions(self, endpoint: str, *, limit: int | None = None) -> Listing[Revision]:
         """List what served behind an endpoint, newest first."""
         return self._list(Revision, at("endpoints", endpoint, "revisions"), limit)
+
+    def traffic(self, endpoint: str, *, range: str = "") -> Traffic:
+        """Read requests, errors and latency over 1h, 6h, 24h, 7d or 30d, with what happened."""
+        return self._read(Traffic, at("endpoints", endpoint, "traffic"), **given(range=range))
 
     def predict(self, endpoint: str, rows: Any, *, api_key: str = "") -> Prediction:
         """Send rows through Placet, which says what answered. Clients call the URL itself."""

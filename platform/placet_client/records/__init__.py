@@ -126,6 +126,7 @@ from placet_client.records.serving import (
     Series,
     Target,
     TargetUse,
+    Traffic,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
 
@@ -246,6 +247,7 @@ __all__ = [
     "Timestamp",
     "TimestampDetail",
     "Token",
+    "Traffic",
     "Upload",
     "Version",
     "VersionSummary",

@@ -262,3 +262,16 @@ class Disagreements(Record):
     disagreements: int
     share: float | None  # None without pairs
     items: tuple[Disagreement, ...]  # The newest 50 disagreements at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic(Record):
+    """An endpoint over time. A stretch in which nothing was counted is left out."""
+
+    range: str
+    since: datetime
+    until: datetime  # What is younger may still be on its way
+    seconds: int  # Of one stretch
+    growing: bool  # More is to come
+    points: tuple[Json, ...]  # At most 300
+    marks: tuple[Json, ...]  # The newest 20 rollouts and the newest 20 alerts at most
