@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.assurance.periods import Period
+from apps.assurance.periods import Period, Share
 from apps.assurance.queries.as_of import RevisionHistory
 from apps.rollouts.analysis.stored_verdict import KeptFinding
 from placet_verify.units import WHOLE
@@ -12,6 +12,7 @@ from placet_verify.units import WHOLE
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
 LANE = 26  # how high a line of time is, as in placet.css
 NARROW = 5.0  # percent of its width: no label fits
+SPARK_WIDTH, SPARK_HEIGHT = 96, 26
 SPANS = 300  # of one line; what is older is not drawn
 
 
@@ -144,7 +145,60 @@ def _beside(history: Sequence[RevisionHistory], period: Period) -> list[Revision
 
 def _said(row: RevisionHistory, period: Period) -> str:
     name = f" ({row.approved.model}:{row.approved.version})" if row.approved.model else ""
-    share = f"{period.share.weight / 100:g} %" if period.share.weight else "testers or copies"
+    share = share_words(period.share)
     end = f"until {period.end.at:%Y-%m-%d %H:%M:%S}" if period.end else "and still"
     begin = f"{period.begin.at:%Y-%m-%d %H:%M:%S}"
     return f"Revision {row.number}{name}, {share}, from {begin} {end} UTC"
+
+
+def share_words(share: Share) -> str:
+    """Return a share of the requests in words."""
+    return f"{share.weight / 100:g} %" if share.weight else "testers or copies"
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Counts of equal stretches of time as a small area without axes."""
+
+    area: str  # points of a polygon
+    line: str  # points of its upper edge
+    words: str  # for who does not see it
+    total: int
+    width: int = SPARK_WIDTH
+    height: int = SPARK_HEIGHT
+
+
+def sparkline(counts: Sequence[int]) -> Sparkline:
+    """Return requests by minute as a small area, as high as the most of them."""
+    most, last = max(counts, default=0), max(len(counts) - 1, 1)
+    points = [
+        f"{round(place / last * SPARK_WIDTH, 1)},"
+        f"{round(SPARK_HEIGHT - 1 - count / (most or 1) * (SPARK_HEIGHT - 2), 1)}"
+        for place, count in enumerate(counts)
+    ]
+    total = sum(counts)
+    return Sparkline(
+        area=" ".join([f"0,{SPARK_HEIGHT}", *points, f"{SPARK_WIDTH},{SPARK_HEIGHT}"]),
+        line=" ".join(points),
+        words=f"{total:,} requests in the last hour, at most {most:,} a minute",
+        total=total,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpan:
+    """What one of several has of a bar: where it is, in percent of its width."""
+
+    x: float
+    width: float
+    tone: str
+
+
+def split_bar(weights: Sequence[int]) -> list[SplitSpan]:
+    """Return a bar of shares out of 10,000, side by side in their order."""
+    spans, x = [], 0.0
+    for place, weight in enumerate(weights):
+        width = weight / WHOLE * 100
+        spans.append(SplitSpan(round(x, 2), round(width, 2), "new" if place else "old"))
+        x += width
+    return spans

@@ -54,15 +54,15 @@ def test_an_operator_sees_what_is_wrong_and_takes_it_on(
     page = open_as(story.people["Otto"])
     page.goto("/")
     page.get_by_text("Objective not met").first.wait_for()
-    page.get_by_role("button", name="Look after it").click()
-    page.get_by_text("Otto risk looks after it").wait_for()
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_text("acknowledged by Otto risk").wait_for()
     assert Alert.objects.get().state == "acknowledged"
     page.goto("/alerts/")
     assert page.get_by_text("95 % of 1000 requests").count() == 1
     count(story, endpoint, good=1000, bad=0)
     reconciler.watch_endpoints()
     page.reload()
-    page.get_by_text("nothing is wrong").wait_for()
+    page.get_by_text("no open alerts").wait_for()
     page.get_by_text("Resolved").wait_for()
 
 
@@ -70,24 +70,24 @@ def test_an_objective_is_changed_and_removed_on_the_page(
     story: Story, endpoint: Endpoint, open_as: OpenAs
 ) -> None:
     page = open_as(story.people["Otto"])
-    page.goto(f"/endpoints/{endpoint.pk}/")
+    page.goto(f"/endpoints/{endpoint.pk}/settings/")
     page.get_by_text("Not met").first.wait_for()
     page.get_by_role("button", name="Change…").click()
-    page.get_by_label("Answers without server error").fill("90,5")
+    page.get_by_label("Responses without server error").fill("90,5")
     page.get_by_label("take at most").select_option("500")
     page.get_by_label("A breach rolls back").check()
-    page.get_by_role("button", name="Agree").click()
+    page.get_by_role("button", name="Save").click()
     page.get_by_text("rolls back, once").wait_for()
     page.locator(".state.pass", has_text="Met").wait_for()
     row = Objective.objects.get()
     assert (row.availability, row.latency_ms, row.latency_quantile) == (0.905, 500, 0.99)
     assert (row.roll_back, row.expect_traffic, row.owner) == (True, False, story.otto.id)
     page.get_by_role("button", name="Change…").click()
-    page.get_by_label("Answers without server error").fill("20")
-    page.get_by_role("button", name="Agree").click()
+    page.get_by_label("Responses without server error").fill("20")
+    page.get_by_role("button", name="Save").click()
     page.get_by_text("✕ From 50 to 100 %, such as 99.9").wait_for()
     page.get_by_role("button", name="Remove").click()
-    page.get_by_text("Nothing is agreed: errors").wait_for()
+    page.get_by_text("No SLO set").wait_for()
     assert not Objective.objects.exists()
 
 
@@ -97,8 +97,8 @@ def test_who_may_not_handle_it_reads_it_only(
     page = open_as(story.people["Ada"])
     page.goto("/alerts/")
     page.get_by_text("Objective not met").first.wait_for()
-    assert page.get_by_role("button", name="Look after it").count() == 0
-    page.goto(f"/endpoints/{endpoint.pk}/")
+    assert page.get_by_role("button", name="Acknowledge").count() == 0
+    page.goto(f"/endpoints/{endpoint.pk}/settings/")
     assert page.get_by_role("button", name="Change…").count() == 0
 
 
@@ -112,10 +112,11 @@ def test_the_pages_can_be_used_by_everybody(
         ("alerts", "/alerts/"),
         ("alert-home", "/"),
         ("alert-endpoint", f"/endpoints/{endpoint.pk}/"),
+        ("alert-settings", f"/endpoints/{endpoint.pk}/settings/"),
     ):
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        if name == "alert-endpoint":
+        if name == "alert-settings":
             page.get_by_role("button", name="Change…").click()
             page.screenshot(path=pictures / f"objective-{theme}-{width}.png")
             found = violations(page)

@@ -46,12 +46,12 @@ def test_an_operator_rehearses_a_rollback_and_has_it_come_round(
     story: Story, endpoint: Endpoint, open_as: OpenAs
 ) -> None:
     page = open_as(story.people["Otto"])
-    page.goto(f"/endpoints/{endpoint.pk}/")
+    page.goto(f"/endpoints/{endpoint.pk}/settings/")
     card = page.locator("#drills")
     card.get_by_role("button", name="Run now…").click()
-    dialog = page.get_by_role("dialog", name="Rehearse a rollback?")
+    dialog = page.get_by_role("dialog", name="Run rollback test?")
     assert "All requests go to churn:1 (revision 1)" in dialog.inner_text()
-    dialog.get_by_role("button", name="Run the drill").click()
+    dialog.get_by_role("button", name="Run rollback test").click()
     card.locator("tr", has_text="Running").wait_for()
     assert card.get_by_role("button", name="Run now…").count() == 0
     go(story)
@@ -73,12 +73,15 @@ def test_a_rollback_is_there_while_a_drill_is_under_way(
     story: Story, endpoint: Endpoint, open_as: OpenAs
 ) -> None:
     page = open_as(story.people["Otto"])
-    page.goto(f"/endpoints/{endpoint.pk}/")
+    page.goto(f"/endpoints/{endpoint.pk}/settings/")
     page.locator("#drills").get_by_role("button", name="Run now…").click()
-    page.get_by_role("button", name="Run the drill").click()
+    page.get_by_role("button", name="Run rollback test").click()
+    page.locator("#drills tr", has_text="Running").wait_for()
+    page.get_by_role("link", name="Overview").click()
     page.get_by_role("button", name="Roll back…").click()
     page.get_by_role("dialog", name="Roll back to churn:1?").get_by_label("Why?").fill("Wrong")
     page.get_by_role("button", name="Roll back", exact=True).click()
+    page.get_by_role("link", name="Settings").click()
     page.locator("#drills").get_by_text("A rollback was asked for meanwhile").wait_for()
     go(story)
     assert Revision.objects.get(state="live").number == 1
@@ -95,10 +98,10 @@ def test_the_list_of_drills_reads_well(
     schedule.refresh_from_db()
     run_planned(schedule)  # nobody was there then: skipped
     page = open_as(story.people["Otto"], width=width, theme=theme)
-    page.goto(f"/endpoints/{endpoint.pk}/")
+    page.goto(f"/endpoints/{endpoint.pk}/settings/")
     for ending in (go, node_breaks):
         page.locator("#drills").get_by_role("button", name="Run now…").click()
-        page.get_by_role("button", name="Run the drill").click()
+        page.get_by_role("button", name="Run rollback test").click()
         page.locator("#drills tr", has_text="Running").wait_for()
         ending(story)
         page.reload()

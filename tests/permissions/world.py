@@ -559,6 +559,7 @@ def pages(world: World) -> None:
         "POST /rollouts/{rollout_id}/do/{step_verb}": {"reason": "x"},
         "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},
         "POST /endpoints/{endpoint_id}/keys": {"name": "x"},
+        "POST /endpoints/{endpoint_id}/key-rule": {"required": "yes"},
         "POST /endpoints/{endpoint_id}/erase": {"unit": "u1"},
         "POST /endpoints/{endpoint_id}/objective": {
             "availability": "99",

@@ -34,7 +34,7 @@ class AlertRow:
         buttons = []
         if self.alert.state == AlertState.OPEN:
             url = reverse("alert-acknowledge", args=[self.alert.pk])
-            buttons.append(Button("Look after it", post=url))
+            buttons.append(Button("Acknowledge", post=url))
         if not self.alert.resolves_itself:
             buttons.append(Button("Resolve", post=reverse("alert-resolve", args=[self.alert.pk])))
         return buttons if self.may_handle else []
@@ -51,8 +51,8 @@ class AlertListPage:
     def summary(self) -> str:
         """How much is wrong."""
         if not self.rows:
-            return "nothing is wrong"
-        return f"{counted(len(self.rows), 'thing is', 'things are')} wrong"
+            return "no open alerts"
+        return counted(len(self.rows), "open alert")
 
     @property
     def over(self) -> str:

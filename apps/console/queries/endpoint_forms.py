@@ -33,7 +33,7 @@ def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iter
         yield Held(label, f"at most {number(row.latency_ms)} ms", measured)
     requests = f", {counted(verdict.requests, 'request')}" if verdict else ""
     yield Held("Over", f"{row.window_minutes} min{requests}")
-    yield Held("Told", owner if row.owner else "the operators")
+    yield Held("Notify", owner if row.owner else "the operators")
     yield Held("A breach", "rolls back, once" if row.roll_back else "opens an alert")
 
 

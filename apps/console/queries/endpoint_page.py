@@ -1,4 +1,4 @@
-"""The page of one endpoint: what it says, and what may be done there, as its templates print it."""
+"""The pages of one endpoint: what they say, and what may be done there, as templates print it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from django.urls import reverse
 
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
-from apps.console.queries.endpoints import EndpointView, endpoint_view
-from apps.console.queries.page_parts import Button, Sign
+from apps.console.queries.endpoint_view import EndpointView, endpoint_view
+from apps.console.queries.page_parts import Button, Sign, Tab, counted
+from apps.console.queries.served_lines import ServedLines, served_lines
 from apps.registry.models import ModelVersion
+from apps.rollouts.traffic import FIRST, RANGES, TrafficRange, range_of
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import EndpointState, RevisionState
 from placet.kernel.actor import Actor, Scope
@@ -24,12 +26,23 @@ class RollbackForm:
     choices: list[tuple[int, str]]  # of revisions, where there is more than one
 
 
+TABS = (
+    ("Overview", "endpoint"),
+    ("Revisions", "endpoint-revisions"),
+    ("Test", "endpoint-test"),
+    ("Use the API", "endpoint-use"),
+    ("Settings", "endpoint-settings"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointPage:
-    """Everything the page of one endpoint shows."""
+    """Everything the pages of one endpoint show."""
 
     view: EndpointView
     actor: Actor
+    shown: str = "endpoint"  # the name of the route that is shown
+    range: TrafficRange = RANGES[FIRST]  # of the traffic
 
     @property
     def endpoint(self) -> Endpoint:
@@ -44,8 +57,38 @@ class EndpointPage:
     @property
     def live(self) -> Revision | None:
         """The revision that serves."""
-        live = self.view.status.live
-        return live.revision if live else None
+        return self.view.live
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The pages of the endpoint that the reader may open."""
+        names = [row for row in TABS if row[1] != "endpoint-test" or self.may("endpoint.predict")]
+        pk = self.endpoint.pk
+        return [Tab(text, reverse(name, args=[pk]), name == self.shown) for text, name in names]
+
+    @property
+    def ranges(self) -> list[Tab]:
+        """How far one may look back."""
+        rows = RANGES.values()
+        return [Tab(row.words, f"?range={row.name}", row == self.range) for row in rows]
+
+    @property
+    def traffic_url(self) -> str:
+        """Where its traffic over time is read."""
+        url = reverse("api-endpoints-traffic", args=[self.endpoint.pk])
+        return f"{url}?range={self.range.name}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients need no API key."""
+        return not self.is_deleted and not self.endpoint.api_key_required
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether clients need no API key in the last of the project's environments."""
+        return self.is_open and self.endpoint.environment == getattr(
+            self.endpoint, "last_environment", None
+        )
 
     @property
     def version(self) -> ModelVersion | None:
@@ -59,8 +102,12 @@ class EndpointPage:
 
     def may(self, permission: str) -> bool:
         """Tell whether the reader holds ``permission`` at the endpoint."""
-        scope = Scope(self.endpoint.project_scope(), self.endpoint.environment_scope())
-        return self.actor.can(permission, scope)
+        return self.actor.can(permission, self.scope)
+
+    @property
+    def scope(self) -> Scope:
+        """Where permissions for it are held."""
+        return Scope(self.endpoint.project_scope(), self.endpoint.environment_scope())
 
     @property
     def may_operate(self) -> bool:
@@ -79,12 +126,12 @@ class EndpointPage:
 
     @property
     def may_plan(self) -> bool:
-        """Whether the reader may say when drills come round."""
+        """Whether the reader may schedule rollback tests."""
         return not self.is_deleted and self.may("drill.schedule")
 
     @property
     def may_rehearse(self) -> bool:
-        """Whether the reader may run a drill now."""
+        """Whether the reader may run a rollback test now."""
         view = self.view
         ready = not self.is_deleted and view.previous is not None and view.rollout is None
         return ready and self.may("drill.run")
@@ -111,12 +158,12 @@ class EndpointPage:
     @property
     def health(self) -> Sign:
         """How it is."""
-        return parts.health(self.view.status.health)
+        return parts.health(self.view.judged.health)
 
     @property
     def why(self) -> str:
         """Why it is not healthy, in few words; that its node is silent is said apart."""
-        return "" if self.is_silent else parts.why(self.view.status)
+        return "" if self.is_silent else parts.why(self.view.judged)
 
     @property
     def is_silent(self) -> bool:
@@ -173,10 +220,15 @@ class EndpointPage:
         return parts.python(self.view.address, self.view.sample, key=key)
 
     @property
+    def lines(self) -> ServedLines:
+        """When each revision served lately, as the log has it."""
+        return served_lines(self.endpoint)
+
+    @property
     def history(self) -> list[parts.PastRevision]:
         """All that was released there."""
         slug = self.endpoint.project.slug
-        names, stopped_at = self.view.names, self.endpoint.stopped_at
+        names, stopped_at = self.view.approver_names, self.endpoint.stopped_at
         return [parts.PastRevision(row, slug, names, stopped_at) for row in self.view.history]
 
     @property
@@ -190,7 +242,8 @@ class EndpointPage:
         row = self.view.objective
         if row is None:
             return []
-        return list(forms.held_to(row, self.view.verdict, self.view.names.get(row.owner, "")))
+        owner = self.view.keeper_names.get(row.owner, "")
+        return list(forms.held_to(row, self.view.verdict, owner))
 
     @property
     def unjudged(self) -> str:
@@ -204,12 +257,12 @@ class EndpointPage:
 
     @property
     def comes_round(self) -> str:
-        """How often drills come round; '' for never."""
+        """How often rollback tests run by themselves; '' for never."""
         return forms.comes_round(self.view.schedule) if self.view.schedule else ""
 
     @property
     def schedule_form(self) -> forms.ScheduleForm:
-        """The form that says when drills come round."""
+        """The form that schedules rollback tests."""
         return forms.ScheduleForm(self.view.schedule)
 
     @property
@@ -218,8 +271,55 @@ class EndpointPage:
         if self.is_deleted:
             return "It had none."
         if self.endpoint.api_key_required:
-            return "A key is required, and there is none yet."
-        return "Anybody who reaches the address may call it."
+            return "An API key is required, and none was created yet: clients get 401."
+        return "No API keys yet."
+
+    @property
+    def no_traffic(self) -> str:
+        """That nothing was counted in the range."""
+        return f"No requests in the last {self.range.words.removeprefix('1 ')}"
+
+    @property
+    def no_test(self) -> str:
+        """Why there is no form to test it with."""
+        if self.is_deleted:
+            return "It was deleted"
+        return "The live version has no signature" if self.version else "Nothing is live here yet"
+
+    @property
+    def no_call(self) -> str:
+        """Why nobody can call it, and what to do first."""
+        if self.view.status.no_address:
+            return f"{self.view.status.no_address}."
+        return "Nothing is live here yet: request a release of a built version to this endpoint."
+
+    @property
+    def keys_there(self) -> str:
+        """How many keys would still be accepted once they are required."""
+        count = sum(key.revoked_at is None for key in self.view.keys)
+        if count:
+            return f"{counted(count, 'key')} can be used."
+        return "There is no key yet: create one for each client first."
+
+    @property
+    def restart_title(self) -> str:
+        """What the dialog that restarts it asks."""
+        return f"Restart {self.endpoint.name}?"
+
+    @property
+    def restart_says(self) -> str:
+        """What a restart does."""
+        return parts.restart_words(self.live)
+
+    @property
+    def scale_title(self) -> str:
+        """What the dialog that scales it asks."""
+        return f"Scale {self.endpoint.name}"
+
+    @property
+    def scale_says(self) -> str:
+        """What scaling does, and within what."""
+        return parts.scale_words(self.live)
 
     @property
     def stop_title(self) -> str:
@@ -240,9 +340,12 @@ class EndpointPage:
         return rollback_form(self.view, self.version)
 
 
-def endpoint_page(endpoint_id: str, actor: Actor) -> EndpointPage:
-    """Return the endpoint as its page shows it, or raise ``NotFound``."""
-    return EndpointPage(endpoint_view(endpoint_id, actor), actor)
+def endpoint_page(
+    endpoint_id: str, actor: Actor, shown: str = "endpoint", *, range_name: str = ""
+) -> EndpointPage:
+    """Return the endpoint as its page ``shown`` has it, or raise ``NotFound``."""
+    view = endpoint_view(endpoint_id, actor)
+    return EndpointPage(view, actor, shown, range_of(range_name))
 
 
 def buttons(page: EndpointPage) -> Iterator[Button]:
@@ -251,7 +354,7 @@ def buttons(page: EndpointPage) -> Iterator[Button]:
     active = endpoint.state == EndpointState.ACTIVE
     if page.may_operate and active:
         if status.live:
-            yield Button("Restart", post=reverse("endpoint-operate", args=[endpoint.pk, "restart"]))
+            yield Button("Restart…", dialog="restart")
             yield Button("Scale…", dialog="scale")
         yield Button("Stop…", dialog="stop", tone="outline-danger")
     elif page.may_operate:
@@ -279,6 +382,6 @@ def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackF
         return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
     choices = []
     for row in view.former:
-        how = "warm" if row.state == RevisionState.WARM else "is started first"
+        how = "standby" if row.state == RevisionState.WARM else "is started first"
         choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
     return RollbackForm("Roll back?", says, choices)

@@ -15,8 +15,9 @@ from apps.console.queries.page_parts import Sign, counted, listed
 from apps.console.templatetags.placet import number, percent, rate, raw
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
+from apps.serving.models import Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
-from apps.serving.rules import RevisionState
+from apps.serving.rules import RevisionState, serving_config
 from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
@@ -251,13 +252,35 @@ def python(address: str, sample: Any, *, key: bool) -> str:
     )
 
 
+def restart_words(live: Revision | None) -> str:
+    """Say what a restart does to what serves."""
+    if live is None:
+        return ""
+    how = "is replaced" if live.replicas == 1 else "are replaced one after another"
+    return (
+        f"{counted(live.replicas, 'replica')} of {live.bento.version} {how}; nothing else changes."
+    )
+
+
+def scale_words(live: Revision | None) -> str:
+    """Say what a replica takes, and how many were approved."""
+    if live is None:
+        return ""
+    most = serving_config(live.serving).max_replicas
+    approved = "1 was approved" if most == 1 else f"1 to {most} were approved"
+    return (
+        f"{counted(live.replicas, 'replica')} of {live.bento.version} now; {approved}, more needs a"
+        f" release. Each takes {number(live.memory_mb)} MB of {live.endpoint.target.name}."
+    )
+
+
 def former_words(former: Sequence[Any]) -> str:
     """Say what a rollback would go back to; '' when there is nothing."""
     if not former:
         return ""
     first = former[0]
-    how = "is kept warm: a rollback only shifts the traffic."
+    how = "is on standby: a rollback only shifts the traffic."
     if first.state == RevisionState.STOPPED:
         how = "is stopped: a rollback starts it first."
-    more = f" {len(former)} former revisions may be gone back to." if len(former) > 1 else ""
+    more = f" {len(former)} earlier revisions are available." if len(former) > 1 else ""
     return f"{first.bento.version} (revision {first.number}) {how}{more}"

@@ -19,6 +19,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Tab:
+    """One page of a thing in the row of all of them."""
+
+    text: str
+    url: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sign:
     """A state in words of its own: a tone, the sign beside it so that it is no colour alone."""
 

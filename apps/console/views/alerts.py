@@ -40,11 +40,11 @@ def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
     endpoint, actor = get_endpoint(endpoint_id, request.actor), request.actor
     if request.POST.get("do") == "remove":
         remove_objective(endpoint, if_generation=whole(request, "generation"), actor=actor)
-        messages.success(request, "Nothing is agreed any more.")
+        messages.success(request, "SLO removed: nobody will be alerted.")
         return back(request)
     read = whole_or_none(request, "generation")
     set_objective(endpoint, terms=typed(request), if_generation=read, actor=actor)
-    messages.success(request, "Agreed. You are told when it is not met.")
+    messages.success(request, "SLO saved.")
     return back(request)
 
 

@@ -13,7 +13,7 @@ from apps.serving.queries import get_endpoint
 def run(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Run a drill now."""
     run_drill(get_endpoint(endpoint_id, request.actor), actor=request.actor)
-    messages.success(request, "The drill runs: its result is here in about half a minute.")
+    messages.success(request, "The rollback test runs: its result is here in about half a minute.")
     return back(request)
 
 
@@ -24,7 +24,7 @@ def schedule(request: PageRequest, endpoint_id: str) -> HttpResponse:
     if request.POST.get("do") == "remove":
         read = whole(request, "generation")
         unschedule_drills(endpoint, if_generation=read, actor=request.actor)
-        messages.success(request, "No more drills run by themselves.")
+        messages.success(request, "No more rollback tests are scheduled.")
         return back(request)
     row = schedule_drills(
         endpoint,
@@ -33,5 +33,7 @@ def schedule(request: PageRequest, endpoint_id: str) -> HttpResponse:
         actor=request.actor,
         if_generation=whole_or_none(request, "generation"),
     )
-    messages.success(request, f"The next drill runs on {row.next_at:%Y-%m-%d at %H:%M} UTC.")
+    messages.success(
+        request, f"The next rollback test runs on {row.next_at:%Y-%m-%d at %H:%M} UTC."
+    )
     return back(request)

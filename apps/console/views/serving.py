@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.endpoint_page import endpoint_page
+from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, back, page, show
@@ -14,6 +14,7 @@ from apps.rollouts.states import RolloutKind
 from apps.serving.actions import (
     delete_endpoint,
     issue_endpoint_key,
+    require_api_key,
     restart_endpoint,
     revoke_endpoint_key,
     scale_endpoint,
@@ -22,7 +23,7 @@ from apps.serving.actions import (
 )
 from apps.serving.queries import endpoint_keys, get_endpoint
 from apps.serving.rules import ISOLATION
-from placet.kernel.problems import NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet.kernel.texts import clean_text
 
 
@@ -48,18 +49,61 @@ def endpoints(request: PageRequest) -> HttpResponse:
 
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
-    """Show one endpoint; its status part renews itself."""
-    page_object = endpoint_page(endpoint_id, request.actor)
+    """Show one endpoint and its traffic; its status part renews itself."""
+    name = request.GET.get("range", "")
     template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
+    return _shown(request, template, endpoint_page(endpoint_id, request.actor, range_name=name))
+
+
+@page
+def endpoint_revisions(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Show what was released to an endpoint, and when each revision had which share."""
+    found = endpoint_page(endpoint_id, request.actor, "endpoint-revisions")
+    return _shown(request, "endpoint_revisions", found)
+
+
+@page
+def endpoint_test(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Show the form that sends one row to what is live."""
+    found = endpoint_page(endpoint_id, request.actor, "endpoint-test")
+    if not found.may("endpoint.predict"):
+        raise NeedsPermission(request.actor, "endpoint.predict", scope=found.scope)
+    return _shown(request, "endpoint_test", found)
+
+
+@page
+def endpoint_use(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Show how clients call an endpoint, and its API keys."""
+    return _shown(
+        request, "endpoint_use", endpoint_page(endpoint_id, request.actor, "endpoint-use")
+    )
+
+
+@page
+def endpoint_settings(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Show what an endpoint is held to, its rollback tests and its network."""
+    found = endpoint_page(endpoint_id, request.actor, "endpoint-settings")
+    return _shown(request, "endpoint_settings", found)
+
+
+def _shown(request: PageRequest, template: str, found: EndpointPage) -> HttpResponse:
     return show(
         request,
         template,
-        frame=page_object.endpoint.project_id,
-        page=page_object,
-        view=page_object.view,
-        endpoint=page_object.endpoint,
+        frame=found.endpoint.project_id,
+        page=found,
+        view=found.view,
+        endpoint=found.endpoint,
+        panels=PANELS,
     )
 
+
+# the name in series.js, and the title
+PANELS = (
+    ("rate", "Requests per second"),
+    ("failed", "Error rate"),
+    ("quantiles", "Latency"),
+)
 
 VERBS = {
     "stop": (stop_endpoint, "Stopped: clients get 503 until it is started."),
@@ -107,6 +151,19 @@ def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     aborted = "The release is aborted: all requests go to the revision that was live."
     messages.success(request, went if done.kind == RolloutKind.ROLLBACK else aborted)
     return redirect("endpoint", row.pk)
+
+
+@action
+def key_rule(request: PageRequest, endpoint_id: str) -> HttpResponse:
+    """Say whether clients need an API key."""
+    row = get_endpoint(endpoint_id, request.actor)
+    said = request.POST.get("required", "")
+    if said not in ("yes", "no"):
+        raise InvalidInput(errors=[FieldError("/required", "yes or no")])
+    required = said == "yes"
+    require_api_key(row, required=required, actor=request.actor)
+    messages.success(request, "An API key is " + ("required." if required else "not required."))
+    return back(request)
 
 
 @action

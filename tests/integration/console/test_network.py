@@ -201,7 +201,7 @@ def test_whoever_asked_under_an_open_policy_is_not_said_to_have_approved_it(worl
 
 def test_an_endpoint_says_which_address_is_no_public_one(story: Story) -> None:
     story.live(serving={"egress": ["169.254.169.254:80", "a.example:1"]})
-    path = f"/endpoints/{Endpoint.objects.get().pk}/"
+    path = f"/endpoints/{Endpoint.objects.get().pk}/settings/"
     seen = browser(story.people["Otto"]).get(path).content.decode()
     assert "169.254.169.254:80 is a cloud&#x27;s metadata service</span>" in seen
     assert "a.example:1 is" not in seen

@@ -117,6 +117,10 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
+        **{
+            f"/endpoints/{{endpoint}}/{tab}/": f"/endpoints/{release.endpoint_id}/{tab}/"
+            for tab in ("revisions", "test", "use", "settings", "predictions")
+        },
         "/recalls/{recall}/": f"/recalls/{Recall.objects.get().pk}/",
         "/api/v1/recalls/{recall}": f"/api/v1/recalls/{Recall.objects.get().pk}",
         "/recalls/new/?kind={kind}": "/recalls/new/?kind=version&project=risk&what=" + version.pk,

@@ -87,7 +87,7 @@ def test_a_revision_that_was_aborted_says_from_when_until_when_it_served_what(
 ) -> None:
     actions.abort(story.rollout(split), reason="worse", actor=story.otto)
     story.settle()
-    said = page(story, f"/endpoints/{split.endpoint_id}/")
+    said = page(story, f"/endpoints/{split.endpoint_id}/revisions/")
     assert "(ago) until (ago) at most 60 %" in said
     (first, second) = sorted(
         api(story, f"/endpoints/{split.endpoint_id}/revisions")["items"],
@@ -106,7 +106,7 @@ def test_a_revision_that_never_had_requests_says_so(story: Story, first_release:
     story.settle()
     tried_one = Revision.objects.get(release=tried.pk)
     assert (tried_one.first_served_at, tried_one.peak_weight) == (None, 0)
-    assert "no requests" in page(story, f"/endpoints/{tried.endpoint_id}/")
+    assert "no requests" in page(story, f"/endpoints/{tried.endpoint_id}/revisions/")
 
 
 def test_a_release_whose_rollout_people_aborted_says_aborted_and_not_failed(
@@ -155,7 +155,7 @@ def test_a_live_release_says_that_the_version_before_it_is_one_click_away_as_its
     second = story.live(plan={"keep_warm_seconds": 600})
     said = page(story, f"/releases/{second.pk}/")
     assert "One click now to churn:1" in said and "Nothing before it" not in said
-    assert "churn:1 (revision 1) is kept warm" in page(story, f"/endpoints/{second.endpoint_id}/")
+    assert "churn:1 (revision 1) is on standby" in page(story, f"/endpoints/{second.endpoint_id}/")
 
 
 def test_a_live_release_says_what_was_so_at_the_decision_and_beside_it_what_is_so_now(

@@ -156,7 +156,7 @@ def test_the_page_of_an_endpoint_that_is_measured_takes_at_most_twelve_queries(
     for path in (f"/endpoints/{alert.endpoint_id}/", "/", "/alerts/"):
         with CaptureQueriesContext(connection) as caught:
             page = otto.get(path)
-        assert "Otto risk looks after it" in text_of(page.content.decode())
+        assert "acknowledged by Otto risk" in text_of(page.content.decode())
         assert len(caught) <= 12, path
 
 

@@ -339,7 +339,7 @@ def test_the_page_offers_to_stay_where_a_drill_goes(story: Story, endpoint: Endp
     story.run_jobs("control")
     text = page.get(f"/endpoints/{endpoint.pk}/").content.decode()
     assert "Roll back to churn:1?" in text
-    assert "(revision 1) is kept warm" in text
+    assert "(revision 1) is on standby" in text
     form = {"next": f"/endpoints/{endpoint.pk}/", "reason": "Wrong answers"}
     page.post(f"/endpoints/{endpoint.pk}/rollback", form)
     story.settle()

@@ -191,7 +191,7 @@ def test_what_is_copied_from_the_page_is_one_word_of_a_shell_and_python(story: S
     story.live()
     ModelVersion.objects.update(example=[row])
     Target.objects.update(url=odd)
-    page = browser(story.people["Otto"]).get(f"/endpoints/{Endpoint.objects.get().pk}/")
+    page = browser(story.people["Otto"]).get(f"/endpoints/{Endpoint.objects.get().pk}/use/")
     seen = unescape(page.content.decode())
     curl = shlex.split(seen.split('id="curl">')[1].split("</pre>")[0])
     assert curl[:2] == ["curl", f"{odd}/risk/development/churn/predict"]

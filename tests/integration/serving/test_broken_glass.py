@@ -8,7 +8,7 @@ import pytest
 from apps.assurance.actions import recall
 from apps.assurance.models import RecallEffect
 from apps.assurance.queries import foresee, preview
-from apps.console.queries.endpoints import former_of, revisions_of
+from apps.console.queries.endpoint_view import former_of, revisions_of
 from apps.governance.actions import end_break_glass, end_break_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.break_glass import break_glass_views

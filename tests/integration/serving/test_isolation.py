@@ -56,7 +56,7 @@ def test_an_operator_reads_how_a_revision_is_kept_apart_and_what_it_sent(story: 
     assert (row["egress"], row["isolation"]) == (["db.example:5432"], "link")
     assert row["egress_counts"] == [COUNTS]
     assert found["isolation"] == "link"
-    page = seen(story.world, "endpoint", revision.endpoint_id)
+    page = seen(story.world, "endpoint-settings", revision.endpoint_id)
     assert "db.example:5432" in page
     assert "A network of its own, reached through a link" in page
 
@@ -74,7 +74,7 @@ def test_what_runs_from_before_is_older_isolation_and_a_filter_lists_it(story: S
         ["churn"],
         [],
     )
-    page = seen(story.world, "endpoint", revision.endpoint_id)
+    page = seen(story.world, "endpoint-settings", revision.endpoint_id)
     assert "Older isolation: the host&#x27;s network" in page
     assert "older isolation" in seen(story.world, "endpoints")
 
@@ -100,7 +100,7 @@ def test_what_shares_the_hosts_network_is_marked_wherever_it_is_named(story: Sto
     revision = served(story)
     story.node.apart[revision.pk] = {"isolation": "shared"}
     story.node.report()
-    page = " ".join(seen(story.world, "endpoint", revision.endpoint_id).split())
+    page = " ".join(seen(story.world, "endpoint-settings", revision.endpoint_id).split())
     assert 'was asked to reach <span class="text-break">nothing</span>' in page
     assert "It can reach whatever the host can." in page
     rows = unescape(" ".join(seen(story.world, "endpoints").split()))

@@ -24,9 +24,9 @@ def alert(state: str, *, may: bool = True, resolves_itself: bool = False) -> Ale
 @pytest.mark.parametrize(
     ("row", "buttons"),
     [
-        (alert("open"), ["Look after it", "Resolve"]),
+        (alert("open"), ["Acknowledge", "Resolve"]),
         (alert("acknowledged"), ["Resolve"]),
-        (alert("open", resolves_itself=True), ["Look after it"]),
+        (alert("open", resolves_itself=True), ["Acknowledge"]),
         (alert("resolved"), []),
         (alert("open", may=False), []),
     ],
@@ -38,5 +38,5 @@ def test_a_reader_is_offered_what_they_can_do(row: AlertRow, buttons: list[str])
 def test_how_much_is_wrong_is_counted() -> None:
     one = alert("open")
     said = [AlertListPage(rows, []).summary for rows in ([], [one], [one, one])]
-    assert said == ["nothing is wrong", "1 thing is wrong", "2 things are wrong"]
+    assert said == ["no open alerts", "1 open alert", "2 open alerts"]
     assert AlertListPage([], [one]).over == "the last 1"

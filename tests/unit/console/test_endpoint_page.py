@@ -173,10 +173,10 @@ def test_what_a_rollback_goes_back_to() -> None:
     warm, stopped = revision(2, "warm"), revision(1, "stopped")
     assert former_words([]) == ""
     assert former_words([warm]) == (
-        "churn:2 (revision 2) is kept warm: a rollback only shifts the traffic."
+        "churn:2 (revision 2) is on standby: a rollback only shifts the traffic."
     )
     assert former_words([stopped, warm]).endswith(
-        "is stopped: a rollback starts it first. 2 former revisions may be gone back to."
+        "is stopped: a rollback starts it first. 2 earlier revisions are available."
     )
 
 
@@ -187,7 +187,7 @@ def test_a_rollback_names_what_it_does() -> None:
     former = [revision(2, "warm"), revision(1, "stopped")]
     many = rollback_form(row(going_out=False, former=former), version)
     assert many.title == "Roll back?"
-    assert many.choices == [(2, "2: churn:2, warm"), (1, "1: churn:1, is started first")]
+    assert many.choices == [(2, "2: churn:2, standby"), (1, "1: churn:1, is started first")]
     moving = row(going_out=True, rollout=row(to_revision=row(number=4)), former=former)
     abort = rollback_form(moving, version)
     assert (abort.title, abort.choices) == ("Stop revision 4?", [])
@@ -201,7 +201,7 @@ def test_what_is_agreed_stands_beside_what_was_measured() -> None:
         ("Without server error", "100 %", "at least 99.9 %"),
         ("p99", "> 10 s", "at most 250 ms"),
         ("Over", "", "15 min, 1 request"),
-        ("Told", "", "Otto"),
+        ("Notify", "", "Otto"),
         ("A breach", "", "rolls back, once"),
     ]
     nothing = row(**AGREED | {"availability": None, "latency_ms": None, "owner": ""})

@@ -1,10 +1,11 @@
-// A rollout over time: draws what the API measured with uPlot, again and again while it goes on.
-(() => {
+// Lines over time: draws what the API measured with uPlot, again and again while it goes on. Which
+// panels there are, and the table beside them, says the file of the page: `placetSeries(subject)`.
+window.placetSeries = (subject) => {
   const box = document.getElementById("series");
   if (!box) return;
-  const NEW = "--tblr-primary",
-    OLD = "--tblr-secondary",
-    COPIES = "--wait";
+  const HEIGHT = 170,
+    ROW = 14, // pixels of one row of labels above the lines
+    ROWS = 3;
   const probe = box.appendChild(document.createElement("span")); // a canvas knows no variables
   const colour = (name) => {
     probe.style.color = `var(${name})`;
@@ -13,11 +14,7 @@
   const seconds = (text) => Date.parse(text) / 1000;
   const show = (value, unit) => (value == null ? "–" : `${Number(value.toPrecision(3))} ${unit}`);
   const percent = (share) => (share == null ? null : share * 100);
-  const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
-  let charts = [],
-    drawn = null,
-    span = [0, 1];
-
+  const last = (values) => values.findLast((value) => value != null) ?? null;
   const line = (label, colourName, dash, more) => ({
     label,
     stroke: () => colour(colourName),
@@ -26,78 +23,50 @@
     points: { size: 4 },
     ...more,
   });
-  const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
-  const last = (values) => values.findLast((value) => value != null) ?? null;
-
-  // Each panel: its unit, its least height, its lines, and the columns for them (times first).
-  const panels = {
-    weight: (data, times) => {
-      const ends = data.planned.map((p) => [seconds(p.at), p.weight / 100]);
-      ends.push([seconds(data.until), ends.at(-1)[1]]);
-      const measured = data.points.map((p) => percent(p.share));
-      return {
-        unit: "%",
-        least: 1,
-        says: `planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
-        lines: [
-          line("planned", OLD, dashes, {
-            paths: uPlot.paths.stepped({ align: 1 }),
-            points: { show: false },
-          }),
-          line("measured", NEW),
-        ],
-        columns: uPlot.join([
-          [ends.map((e) => e[0]), ends.map((e) => e[1])],
-          [times, measured],
-        ]),
-      };
-    },
-    errors: (data, times) => both(data, times, "%", 1, [["", (m) => percent(m.error_rate)]]),
-    latency: (data, times) =>
-      both(data, times, "ms", 5, [
-        ["p50", (m) => m.p50_ms],
-        ["p95", (m) => m.p95_ms],
-      ]),
-    requests: (data, times) => both(data, times, "/s", 1, [["", (m) => m.per_second]]),
+  const row = (cells) => {
+    const made = document.createElement("tr");
+    made.append(
+      ...cells.map((text, place) => {
+        const cell = document.createElement(place ? "td" : "th");
+        if (!place) cell.scope = "row";
+        cell.textContent = text;
+        return cell;
+      }),
+    );
+    return made;
   };
-
-  // The same figures of the old revision, the new one, and the copies that it got, if any.
-  const both = (data, times, unit, least, figures) => {
-    const sides = [
-      ["old", "old", OLD, dashes],
-      ["new", "new", NEW, undefined],
-    ];
-    if (data.points.some((p) => p.copies)) sides.push(["copies", "copies to new", COPIES, [2, 3]]);
-    const lines = [],
-      columns = [times],
-      said = [];
-    for (const [name, get] of figures) {
-      for (const [side, words, colourName, dash] of sides) {
-        const values = of(data, side, get),
-          label = `${words} ${name}`.trim();
-        lines.push(line(label, colourName, dash, { width: name === "p50" ? 1 : 1.75 }));
-        columns.push(values);
-        said.push(`${label} ${show(last(values), unit)}`);
-      }
-    }
-    return { unit, least, lines, columns, says: said.join(", ") };
-  };
+  const { panels, rows, times, marked } = subject({
+    box,
+    colour,
+    seconds,
+    show,
+    percent,
+    last,
+    line,
+  });
+  let charts = [],
+    drawn = null,
+    span = [0, 1],
+    marks = [];
 
   // New figures go into the lines that are there: what a reader points at or has hidden stays so.
   const draw = (data, anew) => {
     span = [seconds(data.since), seconds(data.until)];
-    const times = data.points.map((p) => seconds(p.at) + data.seconds / 2);
+    const same = marks.length === (data.marks ?? []).length;
+    marks = data.marks ?? [];
+    const begins = times(data);
     box.querySelectorAll("figure").forEach((figure, place) => {
-      const panel = panels[figure.dataset.panel](data, times);
+      const panel = panels[figure.dataset.panel](data, begins);
       figure.querySelector("figcaption span").textContent = panel.says;
-      if (!anew && charts[place]?.series.length === panel.columns.length) {
+      if (!anew && same && charts[place]?.series.length === panel.columns.length) {
         charts[place].setData(panel.columns);
         return;
       }
       charts[place]?.destroy();
       charts[place] = plot(figure.querySelector(".plot"), panel);
     });
-    table(data);
+    box.querySelector("details tbody").replaceChildren(...rows(data).map(row));
+    marked?.(data);
     box.querySelector("[data-empty]").hidden = data.points.length > 0;
     drawn = data;
   };
@@ -109,6 +78,38 @@
       ? text.slice(5, 16).replace("T", " ")
       : text.slice(11, length > 1800 ? 16 : 19);
   };
+
+  // What happened: a line from top to bottom, and above it words where there is room for them.
+  const annotate = (u) => {
+    const { ctx, bbox } = u,
+      ratio = devicePixelRatio,
+      ends = Array(ROWS).fill(-Infinity);
+    ctx.save();
+    ctx.font = `${11 * ratio}px Inter, sans-serif`;
+    ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
+    for (const mark of marks) {
+      const at = Math.min(seconds(mark.at), span[1]), // what has just happened stands at the end
+        x = Math.round(u.valToPos(at, "x", true)),
+        wide = ctx.measureText(mark.says).width,
+        left = Math.max(bbox.left, Math.min(x, bbox.left + bbox.width - wide)),
+        place = ends.findIndex((end) => left > end + 8 * ratio);
+      if (x < bbox.left) continue;
+      ctx.strokeStyle = colour(mark.kind === "alert" ? "--fail" : "--tblr-secondary");
+      ctx.lineWidth = ratio;
+      ctx.setLineDash([3 * ratio, 3 * ratio]);
+      ctx.beginPath();
+      const top = bbox.top - (place < 0 ? 0 : place * ROW * ratio);
+      ctx.moveTo(x, top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      if (place < 0) continue;
+      ctx.fillStyle = colour(mark.kind === "alert" ? "--fail" : "--tblr-body-color");
+      ctx.fillText(mark.says, left, top);
+      ends[place] = left + wide;
+    }
+    ctx.restore();
+  };
   const plot = (place, { unit, least, lines, columns }) => {
     const axis = {
       stroke: () => colour("--tblr-secondary"),
@@ -116,10 +117,12 @@
       grid: { stroke: () => colour("--tblr-border-color"), width: 1 },
       ticks: { show: false },
     };
+    const above = Math.max(8, ROW * Math.min(ROWS, marks.length));
     return new uPlot(
       {
         width: place.clientWidth,
-        height: 170,
+        height: HEIGHT + above - 8,
+        padding: [above, null, null, null],
         series: [
           { label: "UTC", value: (u, at) => (at == null ? "–" : clock(at)) },
           ...lines.map((l) => ({ ...l, value: (u, v) => show(v, unit) })),
@@ -133,43 +136,11 @@
           { ...axis, size: 56, values: (u, at) => at.map((v) => `${v} ${unit}`) },
         ],
         cursor: { sync: { key: "series" }, drag: { x: false, y: false } },
+        hooks: { draw: [annotate] },
       },
       columns,
       place,
     );
-  };
-
-  // The same for who does not see the lines: newest first, in words and numbers.
-  const table = (data) => {
-    const side = (m) => {
-      if (!m) return "–";
-      const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
-      const errors = `${show(percent(m.error_rate), "%")} errors`;
-      return [`${m.requests} requests`, errors, ...latency].join(", ");
-    };
-    const weight = (at) =>
-      data.planned.filter((p) => seconds(p.at) <= seconds(at)).at(-1)?.weight ?? 0;
-    const rows = data.points.toReversed().map((p) => {
-      const row = document.createElement("tr");
-      const cells = [
-        p.at.slice(11, 19),
-        show(weight(p.at) / 100, "%"),
-        show(percent(p.share), "%"),
-        side(p.old),
-        side(p.new),
-        side(p.copies),
-      ];
-      row.append(
-        ...cells.map((text, place) => {
-          const cell = document.createElement(place ? "td" : "th");
-          if (!place) cell.scope = "row";
-          cell.textContent = text;
-          return cell;
-        }),
-      );
-      return row;
-    });
-    box.querySelector("details tbody").replaceChildren(...rows);
   };
 
   const tell = (name) => document.dispatchEvent(new CustomEvent(`placet:${name}`));
@@ -193,11 +164,11 @@
   new ResizeObserver(() => {
     charts.forEach((chart) => {
       const width = chart.root.parentNode.clientWidth;
-      if (width && width !== chart.width) chart.setSize({ width, height: 170 });
+      if (width && width !== chart.width) chart.setSize({ width, height: chart.height });
     });
   }).observe(box);
   new MutationObserver(() => {
     if (drawn) draw(drawn, true);
   }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   ask();
-})();
+};

@@ -1,0 +1,293 @@
+"""One endpoint as its pages read it: each part when a page asks for it, and once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, Subquery
+
+from apps.console.queries.actor_names import actor_names
+from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
+from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
+from apps.console.queries.events import EventLine, story
+from apps.console.queries.recalls import reached_by
+from apps.governance.models import Decision, Environment, Release
+from apps.monitoring.models import AlertKind, Objective
+from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
+from apps.monitoring.rules import ObjectiveStatus
+from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
+from apps.rollouts.models import DrillSchedule, Rollout
+from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
+from apps.rollouts.rules import OPEN_STATES, STEPPING
+from apps.rollouts.states import RolloutKind, RolloutState
+from apps.serving.models import Endpoint, EndpointKey, Revision
+from apps.serving.queries import EndpointStatus, endpoint_keys, status_with, visible_endpoints
+from apps.serving.rules import PRESENT, RevisionState, Trouble, serving_config
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+from placet_verify.capture import Capture
+from placet_verify.statements import APPROVE
+from placet_verify.units import UnitSource
+
+SHOWN = 20  # revisions of an endpoint
+RECENT_MINUTES = 15
+ABORTED = (RolloutState.ABORTING, RolloutState.ABORTED)
+TAKEN_BACK = (ROLLBACK_STARTED.name, ENTERED[RolloutState.ABORTING].name)
+
+
+@dataclass(frozen=True)
+class EndpointView:
+    """One endpoint, read along with its drills, its recalls and what is agreed."""
+
+    endpoint: Endpoint  # as endpoint_view reads it
+    actor: Actor
+
+    @cached_property
+    def revisions(self) -> list[Revision]:
+        """The newest revisions, and all that are present."""
+        return revisions_of(self.endpoint)
+
+    @cached_property
+    def history(self) -> list[Revision]:
+        """The newest revisions."""
+        return self.revisions[:SHOWN]
+
+    @cached_property
+    def status(self) -> EndpointStatus:
+        """What runs there."""
+        return status_with(self.endpoint, self.revisions)
+
+    @cached_property
+    def judged(self) -> EndpointStatus:
+        """What runs there, and whether it meets its objective."""
+        return with_verdict(self.status, self.verdict)
+
+    @property
+    def live(self) -> Revision | None:
+        """The revision that serves."""
+        return self.status.live.revision if self.status.live else None
+
+    @cached_property
+    def former(self) -> list[Revision]:
+        """What a rollback may go to, the newest first."""
+        return drilled(self.rollouts, self.revisions) or former_of(self.live, self.revisions)
+
+    @property
+    def objective(self) -> Objective | None:
+        """What is agreed."""
+        return objective_with(self.endpoint)
+
+    @cached_property
+    def _figures(self) -> tuple[dict[str, Recent], ObjectiveStatus | None]:
+        if self.live is None:
+            return {}, None
+        beside = [row.revision.pk for row in self.status.revisions]
+        return figures(self.live, self.objective, beside=beside, minutes=RECENT_MINUTES)
+
+    @property
+    def recent(self) -> dict[str, Recent]:
+        """What each revision answered lately."""
+        return self._figures[0]
+
+    @property
+    def verdict(self) -> ObjectiveStatus | None:
+        """Whether what is agreed is met."""
+        return self._figures[1]
+
+    @cached_property
+    def alerts(self) -> list[AlertRow]:
+        """What is wrong with it now."""
+        return shown_alerts(with_keeper(alerts_of(self.endpoint)), self.actor)
+
+    @cached_property
+    def keys(self) -> list[EndpointKey]:
+        """Its API keys, the newest first."""
+        return list(endpoint_keys(self.endpoint).order_by("-created_at"))
+
+    @cached_property
+    def rollouts(self) -> list[Rollout]:
+        """Its newest rollouts."""
+        moves = self.endpoint.rollouts.select_related("release", "to_revision")
+        return list(moves.order_by("-created_at")[:10])
+
+    @cached_property
+    def drills(self) -> list[DrillRow]:
+        """Its rollback tests, the newest first."""
+        return drill_rows(self.endpoint)
+
+    @property
+    def schedule(self) -> DrillSchedule | None:
+        """When rollback tests run by themselves."""
+        return schedule_with(self.endpoint)
+
+    @cached_property
+    def _story(self) -> tuple[list[EventLine], dict[str, str]]:
+        node = self.status.node
+        known = {node.id: f"node {self.endpoint.target}"} if node else {}
+        people = {self.endpoint.created_by, *(row.started_by for row in self.rollouts)}
+        ids = [self.endpoint.pk, *(row.pk for row in self.history[:5]), *self._reasons]
+        return story(ids, self.actor, people=people, known=known)
+
+    @cached_property
+    def _reasons(self) -> dict[str, str]:
+        return {row.pk: row.reason for row in self.rollouts if is_taken_back(row)}
+
+    @property
+    def timeline(self) -> list[EventLine]:
+        """What happened to it."""
+        return self._story[0]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of who made it, moved it, and did what its story tells."""
+        return self._story[1]
+
+    @property
+    def said(self) -> dict[int, str]:
+        """Why something was taken back, by the index of a line of the story."""
+        reasons = self._reasons
+        return {e.index: reasons[e.subject] for e in self.timeline if e.kind in TAKEN_BACK}
+
+    @cached_property
+    def approver_names(self) -> dict[str, str]:
+        """The names of who approved what was released."""
+        return actor_names(approvers_of(self.history))
+
+    @cached_property
+    def keeper_names(self) -> dict[str, str]:
+        """The names of whom its objective tells, and of who ran its rollback tests."""
+        owner = self.objective.owner if self.objective else ""
+        return actor_names({owner, *(drill.started_by for drill in self.drills)})
+
+    @property
+    def traffic(self) -> Recent | None:
+        """What the live revision answered."""
+        live = self.status.live
+        return self.recent.get(live.revision.pk) if live else None
+
+    @property
+    def split(self) -> UnitSource | None:
+        """The unit that requests are split by, of the candidate else of what is live."""
+        rows = [r.revision for r in self.status.revisions if r.revision.weight]
+        candidates = [row for row in rows if row.state != RevisionState.LIVE]
+        deciding = (candidates or rows)[:1]
+        return serving_config(deciding[0].serving).unit if deciding else None
+
+    @property
+    def capture(self) -> Capture | None:
+        """What the live revision writes down of its predictions."""
+        live = self.status.live
+        return serving_config(live.revision.serving).capture if live else None
+
+    @property
+    def sample(self) -> Any:
+        """One example row of the live version, for the snippets."""
+        live = self.status.live
+        example = live.revision.bento.version.example if live else None
+        return example[0] if example else {}
+
+    @property
+    def address(self) -> str:
+        """The URL that clients call: ``/predict``, or the API that the live version names; '' while
+        the target has no address."""
+        live = self.status.live
+        if not self.status.url:
+            return ""
+        return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
+
+    @property
+    def previous(self) -> Revision | None:
+        """The revision that a rollback goes to unless another one is named."""
+        return self.former[0] if self.former else None
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The rollout that is under way, if any."""
+        return next((r for r in self.rollouts if r.state in OPEN_STATES), None)
+
+    @property
+    def going_out(self) -> bool:
+        """Tell whether a rollback would abort a release that is going out."""
+        row = self.rollout
+        return (
+            row is not None
+            and row.kind == RolloutKind.RELEASE
+            and row.state in STEPPING
+            and row.from_revision_id is not None
+        )
+
+
+def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
+    """Return one endpoint as its pages read it, or raise ``NotFound``."""
+    rows = visible_endpoints(actor, deleted=True).select_related("objective", "drill_schedule")
+    endpoint = rows.annotate(**read_along()).filter(pk=endpoint_id).first()
+    if endpoint is None:
+        raise NotFound
+    return EndpointView(endpoint, actor)
+
+
+def is_taken_back(rollout: Rollout) -> bool:
+    """Tell whether a rollout went back, or was aborted: its story says who did that and why."""
+    return rollout.kind == RolloutKind.ROLLBACK or rollout.state in ABORTED
+
+
+def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> EndpointStatus:
+    """Return ``status`` with its objective not met where that is so: as its page measures it, also
+    in the seconds before the alert about it is open."""
+    known = {trouble.title for trouble in status.found}
+    if verdict is None or verdict.standing != "breached" or AlertKind.OBJECTIVE.label in known:
+        return status
+    found = (Trouble(AlertKind.OBJECTIVE.label, verdict.reason), *status.found)
+    return replace(status, found=found)
+
+
+def read_along() -> dict[str, ArraySubquery | Subquery]:
+    """Return what the query that reads an endpoint reads along: its drills, its recalls, and which
+    environment is the last of its project."""
+    places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
+    last = Subquery(places.values("name")[:1])
+    return {"last_drills": last_drills(), "recalled": reached_by(), "last_environment": last}
+
+
+def approvers_of(history: Sequence[Any]) -> set[str]:
+    """Return who approved the releases of revisions that :func:`revisions_of` read."""
+    return {person for row in history for person in row.approvers}
+
+
+def revisions_of(endpoint: Endpoint) -> list[Revision]:
+    """Return the newest revisions and all that are present, each with the number of its release
+    and who approved that."""
+    newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
+    release = Release.objects.filter(pk=OuterRef("release"))
+    approved = Decision.objects.filter(
+        release=OuterRef("release"), verdict=APPROVE, voided_reason=""
+    )
+    columns = {
+        "release_number": Subquery(release.values("number")),
+        "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
+        "approvers": ArraySubquery(approved.order_by("pk").values("person")),
+    }
+    rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
+    rows = rows.select_related("bento__version__model", "bento__runtime")
+    return list(rows.annotate(**columns).order_by("-number"))
+
+
+def drilled(rollouts: Sequence[Rollout], history: list[Any]) -> list[Revision]:
+    """Return the revision that a drill is on its way to: a rollback would stay there."""
+    there = {
+        r.to_revision_id for r in rollouts if r.kind == RolloutKind.DRILL and r.state in STEPPING
+    }
+    return [row for row in history if row.pk in there]
+
+
+def former_of(live: Revision | None, history: list[Any]) -> list[Revision]:
+    """Return what a rollback may go to, as :func:`apps.rollouts.queries.former_revisions` does,
+    from ``history`` as :func:`revisions_of` reads it."""
+    former = [
+        row
+        for row in history
+        if live is not None and row.number < live.number and row.may_serve_again
+    ]
+    return former[:ROLLBACK_KEPT]

@@ -1,0 +1,86 @@
+// A rollout over time: its weight, and what the old revision, the new one and its copies answered.
+window.placetSeries(({ seconds, show, percent, last, line }) => {
+  const NEW = "--tblr-primary",
+    OLD = "--tblr-secondary",
+    COPIES = "--wait";
+  const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
+  const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
+
+  // Each panel: its unit, its least height, its lines, and the columns for them (times first).
+  const panels = {
+    weight: (data, times) => {
+      const ends = data.planned.map((p) => [seconds(p.at), p.weight / 100]);
+      ends.push([seconds(data.until), ends.at(-1)[1]]);
+      const measured = data.points.map((p) => percent(p.share));
+      return {
+        unit: "%",
+        least: 1,
+        says: `planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
+        lines: [
+          line("planned", OLD, dashes, {
+            paths: uPlot.paths.stepped({ align: 1 }),
+            points: { show: false },
+          }),
+          line("measured", NEW),
+        ],
+        columns: uPlot.join([
+          [ends.map((e) => e[0]), ends.map((e) => e[1])],
+          [times, measured],
+        ]),
+      };
+    },
+    errors: (data, times) => both(data, times, "%", 1, [["", (m) => percent(m.error_rate)]]),
+    latency: (data, times) =>
+      both(data, times, "ms", 5, [
+        ["p50", (m) => m.p50_ms],
+        ["p95", (m) => m.p95_ms],
+      ]),
+    requests: (data, times) => both(data, times, "/s", 1, [["", (m) => m.per_second]]),
+  };
+
+  // The same figures of the old revision, the new one, and the copies that it got, if any.
+  const both = (data, times, unit, least, figures) => {
+    const sides = [
+      ["old", "old", OLD, dashes],
+      ["new", "new", NEW, undefined],
+    ];
+    if (data.points.some((p) => p.copies)) sides.push(["copies", "copies to new", COPIES, [2, 3]]);
+    const lines = [],
+      columns = [times],
+      said = [];
+    for (const [name, get] of figures) {
+      for (const [side, words, colourName, dash] of sides) {
+        const values = of(data, side, get),
+          label = `${words} ${name}`.trim();
+        lines.push(line(label, colourName, dash, { width: name === "p50" ? 1 : 1.75 }));
+        columns.push(values);
+        said.push(`${label} ${show(last(values), unit)}`);
+      }
+    }
+    return { unit, least, lines, columns, says: said.join(", ") };
+  };
+
+  // The same for who does not see the lines: newest first, in words and numbers.
+  const side = (m) => {
+    if (!m) return "–";
+    const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
+    const errors = `${show(percent(m.error_rate), "%")} errors`;
+    return [`${m.requests} requests`, errors, ...latency].join(", ");
+  };
+  const rows = (data) => {
+    const weight = (at) =>
+      data.planned.filter((p) => seconds(p.at) <= seconds(at)).at(-1)?.weight ?? 0;
+    return data.points
+      .toReversed()
+      .map((p) => [
+        p.at.slice(11, 19),
+        show(weight(p.at) / 100, "%"),
+        show(percent(p.share), "%"),
+        side(p.old),
+        side(p.new),
+        side(p.copies),
+      ]);
+  };
+  const times = (data) => data.points.map((p) => seconds(p.at) + data.seconds / 2);
+  return { panels, rows, times };
+});
