@@ -50,13 +50,13 @@ def test_an_operator_erases_what_was_captured_of_a_unit(
     page = open_as(story.people["Otto"])
     page.goto(f"/endpoints/{rollout.endpoint_id}/predictions/")
     assert page.get_by_text('"age":41').count() == 2
-    assert page.get_by_text("a copy").count() == 4
+    assert page.get_by_text(", shadow").count() == 4
     assert page.get_by_text("chargeback 1", exact=True).count() == 1
     page.get_by_text("1 waits for its prediction").wait_for()
     assert page.get_by_text("Nothing to compare yet").count() == 2  # no window tells of them
-    page.get_by_role("button", name="Erase a unit").click()
-    page.get_by_label("The unit, as requests carried it").fill("customer-1")
-    page.get_by_role("button", name="Erase it").click()
+    page.get_by_role("button", name="Erase data of a subject…").click()
+    page.get_by_label("The subject (unit), as requests carried it").fill("customer-1")
+    page.get_by_role("button", name="Erase", exact=True).click()
     page.get_by_text("under way").wait_for()
     story.run_jobs("control")
     page.reload()

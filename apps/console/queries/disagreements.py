@@ -1,39 +1,24 @@
 """Where two revisions disagree, as its page shows it."""
 
-import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from django.utils.text import Truncator
-
+from apps.console.queries.disagreement_groups import (
+    DisagreementGroup,
+    TwoWay,
+    answers_of,
+    differences,
+    groups_of,
+    two_way,
+)
 from apps.console.queries.page_parts import counted
+from apps.console.queries.prediction_table import Spread
 from apps.console.templatetags.placet import number, rate
-from apps.monitoring.queries import Compared, Disagreement
+from apps.monitoring.queries import Compared
 
 
-@dataclass(frozen=True, slots=True)
-class DisagreementRow:
-    """One request to which two revisions gave different answers."""
-
-    row: Disagreement
-
-    @property
-    def inputs(self) -> str:
-        """What it was made of."""
-        return _short(self.row.inputs, 240)
-
-    @property
-    def stable(self) -> str:
-        """What the stable revision answered."""
-        return _short(self.row.stable, 120)
-
-    @property
-    def candidate(self) -> str:
-        """What the candidate answered."""
-        return _short(self.row.candidate, 120)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DisagreementPage:
     """The newest pairs of answers, and those that differ."""
 
@@ -60,9 +45,29 @@ class DisagreementPage:
         return f"{self.found.tolerance:g}"
 
     @property
-    def rows(self) -> list[DisagreementRow]:
-        """The newest of those that differ."""
-        return [DisagreementRow(row) for row in self.found.shown]
+    def groups(self) -> list[DisagreementGroup]:
+        """The newest of those that differ, equal ones together."""
+        return groups_of(self.found.shown)
+
+    @cached_property
+    def _answers(self) -> list[tuple[Any, Any]]:
+        return answers_of(self.found.shown)
+
+    @property
+    def apart(self) -> Spread | None:
+        """How far the new answers lie from the old ones, where all are numbers."""
+        whole = all(isinstance(one, int) for pair in self._answers for one in pair)
+        return None if whole else differences(self._answers)
+
+    @property
+    def two_way(self) -> TwoWay | None:
+        """Old answers by new ones, where they are no measured numbers."""
+        return None if self.apart else two_way(self._answers)
+
+    @property
+    def sample(self) -> str:
+        """Over what the charts count."""
+        return f"of the newest {counted(len(self.found.shown), 'disagreement')}"
 
     @property
     def more(self) -> str:
@@ -76,10 +81,6 @@ class DisagreementPage:
         if self.found.pairs:
             return "Both revisions answered the same."
         return (
-            "Both revisions must capture, and get the same requests: copies (set_mirror) do that, "
-            "a split does not."
+            "Needs shadow traffic: both revisions must record predictions and get the same "
+            "requests (set_mirror). A split does not."
         )
-
-
-def _short(value: Any, length: int) -> str:
-    return Truncator(json.dumps(value, ensure_ascii=False)).chars(length)

@@ -1,12 +1,16 @@
 """Captured predictions as their page shows them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.text import Truncator
 
 from apps.console.queries.page_parts import counted
+from apps.console.queries.prediction_table import PredictionTable, prediction_table
 from apps.console.templatetags.placet import number
 from apps.identity.queries import name_in
 from apps.monitoring.models import Outcome
@@ -23,6 +27,7 @@ from apps.monitoring.queries import (
 )
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import FieldError, InvalidInput
 
 PAGE = 25
 
@@ -43,7 +48,7 @@ class PredictionRow:
     @property
     def cohort(self) -> str:
         """Continues the words on when and where it was made: that no split decided on it."""
-        return {"mirrored": ", a copy", "overridden": ", a tester"}.get(self.row.cohort, "")
+        return {"mirrored": ", shadow", "overridden": ", tester"}.get(self.row.cohort, "")
 
     @property
     def inputs(self) -> str:
@@ -92,7 +97,7 @@ class CapturedCard:
             many = counted(missing, "captured prediction")
             return f"About {many} {are} missing: more than chance explains."
         if self.figures.expected:
-            return "As many were captured as should have been."
+            return "Capture rate as expected."
         return "Nothing to compare yet: what was answered counts after a minute."
 
 
@@ -125,7 +130,7 @@ class ErasureRow:
         return counted(self.erasure.erased, "prediction")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CapturedPage:
     """Everything the page shows."""
 
@@ -135,10 +140,33 @@ class CapturedPage:
     erasures: list[ErasureRow]
     key: str
     may_erase: bool
+    filters: "PredictionFilter | None" = None
+
+    @cached_property
+    def table(self) -> PredictionTable:
+        """The columns of the rows that are shown."""
+        return prediction_table([row.content for row in self.rows])
+
+    @property
+    def lines(self) -> list[tuple[PredictionRow, list[str]]]:
+        """Each row with what it has in each column."""
+        return [(row, self.table.cells(row.content)) for row in self.rows]
+
+    @property
+    def sample(self) -> str:
+        """Over how many predictions the columns are counted."""
+        return f"over the {counted(self.table.rows, 'prediction')} of this page"
+
+    @property
+    def older(self) -> str:
+        """The query of the page after this one."""
+        return urlencode(self.filters.given | {"after": self.key} if self.filters else {})
 
     @property
     def empty(self) -> str:
         """Why there is nothing."""
+        if self.filters and self.filters.given:
+            return "No captured prediction matches these filters."
         if self.figures:
             return (
                 "Nothing was captured yet. What is answered from now on appears here within half a"
@@ -150,10 +178,51 @@ class CapturedPage:
         )
 
 
-def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> CapturedPage:
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """What the list is narrowed to, as it was typed."""
+
+    revision: str = ""
+    since: str = ""
+    until: str = ""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Those that say something, by the name of their field."""
+        fields = {"revision": self.revision, "since": self.since, "until": self.until}
+        return {name: text for name, text in fields.items() if text}
+
+    def narrowed(self, rows: QuerySet[Any], endpoint: Endpoint) -> QuerySet[Any]:
+        """Return those of ``rows`` that match, or raise :class:`InvalidInput`."""
+        if self.revision:
+            if not (self.revision.isascii() and self.revision.isdigit() and len(self.revision) < 9):
+                detail = "The number of a revision, such as 2"
+                raise InvalidInput(errors=[FieldError("revision", detail)])
+            named = endpoint.revisions.filter(number=int(self.revision))
+            rows = rows.filter(revision__in=named.values("pk"))
+        if self.since:
+            rows = rows.filter(at__gte=_instant("since", self.since))
+        return rows.filter(at__lte=_instant("until", self.until)) if self.until else rows
+
+
+def _instant(field: str, text: str) -> datetime:
+    """Read a date and time; UTC where no zone is said."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        detail = "A date and time like 2026-03-14T10:00, in UTC"
+        raise InvalidInput(errors=[FieldError(field, detail)]) from None
+
+
+def captured_page(
+    endpoint: Endpoint, actor: Actor, *, after: str = "", filters: PredictionFilter | None = None
+) -> CapturedPage:
     """Return one page of what was captured. Needs ``prediction.view``."""
+    filters = filters or PredictionFilter()
     revision = Revision.objects.filter(pk=OuterRef("revision")).values("number")
     rows = captured_predictions(endpoint, actor).order_by("-pk").annotate(number=Subquery(revision))
+    rows = filters.narrowed(rows, endpoint)
     if after.isascii() and after.isdigit() and len(after) < 19:
         rows = rows.filter(pk__lt=int(after))
     page_rows = list(rows[: PAGE + 1])
@@ -171,4 +240,5 @@ def captured_page(endpoint: Endpoint, actor: Actor, *, after: str = "") -> Captu
         erasures=[ErasureRow(row) for row in erasures[:10]],
         key=key,
         may_erase=actor.can("prediction.erase", scope),
+        filters=filters,
     )

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.disagreements import DisagreementPage
-from apps.console.queries.predictions import captured_page
+from apps.console.queries.predictions import PredictionFilter, captured_page
 from apps.console.views.base import PageRequest, action, page, show
 from apps.monitoring.actions import erase_unit
 from apps.monitoring.queries import TOLERANCE
@@ -19,15 +19,11 @@ from apps.serving.queries import get_endpoint
 def captured(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """List what was captured, what is missing, and what was erased."""
     endpoint = get_endpoint(endpoint_id, request.actor)
-    after = request.GET.get("after", "")
-    page_object = captured_page(endpoint, request.actor, after=after)
-    return show(
-        request,
-        "predictions",
-        frame=endpoint.project_id,
-        endpoint=endpoint,
-        page=page_object,
-    )
+    get = request.GET.get
+    filters = PredictionFilter(get("revision", ""), get("since", ""), get("until", ""))
+    page_object = captured_page(endpoint, request.actor, after=get("after", ""), filters=filters)
+    frame = endpoint.project_id
+    return show(request, "predictions", frame=frame, endpoint=endpoint, page=page_object)
 
 
 @action

@@ -47,7 +47,7 @@ def test_what_was_captured_is_shown_as_far_as_it_is_there(
 
 def test_a_copy_and_a_tester_are_named() -> None:
     said = [prediction(None, cohort).cohort for cohort in ("", "mirrored", "overridden")]
-    assert said == ["", ", a copy", ", a tester"]
+    assert said == ["", ", shadow", ", tester"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_copy_and_a_tester_are_named() -> None:
     [
         (1, 9, "failed", "About 1 captured prediction is missing: more than chance explains."),
         (2, 9, "failed", "About 2 captured predictions are missing: more than chance explains."),
-        (0, 9, "passed", "As many were captured as should have been."),
+        (0, 9, "passed", "Capture rate as expected."),
         (0, 0, "", "Nothing to compare yet: what was answered counts after a minute."),
     ],
 )
@@ -89,7 +89,7 @@ def test_disagreements_are_counted() -> None:
     some = DisagreementPage(Compared(1200, 3, 0.01, [row]))
     assert some.summary == "3 of 1\u202f200 pairs of answers"
     assert (some.title, some.tolerance) == ("0.25 % differ", "0.01")
-    assert (some.rows[0].inputs, some.rows[0].stable) == ('{"age": 3}', '"a"')
+    assert (some.groups[0].inputs, some.groups[0].stable) == ('{"age": 3}', '"a"')
     assert some.more == "The newest 1 are shown."
     same = DisagreementPage(Compared(1, 0, 0.0))
     assert (same.summary, same.more) == ("0 of 1 pair of answers", "")
@@ -97,4 +97,4 @@ def test_disagreements_are_counted() -> None:
     none = DisagreementPage(Compared(0, 0, 0.0))
     assert none.summary == "nothing to compare yet"
     assert none.title == "No request was captured by both"
-    assert none.empty.startswith("Both revisions must capture")
+    assert none.empty.startswith("Needs shadow traffic")
