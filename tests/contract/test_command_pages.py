@@ -121,7 +121,8 @@ policy show, policy try, policy dry-run, duty list, freeze list, release wait, r
 release show, release comments, release decisions, release permit, release vsa, release bundle,
 release export-decision, rollout list, rollout show, rollout looks, rollout series, rollout
 disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic, endpoint predict,
-endpoint key list, deployment list, target list, target show, target uses, outcome list, prediction list,
+endpoint key list,
+deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
 preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,
 alert list, alert show, objective show, audit events, audit save, audit show, audit proof, audit

@@ -9,7 +9,6 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
 from apps.console.queries.models import ModelRow
-from apps.console.queries.page_parts import Tab
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
