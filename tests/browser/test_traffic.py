@@ -84,7 +84,7 @@ def test_the_pages_of_an_endpoint_and_the_lists(
         assert "p99 " in page.locator("figcaption", has_text="Latency").inner_text()
         sound("traffic")
         for name, says in TABS.items():
-            page.get_by_role("link", name=name, exact=True).click()
+            page.locator("main").get_by_role("link", name=name, exact=True).click()
             page.get_by_text(says).first.wait_for()
             sound(f"endpoint-{name.split()[0].lower()}")
         for name, path in (("list-endpoints", "/endpoints/"), ("list-home", "/")):
