@@ -45,7 +45,7 @@ GROUPS: Mapping[str, KindGroup] = {
         ("audit", "retention", "legal_hold", "stream", "witness", "witnessed_log"),
     ),
     "platform": KindGroup(
-        "Background work, keys and backups", ("job", "store", "backup", "credentials")
+        "Background work, keys and backups", ("job", "store", "backup", "credentials", "instance")
     ),
 }
 

@@ -119,7 +119,7 @@ DEPLOYMENTS = (
     Entry("On a date", "deployments", ("endpoint.view",)),
 )
 NODES = Entry("Nodes", "targets", ("target.view",), "n")
-ADMINISTRATION = Entry("Administration", "admin:index", ("access.manage",))
+ADMINISTRATION = Entry("Administration", "administration", ("access.view", "access.manage"))
 ACCOUNT = (
     Entry("API tokens", "tokens"),
     Entry("Passkeys and second factor", "mfa_index"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.console.views import (
+    administration,
     alerts,
     audit,
     break_glass,
@@ -43,6 +44,8 @@ GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
 SIGNERS = "signing-keys/<slug:project>/"
 PROJECT = "projects/<slug:project>/"
+PERSON = "people/<str:person_id>/"
+DEMAND = "administration/roles/<str:demanding_role>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
@@ -66,7 +69,26 @@ urlpatterns = [
     path(PROJECT + "settings/", projects.settings, name="project-settings"),
     path(PROJECT + "settings/save", projects.save_settings, name="project-settings-save"),
     path(PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"),
-    path("people/<str:person_id>/", people.person, name="person"),
+    path(PERSON, people.person, name="person"),
+    path(PERSON + "roles/give", people.give_role, name="person-role-give"),
+    path(PERSON + "roles/<str:role_id>/take", people.take_role, name="person-role-take"),
+    path(PERSON + "sign-out", people.sign_out, name="person-sign-out"),
+    path(PERSON + "deactivate", people.deactivate, name="person-deactivate"),
+    path(PERSON + "reactivate", people.reactivate, name="person-reactivate"),
+    path(PERSON + "setup-link", people.send_setup_link, name="person-setup-link"),
+    path("administration/", administration.people, name="administration"),
+    path("administration/invite", administration.invite, name="person-invite"),
+    path("administration/roles/", administration.roles, name="role-matrix"),
+    path(DEMAND + "demand", administration.demand, name="second-factor-demand"),
+    path(DEMAND + "waive", administration.waive, name="second-factor-waive"),
+    path("administration/instance/", administration.instance, name="instance"),
+    path("administration/instance/try/<slug:trial>", administration.trial, name="instance-try"),
+    path("administration/tokens/", administration.tokens, name="all-tokens"),
+    path(
+        "administration/tokens/<str:token_id>/revoke",
+        administration.revoke,
+        name="all-tokens-revoke",
+    ),
     path("models/", models.models, name="models"),
     path("models/new", models.new_model, name="model-new"),
     path("models/<slug:project>/<slug:name>/", models.model, name="model"),

@@ -11,6 +11,7 @@ PERSON_DEACTIVATED = event_kind(
     "person.deactivated", "Deactivated a person and revoked {tokens:token}", sealed=True
 )
 PERSON_REACTIVATED = event_kind("person.reactivated", "Reactivated a person", sealed=True)
+SESSIONS_ENDED = event_kind("person.sessions_ended", "Signed a person out everywhere", sealed=True)
 PERSON_PLACED = event_kind(
     "person.placed", "Set a person's line of defence and reporting line", sealed=True
 )
@@ -34,6 +35,14 @@ SERVICE_ACCOUNT_DEACTIVATED = event_kind(
 )
 ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}", sealed=True)
 ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}", sealed=True)
+SECOND_FACTOR_DEMANDED = event_kind(
+    "role.second_factor_demanded", "Demanded a second factor for the role {role}", sealed=True
+)
+SECOND_FACTOR_WAIVED = event_kind(
+    "role.second_factor_waived",
+    "No longer demanded a second factor for the role {role}",
+    sealed=True,
+)
 TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
 TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")
 DEVICE_LOGIN_CONFIRMED = event_kind("device_login.confirmed", "Let a device have an API token")

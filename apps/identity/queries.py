@@ -1,21 +1,16 @@
 """The only ways in: ``authorize`` for what an actor does, ``visible`` for what they read."""
 
-import hmac
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from django.db import connection, models
+from django.db import models
 from django.db.models import CharField, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
 from apps.audit.rows import row_key
-from apps.identity.errors import BadToken
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -26,12 +21,11 @@ from apps.identity.models import (
     TeamMember,
     User,
 )
-from apps.identity.rules import ROLES, cut, grants_of, token_prefix
+from apps.identity.rules import ROLES, grants_of
 from apps.identity.sign_in.freshness import demand_fresh, last_proof, proofs
+from apps.identity.trust.second_factor import withheld, withheld_by_log
 from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
-from placet.kernel.clock import now
-from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 
 M = TypeVar("M", bound=models.Model)
@@ -89,7 +83,9 @@ def visible(
     return queryset.filter(**{f"{project}__in": projects})
 
 
-def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
+def fresh_grants(
+    person_id: str, lock: bool = True, *, even_withheld: bool = False
+) -> frozenset[Grant]:
     """Read the grants of a person (or service account) again, as they are now.
 
     With ``lock`` (inside a transaction) the rows they come from are held until commit: a role that
@@ -97,7 +93,8 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
     one order: person, memberships, roles. Whoever is deactivated has none.
 
     Only what the log vouches for counts: a role, a membership, a person or a way to sign in as
-    one that somebody wrote into the tables past the actions gives nobody a voice.
+    one that somebody wrote into the tables past the actions gives nobody a voice. A role that
+    demands a second factor gives who has none nothing, unless it is asked for ``even_withheld``.
     """
     if person_id.startswith("svc_"):
         return _service_grants(person_id, lock=lock)
@@ -117,7 +114,10 @@ def fresh_grants(person_id: str, lock: bool = True) -> frozenset[Grant]:
     states = logged.states
     joined = {m.team_id for m in _vouched(members, states)}
     vouched = _vouched(bindings, states)
-    return _grants(b for b in vouched if b.team_id is None or b.team_id in joined)
+    without = frozenset() if even_withheld or not vouched else withheld_by_log(person_id)
+    return _grants(
+        b for b in vouched if (b.team_id is None or b.team_id in joined) and b.role not in without
+    )
 
 
 def _vouched(rows: Iterable[A], states: dict[str, dict[str, Any] | None]) -> list[A]:
@@ -156,16 +156,26 @@ def _bound(subject: Q) -> frozenset[Grant]:
     return grants_of(bindings.values_list("role", "project_id", "environment"))
 
 
-def _person_grants(person_id: str) -> frozenset[Grant]:
+def _person_grants(person_id: str) -> tuple[frozenset[Grant], frozenset[str]]:
+    """Return what a person may do, and the roles that wait for their second factor (one query)."""
     teams = TeamMember.objects.filter(person=person_id).values("team_id")
-    return _bound(Q(person=person_id) | Q(team__in=teams))
+    held = RoleBinding.objects.filter(Q(person=person_id) | Q(team__in=teams)).order_by("pk")
+    columns = ("role", "project_id", "environment")
+    rows = held.annotate(withheld=withheld(person_id)).values_list(*columns, "withheld")
+    bound = [row[:3] for row in rows if not row[3]]
+    return grants_of(bound), frozenset(row[0] for row in rows if row[3])
+
+
+def withheld_roles(person_id: str) -> frozenset[str]:
+    """Return the roles of a person that count only once they have a second factor."""
+    return _person_grants(person_id)[1]
 
 
 def held_grants(actor_id: str) -> frozenset[Grant]:
     """Return all that a person or service account may do, whatever token they use."""
     if actor_id.startswith("svc_"):
         return _bound(Q(service_account=actor_id))
-    return _person_grants(actor_id)
+    return _person_grants(actor_id)[0]
 
 
 def people_with(permission: str, scope: Scope) -> list[User]:
@@ -186,100 +196,17 @@ def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Acto
     if not user.is_active:
         return ANONYMOUS
     records = proofs(session or {}, user.pk)
+    grants, waiting = _person_grants(user.pk)
     return Actor(
         kind="person",
         id=user.pk,
         label=str(user),
         owner=user.pk,
-        grants=_person_grants(user.pk),
+        grants=grants,
+        withheld=waiting,
         mfa=any(record.get("method") == "mfa" for record in records),
         authenticated_at=last_proof(records),
     )
-
-
-def token_hash(text: str) -> str:
-    """Return the keyed hash under which a token is stored."""
-    key = config().token_key.get_secret_value().encode()
-    return hmac.digest(key, text.encode(), "sha256").hex()
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A token that is good now: whose it is, what it may do, and when it was last used."""
-
-    token: str
-    last_used_at: datetime | None
-    actor: Actor
-
-
-# One statement by hand: every request of a program begins with it, and building the same by the
-# ORM took a quarter of a short request.
-BEARER = """
-SELECT t.id, t.secret_hash, t.revoked_at, t.expires_at, t.last_used_at, t.scopes, t.project_id,
-  a.id, coalesce(a.name, nullif(h.name, ''), h.email), h.id,
-  h.is_active AND coalesce(a.is_active, true),
-  (SELECT coalesce(json_agg(json_build_array(b.role, b.project_id, b.environment)), '[]') FROM (
-    SELECT role, project_id, environment FROM identity_rolebinding
-      WHERE service_account_id = a.id
-    UNION ALL SELECT role, project_id, environment FROM identity_rolebinding
-      WHERE a.id IS NULL AND person_id = h.id
-    UNION ALL SELECT r.role, r.project_id, r.environment FROM identity_rolebinding r
-      JOIN identity_teammember m ON m.team_id = r.team_id
-      WHERE a.id IS NULL AND m.person_id = h.id) AS b)
-FROM identity_apitoken t
-LEFT JOIN identity_serviceaccount a ON a.id = t.service_account_id
-LEFT JOIN identity_user h ON h.id = coalesce(a.owner_id, t.person_id)
-WHERE t.prefix = %s
-"""
-
-
-def bearer(text: str) -> Bearer:
-    """Return who acts by the token ``text``: its holder, cut down to its scopes and project.
-
-    Raises :class:`BadToken` saying why it opens nothing (one query).
-    """
-    prefix = token_prefix(text)
-    if prefix is None:
-        raise BadToken("The token is cut or mistyped", code="token_malformed")
-    with connection.cursor() as cursor:
-        cursor.execute(BEARER, [prefix])
-        row = cursor.fetchone()
-    if row is None or not hmac.compare_digest(row[1], token_hash(text)):
-        raise BadToken("There is no such token", code="token_unknown")
-    token, _, revoked_at, expires_at, used_at = row[:5]
-    if revoked_at is not None:
-        raise BadToken("The token was revoked", code="token_revoked")
-    if expires_at <= now():
-        raise BadToken("The token has expired", code="token_expired")
-    return Bearer(token, used_at, _holder(token, *row[5:]))
-
-
-def _holder(
-    token: str,
-    scopes: Any,
-    project: str | None,
-    account: str | None,
-    label: str,
-    owner: str,
-    active: bool | None,
-    bindings: Any,
-) -> Actor:
-    if not active:
-        raise BadToken("The account behind the token is deactivated", code="token_inactive")
-    held = grants_of((role, where, name) for role, where, name in _json(bindings))
-    return Actor(
-        kind="service" if account else "person",
-        id=account or owner,
-        label=label,
-        owner=owner,
-        token=token,
-        grants=cut(held, scopes=_json(scopes), project=project),
-    )
-
-
-def _json(value: Any) -> Any:
-    """Return a JSON column of a statement by hand, which Django leaves as text."""
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def people_names(ids: Iterable[str]) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """What somebody is told who lacks a permission: what it is called, and how one comes by it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from django.urls import reverse
 
 from apps.identity.models import ApiToken
-from apps.identity.queries import held_grants
-from apps.identity.rules import NEVER_BY_TOKEN
+from apps.identity.queries import held_grants, withheld_roles
+from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from apps.identity.rules.permissions import in_words, roles_with
 from apps.identity.rules.presets import preset_for
 from placet.kernel.actor import Actor, Scope
@@ -17,6 +19,8 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     To a program it says whether its token was made too narrow, or its holder may not do it either:
     two different people can mend that.
     """
+    if waiting := _waiting_for_factor(actor, permissions):
+        return second_factor_needed(waiting)
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
     if token is None:
@@ -29,6 +33,25 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     if not able:
         return f"{_needs(held)}, which no token carries: do it at {config().public_origin}"
     return _narrow(token, able[0], who)
+
+
+def second_factor_needed(roles: Iterable[str]) -> str:
+    """Return what is said to who has ``roles`` that wait for their second factor."""
+    named = sorted(roles)
+    what = f"Your role {named[0]} waits" if len(named) == 1 else f"Your roles {_listed(named)} wait"
+    where = f"{config().public_origin}{reverse('mfa_index')}"
+    return f"{what} for a second factor of yours: add an authenticator app or a passkey at {where}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]])
+
+
+def _waiting_for_factor(actor: Actor, permissions: Sequence[str]) -> list[str]:
+    if actor.kind != "person":
+        return []
+    roles = actor.withheld if actor.in_session else withheld_roles(actor.id)
+    return [role for role in roles if ROLES.get(role, frozenset()) & frozenset(permissions)]
 
 
 def _needs(permissions: Sequence[str]) -> str:

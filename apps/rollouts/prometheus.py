@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +34,15 @@ def readings(
         else:
             all_readings.append(reading(threshold, points, since=since, now=now))
     return tuple(all_readings)
+
+
+def try_out(now: datetime) -> None:
+    """Ask for a series that every Prometheus has. Raises :class:`Unread` with why there is none.
+
+    Call it outside any transaction.
+    """
+    if not _points("vector(1)", now - timedelta(minutes=1), now, 15):
+        raise Unread("its answer holds no values")
 
 
 def _filled(query: str, names: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ FOR_UPDATE = {
     "apps/audit/actions/witnesses.py remove_witness": DELETED,
     "apps/audit/actions/cosigning.py forget_log": DELETED,
     "apps/identity/actions/roles.py revoke_role": DELETED,
+    "apps/identity/actions/second_factor.py waive_second_factor": DELETED,
     "apps/identity/actions/teams.py delete_team": DELETED,
     "apps/identity/actions/teams.py remove_member": DELETED,
     "apps/monitoring/actions/erasing.py _replace": DELETED + ", when nothing is left of the part",

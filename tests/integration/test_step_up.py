@@ -166,6 +166,20 @@ FRESH: dict[str, Case] = {
     "identity.deactivate_person": Case("ann", lambda t: partial(access.deactivate_person, t.bob)),
     "identity.reactivate_person": Case("ann", lambda t: partial(access.reactivate_person, t.gone)),
     "identity.setup_link": Case("ann", lambda t: partial(access.setup_link, t.bob)),
+    "identity.end_sessions": Case("ann", lambda t: partial(access.end_sessions, t.bob)),
+    "identity.invite_person": Case(
+        "ann", lambda t: partial(access.invite_person, email="new@example.com", name="New")
+    ),
+    "identity.demand_second_factor": Case(
+        "ann", lambda t: partial(access.demand_second_factor, "approver")
+    ),
+    "identity.waive_second_factor": Case(
+        "ann",
+        lambda t: partial(
+            access.waive_second_factor,
+            access.demand_second_factor("approver", actor=SYSTEM).role,
+        ),
+    ),
     "identity.grant_role": Case(
         "ann", lambda t: partial(access.grant_role, role="viewer", person=t.cleo)
     ),
@@ -249,6 +263,7 @@ FRESH: dict[str, Case] = {
             registry.trust_signing_key, t.world.project, label="x", pem=public_pem(signing_key())
         ),
     ),
+    "integrations.try_out": Case("ann", lambda t: partial(streams.try_out, "mail")),
     "integrations.add_stream": Case(
         "sia", lambda t: partial(streams.add_stream, name="siem", terms=t.terms)
     ),

@@ -64,6 +64,8 @@ class Examiner:
         """Return what ``text`` tells of the things that are 404 to ``role``."""
         if role == "auditor" and row.route.startswith(LOG):
             return []  # who reads the log reads of everything
+        if role == "admin" and row.route == "/administration/tokens/":
+            return []  # who administers access looks after every token there, and nowhere else
         path = self.world.path(row.route)
         return sorted(t for t in self.hidden[role] if t in text and t not in path)
 

@@ -38,7 +38,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.object_names import object_names
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
-from apps.console.queries.people import person_page
+from apps.console.queries.person_page import person_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.project_page import environments_in_force, project_page
 from apps.console.queries.project_settings import settings_page
@@ -50,6 +50,7 @@ from apps.console.queries.search import search
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
+from apps.console.views.people import place_of
 from apps.governance.actions import (
     begin_rollout,
     comment,
@@ -1068,6 +1069,56 @@ QUESTIONS = [
         "auditor",
         None,
         lambda t, who: person_page(t.account.owner_id, who).token_count,
+    ),
+    Direct(
+        "name a project in a form",
+        "stranger",
+        InvalidInput,
+        lambda t, who: place_of(t.project.slug, who),
+    ),
+    Direct(
+        "manage a person",
+        "auditor",
+        None,
+        lambda t, who: person_page(t.account.owner_id, who).may_set_up,
+    ),
+    Direct(
+        "sign somebody out",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.end_sessions(t.person, actor=who),
+    ),
+    Direct(
+        "demand a second factor",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.demand_second_factor("viewer", actor=who),
+    ),
+    Direct(
+        "demand a second factor",
+        "admin",
+        Reauthenticate,
+        lambda t, who: access.demand_second_factor("viewer", actor=who),
+        stale=True,
+    ),
+    Direct(
+        "waive a second factor",
+        "auditor",
+        Forbidden,
+        lambda t, who: access.waive_second_factor("responder", actor=who),
+    ),
+    Direct(
+        "try the mail server",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.try_out("mail", actor=who),
+    ),
+    Direct(
+        "try the mail server",
+        "admin",
+        Reauthenticate,
+        lambda t, who: streams.try_out("mail", actor=who),
+        stale=True,
     ),
     Direct(
         "be asked for a quota",

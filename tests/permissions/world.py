@@ -34,7 +34,7 @@ from apps.governance.actions import (
     set_freeze,
 )
 from apps.governance.models import Environment, Release
-from apps.identity.actions import begin_device_login
+from apps.identity.actions import begin_device_login, demand_second_factor
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
@@ -59,7 +59,7 @@ from placet_verify.log.checkpoint import verifier_key
 from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass
 from tests.support.database import owning_tables
-from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey
+from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey, signs_in_with
 from tests.support.factories import person, project, service_account, sign_in, team, token_for
 from tests.support.nodes import SimulatedNode
 from tests.support.signed_models import public_pem, signing_key
@@ -157,6 +157,7 @@ def identity(world: World) -> None:
         "role": RoleBinding.objects.get(person=ada).pk,
         "token": bot.apitoken_set.get().pk,
         "passkey": offered_passkey(bob).pk,
+        "trial": "store",
     }
     waiting = begin_device_login(client="placet on a laptop", address="203.0.113.5")
     code = {"code": shown_code(waiting.user_code)}
@@ -169,6 +170,14 @@ def identity(world: World) -> None:
         "POST /api/v1/projects": {"slug": "new", "name": "New"},
         "PATCH /api/v1/projects/{slug}": {"name": "Newer"},
         "POST /api/v1/people": {"email": "new@example.com", "name": "New"},
+        "POST /administration/invite": {
+            "email": "new@example.com",
+            "name": "New",
+            "role": "reviewer",
+            "place": "risk/staging",
+        },
+        "POST /people/{person_id}/roles/give": {"role": "reviewer", "place": "risk"},
+        "POST /api/v1/second-factor-demands": {"role": "responder"},
         "PATCH /api/v1/people/{person}": {"name": "Newer"},
         "POST /api/v1/people/{person}/reactivate": None,
         "PUT /api/v1/people/{person}/position": {"line": "second", "manager": bob.pk},
@@ -591,3 +600,12 @@ def pages(world: World) -> None:
         "POST /passkeys/{passkey_id}/enrol": {"assertion": json.dumps(ASSERTION)},
         "POST /tokens/new": {"name": "mine", "scopes": ["model.view"], "days": "9"},
     }
+
+
+@part
+def second_factors(world: World) -> None:
+    """A role that demands a second factor, which all who hold it have."""
+    for responder in User.objects.filter(rolebinding__role="responder").distinct():
+        signs_in_with(responder, authenticator())
+    demanded = demand_second_factor("responder", actor=SYSTEM)
+    world.values |= {"demanding_role": demanded.role}

@@ -20,8 +20,9 @@ from django.test import Client
 from apps.governance.policy_templates import DEFAULT, TEMPLATES
 from apps.identity import actions
 from apps.identity.models import Project, ServiceAccount, Team, User
-from apps.identity.queries import actor_for_user, bearer
+from apps.identity.queries import actor_for_user
 from apps.identity.rules import SCOPES
+from apps.identity.sign_in.bearers import bearer
 from apps.identity.sign_in.freshness import RECORDS
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now

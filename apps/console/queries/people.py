@@ -1,133 +1,178 @@
-"""One person: their teams, their roles, and what they did lately."""
+"""Everybody who has an account, with what they may do and how they sign in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
-from django.urls import reverse
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Greatest, Lower
 
-from apps.audit.queries import EventFilter, newest
-from apps.console.queries.events import EventLine, named_lines
-from apps.console.queries.page_parts import Link, counted
-from apps.governance.models import Decision, Release
-from apps.governance.queries.visible_rows import releases
-from apps.identity.models import ApiToken, Project, RoleBinding, User
-from apps.identity.queries import (
-    visible,
-    visible_people,
-    visible_roles,
-    visible_services,
-    visible_teams,
+from apps.console.queries.administration import AdministrationHead
+from apps.console.queries.page_parts import Sign, counted
+from apps.console.queries.paging import PAGE
+from apps.governance.models import Environment
+from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, User
+from apps.identity.rules import ROLES
+from apps.identity.trust.second_factor import factors
+from placet.kernel.ids import is_id
+
+SHOWS = (
+    ("no-role", "Without a role"),
+    ("no-factor", "Without a second factor"),
+    ("inactive", "Deactivated"),
 )
-from apps.registry.queries import large_of
-from placet.kernel.actor import Actor
-from placet.kernel.clock import now
-from placet.kernel.problems import NotFound
+FACTOR_WORDS = {"webauthn": "Passkey", "totp": "Authenticator app"}
 
-SHOWN = 20
-FEW = 10  # decisions, and releases that were asked for
+
+@dataclass(slots=True)
+class PersonRow:
+    """A person in the list of all."""
+
+    person: Any  # with ``factors`` and when they were ``seen``
+    teams: list[str] = field(default_factory=list)
+    roles: list[RoleBinding] = field(default_factory=list)
+
+    @property
+    def factor(self) -> Sign:
+        """Their second factor; having none is what stands out."""
+        held = sorted(FACTOR_WORDS[kind] for kind in set(self.person.factors))
+        if held:
+            return Sign("pass", "✓", " and ".join(held))
+        return Sign("wait" if self.person.is_active else "plain", "–", "None")
+
+    @property
+    def seen(self) -> datetime | None:
+        """When they last signed in, or a token of theirs was used."""
+        at: datetime | None = self.person.seen
+        return at
+
+    @property
+    def state(self) -> Sign:
+        """Whether they can come in."""
+        if not self.person.is_active:
+            return Sign("plain", "–", "Deactivated")
+        return Sign("pass", "✓", "Active") if self.seen else Sign("plain", "◷", "Not yet signed in")
 
 
 @dataclass(frozen=True, slots=True)
-class RolesAt:
-    """The roles of a person in one project, or everywhere where there is none."""
+class PersonFilter:
+    """Which people are asked for."""
 
-    project: Project | None
-    roles: Sequence[RoleBinding]
+    text: str = ""
+    show: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class PersonPage:
-    """Everything the page of a person shows of them to its reader."""
+class PersonListPage:
+    """One page of everybody, and what its reader can invite to."""
 
-    person: Any  # with the names of its ``teams`` and ``services``, and how many ``tokens`` it has
-    actor: Actor
-    roles: Sequence[RolesAt]
-    decisions: Sequence[Decision]
-    requests: Sequence[Release]
-    lines: Sequence[EventLine]
-
-    @property
-    def is_self(self) -> bool:
-        """Whether somebody reads about themselves."""
-        return str(self.person.pk) == self.actor.accountable
+    head: AdministrationHead
+    rows: Sequence[PersonRow]
+    count: int
+    asked: PersonFilter
+    typed: Mapping[str, Any]
+    key: str
 
     @property
-    def token_count(self) -> str:
-        """How many tokens act for them now; '' where the reader is not to know."""
-        return counted(self.person.tokens, "token") if self.may_manage else ""
+    def title(self) -> str:
+        """How many there are of those that are asked for."""
+        return counted(self.count, "person", "people")
 
     @property
-    def may_manage(self) -> bool:
-        """Whether the reader administers access."""
-        return self.actor.can("access.manage")
+    def shows(self) -> Sequence[tuple[str, str]]:
+        """What narrows the list."""
+        return SHOWS
 
     @property
-    def links(self) -> list[Link]:
-        """Where the reader goes on from here."""
-        links = []
-        if self.may_manage:
-            change = reverse("admin:identity_user_change", args=[self.person.pk])
-            links.append(Link("Manage access", change))
-        if self.actor.can_somewhere("audit.view"):
-            links.append(Link("All events", f"{reverse('audit')}?actor={self.person.pk}"))
-        return links
+    def is_narrowed(self) -> bool:
+        """Whether not everybody is asked for."""
+        return bool(self.asked.text or self.asked.show)
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """The roles that an invitation can give."""
+        return role_choices()
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where a role can hold, besides everywhere."""
+        return place_choices() if self.head.may_manage else []
 
 
-def person_page(person_id: str, actor: Actor) -> PersonPage:
-    """Return what the page of a person shows, or raise ``NotFound``."""
-    person = _with_names(visible_people(actor), actor).filter(pk=person_id).first()
-    if person is None:
-        raise NotFound
-    return PersonPage(
-        person=person,
-        actor=actor,
-        roles=_roles(person, actor),
-        decisions=_decisions(person, actor),
-        requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
-        lines=_lines(person, actor),
-    )
+def role_choices() -> list[tuple[str, str]]:
+    """Return every role to choose from."""
+    return [(name, name.capitalize()) for name in ROLES]
 
 
-def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
-    """Read along of each person the names of their teams and service accounts, and how many tokens
-    act for them now."""
-    teams = visible_teams(actor).filter(memberships__person=OuterRef("pk"))
-    services = visible_services(actor).filter(owner=OuterRef("pk"))
-    tokens = ApiToken.objects.filter(
-        person=OuterRef("pk"), revoked_at=None, expires_at__gt=now()
-    ).values("person")
+def place_choices() -> list[tuple[str, str]]:
+    """Return every project and environment to choose from, for who administers access in all."""
+    named: dict[str, str] = {}
+    for slug, name in Project.objects.order_by("name").values_list("slug", "name"):
+        named[slug] = name
+    for slug, project, name in Environment.objects.values_list(
+        "project__slug", "project__name", "name"
+    ):
+        named[f"{slug}/{name}"] = f"{project} · {name}"
+    return sorted(named.items(), key=lambda choice: choice[1].lower())
+
+
+def person_list_page(
+    head: AdministrationHead, *, asked: PersonFilter, typed: Mapping[str, Any], after: str = ""
+) -> PersonListPage:
+    """Return one page of the people who are asked for, by name, and the id to go on after."""
+    everybody = _narrowed(asked)
+    named: Any = described(everybody)
+    rows = named.order_by("called", "pk")
+    if is_id(after):
+        last = Subquery(User.objects.filter(pk=after).values(called=Lower("name")))
+        rows = rows.filter(Q(called__gt=last) | Q(called=last, pk__gt=after))
+    people = list(rows[: PAGE + 1])
+    key = people[PAGE - 1].pk if len(people) > PAGE else ""
+    shown = _with_roles(people[:PAGE])
+    return PersonListPage(head, shown, everybody.count(), asked, typed, key)
+
+
+def _narrowed(asked: PersonFilter) -> QuerySet[User]:
+    people = User.objects.all()
+    if text := asked.text.strip():
+        people = people.filter(Q(name__icontains=text) | Q(email__icontains=text))
+    if asked.show == "inactive":
+        return people.filter(is_active=False)
+    if asked.show == "no-factor":
+        return people.filter(~Exists(factors().filter(user=OuterRef("pk"))), is_active=True)
+    if asked.show == "no-role":
+        teams = TeamMember.objects.filter(person=OuterRef(OuterRef("pk"))).values("team")
+        held = RoleBinding.objects.filter(Q(person=OuterRef("pk")) | Q(team__in=teams))
+        return people.filter(~Exists(held), is_active=True)
+    return people
+
+
+def described(people: QuerySet[User]) -> QuerySet[User, Any]:
+    """Read along of each person the types of their factors, and when they were last seen."""
+    tokens = ApiToken.objects.filter(person=OuterRef("pk")).values("person")
+    used = Subquery(tokens.annotate(at=Max("last_used_at")).values("at"))
     return people.annotate(
-        teams=ArraySubquery(teams.order_by("name").values("name")),
-        services=ArraySubquery(services.order_by("name").values("name")),
-        tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),
+        called=Lower("name"),
+        factors=ArraySubquery(factors().filter(user=OuterRef("pk")).values("type")),
+        seen=Greatest(F("last_login"), used),
     )
 
 
-def _roles(person: User, actor: Actor) -> list[RolesAt]:
-    """Return the roles of a person, their teams' too, by project; those everywhere come first."""
-    teams = person.memberships.values("team")
-    held = visible_roles(actor).filter(Q(person=person) | Q(team__in=teams))
-    by_project: dict[Project | None, list[RoleBinding]] = {}
-    for binding in held.order_by("project__name", "environment", "role", "pk"):
-        by_project.setdefault(binding.project, []).append(binding)
-    rows = [RolesAt(project, roles) for project, roles in by_project.items()]
-    return sorted(rows, key=lambda row: row.project is not None)
-
-
-def _decisions(person: User, actor: Actor) -> list[Decision]:
-    rows = Decision.objects.filter(person=person.pk).select_related(
-        "release__project", "release__environment", "release__version__model"
-    )
-    rows = rows.defer(*large_of("release__version"))
-    return list(visible(rows, actor, view="release.view").order_by("-pk")[:FEW])
-
-
-def _lines(person: User, actor: Actor) -> list[EventLine]:
-    """Return what a person did, as far as ``actor`` reads the log."""
-    if not actor.can_somewhere("audit.view"):
-        return []
-    return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None))
+def _with_roles(people: Iterable[Any]) -> list[PersonRow]:
+    """Return the rows of ``people`` with their teams and roles, their teams' too (two queries)."""
+    rows = {person.pk: PersonRow(person) for person in people}
+    by_team: dict[str, list[PersonRow]] = {}
+    members = TeamMember.objects.filter(person__in=rows).select_related("team")
+    for member in members.order_by("team__name"):
+        rows[member.person_id].teams.append(member.team.name)
+        by_team.setdefault(member.team_id, []).append(rows[member.person_id])
+    held = RoleBinding.objects.filter(Q(person__in=rows) | Q(team__in=by_team))
+    for binding in held.select_related("project").order_by(
+        F("project__name").asc(nulls_first=True), "environment", "role"
+    ):
+        holders = by_team[binding.team_id] if binding.team_id else [rows[binding.person_id or ""]]
+        for row in holders:
+            row.roles.append(binding)
+    return list(rows.values())

@@ -8,6 +8,7 @@ from apps.identity.actions.devices import (
     find_device_login,
     forget_device_logins,
 )
+from apps.identity.actions.invitations import invite_person
 from apps.identity.actions.passkeys import (
     ask_to_enrol,
     ask_to_offer,
@@ -27,12 +28,13 @@ from apps.identity.actions.people import (
 from apps.identity.actions.positions import place_person
 from apps.identity.actions.projects import create_project, update_project
 from apps.identity.actions.roles import grant_role, revoke_role
+from apps.identity.actions.second_factor import demand_second_factor, waive_second_factor
 from apps.identity.actions.service_accounts import (
     change_owner,
     create_service_account,
     deactivate_service_account,
 )
-from apps.identity.actions.sessions import close_all_sessions, note_sign_in_event
+from apps.identity.actions.sessions import close_all_sessions, end_sessions, note_sign_in_event
 from apps.identity.actions.teams import add_member, create_team, delete_team, remove_member
 from apps.identity.actions.tokens import (
     TokenTerms,
@@ -58,12 +60,15 @@ __all__ = [
     "deactivate_person",
     "deactivate_service_account",
     "delete_team",
+    "demand_second_factor",
     "deny_device_login",
+    "end_sessions",
     "enrol_by_root",
     "enrol_passkey",
     "find_device_login",
     "forget_device_logins",
     "grant_role",
+    "invite_person",
     "issue_token",
     "note_sign_in_event",
     "note_token_use",
@@ -76,6 +81,7 @@ __all__ = [
     "setup_link",
     "update_person",
     "update_project",
+    "waive_second_factor",
     "withdraw_passkey",
     "withdraw_removed",
 ]

@@ -38,7 +38,7 @@ from apps.identity.errors import (
 )
 from apps.identity.events import DEVICE_LOGIN_CONFIRMED, DEVICE_LOGIN_DENIED
 from apps.identity.models import ApiToken, DeviceLogin, DeviceLoginState, User
-from apps.identity.queries import actor_for_user, token_hash
+from apps.identity.queries import actor_for_user
 from apps.identity.rules.devices import (
     INTERVAL,
     LIFETIME,
@@ -51,6 +51,7 @@ from apps.identity.rules.devices import (
     read_user_code,
     slower,
 )
+from apps.identity.sign_in.bearers import token_hash
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339

@@ -11,8 +11,9 @@ from apps.identity.actions.checks import by_person
 from apps.identity.errors import Inactive, NotYourToken
 from apps.identity.events import TOKEN_ISSUED, TOKEN_REVOKED
 from apps.identity.models import ApiToken, Project, ServiceAccount, User
-from apps.identity.queries import authorize, own_tokens, token_hash, visible
+from apps.identity.queries import authorize, own_tokens, visible
 from apps.identity.rules import MAX_TOKEN_DAYS, NEVER_BY_TOKEN, SCOPES, new_token_text
+from apps.identity.sign_in.bearers import token_hash
 from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now

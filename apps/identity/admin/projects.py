@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from apps.identity import actions
 from apps.identity.admin.base import ActionAdmin, ActionForm, actor_of
-from apps.identity.models import Project
+from apps.identity.models import Project, RoleBinding
 
 
 class ProjectForm(ActionForm):
@@ -24,6 +24,37 @@ class ProjectForm(ActionForm):
         }
 
 
+class MemberInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Who has a role in the project; roles are given and taken away by themselves."""
+
+    model = RoleBinding
+    verbose_name_plural = "members"
+    fields = readonly_fields = ("role", "subject", "environment", "granted_by", "created_at")
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Read the names along."""
+        related = ("person", "team", "service_account")
+        return super().get_queryset(request).select_related(*related).order_by("role", "pk")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As the project itself."""
+        return admin.site.has_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not from here."""
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    @admin.display(description="given to")
+    def subject(self, binding: RoleBinding) -> str:
+        """Return whom the role is given to."""
+        team = f"team {binding.team}" if binding.team else ""
+        return team or str(binding.person or binding.service_account)
+
+
 @admin.register(Project)
 class ProjectAdmin(ActionAdmin):
     """Projects: made and changed, never deleted."""
@@ -32,6 +63,7 @@ class ProjectAdmin(ActionAdmin):
     list_display = ("slug", "name", "artifact_quota", "created_at")
     search_fields = ("slug", "name")
     ordering = ("slug",)
+    inlines = (MemberInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> Any:
         """The slug stays as it was made."""

@@ -119,6 +119,16 @@ class PersonReactivate(PlacetView):
         return person_answer(actions.reactivate_person(row, actor=self.actor))
 
 
+class PersonEndSessions(PlacetView):
+    """Signing a person out everywhere."""
+
+    @extend_schema(operation_id="people_end_sessions", request=None, responses=PersonSerializer)
+    def post(self, request: Request, person: str) -> Response:
+        """Sign a person out in every browser; their tokens stay."""
+        row = one(visible_people(self.actor), person)
+        return person_answer(actions.end_sessions(row, actor=self.actor))
+
+
 class PersonSetupLink(PlacetView):
     """A first password."""
 

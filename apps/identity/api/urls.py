@@ -9,6 +9,7 @@ from apps.identity.api import (
     positions,
     projects,
     roles,
+    second_factor,
     service_accounts,
     teams,
     tokens,
@@ -32,6 +33,11 @@ urlpatterns = [
         "people/<str:person>/reactivate",
         people.PersonReactivate.as_view(),
         name="api-people-reactivate",
+    ),
+    path(
+        "people/<str:person>/end-sessions",
+        people.PersonEndSessions.as_view(),
+        name="api-people-end-sessions",
     ),
     path(
         "people/<str:person>/setup-link",
@@ -70,6 +76,16 @@ urlpatterns = [
     path("roles", roles.RoleList.as_view(), name="api-roles-list"),
     path("roles/<str:role>", roles.RoleDetail.as_view(), name="api-roles-detail"),
     path("roles/<str:role>/revoke", roles.RoleRevoke.as_view(), name="api-roles-revoke"),
+    path(
+        "second-factor-demands",
+        second_factor.SecondFactorDemandList.as_view(),
+        name="api-second-factor-demands-list",
+    ),
+    path(
+        "second-factor-demands/<str:demanding_role>/waive",
+        second_factor.SecondFactorDemandWaive.as_view(),
+        name="api-second-factor-demands-waive",
+    ),
     path("passkeys", passkeys.PasskeyList.as_view(), name="api-passkeys-list"),
     path(
         "passkeys/challenge",

@@ -7,6 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.queries import withheld_roles
+from placet.kernel.actor import Actor
 from placet.kernel.api.views import PlacetView
 
 
@@ -28,7 +30,17 @@ class WhoamiSerializer(serializers.Serializer[Any]):
     accountable = serializers.CharField()
     token = serializers.CharField(allow_null=True)
     second_factor = serializers.BooleanField()
+    withheld_roles = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Roles that count once you have a second factor to sign in with",
+    )
     grants = GrantSerializer(many=True)
+
+
+def _withheld(actor: Actor) -> frozenset[str]:
+    if actor.kind != "person" or actor.in_session:
+        return actor.withheld
+    return withheld_roles(actor.id)
 
 
 class Whoami(PlacetView):
@@ -49,6 +61,7 @@ class Whoami(PlacetView):
             "accountable": actor.accountable,
             "token": actor.token,
             "second_factor": actor.mfa,
+            "withheld_roles": sorted(_withheld(actor)),
             "grants": [
                 {"permission": p, "project": j or None, "environment": e or None, "role": r}
                 for p, j, e, r in grants

@@ -9,7 +9,8 @@ from rest_framework.authentication import CSRFCheck
 
 from apps.identity.actions import note_token_use
 from apps.identity.errors import BadToken, CsrfFailed
-from apps.identity.queries import actor_for_user, bearer
+from apps.identity.queries import actor_for_user
+from apps.identity.sign_in.bearers import bearer
 from placet.kernel.actor import ANONYMOUS, Actor
 from placet.kernel.api.errors import render
 

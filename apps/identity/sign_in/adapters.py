@@ -11,8 +11,8 @@ from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from requests import Session
 
@@ -21,6 +21,7 @@ from apps.identity.actions.credentials import comes_by_provider, set_own_passwor
 from apps.identity.errors import Inactive, LinkedOtherwise, NotVouched, Reauthenticate
 from apps.identity.events import SIGN_IN_FAILED
 from apps.identity.models import User
+from apps.identity.queries import withheld_roles
 from apps.identity.sign_in.claims import Claims
 from apps.identity.sign_in.freshness import demand_fresh_session
 from apps.identity.sign_in.linking import is_taken, link_identity
@@ -43,6 +44,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not is_vouched(User.objects.get(pk=user.pk)):
             raise not_vouched(request, user)
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: User, **how: Any) -> HttpResponse:
+        """Lead on: to where one sets up a second factor, if roles of the person wait for one."""
+        response: HttpResponse = super().post_login(request, user, **how)
+        return redirect("mfa_index") if withheld_roles(user.pk) else response
 
     def is_reauthentication_required(self, *, app: str, **_more: Any) -> bool:
         """Ask nobody again who has just signed in: that shows who they are as well as confirming

@@ -1,4 +1,4 @@
-"""Every write of the app: streams as people set them up, and what comes of sending."""
+"""Every write of the app: streams as people set them up, what comes of sending, and trying out."""
 
 from apps.integrations.actions.delivering import delivered, fell_through, smaller, tested
 from apps.integrations.actions.streams import (
@@ -9,6 +9,7 @@ from apps.integrations.actions.streams import (
     resume_stream,
     rewind_stream,
 )
+from apps.integrations.actions.trying import try_out
 
 __all__ = [
     "add_stream",
@@ -21,4 +22,5 @@ __all__ = [
     "rewind_stream",
     "smaller",
     "tested",
+    "try_out",
 ]

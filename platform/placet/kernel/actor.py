@@ -46,7 +46,8 @@ class Actor:
     who answers for a service account; for a person it is the person. ``token`` is the id of the
     API token in use, ``None`` in a browser session. ``mfa`` says that this session was opened
     with a second factor; ``authenticated_at`` when the person in it last showed who they are,
-    ``None`` where nothing tells.
+    ``None`` where nothing tells. ``withheld`` are roles of the person in a session that are in no
+    grant: they count once the person has a second factor.
     """
 
     kind: ActorKind
@@ -57,6 +58,7 @@ class Actor:
     grants: frozenset[Grant] = field(default_factory=frozenset)
     mfa: bool = False
     authenticated_at: datetime | None = None
+    withheld: frozenset[str] = frozenset()
 
     @property
     def accountable(self) -> str:

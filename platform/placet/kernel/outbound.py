@@ -93,10 +93,31 @@ def post(
     """
     deadline = Deadline.after(3 * timeout if whole is None else whole, silent=timeout)
     transport = _Transport(_Backend(deadline, loopback), trust or _usual())
+    return _called("POST", url, body, headers, deadline, transport, limit)
+
+
+def get(
+    url: str, *, headers: dict[str, str], timeout: float = 10.0, limit: int = MAX_ANSWER
+) -> OutboundResponse:
+    """GET ``url`` and return the answer, within the same bounds as :func:`post`."""
+    deadline = Deadline.after(3 * timeout, silent=timeout)
+    transport = _Transport(_Backend(deadline, loopback=False), _usual())
+    return _called("GET", url, b"", headers, deadline, transport, limit)
+
+
+def _called(
+    method: str,
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    deadline: Deadline,
+    transport: "_Transport",
+    limit: int,
+) -> OutboundResponse:
     try:
         with (
-            httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client,
-            client.stream("POST", url, content=body, headers=headers | PLAIN) as response,
+            httpx.Client(transport=transport, timeout=deadline.silent, trust_env=False) as client,
+            client.stream(method, url, content=body, headers=headers | PLAIN) as response,
         ):
             received = _received(response, limit)
         return OutboundResponse(

@@ -252,6 +252,14 @@ def role_show(role_id: str, output: OutputOption = Form.TABLE) -> None:
         show_one(client.roles.get(role_id), output)
 
 
+@role.command("second-factor")
+def role_second_factor(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
+    """List the roles that demand a second factor of people."""
+    with connected() as client:
+        demands = client.roles.second_factor_demands(limit=limit)
+        show_list(demands, ["role", "demanded_by", "created_at"], output)
+
+
 @passkey.command("list")
 def passkey_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List passkeys that people sign decisions with."""

@@ -11,6 +11,7 @@ from placet_client.records import (
     Position,
     Project,
     Role,
+    SecondFactorDemand,
     ServiceAccount,
     Storage,
     Team,
@@ -110,6 +111,10 @@ class Roles(Noun):
     def get(self, role: str) -> Role:
         """Read a role binding."""
         return self._read(Role, at("roles", role))
+
+    def second_factor_demands(self, *, limit: int | None = None) -> Listing[SecondFactorDemand]:
+        """List the roles that demand a second factor."""
+        return self._list(SecondFactorDemand, "/second-factor-demands", limit)
 
 
 class Passkeys(Noun):

@@ -108,6 +108,15 @@ class Role(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorDemand(Record):
+    """A role that counts for people only while they have a second factor to sign in with."""
+
+    role: str
+    demanded_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passkey(Record):
     """A passkey that a person signs decisions with, and who vouches for it.
 
@@ -195,6 +204,8 @@ class Whoami(Record):
     accountable: str
     token: str | None
     second_factor: bool
+    # Roles that count once you have a second factor to sign in with
+    withheld_roles: tuple[str, ...]
     grants: tuple[Grant, ...]
 
 

@@ -156,6 +156,8 @@ def paths(release: Release) -> dict[str, str]:
         "/targets/",
         "/policies/",
         "/tokens/",
+        "/administration/",
+        "/administration/roles/",
         "/passkeys/",
         "/duties/",
         "/api/v1/duties",

@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0004 to 0008: the same in one step.
+"""What a new database gets in place of migrations 0004 to 0010: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -62,6 +62,8 @@ class Migration(migrations.Migration):
         ("identity", "0006_approver_passkey"),
         ("identity", "0007_position"),
         ("identity", "0008_device_login"),
+        ("identity", "0009_session_round"),
+        ("identity", "0010_second_factor_demand"),
     ]
     dependencies = [
         ("account", "0009_emailaddress_unique_primary_email"),
@@ -80,6 +82,14 @@ class Migration(migrations.Migration):
                         models.CharField(max_length=40, primary_key=True, serialize=False),
                     ),
                     ("count", models.BigIntegerField()),
+                ],
+            ),
+            migrations.CreateModel(
+                name="SecondFactorDemand",
+                fields=[
+                    ("role", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                    ("demanded_by", models.CharField(max_length=40)),
+                    ("created_at", models.DateTimeField(auto_now_add=True)),
                 ],
             ),
             migrations.CreateModel(
@@ -236,4 +246,5 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "project", "artifact_quota", models.BigIntegerField(db_default=0, default=0)
         ),
+        migrations.AddField("user", "session_round", models.IntegerField(db_default=0, default=0)),
     ]

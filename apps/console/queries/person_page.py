@@ -1,0 +1,171 @@
+"""One person: their teams, their roles, how they sign in, and what they did lately."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+
+from apps.audit.queries import EventFilter, newest
+from apps.console.queries.events import EventLine, named_lines
+from apps.console.queries.page_parts import Link, counted
+from apps.console.queries.people import PersonRow, described, place_choices, role_choices
+from apps.governance.models import Decision, Release
+from apps.governance.queries.visible_rows import releases
+from apps.identity.models import ApiToken, Project, RoleBinding, User
+from apps.identity.queries import (
+    visible,
+    visible_people,
+    visible_roles,
+    visible_services,
+    visible_teams,
+)
+from apps.registry.queries import large_of
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound
+
+SHOWN = 20
+FEW = 10  # decisions, and releases that were asked for
+
+
+@dataclass(frozen=True, slots=True)
+class RolesAt:
+    """The roles of a person in one project, or everywhere where there is none."""
+
+    project: Project | None
+    roles: Sequence[RoleBinding]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """Everything the page of a person shows of them to its reader."""
+
+    # with the names of its ``teams`` and ``services``, how many ``tokens`` it has, the types of its
+    # ``factors`` and when it was ``seen``
+    person: Any
+    actor: Actor
+    roles: Sequence[RolesAt]
+    decisions: Sequence[Decision]
+    requests: Sequence[Release]
+    lines: Sequence[EventLine]
+
+    @property
+    def row(self) -> PersonRow:
+        """The person as in the list of all."""
+        return PersonRow(self.person)
+
+    @property
+    def role_choices(self) -> list[tuple[str, str]]:
+        """The roles to choose from."""
+        return role_choices()
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where a role could be given, besides everywhere."""
+        return place_choices()
+
+    @property
+    def may_set_up(self) -> bool:
+        """Whether a set-up link could be made: there is no password yet."""
+        return self.may_manage and self.person.is_active and not self.person.has_usable_password()
+
+    @property
+    def may_deactivate(self) -> bool:
+        """Whether the reader may give roles and end the access of this person, who is not they."""
+        return self.may_manage and bool(self.person.is_active) and not self.is_self
+
+    @property
+    def may_reactivate(self) -> bool:
+        """Whether the reader may let the person in again."""
+        return self.may_manage and not self.person.is_active
+
+    @property
+    def may_sign_out(self) -> bool:
+        """Whether the reader can end the person's sessions."""
+        return bool(self.person.is_active) and (self.may_manage or self.is_self)
+
+    @property
+    def is_self(self) -> bool:
+        """Whether somebody reads about themselves."""
+        return str(self.person.pk) == self.actor.accountable
+
+    @property
+    def token_count(self) -> str:
+        """How many tokens act for them now; '' where the reader is not to know."""
+        return counted(self.person.tokens, "token") if self.may_manage else ""
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader administers access."""
+        return self.actor.can("access.manage")
+
+    @property
+    def links(self) -> list[Link]:
+        """Where the reader goes on from here."""
+        links = []
+        if self.may_manage:
+            change = reverse("admin:identity_user_change", args=[self.person.pk])
+            links.append(Link("Rename", change))
+        if self.actor.can_somewhere("audit.view"):
+            links.append(Link("All events", f"{reverse('audit')}?actor={self.person.pk}"))
+        return links
+
+
+def person_page(person_id: str, actor: Actor) -> PersonPage:
+    """Return what the page of a person shows, or raise ``NotFound``."""
+    person = _with_names(visible_people(actor), actor).filter(pk=person_id).first()
+    if person is None:
+        raise NotFound
+    return PersonPage(
+        person=person,
+        actor=actor,
+        roles=_roles(person, actor),
+        decisions=_decisions(person, actor),
+        requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
+        lines=_lines(person, actor),
+    )
+
+
+def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
+    """Read along of each person the names of their teams and service accounts, and how many tokens
+    act for them now."""
+    teams = visible_teams(actor).filter(memberships__person=OuterRef("pk"))
+    services = visible_services(actor).filter(owner=OuterRef("pk"))
+    tokens = ApiToken.objects.filter(
+        person=OuterRef("pk"), revoked_at=None, expires_at__gt=now()
+    ).values("person")
+    return described(people).annotate(
+        teams=ArraySubquery(teams.order_by("name").values("name")),
+        services=ArraySubquery(services.order_by("name").values("name")),
+        tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),
+    )
+
+
+def _roles(person: User, actor: Actor) -> list[RolesAt]:
+    """Return the roles of a person, their teams' too, by project; those everywhere come first."""
+    teams = person.memberships.values("team")
+    held = visible_roles(actor).filter(Q(person=person) | Q(team__in=teams))
+    by_project: dict[Project | None, list[RoleBinding]] = {}
+    for binding in held.order_by("project__name", "environment", "role", "pk"):
+        by_project.setdefault(binding.project, []).append(binding)
+    rows = [RolesAt(project, roles) for project, roles in by_project.items()]
+    return sorted(rows, key=lambda row: row.project is not None)
+
+
+def _decisions(person: User, actor: Actor) -> list[Decision]:
+    rows = Decision.objects.filter(person=person.pk).select_related(
+        "release__project", "release__environment", "release__version__model"
+    )
+    rows = rows.defer(*large_of("release__version"))
+    return list(visible(rows, actor, view="release.view").order_by("-pk")[:FEW])
+
+
+def _lines(person: User, actor: Actor) -> list[EventLine]:
+    """Return what a person did, as far as ``actor`` reads the log."""
+    if not actor.can_somewhere("audit.view"):
+        return []
+    return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None))

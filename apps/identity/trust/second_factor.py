@@ -1,0 +1,46 @@
+"""Roles that demand a second factor: what that withholds from whoever has none.
+
+A factor is an authenticator app or a passkey or security key to sign in with; recovery codes alone
+are none. Programs have no factors, so a role of a service account is never withheld.
+"""
+
+from allauth.mfa.models import Authenticator
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+
+from apps.audit.queries.vouched_rows import last_logged
+from apps.identity.models import SecondFactorDemand
+from apps.identity.rules import ROLES
+
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def factors() -> QuerySet[Authenticator]:
+    """Return all that counts as somebody's second factor."""
+    rows: QuerySet[Authenticator] = Authenticator.objects.filter(type__in=FACTORS)
+    return rows
+
+
+def has_factor(person_id: str) -> bool:
+    """Tell whether a person has a second factor to sign in with."""
+    return bool(factors().filter(user=person_id).exists())
+
+
+def withheld(person_id: str) -> "ExpressionWrapper[Q]":
+    """Return the expression for whether the ``role`` of a row is withheld from a person."""
+    demanded = Exists(SecondFactorDemand.objects.filter(role=OuterRef("role")))
+    lacking = ~Exists(factors().filter(user=person_id))
+    return ExpressionWrapper(demanded & lacking, output_field=BooleanField())
+
+
+def demanding_by_log() -> frozenset[str]:
+    """Return the roles that demand a second factor by what the sealed log says (one query): a row
+    that somebody took out of the table lets nobody decide without one."""
+    rows = [SecondFactorDemand(role=role) for role in ROLES]
+    states = last_logged(rows).states.values()
+    return frozenset(str(state["role"]) for state in states if state is not None)
+
+
+def withheld_by_log(person_id: str) -> frozenset[str]:
+    """Return the roles that the log withholds from a person whose factors it vouches for."""
+    demanding = demanding_by_log()
+    return frozenset() if not demanding or has_factor(person_id) else demanding
