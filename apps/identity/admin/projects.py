@@ -74,6 +74,10 @@ class ProjectAdmin(ActionAdmin):
         entered = ("slug", "name", "description", "artifact_quota")
         return (*entered, "created_at") if obj else entered
 
+    def get_inlines(self, request: HttpRequest, obj: Project | None) -> Any:
+        """Show the members of a project that there is; a form that is sent holds none of them."""
+        return self.inlines if obj and request.method != "POST" else ()
+
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         """Make or change the project."""
         actor = actor_of(request)

@@ -129,7 +129,8 @@ def test_many_people_and_tokens_cost_no_more_queries_and_come_in_pages(desk: Cli
     risk = project("risk")
     one = person("One", {"viewer": risk})
     token_for(one)
-    pages = ("/administration/", "/administration/tokens/", "/administration/instance/")
+    pages = ["/administration/", "/administration/tokens/", "/administration/instance/"]
+    pages.append(f"/people/{one.pk}/")
     before = {path: queries(desk, path) for path in pages}
     for number in range(55):
         User.objects.create(email=f"p{number}@example.com", name=f"Person {number % 9}")

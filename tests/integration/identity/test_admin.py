@@ -321,3 +321,12 @@ def test_a_project_is_made_there_and_its_quota_changed(desk: Client) -> None:
     assert kinds().count("project.quota_set.v1") == 1
     assert "0 (no limit)" in errors(desk.post(page, {**more, "artifact_quota": "-1"}))
     assert Project.objects.get(slug="risk").artifact_quota == 2000
+
+
+def test_a_projects_page_shows_its_members(desk: Client) -> None:
+    risk = project("risk")
+    person("Rex", roles={"reviewer": (risk, "production")})
+    team("Crew", roles={"viewer": risk})
+    shown = desk.get(f"/admin/identity/project/{risk.pk}/change/").content.decode()
+    assert "Rex" in shown
+    assert "team Crew" in shown
