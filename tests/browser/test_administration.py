@@ -43,14 +43,6 @@ def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
     assert not RoleBinding.objects.filter(person__email="nora@example.com").exists()
 
 
-def test_an_approver_without_one_is_told_so_on_each_page(world: World, open_as: OpenAs) -> None:
-    demand_second_factor("approver", actor=SYSTEM)
-    page = open_as(world.people["Vera"])
-    page.goto("/")
-    page.get_by_role("link", name="Set one up now").click()
-    assert page.url.endswith("/accounts/2fa/")
-
-
 def test_each_tab_can_be_used_by_everybody(world: World, open_as: OpenAs, pictures: Path) -> None:
     ann = factories.person("Ann", {"admin": None})
     factories.token_for(factories.person("Bob " + "b" * 60, {"operator": world.project}))
