@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from apps.console.queries.project_page import Tab
 from apps.identity.queries import authorize
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One page of the administration in the row of all of them."""
+
+    text: str
+    url: str
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
