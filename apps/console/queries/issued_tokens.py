@@ -32,7 +32,9 @@ class TokenFilter:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokenRow(TokenRow):
-    """A token with who answers for it."""
+    """A token with who answers for it, and its number on the page."""
+
+    number: int
 
     @property
     def owner(self) -> Any:
@@ -49,7 +51,7 @@ class IssuedTokenRow(TokenRow):
     @property
     def dialog(self) -> str:
         """The id of the dialog that asks before it is revoked."""
-        return f"revoke-{self.token.pk}"
+        return f"revoke-{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def issued_tokens_page(
     found, at = _narrowed(asked), now()
     related = ("person", "service_account__owner", "project")
     rows, key = newest(found.select_related(*related), after)
-    shown = [IssuedTokenRow(row, at) for row in rows]
+    shown = [IssuedTokenRow(row, at, number) for number, row in enumerate(rows, 1)]
     return IssuedTokensPage(head, shown, found.count(), asked, key)
 
 
