@@ -47,7 +47,7 @@ class HomePage:
     startable: list[Release]
     paused: list[PausedRow]
     shared: list[Shared]
-    recent: list[Release]
+    recent: list[Release] | None  # None where the list of what to set up stands first
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
 
     @property
@@ -70,9 +70,9 @@ class HomePage:
         return ""
 
     @property
-    def sees_releases(self) -> bool:
-        """Whether the reader sees releases anywhere."""
-        return self.actor.can_somewhere("release.view")
+    def lists_releases(self) -> bool:
+        """Whether the latest releases stand beside what runs."""
+        return self.recent is not None and self.actor.can_somewhere("release.view")
 
     @property
     def advice(self) -> str:
@@ -99,12 +99,13 @@ class HomePage:
         if not self.projects and self.actor.can_somewhere("project.create"):
             return Button("Projects", href=reverse("projects"), tone="primary")
         if self.actor.can_somewhere("access.manage"):
-            return Button("People and access", href=reverse("admin:index"), tone="primary")
+            return Button("Administration", href=reverse("administration"), tone="primary")
         return None
 
 
-def home_page(inbox: Waiting, actor: Actor) -> HomePage:
-    """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
+def home_page(inbox: Waiting, actor: Actor, *, is_new: bool = False) -> HomePage:
+    """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom. In a new
+    installation, where ``actor`` reads what to set up, the latest releases are left out."""
     rows, more = endpoint_list_page(actor)
     return HomePage(
         actor=actor,
@@ -115,6 +116,6 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=startable(actor),
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         shared=shared_last(actor),
-        recent=list(releases(actor)[:RECENT]),
+        recent=None if is_new else list(releases(actor)[:RECENT]),
         projects=[] if rows else projects_of(actor),
     )
