@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.console.queries.actor_names import by_machine
 from apps.governance.queries.changes import MetricComparison
@@ -174,9 +174,15 @@ def moment(value: datetime) -> SafeString:
     return _time(value, _utc(value))
 
 
-def _time(value: datetime, text: str) -> SafeString:
-    html = '<time datetime="{}" title="{}">{}</time>'
-    return format_html(html, value.isoformat(), _utc(value), text)
+@register.filter
+def clock(value: datetime) -> SafeString:
+    """Show the time of day alone, in UTC until ``times.js`` knows the reader's own zone."""
+    return _time(value, _utc(value)[11:19], mark_safe(" data-clock"))
+
+
+def _time(value: datetime, text: str, mark: str = "") -> SafeString:
+    html = '<time datetime="{}" title="{}"{}>{}</time>'
+    return format_html(html, value.isoformat(), _utc(value), mark, text)
 
 
 def _utc(value: datetime) -> str:

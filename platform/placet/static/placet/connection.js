@@ -3,7 +3,7 @@
   const PATIENCE = 3000; // milliseconds until a form is sent without knowing
   const AWAY = [502, 503, 504]; // what a proxy answers in Placet's place
   const lost = document.getElementById("lost");
-  const clock = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
+  const clock = (at) => `${placetTimes.local(at).slice(11, 16)} ${placetTimes.zone(at)}`;
   let heard = Date.now(); // when what is shown was true
 
   const say = (text) => {

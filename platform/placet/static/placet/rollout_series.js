@@ -73,7 +73,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
     return data.points
       .toReversed()
       .map((p) => [
-        p.at.slice(11, 19),
+        placetTimes.local(p.at).slice(11),
         show(weight(p.at) / 100, "%"),
         show(percent(p.share), "%"),
         side(p.old),

@@ -72,11 +72,9 @@ window.placetSeries = (subject) => {
   };
 
   const clock = (at) => {
-    const text = new Date(at * 1000).toISOString(),
+    const text = placetTimes.local(at * 1000),
       length = span[1] - span[0];
-    return length > 86400
-      ? text.slice(5, 16).replace("T", " ")
-      : text.slice(11, length > 1800 ? 16 : 19);
+    return length > 86400 ? text.slice(5, 16) : text.slice(11, length > 1800 ? 16 : 19);
   };
 
   // What happened: a line from top to bottom, and above it words where there is room for them.
@@ -124,7 +122,7 @@ window.placetSeries = (subject) => {
         height: HEIGHT + above - 8,
         padding: [above, null, null, null],
         series: [
-          { label: "UTC", value: (u, at) => (at == null ? "–" : clock(at)) },
+          { label: placetTimes.zone(Date.now()), value: (u, at) => (at == null ? "–" : clock(at)) },
           ...lines.map((l) => ({ ...l, value: (u, v) => show(v, unit) })),
         ],
         scales: {

@@ -56,7 +56,7 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
     data.points
       .toReversed()
       .map((p) => [
-        p.at.slice(0, 16).replace("T", " "),
+        placetTimes.local(p.at).slice(0, 16),
         `${p.requests}`,
         show(p.per_second, ""),
         show(percent(p.error_rate), "%"),
@@ -72,7 +72,7 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
         time = document.createElement("time"),
         link = document.createElement("a");
       time.dateTime = mark.at;
-      time.textContent = `${mark.at.slice(0, 16).replace("T", " ")} UTC`;
+      time.textContent = `${placetTimes.local(mark.at).slice(0, 16)} ${placetTimes.zone(mark.at)}`;
       link.href =
         mark.kind === "alert"
           ? box.dataset.alerts
