@@ -8,7 +8,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.console.addresses import form_page
-from apps.console.navigation import ACCOUNT, IN_ALL, Counts, Navigation, navigation, page_above
+from apps.console.navigation import (
+    ACCOUNT,
+    DEPLOYMENTS,
+    IN_ALL,
+    Counts,
+    Navigation,
+    navigation,
+    page_above,
+)
 from apps.console.queries.break_glass_page import banners
 from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.console.queries.page_parts import Link
@@ -47,11 +55,11 @@ def chosen(request: HttpRequest) -> str:
     about none."""
     shown: str = getattr(request, "frame", "")
     match = request.resolver_match
-    slug = shown or (match.kwargs.get("project", "") if match else "")
-    if slug or "project" in request.GET:
-        return slug or request.GET["project"].replace("\x00", "")
-    lists = {reverse(entry.route) for entry in IN_ALL}
-    return "" if request.path in lists else request.COOKIES.get(COOKIE, "")
+    if slug := shown or (match.kwargs.get("project", "") if match else ""):
+        return slug
+    if request.path in (reverse(entry.route) for entry in (*IN_ALL, *DEPLOYMENTS)):
+        return request.GET.get("project", "").replace("\x00", "")
+    return request.COOKIES.get(COOKIE, "")
 
 
 def counts_of(page_menu: Menu, frame: Frame) -> Counts:

@@ -31,6 +31,17 @@ def form(context: Context) -> dict[str, Any]:
     return {"csrf_token": context["csrf_token"], "here": here}
 
 
+@register.simple_tag(takes_context=True)
+def narrows(context: Context) -> SafeString:
+    """Have a form of filters renew the page's content as soon as one is chosen. Its button stays
+    where there is no JavaScript."""
+    return format_html(
+        'hx-get="{}" hx-trigger="submit, change" hx-select="#main" hx-target="#main"'
+        ' hx-swap="outerHTML" hx-push-url="true" hx-sync="this:replace"',
+        context["request"].path,
+    )
+
+
 @register.simple_block_tag
 def card(content: str, title: str = "", **options: Any) -> SafeString:
     """Show a card, with ``aside`` at the right of its title; ``id`` and ``css`` are its own."""
@@ -108,7 +119,7 @@ def choice(
 ) -> SafeString:
     """Show a field in which one of ``options`` is chosen, a value and its words each; with
     ``blank``, which is what nothing is called, none need be. Its label is seen where it has an
-    ``id``, and else read aloud."""
+    ``id`` and is not ``aloud`` alone."""
     return part("choice", label=label, name=name, options=options, chosen=chosen, **more)
 
 

@@ -3,7 +3,6 @@
 from django.http import HttpResponse
 
 from apps.console.queries.deployments import deployment_list_page
-from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, page, show
 
 
@@ -13,9 +12,6 @@ def deployment_list(request: PageRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in ("project", "environment")}
     typed, after = request.GET.get("at", ""), request.GET.get("after", "")
     page_object, key = deployment_list_page(request.actor, typed=typed, after=after, **asked)
-    projects = projects_of(request.actor)
-    response = show(
-        request, "deployments", page=page_object, key=key, after=after, projects=projects, **asked
-    )
+    response = show(request, "deployments", page=page_object, key=key, after=after, **asked)
     response.status_code = 400 if page_object.fault else 200
     return response

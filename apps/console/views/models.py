@@ -34,7 +34,6 @@ def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
         page=queries.ModelListPage(request.actor, projects, rows, search, project, request.POST),
         fault=fault,
         project=project,
-        projects=projects,
         key=key,
         after=after,
     )

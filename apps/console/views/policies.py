@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.models import projects_of
 from apps.console.queries.policies import none_seen, policy_list_page
 from apps.console.queries.policy_page import policy_page, trials
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
@@ -36,7 +35,6 @@ def policy_list(request: PageRequest) -> HttpResponse:
         key=key,
         after=after,
         project=project,
-        projects=projects_of(request.actor),
         why_none=none_seen(request.actor),
     )
 

@@ -6,7 +6,6 @@ from django.shortcuts import redirect
 
 from apps.builds.models import Bento
 from apps.console.context import waiting
-from apps.console.queries.models import projects_of
 from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
 from apps.console.queries.releases import request_choices
@@ -47,7 +46,6 @@ def release_list(request: PageRequest) -> HttpResponse:
         after=after,
         state=state,
         project=project,
-        projects=projects_of(request.actor),
         states=[(state, state_word(state)) for state in values_of(ReleaseState)],
         nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )

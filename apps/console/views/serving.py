@@ -6,7 +6,6 @@ from django.shortcuts import redirect
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
-from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
 from apps.rollouts.actions import rollback
@@ -43,7 +42,6 @@ def endpoints(request: PageRequest) -> HttpResponse:
         after=after,
         project=project,
         isolation=isolation,
-        projects=projects_of(request.actor),
     )
 
 
