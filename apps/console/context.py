@@ -4,6 +4,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
+from django.core.validators import slug_re
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -41,6 +42,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     frame = frame_of(page_menu.beside, actor, chosen(request))
     return {
         "actor": actor,
+        "withheld": sorted(actor.withheld),
         "navigation": navigation(request.path, actor, frame, counts_of(page_menu, frame)),
         "account_menu": [Link(entry.text, reverse(entry.route)) for entry in ACCOUNT],
         "broken_glasses": banners(page_menu.glasses),
@@ -59,7 +61,8 @@ def chosen(request: HttpRequest) -> str:
         return slug
     if request.path in (reverse(entry.route) for entry in (*IN_ALL, *DEPLOYMENTS)):
         return request.GET.get("project", "").replace("\x00", "")
-    return request.COOKIES.get(COOKIE, "")
+    kept = request.COOKIES.get(COOKIE, "")
+    return kept if slug_re.match(kept) else ""
 
 
 def counts_of(page_menu: Menu, frame: Frame) -> Counts:

@@ -69,7 +69,10 @@ def try_oidc(address: str) -> str:
     lacking = [name for name in NEEDED if not isinstance(document.get(name), str)]
     if lacking:
         raise TrialFailed(f"its document lacks {', '.join(lacking)}")
-    host = urlsplit(document["authorization_endpoint"]).netloc
+    try:
+        host = urlsplit(document["authorization_endpoint"]).hostname or "no host"
+    except ValueError:
+        raise TrialFailed("its document names no address to sign in at") from None
     return f"Discovery answered in {answer.seconds:.1f} s; people sign in at {host[:200]}."
 
 

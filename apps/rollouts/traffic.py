@@ -1,10 +1,13 @@
 """What an endpoint answered over time, and what happened to it meanwhile."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from django.core.cache import cache
+
+from apps.identity.queries import visible
 from apps.monitoring.queries import traffic, visible_alerts
 from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
@@ -39,6 +42,8 @@ RANGES: Final = {
 FIRST: Final = "1h"  # what is shown where nothing was chosen
 SETTLED = 30  # seconds: what is younger may still be on its way
 WINDOW = 10  # seconds, of a node
+KEPT_FROM = 300  # seconds of a stretch: the sums of such are kept for who asks next, ...
+KEPT = 30  # ... so many seconds
 MOST_MARKS = 20  # of rollouts, and as many of alerts
 
 MarkKind = Literal["rollout", "rollback", "drill", "alert"]
@@ -99,15 +104,15 @@ def traffic_of(endpoint: Endpoint, chosen: TrafficRange, actor: Actor) -> Traffi
     Three queries, whose answers are bounded however long it is and whatever went on.
     """
     seconds, settled = chosen.seconds, int(now().timestamp()) - SETTLED
-    until = settled - settled % WINDOW
+    until = settled - settled % (WINDOW if seconds < KEPT_FROM else KEPT)
     begin = (until - int(chosen.time.total_seconds())) // seconds * seconds + seconds
     since, end = datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(until, UTC)
-    found = traffic(endpoint.revisions.values("pk"), since, end, seconds)
+    found = _counted(endpoint, since, end, seconds)
     points = [
         TrafficPoint(datetime.fromtimestamp(at, UTC), min(seconds, until - at), found[at])
         for at in sorted(found)
     ]
-    marks = [*_moves(endpoint, since), *_alerts(endpoint, since, actor)]
+    marks = [*_moves(endpoint, since, actor), *_alerts(endpoint, since, actor)]
     return Traffic(
         range=chosen,
         since=since,
@@ -118,8 +123,28 @@ def traffic_of(endpoint: Endpoint, chosen: TrafficRange, actor: Actor) -> Traffi
     )
 
 
-def _moves(endpoint: Endpoint, since: datetime) -> Iterator[TrafficMark]:
-    rows = Rollout.objects.filter(endpoint=endpoint).select_related("to_revision")
+def _counted(
+    endpoint: Endpoint, since: datetime, until: datetime, seconds: int
+) -> dict[int, WindowCounts]:
+    """Add up the windows of that time; once, however many ask: of 30 days there may be 260,000."""
+    if seconds < KEPT_FROM:
+        return traffic(endpoint.revisions.values("pk"), since, until, seconds)
+    key = f"traffic {endpoint.pk} {seconds} {since.timestamp():.0f} {until.timestamp():.0f}"
+    if (kept := cache.get(key)) is not None:
+        return {int(at): WindowCounts(**counts) for at, counts in kept.items()}
+    found = traffic(endpoint.revisions.values("pk"), since, until, seconds)
+    cache.set(key, {at: _as_json(counts) for at, counts in found.items()}, KEPT)
+    return found
+
+
+def _as_json(counts: WindowCounts) -> dict[str, Any]:
+    values = ((field.name, getattr(counts, field.name)) for field in fields(counts))
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values}
+
+
+def _moves(endpoint: Endpoint, since: datetime, actor: Actor) -> Iterator[TrafficMark]:
+    every = Rollout.objects.filter(endpoint=endpoint).select_related("to_revision")
+    rows = visible(every, actor, view="rollout.view")
     rows = rows.exclude(finished_at__lt=since).defer("to_revision__permit")
     for row in rows.order_by("-created_at")[:MOST_MARKS]:
         kind, name = NAMES[row.kind]

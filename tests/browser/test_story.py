@@ -110,6 +110,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     page.reload()
     page.get_by_role("link", name="Open the endpoint").click()
     places["endpoint"] = page.url.removeprefix(placet.url)
+    page.get_by_role("link", name="Test", exact=True).click()
     page.get_by_role("button", name="Predict", exact=True).click()
     page.locator("#answer[data-status='200']").wait_for()
     answer = json.loads(page.locator("#answer").inner_text())

@@ -2,8 +2,8 @@
 
 ```
 request_samples ──► project "Samples" and the job, in one transaction
-load_samples ─────► model by model: its drafts with their evidence, in one transaction each;
-                    then version by version: the file, finalised; of the newest one a build
+load_samples ─────► version by version, whole and frozen in one transaction each;
+                    of the newest one of each model a build
 ```
 
 What is there is left as it is, so a job that died goes on where it stood.
@@ -11,6 +11,9 @@ What is there is left as it is, so a job that died goes on where it stood.
 
 import hashlib
 import io
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
 
 from apps.audit.actions import record
 from apps.builds.actions.requests import request_build
@@ -31,7 +34,7 @@ from apps.registry.actions import (
     receive_chunk,
     start_upload,
 )
-from apps.registry.models import ModelVersion, RegisteredModel, Upload, VersionState
+from apps.registry.models import ModelVersion, RegisteredModel, Upload
 from placet.kernel.actor import SYSTEM, Actor
 
 JOB = "builds.load_samples"
@@ -66,49 +69,46 @@ def _gave_up(project: Project) -> bool:
 
 def load_samples(*, job: LeasedJob) -> int:
     """Register what is missing of the sample models, as Placet itself; return how many versions
-    were finalised."""
+    were made."""
     project = Project.objects.get(pk=job.project)
     done = 0
     for sample in sample_models():
-        with record(SYSTEM):
-            job.fence()
-            rows = _drafts(project, sample)
-        for row, version in zip(rows, sample.versions, strict=False):
-            done += _complete(row, version)
-        newest = rows[-1:]
-        if newest and not Build.objects.filter(version=newest[0]).exists():
-            request_build(newest[0], actor=SYSTEM)
+        rows = list(_own(project, sample))
+        for version in sample.versions[len(rows) :]:
+            with record(SYSTEM):
+                job.fence()
+                rows.append(_made(project, sample, version, rows))
+            done += 1
+        if not Build.objects.filter(version=rows[-1]).exists():
+            request_build(rows[-1], actor=SYSTEM)
     return done
 
 
-def _drafts(project: Project, sample: SampleModel) -> list[ModelVersion]:
-    """Return the sample's own versions, made with their evidence where there is no such model."""
-    known = RegisteredModel.objects.filter(project=project, name=sample.name).first()
-    if known is not None:
-        own = ModelVersion.objects.filter(model=known, created_by=SYSTEM.id)
-        return list(own.select_related("project").order_by("number"))
-    model = create_model(project, name=sample.name, description=sample.description, actor=SYSTEM)
-    rows: list[ModelVersion] = []
-    for version in sample.versions:
-        facts = dict(version.facts)
-        if rows:
-            facts["lineage"] = facts["lineage"] | {"parent": rows[-1].pk}
-        row = create_version(model, actor=SYSTEM, **facts)
-        for kind, data in version.evidence.items():
-            add_evidence(row, kind=kind, data=data, actor=SYSTEM)
-        rows.append(row)
-    return rows
+def _own(project: Project, sample: SampleModel) -> QuerySet[ModelVersion]:
+    """Return the sample's versions that Placet made, in order."""
+    rows = ModelVersion.objects.filter(model__project=project, model__name=sample.name)
+    return rows.filter(created_by=SYSTEM.id).select_related("project").order_by("number")
 
 
-def _complete(row: ModelVersion, version: SampleVersion) -> bool:
-    """Upload a draft's file and freeze it; tell whether it was one."""
-    if row.state != VersionState.DRAFT:
-        return False
+def _made(
+    project: Project, sample: SampleModel, version: SampleVersion, before: Sequence[ModelVersion]
+) -> ModelVersion:
+    """Make a version whole, in the transaction of the caller: what others see is frozen, and none
+    of them had a hand in it."""
+    model = RegisteredModel.objects.filter(project=project, name=sample.name).first()
+    if model is None:
+        model = create_model(
+            project, name=sample.name, description=sample.description, actor=SYSTEM
+        )
+    facts = dict(version.facts)
+    if before:
+        facts["lineage"] = facts["lineage"] | {"parent": before[-1].pk}
+    row = create_version(model, actor=SYSTEM, **facts)
+    for kind, said in version.evidence.items():
+        add_evidence(row, kind=kind, data=said, actor=SYSTEM)
     data = version.file.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     upload = start_upload(row, path=version.file.name, size=len(data), sha256=digest, actor=SYSTEM)
     if isinstance(upload, Upload):
-        rest = io.BytesIO(data[upload.received :])
-        receive_chunk(upload, offset=upload.received, stream=rest, actor=SYSTEM)
-    finalise(row, actor=SYSTEM)
-    return True
+        receive_chunk(upload, offset=0, stream=io.BytesIO(data), actor=SYSTEM)
+    return finalise(row, actor=SYSTEM)

@@ -1,5 +1,6 @@
 """What the instance is set up with, as this process reads it: never a secret."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,13 @@ def shown_value(name: str, value: Any) -> str:
 
 
 def _bare(address: str) -> str:
-    """Return an address without whoever signs in there, and without its options."""
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    """Return an address without whoever signs in there, and without its options; of one that is
+    written in another way, such as a list of several, nothing but that it is there."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "Set"
+    if not host or re.search(r"[@;,\s]", parts.path):
+        return "Set"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}"

@@ -143,9 +143,10 @@ def _narrowed(asked: PersonFilter) -> QuerySet[User]:
     if asked.show == "no-factor":
         return people.filter(~Exists(factors().filter(user=OuterRef("pk"))), is_active=True)
     if asked.show == "no-role":
-        teams = TeamMember.objects.filter(person=OuterRef(OuterRef("pk"))).values("team")
-        held = RoleBinding.objects.filter(Q(person=OuterRef("pk")) | Q(team__in=teams))
-        return people.filter(~Exists(held), is_active=True)
+        own = RoleBinding.objects.exclude(person=None).values("person")
+        of_teams = RoleBinding.objects.exclude(team=None).values("team")
+        members = TeamMember.objects.filter(team__in=of_teams).values("person")
+        return people.filter(is_active=True).exclude(pk__in=own).exclude(pk__in=members)
     return people
 
 

@@ -16,6 +16,7 @@ from apps.identity.queries import visible
 from apps.identity.rules.permissions import roles_with
 from apps.registry.models import ModelVersion, VersionState
 from apps.serving.models import HEARD_AT, Node
+from apps.serving.queries import visible_targets
 from apps.serving.rules import ALIVE_SECONDS
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -199,15 +200,17 @@ def setup_list(actor: Actor) -> SetupList:
     by_another = approved.exclude(person=F("release__requester"))
     served = Release.objects.filter(state__in=SERVED)
     own = visible(Project.objects.order_by("pk"), actor, view="model.create", project="pk")
+    nodes = Node.objects.alias(heard=HEARD_AT).filter(heard__gt=alive)
+    projects = visible(Project.objects.all(), actor, project="pk")
     found = {
-        "people": Exists(RoleBinding.objects.filter(roles)),
+        "people": Exists(_told(RoleBinding.objects.filter(roles), actor, "project.view")),
         "policy": Exists(_told(published, actor, "policy.view")),
-        "node": Exists(Node.objects.alias(heard=HEARD_AT).filter(heard__gt=alive)),
+        "node": Exists(nodes.filter(target__in=visible_targets(actor))),
         "version": Exists(_told(finalised, actor, "version.view")),
         "release": Exists(_told(Release.objects.all(), actor, "release.view")),
         "approval": Exists(_told(by_another, actor, "release.view")),
         "live": Exists(_told(served, actor, "release.view")),
-        "samples": Exists(Project.objects.filter(slug=SLUG)),
+        "samples": Exists(projects.filter(slug=SLUG)),
         "place": Subquery(own.values("slug")[:1]),
     }
     return SetupList(actor, User.objects.filter(pk=actor.id).values(**found).get())

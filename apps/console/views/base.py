@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
@@ -59,32 +58,17 @@ def page(view: View[P]) -> View[P]:
     """Make ``view`` a page that one reads: signed in, GET only.
 
     A part of it that renews itself is told when its reader is signed out, and stays as it was.
-    Whoever has roles that wait for their second factor is told so on each.
     """
 
     @wraps(view)
     def shown(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated and request.headers.get("HX-Request"):
             return HttpResponse(status=401)
-        if request.actor.withheld and not request.headers.get("HX-Request"):
-            messages.warning(request, waits_for_factor(request.actor))
         return login_required(view)(request, *args, **kwargs)
 
     read = require_http_methods(["GET", "HEAD"])(shown)
     setattr(read, "is_page", True)  # noqa: B010  (a function has no such field)
     return cast("View[P]", read)
-
-
-def waits_for_factor(actor: Actor) -> SafeString:
-    """Return what whoever lacks a second factor is told, with the way to one."""
-    roles = " and ".join(sorted(actor.withheld))
-    return format_html(
-        "Without a second factor you cannot use the {} <b>{}</b>. "
-        '<a class="alert-link" href="{}">Set one up now</a>',
-        "role" if len(actor.withheld) == 1 else "roles",
-        roles,
-        reverse("mfa_index"),
-    )
 
 
 def action(view: View[P]) -> View[P]:

@@ -141,6 +141,8 @@ def confirm_device_login(typed: str, *, terms: TokenTerms, actor: Actor) -> Devi
     """
     found = find_device_login(typed, actor=actor)
     with record(actor) as log:
+        # the person first, as whoever signs them out everywhere locks them first
+        User.objects.select_for_update(no_key=True).get(pk=actor.id)
         row = DeviceLogin.objects.select_for_update(no_key=True).get(pk=found.pk)
         if row.state in ANSWERED and row.person_id == actor.id:
             return row

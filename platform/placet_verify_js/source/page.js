@@ -42,6 +42,7 @@ async function bytesOf(file) {
 async function verify() {
   run += 1;
   const mine = run;
+  const rooted = Boolean(chosen.root);
   const lines = [];
   const say = (kind, line) => lines.push([kind, line]);
   show("working", "Verifying …", []);
@@ -50,9 +51,8 @@ async function verify() {
   const code = missing ? "" : await verdictOn(say);
   if (mine !== run) return;
   const recalled = lines.some(([kind]) => kind === "recalled");
-  const accepted = !chosen.root ? "alone" : recalled ? "recalled" : "proved";
+  const accepted = !rooted ? "alone" : recalled ? "recalled" : "proved";
   const verdict = missing ? "unable" : code ? "refused" : accepted;
-  const rooted = Boolean(chosen.root);
   const shown = missing ? [] : lights(lines, { rooted, refused: Boolean(code), now: Date.now() });
   show(...VERDICTS[verdict], lines, shown);
 }
@@ -137,6 +137,7 @@ function row(kind, line) {
 }
 
 function choose(kind, file) {
+  run += 1; // what was chosen before is not what is shown
   chosen[kind] = file;
   element(`${kind}-name`).textContent = file ? file.name : "";
   if (chosen.bundle) verify();

@@ -303,3 +303,25 @@ def test_what_people_type_is_text(admin: User) -> None:
         assert named not in shown
         assert "<script>x" not in shown
     assert Project.objects.get(slug="odd").name == named
+
+
+@pytest.mark.parametrize("kept", ['"\\000"', "no such", "x" * 300, "hidden"])
+def test_a_cookie_that_names_no_project_of_ones_own_is_none(world: World, kept: str) -> None:
+    """A page at a host beside ours may set it; Django reads octal numbers in quotes."""
+    factories.project("hidden")
+    client = browser(world.people["Ada"])
+    client.cookies["project"] = "x"
+    client.cookies["project"].set("project", kept, kept)
+    for path in ("/inbox/", "/nothing/"):
+        answer = client.get(path)
+        assert answer.status_code in (200, 404)
+        assert "All projects</b>" in answer.content.decode()
+
+
+def test_the_project_that_was_opened_last_is_the_one_that_one_stands_in(world: World) -> None:
+    client = browser(world.people["Ada"])
+    client.get("/projects/risk/")
+    assert "Risk</b>" in client.get("/inbox/").content.decode()
+    assert "All projects</b>" in client.get("/models/").content.decode()  # over all of them
+    client.get("/projects/")
+    assert "All projects</b>" in client.get("/inbox/").content.decode()
