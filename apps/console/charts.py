@@ -70,10 +70,10 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
     return BoundsChart(
         band=" ".join([*upper, *lower]),
         estimate=" ".join(middle),
-        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g} %".replace("-", "−")),
+        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g}%".replace("-", "−")),
         wish="sought" if last.get("sought") else "allowed",
         zero=Tick(y(0.0), "0") if compared else None,
-        ticks=tuple(Tick(y(value), f"{value * 100:.2g} %") for value in (high, low)),
+        ticks=tuple(Tick(y(value), f"{value * 100:.2g}%") for value in (high, low)),
         last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),
         words=last["sentence"],
     )
@@ -144,7 +144,7 @@ def _beside(history: Sequence[RevisionHistory], period: Period) -> list[Revision
 
 def _said(row: RevisionHistory, period: Period) -> str:
     name = f" ({row.approved.model}:{row.approved.version})" if row.approved.model else ""
-    share = f"{period.share.weight / 100:g} %" if period.share.weight else "testers or copies"
+    share = f"{period.share.weight / 100:g}%" if period.share.weight else "testers or copies"
     end = f"until {period.end.at:%Y-%m-%d %H:%M:%S}" if period.end else "and still"
     begin = f"{period.begin.at:%Y-%m-%d %H:%M:%S}"
     return f"Revision {row.number}{name}, {share}, from {begin} {end} UTC"

@@ -79,10 +79,10 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
     dialog = page.get_by_role("dialog", name="Approve churn:1 to staging")
     assert dialog.get_by_role("button", name="Approve").is_disabled()
     dialog.get_by_role("link", name="offer one").click()
-    page.get_by_label("A passkey you sign in with").select_option(label="Laptop")
-    page.get_by_label("What others know it by").fill("Rita's laptop")
+    page.get_by_label("Passkey").select_option(label="Laptop")
+    page.get_by_label("Label").fill("Rita's laptop")
     page.get_by_role("button", name="Offer it").click()
-    page.get_by_text("Offered. Ask another approver to vouch for it.").wait_for()
+    page.get_by_text("Registered. Ask another approver to confirm it.").wait_for()
 
     other = open_as(vera)
     more = errors_of(other)
@@ -92,13 +92,13 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
     digits = key.passkey.fingerprint.removeprefix("sha256:")
     assert digits in row.inner_text().replace(" ", "")  # all of it: it is read out and compared
     row.get_by_role("button", name="Vouch for it").click()
-    other.get_by_text("You vouch for the passkey of Rita risk.").wait_for()
+    other.get_by_text("You confirmed the passkey of Rita risk.").wait_for()
 
     page.goto(f"/releases/{release.pk}/")
     page.get_by_role("button", name="Approve as reviewer…").click()
     page.get_by_label("Why?").first.fill("Reads well,\nline by line")
     page.get_by_role("button", name="Approve", exact=True).click()
-    page.get_by_text("Approved. Your decision is signed and in the log.").wait_for()
+    page.get_by_text("Approved. Your decision is signed and logged.").wait_for()
     page.get_by_text("Signed with a passkey.").wait_for()
     assert errors + more == []
 
@@ -130,7 +130,7 @@ def test_a_policy_is_published_with_a_passkey(signers: Signers, open_as: OpenAs)
     page = open_as(signers.people["Vera"])
     page.goto("/policies/risk/staging/")
     page.locator("#source").fill(SIGNED + "description: Stricter\n")
-    page.get_by_role("button", name="Store as a draft").click()
+    page.get_by_role("button", name="Save draft").click()
     page.get_by_text("Stored as a draft.").wait_for()
     other = open_as(signers.people["Vito"])
     plug_in(other, signers.keys["Vito"])

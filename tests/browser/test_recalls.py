@@ -28,8 +28,8 @@ def recalled(live: Release, page: Page) -> Recall:
     version = live.version
     page.goto(f"/models/risk/{version.model.name}/{version.number}/")
     page.get_by_role("link", name="Recall…").click()
-    page.get_by_text("1 release at 1 endpoint would be reached").wait_for()
-    page.get_by_text("fall back to revision 1").wait_for()
+    page.get_by_text("1 release at 1 endpoint affected").wait_for()
+    page.get_by_text("roll back to revision 1").wait_for()
     assert not Recall.objects.exists()
     page.get_by_label("Why?").fill("It answers wrongly for people over 80")
     page.get_by_role("button", name="Recall it now").click()
@@ -50,7 +50,7 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     page.get_by_text("The node has confirmed it").wait_for()
     page.goto(f"/releases/{live.pk}/")
     page.get_by_text("It never runs again").wait_for()
-    page.get_by_role("link", name="Open the recall").click()
+    page.get_by_role("link", name="Open recall").click()
     assert page.url.endswith(f"/recalls/{found.pk}/")
     assert page.get_by_role("button", name="Lift…").count() == 0, "another person lifts it"
 

@@ -50,7 +50,7 @@ def test_five_people_take_a_model_to_staging(
 ) -> None:
     dana = visit("contributor")
     page = dana.go("/models/clinic/tumour/1/")
-    page.get_by_role("link", name="Go on with this draft").click()
+    page.get_by_role("link", name="Continue editing").click()
     page.get_by_label("Choose files").set_input_files(registered["file"])
     page.get_by_role("button", name="Remove model.joblib").wait_for()
     page.get_by_role("button", name="Finalise and build").click()
@@ -60,17 +60,17 @@ def test_five_people_take_a_model_to_staging(
     assert "20 of 20" in page.locator("#build").inner_text()
 
     dana.go("/models/clinic/tumour/1/")
-    page.get_by_role("link", name="Ask for a release").click()
+    page.get_by_role("link", name="Request release").click()
     page.select_option("#environment", "staging")
     page.fill("#reason", "It passed its evaluation.")
     page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_text("other people decide").wait_for()
+    page.get_by_text("others have to decide").wait_for()
     places["release"] = page.url.removeprefix(placet.url)
     assert page.get_by_role("button", name="Approve").count() == 0
 
     ravi = visit("reviewer")
     inbox = ravi.go("/releases/")
-    inbox.get_by_text("Waits for you").wait_for()
+    inbox.get_by_text("Needs your review").wait_for()
     inbox.get_by_role("link", name="tumour:1").first.click()
     # by keyboard alone: open the dialog, write, confirm
     inbox.get_by_role("button", name="Approve as reviewer").focus()
@@ -85,7 +85,7 @@ def test_five_people_take_a_model_to_staging(
     inbox.get_by_text("AUC holds on the held-out quarter.").first.wait_for()
 
     page.reload()
-    page.get_by_role("link", name="Open the endpoint").click()
+    page.get_by_role("link", name="Open endpoint").click()
     places["endpoint"] = page.url.removeprefix(placet.url)
     page.get_by_role("button", name="Predict", exact=True).click()
     page.locator("#answer[data-status='200']").wait_for()
@@ -98,8 +98,8 @@ def test_five_people_take_a_model_to_staging(
 
     aude = visit("auditor")
     log = aude.go("/audit/")
-    log.get_by_text("Decided as reviewer: approve").wait_for()
-    log.locator(".timeline-row", has_text="Decided as reviewer").get_by_text("leaf").click()
+    log.get_by_text("Decision as reviewer: approved").wait_for()
+    log.locator(".timeline-row", has_text="Decision as reviewer").get_by_text("event #").click()
     log.get_by_text("of the tree of").wait_for()
     places["event"] = log.url.removeprefix(placet.url)
     for person in (dana, ravi, aude):

@@ -81,7 +81,7 @@ def test_the_pages_say_who_saw_what_and_which_events_are_missing(
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("(104 of them) are missing")
     expect(page.get_by_role("table").first).to_contain_text("Up to date")
-    expect(page.get_by_role("table").first).to_contain_text("Saw events that are missing here")
+    expect(page.get_by_role("table").first).to_contain_text("Has events that are missing here")
     sound(page, f"witnesses-{theme}-{width}", pictures)
     page.goto("/audit/")
     expect(page.get_by_role("alert")).to_contain_text("are missing")
@@ -93,7 +93,7 @@ def test_an_access_admin_adds_a_witness_and_takes_it_away(open_as: OpenAs) -> No
     page.goto("/audit/witnesses/")
     page.get_by_label("Name").fill("Head Office")
     page.get_by_label("Address").fill("https://placet.example/witness")
-    page.get_by_label("Its verifier key, if it co-signs").fill(own_keys().witness_key)
+    page.get_by_label("Verifier key (if it co-signs)").fill(own_keys().witness_key)
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("alert")).to_contain_text("Lower-case letters")
     assert page.get_by_label("Address").input_value() == "https://placet.example/witness"
@@ -101,4 +101,4 @@ def test_an_access_admin_adds_a_witness_and_takes_it_away(open_as: OpenAs) -> No
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("table")).to_contain_text("Not asked yet")
     page.get_by_role("button", name="Remove head-office").click()
-    expect(page.get_by_text("Nobody outside watches this log")).to_be_visible()
+    expect(page.get_by_text("No external witness")).to_be_visible()

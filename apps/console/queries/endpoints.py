@@ -141,7 +141,7 @@ class EndpointListPage:
                 "An endpoint is made with the first release to it. Open a built version and ask for"
                 " a release."
             )
-        return "You have a role in no project yet: ask an access administrator for one."
+        return "You have no project role yet: ask an access administrator for one."
 
 
 @dataclass(slots=True)

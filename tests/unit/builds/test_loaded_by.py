@@ -82,7 +82,9 @@ def test_so_does_one_that_no_package_tells_of(tmp_path: Path, left: str) -> None
     file.parent.mkdir(exist_ok=True)
     file.touch()
     module = Path(left).parts[0].partition(".")[0]
-    assert told(tmp_path) == [f"? ? is in the runtime: require {module}, with which files were tried"]
+    assert told(tmp_path) == [
+        f"? ? is in the runtime: require {module}, with which files were tried"
+    ]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-extensions", "onnxruntime-genai", "xgboost-ray"])
@@ -96,7 +98,9 @@ def test_what_is_called_nearly_so_and_brings_something_else_does_not(
 def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) -> None:
     installed(tmp_path, "onnxruntime", "1.32.0")
     next(tmp_path.glob("**/METADATA")).write_text("\n")
-    assert told(tmp_path) == ["? ? is in the runtime: require onnxruntime, with which files were tried"]
+    assert told(tmp_path) == [
+        "? ? is in the runtime: require onnxruntime, with which files were tried"
+    ]
 
 
 def test_of_a_runtime_without_packages_nothing_is_said(tmp_path: Path) -> None:
