@@ -13,6 +13,8 @@ FORMS_STAND_ON = {
     "hold-lift": "retention",
     "witnessed-log-add": "witnesses",
     "witnessed-log-remove": "witnesses",
+    "setup-hide": "home",
+    "load-samples": "home",
 }
 
 

@@ -61,8 +61,8 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     here = waiting.total() if at is None else waiting[at.id]
     alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
     return {
-        "home": (waiting.total(), "waiting for you"),
-        "releases": (here, "waiting for you"),
+        "inbox": (waiting.total(), "releases for you to decide on"),
+        "releases": (here, "releases for you to decide on"),
         "alerts": (alerts, "open alerts"),
     }
 

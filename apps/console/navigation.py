@@ -88,7 +88,7 @@ class Navigation:
         return [(link.text, link.url) for link in self.pages]
 
 
-HOME = (Entry("Home", "home", key="h", exact=True),)
+HOME = (Entry("Home", "home", key="h", exact=True), Entry("Inbox", "inbox", key="i"))
 LISTS = (
     Entry("Models", "models", ("model.view",), "m", also=("/builds/", "/signing-keys/")),
     Entry("Releases", "releases", ("release.view",), "r", also=("/rollouts/",)),

@@ -27,6 +27,7 @@ from apps.console.views import (
     rollouts,
     search,
     serving,
+    setup,
     signing_keys,
     streams,
     targets,
@@ -46,6 +47,10 @@ PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("inbox/", home.inbox, name="inbox"),
+    path("setup/", setup.setup, name="setup"),
+    path("setup/hide", setup.hide, name="setup-hide"),
+    path("setup/load-samples", setup.load_samples, name="load-samples"),
     path("search/", search.find, name="search"),
     path("docs/", guides.guide, name="guides"),
     path("docs/<path:name>", guides.guide, name="guide"),

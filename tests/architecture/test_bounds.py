@@ -27,6 +27,7 @@ READS = re.compile(
 # Readers of what Placet itself, its operator, or who runs the command wrote
 OWN = {
     "apps/audit/*": "events, which are hashed, and stamps that were checked when they came",
+    "apps/builds/samples/__init__.py": "sample data that lies beside it",
     "apps/console/views/base.py": "what a form was signed with",
     "apps/console/queries/event_page.py": "statements of ours, and receipts that were checked",
     "apps/governance/actions/*": "requests and provenance that we signed",

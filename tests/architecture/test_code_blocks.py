@@ -146,6 +146,8 @@ def take(block: Block, command: Command, pytestconfig: pytest.Config) -> None:
             ask(rest, block.page)
         case ["python3", "-m", "venv", _] | ["python", "examples/breast_cancer.py", "small", _]:
             pass
+        case ["python", "examples/samples.py", _]:
+            pass
         case ["bootstrap", kind]:
             assert (ROOT / "requirements" / f"{kind}.txt").exists()
         case ["docker", "compose", "up" | "logs", *rest]:

@@ -82,7 +82,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Sign a person of the demo in: ``visit("approver")``."""
+    """Sign a person of the demo in: ``visit("approver")``, ``visit("admin")``."""
     contexts: list[BrowserContext] = []
 
     def make(role: str, *, width: int = 1440, theme: str = "light") -> Visitor:
@@ -93,7 +93,7 @@ def visit(placet: Running, chromium: Browser) -> Iterator[Callable[..., Visitor]
         )
         contexts.append(context)
         visitor = Visitor(context, placet.url)
-        who = placet.people[role]
+        who = placet.account(role)
         visitor.sign_in(who["email"], who["password"])
         return visitor
 
@@ -123,12 +123,20 @@ def open_as(
     ``open_as(world.people["Otto"])``. Its pages are left before the tables are emptied."""
     contexts: list[BrowserContext] = []
 
-    def make(who: Any, *, width: int = 1440, theme: str = "light", scripts: bool = True) -> Page:
+    def make(
+        who: Any,
+        *,
+        width: int = 1440,
+        theme: str = "light",
+        scripts: bool = True,
+        zone: str = "UTC",
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=theme,  # type: ignore[arg-type]
             base_url=live_server.url,
             java_script_enabled=scripts,
+            timezone_id=zone,
         )
         contexts.append(context)
         cookie = browser(who).cookies[SESSION].value

@@ -1,15 +1,39 @@
-"""The record of a release on paper: exact times, whole digests, nothing over anything else."""
+"""Exact times, whoever reads them where, and the record of a release on paper."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
+from tests.support import factories
 from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SHOWN = "(e, part) => getComputedStyle(e, part).content"
+
+
+def exact(time: Locator, ahead: timedelta = timedelta()) -> str:
+    """Return the time that an element stands for, as a clock so far ahead of UTC shows it."""
+    at = datetime.fromisoformat(time.get_attribute("datetime") or "")
+    return f"{at.astimezone(UTC) + ahead:%Y-%m-%d %H:%M:%S}"
+
+
+def test_times_are_those_of_the_readers_zone_with_utc_on_hover(
+    world: World, open_as: Callable[..., Page]
+) -> None:
+    release, ahead = world.request("staging"), timedelta(hours=5, minutes=30)
+    page = open_as(factories.person("Aude", {"auditor": None}), zone="Asia/Kolkata")
+    page.goto(f"/audit/?subject={release.pk}")
+    row = page.locator("main time").first
+    here = f"{exact(row, ahead)} GMT+5:30"
+    assert row.get_attribute("title") == f"{here}\n{exact(row)} UTC"
+    page.locator("main .leaf").first.click()
+    page.wait_for_url("**/audit/*/")
+    when = page.locator("main time").first
+    assert when.inner_text() == f"{exact(when, ahead)} GMT+5:30"
+    assert when.get_attribute("title") == f"{exact(when)} UTC"
 
 
 def test_a_printed_record_says_when_and_what_exactly(
@@ -20,7 +44,7 @@ def test_a_printed_record_says_when_and_what_exactly(
     release = world.request("production", bento)
     world.decide(release, world.rex, comment="Reads well")
     world.decide(release, world.vera, comment="Good numbers")
-    page = open_as(world.people["Vera"], width=760)
+    page = open_as(world.people["Vera"], width=760, zone="Asia/Kolkata")
     page.goto(f"/releases/{release.pk}/")
     page.emulate_media(media="print")
     page.screenshot(path=pictures / "release-printed.png", full_page=True)
@@ -28,7 +52,7 @@ def test_a_printed_record_says_when_and_what_exactly(
     assert rows.count() >= 4
     for row in rows.all():
         at = row.locator("time")
-        assert at.get_attribute("title") in at.evaluate(SHOWN, "::after")
+        assert at.evaluate(SHOWN, "::after") == f'"{exact(at)} UTC"'
         when, what = at.bounding_box(), row.locator("> div").first.bounding_box()
         assert when is not None
         assert what is not None

@@ -203,6 +203,42 @@ def shown(page: Page, kind: str) -> None:
     )
 
 
+def lit(page: Page) -> list[str]:
+    """Return how the page answers its three questions: authentic, approved, still valid."""
+    kinds = page.evaluate(
+        "[...document.querySelectorAll('#lights > div')].map(d => d.dataset.kind)"
+    )
+    return list(kinds)
+
+
+LIGHTS = "([lines, facts]) => placetVerify.lights(lines, facts).map(([, kind]) => kind)"
+QUORUM = ["proved", "quorum: the policy's approvals are met, counted from these decisions alone"]
+GLASS = ["proved", "quorum: not the policy's approvals, but its break-glass of 2 people, counted"]
+PERMIT = ["proved", "release rel_1: … of risk, to be started until 2026-11-30T00:00:00Z"]
+BEFORE, AFTER = 1_700_000_000_000, 1_900_000_000_000  # ms
+
+
+@pytest.mark.parametrize(
+    ("lines", "now", "kinds"),
+    [
+        ([PERMIT, QUORUM], BEFORE, ["proved", "proved", "proved"]),
+        ([PERMIT, QUORUM], AFTER, ["proved", "proved", "unchecked"]),
+        ([PERMIT, GLASS], BEFORE, ["proved", "contradicted", "proved"]),
+        ([PERMIT, QUORUM, ["recalled", "recalled: …"]], BEFORE, ["proved", "proved", "recalled"]),
+        (
+            [PERMIT, QUORUM, ["contradicted", "contradicted: …"]],
+            BEFORE,
+            ["proved", "proved", "contradicted"],
+        ),
+    ],
+)
+def test_three_lights_say_it_in_short(
+    second: Second, lines: list[list[str]], now: int, kinds: list[str]
+) -> None:
+    facts = {"rooted": True, "refused": False, "now": now}
+    assert second.page.evaluate(LIGHTS, [lines, facts]) == kinds
+
+
 def spoilt(folder: Path) -> Path:
     """Return the example with one letter of its policy's signature changed."""
     made = folder / "release-forged.zip"
@@ -230,15 +266,18 @@ def test_an_outsider_reads_what_was_proved_and_what_was_not(
             page.set_input_files("#bundle", spoilt(tmp_path))
             shown(page, "refused")
             assert "permit.json: the signature does" in page.inner_text("#lines li:last-child")
+            assert lit(page) == ["refused", "unchecked", "unchecked"]
         elif verdict == "alone":
             page.set_input_files("#bundle", EXAMPLE / "release-bundle.zip")
             shown(page, "unchecked")
             assert "came with the bundle" in page.inner_text("#lines li:first-child")
+            assert lit(page)[:2] == ["unchecked", "proved"]
         else:
             page.set_input_files("#root", EXAMPLE / "root.pub")
             shown(page, "proved")
             assert page.locator("#lines li[data-kind=unchecked]").count() == 4
             assert page.inner_text("#root-name") == "root.pub"
+            assert lit(page)[:2] == ["proved", "proved"]
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -124,6 +124,7 @@ NOT_WALKED = frozenset(
         "declaration.made.v1",
         "runtime.collected.v1",
         "project.quota_set.v1",
+        "project.samples_requested.v1",
         "break_glass.confirmed.v1",
         "break_glass.ended.v1",
         "break_glass.lapsed.v1",

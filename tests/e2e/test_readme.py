@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.e2e
 OF_THIS_RUN = re.compile(r"(?:PLACET|PYTEST|PYTHON|DJANGO|VIRTUAL|MAKE|MFLAGS|GIT)\w*")
 WRITTEN = "http://localhost:8000"
 RETURN = "--- returned ---"
+MOST_SECONDS = 600  # from a clone to an answer
 # What stands in capitals in a guide, and the reader fills in.
 FILLED = {" FILE": " .placet/checkpoints/latest.txt", " FOLDER": " ../exported"}
 
@@ -42,6 +43,12 @@ class Clone:
     path: Path
     environment: dict[str, str]
     output: str
+    begun: float  # by the monotonic clock
+    steps: dict[str, float] = field(default_factory=dict)  # what was done → seconds
+
+    def done(self, what: str) -> None:
+        """Note how long a step took: since the one before it, or since the beginning."""
+        self.steps[what] = time.monotonic() - self.begun - sum(self.steps.values())
 
     @property
     def url(self) -> str:
@@ -100,14 +107,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     own = Path(sys.executable).parent  # where this run's programs are
     places = os.environ["PATH"].split(os.pathsep)
     environment["PATH"] = os.pathsep.join(p for p in places if Path(p) != own)
-    log = home / "make-run.log"
+    log, begun = home / "make-run.log", time.monotonic()
     process = started(path, environment, log)
     try:
         wait_for(log, "Ctrl-C stops", process)
         mine = {"PATH": f"{path / 'bin'}{os.pathsep}{environment['PATH']}"}
         mine |= {"XDG_CONFIG_HOME": str(home / "config"), "CURL_HOME": str(home)}
         (home / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
-        yield Clone(path, environment | mine, log.read_text())
+        found = Clone(path, environment | mine, log.read_text(), begun)
+        found.done("make run, with all that it installs")
+        yield found
     finally:
         os.killpg(process.pid, signal.SIGINT)  # Ctrl-C, which all of a terminal's job get
         process.wait(120)
@@ -176,10 +185,13 @@ def live(clone: Clone, token: str) -> str:
     process = clone.shell("set -euo pipefail\n" + block.text)
     with clone.person("dana@placet.local") as dana:
         said = confirm(dana, process)
+    clone.done("a command line is logged in, and confirmed in the browser")
     with clone.person("ravi@placet.local") as ravi:
         approve(ravi, process)
+    clone.done("a version is registered, built and requested; a second person approves")
     rest, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said + rest
+    clone.done("it is live")
     return said + rest
 
 
@@ -207,10 +219,17 @@ def approve(reviewer: DemoPerson, process: "subprocess.Popen[str]", seconds: flo
     reviewer.decide(reviewer.do("GET", f"/releases/{found[0]['id']}")["release"], "Looks right.")
 
 
-def test_the_first_minutes_end_with_an_answer(clone: Clone, token: str, live: str) -> None:
+def test_the_first_minutes_end_with_an_answer(
+    clone: Clone, token: str, live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "clinic/breast-cancer:1" in live
     [block] = [b for b in readme() if "endpoint predict" in b.text]
     assert json.loads(clone.typed(block.text)) == {"prediction": 0}
+    clone.done("it answers")
+    with capsys.disabled():
+        print("", *(f"{took:7.1f} s  {what}" for what, took in clone.steps.items()), sep="\n")
+        print(f"{sum(clone.steps.values()):7.1f} s  on the command line, all in all")
+    assert sum(clone.steps.values()) < MOST_SECONDS
     with Client(clone.url, token) as placet:
         endpoint = placet.endpoints.find("clinic", "staging", "breast-cancer")
     row = json.loads((ROOT / "examples/row.json").read_text())

@@ -30,6 +30,7 @@ from apps.audit.models import ArchivedLeaf
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
+from apps.builds.actions import request_samples
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.exports import TABLES
 from apps.console.queries.links import person_url, project_url, sees_access
@@ -46,6 +47,7 @@ from apps.console.queries.recalls import recall_form, recall_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
+from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
 from apps.governance.actions import (
@@ -1026,6 +1028,28 @@ QUESTIONS = [
         None,
         lambda t, who: [r for r in environments_in_force(t.project, who) if r.policy],
     ),
+    Direct(
+        "learn whether something is set up",
+        "stranger",
+        None,
+        lambda t, who: [n for n in ("version", "release", "live") if setup_list(who).found[n]],
+    ),
+    Direct(
+        "learn where somebody registers models",
+        "viewer",
+        None,
+        lambda t, who: setup_list(who).found["place"],
+    ),
+    Direct(
+        "be shown commands that register", "viewer", None, lambda t, who: setup_list(who).registers
+    ),
+    Direct(
+        "be offered sample data",
+        "contributor",
+        None,
+        lambda t, who: SetupList(who, {"version": False}).may_load,
+    ),
+    Direct("load sample data", "operator", Forbidden, lambda t, who: request_samples(actor=who)),
     Direct("see who has roles", "viewer", None, lambda t, who: sees_access(t.project, who)),
     Direct(
         "see environments in force",

@@ -28,6 +28,7 @@ EMAILS = {
     "operator": ("omar@placet.local", "Omar Operator"),
     "auditor": ("aude@placet.local", "Aude Auditor"),
 }
+ADMINISTRATOR = {"admin": ("admin@placet.local", "Administrator")}
 
 
 @dataclass
@@ -70,11 +71,13 @@ class Running:
     @property
     def people(self) -> dict[str, dict[str, str]]:
         """The five people, by role."""
+        return {role: self.account(role) for role in EMAILS}
+
+    def account(self, role: str) -> dict[str, str]:
+        """How one of them signs in, or the administrator."""
         passwords = json.loads((self.data / "demo-people.json").read_text())
-        return {
-            role: {"email": email, "name": name, "password": passwords[role]}
-            for role, (email, name) in EMAILS.items()
-        }
+        email, name = (EMAILS | ADMINISTRATOR)[role]
+        return {"email": email, "name": name, "password": passwords[role]}
 
     @property
     def setup_link(self) -> str:

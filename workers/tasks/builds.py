@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from apps.builds import actions
-from apps.jobs.handlers import LeasedJob, every, handler
+from apps.jobs.handlers import LAST, LeasedJob, every, handler
 from apps.registry.actions import collect_blobs
 from placet.kernel.actor import SYSTEM
 from workers import build_job
@@ -19,6 +19,12 @@ def gave_up(job: LeasedJob, error: str) -> None:
 def run(job: LeasedJob) -> dict[str, Any] | None:
     """Build one version."""
     return build_job.build(str(job.args["build"]), job)
+
+
+@handler("builds.load_samples", queue="control", max_attempts=5, rank=LAST)
+def load_samples(job: LeasedJob) -> dict[str, Any] | None:
+    """Register the sample models in the project that was made for them."""
+    return {"finalised": actions.load_samples(job=job)}
 
 
 @every(seconds=60, name="builds.sweep", queue="build")

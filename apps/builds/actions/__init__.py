@@ -11,6 +11,7 @@ from apps.builds.actions.reports import (
     succeed,
 )
 from apps.builds.actions.requests import cancel_build, request_build
+from apps.builds.actions.samples import load_samples, request_samples
 
 __all__ = [
     "append_lines",
@@ -18,8 +19,10 @@ __all__ = [
     "collect_bentos",
     "end_cancelled",
     "fail",
+    "load_samples",
     "record_scan",
     "request_build",
+    "request_samples",
     "settle_lost",
     "start",
     "succeed",

@@ -10,7 +10,17 @@ from rest_framework.response import Response
 from apps.console.queries.search import search
 from placet.kernel.api.views import PlacetView
 
-KINDS = ("model", "version", "release", "endpoint", "project", "target", "person")
+KINDS = (
+    "model",
+    "version",
+    "release",
+    "endpoint",
+    "project",
+    "target",
+    "environment",
+    "person",
+    "guide",
+)
 
 
 class HitSerializer(serializers.Serializer[Any]):
@@ -39,13 +49,13 @@ class Search(PlacetView):
         parameters=[
             OpenApiParameter(
                 "q",
-                description="A name, `model:3`, an alias, a release's number, an id, or the "
-                "beginning of a digest",
+                description="A name, `model:3`, an alias, a release's number, an id, the beginning "
+                "of a digest, or words of a release's reason or of a title in the guides",
             )
         ],
         responses=SearchSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Find what you may see by name, number, id or digest, at most ten of each kind."""
+        """Find what you may see by name, number, id, digest or words, at most ten of each kind."""
         hits = search(request.query_params.get("q", ""), self.actor)
         return Response({"items": HitSerializer(hits, many=True).data})

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 from django.urls import reverse
 
 from apps.builds.models import Bento
-from apps.governance.models import Release
+from apps.console.queries.guide_titles import sections
+from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project, User
 from apps.identity.queries import visible, visible_people
@@ -26,6 +28,7 @@ MOST = 10  # hits of one kind
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
 _RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
+LEAST = 3  # letters, to look for inside sentences
 _SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
@@ -182,10 +185,13 @@ def _bentos(terms: SearchTerms, actor: Actor) -> list[Hit]:
 
 
 def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    """Releases by id, by number, and by what was said of why they are wanted."""
     if terms.id:
         rows = releases(actor).filter(pk=terms.id)
     elif terms.release is not None:
         rows = releases(actor).filter(number=terms.release)
+    elif len(terms.text) >= LEAST and not terms.digest:
+        rows = releases(actor).filter(reason__icontains=terms.text)
     else:
         return []
     return [_release(row) for row in rows[:MOST]]
@@ -207,6 +213,18 @@ def _endpoints(terms: SearchTerms, actor: Actor) -> list[Hit]:
 def _endpoint(row: Endpoint) -> Hit:
     url = reverse("endpoint", args=[row.pk])
     return Hit("endpoint", row.pk, row.name, f"{row.project.name}, {row.environment}", url)
+
+
+def _environments(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    if terms.model or terms.digest:
+        return []
+    rows = visible(Environment.objects.select_related("project"), actor)
+    return [_environment(row) for row in _ranked(rows, terms)]
+
+
+def _environment(row: Environment) -> Hit:
+    url = reverse("environment", args=[row.project.slug, row.name])
+    return Hit("environment", row.pk, row.name, row.project.name, url)
 
 
 def _projects(terms: SearchTerms, actor: Actor) -> list[Hit]:
@@ -244,6 +262,14 @@ def _person(row: User) -> Hit:
     return Hit("person", row.pk, str(row), row.email, reverse("person", args=[row.pk]))
 
 
+def _guides(terms: SearchTerms, actor: Actor) -> list[Hit]:
+    """Pages and sections of the guides by their titles."""
+    if terms.id or len(terms.text) < LEAST:
+        return []
+    found = islice(sections(terms.text), MOST)
+    return [Hit("guide", row.url, row.title, row.page, row.url) for row in found]
+
+
 FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (
     _models,
     _versions,
@@ -253,5 +279,7 @@ FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (
     _endpoints,
     _projects,
     _targets,
+    _environments,
     _people,
+    _guides,
 )

@@ -158,15 +158,29 @@ def digest(value: str) -> SafeString:
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """Show how long ago (or until) in one unit, with the exact time as title."""
+    """Show how long ago (or until) in one unit, with the exact time as title: ``times.js`` adds the
+    reader's own zone."""
     if value is None:
         return "never"
     seconds = (now() - value).total_seconds()
     words = span(int(abs(seconds)))
     text = "just now" if abs(seconds) < 5 else f"{words} ago" if seconds > 0 else f"in {words}"
-    exact = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    machine = value.isoformat()
-    return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, text)
+    return _time(value, text)
+
+
+@register.filter
+def moment(value: datetime) -> SafeString:
+    """Show an exact time, in UTC until ``times.js`` knows the reader's own zone."""
+    return _time(value, _utc(value))
+
+
+def _time(value: datetime, text: str) -> SafeString:
+    html = '<time datetime="{}" title="{}">{}</time>'
+    return format_html(html, value.isoformat(), _utc(value), text)
+
+
+def _utc(value: datetime) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @register.filter

@@ -13,8 +13,10 @@ TITLES = {
     "release": "Releases",
     "endpoint": "Endpoints",
     "project": "Projects",
-    "target": "Targets",
+    "target": "Nodes",
+    "environment": "Environments",
     "person": "People",
+    "guide": "Docs",
 }
 
 

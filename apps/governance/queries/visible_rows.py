@@ -322,6 +322,21 @@ def startable(actor: Actor) -> list[Release]:
     return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
 
 
+def publishable(actor: Actor) -> list[PolicyRevision]:
+    """Return the policy drafts that ``actor`` may publish, oldest first: others wrote them, and no
+    later one is in force."""
+    in_force = PolicyRevision.objects.filter(
+        environment=OuterRef("environment"),
+        state=PolicyState.PUBLISHED,
+        number__gt=OuterRef("number"),
+    )
+    rows = PolicyRevision.objects.filter(
+        ~Exists(in_force), _in_reach(actor, frozenset({"policy.publish"})), state=PolicyState.DRAFT
+    )
+    others = rows.exclude(drafted_by=actor.accountable).select_related("environment__project")
+    return list(others.defer("source", "envelope").order_by("created_at")[:INBOX_LIMIT])
+
+
 def asked_as(of: Release, actor: Actor) -> set[str]:
     """Return the missing roles that ``actor`` holds and that being requester or author does not
     exclude; where the actor stands is not asked."""

@@ -4,6 +4,7 @@ import { verifyBundle } from "./bundle.js";
 import { digest, textOf } from "./bytes.js";
 import { canonical, parseJson } from "./json.js";
 import { publicKey } from "./keys.js";
+import { lights } from "./lights.js";
 import { verifyConsistency, verifyInclusion } from "./merkle.js";
 import { readProof, verifyCheckpoint, verifyProof } from "./note.js";
 import { SEALED_KINDS } from "./seals.js";
@@ -51,7 +52,9 @@ async function verify() {
   const recalled = lines.some(([kind]) => kind === "recalled");
   const accepted = !chosen.root ? "alone" : recalled ? "recalled" : "proved";
   const verdict = missing ? "unable" : code ? "refused" : accepted;
-  show(...VERDICTS[verdict], lines);
+  const rooted = Boolean(chosen.root);
+  const shown = missing ? [] : lights(lines, { rooted, refused: Boolean(code), now: Date.now() });
+  show(...VERDICTS[verdict], lines, shown);
 }
 
 async function verdictOn(say) {
@@ -99,12 +102,24 @@ async function missingHere() {
   }
 }
 
-function show(kind, sentence, lines) {
+function show(kind, sentence, lines, answers = []) {
   const verdict = element("verdict");
   verdict.dataset.kind = kind;
   verdict.textContent = WORDS[kind] ? `${WORDS[kind][0]} ${sentence}` : sentence;
+  element("lights").replaceChildren(...answers.map(light));
   element("lines").replaceChildren(...lines.map(([one, line]) => row(one, line)));
   element("result").hidden = false;
+}
+
+function light([question, kind, answer]) {
+  const item = document.createElement("div");
+  item.dataset.kind = kind;
+  const asked = document.createElement("dt");
+  asked.textContent = `${WORDS[kind][0]} ${question}`;
+  const said = document.createElement("dd");
+  said.textContent = answer;
+  item.append(asked, said);
+  return item;
 }
 
 function row(kind, line) {
@@ -151,6 +166,7 @@ globalThis.placetVerify = Object.freeze({
   canonical,
   checkServing,
   destination,
+  lights,
   mayBeSet,
   parseJson,
   publicKey,

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
 
 from apps.assurance.actions import place_hold, recall
 from apps.assurance.models import Recall
@@ -138,6 +139,7 @@ def paths(release: Release) -> dict[str, str]:
     }
     plain = [
         "/",
+        "/inbox/",
         "/search/?q=model",
         "/projects/",
         "/models/",
@@ -202,6 +204,7 @@ def visited(client: Client, path: str) -> tuple[int, str]:
 @pytest.fixture
 def own_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's kinds of event alone, whatever other tests of this process have declared."""
+    assert get_resolver().url_patterns  # what is declared below is forgotten with the patch
     mine = {name: kind for name, kind in events.kinds().items() if not name.startswith("test.")}
     monkeypatch.setattr(events, "_KINDS", mine)
 

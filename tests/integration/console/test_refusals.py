@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
         ("/releases/nothing/", "Ada", '/releases/">Go to Releases<'),
         ("/streams/nothing/", "Ada", '/">Go to the home page<'),
         ("/audit/witnesses/nothing", "Ada", '/">Go to the home page<'),
-        ("/audit/witnesses/nothing", "Aude", '/audit/witnesses/">Go to Witnesses of the log<'),
+        ("/audit/witnesses/nothing", "Aude", '/audit/witnesses/">Go to Witnesses<'),
         ("/tokens/nothing/end/now", "Ada", '/tokens/">Go to API tokens<'),
     ],
 )

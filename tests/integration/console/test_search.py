@@ -1,11 +1,14 @@
 """The search finds what has a name, a number or a digest, and only what its reader may see."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.console.queries import guide_titles
 from apps.console.queries.search import wanted
 from apps.governance.models import Release
 from apps.registry.actions import set_alias
@@ -16,6 +19,13 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 MOST = 12
+
+
+@pytest.fixture(autouse=True)
+def no_guides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The guides are not built, whatever lies in this clone; return where they would be."""
+    monkeypatch.setattr(guide_titles, "GUIDES", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -58,6 +68,7 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     assert found(eve, str(live.number)) == [("release", f"Risk release {live.number}")]
     assert found(eve, "risk")[:1] == [("project", "Risk")]
     assert found(eve, "local") == [("target", "local")]
+    assert found(eve, "produc") == [("environment", "production")]
     assert ("person", "Vera risk") in found(eve, "vera")
     for row, kind in ((live, "release"), (version, "version"), (live.endpoint, "endpoint")):
         assert [k for k, _ in found(eve, row.pk)] == [kind]
@@ -99,6 +110,13 @@ def test_a_stranger_finds_nothing_of_another_project(live: Release) -> None:
     assert found(factories.person("Nina"), "local") == []
 
 
+def test_a_release_is_found_by_what_was_said_of_it(world: World) -> None:
+    release = world.request("staging", reason="Recalibrated, see RISK-231")
+    eve, said = everyone(release), [("release", f"Risk release {release.number}")]
+    assert found(eve, "risk-231") == found(eve, "recalib") == said
+    assert found(World("other").people["Ada"], "risk-231") == []
+
+
 def test_a_token_finds_what_it_may_read(live: Release) -> None:
     eve = everyone(live)
     narrow = factories.token_for(eve, scopes=["project.view", "model.view"])
@@ -133,3 +151,22 @@ def test_who_administers_or_audits_access_is_led_to_the_person(live: Release) ->
         vera = next(h for h in api(who).get("/search?q=vera").json()["items"])
         assert vera["url"] == f"/people/{vera['id']}/"
         assert browser(who).get(vera["url"]).status_code == 200
+
+
+def test_the_guides_are_found_by_their_titles(live: Release, no_guides: Path) -> None:
+    index = {
+        "docnames": ["install", "operate"],
+        "titles": ["Install", "Operating"],
+        "alltitles": {
+            "Operating": [[1, None]],
+            "Back up": [[1, "back-up"]],
+            "Install": [[0, None]],
+        },
+    }
+    eve = everyone(live)
+    assert found(eve, "back up") == []  # nobody built them
+    (no_guides / "searchindex.js").write_text(f"Search.setIndex({json.dumps(index)})")
+    assert found(eve, "back up") == [("guide", "Back up")]
+    assert api(eve).get("/search?q=back up").json()["items"][0]["url"] == (
+        "/docs/operate.html#back-up"
+    )

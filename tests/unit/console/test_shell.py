@@ -104,7 +104,7 @@ def test_deployments_now_and_on_a_date_stand_beside_each_other() -> None:
 
 def test_a_key_and_the_search_lead_only_where_one_may_go() -> None:
     found = shown("/", person("model.view"), None)
-    assert {item.key for item in found.keys} == {"h", "m"}
+    assert {item.key for item in found.keys} == {"h", "i", "m"}
     assert ("Models", "/models/") in found.found
     assert "Nodes" not in [text for text, _ in found.found]
 

@@ -19,7 +19,7 @@ from placet.kernel.config import config
 from placet.kernel.keystore import ensure_keys
 
 ADMIN = "admin@placet.local"
-DEMO_PROJECT = "clinic"
+DEMO_PROJECT, PASSWORDS = "clinic", "demo-people.json"
 DEMO_PEOPLE = {
     "contributor": ("dana@placet.local", "Dana Scientist"),
     "reviewer": ("ravi@placet.local", "Ravi Reviewer"),
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         ensure_keys(config().keys)
         facts: dict[str, Any] = {}
         if not User.objects.exists():
-            facts |= {"administrator": ADMIN, "setup_link": make_administrator()}
+            facts |= make_administrator(demo=options["demo"])
         target = local_target()
         self.name_those_by_our_pages()
         if not Node.objects.filter(target=target).exists():
@@ -57,6 +57,8 @@ class Command(BaseCommand):
                 facts["join_token"] = token
         if options["demo"]:
             facts["people"] = demo_people(demo_project(target))
+            facts["password"] = demo_passwords().get("admin", "")
+        facts["administrator"] = ADMIN
         self.stdout.write(json.dumps(facts))
 
     def name_those_by_our_pages(self) -> None:
@@ -77,12 +79,14 @@ def hand_over(path: Path, token: str) -> None:
     draft.replace(path)
 
 
-def make_administrator() -> str:
-    """Make the access administrator and return the path of the one-time set-up link."""
+def make_administrator(*, demo: bool) -> dict[str, str]:
+    """Make the access administrator, who sets a password by a one-time link; in a demo they have
+    one, as its people do."""
+    password = new_password("admin") if demo else None
     with record(SYSTEM):
-        person = create_person(email=ADMIN, name="Administrator", actor=SYSTEM)
+        person = create_person(email=ADMIN, name="Administrator", password=password, actor=SYSTEM)
         grant_role(role="admin", person=person, actor=SYSTEM)
-        return setup_link(person)
+        return {} if demo else {"setup_link": setup_link(person)}
 
 
 def local_target() -> Target:
@@ -123,24 +127,36 @@ def demo_project(target: Target) -> Project:
 
 
 def demo_people(project: Project) -> list[dict[str, str]]:
-    """Make the five people once; return who they are, with passwords that are known to this
-    machine's data folder only."""
-    path = config().data_dir / "demo-people.json"
-    passwords = json.loads(path.read_text()) if path.exists() else {}
-    path.touch(mode=0o600)
+    """Make the five people once; return who they are, with their passwords."""
     for role, (email, name) in DEMO_PEOPLE.items():
         if User.objects.filter(email=email).exists():
             continue
-        passwords[role] = f"{secrets.token_hex(2)}-{secrets.token_hex(3)}-{secrets.token_hex(2)}"
-        path.write_text(json.dumps(passwords))
+        password = new_password(role)
         role_project = None if role in ("operator", "auditor") else project
         # The data scientist may review the work of others, so that a refusal is about one's own.
         roles = (role, "reviewer") if role == "contributor" else (role,)
         with record(SYSTEM):  # somebody without their roles would be skipped at the next start
-            person = create_person(email=email, name=name, password=passwords[role], actor=SYSTEM)
+            person = create_person(email=email, name=name, password=password, actor=SYSTEM)
             for held in roles:
                 grant_role(role=held, person=person, project=role_project, actor=SYSTEM)
+    passwords = demo_passwords()
     return [
         {"role": role, "email": email, "name": name, "password": passwords.get(role, "(yours)")}
         for role, (email, name) in DEMO_PEOPLE.items()
     ]
+
+
+def demo_passwords() -> dict[str, str]:
+    """Return the passwords of the demo by role, which this machine's data folder alone knows."""
+    path = config().data_dir / PASSWORDS
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def new_password(role: str) -> str:
+    """Make a password for somebody of the demo and keep it, readable by its owner alone."""
+    password = f"{secrets.token_hex(2)}-{secrets.token_hex(3)}-{secrets.token_hex(2)}"
+    known, path = demo_passwords() | {role: password}, config().data_dir / PASSWORDS
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(known))
+    return password

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--endpoint-port", type=int, help="the port of the model endpoints (8080)"
         )
-        parser.add_argument("--demo", action="store_true", help="also make five people to try out")
+        parser.add_argument("--demo", action="store_true", help="also make six people to try out")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, say where everything is, and stay until told to stop."""
@@ -60,7 +60,14 @@ def introduce(say: Any, supervisor: Supervisor, facts: dict[str, Any]) -> None:
     if link := facts.get("setup_link"):
         say(f"\nSet the password of {facts['administrator']}, the administrator, here, once:")
         say(f"  http://localhost:{supervisor.port}{link}")
-    for person in facts.get("people", []):
+    people = facts.get("people", [])
+    administrator = {"role": "administrator", "email": facts["administrator"]}
+    if password := facts.get("password"):
+        people = [administrator | {"password": password}, *people]
+    for person in people:
         role = ROLES.get(person["role"], person["role"])
         say(f"  {role:<38} {person['email']:<28} {person['password']}")
+    if not link and not password:
+        say(f"\nNo password for {facts['administrator']}? A link where to set one:")
+        say(f"  .venv/bin/python manage.py setup_link {facts['administrator']}")
     say("\nCtrl-C stops all of it.")

@@ -15,8 +15,10 @@
     release: "Releases",
     endpoint: "Endpoints",
     project: "Projects",
-    target: "Targets",
+    target: "Nodes",
+    environment: "Environments",
     person: "People",
+    guide: "Docs",
   };
   let found = [],
     chosen = -1,

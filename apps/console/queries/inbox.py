@@ -1,0 +1,35 @@
+"""What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts."""
+
+from dataclasses import dataclass
+
+from apps.console.queries.home_page import PausedRow
+from apps.governance.models import PolicyRevision, Release
+from apps.governance.queries.visible_rows import Waiting, publishable, startable
+from apps.rollouts.queries import awaiting_person
+from placet.kernel.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """Everything that waits for its reader."""
+
+    inbox: Waiting
+    startable: list[Release]
+    paused: list[PausedRow]
+    drafts: list[PolicyRevision]
+
+    @property
+    def size(self) -> int:
+        """How many things there are that the reader can do now."""
+        releases = len(self.inbox.needed) + len(self.startable)
+        return releases + len(self.paused) + len(self.drafts)
+
+
+def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
+    """Return what waits for ``actor``, in three queries beside ``inbox``."""
+    return InboxPage(
+        inbox=inbox,
+        startable=startable(actor),
+        paused=[PausedRow(row) for row in awaiting_person(actor)],
+        drafts=publishable(actor),
+    )

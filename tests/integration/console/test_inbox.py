@@ -1,0 +1,54 @@
+"""The inbox: what waits for a person, and only what that person can do something about."""
+
+import pytest
+
+from apps.governance.actions import draft_policy, publish_policy
+from apps.governance.models import PolicyRevision
+from apps.governance.queries.visible_rows import publishable
+from tests.support import factories
+from tests.support.factories import actor_of, browser
+from tests.support.world import OPEN, World
+
+pytestmark = pytest.mark.django_db
+
+
+def draft(world: World) -> PolicyRevision:
+    """Have Vera draft a policy for staging."""
+    return draft_policy(world.environment("staging"), source=OPEN, actor=world.vera)
+
+
+def inbox(world: World, name: str) -> str:
+    """Return the inbox of somebody of the world."""
+    return browser(world.people[name]).get("/inbox/").content.decode()
+
+
+def test_a_draft_waits_for_others_who_may_publish_it(world: World) -> None:
+    row = draft(world)
+    assert f"<td>r{row.number}</td>" in inbox(world, "Vito")
+    for name in ("Vera", "Ada", "Rex"):  # who drafted it, and who may not publish
+        assert "Policy drafts" not in inbox(world, name)
+    stranger = World("other").people["Vito"]
+    assert "Policy drafts" not in browser(stranger).get("/inbox/").content.decode()
+
+
+def test_a_draft_older_than_the_policy_in_force_waits_for_nobody(world: World) -> None:
+    old, newer = draft(world), draft(world)
+    assert publishable(world.vito) == [old, newer]
+    publish_policy(newer, actor=world.vito)
+    assert publishable(world.vito) == []
+
+
+def test_an_empty_inbox_says_what_would_come(world: World) -> None:
+    assert "all caught up" in inbox(world, "Rex")
+    world.request("staging")
+    shown = inbox(world, "Rex")
+    assert "churn" in shown
+    assert "all caught up" not in shown
+
+
+def test_who_has_no_role_sees_nothing(world: World) -> None:
+    world.request("staging")
+    draft(world)
+    nina = factories.person("Nina")
+    assert publishable(actor_of(nina)) == []
+    assert "all caught up" in browser(nina).get("/inbox/").content.decode()
