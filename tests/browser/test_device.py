@@ -100,7 +100,7 @@ def test_who_did_not_start_it_denies_it(world: World, open_as: OpenAs) -> None:
     _, code = waiting()
     page = open_as(world.people["Ada"])
     page.goto(f"/device/?code={code}")
-    page.get_by_text("Only go on if you started this yourself").wait_for()
+    page.get_by_text("Continue only if you started this login yourself").wait_for()
     page.get_by_role("button", name="Deny").click()
     page.get_by_role("heading", name="Login denied").wait_for()
     assert DeviceLogin.objects.get().state == "denied"

@@ -86,7 +86,7 @@ def test_a_file_that_was_cut_goes_on_after_a_reload(
     assert cut[0] == str(8 << 20)
     page.on("dialog", lambda dialog: dialog.accept())  # leave, although it is not done
     page.reload()
-    page.get_by_text("choose the same file again to go on").wait_for()
+    page.get_by_text("choose the same file again to resume").wait_for()
     page.unroute("**/api/v1/uploads/*")
     sent: list[int] = []
     page.on("request", lambda r: sent.append(int(r.headers.get("upload-offset", -1))))

@@ -81,7 +81,7 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
     dialog.get_by_role("link", name="offer one").click()
     page.get_by_label("Passkey").select_option(label="Laptop")
     page.get_by_label("Label").fill("Rita's laptop")
-    page.get_by_role("button", name="Offer it").click()
+    page.get_by_role("button", name="Register").click()
     page.get_by_text("Registered. Ask another approver to confirm it.").wait_for()
 
     other = open_as(vera)
@@ -91,7 +91,7 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
     row = other.locator(".gate", has_text="Rita's laptop")
     digits = key.passkey.fingerprint.removeprefix("sha256:")
     assert digits in row.inner_text().replace(" ", "")  # all of it: it is read out and compared
-    row.get_by_role("button", name="Vouch for it").click()
+    row.get_by_role("button", name="Confirm passkey").click()
     other.get_by_text("You confirmed the passkey of Rita risk.").wait_for()
 
     page.goto(f"/releases/{release.pk}/")
@@ -131,7 +131,7 @@ def test_a_policy_is_published_with_a_passkey(signers: Signers, open_as: OpenAs)
     page.goto("/policies/risk/staging/")
     page.locator("#source").fill(SIGNED + "description: Stricter\n")
     page.get_by_role("button", name="Save draft").click()
-    page.get_by_text("Stored as a draft.").wait_for()
+    page.get_by_text("Draft saved.").wait_for()
     other = open_as(signers.people["Vito"])
     plug_in(other, signers.keys["Vito"])
     other.goto("/policies/risk/staging/")

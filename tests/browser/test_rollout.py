@@ -108,7 +108,7 @@ def test_a_stale_dialog_does_not_skip_a_second_step(
     story.settle()
     assert story.rollout(canary).step == 3
     page.locator("#skip button:not([data-close])").click()
-    page.get_by_text("The rollout is at another step by now").wait_for()
+    page.get_by_text("The rollout has moved on to another step").wait_for()
     assert story.rollout(canary).step == 3
 
 
@@ -121,7 +121,7 @@ def test_an_abort_gives_everything_back_and_can_be_tried_again(
     page.locator("#b-abort").click()
     page.locator("#abort-why").fill("Worse answers")
     page.locator("#abort button:not([data-close])").click()
-    page.get_by_text("All requests go to the old revision again").wait_for()
+    page.get_by_text("All requests return to the old revision").wait_for()
     story.settle()
     page.locator(".alert-danger", has_text="Worse answers").wait_for()
     say(page, "retry", "The node was full")

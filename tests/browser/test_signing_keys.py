@@ -25,11 +25,11 @@ def test_an_approver_trusts_a_key_and_revokes_it(world: World, open_as: OpenAs) 
     page.goto("/models/risk/churn/")
     page.get_by_role("link", name="Signing keys").click()
     page.get_by_text("No trusted keys yet").wait_for()
-    page.get_by_label("Whose it is").fill("training-team")
+    page.get_by_label("Owner").fill("training-team")
     page.get_by_label("Public key (PEM)").fill("not a key")
     page.get_by_role("button", name="Trust it").click()
     page.get_by_text("✕ This is not a public key in PEM form").wait_for()
-    assert page.get_by_label("Whose it is").input_value() == "training-team"
+    assert page.get_by_label("Owner").input_value() == "training-team"
     page.get_by_label("Public key (PEM)").fill(public_pem(signing_key()))
     page.get_by_role("button", name="Trust it").click()
     page.locator(".state", has_text="Trusted").wait_for()

@@ -99,6 +99,6 @@ def test_an_access_admin_adds_a_witness_and_takes_it_away(open_as: OpenAs) -> No
     assert page.get_by_label("Address").input_value() == "https://placet.example/witness"
     page.get_by_label("Name").fill("head-office")
     page.get_by_role("button", name="Add it").click()
-    expect(page.get_by_role("table")).to_contain_text("Not asked yet")
+    expect(page.get_by_role("table")).to_contain_text("Pending")
     page.get_by_role("button", name="Remove head-office").click()
     expect(page.get_by_text("No external witness")).to_be_visible()

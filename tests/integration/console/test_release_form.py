@@ -61,7 +61,7 @@ def test_with_several_targets_the_form_asks_on_which_one_a_new_endpoint_stands(
     refused = asked(world, fields)
     assert "development has several targets: name the one" in beside(refused, "target")
     assert "Choose a target: development has several" in refused
-    assert "cannot be made by itself" not in refused
+    assert "cannot be created automatically" not in refused
     asked(world, fields | {"target": "ward-2"})
     assert Release.objects.get().endpoint.target.name == "ward-2"
 

@@ -406,7 +406,7 @@ def test_a_recalled_bento_is_closed_in_the_form_and_a_new_build_of_it_is_offered
     story.world.bento(first_release.version)
     assert "(recalled)" in page(story, path, who="Ada")
     said = page(story, "/models/risk/churn/1/", who="Ada")
-    assert "No release of it can be asked for" not in said
+    assert "It can't be released" not in said
 
 
 def test_the_recall_of_another_projects_data_is_told_of_no_version_here(world: World) -> None:

@@ -214,7 +214,7 @@ def test_a_click_on_the_page_does_what_it_says_and_a_late_one_says_so(
     assert client.post(f"{path}do/resume", form).headers["Location"] == path
     assert weights() == [6_667, 3_333]
     late = client.post(f"{path}do/resume", form, follow=True)
-    assert "The rollout is at another step by now" in late.content.decode()
+    assert "The rollout has moved on to another step" in late.content.decode()
     assert weights() == [6_667, 3_333]
     odd = client.post(f"{path}do/skip", form | {"step": "1e3"}, follow=True)
     assert "step: Give a whole number" in odd.content.decode()
