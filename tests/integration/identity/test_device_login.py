@@ -128,7 +128,7 @@ def test_who_denies_it_gives_nothing_and_the_device_is_told(ada: User) -> None:
     assert "denied" in client.post("/device/deny", {"code": codes["user_code"]}).content.decode()
     with at_once():
         assert ask(codes) == (400, "access_denied")
-        assert "was denied" in confirm(client, codes).content.decode()
+        assert "Login denied" in confirm(client, codes).content.decode()
         assert ask(codes) == (400, "slow_down")
     assert not ApiToken.objects.exists()
 
@@ -138,7 +138,7 @@ def test_two_clicks_make_one_token(ada: User) -> None:
     assert "Login approved" in confirm(client, codes).content.decode()
     assert "Login approved" in confirm(client, codes, name="again").content.decode()
     ask(codes)
-    assert "has its token" in confirm(client, codes).content.decode()
+    assert "Command line logged in" in confirm(client, codes).content.decode()
     assert [token.name for token in ApiToken.objects.all()] == ["cli"]
 
 
@@ -301,7 +301,7 @@ def test_who_confirmed_takes_it_back_until_the_device_has_come(ada: User) -> Non
     grow_old(client)  # what takes away never waits for a password
     for _ in range(2):
         shown = client.post("/device/deny", {"code": codes["user_code"]}).content.decode()
-        assert "was denied" in shown
+        assert "Login denied" in shown
     assert kinds()[-2:] == ["device_login.confirmed.v1", "device_login.denied.v1"]
     assert ask(codes) == (400, "access_denied")
     assert not ApiToken.objects.exists()
@@ -369,7 +369,7 @@ def test_what_no_token_may_be_is_said_beside_the_form(ada: User) -> None:
         ({"days": "999"}, "at most 366 days"),
         ({"preset": "custom"}, "at least one permission"),
         ({"preset": "custom", "scopes": "release.approve"}, "never carries"),
-        ({"project": "nothing"}, "none with this slug"),
+        ({"project": "nothing"}, "No project with this slug"),
     ):
         page = confirm(client, codes, **changes).content.decode()
         assert told in page
