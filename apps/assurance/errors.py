@@ -30,7 +30,10 @@ class OwnRecall(Forbidden):
 class OwnDecisions(Forbidden):
     """Nobody gives their own decisions back."""
 
-    code, title = "own_decisions", "A recall of your own decisions is lifted by somebody else"
+    code, title = (
+        "own_decisions",
+        "A recall of your own decisions must be withdrawn by someone else",
+    )
 
 
 class HoldNameTaken(Conflict):
@@ -46,9 +49,9 @@ class HoldLifted(Conflict):
 
 
 class OwnHold(Forbidden):
-    """A hold is lifted by another person than the one who placed it."""
+    """A hold must be lifted by someone other than the person who placed it."""
 
-    code, title = "own_hold", "A hold is lifted by another person than the one who placed it"
+    code, title = "own_hold", "A hold must be lifted by someone other than the person who placed it"
 
 
 class NotTheOwner(Problem):

@@ -9,17 +9,17 @@ RECALLED = event_kind(
 )
 RECALL_REACHED = event_kind("recall.reached", "A recall reached {releases:release} of the endpoint")
 RECALL_LIFTED = event_kind(
-    "recall.lifted", "Lifted the recall of a {kind}", seals=("lift_reason_sealed",)
+    "recall.lifted", "Withdrew the recall of a {kind}", seals=("lift_reason_sealed",)
 )
 RECALL_CONFIRMED = event_kind(
-    "recall.confirmed", "Signed that nothing runs of what was recalled: {releases:release}"
+    "recall.confirmed", "Signed a recall receipt, nothing of it runs: {releases:release}"
 )
 RECALL_CONTRADICTED = event_kind(
     "recall.contradicted", "Contradicts its own receipt of a recall: {what:word}"
 )
-RECEIPT_KEPT = event_kind("receipt.kept", "Signed from when to when a Bento ran")
+RECEIPT_KEPT = event_kind("receipt.kept", "Signed a run receipt for a build")
 RECEIPT_REFUSED = event_kind("receipt.refused", "Sent a receipt that does not count: {code:word}")
-RETENTION_SET = event_kind("retention.set", "Lets events be archived after {days} days")
+RETENTION_SET = event_kind("retention.set", "Set the archive rule: after {days} days")
 LEGAL_HOLD_PLACED = event_kind(
     "legal_hold.placed", "Placed a legal hold on {scope}", seals=("reason_sealed",)
 )

@@ -10,6 +10,7 @@ from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
+WORDS = {"sbom": "SBOM", "approve": "approved", "reject": "rejected"}
 # How a value is written as it was logged, by what stands behind the colon of its field: one of
 # these, or the noun of what is counted.
 UNITS = {
@@ -31,15 +32,15 @@ def _readable(value: Any, unit: str) -> str:
         case "id", str() if is_id(value):
             return f"{value[:8]}…{value[-4:]}"
         case "word", str() if value.replace("_", "").isalpha():
-            return "SBOM" if value == "sbom" else value.replace("_", " ")
+            return WORDS.get(value) or value.replace("_", " ")
         case noun, 1 if noun not in UNITS:
             return f"1 {noun}"
         case "time", int():
             return spell(value)
         case "bytes", int() if value >= 1000:
-            return f"{value / 1000:,.0f} kB".replace(",", "\u202f")
+            return f"{value / 1000:,.0f} kB"
         case "weight", int():
-            return f"{value / 100:g} % of the traffic"
+            return f"{value / 100:g}% of the traffic"
     return _logged(value, unit)
 
 
@@ -103,8 +104,8 @@ def declared(name: str) -> EventKind:
 
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
 AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
-ACCESS_DENIED = event_kind("access.denied", "Was refused: {action:word}")
-BACKUP_BEGUN = event_kind("backup.begun", "Began a backup, whose log ends here")
+ACCESS_DENIED = event_kind("access.denied", "Blocked: {action:word}")
+BACKUP_BEGUN = event_kind("backup.begun", "Started a backup, whose log ends here")
 RESTORED = event_kind(
     "backup.restored",
     "Restored a backup of {size:event}, losing {lost}; {again} open jobs go on, {ended} ended",
@@ -121,8 +122,8 @@ WITNESS_FORKED = event_kind(
     "witness.forked", "Witness saw another history of {seen:event} than this log has"
 )
 WITNESS_AGREES = event_kind("witness.agrees", "Witness agrees again, up to {size:event}")
-WITNESSED_LOG_ADDED = event_kind("witnessed_log.added", "Began to witness a log of others")
-WITNESSED_LOG_REMOVED = event_kind("witnessed_log.removed", "Stopped witnessing a log of others")
+WITNESSED_LOG_ADDED = event_kind("witnessed_log.added", "Started witnessing another log")
+WITNESSED_LOG_REMOVED = event_kind("witnessed_log.removed", "Stopped witnessing another log")
 WITNESSED_LOG_FORKED = event_kind(
-    "witnessed_log.forked", "Was shown two histories of {size:event} by a log of others"
+    "witnessed_log.forked", "Another log presented two histories of {size:event}"
 )

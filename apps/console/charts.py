@@ -71,10 +71,10 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
     return BoundsChart(
         band=" ".join([*upper, *lower]),
         estimate=" ".join(middle),
-        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g} %".replace("-", "−")),
+        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g}%".replace("-", "−")),
         wish="sought" if last.get("sought") else "allowed",
         zero=Tick(y(0.0), "0") if compared else None,
-        ticks=tuple(Tick(y(value), f"{value * 100:.2g} %") for value in (high, low)),
+        ticks=tuple(Tick(y(value), f"{value * 100:.2g}%") for value in (high, low)),
         last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),
         words=last["sentence"],
     )
@@ -153,7 +153,7 @@ def _said(row: RevisionHistory, period: Period) -> str:
 
 def share_words(share: Share) -> str:
     """Return a share of the requests in words."""
-    return f"{share.weight / 100:g} %" if share.weight else "testers or copies"
+    return f"{share.weight / 100:g}%" if share.weight else "testers or copies"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ APPROVALS = "approvals"
 
 def _skip(value: Any, _: ValidationInfo) -> list[str]:
     if not isinstance(value, list) or not all(name in SKIPPABLE for name in value):
-        detail = f"must be a list of: {', '.join(SKIPPABLE)}. Nobody gets past any other gate"
+        detail = f"must be a list of: {', '.join(SKIPPABLE)}. No other gate can be bypassed"
         raise wrong(((), detail))
     return sorted(set(value))
 
@@ -35,7 +35,7 @@ def _skip(value: Any, _: ValidationInfo) -> list[str]:
 class BreakGlassTerms(Part):
     """How a policy lets people break the glass."""
 
-    EXPECTED = "must be a mapping, {people: 2, hours: 4}: leave it out where nobody may"
+    EXPECTED = "must be a mapping, {people: 2, hours: 4}: leave it out to allow none"
     UNKNOWN = "is not a member of break_glass"
     people: Annotated[int, whole(FEWEST, MOST)] = FEWEST
     hours: Annotated[int, whole(1, LONGEST_HOURS)] = DEFAULT_HOURS
@@ -47,7 +47,8 @@ class BreakGlassTerms(Part):
 def title(said: Mapping[str, Any]) -> str:
     """Return what a policy says of it in one line."""
     hours = said["hours"]
-    line = f"Break-glass: {said['people']} people, for {hours} hour{'s' * (hours != 1)} at most"
+    span = f"{hours} hour{'s' * (hours != 1)}"
+    line = f"Emergency release: {said['people']} people, for {span} at most"
     return f"{line}, without {', '.join(said['skip'])}" if said["skip"] else line
 
 
@@ -67,5 +68,5 @@ def skipped(
 
 
 def _skipped(result: GateResult) -> GateResult:
-    reason = f"Not asked, because the glass is broken. {result['reason']}"
+    reason = f"Bypassed by an emergency release. {result['reason']}"
     return GateResult({**result, "state": "skipped", "reason": reason})

@@ -6,7 +6,7 @@ from placet.kernel.problems import Conflict, Forbidden, Unprocessable
 class EnvironmentExists(Conflict):
     """The project has an environment of this name."""
 
-    code, title = "environment_exists", "There is an environment of this name"
+    code, title = "environment_exists", "An environment with this name exists"
 
 
 class InvalidPolicy(Unprocessable):
@@ -35,7 +35,7 @@ class LockedOut(Unprocessable):
 class NotDraft(Conflict):
     """The policy revision is published or withdrawn: it never changes again."""
 
-    code, title = "not_draft", "This policy revision is no draft any more"
+    code, title = "not_draft", "This policy revision is no longer a draft"
 
 
 class OldDraft(Conflict):
@@ -50,7 +50,7 @@ class OldDraft(Conflict):
 class OwnDraft(Forbidden):
     """A policy is published by somebody else than its drafter."""
 
-    code, title = "own_draft", "A policy is published by another person than the one who drafted it"
+    code, title = "own_draft", "A policy must be published by someone other than its author"
 
 
 class NoPolicy(Conflict):
@@ -68,13 +68,13 @@ class NotFinalised(Conflict):
 class NotBuilt(Conflict):
     """The version has no Bento, so that nobody can say what would run."""
 
-    code, title = "not_built", "The version has no Bento: build it first"
+    code, title = "not_built", "The version has no build yet: build it first"
 
 
 class NoEndpoint(Unprocessable):
     """There is no such endpoint, and none can be made without being told where."""
 
-    code, title = "no_endpoint", "There is no such endpoint here, and it cannot be made by itself"
+    code, title = "no_endpoint", "No such endpoint here, and it cannot be created automatically"
 
 
 class DoesNotFit(Unprocessable):
@@ -86,25 +86,28 @@ class DoesNotFit(Unprocessable):
 class AlreadyOpen(Conflict):
     """Another release would put the same Bento behind the same endpoint."""
 
-    code, title = "already_open", "This Bento is on its way to this endpoint already"
+    code, title = "already_open", "This build already has an open release to this endpoint"
 
 
 class WrongState(Conflict):
     """The release's state does not allow this; somebody may have been first."""
 
-    code, title = "release_state", "The release is not in a state that allows this"
+    code, title = "release_state", "The release is in another state"
 
 
 class Changed(Conflict):
     """The person decided on another request than the one that stands now."""
 
-    code, title = "changed", "The release changed since you saw it: look at it again"
+    code, title = "changed", "The release changed since you opened it: reload the page"
 
 
 class Separation(Forbidden):
     """The requester and the author of the version do not decide."""
 
-    code, title = "separation_of_duties", "You asked for this release, or made it: others decide"
+    code, title = (
+        "separation_of_duties",
+        "You requested this release or created its version: others decide",
+    )
 
 
 class NotIndependent(Forbidden):
@@ -116,31 +119,31 @@ class NotIndependent(Forbidden):
 class NoRole(Forbidden):
     """The person holds no role that decides here (any more)."""
 
-    code, title = "no_role", "You hold no role that decides on this release"
+    code, title = "no_role", "You have no role that can decide on this release"
 
 
 class NoBreakGlass(Forbidden):
     """The policy lets nobody break the glass."""
 
-    code, title = "no_break_glass", "The policy of this environment lets nobody break the glass"
+    code, title = "no_break_glass", "This environment's policy allows no emergency releases"
 
 
 class WrongBreakGlassState(Conflict):
     """The break-glass's state does not allow this; somebody may have been first."""
 
-    code, title = "break_glass_state", "The break-glass is not in a state that allows this"
+    code, title = "break_glass_state", "This emergency release is in another state"
 
 
 class ReviewOverdue(Conflict):
     """An earlier break-glass was not reviewed in time."""
 
-    code, title = "review_overdue", "An earlier break-glass was not reviewed in time"
+    code, title = "review_overdue", "An earlier emergency release was not reviewed in time"
 
 
 class OwnBreakGlass(Forbidden):
     """Whoever took part in a break-glass does not do the next step of it."""
 
-    code, title = "own_break_glass", "You took part in this break-glass: somebody else does this"
+    code, title = "own_break_glass", "You took part in this emergency release"
 
 
 class AlreadyDecided(Conflict):
@@ -152,7 +155,7 @@ class AlreadyDecided(Conflict):
 class GatesFailed(Conflict):
     """A gate has not passed; ``errors`` name each with its reason."""
 
-    code, title = "gates_failed", "Not every gate of the policy has passed"
+    code, title = "gates_failed", "Not all gates of the policy have passed"
 
 
 class Expired(Conflict):

@@ -12,15 +12,13 @@ POLICY_WITHDRAWN = event_kind("policy.withdrawn", "Withdrew the draft of policy 
 FREEZE_SET = event_kind("freeze.set", "Froze the environment")
 FREEZE_LIFTED = event_kind("freeze.lifted", "Lifted a freeze")
 RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}")
-RELEASE_APPROVED = event_kind(
-    "release.approved", "Release {number} is approved: its gates let it through"
-)
+RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved")
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
     "Moved release {number} to policy revision {policy}; {voided:decision} no longer count",
 )
 RELEASE_DECIDED = event_kind(
-    "release.decided", "Decided as {role}: {verdict:word}", seals=("comment_sealed",)
+    "release.decided", "Decision as {role}: {verdict:word}", seals=("comment_sealed",)
 )
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
@@ -28,13 +26,13 @@ RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not starte
 RELEASE_COMMENTED = event_kind(
     "release.commented", "Commented on release {number}", seals=("text_sealed",)
 )
-RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is going out")
+RELEASE_STARTED = event_kind("release.rolling_out", "Release {number} is rolling out")
 RELEASE_LIVE = event_kind("release.live", "Release {number} is live")
-RELEASE_RETIRED = event_kind("release.retired", "Release {number} went with its endpoint")
+RELEASE_RETIRED = event_kind("release.retired", "Release {number} was retired with its endpoint")
 RELEASE_SUPERSEDED = event_kind("release.superseded", "Release {number} was replaced by {by}")
 RELEASE_FAILED = event_kind("release.failed", "The rollout of release {number} failed")
 RELEASE_ABORTED = event_kind("release.aborted", "The rollout of release {number} was aborted")
-RELEASE_REOPENED = event_kind("release.reopened", "Release {number} may be rolled out again")
+RELEASE_REOPENED = event_kind("release.reopened", "Release {number} can be rolled out again")
 RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
 RELEASE_REVOKED = event_kind("release.revoked", "Release {number} is revoked by a recall")
 RELEASE_UNCOUNTED = event_kind(
@@ -42,22 +40,24 @@ RELEASE_UNCOUNTED = event_kind(
 )
 GLASS_OPENED = event_kind(
     "break_glass.opened",
-    "Opened a break-glass for release {number}: {people} people are needed",
+    "Started an emergency release of release {number}: {people} signatures needed",
     seals=("reason_sealed", "comment_sealed"),
 )
 GLASS_CONFIRMED = event_kind(
     "break_glass.confirmed",
-    "Confirmed the break-glass for release {number} as {role}",
+    "Co-signed the emergency release of release {number} as {role}",
     seals=("comment_sealed",),
 )
-GLASS_USED = event_kind("break_glass.used", "Release {number} was started by breaking the glass")
-GLASS_ENDED = event_kind("break_glass.ended", "The break-glass for release {number} ended")
+GLASS_USED = event_kind(
+    "break_glass.used", "Release {number} was rolled out as an emergency release"
+)
+GLASS_ENDED = event_kind("break_glass.ended", "The emergency release of release {number} ended")
 GLASS_LAPSED = event_kind(
-    "break_glass.lapsed", "The break-glass for release {number} ended before it was confirmed"
+    "break_glass.lapsed", "The emergency release of release {number} lapsed without co-signature"
 )
 GLASS_REVIEWED = event_kind(
     "break_glass.reviewed",
-    "Closed the review of the break-glass for release {number}: {finding:word}",
+    "Closed the review of the emergency release of release {number}: {finding:word}",
     seals=("findings_sealed",),
 )
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

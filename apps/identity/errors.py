@@ -45,8 +45,7 @@ class Reauthenticate(Forbidden):
 
     code, title = (
         "reauthenticate",
-        "This needs somebody who has just shown who they are: authenticate again at"
-        " /accounts/reauthenticate/, then repeat it",
+        "For your security, please authenticate again at /accounts/reauthenticate/, then repeat it",
     )
 
 

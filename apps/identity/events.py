@@ -16,7 +16,7 @@ PERSON_PLACED = event_kind(
     "person.placed", "Set a person's line of defence and reporting line", sealed=True
 )
 SETUP_LINK_MADE = event_kind(
-    "person.setup_link_made", "Made a one-time set-up link for a person", sealed=True
+    "person.setup_link_made", "Created a one-time set-up link for a person", sealed=True
 )
 TEAM_CREATED = event_kind("team.created", "Created a team", sealed=True)
 TEAM_DELETED = event_kind("team.deleted", "Deleted a team", sealed=True)
@@ -26,7 +26,7 @@ SERVICE_ACCOUNT_CREATED = event_kind(
     "service_account.created", "Created a service account", sealed=True
 )
 SERVICE_ACCOUNT_UPDATED = event_kind(
-    "service_account.updated", "Gave a service account another owner", sealed=True
+    "service_account.updated", "Changed the owner of a service account", sealed=True
 )
 SERVICE_ACCOUNT_DEACTIVATED = event_kind(
     "service_account.deactivated",
@@ -45,11 +45,11 @@ SECOND_FACTOR_WAIVED = event_kind(
 )
 TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
 TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")
-DEVICE_LOGIN_CONFIRMED = event_kind("device_login.confirmed", "Let a device have an API token")
-DEVICE_LOGIN_DENIED = event_kind("device_login.denied", "Refused a device an API token")
-PASSKEY_OFFERED = event_kind("passkey.offered", "Offered a passkey to sign decisions with")
-PASSKEY_ENROLLED = event_kind("passkey.enrolled", "Vouched for an approver's passkey")
-PASSKEY_WITHDRAWN = event_kind("passkey.withdrawn", "Withdrew an approver's passkey")
+DEVICE_LOGIN_CONFIRMED = event_kind("device_login.confirmed", "Approved a device login")
+DEVICE_LOGIN_DENIED = event_kind("device_login.denied", "Denied a device login")
+PASSKEY_OFFERED = event_kind("passkey.offered", "Registered a signing passkey")
+PASSKEY_ENROLLED = event_kind("passkey.enrolled", "Confirmed an approver's passkey")
+PASSKEY_WITHDRAWN = event_kind("passkey.withdrawn", "Revoked an approver's passkey")
 SIGNED_IN = event_kind("session.opened", "Signed in by {method}")
 CONFIRMED = event_kind("session.confirmed", "Authenticated again by {method}")
 SIGNED_OUT = event_kind("session.closed", "Signed out")
@@ -57,7 +57,7 @@ SIGN_IN_FAILED = event_kind("session.refused", "A sign-in failed: {method:word}"
 PASSWORD_CHANGED = event_kind("password.changed", "Set a new password", sealed=True)
 MFA_ADDED = event_kind("mfa.added", "Added a second factor: {type:word}", sealed=True)
 MFA_REMOVED = event_kind("mfa.removed", "Removed a second factor: {type:word}", sealed=True)
-MFA_RESET = event_kind("mfa.reset", "Made new recovery codes", sealed=True)
+MFA_RESET = event_kind("mfa.reset", "Generated new recovery codes", sealed=True)
 IDENTITY_LINKED = event_kind(
     "person.identity_linked", "Linked a single sign-on identity", sealed=True
 )

@@ -31,7 +31,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, No
 M = TypeVar("M", bound=models.Model)
 A = TypeVar("A", bound=Audited)
 log = structlog.get_logger(__name__)
-NOBODY = "There is nobody with this address, name or id: an administrator adds people first"
+NOBODY = "No person with this address, name or ID: an administrator has to add them first"
 
 
 class Scoped(Protocol):

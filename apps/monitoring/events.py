@@ -4,9 +4,11 @@ from apps.audit.events import event_kind
 
 OBJECTIVE_SET = event_kind("objective.set", "Set the objective of an endpoint")
 OBJECTIVE_REMOVED = event_kind("objective.removed", "Removed the objective of an endpoint")
-ERASURE_REQUESTED = event_kind("erasure.requested", "Had what was captured of one unit erased")
-ERASURE_DONE = event_kind("erasure.done", "Erased {erased} captured predictions of one unit")
+ERASURE_REQUESTED = event_kind(
+    "erasure.requested", "Requested erasure of the predictions of one subject"
+)
+ERASURE_DONE = event_kind("erasure.done", "Erased {erased} logged predictions of one subject")
 ALERT_OPENED = event_kind("alert.opened", "Opened an alert: {kind:word}")
-ALERT_ACKNOWLEDGED = event_kind("alert.acknowledged", "Took an alert on: {kind:word}")
-ALERT_ANSWERED = event_kind("alert.answered", "Noted what was done about an alert")
+ALERT_ACKNOWLEDGED = event_kind("alert.acknowledged", "Acknowledged an alert: {kind:word}")
+ALERT_ANSWERED = event_kind("alert.answered", "Commented on an alert")
 ALERT_RESOLVED = event_kind("alert.resolved", "Resolved an alert: {kind:word}")

@@ -203,7 +203,7 @@ def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
     summary = (
         f"{live.revision.bento.version}, which is live on {endpoint.target}, does not answer"
         f"{why if live.phase else ''}. All requests go to {standing_in.revision.bento.version}, "
-        f"which was to get {standing_in.revision.weight / 100:g} %."
+        f"which was to get {standing_in.revision.weight / 100:g}%."
     )
     sweep.findings.append(
         AlertFinding(

@@ -218,7 +218,7 @@ def _breaches(
 
 
 def _percent(share: float) -> str:
-    return f"{math.floor(share * 1e5) / 1e3:g} %"  # 99.9996 % is not 100 %
+    return f"{math.floor(share * 1e5) / 1e3:g}%"  # 99.9996% is not 100%
 
 
 GRACE_SECONDS = 60  # a restart is over by then

@@ -19,7 +19,7 @@ EVIDENCE_ADDED = event_kind("evidence.added", "Added {source} evidence: {kind:wo
 SIGNING_KEY_ADDED = event_kind("signing_key.added", "Trusted a model signing key")
 SIGNING_KEY_REVOKED = event_kind("signing_key.revoked", "Revoked a model signing key")
 DECLARED = event_kind(
-    "declaration.made", "Declared a person's part in a version: {fact:word}", sealed=True
+    "declaration.made", "Declared a contributor of a version: {fact:word}", sealed=True
 )
 HOLD_PLACED = event_kind("hold.placed", "Held a version: {reason:word}")
 HOLD_RELEASED = event_kind("hold.released", "Released a hold: {reason:word}")

@@ -12,25 +12,25 @@ class RolloutOpen(Conflict):
 class NothingToRollBackTo(Conflict):
     """No earlier revision."""
 
-    code, title = "nothing_to_roll_back_to", "No earlier revision was live behind this endpoint"
+    code, title = "nothing_to_roll_back_to", "No earlier revision was live at this endpoint"
 
 
 class NotAbortable(Conflict):
     """Too late to abort, or ended."""
 
-    code, title = "not_abortable", "This rollout cannot be aborted any more"
+    code, title = "not_abortable", "This rollout can no longer be aborted"
 
 
 class PastSteps(Conflict):
     """The rollout has passed its steps, or ended."""
 
-    code, title = "past_steps", "This rollout has no step to go on with any more"
+    code, title = "past_steps", "This rollout has no further steps"
 
 
 class StepMoved(Conflict):
     """Somebody, or the clock, was first."""
 
-    code, title = "step_moved", "The rollout is at another step by now: look again"
+    code, title = "step_moved", "The rollout has moved on to another step: reload the page"
 
 
 class NotSkippable(Conflict):
@@ -48,13 +48,13 @@ class NotShown(Conflict):
 class NotRetryable(Conflict):
     """Only a release whose rollout failed or was aborted is tried again."""
 
-    code, title = "not_retryable", "This rollout cannot be tried again"
+    code, title = "not_retryable", "This rollout cannot be retried"
 
 
 class DrillRefused(Conflict):
-    """No rollback drill may begin now."""
+    """No rollback test can start now."""
 
-    code, title = "drill_refused", "No rollback drill may begin now"
+    code, title = "drill_refused", "No rollback test can start now"
 
 
 class EndpointStopped(Conflict):

@@ -11,57 +11,53 @@ from placet_verify.units import WHOLE
 ROLLOUT_STARTED = event_kind("rollout.started", "Started rolling out {release:id}")
 ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back to {release:id}")
 
-DRILL_STARTED = event_kind("drill.started", "Started a rollback drill: to revision {revision}")
-DRILL_SKIPPED = event_kind("drill.skipped", "Skipped a rollback drill")
-DRILL_FINISHED = event_kind("drill.finished", "The rollback drill has {outcome}")
+DRILL_STARTED = event_kind("drill.started", "Started a rollback test to revision {revision}")
+DRILL_SKIPPED = event_kind("drill.skipped", "Skipped a rollback test")
+DRILL_FINISHED = event_kind("drill.finished", "The rollback test has {outcome}")
 DRILLS_SCHEDULED = event_kind(
-    "drill.scheduled", "Scheduled rollback drills: every {days} days, {hour}:00 UTC"
+    "drill.scheduled", "Scheduled rollback tests: every {days} days, {hour}:00 UTC"
 )
-DRILLS_UNSCHEDULED = event_kind("drill.unscheduled", "Ended the schedule of rollback drills")
+DRILLS_UNSCHEDULED = event_kind("drill.unscheduled", "Ended the schedule of rollback tests")
 
 ROLLOUT_PAUSED = event_kind("rollout.paused", "Paused the rollout")
 ROLLOUT_RESUMED = event_kind("rollout.resumed", "Resumed the rollout")
-ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Sent the rollout to the end")
+ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Promoted the new revision")
 STEP_SKIPPED = event_kind("rollout.step_skipped", "Skipped step {step} of the plan")
 ROLLOUT_SHIPPED = event_kind(
-    "rollout.shipped", "Approved that release {number} is shipped after its A/B test"
+    "rollout.shipped", "Approved shipping release {number} after its A/B test"
 )
-ROLLOUT_RETRIED = event_kind("rollout.retried", "Tries a rollout again that had {state}")
+ROLLOUT_RETRIED = event_kind("rollout.retried", "Retried a rollout that had {state}")
 
-WEIGHT_SET = event_kind(
-    "rollout.weight_set", "Sent {percent} % of the requests to the new revision"
-)
+WEIGHT_SET = event_kind("rollout.weight_set", "Sent {percent}% of the requests to the new revision")
 TIMED_PAUSE = event_kind(
-    "rollout.waiting", "Waits {seconds:time} with {percent} % of the requests at the new revision"
+    "rollout.waiting", "Waiting {seconds:time}, {percent}% of the requests at the new revision"
 )
 PAUSE = event_kind(
     "rollout.waiting_for_person",
-    "Waits for a person with {percent} % of the requests at the new revision",
+    "Waiting for manual approval, {percent}% of the requests at the new revision",
 )
 ANALYSING = event_kind(
-    "rollout.analysing", "Analyses the new revision with {percent} % of the requests"
+    "rollout.analysing", "Analyses the new revision with {percent}% of the requests"
 )
 ANALYSED = event_kind(
     "rollout.analysed", "Analysed the new revision in step {step}: {outcome:word}"
 )
-TESTING = event_kind("rollout.testing", "A/B test with {percent} % at the new revision")
-EFFECT_SHOWN = event_kind(
-    "rollout.effect_shown", "The effect is shown: waits for an approval to ship it"
-)
+TESTING = event_kind("rollout.testing", "A/B test with {percent}% at the new revision")
+EFFECT_SHOWN = event_kind("rollout.effect_shown", "Effect shown: waiting for approval to ship")
 TESTERS_LED = event_kind(
-    "rollout.testers_led", "Led requests with the header {header} to the new revision"
+    "rollout.testers_led", "Routed requests with the header {header} to the new revision"
 )
 COPIES_SET = event_kind(
-    "rollout.copies_set", "Copied {percent} % of the requests to the new revision"
+    "rollout.copies_set", "Copied {percent}% of the requests to the new revision"
 )
 ENTERED: dict[str, EventKind] = {
     RolloutState.SHIFTING: event_kind("rollout.shifting", "Sent all requests to the new revision"),
     RolloutState.DRAINING: event_kind("rollout.draining", "The new revision is live"),
     RolloutState.RETURNING: event_kind(
-        "rollout.returning", "Gave all requests back to the live revision after the drill"
+        "rollout.returning", "Returned all requests to the live revision after the rollback test"
     ),
     RolloutState.DONE: event_kind("rollout.done", "Finished the rollout"),
-    RolloutState.ABORTING: event_kind("rollout.aborting", "Began to abort the rollout"),
+    RolloutState.ABORTING: event_kind("rollout.aborting", "Started aborting the rollout"),
     RolloutState.ABORTED: event_kind("rollout.aborted", "Aborted the rollout"),
     RolloutState.FAILED: event_kind("rollout.failed", "The rollout failed"),
 }

@@ -12,12 +12,12 @@ def sentences(guard: GuardEntry) -> list[str]:
         rules.append(f"{row} server errors in a row")
     if (rate := guard.get("error_rate")) is not None:
         rules.append(
-            f"more than {100 * rate['at_most']:g} % server errors in {rate['window_seconds']} s "
+            f"more than {100 * rate['at_most']:g}% server errors in {rate['window_seconds']} s "
             f"(of at least {rate['minimum_requests']:,} answers)"
         )
     if (latency := guard.get("latency")) is not None:
         rules.append(
-            f"more than {100 * (1 - latency['quantile']):.3g} % of the answers over "
+            f"more than {100 * (1 - latency['quantile']):.3g}% of the answers over "
             f"{latency['at_most_ms']:,} ms in {latency['window_seconds']} s "
             f"(of at least {latency['minimum_requests']:,})"
         )

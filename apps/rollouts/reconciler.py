@@ -43,7 +43,7 @@ class Pass(Enum):
     MOVED = "stored a decision and told the driver"
     TOLD = "told the driver what was stored before"
     WAITING = "nothing to do until something is observed"
-    BUSY = "somebody else was first"
+    BUSY = "someone else was first"
     ENDED = "the rollout has ended and the driver knows"
 
 

@@ -4,9 +4,9 @@ from apps.audit.events import event_kind
 
 TARGET_CREATED = event_kind("target.created", "Added a target")
 TARGET_CHANGED = event_kind("target.changed", "Changed a target")
-TARGET_OWNER_CHANGED = event_kind("target.owner_changed", "Made somebody answer for a target")
-TARGET_USE_ADDED = event_kind("target.use_added", "Let {whom} use a target")
-TARGET_USE_REMOVED = event_kind("target.use_removed", "No longer lets {whom} use a target")
+TARGET_OWNER_CHANGED = event_kind("target.owner_changed", "Set the owner of a target")
+TARGET_USE_ADDED = event_kind("target.use_added", "Allowed {whom} to use a target")
+TARGET_USE_REMOVED = event_kind("target.use_removed", "Removed access of {whom} to a target")
 JOIN_TOKEN_ISSUED = event_kind("target.join_token_issued", "Issued a join token")
 NODE_JOINED = event_kind("node.joined", "Joined the target as its node")
 NODE_CHANGED = event_kind("node.changed", "Reports another {what}")
@@ -28,14 +28,14 @@ ENDPOINT_KEYS_CHANGED = event_kind(
 )
 KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint")
 KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")
-REVISION_ADDED = event_kind("revision.added", "Added revision {number} behind an endpoint")
+REVISION_ADDED = event_kind("revision.added", "Added revision {number} to an endpoint")
 REVISION_CHANGED = event_kind(
     "revision.changed", "Revision {number} is {state} with {weight:weight}"
 )
 REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
 REQUESTS_TAKEN_BACK = event_kind(
     "revision.requests_taken_back",
-    "Gave its requests back to the old revision by itself: {rule:word}",
+    "Rolled back automatically: {rule:word}",
 )
-PREFETCH_ADDED = event_kind("prefetch.added", "Had a Bento fetched ahead")
-PREFETCH_REMOVED = event_kind("prefetch.removed", "No longer fetches a Bento ahead")
+PREFETCH_ADDED = event_kind("prefetch.added", "Pre-loaded a build on the node")
+PREFETCH_REMOVED = event_kind("prefetch.removed", "Stopped pre-loading a build")

@@ -89,8 +89,8 @@ def _error_rate(rule: ErrorRate | None, seen: GuardMemory, now: float) -> Trip |
         return None
     return Trip(
         "error_rate",
-        f"{100 * failed / answers:.3g} % of {answers:,} answers in {rule.window_seconds} s were "
-        f"server errors, at most {100 * rule.at_most:g} % are allowed",
+        f"{100 * failed / answers:.3g}% of {answers:,} answers in {rule.window_seconds} s were "
+        f"server errors, at most {100 * rule.at_most:g}% are allowed",
     )
 
 
@@ -104,8 +104,8 @@ def _latency(rule: Latency | None, seen: GuardMemory, now: float) -> Trip | None
         return None
     return Trip(
         "latency",
-        f"{100 * slow / timed:.3g} % of {timed:,} answers in {rule.window_seconds} s took over "
-        f"{rule.at_most_ms:,} ms, at most {100 * (1 - rule.quantile):.3g} % are allowed",
+        f"{100 * slow / timed:.3g}% of {timed:,} answers in {rule.window_seconds} s took over "
+        f"{rule.at_most_ms:,} ms, at most {100 * (1 - rule.quantile):.3g}% are allowed",
     )
 
 

@@ -78,7 +78,7 @@ class Capture:
 
     def __str__(self) -> str:
         without = f", without what is tagged {', '.join(self.redact)}" if self.redact else ""
-        return f"{self.percent:g} % for {self.days} days{without}"
+        return f"{self.percent:g}% for {self.days} days{without}"
 
 
 def is_tag(text: object) -> bool:

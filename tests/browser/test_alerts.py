@@ -58,7 +58,7 @@ def test_an_operator_sees_what_is_wrong_and_takes_it_on(
     page.get_by_text("acknowledged by Otto risk").wait_for()
     assert Alert.objects.get().state == "acknowledged"
     page.goto("/alerts/")
-    assert page.get_by_text("95 % of 1000 requests").count() == 1
+    assert page.get_by_text("95% of 1000 requests").count() == 1
     count(story, endpoint, good=1000, bad=0)
     reconciler.watch_endpoints()
     page.reload()
@@ -85,7 +85,7 @@ def test_an_objective_is_changed_and_removed_on_the_page(
     page.get_by_role("button", name="Change…").click()
     page.get_by_label("Responses without server error").fill("20")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("✕ From 50 to 100 %, such as 99.9").wait_for()
+    page.get_by_text("✕ From 50 to 100%, such as 99.9").wait_for()
     page.get_by_role("button", name="Remove").click()
     page.get_by_text("No SLO set").wait_for()
     assert not Objective.objects.exists()

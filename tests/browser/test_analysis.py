@@ -68,7 +68,7 @@ AB_TEST = {
 
 
 class Trial:
-    """A release at 20 % whose node has reported a few windows."""
+    """A release at 20% whose node has reported a few windows."""
 
     def __init__(self, story: Story, plan: dict[str, Any]) -> None:
         self.story = story
@@ -116,13 +116,13 @@ class Trial:
 
 @pytest.fixture
 def canary(story: Story) -> Trial:
-    """A canary at 20 %."""
+    """A canary at 20%."""
     return Trial(story, CANARY)
 
 
 @pytest.fixture
 def ab_test(story: Story) -> Trial:
-    """An A/B test at 20 %."""
+    """An A/B test at 20%."""
     return Trial(story, AB_TEST)
 
 
@@ -132,9 +132,9 @@ def test_an_analysis_is_followed_until_it_sends_everything_back(
     page = open_as(canary.story.people["Otto"])
     page.goto(f"/rollouts/{canary.rollout.pk}/")
     card = page.get_by_role("region", name="Analysis, step 2")
-    card.locator(".card-actions", has_text="Not settled").wait_for()
+    card.locator(".card-actions", has_text="Inconclusive").wait_for()
     assert "8 of 600" not in card.inner_text()
-    assert "1.33 % of 600" in card.inner_text()
+    assert "1.33% of 600" in card.inner_text()
     assert "more requests would do at this rate" in card.inner_text()
     assert card.locator("svg.bounds").count() == 2
     assert page.locator("[aria-current=step]", has_text="Analyse:").count() == 1
@@ -177,7 +177,7 @@ def test_an_ab_test_is_read_and_shipped(
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
     page.locator("#ship-why").fill("Fewer errors")
     page.get_by_role("button", name="Ship", exact=True).click()
-    page.get_by_text("is shipped after its A/B test").wait_for()
+    page.get_by_text("Approved shipping release").wait_for()
     assert ab_test.rollout.step == 3
 
 

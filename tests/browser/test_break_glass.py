@@ -26,42 +26,41 @@ def test_two_people_break_it_and_a_third_reviews_it(world: World, open_as: OpenA
     release = world.request("staging", plan={"start": "manual"})
     rob = open_as(world.people["Rob"])
     rob.goto(f"/releases/{release.pk}/")
-    rob.get_by_role("button", name="Break glass…").click()
-    rob.get_by_label("Why can it not wait?").fill("Every payment is declined")
-    rob.get_by_label("It may start within").select_option("2")
-    rob.get_by_role("button", name="Open it").click()
-    rob.get_by_text("It has no effect until others confirm it").wait_for()
+    rob.get_by_role("button", name="Start emergency release…").click()
+    rob.get_by_label("Reason").fill("Every payment is declined")
+    rob.get_by_label("Valid for").select_option("2")
+    rob.get_by_role("button", name="Start", exact=True).click()
+    rob.get_by_text("It takes effect once co-signed").wait_for()
     glass = BreakGlass.objects.get()
-    assert rob.get_by_role("button", name="Confirm it…").count() == 0
+    assert rob.get_by_role("button", name="Co-sign…").count() == 0
 
     ada = open_as(world.people["Ada"])
     ada.goto("/models/")
-    ada.get_by_text("waits for others to confirm it").wait_for()
+    ada.get_by_text("awaits co-signature").wait_for()
     vera = open_as(world.people["Vera"])
     vera.goto("/")
-    vera.get_by_role("link", name="Who, and why").click()
+    vera.get_by_role("link", name="Details").click()
     vera.get_by_text("Every payment is declined").first.wait_for()
-    vera.get_by_role("button", name="Confirm it…").click()
-    vera.get_by_role("button", name="Confirm it", exact=True).click()
+    vera.get_by_role("button", name="Co-sign…").click()
+    vera.get_by_role("button", name="Co-sign", exact=True).click()
     vera.get_by_text("the release is approved by it").wait_for()
     ada.goto("/endpoints/")
-    ada.get_by_text("The glass is broken for").wait_for()
+    ada.get_by_text("Emergency release active").wait_for()
     ada.goto(f"/releases/{release.pk}/")
-    ada.get_by_text("the release may start without 2 of its gates").wait_for()
+    ada.get_by_text("the rollout can start without 2 of its gates").wait_for()
 
     vera.goto(f"/break-glass/{glass.pk}/")
-    vera.get_by_role("button", name="End it now").click()
-    vera.get_by_text("Nothing starts by it any more").wait_for()
-    assert vera.get_by_role("button", name="Close the review…").count() == 0
+    vera.get_by_role("button", name="End now").click()
+    vera.get_by_text("It can no longer start a rollout").wait_for()
+    assert vera.get_by_role("button", name="Close review…").count() == 0
     vito = open_as(world.people["Vito"])
-    vito.goto("/releases/")
-    vito.get_by_role("link", name="Break-glasses").click()
+    vito.goto("/break-glass/")
     vito.get_by_role("link", name="churn:1 to staging").click()
-    vito.get_by_role("button", name="Close the review…").click()
-    vito.get_by_label("Yes, it was justified").check()
-    vito.get_by_label("What did you find?").fill("I read the incident")
-    vito.get_by_role("button", name="Close it").click()
-    vito.get_by_text("The review is closed").wait_for()
+    vito.get_by_role("button", name="Close review…").click()
+    vito.get_by_label("Yes").check()
+    vito.get_by_label("Findings").fill("I read the incident")
+    vito.get_by_role("button", name="Close review", exact=True).click()
+    vito.get_by_text("Review closed").wait_for()
     vito.get_by_text("I read the incident").wait_for()
     glass.refresh_from_db()
     assert (glass.state, glass.finding) == ("reviewed", "justified")
@@ -75,22 +74,22 @@ def test_the_pages_can_be_read_by_everybody(world: World, open_as: OpenAs, pictu
         page = open_as(world.people["Ada"], width=width, theme=theme)
         for name, path, says in (
             ("glasses", "/break-glass/", "churn:1 to staging"),
-            ("glass", f"/break-glass/{first.pk}/", "What it is bound to"),
-            ("glass-release", f"/releases/{first.release_id}/", "Who, why, and the review"),
-            ("glass-duties", "/duties/", "In an emergency the policy lets"),
+            ("glass", f"/break-glass/{first.pk}/", "What was signed"),
+            ("glass-release", f"/releases/{first.release_id}/", "Details and review"),
+            ("glass-duties", "/duties/", "In an emergency the policy allows"),
         ):
             page.goto(path)
             page.get_by_text(says).first.wait_for()
             read(page, pictures / f"{name}-{theme}-{width}.png", name)
         rob = open_as(world.people["Rob"], width=width, theme=theme)
         rob.goto(f"/releases/{asked.pk}/")
-        rob.get_by_role("button", name="Break glass…").click()
-        rob.get_by_label("Why can it not wait?").wait_for()
+        rob.get_by_role("button", name="Start emergency release…").click()
+        rob.get_by_label("Reason").wait_for()
         read(rob, pictures / f"glass-open-{theme}-{width}.png", "glass-open")
     second = opened(world, asked)
     page = open_as(world.people["Vera"])
     page.goto(f"/break-glass/{second.pk}/")
-    page.get_by_role("button", name="Confirm it…").click()
+    page.get_by_role("button", name="Co-sign…").click()
     read(page, pictures / "glass-confirm-light-1440.png", "glass-confirm")
 
 

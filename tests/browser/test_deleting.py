@@ -41,11 +41,11 @@ def test_what_is_stopped_is_deleted_and_its_story_stays(
     expect(page.get_by_role("link", name="churn", exact=True)).to_have_count(0)
     page.goto(f"/releases/{release.pk}/")
     expect(page.get_by_text("Retired").first).to_be_visible()
-    expect(page.get_by_text("Its endpoint was deleted: nothing of it serves.")).to_be_visible()
+    expect(page.get_by_text("Its endpoint was deleted: it no longer serves.")).to_be_visible()
     expect(page.get_by_text("At the decision:")).to_be_visible()
     expect(page.get_by_text("Now:", exact=True)).to_have_count(0)
     sound(page, pictures / f"release-retired-{theme}-{width}.png")
-    page.get_by_role("link", name="Open the endpoint").click()
+    page.get_by_role("link", name="Open endpoint").click()
     page.get_by_text("It was deleted: its address leads to nothing.").wait_for()
     for name in ("Delete…", "Start", "Stop…", "New key…", "Schedule…"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)

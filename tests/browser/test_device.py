@@ -52,7 +52,7 @@ def test_every_state_of_the_page_can_be_used_by_everybody(
     looked_at(page, pictures / f"tokens-custom-{theme}-{width}.png", width)
     page.goto(f"/device/?code={code}")
     page.get_by_role("button", name="Confirm").click()
-    page.get_by_role("heading", name="The command line may go on").wait_for()
+    page.get_by_role("heading", name="Login approved").wait_for()
     looked_at(page, pictures / f"device-confirmed-{theme}-{width}.png", width)
     assert errors == []
 
@@ -72,7 +72,7 @@ def test_keys_alone_confirm_it(world: World, open_as: OpenAs) -> None:
     page.keyboard.press("ArrowDown")
     assert page.get_by_label("Read only").is_checked()
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="The command line may go on").wait_for()
+    page.get_by_role("heading", name="Login approved").wait_for()
     token, _ = collect_token(device_code)
     assert token.scopes
     assert all(scope.endswith(".view") for scope in token.scopes)
@@ -90,7 +90,7 @@ def test_each_permission_is_shown_once_somebody_wants_to_choose_it(
     assert not box.is_checked()
     box.check()
     page.get_by_role("button", name="Confirm").dblclick()
-    page.get_by_role("heading", name="The command line may go on").wait_for()
+    page.get_by_role("heading", name="Login approved").wait_for()
     token, _ = collect_token(device_code)
     assert {"model.create", "model.view"} < set(token.scopes)
     assert "release.request" not in token.scopes
@@ -100,9 +100,9 @@ def test_who_did_not_start_it_denies_it(world: World, open_as: OpenAs) -> None:
     _, code = waiting()
     page = open_as(world.people["Ada"])
     page.goto(f"/device/?code={code}")
-    page.get_by_text("Only go on if you started this yourself").wait_for()
+    page.get_by_text("Continue only if you started this login yourself").wait_for()
     page.get_by_role("button", name="Deny").click()
-    page.get_by_role("heading", name="The command line was denied").wait_for()
+    page.get_by_role("heading", name="Login denied").wait_for()
     assert DeviceLogin.objects.get().state == "denied"
 
 

@@ -46,7 +46,7 @@ def test_a_data_scientist_registers_a_version_by_upload_alone(
     page.get_by_label("Choose files").set_input_files(ONNX)
     page.locator("#recognised").get_by_text("onnx").first.wait_for()
     signature = page.locator("#signature")
-    signature.get_by_text("As the files tell it").wait_for()
+    signature.get_by_text("Detected from the files").wait_for()
     version = ModelVersion.objects.order_by("-number")[0]
     assert ArtifactFile.objects.get(version=version).path == "model.onnx"
     metrics = page.locator("#metrics")
@@ -86,7 +86,7 @@ def test_a_file_that_was_cut_goes_on_after_a_reload(
     assert cut[0] == str(8 << 20)
     page.on("dialog", lambda dialog: dialog.accept())  # leave, although it is not done
     page.reload()
-    page.get_by_text("choose the same file again to go on").wait_for()
+    page.get_by_text("choose the same file again to resume").wait_for()
     page.unroute("**/api/v1/uploads/*")
     sent: list[int] = []
     page.on("request", lambda r: sent.append(int(r.headers.get("upload-offset", -1))))
@@ -95,7 +95,7 @@ def test_a_file_that_was_cut_goes_on_after_a_reload(
     assert min(offset for offset in sent if offset >= 0) == 8 << 20
     assert ArtifactFile.objects.get(version=draft).size == large.stat().st_size
     page.get_by_role("button", name="Remove weights.bin").click()
-    page.get_by_text("No file yet.").wait_for()
+    page.get_by_text("No files yet.").wait_for()
 
 
 def test_what_cannot_be_sent_is_refused_by_name_and_a_file_can_be_given_up(
@@ -173,7 +173,7 @@ def test_without_a_script_small_files_are_sent_by_a_plain_form(
 ) -> None:
     page = open_as(world.people["Ada"], scripts=False)
     page.goto(place(draft))
-    page.get_by_text("Without JavaScript at most").wait_for()
+    page.get_by_text("Without JavaScript, up to").wait_for()
     page.get_by_label("Choose files").set_input_files(ONNX)
     page.get_by_role("button", name="Upload", exact=True).click()
     page.get_by_role("button", name="Remove model.onnx").wait_for()

@@ -59,8 +59,10 @@ def test_an_operator_rehearses_a_rollback_and_has_it_come_round(
     row = card.locator("tr", has_text="Passed")
     assert "0 failed requests" in row.inner_text()
     row.get_by_role("link").click()
-    page.get_by_text("A drill moves all requests at once, as a rollback does").wait_for()
-    page.get_by_text("Gave all requests back to the live revision after the drill").wait_for()
+    page.get_by_text("A rollback test moves all requests at once, as a rollback does").wait_for()
+    page.get_by_text(
+        "Returned all requests to the live revision after the rollback test"
+    ).wait_for()
     page.go_back()
     card.get_by_role("button", name="Schedule…").click()
     page.get_by_label("Every").fill("7")

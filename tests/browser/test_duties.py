@@ -25,11 +25,11 @@ def test_an_auditor_reads_how_few_could_and_by_which_steps(
     page = open_as(factories.person("Eve", roles={"auditor": None}), width=width, theme=theme)
     page.goto("/duties/")
     section = page.get_by_role("region", name="production")
-    section.get_by_text("Fewer than demanded").wait_for()
-    assert "demands 3 people. 2 could do it, which is fewer:" in section.inner_text()
+    section.get_by_text("Fewer than required").wait_for()
+    assert "demands 3 people. 2 could do it, fewer than required:" in section.inner_text()
     assert section.get_by_role("listitem").first.inner_text().startswith("Ada risk drafts a policy")
-    section.get_by_text("1 would do with people who do not exist").click()
-    section.get_by_text("Ann Access adds a person who does not exist (“made up 1”)").wait_for()
+    section.get_by_text("1 could do it with fake accounts").click()
+    section.get_by_text("Ann Access adds a fake account (“made up 1”)").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=pictures / f"duties-{theme}-{width}.png", full_page=True)
     found = Axe().run(page).response["violations"]

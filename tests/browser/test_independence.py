@@ -46,12 +46,12 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
     assert rita.get_by_role("button", name="Approve as reviewer…").count() == 0
     alan = open_as(world.people["Alan"])
     alan.goto(f"/models/risk/churn/{release.version.number}/")
-    alan.get_by_role("link", name="Who had a hand in it").click()
-    alan.get_by_label("Who owns it?").fill("nobody@example.com")
-    alan.get_by_role("button", name="Declare").first.click()
+    alan.get_by_role("link", name="Contributors").click()
+    alan.get_by_label("Owner (email)").fill("nobody@example.com")
+    alan.get_by_role("button", name="Add").first.click()
     alan.get_by_text("Nobody in this project has this id or e-mail address").wait_for()
-    alan.get_by_label("Who owns it?").fill("otto.risk@example.com")
-    alan.get_by_role("button", name="Declare").first.click()
+    alan.get_by_label("Owner (email)").fill("otto.risk@example.com")
+    alan.get_by_role("button", name="Add").first.click()
     alan.get_by_text("says Alan risk").wait_for()
     assert Declaration.objects.get().person == world.people["Otto"].pk
     rita.reload()

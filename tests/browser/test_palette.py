@@ -78,6 +78,6 @@ def test_it_says_so_when_nothing_matches(visit: Visit) -> None:
     page = visit("contributor").go("/")
     page.keyboard.press("/")
     page.keyboard.type("no-such-thing")
-    page.get_by_text("Nothing that you may see matches.").wait_for()
+    page.get_by_text("No matches.").wait_for()
     page.get_by_role("combobox").press("Enter")
     assert page.get_by_role("option").count() == 0

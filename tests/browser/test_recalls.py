@@ -28,11 +28,11 @@ def recalled(live: Release, page: Page) -> Recall:
     version = live.version
     page.goto(f"/models/risk/{version.model.name}/{version.number}/")
     page.get_by_role("link", name="Recall…").click()
-    page.get_by_text("1 release at 1 endpoint would be reached").wait_for()
-    page.get_by_text("fall back to revision 1").wait_for()
+    page.get_by_text("1 release at 1 endpoint affected").wait_for()
+    page.get_by_text("roll back to revision 1").wait_for()
     assert not Recall.objects.exists()
     page.get_by_label("Why?").fill("It answers wrongly for people over 80")
-    page.get_by_role("button", name="Recall it now").click()
+    page.get_by_role("button", name="Recall", exact=True).click()
     page.get_by_text("0 of 1").wait_for()
     return Recall.objects.get()
 
@@ -49,8 +49,8 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     page.goto(f"/endpoints/{live.endpoint_id}/")
     page.get_by_text("The node has confirmed it").wait_for()
     page.goto(f"/releases/{live.pk}/")
-    page.get_by_text("It never runs again").wait_for()
-    page.get_by_role("link", name="Open the recall").click()
+    page.get_by_text("It can no longer be deployed").wait_for()
+    page.get_by_role("link", name="Open recall").click()
     assert page.url.endswith(f"/recalls/{found.pk}/")
     assert page.get_by_role("button", name="Lift…").count() == 0, "another person lifts it"
 
@@ -58,8 +58,8 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     vito.goto(f"/recalls/{found.pk}/")
     vito.get_by_role("button", name="Lift…").click()
     vito.get_by_label("Why?").fill("A false alarm")
-    vito.get_by_role("button", name="Lift it").click()
-    vito.get_by_text("Its releases stay revoked: ask for a new one.").wait_for()
+    vito.get_by_role("button", name="Withdraw recall", exact=True).click()
+    vito.get_by_text("Its releases stay revoked: request a new one.").wait_for()
     assert Recall.objects.get().state == "lifted"
 
 

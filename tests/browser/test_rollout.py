@@ -37,7 +37,7 @@ SERIOUS = ("serious", "critical")
 
 @pytest.fixture
 def canary(story: Story) -> Release:
-    """A canary that is at 5 % and has answered a thousand requests with the old one."""
+    """A canary that is at 5% and has answered a thousand requests with the old one."""
     story.live()
     release = story.release("development", plan=CANARY)
     story.settle()
@@ -71,28 +71,28 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     page.get_by_role("link", name="Release to revision 2").click()
     page.get_by_text("Wait 1 d").wait_for()
     traffic = page.locator("#rollout-now table").first
-    assert traffic.locator("tr", has_text="Planned").inner_text().split("\t")[1:] == [
-        "5 %",
-        "95 %",
+    assert traffic.locator("tr", has_text="Target").inner_text().split("\t")[1:] == [
+        "5%",
+        "95%",
     ]
-    assert "5 %" in traffic.locator("tr", has_text="Counted").inner_text()
+    assert "5%" in traffic.locator("tr", has_text="Observed").inner_text()
 
     say(page, "pause", "Lunch")
-    page.get_by_text("Held by Otto risk").wait_for()
+    page.get_by_text("Paused by Otto risk").wait_for()
     assert story.rollout(canary).paused_by == story.otto.id
     say(page, "resume", "Back")
     page.locator("#b-pause").wait_for()
 
-    say(page, "skip", "Seen enough at 5 %")
-    page.locator("[aria-current=step]", has_text="Send 50 %").wait_for()
+    say(page, "skip", "Seen enough at 5%")
+    page.locator("[aria-current=step]", has_text="Send 50%").wait_for()
     story.settle()
-    page.locator("[aria-current=step]", has_text="Wait until a person goes on").wait_for()
-    page.get_by_text("Waits for somebody to go on").wait_for()
+    page.locator("[aria-current=step]", has_text="Wait for manual approval").wait_for()
+    page.get_by_text("Waits for manual approval").wait_for()
     say(page, "resume", "Well so far")
     story.settle()
     page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
     page.get_by_text("Skipped step 2 of the plan").wait_for()
-    page.get_by_text("“Seen enough at 5 %”").wait_for()
+    page.get_by_text("“Seen enough at 5%”").wait_for()
     assert page.locator("#b-abort").count() == 0
     assert Release.objects.get(pk=canary.pk).state == "live"
 
@@ -108,7 +108,7 @@ def test_a_stale_dialog_does_not_skip_a_second_step(
     story.settle()
     assert story.rollout(canary).step == 3
     page.locator("#skip button:not([data-close])").click()
-    page.get_by_text("The rollout is at another step by now").wait_for()
+    page.get_by_text("The rollout has moved on to another step").wait_for()
     assert story.rollout(canary).step == 3
 
 
@@ -121,7 +121,7 @@ def test_an_abort_gives_everything_back_and_can_be_tried_again(
     page.locator("#b-abort").click()
     page.locator("#abort-why").fill("Worse answers")
     page.locator("#abort button:not([data-close])").click()
-    page.get_by_text("All requests go to the old revision again").wait_for()
+    page.get_by_text("All requests return to the old revision").wait_for()
     story.settle()
     page.locator(".alert-danger", has_text="Worse answers").wait_for()
     say(page, "retry", "The node was full")
@@ -132,7 +132,7 @@ def test_an_abort_gives_everything_back_and_can_be_tried_again(
 def test_who_may_not_steer_reads_it_only(story: Story, canary: Release, open_as: OpenAs) -> None:
     page = open_as(story.people["Ada"])
     page.goto(f"/rollouts/{story.rollout(canary).pk}/")
-    page.get_by_text("Where it is").wait_for()
+    page.get_by_role("heading", name="Status").wait_for()
     assert page.locator("#rollout-now button[data-dialog]").count() == 0
 
 
@@ -143,9 +143,9 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(
     page = open_as(story.people["Ada"])
     page.goto(f"/releases/new/?version={bento.version_id}")
     page.get_by_label("Careful canary").check()
-    page.get_by_label("When it is approved").select_option("manual")
+    page.get_by_label("After approval").select_option("manual")
     page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_role("img", name="1 % until it is analysed, then 5 % until").wait_for()
+    page.get_by_role("img", name="1% until the analysis passes, then 5% until").wait_for()
     asked = Release.objects.get(bento=bento)
     assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")
     assert page.get_by_text("Careful canary ·").count() == 1

@@ -102,7 +102,7 @@ class Canary:
 
 @pytest.fixture
 def canary(story: Story, first_release: None) -> Canary:
-    """A canary at 5 %."""
+    """A canary at 5%."""
     return Canary(story)
 
 
@@ -151,9 +151,9 @@ def test_the_page_at_four_moments(
     canary.let_pass(140)
     for _ in range(3):
         canary.let_pass(20)
-    picture("analysis", "Not settled")
+    picture("analysis", "Inconclusive")
     canary.let_pass(120)
-    picture("waiting", "Waits for somebody to go on")
+    picture("waiting", "Waits for manual approval")
     resume(canary.rollout, step=3, reason="Looks well", actor=story.otto)
     story.settle()
     canary.let_pass(20, errors=0.05)
@@ -167,7 +167,7 @@ def test_a_lost_connection_is_said_and_survived(
     canary.let_pass(30)
     page = open_as(story.people["Otto"])
     page.goto(f"/rollouts/{canary.rollout.pk}/")
-    page.get_by_text("planned 5 %, measured 5 %").wait_for()
+    page.get_by_text("planned 5%, measured 5%").wait_for()
     lines = page.locator("#series canvas").first
     lines.evaluate("(canvas) => { canvas.dataset.same = 'yes'; }")
     page.locator("#rollout-now").evaluate("(part) => { part.dataset.stale = 'yes'; }")

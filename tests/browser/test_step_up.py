@@ -98,7 +98,7 @@ def test_by_a_passkey_too(world: World, rosa: User, open_as: OpenAs) -> None:
     page.wait_for_url(f"**/releases/{release.pk}/")
     assert page.get_by_label("Why?").first.input_value() == "Reads well"
     page.get_by_role("button", name="Approve", exact=True).click()
-    page.get_by_text("Approved. Your decision is signed and in the log.").wait_for()
+    page.get_by_text("Approved. Your decision is signed and logged.").wait_for()
 
 
 def test_a_token_and_a_policy_are_not_typed_twice(
@@ -109,7 +109,7 @@ def test_a_token_and_a_policy_are_not_typed_twice(
     page.get_by_label("Name").fill("nightly")
     page.get_by_label("Valid for").select_option("90")
     page.get_by_label("Custom").check()
-    page.get_by_label("See releases").uncheck()
+    page.get_by_label("View releases").uncheck()
     page.get_by_label("Draft policies").check()
     chosen = page.eval_on_selector_all("input[name=scopes]:checked", VALUES)
     leave_open(page)
@@ -130,12 +130,12 @@ def test_a_token_and_a_policy_are_not_typed_twice(
     page.goto("/policies/risk/staging/")
     page.locator("#source").fill(OPEN + "description: Mine\n")
     leave_open(page)
-    page.get_by_role("button", name="Store as a draft").click()
+    page.get_by_role("button", name="Save draft").click()
     confirm(page)
     page.wait_for_url("**/policies/risk/staging/")
     assert page.locator("#source").input_value() == OPEN + "description: Mine\n"
-    page.get_by_role("button", name="Store as a draft").click()
-    page.get_by_text("Stored as a draft.").wait_for()
+    page.get_by_role("button", name="Save draft").click()
+    page.get_by_text("Draft saved.").wait_for()
     assert PolicyRevision.objects.get(state="draft").drafted_by == rosa.pk
 
 

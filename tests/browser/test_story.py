@@ -79,11 +79,11 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     steps("a data scientist finds a version built and smoke-tested")
 
     dana.go(f"/models/samples/{MODEL}/3/")
-    page.get_by_role("link", name="Ask for a release").click()
+    page.get_by_role("link", name="Request release").click()
     page.select_option("#environment", "staging")
     page.fill("#reason", "It passed its evaluation.")
-    page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_text("other people decide").wait_for()
+    page.get_by_role("button", name="Submit request").click()
+    page.get_by_text("others have to decide").wait_for()
     places["release"] = page.url.removeprefix(placet.url)
     assert page.get_by_role("button", name="Approve").count() == 0
     steps("asks for its release")
@@ -91,7 +91,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     ravi = visit("reviewer")
     inbox = ravi.page
     inbox.locator("#setup-approval").get_by_role("link", name="Releases").click()
-    inbox.get_by_text("Waits for you").wait_for()
+    inbox.get_by_text("Needs your review").wait_for()
     inbox.get_by_role("link", name=f"{MODEL}:3").first.click()
     # by keyboard alone: open the dialog, write, confirm
     inbox.get_by_role("button", name="Approve as reviewer").focus()
@@ -108,7 +108,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     steps("it is live")
 
     page.reload()
-    page.get_by_role("link", name="Open the endpoint").click()
+    page.get_by_role("link", name="Open endpoint").click()
     places["endpoint"] = page.url.removeprefix(placet.url)
     page.get_by_role("link", name="Test", exact=True).click()
     page.get_by_role("button", name="Predict", exact=True).click()
@@ -125,8 +125,8 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     assert home.locator("#setup").count() == 0  # everything is done
     aude = visit("auditor")
     log = aude.go("/audit/")
-    log.get_by_text("Decided as reviewer: approve").wait_for()
-    log.locator(".timeline-row", has_text="Decided as reviewer").get_by_text("leaf").click()
+    log.get_by_text("Decision as reviewer: approved").wait_for()
+    log.locator(".timeline-row", has_text="Decision as reviewer").get_by_text("event #").click()
     log.get_by_text("of the tree of").wait_for()
     places["event"] = log.url.removeprefix(placet.url)
     for person in (ann, dana, ravi, aude):

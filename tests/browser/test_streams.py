@@ -1,4 +1,4 @@
-"""Streams of the log as an admin sets them up and an auditor lets them begin."""
+"""Log forwarding as an admin sets them up and an auditor lets them begin."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,19 +42,19 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
     with https(authority) as receiver:
         page = open_as(ann)
         page.goto("/streams/")
-        page.get_by_text("The log is sent nowhere").wait_for()
+        page.get_by_text("No log forwarding").wait_for()
         page.get_by_role("button", name="New stream…").click()
         page.get_by_label("Name", exact=True).fill("siem")
-        page.get_by_label("To", exact=True).fill("http://siem.example/in")
-        page.get_by_label("From", exact=True).select_option("0")
+        page.get_by_label("Destination", exact=True).fill("http://siem.example/in")
+        page.get_by_label("Start", exact=True).select_option("0")
         page.get_by_role("button", name="Add").click()
         page.get_by_role("alert").get_by_text("Only to this machine itself").wait_for()
-        assert page.get_by_label("From", exact=True).input_value() == "0"
-        page.get_by_label("To", exact=True).fill(receiver.url)
-        page.get_by_label("Authority file").fill("ca.pem")
+        assert page.get_by_label("Start", exact=True).input_value() == "0"
+        page.get_by_label("Destination", exact=True).fill(receiver.url)
+        page.get_by_label("CA file").fill("ca.pem")
         page.get_by_role("button", name="Add").click()
-        page.get_by_text("It sends nothing until somebody who may export the whole log").wait_for()
-        assert page.get_by_role("button", name="Let it begin").count() == 0
+        page.get_by_text("Not started: someone with permission to export the whole log").wait_for()
+        assert page.get_by_role("button", name="Start", exact=True).count() == 0
         page.get_by_role("button", name="Send a test").click()
         page.get_by_text("A test is being sent").wait_for()
         run_jobs("control")
@@ -62,16 +62,16 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
         auditor = open_as(aude)
         auditor.goto(f"/streams/{Stream.objects.get().pk}/")
         assert auditor.get_by_role("button", name="Pause").count() == 0
-        auditor.get_by_role("button", name="Let it begin").click()
+        auditor.get_by_role("button", name="Start", exact=True).click()
         auditor.get_by_text("Streaming").wait_for()
         run_jobs("control")
         auditor.locator("tr", has_text="events from 0").get_by_text("Accepted").wait_for()
         assert b'"index":0' in receiver.bodies[1]
         page.reload()
         page.get_by_role("button", name="Rewind…").click()
-        page.get_by_label("First event to send again").fill("1")
+        page.get_by_label("First event to resend").fill("1")
         page.get_by_role("button", name="Rewind", exact=True).click()
-        page.get_by_text("It sends from there on once more").wait_for()
+        page.get_by_text("Resending from that event").wait_for()
         page.get_by_role("button", name="Remove…").click()
         page.get_by_role("button", name="Remove", exact=True).click()
         page.get_by_text("The stream siem is gone").wait_for()

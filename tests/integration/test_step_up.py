@@ -125,7 +125,7 @@ class Things:
         return release
 
     def waiting(self) -> Rollout:
-        """A canary in staging that waits for a person at 5 %."""
+        """A canary in staging that waits for a person at 5%."""
         for plan in ({}, CANARY):
             release = self.approved(**plan)
             self.story.settle()

@@ -52,7 +52,7 @@ def test_a_person_gets_a_page_that_needs_no_database(monkeypatch: pytest.MonkeyP
         go_away(patch)
         answer = client.get("/models/")
     assert answer.status_code == 503
-    assert b"The database does not answer now" in answer.content
+    assert b"The database is not responding" in answer.content
     assert b"secret-host" not in answer.content
 
 

@@ -90,7 +90,7 @@ def check_place(kind: str, project: Project | None) -> None:
     if (kind in IN_PROJECT) == (project is not None):
         return
     belongs = f"Name the project that the {kind} belongs to"
-    detail = belongs if kind in IN_PROJECT else "None: it counts everywhere"
+    detail = belongs if kind in IN_PROJECT else "Leave empty: it applies to all projects"
     raise InvalidInput(errors=[FieldError("/project", detail)])
 
 

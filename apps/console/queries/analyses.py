@@ -59,9 +59,12 @@ class MetricFindingRow:
         return bounds, "Sought" if self.is_sought else "Allowed"
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """What the evidence is against, and what it is for."""
-        return ("less than that", "at least") if self.is_sought else ("worse", "within")
+    def evidence(self) -> str:
+        """How strong the evidence is, for each of the two answers, and how strong it must be."""
+        names = ("less", "enough") if self.is_sought else ("worse", "within")
+        found = self.finding["evidence_worse"], self.finding["evidence_better"]
+        shown = [f"“{n}” {_e_value(e)}" for n, e in zip(names, found, strict=True)]
+        return f"{', '.join(shown)} (needs {_e_value(self.finding['needed'])})"
 
     @property
     def between(self) -> str:
@@ -123,15 +126,15 @@ class AnalysisView:
         """Planned and measured share of the requests."""
         candidate, stable = self.verdict["new_requests"], self.verdict["stable_requests"]
         measured = percent(candidate, candidate + stable)
-        planned = f"{100 * self.verdict['planned_share']:g} % planned"
-        return planned if measured is None else f"{measured:.3g} % measured, {planned}"
+        planned = f"{100 * self.verdict['planned_share']:g}% planned"
+        return planned if measured is None else f"{measured:.3g}% measured, {planned}"
 
 
 def share(part: float | None, requests: int | None) -> str:
     """Return a share in percent, and of how many requests it is."""
     if part is None:
         return "no requests yet"
-    return f"{floatformat(part, '-3')} % of {number(requests)}"
+    return f"{floatformat(part, '-3')}% of {number(requests)}"
 
 
 def percent(count: int, of: int) -> float | None:
@@ -162,3 +165,8 @@ def judged_of(rollout: Rollout, found: Sequence[AnalysisView]) -> DecidingVerdic
         if item.number - 1 == rollout.judged_step:
             return judged_by(item.verdict)
     return None
+
+
+def _e_value(power: float) -> str:
+    """Return ten to the power of ``power``, in three digits; its size alone where it is huge."""
+    return number(float(f"{10**power:.3g}")) if power < 6 else "over 1,000,000"

@@ -37,7 +37,7 @@ class SignerRow:
     @property
     def did(self) -> str:
         """What they did, and as whom."""
-        return f"{'opened' if self.opened else 'confirmed'} it as {self.signer.role}"
+        return f"{'started' if self.opened else 'co-signed'} it as {self.signer.role}"
 
     @property
     def comment(self) -> str:
@@ -49,7 +49,7 @@ class SignerRow:
         """What their signature is worth."""
         if self.signer.passkey:
             return "Signed with a passkey"
-        return "Signed by the platform for a person who had just shown who they are"
+        return "Signed by Placet after re-authentication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def going(self) -> str:
         """Continues the sentence on what was started by it."""
-        return "live" if self.glass.release.state == ReleaseState.LIVE else "going out"
+        return "live" if self.glass.release.state == ReleaseState.LIVE else "rolling out"
 
     @property
     def signed(self) -> str:
@@ -136,14 +136,14 @@ class BreakGlassPage(ShownBreakGlass):
     def skips(self) -> str:
         """Continues the sentence on what the release does not wait for."""
         skipped = self.rule.skip if self.rule else ()
-        return f" and without these gates: {', '.join(skipped)}" if skipped else ""
+        return f" and these gates: {', '.join(skipped)}" if skipped else ""
 
     @property
     def follows(self) -> str:
         """What a confirmation by the reader does."""
         if self.view.missing == 1:
-            return "The release is approved by it at once."
-        return f"{self.view.missing - 1} more must follow."
+            return "The release is then approved."
+        return f"{self.view.missing - 1} more co-signatures are needed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +165,12 @@ class BreakGlassBanner:
     @property
     def begins(self) -> str:
         """Begins its sentence."""
-        return "A break-glass for" if self.waits else "The glass is broken for"
+        return "Emergency release of" if self.waits else "Emergency release active:"
 
     @property
     def goes_on(self) -> str:
         """Continues its sentence."""
-        return " waits for others to confirm it" if self.waits else ""
+        return " awaits co-signature" if self.waits else ""
 
 
 def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
@@ -192,13 +192,13 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
 def buttons(page: BreakGlassPage) -> Iterator[Button]:
     """Yield what the reader can do with it now."""
     pk = page.glass.pk
-    yield Button("Open the release", href=reverse("release", args=[page.glass.release_id]))
+    yield Button("Open release", href=reverse("release", args=[page.glass.release_id]))
     if page.may_end:
-        yield Button("End it now", post=reverse("glass-end", args=[pk]), tone="outline-danger")
+        yield Button("End now", post=reverse("glass-end", args=[pk]), tone="outline-danger")
     if page.may_confirm:
-        yield Button("Confirm it…", dialog="confirm", tone="danger")
+        yield Button("Co-sign…", dialog="confirm", tone="danger")
     if page.may_review:
-        yield Button("Close the review…", dialog="review", tone="primary")
+        yield Button("Close review…", dialog="review", tone="primary")
 
 
 def banners(shown: Sequence[VisibleBreakGlass]) -> list[BreakGlassBanner]:

@@ -57,13 +57,13 @@ class BreakGlassListPage:
     def title(self) -> str:
         """What stands above it."""
         if self.of_release:
-            return "Of one release"
-        return "Those that match" if self.filtered else "All of them"
+            return "For this release"
+        return "Matching" if self.filtered else "All"
 
     @property
     def none(self) -> str:
         """What is said where there is none."""
-        return "None matches" if self.filtered else "Nobody has broken the glass"
+        return "No matches" if self.filtered else "No emergency releases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class BreakGlassForm:
     def title(self) -> str:
         """What stands above the form."""
         version, environment = self.release.version, self.release.environment
-        return f"Break the glass for {version} to {environment.name}?"
+        return f"Start emergency release of {version} to {environment.name}?"
 
     @property
     def skips(self) -> str:
         """Continues the sentence on what it does not wait for."""
-        return f", nor for these gates: {', '.join(self.rule.skip)}" if self.rule.skip else ""
+        return f" or for these gates: {', '.join(self.rule.skip)}" if self.rule.skip else ""
 
     @property
     def confirmers(self) -> str:

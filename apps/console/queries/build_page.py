@@ -26,8 +26,8 @@ STEPS = [
 EVIDENCE = ["scan", "smoke_test", "sbom", "acceleration"]
 LINES = 2000
 FROZEN = (
-    "Nothing was built. The version's files and requirements are frozen: if the fault is in them, "
-    "register a new version; if it was the machine's, build again."
+    "The version's files and requirements are frozen. If the problem is in them, register a new "
+    "version; otherwise build again."
 )
 
 
@@ -90,14 +90,14 @@ class BuildPage:
     @property
     def error(self) -> str:
         """Why it failed."""
-        return self.build.error or "It failed; the log says where."
+        return self.build.error or "The build failed: see the log."
 
     @property
     def stopped_at(self) -> str:
         """At which step it failed, and what to do."""
         if not self.build.step:
             return FROZEN
-        return f"It stopped at the step {words(self.build.step).lower()}. {FROZEN}"
+        return f"Stopped at step {words(self.build.step).lower()}. {FROZEN}"
 
     @property
     def asked_by(self) -> str:
@@ -117,10 +117,10 @@ class BuildPage:
         if not self.build.accelerate:
             return ""
         if self.build.state != BuildState.SUCCEEDED:
-            return "asked for"
+            return "requested"
         bento = getattr(self.build, "bento", None)
         served = bento is not None and bento.accelerated
-        return "its ONNX form is served" if served else "the original is served"
+        return "ONNX form is served" if served else "original model is served"
 
 
 def step_rows(build: Build) -> list[BuildStepRow]:
@@ -144,7 +144,7 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measurement:
     match kind:
         case "scan":
             verdict = data.get("verdict", "")
-            note = f"{counted(len(found_by(data)), 'finding')}, nothing was imported"
+            note = f"{counted(len(found_by(data)), 'finding')}, nothing imported"
             passed = verdict in ("safe", "code-carrying")
             return Measurement("passed" if passed else "failed", f"Scan: {verdict}", note)
         case "smoke_test":
@@ -156,7 +156,7 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measurement:
             note = f"{equal} rows equal, {apart(data)}"
             return Measurement("passed", "Acceleration: ONNX is served", note)
         case "acceleration":
-            title = "Acceleration: the original is served"
+            title = "ONNX: the original model is served"
             return Measurement("waiting", title, str(data.get("detail", "")))
         case _:
             return Measurement("passed", "SBOM", f"{data.get('components', '')} components")

@@ -41,17 +41,17 @@ class DeclaredPart:
     @property
     def did(self) -> str:
         """Continues the sentence about somebody who was named."""
-        return "owns it" if self.owned else "wrote it"
+        return "owner" if self.owned else "author"
 
     @property
     def nobody(self) -> str:
         """Says that nobody was named."""
-        return f"Nobody has said who {self.did}"
+        return f"{self.did.capitalize()} not declared"
 
     @property
     def question(self) -> str:
         """What its form asks."""
-        return f"Who {self.did}?"
+        return f"{self.did.capitalize()} (email)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def contributors_page(
         DeclaredPart(
             DeclaredFact.DATA_OWNER,
             data["digest"],
-            f"Data {data['name']}",
+            f"Data set {data['name']}",
             _named(rows, DeclaredFact.DATA_OWNER, data["digest"], names),
         )
         for data in datasets

@@ -61,11 +61,11 @@ class ServedRow:
     def share(self) -> str:
         """What it got of the requests, in words."""
         share = self.revision.service.share
-        parts = [f"{number(share.weight / 100)} %"] if share.weight else []
+        parts = [f"{number(share.weight / 100)}%"] if share.weight else []
         if share.header:
             parts.append(f"requests with {share.header}")
         if share.copies:
-            parts.append(f"copies of {number(share.copies / 100)} %, whose answers nobody got")
+            parts.append(f"copies of {number(share.copies / 100)}%, responses discarded")
         return ", ".join(parts)
 
     @property

@@ -9,10 +9,10 @@ from apps.governance.models import Environment
 from apps.governance.queries.duties import BreakGlassDuty, Duty
 
 STATES = {
-    "bypass": Sign("fail", "✕", "Fewer than demanded"),
+    "bypass": Sign("fail", "✕", "Fewer than required"),
     "locked_out": Sign("fail", "✕", "Nobody can approve"),
     "no_policy": Sign("plain", "–", "No policy"),
-    "kept": Sign("pass", "✓", "Kept apart"),
+    "kept": Sign("pass", "✓", "OK"),
 }
 
 
@@ -26,14 +26,14 @@ class BreakGlassDutyRow:
     def sign(self) -> Sign:
         """How it stands."""
         if self.duty.bypass:
-            return Sign("fail", "✕", "Break-glass")
-        return Sign("wait", "▲", "Break-glass")
+            return Sign("fail", "✕", "Emergency")
+        return Sign("wait", "▲", "Emergency")
 
     @property
     def what(self) -> str:
         """Continues the sentence about whom it lets do something: what, and how soon."""
         without = f", without {', '.join(self.duty.skip)}" if self.duty.skip else ""
-        return f"people start one release within {counted(self.duty.hours, 'hour')}{without}."
+        return f"people to start one release within {counted(self.duty.hours, 'hour')}{without}."
 
     @property
     def few(self) -> int | None:
@@ -44,7 +44,7 @@ class BreakGlassDutyRow:
     def could(self) -> str:
         """Continues the sentence about how few could, or says that nobody so few could."""
         if self.duty.fewest is None:
-            return "No set of so few people could do it."
+            return "No smaller group could."
         return could(fewer=self.duty.bypass)
 
 
@@ -86,8 +86,8 @@ class DutyRow:
         if self.duty.fewest:
             return could(fewer=self.duty.fewest.people < self.duty.demanded)
         if self.duty.state == "locked_out":
-            return "Too few people hold the roles that it asks for."
-        return "No smaller set of people was found."
+            return "Too few people hold the required roles."
+        return "No smaller group was found."
 
     @property
     def glass(self) -> BreakGlassDutyRow | None:
@@ -102,7 +102,7 @@ class DutyRow:
 
 def could(*, fewer: bool) -> str:
     """Return how the sentence ends that says how few people could do something."""
-    return "could do it, which is fewer:" if fewer else "could do it:"
+    return "could do it, fewer than required:" if fewer else "could do it:"
 
 
 def duty_rows(duties: Sequence[Duty]) -> list[DutyRow]:

@@ -140,7 +140,7 @@ class EndpointListPage:
                 "An endpoint is made with the first release to it. Open a built version and ask for"
                 " a release."
             )
-        return "You have a role in no project yet: ask an access administrator for one."
+        return "You have no project role yet: ask an access administrator for one."
 
 
 def endpoint_list_page(

@@ -41,12 +41,14 @@ class EnvironmentPage:
     def when_recalled(self) -> str:
         """What an endpoint does when what is live there is recalled."""
         falls_back = self.environment.on_recall == "fall_back"
-        return "goes back to the revision before" if falls_back else "stops"
+        return "endpoints roll back to the previous revision" if falls_back else "endpoints stop"
 
     @property
     def when_expired(self) -> str:
         """What a node does past the end of its signed state."""
-        return "goes on serving" if self.environment.on_state_expired == "serve" else "stops"
+        return (
+            "nodes keep serving" if self.environment.on_state_expired == "serve" else "nodes stop"
+        )
 
     @property
     def deciders(self) -> list[Link]:

@@ -87,7 +87,7 @@ class EventLines:
     @property
     def leaves(self) -> str:
         """Where they stand in the log, oldest first."""
-        return f"leaves {number(self.lines[-1].index)} to {number(self.lines[0].index)}"
+        return f"events {number(self.lines[-1].index)} to {number(self.lines[0].index)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
             at=e.at,
             kind=e.kind,
             sentence=e.line,
-            actor_name=names.get(e.actor_id, e.actor_id) or "an unknown actor",
+            actor_name=names.get(e.actor_id, e.actor_id) or "unknown actor",
             place=e.place,
             machine=e.intact and by_machine(e.actor_id),
             reason=e.reason,

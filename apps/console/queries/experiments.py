@@ -17,7 +17,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.durations import spell
 from placet_verify.units import WHOLE
 
-SETTLED = "Nothing that was declared"
+SETTLED = "Nothing"
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ def experiment_of(
     return ExperimentView(
         number=index + 1,
         state=_state(row, index, seen),
-        says=seen.verdict["sentence"] if seen else "Nothing was measured yet.",
+        says=seen.verdict["sentence"] if seen else "No data yet.",
         declared=declared(row, index, step),
         ratio=_ratio(step, seen) if seen else "",
         metrics=seen.metrics if seen else [],
@@ -68,9 +68,9 @@ def declared(row: Rollout, index: int, step: AbTest) -> list[tuple[str, str]]:
     return [
         ("Sought", effect_of(step).asked),
         ("Guardrails", guards or "none"),
-        ("Allocation", f"{weight * 100 / WHOLE:g} % of the {of} to the new revision"),
+        ("Allocation", f"{weight * 100 / WHOLE:g}% of the {of} to the new revision"),
         ("Unit", unit_of(row)),
-        ("α", f"{step.alpha * 100:g} %"),
+        ("α", f"{step.alpha * 100:g}%"),
         (
             "Ends after",
             f"{step.stop_after.requests:,} {of} of the new revision, or "
@@ -101,10 +101,10 @@ def _ratio(step: AbTest, seen: AnalysisView) -> str:
     candidate, stable = seen.verdict["new_requests"], seen.verdict["stable_requests"]
     whole = candidate + stable
     if not whole:
-        return "Nothing was counted yet."
+        return "No data yet."
     needed = -math.log10(step.alpha * RATIO_PART)
     evidence = seen.verdict["evidence_of_another_share"]
-    finding = "it is off" if evidence >= needed else "nothing shows it to be off"
+    finding = "mismatch" if evidence >= needed else "as planned"
     planned = percent(seen.verdict["planned_share"])
     return f"{percent(candidate / whole)} of {whole:,}, {planned} planned: {finding}."
 

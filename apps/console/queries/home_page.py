@@ -81,7 +81,7 @@ class HomePage:
         if not self.projects:
             if can("project.create"):
                 return "Make a project and give people roles in it."
-            return "You have a role in no project yet: ask an access administrator for one."
+            return "You have no project role yet: ask an access administrator for one."
         if can("model.create"):
             return (
                 "Register a model, build it, ask for a release. What is live shows here, with who "

@@ -154,7 +154,7 @@ def shown_value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "On" if value else "Off"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        return f"{value:,}"
     if isinstance(value, list):
         return ", ".join(one.name for one in value if isinstance(one, TimestampAuthority))
     return str(value.name if isinstance(value, Path) and name == "tls_key" else value)

@@ -90,7 +90,7 @@ class ModelListPage:
     @property
     def nothing(self) -> str:
         """Says that no row is there."""
-        return "No model matches" if self.filtered else "No model is registered yet"
+        return "No matches" if self.filtered else "No models yet"
 
     @property
     def first(self) -> Button | None:

@@ -73,7 +73,7 @@ class Stair:
         """Its words: how much, what goes beside it, and how long."""
         if self.dense:
             return [PictureText(number(self.percent), self.label)]
-        texts = [PictureText(f"{number(self.percent)} %", self.label)]
+        texts = [PictureText(f"{number(self.percent)}%", self.label)]
         if self.aside and self.above:
             texts.append(PictureText(" · ".join(self.aside), self.above, "hold"))
         if self.hold:
@@ -95,9 +95,9 @@ class Picture:
 
 
 _UNTIL = {
-    "a person": "until a person goes on",
-    "analysed": "until it is analysed",
-    "A/B test": "until the effect is shown and somebody approves that it is shipped",
+    "manual": "until resumed manually",
+    "analysis": "until the analysis passes",
+    "A/B test": "until the effect is shown and an approver ships it",
 }
 
 
@@ -119,12 +119,12 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs[-1].beside += f" with testers by {header}"
                 stairs[-1].aside.append("testers")
             case SetMirror(copies=copies):
-                stairs[-1].beside += f" with copies of {copies / 100:g} %"
-                stairs[-1].aside.append(f"{copies / 100:g} % copied")
+                stairs[-1].beside += f" with copies of {copies / 100:g}%"
+                stairs[-1].aside.append(f"{copies / 100:g}% copied")
             case Pause(duration_seconds=seconds):
-                stairs[-1].hold = "a person" if seconds is None else spell(seconds)
+                stairs[-1].hold = "manual" if seconds is None else spell(seconds)
             case Analysis():
-                stairs[-1].hold = "analysed"
+                stairs[-1].hold = "analysis"
             case AbTest() | Ship():
                 stairs[-1].hold = "A/B test"
         stairs[-1].steps.append(index)
@@ -157,5 +157,5 @@ def _says(stairs: Sequence[Stair]) -> str:
     parts = []
     for stair in stairs:
         until = _UNTIL.get(stair.hold, f"for {stair.hold}")
-        parts.append(f"{stair.percent:g} %{stair.beside}{' ' + until if stair.hold else ''}")
+        parts.append(f"{stair.percent:g}%{stair.beside}{' ' + until if stair.hold else ''}")
     return ", then ".join(parts)

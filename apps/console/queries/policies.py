@@ -57,8 +57,8 @@ def gate_titles(policy: PolicyRevision | None) -> list[str]:
 def none_seen(actor: Actor) -> str:
     """Say why the reader sees no environment."""
     if actor.grants:
-        return "Every project starts with three: development, staging and production."
-    return "You have a role in no project yet: ask an access administrator for one."
+        return "Each project starts with development, staging and production."
+    return "You have no project role yet: ask an access administrator for one."
 
 
 def policy_list_page(

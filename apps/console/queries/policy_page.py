@@ -126,12 +126,16 @@ class PolicyPage:
     @property
     def standing(self) -> str:
         """Continues the heading: which policy is in force."""
-        return f"policy r{self.current.number}" if self.current else "has no policy: nothing passes"
+        return (
+            f"policy r{self.current.number}"
+            if self.current
+            else "no policy: nothing can be released"
+        )
 
     @property
     def source_title(self) -> str:
         """What stands above the field in which a draft is written."""
-        return "The policy in force, to start a draft from" if self.current else "Write a policy"
+        return "Edit as new draft" if self.current else "New policy"
 
     @property
     def freeze_title(self) -> str:

@@ -39,23 +39,20 @@ from placet.kernel.clock import now
 
 SHOWN = 200
 DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "Fell back",
+    EffectAction.FELL_BACK: "Rolled back",
     EffectAction.STOPPED: "Endpoint stopped",
     EffectAction.ENDED: "Ended",
 }
 WOULD: dict[str, str] = {
-    EffectAction.FELL_BACK: "fall back to revision ",
+    EffectAction.FELL_BACK: "roll back to revision ",
     EffectAction.STOPPED: "stop the endpoint",
-    EffectAction.ENDED: "end",
+    EffectAction.ENDED: "revoke",
 }
 STANDS = (
-    "While it stands nobody can ask for what was recalled. Another person than who recalled it may "
-    "lift that; the releases stay revoked."
+    "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "
+    "can withdraw the recall; the releases stay revoked."
 )
-LIFTED = (
-    "It was lifted: what was recalled can be asked for and approved again. The releases stay "
-    "revoked."
-)
+LIFTED = "Withdrawn: it can be released again. Its earlier releases stay revoked."
 # What is not confirmed comes first, and of that what contradicts itself.
 ORDER = Case(
     When(state=EffectState.CONTRADICTED, then=Value(0)),
@@ -98,7 +95,7 @@ class EffectRow:
             return ""
         if not self.joined:
             return "no node"
-        return "" if self.alive else "node is silent"
+        return "" if self.alive else "node is offline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class RecallPage:
     @property
     def where(self) -> str:
         """Where it counts."""
-        return self.recall.project.name if self.recall.project else "everywhere"
+        return self.recall.project.name if self.recall.project else "All projects"
 
     @property
     def recaller(self) -> str:
@@ -223,7 +220,7 @@ class RecallListPage:
     @property
     def none(self) -> str:
         """What is said where there is none."""
-        return f"Nothing {'matches' if self.state else 'was recalled'}"
+        return "No matches" if self.state else "No recalls"
 
 
 def recall_list_page(
@@ -300,9 +297,9 @@ class ImpactRow:
     def would(self) -> str:
         """What would become of it."""
         if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
-            return f"fall back to revision {self.impact.fallback.number}"
+            return f"roll back to revision {self.impact.fallback.number}"
         is_revoked = self.impact.release.state == ReleaseState.REVOKED
-        revoked = "stay revoked" if is_revoked else "be revoked"
+        revoked = "already revoked" if is_revoked else "revoke"
         return WOULD.get(self.impact.action, revoked)
 
 

@@ -129,7 +129,7 @@ class ReleasePage:
     def outcome(self) -> str:
         """How a release ended that nobody decided against."""
         withdrawn = self.release.state == ReleaseState.WITHDRAWN
-        return "It was withdrawn." if withdrawn else "It expired before it was rolled out."
+        return "Withdrawn." if withdrawn else "Expired before rollout."
 
     @property
     def rejections(self) -> list[DecisionRow]:
@@ -148,8 +148,8 @@ class ReleasePage:
     def in_place(self) -> str:
         """Continues the sentence that says what would serve where: in place of what."""
         if self.compared:
-            return f", in place of {self.view.changes.compared_with}"
-        return ", where nothing is live yet" if self.is_open else ""
+            return f" (replaces {self.view.changes.compared_with})"
+        return " (nothing live yet)" if self.is_open else ""
 
     @property
     def network(self) -> Sign | None:
@@ -185,7 +185,7 @@ class ReleasePage:
     @property
     def bound_title(self) -> str:
         """What stands above what decisions are bound to."""
-        return "Your decision is bound to" if self.view.can_decide else "Decisions are bound to"
+        return "What you are signing" if self.view.can_decide else "What was signed"
 
     @property
     def evidence_label(self) -> str:
@@ -228,7 +228,7 @@ class ReleasePage:
         """Continues the sentence about an approval: what it does not open."""
         if self.view.all_passed:
             return ""
-        return ". Gates that have not passed yet still hold the release back"
+        return ". The release still waits for gates that have not passed yet"
 
     @property
     def documents(self) -> list[Link]:
@@ -276,9 +276,9 @@ class ReleasePage:
     def rollout_title(self) -> str:
         """What stands above the phases of the rollout."""
         if self.rollout is None:
-            return "How it would go out"
+            return "Rollout plan"
         is_under_way = self.release.state == ReleaseState.ROLLING_OUT
-        return "How it goes out" if is_under_way else "How it went out"
+        return "Rollout in progress" if is_under_way else "Rollout"
 
     @property
     def start(self) -> str:
@@ -305,7 +305,7 @@ class ReleasePage:
     def waits(self) -> str:
         """Begins the sentence that says what it waits for."""
         requested = self.release.state == ReleaseState.REQUESTED
-        return "Beside its gates it would have to wait" if requested else "It waits"
+        return "Besides its gates, waiting" if requested else "Waiting"
 
     @property
     def deciders(self) -> str:
@@ -360,11 +360,11 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button("Reject…", dialog="reject", tone="outline-danger")
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
     if page.break_glass_form:
-        yield Button("Break glass…", dialog="glass", tone="outline-danger")
+        yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
     if release.state == ReleaseState.LIVE:
-        yield Button("Open the endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
+        yield Button("Open endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
 
 
 def banners(page: ReleasePage) -> Iterator[Banner]:
@@ -372,22 +372,22 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
     release, view = page.release, page.view
     if release.state == ReleaseState.REVOKED:
         recalls = [e.recall_id for e in release.recalls.all()]
-        links = [Link("Open the recall", reverse("recall", args=[pk])) for pk in recalls]
-        yield Banner("danger", f"{release.ended_reason}. It never runs again.", links)
+        links = [Link("Open recall", reverse("recall", args=[pk])) for pk in recalls]
+        yield Banner("danger", f"{release.ended_reason}. It can no longer be deployed.", links)
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])
-        text = f"{release.ended_reason}: nothing of it serves."
-        yield Banner("info", text, [Link("Open the endpoint", url)])
+        text = f"{release.ended_reason}: it no longer serves."
+        yield Banner("info", text, [Link("Open endpoint", url)])
     if view.skipped:
-        how = "The glass was broken: it could have started"
+        how = "Emergency release: it could have started"
         if page.is_open:
-            how = "The glass is broken: the release may start"
+            how = "Emergency release active: the rollout can start"
         elif page.rollout:
-            how = "It was started by breaking the glass,"
+            how = "It was rolled out as an emergency release,"
         url = f"{reverse('glasses')}?release={release.pk}"
         text = f"{how} without {len(view.skipped)} of its gates."
-        yield Banner("danger", text, [Link("Who, why, and the review", url)])
+        yield Banner("danger", text, [Link("Details and review", url)])
     if page.is_excluded:
         is_requester = page.actor.accountable == release.requester
-        why = "asked for this release" if is_requester else "are the author of this version"
-        yield Banner("info", f"You {why}: other people decide.")
+        why = "requested this release" if is_requester else "are the author of this version"
+        yield Banner("info", f"You {why}: others have to decide.")

@@ -19,7 +19,7 @@ from apps.rollouts.models import Rollout
 from placet.kernel.actor import Actor
 from placet_verify.statements import APPROVE, REJECT
 
-SERVING = {"egress": "May reach", "max_replicas": "Replicas at most", "memory_mb": "Memory, MB"}
+SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
 
 
@@ -64,7 +64,7 @@ def signs(view: ReleaseView) -> list[Sign]:
     if view.missing_roles:
         roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
         waiting_signs.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
-    return waiting_signs or [Sign("wait", "◷", "Waiting for the gates")]
+    return waiting_signs or [Sign("wait", "◷", "Waiting for gates")]
 
 
 def with_story_in_words(view: ReleaseView) -> ReleaseView:
@@ -92,7 +92,7 @@ def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a serving configuration says that is not said elsewhere on the page."""
     yield replicas(serving, " · ")
     if serving.get("unit"):
-        yield f"split by {unit(serving['unit'])}"
+        yield f"routed by {unit(serving['unit'])}"
     if serving.get("capture"):
         yield f"captures {capture(serving['capture'])}"
 
@@ -120,10 +120,12 @@ def compared_with(view: ReleaseView) -> str:
     """Say what it is compared with, and as of when; or why with nothing."""
     live = view.changes.compared_with
     if not view.is_decided:
-        return f"against {live}, which is live now" if live else "nothing is live here yet"
+        return f"compared with {live} (live)" if live else "nothing live yet"
     if view.is_unknown:
-        return "what was live when it was decided was not recorded"
-    return f"against {live}, live at the decision" if live else "nothing was live at the decision"
+        return "what was live at the decision was not recorded"
+    if live:
+        return f"compared with {live} (live at the decision)"
+    return "nothing was live at the decision"
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
@@ -134,8 +136,8 @@ def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
     if release.approved_at or release.state == ReleaseState.REJECTED:
         yield Link("Verification summary (SLSA)", f"{base}/vsa", download=True)
     if may_export:
-        yield Link("Bundle for outsiders", f"{base}/bundle", download=True)
-        yield Link("Verifier for a browser", "/api/v1/verifier/page", download=True)
+        yield Link("Evidence bundle (zip)", f"{base}/bundle", download=True)
+        yield Link("Offline verifier (HTML)", "/api/v1/verifier/page", download=True)
 
 
 def network(view: ReleaseView) -> Sign | None:
@@ -145,8 +147,8 @@ def network(view: ReleaseView) -> Sign | None:
         return Sign("wait", "▲", "Older isolation: the host's network", wrap=True)
     if not view.shared_network:
         return None
-    alone = " and nothing else" if egress else ""
-    sentence = f"asks to reach {reaches(egress)}{alone}, but {view.shared_network}"
+    alone = " only" if egress else ""
+    sentence = f"requested: {reaches(egress)}{alone}, but {view.shared_network}"
     return Sign("wait", "▲", sentence, wrap=True)
 
 

@@ -42,7 +42,7 @@ class EnvironmentChoice:
     def asks(self) -> str:
         """What its policy will ask."""
         if self.policy is None:
-            return "no policy: nothing passes"
+            return "no policy: nothing can be released"
         return " · ".join(self.gates) or "nothing"
 
 
@@ -144,8 +144,8 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     # only what a release replaces is kept, never what is rolled back from
     goes_out = rollout is None or rollout.kind == RolloutKind.RELEASE
     keep = Plan.stored(release.plan).keep_warm_seconds if goes_out else 0
-    settle = "no more traffic to the old one" if keep else "the old one finishes its requests"
-    return settle, f"the old one {once_replaced(keep)}"
+    settle = "traffic leaves the old revision" if keep else "the old revision finishes its requests"
+    return settle, f"the old revision {once_replaced(keep)}"
 
 
 def rollout_steps(
@@ -158,7 +158,7 @@ def rollout_steps(
     count = len(rollout.steps if rollout else Plan.stored(release.plan).steps)
     shift = AT_ONCE if count == 1 else f"{count} steps"
     replaces = rollout.from_revision_id if rollout else live
-    left = _left(release, rollout) if replaces else ("nothing to replace", "the first one here")
+    left = _left(release, rollout) if replaces else ("nothing to replace", "first deployment")
     phases = _phases(shift, *left)
     if rollout is None:
         return [RolloutPhase(title, text, "") for _, title, text in phases]

@@ -31,8 +31,8 @@ INPUTS = (
     "reason",
     *USUAL,
 )
-UNITS = (("", "each request"), ("header", "header"), ("cookie", "cookie"), ("json", "JSON field"))
-STARTS = (("on_approval", "roll out at once"), ("manual", "wait for an operator"))
+UNITS = (("", "Off"), ("header", "Header"), ("cookie", "Cookie"), ("json", "JSON field"))
+STARTS = (("on_approval", "Roll out immediately"), ("manual", "Wait for an operator"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,5 +154,5 @@ def environment_option(choice: EnvironmentChoice, chosen: str) -> Option:
     """Return an environment as a choice; one that the reader may not ask into is closed."""
     name = choice.environment.name
     if not choice.allowed:
-        return Option(name, f"{name} (you may not ask here)", closed=True)
-    return Option(name, f"{name} (live there)" if choice.live else name, name == chosen)
+        return Option(name, f"{name} (no permission)", closed=True)
+    return Option(name, f"{name} (live)" if choice.live else name, name == chosen)

@@ -25,48 +25,48 @@ class Verb:
 
 
 VERBS = (
-    Verb("resume", "Go on", "The next step begins.", takes_step=True),
+    Verb("resume", "Resume", "Starts the next step.", takes_step=True),
     Verb(
         "pause",
         "Pause",
-        "No further step begins until somebody goes on. The present weights stay.",
+        "No further step starts until the rollout is resumed. Traffic stays as it is.",
     ),
-    Verb("skip", "Skip this step", "The next step begins now.", takes_step=True),
+    Verb("skip", "Skip step", "Starts the next step now.", takes_step=True),
     Verb(
         "promote",
         "Promote",
-        "The new revision gets all requests now, or as soon as it is ready, past every step.",
+        "Sends all requests to the new revision once it is ready, skipping the remaining steps.",
     ),
     Verb(
         "ship",
         "Ship",
-        "The new revision gets all requests. You approve what its A/B test has shown.",
+        "Sends all requests to the new revision. You approve the result of its A/B test.",
         takes_step=True,
         permission="release.approve",
     ),
     Verb(
         "retry",
-        "Try again",
-        "It goes out from the first step, on the approval that it has. Every gate is asked again.",
+        "Retry",
+        "Starts again from the first step with the existing approval. Gates are checked again.",
         permission="rollout.start",
     ),
 )
 ABORT = Verb(
     "abort",
     "Abort",
-    "All requests go back to the old revision at once; then the new one is stopped.",
+    "Returns all requests to the old revision at once, then stops the new one.",
 )
 AT_ONCE: dict[str, str] = {
     RolloutKind.ROLLBACK: "A rollback moves all requests at once.",
     RolloutKind.DRILL: (
-        "A drill moves all requests at once, as a rollback does, and gives them back."
+        "A rollback test moves all requests at once, as a rollback does, and returns them."
     ),
 }
-AGAIN: dict[str, str] = {RolloutKind.ROLLBACK: "again ", RolloutKind.DRILL: "for a moment "}
+AGAIN: dict[str, str] = {RolloutKind.ROLLBACK: "", RolloutKind.DRILL: ""}
 # kind → what stands before the release that it goes to, and after it
 HOW: dict[str, tuple[str, str]] = {
-    RolloutKind.DRILL: ("Rollback drill, to ", " and back"),
-    RolloutKind.ROLLBACK: ("Back to ", ""),
+    RolloutKind.DRILL: ("Rollback test to ", " and back"),
+    RolloutKind.ROLLBACK: ("Rollback to ", ""),
 }
 
 
@@ -110,7 +110,7 @@ class RolloutPage:
     def heading_end(self) -> str:
         """Continues its heading after the version: in place of what, and at what comes next."""
         stable = self.rollout.from_revision
-        instead = f"in place of {stable.bento.version} " if stable else ""
+        instead = f"replaces {stable.bento.version} " if stable else ""
         return f"{AGAIN.get(self.rollout.kind, '')}{instead}at"
 
     @property
@@ -145,14 +145,14 @@ class RolloutPage:
     def held_by(self) -> str:
         """Who holds it, where somebody does."""
         row = self.rollout
-        return f"Held by {self.view.names.get(row.paused_by, '')}" if row.paused_by else ""
+        return f"Paused by {self.view.names.get(row.paused_by, '')}" if row.paused_by else ""
 
     @property
     def waits(self) -> str:
         """What it waits for while it goes on."""
         if not (self.view.is_open and self.view.waits_for):
             return ""
-        return f"Waits for {self.view.waits_for}."
+        return f"Waiting for {self.view.waits_for}."
 
     @property
     def ended_badly(self) -> bool:
@@ -162,7 +162,7 @@ class RolloutPage:
     @property
     def reason(self) -> str:
         """The reason that was given for where it is."""
-        missing = "It ended without a reason given." if self.ended_badly else ""
+        missing = "No reason given." if self.ended_badly else ""
         return self.rollout.reason or missing
 
     @property
@@ -199,7 +199,7 @@ class RolloutPage:
     def steps_note(self) -> str:
         """Why its steps are not those that a plan has, or fewer."""
         if self.view.skipped:
-            return "Nothing was live here: the steps of the plan were skipped."
+            return "Nothing was live here, so the steps were skipped."
         return AT_ONCE.get(self.rollout.kind, "")
 
     @property
@@ -208,8 +208,8 @@ class RolloutPage:
         if not self.rollout.guard:
             return ""
         return (
-            "Whoever holds it, and without the platform too, the node gives all requests back to "
-            f"the old revision at {guarded(self.rollout.guard)}."
+            "Safety net: even if Placet is down or the rollout is paused, the node rolls back "
+            f"after {guarded(self.rollout.guard)}."
         )
 
     @property
@@ -227,8 +227,7 @@ def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
     """Yield a button for each verb that makes sense; the usual ones stand out."""
     for verb in VERBS:
         if can.get(verb.name):
-            held = verb.name == "resume" and rollout.paused_by
-            text = "Resume" if held else verb.title
+            text = verb.title
             usual = verb.name in ("resume", "retry")
             yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
 
@@ -237,9 +236,9 @@ def traffic(sides: Sequence[RolloutSide]) -> list[tuple[str, list[str]]]:
     """Return what is wished, applied and counted of each revision."""
     applied = ["–" if s.applied is None else percent(s.applied) for s in sides]
     return [
-        ("Planned", [percent(s.revision.weight) for s in sides]),
-        ("Applied by the node", applied),
-        ("Counted", [rate(s.share) for s in sides]),
+        ("Target", [percent(s.revision.weight) for s in sides]),
+        ("Configured", applied),
+        ("Observed", [rate(s.share) for s in sides]),
         ("Requests", [number(s.counts.requests) for s in sides]),
         ("Errors", [rate(s.counts.error_rate) for s in sides]),
         ("Replicas ready", [f"{s.ready} of {s.revision.replicas}" for s in sides]),

@@ -186,21 +186,21 @@ def sentence(step: Step, coming: str) -> str:
     """Return a step in words; ``coming`` are those for the revision that it sends requests to."""
     match step:
         case SetWeight(weight=weight):
-            return f"Send {weight / 100:g} % of the requests to {coming}"
+            return f"Send {weight / 100:g}% of the requests to {coming}"
         case SetHeaderRoute(header=header, value=value):
-            return f"Lead testers who send {header}: {value} to {coming}"
+            return f"Route requests with {header}: {value} to {coming}"
         case SetMirror(percent=0):
-            return "Copy no more requests"
+            return "Stop copying requests"
         case SetMirror(copies=copies):
-            return f"Copy {copies / 100:g} % of the requests to {coming}"
+            return f"Copy {copies / 100:g}% of the requests to {coming}"
         case Pause(duration_seconds=seconds):
-            return "Wait until a person goes on" if seconds is None else f"Wait {spell(seconds)}"
+            return "Wait for manual approval" if seconds is None else f"Wait {spell(seconds)}"
         case Analysis():
             return f"Analyse: {', '.join(metric.asked for metric in metrics_of(step))}"
         case AbTest():
             return f"A/B test: {effect_of(step).asked}"
         case Ship():
-            return "Wait for an approval to ship it"
+            return "Wait for approval to ship"
 
 
 def left(step: Step, since: datetime | None, facts: RolloutSnapshot) -> str:

@@ -40,7 +40,7 @@ class KeyRow:
         if self.key.revoked_at:
             return Sign("fail", "✕", "Revoked")
         if self.ended:
-            return Sign("plain", "–", "Ended")
+            return Sign("plain", "–", "Expired")
         return Sign("pass", "●", "Trusted")
 
     @property

@@ -107,14 +107,14 @@ class StreamPage:
         if stream.started_by:
             return []
         log = f"the log of {stream.project.name}" if stream.project else "the whole log"
-        who = f"somebody who may export {log}"
-        return [Banner("info", f"It sends nothing until {who} has let it begin.")]
+        who = f"someone with permission to export {log}"
+        return [Banner("info", f"Not started: {who} has to start it.")]
 
     @property
     def carries(self) -> str:
         """What it sends of the log."""
         project = self.row.stream.project
-        return f"{project.name}; of all else the hash" if project else "everything"
+        return f"{project.name}, only hashes of other events" if project else "Everything"
 
     @property
     def removal(self) -> str:
@@ -127,11 +127,11 @@ class StreamPage:
         stream = self.row.stream
         if stream.state == StreamState.BLOCKED:
             event = f"Event {number(stream.cursor)}"
-            return f"{event} was refused, and nothing is left out: it waits for a person"
+            return f"{event} was refused. Forwarding is blocked so that no event is skipped"
         if stream.state == StreamState.PAUSED:
             return "The last attempt failed"
-        again = " and tries again" if self.retry_at else ""
-        return f"It does not get through{again}"
+        again = ", next attempt" if self.retry_at else ""
+        return f"Delivery fails{again}"
 
     @property
     def retry_at(self) -> datetime | None:
@@ -160,8 +160,8 @@ def buttons(page: StreamPage) -> Iterator[Button]:
             yield Button("Pause", post=address("pause"))
         yield Button("Remove…", dialog="remove", tone="outline-danger")
     if stream.state != StreamState.RUNNING and page.may("audit.export"):
-        paused = "Resume" if stream.state == StreamState.PAUSED else "Try again now"
-        text = paused if stream.started_by else "Let it begin"
+        paused = "Resume" if stream.state == StreamState.PAUSED else "Retry now"
+        text = paused if stream.started_by else "Start"
         yield Button(text, post=address("resume"), tone="primary")
 
 
@@ -173,7 +173,7 @@ def stream_list_page(actor: Actor, *, after: str = "") -> StreamListPage:
         key=key,
         may_add=actor.can_somewhere("stream.manage"),
         may_start=actor.can_somewhere("audit.export"),
-        projects=[(p.slug, f"{p.name}, else hashes") for p in projects_of(actor)],
+        projects=[(p.slug, f"{p.name}, only hashes of other events") for p in projects_of(actor)],
     )
 
 

@@ -13,6 +13,9 @@ from apps.governance.queries.release_detail import ReleaseView
 ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
 
 
+COMPATIBILITY = "API compatibility"
+
+
 @dataclass(frozen=True, slots=True)
 class SummaryTile:
     """One answer: a label, a word with its tone, and a note below."""
@@ -50,10 +53,10 @@ def gates_tile(results: Sequence[GateResult]) -> SummaryTile:
     word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
     if skipped and not held:
         count = len(skipped)
-        return SummaryTile("Gates", "wait", word, f"{count} not asked: the glass is broken")
+        return SummaryTile("Gates", "wait", word, f"{counted(count, 'gate')} bypassed")
     if not held:
         return SummaryTile(
-            "Gates", "pass" if results else "plain", word if results else "Not answered"
+            "Gates", "pass" if results else "plain", word if results else "Not evaluated"
         )
     broken = [g for g in held if g["state"] != "waiting"]
     first = (broken or held)[0]["title"]
@@ -72,11 +75,9 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     findings = counted(len(data.get("findings") or ()), "finding")
     match data.get("verdict"):
         case "safe":
-            return SummaryTile("Scan", "pass", "Safe to load", f"{findings}, no code carried")
+            return SummaryTile("Scan", "pass", "Safe to load", f"{findings}, no executable code")
         case "code-carrying":
-            return SummaryTile(
-                "Scan", "wait", "Carries code", f"{findings}; loaded in the sandbox only"
-            )
+            return SummaryTile("Scan", "wait", "Can execute code", f"{findings}; sandboxed")
         case "malicious":
             return SummaryTile("Scan", "fail", "Malicious", findings)
         case other:
@@ -105,19 +106,20 @@ def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
 def clients_tile(view: ReleaseView) -> SummaryTile:
     """Say whether those who call the endpoint must change anything."""
     if not view.changes.compared_with:
-        return SummaryTile("Clients", "plain", "Not recorded" if view.is_unknown else "New")
+        return SummaryTile(COMPATIBILITY, "plain", "Not recorded" if view.is_unknown else "New API")
     breaking = [c for c in view.changes.schema if c["breaking"]]
     if breaking:
         return SummaryTile(
-            "Clients", "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
+            COMPATIBILITY, "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
         )
     count = len(view.changes.schema)
-    note = counted(count, "column differs", "columns differ") if count else "same inputs, outputs"
-    return SummaryTile("Clients", "pass", "Nothing breaks", note)
+    same = "same inputs and outputs"
+    note = counted(count, "column differs", "columns differ") if count else same
+    return SummaryTile(COMPATIBILITY, "pass", "Compatible", note)
 
 
 def way_back_tile(back: WayBack) -> SummaryTile:
     """Say what a rollback would go back to."""
     if back.to:
-        return SummaryTile("Way back", "pass", "One click", back.note)
-    return SummaryTile("Way back", "plain", "Nothing before it", back.note)
+        return SummaryTile("Rollback", "pass", "One click", back.note)
+    return SummaryTile("Rollback", "plain", "No earlier version", back.note)

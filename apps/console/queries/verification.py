@@ -57,19 +57,19 @@ class LogVerification:
     @property
     def sign(self) -> Sign:
         """How far it is verified, in a sentence; green where that is to its end."""
-        said = f"The first {number(self.upto)} of {number(self.standing.size)} events are verified"
+        said = f"The first {number(self.upto)} of {number(self.standing.size)} events verified"
         if self.wrong:
             return Sign("fail", "✕", said, wrap=True)
         if self.unchecked:
-            return Sign("wait", "◷", f"{said}; {number(self.unchecked)} not yet checked", wrap=True)
+            return Sign("wait", "◷", f"{said}; {number(self.unchecked)} pending", wrap=True)
         return Sign("pass", "✓", said, wrap=True)
 
     @property
     def basis(self) -> str:
         """From what it went on."""
         if not self.started_size:
-            return "no kept checkpoint"
-        return f"kept checkpoint of {number(self.started_size)}"
+            return "the beginning"
+        return f"checkpoint at {number(self.started_size)}"
 
 
 def newest_check(actor: Actor, standing: LogStanding) -> LogVerification:
@@ -116,4 +116,4 @@ def _end(job: Job) -> datetime:
 
 
 def _why(broken: Job) -> str:
-    return broken.error or ("It was cancelled" if broken.state == JobState.CANCELLED else "")
+    return broken.error or ("Cancelled" if broken.state == JobState.CANCELLED else "")

@@ -267,14 +267,14 @@ class VersionPage:
         """The packages that it requires and the variables that it reads, each list titled once."""
         rows = (
             ("Requires", self.version.requirements),
-            ("Reads the variables", self.version.variables),
+            ("Environment variables", self.version.variables),
         )
         return [("" if index else title, x) for title, xs in rows for index, x in enumerate(xs)]
 
     @property
     def python(self) -> str:
         """The Python that it runs with."""
-        return self.version.python_version or "the platform's"
+        return self.version.python_version or "platform default"
 
 
 def banners(page: VersionPage) -> Iterator[Banner]:
@@ -282,11 +282,11 @@ def banners(page: VersionPage) -> Iterator[Banner]:
     if page.recalled:
         links = []
         if page.recalls and page.may("recall.view"):
-            links.append(Link("Open the recall", reverse("recall", args=[page.recalls[0]["id"]])))
-        yield Banner("danger", f"{page.recalled}. No release of it can be asked for.", links)
+            links.append(Link("Open recall", reverse("recall", args=[page.recalls[0]["id"]])))
+        yield Banner("danger", f"{page.recalled}. It can't be released.", links)
     newest = page.builds[0] if page.builds else None
     if newest is not None and newest.state == BuildState.FAILED:
-        log = Link("Open its log", reverse("build", args=[newest.pk]))
+        log = Link("Open log", reverse("build", args=[newest.pk]))
         why = f": {newest.error}" if newest.error else "."
         yield Banner("danger", f"The last build failed{why}", [log])
 
@@ -303,7 +303,7 @@ def buttons_before(page: VersionPage) -> Iterator[Button]:
         yield Button(f"Compare with {with_what}", href=url)
     if page.draft:
         yield Button("Finalise", post=page.url("version-finalise"))
-        yield Button("Go on with this draft", href=page.draft, tone="primary")
+        yield Button("Continue editing", href=page.draft, tone="primary")
 
 
 def buttons_after(page: VersionPage) -> Iterator[Button]:
@@ -314,7 +314,7 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
     if page.built and not page.recalled and page.may("release.request"):
         url = f"{reverse('release-new')}?version={version.pk}"
-        yield Button("Ask for a release…", href=url, tone="primary")
+        yield Button("Request release…", href=url, tone="primary")
 
 
 def version_page(version: ModelVersion, actor: Actor) -> VersionPage:

@@ -100,10 +100,10 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
         case "model_signature" if data.get("result") == "trusted":
             return f"signed by {signer(data, signers)}"
         case "model_signature":
-            return "signed by a key that was not trusted"
+            return "signed by an untrusted key"
         case "acceleration":
             accelerated = data.get("verdict") == "accelerated"
-            return f"ONNX, {equal} rows equal" if accelerated else "the original is served"
+            return f"ONNX, {equal} rows equal" if accelerated else "the original model is served"
         case "metrics":
             return counted(len(data), "metric")
         case _:
@@ -126,10 +126,10 @@ def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
     log = reverse("build", args=[newest.pk]) if newest and tried else ""
     rows = (
         ("Files uploaded", "Upload the model's files.", ""),
-        ("Finalised", "Finalise it: its files and facts are then frozen.", ""),
+        ("Finalised", "Finalise it to freeze files and metadata.", ""),
         ("Metrics reported", "Report metrics as evidence.", ""),
-        ("Built and smoke-tested", tried or "Build it into a Bento.", log),
-        ("Released", "Ask for a release to an environment.", ""),
+        ("Built and smoke-tested", tried or "Build it.", log),
+        ("Released", "Request a release to an environment.", ""),
     )
     first = done.index(False) if False in done else len(done)
     return [

@@ -28,7 +28,7 @@ def way_back(view: ReleaseView) -> WayBack | None:
     """
     if view.release.state in OPEN_STATES:
         return None if view.is_unknown else _foreseen(view)
-    then = "It was not recorded." if view.is_unknown else _foreseen(view).sentence
+    then = "Not recorded." if view.is_unknown else _foreseen(view).sentence
     if view.release.state == ReleaseState.LIVE:
         return replace(_from_live(view), then=then)
     return WayBack("", "", "", then) if view.release.approved_at else None
@@ -40,15 +40,15 @@ def _foreseen(view: ReleaseView) -> WayBack:
 
 def once_replaced(keep_warm_seconds: int) -> str:
     """Say what becomes of a revision when another has taken its requests."""
-    return f"stays warm for {spell(keep_warm_seconds)}" if keep_warm_seconds else "is stopped"
+    return f"stays on standby for {spell(keep_warm_seconds)}" if keep_warm_seconds else "is stopped"
 
 
 def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:
-        why = "there is no earlier revision to go back to"
+        why = "there is no earlier revision"
         return WayBack("", f"now: {why}", f"{why[0].upper()}{why[1:]}.")
-    return WayBack(former, f"now to {former}", f"Going back to {former} {_ONE_CLICK}")
+    return WayBack(former, f"now to {former}", f"Rolling back to {former} {_ONE_CLICK}")
 
 
 def _from_open(view: ReleaseView) -> WayBack:
@@ -56,23 +56,25 @@ def _from_open(view: ReleaseView) -> WayBack:
     keeps = f"{live} keeps serving until the new replicas are ready"
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
     if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
-        why = f"the review of its break-glass did not find {live} justified"
-        earlier = f"Going back to {former} {_ONE_CLICK}" if former else "There is no going back."
+        why = f"the review of its emergency release found {live} not justified"
+        earlier = "There is no earlier revision."
+        if former:
+            earlier = f"Rolling back to {former} {_ONE_CLICK}"
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")
     plan = view.release.plan
     keep = plan["keep_warm_seconds"]
     then = once_replaced(keep)
     guard = plan.get("guard")
-    alone = f" The node goes back by itself at {guarded(guard)}." if guard else ""
+    alone = f" The node rolls back automatically at {guarded(guard)}." if guard else ""
     again = "" if keep else "starts it again, "
-    click = f"going back {again}is one click and needs no new approval."
+    click = f"rolling back {again}is one click and needs no new approval."
     return WayBack(live, f"{live} {then}", f"{keeps}, and {then}: {click}{alone}")
 
 
 def _first(view: ReleaseView) -> WayBack:
     within = spell(view.release.plan["ready_timeout_seconds"])
     sentence = (
-        f"Nothing is live here: if it does not become ready within {within}, nothing serves and "
-        "the release fails."
+        f"Nothing is live here: if it is not ready within {within}, the release fails and nothing "
+        "is served."
     )
-    return WayBack("", "it fails, and nothing serves", sentence)
+    return WayBack("", "a failed start leaves nothing live", sentence)

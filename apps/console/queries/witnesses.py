@@ -63,13 +63,13 @@ class WitnessRow:
         """How it stands."""
         state = self.witness.state
         if state.fault == WitnessFault.AHEAD:
-            return "Saw events that are missing here"
+            return "Has events that are missing here"
         if state.fault:
-            return "Saw another history"
+            return "Has a different history"
         if state.error:
-            return "Does not answer" if state.size else "Not reached yet"
+            return "Not responding" if state.size else "Not reached yet"
         if not state.size:
-            return "Not asked yet"
+            return "Pending"
         return "Behind" if state.size < self.signed else "Up to date"
 
     @property
@@ -138,8 +138,8 @@ class StampRow:
         if self.state.fault:
             return "Its clock contradicts ours" if self.state.fault == "clock" else "Too old"
         if self.state.error:
-            return "Gave no stamp the last time"
-        return "Stamped" if self.state.size else "Not asked yet"
+            return "Last request failed"
+        return "Stamped" if self.state.size else "Pending"
 
     @property
     def said(self) -> str:
@@ -175,7 +175,7 @@ def log_faults(
     """Yield what witnesses show about this log, then what stamps do."""
     for state in (row.witness.state for row in witnesses):
         if state.fault:
-            title = "This log is not the one that others saw."
+            title = "Witnesses have a different history of this log."
             yield LogFaultBanner("danger", title, f"{state.sentence}.")
     for stamp in (row.state for row in stamps):
         if stamp.fault == "clock":

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.console.addresses import page_above
+from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
 
@@ -42,9 +43,18 @@ def narrows(context: Context) -> SafeString:
     )
 
 
+@register.simple_tag
+def help(term: str) -> SafeString:
+    """Show a link to what the glossary says of ``term``, one of its headings as an anchor."""
+    return part("help", term=term, question=TERMS[term])
+
+
 @register.simple_block_tag
 def card(content: str, title: str = "", **options: Any) -> SafeString:
-    """Show a card, with ``aside`` at the right of its title; ``id`` and ``css`` are its own."""
+    """Show a card, with ``aside`` at the right of its title; ``id`` and ``css`` are its own.
+
+    ``term`` is the word of its title that the glossary explains; so it is of a cardhead and a fact.
+    """
     return part("card", content=content, title=title, **options)
 
 
@@ -68,9 +78,9 @@ def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
 
 
 @register.simple_block_tag
-def fact(content: str, label: str, css: str = "") -> SafeString:
+def fact(content: str, label: str, css: str = "", term: str = "") -> SafeString:
     """Show one line of a list of facts (``<dl class="facts">``)."""
-    return part("fact", content=content, label=label, css=css)
+    return part("fact", content=content, label=label, css=css, term=term)
 
 
 @register.simple_block_tag(takes_context=True)

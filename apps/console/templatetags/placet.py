@@ -63,14 +63,14 @@ STATES: dict[str, tuple[str, str, str]] = {
     "successful": ("pass", "✓", "Successful"),
     "effect_shown": ("pass", "✓", "Effect shown"),
     "shipped": ("pass", "✓", "Shipped"),
-    "inconclusive": ("wait", "?", "Not settled"),
+    "inconclusive": ("wait", "?", "Inconclusive"),
     "done": ("pass", "✓", "Done"),
     "returning": ("wait", "◷", "Returning"),
     "aborting": ("wait", "◷", "Aborting"),
     "aborted": ("fail", "✕", "Aborted"),
     "active": ("pass", "●", "Active"),
-    "alive": ("pass", "●", "Alive"),
-    "silent": ("fail", "✕", "Silent"),
+    "alive": ("pass", "●", "Online"),
+    "silent": ("fail", "✕", "Offline"),
     "waiting": ("wait", "◷", "Waiting"),
     "passed": ("pass", "✓", "Passed"),
     "error": ("fail", "!", "Error"),
@@ -83,22 +83,22 @@ STATES: dict[str, tuple[str, str, str]] = {
     "contradicted": ("fail", "!", "Contradicted"),
     "never_ran": ("plain", "–", "Never ran"),
     "standing": ("fail", "✕", "Recalled"),
-    "lifted": ("plain", "–", "Lifted"),
-    "opened": ("wait", "◷", "Waits for others"),
-    "lapsed": ("plain", "–", "Ended unconfirmed"),
+    "lifted": ("plain", "–", "Withdrawn"),
+    "opened": ("wait", "◷", "Awaiting co-signature"),
+    "lapsed": ("plain", "–", "Lapsed"),
     "ended": ("plain", "–", "Ended"),
     "reviewed": ("pass", "✓", "Reviewed"),
-    "broken": ("fail", "▲", "Broken"),
+    "broken": ("fail", "▲", "Active"),
     "overdue": ("fail", "✕", "Review overdue"),
     "justified": ("pass", "✓", "Justified"),
     "not_justified": ("fail", "✕", "Not justified"),
     "met": ("pass", "✓", "Met"),
     "breached": ("fail", "▲", "Not met"),
-    "unknown": ("wait", "?", "Not known"),
-    "streaming": ("pass", "●", "Streaming"),
-    "not_begun": ("wait", "◷", "Not begun"),
+    "unknown": ("wait", "?", "Unknown"),
+    "streaming": ("pass", "●", "Active"),
+    "not_begun": ("wait", "◷", "Not started"),
     "paused": ("plain", "■", "Paused"),
-    "failing": ("fail", "▲", "Trying again"),
+    "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
 }
 
@@ -203,12 +203,12 @@ def span(seconds: float | None) -> str:
 @register.filter
 def guarded(guard: GuardEntry | None) -> str:
     """Show at what a node gives all requests back by itself; nothing for no rules."""
-    return ", or at ".join(sentences(guard)) if guard else ""
+    return ", or ".join(sentences(guard)) if guard else ""
 
 
 @register.filter
 def number(value: Any) -> str:
-    """Show a number with four significant digits and thin groups, text as it is, other JSON so."""
+    """Show a number with four digits and grouped thousands, text as it is, other JSON."""
     if value is None or isinstance(value, bool | list | dict):
         return json.dumps(value, ensure_ascii=False)
     if not isinstance(value, int | float):
@@ -216,7 +216,7 @@ def number(value: Any) -> str:
     if isinstance(value, int) or (
         math.isfinite(value) and value == int(value) and abs(value) < 1e15
     ):
-        return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
+        return f"{int(value):,}".replace("-", "−")
     text = f"{value:.{SHOWN}g}" if math.isfinite(value) else str(value)
     return f"−{text[1:]}" if text.startswith("-") else text
 
@@ -320,7 +320,7 @@ def lookup(mapping: Any, key: str) -> Any:
 @register.filter
 def percent(weight: int) -> str:
     """Show a weight out of 10,000 in percent."""
-    return f"{number(weight / 100)} %"
+    return f"{number(weight / 100)}%"
 
 
 @register.filter
@@ -340,7 +340,7 @@ def unit(document: Any) -> str:
 @register.filter
 def rate(share: float | None) -> str:
     """Show a share from 0 to 1 in percent."""
-    return "–" if share is None else f"{number(share * 100)} %"
+    return "–" if share is None else f"{number(share * 100)}%"
 
 
 @register.filter

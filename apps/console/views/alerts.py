@@ -52,7 +52,7 @@ def typed(request: PageRequest) -> ObjectiveTerms:
     """Read the form: shares in percent, empty for what is not agreed."""
     share = number(request, "availability")
     if share is not None and not 50 <= share <= 100:
-        raise InvalidInput(errors=[FieldError("/availability", "From 50 to 100 %, such as 99.9")])
+        raise InvalidInput(errors=[FieldError("/availability", "From 50 to 100%, such as 99.9")])
     latency = number(request, "latency_ms")
     return ObjectiveTerms(
         availability=None if share is None else round(share / 100, 6),

@@ -71,7 +71,7 @@ def open_one(request: PageRequest, release_id: str) -> HttpResponse:
         assertion=assertion_of(request),
         actor=request.actor,
     )
-    messages.success(request, "Opened. It has no effect until others confirm it.")
+    messages.success(request, "Started. It takes effect once co-signed.")
     return redirect("glass", glass.pk)
 
 
@@ -86,7 +86,7 @@ def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
         actor=request.actor,
     )
     broken = row.state == BreakGlassState.CONFIRMED
-    words = "The glass is broken: the release is approved by it." if broken else "Confirmed."
+    words = "Emergency release active: the release is approved." if broken else "Co-signed."
     messages.success(request, words)
     return redirect("glass", glass_id)
 
@@ -95,7 +95,7 @@ def confirm(request: PageRequest, glass_id: str) -> HttpResponse:
 def end(request: PageRequest, glass_id: str) -> HttpResponse:
     """End a break-glass before its time."""
     end_break_glass(get_break_glass(glass_id, request.actor), actor=request.actor)
-    messages.success(request, "Ended. Nothing starts by it any more.")
+    messages.success(request, "Ended. It can no longer start a rollout.")
     return redirect("glass", glass_id)
 
 
@@ -108,5 +108,5 @@ def review(request: PageRequest, glass_id: str) -> HttpResponse:
         findings=request.POST.get("findings", ""),
         actor=request.actor,
     )
-    messages.success(request, "The review is closed.")
+    messages.success(request, "Review closed.")
     return redirect("glass", glass_id)

@@ -82,7 +82,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
     read = {read_whole(text) for text in request.GET.getlist("v")}
     numbers = sorted(number for number in read if number is not None)
     if len(numbers) != 2:
-        messages.info(request, f"Choose two versions to compare: you chose {len(numbers)}.")
+        messages.info(request, f"Select two versions to compare: {len(numbers)} selected.")
         return redirect("model", project, name)
     a, b = (queries.version_of(project, name, n, request.actor) for n in numbers)
     comparison = compare_versions(a, b, request.actor)
@@ -110,7 +110,7 @@ def build(request: PageRequest, project: str, name: str, number: int) -> HttpRes
 def finalise_version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Freeze a draft."""
     finalise(queries.version_of(project, name, number, request.actor), actor=request.actor)
-    messages.success(request, "Finalised: its files and facts are frozen now.")
+    messages.success(request, "Finalised: files and metadata are now frozen.")
     return back(request)
 
 

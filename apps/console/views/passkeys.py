@@ -27,7 +27,7 @@ def offer(request: PageRequest) -> HttpResponse:
         assertion=assertion_of(request) or {},
         actor=request.actor,
     )
-    messages.success(request, "Offered. Ask another approver to vouch for it.")
+    messages.success(request, "Registered. Ask another approver to confirm it.")
     return back(request)
 
 
@@ -36,7 +36,7 @@ def enrol(request: PageRequest, passkey_id: str) -> HttpResponse:
     """Vouch for somebody's passkey."""
     row = one(request, passkey_id)
     actions.enrol_passkey(row, assertion=assertion_of(request) or {}, actor=request.actor)
-    messages.success(request, f"You vouch for the passkey of {row.person}.")
+    messages.success(request, f"You confirmed the passkey of {row.person}.")
     return back(request)
 
 
@@ -44,7 +44,7 @@ def enrol(request: PageRequest, passkey_id: str) -> HttpResponse:
 def withdraw(request: PageRequest, passkey_id: str) -> HttpResponse:
     """Have a passkey sign nothing any more."""
     actions.withdraw_passkey(one(request, passkey_id), actor=request.actor)
-    messages.success(request, "Withdrawn. It signs nothing any more.")
+    messages.success(request, "Revoked. It can no longer sign.")
     return back(request)
 
 

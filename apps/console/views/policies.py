@@ -63,7 +63,7 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
         draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:
         return show(request, "policies", page=page_object, environment=row, fault=fault_of(problem))
-    messages.success(request, "Stored as a draft. Another approver can publish it.")
+    messages.success(request, "Draft saved. Another approver can publish it.")
     return redirect("policies", project, environment)
 
 
@@ -76,7 +76,7 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
     policy = visible_rows.policy(row, number, request.actor)
     if request.POST.get("do") == "publish":
         publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
-        messages.success(request, f"Policy r{number} is in force.")
+        messages.success(request, f"Policy r{number} is active.")
     else:
         withdraw_policy(policy, actor=request.actor)
     return back(request)

@@ -67,7 +67,7 @@ def recall_create(request: PageRequest) -> HttpResponse:
         project=item.project,
         actor=request.actor,
     )
-    messages.success(request, "Recalled. What nodes have not confirmed is open below.")
+    messages.success(request, "Recalled. Confirmations by nodes are listed below.")
     return redirect("recall", row.pk)
 
 
@@ -84,5 +84,5 @@ def recall_lift(request: PageRequest, recall_id: str) -> HttpResponse:
     """Lift somebody else's recall."""
     row = get_recall(recall_id, request.actor)
     lift(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, "Lifted. Its releases stay revoked: ask for a new one.")
+    messages.success(request, "Withdrawn. Its releases stay revoked: request a new one.")
     return back(request)

@@ -26,8 +26,8 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 from placet.kernel.states import values_of
 from placet_verify.statements import APPROVE
 
-NO_RELEASE = "Open a built version and ask for one."
-NO_ROLE = "You have a role in no project yet: ask an access administrator for one."
+NO_RELEASE = "Open a built version and request one."
+NO_ROLE = "You have no project role yet: ask an access administrator for one."
 
 
 @page
@@ -136,7 +136,7 @@ def _bento(request: PageRequest, version: ModelVersion) -> Bento | None:
     digest = request.POST.get("bento", "")
     bento = Bento.objects.filter(version=version, pk=digest).first() if digest else None
     if digest and bento is None:
-        detail = f"{digest[:80]} is no Bento of {version}: choose one of the list"
+        detail = f"{digest[:80]} is not a build of {version}: choose one from the list"
         raise InvalidInput(errors=[FieldError("/bento", detail)])
     return bento
 
@@ -146,7 +146,7 @@ def _target(request: PageRequest, environment: Environment) -> Target | None:
     name = request.POST.get("target", "")
     target = visible_targets(request.actor).filter(name=name).first() if name else None
     if name and (target is None or not environment.targets.filter(pk=target.pk).exists()):
-        detail = f"{environment.name} does not run on {name[:60]}: choose one that it runs on"
+        detail = f"{environment.name} does not run on {name[:60]}: choose one of its targets"
         raise InvalidInput(errors=[FieldError("/target", detail)])
     return target
 
@@ -173,9 +173,7 @@ def decision(request: PageRequest, release_id: str) -> HttpResponse:
         assertion=assertion_of(request),
         actor=request.actor,
     )
-    words = (
-        "Approved. Your decision is signed and in the log." if verdict == APPROVE else "Rejected."
-    )
+    words = "Approved. Your decision is signed and logged." if verdict == APPROVE else "Rejected."
     messages.success(request, words)
     return redirect("release", release_id)
 

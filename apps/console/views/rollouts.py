@@ -31,7 +31,7 @@ PANELS = (
     ("weight", "Share of the new revision"),
     ("errors", "Errors"),
     ("latency", "Latency"),
-    ("requests", "Requests a second"),
+    ("requests", "Requests per second"),
 )
 
 
@@ -67,5 +67,5 @@ def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Stop a rollout and keep what serves."""
     row = get_rollout(rollout_id, request.actor)
     abort(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, "All requests go to the old revision again.")
+    messages.success(request, "Aborted. All requests return to the old revision.")
     return back(request)

@@ -26,5 +26,5 @@ def find(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:LONGEST]
     hits = search(text, request.actor)
     groups = [(TITLES[kind], list(rows)) for kind, rows in groupby(hits, lambda h: h.kind)]
-    nothing = "Nothing that you may see matches" if text else "What are you looking for?"
+    nothing = "No matches" if text else "Search models, releases, endpoints and people"
     return show(request, "search", text=text, groups=groups, count=len(hits), nothing=nothing)

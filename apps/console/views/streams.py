@@ -66,7 +66,7 @@ def new_stream(request: PageRequest) -> HttpResponse:
     except Problem as problem:
         return streams(request, fault_of(problem))
     if row.state == StreamState.PAUSED:
-        messages.success(request, "Added. It begins when an auditor has read where it goes.")
+        messages.success(request, "Added. An auditor has to start it.")
     return redirect("stream", row.pk)
 
 
@@ -102,7 +102,7 @@ def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
     """Have everything from an event on sent again."""
     row = get_stream(stream_id, request.actor)
     rewind_stream(row, index=whole(request, "index", digits=LONG), actor=request.actor)
-    messages.success(request, "It sends from there on once more.")
+    messages.success(request, "Resending from that event.")
     return back(request)
 
 
@@ -111,5 +111,5 @@ def remove(request: PageRequest, stream_id: str) -> HttpResponse:
     """Remove the stream as the page showed it."""
     row = get_stream(stream_id, request.actor)
     remove_stream(row, if_generation=whole(request, "generation"), actor=request.actor)
-    messages.success(request, f"The stream {row.name} is gone.")
+    messages.success(request, f"Stream {row.name} removed.")
     return redirect("streams")

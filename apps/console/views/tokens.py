@@ -45,7 +45,7 @@ def terms_of(request: PageRequest) -> TokenTerms:
     slug = request.POST.get("project", "")
     projects = visible(Project.objects.filter(slug=slug), request.actor, project="pk")
     if slug and not projects:
-        raise InvalidInput(errors=[FieldError("/project", "There is none with this slug")])
+        raise InvalidInput(errors=[FieldError("/project", "No project with this slug")])
     return TokenTerms(
         name=request.POST.get("name", ""),
         scopes=scopes_of(request),
@@ -59,7 +59,7 @@ def scopes_of(request: PageRequest) -> list[str]:
     preset = request.POST.get("preset", CUSTOM)
     scopes = preset_scopes(preset, scopes_held(request.actor))
     if scopes == []:
-        detail = "You have none of these permissions: choose another"
+        detail = "You have none of these permissions: choose another preset"
         raise InvalidInput(errors=[FieldError("/preset", detail)])
     return request.POST.getlist("scopes") if scopes is None else scopes
 

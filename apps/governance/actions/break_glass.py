@@ -201,11 +201,11 @@ def _openable(
     rule = _rule(row)
     wanted = rule.hours if hours is None else hours
     if not 1 <= wanted <= rule.hours:
-        detail = f"From 1 to {rule.hours}, as the policy says"
+        detail = f"The policy allows 1 to {rule.hours} hours"
         raise InvalidInput(errors=[FieldError("/hours", detail)])
     _refuse(row, actor, "release.break_glass")
     if row.break_glasses.filter(state__in=GLASS_OPEN).exists():
-        raise WrongBreakGlassState("There is one for this release already")
+        raise WrongBreakGlassState("This release already has an open emergency release")
     return _Breaking(
         actor=actor,
         about=f"break glass {row.pk}",
@@ -224,15 +224,15 @@ def _confirmable(glass: BreakGlass, opening_digest: str, words: str, actor: Acto
     """Hold a break-glass that the actor may confirm now."""
     row = lock_break_glass(glass, actor, "release.view")
     if row.state != BreakGlassState.OPENED:
-        raise WrongBreakGlassState(f"The break-glass is {row.state} already")
+        raise WrongBreakGlassState(f"The emergency release is already {row.state}")
     if opening_digest != row.opening_digest:
         raise Changed
     release = row.release
     request = check_shown(release, row.statement_digest)
     if row.until <= clock.now():
-        raise Expired("Its time is over: open another one")
+        raise Expired("It has expired: start a new one")
     if row.signatures.filter(person=actor.id).exists():
-        raise OwnBreakGlass("You took part in it already: somebody else confirms it")
+        raise OwnBreakGlass("You took part in it already: someone else must co-sign")
     _refuse(release, actor, "release.approve")
     if actor.accountable in release.parties:
         raise Separation
@@ -276,13 +276,13 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
     )
     if overdue is not None:
         raise ReviewOverdue(
-            f"The break-glass for release {overdue.release.number} was to be reviewed by"
-            f" {overdue.review_due_at:%d %B %H:%M} UTC: nobody breaks the glass before that"
+            f"The emergency release of release {overdue.release.number} was due for review by"
+            f" {overdue.review_due_at:%d %B %H:%M} UTC: close that review first"
         )
     results = foreseen(release)
     if not gates.passed(results):
         raise GatesFailed(
-            "A gate that nobody gets past has not passed", errors=gates.faults(results)
+            "A gate that cannot be bypassed has not passed", errors=gates.faults(results)
         )
 
 

@@ -90,7 +90,7 @@ def end_break_glass(glass: BreakGlass, *, actor: Actor) -> BreakGlass:
         except Forbidden:
             authorize(actor, "release.approve", row, view="release.view")
         if not end_locked_break_glass(row, log):
-            raise WrongBreakGlassState("The break-glass has ended already")
+            raise WrongBreakGlassState("The emergency release has ended already")
         return row
 
 
@@ -111,7 +111,7 @@ def review_break_glass(
         demand_fresh(actor)
         signed = set(row.signatures.values_list("person", flat=True))
         if actor.accountable in signed.union(row.release.parties):
-            raise OwnBreakGlass("You took part in it, or in the release: somebody else reviews it")
+            raise OwnBreakGlass("You took part in it or in the release: someone else reviews it")
         reviewed = {
             "reviewed_at": clock.now(),
             "reviewed_by": actor.id,
@@ -119,7 +119,7 @@ def review_break_glass(
             "findings_sealed": seal(text, person=actor.accountable),
         }
         if row.state == BreakGlassState.CONFIRMED:
-            raise WrongBreakGlassState("It has not ended: end it first")
+            raise WrongBreakGlassState("It is still active: end it first")
         if not move(row, expected=BreakGlassState.ENDED, to=BreakGlassState.REVIEWED, **reviewed):
             raise WrongBreakGlassState("It has no open review")
         data = {"number": row.release.number, "finding": finding}

@@ -75,9 +75,9 @@ def describe_path(
     few = "one person" if found.people == 1 else f"{found.people} people"
     around = seen.access(environment.pk)
     demanded = duties.demanded(around.glass if glass else around.rules)
-    could = "break the glass" if glass else "have a release approved"
+    could = "start an emergency release" if glass else "get a release approved"
     path = "; ".join(seen.words(found, environment))
     return (
         f"With this, {few} could {could} for {environment.name} of {environment.project.slug},"
-        f" where its policy demands {demanded}: {path}."
+        f" where its policy requires {demanded}: {path}."
     )

@@ -52,8 +52,8 @@ POLICY_CHANGED = "policy_changed"
 class _Publishing(Ceremony[PolicyStatement]):
     """A draft that somebody may publish."""
 
-    NEEDED = "Publish it with your passkey, on the page of its environment"
-    CHANGED = "What your passkey signed is not this draft: publish it again"
+    NEEDED = "Publish it with your passkey on the environment's policy page"
+    CHANGED = "The draft changed since your passkey signed it: publish it again"
     PROBLEM = NotAsked
 
     policy: PolicyRevision
@@ -160,7 +160,7 @@ def publish_policy(
 def publish_new(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
     """Draft and publish in one step, for the system alone: the policies a project starts with."""
     if actor.kind != "system":
-        raise Forbidden("A policy is drafted by one person and published by another")
+        raise Forbidden("A policy must be published by someone other than its author")
     with record(SYSTEM):
         return publish_policy(draft_policy(environment, source=source, actor=SYSTEM), actor=SYSTEM)
 
@@ -198,7 +198,7 @@ def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> _Publis
         raise OldDraft
     document = checked(row.environment, row.source)
     if document.digest != row.digest:
-        raise InvalidPolicy("The draft no longer means what it meant: draft it again")
+        raise InvalidPolicy("The draft no longer means the same: draft it again")
     _refuse_lax(row.environment, document.document, ring, actor)
     concerned = [row] if newest is None else [row, newest]  # it may replace a strict one
     return _Publishing(

@@ -12,7 +12,7 @@ def sentences(steps: Sequence[PathStep], names: Mapping[str, str], environment: 
     for number, step in enumerate(steps):
         before = steps[number - 1] if number else None
         if step.act == "request" and before == PathStep("make", step.who):
-            lines[-1] = f"{_name(step.who, names)} makes a version and asks for its release"
+            lines[-1] = f"{_name(step.who, names)} creates a version and requests its release"
         else:
             lines.append(_sentence(step, names, environment))
     return lines
@@ -23,27 +23,26 @@ def _sentence(step: PathStep, names: Mapping[str, str], environment: str) -> str
     match step.act:
         case "hire":
             return (
-                f"{who} adds a person who does not exist ({whom}), is the first to sign in as them,"
-                f" and makes them {role}"
+                f"{who} adds a fake account ({whom}), signs in with it first, and makes it {role}"
             )
         case "grant":
             return f"{who} makes {whom} {role}"
         case "vouch":
-            return f"{who} vouches for a passkey of {whom}"
+            return f"{who} confirms a passkey of {whom}"
         case "draft":
-            return f"{who} drafts a policy for {environment} that demands next to nobody"
+            return f"{who} drafts a policy for {environment} that requires almost nobody"
         case "publish":
             return f"{who} publishes that policy"
         case "make":
-            return f"{who} makes a version"
+            return f"{who} creates a version"
         case "edit":
-            return f"{who} puts files of their own into a draft that somebody else made"
+            return f"{who} uploads files to a draft that someone else created"
         case "request":
-            return f"{who} asks for its release to {environment}"
+            return f"{who} requests its release to {environment}"
         case "break" if role == OPENER:
-            return f"{who} opens a break-glass for it, with a reason"
+            return f"{who} starts an emergency release, with a reason"
         case "break":
-            return f"{who} confirms that as {role}"
+            return f"{who} co-signs it as {role}"
     return f"{who} approves it as {role}"
 
 

@@ -71,7 +71,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     if second:
         shown["second_line_missing"] = second
     if rejected:
-        return answer(gate, title(gate), "failed", "Somebody rejected it", **shown)
+        return answer(gate, title(gate), "failed", "Rejected", **shown)
     if missing:
         reason = f"Waiting for {_people(missing, role)}"
         if second:

@@ -34,7 +34,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     ends = [f.ends_at for f in active]
     known = [e for e in ends if e is not None]
     if len(known) < len(ends):
-        reason = f"{facts.environment.capitalize()} is frozen until somebody lifts the freeze"
+        reason = f"{facts.environment.capitalize()} is frozen until the freeze is lifted"
         return answer(gate, title(gate), "failed", reason, **shown)
     reason = f"{facts.environment.capitalize()} is frozen until {_when(max(known))}"
     return answer(gate, title(gate), "waiting", reason, **shown)

@@ -37,12 +37,12 @@ def title(gate: Mapping[str, Any]) -> str:
     if len(gate["strategies"]) < len(PRESETS):
         parts.append("by " + " or ".join(strategy_title(name) for name in gate["strategies"]))
     if (most := gate.get("first_step_at_most")) is not None:
-        parts.append(f"at most {most} % at first")
+        parts.append(f"at most {most}% at first")
     if gate["waits_for_person"]:
-        parts.append("waiting for a person")
+        parts.append("with manual approval")
     if gate.get("analysed"):
         parts.append("analysed")
-    return "Goes out " + ", ".join(parts) if parts else "Has a plan"
+    return "Rollout " + ", ".join(parts) if parts else "Rollout plan"
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
@@ -55,8 +55,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     if fault := fault_of(gate, facts.plan):
         return answer(gate, title(gate), "failed", fault, **shown)
     name = strategy_title(plan.strategy)[:1].upper() + strategy_title(plan.strategy)[1:]
-    person = ", and waits for a person" if waits else ""
-    return answer(gate, title(gate), "passed", f"{name}, {first:g} % at first{person}", **shown)
+    person = ", with manual approval" if waits else ""
+    return answer(gate, title(gate), "passed", f"{name}, {first:g}% at first{person}", **shown)
 
 
 def strategy_title(strategy: str) -> str:
@@ -73,12 +73,12 @@ def fault_of(gate: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Return what the gate has against a plan, in a sentence; '' for nothing."""
     plan, faults = Plan.stored(document), []
     if plan.strategy not in gate["strategies"]:
-        faults.append(f"it goes out by {strategy_title(plan.strategy)}")
+        faults.append(f"it is rolled out by {strategy_title(plan.strategy)}")
     if plan.weights[0] > gate.get("first_step_at_most", 100):
-        faults.append(f"its first step sends {plan.weights[0]:g} % of the requests")
+        faults.append(f"its first step sends {plan.weights[0]:g}% of the requests")
     if gate["waits_for_person"] and not waits_for_person(plan):
-        faults.append("no step of it waits for a person")
+        faults.append("no step waits for manual approval")
     if gate.get("analysed") and not any(isinstance(s, Analysis | AbTest) for s in plan.steps):
-        faults.append("no step of it analyses the new revision")
+        faults.append("no step analyses the new revision")
     text = " and ".join(faults)
     return text[:1].upper() + text[1:]

@@ -154,11 +154,11 @@ def order(steps: Sequence[Step]) -> list[tuple[Loc, str]]:
             case Analysis() if not last:
                 faults.append(((index,), "has no requests to look at: set_weight comes first"))
             case Analysis() if last == 100 and step.against_stable:
-                detail = "has no stable to compare with at 100 %: use at_most, or less weight"
+                detail = "has no stable to compare with at 100%: use at_most, or less weight"
                 faults.append(((index, "analysis"), detail))
             case SetWeight(root=percent):
                 if percent <= last:
-                    detail = f"must be more than the {last:g} % before it: weights rise"
+                    detail = f"must be more than the {last:g}% before it: weights rise"
                     faults.append(((index, "set_weight"), detail))
                 last = percent
     return faults

@@ -17,11 +17,11 @@ TITLES = {
     "ab_test": "A/B test",
 }
 SAYS = {
-    "replace": "All requests at once, when every replica is ready",
-    "blue_green": "Made ready beside what serves; a person moves all requests at once",
-    "canary": "1, 5, 25, 50 and 100 %, each analysed before the next",
-    "shadow": "Copies of 10 % of the requests, until a person goes on; nobody gets their answers",
-    "ab_test": "Half of the requests until one point fewer errors shows; then an approver ships it",
+    "replace": "All traffic at once, as soon as every replica is ready",
+    "blue_green": "Started next to the live revision; all traffic is switched manually",
+    "canary": "1, 5, 25, 50 and 100%, analysed at each step",
+    "shadow": "Copies of 10% of the requests until resumed; responses are discarded",
+    "ab_test": "Half of the requests until 1 point fewer errors shows; then an approver ships it",
 }
 
 
@@ -73,7 +73,7 @@ def _says(plan: Plan) -> str:
     """Return a plan in a line: its strategy, the weights, and how many of its steps analyse."""
     weights = [f"{percent:g}" for percent in plan.weights]
     strategy = gate.strategy_title(plan.strategy)
-    text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)} %"
+    text = f"{strategy[:1].upper()}{strategy[1:]}: {', '.join(weights)}%"
     analyses = sum(isinstance(step, Analysis) for step in plan.steps)
     times = "once" if analyses == 1 else f"{analyses} times"
     return f"{text}, analysed {times}" if analyses else text

@@ -101,10 +101,10 @@ class SecondAct:
         rollout = self.rollout(release)
         weights = measured_weights(rollout, load.answers)
         for planned, measured in weights.items():
-            must(abs(measured - float(planned)) < 2, f"{planned} % planned, {measured} % measured")
+            must(abs(measured - float(planned)) < 2, f"{planned}% planned, {measured}% measured")
         self.tell_looks(rollout)
         shares = [
-            f"{planned} % planned, {measured} % measured" for planned, measured in weights.items()
+            f"{planned}% planned, {measured}% measured" for planned, measured in weights.items()
         ]
         self.story.say(f"   it is live; {'; '.join(shares)}")
         return weights

@@ -141,7 +141,7 @@ def so_far(row: Rollout) -> str:
     if not untested(row.steps, row.step):
         return "This rollout has no A/B test to ship"
     if row.waits_to_ship:
-        return "The effect is shown: it is shipped by the approval of somebody who may, only"
+        return "The effect is shown: only an approver can ship it"
     look = last_look(row)
     sentence = look.verdict["sentence"] if look is not None else "Nothing was measured yet"
     return f"The effect is not shown. {sentence.rstrip('.')}. Abort to keep what serves"

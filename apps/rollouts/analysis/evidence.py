@@ -30,9 +30,9 @@ Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric
 confidence sequences", 2021; the view as a bet against the hypothesis: Waudby-Smith and Ramdas,
 "Estimating means of bounded random variables by betting", 2024; its use for A/B tests that are
 watched: Johari, Koomen, Pekelis and Walsh, "Always valid inference", 2022). A mean of e-processes
-is one. The grid takes base rates from 0.01 % to 35 % and odds from 1.1 to 15 times, so that no
+is one. The grid takes base rates from 0.01% to 35% and odds from 1.1 to 15 times, so that no
 effect size has to be guessed beforehand. Of an outcome that most trials may have (``common``) it
-takes base rates up to 99.7 % as well.
+takes base rates up to 99.7% as well.
 """
 
 import math
@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-BASES = tuple(1e-4 * 1.45**power for power in range(23))  # 0.01 % to 35 %
+BASES = tuple(1e-4 * 1.45**power for power in range(23))  # 0.01% to 35%
 COMMON = (0.5, 0.65, 0.78, 0.87, 0.93, 0.97, 0.99, 0.997)
 FACTORS = (1.1, 1.25, 1.5, 2.0, 3.0, 6.0, 15.0)  # how many times the odds
 BISECTIONS = 40

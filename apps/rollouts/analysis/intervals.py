@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from apps.rollouts.analysis.evidence import Direction, TrialTally, against_bound, against_stable
 
 HALVINGS = 8
-_FINE = tuple(10 ** (-5 + step / 4) for step in range(20))  # 0.001 % to 56 %
+_FINE = tuple(10 ** (-5 + step / 4) for step in range(20))  # 0.001% to 56%
 _RATES = (1e-6, *_FINE, 0.75, 0.9, 0.99, 0.999)
 _DIFFERENCES = (*(-value for value in reversed(_FINE)), 0.0, *_FINE)
 

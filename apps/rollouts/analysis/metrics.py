@@ -10,7 +10,7 @@
   gave it and of what did not (``parts``), so a shifted distribution is found by the two-sided test
   of each value. What neither revision ever gave shows nothing.
 - latency: slower than so many milliseconds is bad. "p95 is at most 250 ms" says the same as "at
-  most 5 % take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
+  most 5% take longer than 250 ms", so a quantile is judged as a rate; no estimate of a quantile
   is made from buckets. A time within a bucket is counted for the side that it does not help: not
   slower when the candidate is to be shown worse, slower when it is to be shown good enough.
 """
@@ -122,7 +122,7 @@ class JudgedMetric:
             points = f"{self.margin * 100:g} point{'' if self.margin == 0.01 else 's'}"
             return f"{self.answers[0].field or 'output'} {named} within {points} of stable"
         if self.at_most is not None:
-            return f"{what} at most {self.at_most * 100:g} %"
+            return f"{what} at most {self.at_most * 100:g}%"
         if self.sought:
             plural = "" if self.margin == -0.01 else "s"
             return f"{what} at least {-self.margin * 100:g} point{plural} below stable"

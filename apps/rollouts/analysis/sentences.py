@@ -90,8 +90,8 @@ def _missing(finding: MetricFinding) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share with three digits: ``0.123 %``."""
-    return f"{share * 100:.3g} %"
+    """Write a share with three digits: ``0.123%``."""
+    return f"{share * 100:.3g}%"
 
 
 def points(difference: float) -> str:

@@ -11,7 +11,7 @@
   much it may be.
 - ``inconclusive``: anything else.
 
-**Spending.** A rollout has one α (1 %): the probability that a candidate which is no worse than
+**Spending.** A rollout has one α (1%): the probability that a candidate which is no worse than
 allowed is stopped by any metric in any step. Every analysis step of the plan gets an equal part.
 A tenth of it is for the sample ratio, the rest is divided evenly among its metrics. Within its
 part each test may be looked at as often as one likes, and a union bound adds the parts up. The

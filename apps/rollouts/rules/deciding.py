@@ -45,7 +45,7 @@ def _starting(s: RolloutSnapshot) -> Intent:
     if s.fresh and s.candidate.ready and not s.paused:
         return enter(s, last_weight(s.steps) if s.promoted else 0)
     if s.paused:
-        return wait("somebody to resume it")
+        return wait("someone to resume it")
     if s.now >= s.deadline:
         seen = (
             f" It is {s.candidate.phase}: {s.candidate.detail}"
@@ -101,7 +101,7 @@ def _stepping(s: RolloutSnapshot) -> Intent:
     if held is not None:
         return held
     if s.paused:
-        return wait("somebody to resume it")
+        return wait("someone to resume it")
     if s.promoted and s.step_index >= last_weight(s.steps):
         return live(s)
     return enter(s, s.step_index + 1)
@@ -116,7 +116,7 @@ def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
     if s.kind == RolloutKind.DRILL and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
         late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"
         return Intent(RolloutState.ABORTING, weights_back(s), late)
-    return wait(f"the node to send {step.weight / 100:g} % of the requests to {s.coming}")
+    return wait(f"the node to send {step.weight / 100:g}% of the requests to {s.coming}")
 
 
 def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:
@@ -125,10 +125,10 @@ def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:
     While nothing is heard of the target nobody knows how the candidate does.
     """
     if step.duration_seconds is None:
-        return wait("somebody to go on")
+        return wait("manual approval")
     if s.now < s.entered_at + timedelta(seconds=step.duration_seconds):
         return wait("the pause to end")
-    return None if s.fresh and s.alive else wait("news of the node")
+    return None if s.fresh and s.alive else wait("news from the node")
 
 
 def _analysis(s: RolloutSnapshot, step: Analysis) -> Intent | None:
@@ -137,7 +137,7 @@ def _analysis(s: RolloutSnapshot, step: Analysis) -> Intent | None:
     What cannot be judged never goes on: at the timeout it goes back.
     """
     if s.judged is None:
-        return wait("the first look at what was measured")
+        return wait("the first analysis")
     outcome, sentence = s.judged.outcome, s.judged.sentence
     late = s.now >= s.entered_at + timedelta(seconds=step.timeout_seconds)
     if outcome == "failed":
@@ -149,12 +149,12 @@ def _analysis(s: RolloutSnapshot, step: Analysis) -> Intent | None:
     if outcome == "error":
         return wait(f"figures that can be judged. {sentence.rstrip('.')}")
     if outcome == "successful" or (late and step.on_inconclusive == "pass"):
-        return None if s.fresh and s.alive else wait("news of the node")
+        return None if s.fresh and s.alive else wait("news from the node")
     if late and step.on_inconclusive == "abort":
         return Intent(
             RolloutState.ABORTING, weights_back(s), f"Nothing was shown in time. {sentence}"
         )
-    return wait(f"{'a person, or ' if late else ''}evidence. {sentence.rstrip('.')}")
+    return wait(f"{'manual approval, or ' if late else ''}evidence. {sentence.rstrip('.')}")
 
 
 def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:
@@ -164,7 +164,7 @@ def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:
         return Intent(RolloutState.ABORTING, weights_back(s), ruled.words)
     if ruled.words:
         return wait(ruled.words)
-    return None if s.fresh and s.alive else wait("news of the node")
+    return None if s.fresh and s.alive else wait("news from the node")
 
 
 def go_on(s: RolloutSnapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:

@@ -69,7 +69,7 @@ class Problem(Exception):
 class InvalidInput(Problem):
     """A field is wrong; ``errors`` say which and what to do."""
 
-    status, code, title = 400, "invalid_input", "Some fields are not valid"
+    status, code, title = 400, "invalid_input", "Some fields are invalid"
 
 
 class NotSignedIn(Problem):
@@ -81,7 +81,7 @@ class NotSignedIn(Problem):
 class Forbidden(Problem):
     """The actor sees the object but may not do this to it."""
 
-    status, code, title = 403, "forbidden", "You may not do this"
+    status, code, title = 403, "forbidden", "You don't have access"
 
 
 # Says in words what an actor lacks at a place (``None``: anywhere), and what to do about it.
@@ -102,13 +102,13 @@ class NeedsPermission(Forbidden):
 class NotFound(Problem):
     """No such object, or none that the actor may see: the two are not told apart."""
 
-    status, code, title = 404, "not_found", "There is no such thing, or you may not see it"
+    status, code, title = 404, "not_found", "Not found, or you don't have access"
 
 
 class WrongMethod(Problem):
     """The address is there, but does not take this method."""
 
-    status, code, title = 405, "method_not_allowed", "This address is no page to open by itself"
+    status, code, title = 405, "method_not_allowed", "This address can't be opened directly"
 
 
 class LengthRequired(Problem):
@@ -136,7 +136,7 @@ class QuotaReached(Conflict):
 class Stale(Problem):
     """``If-Match`` names an older state."""
 
-    status, code, title = 412, "stale", "It was changed meanwhile: read it again"
+    status, code, title = 412, "stale", "It was changed in the meantime: reload it"
 
 
 class Unprocessable(Problem):
@@ -160,13 +160,13 @@ class TooManyRequests(Problem):
 class Unavailable(Problem):
     """The database does not answer, or is too busy."""
 
-    status, code, title = 503, "database_unavailable", "The database does not answer now"
+    status, code, title = 503, "database_unavailable", "The database is not responding"
 
 
 class DatabaseFull(Problem):
     """The database's disk is full: nothing was done."""
 
-    status, code, title = 507, "database_full", "The database has no room left"
+    status, code, title = 507, "database_full", "The database is full"
 
 
 class NoSuchRange(Problem):

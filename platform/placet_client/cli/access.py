@@ -16,7 +16,7 @@ from placet_client.records.base import Json
 project = typer.Typer(help="Projects: the scopes of models and roles", no_args_is_help=True)
 token = typer.Typer(
     help="The API token in use. Tokens are made in the browser (page “API tokens”): "
-    "a token makes no token.",
+    "tokens cannot create tokens.",
     no_args_is_help=True,
 )
 job = typer.Typer(help="Work in the background", no_args_is_help=True)

@@ -9,7 +9,7 @@ from placet_client.cli.command import LimitOption, OutputOption, connected
 from placet_client.output import Form, show_list, show_one, tell
 
 glass = typer.Typer(
-    help="Emergency releases (break-glass): who signed, what runs by them, and the reviews. People "
+    help="Emergency releases: who signed, what runs by them, and the reviews. People "
     "start, co-sign and review them in the browser",
     no_args_is_help=True,
 )

@@ -76,7 +76,9 @@ def confirmed_token(url: str, ca: str, *, browser: bool) -> str:
         try:
             code = client.devices.begin(f"placet {__version__} on {machine()}")
         except NotFound:
-            told = "This server logs nobody in by the browser: make a token on its page API tokens"
+            told = (
+                "This server doesn't support browser login: create a token on its page API tokens"
+            )
             raise CommandEnded(1, f"{told}, and use --token-stdin") from None
         minutes = code.expires_in // 60
         say(f"Open {code.verification_uri_complete}")

@@ -61,7 +61,7 @@ WhatArgument = Annotated[
 ProjectOption = Annotated[
     str, typer.Option("--project", help="for a version, a Bento or a dataset")
 ]
-ReasonOption = Annotated[str, typer.Option(help="why, for whoever reads it later")]
+ReasonOption = Annotated[str, typer.Option(help="reason, shown on the recall")]
 
 
 def add_to(app: typer.Typer) -> None:

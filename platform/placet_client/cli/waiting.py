@@ -149,7 +149,7 @@ def rollout_stands(row: Rollout) -> str:
 
 
 def _share(row: Rollout) -> str:
-    return f"{row.weights.get(row.to_revision, 0) / 100:g} % of the requests go to it"
+    return f"{row.weights.get(row.to_revision, 0) / 100:g}% of the requests go to it"
 
 
 def step_in_words(step: Mapping[str, Any], rollout_id: str) -> str:
@@ -157,15 +157,15 @@ def step_in_words(step: Mapping[str, Any], rollout_id: str) -> str:
     kind, terms = next(iter(step.items()), ("", None))
     match kind, terms:
         case "set_weight", _:
-            return f"to {terms:g} %"
+            return f"to {terms:g}%"
         case "pause", {"duration_seconds": seconds}:
             return f"a pause of {spell(seconds)}"
         case "pause", _:
-            return f"a pause until somebody resumes it (placet rollout resume {rollout_id})"
+            return f"a pause until resumed (placet rollout resume {rollout_id})"
         case "ship", _:
-            return "until somebody ships it in the browser"
+            return "until shipped in the browser"
         case "set_mirror", {"percent": percent}:
-            return f"copies of {percent:g} % of the requests"
+            return f"copies of {percent:g}% of the requests"
         case "set_header_route", {"header": header, "value": value}:
             return f"requests with {header}: {value}"
         case "ab_test", _:

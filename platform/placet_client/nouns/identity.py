@@ -142,7 +142,7 @@ class ServiceAccounts(Noun):
 
 
 class Tokens(Noun):
-    """API tokens. People make them in the browser: a token makes no token, and sees itself only."""
+    """API tokens. Created in the browser; a token sees only itself."""
 
     def list(self, *, limit: int | None = None) -> Listing[Token]:
         """List the tokens that this one sees: itself."""

@@ -110,7 +110,7 @@ def test_an_event_says_first_who_did_what_on_what_where_and_why(release: Release
     said = pages(release, event)[f"/audit/{event.pk}/"]
     for text in (
         "Who\nRex risk",
-        f"On what\nrelease {release.number} · all events about it",
+        f"On what\nrelease {release.number} · all its events",
         "Where\nRisk, staging",
         "Why\n“Good numbers”",
     ):

@@ -58,13 +58,13 @@ def test_the_page_is_green_only_where_all_events_were_verified(client: Client) -
     signed(26)
     verify_growth()
     upto = log_size()
-    assert f"✓ The first {upto} of {upto} events are verified" in said(client)
+    assert f"✓ The first {upto} of {upto} events verified" in said(client)
     signed(350)
-    waiting = f"◷ The first {upto} of {upto + 350} events are verified; 350 not yet checked"
+    waiting = f"◷ The first {upto} of {upto + 350} events verified; 350 pending"
     assert waiting in said(client)
     assert "✓" not in said(client)
     verify_growth()
-    assert f"✓ The first {upto + 350} of {upto + 350} events are verified" in said(client)
+    assert f"✓ The first {upto + 350} of {upto + 350} events verified" in said(client)
 
 
 def test_a_check_of_the_whole_log_from_before_is_not_green_for_what_came_after(
@@ -74,9 +74,9 @@ def test_a_check_of_the_whole_log_from_before_is_not_green_for_what_came_after(
     enqueue("audit.verify", key="log")
     run_jobs()
     whole = log_size()
-    assert f"✓ The first {whole} of {whole} events are verified" in said(client)
+    assert f"✓ The first {whole} of {whole} events verified" in said(client)
     grow(10)
-    waiting = f"◷ The first {whole} of {whole + 10} events are verified; 10 not yet checked"
+    waiting = f"◷ The first {whole} of {whole + 10} events verified; 10 pending"
     assert waiting in said(client)
 
 

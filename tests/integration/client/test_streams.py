@@ -1,4 +1,4 @@
-"""Streams of the log from the command line."""
+"""Log forwarding from the command line."""
 
 import json
 from pathlib import Path

@@ -92,10 +92,10 @@ def test_a_contributor_begins_a_version_and_comes_back_to_it(world: World, ada: 
 def test_who_may_not_is_told_why(world: World, draft: ModelVersion) -> None:
     reader = browser(world.people["Rex"])
     model = reader.get(f"/models/{draft.project.slug}/{draft.model.name}/").content.decode()
-    assert "register versions" in model
+    assert "can register versions" in model
     assert "New version" not in model
     shown = reader.get(place(draft)).content.decode()
-    assert "You may not change this draft" in shown
+    assert "You can't edit this draft" in shown
     assert "Finalise and build" not in shown
     send(reader, draft, "card", {"card": "# Mine", "next": place(draft)})
     draft.refresh_from_db()
@@ -157,7 +157,7 @@ def test_what_is_too_large_is_said_before_and_refused(
     world.project.artifact_quota = 1000
     world.project.save(update_fields=["artifact_quota"])
     shown = ada.get(place(draft)).content.decode()
-    assert "keeps 0 B of at most 1" in shown
+    assert "uses 0 B of 1" in shown
     assert 'data-room="1000"' in shown
     assert "may keep 1,000 bytes" in add(ada, draft, "model.txt", b"x" * 1001)
     large = SimpleUploadedFile("model.txt", b"x" * (config().max_body_bytes + 1))
@@ -170,7 +170,7 @@ def test_a_file_that_was_cut_is_shown_with_what_is_here(
     upload = start_upload(draft, path="m.onnx", size=3000, sha256="a" * 64, actor=world.ada)
     receive_chunk(upload, offset=0, stream=BytesIO(b"x" * 1000), length=1000, actor=world.ada)
     shown = ada.get(place(draft)).content.decode()
-    assert "1.0 kB of 3.0 kB are here" in shown or "1 kB of 3 kB are here" in shown
+    assert "1.0 kB of 3.0 kB uploaded" in shown or "1 kB of 3 kB uploaded" in shown
     assert "m.onnx: Its upload has 1000 of 3000 bytes" in shown
 
 
@@ -252,7 +252,7 @@ def test_what_a_colleague_saved_meanwhile_is_not_replaced_unasked(
     set_card(draft, card="# Theirs", actor=world.ada)
     for part, typed in parts.items():
         shown = send(ada, draft, part, typed | read[part])
-        assert "It was changed meanwhile: read it again" in shown, part
+        assert "It was changed in the meantime: reload it" in shown, part
         assert "Saved." not in shown, part
     draft.refresh_from_db()
     assert (draft.requirements, draft.signature, draft.lineage) == (["pandas"], None, {})
@@ -286,7 +286,7 @@ def test_examples_that_the_form_does_not_show_are_kept(
     rows: Any = [{"age": 1}, {"age": 2}]
     edit_draft(draft, signature=signature, example=rows, expected=[1, 2], actor=world.ada)
     typed = {k: v[:1] if k.startswith("inputs") else v for k, v in COLUMNS.items()}
-    assert "Keep the 1 more example rows" in ada.get(place(draft)).content.decode()
+    assert "Keep 1 further example rows" in ada.get(place(draft)).content.decode()
     send(ada, draft, "signature", typed | {"keep": "yes"})
     draft.refresh_from_db()
     assert (draft.example, draft.expected) == ([{"age": 41}, {"age": 2}], [0.25, 2])

@@ -61,8 +61,8 @@ def test_a_reviewer_rejects(world: World) -> None:
 def test_a_leaf_leads_to_its_proof_for_who_may_read_the_log(world: World) -> None:
     release = world.request("staging")
     shown = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
-    assert '<span class="leaf">leaf ' in shown
-    assert "/audit/" not in shown.split("Story", 1)[1].split("</main>")[0]
+    assert '<span class="leaf">event #' in shown
+    assert "/audit/" not in shown.split("Activity</h2>", 1)[1].split("</main>")[0]
     auditor = factories.person("Aude", roles={"auditor": world.project})
     page = browser(auditor).get(f"/releases/{release.pk}/").content.decode()
     assert '<a class="leaf" href="/audit/' in page
@@ -184,7 +184,7 @@ def test_acceleration_is_ticked_where_a_build_is_started_and_shown_where_it_runs
     build = Build.objects.get(version=version)
     assert build.accelerate
     shown = browser(world.people["Alan"]).get(f"/builds/{build.pk}/").content
-    assert re.search(rb"Accelerate</dt>\s*<dd\s*>asked for", shown)
+    assert re.search(rb"ONNX</dt>\s*<dd\s*>requested", shown)
     type(version).objects.filter(pk=version.pk).update(format="onnx")
     assert b'name="accelerate"' not in browser(world.people["Alan"]).get(page).content
 

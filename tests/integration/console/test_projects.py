@@ -140,7 +140,7 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ({"who": "eve@example.com", "role": "viewer"}, "There is nobody with this address"),
+        ({"who": "eve@example.com", "role": "viewer"}, "No person with this address"),
         ({"who": "ada@example.com", "role": "king"}, "role: One of viewer"),
         ({"who": "ada@example.com", "role": "viewer"}, "already"),
         ({"who": "twin", "role": "viewer"}, "A team and a service account are called so"),

@@ -40,13 +40,13 @@ def test_a_bento_brings_its_project_and_a_dataset_the_only_one(world: World) -> 
     bento = world.request("development").bento
     assert "1</b> release" in asked(world, kind="bento", what=bento.pk)[1]
     dataset = {"kind": "dataset", "what": "sha256:" + "0" * 64}
-    assert "It could not be asked for any more" in asked(world, **dataset)[1]
+    assert "It can't be released any more" in asked(world, **dataset)[1]
     other = factories.project("other")
     world.people["Olga"] = factories.person(
         "Olga", roles={"operator": world.project, "auditor": other}
     )
     world.people["Both"] = factories.person("Both", roles={"operator": None})
-    assert "It could not be asked for any more" in asked(world, "Olga", **dataset)[1]
+    assert "It can't be released any more" in asked(world, "Olga", **dataset)[1]
     assert "Name the project that the dataset belongs to" in asked(world, "Both", **dataset)[1]
 
 

@@ -74,12 +74,12 @@ def test_a_plan_of_one_environment_is_chosen_for_it_alone(world: World) -> None:
     client.post("/releases/request", form | {"environment": "staging"})
     assert Release.objects.get().plan["steps"] == [*plan["steps"], {"set_weight": 100}]
     page = browser(world.people["Vera"]).get("/policies/risk/staging/").content.decode()
-    assert "Canary: 2, 100 %" in page
+    assert "Canary: 2, 100%" in page
 
 
 def test_without_a_bento_the_form_says_to_build_first(world: World) -> None:
     shown = browser(world.people["Ada"]).get(f"/releases/new/?version={world.version().pk}").content
-    assert b"There is no Bento of this version yet" in shown
+    assert b"This version has no build yet" in shown
     assert b"<textarea" not in shown
 
 

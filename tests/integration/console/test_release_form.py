@@ -55,13 +55,13 @@ def test_with_several_targets_the_form_asks_on_which_one_a_new_endpoint_stands(
     assert 'id="target"' not in shown(world, fields), "one target is not asked for"
     world.another_target("ward-2", "development")
     page = shown(world, fields)
-    assert "On which target (for a new endpoint)" in page
-    assert '<option value="">Choose one, where the environment has several</option>' in page
+    assert "Target (for a new endpoint)" in page
+    assert '<option value="">Choose a target</option>' in page
     assert '<option value="ward-2">ward-2 (development)</option>' in page
     refused = asked(world, fields)
     assert "development has several targets: name the one" in beside(refused, "target")
     assert "Choose a target: development has several" in refused
-    assert "cannot be made by itself" not in refused
+    assert "cannot be created automatically" not in refused
     asked(world, fields | {"target": "ward-2"})
     assert Release.objects.get().endpoint.target.name == "ward-2"
 
@@ -85,7 +85,7 @@ def test_a_target_that_the_environment_does_not_run_on_is_refused_beside_its_fie
 ) -> None:
     world.another_target("ward-2", "staging")
     refused = asked(world, form(world) | {"target": "ward-2"})
-    says = "development does not run on ward-2: choose one that it runs on"
+    says = "development does not run on ward-2: choose one of its targets"
     assert says in beside(refused, "target")
     assert '<option value="ward-2" selected>' in refused
     assert not Release.objects.exists()
@@ -101,14 +101,14 @@ def test_each_variable_that_the_version_declares_has_a_field(world: World) -> No
     assert 'value="&lt;b&gt;"' in refused
     asked(world, fields | {"variable.THRESHOLD": "0.4", "variable.MODE": ""})
     assert Release.objects.get().serving["variables"] == {"THRESHOLD": "0.4"}
-    assert "Variables that the version reads" not in shown(world, form(world))
+    assert "Environment variables the version reads" not in shown(world, form(world))
 
 
 def test_the_variables_that_any_version_may_be_given_have_fields_too(world: World) -> None:
     fields = form(world, "MODE", "OMP_NUM_THREADS")
     page = shown(world, fields)
     assert '<details class="col-12">' in page
-    declared, usual = page.split("Variables that any version may be given")
+    declared, usual = page.split("Common environment variables")
     assert 'name="variable.OMP_NUM_THREADS"' in declared
     assert 'name="variable.OMP_NUM_THREADS"' not in usual
     assert 'name="variable.TOKENIZERS_PARALLELISM"' in usual
@@ -139,7 +139,7 @@ def test_a_bento_that_is_none_of_the_version_is_refused_beside_its_field(
     sent = other if digest == "another version's" else digest
     refused = asked(world, form(world) | {"bento": sent})
     assert not Release.objects.exists()
-    assert f"{sent} is no Bento of churn:1: choose one of the list" in beside(refused, "bento")
+    assert f"{sent} is not a build of churn:1: choose one from the list" in beside(refused, "bento")
 
 
 @pytest.mark.parametrize("name", ["replicas", "max_replicas", "memory_mb", "capture"])

@@ -138,10 +138,12 @@ def test_the_page_shows_what_was_found_and_says_what_to_type(live: Release) -> N
     shown = client.get("/search/?q=churn").content.decode()
     assert f'href="/endpoints/{live.endpoint_id}/"' in shown
     assert 'href="/models/risk/churn/"' in shown
-    assert "What are you looking for?" in client.get("/search/").content.decode()
+    assert (
+        "Search models, releases, endpoints and people" in client.get("/search/").content.decode()
+    )
     odd = client.get("/search/", {"q": "<script>a\u202e" + "x" * 500})
     assert "<script>a" not in odd.content.decode()
-    assert "Nothing that you may see matches" in odd.content.decode()
+    assert "No matches" in odd.content.decode()
 
 
 def test_who_administers_or_audits_access_is_led_to_the_person(live: Release) -> None:

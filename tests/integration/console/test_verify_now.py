@@ -31,11 +31,11 @@ def test_the_page_says_that_the_log_is_intact(run_jobs: Run) -> None:
     for _ in range(2):
         assert client.post("/audit/verify").status_code == 302
     assert Job.objects.filter(kind="audit.verify").count() == 1
-    assert b"Checking every leaf" in client.get("/audit/").content
+    assert b"Verifying every event" in client.get("/audit/").content
     assert b'hx-trigger="every 1s"' in client.get("/audit/verification/").content
     run_jobs()
     shown = client.get("/audit/verification/").content
-    assert "✓" in shown.decode() and b"not yet checked" not in shown
+    assert "✓" in shown.decode() and b"pending" not in shown
     assert b"hx-trigger" not in shown
 
 
@@ -65,10 +65,10 @@ def test_a_fault_stands_until_a_later_check_comes_to_its_end_without_one(run_job
     assert "leaf 1" in shown() and "broke off" not in shown()
     for _ in range(3):
         client.post("/audit/verify")
-        assert "leaf 1" in shown() and "Checking every leaf" in shown()
+        assert "leaf 1" in shown() and "Verifying every event" in shown()
         cancel(Job.objects.get(kind="audit.verify", state="queued").pk, actor=operator)
         assert "leaf 1" in shown() and "✓" not in shown()
-        assert "The full check broke off. It was cancelled" in shown()
+        assert "The full check failed. Cancelled" in shown()
     client.post("/audit/verify")
     run_jobs()
     assert "not intact" not in shown() and "broke off" not in shown()

@@ -29,7 +29,7 @@ def test_two_who_may_break_it_are_no_bypass_and_are_named(world: World) -> None:
     assert duty.break_glass is not None
     assert (duty.break_glass.demanded, duty.break_glass.hours) == (2, 4)
     assert duty.break_glass.fewest is not None and duty.break_glass.fewest.people == 2
-    assert duty.break_glass.path[1] == "Ada risk opens a break-glass for it, with a reason"
+    assert duty.break_glass.path[1] == "Ada risk starts an emergency release, with a reason"
     eve = factories.person("Eve", roles={"auditor": None})
     shown = {d["environment"]: d["break_glass"] for d in api(eve).get("/duties").json()["items"]}
     assert shown["production"] is None
@@ -57,7 +57,7 @@ def test_one_human_who_could_is_a_bypass_however_it_came(world: World) -> None:
     factories.grant(world.people["Ada"], {"responder": world.project})
     factories.grant(second, {"approver": (world.project, "staging")})
     source = "version: 1\ngates:\n  - {gate: build}\n" + SAID
-    with pytest.raises(BypassOpened, match="break the glass"):
+    with pytest.raises(BypassOpened, match="start an emergency release"):
         world.policy("staging", source)
     duty = staging(world)
     assert duty.break_glass is None, "nothing was published"
@@ -73,4 +73,4 @@ def test_somebody_who_opened_one_counts_though_their_role_is_gone(world: World) 
     after = staging(world).break_glass
     assert rob.id and before is not None and after is not None
     assert after.fewest is not None
-    assert any("opens a break-glass" in step for step in after.path)
+    assert any("starts an emergency release" in step for step in after.path)

@@ -240,7 +240,7 @@ def test_reporting_lines_meet_at_the_top_alone(world: World, top: User) -> None:
     department(world, "Models", top, Ada="first", Alan="first", Rex="first")
     department(world, "Risk", top, Rita="second")
     assert refused(world, release, world.rex) == (
-        "You cannot count: in one reporting line with whoever asked for the release"
+        "You cannot count: in the same reporting line as the requester"
     )
     world.decide(release, world.rita)
     release.refresh_from_db()

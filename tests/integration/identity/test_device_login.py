@@ -74,9 +74,14 @@ def test_a_person_confirms_and_the_device_gets_a_token_once(ada: User) -> None:
     assert ask(codes) == (400, "authorization_pending")
     client = browser(ada)
     shown = client.get(f"/device/?code={codes['user_code'].lower()}").content.decode()
-    for text in (codes["user_code"], "placet on a laptop", "127.0.0.1", "started this yourself"):
+    for text in (
+        codes["user_code"],
+        "placet on a laptop",
+        "127.0.0.1",
+        "started this login yourself",
+    ):
         assert text in shown
-    assert "may go on" in confirm(client, codes).content.decode()
+    assert "Login approved" in confirm(client, codes).content.decode()
     assert not ApiToken.objects.exists()  # nothing lies about until the device comes
     with later(4):
         status, secret = ask(codes)
@@ -123,17 +128,17 @@ def test_who_denies_it_gives_nothing_and_the_device_is_told(ada: User) -> None:
     assert "denied" in client.post("/device/deny", {"code": codes["user_code"]}).content.decode()
     with at_once():
         assert ask(codes) == (400, "access_denied")
-        assert "was denied" in confirm(client, codes).content.decode()
+        assert "Login denied" in confirm(client, codes).content.decode()
         assert ask(codes) == (400, "slow_down")
     assert not ApiToken.objects.exists()
 
 
 def test_two_clicks_make_one_token(ada: User) -> None:
     codes, client = begin(), browser(ada)
-    assert "may go on" in confirm(client, codes).content.decode()
-    assert "may go on" in confirm(client, codes, name="again").content.decode()
+    assert "Login approved" in confirm(client, codes).content.decode()
+    assert "Login approved" in confirm(client, codes, name="again").content.decode()
     ask(codes)
-    assert "has its token" in confirm(client, codes).content.decode()
+    assert "Command line logged in" in confirm(client, codes).content.decode()
     assert [token.name for token in ApiToken.objects.all()] == ["cli"]
 
 
@@ -286,13 +291,17 @@ def test_who_was_deactivated_meanwhile_gives_nothing(ada: User) -> None:
 def test_who_confirmed_takes_it_back_until_the_device_has_come(ada: User) -> None:
     codes, client = begin(), browser(ada)
     shown = confirm(client, codes).content.decode()
-    for text in ("nothing is in the list", "Take it back", f'value="{codes["user_code"]}"'):
+    for text in (
+        "Once the command line has picked it up",
+        "Cancel login",
+        f'value="{codes["user_code"]}"',
+    ):
         assert text in shown
-    assert "Take it back" in client.get(f"/device/?code={codes['user_code']}").content.decode()
+    assert "Cancel login" in client.get(f"/device/?code={codes['user_code']}").content.decode()
     grow_old(client)  # what takes away never waits for a password
     for _ in range(2):
         shown = client.post("/device/deny", {"code": codes["user_code"]}).content.decode()
-        assert "was denied" in shown
+        assert "Login denied" in shown
     assert kinds()[-2:] == ["device_login.confirmed.v1", "device_login.denied.v1"]
     assert ask(codes) == (400, "access_denied")
     assert not ApiToken.objects.exists()
@@ -305,7 +314,7 @@ def test_what_the_device_has_is_taken_back_as_a_token_is(ada: User) -> None:
     body = {"code": codes["user_code"], "next": f"/device/?code={codes['user_code']}"}
     shown = client.post("/device/deny", body, follow=True).content.decode()
     assert "has its token already: revoke it under API tokens" in shown
-    assert "Take it back" not in shown
+    assert "Cancel login" not in shown
     assert DeviceLogin.objects.get().state == "collected"
 
 
@@ -360,7 +369,7 @@ def test_what_no_token_may_be_is_said_beside_the_form(ada: User) -> None:
         ({"days": "999"}, "at most 366 days"),
         ({"preset": "custom"}, "at least one permission"),
         ({"preset": "custom", "scopes": "release.approve"}, "never carries"),
-        ({"project": "nothing"}, "none with this slug"),
+        ({"project": "nothing"}, "No project with this slug"),
     ):
         page = confirm(client, codes, **changes).content.decode()
         assert told in page

@@ -63,7 +63,7 @@ def test_a_person_in_the_browser_is_told_the_same(risk: Project) -> None:
         'This needs "Create projects" (role admin): an access administrator can give it to you'
     )
     page = browser(vera).get("/audit/").content.decode()
-    assert "This needs &quot;Read the audit log&quot;" in page
+    assert "This needs &quot;View audit log&quot;" in page
 
 
 def test_what_one_may_elsewhere_is_not_what_one_may_here(risk: Project) -> None:

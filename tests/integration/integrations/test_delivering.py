@@ -1,4 +1,4 @@
-"""Streams of the log to real receivers: in order, at least once, and never past what is refused."""
+"""Log forwarding to real receivers: in order, at least once, and never past what is refused."""
 
 import json
 import subprocess

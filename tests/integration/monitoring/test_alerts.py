@@ -160,7 +160,7 @@ class TestBreach:
             live(endpoint).pk,
             story.otto.id,
         )
-        assert "90 % of 100 requests in 5 min" in row.summary
+        assert "90% of 100 requests in 5 min" in row.summary
         assert [m.to for m in mail.outbox] == [["otto.risk@example.com"]]
         assert mail.outbox[0].subject == "[Placet] Alert: Objective not met · churn in development"
         assert row.summary in mail.outbox[0].body

@@ -25,7 +25,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def endpoint(story: Story) -> Endpoint:
-    """An endpoint whose live version answers 5 % of its requests with an error."""
+    """An endpoint whose live version answers 5% of its requests with an error."""
     release = story.live()
     Revision.objects.filter(state="live").update(live_at=now() - timedelta(hours=1))
     serving = Revision.objects.get(state="live").pk
@@ -171,7 +171,7 @@ def test_a_form_that_was_shown_before_somebody_else_changed_it_changes_nothing(
         assert Objective.objects.get().availability == 0.99
     otto.post(path, {**form, "generation": "0", "availability": "much"})
     said = otto.post(path, {**form, "generation": "0", "availability": "0.999"}, follow=True)
-    assert "From 50 to 100 %, such as 99.9" in said.content.decode()
+    assert "From 50 to 100%, such as 99.9" in said.content.decode()
     assert Objective.objects.get().availability == 0.99
     otto.post(path, {**form, "generation": "0"})
     assert Objective.objects.get().availability == 0.9

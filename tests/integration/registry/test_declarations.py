@@ -115,16 +115,16 @@ def test_the_page_shows_who_had_a_hand_in_it_and_takes_declarations(world: World
     version = world.version(lineage={"datasets": [{"name": "loans", "digest": DATA}]})
     address = f"/models/risk/churn/{version.number}/people/"
     client = factories.browser(world.alan)
-    assert "Nobody has said who owns it" in client.get(address).content.decode()
+    assert "Owner not declared" in client.get(address).content.decode()
     form = {"fact": "data_owner", "about": DATA, "person": "ada.risk@example.com", "next": address}
     assert client.post(f"{address}declare", form).status_code == 302
     page = client.get(address).content.decode()
-    assert "Nobody has said who owns it" not in page
-    assert "says Alan risk" in page
+    assert "Owner not declared" not in page
+    assert "(declared by Alan risk)" in page
     wrong = client.post(f"{address}declare", form | {"person": "nobody@example.com"})
     assert "Nobody in this project has this id" in wrong.content.decode()
     assert 'value="nobody@example.com"' in wrong.content.decode()
-    assert "Declare" not in factories.browser(world.rex).get(address).content.decode()
+    assert "Owner (email)" not in factories.browser(world.rex).get(address).content.decode()
 
 
 def test_the_log_tells_who_put_files_in_and_took_them_out(world: World) -> None:

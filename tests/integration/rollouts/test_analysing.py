@@ -159,7 +159,7 @@ def test_a_worse_release_gives_all_requests_back_at_the_look_that_shows_it(
     canary.story.settle()
     row = canary.row
     assert row.state == "failed"
-    assert row.reason.startswith("The analysis failed. 12 % of 500 requests failed, 1 % of 9,500")
+    assert row.reason.startswith("The analysis failed. 12% of 500 requests failed, 1% of 9,500")
     canary.release.refresh_from_db()
     assert canary.release.state == "failed"
     assert weights() == [10_000, 0]
@@ -332,7 +332,7 @@ def test_a_split_that_is_not_the_planned_one_stops_it(start: Callable[..., Canar
     canary = start()
     canary.report((5_000, 25), (5_000, 25))
     assert canary.row.state == "failed"
-    assert "50 % of 10,000 requests went to the new revision, 5 % were planned" in canary.row.reason
+    assert "50% of 10,000 requests went to the new revision, 5% were planned" in canary.row.reason
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_with_a_split_by_unit_each_unit_counts_once(start: Callable[..., Canary]
     assert canary.place == ("analysing", 3)
     event = Event.objects.get(subject=row.pk, kind__startswith="rollout.analysed")
     said = json.loads(event.body)["data"]["sentence"]
-    assert said.startswith("0.5 % of 5,000 units failed, 0.5 % of 95,000 on stable.")
+    assert said.startswith("0.5% of 5,000 units failed, 0.5% of 95,000 on stable.")
 
 
 def test_a_person_may_skip_an_analysis(start: Callable[..., Canary]) -> None:
@@ -417,7 +417,7 @@ def test_its_page_asks_few_questions_however_many_looks_there_are(
     assert len(asked) <= 12, "\n".join(query["sql"] for query in asked)
     text = answer.content.decode()
     assert "Analysis, step 2" in text
-    assert "2 % of 150 requests failed" in text
+    assert "2% of 150 requests failed" in text
 
 
 def test_a_long_analysis_looks_more_seldom(start: Callable[..., Canary]) -> None:
@@ -457,7 +457,7 @@ def test_what_clients_report_of_predictions_stops_a_release(story: Story) -> Non
     assert report_outcomes(canary.release.endpoint, said, actor=story.otto).counted == 1000
     canary.settle()
     assert canary.row.state == "failed"
-    assert "50 % of 50 outcomes had fraud, 2 % of 950 on stable" in canary.row.reason
+    assert "50% of 50 outcomes had fraud, 2% of 950 on stable" in canary.row.reason
 
 
 def test_outputs_that_are_spread_in_another_way_stop_a_release(story: Story) -> None:
@@ -477,4 +477,4 @@ def test_outputs_that_are_spread_in_another_way_stop_a_release(story: Story) -> 
     store_captures()
     canary.report((5_000, 0), (95_000, 0))
     assert canary.row.state == "failed"
-    assert '100 % of 200 predictions gave another output than "fraud", 50 %' in canary.row.reason
+    assert '100% of 200 predictions gave another output than "fraud", 50%' in canary.row.reason

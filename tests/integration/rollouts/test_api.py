@@ -21,7 +21,7 @@ CANARY = {
 
 @pytest.fixture
 def waiting(story: Story, first_release: None) -> Rollout:
-    """A canary that waits for a person at 5 %."""
+    """A canary that waits for a person at 5%."""
     return story.rollout(story.under_way(CANARY))
 
 
@@ -90,7 +90,7 @@ def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
     refused = {p["name"]: p["refused"] for p in ada.get(path).json()["items"]}
     assert refused["canary"] == ""
     assert {refused["replace"], refused["blue_green"]} == {
-        "Its first step sends 100 % of the requests"
+        "Its first step sends 100% of the requests"
     }
 
 
@@ -103,7 +103,7 @@ def test_an_environment_has_plans_of_its_own(world: World) -> None:
     assert changed["slow"]["keep_warm_seconds"] == 86400
     world.policy("staging", "version: 1\ngates:\n  - {gate: plan, strategies: [replace]}\n")
     first, *others = api(world.people["Ada"]).get(f"{place}/plans").json()["items"]
-    assert (first["name"], first["says"]) == ("slow", "Canary: 2, 100 %")
+    assert (first["name"], first["says"]) == ("slow", "Canary: 2, 100%")
     assert (first["plan"], first["refused"]) == (changed["slow"], "It goes out by canary")
     assert [p["name"] for p in others] == list(PRESETS)
     untouched = otto.patch(place, {"position": 5}, if_match=otto.get(place)["ETag"])
@@ -178,9 +178,9 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
     assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
     text = page.content.decode()
     for words in (
-        "Waits for somebody to go on.",
-        "Send 33.33 % of the requests",
-        "Waits for a person with",
+        "Waits for manual approval.",
+        "Send 33.33% of the requests",
+        "Waiting for manual approval,",
         'data-dialog="resume"',
         'data-step="1"',
         "hx-get",
@@ -214,7 +214,7 @@ def test_a_click_on_the_page_does_what_it_says_and_a_late_one_says_so(
     assert client.post(f"{path}do/resume", form).headers["Location"] == path
     assert weights() == [6_667, 3_333]
     late = client.post(f"{path}do/resume", form, follow=True)
-    assert "The rollout is at another step by now" in late.content.decode()
+    assert "The rollout has moved on to another step" in late.content.decode()
     assert weights() == [6_667, 3_333]
     odd = client.post(f"{path}do/skip", form | {"step": "1e3"}, follow=True)
     assert "step: Give a whole number" in odd.content.decode()

@@ -27,7 +27,7 @@ FROZEN = "version: 1\ngates:\n  - {gate: build}\n  - {gate: freeze}\n"
 
 @pytest.fixture
 def waiting(story: Story) -> Rollout:
-    """A canary that waits for a person at 5 %."""
+    """A canary that waits for a person at 5%."""
     found = story.rollout(story.under_way(CANARY))
     assert (found.state, found.step) == ("waiting", 1)
     return found

@@ -37,7 +37,7 @@ REASON = f"The node gave all requests back to the old revision by itself: {WHY}"
 
 @pytest.fixture
 def canary(story: Story) -> Rollout:
-    """A canary that waits for a person at 5 %."""
+    """A canary that waits for a person at 5%."""
     rollout = story.rollout(story.under_way(PLAN))
     assert (rollout.state, rollout.step) == ("waiting", 1)
     return rollout
@@ -218,7 +218,7 @@ def test_an_alert_says_that_stable_is_down_and_who_answers_until_it_is_back(
     assert alerts() == [("stable_down", "open")]
     summary = Alert.objects.get(kind="stable_down").summary
     assert "does not answer; the node says starting: 0 of 1 replicas are ready." in summary
-    assert "which was to get 5 %." in summary
+    assert "which was to get 5%." in summary
     story.settle()
     assert state_of(canary) == "waiting"
 

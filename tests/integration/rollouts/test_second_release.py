@@ -19,7 +19,7 @@ CANARY: dict[str, Any] = {"strategy": "canary", "steps": [{"set_weight": 5}, {"p
 
 @pytest.fixture
 def first(story: Story) -> Release:
-    """A canary that waits for a person at 5 %."""
+    """A canary that waits for a person at 5%."""
     return story.under_way(CANARY)
 
 

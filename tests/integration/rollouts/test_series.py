@@ -21,7 +21,7 @@ T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def rollout(story: Story, first_release: None) -> Rollout:
-    """A canary that waits at 25 %, and that began ten minutes before it was given up."""
+    """A canary that waits at 25%, and that began ten minutes before it was given up."""
     row = story.rollout(story.under_way(CANARY))
     assert (row.state, row.step) == ("waiting", 1)
     Rollout.objects.filter(pk=row.pk).update(

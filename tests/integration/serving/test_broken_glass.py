@@ -67,7 +67,7 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     click = "is one click on the endpoint's page and needs no new approval."
     assert said_of_way_back(story.world, second) == [
         f"✓ One click now to {live.version}",
-        f"Going back to {live.version} {click}",
+        f"Rolling back to {live.version} {click}",
     ]
     BreakGlass.objects.update(until=now() - timedelta(hours=1))
     end_break_glasses_due()
@@ -82,8 +82,8 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
     assert said_of_way_back(story.world, second) == [
-        "– Nothing before it now: there is no earlier revision to go back to",
-        "There is no earlier revision to go back to.",
+        "– No earlier version now: there is no earlier revision",
+        "There is no earlier revision.",
     ]
 
 
@@ -123,8 +123,8 @@ def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
     waits = story.world.request("staging")
     keeps = f"{live.version} keeps serving until the new replicas are ready"
     tile, card = said_of_way_back(story.world, waits)
-    assert tile.startswith(f"✓ One click {live.version} stays warm for")
-    assert card.startswith(f"{keeps}, and stays warm for")
+    assert tile.startswith(f"✓ One click {live.version} stays on standby for")
+    assert card.startswith(f"{keeps}, and stays on standby for")
 
     review_break_glass(
         BreakGlass.objects.get(),
@@ -133,10 +133,10 @@ def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
         actor=story.world.vito,
     )
 
-    why = f"the review of its break-glass did not find {live.version} justified"
+    why = f"the review of its emergency release found {live.version} not justified"
     assert said_of_way_back(story.world, waits) == [
-        f"– Nothing before it {why}",
-        f"{keeps}; {why}. There is no going back.",
+        f"– No earlier version {why}",
+        f"{keeps}; {why}. There is no earlier revision.",
     ]
 
 
@@ -144,7 +144,7 @@ def said_of_way_back(world: World, release: Release) -> list[str]:
     """Return what the release's page says of the way back now, in its tile and in its card."""
     page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/")
     lines = text_of(page.content.decode()).splitlines()
-    tile, card = (lines.index(title) + 1 for title in ("Way back", "If it goes wrong"))
+    tile, card = (lines.index(title) + 1 for title in ("Rollback", "Rollback plan"))
     card += lines[card].startswith("At the decision: ")
     return [lines[tile], lines[card].removeprefix("Now: ")]
 

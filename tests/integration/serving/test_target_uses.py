@@ -403,7 +403,7 @@ def test_a_release_says_that_its_target_does_not_list_it_any_more_and_starts_onc
     assert ada.get(f"/releases/{unheld.pk}").json()["waits_for"] == why
     page = browser(story.people["Rex"]).get(f"/releases/{asked.pk}/").content.decode()
     dialog = page.split('<dialog id="approve"')[1].split("</dialog>")[0]
-    assert "Approved, it would have to wait: local does not list this project" in dialog
+    assert "Once approved, the rollout has to wait: local does not list this project" in dialog
     assert (
         "cannot start until then" not in page.split('<dialog id="reject"')[1].split("</dialog>")[0]
     )

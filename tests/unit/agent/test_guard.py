@@ -91,10 +91,8 @@ def test_who_leaves_after_too_long_a_wait_has_waited_too_long() -> None:
 def test_a_trip_says_the_numbers_that_it_rests_on() -> None:
     rate, slow = tripped(RATE, mixed(9, 21)), tripped(SLOW, mixed(30, 0, ms=400))
     assert rate is not None and slow is not None
-    assert rate.detail == (
-        "30 % of 30 answers in 10 s were server errors, at most 20 % are allowed"
-    )
-    assert slow.detail == ("100 % of 30 answers in 10 s took over 100 ms, at most 10 % are allowed")
+    assert rate.detail == ("30% of 30 answers in 10 s were server errors, at most 20% are allowed")
+    assert slow.detail == ("100% of 30 answers in 10 s took over 100 ms, at most 10% are allowed")
 
 
 @given(

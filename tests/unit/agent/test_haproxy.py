@@ -22,7 +22,7 @@ SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
 
 
 def filled() -> RoutingTable:
-    """Return a table with one endpoint at 25 %."""
+    """Return a table with one endpoint at 25%."""
     table = RoutingTable()
     entry = table.ensure_endpoint("end_1", "/risk/staging/score")
     table.ensure_server(entry, "rev_1", "replica-1", 20001)

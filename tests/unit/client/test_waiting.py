@@ -61,15 +61,15 @@ def test_each_change_is_a_line_and_no_two_come_within_a_second(
         for seconds, text, key in (
             (0.0, "requested, 1 of 9", "requested"),
             (0.4, "approved", ""),
-            (0.5, "rolling out, 5 %", "5"),
-            (0.4, "rolling out, 5 % still", "5"),
-            (9.0, "rolling out, 5 % even now", "5"),
+            (0.5, "rolling out, 5%", "5"),
+            (0.4, "rolling out, 5% still", "5"),
+            (9.0, "rolling out, 5% even now", "5"),
             (0.1, "live", ""),
         ):
             clock[0] += seconds
             watch.show(text, key)
             told.append(capsys.readouterr().err)
-    assert told == ["requested, 1 of 9\n", "", "", "rolling out, 5 % still\n", "", "live\n"]
+    assert told == ["requested, 1 of 9\n", "", "", "rolling out, 5% still\n", "", "live\n"]
     assert capsys.readouterr().err == ""
 
 
@@ -155,13 +155,13 @@ def test_an_approved_release_says_that_an_operator_starts_it() -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ({"set_weight": 25.0}, "step 1 of 1, to 25 %; 25 % of the requests go to it"),
+        ({"set_weight": 25.0}, "step 1 of 1, to 25%; 25% of the requests go to it"),
         ({"pause": {"duration_seconds": 600}}, "a pause of 10 min;"),
-        ({"pause": {}}, "until somebody resumes it (placet rollout resume rol_1);"),
+        ({"pause": {}}, "a pause until resumed (placet rollout resume rol_1);"),
         ({"analysis": {"metrics": []}}, "an analysis;"),
         ({"ab_test": {}}, "an A/B test;"),
-        ({"ship": {}}, "until somebody ships it in the browser;"),
-        ({"set_mirror": {"percent": 10.0}}, "copies of 10 % of the requests;"),
+        ({"ship": {}}, "until shipped in the browser;"),
+        ({"set_mirror": {"percent": 10.0}}, "copies of 10% of the requests;"),
         ({"set_header_route": {"header": "X-Try", "value": "v2"}}, "requests with X-Try: v2;"),
         ({"of_a_newer_server": 1}, "of a newer server;"),
     ],
@@ -173,7 +173,7 @@ def test_a_rollout_is_told_by_its_step_and_weight(step: dict[str, Any], words: s
 def test_a_rollout_that_is_held_or_at_no_step_says_so() -> None:
     assert "placet rollout resume rol_1 goes on" in rollout_stands(rollout(paused=True))
     assert rollout_stands(rollout(state="starting")) == "its replicas start"
-    assert rollout_stands(rollout(state="aborting", step=None)).startswith("aborting, 25 %")
+    assert rollout_stands(rollout(state="aborting", step=None)).startswith("aborting, 25%")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> 
 
 def test_events_are_counted_and_those_that_are_signed() -> None:
     assert log([], size=1).counted == "1 event"
-    assert log([], signed=1200).counted == "1\u202f234 events, signed up to 1\u202f200"
+    assert log([], signed=1200).counted == "1,234 events, signed up to 1,200"
 
 
 def test_four_steps_of_the_platform_in_a_row_are_one_line() -> None:
@@ -40,7 +40,7 @@ def test_four_steps_of_the_platform_in_a_row_are_one_line() -> None:
         (1, False),
         (1, False),
     ]
-    assert found[1].leaves == "leaves 5 to 8"
+    assert found[1].leaves == "events 5 to 8"
 
 
 def test_many_lines_of_people_stay_lines() -> None:
@@ -65,7 +65,7 @@ def witness(**state: Any) -> WitnessRow:
 
 def test_a_witness_says_where_it_is_and_how_long_it_keeps() -> None:
     row = witness()
-    assert row.where == "Keeps locked objects: s3://a/b, locked for 3\u202f650 days"
+    assert row.where == "Keeps locked objects: s3://a/b, locked for 3,650 days"
     row.witness.retain_days = 0
     assert row.where == "Keeps locked objects: s3://a/b"
 
@@ -77,7 +77,7 @@ def test_what_others_show_about_the_log_stands_above_everything_else() -> None:
     ]
     rows = [witness(), witness(fault="forked", sentence="It saw another root")]
     assert [(f.tone, f.title, f.text) for f in log_faults(rows, stamps)] == [
-        ("danger", "This log is not the one that others saw.", "It saw another root."),
+        ("danger", "Witnesses have a different history of this log.", "It saw another root."),
         ("danger", "A time stamp contradicts this log.", "It said 9."),
         ("warning", "The log's time stamps are too old.", "It said 9."),
     ]

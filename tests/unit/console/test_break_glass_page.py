@@ -72,20 +72,20 @@ def test_its_review_says_by_whom_or_when(review: str, state: str, note: str, due
 
 def test_buttons_are_those_of_what_the_reader_may_do() -> None:
     shown = view()
-    assert [b.text for b in page(shown).buttons] == ["Open the release"]
+    assert [b.text for b in page(shown).buttons] == ["Open release"]
     every = page(shown, "may_end", "may_confirm", "may_review").buttons
     assert [(b.text, b.tone, b.dialog) for b in every[1:]] == [
-        ("End it now", "outline-danger", ""),
-        ("Confirm it…", "danger", "confirm"),
-        ("Close the review…", "primary", "review"),
+        ("End now", "outline-danger", ""),
+        ("Co-sign…", "danger", "confirm"),
+        ("Close review…", "primary", "review"),
     ]
 
 
 @pytest.mark.parametrize(
     ("missing", "waits", "follows"),
     [
-        (1, "Waiting for 1 approver", "The release is approved by it at once."),
-        (3, "Waiting for 3 approvers", "2 more must follow."),
+        (1, "Waiting for 1 approver", "The release is then approved."),
+        (3, "Waiting for 3 approvers", "2 more co-signatures are needed."),
     ],
 )
 def test_those_who_are_missing_are_counted(missing: int, waits: str, follows: str) -> None:
@@ -96,7 +96,7 @@ def test_those_who_are_missing_are_counted(missing: int, waits: str, follows: st
 
 def test_what_it_skips_is_named() -> None:
     assert page(view()).skips == ""
-    assert page(view(), skip=("scan", "age")).skips == " and without these gates: scan, age"
+    assert page(view(), skip=("scan", "age")).skips == " and these gates: scan, age"
 
 
 def test_what_a_signature_is_worth_is_said() -> None:
@@ -105,18 +105,18 @@ def test_what_a_signature_is_worth_is_said() -> None:
         return SignerRow(cast("Any", SimpleNamespace(**told)))
 
     opened, confirmed = signer("responder", passkey=True), signer("approver", passkey=False)
-    assert (opened.did, opened.comment) == ("opened it as responder", "")
-    assert (confirmed.did, confirmed.comment) == ("confirmed it as approver", "Now")
+    assert (opened.did, opened.comment) == ("started it as responder", "")
+    assert (confirmed.did, confirmed.comment) == ("co-signed it as approver", "Now")
     assert opened.how == "Signed with a passkey"
-    assert confirmed.how.startswith("Signed by the platform for a person")
+    assert confirmed.how == "Signed by Placet after re-authentication"
 
 
 @pytest.mark.parametrize(
     ("of_release", "filtered", "said"),
     [
-        (True, True, ("Of one release", "None matches")),
-        (False, True, ("Those that match", "None matches")),
-        (False, False, ("All of them", "Nobody has broken the glass")),
+        (True, True, ("For this release", "No matches")),
+        (False, True, ("Matching", "No matches")),
+        (False, False, ("All", "No emergency releases")),
     ],
 )
 def test_a_list_says_what_it_has(of_release: bool, filtered: bool, said: tuple[str, str]) -> None:
@@ -129,6 +129,6 @@ def test_every_page_says_whether_it_is_broken() -> None:
         BreakGlassBanner(cast("Any", SimpleNamespace(state=state)))
         for state in ("opened", "confirmed")
     )
-    assert (opened.icon, opened.begins) == ("◷", "A break-glass for")
-    assert opened.goes_on == " waits for others to confirm it"
-    assert (broken.icon, broken.begins, broken.goes_on) == ("▲", "The glass is broken for", "")
+    assert (opened.icon, opened.begins) == ("◷", "Emergency release of")
+    assert opened.goes_on == " awaits co-signature"
+    assert (broken.icon, broken.begins, broken.goes_on) == ("▲", "Emergency release active:", "")

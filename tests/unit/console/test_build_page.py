@@ -22,12 +22,12 @@ CLOSE = {
         (
             "scan",
             {"verdict": "code-carrying", "findings": [{}]},
-            ("passed", "Scan: code-carrying", "1 finding, nothing was imported"),
+            ("passed", "Scan: code-carrying", "1 finding, nothing imported"),
         ),
         (
             "scan",
             {"verdict": "malicious", "findings": [{}, {}]},
-            ("failed", "Scan: malicious", "2 findings, nothing was imported"),
+            ("failed", "Scan: malicious", "2 findings, nothing imported"),
         ),
         (
             "smoke_test",
@@ -42,7 +42,7 @@ CLOSE = {
         (
             "acceleration",
             {"verdict": "original", "detail": "It answers otherwise"},
-            ("waiting", "Acceleration: the original is served", "It answers otherwise"),
+            ("waiting", "ONNX: the original model is served", "It answers otherwise"),
         ),
         (
             "acceleration",
@@ -87,21 +87,21 @@ def test_steps_show_how_far_a_build_is() -> None:
 
 
 def test_a_failed_build_says_where_it_stopped_and_what_to_do() -> None:
-    assert page(step="smoke").stopped_at.startswith("It stopped at the step smoke. Nothing was")
-    assert page().stopped_at.startswith("Nothing was built.")
-    assert page().error == "It failed; the log says where."
+    assert page(step="smoke").stopped_at.startswith("Stopped at step smoke. The version's")
+    assert page().stopped_at.startswith("The version's files")
+    assert page().error == "The build failed: see the log."
 
 
 @pytest.mark.parametrize(
     ("members", "said"),
     [
         ({"accelerate": False}, ""),
-        ({"accelerate": True, "state": "running"}, "asked for"),
+        ({"accelerate": True, "state": "running"}, "requested"),
         (
             {"accelerate": True, "state": "succeeded", "bento": SimpleNamespace(accelerated=True)},
-            "its ONNX form is served",
+            "ONNX form is served",
         ),
-        ({"accelerate": True, "state": "succeeded"}, "the original is served"),
+        ({"accelerate": True, "state": "succeeded"}, "original model is served"),
     ],
 )
 def test_what_came_of_acceleration(members: dict[str, Any], said: str) -> None:

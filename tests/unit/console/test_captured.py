@@ -33,7 +33,7 @@ def content(inputs: str | None, outputs: str | None, rows: int = 1) -> Content:
     [
         (content("[1]", "[0]"), "[1]", "[0]", "12.5"),
         (content(None, None), "1 row, over the bound", "–", "12.5"),
-        (content("", "", rows=1200), "1\u202f200 rows, over the bound", "–", "12.5"),
+        (content("", "", rows=1200), "1,200 rows, over the bound", "–", "12.5"),
         (content("x" * 300, "y" * 300), "x" * 239 + "…", "y" * 119 + "…", "12.5"),
         (None, "no longer there", "–", ""),
     ],
@@ -87,8 +87,8 @@ def test_an_empty_list_says_whether_anything_is_captured() -> None:
 def test_disagreements_are_counted() -> None:
     row = Disagreement("0190", now(), {"age": 3}, "a", "b")
     some = DisagreementPage(Compared(1200, 3, 0.01, [row]))
-    assert some.summary == "3 of 1\u202f200 pairs of answers"
-    assert (some.title, some.tolerance) == ("0.25 % differ", "0.01")
+    assert some.summary == "3 of 1,200 pairs of answers"
+    assert (some.title, some.tolerance) == ("0.25% differ", "0.01")
     assert (some.groups[0].inputs, some.groups[0].stable) == ('{"age": 3}', '"a"')
     assert some.more == "The newest 1 are shown."
     same = DisagreementPage(Compared(1, 0, 0.0))

@@ -1,6 +1,13 @@
 """The parts that every page is made of."""
 
-from apps.console.templatetags.components import choice
+import re
+
+from apps.console.glossary import TERMS
+from apps.console.templatetags.components import choice, help
+from tests.architecture.test_docs import anchors
+from tests.architecture.test_layout import ROOT, tracked
+
+ASKED = re.compile(r"""{% help "([\w-]+)" %}|\bterm="([\w-]+)\"""")
 
 SITES = [("edge", "At the edge"), ("cloud", "In a cloud")]
 
@@ -17,3 +24,22 @@ def test_a_choice_without_an_id_is_named_and_may_be_left_open() -> None:
     shown = choice("Where", "site", SITES, "", blank="Anywhere")
     assert 'aria-label="Where"' in shown and "<label" not in shown
     assert '<option value="">Anywhere</option>' in shown
+
+
+def test_every_word_that_a_page_explains_stands_in_the_glossary() -> None:
+    explained = anchors(ROOT / "docs" / "glossary.md")
+    assert set(TERMS) <= explained
+    asked = {
+        term
+        for path in tracked("templates/*.html")
+        for terms in ASKED.findall(path.read_text())
+        for term in terms
+        if term
+    }
+    assert asked == set(TERMS), "each is asked for on a page"
+
+
+def test_a_question_mark_leads_to_the_word_and_is_named_after_it() -> None:
+    shown = help("permit")
+    assert 'href="/docs/glossary.html#permit"' in shown
+    assert 'aria-label="What is a permit?"' in shown

@@ -12,16 +12,16 @@ from apps.registry.models import DeclaredFact
         (
             DeclaredFact.DATA_OWNER,
             "sha256:aa",
-            "owns it",
-            "Nobody has said who owns it",
-            "Who owns it?",
+            "owner",
+            "Owner not declared",
+            "Owner (email)",
         ),
         (
             DeclaredFact.CODE_AUTHOR,
             "",
-            "wrote it",
-            "Nobody has said who wrote it",
-            "Who wrote it?",
+            "author",
+            "Author not declared",
+            "Author (email)",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""How the page of duties says how few people could have a release approved."""
+"""How the page of duties says how few people could get a release approved."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +21,8 @@ def found(people: int | None) -> ShortestPath | None:
     ("policy", "demanded", "fewest", "locked", "said"),
     [
         (None, 0, None, False, ("No policy", "Risk", "people")),
-        (2, 2, 1, False, ("Fewer than demanded", "Risk · policy r2", "people")),
-        (2, 1, 1, False, ("Kept apart", "Risk · policy r2", "person")),
+        (2, 2, 1, False, ("Fewer than required", "Risk · policy r2", "people")),
+        (2, 1, 1, False, ("OK", "Risk · policy r2", "person")),
         (2, 2, None, True, ("Nobody can approve", "Risk · policy r2", "people")),
     ],
 )
@@ -37,10 +37,10 @@ def test_how_an_environment_stands(
 @pytest.mark.parametrize(
     ("fewest", "locked", "few", "could"),
     [
-        (1, False, 1, "could do it, which is fewer:"),
+        (1, False, 1, "could do it, fewer than required:"),
         (2, False, 2, "could do it:"),
-        (None, True, None, "Too few people hold the roles that it asks for."),
-        (None, False, None, "No smaller set of people was found."),
+        (None, True, None, "Too few people hold the required roles."),
+        (None, False, None, "No smaller group was found."),
     ],
 )
 def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could: str) -> None:
@@ -55,15 +55,15 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
             1,
             (),
             None,
-            ("people start one release within 1 hour.", "No set of so few people could do it."),
+            ("people to start one release within 1 hour.", "No smaller group could."),
         ),
         (
             4,
             ("soak", "scan"),
             1,
             (
-                "people start one release within 4 hours, without soak, scan.",
-                "could do it, which is fewer:",
+                "people to start one release within 4 hours, without soak, scan.",
+                "could do it, fewer than required:",
             ),
         ),
     ],

@@ -118,7 +118,7 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
         "starting",
         "1 new unit in 15 min",
         "2 by testers’ header",
-        "3\u202f000 copied requests",
+        "3,000 copied requests",
     ]
     assert Running(status, seen, is_split=False).notes[1] == "2 by testers’ header"
     assert Running(status, None, is_split=True).notes == ["starting"]
@@ -126,8 +126,8 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
 
 def test_figures_are_there_once_something_was_asked() -> None:
     assert [figure for figure, _ in figures(recent())] == [
-        "1\u202f200",
-        "1 %",
+        "1,200",
+        "1%",
         "4 ms",
         "9 ms",
         "20 ms",
@@ -138,7 +138,7 @@ def test_figures_are_there_once_something_was_asked() -> None:
 
 def test_requests_without_a_unit_are_counted() -> None:
     assert strays(None) == strays(recent()) == ""
-    assert strays(recent(apart={"no_unit": 7})).startswith("7 of 1\u202f200 requests had no unit")
+    assert strays(recent(apart={"no_unit": 7})).startswith("7 of 1,200 requests had no unit")
 
 
 def test_who_approved_is_named() -> None:
@@ -198,7 +198,7 @@ def test_what_is_agreed_stands_beside_what_was_measured() -> None:
     verdict: Any = row(availability=1.0, latency_ms=float("inf"), requests=1, standing="met")
     lines = [(h.label, h.measured, h.agreed) for h in held_to(row(**AGREED), verdict, "Otto")]
     assert lines == [
-        ("Without server error", "100 %", "at least 99.9 %"),
+        ("Without server error", "100%", "at least 99.9%"),
         ("p99", "> 10 s", "at most 250 ms"),
         ("Over", "", "15 min, 1 request"),
         ("Notify", "", "Otto"),
@@ -266,5 +266,5 @@ def test_the_list_says_what_to_do_when_it_is_empty() -> None:
     assert everything.first_step.startswith("An endpoint is made with the first release")
     assert narrowed.is_narrowed
     assert narrowed.empty_title == "Nothing that you may see runs so"
-    assert narrowed.first_step.startswith("You have a role in no project yet")
+    assert narrowed.first_step.startswith("You have no project role yet")
     assert narrowed.isolation in dict(narrowed.isolations)

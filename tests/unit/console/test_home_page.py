@@ -57,7 +57,7 @@ def test_open_alerts_are_said_before_what_waits(alerts: int, needed: int, said: 
 @pytest.mark.parametrize(
     ("can", "projects", "advice", "first"),
     [
-        ((), 0, "You have a role in no project yet", ""),
+        ((), 0, "You have no project role yet", ""),
         (("project.create", "access.manage"), 0, "Make a project", "Projects"),
         (("model.create", "access.manage"), 1, "Register a model", "Models"),
         (("endpoint.view",), 1, "What is live in your projects", ""),

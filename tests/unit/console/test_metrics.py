@@ -15,6 +15,9 @@ FINDING: dict[str, Any] = {
     "high": 0.02,
     "limit": 0.005,
     "sought": False,
+    "evidence_worse": 3.7,
+    "evidence_better": -2.0,
+    "needed": 2.0,
 }
 
 
@@ -25,20 +28,24 @@ def metric(**members: Any) -> MetricFindingRow:
 
 
 def test_shares_name_how_many_they_are_of() -> None:
-    assert (metric().candidate, metric().stable) == ("33.333 % of 3", "0 % of 1\u202f200")
+    assert (metric().candidate, metric().stable) == ("33.333% of 3", "0% of 1,200")
     assert metric(new_requests=0).candidate == share(None, 0) == "no requests yet"
 
 
 @pytest.mark.parametrize(
-    ("members", "titles", "sides"),
+    ("members", "titles", "evidence"),
     [
-        ({}, ("Difference", "Allowed"), ("worse", "within")),
-        ({"stable_requests": None}, ("True share", "Allowed"), ("worse", "within")),
-        ({"sought": True}, ("Difference", "Sought"), ("less than that", "at least")),
+        ({}, ("Difference", "Allowed"), "“worse” 5,010, “within” 0.01 (needs 100)"),
+        (
+            {"stable_requests": None},
+            ("True share", "Allowed"),
+            "“worse” 5,010, “within” 0.01 (needs 100)",
+        ),
+        ({"sought": True}, ("Difference", "Sought"), "“less” 5,010, “enough” 0.01 (needs 100)"),
     ],
 )
 def test_what_is_sought_is_told_from_what_is_allowed(
-    members: dict[str, Any], titles: tuple[str, str], sides: tuple[str, str]
+    members: dict[str, Any], titles: tuple[str, str], evidence: str
 ) -> None:
     found = metric(**members)
-    assert (found.titles, found.sides) == (titles, sides)
+    assert (found.titles, found.evidence) == (titles, evidence)

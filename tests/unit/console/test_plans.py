@@ -13,15 +13,15 @@ def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
     drawn = picture(STEPS)
     assert [(s.percent, s.hold) for s in drawn.stairs] == [
         (5, "10 min"),
-        (50, "a person"),
+        (50, "manual"),
         (100, ""),
     ]
-    assert drawn.says == "5 % for 10 min, then 50 % until a person goes on, then 100 %"
+    assert drawn.says == "5% for 10 min, then 50% until resumed manually, then 100%"
 
 
 def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
     drawn = picture((Pause(), SetWeight(100)))
-    assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "a person"), (100, "")]
+    assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "manual"), (100, "")]
     assert [s.percent for s in picture(AT_ONCE).stairs] == [100]
 
 
@@ -33,10 +33,10 @@ def test_testers_and_copies_stand_with_the_weight_that_they_come_beside() -> Non
         SetMirror(percent=10),
     )
     drawn = picture(steps)
-    assert [stair.aside for stair in drawn.stairs] == [["testers"], ["10 % copied"]]
+    assert [stair.aside for stair in drawn.stairs] == [["testers"], ["10% copied"]]
     assert all(stair.above > TOP for stair in drawn.stairs)
     assert drawn.says == (
-        "0 % with testers by X-Try until a person goes on, then 5 % with copies of 10 %"
+        "0% with testers by X-Try until resumed manually, then 5% with copies of 10%"
     )
     (whole,) = picture((SetWeight(100), SetMirror(percent=10))).stairs
     assert whole.above == 0  # there is no room
@@ -73,19 +73,17 @@ def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None
 def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
     drawn = picture(Plan.read({"strategy": "ab_test"}).steps)
     assert [(stair.percent, stair.hold) for stair in drawn.stairs] == [(50, "A/B test"), (100, "")]
-    assert drawn.says == (
-        "50 % until the effect is shown and somebody approves that it is shipped, then 100 %"
-    )
+    assert drawn.says == ("50% until the effect is shown and an approver ships it, then 100%")
 
 
 def test_a_stair_has_words_where_there_is_room() -> None:
     steps = (SetWeight(5), SetMirror(percent=10), Pause(duration_seconds=600), SetWeight(100))
     first, last = picture(steps).stairs
     assert [(t.words, t.css) for t in first.texts] == [
-        ("5 %", ""),
-        ("10 % copied", "hold"),
+        ("5%", ""),
+        ("10% copied", "hold"),
         ("10 min", "hold"),
     ]
-    assert [t.words for t in last.texts] == ["100 %"]
+    assert [t.words for t in last.texts] == ["100%"]
     many = picture([SetWeight(n) for n in range(1, 30)]).stairs
     assert [t.words for t in many[2].texts] == ["3"]

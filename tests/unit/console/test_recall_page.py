@@ -70,17 +70,17 @@ def test_what_was_recalled_is_named_and_people_are_not_in_the_heading() -> None:
     assert (version.heading, version.name) == ("Version churn:1", "churn:1")
     assert (shown(recall()).heading, shown(recall()).name) == ("Version", "Version")
     person = shown(recall(kind="person", get_kind_display=lambda: "Person"), "Ada")
-    assert (person.heading, person.name, person.where) == ("Person", "Ada", "everywhere")
+    assert (person.heading, person.name, person.where) == ("Person", "Ada", "All projects")
     assert shown(recall(project=SimpleNamespace(name="Risk"))).where == "Risk"
 
 
 def test_a_list_says_which_it_has() -> None:
     assert RecallListPage([], "").title == "All recalls"
     assert (RecallListPage([], "lifted").title, RecallListPage([], "lifted").none) == (
-        "Lifted",
-        "Nothing matches",
+        "Withdrawn",
+        "No matches",
     )
-    assert RecallListPage([], "").none == "Nothing was recalled"
+    assert RecallListPage([], "").none == "No recalls"
     assert RecallRow(recall(), "Ada").confirmed == "1 of 2"
     assert RecallRow(recall(ran=0), "Ada").confirmed == ""
 
@@ -89,8 +89,8 @@ def test_a_list_says_which_it_has() -> None:
     ("effect", "alive", "joined", "said"),
     [
         ({"action": "stopped", "state": "open"}, True, True, ("Endpoint stopped", "", "")),
-        ({"action": "ended", "state": "open"}, False, True, ("Ended", "node is silent", "")),
-        ({"action": "fell_back", "state": "open"}, False, False, ("Fell back", "no node", "")),
+        ({"action": "ended", "state": "open"}, False, True, ("Ended", "node is offline", "")),
+        ({"action": "fell_back", "state": "open"}, False, False, ("Rolled back", "no node", "")),
         ({"action": "revoked", "state": "never_ran"}, False, False, ("", "", "")),
     ],
 )
@@ -105,11 +105,11 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
 @pytest.mark.parametrize(
     ("action", "state", "said", "runs"),
     [
-        ("fell_back", "live", "fall back to revision 4", True),
+        ("fell_back", "live", "roll back to revision 4", True),
         ("stopped", "live", "stop the endpoint", True),
-        ("ended", "rolling_out", "end", True),
-        ("revoked", "approved", "be revoked", False),
-        ("revoked", "revoked", "stay revoked", False),
+        ("ended", "rolling_out", "revoke", True),
+        ("revoked", "approved", "revoke", False),
+        ("revoked", "revoked", "already revoked", False),
     ],
 )
 def test_a_place_says_what_would_become_of_it(

@@ -41,7 +41,7 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
 @pytest.mark.parametrize(
     ("failing", "roles", "said"),
     [
-        ([], (), ["Waiting for the gates"]),
+        ([], (), ["Waiting for gates"]),
         ([], ("reviewer", "approver"), ["Waiting for a reviewer and an approver"]),
         (["Scanned"], (), ["A gate has failed: Scanned"]),
         (
@@ -64,7 +64,7 @@ def test_what_holds_a_release_back_is_named(
 
 def test_replicas_are_counted() -> None:
     assert replicas({"replicas": 1, "memory_mb": 512}, " of ") == "1 replica of 512 MB"
-    assert replicas({"replicas": 2, "memory_mb": 2048}, " · ") == "2 replicas · 2\u202f048 MB"
+    assert replicas({"replicas": 2, "memory_mb": 2048}, " · ") == "2 replicas · 2,048 MB"
 
 
 def test_what_is_not_said_of_serving_is_not_there() -> None:
@@ -76,38 +76,39 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
     [
         (
             placed("requested", "churn:1"),
-            ("One click", "churn:1 stays warm for 1 h"),
-            "churn:1 keeps serving until the new replicas are ready, and stays warm for 1 h: going "
-            "back is one click and needs no new approval.",
+            ("One click", "churn:1 stays on standby for 1 h"),
+            "churn:1 keeps serving until the new replicas are ready, and stays on standby for 1 h: "
+            "rolling back is one click and needs no new approval.",
         ),
         (
             placed("requested", "churn:1", plan=PLAN | {"keep_warm_seconds": 0}),
             ("One click", "churn:1 is stopped"),
-            "churn:1 keeps serving until the new replicas are ready, and is stopped: going back "
+            "churn:1 keeps serving until the new replicas are ready, and is stopped: rolling back "
             "starts it again, is one click and needs no new approval.",
         ),
         (
             placed("rolling_out", "churn:2", "churn:1", live_unjustified=True),
             ("One click", "to churn:1"),
-            "churn:2 keeps serving until the new replicas are ready; the review of its break-glass "
-            "did not find churn:2 justified. Going back to churn:1 is one click on the endpoint's "
-            "page and needs no new approval.",
+            "churn:2 keeps serving until the new replicas are ready; the review of its emergency "
+            "release found churn:2 not justified. Rolling back to churn:1 is one click on the "
+            "endpoint's page and needs no new approval.",
         ),
         (
             placed("approved"),
-            ("Nothing before it", "it fails, and nothing serves"),
-            "Nothing is live here: if it does not become ready within 5 min, nothing serves and "
-            "the release fails.",
+            ("No earlier version", "a failed start leaves nothing live"),
+            "Nothing is live here: if it is not ready within 5 min, the release fails and "
+            "nothing is served.",
         ),
         (
             placed("live", back="churn:1"),
             ("One click", "now to churn:1"),
-            "Going back to churn:1 is one click on the endpoint's page and needs no new approval.",
+            "Rolling back to churn:1 is one click on the endpoint's page and needs no new "
+            "approval.",
         ),
         (
             placed("live"),
-            ("Nothing before it", "now: there is no earlier revision to go back to"),
-            "There is no earlier revision to go back to.",
+            ("No earlier version", "now: there is no earlier revision"),
+            "There is no earlier revision.",
         ),
     ],
 )
@@ -164,11 +165,26 @@ def test_a_permit_is_offered_once_everybody_has_signed(
 @pytest.mark.parametrize(
     ("kind", "keep", "replaces", "said"),
     [
-        ("", 86400, False, ["nothing to replace", "the first one here"]),
-        ("", 86400, True, ["no more traffic to the old one", "the old one stays warm for 1 d"]),
-        ("", 0, True, ["the old one finishes its requests", "the old one is stopped"]),
-        ("release", 5, True, ["no more traffic to the old one", "the old one stays warm for 5 s"]),
-        ("rollback", 5, True, ["the old one finishes its requests", "the old one is stopped"]),
+        ("", 86400, False, ["nothing to replace", "first deployment"]),
+        (
+            "",
+            86400,
+            True,
+            ["traffic leaves the old revision", "the old revision stays on standby for 1 d"],
+        ),
+        ("", 0, True, ["the old revision finishes its requests", "the old revision is stopped"]),
+        (
+            "release",
+            5,
+            True,
+            ["traffic leaves the old revision", "the old revision stays on standby for 5 s"],
+        ),
+        (
+            "rollback",
+            5,
+            True,
+            ["the old revision finishes its requests", "the old revision is stopped"],
+        ),
     ],
 )
 def test_a_rollout_says_what_becomes_of_what_it_replaces(
@@ -194,8 +210,8 @@ def test_a_rollout_says_what_becomes_of_what_it_replaces(
     [
         (None, "", "Older isolation: the host's network"),
         (["a:443"], "", ""),
-        (["a:443"], "it is shared", "asks to reach a:443 and nothing else, but it is shared"),
-        ([], "it is shared", "asks to reach nothing, but it is shared"),
+        (["a:443"], "it is shared", "requested: a:443 only, but it is shared"),
+        ([], "it is shared", "requested: nothing, but it is shared"),
     ],
 )
 def test_a_network_that_is_not_kept_is_said(egress: Any, shared: str, said: str) -> None:
@@ -207,8 +223,14 @@ def test_a_network_that_is_not_kept_is_said(egress: Any, shared: str, said: str)
 @pytest.mark.parametrize(
     ("name", "before", "after", "title", "sides"),
     [
-        ("memory_mb", 1024, 2048, "Memory, MB", ["1\u202f024", "2\u202f048"]),
-        ("egress", None, ["a", "b"], "May reach", ["the host's network (older isolation)", "a, b"]),
+        ("memory_mb", 1024, 2048, "Memory (MB)", ["1,024", "2,048"]),
+        (
+            "egress",
+            None,
+            ["a", "b"],
+            "Outbound access",
+            ["the host's network (older isolation)", "a, b"],
+        ),
         ("capture", None, None, "Capture", ["none", "none"]),
         ("unit", None, None, "Unit", ["each request", "each request"]),
         ("variables", None, {"A": "1"}, "Variables", [None, {"A": "1"}]),

@@ -34,9 +34,9 @@ def test_the_usual_stands_in_what_was_not_typed() -> None:
 def test_a_place_that_is_closed_is_named_and_not_chosen() -> None:
     shown = [(p.text, p.chosen, p.closed) for p in form({"environment": "prod"}).environments]
     assert shown == [
-        ("dev (live there)", False, False),
+        ("dev (live)", False, False),
         ("staging", False, False),
-        ("prod (you may not ask here)", False, True),
+        ("prod (no permission)", False, True),
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_place_says_what_its_policy_asks() -> None:
         for g in (["Scanned", "Fresh"], [])
     ]
     assert asked == ["Scanned · Fresh", "nothing"]
-    assert place("dev").asks == "no policy: nothing passes"
+    assert place("dev").asks == "no policy: nothing can be released"
 
 
 def test_who_may_ask_nowhere_gets_no_form() -> None:

@@ -41,18 +41,18 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
 @pytest.mark.parametrize(
     ("kind", "sentence", "place", "note"),
     [
-        ("release", "Release 4", "in place of churn:1 at", ""),
+        ("release", "Release 4", "replaces churn:1 at", ""),
         (
             "rollback",
-            "Back to release 4",
-            "again in place of churn:1 at",
+            "Rollback to release 4",
+            "replaces churn:1 at",
             "A rollback moves all requests at once.",
         ),
         (
             "drill",
-            "Rollback drill, to release 4 and back",
-            "for a moment in place of churn:1 at",
-            "A drill moves all requests at once, as a rollback does, and gives them back.",
+            "Rollback test to release 4 and back",
+            "replaces churn:1 at",
+            "A rollback test moves all requests at once, as a rollback does, and returns them.",
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_nothing_is_replaced_where_nothing_was_live() -> None:
     [
         ("shifting", "", ""),
         ("shifting", "Watch it.", "Watch it."),
-        ("aborted", "", "It ended without a reason given."),
+        ("aborted", "", "No reason given."),
         ("failed", "The analysis failed.", "The analysis failed."),
     ],
 )
@@ -99,14 +99,14 @@ def test_buttons_say_what_they_do_and_the_usual_one_stands_out() -> None:
     found = page(can=("resume", "skip", "abort"), paused_by="per_1")
     assert [(b.text, b.tone) for b in found.buttons] == [
         ("Resume…", "primary"),
-        ("Skip this step…", ""),
+        ("Skip step…", ""),
     ]
-    assert (found.held_by, found.may_abort) == ("Held by Ada", True)
-    assert [b.text for b in page(can=("resume",)).buttons] == ["Go on…"]
+    assert (found.held_by, found.may_abort) == ("Paused by Ada", True)
+    assert [b.text for b in page(can=("resume",)).buttons] == ["Resume…"]
 
 
 def test_it_waits_while_it_is_open() -> None:
-    assert page().waits == "Waits for the node."
+    assert page().waits == "Waiting for the node."
     assert page(is_open=False).waits == ""
 
 
@@ -115,11 +115,11 @@ def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
     revision = SimpleNamespace(weight=500, replicas=2)
     side = SimpleNamespace(revision=revision, applied=None, ready=1, counts=counts, share=None)
     assert dict(traffic([cast("Any", side)])) == {
-        "Planned": ["5 %"],
-        "Applied by the node": ["–"],
-        "Counted": ["–"],
-        "Requests": ["1\u202f200"],
-        "Errors": ["1 %"],
+        "Target": ["5%"],
+        "Configured": ["–"],
+        "Observed": ["–"],
+        "Requests": ["1,200"],
+        "Errors": ["1%"],
         "Replicas ready": ["1 of 2"],
     }
 

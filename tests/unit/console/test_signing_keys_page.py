@@ -17,7 +17,7 @@ BEFORE, LATER = AT - timedelta(days=1), AT + timedelta(days=1)
     [
         ({}, "Trusted: "),
         ({"valid_until": LATER}, "Trusted: until at "),
-        ({"valid_until": BEFORE}, "Ended:  at "),
+        ({"valid_until": BEFORE}, "Expired:  at "),
         ({"valid_until": BEFORE, "revoked_at": AT, "revoked_by": "per_2"}, "Revoked:  at by Rita"),
     ],
 )

@@ -28,9 +28,9 @@ def stream(*permissions: str, project: Project | None = None, **members: Any) ->
     [
         (stream(), []),
         (stream(MANAGE), ["Send a test", "Rewind…", "Remove…"]),
-        (stream(EXPORT), ["Let it begin"]),
+        (stream(EXPORT), ["Start"]),
         (stream(EXPORT, started_by="per_2"), ["Resume"]),
-        (stream(EXPORT, started_by="per_2", state="blocked"), ["Try again now"]),
+        (stream(EXPORT, started_by="per_2", state="blocked"), ["Retry now"]),
         (
             stream(MANAGE, EXPORT, started_by="per_2", state="running"),
             ["Send a test", "Rewind…", "Pause", "Remove…"],
@@ -46,10 +46,10 @@ def test_what_can_be_done_with_a_stream_is_what_its_reader_may(
 @pytest.mark.parametrize(
     ("state", "retry_at", "said"),
     [
-        ("blocked", AT, "Event 5 was refused, and nothing is left out: it waits for a person"),
+        ("blocked", AT, "Event 5 was refused. Forwarding is blocked so that no event is skipped"),
         ("paused", AT, "The last attempt failed"),
-        ("failing", None, "It does not get through"),
-        ("failing", AT, "It does not get through and tries again"),
+        ("failing", None, "Delivery fails"),
+        ("failing", AT, "Delivery fails, next attempt"),
     ],
 )
 def test_a_stream_says_what_its_error_means(
@@ -57,17 +57,17 @@ def test_a_stream_says_what_its_error_means(
 ) -> None:
     view = stream(state=state, retry_at=retry_at, cursor=5)
     assert view.fault == said
-    assert (view.retry_at is not None) == said.endswith("again")
+    assert (view.retry_at is not None) == said.endswith("attempt")
 
 
 def test_a_stream_that_nobody_let_begin_says_whose_it_is_to_begin() -> None:
     clinic = Project(name="Clinic")
     assert [b.text for b in stream(project=clinic).banners] == [
-        "It sends nothing until somebody who may export the log of Clinic has let it begin."
+        "Not started: someone with permission to export the log of Clinic has to start it."
     ]
     assert "export the whole log has" in stream().banners[0].text
     assert not stream(started_by="per_2").banners
-    assert stream(project=clinic).carries == "Clinic; of all else the hash"
+    assert stream(project=clinic).carries == "Clinic, only hashes of other events"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_stream_that_nobody_let_begin_says_whose_it_is_to_begin() -> None:
         ({"test": True, "events": 0}, "Test"),
         ({"events": 0}, "Checkpoint"),
         ({"events": 1}, "Event 12"),
-        ({"events": 1500}, "1\u202f500 events from 12"),
+        ({"events": 1500}, "1,500 events from 12"),
     ],
 )
 def test_a_delivery_says_what_was_sent(sent: dict[str, Any], said: str) -> None:

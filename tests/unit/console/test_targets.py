@@ -26,7 +26,7 @@ def target(node: dict[str, Any] | None, *, others: int = 0, alive: bool = True) 
     ("shown", "more", "others", "first", "rest"),
     [
         (["risk/dev", "fraud"], 0, 0, "risk/dev, fraud", ""),
-        (["risk/dev"], 1200, 0, "risk/dev and 1\u202f200 more", ""),
+        (["risk/dev"], 1200, 0, "risk/dev and 1,200 more", ""),
         (["risk/dev"], 0, 1, "risk/dev", "and 1 entry of projects you do not see"),
         ([], 0, 2, "", "2 entries of projects you do not see"),
         ([], 0, 0, "", "No project yet"),

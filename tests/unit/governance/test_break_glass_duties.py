@@ -61,9 +61,9 @@ def test_two_break_the_glass_where_three_are_needed_otherwise() -> None:
     broken = duties.fewest(access.broken_glass, most=2)
     assert broken is not None
     assert sentences(broken.steps, NAMES, "production") == [
-        "Ada makes a version and asks for its release",
-        "Ada opens a break-glass for it, with a reason",
-        "Vera confirms that as approver",
+        "Ada creates a version and requests its release",
+        "Ada starts an emergency release, with a reason",
+        "Vera co-signs it as approver",
     ]
     assert duties.demanded(access.broken_glass.rules) == 2
 

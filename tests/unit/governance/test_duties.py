@@ -1,4 +1,4 @@
-"""How few people could have a release approved: what counts as a way, and what does not."""
+"""How few people could get a release approved: what counts as a way, and what does not."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_where_everybody_has_one_duty_nobody_gets_around_another() -> None:
     found = fewest(around(TWO_DECIDE, *usual()[:3]), most=3)  # without Vito
     assert found is not None and found.people == 3
     assert sentences(found.steps, NAMES, "production") == [
-        "Ada makes a version and asks for its release",
+        "Ada creates a version and requests its release",
         "Rex approves it as reviewer",
         "Vera approves it as approver",
     ]
@@ -78,9 +78,9 @@ def test_who_asks_and_drafts_needs_one_who_publishes() -> None:
     found = fewest(around(TWO_DECIDE, *usual(Binding("operator", "ada", "risk"))), most=2)
     assert found is not None
     assert sentences(found.steps, NAMES, "production") == [
-        "Ada drafts a policy for production that demands next to nobody",
+        "Ada drafts a policy for production that requires almost nobody",
         "Vera publishes that policy",
-        "Ada makes a version and asks for its release",
+        "Ada creates a version and requests its release",
     ]
 
 
@@ -149,8 +149,8 @@ def test_where_only_the_author_is_left_out_files_go_into_the_draft_of_another() 
     found = fewest(around(rules, *both), most=1)
     assert found is not None
     assert sentences(found.steps, NAMES, "production") == [
-        "Ada puts files of their own into a draft that somebody else made",
-        "Ada asks for its release to production",
+        "Ada uploads files to a draft that someone else created",
+        "Ada requests its release to production",
         "Ada approves it as approver",
     ]
 
@@ -172,8 +172,7 @@ def test_an_access_admin_alone_suffices_where_nobody_signs_with_a_passkey() -> N
     assert found is not None and found.people == 1
     told = sentences(found.steps, NAMES, "production")
     assert told[0] == (
-        "Ann adds a person who does not exist (“made up 1”), is the first to sign in as them, and"
-        " makes them contributor"
+        "Ann adds a fake account (“made up 1”), signs in with it first, and makes it contributor"
     )
     assert len(told) == 6
 

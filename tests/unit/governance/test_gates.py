@@ -598,13 +598,13 @@ def test_a_policy_asks_for_a_kind_of_plan() -> None:
     careful = {"strategies": ["canary"], "first_step_at_most": 5, "waits_for_person": True}
     result = ask("plan", planned(**CANARY), **careful)
     assert result["passed"]
-    assert result["reason"] == "Canary, 5 % at first, and waits for a person"
-    assert result["title"] == "Goes out by canary, at most 5 % at first, waiting for a person"
+    assert result["reason"] == "Canary, 5% at first, with manual approval"
+    assert result["title"] == "Rollout by canary, at most 5% at first, with manual approval"
     result = ask("plan", planned(), **careful)
     assert result["state"] == "failed"
     assert result["reason"] == (
-        "It goes out by replace and its first step sends 100 % of the requests and no step of it"
-        " waits for a person"
+        "It is rolled out by replace and its first step sends 100% of the requests and no step"
+        " waits for manual approval"
     )
     assert ask("plan", planned(**CANARY), first_step_at_most=4)["state"] == "failed"
     assert not ask("plan", planned(strategy="canary"), waits_for_person=True)["passed"]

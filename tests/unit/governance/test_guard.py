@@ -89,6 +89,6 @@ def test_a_guard_reads_as_what_it_stops_at() -> None:
     given = guard_of(guard={"consecutive_failures": 5, "error_rate": RATE, "latency": SLOW})
     assert sentences(given) == [
         "5 server errors in a row",
-        "more than 10 % server errors in 30 s (of at least 20 answers)",
-        "more than 1 % of the answers over 500 ms in 60 s (of at least 50)",
+        "more than 10% server errors in 30 s (of at least 20 answers)",
+        "more than 1% of the answers over 500 ms in 60 s (of at least 50)",
     ]

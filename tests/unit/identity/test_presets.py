@@ -18,7 +18,7 @@ def test_every_permission_has_words_and_no_two_have_the_same() -> None:
 
 def test_those_that_are_asked_for_stand_in_their_groups() -> None:
     assert in_groups(["build.start", "model.view"]) == [
-        ("Models and builds", [("model.view", "See models"), ("build.start", "Start builds")])
+        ("Models and builds", [("model.view", "View models"), ("build.start", "Start builds")])
     ]
 
 

@@ -58,7 +58,7 @@ def test_what_took_longer_than_the_last_bound_has_no_figure() -> None:
 def test_almost_all_is_not_shown_as_all() -> None:
     terms = ObjectiveTerms(availability=1.0, min_requests=1)
     verdict = judge(terms, counts(2_999_999, 1), trusted=True, alive=True)
-    assert verdict.reason.startswith("99.999 % of 3000000 requests")
+    assert verdict.reason.startswith("99.999% of 3000000 requests")
 
 
 def test_both_breaches_are_named() -> None:

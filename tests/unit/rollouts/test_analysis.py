@@ -142,7 +142,7 @@ class TestVerdicts:
     def test_many_more_errors_are_a_failure(self) -> None:
         found = verdict([window(count=500, errors=60)], [window("old", 500, 5)])
         assert found.outcome == "failed"
-        assert found.sentence.startswith("12 % of 500 requests failed, 1 % of 500 on stable. That")
+        assert found.sentence.startswith("12% of 500 requests failed, 1% of 500 on stable. That")
         assert "points; 1 point allowed." in found.sentence
 
     def test_equal_revisions_succeed_when_the_margin_is_shown_to_hold(self) -> None:
@@ -192,7 +192,7 @@ class TestVerdicts:
     def test_a_split_that_is_off_stops_it(self) -> None:
         found = verdict([window(count=1000)], [window("old", 2000)])
         assert found.outcome == "failed"
-        assert found.sentence.startswith("33.3 % of 3,000 requests went to the new revision, 50 %")
+        assert found.sentence.startswith("33.3% of 3,000 requests went to the new revision, 50%")
 
     def test_nothing_yet_is_inconclusive(self) -> None:
         found = verdict()
@@ -239,7 +239,7 @@ class TestOutcomes:
     def test_what_clients_report_decides(self) -> None:
         worse = outcomes((500, 100), (500, 25))
         assert worse.outcome == "failed"
-        assert worse.sentence.startswith("20 % of 500 outcomes had fraud, 5 % of 500 on stable.")
+        assert worse.sentence.startswith("20% of 500 outcomes had fraud, 5% of 500 on stable.")
         assert outcomes((5000, 250), (5000, 250)).outcome == "successful"
 
     def test_none_yet_is_no_success_however_many_requests_there_were(self) -> None:
@@ -263,7 +263,7 @@ class TestOutcomes:
         sold = JudgedMetric("outcome", margin=0.05, scale=Scale("sale", worst=0, best=1))
         found = outcomes((2000, 1960), (2000, 1700), sold)
         assert found.outcome == "failed"
-        assert "98 % of 2,000 outcomes had no sale" in found.sentence
+        assert "98% of 2,000 outcomes had no sale" in found.sentence
         found = outcomes((6000, 5100), (6000, 5100), sold)
         assert found.outcome == "successful"
 
@@ -377,7 +377,7 @@ class TestLatency:
         slow = {"100": 1800, "250": 0, "inf": 200}
         found = verdict([window(count=2000, latency=slow)], metric=metric, share=1.0)
         assert found.outcome == "failed"
-        assert found.sentence.startswith("10 % of 2,000 requests took longer than 250 ms.")
+        assert found.sentence.startswith("10% of 2,000 requests took longer than 250 ms.")
 
 
 class TestSimulation:

@@ -31,7 +31,7 @@ from tests.unit.rollouts.test_steps import follow, later
 
 PLAN = Plan.read({"strategy": "ab_test"})
 TEST, SHIP = 1, 2
-SEEN = DecidingVerdict("inconclusive", "Not settled.", 1_000)
+SEEN = DecidingVerdict("inconclusive", "Inconclusive.", 1_000)
 EFFECT = JudgedMetric("error_rate").seeking(0.01)
 GUARD = JudgedMetric("latency", margin=0.05, milliseconds=250)
 
@@ -67,10 +67,10 @@ class TestStopRule:
     def test_harm_gives_all_back_even_when_it_waits_to_be_shipped(
         self, index: int, paused: bool
     ) -> None:
-        step = next_step(at(index, DecidingVerdict("failed", "12 % failed.", 10), paused=paused))
+        step = next_step(at(index, DecidingVerdict("failed", "12% failed.", 10), paused=paused))
         assert step.to == "aborting"
         assert [change.weight for change in step.changes] == [0, 10_000]
-        assert step.reason == "The A/B test ended. 12 % failed."
+        assert step.reason == "The A/B test ended. 12% failed."
 
     def test_it_ends_after_the_declared_requests_or_time(self) -> None:
         many = next_step(at(TEST, replace(SEEN, candidate_requests=100_000)))
@@ -80,10 +80,10 @@ class TestStopRule:
         assert next_step(at(TEST, SEEN, **later(week - 1))).to is None
         late = next_step(at(TEST, SEEN, **later(week)))
         assert late.to == "aborting"
-        assert late.reason == "Not enough evidence in the time that was planned. Not settled."
+        assert late.reason == "Not enough evidence in the time that was planned. Inconclusive."
 
     def test_what_cannot_be_judged_is_no_end_but_that_of_its_time(self) -> None:
-        gap = DecidingVerdict("error", "The node is silent.", 200_000)
+        gap = DecidingVerdict("error", "The node is offline.", 200_000)
         assert next_step(at(TEST, gap)).to is None
         late = next_step(at(TEST, gap, **later(7 * 86_400)))
         assert late.to == "aborting"
@@ -196,7 +196,7 @@ class TestWords:
     def test_a_guard_that_is_broken_ends_it_whatever_the_effect(self) -> None:
         found = judged((20_000, 200), (20_000, 1_000), slow=3_000)
         assert found.outcome == "failed"
-        assert found.sentence.startswith("15 % of 20,000 requests took longer than 250 ms")
+        assert found.sentence.startswith("15% of 20,000 requests took longer than 250 ms")
 
     def test_a_guard_that_is_not_settled_holds_no_effect_back(self) -> None:
         found = judged((2_000, 5), (2_000, 160), slow=90)

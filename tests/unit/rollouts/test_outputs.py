@@ -64,10 +64,10 @@ def test_a_shift_either_way_is_found(new: int, way: str) -> None:
 def test_it_is_said_in_words() -> None:
     more, less = verdict(600, 300).sentence, verdict(50, 300).sentence
     assert more.startswith(
-        '30 % of 2,000 predictions gave output "fraud", 15 % of 2,000 on stable. '
+        '30% of 2,000 predictions gave output "fraud", 15% of 2,000 on stable. '
         "That is more by at least "
     )
-    assert less.startswith('97.5 % of 2,000 predictions gave another output than "fraud", 85 %')
+    assert less.startswith('97.5% of 2,000 predictions gave another output than "fraud", 85%')
 
 
 def test_the_same_distribution_passes() -> None:

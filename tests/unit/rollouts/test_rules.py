@@ -156,7 +156,7 @@ def test_what_it_waits_for_names_each_revision_as_what_it_is(
     shifting = replace(READY, state="ready")
     waits = {
         f"every replica of {comes} to be ready": facts("starting"),
-        f"the node to send 100 % of the requests to {comes}": facts("shifting", candidate=shifting),
+        f"the node to send 100% of the requests to {comes}": facts("shifting", candidate=shifting),
         f"{leaves} to finish its last requests": facts(
             "draining", candidate=SHIFTED, stable=replace(STABLE, state="draining")
         ),

@@ -101,14 +101,14 @@ class DraftPage:
     def limits(self) -> str:
         """What may be sent, said before it is."""
         most = f"at most {counted(MAX_FILES, 'file')} and {size(config().max_artifact_bytes)}"
-        said = f"A version has {most}"
+        said = f"Limit per version: {most}"
         if self.kept is None:
-            return f"{said}; {size(self.room)} are left."
+            return f"{said}; {size(self.room)} left."
         quota = self.version.project.artifact_quota
         project = self.version.project.name
         return (
-            f"{said}. {project} keeps {size(self.kept)} of at most {size(quota)}; "
-            f"{size(self.room)} are left here."
+            f"{said}. {project} uses {size(self.kept)} of {size(quota)}; "
+            f"{size(self.room)} left here."
         )
 
     @property
@@ -147,8 +147,8 @@ class DraftPage:
         """The Python that it would be built for, and who says so."""
         told = self.report.derived.python_version if self.report.derived else ""
         if self.version.python_version:
-            return f"{self.version.python_version}, as you say"
-        return f"{told}, as the files say" if told else "the platform's, since nobody says another"
+            return f"{self.version.python_version} (set here)"
+        return f"{told} (from the files)" if told else "platform default"
 
     @property
     def requirements(self) -> list[str]:
@@ -188,7 +188,7 @@ class DraftPage:
     @property
     def missing_words(self) -> str:
         """What keeps it from being finalised, counted."""
-        return f"{counted(self.missing, 'thing is', 'things are')} missing: see above."
+        return f"{counted(self.missing, 'item is', 'items are')} missing: see above."
 
     @property
     def steps(self) -> list[DraftStep]:
@@ -224,10 +224,10 @@ class DraftPage:
             return [counted(len(self.files), "file")]
         if self._is_there(part):
             told = part == "signature" and not self.version.signature
-            return ["As the files tell it"] if told else []
+            return ["Detected from the files"] if told else []
         if part in ("runtime", "signature"):
-            return ["Known once the files are here"]
-        return ["Optional; people who review it look for it"]
+            return ["Detected once files are uploaded"]
+        return ["Optional; reviewers look for it"]
 
 
 def draft_page(

@@ -11,7 +11,7 @@
   };
   const missed = () =>
     say(
-      `Reconnecting… data as of ${clock(heard)}. You can still press buttons: you are told` +
+      `Reconnecting… data as of ${clock(heard)}. You can keep working: you are told` +
         " if Placet cannot be reached.",
     );
   const found = () => {

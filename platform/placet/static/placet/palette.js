@@ -100,11 +100,11 @@
       if (!answer.ok) throw new Error(String(answer.status));
       const { items } = await answer.json();
       const hits = [...matching(text.toLowerCase()), ...items];
-      draw(hits, hits.length ? count(hits) : "Nothing that you may see matches.");
+      draw(hits, hits.length ? count(hits) : "No matches.");
       if (hurried) go();
     } catch (error) {
       if (error.name === "AbortError") return;
-      draw(matching(text.toLowerCase()), "The search did not answer: try again.");
+      draw(matching(text.toLowerCase()), "Search failed: try again.");
     }
   };
 
@@ -119,7 +119,7 @@
       small.length < 2
         ? []
         : found.filter((hit) => hit.kind !== "page" && hit.title.toLowerCase().includes(small));
-    draw([...matching(small), ...kept], small.length < 2 ? "" : "Searching …");
+    draw([...matching(small), ...kept], small.length < 2 ? "" : "Searching…");
     if (small.length >= 2) waiting = setTimeout(() => ask(text), 120);
   };
 

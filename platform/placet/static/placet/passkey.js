@@ -60,7 +60,7 @@
 
   const inWords = (error) => {
     if (!window.PublicKeyCredential)
-      return "This browser knows no passkeys, or the page is not at the address they were made for.";
+      return "This browser doesn't support passkeys, or the page is at a different address than they were created for.";
     if (error.name === "TypeError")
       return "Could not reach Placet. Nothing was sent, and what you typed is still here: try again.";
     if (error.name === "NotAllowedError")

@@ -12,7 +12,9 @@ window.placetSeries = (subject) => {
     return getComputedStyle(probe).color;
   };
   const seconds = (text) => Date.parse(text) / 1000;
-  const show = (value, unit) => (value == null ? "–" : `${Number(value.toPrecision(3))} ${unit}`);
+  const measured = (value, unit) => `${value}${unit === "%" ? "" : " "}${unit}`;
+  const show = (value, unit) =>
+    value == null ? "–" : measured(Number(value.toPrecision(3)), unit);
   const percent = (share) => (share == null ? null : share * 100);
   const last = (values) => values.findLast((value) => value != null) ?? null;
   const line = (label, colourName, dash, more) => ({
@@ -131,7 +133,7 @@ window.placetSeries = (subject) => {
         },
         axes: [
           { ...axis, size: 28, space: 60, values: (u, at) => at.map(clock) },
-          { ...axis, size: 56, values: (u, at) => at.map((v) => `${v} ${unit}`) },
+          { ...axis, size: 56, values: (u, at) => at.map((v) => measured(v, unit)) },
         ],
         cursor: { sync: { key: "series" }, drag: { x: false, y: false } },
         hooks: { draw: [annotate] },
