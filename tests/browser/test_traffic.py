@@ -89,7 +89,7 @@ def test_the_pages_of_an_endpoint_and_the_lists(
             sound(f"endpoint-{name.split()[0].lower()}")
         for name, path in (("list-endpoints", "/endpoints/"), ("list-home", "/")):
             page.goto(path)
-            page.locator(".bar.split[aria-label='churn:1 75 %, churn:2 25 %']").wait_for()
+            page.locator(".bar.split[aria-label='churn:1 75%, churn:2 25%']").wait_for()
             spark = page.locator("svg.spark")
             assert " requests in the last hour" in (spark.get_attribute("aria-label") or "")
             assert spark.is_visible() == (width > 1000)
