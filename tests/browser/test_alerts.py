@@ -63,7 +63,7 @@ def test_an_operator_sees_what_is_wrong_and_takes_it_on(
     reconciler.watch_endpoints()
     page.reload()
     page.get_by_text("no open alerts").wait_for()
-    page.get_by_text("Resolved").wait_for()
+    page.get_by_role("heading", name="Resolved").wait_for()
 
 
 def test_an_objective_is_changed_and_removed_on_the_page(

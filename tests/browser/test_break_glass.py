@@ -43,7 +43,7 @@ def test_two_people_break_it_and_a_third_reviews_it(world: World, open_as: OpenA
     vera.get_by_text("Every payment is declined").first.wait_for()
     vera.get_by_role("button", name="Co-sign…").click()
     vera.get_by_role("button", name="Co-sign", exact=True).click()
-    vera.get_by_text("the release is approved by it").wait_for()
+    vera.get_by_text("the release is approved.").wait_for()
     ada.goto("/endpoints/")
     ada.get_by_text("Emergency release active").wait_for()
     ada.goto(f"/releases/{release.pk}/")

@@ -181,7 +181,7 @@ def test_without_a_script_small_files_are_sent_by_a_plain_form(
     page.get_by_label("metric name").fill("auc")
     page.get_by_label("metric value").fill("0.9")
     page.get_by_role("button", name="Save metrics").click()
-    page.get_by_text("Saved.").wait_for()
+    page.get_by_text("Saved.", exact=True).wait_for()
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])

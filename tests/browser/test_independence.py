@@ -52,7 +52,7 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
     alan.get_by_text("Nobody in this project has this id or e-mail address").wait_for()
     alan.get_by_label("Owner (email)").fill("otto.risk@example.com")
     alan.get_by_role("button", name="Add").first.click()
-    alan.get_by_text("says Alan risk").wait_for()
+    alan.get_by_text("declared by Alan risk").wait_for()
     assert Declaration.objects.get().person == world.people["Otto"].pk
     rita.reload()
     rita.get_by_role("button", name="Approve as reviewer…").wait_for()

@@ -78,8 +78,8 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
     page.get_by_role("button", name="Approve as reviewer…").click()
     dialog = page.get_by_role("dialog", name="Approve churn:1 to staging")
     assert dialog.get_by_role("button", name="Approve").is_disabled()
-    dialog.get_by_role("link", name="offer one").click()
-    page.get_by_label("Passkey").select_option(label="Laptop")
+    dialog.get_by_role("link", name="register one").click()
+    page.get_by_label("Passkey", exact=True).select_option(label="Laptop")
     page.get_by_label("Label").fill("Rita's laptop")
     page.get_by_role("button", name="Register").click()
     page.get_by_text("Registered. Ask another approver to confirm it.").wait_for()
@@ -96,7 +96,7 @@ def test_a_reviewer_offers_a_passkey_an_approver_vouches_and_it_signs_the_decisi
 
     page.goto(f"/releases/{release.pk}/")
     page.get_by_role("button", name="Approve as reviewer…").click()
-    page.get_by_label("Why?").first.fill("Reads well,\nline by line")
+    page.locator("#approve-c").fill("Reads well,\nline by line")
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_text("Approved. Your decision is signed and logged.").wait_for()
     page.get_by_text("Signed with a passkey.").wait_for()
@@ -136,7 +136,7 @@ def test_a_policy_is_published_with_a_passkey(signers: Signers, open_as: OpenAs)
     plug_in(other, signers.keys["Vito"])
     other.goto("/policies/risk/staging/")
     other.get_by_role("button", name="Publish with your passkey").click()
-    other.get_by_text("is in force.").wait_for()
+    other.get_by_text("is active.").wait_for()
     other.get_by_text("One reviewer by passkey").wait_for()
 
 

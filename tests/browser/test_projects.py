@@ -27,7 +27,7 @@ def test_an_administrator_makes_a_project_and_gives_somebody_a_role(
     page.get_by_role("button", name="New project…").click()
     page.get_by_label("Name", exact=True).fill("Clinic")
     page.get_by_label("Short name in addresses").fill("clinic")
-    page.get_by_label("Description").fill("Triage of patients")
+    page.get_by_label("What is it for?").fill("Triage of patients")
     page.get_by_label("Regulated").check()
     page.get_by_label("Storage quota in GB").fill("20")
     page.get_by_role("button", name="Create project").click()

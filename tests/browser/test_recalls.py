@@ -31,7 +31,7 @@ def recalled(live: Release, page: Page) -> Recall:
     page.get_by_text("1 release at 1 endpoint affected").wait_for()
     page.get_by_text("roll back to revision 1").wait_for()
     assert not Recall.objects.exists()
-    page.get_by_label("Why?").fill("It answers wrongly for people over 80")
+    page.get_by_label("Reason").fill("It answers wrongly for people over 80")
     page.get_by_role("button", name="Recall", exact=True).click()
     page.get_by_text("0 of 1").wait_for()
     return Recall.objects.get()
@@ -52,12 +52,12 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     page.get_by_text("It can no longer be deployed").wait_for()
     page.get_by_role("link", name="Open recall").click()
     assert page.url.endswith(f"/recalls/{found.pk}/")
-    assert page.get_by_role("button", name="Lift…").count() == 0, "another person lifts it"
+    assert page.get_by_role("button", name="Withdraw recall…").count() == 0, "another person lifts it"
 
     vito = open_as(story.people["Vito"])
     vito.goto(f"/recalls/{found.pk}/")
-    vito.get_by_role("button", name="Lift…").click()
-    vito.get_by_label("Why?").fill("A false alarm")
+    vito.get_by_role("button", name="Withdraw recall…").click()
+    vito.get_by_label("Reason").fill("A false alarm")
     vito.get_by_role("button", name="Withdraw recall", exact=True).click()
     vito.get_by_text("Its releases stay revoked: request a new one.").wait_for()
     assert Recall.objects.get().state == "lifted"
@@ -72,8 +72,8 @@ def test_the_pages_can_be_read_by_everybody(
         page = open_as(story.people["Otto"], width=width, theme=theme)
         for name, path, says in (
             ("recalls", "/recalls/", "Version"),
-            ("recall-new", f"/recalls/new/{asked}", "would"),
-            ("recall", f"/recalls/{found.pk}/", "Fell back"),
+            ("recall-new", f"/recalls/new/{asked}", "affected"),
+            ("recall", f"/recalls/{found.pk}/", "Rolled back"),
             ("recall-endpoint", f"/endpoints/{live.endpoint_id}/", "was recalled"),
         ):
             page.goto(path)

@@ -81,7 +81,7 @@ def test_a_hold_is_placed_and_another_persons_is_lifted(open_as: OpenAs) -> None
     page = open_as(person("Alma", {"auditor": None}))
     page.goto("/audit/retention/")
     page.get_by_label("Name").fill("case-2")
-    page.get_by_label("Why", exact=True).fill("a letter")
+    page.get_by_label("Reason", exact=True).fill("a letter")
     page.get_by_role("button", name="Place hold").click()
     expect(page.get_by_text("Someone else must lift it")).to_be_visible()
     page.get_by_label("Why case-2026-17 is lifted").fill("closed")

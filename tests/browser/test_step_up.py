@@ -60,7 +60,7 @@ def test_who_decides_is_asked_for_the_password_and_finds_the_comment_again(
     page.goto(f"/releases/{release.pk}/")
     page.get_by_role("button", name="Reject…").click()
     dialog = page.get_by_role("dialog", name="Reject churn:1 to staging")
-    dialog.get_by_label("Why?").fill("Worse on Mondays,\nsee the plot")
+    dialog.get_by_label("Comment").fill("Worse on Mondays,\nsee the plot")
     leave_open(page)
     dialog.get_by_role("button", name="Reject").click()
     asked(page)
@@ -72,7 +72,7 @@ def test_who_decides_is_asked_for_the_password_and_finds_the_comment_again(
     page.wait_for_url(f"**/releases/{release.pk}/")
     assert not Decision.objects.exists()
     dialog.wait_for()
-    assert dialog.get_by_label("Why?").input_value() == "Worse on Mondays,\nsee the plot"
+    assert dialog.get_by_label("Comment").input_value() == "Worse on Mondays,\nsee the plot"
     dialog.get_by_role("button", name="Reject").click()
     page.get_by_text("Rejected.").first.wait_for()
     assert Decision.objects.get().verdict == "reject"
@@ -90,13 +90,13 @@ def test_by_a_passkey_too(world: World, rosa: User, open_as: OpenAs) -> None:
     page.goto(f"/releases/{release.pk}/")
     leave_open(page)
     page.get_by_role("button", name="Approve as reviewer…").click()
-    page.get_by_label("Why?").first.fill("Reads well")
+    page.locator("#approve-c").fill("Reads well")
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_role("link", name="Use a security key").click()
     page.wait_for_url("**/2fa/webauthn/reauthenticate/**")  # with the script that the button needs
     page.get_by_role("button", name="Use a security key").click()
     page.wait_for_url(f"**/releases/{release.pk}/")
-    assert page.get_by_label("Why?").first.input_value() == "Reads well"
+    assert page.locator("#approve-c").input_value() == "Reads well"
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_text("Approved. Your decision is signed and logged.").wait_for()
 

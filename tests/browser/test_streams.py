@@ -63,7 +63,7 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
         auditor.goto(f"/streams/{Stream.objects.get().pk}/")
         assert auditor.get_by_role("button", name="Pause").count() == 0
         auditor.get_by_role("button", name="Start", exact=True).click()
-        auditor.get_by_text("Streaming").wait_for()
+        auditor.get_by_text("It goes on within seconds").wait_for()
         run_jobs("control")
         auditor.locator("tr", has_text="events from 0").get_by_text("Accepted").wait_for()
         assert b'"index":0' in receiver.bodies[1]
@@ -74,7 +74,7 @@ def test_an_admin_adds_a_stream_and_an_auditor_lets_it_begin(
         page.get_by_text("Resending from that event").wait_for()
         page.get_by_role("button", name="Remove…").click()
         page.get_by_role("button", name="Remove", exact=True).click()
-        page.get_by_text("The stream siem is gone").wait_for()
+        page.get_by_text("Stream siem removed").wait_for()
 
 
 @pytest.mark.parametrize(

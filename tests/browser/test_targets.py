@@ -29,7 +29,7 @@ def test_who_manages_targets_lets_a_project_use_one_and_no_longer(
     page.get_by_role("link", name="Give production a target of its own").click()
     page.get_by_role("heading", name="A target of its own for production").wait_for()
     page.get_by_role("link", name="local", exact=True).click()
-    page.get_by_label("Project").select_option("plant")
+    page.get_by_label("Project", exact=True).select_option("plant")
     page.get_by_label("Environment").fill("later")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("plant/later may use local.").wait_for()
