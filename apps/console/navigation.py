@@ -1,6 +1,6 @@
 """Where the menus lead: the pages of the project one stands in, those beside it, and tabs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.urls import reverse
@@ -20,12 +20,15 @@ class Entry:
     permissions: tuple[str, ...] = ()
     key: str = ""  # goes there after "g"
     own: bool = False  # a page of one project; else a list that a project narrows
+    everywhere: bool = False  # the permission is asked for in the whole installation
     exact: bool = False  # nothing stands below it but what has an entry of its own
     also: tuple[str, ...] = ()  # how addresses of pages below it begin otherwise
 
     def allowed(self, actor: Actor, project: Standing | None) -> bool:
         """Tell whether ``actor`` may open it there."""
-        if project is None:
+        if self.everywhere:
+            open_to = any(map(actor.can, self.permissions))
+        elif project is None:
             open_to = any(map(actor.can_somewhere, self.permissions))
         else:
             open_to = any(_has(actor, name, project) for name in self.permissions)
@@ -58,7 +61,7 @@ def _has(actor: Actor, permission: str, project: Standing) -> bool:
 class MenuItem:
     """One entry of a menu, as it is shown."""
 
-    label: str
+    text: str
     url: str
     active: bool
     key: str = ""
@@ -119,7 +122,12 @@ DEPLOYMENTS = (
     Entry("On a date", "deployments", ("endpoint.view",)),
 )
 NODES = Entry("Nodes", "targets", ("target.view",), "n")
-ADMINISTRATION = Entry("Administration", "administration", ("access.view", "access.manage"))
+ADMINISTRATION = (
+    Entry("People", "administration", ("access.view",), everywhere=True, also=("/people/",)),
+    Entry("Roles", "role-matrix", ("access.view",), everywhere=True),
+    Entry("Tokens", "all-tokens", ("access.manage",), everywhere=True),
+    Entry("Instance", "instance", ("access.manage",), everywhere=True),
+)
 ACCOUNT = (
     Entry("API tokens", "tokens"),
     Entry("Passkeys and second factor", "mfa_index"),
@@ -136,14 +144,18 @@ def navigation(path: str, actor: Actor, frame: Frame, counts: Counts) -> Navigat
     project = frame.project
     entries = IN_ALL if project is None else IN_PROJECT
     in_project = _items(entries, path, actor, project, counts)
-    shown = _items(AUDIT, path, actor, None, counts)
     home = _items(HOME, path, actor, None, counts)
+    audit, administration = (
+        _items(entries, path, actor, None, counts) for entries in (AUDIT, ADMINISTRATION)
+    )
     beside = [
-        *([MenuItem("Audit", shown[0].url, any(i.active for i in shown), "a")] if shown else []),
-        *_items((NODES, ADMINISTRATION), path, actor, None, counts),
+        *_first("Audit", audit, "a"),
+        *_items((NODES,), path, actor, None, counts),
+        *_first("Administration", administration),
     ]
     account = [Link(entry.text, reverse(entry.route)) for entry in ACCOUNT]
-    lead = [Link(item.label, item.url) for item in (*home, *in_project, *beside, *shown)]
+    lead = [Link(item.text, item.url) for item in (*home, *in_project, *beside, *audit)]
+    lead += [Link(f"Administration: {item.text}", item.url) for item in administration]
     on_date = [Link("Deployments on a date", reverse("deployments"))]
     dated = on_date if actor.can_somewhere("endpoint.view") else []
     return Navigation(
@@ -151,17 +163,24 @@ def navigation(path: str, actor: Actor, frame: Frame, counts: Counts) -> Navigat
         home=home,
         project=in_project,
         beside=beside,
-        tabs=_tabs(path, actor, project, shown),
+        tabs=_tabs(path, actor, project, (audit, administration)),
         pages=[*lead, *dated, *account],
     )
 
 
+def _first(name: str, pages: Sequence[MenuItem], key: str = "") -> list[MenuItem]:
+    """Return the entry that stands for ``pages`` and leads to the first of them; none for none."""
+    active = any(item.active for item in pages)
+    return [MenuItem(name, pages[0].url, active, key)] if pages else []
+
+
 def _tabs(
-    path: str, actor: Actor, project: Standing | None, audit: Sequence[MenuItem]
+    path: str, actor: Actor, project: Standing | None, parts: Iterable[Sequence[MenuItem]]
 ) -> Sequence[MenuItem]:
     """Return the pages that stand beside this one; none where it stands alone."""
-    if any(item.active for item in audit):
-        return audit if len(audit) > 1 else ()
+    for pages in parts:
+        if any(item.active for item in pages):
+            return pages if len(pages) > 1 else ()
     if path in (reverse(entry.route) for entry in DEPLOYMENTS):
         return _items(DEPLOYMENTS, path, actor, project, {})
     return ()
@@ -189,7 +208,7 @@ def _items(
 def page_above(path: str, actor: Actor) -> Link | None:
     """Return the page of the menus above ``path``, one that the reader may open, whatever there is
     below it."""
-    entries = (*IN_ALL, *AUDIT, *DEPLOYMENTS, NODES, ADMINISTRATION, *ACCOUNT)
+    entries = (*IN_ALL, *AUDIT, *DEPLOYMENTS, NODES, *ADMINISTRATION, *ACCOUNT)
     links = [Link(e.text, reverse(e.route)) for e in entries if e.allowed(actor, None)]
     above = [link for link in links if path.startswith(link.url) and path != link.url]
     return max(above, key=lambda link: len(link.url), default=None)

@@ -56,7 +56,7 @@ def test_one_stands_in_the_project_that_one_opened_until_one_opens_another(
     page.wait_for_url("**/projects/risk/")
     main.get_by_role("link", name="Releases").click()
     page.wait_for_url("**/releases/?project=risk")
-    page.goto("/inbox/")  # about no project: she stays
+    page.goto("/inbox/")  # about no project
     expect(main.locator("summary")).to_contain_text("Risk")
     page.keyboard.press("g")
     page.keyboard.press("m")

@@ -52,7 +52,9 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     page.get_by_text("It can no longer be deployed").wait_for()
     page.get_by_role("link", name="Open recall").click()
     assert page.url.endswith(f"/recalls/{found.pk}/")
-    assert page.get_by_role("button", name="Withdraw recall…").count() == 0, "another person lifts it"
+    assert page.get_by_role("button", name="Withdraw recall…").count() == 0, (
+        "another person lifts it"
+    )
 
     vito = open_as(story.people["Vito"])
     vito.goto(f"/recalls/{found.pk}/")

@@ -29,7 +29,7 @@ def people(request: PageRequest) -> HttpResponse:
 
 def people_shown(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the list; with ``fault`` the invitation that was refused is open, as it was."""
-    head, query = administration_head(request.actor, "administration"), request.GET
+    head, query = administration_head(request.actor), request.GET
     asked = PersonFilter(query.get("q", ""), query.get("show", ""))
     after = query.get("after", "")
     listed = person_list_page(head, asked=asked, typed=request.POST, after=after)
@@ -39,7 +39,7 @@ def people_shown(request: PageRequest, fault: str = "") -> HttpResponse:
 @action
 def invite(request: PageRequest) -> HttpResponse:
     """Add a person and send them their link; a refusal shows the form again as it was."""
-    typed, actor = request.POST, administration_head(request.actor, "administration").actor
+    typed, actor = request.POST, administration_head(request.actor).actor
     try:
         project, environment = place_of(typed.get("place", ""), actor)
         invited = invite_person(
@@ -58,14 +58,14 @@ def invite(request: PageRequest) -> HttpResponse:
 @page
 def roles(request: PageRequest) -> HttpResponse:
     """Show what each role may do."""
-    head = administration_head(request.actor, "role-matrix")
+    head = administration_head(request.actor)
     return show(request, "role_matrix", page=role_matrix_page(head))
 
 
 @action
 def demand(request: PageRequest, demanding_role: str) -> HttpResponse:
     """Have a role demand a second factor."""
-    administration_head(request.actor, "role-matrix")
+    administration_head(request.actor)
     demand_second_factor(demanding_role, actor=request.actor)
     messages.success(request, f"The role {demanding_role} now needs a second factor.")
     return back(request)
@@ -74,7 +74,7 @@ def demand(request: PageRequest, demanding_role: str) -> HttpResponse:
 @action
 def waive(request: PageRequest, demanding_role: str) -> HttpResponse:
     """Have a role demand no second factor any more."""
-    administration_head(request.actor, "role-matrix")
+    administration_head(request.actor)
     waive_second_factor(demanding_role, actor=request.actor)
     messages.success(request, f"The role {demanding_role} needs no second factor any more.")
     return back(request)
@@ -83,7 +83,7 @@ def waive(request: PageRequest, demanding_role: str) -> HttpResponse:
 @page
 def tokens(request: PageRequest) -> HttpResponse:
     """List the tokens of everybody."""
-    head, query = administration_head(request.actor, "all-tokens", manage=True), request.GET
+    head, query = administration_head(request.actor, manage=True), request.GET
     asked, after = TokenFilter(query.get("q", ""), query.get("show", "")), query.get("after", "")
     listed = issued_tokens_page(head, asked=asked, after=after)
     return show(request, "all_tokens", page=listed, key=listed.key, after=after)
@@ -103,14 +103,14 @@ def revoke(request: PageRequest, token_id: str) -> HttpResponse:
 @page
 def instance(request: PageRequest) -> HttpResponse:
     """Show what the instance is set up with."""
-    head = administration_head(request.actor, "instance", manage=True)
+    head = administration_head(request.actor, manage=True)
     return show(request, "instance", page=instance_page(head))
 
 
 @action
 def trial(request: PageRequest, trial: str) -> HttpResponse:
     """Try something that the settings name, and say what came of it."""
-    administration_head(request.actor, "instance")
+    administration_head(request.actor)
     result = try_out(trial, actor=request.actor)
     say = messages.success if result.worked else messages.error
     say(request, result.said)

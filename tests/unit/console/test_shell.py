@@ -36,17 +36,17 @@ def test_audit_leads_to_the_first_of_its_pages_that_one_may_see(
     permission: str, tabs: list[str]
 ) -> None:
     actor = person(permission)
-    audit = [item for item in shown("/", actor).beside if item.label == "Audit"]
+    audit = [item for item in shown("/", actor).beside if item.text == "Audit"]
     assert len(audit) == bool(tabs)
     for item in audit:
         there = shown(item.url, actor)
-        assert [tab.label for tab in there.tabs] == (tabs if len(tabs) > 1 else [])
-        assert next(one for one in there.beside if one.label == "Audit").active
+        assert [tab.text for tab in there.tabs] == (tabs if len(tabs) > 1 else [])
+        assert next(one for one in there.beside if one.text == "Audit").active
 
 
 def test_in_a_project_the_lists_are_those_of_the_project() -> None:
     found = shown("/models/", person(*LISTS), CLINIC)
-    assert [(item.label, item.url) for item in found.project] == [
+    assert [(item.text, item.url) for item in found.project] == [
         ("Overview", "/projects/clinic/"),
         ("Models", "/models/?project=clinic"),
         ("Releases", "/releases/?project=clinic"),
@@ -56,21 +56,21 @@ def test_in_a_project_the_lists_are_those_of_the_project() -> None:
         ("Members", "/projects/clinic/members/"),
         ("Activity", "/projects/clinic/activity/"),
     ]
-    assert [item.label for item in found.project if item.active] == ["Models"]
-    assert [item.count for item in found.project if item.label == "Alerts"] == [2]
+    assert [item.text for item in found.project if item.active] == ["Models"]
+    assert [item.count for item in found.project if item.text == "Alerts"] == [2]
 
 
 def test_what_one_may_in_another_project_is_no_entry_of_this_one() -> None:
     actor = person("model.view", scope=Scope("prj_2"))
-    assert "Models" in [item.label for item in shown("/", actor).project]
-    assert "Models" not in [item.label for item in shown("/", actor, CLINIC).project]
+    assert "Models" in [item.text for item in shown("/", actor).project]
+    assert "Models" not in [item.text for item in shown("/", actor, CLINIC).project]
 
 
 def test_settings_are_for_who_may_change_the_project() -> None:
     here, there = Scope("prj_1"), Scope("prj_2")
     for scope, entries in ((here, 1), (there, 0)):
         items = shown("/", person("project.edit", scope=scope), CLINIC).project
-        assert [item.label for item in items].count("Settings") == entries
+        assert [item.text for item in items].count("Settings") == entries
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_settings_are_for_who_may_change_the_project() -> None:
 )
 def test_the_menu_says_where_one_is(path: str, label: str) -> None:
     found = shown(path, person(*LISTS), CLINIC)
-    assert [item.label for item in found.project if item.active] == [label]
+    assert [item.text for item in found.project if item.active] == [label]
     assert not any(item.active for item in found.home)
 
 
 def test_deployments_now_and_on_a_date_stand_beside_each_other() -> None:
     for path, label in (("/endpoints/", "Now"), ("/deployments/", "On a date")):
         tabs = shown(path, person("endpoint.view"), CLINIC).tabs
-        assert [tab.label for tab in tabs if tab.active] == [label]
+        assert [tab.text for tab in tabs if tab.active] == [label]
         assert [tab.url for tab in tabs] == [
             "/endpoints/?project=clinic",
             "/deployments/?project=clinic",
