@@ -24,7 +24,7 @@ WHY = {
     "no_reporting_line_of_requester": "the requester has no reporting line set",
     "no_reporting_line_of_author": "no reporting line is set of the author of the version",
     "reporting_line_of_requester": "in the same reporting line as the requester",
-    "reporting_line_of_author": "in one reporting line with the author of the version",
+    "reporting_line_of_author": "in the same reporting line as the author of the version",
     "touched": "had a hand in the artifact",
     "touched_unknown": "the log does not say who had a hand in the artifact",
     "data_owner": "owns some of the data",

@@ -61,6 +61,11 @@ def frame_of(beside: Any, actor: Actor, chosen: str) -> Frame:
     return Frame(at, listed, len(known) > LISTED, counts)
 
 
+def may_have_alerts(beside: Any) -> bool:
+    """Tell from a row that brought a frame whether its reader sees an open alert."""
+    return beside is None or bool(beside.frame_alerts)
+
+
 def _projects(actor: Actor, chosen: str) -> QuerySet[Project]:
     """Return the projects in reach: the chosen one first, and one more than are listed."""
     first = Case(When(Q(slug=chosen) | Q(pk=chosen), then=Value(0)), default=Value(1))

@@ -8,17 +8,16 @@ from django.urls import reverse
 
 from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
+from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Button, counted
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
-from apps.governance.queries.visible_rows import Waiting, releases, startable
+from apps.governance.queries.visible_rows import Waiting, startable
 from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
-
-RECENT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,6 @@ class HomePage:
     startable: list[Release]
     paused: list[PausedRow]
     shared: list[Shared]
-    recent: list[Release] | None  # None where the list of what to set up stands first
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
 
     @property
@@ -70,9 +68,9 @@ class HomePage:
         return ""
 
     @property
-    def lists_releases(self) -> bool:
-        """Whether the latest releases stand beside what runs."""
-        return self.recent is not None and self.actor.can_somewhere("release.view")
+    def serves(self) -> bool:
+        """Whether something is live that the reader sees."""
+        return any(row.release for row in self.rows)
 
     @property
     def advice(self) -> str:
@@ -103,19 +101,17 @@ class HomePage:
         return None
 
 
-def home_page(inbox: Waiting, actor: Actor, *, is_new: bool = False) -> HomePage:
-    """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom. In a new
-    installation, where ``actor`` reads what to set up, the latest releases are left out."""
+def home_page(inbox: Waiting, actor: Actor) -> HomePage:
+    """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
     rows, more = endpoint_list_page(actor)
     return HomePage(
         actor=actor,
         inbox=inbox,
-        alerts=alert_rows(actor),
+        alerts=alert_rows(actor) if may_have_alerts(inbox.beside) else [],
         rows=rows,
         more=more,
         startable=startable(actor),
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         shared=shared_last(actor),
-        recent=None if is_new else list(releases(actor)[:RECENT]),
         projects=[] if rows else projects_of(actor),
     )

@@ -201,11 +201,14 @@ def setup_list(actor: Actor) -> SetupList:
     served = Release.objects.filter(state__in=SERVED)
     own = visible(Project.objects.order_by("pk"), actor, view="model.create", project="pk")
     nodes = Node.objects.alias(heard=HEARD_AT).filter(heard__gt=alive)
-    projects = visible(Project.objects.all(), actor, project="pk")
+    projects = Project.objects.all()
+    if not actor.can("project.create"):
+        nodes = nodes.filter(target__in=visible_targets(actor))
+        projects = visible(projects, actor, project="pk")
     found = {
         "people": Exists(_told(RoleBinding.objects.filter(roles), actor, "project.view")),
         "policy": Exists(_told(published, actor, "policy.view")),
-        "node": Exists(nodes.filter(target__in=visible_targets(actor))),
+        "node": Exists(nodes),
         "version": Exists(_told(finalised, actor, "version.view")),
         "release": Exists(_told(Release.objects.all(), actor, "release.view")),
         "approval": Exists(_told(by_another, actor, "release.view")),

@@ -13,9 +13,9 @@ from apps.console.views.setup import hidden_from_now_on, is_hidden
 @page
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
-    setup = None if is_hidden(request) else setup_list(request.actor)
-    is_new = setup is not None and setup.is_shown and not setup.is_done
-    page_object = home_page(waiting(request, request.actor), request.actor, is_new=is_new)
+    page_object = home_page(waiting(request, request.actor), request.actor)
+    is_set_up = page_object.serves or is_hidden(request)
+    setup = None if is_set_up else setup_list(request.actor)
     response = show(
         request,
         "home",

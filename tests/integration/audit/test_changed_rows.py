@@ -109,8 +109,8 @@ def test_an_event_says_first_who_did_what_on_what_where_and_why(release: Release
     event = decided(release)
     said = pages(release, event)[f"/audit/{event.pk}/"]
     for text in (
-        "Who\nRex risk",
-        f"On what\nrelease {release.number} · all its events",
+        "Actor\nRex risk",
+        f"Object\nrelease {release.number} · all its events",
         "Where\nRisk, staging",
         "Why\n“Good numbers”",
     ):

@@ -80,7 +80,7 @@ class TestByName:
         page = text_of(
             browser(person("Fay", {"auditor": None})).get("/audit/", who).content.decode()
         )
-        assert "as reviewer: approve by Rex risk" in page
+        assert "as reviewer: approved by Rex risk" in page
         assert "Requested release" not in page
         client = api(person("Gil", {"auditor": None}))
         items = client.get("/audit/events?person=rex").json()["items"]

@@ -266,7 +266,7 @@ def test_nobody_counts_by_what_they_said_themselves_of_others(world: World, top:
     place_person(risk, manager=top, actor=SYSTEM)
     place_person(both, manager=world.people["Alan"], actor=SYSTEM)
     release = world.request()
-    assert "in one reporting line" in refused(world, release, rudi)
+    assert "in the same reporting line" in refused(world, release, rudi)
     place_person(elsewhere, manager=top, actor=SYSTEM)
     for name in ("Ada", "Alan"):  # out of Rudi's own line, by Rudi
         place_person(world.people[name], manager=elsewhere, actor=rudi)

@@ -104,7 +104,7 @@ def test_an_environment_has_plans_of_its_own(world: World) -> None:
     world.policy("staging", "version: 1\ngates:\n  - {gate: plan, strategies: [replace]}\n")
     first, *others = api(world.people["Ada"]).get(f"{place}/plans").json()["items"]
     assert (first["name"], first["says"]) == ("slow", "Canary: 2, 100%")
-    assert (first["plan"], first["refused"]) == (changed["slow"], "It goes out by canary")
+    assert (first["plan"], first["refused"]) == (changed["slow"], "It is rolled out by canary")
     assert [p["name"] for p in others] == list(PRESETS)
     untouched = otto.patch(place, {"position": 5}, if_match=otto.get(place)["ETag"])
     assert untouched.json()["plans"] == changed
@@ -167,7 +167,7 @@ def test_a_policy_holds_back_a_plan_that_is_too_bold(world: World) -> None:
     world.policy("development", "version: 1\ngates:\n  - {gate: plan, strategies: [canary]}\n")
     bold, careful = world.request("development"), world.request("development", plan=CANARY)
     assert (bold.state, careful.state) == ("requested", "approved")
-    assert bold.gates[0]["reason"] == "It goes out by replace"
+    assert bold.gates[0]["reason"] == "It is rolled out by replace"
 
 
 def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting: Rollout) -> None:
@@ -178,7 +178,7 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
     assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
     text = page.content.decode()
     for words in (
-        "Waits for manual approval.",
+        "Waiting for manual approval.",
         "Send 33.33% of the requests",
         "Waiting for manual approval,",
         'data-dialog="resume"',

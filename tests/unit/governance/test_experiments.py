@@ -136,7 +136,7 @@ def test_the_gate_sees_an_ab_test_as_analysed_and_waiting_for_a_person() -> None
     asked = {"gate": "plan", "waits_for_person": True, "analysed": True}
     assert gate.fault_of(read(asked), declared()) == ""
     other = read({"gate": "plan", "strategies": ["canary"]})
-    assert gate.fault_of(other, declared()) == "It goes out by A/B test"
+    assert gate.fault_of(other, declared()) == "It is rolled out by A/B test"
     assert "by A/B test" in gate.title(read({"gate": "plan", "strategies": ["ab_test"]}))
 
 
