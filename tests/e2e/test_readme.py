@@ -204,7 +204,7 @@ def confirm(person: DemoPerson, process: "subprocess.Popen[str]") -> str:
         if code := re.search(r"confirm the code (\S+)", line):
             form = {"code": code[1], "name": "my machine"}
             answer = sent(person, f"/device/?code={code[1]}", "/device/confirm", form)
-            assert "may go on" in answer.text, answer.text
+            assert "Return to your terminal" in answer.text, answer.text
             return said
     raise AssertionError(said)
 

@@ -377,6 +377,11 @@ class Things:
         return self.release
 
 
+def found_people(text: str, who: Any) -> list[Any]:
+    """Return the people whom a search finds; guides, which all may read, hold such words too."""
+    return [hit for hit in search(text, who) if hit.kind == "person"]
+
+
 def named_ids(project: str) -> list[str]:
     """Return the ids of everything in a project that has a name, and of every target."""
     tables = (Environment, PolicyRevision, RegisteredModel, ModelVersion, Release, Endpoint)
@@ -1135,8 +1140,10 @@ QUESTIONS = [
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
-    Direct("find a person", "viewer", None, lambda t, who: search(t.person.name, who)),
-    Direct("find a person, oneself even", "viewer", None, lambda t, who: search("Viewer", who)),
+    Direct("find a person", "viewer", None, lambda t, who: found_people(t.person.name, who)),
+    Direct(
+        "find a person, oneself even", "viewer", None, lambda t, who: found_people("Viewer", who)
+    ),
     Direct("list environments", "stranger", None, lambda t, who: policy_rows([t.project], who)),
     Direct(
         "list policies",

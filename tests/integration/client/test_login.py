@@ -66,7 +66,7 @@ def test_a_new_person_is_logged_in_by_confirming_what_the_terminal_shows(
     terminal = Terminal(tmp_path, "login", live_server.url)
     form = {"code": terminal.code(), "name": "laptop", "preset": "cli", "days": "30"}
     page = browser(world.people["Ada"]).post("/device/confirm", form)
-    assert "may go on" in page.content.decode()
+    assert "Return to your terminal" in page.content.decode()
     code, said = terminal.ended()
     assert code == 0, said
     assert "Logged in as Ada" in said
