@@ -19,7 +19,6 @@ def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
         "startable": [],
         "paused": [],
         "shared": [],
-        "recent": [],
         "projects": [],
     }
     return HomePage(actor, inbox, **usual | members)
@@ -61,7 +60,7 @@ def test_open_alerts_are_said_before_what_waits(alerts: int, needed: int, said: 
         (("project.create", "access.manage"), 0, "Make a project", "Projects"),
         (("model.create", "access.manage"), 1, "Register a model", "Models"),
         (("endpoint.view",), 1, "What is live in your projects", ""),
-        (("access.manage",), 1, "You look after people and access", "People"),
+        (("access.manage",), 1, "You look after people and access", "Administration"),
     ],
 )
 def test_an_empty_page_says_what_to_do(
