@@ -22,6 +22,7 @@ ME = {
     "token": "tok_1",
     "second_factor": True,
     "grants": [],
+    "withheld_roles": [],
 }
 
 
