@@ -366,7 +366,7 @@ registry.revoke_signing_key registry.set_alias registry.set_card registry.set_ta
 registry.start_upload
 
 builds.cancel_build builds.collect_bentos builds.end_cancelled builds.fail builds.record_scan
-builds.request_build builds.settle_lost builds.start builds.succeed
+builds.request_build builds.request_samples builds.settle_lost builds.start builds.succeed
 
 serving.add_revision serving.create_endpoint serving.create_target serving.delete_endpoint
 serving.end_use

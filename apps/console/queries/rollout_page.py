@@ -62,7 +62,6 @@ AT_ONCE: dict[str, str] = {
         "A rollback test moves all requests at once, as a rollback does, and returns them."
     ),
 }
-AGAIN: dict[str, str] = {RolloutKind.ROLLBACK: "", RolloutKind.DRILL: ""}
 # kind → what stands before the release that it goes to, and after it
 HOW: dict[str, tuple[str, str]] = {
     RolloutKind.DRILL: ("Rollback test to ", " and back"),
@@ -111,7 +110,7 @@ class RolloutPage:
         """Continues its heading after the version: in place of what, and at what comes next."""
         stable = self.rollout.from_revision
         instead = f"replaces {stable.bento.version} " if stable else ""
-        return f"{AGAIN.get(self.rollout.kind, '')}{instead}at"
+        return f"{instead}at"
 
     @property
     def before_release(self) -> str:

@@ -517,14 +517,14 @@ def test_over_http_and_on_the_page(story: Story, endpoint: Endpoint) -> None:
     finished(Drill.objects.get())
     (row,) = otto.get(f"{path}/drills").json()["items"]
     assert (row["id"], row["state"], row["failed_requests"]) == (begun.json()["id"], "passed", 0)
-    text = page.get(f"{path}/").content.decode()
+    text = page.get(f"{path}/settings/").content.decode()
     assert "Every 30 days at 03:00 UTC" in text
     assert "0 failed requests" in text
     assert f"{row['seconds']:.2f} s" in text
-    assert "for a moment" in page.get(f"/rollouts/{row['rollout']}/").content.decode()
-    here = {"next": f"{path}/"}
+    assert "and back" in page.get(f"/rollouts/{row['rollout']}/").content.decode()
+    here = {"next": f"{path}/settings/"}
     answer = page.post(f"{path}/drill", here, follow=True)
     assert "its result is here" in answer.content.decode()
     form = here | {"do": "remove", "generation": "0"}
     ended = page.post(f"{path}/drill-schedule", form, follow=True)
-    assert "None come round by themselves" in ended.content.decode()
+    assert "No scheduled rollback tests" in ended.content.decode()

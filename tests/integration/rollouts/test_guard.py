@@ -187,9 +187,7 @@ def test_a_guard_that_is_none_is_refused_by_its_field(world: World) -> None:
 
 def test_page_and_api_say_the_guard_and_what_it_did(canary: Rollout, story: Story) -> None:
     page = browser(story.people["Otto"]).get(f"/rollouts/{canary.pk}/").content.decode()
-    assert (
-        "the node gives all requests back to the old revision at 5 server errors in a row" in page
-    )
+    assert "the node rolls back after 5 server errors in a row" in page
     take_back(story.node, canary.to_revision_id)
     story.settle()
     answer = api(story.people["Otto"]).get(f"/api/v1/rollouts/{canary.pk}").json()
