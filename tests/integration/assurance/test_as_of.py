@@ -72,7 +72,7 @@ def turns(story: Story) -> Turns:
 def by_page(client: Client, at: datetime) -> Served:
     page = client.get("/deployments/", {"at": rfc3339(at)})
     assert page.status_code == 200
-    served = re.findall(r"(\S+)\s+([\d.]+) %\s+revision (\d+)", text_of(page.content.decode()))
+    served = re.findall(r"(\S+)\s+([\d.]+)%\s+revision (\d+)", text_of(page.content.decode()))
     return [(runs, int(number), float(share)) for runs, share, number in served]
 
 

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 OF_FEW = {
     "/builds/{build}/",
     "/endpoints/{endpoint}/",
+    "/endpoints/{endpoint}/predictions/",
     "/models/{project}/{name}/compare/",
     "/models/{project}/{name}/{number}/",
     "/models/{project}/{name}/{number}/people/",

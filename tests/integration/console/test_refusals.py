@@ -88,7 +88,7 @@ def test_two_different_versions_are_compared_and_nothing_else(
     client = browser(world.people["Ada"])
     answer = client.get(f"/models/risk/churn/compare/?{query}", follow=True)
     assert answer.redirect_chain[0][0] == "/models/risk/churn/"
-    assert f"you chose {count}" in answer.content.decode()
+    assert f"to compare: {count} selected" in answer.content.decode()
     assert client.get("/models/risk/churn/compare/?v=3&v=1").status_code == 200
 
 

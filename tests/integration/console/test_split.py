@@ -37,17 +37,17 @@ def test_the_endpoints_page_says_what_is_split_by_and_who_had_no_unit(story: Sto
     shown = page(story.world, f"/endpoints/{release.endpoint_id}/")
 
     assert "Split by <b>header X-User</b>" in shown
-    assert "34 of 1 234 requests had no unit" in shown
+    assert "34 of 1,234 requests had no unit" in shown
     for words in ("321 new units", "34 by testers’ header", "34 copied requests"):
         assert words in shown
-    assert "split by header X-User" in page(story.world, f"/releases/{release.pk}/")
+    assert "routed by header X-User" in page(story.world, f"/releases/{release.pk}/")
 
 
 def test_an_endpoint_without_a_unit_says_nothing_of_units(story: Story) -> None:
     release = story.live()
 
     assert "Split by" not in page(story.world, f"/endpoints/{release.endpoint_id}/")
-    assert "split by" not in page(story.world, f"/releases/{release.pk}/")
+    assert "routed by" not in page(story.world, f"/releases/{release.pk}/")
 
 
 @pytest.mark.parametrize(
