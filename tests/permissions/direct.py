@@ -1138,6 +1138,12 @@ QUESTIONS = [
         lambda t, who: subject_for(t.project, "nobody@example.com", who),
     ),
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
+    Direct(
+        "find an environment",
+        "stranger",
+        None,
+        lambda t, who: [hit for hit in search("staging", who) if hit.detail == t.project.name],
+    ),
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
     Direct("find a person", "viewer", None, lambda t, who: found_people(t.person.name, who)),

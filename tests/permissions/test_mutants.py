@@ -27,10 +27,13 @@ NEEDLESS = {
     "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
     "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
+    "apps/rollouts/traffic.py visible",  # of a token without rollout.view, which no role is
 }
 # These choose a sentence, and nothing that is not the reader's to see.
 SAID = {
     "apps/console/queries/deployments.py can",  # which links there are
+    "apps/console/navigation.py can",  # which entries a menu has
+    "apps/console/navigation.py projects_with",
     "apps/console/templatetags/placet.py can",  # whether a leaf is a link
     "apps/console/queries/home_page.py can_somewhere",
     "apps/console/queries/streams.py can_somewhere",
