@@ -72,8 +72,8 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     here = waiting.total() if at is None else waiting[at.id]
     alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
     return {
-        "inbox": (waiting.total(), "releases for you to decide on"),
-        "releases": (here, "releases for you to decide on"),
+        "inbox": (waiting.total(), "releases that wait for your role"),
+        "releases": (here, "releases that wait for your role"),
         "alerts": (alerts, "open alerts"),
     }
 

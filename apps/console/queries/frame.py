@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Count, Q, QuerySet, Value, When
-from django.db.models.functions import JSONObject
+from django.db.models import Case, Count, Q, QuerySet, Value, When, Window
+from django.db.models.functions import JSONObject, RowNumber
 
 from apps.governance.models import Release
 from apps.identity.models import Project
@@ -39,10 +39,16 @@ class Frame:
 
 
 def with_frame(rows: QuerySet[Release], actor: Actor, chosen: str) -> QuerySet[Release]:
-    """Have releases bring what :func:`frame_of` reads, in columns that depend on none of them."""
+    """Have releases bring what :func:`frame_of` reads, in columns that depend on none of them: the
+    first row alone, since there may be hundreds."""
     projects = _projects(actor, chosen).values(json=JSONObject(id="pk", slug="slug", name="name"))
     alerts = _alerts(actor).values(json=JSONObject(project="project", count="count"))
-    return rows.annotate(frame_projects=ArraySubquery(projects), frame_alerts=ArraySubquery(alerts))
+    in_order: Any = rows.query.order_by
+    return rows.annotate(
+        place=Window(RowNumber(), order_by=in_order),
+        frame_projects=Case(When(place=1, then=ArraySubquery(projects))),
+        frame_alerts=Case(When(place=1, then=ArraySubquery(alerts))),
+    )
 
 
 def frame_of(beside: Any, actor: Actor, chosen: str) -> Frame:

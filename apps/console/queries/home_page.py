@@ -96,7 +96,7 @@ class HomePage:
             return Button("Models", href=reverse("models"), tone="primary")
         if not self.projects and self.actor.can_somewhere("project.create"):
             return Button("Projects", href=reverse("projects"), tone="primary")
-        if self.actor.can_somewhere("access.manage"):
+        if self.actor.can("access.manage"):
             return Button("Administration", href=reverse("administration"), tone="primary")
         return None
 

@@ -35,6 +35,7 @@ class SetupPoint:
     page: str
     view: str
     permissions: tuple[str, ...]
+    everywhere: bool = False  # the permission is asked for in the whole installation
 
     @property
     def who(self) -> str:
@@ -48,9 +49,10 @@ POINTS = (
         "people",
         "Add people and give them roles",
         "Nobody approves their own request: it takes two.",
-        "People and access",
-        "admin:index",
+        "Administration",
+        "administration",
         ("access.manage",),
+        everywhere=True,
     ),
     SetupPoint(
         "policy",
@@ -181,7 +183,8 @@ class SetupList:
         return not self.found[point.name] and bool(self._url(point))
 
     def _url(self, point: SetupPoint) -> str:
-        may = any(self.actor.can_somewhere(permission) for permission in point.permissions)
+        asked = self.actor.can if point.everywhere else self.actor.can_somewhere
+        may = any(map(asked, point.permissions))
         return reverse(point.view) if may else ""
 
 

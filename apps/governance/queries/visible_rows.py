@@ -282,7 +282,7 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
         waits=Exists(undecided.filter(pk=OuterRef("pk"))),
         glass=Subquery(glasses[:1]),
     )
-    rows = rows.filter(Q(seen=True) | Q(pk=Subquery(newest))).order_by("created_at")
+    rows = rows.filter(Q(seen=True) | Q(pk=Subquery(newest))).order_by("created_at", "pk")
     return read_along(rows) if read_along else rows
 
 

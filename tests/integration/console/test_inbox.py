@@ -1,10 +1,14 @@
 """The inbox: what waits for a person, and only what that person can do something about."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 
+from apps.console.queries.frame import with_frame
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.models import PolicyRevision
-from apps.governance.queries.visible_rows import publishable
+from apps.governance.queries.visible_rows import publishable, waiting_on
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.world import OPEN, World
@@ -52,3 +56,12 @@ def test_who_has_no_role_sees_nothing(world: World) -> None:
     nina = factories.person("Nina")
     assert publishable(actor_of(nina)) == []
     assert "all caught up" in browser(nina).get("/inbox/").content.decode()
+
+
+def test_of_all_that_waits_the_first_alone_brings_what_the_menu_shows(world: World) -> None:
+    for number in range(3):
+        world.request("staging", endpoint=f"waits-{number}")
+    waiting = waiting_on(world.rex, partial(with_frame, actor=world.rex, chosen="risk"))
+    brought: list[Any] = [getattr(row, "frame_projects") for row in waiting.needed]  # noqa: B009
+    assert [[one["slug"] for one in each or []] for each in brought] == [["risk"], [], []]
+    assert waiting.beside == waiting.needed[0]

@@ -10,7 +10,8 @@ from apps.console.queries.home_page import HomePage, PausedRow
 
 def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
     """Return the home page of somebody who may do these things somewhere."""
-    actor: Any = SimpleNamespace(can_somewhere=lambda permission: permission in can)
+    holds = set(can).__contains__
+    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds)
     inbox: Any = SimpleNamespace(needed=[None] * needed)
     usual: dict[str, Any] = {
         "alerts": (),
