@@ -73,7 +73,7 @@ class EndpointTraffic(PlacetView):
         """Read requests, errors and latency over time, with rollouts and alerts marked.
 
         Windows of nodes are added up to at most 300 stretches, however long the range is.
-        Alerts are there for who may see them.
+        Rollouts and alerts are there for who may see them.
         """
         chosen = range_of(request.query_params.get("range", ""))
         row = get_endpoint(endpoint, self.actor)

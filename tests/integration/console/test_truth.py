@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from apps.monitoring.reconciler import watch_endpoints
 from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
-from apps.serving.actions import start_endpoint, stop_endpoint
+from apps.serving.actions import require_api_key, start_endpoint, stop_endpoint
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
@@ -24,9 +25,10 @@ from tests.support import break_glass, factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
-from tests.support.world import World, digest_of
+from tests.support.world import OPEN, World, digest_of
 
 pytestmark = pytest.mark.django_db
+OPEN_TO_ALL = "everybody who can reach the address can send requests"
 HALF: dict[str, Any] = {
     "strategy": "canary",
     "steps": [{"set_weight": 60}, {"pause": {}}],
@@ -442,3 +444,17 @@ def test_an_endpoint_that_falls_back_at_a_recall_or_was_stopped_before_is_no_suc
     stop_endpoint(first_release.endpoint, actor=story.otto)
     recalled(story, first_release)
     assert not Alert.objects.filter(kind=AlertKind.RECALL_STOPPED).exists()
+
+
+def test_who_could_send_requests_to_production_without_a_key_is_warned_of(world: World) -> None:
+    world.policy("production", OPEN)
+    said = {}
+    for name in ("development", "production"):
+        endpoint = world.live(name).endpoint
+        path = f"/endpoints/{endpoint.pk}/"
+        read = partial(browser(world.people["Otto"]).get, path)
+        require_api_key(endpoint, required=False, actor=SYSTEM)
+        said[name] = OPEN_TO_ALL in read().content.decode()
+    assert said == {"development": False, "production": True}
+    require_api_key(endpoint, required=True, actor=SYSTEM)
+    assert OPEN_TO_ALL not in read().content.decode()
