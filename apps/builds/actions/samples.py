@@ -94,7 +94,9 @@ def _made(
     project: Project, sample: SampleModel, version: SampleVersion, before: Sequence[ModelVersion]
 ) -> ModelVersion:
     """Make a version whole, in the transaction of the caller: what others see is frozen, and none
-    of them had a hand in it."""
+    of them had a hand in it. Meanwhile its file goes to the store, which else no transaction waits
+    for: it has some 20 kB, and nobody but this project's people waits along.
+    """
     model = RegisteredModel.objects.filter(project=project, name=sample.name).first()
     if model is None:
         model = create_model(
