@@ -109,7 +109,7 @@ class Bench:
         found = scan(scan_folder, sandbox, cancelled=self.cancelled)
         told = loaded_by(found, runtime, sandbox, cancelled=self.cancelled)
         if told.verdict != "safe":
-            why = "; ".join(finding.what for finding in told.findings[-1:])
+            why = "; ".join(finding.what for finding in told.findings[:1])
             raise KeepOriginal(f"The scan of the converted model says {told.verdict}: {why}")
         return raw
 

@@ -27,6 +27,9 @@ def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]
     if not sites:
         raise ValueError("the runtime has no folder of packages")
     for site in sites:
+        next(
+            site.iterdir(), None
+        )  # one that cannot be read is not empty: ``distributions`` says so
         told = set()
         for package in distributions(path=[str(site)]):
             for module in sorted(_brings(package.read_text("RECORD") or "") & modules):

@@ -328,7 +328,7 @@ def _loaded(
     folder = workshop.runtimes.folder(runtime)
     told = scanner.loaded_by(scan, folder, workshop.sandbox, cancelled=cancelled)
     if told != scan:
-        log(f"{told.verdict}, and not {scan.verdict}: {told.findings[-1].what}")
+        log(f"{told.verdict}, and not {scan.verdict}: {told.findings[0].what}")
         on_scan(told)
     return told
 

@@ -44,7 +44,8 @@ def gather(
     parsed = [parse(text) for text in requirements]
     if len(parsed) > MAX_REQUIREMENTS:
         raise BuildFailed(f"A version may have at most {MAX_REQUIREMENTS} requirements")
-    names = {canonicalize_name(r.name) for r in parsed}
+    counted = (r for r in parsed if r.marker is None or r.marker.evaluate())
+    names = {canonicalize_name(r.name) for r in counted}
     lines = {str(r) for r in parsed if canonicalize_name(r.name) != "bentoml"}
     kind = FORMATS[model_format]
     more = kind.onnx.packages if kind.onnx and accelerate else ()

@@ -16,7 +16,9 @@ from workers.builder.untrusted_files import told_by
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
 SAFE_FROM = {name: least for kind in FORMATS.values() for name, least in kind.safe_from.items()}
-MODULES = {name for kind in FORMATS.values() for name in list(kind.safe_from)[:1]}
+# LightGBM looks beside its own folder for its compiled library first (``lightgbm/libpath.py``).
+BESIDE = "lib_lightgbm"
+MODULES = {name for kind in FORMATS.values() for name in list(kind.safe_from)[:1]} | {BESIDE}
 
 
 def scan(
@@ -64,12 +66,14 @@ def loaded_by(
             name="the list of libraries",
             cancelled=cancelled,
         )
-        why = list(untried(json.loads(told)))
+        if not isinstance(found := json.loads(told), list):
+            raise TypeError("its list is none")
+        why = list(untried(found))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         why = [f"What loads it cannot be told: {error}"[:200]]
     others = [Finding("", one, "code-carrying") for one in why]
     verdict: Verdict = "code-carrying" if others else "safe"
-    return replace(scan, verdict=verdict, findings=(*scan.findings, *others))
+    return replace(scan, verdict=verdict, findings=(*others, *scan.findings))
 
 
 def untried(libraries: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -82,13 +86,15 @@ def untried(libraries: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _not_tried(name: str, version: str, module: str) -> str:
     """Return what to require instead of a library; '' where files were tried with it."""
+    if module == BESIDE:
+        return "leave it out, it stands in the place of LightGBM's own library"
     if (least := SAFE_FROM.get(name)) is None:
         return f"require {module}, with which files were tried"
     try:
         found = Version(version)
     except InvalidVersion:
         return f"require a release of {name} from {least} on"
-    if found.is_prerelease or found.local:
+    if found.is_prerelease or found.local or found.epoch:
         return f"require a release of {name} from {least} on"
     return "" if found >= Version(least) else f"require {name}>={least}"
 

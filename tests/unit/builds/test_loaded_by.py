@@ -1,11 +1,14 @@
 """What the verdict ``safe`` is worth depends on the library that loads the files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from workers.builder import scanner
 from workers.builder.libraries import libraries
 from workers.builder.scanner import MODULES, SAFE_FROM, untried
+from workers.builder.spec import Finding, Scan
 
 SITE = "lib/python3.13/site-packages"
 
@@ -36,6 +39,7 @@ def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
         ("onnxruntime", "1.32.0rc1", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "1.33.0.dev20261101", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "1.32.0+openvino", "a release of onnxruntime from 1.32 on"),
+        ("onnxruntime", "1!0.1", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "nightly", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "1.24.1", "onnxruntime>=1.32"),
         ("onnxruntime-gpu", "1.9", "onnxruntime-gpu>=1.32"),
@@ -106,3 +110,32 @@ def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) 
 def test_of_a_runtime_without_packages_nothing_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no folder of packages"):
         told(tmp_path)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_library_beside_lightgbm_that_it_would_load_first_takes_it_away(
+    tmp_path: Path, listed: bool
+) -> None:
+    own = ["lightgbm/__init__.py", "lightgbm/lib/lib_lightgbm.so"]
+    installed(tmp_path, "lightgbm", "4.7.0", *own)
+    assert told(tmp_path) == []
+    name = "boosters 1.0" if listed else "? ?"
+    if listed:
+        installed(tmp_path, "boosters", "1.0", "lib_lightgbm.so")
+    else:
+        (tmp_path / SITE / "lib_lightgbm.so").touch()
+    (why,) = told(tmp_path)
+    assert why.startswith(f"{name} is in the runtime: leave it out")
+
+
+@pytest.mark.parametrize("answer", ["{}", '""', "null", '[[[],"1","x"]]', "[" * 100_000])
+def test_an_answer_of_another_form_takes_it_away_and_says_so_first(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner, "told_by", lambda *_args, **_options: answer)
+    before = Scan("safe", (Finding("a", "is plain", "safe"),), {})
+    sandbox: Any = None  # not asked
+    after = scanner.loaded_by(before, tmp_path, sandbox)
+    assert after.verdict == "code-carrying"
+    assert after.findings[0].what.startswith("What loads it cannot be told")
+    assert after.findings[1:] == before.findings

@@ -49,6 +49,16 @@ def test_the_service_gets_what_its_format_needs() -> None:
     assert "mlflow" not in gather(["mlflow-skinny==2.0"], "mlflow")
 
 
+def test_a_requirement_that_counts_nowhere_does_not_stand_for_what_the_format_needs() -> None:
+    lines = gather(["onnxruntime; python_version < '3'"], "onnx")
+    assert [line for line in lines if line.startswith("onnxruntime")] == [
+        "onnxruntime",
+        'onnxruntime; python_version < "3"',
+    ]
+    pinned = gather(["onnxruntime==1.32.0; python_version >= '3'"], "onnx")
+    assert "onnxruntime" not in pinned
+
+
 def test_converters_come_only_where_acceleration_is_asked_for() -> None:
     assert "skl2onnx" not in gather([], "sklearn")
     assert {"skl2onnx", "onnxruntime"} < set(gather([], "sklearn", accelerate=True))
