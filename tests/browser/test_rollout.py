@@ -145,6 +145,7 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(
     page.get_by_label("Careful canary").check()
     page.get_by_label("After approval").select_option("manual")
     page.get_by_role("button", name="Submit request").click()
+    page.wait_for_url("**/releases/rel_*")  # the form draws the same picture
     page.get_by_role("img", name="1% until the analysis passes, then 5% until").wait_for()
     asked = Release.objects.get(bento=bento)
     assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")
