@@ -107,7 +107,7 @@ class Bench:
         (scan_folder / generate.ACCELERATED).write_bytes(raw)
         sandbox, runtime = self.runtimes.sandbox, self.runtimes.folder(self.runtime)
         found = scan(scan_folder, sandbox, cancelled=self.cancelled)
-        told = loaded_by(found, runtime, sandbox, cancelled=self.cancelled)
+        told = loaded_by(found, "onnx", runtime, sandbox, cancelled=self.cancelled)
         if told.verdict != "safe":
             why = "; ".join(finding.what for finding in told.findings[:1])
             raise KeepOriginal(f"The scan of the converted model says {told.verdict}: {why}")

@@ -6,12 +6,14 @@ Runs in a sandbox: what packages left about themselves is of any size and form.
 Usage: python -m workers.builder.libraries RUNTIME ANSWER MODULE…
 """
 
+import csv
 import json
 import sys
 from collections.abc import Iterator, Set
 from email.message import Message
 from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import cast
 
 NAMES = ("Name", "Version")
@@ -27,9 +29,7 @@ def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]
     if not sites:
         raise ValueError("the runtime has no folder of packages")
     for site in sites:
-        next(
-            site.iterdir(), None
-        )  # one that cannot be read is not empty: ``distributions`` says so
+        next(site.iterdir(), None)  # raises of one that cannot be read: ``distributions`` is empty
         told = set()
         for package in distributions(path=[str(site)]):
             for module in sorted(_brings(package.read_text("RECORD") or "") & modules):
@@ -45,7 +45,7 @@ def libraries(runtime: Path, modules: Set[str]) -> Iterator[tuple[str, str, str]
 def _brings(record: str) -> set[str]:
     """Return the top-level names of a package's list of files, of which each is told from its own
     folder of packages, or through another one."""
-    names = (line.strip('"').partition(",")[0] for line in record.splitlines())
+    names = (normpath(row[0]) for row in csv.reader(record.splitlines()) if row)
     paths = (PurePosixPath(name.rpartition("/site-packages/")[2]) for name in names)
     return {path.parts[0].partition(".")[0] for path in paths if path.parts}
 

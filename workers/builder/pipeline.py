@@ -111,7 +111,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
-        scan = _loaded(scan, runtime.digest, workshop, cancelled, on_scan, log)
+        scan = _loaded(scan, spec, runtime.digest, workshop, cancelled, on_scan, log)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -318,6 +318,7 @@ def _scan(
 
 def _loaded(
     scan: Scan,
+    spec: BuildSpec,
     runtime: str,
     workshop: Workshop,
     cancelled: IsCancelled,
@@ -326,7 +327,7 @@ def _loaded(
 ) -> Scan:
     """Return the verdict for what the runtime loads the files with; tell where it is another."""
     folder = workshop.runtimes.folder(runtime)
-    told = scanner.loaded_by(scan, folder, workshop.sandbox, cancelled=cancelled)
+    told = scanner.loaded_by(scan, spec.format, folder, workshop.sandbox, cancelled=cancelled)
     if told != scan:
         log(f"{told.verdict}, and not {scan.verdict}: {told.findings[0].what}")
         on_scan(told)

@@ -1,7 +1,7 @@
 """The scan step: runs the scanner in a sandbox, and trusts only a whole answer."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +15,8 @@ from workers.builder.untrusted_files import told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
-SAFE_FROM = {name: least for kind in FORMATS.values() for name, least in kind.safe_from.items()}
-# LightGBM looks beside its own folder for its compiled library first (``lightgbm/libpath.py``).
-BESIDE = "lib_lightgbm"
-MODULES = {name for kind in FORMATS.values() for name in list(kind.safe_from)[:1]} | {BESIDE}
+Tried = Mapping[str, Mapping[str, str]]  # by module and library, the oldest version
+EVERY = {module: tried for kind in FORMATS.values() for module, tried in kind.safe_from.items()}
 
 
 def scan(
@@ -49,47 +47,63 @@ def scan(
 
 
 def loaded_by(
-    scan: Scan, runtime: Path, sandbox: Sandbox, *, cancelled: Callable[[], bool] = never
+    scan: Scan,
+    model_format: str,
+    runtime: Path,
+    sandbox: Sandbox,
+    *,
+    cancelled: Callable[[], bool] = never,
 ) -> Scan:
     """Return what a verdict is worth where the libraries of a runtime load the files: ``safe`` is
-    not said of what an older one, or another build of one, does with them."""
+    not said of what an older one, or another build of one, does with them. Those of the format
+    are looked at, or every one where it may be any."""
     if scan.verdict != "safe":
         return scan
     limits = Limits(memory_mb=1024, seconds=60)
+    own = FORMATS[model_format].safe_from
+    tried = own or EVERY
     try:
         told = told_by(
             "workers.builder.libraries",
             runtime,
             sandbox,
             limits,
-            *sorted(MODULES),
+            *sorted(tried),
             name="the list of libraries",
             cancelled=cancelled,
         )
         if not isinstance(found := json.loads(told), list):
             raise TypeError("its list is none")
-        why = list(untried(found))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        why = [*untried(found, tried), *unseen(found, own)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = [f"What loads it cannot be told: {error}"[:200]]
     others = [Finding("", one, "code-carrying") for one in why]
     verdict: Verdict = "code-carrying" if others else "safe"
     return replace(scan, verdict=verdict, findings=(*others, *scan.findings))
 
 
-def untried(libraries: Iterable[Sequence[str]]) -> Iterator[str]:
+def unseen(libraries: Iterable[Sequence[str]], tried: Tried) -> Iterator[str]:
+    """Yield the modules that must load the files and come from nowhere that can be told: a file of
+    paths, or a folder of the machine's, may bring them all the same."""
+    brought = {module for _, _, module in libraries}
+    for module in sorted({module for module, versions in tried.items() if versions} - brought):
+        yield f"No package of the runtime brings {module}, with which files were tried"
+
+
+def untried(libraries: Iterable[Sequence[str]], tried: Tried) -> Iterator[str]:
     """Yield why files were not tried with a library, of each that has name, version and module."""
     for name, version, module in libraries:
-        why = _not_tried(canonicalize_name(name), version, module)
+        why = _not_tried(canonicalize_name(name), version, tried[module])
         if why:
             yield f"{ascii(f'{name[:60]} {version[:60]}')[1:-1]} is in the runtime: {why}"
 
 
-def _not_tried(name: str, version: str, module: str) -> str:
+def _not_tried(name: str, version: str, tried: Mapping[str, str]) -> str:
     """Return what to require instead of a library; '' where files were tried with it."""
-    if module == BESIDE:
-        return "leave it out, it stands in the place of LightGBM's own library"
-    if (least := SAFE_FROM.get(name)) is None:
-        return f"require {module}, with which files were tried"
+    if not tried:
+        return "leave it out, it stands in the place of a library that is tried"
+    if (least := tried.get(name)) is None:
+        return f"leave it out, and require {next(iter(tried))}, with which files were tried"
     try:
         found = Version(version)
     except InvalidVersion:

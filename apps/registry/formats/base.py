@@ -87,9 +87,9 @@ class Format:
     lacking: Callable[[list[str]], str] = lambda requirements: ""  # what they lack, in words
     packages: tuple[str, ...] = ()  # what its service needs, unless the version names it
     instead: Mapping[str, str] = field(default_factory=dict)  # by package: what does as well
-    # The oldest versions of its libraries with which files that the scan calls safe were tried. The
-    # first is called as the module which all of them bring.
-    safe_from: Mapping[str, str] = field(default_factory=dict)
+    # The oldest versions of its libraries with which files that the scan calls safe were tried, by
+    # the module that loads the files; of a module that must not be there, none.
+    safe_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shared: tuple[str, ...] = ()  # templates beside its own
     trusts_types: bool = False  # it loads those types alone that the scan read
     wipe_memory: bool = False  # it may run ONNX Runtime, whose answers hold memory of others

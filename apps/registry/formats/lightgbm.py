@@ -79,7 +79,8 @@ FORMAT = Format(
     text=True,
     derive=derive,
     packages=("lightgbm", "numpy"),
-    safe_from={"lightgbm": "3.3.5"},
+    # It looks beside its own folder for its compiled library first (``lightgbm/libpath.py``).
+    safe_from={"lightgbm": {"lightgbm": "3.3.5"}, "lib_lightgbm": {}},
     shared=("placet_boosted.py",),
     onnx=Conversion("lightgbm", ("onnxmltools", "skl2onnx", "onnxruntime")),
     family="gradient-boosted trees",

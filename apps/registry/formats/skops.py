@@ -21,7 +21,7 @@ FORMAT = Format(
     derive=derive,
     lacking=pinned("scikit-learn==1.7.2"),
     packages=("scikit-learn", "skops"),
-    safe_from={"skops": "0.16"},
+    safe_from={"skops": {"skops": "0.16"}, "sklearn": {"scikit-learn": "1.5"}},
     shared=("placet_estimator.py",),
     trusts_types=True,
     onnx=Conversion("estimator", ("skl2onnx", "onnxruntime")),

@@ -123,7 +123,7 @@ FORMAT = Format(
     derive=derive,
     packages=("xgboost-cpu", "numpy"),
     # 1.5 writes behind its answer
-    safe_from={"xgboost": "1.7.6", "xgboost-cpu": "1.7.6"},
+    safe_from={"xgboost": {"xgboost": "1.7.6", "xgboost-cpu": "1.7.6"}},
     instead={"xgboost-cpu": "xgboost"},  # the plain one brings a CUDA library
     shared=("placet_boosted.py",),
     onnx=Conversion("xgboost", ("onnxmltools", "skl2onnx", "onnxruntime")),

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from apps.builds.models import Bento, Build
 from apps.jobs.models import Job
+from apps.registry.formats import FORMATS
 from apps.registry.models import ArtifactFile
 from apps.registry.store import store
 from placet.kernel.config import ROOT, config
@@ -22,7 +24,6 @@ from tests.support.cache import RUNTIMES
 from tests.support.factories import ApiClient
 from tests.support.models import Trained, onnx_model, sklearn_model
 from workers import build_job
-from workers.builder import scanner
 
 pytestmark = [pytest.mark.e2e]
 SIGNATURE = {
@@ -193,7 +194,8 @@ def test_another_worker_takes_over_when_one_is_killed(
 def test_a_library_from_before_it_was_looked_at_takes_safe_away(
     ada: ApiClient, run_jobs: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(scanner.SAFE_FROM, "onnxruntime", "1000")
+    tried = {"onnxruntime": {"onnxruntime": "1000"}}
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], safe_from=tried))
     ended = build(ada, onnx_model(), run_jobs)
     assert (ended["state"], ended["error"]) == ("succeeded", "")
     scan = evidence(ada, "scan")

@@ -60,10 +60,10 @@ def test_a_runtime_that_cannot_be_read_takes_safe_away(tmp_path: Path) -> None:
     package = runtime / "lib/python3.13/site-packages/odd-1.dist-info"
     package.mkdir(parents=True)
     safe = scanner.Scan("safe", (), scanner.SCANNER)
-    assert scanner.loaded_by(safe, runtime, Sandbox.detect()) == safe
+    assert scanner.loaded_by(safe, "mlflow", runtime, Sandbox.detect()) == safe
     (package / "RECORD").write_bytes(b"\xff\n")
-    told = scanner.loaded_by(safe, runtime, Sandbox.detect())
+    told = scanner.loaded_by(safe, "mlflow", runtime, Sandbox.detect())
     assert told.verdict == "code-carrying"
     assert "What loads it cannot be told" in told.findings[0].what
     unknown = scanner.Scan("unknown", (), scanner.SCANNER)
-    assert scanner.loaded_by(unknown, runtime, Sandbox.detect()) == unknown
+    assert scanner.loaded_by(unknown, "mlflow", runtime, Sandbox.detect()) == unknown

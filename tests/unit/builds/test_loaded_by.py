@@ -1,5 +1,6 @@
 """What the verdict ``safe`` is worth depends on the library that loads the files."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from workers.builder import scanner
 from workers.builder.libraries import libraries
-from workers.builder.scanner import MODULES, SAFE_FROM, untried
+from workers.builder.scanner import EVERY, untried
 from workers.builder.spec import Finding, Scan
 
 SITE = "lib/python3.13/site-packages"
@@ -15,7 +16,7 @@ SITE = "lib/python3.13/site-packages"
 
 def told(runtime: Path) -> list[str]:
     """Return why files were not tried with what a runtime has."""
-    return [*untried(libraries(runtime, MODULES))]
+    return [*untried(libraries(runtime, EVERY.keys()), EVERY)]
 
 
 def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
@@ -46,7 +47,9 @@ def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
         ("xgboost", "1.5.2", "xgboost>=1.7.6"),
         ("xgboost-cpu", "3.4.1", ""),
         ("lightgbm", "2.3.1", "lightgbm>=3.3.5"),
-        ("skops", "0.11", f"skops>={SAFE_FROM['skops']}"),
+        ("skops", "0.11", "skops>=0.16"),
+        ("scikit-learn", "1.4.2", "scikit-learn>=1.5"),
+        ("scikit-learn", "1.5.0", ""),
         ("numpy", "0.1", ""),
     ],
 )
@@ -54,7 +57,8 @@ def test_an_older_library_takes_safe_away_and_is_named(
     tmp_path: Path, name: str, version: str, why: str
 ) -> None:
     installed(tmp_path, "bentoml", "1.4.40")
-    installed(tmp_path, name, version)
+    brings = ["sklearn/__init__.py"] if name == "scikit-learn" else []
+    installed(tmp_path, name, version, *brings)
     assert told(tmp_path) == ([f"{name} {version} is in the runtime: require {why}"] if why else [])
 
 
@@ -65,6 +69,9 @@ def test_an_older_library_takes_safe_away_and_is_named(
         ("ort-nightly", "onnxruntime/capi/_pybind_state.so"),
         ("xgboostwithwarmstart", "./xgboost/core.py"),
         ("boosters", "lightgbm.py"),
+        ("onnxruntime-gpu", "xgboost/core.py"),
+        ("odd", "other/../skops/__init__.py"),
+        ("odd", '"onnxruntime/a ""quoted"" name, and a comma.py"'),
         ("other", "../../../lib64/python3.13/site-packages/skops/__init__.py"),
     ],
 )
@@ -73,9 +80,10 @@ def test_another_build_of_a_library_takes_it_away_whatever_it_is_called(
 ) -> None:
     installed(tmp_path, "onnxruntime", "1.32.0")
     installed(tmp_path, name, "99.0", "other.py", brings)
-    module = Path(brings.rpartition("site-packages/")[2]).parts[0].removesuffix(".py")
+    module = next(module for module in EVERY if module in brings)
     assert told(tmp_path) == [
-        f"{name} 99.0 is in the runtime: require {module}, with which files were tried"
+        f"{name} 99.0 is in the runtime: leave it out, and require {module}, "
+        "with which files were tried"
     ]
 
 
@@ -87,7 +95,7 @@ def test_so_does_one_that_no_package_tells_of(tmp_path: Path, left: str) -> None
     file.touch()
     module = Path(left).parts[0].partition(".")[0]
     assert told(tmp_path) == [
-        f"? ? is in the runtime: require {module}, with which files were tried"
+        f"? ? is in the runtime: leave it out, and require {module}, with which files were tried"
     ]
 
 
@@ -103,7 +111,7 @@ def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) 
     installed(tmp_path, "onnxruntime", "1.32.0")
     next(tmp_path.glob("**/METADATA")).write_text("\n")
     assert told(tmp_path) == [
-        "? ? is in the runtime: require onnxruntime, with which files were tried"
+        "? ? is in the runtime: leave it out, and require onnxruntime, with which files were tried"
     ]
 
 
@@ -128,14 +136,48 @@ def test_a_library_beside_lightgbm_that_it_would_load_first_takes_it_away(
     assert why.startswith(f"{name} is in the runtime: leave it out")
 
 
-@pytest.mark.parametrize("answer", ["{}", '""', "null", '[[[],"1","x"]]', "[" * 100_000])
-def test_an_answer_of_another_form_takes_it_away_and_says_so_first(
-    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+BEFORE = Scan("safe", (Finding("a", "is plain", "safe"),), {})
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, model_format: str, answer: str) -> Scan:
+    """Return what a safe scan is worth where the sandbox leaves ``answer``."""
     monkeypatch.setattr(scanner, "told_by", lambda *_args, **_options: answer)
-    before = Scan("safe", (Finding("a", "is plain", "safe"),), {})
     sandbox: Any = None  # not asked
-    after = scanner.loaded_by(before, tmp_path, sandbox)
+    return scanner.loaded_by(BEFORE, model_format, Path("runtime"), sandbox)
+
+
+ODD = ("{}", '""', "null", '[[[],"1","onnxruntime"]]', '[["a","1","x"]]', "[" * 100_000)
+
+
+@pytest.mark.parametrize("answer", ODD)
+def test_an_answer_of_another_form_takes_it_away_and_says_so_first(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = judged(monkeypatch, "onnx", answer)
     assert after.verdict == "code-carrying"
     assert after.findings[0].what.startswith("What loads it cannot be told")
-    assert after.findings[1:] == before.findings
+    assert after.findings[1:] == BEFORE.findings
+
+
+OLD = json.dumps([["xgboost", "1.5", "xgboost"]])
+SKOPS = ["skops", "0.16.0", "skops"]
+
+
+@pytest.mark.parametrize(
+    ("model_format", "answer", "why"),
+    [
+        ("onnx", "[]", "No package of the runtime brings onnxruntime, with which files were tried"),
+        ("skops", json.dumps([SKOPS]), "No package of the runtime brings sklearn, with which"),
+        ("skops", json.dumps([SKOPS, ["scikit-learn", "1.7.2", "sklearn"]]), ""),
+        ("mlflow", OLD, "xgboost 1.5 is in the runtime: require xgboost>=1.7.6"),
+        ("mlflow", "[]", ""),
+        ("lightgbm", json.dumps([["lightgbm", "4.6.0", "lightgbm"]]), ""),
+    ],
+)
+def test_what_loads_a_format_must_be_there_and_of_any_other_every_library_counts(
+    model_format: str, answer: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that no package tells of may come by a file of paths, or from the machine."""
+    after = judged(monkeypatch, model_format, answer)
+    assert after.verdict == ("code-carrying" if why else "safe")
+    assert after.findings[0].what.startswith(why or "is plain")

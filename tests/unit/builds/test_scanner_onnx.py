@@ -174,6 +174,7 @@ BOTH = ("", "com.microsoft")
 )
 def test_operators_beyond_onnx_are_not_safe_wherever_they_stand(made: Any, tmp_path: Path) -> None:
     """Whoever compiled them trusts the values of the file."""
+    assert foreign(made.SerializeToString())
     assert verdict(tmp_path, made)[0] in ("code-carrying", "unknown")
 
 
@@ -317,6 +318,12 @@ def test_a_range_that_onnx_runtime_makes_a_loop_of_is_told() -> None:
     """From opset 27 on halves may be counted: one of a million rounds held a replica 5 s."""
     made = operators(onnx.helper.make_node("Range", ["x", "x", "x"], ["w"]))
     assert foreign(made.SerializeToString()) == []
+    own = made.functions.add()
+    own.CopyFrom(function("", node()))
+    for version, told in ((26, []), (27, ["Range"])):
+        own.opset_import[0].version = version
+        assert foreign(made.SerializeToString()) == told
+    made.functions.pop()
     made.opset_import[0].version = 27
     assert foreign(made.SerializeToString()) == ["Range"]
 

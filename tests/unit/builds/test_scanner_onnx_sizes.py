@@ -9,8 +9,6 @@ import pytest
 
 from tests.support.protobuf import eight, four, number, text
 from tests.support.spending import spent
-from workers.builder.scanning import onnx as scanning_onnx
-from workers.builder.scanning import onnx_sizes
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.onnx_sizes import of_rows
 
@@ -212,10 +210,3 @@ def test_the_shape_of_nothing_does_not_make_a_bounded_size_of_a_row(tmp_path: Pa
     assert why.endswith(
         "take them from shapes, or constants that are no inputs, or allow code-carrying"
     )
-
-
-@pytest.mark.parametrize("advice", [onnx_sizes.ADVICE, scanning_onnx.ADVICE])
-def test_what_to_do_is_said_to_its_end(advice: str) -> None:
-    """A finding has 200 letters."""
-    longest = max((*scanning_onnx.OPERATORS, *map(bytes.decode, onnx_sizes.SIZES)), key=len)
-    assert len(f"has operators ({longest}) {advice}") <= 200

@@ -96,8 +96,9 @@ KEYS = frozenset({b"location", b"offset", b"length", b"checksum", b"basepath"})
 # A model that was compiled for an accelerator, or the path to one (``core/graph/contrib_ops``).
 COMPILED = b"EPContext"
 ADVICE = (
-    "that are not on the list of plain ones: export it with those of ai.onnx and ai.onnx.ml alone "
-    "(functions inlined), or have the policy allow code-carrying"
+    "beyond the plain ones with which files were tried: export it with plain operators of ai.onnx "
+    "and ai.onnx.ml, of an opset below 27 (functions inlined), or have the policy allow "
+    "code-carrying"
 )
 PLACE = re.compile(rb"[0-9]{1,18}")
 # ONNX Runtime takes the offset for an address of memory where the location is a mark of its own
