@@ -18,10 +18,11 @@ OpenAs = Callable[..., Page]
 TABS = ("", "roles/", "tokens/", "instance/")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
-    world: World, open_as: OpenAs
+    world: World, open_as: OpenAs, width: int
 ) -> None:
-    page = open_as(factories.person("Ann", {"admin": None}))
+    page = open_as(factories.person("Ann", {"admin": None}), width=width)
     page.goto("/administration/")
     page.get_by_role("button", name="Invite a person…").click()
     page.get_by_label("Name", exact=True).fill("Nora New")

@@ -35,10 +35,11 @@ def place(version: ModelVersion) -> str:
     return f"/models/{version.project.slug}/{version.model.name}/{version.number}/draft/"
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 def test_a_data_scientist_registers_a_version_by_upload_alone(
-    world: World, draft: ModelVersion, open_as: OpenAs
+    world: World, draft: ModelVersion, open_as: OpenAs, width: int
 ) -> None:
-    page = open_as(world.people["Ada"])
+    page = open_as(world.people["Ada"], width=width)
     page.goto(f"/models/{draft.project.slug}/{draft.model.name}/")
     page.get_by_role("button", name="New version").click()
     page.get_by_text("Upload at least one file").wait_for()

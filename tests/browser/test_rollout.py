@@ -57,16 +57,22 @@ def canary(story: Story) -> Release:
 
 
 def say(page: Page, verb: str, reason: str) -> None:
-    """Open a dialog, write why, and confirm."""
-    page.locator(f"#b-{verb}").click()
-    page.locator(f"#{verb}-why").fill(reason)
-    page.locator(f"#{verb} button:not([data-close])").click()
+    """Open a dialog, write why, and confirm, by keyboard alone."""
+    page.locator(f"#b-{verb}").press("Enter")
+    page.locator(f"#{verb}-why:focus").wait_for()
+    page.keyboard.type(reason)
+    confirm = page.locator(f"#{verb} button:not([data-close]):focus")
+    for _ in range(4):
+        if not confirm.count():
+            page.keyboard.press("Tab")
+    confirm.press("Enter")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 def test_an_operator_steers_a_canary_and_the_page_follows(
-    story: Story, canary: Release, open_as: OpenAs
+    story: Story, canary: Release, open_as: OpenAs, width: int
 ) -> None:
-    page = open_as(story.people["Otto"])
+    page = open_as(story.people["Otto"], width=width)
     page.goto(f"/endpoints/{story.rollout(canary).endpoint_id}/")
     page.get_by_role("link", name="Release to revision 2").click()
     page.get_by_text("Wait 1 d").wait_for()
@@ -112,10 +118,11 @@ def test_a_stale_dialog_does_not_skip_a_second_step(
     assert story.rollout(canary).step == 3
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 def test_an_abort_gives_everything_back_and_can_be_tried_again(
-    story: Story, canary: Release, open_as: OpenAs
+    story: Story, canary: Release, open_as: OpenAs, width: int
 ) -> None:
-    page = open_as(story.people["Otto"])
+    page = open_as(story.people["Otto"], width=width)
     page.goto(f"/rollouts/{story.rollout(canary).pk}/")
     before = story.rollout(canary)
     page.locator("#b-abort").click()
@@ -145,7 +152,7 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(
     page.get_by_label("Careful canary").check()
     page.get_by_label("After approval").select_option("manual")
     page.get_by_role("button", name="Submit request").click()
-    page.wait_for_url("**/releases/rel_*")  # the form draws the same picture
+    page.wait_for_url("**/releases/rel_*/")  # the form draws the same picture
     page.get_by_role("img", name="1% until the analysis passes, then 5% until").wait_for()
     asked = Release.objects.get(bento=bento)
     assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")

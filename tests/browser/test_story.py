@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from apps.builds.samples import FOLDER
+from tests.browser.conftest import Visitor
 from tests.support.installation import Running
 from tests.support.processes import until
 
@@ -78,13 +79,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     assert "4 of 4" in page.locator("#build").inner_text()
     steps("a data scientist finds a version built and smoke-tested")
 
-    dana.go(f"/models/samples/{MODEL}/3/")
-    page.get_by_role("link", name="Request release").click()
-    page.select_option("#environment", "staging")
-    page.fill("#reason", "It passed its evaluation.")
-    page.get_by_role("button", name="Submit request").click()
-    page.get_by_text("others have to decide").wait_for()
-    places["release"] = page.url.removeprefix(placet.url)
+    places["release"] = ask(dana)
     assert page.get_by_role("button", name="Approve").count() == 0
     steps("asks for its release")
 
@@ -107,14 +102,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     inbox.get_by_text("AUC holds on the held-out quarter.").first.wait_for()
     steps("it is live")
 
-    page.reload()
-    page.get_by_role("link", name="Open endpoint").click()
-    places["endpoint"] = page.url.removeprefix(placet.url)
-    page.get_by_role("link", name="Test", exact=True).click()
-    page.get_by_role("button", name="Predict", exact=True).click()
-    page.locator("#answer[data-status='200']").wait_for()
-    answer = json.loads(page.locator("#answer").inner_text())
-    assert answer["prediction"] == EXPECTED
+    places["endpoint"] = predict(dana)
     page.locator("[data-field='age']").fill("")
     page.get_by_role("button", name="Predict", exact=True).click()
     page.locator("#answer[data-status='400']").wait_for()
@@ -132,6 +120,52 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     for person in (ann, dana, ravi, aude):
         assert person.foreign == []
         assert [e for e in person.errors if "400" not in e] == []
+
+
+def ask(dana: Visitor) -> str:
+    """Ask for the release of the version to staging; return the path of the release."""
+    page = dana.go(f"/models/samples/{MODEL}/3/")
+    page.get_by_role("link", name="Request release").click()
+    page.select_option("#environment", "staging")
+    page.fill("#reason", "It passed its evaluation.")
+    page.get_by_role("button", name="Submit request").click()
+    page.get_by_text("others have to decide").wait_for()
+    return page.url.removeprefix(dana.url)
+
+
+def predict(dana: Visitor) -> str:
+    """Try the endpoint of the release that is open; return the path of the endpoint."""
+    page = dana.page
+    page.reload()
+    page.get_by_role("link", name="Open endpoint").click()
+    path = page.url.removeprefix(dana.url)
+    page.get_by_role("link", name="Test", exact=True).click()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    page.locator("#answer[data-status='200']").wait_for()
+    answer = json.loads(page.locator("#answer").inner_text())
+    assert answer["prediction"] == EXPECTED
+    return path
+
+
+def test_the_next_release_is_asked_for_and_approved_on_phones(
+    placet: Running, visit: Visit, places: dict[str, str]
+) -> None:
+    """From Home over the menu; what is asked for replaces what serves."""
+    assert places, "the story before this test has not made its pages"
+    dana, ravi = visit("contributor", width=390), visit("reviewer", width=390)
+    release = ask(dana)
+    page = ravi.go("/")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Inbox").click()
+    page.locator(f"a[href='{release}']").first.click()
+    page.get_by_role("button", name="Approve as reviewer").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_text("Your decision is signed").wait_for()
+    page.locator("#rollout .card-actions .state.pass", has_text="Done").wait_for(timeout=300_000)
+    assert predict(dana) == places["endpoint"]
+    for person in (dana, ravi):
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert (person.foreign, person.errors) == ([], [])
 
 
 def leave_one_build(placet: Running) -> None:
