@@ -110,6 +110,7 @@ IN_PROJECT = (
 IN_ALL = (Entry("Projects", "projects", ("project.view",)), *LISTS, Entry("Policies", *POLICIES))
 AUDIT = (
     Entry("Log", "audit", ("audit.view",)),
+    Entry("Verification", "audit-verification", ("audit.view",)),
     Entry("Recalls", "recalls", ("recall.view",)),
     Entry("Emergency releases", "glasses", ("release.view",)),
     Entry("Duties", "duties", ("access.view",)),

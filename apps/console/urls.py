@@ -170,6 +170,7 @@ urlpatterns = [
     path("audit/", audit.log, name="audit"),
     path("audit/verify", audit.verify, name="audit-verify"),
     path("audit/verification/", audit.verification, name="audit-verification"),
+    path("audit/verification/state", audit.verification_state, name="audit-verification-state"),
     path("audit/<int:index>/", audit.event, name="audit-event"),
     path("audit/retention/", retention.retention, name="retention"),
     path("audit/retention/set", retention.set_rule, name="retention-set"),

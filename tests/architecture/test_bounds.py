@@ -56,6 +56,7 @@ OWN = {
     "workers/builder/bento.py": "writes",
     "workers/builder/generate.py": "what it wrote",
     "workers/builder/runtimes.py": "what it wrote",
+    "workers/builder/libraries.py": "runs in a sandbox with 1 GB and 60 s, see scanner.py",
     "workers/builder/probe.py": "what the worker wrote; runs in the sandbox",
     "workers/builder/scanning/onnx.py": "runs in the sandbox of files.py",
     "workers/builder/sbom.py": "names of wheels in the lock that uv wrote",

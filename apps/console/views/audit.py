@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 
 from apps.audit.errors import Archived
 from apps.audit.models import Checkpoint
-from apps.audit.queries import log_standing
+from apps.audit.queries import latest_checkpoint, log_standing
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.event_page import archived_event_page, event_page
@@ -30,6 +30,7 @@ def log(request: PageRequest) -> HttpResponse:
     page_object = event_list_page(
         request.actor, filters=asked.filters(request.actor), before=before
     )
+    others = {} if asked.is_narrowed else shown_others(request.actor, page_object.signed)
     return show(
         request,
         "audit",
@@ -38,16 +39,13 @@ def log(request: PageRequest) -> HttpResponse:
         exported=exported(asked),
         chosen=asked,
         checked=newest_check(request.actor, page_object.standing),
-        **shown_others(request.actor, page_object.signed, narrowed=asked.is_narrowed),
+        faults=others.get("faults", ()),
     )
 
 
-def shown_others(
-    actor: Actor, head: Checkpoint | None, *, narrowed: bool = False
-) -> dict[str, Any]:
-    """Return who saw the log and who stamped it; nobody to who reads a part of it alone, and
-    nothing beside what somebody searched for."""
-    if narrowed or not may_see(actor):
+def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
+    """Return who saw the log and who stamped it; nobody to who reads a part of it alone."""
+    if not may_see(actor):
         return {"witnesses": [], "stamps": [], "faults": []}
     witnesses, stamps = witness_rows(head, actor), stamp_rows(head)
     faults = list(log_faults(witnesses, stamps))
@@ -80,10 +78,31 @@ def event(request: PageRequest, index: int) -> HttpResponse:
 def verify(request: PageRequest) -> HttpResponse:
     """Have the whole log checked now."""
     ask_to_verify(actor=request.actor)
-    return redirect("audit")
+    return redirect("audit-verification")
 
 
 @page
 def verification(request: PageRequest) -> HttpResponse:
+    """Show up to where the log is verified, and with what others verify it; lead to the proof of
+    the event whose number was typed."""
+    standing, signed = log_standing(), latest_checkpoint()
+    checked = newest_check(request.actor, standing)
+    typed = request.GET.get("event", "").strip()
+    index = read_whole(typed, digits=LONG)
+    if index is not None and index < standing.size:
+        return redirect("audit-event", index)
+    return show(
+        request,
+        "audit_verification",
+        signed=signed,
+        last=standing.size - 1,
+        typed=typed,
+        checked=checked,
+        **shown_others(request.actor, signed),
+    )
+
+
+@page
+def verification_state(request: PageRequest) -> HttpResponse:
     """Show how the newest check stands: the part of the page that renews itself."""
     return show(request, "parts/verification", checked=newest_check(request.actor, log_standing()))

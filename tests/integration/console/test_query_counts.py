@@ -168,6 +168,7 @@ def paths(release: Release) -> dict[str, str]:
         "/break-glass/",
         "/api/v1/break-glass",
         "/audit/retention/",
+        "/audit/verification/",
         "/api/v1/audit/legal-holds",
         "/api/v1/audit/archives",
         "/api/v1/audit/timestamps",

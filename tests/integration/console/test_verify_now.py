@@ -31,10 +31,10 @@ def test_the_page_says_that_the_log_is_intact(run_jobs: Run) -> None:
     for _ in range(2):
         assert client.post("/audit/verify").status_code == 302
     assert Job.objects.filter(kind="audit.verify").count() == 1
-    assert b"Verifying every event" in client.get("/audit/").content
-    assert b'hx-trigger="every 1s"' in client.get("/audit/verification/").content
+    assert b"Verifying every event" in client.get("/audit/verification/").content
+    assert b'hx-trigger="every 1s"' in client.get("/audit/verification/state").content
     run_jobs()
-    shown = client.get("/audit/verification/").content
+    shown = client.get("/audit/verification/state").content
     assert "✓" in shown.decode() and b"pending" not in shown
     assert b"hx-trigger" not in shown
 
@@ -55,7 +55,7 @@ def test_a_fault_stands_until_a_later_check_comes_to_its_end_without_one(run_job
     operator = factories.actor_of(factories.person("Olga", roles={"operator": None}))
 
     def shown() -> str:
-        return client.get("/audit/verification/").content.decode()
+        return client.get("/audit/verification/state").content.decode()
 
     write_checkpoint()
     write_over("body || ' '")
@@ -75,8 +75,18 @@ def test_a_fault_stands_until_a_later_check_comes_to_its_end_without_one(run_job
     assert "Full check" in shown()
 
 
+def test_the_proof_of_an_event_is_found_by_its_number() -> None:
+    client = browser(factories.person("Aude", roles={"auditor": None}))
+    found = client.get("/audit/verification/?event= 1 ")
+    assert (found.status_code, found["Location"]) == (302, "/audit/1/")
+    for typed in ("999999", "-1", "1e3", "x" * 5000, "9" * 19):
+        shown = client.get("/audit/verification/", {"event": typed}).content.decode()
+        assert "Give a whole number from 0 to" in shown
+        assert len(shown) < 40_000
+
+
 def test_who_may_not_read_the_log_may_not_have_it_checked() -> None:
     client = browser(factories.person("Vic"))
     assert b"alert-danger" in client.post("/audit/verify", {"next": "/"}, follow=True).content
-    assert client.get("/audit/verification/").status_code == 403
+    assert client.get("/audit/verification/?event=1").status_code == 403
     assert not Job.objects.exists()

@@ -28,7 +28,7 @@ def shown(path: str, actor: Actor, project: Standing | None = None) -> Navigatio
         ("stream.view", ["Forwarding"]),
         ("audit.witness", ["Witnesses"]),
         ("audit.hold", ["Retention and holds"]),
-        ("audit.view", ["Log", "Retention and holds", "Witnesses"]),
+        ("audit.view", ["Log", "Verification", "Retention and holds", "Witnesses"]),
         ("model.view", []),
     ],
 )
