@@ -150,6 +150,7 @@ def outcome(result: BuildResult) -> Built:
             runtime.lock,
             [asdict(w) for w in runtime.wheels],
         ),
+        scan=scan_report(result.scan),
         smoke=SmokeReport(**asdict(result.smoke)),
         sbom_sha256=result.sbom.sha256,
         components=result.components,

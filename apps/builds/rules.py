@@ -118,6 +118,7 @@ class Built:
     bento_sha256: str
     bento_size: int
     runtime: BuiltRuntime
+    scan: ScanReport  # of the files with what loads them here
     smoke: SmokeReport
     sbom_sha256: str
     components: int

@@ -111,7 +111,7 @@ def _steps(
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)
-        scan = _loaded(scan, spec, runtime.digest, workshop, cancelled, on_scan, log)
+        scan = _loaded(scan, spec, runtime.digest, workshop, cancelled, log)
     with clock.step("generate") as log:
         log(_generate(spec, workplace, scan))
     faster = _accelerate(spec, workshop, workplace, clock, runtime.digest, refused)
@@ -322,7 +322,6 @@ def _loaded(
     runtime: str,
     workshop: Workshop,
     cancelled: IsCancelled,
-    on_scan: Callable[[Scan], None],
     log: Callable[[str], None],
 ) -> Scan:
     """Return the verdict for what the runtime loads the files with; tell where it is another."""
@@ -330,7 +329,6 @@ def _loaded(
     told = scanner.loaded_by(scan, spec.format, folder, workshop.sandbox, cancelled=cancelled)
     if told != scan:
         log(f"{told.verdict}, and not {scan.verdict}: {told.findings[0].what}")
-        on_scan(told)
     return told
 
 

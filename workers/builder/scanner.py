@@ -1,6 +1,7 @@
 """The scan step: runs the scanner in a sandbox, and trusts only a whole answer."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,8 @@ def loaded_by(
         return scan
     limits = Limits(memory_mb=1024, seconds=60)
     own = FORMATS[model_format].safe_from
-    tried = own or EVERY
+    # of a folder nobody knows what loads it, but scikit-learn has files of no type it makes there
+    tried = own or {one: EVERY[one] for one in EVERY if one != "sklearn" or scan.types}
     try:
         told = told_by(
             "workers.builder.libraries",
@@ -87,30 +89,35 @@ def unseen(libraries: Iterable[Sequence[str]], tried: Tried) -> Iterator[str]:
     paths, or a folder of the machine's, may bring them all the same."""
     brought = {module for _, _, module in libraries}
     for module in sorted({module for module, versions in tried.items() if versions} - brought):
-        yield f"No package of the runtime brings {module}, with which files were tried"
+        library, least = next(iter(tried[module].items()))
+        yield f"No package of the runtime brings {module}: require {library}, {least} or newer"
 
 
 def untried(libraries: Iterable[Sequence[str]], tried: Tried) -> Iterator[str]:
     """Yield why files were not tried with a library, of each that has name, version and module."""
-    for name, version, module in libraries:
-        why = _not_tried(canonicalize_name(name), version, tried[module])
+    found = [(canonicalize_name(name), version, module) for name, version, module in libraries]
+    several = Counter(module for _, _, module in found)
+    for name, version, module in found:
+        why = _not_tried(name, version, tried[module])
+        if several[module] > 1 and not why:
+            why = f"another package brings {module} as well, and files were tried with one alone"
         if why:
             yield f"{ascii(f'{name[:60]} {version[:60]}')[1:-1]} is in the runtime: {why}"
 
 
 def _not_tried(name: str, version: str, tried: Mapping[str, str]) -> str:
-    """Return what to require instead of a library; '' where files were tried with it."""
+    """Return what to use instead of a library; '' where files were tried with it."""
     if not tried:
         return "leave it out, it stands in the place of a library that is tried"
     if (least := tried.get(name)) is None:
-        return f"leave it out, and require {next(iter(tried))}, with which files were tried"
+        return f"leave it out, and use {next(iter(tried))}, with which files were tried"
     try:
         found = Version(version)
     except InvalidVersion:
-        return f"require a release of {name} from {least} on"
+        return f"use a release of {name} from {least} on"
     if found.is_prerelease or found.local or found.epoch:
-        return f"require a release of {name} from {least} on"
-    return "" if found >= Version(least) else f"require {name}>={least}"
+        return f"use a release of {name} from {least} on"
+    return "" if found >= Version(least) else f"use {name} {least} or newer"
 
 
 def read_report(text: str) -> Scan:

@@ -32,7 +32,7 @@ from apps.jobs.each import each
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job, JobState
 from apps.registry.actions import add_evidence
-from apps.registry.models import EvidenceSource, ModelVersion
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 from apps.registry.queries import latest_evidence
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import database_now
@@ -98,7 +98,12 @@ def append_lines(build: Build, lines: Sequence[LogLine], *, job: LeasedJob) -> N
 
 
 def record_scan(build: Build, report: ScanReport, *, job: LeasedJob, actor: Actor = SYSTEM) -> None:
-    """Keep the scanner's verdict as evidence, whatever becomes of the build."""
+    """Keep what the scanner says of the files by themselves, whatever becomes of the build.
+
+    It counts for every Bento of the version: none is ``safe`` before it is known what loads it.
+    """
+    if report.verdict == "safe":
+        return
     with record(actor):
         _held(build.pk, job, build.generation)
         _measured(build.version, "scan", report.data(), "", actor)
@@ -133,6 +138,7 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
         bento.save(force_insert=True)
         log.add(BENTO_ADDED, bento)
         bill = {"format": "CycloneDX", "components": built.components, "sha256": built.sbom_sha256}
+        _scanned(row.version, built, actor)
         _measured(row.version, "smoke_test", built.smoke.data(), built.bento_digest, actor)
         _measured(row.version, "sbom", bill, built.bento_digest, actor)
         if built.signed is not None:
@@ -242,6 +248,17 @@ def _held(build_id: str, job: LeasedJob, generation: int | None = None) -> Build
 def _finish(row: Build, state: BuildState, **changes: object) -> None:
     if not move(row, expected=OPEN, to=state, finished_at=database_now(), **changes):
         raise LeaseLost(row.job)
+
+
+def _scanned(version: ModelVersion, built: Built, actor: Actor) -> None:
+    """Keep the verdict for this Bento, where it is another than for the files by themselves: it is
+    ``safe`` with the libraries of its runtime alone."""
+    found = Evidence.objects.filter(
+        version=version, kind="scan", source=EvidenceSource.MEASURED, bento_digest=""
+    )
+    newest = found.order_by("-created_at", "-pk").first()
+    if newest is None or newest.data != built.scan.data():
+        _measured(version, "scan", built.scan.data(), built.bento_digest, actor)
 
 
 def _came_signed(version: ModelVersion, signature: dict[str, object], actor: Actor) -> None:

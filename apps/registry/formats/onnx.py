@@ -169,7 +169,7 @@ FORMAT = Format(
     derive=derive,
     packages=("onnxruntime", "numpy"),
     # Before it, ONNX Runtime answers other callers' memory at a row of anybody's choice
-    safe_from={"onnxruntime": {"onnxruntime": "1.32", "onnxruntime-gpu": "1.32"}},
+    safe_from={"onnxruntime": {"onnxruntime": "1.32"}},
     shared=("placet_onnx.py",),
     wipe_memory=True,
 )

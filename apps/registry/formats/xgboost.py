@@ -123,7 +123,8 @@ FORMAT = Format(
     derive=derive,
     packages=("xgboost-cpu", "numpy"),
     # 1.5 writes behind its answer
-    safe_from={"xgboost": {"xgboost": "1.7.6", "xgboost-cpu": "1.7.6"}},
+    # Older ones load any ``lib/libxgboost.so`` of the runtime last (``xgboost/core.py``).
+    safe_from={"xgboost": {"xgboost": "2.0", "xgboost-cpu": "2.0"}},
     instead={"xgboost-cpu": "xgboost"},  # the plain one brings a CUDA library
     shared=("placet_boosted.py",),
     onnx=Conversion("xgboost", ("onnxmltools", "skl2onnx", "onnxruntime")),

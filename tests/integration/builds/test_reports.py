@@ -21,6 +21,7 @@ from apps.builds.rules import (
     ScanReport,
     SmokeReport,
 )
+from apps.governance.actions.releases import pin_evidence
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job
@@ -47,6 +48,7 @@ def built(name: str = "b") -> Built:
             "a==1 \\\n",
             [{"name": "a-1-py3-none-any.whl", "sha256": "d" * 64, "size": 3}],
         ),
+        scan=SCAN,
         smoke=SmokeReport("equal", 5, 5, "bwrap", 2.5, "All 5 rows are predicted as expected"),
         sbom_sha256="e" * 64,
         components=2,
@@ -104,7 +106,7 @@ def test_a_success_is_written_whole(yard: Yard) -> None:
     build.refresh_from_db()
     assert (build.state, build.bento_digest) == ("succeeded", bento.digest)
     assert {e.kind: (e.source, e.bento_digest) for e in Evidence.objects.all()} == {
-        "scan": ("measured", ""),
+        "scan": ("measured", ""),  # said once: it is the same with what loads the files
         "smoke_test": ("measured", bento.digest),
         "sbom": ("measured", bento.digest),
     }
@@ -121,6 +123,35 @@ def test_a_success_is_written_whole(yard: Yard) -> None:
     assert api(yard.victor).get(f"/runtimes/{bento.runtime_id}").json()["python_version"] == "3.13"
     assert api(yard.sam).get(f"/bentos/{bento.digest}").status_code == 404
     assert api(yard.sam).get(f"/runtimes/{bento.runtime_id}").status_code == 404
+
+
+SAFE = ScanReport("safe", [], {"name": "placet"}, 1)
+
+
+def test_files_are_safe_with_what_loads_them_in_the_bento_alone(yard: Yard) -> None:
+    """A later build, begun or ended, says nothing of what loads an earlier Bento."""
+    build, job = yard.taken()
+    actions.record_scan(build, SAFE, job=job)
+    assert not Evidence.objects.exists()
+    older = actions.succeed(build, built(), job=job)
+    build, job = yard.taken()
+    actions.record_scan(build, SAFE, job=job)
+    newer = actions.succeed(build, replace(built("f"), scan=SAFE), job=job)
+    build, job = yard.taken()
+    actions.record_scan(build, SAFE, job=job)
+    actions.fail(build.pk, "broken", job=job)
+    for bento, verdict in ((older, "code-carrying"), (newer, "safe")):
+        (pin,) = [one for one in pin_evidence(bento) if one["kind"] == "scan"]
+        assert Evidence.objects.get(pk=pin["id"]).data["verdict"] == verdict
+
+
+def test_what_a_later_scan_finds_in_the_files_counts_for_every_bento_of_them(yard: Yard) -> None:
+    build, job = yard.taken()
+    bento = actions.succeed(build, replace(built(), scan=SAFE), job=job)
+    build, job = yard.taken()
+    actions.record_scan(build, ScanReport("unknown", [], {"name": "placet"}, 1), job=job)
+    (pin,) = [one for one in pin_evidence(bento) if one["kind"] == "scan"]
+    assert Evidence.objects.get(pk=pin["id"]).data["verdict"] == "unknown"
 
 
 def test_a_second_build_shares_the_runtime(yard: Yard) -> None:

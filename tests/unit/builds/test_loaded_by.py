@@ -1,6 +1,7 @@
 """What the verdict ``safe`` is worth depends on the library that loads the files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,12 @@ def installed(runtime: Path, name: str, version: str, *brings: str) -> Path:
         ("onnxruntime", "1.32.0+openvino", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "1!0.1", "a release of onnxruntime from 1.32 on"),
         ("onnxruntime", "nightly", "a release of onnxruntime from 1.32 on"),
-        ("onnxruntime", "1.24.1", "onnxruntime>=1.32"),
-        ("onnxruntime-gpu", "1.9", "onnxruntime-gpu>=1.32"),
-        ("xgboost", "1.5.2", "xgboost>=1.7.6"),
+        ("onnxruntime", "1.24.1", "onnxruntime 1.32 or newer"),
+        ("xgboost", "1.7.6", "xgboost 2.0 or newer"),
         ("xgboost-cpu", "3.4.1", ""),
-        ("lightgbm", "2.3.1", "lightgbm>=3.3.5"),
-        ("skops", "0.11", "skops>=0.16"),
-        ("scikit-learn", "1.4.2", "scikit-learn>=1.5"),
+        ("lightgbm", "2.3.1", "lightgbm 3.3.5 or newer"),
+        ("skops", "0.11", "skops 0.16 or newer"),
+        ("scikit-learn", "1.4.2", "scikit-learn 1.5 or newer"),
         ("scikit-learn", "1.5.0", ""),
         ("numpy", "0.1", ""),
     ],
@@ -59,7 +59,7 @@ def test_an_older_library_takes_safe_away_and_is_named(
     installed(tmp_path, "bentoml", "1.4.40")
     brings = ["sklearn/__init__.py"] if name == "scikit-learn" else []
     installed(tmp_path, name, version, *brings)
-    assert told(tmp_path) == ([f"{name} {version} is in the runtime: require {why}"] if why else [])
+    assert told(tmp_path) == ([f"{name} {version} is in the runtime: use {why}"] if why else [])
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_an_older_library_takes_safe_away_and_is_named(
         ("ort-nightly", "onnxruntime/capi/_pybind_state.so"),
         ("xgboostwithwarmstart", "./xgboost/core.py"),
         ("boosters", "lightgbm.py"),
+        ("onnxruntime-gpu", "onnxruntime/__init__.py"),
         ("onnxruntime-gpu", "xgboost/core.py"),
         ("odd", "other/../skops/__init__.py"),
-        ("odd", '"onnxruntime/a ""quoted"" name, and a comma.py"'),
+        ("odd", '"other,a/../skops/a ""quoted"" name.py"'),
         ("other", "../../../lib64/python3.13/site-packages/skops/__init__.py"),
     ],
 )
 def test_another_build_of_a_library_takes_it_away_whatever_it_is_called(
     tmp_path: Path, name: str, brings: str
 ) -> None:
-    installed(tmp_path, "onnxruntime", "1.32.0")
     installed(tmp_path, name, "99.0", "other.py", brings)
     module = next(module for module in EVERY if module in brings)
     assert told(tmp_path) == [
-        f"{name} 99.0 is in the runtime: leave it out, and require {module}, "
+        f"{name} 99.0 is in the runtime: leave it out, and use {module}, "
         "with which files were tried"
     ]
 
@@ -95,7 +95,7 @@ def test_so_does_one_that_no_package_tells_of(tmp_path: Path, left: str) -> None
     file.touch()
     module = Path(left).parts[0].partition(".")[0]
     assert told(tmp_path) == [
-        f"? ? is in the runtime: leave it out, and require {module}, with which files were tried"
+        f"? ? is in the runtime: leave it out, and use {module}, with which files were tried"
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_package_that_does_not_say_its_name_counts_as_another(tmp_path: Path) 
     installed(tmp_path, "onnxruntime", "1.32.0")
     next(tmp_path.glob("**/METADATA")).write_text("\n")
     assert told(tmp_path) == [
-        "? ? is in the runtime: leave it out, and require onnxruntime, with which files were tried"
+        "? ? is in the runtime: leave it out, and use onnxruntime, with which files were tried"
     ]
 
 
@@ -166,10 +166,16 @@ SKOPS = ["skops", "0.16.0", "skops"]
 @pytest.mark.parametrize(
     ("model_format", "answer", "why"),
     [
-        ("onnx", "[]", "No package of the runtime brings onnxruntime, with which files were tried"),
-        ("skops", json.dumps([SKOPS]), "No package of the runtime brings sklearn, with which"),
+        ("onnx", "[]", "No package of the runtime brings onnxruntime: require onnxruntime, 1.3"),
+        ("skops", json.dumps([SKOPS]), "No package of the runtime brings sklearn: require scikit-"),
+        ("onnx", json.dumps([["onnxruntime", "1.32.0", "onnxruntime"]]), ""),
+        (
+            "onnx",
+            json.dumps([["onnxruntime", version, "onnxruntime"] for version in ("1.32", "1.33")]),
+            "onnxruntime 1.32 is in the runtime: another package brings onnxruntime as well",
+        ),
         ("skops", json.dumps([SKOPS, ["scikit-learn", "1.7.2", "sklearn"]]), ""),
-        ("mlflow", OLD, "xgboost 1.5 is in the runtime: require xgboost>=1.7.6"),
+        ("mlflow", OLD, "xgboost 1.5 is in the runtime: use xgboost 2.0 or newer"),
         ("mlflow", "[]", ""),
         ("lightgbm", json.dumps([["lightgbm", "4.6.0", "lightgbm"]]), ""),
     ],
@@ -181,3 +187,23 @@ def test_what_loads_a_format_must_be_there_and_of_any_other_every_library_counts
     after = judged(monkeypatch, model_format, answer)
     assert after.verdict == ("code-carrying" if why else "safe")
     assert after.findings[0].what.startswith(why or "is plain")
+
+
+def test_a_format_of_its_own_is_asked_about_its_own_libraries_and_a_folder_about_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def told_by(_program: str, _folder: Path, *arguments: Any, **_options: Any) -> str:
+        asked[:] = arguments[2:]
+        return "[]"
+
+    monkeypatch.setattr(scanner, "told_by", told_by)
+    sandbox: Any = None
+    scanner.loaded_by(BEFORE, "onnx", tmp_path, sandbox)
+    assert asked == ["onnxruntime"]
+    scanner.loaded_by(BEFORE, "mlflow", tmp_path, sandbox)
+    assert {*asked} == {"lib_lightgbm", "lightgbm", "onnxruntime", "skops", "xgboost"}
+    typed = replace(BEFORE, types=("sklearn.linear_model._base.LinearRegression",))
+    scanner.loaded_by(typed, "mlflow", tmp_path, sandbox)
+    assert "sklearn" in asked  # which MLflow installs for every folder

@@ -45,6 +45,8 @@ SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
 PICKLED_TYPE = b"arrow.py_extension_type"
 KERAS_ROOTS = frozenset({"keras", "tf_keras"})
+# Keras before 3.15 loads layers that wait for each other for ever.
+KERAS_NOT_TRIED = "is a model of Keras, with no version of which files were tried"
 KERAS_NAMES = Path(__file__).with_name("keras_names.txt")
 # What Keras calls what it makes of program code, or reads from elsewhere, in a config.
 KERAS_CODE = {
@@ -266,6 +268,7 @@ def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
         waiting: list[Any] = [json.loads(config)]
     except (ValueError, RecursionError):
         raise NotOne("its config is not JSON") from None
+    layers = 0
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
@@ -273,6 +276,9 @@ def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
         elif isinstance(value, dict):
             waiting += value.values()
             if isinstance(value.get("class_name"), str):
+                if not layers:
+                    yield "code-carrying", KERAS_NOT_TRIED
+                layers += 1
                 yield from _keras_object(value)
 
 
