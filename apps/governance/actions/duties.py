@@ -78,6 +78,7 @@ def describe_path(
     could = "start an emergency release" if glass else "get a release approved"
     path = "; ".join(seen.words(found, environment))
     return (
-        f"With this, {few} could {could} for {environment.name} of {environment.project.slug},"
-        f" where its policy requires {demanded}: {path}."
+        f"Refused: with this, {few} could {could} for {environment.name} of"
+        f" {environment.project.slug}, where its policy requires {demanded}: {path}. Give the role"
+        " to somebody else, or take the other role away first"
     )

@@ -42,7 +42,7 @@ TEMPLATES = {
             "regulated",
             "Regulated",
             "Evidence of fairness and explainability, a model card, a day in staging, an analysed "
-            "rollout, and three people for production who did not touch the files.",
+            "rollout, a reviewer and an approver for production who did not touch the files.",
         ),
     )
 }

@@ -11,6 +11,7 @@ from apps.audit.actions import record
 from apps.audit.models import Event
 from apps.governance import actions as governance
 from apps.governance.errors import BypassOpened, LockedOut
+from apps.governance.policy_templates import TEMPLATES
 from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
 from apps.identity.actions.credentials import log_person
@@ -45,6 +46,20 @@ def test_as_a_project_starts_nobody_gets_around_anybody(world: World) -> None:
     duty = production(world)
     assert (duty.state, duty.demanded) == ("kept", 3)
     assert duty.fewest is not None and duty.fewest.people == 3
+
+
+TEAM = ("contributor", "reviewer", "approver", "operator")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_team_of_four_is_appointed_in_any_order(template: str, ann: Actor) -> None:
+    for number, roles in enumerate((TEAM, TEAM[::-1])):
+        project = actions.create_project(
+            slug=f"clinic-{number}", name="Clinic", template=template, actor=SYSTEM
+        )
+        for role in roles:
+            person = factories.person(f"{role} {number}")
+            actions.grant_role(role=role, person=person, project=project, actor=ann)
 
 
 def test_who_asks_for_releases_is_not_made_one_who_drafts(world: World, ann: Actor) -> None:
