@@ -39,6 +39,8 @@ def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
     page.get_by_text("Nora New is signed out everywhere.").wait_for()
     page.goto("/administration/roles/")
     page.get_by_role("button", name="Require a second factor for approver").click()
+    page.get_by_role("dialog").get_by_text("2 people have none and lose it now").wait_for()
+    page.get_by_role("button", name="Require", exact=True).click()
     page.get_by_text("The role approver now needs a second factor.").wait_for()
     assert SecondFactorDemand.objects.get().role == "approver"
     assert not RoleBinding.objects.filter(person__email="nora@example.com").exists()

@@ -10,7 +10,7 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
-from apps.console.queries.page_parts import Button, counted
+from apps.console.queries.page_parts import Button, counted, no_role
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.visible_rows import Waiting, startable
@@ -79,7 +79,7 @@ class HomePage:
         if not self.projects:
             if can("project.create"):
                 return "Make a project and give people roles in it."
-            return "You have no project role yet: ask an access administrator for one."
+            return no_role(self.actor)
         if can("model.create"):
             return (
                 "Register a model, build it, ask for a release. What is live shows here, with who "

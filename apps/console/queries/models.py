@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
-from apps.console.queries.page_parts import Button, counted
+from apps.console.queries.page_parts import Button, counted, no_role
 from apps.console.queries.paging import PAGE, keyed
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
@@ -81,6 +81,11 @@ class ModelListPage:
     def may_create(self) -> bool:
         """Whether the reader may make a model somewhere."""
         return bool(self.projects) and self.actor.can_somewhere("model.create")
+
+    @property
+    def no_role(self) -> str:
+        """Why who sees no project sees none."""
+        return no_role(self.actor)
 
     @property
     def filtered(self) -> bool:

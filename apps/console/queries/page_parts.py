@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apps.console.templatetags.placet import number
+from placet.kernel.actor import Actor
 
 Tone = Literal["pass", "wait", "fail", "plain"]
 
@@ -60,6 +61,17 @@ class Button:
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence has them: ``a``, ``a and b``, ``a and b and c``."""
     return " and ".join(words)
+
+
+def no_role(actor: Actor) -> str:
+    """Say why somebody has no role that counts, and what helps."""
+    if actor.withheld:
+        roles = " and ".join(sorted(actor.withheld))
+        return (
+            f"Your role {roles} counts once you have a second factor: set one up under Passkeys and"
+            " second factor."
+        )
+    return "You have no project role yet: ask an access administrator for one."
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -16,6 +16,7 @@ from apps.governance.models import Environment
 from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, User
 from apps.identity.rules import ROLES
 from apps.identity.trust.second_factor import factors
+from placet.kernel.config import config
 from placet.kernel.ids import is_id
 
 SHOWS = (
@@ -89,6 +90,11 @@ class PersonListPage:
     def is_narrowed(self) -> bool:
         """Whether not everybody is asked for."""
         return bool(self.asked.text or self.asked.show)
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether an invitation goes out by mail."""
+        return bool(config().email_url)
 
     @property
     def roles(self) -> list[tuple[str, str]]:

@@ -17,6 +17,8 @@ from apps.governance.rules import PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
+NOT_READ = "its policy is shown to who has a role in the project"
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -124,13 +126,16 @@ class PolicyPage:
         return any(draft.signing for draft in self.drafts)
 
     @property
+    def may_read(self) -> bool:
+        """Whether the reader may see its policies."""
+        return may(self.actor, "policy.view", self.environment)
+
+    @property
     def standing(self) -> str:
         """Continues the heading: which policy is in force."""
-        return (
-            f"policy r{self.current.number}"
-            if self.current
-            else "no policy: nothing can be released"
-        )
+        if self.current:
+            return f"policy r{self.current.number}"
+        return "no policy: nothing can be released" if self.may_read else NOT_READ
 
     @property
     def source_title(self) -> str:

@@ -10,6 +10,7 @@ from apps.console.queries.page_parts import counted
 from apps.identity.models import RoleBinding, SecondFactorDemand
 from apps.identity.rules import PERMISSIONS, ROLES
 from apps.identity.rules.permissions import in_groups
+from apps.identity.trust.second_factor import people_without
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,26 @@ class RoleColumn:
     name: str
     given: int
     demanding: bool
+    lacking: int
 
     @property
     def demands(self) -> str:
         """What the button that demands does, for who does not see where it stands."""
-        return f"Require a second factor for {self.name}"
+        return f"Require a second factor for {self.name}…"
+
+    @property
+    def demand_title(self) -> str:
+        """What stands above the question whether to demand."""
+        return f"Require a second factor for {self.name}?"
+
+    @property
+    def hits(self) -> str:
+        """Whom the demand takes the role from."""
+        if not self.lacking:
+            return "Everybody who holds it has one"
+        people = counted(self.lacking, "person", "people")
+        have, lose = ("has", "loses") if self.lacking == 1 else ("have", "lose")
+        return f"Of those who hold it, {people} {have} none and {lose} it now"
 
     @property
     def waives(self) -> str:
@@ -63,10 +79,14 @@ class RoleMatrixPage:
 
 
 def role_matrix_page(head: AdministrationHead) -> RoleMatrixPage:
-    """Return the roles and what each may do (two queries)."""
+    """Return the roles and what each may do (three queries)."""
     given = dict(RoleBinding.objects.order_by().values_list("role").annotate(count=Count("pk")))
     demanding = set(SecondFactorDemand.objects.values_list("role", flat=True))
-    roles = [RoleColumn(name, given.get(name, 0), name in demanding) for name in ROLES]
+    lacking = people_without()
+    roles = [
+        RoleColumn(name, given.get(name, 0), name in demanding, lacking.get(name, 0))
+        for name in ROLES
+    ]
     return RoleMatrixPage(head, roles, permission_groups())
 
 

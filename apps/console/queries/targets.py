@@ -192,7 +192,9 @@ class TargetListPage:
     @property
     def empty_title(self) -> str:
         """What an empty page says."""
-        return "No target yet" if self.may_manage else "No target for your projects"
+        if self.may_manage:
+            return "No target yet"
+        return "None of your projects uses a target. Operators see all of them"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from django.shortcuts import redirect
 
 from apps.builds.models import Bento
 from apps.console.context import waiting
+from apps.console.queries.page_parts import no_role
 from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
 from apps.console.queries.releases import request_choices
@@ -27,7 +28,6 @@ from placet.kernel.states import values_of
 from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and request one."
-NO_ROLE = "You have no project role yet: ask an access administrator for one."
 
 
 @page
@@ -47,7 +47,7 @@ def release_list(request: PageRequest) -> HttpResponse:
         state=state,
         project=project,
         states=[(state, state_word(state)) for state in values_of(ReleaseState)],
-        nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
+        nothing=NO_RELEASE if request.actor.grants else no_role(request.actor),
     )
 
 

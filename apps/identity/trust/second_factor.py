@@ -5,10 +5,11 @@ are none. Programs have no factors, so a role of a service account is never with
 """
 
 from allauth.mfa.models import Authenticator
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from apps.audit.queries.vouched_rows import last_logged
-from apps.identity.models import SecondFactorDemand
+from apps.identity.models import RoleBinding, SecondFactorDemand, User
 from apps.identity.rules import ROLES
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -30,6 +31,16 @@ def withheld(person_id: str) -> "ExpressionWrapper[Q]":
     demanded = Exists(SecondFactorDemand.objects.filter(role=OuterRef("role")))
     lacking = ~Exists(factors().filter(user=person_id))
     return ExpressionWrapper(demanded & lacking, output_field=BooleanField())
+
+
+def people_without() -> dict[str, int]:
+    """Return by role how many active people hold it, themselves or in a team, without a factor
+    (one query): whom a demand would take it from."""
+    who = Coalesce("person", "team__memberships__person")
+    lacking = ~Exists(factors().filter(user=OuterRef("who")))
+    active = Exists(User.objects.filter(pk=OuterRef("who"), is_active=True))
+    held = RoleBinding.objects.order_by().annotate(who=who).filter(active, lacking)
+    return dict(held.values_list("role").annotate(people=Count("who", distinct=True)))
 
 
 def demanding_by_log() -> frozenset[str]:

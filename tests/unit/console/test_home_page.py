@@ -11,7 +11,7 @@ from apps.console.queries.home_page import HomePage, PausedRow
 def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
     """Return the home page of somebody who may do these things somewhere."""
     holds = set(can).__contains__
-    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds)
+    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds, withheld=())
     inbox: Any = SimpleNamespace(needed=[None] * needed)
     usual: dict[str, Any] = {
         "alerts": (),
