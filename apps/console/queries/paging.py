@@ -66,7 +66,7 @@ def _beyond(fields: Sequence[str], values: Sequence[Any]) -> Q:
 
 def _fits(fields: Sequence[str], values: Sequence[str]) -> bool:
     """Tell whether a key may be one of these fields, and not another list's."""
-    if len(values) != len(fields):
+    if values == [""] or len(values) != len(fields):
         return False
     return all(
         is_id(value)

@@ -52,8 +52,10 @@ class SavedViews:
 
     @property
     def may_save(self) -> bool:
-        """Whether what is shown is narrowed or sorted, and no view yet."""
-        return bool(self.asked) and not any(row.is_shown for row in self.rows)
+        """Whether what is shown is narrowed or sorted, by more than the project that one stands
+        in, and no view yet."""
+        own = self.asked.keys() - {"project"}
+        return bool(own) and not any(row.is_shown for row in self.rows)
 
 
 def saved_views(list_name: str, given: Mapping[str, str], actor: Actor) -> SavedViews:
