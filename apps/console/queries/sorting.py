@@ -40,8 +40,10 @@ class Sorting:
         return "descending" if now.startswith("-") else "ascending"
 
     def next(self, column: str) -> str:
-        """Return what the heading of a column asks for: upwards first, then the other way round;
-        '' for what is usual."""
+        """Return what the heading of a column asks for: upwards first, then the other way round,
+        then '' for what is usual."""
+        if self.asked == f"-{column}":
+            return ""
         word = f"-{column}" if self.direction(column) == "ascending" else column
         return "" if word == self.usual else word
 
@@ -50,9 +52,10 @@ def _turned(field: str) -> str:
     return field.removeprefix("-") if field.startswith("-") else f"-{field}"
 
 
+# No index goes by "place": so it has no heading, and is what is usual alone.
 MODELS = Sorting(
-    {"name": ("name", "project__slug"), "project": ("project__slug", "name"), "created": ("pk",)},
-    usual="project",
+    {"place": ("project__slug", "name"), "name": ("name", "project__slug"), "created": ("pk",)},
+    usual="place",
 )
 VERSIONS = Sorting({"number": ("number",)}, usual="-number")
 RELEASES = Sorting({"requested": ("pk",), "state": ("state", "pk")}, usual="-requested")
