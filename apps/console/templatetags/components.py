@@ -19,7 +19,9 @@ from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
 
 register = template.Library()
-RENEWS = mark_safe('hx-select="#main" hx-target="#main" hx-swap="outerHTML" hx-push-url="true"')
+RENEWS = mark_safe(
+    'hx-select="#main" hx-target="#main" hx-swap="outerHTML show:none" hx-push-url="true"'
+)
 
 
 def part(name: str, /, **context: Any) -> SafeString:
