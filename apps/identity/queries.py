@@ -16,6 +16,7 @@ from apps.identity.models import (
     ApproverPasskey,
     Project,
     RoleBinding,
+    SavedView,
     ServiceAccount,
     Team,
     TeamMember,
@@ -248,6 +249,11 @@ def own_tokens(actor: Actor) -> models.QuerySet[ApiToken]:
     if actor.token is not None:
         return tokens.filter(pk=actor.token)
     return tokens.filter(Q(person=actor.id) | Q(service_account__owner=actor.id))
+
+
+def own_views(actor: Actor) -> models.QuerySet[SavedView]:
+    """Return the views of lists that ``actor`` saved, by name: nobody sees another's."""
+    return SavedView.objects.filter(person=actor.id).order_by("name")
 
 
 def visible_passkeys(actor: Actor) -> models.QuerySet[ApproverPasskey]:

@@ -44,7 +44,7 @@ from apps.console.queries.project_page import environments_in_force, project_pag
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recalls import recall_form, recall_page
-from apps.console.queries.releases import request_choices
+from apps.console.queries.releases import ReleaseRow, request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
 from apps.console.queries.setup import SetupList, setup_list
@@ -314,6 +314,11 @@ class Things:
     def editor(self, who: Actor) -> Actor:
         """Return ``who`` as somebody who may edit this project alone."""
         return replace(who, grants=frozenset({Grant("project.edit", Scope(self.project.pk))}))
+
+    def asked_by(self, who: Actor) -> ReleaseRow:
+        """Return the line of the release that waits, as if ``who`` had asked for it."""
+        self.release.requester = who.accountable
+        return ReleaseRow(self.release, who)
 
     def place(self, who: Actor) -> EnvironmentPage:
         """Return what ``who`` is shown of the environment."""
@@ -717,6 +722,12 @@ QUESTIONS = [
         lambda t, who: "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/"),
     ),
     # governance and serving
+    Direct(
+        "be offered to withdraw what one asked for",
+        "viewer",
+        None,
+        lambda t, who: t.asked_by(who).may_withdraw,
+    ),
     Direct(
         "make an environment",
         "stranger",

@@ -34,7 +34,7 @@ from apps.governance.actions import (
     set_freeze,
 )
 from apps.governance.models import Environment, Release
-from apps.identity.actions import begin_device_login, demand_second_factor
+from apps.identity.actions import begin_device_login, demand_second_factor, save_view
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
@@ -60,7 +60,15 @@ from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass
 from tests.support.database import owning_tables
 from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey, signs_in_with
-from tests.support.factories import person, project, service_account, sign_in, team, token_for
+from tests.support.factories import (
+    actor_of,
+    person,
+    project,
+    service_account,
+    sign_in,
+    team,
+    token_for,
+)
 from tests.support.nodes import SimulatedNode
 from tests.support.signed_models import public_pem, signing_key
 from tests.support.timestamps import StampAuthority
@@ -145,6 +153,7 @@ def identity(world: World) -> None:
     crew = team("Crew", ada)
     bot = service_account("bot", owner=ada, roles={"contributor": world.project})
     token_for(bot)
+    kept = save_view("models", name="Ours", asked={"q": "churn"}, actor=actor_of(ada))
     enrolled_by_root(world.people["approver"], authenticator())
     world.values |= {
         "slug": world.project.slug,
@@ -157,6 +166,7 @@ def identity(world: World) -> None:
         "role": RoleBinding.objects.get(person=ada).pk,
         "token": bot.apitoken_set.get().pk,
         "passkey": offered_passkey(bob).pk,
+        "view_id": kept.pk,
         "trial": "store",
     }
     waiting = begin_device_login(client="placet on a laptop", address="203.0.113.5")
@@ -598,6 +608,11 @@ def pages(world: World) -> None:
         "POST /policies/{project}/{environment}/freeze": {"reason": "x"},
         "POST /passkeys/offer": {"authenticator": "1", "name": "x"},
         "POST /passkeys/{passkey_id}/enrol": {"assertion": json.dumps(ASSERTION)},
+        "POST /views/save": {"list": "models", "name": "mine", "q": "churn"},
+        "POST /tokens/end": {"chosen": world.values["token"]},
+        "POST /administration/tokens/revoke": {"chosen": world.values["token"]},
+        "POST /releases/withdraw": {"chosen": world.values["release"]},
+        "POST /alerts/acknowledge": {"chosen": world.values["alert"]},
         "POST /tokens/new": {"name": "mine", "scopes": ["model.view"], "days": "9"},
     }
 

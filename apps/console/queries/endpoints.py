@@ -13,6 +13,7 @@ from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
 from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url, why
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
+from apps.console.queries.sorting import ENDPOINTS, Sorting
 from apps.console.templatetags.placet import percent
 from apps.governance.models import Decision, Release
 from apps.governance.rules import ReleaseState
@@ -144,11 +145,16 @@ class EndpointListPage:
 
 
 def endpoint_list_page(
-    actor: Actor, *, project: str = "", isolation: str = "", after: str = ""
+    actor: Actor,
+    *,
+    project: str = "",
+    isolation: str = "",
+    sorting: Sorting = ENDPOINTS,
+    after: str = "",
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after."""
     matching = endpoints_matching(actor, project=project, isolation=isolation)
-    rows, key = keyed(matching, ("project__slug", "environment", "name"), after)
+    rows, key = keyed(matching, sorting.fields, after)
     return with_sparklines(endpoint_rows(rows)), key
 
 

@@ -9,8 +9,9 @@ from django.db.models import Q, QuerySet
 
 from apps.console.queries.administration import AdministrationHead
 from apps.console.queries.page_parts import counted
-from apps.console.queries.paging import newest
-from apps.console.queries.tokens import TokenRow
+from apps.console.queries.paging import placed
+from apps.console.queries.sorting import ALL_TOKENS, Sorting
+from apps.console.queries.tokens import TokenRow, revocable
 from apps.identity.models import ApiToken
 from placet.kernel.clock import now
 
@@ -56,7 +57,7 @@ class IssuedTokenRow(TokenRow):
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokensPage:
-    """One page of all tokens, the newest first."""
+    """One page of all tokens."""
 
     head: AdministrationHead
     rows: Sequence[IssuedTokenRow]
@@ -75,18 +76,28 @@ class IssuedTokensPage:
         return SHOWS
 
     @property
+    def revocable(self) -> bool:
+        """Whether several can be chosen to be revoked."""
+        return revocable(self.rows)
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether not all that are in force are asked for."""
         return bool(self.asked.owner or self.asked.show)
 
 
 def issued_tokens_page(
-    head: AdministrationHead, *, asked: TokenFilter, after: str = ""
+    head: AdministrationHead,
+    *,
+    asked: TokenFilter,
+    sorting: Sorting = ALL_TOKENS,
+    after: str = "",
 ) -> IssuedTokensPage:
     """Return one page of the tokens that are asked for; without a choice those in force."""
     found, at = _narrowed(asked), now()
     related = ("person", "service_account__owner", "project")
-    rows, key = newest(found.select_related(*related), after)
+    every = ApiToken.objects.all()
+    rows, key = placed(found.select_related(*related), every, sorting.fields, after)
     shown = [IssuedTokenRow(row, at, number) for number, row in enumerate(rows, 1)]
     return IssuedTokensPage(head, shown, found.count(), asked, key)
 

@@ -12,7 +12,8 @@ from django.urls import reverse
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
 from apps.console.queries.page_parts import Button, counted, no_role
-from apps.console.queries.paging import PAGE, keyed
+from apps.console.queries.paging import keyed
+from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -58,7 +59,7 @@ class VersionRow:
     @property
     def recalled(self) -> str:
         """Why no release of it runs, where it is recalled."""
-        version: Any = self.version  # with the column that newest_versions adds
+        version: Any = self.version  # with the column that version_list_page adds
         return keeper().sentence(version.recalls)
 
     def values(self, names: Iterable[str]) -> list[Any]:
@@ -116,8 +117,6 @@ class ModelPage:
 
     model: RegisteredModel
     rows: list[VersionRow]
-    before: str
-    older: int | None  # the number to go on before
     kept: int | None  # bytes of its project, where they are limited
     actor: Actor
 
@@ -161,11 +160,16 @@ def models_matching(
 
 
 def model_list_page(
-    actor: Actor, *, search: str = "", project: str = "", after: str = ""
+    actor: Actor,
+    *,
+    search: str = "",
+    project: str = "",
+    sorting: Sorting = MODELS,
+    after: str = "",
 ) -> tuple[list[ModelRow], str]:
-    """Return one page of models by project and name, and the key to go on after."""
+    """Return one page of models, and the key to go on after."""
     matching = models_matching(actor, search=search, project=project)
-    rows, key = keyed(matching, ("project__slug", "name"), after)
+    rows, key = keyed(matching, sorting.fields, after)
     return model_rows(rows), key
 
 
@@ -210,16 +214,13 @@ def model_of(project: str, name: str, actor: Actor) -> RegisteredModel:
     return model
 
 
-def newest_versions(
-    model: RegisteredModel, before: int | None = None
-) -> tuple[list[VersionRow], int | None]:
-    """Return 50 versions of ``model``, newest first, and the number to go on before."""
-    rows = model.versions.defer(*LARGE).annotate(recalls=recalls_of_version()).order_by("-number")
-    if before is not None:
-        rows = rows.filter(number__lt=before)
-    versions = list(rows[: PAGE + 1])
-    older = versions[PAGE - 1].number if len(versions) > PAGE else None
-    return version_rows(versions[:PAGE]), older
+def version_list_page(
+    model: RegisteredModel, *, sorting: Sorting = VERSIONS, after: str = ""
+) -> tuple[list[VersionRow], str]:
+    """Return 50 versions of ``model``, and the number to go on after."""
+    rows = model.versions.defer(*LARGE).annotate(recalls=recalls_of_version())
+    versions, key = keyed(rows, sorting.fields, after)
+    return version_rows(versions), key
 
 
 def version_rows(versions: Sequence[ModelVersion]) -> list[VersionRow]:

@@ -11,13 +11,13 @@ from django.db.models.functions import Greatest, Lower
 
 from apps.console.queries.administration import AdministrationHead
 from apps.console.queries.page_parts import Sign, counted
-from apps.console.queries.paging import PAGE
+from apps.console.queries.paging import placed
+from apps.console.queries.sorting import PEOPLE, Sorting
 from apps.governance.models import Environment
 from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, User
 from apps.identity.rules import ROLES
 from apps.identity.trust.second_factor import factors
 from placet.kernel.config import config
-from placet.kernel.ids import is_id
 
 SHOWS = (
     ("no-role", "Without a role"),
@@ -125,19 +125,17 @@ def place_choices() -> list[tuple[str, str]]:
 
 
 def person_list_page(
-    head: AdministrationHead, *, asked: PersonFilter, typed: Mapping[str, Any], after: str = ""
+    head: AdministrationHead,
+    *,
+    asked: PersonFilter,
+    typed: Mapping[str, Any],
+    sorting: Sorting = PEOPLE,
+    after: str = "",
 ) -> PersonListPage:
-    """Return one page of the people who are asked for, by name, and the id to go on after."""
-    everybody = _narrowed(asked)
-    named: Any = described(everybody)
-    rows = named.order_by("called", "pk")
-    if is_id(after):
-        last = Subquery(User.objects.filter(pk=after).values(called=Lower("name")))
-        rows = rows.filter(Q(called__gt=last) | Q(called=last, pk__gt=after))
-    people = list(rows[: PAGE + 1])
-    key = people[PAGE - 1].pk if len(people) > PAGE else ""
-    shown = _with_roles(people[:PAGE])
-    return PersonListPage(head, shown, everybody.count(), asked, typed, key)
+    """Return one page of the people who are asked for, and the id to go on after."""
+    everybody, named = _narrowed(asked), User.objects.annotate(called=Lower("name"))
+    people, key = placed(described(everybody), named, sorting.fields, after)
+    return PersonListPage(head, _with_roles(people), everybody.count(), asked, typed, key)
 
 
 def _narrowed(asked: PersonFilter) -> QuerySet[User]:

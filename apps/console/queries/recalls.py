@@ -25,8 +25,9 @@ from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import counted
-from apps.console.queries.paging import newest
+from apps.console.queries.paging import keyed
 from apps.console.queries.recall_items import named_item, recallable
+from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.governance.rules import ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
@@ -224,11 +225,11 @@ class RecallListPage:
 
 
 def recall_list_page(
-    actor: Actor, *, state: str = "", before: str = ""
+    actor: Actor, *, state: str = "", sorting: Sorting = RECALLS, after: str = ""
 ) -> tuple[RecallListPage, str]:
-    """Return one page of recalls, newest first, and the id to go on before."""
+    """Return one page of recalls, and the id to go on after."""
     rows = with_counts(visible_recalls(actor))
-    recalls, key = newest(rows.filter(state=state) if state else rows, before)
+    recalls, key = keyed(rows.filter(state=state) if state else rows, sorting.fields, after)
     names = actor_names({row.recalled_by for row in recalls})
     shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
     return RecallListPage(shown, state), key

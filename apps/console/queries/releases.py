@@ -9,12 +9,15 @@ from django.db.models import Exists, OuterRef
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
+from apps.console.queries.paging import keyed
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.queries.way_back import once_replaced
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.presets import Preset, common_presets, own_presets
+from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
@@ -26,6 +29,7 @@ from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
 
 AT_ONCE = "all traffic at once"
+LISTED = 30
 
 
 @dataclass(slots=True)
@@ -71,6 +75,41 @@ class RolloutPhase:
     text: str
     state: str  # done, now, failed, ''
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """One line of the list of releases."""
+
+    release: Release
+    actor: Actor
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.release.project.name} {self.release.number}"
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Whether it waits, and the reader asked for it and may take it back."""
+        row = self.release
+        asked = row.state == ReleaseState.REQUESTED and row.requester == self.actor.accountable
+        scope = Scope(row.project_scope(), row.environment_scope())
+        return asked and self.actor.can("release.withdraw", scope)
+
+
+def release_list_page(
+    actor: Actor,
+    *,
+    project: str = "",
+    state: str = "",
+    sorting: Sorting = RELEASES,
+    after: str = "",
+) -> tuple[list[ReleaseRow], str]:
+    """Return one page of releases, and the key to go on after."""
+    matching = releases(actor, project=project, state=state)
+    rows, key = keyed(matching, sorting.fields, after, LISTED)
+    return [ReleaseRow(row, actor) for row in rows], key
 
 
 def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:

@@ -1,11 +1,15 @@
 """One's own API tokens, and what a new one could be let do, as their pages show them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
 from apps.console.queries.page_parts import Sign, counted
+from apps.console.queries.sorting import TOKENS, Sorting
 from apps.identity.models import ApiToken, Project
 from apps.identity.queries import visible
 from apps.identity.rules import NEVER_BY_TOKEN
@@ -16,6 +20,7 @@ from placet.kernel.clock import now
 
 DAYS = (1, 7, 30, 90, 365)
 USUAL_DAYS = 30
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 LISTED = 4  # so many permissions stand in a row, more are one line that opens
 Groups = list[tuple[str, list[tuple[str, str]]]]
 
@@ -48,6 +53,11 @@ class TokenRow:
         if self.token.revoked_at:
             return Sign("plain", "–", "Revoked")
         return Sign("plain", "–", "Expired") if self.token.expires_at < self.now else None
+
+
+def revocable(rows: Sequence[TokenRow]) -> bool:
+    """Tell whether there are several that still count, so that they can be chosen."""
+    return sum(row.sign is None for row in rows) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,8 @@ def token_form(actor: Actor, asked: Mapping[str, Any], chosen: list[str], days: 
     )
 
 
-def token_rows(actor: Actor) -> list[TokenRow]:
-    """Return the tokens of a person, newest first."""
+def token_rows(actor: Actor, sorting: Sorting = TOKENS) -> list[TokenRow]:
+    """Return the tokens of a person; what was never used counts as used before all others."""
     own, at = ApiToken.objects.filter(person=actor.id).select_related("project"), now()
-    return [TokenRow(row, at) for row in own.order_by("-created_at")]
+    own = own.annotate(used=Coalesce("last_used_at", Value(NEVER)))
+    return [TokenRow(row, at) for row in own.order_by(*sorting.fields)]

@@ -19,6 +19,9 @@ from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
 
 register = template.Library()
+RENEWS = mark_safe(
+    'hx-select="#main" hx-target="#main" hx-swap="outerHTML show:none" hx-push-url="true"'
+)
 
 
 def part(name: str, /, **context: Any) -> SafeString:
@@ -37,10 +40,49 @@ def narrows(context: Context) -> SafeString:
     """Have a form of filters renew the page's content as soon as one is chosen. Its button stays
     where there is no JavaScript."""
     return format_html(
-        'hx-get="{}" hx-trigger="submit, change" hx-select="#main" hx-target="#main"'
-        ' hx-swap="outerHTML" hx-push-url="true" hx-sync="this:replace"',
+        'hx-get="{}" hx-trigger="submit, change" {} hx-sync="this:replace"',
         context["request"].path,
+        RENEWS,
     )
+
+
+@register.simple_tag(takes_context=True)
+def column(context: Context, name: str, label: str, css: str = "") -> SafeString:
+    """Show the heading of a column that the list can be sorted by: a link that renews the page's
+    content, sorted so and from the first page on, with the filters as they are."""
+    request, sorting = context["request"], context["sorting"]
+    asked = request.GET.copy()
+    asked.pop("after", None)
+    asked.pop("sort", None)
+    if word := sorting.next(name):
+        asked["sort"] = word
+    url = f"{page_above(request.path)}?{asked.urlencode()}"
+    shown = {"name": name, "label": label, "css": css, "direction": sorting.direction(name)}
+    return part("column", **shown, url=url, renews=RENEWS)
+
+
+@register.simple_tag(takes_context=True)
+def kept_sort(context: Context) -> SafeString:
+    """Have a form of filters keep what the list is sorted by."""
+    sorting = context.get("sorting")  # none where a list has one order alone
+    asked = sorting.asked if sorting else ""
+    return (
+        format_html('<input type="hidden" name="sort" value="{}">', asked)
+        if asked
+        else SafeString()
+    )
+
+
+@register.simple_tag
+def pick(form: str, value: str, name: str) -> SafeString:
+    """Show the box that chooses the row called ``name`` for the form with the id ``form``."""
+    return part("pick", form=form, value=value, name=name)
+
+
+@register.simple_block_tag
+def picked(content: str, form: str) -> SafeString:
+    """Show above a list how many of its rows are chosen for ``form``, and what acts on them."""
+    return part("picked", content=content, form=form)
 
 
 @register.simple_tag
@@ -93,8 +135,9 @@ def empty(context: Context, content: str, title: str, action: Any = None) -> Saf
 def dialog(context: Context, content: str, id: str, title: str, **options: Any) -> SafeString:
     """Show a dialog with a form to ``action``, which the button ``submit`` sends.
 
-    ``tone`` is the button's; ``signing`` says which passkey signs it, and keeps the button from
-    being pressed where the reader has none. With ``fault`` it is open and says what was refused.
+    ``tone`` is the button's, ``form`` the form's id; ``signing`` says which passkey signs it, and
+    keeps the button from being pressed where the reader has none. With ``fault`` it is open and
+    says what was refused.
     """
     return part("dialog", content=content, id=id, title=title, **form(context), **options)
 
@@ -102,7 +145,7 @@ def dialog(context: Context, content: str, id: str, title: str, **options: Any) 
 @register.simple_tag(takes_context=True)
 def post(context: Context, action: str, label: str, **options: Any) -> SafeString:
     """Show a button that sends a form of its own; ``tone``, ``css`` and, for who does not see
-    where it stands, ``says`` are the button's."""
+    where it stands, ``says`` are the button's; ``form`` is the form's id."""
     return part("post", action=action, label=label, **form(context), **options)
 
 

@@ -1,5 +1,7 @@
 """The administration: everybody, what roles may do, all tokens, and the settings."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpResponse
 
@@ -8,7 +10,9 @@ from apps.console.queries.instance import instance_page
 from apps.console.queries.issued_tokens import TokenFilter, issued_tokens_page
 from apps.console.queries.people import PersonFilter, person_list_page
 from apps.console.queries.role_matrix import role_matrix_page
+from apps.console.queries.sorting import ALL_TOKENS, PEOPLE
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.people import hand_over, place_of
 from apps.identity.actions import (
     demand_second_factor,
@@ -31,9 +35,15 @@ def people_shown(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the list; with ``fault`` the invitation that was refused is open, as it was."""
     head, query = administration_head(request.actor), request.GET
     asked = PersonFilter(query.get("q", ""), query.get("show", ""))
-    after = query.get("after", "")
-    listed = person_list_page(head, asked=asked, typed=request.POST, after=after)
-    return show(request, "administration", page=listed, key=listed.key, after=after, fault=fault)
+    listed = person_list_page(
+        head,
+        asked=asked,
+        typed=request.POST,
+        sorting=(sorting := PEOPLE.of(query.get("sort", ""))),
+        after=query.get("after", ""),
+    )
+    context = {"page": listed, "key": listed.key, "fault": fault}
+    return show_list(request, "administration", sorting=sorting, **context)
 
 
 @action
@@ -85,19 +95,34 @@ def tokens(request: PageRequest) -> HttpResponse:
     """List the tokens of everybody."""
     head, query = administration_head(request.actor, manage=True), request.GET
     asked, after = TokenFilter(query.get("q", ""), query.get("show", "")), query.get("after", "")
-    listed = issued_tokens_page(head, asked=asked, after=after)
-    return show(request, "all_tokens", page=listed, key=listed.key, after=after)
+    sorting = ALL_TOKENS.of(query.get("sort", ""))
+    listed = issued_tokens_page(head, asked=asked, sorting=sorting, after=after)
+    return show_list(request, "all_tokens", sorting=sorting, page=listed, key=listed.key)
 
 
 @action
 def revoke(request: PageRequest, token_id: str) -> HttpResponse:
     """Revoke somebody's token."""
-    token = ApiToken.objects.filter(pk=token_id).first()
-    if token is None:
-        raise NotFound
+    token = token_of(token_id)
     revoke_token(token, actor=request.actor)
     messages.success(request, f"The token {token.name} is revoked.")
     return back(request)
+
+
+@action
+def revoke_each(request: PageRequest) -> HttpResponse:
+    """Revoke several tokens, whoever's they are."""
+    administration_head(request.actor, manage=True)
+    revoked = partial(revoke_token, actor=request.actor)
+    return act_on_each(request, token_of, revoked, one="token", done="revoked")
+
+
+def token_of(token_id: str) -> ApiToken:
+    """Return somebody's token, or raise :class:`NotFound`."""
+    token = ApiToken.objects.filter(pk=token_id).first()
+    if token is None:
+        raise NotFound
+    return token
 
 
 @page

@@ -1,11 +1,15 @@
 """Alerts, and what endpoints are held to."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpResponse
 
 from apps.console.queries.alerts import alert_list_page
-from apps.console.views.base import PageRequest, action, back, page, show
+from apps.console.queries.sorting import ALERTS
+from apps.console.views.base import PageRequest, action, back, page
 from apps.console.views.fields import whole, whole_or_none
+from apps.console.views.lists import act_on_each, show_list
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
 from apps.monitoring.rules import ObjectiveTerms
@@ -16,8 +20,9 @@ from placet.kernel.problems import FieldError, InvalidInput
 @page
 def alert_list(request: PageRequest) -> HttpResponse:
     """List what is wrong, and what was."""
-    project = request.GET.get("project", "")
-    return show(request, "alerts", page=alert_list_page(request.actor, project))
+    project, sorting = request.GET.get("project", ""), ALERTS.of(request.GET.get("sort", ""))
+    page_object = alert_list_page(request.actor, project, sorting)
+    return show_list(request, "alerts", sorting=sorting, page=page_object, project=project)
 
 
 @action
@@ -25,6 +30,19 @@ def take_on(request: PageRequest, alert_id: str) -> HttpResponse:
     """Say that one looks after an alert."""
     acknowledge(get_alert(alert_id, request.actor), actor=request.actor)
     return back(request)
+
+
+@action
+def take_on_each(request: PageRequest) -> HttpResponse:
+    """Say that one looks after several alerts."""
+    return act_on_each(
+        request,
+        partial(get_alert, actor=request.actor),
+        partial(acknowledge, actor=request.actor),
+        one="alert",
+        done="acknowledged",
+        called=lambda alert: f"{alert.get_kind_display()}, {alert.about}",
+    )
 
 
 @action

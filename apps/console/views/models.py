@@ -7,9 +7,11 @@ from django.shortcuts import redirect
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
 from apps.console.queries.comparison import card_lines, compared_parts
+from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole
+from apps.console.views.lists import show_list
 from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
 from apps.registry.queries import compare as compare_versions
 from apps.registry.usage import bytes_kept
@@ -25,17 +27,19 @@ def models(request: PageRequest) -> HttpResponse:
 def model_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the list; with ``fault`` also the form that was refused, filled in as it was."""
     search, project = request.GET.get("q", ""), request.GET.get("project", "")
-    after = request.GET.get("after", "")
-    rows, key = queries.model_list_page(request.actor, search=search, project=project, after=after)
+    sorting, after = MODELS.of(request.GET.get("sort", "")), request.GET.get("after", "")
+    rows, key = queries.model_list_page(
+        request.actor, search=search, project=project, sorting=sorting, after=after
+    )
     projects = queries.projects_of(request.actor)
-    return show(
+    return show_list(
         request,
         "models",
+        sorting=sorting,
         page=queries.ModelListPage(request.actor, projects, rows, search, project, request.POST),
         fault=fault,
         project=project,
         key=key,
-        after=after,
     )
 
 
@@ -62,11 +66,11 @@ def new_model(request: PageRequest) -> HttpResponse:
 def model(request: PageRequest, project: str, name: str) -> HttpResponse:
     """Show a model with its versions."""
     row = queries.model_of(project, name, request.actor)
-    before = request.GET.get("before", "")
-    rows, older = queries.newest_versions(row, read_whole(before))
+    sorting, after = VERSIONS.of(request.GET.get("sort", "")), request.GET.get("after", "")
+    rows, key = queries.version_list_page(row, sorting=sorting, after=after)
     kept = bytes_kept(row.project_id) if row.project.artifact_quota else None
-    model_page = queries.ModelPage(row, rows, before, older, kept, request.actor)
-    return show(request, "model", model=row, page=model_page)
+    model_page = queries.ModelPage(row, rows, kept, request.actor)
+    return show(request, "model", model=row, page=model_page, sorting=sorting, key=key, after=after)
 
 
 @page

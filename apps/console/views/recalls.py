@@ -9,23 +9,26 @@ from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
 from apps.console.queries.recall_items import named_item, recallable
 from apps.console.queries.recalls import may_recall, recall_form, recall_list_page, recall_page
+from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.lists import show_list
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, Problem
 
 
 @page
 def recalls(request: PageRequest) -> HttpResponse:
-    """List what was recalled, newest first."""
-    state, before = request.GET.get("state", ""), request.GET.get("after", "")
+    """List what was recalled."""
+    state, after = request.GET.get("state", ""), request.GET.get("after", "")
     state = state if state in RecallState.values else ""
-    page_object, key = recall_list_page(request.actor, state=state, before=before)
-    return show(
+    sorting = RECALLS.of(request.GET.get("sort", ""))
+    listed, key = recall_list_page(request.actor, state=state, sorting=sorting, after=after)
+    return show_list(
         request,
         "recalls",
-        page=page_object,
+        sorting=sorting,
+        page=listed,
         key=key,
-        after=before,
         state=state,
         states=[(value, state_word(value)) for value in RecallState.values],
         may_recall=may_recall(request.actor),

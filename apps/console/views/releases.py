@@ -1,5 +1,7 @@
 """The inbox, a release, asking for one, and deciding."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -7,16 +9,17 @@ from django.shortcuts import redirect
 from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.page_parts import no_role
-from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
-from apps.console.queries.releases import request_choices
+from apps.console.queries.releases import release_list_page, request_choices
 from apps.console.queries.request_form import RequestForm
+from apps.console.queries.sorting import RELEASES
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
+from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release
-from apps.governance.queries.visible_rows import environments, release, releases
+from apps.governance.queries.visible_rows import environments, release
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
@@ -35,17 +38,18 @@ def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
     state = request.GET.get("state", "")
     state = state if state in values_of(ReleaseState) else ""
-    project, after = request.GET.get("project", ""), request.GET.get("after", "")
-    rows, key = newest(releases(request.actor, project=project, state=state), after, 30)
-    return show(
+    narrowed = {"project": request.GET.get("project", ""), "state": state}
+    sorting, after = RELEASES.of(request.GET.get("sort", "")), request.GET.get("after", "")
+    rows, key = release_list_page(request.actor, **narrowed, sorting=sorting, after=after)
+    return show_list(
         request,
         "releases",
+        sorting=sorting,
         inbox=waiting(request, request.actor),
         rows=rows,
+        withdrawable=sum(row.may_withdraw for row in rows) > 1,
         key=key,
-        after=after,
-        state=state,
-        project=project,
+        **narrowed,
         states=[(state, state_word(state)) for state in values_of(ReleaseState)],
         nothing=NO_RELEASE if request.actor.grants else no_role(request.actor),
     )
@@ -192,6 +196,19 @@ def take_back(request: PageRequest, release_id: str) -> HttpResponse:
     withdraw(release(release_id, request.actor), actor=request.actor)
     messages.success(request, "Withdrawn.")
     return redirect("release", release_id)
+
+
+@action
+def take_back_each(request: PageRequest) -> HttpResponse:
+    """Withdraw several requests of one's own."""
+    return act_on_each(
+        request,
+        partial(release, actor=request.actor),
+        partial(withdraw, actor=request.actor),
+        one="release",
+        done="withdrawn",
+        called=lambda row: f"{row.project.name} {row.number}",
+    )
 
 
 @action

@@ -6,8 +6,10 @@ from django.shortcuts import redirect
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
+from apps.console.queries.sorting import ENDPOINTS
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
+from apps.console.views.lists import show_list
 from apps.rollouts.actions import rollback
 from apps.rollouts.states import RolloutKind
 from apps.serving.actions import (
@@ -30,18 +32,18 @@ from placet.kernel.texts import clean_text
 def endpoints(request: PageRequest) -> HttpResponse:
     """List what runs where."""
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
-    isolation = request.GET.get("isolation", "")
+    isolation, sorting = request.GET.get("isolation", ""), ENDPOINTS.of(request.GET.get("sort", ""))
     isolation = isolation if isolation in ISOLATION else ""
-    rows, key = endpoint_list_page(request.actor, project=project, isolation=isolation, after=after)
-    return show(
+    narrowed = {"project": project, "isolation": isolation}
+    rows, key = endpoint_list_page(request.actor, **narrowed, sorting=sorting, after=after)
+    return show_list(
         request,
         "endpoints",
+        sorting=sorting,
         page=EndpointListPage(rows, project, isolation, has_roles=bool(request.actor.grants)),
         rows=rows,
         key=key,
-        after=after,
-        project=project,
-        isolation=isolation,
+        **narrowed,
     )
 
 

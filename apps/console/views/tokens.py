@@ -1,12 +1,22 @@
 """One's own API tokens."""
 
 from datetime import timedelta
+from functools import partial
 
 from django.http import HttpResponse
 
-from apps.console.queries.tokens import USUAL_DAYS, TokenForm, scopes_held, token_form, token_rows
+from apps.console.queries.sorting import TOKENS
+from apps.console.queries.tokens import (
+    USUAL_DAYS,
+    TokenForm,
+    revocable,
+    scopes_held,
+    token_form,
+    token_rows,
+)
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole, whole
+from apps.console.views.lists import act_on_each
 from apps.identity.actions import TokenTerms, issue_token, revoke_token
 from apps.identity.models import ApiToken, Project, User
 from apps.identity.queries import visible
@@ -23,10 +33,13 @@ def tokens(request: PageRequest) -> HttpResponse:
 
 def token_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the tokens; with ``fault`` the form that was refused is filled in as it was."""
+    sorting = TOKENS.of(request.GET.get("sort", ""))
     return show(
         request,
         "tokens",
-        rows=token_rows(request.actor),
+        sorting=sorting,
+        rows=(rows := token_rows(request.actor, sorting)),
+        revocable=revocable(rows),
         form=form_of(request),
         fault=fault,
         typed=request.POST,
@@ -86,8 +99,20 @@ def new_token(request: PageRequest) -> HttpResponse:
 @action
 def end_token(request: PageRequest, token_id: str) -> HttpResponse:
     """End a token of one's own."""
+    revoke_token(own_token(request, token_id), actor=request.actor)
+    return back(request)
+
+
+@action
+def end_each(request: PageRequest) -> HttpResponse:
+    """End several tokens of one's own."""
+    revoked = partial(revoke_token, actor=request.actor)
+    return act_on_each(request, partial(own_token, request), revoked, one="token", done="revoked")
+
+
+def own_token(request: PageRequest, token_id: str) -> ApiToken:
+    """Return a token of one's own, or raise :class:`NotFound`."""
     token = ApiToken.objects.filter(person=request.actor.id, pk=token_id).first()
     if token is None:
         raise NotFound
-    revoke_token(token, actor=request.actor)
-    return back(request)
+    return token

@@ -28,6 +28,7 @@ from apps.identity.actions.people import (
 from apps.identity.actions.positions import place_person
 from apps.identity.actions.projects import create_project, update_project
 from apps.identity.actions.roles import grant_role, revoke_role
+from apps.identity.actions.saved_views import delete_view, save_view
 from apps.identity.actions.second_factor import demand_second_factor, waive_second_factor
 from apps.identity.actions.service_accounts import (
     change_owner,
@@ -60,6 +61,7 @@ __all__ = [
     "deactivate_person",
     "deactivate_service_account",
     "delete_team",
+    "delete_view",
     "demand_second_factor",
     "deny_device_login",
     "end_sessions",
@@ -78,6 +80,7 @@ __all__ = [
     "remove_member",
     "revoke_role",
     "revoke_token",
+    "save_view",
     "setup_link",
     "update_person",
     "update_project",

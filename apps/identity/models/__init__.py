@@ -1,4 +1,4 @@
-"""Projects, people, teams, service accounts, role bindings, API tokens, idempotency records."""
+"""Projects, people and what they save, teams, service accounts, roles, API tokens, requests."""
 
 from apps.identity.models.access import (
     Project,
@@ -24,6 +24,7 @@ from apps.identity.models.people import (
     UserManager,
 )
 from apps.identity.models.requests import IdempotencyRecord, SharedValue
+from apps.identity.models.saved_views import SavedView
 
 __all__ = [
     "NOT_WITHDRAWN",
@@ -38,6 +39,7 @@ __all__ = [
     "Position",
     "Project",
     "RoleBinding",
+    "SavedView",
     "SecondFactorDemand",
     "ServiceAccount",
     "SharedValue",

@@ -37,6 +37,10 @@ class ApiToken(Audited):
 
     class Meta:
         verbose_name = "API token"
+        indexes = [
+            models.Index(fields=["name", "id"], name="identity_token_name"),
+            models.Index(fields=["expires_at", "id"], name="identity_token_expires"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="identity_token_one_subject",

@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from apps.audit.models import Audited
 from placet.kernel.ids import IdField
@@ -59,6 +60,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name, verbose_name_plural = "person", "people"
+        indexes = [models.Index(Lower("name"), "id", name="identity_user_called")]
 
     def __str__(self) -> str:
         return self.name or self.email

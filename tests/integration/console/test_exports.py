@@ -234,10 +234,10 @@ def test_long_lists_come_in_pages(world: World) -> None:
     assert sorted(first + second) == first + second
     newest = shown("/models/risk/churn/")
     assert (newest[0], len(newest)) == ("/models/risk/churn/52/", 50)
-    assert shown("/models/risk/churn/?before=3") == [
+    assert shown("/models/risk/churn/?after=3") == [
         "/models/risk/churn/2/",
         "/models/risk/churn/1/",
     ]
     for odd in ("?after=x", "?after=a/b/c", "?after=%27/%22"):
         assert client.get(f"/models/{odd}").status_code == 200
-    assert client.get("/models/risk/churn/?before=x").status_code == 200
+    assert client.get("/models/risk/churn/?after=x").status_code == 200

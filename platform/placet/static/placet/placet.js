@@ -56,6 +56,23 @@
   // Of a row of tabs that is wider than the window, the page's own is seen.
   document.querySelector(".tabs .active")?.scrollIntoView({ inline: "center", block: "nearest" });
 
+  // Rows of a list that are chosen for one form: all at once, and how many are.
+  document.addEventListener("change", ({ target }) => {
+    const form = target.dataset.pickAll || (target.name === "chosen" && target.form?.id);
+    if (!form) return;
+    const boxes = [...document.querySelectorAll(`[name=chosen][form="${form}"]`)];
+    const all = document.querySelector(`[data-pick-all="${form}"]`);
+    if (target === all) {
+      for (const box of boxes) box.checked = all.checked;
+    }
+    const count = boxes.filter((box) => box.checked).length;
+    all.checked = count === boxes.length;
+    all.indeterminate = count > 0 && !all.checked;
+    document.querySelectorAll(`[data-picked="${form}"]`).forEach((text) => {
+      text.textContent = count ? `${count} selected` : "";
+    });
+  });
+
   // Keys: "g" then a letter goes to a page; "?" says which.
   let lead = 0;
   document.addEventListener("keydown", (event) => {

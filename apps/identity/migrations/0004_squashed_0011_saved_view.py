@@ -1,7 +1,9 @@
-"""What a new database gets in place of migrations 0004 to 0010: the same in one step.
+"""What a new database gets in place of migrations 0004 to 0011: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
+
+from importlib import import_module
 
 from django.conf import settings
 from django.db import migrations, models
@@ -10,6 +12,7 @@ from django.db.models import F, Q
 from placet.kernel.ids import IdField
 from placet.kernel.tables import MakeTables
 
+SAVED = import_module("apps.identity.migrations.0011_saved_view")
 # Counts every change of what lets a person sign in, where the application cannot take it back: its
 # role may read the count and nothing more, for the triggers run as the owner. So a credential that
 # was changed past Placet and changed back shows for ever.
@@ -64,6 +67,7 @@ class Migration(migrations.Migration):
         ("identity", "0008_device_login"),
         ("identity", "0009_session_round"),
         ("identity", "0010_second_factor_demand"),
+        ("identity", "0011_saved_view"),
     ]
     dependencies = [
         ("account", "0009_emailaddress_unique_primary_email"),
@@ -241,10 +245,12 @@ class Migration(migrations.Migration):
                     ),
                 ],
             ),
+            SAVED.SAVED_VIEW,
         ),
         migrations.RunSQL(FORWARD),
         migrations.AddField(
             "project", "artifact_quota", models.BigIntegerField(db_default=0, default=0)
         ),
         migrations.AddField("user", "session_round", models.IntegerField(db_default=0, default=0)),
+        *SAVED.INDEXES,
     ]
