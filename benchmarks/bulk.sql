@@ -209,7 +209,8 @@ SELECT made.*
 FROM (SELECT * FROM governance_breakglass LIMIT 1) t, generate_series(1, 500) n
      JOIN governance_release r ON r.id = pg_temp.key('rel', n),
      LATERAL jsonb_populate_record(NULL::governance_breakglass, to_jsonb(t) || jsonb_build_object(
-  'id', pg_temp.key('brg', n), 'release_id', r.id, 'project_id', r.project_id)) made;
+  'id', pg_temp.key('brg', n), 'release_id', r.id, 'project_id', r.project_id,
+  'state', CASE WHEN n % 16 = 0 THEN 'opened' ELSE 'reviewed' END)) made;
 INSERT INTO registry_artifactfile (id, version_id, project_id, path, size, sha256)
 SELECT pg_temp.key('fil', n), v.id, v.project_id, 'part-' || n || '.bin', 1000 + n, md5(n::text) || md5(n::text)
 FROM generate_series(1, 2000) n,

@@ -275,7 +275,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
     }
     present = endpoint.revisions.filter(state__in=PRESENT).values("pk")
-    rows = Revision.objects.filter(one_of(newest.union(present)))
+    rows = endpoint.revisions.filter(one_of(newest.union(present)))
     rows = rows.select_related("bento__version__model", "bento__runtime")
     return list(rows.annotate(**columns).order_by("-number"))
 

@@ -19,7 +19,6 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
-
 SHOWN = 50  # releases that wait; the inbox shows the others
 
 
