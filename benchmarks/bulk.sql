@@ -1,6 +1,7 @@
 -- Fills an empty instance beside the one real example of everything that benchmarks/pages.py made.
 -- Every row is a copy of a real one with other keys, so that documents have their real sizes.
--- Parameters: versions, events, models, endpoints, releases (rows of each).
+-- Parameters: versions, events, models, endpoints, releases, people (rows of each). The first model,
+-- the first endpoint and the first project have a tenth of all that others share.
 CREATE FUNCTION pg_temp.key(prefix text, n bigint) RETURNS text IMMUTABLE LANGUAGE sql
   AS $$ SELECT prefix || '_' || lpad(to_hex(n), 32, '0') $$;
 CREATE FUNCTION pg_temp.digest(kind text, n bigint) RETURNS text IMMUTABLE LANGUAGE sql
@@ -16,10 +17,36 @@ CREATE TEMP TABLE counts AS SELECT count(*) AS projects FROM places;
 
 INSERT INTO identity_user
 SELECT made.*
-FROM (SELECT * FROM identity_user LIMIT 1) t, generate_series(1, 2000) n,
+FROM (SELECT * FROM identity_user LIMIT 1) t, generate_series(1, :people) n,
      LATERAL jsonb_populate_record(NULL::identity_user, to_jsonb(t) || jsonb_build_object(
   'id', pg_temp.key('per', n),
   'email', 'person-' || n || '@example.com', 'name', 'Person ' || n)) made;
+
+-- Everybody has a role in two projects, a hundredth of them reviews in one of them, and a hundred
+-- one everywhere; a tenth is in a team, and everybody has a token.
+INSERT INTO identity_rolebinding (id, role, person_id, project_id, environment, granted_by, created_at)
+SELECT pg_temp.key('rol', row_number() OVER ()), r.role, pg_temp.key('per', r.n), p.project, '',
+       'system', now()
+FROM (SELECT n, n % 40 AS place, 'viewer' AS role FROM generate_series(1, :people) n
+      UNION ALL SELECT n, (n + 7) % 40, 'contributor' FROM generate_series(1, :people) n
+      UNION ALL SELECT n, 1, 'reviewer' FROM generate_series(1, :people, 100) n
+      UNION ALL SELECT n, NULL, 'viewer' FROM generate_series(1, 100) n) r
+     LEFT JOIN places p ON p.place = r.place;
+INSERT INTO identity_team (id, name, created_at)
+SELECT pg_temp.key('tem', n), 'Team ' || n, now() FROM generate_series(1, 200) n;
+INSERT INTO identity_teammember (id, team_id, person_id)
+SELECT pg_temp.key('tmm', n), pg_temp.key('tem', 1 + n % 200), pg_temp.key('per', n)
+FROM generate_series(1, :people, 10) n;
+INSERT INTO identity_rolebinding (id, role, team_id, project_id, environment, granted_by, created_at)
+SELECT pg_temp.key('rlt', n), 'viewer', pg_temp.key('tem', n), p.project, '', 'system', now()
+FROM generate_series(1, 200) n JOIN places p ON p.place = n % 40;
+INSERT INTO identity_apitoken
+SELECT made.*
+FROM (SELECT * FROM identity_apitoken WHERE project_id IS NULL LIMIT 1) t,
+     generate_series(1, :people) n,
+     LATERAL jsonb_populate_record(NULL::identity_apitoken, to_jsonb(t) || jsonb_build_object(
+  'id', pg_temp.key('tok', n), 'name', 'token ' || n, 'prefix', 'b' || n,
+  'service_account_id', NULL, 'person_id', pg_temp.key('per', n))) made;
 
 INSERT INTO serving_target
 SELECT made.*
@@ -80,7 +107,7 @@ WHERE b.id LIKE 'bld_0000000000000%';
 
 INSERT INTO serving_endpoint
 SELECT made.*
-FROM (SELECT * FROM serving_endpoint LIMIT 1) t, counts,
+FROM (SELECT * FROM serving_endpoint ORDER BY id LIMIT 1) t, counts,
      generate_series(1, :endpoints) n JOIN places p ON true,
      LATERAL jsonb_populate_record(NULL::serving_endpoint, to_jsonb(t) || jsonb_build_object(
   'id', pg_temp.key('end', n),
@@ -105,7 +132,8 @@ INSERT INTO governance_release
 SELECT made.*
 FROM (SELECT * FROM governance_release WHERE state = 'live' LIMIT 1) t,
      generate_series(1, :releases) n
-     JOIN serving_endpoint e ON e.id = pg_temp.key('end', 1 + n % :endpoints)
+     JOIN serving_endpoint e ON e.id = pg_temp.key('end',
+       CASE WHEN n % 10 = 0 AND n <= :releases - :endpoints THEN 1 ELSE 1 + n % :endpoints END)
      JOIN places p ON p.project = e.project_id
      JOIN builds_bento b ON b.digest = pg_temp.digest('bento', 1 + n % :versions),
      LATERAL jsonb_populate_record(NULL::governance_release, to_jsonb(t) || jsonb_build_object(
@@ -113,6 +141,9 @@ FROM (SELECT * FROM governance_release WHERE state = 'live' LIMIT 1) t,
   'project_id', e.project_id, 'number', 10 + n, 'environment_id', p.environment,
   'policy_id', p.policy, 'endpoint_id', e.id,
   'version_id', b.version_id, 'bento_id', b.digest,
+  'reason', 'Retrained in week ' || n % 53 || ' on ' || n || ' rows: ' ||
+            (ARRAY['drift', 'recall', 'latency', 'bias'])[1 + n % 4] || ' was over the limit in '
+            || md5(n::text) || ', agreed with the owner of the risk',
   'state', CASE WHEN n > :releases - :endpoints THEN 'live'
                 WHEN n % 50 = 0 THEN 'requested' ELSE 'superseded' END)) made;
 INSERT INTO governance_decision
@@ -124,7 +155,7 @@ FROM (SELECT * FROM governance_decision LIMIT 1) t,
   'release_id', r.id, 'project_id', r.project_id)) made;
 INSERT INTO serving_revision
 SELECT made.*
-FROM (SELECT * FROM serving_revision LIMIT 1) t,
+FROM (SELECT * FROM serving_revision ORDER BY id LIMIT 1) t,
      generate_series(1, :releases) n JOIN governance_release r ON r.id = pg_temp.key('rel', n),
      LATERAL jsonb_populate_record(NULL::serving_revision, to_jsonb(t) || jsonb_build_object(
   'id', pg_temp.key('rev', n),
@@ -133,7 +164,7 @@ FROM (SELECT * FROM serving_revision LIMIT 1) t,
   'state', CASE WHEN r.state = 'live' THEN 'live' ELSE 'stopped' END)) made;
 INSERT INTO rollouts_rollout
 SELECT made.*
-FROM (SELECT * FROM rollouts_rollout LIMIT 1) t,
+FROM (SELECT * FROM rollouts_rollout ORDER BY id LIMIT 1) t,
      generate_series(1, :releases) n JOIN governance_release r ON r.id = pg_temp.key('rel', n),
      LATERAL jsonb_populate_record(NULL::rollouts_rollout, to_jsonb(t) || jsonb_build_object(
   'id', pg_temp.key('rlo', n), 'state', 'done',
@@ -148,12 +179,71 @@ FROM (SELECT * FROM jobs_job LIMIT 1) t, counts,
   'state', 'succeeded', 'project', p.project)) made
 WHERE p.place = n % counts.projects;
 
--- A log of kinds as they come, the newest a moment ago; one event in a thousand is rare.
+-- The first endpoint's live revision was counted every ten seconds for a month, the others for half
+-- an hour.
+INSERT INTO monitoring_metricwindow
+  (node, revision, started_at, seconds, status_2xx, status_4xx, status_5xx, latency, error)
+SELECT 'nod_1', r.id, date_trunc('minute', now()) - n * interval '10 s', 10, 90 + n % 20, n % 3,
+       (n % 50 = 0)::int, jsonb_build_object('5', 60 + n % 20, '10', 25, '25', 5, '100', n % 4), ''
+FROM serving_revision r,
+     generate_series(1, CASE WHEN r.endpoint_id = pg_temp.key('end', 1) THEN 259000 ELSE 180 END) n
+WHERE r.state = 'live' AND r.id LIKE 'rev_0000000000000%';
+
+INSERT INTO monitoring_alert
+SELECT made.*
+FROM (SELECT * FROM monitoring_alert LIMIT 1) t, generate_series(1, 2000) n
+     JOIN serving_endpoint e ON e.id = pg_temp.key('end', 1 + n % :endpoints),
+     LATERAL jsonb_populate_record(NULL::monitoring_alert, to_jsonb(t) || jsonb_build_object(
+  'id', pg_temp.key('alr', n), 'subject', 'subject ' || n, 'endpoint_id', e.id,
+  'project_id', e.project_id, 'environment', e.environment, 'about', e.name,
+  'state', CASE WHEN n % 10 = 0 THEN 'open' ELSE 'resolved' END,
+  'resolved_at', CASE WHEN n % 10 = 0 THEN NULL ELSE now() END)) made;
+INSERT INTO assurance_recall
+SELECT made.*
+FROM (SELECT * FROM assurance_recall LIMIT 1) t, generate_series(1, 500) n
+     JOIN builds_bento b ON b.digest = pg_temp.digest('bento', n),
+     LATERAL jsonb_populate_record(NULL::assurance_recall, to_jsonb(t) || jsonb_build_object(
+  'id', pg_temp.key('rcl', n), 'project_id', b.project_id, 'what', b.digest)) made;
+INSERT INTO governance_breakglass
+SELECT made.*
+FROM (SELECT * FROM governance_breakglass LIMIT 1) t, generate_series(1, 500) n
+     JOIN governance_release r ON r.id = pg_temp.key('rel', n),
+     LATERAL jsonb_populate_record(NULL::governance_breakglass, to_jsonb(t) || jsonb_build_object(
+  'id', pg_temp.key('brg', n), 'release_id', r.id, 'project_id', r.project_id,
+  'state', CASE WHEN n % 16 = 0 THEN 'opened' ELSE 'reviewed' END)) made;
+INSERT INTO registry_artifactfile (id, version_id, project_id, path, size, sha256)
+SELECT pg_temp.key('fil', n), v.id, v.project_id, 'part-' || n || '.bin', 1000 + n, md5(n::text) || md5(n::text)
+FROM generate_series(1, 2000) n,
+     (SELECT * FROM registry_modelversion WHERE model_id = pg_temp.key('mdl', 1)
+      ORDER BY number DESC LIMIT 1) v;
+INSERT INTO monitoring_capturedprediction
+SELECT made.*
+FROM (SELECT * FROM monitoring_capturedprediction LIMIT 1) t, generate_series(1, :versions) n,
+     LATERAL jsonb_populate_record(NULL::monitoring_capturedprediction,
+                                   to_jsonb(t) || jsonb_build_object(
+  'id', -n, 'prediction', md5(n::text)::uuid,
+  'at', now() - n * interval '5 s')) made;
+
+-- A log of kinds as they come, the newest a moment ago; one event in a thousand is rare. Of each
+-- revision and each endpoint there are the events of a real one, spread over the time alike.
+CREATE TEMP TABLE happened AS
+  SELECT row_number() OVER (ORDER BY at, copied) - 1 AS s, * FROM (
+    SELECT n::float / :events AS at, n, NULL::text AS subject, NULL::bigint AS copied
+    FROM generate_series(0, :events - 1) n
+    UNION ALL
+    SELECT CASE WHEN t.subject LIKE 'end%' THEN 0 ELSE n::float / :releases END, n,
+           pg_temp.key(left(t.subject, 3), n), t.index
+    FROM audit_event t, generate_series(1, :releases) n
+    WHERE (t.subject = (SELECT id FROM serving_revision ORDER BY id LIMIT 1) AND t.kind LIKE 'revision.%')
+       OR (t.subject = (SELECT endpoint_id FROM serving_revision ORDER BY id LIMIT 1) AND n <= :endpoints
+           AND t.kind = 'endpoint.created')) e;
 INSERT INTO audit_event (index, body, leaf_hash)
 SELECT n, body, sha256('\x00'::bytea || convert_to(body, 'UTF8')) FROM (
-  SELECT s.n, jsonb_build_object(
-    'v', 1, 'at', to_char(now() AT TIME ZONE 'UTC' - (:events + head.size - s.n) * interval '5 s',
-                          'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  SELECT head.size + s.s AS n,
+    CASE WHEN s.copied IS NOT NULL THEN
+      replace(regexp_replace(t.body, '"at":"[^"]*"', '"at":"' || s.at || '"'), t.subject, s.subject)
+    ELSE jsonb_build_object(
+    'v', 1, 'at', s.at,
     'kind', CASE WHEN s.n % 1000 = 0 THEN 'policy.published.v1' ELSE
       (ARRAY['version.created', 'evidence.added', 'build.finished', 'release.decided'])[1 + s.n % 4]
       || '.v1' END,
@@ -164,10 +254,14 @@ SELECT n, body, sha256('\x00'::bytea || convert_to(body, 'UTF8')) FROM (
     'cause', jsonb_build_object('request', NULL, 'job', NULL), 'data', '{}'::jsonb,
     'salt', md5(s.n::text),
     'after', jsonb_build_object('registry.modelversion:' || v.id,
-                                jsonb_build_object('id', v.id, 'state', v.state)))::text AS body
+                                jsonb_build_object('id', v.id, 'state', v.state)))::text END AS body
   FROM audit_loghead head,
-       generate_series(head.size, head.size + :events - 1) AS s(n)
+       (SELECT h.s, h.n, h.subject, h.copied,
+               to_char(now() AT TIME ZONE 'UTC' - (last.count - h.s) * interval '5 s',
+                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
+        FROM happened h, (SELECT count(*) FROM happened) last) s
+       LEFT JOIN audit_event t ON t.index = s.copied
        JOIN registry_modelversion v ON v.id = pg_temp.key('ver', 1 + s.n % :versions)
 ) events;
-UPDATE audit_loghead SET size = size + :events;
+UPDATE audit_loghead SET size = size + (SELECT count(*) FROM happened);
 ANALYZE;

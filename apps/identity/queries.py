@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import structlog
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import CharField, F, OuterRef, Q, Subquery, Value
+from django.db.models import BooleanField, CharField, F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from apps.audit.models import Audited
@@ -84,6 +85,23 @@ def visible(
     return queryset.filter(**{f"{project}__in": projects})
 
 
+def one_of(ids: models.QuerySet[Any, Any], *, field: str = "pk") -> Func:
+    """Return the condition that ``field`` is one of these few ids, which are found first.
+
+    ``pk__in`` says the same. But the database may join all that stands beside a row before it
+    looks which rows are wanted (it does where there are many tables), and uses no index beside an
+    OR.
+    """
+    few = Func(ArraySubquery(ids), template="(%(expressions)s)")
+    return Func(
+        F(field),
+        few,
+        template="%(expressions)s",
+        arg_joiner=" = ANY ",
+        output_field=BooleanField(),
+    )
+
+
 def fresh_grants(
     person_id: str, lock: bool = True, *, even_withheld: bool = False
 ) -> frozenset[Grant]:
@@ -160,7 +178,8 @@ def _bound(subject: Q) -> frozenset[Grant]:
 def _person_grants(person_id: str) -> tuple[frozenset[Grant], frozenset[str]]:
     """Return what a person may do, and the roles that wait for their second factor (one query)."""
     teams = TeamMember.objects.filter(person=person_id).values("team_id")
-    held = RoleBinding.objects.filter(Q(person=person_id) | Q(team__in=teams)).order_by("pk")
+    own = Q(person=person_id) | Q(one_of(teams, field="team"))
+    held = RoleBinding.objects.filter(own).order_by("pk")
     columns = ("role", "project_id", "environment")
     rows = held.annotate(withheld=withheld(person_id)).values_list(*columns, "withheld")
     bound = [row[:3] for row in rows if not row[3]]

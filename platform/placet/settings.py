@@ -17,6 +17,15 @@ DATA_DIR = _config.data_dir
 EMBEDDED = _config.mode == "embedded"
 
 
+# Lists join a release with eight tables, whose keys all have two indexes. To try every order of
+# those (up to 8 by default) took PostgreSQL 50 ms for a query of 1 ms; what is asked for is joined
+# first in any case.
+OPTIONS = (
+    "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
+    "-c join_collapse_limit=5 -c from_collapse_limit=5"
+)
+
+
 def database(url: str) -> dict[str, Any]:
     """Turn ``postgresql://user:password@host:port/name?host=/socket`` into Django's form."""
     parts = urlsplit(url)
@@ -33,7 +42,7 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "options": "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            "options": OPTIONS,
             **query,
         },
     }

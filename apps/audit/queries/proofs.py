@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Case, QuerySet, Subquery, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import JSONObject
 
 from apps.audit.errors import NotYetSigned
@@ -19,7 +20,7 @@ from apps.audit.models import (
 )
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.log import merkle, tlog_proof
-from placet_verify.log.merkle import TILE_WIDTH
+from placet_verify.log.merkle import TILE_HEIGHT, TILE_WIDTH
 from placet_verify.log.tiles import FullTile, TileSource, split
 
 
@@ -131,16 +132,61 @@ def _roots(level: int, start: int, end: int) -> dict[int, bytes]:
     """Return the roots of the stored tiles of a row: made here where none is stored."""
     unknown = Case(When(root=None, then="hashes"))  # 256 times as long as a root
     rows = Tile.objects.filter(level=level, index__gte=start, index__lt=end)
-    return {
-        index: merkle.root(split(bytes(hashes))) if stored is None else bytes(stored)
-        for index, stored, hashes in rows.values_list("index", "root", unknown)
-    }
+    found = rows.values_list("index", "root", unknown)
+    return {index: _root_of(stored, hashes) for index, stored, hashes in found}
 
 
 def full_tile(level: int, index: int) -> bytes | None:
     """Return the stored bytes of a full tile, if it was written."""
     rows = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True)
     return next((bytes(hashes) for hashes in rows), None)
+
+
+def _near(index: int, size: int) -> TileSource:
+    """Return the source for the proof of one event: the tiles on the way up from it, and the roots
+    at the edge of the tree, are read with one query. What else is asked for is read by itself."""
+    held = Q(pk=None)
+    edges, level = set[tuple[int, int, int]](), 0
+    while (end := size >> (TILE_HEIGHT * level)) > 0:
+        held |= Q(level=level, index=index >> (TILE_HEIGHT * (level + 1)))
+        if level:
+            edges.add((level - 1, end - end % TILE_WIDTH, end))
+        level += 1
+    whole = held
+    for below, first, end in edges:
+        held |= Q(level=below, index__gte=first, index__lt=end)
+    hashes = Case(When(whole | Q(root=None), then="hashes"))
+    rows = Tile.objects.filter(held).values_list("level", "index", "root", hashes)
+    known = {(at, place): (root, said) for at, place, root, said in rows}
+
+    def full(at: int, place: int) -> bytes | None:
+        if place != index >> (TILE_HEIGHT * (at + 1)):
+            return full_tile(at, place)
+        return bytes(known[at, place][1]) if (at, place) in known else None
+
+    def roots(at: int, start: int, end: int) -> dict[int, bytes]:
+        if (at, start, end) not in edges:
+            return _roots(at, start, end)
+        there = {place: known[at, place] for place in range(start, end) if (at, place) in known}
+        return {place: _root_of(*stored) for place, stored in there.items()}
+
+    return TileSource(size, full, leaf_hashes, roots)
+
+
+def _root_of(stored: bytes | None, hashes: bytes | None) -> bytes:
+    """Return the root of a tile: made here where none is stored."""
+    return merkle.root(split(bytes(hashes or b""))) if stored is None else bytes(stored)
+
+
+def _heads(covering: int) -> tuple[Checkpoint | None, Checkpoint | None]:
+    """Return what :func:`latest_cosigned` and :func:`latest_checkpoint` do, with one query."""
+    cosigned = Cosignature.objects.filter(size__gte=covering).order_by("-size").values("size")[:1]
+    newest = Checkpoint.objects.order_by("-size").values("size")[:1]
+    rows = Checkpoint.objects.filter(Q(pk=Subquery(cosigned)) | Q(pk=Subquery(newest)))
+    seen = Exists(Cosignature.objects.filter(size=OuterRef("pk")))
+    heads: list[Any] = list(rows.annotate(seen=seen).order_by("-size"))
+    by_witness = (head for head in heads if head.seen and head.size >= covering)
+    return next(by_witness, None), next(iter(heads), None)
 
 
 def inclusion(index: int) -> InclusionProof:
@@ -152,11 +198,11 @@ def inclusion(index: int) -> InclusionProof:
     """
     if index < 0:
         raise NotFound
-    seen = latest_cosigned(index + 1)
-    head = seen or latest_checkpoint()
+    seen, newest = _heads(index + 1)
+    head = seen or newest
     if head is None or index >= head.size:
         raise NotYetSigned if index < log_size() else NotFound
-    source = tree(head.size)
+    source = _near(index, head.size)
     return InclusionProof(
         index=index,
         size=head.size,

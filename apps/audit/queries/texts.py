@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db.models import OuterRef, Subquery
 
 from apps.audit.entries import pending
 from apps.audit.models import PersonKey, SealedText
@@ -33,7 +34,7 @@ class _Opened:
 
 
 def unseal_many(commitments: Iterable[str]) -> dict[str, str]:
-    """Return the texts behind ``commitments`` in two queries; erased ones read ``[erased]``.
+    """Return the texts behind ``commitments`` in one query; erased ones read ``[erased]``.
 
     For commitments that Placet alone writes: what somebody may have written themselves, such as a
     name or a logged row, goes through :func:`texts_in`.
@@ -43,12 +44,12 @@ def unseal_many(commitments: Iterable[str]) -> dict[str, str]:
 
 
 def opened_many(commitments: Iterable[str]) -> dict[str, str]:
-    """Return the texts behind those ``commitments`` that can be opened (two queries).
+    """Return the texts behind those ``commitments`` that can be opened (one query).
 
     Those that the open unit of work stores with its events are among them.
     """
     wanted = {c for c in commitments if c}
-    rows = list(SealedText.objects.filter(commitment__in=wanted)) if wanted else []
+    rows = _sealed(wanted)
     rows += [t for entry in pending() for t in entry.texts if t.commitment in wanted]
     return {commitment: opened.text for commitment, opened in _opened(rows).items()}
 
@@ -66,7 +67,7 @@ def texts_in(states: Iterable[tuple[str, Mapping[str, Any] | None]]) -> dict[str
         for name, place in sealed_columns(key).items():
             if state and canonical.is_digest(digest := str(state.get(name))):
                 places[digest].add(place)
-    rows = list(SealedText.objects.filter(commitment__in=list(places))) if places else []
+    rows = _sealed(places)
     opened = _opened(rows)
     texts = dict.fromkeys((row.commitment for row in rows), ERASED)
     for commitment, one in opened.items():
@@ -81,11 +82,22 @@ def unseal(commitment: str) -> str:
     return unseal_many([commitment])[commitment] if commitment else ""
 
 
+def _sealed(commitments: Iterable[str]) -> list[SealedText]:
+    """Return what is stored of ``commitments``, with the key that it was sealed by as ``held``."""
+    wanted = list(commitments)
+    if not wanted:
+        return []
+    key = PersonKey.objects.filter(pk=OuterRef("person_id")).values("key")
+    rows: Any = SealedText.objects.filter(commitment__in=wanted).annotate(held=Subquery(key))
+    return list(rows)
+
+
 def _opened(rows: list[SealedText]) -> dict[str, _Opened]:
     """Return those of ``rows`` that can be opened, by commitment."""
-    people = {row.person_id for row in rows}
-    held = PersonKey.objects.filter(person_id__in=people) if people else []
-    keys = {key.person_id: bytes(key.key) for key in held}
+    keys = {row.person_id: bytes(row.held or b"") for row in rows if hasattr(row, "held")}
+    if people := {row.person_id for row in rows} - keys.keys():  # of texts that are not stored yet
+        found = PersonKey.objects.filter(person_id__in=people)
+        keys |= {key.person_id: bytes(key.key) for key in found}
     texts = {row.commitment: _open(row, keys.get(row.person_id, b"")) for row in rows}
     return {commitment: opened for commitment, opened in texts.items() if opened is not None}
 

@@ -50,7 +50,8 @@ class Search(PlacetView):
             OpenApiParameter(
                 "q",
                 description="A name, `model:3`, an alias, a release's number, an id, the beginning "
-                "of a digest, or words of a release's reason or of a title in the guides",
+                "of a digest, or words of a title in the guides or of a release's reason (of the "
+                "newest 10,000 releases)",
             )
         ],
         responses=SearchSerializer,

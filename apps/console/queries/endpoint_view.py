@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
@@ -14,6 +14,7 @@ from apps.console.queries.drills import DrillRow, drill_rows, last_drills, sched
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.recalls import reached_by
 from apps.governance.models import Decision, Environment, Release
+from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
@@ -258,7 +259,11 @@ def approvers_of(history: Sequence[Any]) -> set[str]:
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:
     """Return the newest revisions and all that are present, each with the number of its release
-    and who approved that."""
+    and who approved that.
+
+    Which ones is found first: of few the database looks after each whether it may serve again, of
+    many it would do that for every revision of every endpoint.
+    """
     newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
     release = Release.objects.filter(pk=OuterRef("release"))
     approved = Decision.objects.filter(
@@ -269,7 +274,8 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
     }
-    rows = endpoint.revisions.filter(Q(pk__in=newest) | Q(state__in=PRESENT))
+    present = endpoint.revisions.filter(state__in=PRESENT).values("pk")
+    rows = endpoint.revisions.filter(one_of(newest.union(present)))
     rows = rows.select_related("bento__version__model", "bento__runtime")
     return list(rows.annotate(**columns).order_by("-number"))
 

@@ -1,7 +1,7 @@
 """The home page in words: what waits for the reader, and what to do where nothing is yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -18,6 +18,8 @@ from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
+
+SHOWN = 50  # releases that wait; the inbox shows the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,18 @@ class HomePage:
                 wait = "waits" if len(rows) == 1 else "wait"
                 return f"{counted(len(rows), what)} {wait} {then}"
         return ""
+
+    @property
+    def first_waiting(self) -> Waiting:
+        """What waits for a decision, the oldest of it."""
+        waits = self.inbox
+        return replace(waits, needed=waits.needed[:SHOWN], barred=waits.barred[:SHOWN])
+
+    @property
+    def more_waiting(self) -> str:
+        """How many more wait for a decision than are shown, '' for none."""
+        more = self.inbox.size - self.first_waiting.size
+        return f"{counted(more, 'more release')} in the inbox" if more else ""
 
     @property
     def serves(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from apps.console.queries.home_page import PausedRow
 from apps.governance.models import PolicyRevision, Release
-from apps.governance.queries.visible_rows import Waiting, publishable, startable
+from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, startable
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -17,6 +17,13 @@ class InboxPage:
     startable: list[Release]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]
+
+    @property
+    def cut(self) -> str:
+        """What is said where more wait than are looked at."""
+        if not self.inbox.is_cut:
+            return ""
+        return f"These are the oldest {INBOX_LIMIT}. Newer ones come as they are decided."
 
     @property
     def size(self) -> int:

@@ -56,6 +56,14 @@ class MembersPage:
     everywhere: Sequence[MemberRow]
     environments: Sequence[str]
     typed: Mapping[str, Any]
+    is_cut: bool
+
+    @property
+    def cut(self) -> str:
+        """What is said where there are more roles than are shown."""
+        if not self.is_cut:
+            return ""
+        return f"The first {SHOWN} roles are shown. Administration lists everybody with theirs."
 
     @property
     def sees_all(self) -> bool:
@@ -86,13 +94,15 @@ class MembersPage:
 def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> MembersPage:
     """Return who has which role in a project, as far as ``actor`` sees that."""
     held = _roles(actor).filter(Q(project=project) | Q(project=None))
-    bindings = list(held.order_by("created_at", "pk")[:SHOWN])
+    bindings = list(held.order_by("created_at", "pk")[: SHOWN + 1])
+    is_cut, bindings = len(bindings) > SHOWN, bindings[:SHOWN]
     return MembersPage(
         head=ProjectHead(project, actor),
         rows=member_rows((b for b in bindings if b.project_id), actor),
         everywhere=member_rows((b for b in bindings if not b.project_id), actor),
         environments=[row.name for row in environments_in_force(project, actor)],
         typed=typed,
+        is_cut=is_cut,
     )
 
 

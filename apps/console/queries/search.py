@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from apps.builds.models import Bento
@@ -14,7 +15,7 @@ from apps.console.queries.guide_titles import sections
 from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project, User
-from apps.identity.queries import visible, visible_people
+from apps.identity.queries import one_of, visible, visible_people
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.queries import LARGE, large_of, models, versions
 from apps.serving.models import Endpoint, Target
@@ -29,6 +30,7 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
 _RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
 LEAST = 3  # letters, to look for inside sentences
+REASONS = 10_000  # of releases, the newest, that are looked through
 _SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
@@ -191,10 +193,20 @@ def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
     elif terms.release is not None:
         rows = releases(actor).filter(number=terms.release)
     elif len(terms.text) >= LEAST and not terms.digest:
-        rows = releases(actor).filter(reason__icontains=terms.text)
+        rows = releases(actor).filter(one_of(_reasoned(terms, actor)))
     else:
         return []
     return [_release(row) for row in rows[:MOST]]
+
+
+def _reasoned(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
+    """The newest releases whose reason holds the text, of the newest that ``actor`` sees.
+
+    No index finds what stands inside a sentence, and this is asked with each key that is typed.
+    """
+    seen = visible(Release.objects.order_by("-pk"), actor, view="release.view")
+    oldest = Coalesce(Subquery(seen.values("pk")[REASONS - 1 : REASONS]), Value(""))
+    return seen.filter(pk__gte=oldest, reason__icontains=terms.text).values("pk")[:MOST]
 
 
 def _release(row: Release) -> Hit:

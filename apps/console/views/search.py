@@ -4,7 +4,7 @@ from itertools import groupby
 
 from django.http import HttpResponse
 
-from apps.console.queries.search import LONGEST, search
+from apps.console.queries.search import LONGEST, REASONS, search
 from apps.console.views.base import PageRequest, page, show
 
 TITLES = {
@@ -27,4 +27,12 @@ def find(request: PageRequest) -> HttpResponse:
     hits = search(text, request.actor)
     groups = [(TITLES[kind], list(rows)) for kind, rows in groupby(hits, lambda h: h.kind)]
     nothing = "No matches" if text else "Search models, releases, endpoints and people"
-    return show(request, "search", text=text, groups=groups, count=len(hits), nothing=nothing)
+    return show(
+        request,
+        "search",
+        text=text,
+        groups=groups,
+        count=len(hits),
+        nothing=nothing,
+        reasons=REASONS,
+    )

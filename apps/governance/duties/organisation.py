@@ -1,6 +1,6 @@
 """The people around one environment, and what each of their accounts may do there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -86,6 +86,21 @@ class Organisation:
             for who in self.teams.get(binding.subject, {owner or binding.subject}):
                 there.setdefault(who, []).append((binding, owner is not None))
         return held
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Return the place of each person in ``people``."""
+        return {person.id: place for place, person in enumerate(self.people)}
+
+    @cached_property
+    def signers(self) -> frozenset[str]:
+        """Return who has a passkey that counts."""
+        return frozenset(person.id for person in self.people if person.passkey)
+
+    def among(self, ids: Iterable[str]) -> list[OrganisationMember]:
+        """Return the people of these ids, in the order of ``people``."""
+        places = sorted(self.order[one] for one in ids if one in self.order)
+        return [self.people[place] for place in places]
 
     @cached_property
     def vouchers(self) -> frozenset[str]:
@@ -199,15 +214,18 @@ def environment_access(
     for done in organisation.past:
         if done.project == project and done.environment in ("", environment):
             past.setdefault(done.person, set()).add(done.permission)
-    accounts = []
-    for person in organisation.people:
+    accounts, signed = [], access.signed
+    concerned = {*past, *everywhere, *here}
+    if signed:
+        concerned |= organisation.vouchers | organisation.signers
+    for person in organisation.among(concerned):
         may = set(past.get(person.id, ()))
         if person.active:
             for binding, by_token in (*everywhere.get(person.id, ()), *here.get(person.id, ())):
                 may |= _given(binding, by_token, environment)
-            if access.signed and person.id in organisation.vouchers:
+            if signed and person.id in organisation.vouchers:
                 may.add(VOUCH)
-        passkey = person.passkey and person.active and access.signed
+        passkey = person.passkey and person.active and signed
         if may or passkey:
             decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
             stands = _stands(person, access, decided=decided)

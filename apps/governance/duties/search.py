@@ -126,9 +126,10 @@ def _humans(accounts: Collection[Account], *, hire: bool = False) -> dict[str, H
     """Return the accounts of each human; what only an access admin needs counts with ``hire``."""
     by_human: dict[str, list[Account]] = defaultdict(list)
     for account in accounts:
-        may = account.may if hire else account.may - {HIRE}
-        if may or account.passkey:
-            by_human[account.human].append(replace(account, may=may))
+        if not hire and HIRE in account.may:
+            account = replace(account, may=account.may - {HIRE})
+        if account.may or account.passkey:
+            by_human[account.human].append(account)
     return {human: tuple(held) for human, held in by_human.items()}
 
 

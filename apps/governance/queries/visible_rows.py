@@ -25,7 +25,7 @@ from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
-from apps.identity.queries import scope_of, visible
+from apps.identity.queries import one_of, scope_of, visible
 from apps.registry.queries import large_of
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
@@ -192,12 +192,15 @@ def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits: ``needed`` for this person's decision; ``barred`` for one of their role, which
-    they cannot give, and why, in a sentence; and whose glass is broken meanwhile."""
+    they cannot give, and why, in a sentence; and whose glass is broken meanwhile.
+
+    ``is_cut`` where more wait than are looked at: the oldest :data:`INBOX_LIMIT`."""
 
     needed: list[Release]
     barred: list[tuple[Release, str]]
     glasses: list[VisibleBreakGlass]
     beside: Any = None  # as in ``Menu``
+    is_cut: bool = False
 
     @property
     def rows(self) -> list[Release]:
@@ -218,11 +221,12 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     """
     with_lineage = [name for name in LONG if name != "version__lineage"]
     whole = _waiting_or_broken(actor, read_along).select_related(*WHOLE).defer(*with_lineage)
-    found: list[Any] = list(whole[:INBOX_LIMIT])
+    found: list[Any] = list(whole)
     rows = _concerning(found)
     candidates = [row for row in rows if row.waits and asked_as(row, actor)]
     known = standings(candidates, [actor.accountable])
-    waiting = Waiting([], [], _glasses(rows), next(iter(found), None))
+    is_cut = len(found) == INBOX_LIMIT
+    waiting = Waiting([], [], _glasses(rows), next(iter(found), None), is_cut=is_cut)
     for row in candidates:
         decider = known.decider(row, actor.accountable)
         if decider.needed(held_roles(actor, scope_of(row)), row.gates):
@@ -258,7 +262,7 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
             "version__number",
             "version__model__name",
             "project__name",
-        )[:INBOX_LIMIT]
+        )
     )
     found: list[Any] = list(narrow)
     rows = _concerning(found)
@@ -269,7 +273,11 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
 def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[Release]:
     """Return what waits for a decision in the actor's reach, and what they see whose glass is
     broken: each says which it is in ``waits`` and ``glass``. The newest release of all comes with
-    them, so that what is read along has a row to stand in: :func:`_concerning` leaves it out."""
+    them, so that what is read along has a row to stand in: :func:`_concerning` leaves it out.
+
+    Which ones is decided before anything stands beside them: the database would join every
+    release there is with its documents, and sort that.
+    """
     open_ones = BreakGlass.objects.filter(state__in=GLASS_OPEN, until__gt=clock.now())
     undecided = _undecided(actor).order_by()
     newest = Release.objects.order_by("-pk").values("pk")[:1]
@@ -277,12 +285,15 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
     here = open_ones.filter(release=OuterRef("pk"))
     glasses = here.values(json=JSONObject(id="pk", state="state", until="until"))
     own = visible(Release.objects.filter(pk=OuterRef("pk")), actor, view="release.view")
-    rows = Release.objects.filter(pk__in=wanted).annotate(
+    oldest = ("created_at", "pk")
+    concerned = Release.objects.filter(Q(Exists(own)) | Q(pk=Subquery(newest)), pk__in=wanted)
+    first = concerned.order_by(*oldest).values("pk")[:INBOX_LIMIT]
+    rows = Release.objects.filter(one_of(first)).annotate(
         seen=Exists(own),
         waits=Exists(undecided.filter(pk=OuterRef("pk"))),
         glass=Subquery(glasses[:1]),
     )
-    rows = rows.filter(Q(seen=True) | Q(pk=Subquery(newest))).order_by("created_at", "pk")
+    rows = rows.order_by(*oldest)
     return read_along(rows) if read_along else rows
 
 

@@ -1,0 +1,104 @@
+"""What is read does not grow with what there is, and a page says where it ends."""
+
+import pytest
+
+from apps.console.queries import home_page, members, search
+from apps.governance.queries import visible_rows
+from apps.governance.queries.people import people_around
+from apps.identity.queries import held_grants
+from tests.support import factories
+from tests.support.factories import actor_of, browser
+from tests.support.page_text import text_of
+from tests.support.plans import rows_read
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+MANY = 30
+
+
+def test_roles_are_read_once_for_a_release_and_not_for_each_person(world: World) -> None:
+    release = world.request()
+    for number in range(MANY):
+        factories.person(f"P{number}", roles={"reviewer": world.project})
+    crew = factories.team("Crew", factories.person("Tom"))
+    factories.grant(crew, {"approver": world.project})
+    with rows_read() as read:
+        around = people_around(release, [release.requester])
+    held = {person.name: person.roles for person in around.deciders}
+    assert len(held) == MANY + 5
+    assert (held["P7"], held["Tom"]) == (("reviewer",), ("approver",))
+    assert read["identity_rolebinding"] < 20 * (MANY + 10)
+
+
+def test_only_ones_own_roles_are_read(world: World) -> None:
+    tom, others = factories.person("Tom"), [factories.person(f"P{n}") for n in range(MANY)]
+    factories.grant(factories.team("Crew", tom), {"viewer": world.project})
+    for who in (tom, *others):
+        factories.grant(who, {"reviewer": world.project})
+    with rows_read(by_keys=True) as read:
+        grants = held_grants(tom.pk)
+    assert {"release.view", "release.review"} <= {grant.permission for grant in grants}
+    assert read["identity_rolebinding"] == 2
+
+
+def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> None:
+    waiting = [world.request("staging", endpoint=f"waits-{number}") for number in range(2)]
+    for number in range(6):
+        world.live(endpoint=f"live-{number}")
+    with rows_read(by_keys=True) as read:
+        found = visible_rows.inbox(world.rex)
+    assert [row.pk for row in found] == [row.pk for row in waiting]
+    assert read["registry_modelversion"] <= len(waiting) + 1  # and the newest of all
+
+
+def test_a_reviewer_is_told_that_more_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        world.request("staging", endpoint=f"waits-{number}")
+    rex = browser(world.people["Rex"])
+    assert "These are the oldest" not in rex.get("/inbox/").content.decode()
+    monkeypatch.setattr(home_page, "SHOWN", 2)
+    home = text_of(rex.get("/").content.decode())
+    assert "3 releases wait for your decision" in home
+    assert "1 more release in the inbox" in home
+    monkeypatch.setattr(visible_rows, "INBOX_LIMIT", 2)
+    inbox = text_of(rex.get("/inbox/").content.decode())
+    assert "Newer ones come as they are decided" in inbox
+    assert ("waits-1" in inbox, "waits-2" in inbox) == (True, False)
+
+
+def test_a_list_of_members_says_where_it_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = browser(factories.person("Ann", roles={"admin": None}))
+    path = f"/projects/{world.project.slug}/members/"
+    assert "roles are shown" not in ann.get(path).content.decode()
+    monkeypatch.setattr(members, "SHOWN", 4)
+    text = text_of(ann.get(path).content.decode())
+    assert "The first 4 roles are shown" in text
+    assert ("Vera" in text, "Otto" in text) == (False, False)
+
+
+def test_reasons_are_searched_in_the_newest_releases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        world.request("staging", endpoint=f"new-{number}", reason="Drift was over the limit")
+    factories.project("other")
+    ada = browser(world.people["Ada"])
+    assert ada.get("/search/?q=drift+WAS").content.decode().count("/releases/rel_") == 3
+    monkeypatch.setattr(search, "REASONS", 2)
+    text = ada.get("/search/?q=drift").content.decode()
+    assert text.count("/releases/rel_") == 2
+    assert "Reasons are searched in the newest" in text_of(text)
+
+
+def test_releases_of_other_projects_take_no_place_among_the_newest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = world.request("staging", reason="Drift was over the limit")
+    other = World("other")
+    for number in range(3):
+        other.request("staging", endpoint=f"new-{number}", reason="Drift too")
+    monkeypatch.setattr(search, "REASONS", 2)
+    found = search.search("drift", actor_of(world.people["Ada"]))
+    assert [hit.id for hit in found] == [mine.pk]

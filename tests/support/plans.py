@@ -1,0 +1,38 @@
+"""What PostgreSQL reads for a query, as it says itself."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+# So few rows as tests have are joined whole; in large tables by their keys.
+BY_KEYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+
+
+@contextmanager
+def rows_read(*, by_keys: bool = False) -> Iterator[Counter[str]]:
+    """Count, table by table, the rows that the queries of this block read, once it has ended."""
+    read: Counter[str] = Counter()
+    with CaptureQueriesContext(connection) as caught:
+        yield read
+    queries = [query["sql"] for query in caught if query["sql"].startswith("SELECT")]
+    with transaction.atomic(), connection.cursor() as cursor:
+        for name in BY_KEYS if by_keys else ():
+            cursor.execute(f"SET LOCAL {name} = off")
+        for query in queries:
+            cursor.cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
+            [[plan]] = cursor.fetchall()
+            _count(plan[0]["Plan"] if isinstance(plan, list) else json.loads(plan)[0]["Plan"], read)
+        transaction.set_rollback(True)
+
+
+def _count(node: dict[str, Any], read: Counter[str]) -> None:
+    if table := node.get("Relation Name"):
+        rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        read[table] += round(rows * node["Actual Loops"])
+    for below in node.get("Plans", ()):
+        _count(below, read)
