@@ -140,7 +140,8 @@ class World:
             size=1000,
             provenance="{}",
         )
-        self.measured(version, "scan", verdict=verdict, findings=[], scanner={"name": "placet"})
+        scanned = {"verdict": verdict, "findings": [], "scanner": {"name": "placet"}}
+        self.measured(version, "scan", bento if verdict == "safe" else None, **scanned)
         self.measured(
             version, "smoke_test", bento, result=result, rows=3, equal=3, isolation=isolation
         )

@@ -82,8 +82,9 @@ def run(
 ) -> BuildResult:
     """Build ``spec`` in ``workdir`` and return what was made; the folder is removed afterwards.
 
-    ``on_scan`` gets the verdict as soon as it stands: it is worth keeping even when the build
-    fails. Raises :class:`BuildFailed` with words for people, or :class:`BuildCancelled`.
+    ``on_scan`` gets the verdict on the files by themselves as soon as it stands: what is graver
+    than safe is worth keeping even when the build fails. Raises :class:`BuildFailed` with words for
+    people, or :class:`BuildCancelled`.
     """
     workplace, clock = bento.Workplace(workdir, spec.own), Clock(log, cancelled)
     remove(workdir)
@@ -107,7 +108,8 @@ def _steps(
         signed = _came_signed(spec, workplace, log)
     with clock.step("scan") as log:
         scan = _scan(workplace, workshop, cancelled, log)
-        on_scan(scan)
+        if scan.finished:
+            on_scan(scan)
         _refuse_malicious(scan)
     with clock.step("runtime") as log:
         lock, runtime, refused = _runtime(spec, workshop, cancelled, log)

@@ -44,7 +44,7 @@ def scan(
         return read_report(report)
     except (OSError, ValueError, KeyError, TypeError) as error:
         finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")
-        return Scan("unknown", (finding,), SCANNER)
+        return Scan("unknown", (finding,), SCANNER, finished=False)
 
 
 def loaded_by(

@@ -97,6 +97,7 @@ class Scan:
     scanner: dict[str, str]
     files: int = 0
     types: tuple[str, ...] = ()  # what skops files are made of, as far as it may be loaded
+    finished: bool = True  # one that was cut off says nothing of the files
 
 
 @dataclass(frozen=True, slots=True)

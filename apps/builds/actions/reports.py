@@ -257,7 +257,7 @@ def _scanned(version: ModelVersion, built: Built, actor: Actor) -> None:
         version=version, kind="scan", source=EvidenceSource.MEASURED, bento_digest=""
     )
     newest = found.order_by("-created_at", "-pk").first()
-    if newest is None or newest.data != built.scan.data():
+    if built.scan.verdict == "safe" or newest is None or newest.data != built.scan.data():
         _measured(version, "scan", built.scan.data(), built.bento_digest, actor)
 
 

@@ -122,8 +122,8 @@ FORMAT = Format(
     find=candidates,
     derive=derive,
     packages=("xgboost-cpu", "numpy"),
-    # 1.5 writes behind its answer
-    # Older ones load any ``lib/libxgboost.so`` of the runtime last (``xgboost/core.py``).
+    # Older ones write behind their answer (1.5), and load any ``lib/libxgboost.so`` of the runtime
+    # last (1.7, ``xgboost/core.py``).
     safe_from={"xgboost": {"xgboost": "2.0", "xgboost-cpu": "2.0"}},
     instead={"xgboost-cpu": "xgboost"},  # the plain one brings a CUDA library
     shared=("placet_boosted.py",),

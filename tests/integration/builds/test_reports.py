@@ -22,11 +22,14 @@ from apps.builds.rules import (
     SmokeReport,
 )
 from apps.governance.actions.releases import pin_evidence
+from apps.governance.queries.facts import told
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job
+from apps.registry.actions import add_evidence
 from apps.registry.models import Evidence, ModelVersion
 from apps.registry.store import store
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.integration.builds.conftest import Yard, take
 from tests.support.factories import actor_of, api
@@ -143,6 +146,19 @@ def test_files_are_safe_with_what_loads_them_in_the_bento_alone(yard: Yard) -> N
     for bento, verdict in ((older, "code-carrying"), (newer, "safe")):
         (pin,) = [one for one in pin_evidence(bento) if one["kind"] == "scan"]
         assert Evidence.objects.get(pk=pin["id"]).data["verdict"] == verdict
+
+
+def test_what_was_called_safe_before_counts_as_code_until_it_is_built_anew(yard: Yard) -> None:
+    """Releases before 0.2 said it without a look at what loads the files."""
+    old = {"verdict": "safe", "findings": [], "scanner": {"name": "placet"}, "files": 1}
+    row = add_evidence(
+        yard.version, kind="scan", data=old, source="measured", bento_digest="", actor=SYSTEM
+    )
+    assert told(row)["verdict"] == "code-carrying"
+    build, job = yard.taken()
+    bento = actions.succeed(build, replace(built(), scan=SAFE), job=job)
+    (pin,) = [one for one in pin_evidence(bento) if one["kind"] == "scan"]
+    assert told(Evidence.objects.get(pk=pin["id"]))["verdict"] == "safe"
 
 
 def test_what_a_later_scan_finds_in_the_files_counts_for_every_bento_of_them(yard: Yard) -> None:

@@ -272,6 +272,13 @@ def test_a_reported_scan_does_not_stand_in_for_ours() -> None:
     assert not ask("scan", with_evidence(fact("scan", "reported", verdict="safe")))["passed"]
 
 
+def test_a_verdict_from_before_what_loads_the_files_was_looked_at_says_what_to_do() -> None:
+    old = with_evidence(fact("scan", verdict="code-carrying", what_loads_them="not looked at"))
+    for allow, passes in ((["safe"], False), (["safe", "code-carrying"], True)):
+        result = ask("scan", old, allow=allow)
+        assert (result["passed"], "build the version anew" in result["reason"]) == (passes, True)
+
+
 @pytest.mark.parametrize("verdict", ["malicious", "unknown"])
 def test_a_policy_cannot_allow_what_is_malicious_or_unknown(verdict: str) -> None:
     with pytest.raises(ValidationError):
