@@ -43,7 +43,8 @@ from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.project_page import environments_in_force, project_page
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
-from apps.console.queries.recalls import recall_form, recall_page
+from apps.console.queries.recall_form import recall_form
+from apps.console.queries.recalls import recall_page
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
