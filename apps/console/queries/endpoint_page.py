@@ -125,7 +125,7 @@ class EndpointPage:
     def unrecorded(self) -> str:
         """Why no prediction is written down now."""
         if self.live is None:
-            return "Nothing is live, so nothing is recorded. What was recorded before is kept."
+            return "Nothing is live, so nothing is recorded now."
         return "Not recorded: the live release was approved without capture."
 
     @property

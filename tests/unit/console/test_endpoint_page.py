@@ -292,5 +292,5 @@ def test_who_may_not_make_keys_or_read_predictions_is_told_who_may() -> None:
 
 
 def test_nothing_is_recorded_where_nothing_is_live() -> None:
-    assert page_of().unrecorded.startswith("Nothing is live, so nothing is recorded.")
+    assert page_of().unrecorded == "Nothing is live, so nothing is recorded now."
     assert "approved without capture" in page_of(live=revision(1, "live")).unrecorded
