@@ -1,6 +1,6 @@
 """Where the menus lead: the pages of the project one stands in, those beside it, and tabs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.urls import reverse
@@ -78,6 +78,7 @@ class Navigation:
     project: Sequence[MenuItem] = ()
     beside: Sequence[MenuItem] = ()
     tabs: Sequence[MenuItem] = ()
+    tabs_title: str = ""  # what the menu calls them together
     pages: Sequence[Link] = ()  # every page there is a menu for
 
     @property
@@ -107,7 +108,11 @@ IN_PROJECT = (
     Entry("Activity", "activity", own=True),
     Entry("Settings", "project-settings", ("project.edit",), own=True),
 )
-IN_ALL = (Entry("Projects", "projects", ("project.view",)), *LISTS, Entry("Policies", *POLICIES))
+IN_ALL = (
+    Entry("Projects", "projects", ("project.view",)),
+    *LISTS,
+    Entry("Policies and environments", *POLICIES),
+)
 AUDIT = (
     Entry("Log", "audit", ("audit.view",)),
     Entry("Verification", "audit-verification", ("audit.view",)),
@@ -154,6 +159,8 @@ def navigation(path: str, actor: Actor, frame: Frame, counts: Counts) -> Navigat
         *_items((NODES,), path, actor, None, counts),
         *_first("Administration", administration),
     ]
+    parts = {"Audit": audit, "Administration": administration}
+    title, tabs = _tabs(path, actor, project, parts)
     account = [Link(entry.text, reverse(entry.route)) for entry in ACCOUNT]
     lead = [Link(item.text, item.url) for item in (*home, *in_project, *beside, *audit)]
     lead += [Link(f"Administration: {item.text}", item.url) for item in administration]
@@ -164,7 +171,8 @@ def navigation(path: str, actor: Actor, frame: Frame, counts: Counts) -> Navigat
         home=home,
         project=in_project,
         beside=beside,
-        tabs=_tabs(path, actor, project, (audit, administration)),
+        tabs=tabs,
+        tabs_title=title,
         pages=[*lead, *dated, *account],
     )
 
@@ -176,15 +184,16 @@ def _first(name: str, pages: Sequence[MenuItem], key: str = "") -> list[MenuItem
 
 
 def _tabs(
-    path: str, actor: Actor, project: Standing | None, parts: Iterable[Sequence[MenuItem]]
-) -> Sequence[MenuItem]:
-    """Return the pages that stand beside this one; none where it stands alone."""
-    for pages in parts:
+    path: str, actor: Actor, project: Standing | None, parts: Mapping[str, Sequence[MenuItem]]
+) -> tuple[str, Sequence[MenuItem]]:
+    """Return the pages that stand beside this one with what they are called together where its own
+    heading does not say it; none where it stands alone."""
+    for name, pages in parts.items():
         if any(item.active for item in pages):
-            return pages if len(pages) > 1 else ()
+            return name, pages if len(pages) > 1 else ()
     if path in (reverse(entry.route) for entry in DEPLOYMENTS):
-        return _items(DEPLOYMENTS, path, actor, project, {})
-    return ()
+        return "", _items(DEPLOYMENTS, path, actor, project, {})
+    return "", ()
 
 
 def _items(

@@ -31,6 +31,8 @@ from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.builds.actions import request_samples
+from apps.builds.models import Build
+from apps.console.queries.activity_subjects import activity_subjects
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.exports import TABLES
 from apps.console.queries.links import person_url, project_url, sees_access
@@ -43,7 +45,8 @@ from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.project_page import environments_in_force, project_page
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
-from apps.console.queries.recalls import recall_form, recall_page
+from apps.console.queries.recall_form import recall_form
+from apps.console.queries.recalls import recall_page
 from apps.console.queries.releases import ReleaseRow, request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
@@ -389,7 +392,7 @@ def found_people(text: str, who: Any) -> list[Any]:
 
 def named_ids(project: str) -> list[str]:
     """Return the ids of everything in a project that has a name, and of every target."""
-    tables = (Environment, PolicyRevision, RegisteredModel, ModelVersion, Release, Endpoint)
+    tables = (Environment, PolicyRevision, RegisteredModel, ModelVersion, Build, Release, Endpoint)
     rows = [table.objects.filter(project=project) for table in (*tables, Revision, Rollout)]
     found = [project, *Target.objects.values_list("pk", flat=True)]
     return found + [pk for table in rows for pk in table.values_list("pk", flat=True)]
@@ -456,6 +459,12 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: object_names(named_ids(t.world.project.pk), who),
+    ),
+    Direct(
+        "read what the activity of another project is about",
+        "stranger",
+        None,
+        lambda t, who: activity_subjects(named_ids(t.project.pk), t.project, who),
     ),
     Direct(
         "set the rule of retention",

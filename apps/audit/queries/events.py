@@ -310,8 +310,11 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
     return newest_states
 
 
-def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> list[TimelineEntry]:
-    """Return what happened to these objects, the newest first.
+def timeline(
+    subject_ids: Iterable[str], actor: Actor, *, limit: int = 100, group: str = ""
+) -> list[TimelineEntry]:
+    """Return what happened to these objects, the newest first; with ``group`` only events of its
+    kinds.
 
     For pages of objects that the caller has already found visible: whoever sees an object sees
     its timeline. Events of projects that ``actor`` does not see are left out all the same.
@@ -319,7 +322,7 @@ def timeline(subject_ids: Iterable[str], actor: Actor, *, limit: int = 100) -> l
     wanted = sorted({str(i) for i in subject_ids if i})
     if not wanted:
         return []
-    events = touching(Event.objects.all(), wanted)
+    events = _filtered(Event.objects.all(), EventFilter(group=group, subjects=tuple(wanted)))
     projects = actor.projects_with("project.view")
     if projects is not None:
         events = events.filter(Q(project__isnull=True) | Q(project__in=projects))

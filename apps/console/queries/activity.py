@@ -1,12 +1,16 @@
 """What happened in a project lately, as far as its reader may see it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter, newest, timeline
+from apps.console.queries.activity_subjects import activity_subjects
 from apps.console.queries.events import EventLine, named_lines
+from apps.console.queries.page_parts import Link
 from apps.console.queries.project_page import ProjectHead
 from apps.governance.models import Environment
 from apps.governance.queries.visible_rows import releases
@@ -16,6 +20,7 @@ from apps.serving.queries import visible_endpoints
 from placet.kernel.actor import Actor, Scope
 
 SHOWN = 50
+NARROWS = ("releases", "serving", "models", "recalls", "people")  # groups of kinds
 ABOUT = 100  # of each kind of thing, the newest, that others than auditors see the events of
 
 
@@ -25,19 +30,28 @@ class ActivityPage:
 
     head: ProjectHead
     lines: list[EventLine]
+    subjects: Mapping[str, Link]  # what they are about, by id
     log: str  # where all of them are read; '' for who may not
+    group: str = ""  # the kinds that it was narrowed to
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """What it can be narrowed to."""
+        return [(name, GROUPS[name].title) for name in NARROWS]
 
 
-def activity_page(project: Project, actor: Actor) -> ActivityPage:
-    """Return the newest events of a project: all of them for who reads its log, and for others
-    those about what they see in it."""
+def activity_page(project: Project, actor: Actor, *, group: str = "") -> ActivityPage:
+    """Return the newest events of a project, of a ``group`` of kinds or of all: for who reads its
+    log every one, and for others those about what they see in it."""
+    group = group if group in NARROWS else ""
     audits = actor.can("audit.view", Scope(project.pk))
     if audits:
-        entries = newest(actor, EventFilter(project=project.pk), SHOWN, None)
+        entries = newest(actor, EventFilter(project=project.pk, group=group), SHOWN, None)
     else:
-        entries = timeline(_seen(project, actor), actor, limit=SHOWN)
+        entries = timeline(_seen(project, actor), actor, limit=SHOWN, group=group)
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
-    return ActivityPage(ProjectHead(project, actor), named_lines(entries), log)
+    subjects = activity_subjects((entry.subject for entry in entries), project, actor)
+    return ActivityPage(ProjectHead(project, actor), named_lines(entries), subjects, log, group)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.text import capfirst
+
+from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.registry.comparison import ValueChange, VersionComparison
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
+CHECKS = {"scan": "Scan", "smoke_test": "Smoke test"}  # evidence that builds measure
+MEASURED = EvidenceSource.MEASURED
 LINES = {"+": "add", "-": "del"}
 
 
@@ -124,6 +130,25 @@ def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
         for title, changes, row, narrow in parts
         if changes
     ]
+
+
+def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
+    """Return the format of two versions beside what their newest scans and smoke tests found."""
+    rows = Evidence.objects.filter(version__in=versions, kind__in=CHECKS, source=MEASURED)
+    found = {(row.version_id, row.kind): row for row in rows.order_by("created_at")}
+
+    def said(version: ModelVersion, kind: str) -> str:
+        row = found.get((version.pk, kind))
+        return capfirst(evidence_words(kind, row.data, {})) if row else "none yet"
+
+    formats = [version.format or "unknown" for version in versions]
+    values = [("Format", formats)]
+    values += [(title, [said(one, kind) for one in versions]) for kind, title in CHECKS.items()]
+    return ComparisonTable("Format and checks", [_beside(name, *both) for name, both in values])
+
+
+def _beside(name: str, before: str, after: str) -> ChangeRow:
+    return ChangeRow(ValueChange(name, before, after, "same" if before == after else "changed"))
 
 
 def card_lines(found: VersionComparison) -> list[tuple[str, str]]:

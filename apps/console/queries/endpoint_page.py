@@ -8,23 +8,14 @@ from django.urls import reverse
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
-from apps.console.queries.page_parts import Button, Sign, Tab, counted
+from apps.console.queries.page_parts import Button, Sign, Tab, counted, either
 from apps.console.queries.served_lines import ServedLines, served_lines
+from apps.identity.rules.permissions import roles_with
 from apps.registry.models import ModelVersion
 from apps.rollouts.traffic import FIRST, RANGES, TrafficRange, range_of
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import EndpointState, RevisionState
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor, Scope
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackForm:
-    """The dialog that goes back, or stops what goes out."""
-
-    title: str
-    says: str
-    choices: list[tuple[int, str]]  # of revisions, where there is more than one
-
 
 TABS = (
     ("Overview", "endpoint"),
@@ -123,6 +114,19 @@ class EndpointPage:
     def may_read(self) -> bool:
         """Whether the reader may read what was captured."""
         return self.may("prediction.view")
+
+    @property
+    def readers(self) -> str:
+        """Who may read what was captured, for somebody who may not."""
+        readers = either(roles_with("prediction.view"))
+        return f"Predictions can hold personal data: {readers} can read them, and you can't."
+
+    @property
+    def unrecorded(self) -> str:
+        """Why no prediction is written down now."""
+        if self.live is None:
+            return "Nothing is live, so nothing is recorded now."
+        return "Not recorded: the live release was approved without capture."
 
     @property
     def may_plan(self) -> bool:
@@ -266,6 +270,26 @@ class EndpointPage:
         return forms.ScheduleForm(self.view.schedule)
 
     @property
+    def open_words(self) -> str:
+        """What it means that no key is required."""
+        if any(key.revoked_at is None for key in self.view.keys):
+            return (
+                "No API key required: keys are not checked. A request without one, or with a wrong "
+                "one, is answered too."
+            )
+        return "No API key required: requests without one are answered."
+
+    @property
+    def key_makers(self) -> str:
+        """Who creates keys and says whether one is required."""
+        if self.may_manage:
+            return "A key is shown once, when it is created."
+        return (
+            f"You can't create keys here: {either(roles_with('endpoint.manage'))} can, and says "
+            "whether one is required."
+        )
+
+    @property
     def no_keys(self) -> str:
         """What it means that there is no key."""
         if self.is_deleted:
@@ -332,12 +356,12 @@ class EndpointPage:
         return f"Delete {self.endpoint.name}?"
 
     @property
-    def rollback(self) -> RollbackForm | None:
+    def rollback(self) -> forms.RollbackForm | None:
         """The form that goes back; ``None`` where the reader cannot."""
         there = self.view.previous or self.view.going_out
         if self.is_deleted or not there or not self.may("rollout.operate"):
             return None
-        return rollback_form(self.view, self.version)
+        return forms.rollback_form(self.view, self.version)
 
 
 def endpoint_page(
@@ -364,24 +388,3 @@ def buttons(page: EndpointPage) -> Iterator[Button]:
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if page.rollback:
         yield Button("Roll back…", dialog="rollback", tone="danger")
-
-
-def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
-    """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
-    if view.going_out and view.rollout:
-        says = (
-            f"It is going out: its rollout is aborted, and {version} has all requests again at "
-            "once. It is written to the log."
-        )
-        return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
-    says = (
-        "It was approved before, so no new approval is needed and nothing is analysed. It is "
-        "written to the log."
-    )
-    if len(view.former) == 1:
-        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
-    choices = []
-    for row in view.former:
-        how = "standby" if row.state == RevisionState.WARM else "is started first"
-        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
-    return RollbackForm("Roll back?", says, choices)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
@@ -22,7 +22,7 @@ from apps.monitoring.queries import requests_of
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import OPEN_STATES
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import (
     EndpointStatus,
     isolated,
@@ -151,9 +151,13 @@ def endpoint_list_page(
     isolation: str = "",
     sorting: Sorting = ENDPOINTS,
     after: str = "",
+    tried: bool = False,
 ) -> tuple[list[EndpointRow], str]:
-    """Return one page of what runs where, and the key to go on after."""
+    """Return one page of what runs where, and the key to go on after; with ``tried`` no endpoint
+    that nothing was ever rolled out to."""
     matching = endpoints_matching(actor, project=project, isolation=isolation)
+    if tried:
+        matching = matching.filter(Exists(Revision.objects.filter(endpoint=OuterRef("pk"))))
     rows, key = keyed(matching, sorting.fields, after)
     return with_sparklines(endpoint_rows(rows)), key
 

@@ -44,10 +44,10 @@ class HomePage:
     inbox: Waiting
     alerts: Sequence[Any]
     rows: list[EndpointRow]
-    more: str  # not '' where there are more endpoints
+    more: str  # not '' where there are more endpoints that something was rolled out to
     startable: list[Release]
     paused: list[PausedRow]
-    shared: list[Shared]
+    shared: list[Shared]  # in projects whose environments the reader manages
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
 
     @property
@@ -117,7 +117,7 @@ class HomePage:
 
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
-    rows, more = endpoint_list_page(actor)
+    rows, more = endpoint_list_page(actor, tried=True)
     return HomePage(
         actor=actor,
         inbox=inbox,
@@ -126,6 +126,6 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         more=more,
         startable=startable(actor),
         paused=[PausedRow(row) for row in awaiting_person(actor)],
-        shared=shared_last(actor),
+        shared=shared_last(actor, view="environment.manage"),
         projects=[] if rows else projects_of(actor),
     )

@@ -74,6 +74,12 @@ def no_role(actor: Actor) -> str:
     return "You have no project role yet: ask an access administrator for one."
 
 
+def either(roles: Sequence[str]) -> str:
+    """Return roles as a sentence has any one of them: ``a reviewer or an operator``."""
+    named = [f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles]
+    return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """Return how many there are of something: ``1 request``, ``2 requests``."""
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"

@@ -1,4 +1,4 @@
-"""Captured predictions as a table: a column for each feature and answer, and how they spread."""
+"""Captured predictions as a table: a column for each answer and feature, and how they spread."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -104,17 +104,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class PredictionTable:
-    """The columns of some predictions, features first."""
+    """The columns of some predictions, answers first."""
 
     columns: Sequence[Column]
     hidden: int  # columns that only the details of a row have
     rows: int  # of which something is there
 
-    def cells(self, content: ParquetRow | None) -> list[str]:
-        """Return what one prediction has in each column."""
+    def cells(self, content: ParquetRow | None) -> list[tuple[Column, str]]:
+        """Return each column with what one prediction has in it."""
         inputs, outputs = both(content)
         return [
-            shown(source[one.name]) if one.name in source else "–"
+            (one, shown(source[one.name]) if one.name in source else "–")
             for one in self.columns
             for source in [outputs if one.is_answer else inputs]
         ]
@@ -132,7 +132,7 @@ def prediction_table(contents: Sequence[ParquetRow | None]) -> PredictionTable:
     rows = [row for row in map(both, contents) if any(row)]
     columns: list[Column] = []
     hidden = 0
-    for part, most in ((0, FEATURES), (1, ANSWERS)):
+    for part, most in ((1, ANSWERS), (0, FEATURES)):
         names = list(dict.fromkeys(name for row in rows for name in row[part]))
         hidden += max(0, len(names) - most)
         for name in names[:most]:

@@ -1,5 +1,6 @@
 """Captured predictions as their page shows them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -7,10 +8,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 
-from apps.console.queries.page_parts import counted
-from apps.console.queries.prediction_table import PredictionTable, prediction_table
+from apps.console.queries.page_parts import counted, listed
+from apps.console.queries.prediction_table import (
+    Column,
+    PredictionTable,
+    both,
+    prediction_table,
+    shown,
+)
 from apps.console.templatetags.placet import number
 from apps.identity.queries import name_in
 from apps.monitoring.models import Outcome
@@ -30,6 +37,7 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput
 
 PAGE = 25
+DETAILS = 200  # fields of one prediction that are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,25 @@ class PredictionRow:
         return Truncator(outputs).chars(120) if outputs else "–"
 
     @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Each input of its first row by name; none where that is not shown."""
+        return [(name, shown(value)) for name, value in self._named.items()][:DETAILS]
+
+    @property
+    def _named(self) -> Mapping[str, Any]:
+        return both(self.content)[0]
+
+    @property
+    def unlisted(self) -> str:
+        """What ``fields`` leaves out; '' for nothing."""
+        left = []
+        if self.content and self.content.row_count > 1 and self._named:
+            left.append(f"the first of {counted(self.content.row_count, 'row')}")
+        if len(self._named) > DETAILS:
+            left.append(f"the first {DETAILS} of {counted(len(self._named), 'input')}")
+        return capfirst(f"{listed(left)}.") if left else ""
+
+    @property
     def milliseconds(self) -> str:
         """How long it took."""
         return number(self.content.milliseconds) if self.content else ""
@@ -90,6 +117,13 @@ class CapturedCard:
         return "passed" if self.figures.expected else ""
 
     @property
+    def expected(self) -> str:
+        """How many should be there, give or take what chance explains."""
+        chance = self.figures.chance
+        give = f" ± {number(chance)}" if chance else ""
+        return f"{number(self.figures.expected)}{give}"
+
+    @property
     def says(self) -> str:
         """Whether all is there that should be."""
         if missing := self.figures.missing:
@@ -97,8 +131,8 @@ class CapturedCard:
             many = counted(missing, "captured prediction")
             return f"About {many} {are} missing: more than chance explains."
         if self.figures.expected:
-            return "Capture rate as expected."
-        return "Nothing to compare yet: what was answered counts after a minute."
+            return "Recorded as many as expected."
+        return "Nothing to compare yet: a prediction counts once it is a minute old."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +182,7 @@ class CapturedPage:
         return prediction_table([row.content for row in self.rows])
 
     @property
-    def lines(self) -> list[tuple[PredictionRow, list[str]]]:
+    def lines(self) -> list[tuple[PredictionRow, list[tuple[Column, str]]]]:
         """Each row with what it has in each column."""
         return [(row, self.table.cells(row.content)) for row in self.rows]
 

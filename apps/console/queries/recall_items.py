@@ -1,10 +1,16 @@
-"""What the form for a recall names, as people write it."""
+"""What the form for a recall names, and what a recall took back, as people write it."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce, JSONObject
+from django.urls import reverse
 
 from apps.assurance.models import RecallKind
 from apps.assurance.rules import FORMS, IN_PROJECT, written
 from apps.builds.models import Bento
+from apps.console.queries.page_parts import Link
 from apps.console.queries.search import SearchTerms, wanted
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug
@@ -19,6 +25,23 @@ class RecallItem:
 
     what: str
     project: Project | None  # None: it counts everywhere, or nothing says which it is
+
+
+def recalled_item() -> Coalesce:
+    """The version that was recalled, or that of the Bento, as a column of a query for recalls."""
+    own = ModelVersion.objects.filter(pk=OuterRef("what"))
+    built = ModelVersion.objects.filter(bentos=OuterRef("what"))
+    named = JSONObject(project="project__slug", model="model__name", number="number")
+    return Coalesce(*(Subquery(rows.values(json=named)[:1]) for rows in (own, built)))
+
+
+def item_link(recall: Any) -> Link | None:
+    """Return where the version of ``recall`` is read, by its name; ``None`` where it has none."""
+    item = recall.item
+    if not item:
+        return None
+    url = reverse("version", args=[item["project"], item["model"], item["number"]])
+    return Link(f"{item['model']}:{item['number']}", url)
 
 
 def recallable(actor: Actor) -> list[Project]:

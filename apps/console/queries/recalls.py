@@ -9,32 +9,31 @@ from django.db.models import Case, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
-from apps.assurance.models import EffectAction, EffectState, RecallEffect, RecallKind, RecallState
+from apps.assurance.models import (
+    EffectAction,
+    EffectState,
+    Recall,
+    RecallEffect,
+    RecallKind,
+    RecallState,
+)
 from apps.assurance.queries import (
-    RecallReach,
-    ReleaseImpact,
     effects_of,
-    foresee,
     get_recall,
-    preview,
     receipts_of,
     visible_recalls,
     with_counts,
 )
-from apps.assurance.rules import CONTRADICTIONS, IN_PROJECT
+from apps.assurance.rules import CONTRADICTIONS
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.paging import keyed
-from apps.console.queries.recall_items import named_item, recallable
+from apps.console.queries.recall_items import item_link, recalled_item
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
-from apps.governance.rules import ReleaseState
-from apps.identity.models import ApproverPasskey, Project, User
-from apps.identity.queries import visible_people
-from apps.registry.models import ModelVersion
+from apps.identity.models import ApproverPasskey, User
 from apps.serving.drivers.node.driver import is_alive
-from placet.kernel import keystore
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
 
@@ -43,11 +42,6 @@ DONE: dict[str, str] = {
     EffectAction.FELL_BACK: "Rolled back",
     EffectAction.STOPPED: "Endpoint stopped",
     EffectAction.ENDED: "Ended",
-}
-WOULD: dict[str, str] = {
-    EffectAction.FELL_BACK: "roll back to revision ",
-    EffectAction.STOPPED: "stop the endpoint",
-    EffectAction.ENDED: "revoke",
 }
 STANDS = (
     "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "
@@ -103,7 +97,7 @@ class EffectRow:
 class RecallPage:
     """Everything the page of one recall shows."""
 
-    recall: Any  # with its counts
+    recall: Any  # with its counts and its item
     title: str
     effects: list[EffectRow]
     more: int
@@ -124,6 +118,16 @@ class RecallPage:
         """What was recalled, with its kind; people are named further down."""
         kind = str(self.recall.get_kind_display())
         return f"{kind} {self.title}" if self.title and not self.is_person else kind
+
+    @property
+    def item(self) -> Link | None:
+        """The version, or that of the Bento, which was recalled, by its name."""
+        return item_link(self.recall)
+
+    @property
+    def identified_by(self) -> str:
+        """What stands before the id or digest of what was recalled."""
+        return "ID" if self.recall.kind == RecallKind.VERSION else self.recall.get_kind_display()
 
     @property
     def is_person(self) -> bool:
@@ -190,8 +194,13 @@ class RecallPage:
 class RecallRow:
     """One recall in the list."""
 
-    recall: Any  # with its counts
+    recall: Any  # with its counts and its item
     recaller: str
+
+    @property
+    def item(self) -> Link | None:
+        """The version, or that of the Bento, which was recalled, by its name."""
+        return item_link(self.recall)
 
     @property
     def alarm(self) -> str:
@@ -228,7 +237,7 @@ def recall_list_page(
     actor: Actor, *, state: str = "", sorting: Sorting = RECALLS, after: str = ""
 ) -> tuple[RecallListPage, str]:
     """Return one page of recalls, and the id to go on after."""
-    rows = with_counts(visible_recalls(actor))
+    rows = with_counts(visible_recalls(actor)).annotate(item=recalled_item())
     recalls, key = keyed(rows.filter(state=state) if state else rows, sorting.fields, after)
     names = actor_names({row.recalled_by for row in recalls})
     shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
@@ -238,6 +247,10 @@ def recall_list_page(
 def recall_page(recall_id: str, actor: Actor) -> RecallPage:
     """Return everything the page of one recall shows, or raise ``NotFound``."""
     recall: Any = get_recall(recall_id, actor)
+    recall.item = None
+    if recall.kind in (RecallKind.VERSION, RecallKind.BENTO):
+        named = Recall.objects.filter(pk=recall.pk).annotate(item=recalled_item())
+        recall.item = named.values_list("item", flat=True).first()
     rows = effects_of(recall).annotate(rank=ORDER).order_by("rank", "pk")
     effects, at = [], now()
     for effect in rows[:SHOWN]:
@@ -248,7 +261,7 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
     scope = Scope(recall.project_id) if recall.project_id else INSTANCE
     return RecallPage(
         recall=recall,
-        title=_title(recall.kind, recall.what),
+        title=_title(recall),
         effects=effects,
         more=max(0, recall.reached - SHOWN),
         receipts=list(receipts_of(recall).select_related("target").order_by("-pk")[:20]),
@@ -264,11 +277,12 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
     )
 
 
-def _title(kind: str, what: str) -> str:
+def _title(recall: Any) -> str:
     """Return what was recalled as people name it; '' where its digest or id must do."""
+    kind, what = recall.kind, recall.what
     if kind == RecallKind.VERSION:
-        row = ModelVersion.objects.select_related("model").filter(pk=what).first()
-        return str(row) if row else ""
+        link = item_link(recall)
+        return link.text if link else ""
     if kind == RecallKind.PASSKEY:
         passkey = ApproverPasskey.objects.select_related("person").filter(pk=what).first()
         return f"{passkey.name} of {passkey.person}" if passkey else ""
@@ -276,72 +290,6 @@ def _title(kind: str, what: str) -> str:
         person = User.objects.filter(pk=what).first()
         return str(person) if person else ""
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImpactRow:
-    """One release that a recall would reach, for the table beside the form."""
-
-    impact: ReleaseImpact
-
-    @property
-    def stops(self) -> bool:
-        """Whether its endpoint would serve nothing."""
-        return self.impact.action == EffectAction.STOPPED
-
-    @property
-    def runs(self) -> bool:
-        """Whether it runs, so that something would change there."""
-        return self.impact.action in WOULD
-
-    @property
-    def would(self) -> str:
-        """What would become of it."""
-        if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
-            return f"roll back to revision {self.impact.fallback.number}"
-        is_revoked = self.impact.release.state == ReleaseState.REVOKED
-        revoked = "already revoked" if is_revoked else "revoke"
-        return WOULD.get(self.impact.action, revoked)
-
-
-@dataclass(frozen=True, slots=True)
-class RecallForm:
-    """What the form to recall something shows."""
-
-    kinds: list[tuple[str, str]]
-    projects: list[Project]
-    people: list[User]
-    found: RecallReach | None = None
-    impacts: tuple[ReleaseImpact, ...] = ()
-
-    @property
-    def rows(self) -> list[ImpactRow]:
-        """What would be reached, in words."""
-        return [ImpactRow(impact) for impact in self.impacts]
-
-    @property
-    def endpoints(self) -> int:
-        """How many endpoints would be reached."""
-        return len({impact.release.endpoint_id for impact in self.impacts})
-
-
-def may_recall(actor: Actor) -> bool:
-    """Tell whether there is anything that ``actor`` may recall."""
-    return actor.can_somewhere("recall.create")
-
-
-def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = "") -> RecallForm:
-    """Return the form; with ``kind`` and ``what`` also what that recall would reach."""
-    everywhere = actor.can("recall.create")
-    projects = recallable(actor)
-    kinds = [(k, n) for k, n in RecallKind.choices if everywhere or k in IN_PROJECT]
-    people = list(visible_people(actor).order_by("name")) if everywhere else []
-    form = RecallForm(kinds, projects, people)
-    if not (kind and what):
-        return form
-    item = named_item(actor, projects, kind=kind, what=what, project=project)
-    reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
-    return RecallForm(kinds, projects, people, reach, tuple(preview(reach)))
 
 
 def reached_by() -> ArraySubquery:

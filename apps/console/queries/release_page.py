@@ -185,7 +185,11 @@ class ReleasePage:
     @property
     def bound_title(self) -> str:
         """What stands above what decisions are bound to."""
-        return "What you are signing" if self.view.can_decide else "What was signed"
+        if self.view.can_decide:
+            return "What you are signing"
+        if any(not decision.voided_reason for decision in self.view.decisions):
+            return "What was signed"
+        return "What was requested" if self.view.is_decided else "What will be signed"
 
     @property
     def evidence_label(self) -> str:

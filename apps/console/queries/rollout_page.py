@@ -10,6 +10,7 @@ from apps.console.queries.rollouts import BADLY, RolloutSide, RolloutView, rollo
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
+from apps.rollouts.steps import needs
 from placet.kernel.actor import Actor, Scope
 
 
@@ -135,10 +136,10 @@ class RolloutPage:
 
     @property
     def may_compare(self) -> bool:
-        """Whether there are answers of both revisions that the reader may see."""
+        """Whether both revisions get the same requests, and the reader may see the answers."""
         row = self.rollout
         kept = row.from_revision and row.to_revision.serving.get("capture")
-        return bool(kept) and self.may("prediction.view")
+        return bool(kept) and "mirror" in needs(row.steps) and self.may("prediction.view")
 
     @property
     def held_by(self) -> str:

@@ -12,6 +12,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
+from apps.governance.queries.sharing import Shared
 from apps.identity.models import Project
 from apps.identity.queries import name_in
 from apps.serving.capacity import HAS_MEMORY
@@ -188,6 +189,7 @@ class TargetListPage:
 
     rows: list[TargetRow]
     may_manage: bool
+    shared: Sequence[Shared] = ()  # what comes last in a project and is not alone on its target
 
     @property
     def empty_title(self) -> str:

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.assurance.models import RecallKind
 from apps.builds.rules import BuildState
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
@@ -147,6 +148,11 @@ class VersionPage:
         """The recalls of the version and of its training data."""
         version: Any = self.version  # with the columns that version_of adds
         return list(version.recalls)
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether the version itself is recalled, and not only data or a Bento of it."""
+        return any(one["kind"] == RecallKind.VERSION for one in self.recalls)
 
     @property
     def newest_recalls(self) -> list[dict[str, str]]:
@@ -309,7 +315,7 @@ def buttons_before(page: VersionPage) -> Iterator[Button]:
 def buttons_after(page: VersionPage) -> Iterator[Button]:
     """Yield what recalls the version, and what asks for its release."""
     version = page.version
-    if page.is_frozen and page.may("recall.create"):
+    if page.is_frozen and not page.is_recalled and page.may("recall.create"):
         what = f"kind=version&what={version.pk}&project={version.project.slug}"
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
     if page.built and not page.recalled and page.may("release.request"):

@@ -23,7 +23,6 @@ def home(request: PageRequest) -> HttpResponse:
         setup=setup,
         inbox=page_object.inbox,
         rows=page_object.rows,
-        shared=page_object.shared,
     )
     return hidden_from_now_on(response) if setup and setup.is_done else response
 

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
-from apps.console.queries.comparison import card_lines, compared_parts
+from apps.console.queries.comparison import card_lines, checks_of, compared_parts
 from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
@@ -96,7 +96,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
         a=a,
         b=b,
         comparison=comparison,
-        parts=compared_parts(comparison),
+        parts=[checks_of((a, b)), *compared_parts(comparison)],
         card=card_lines(comparison),
     )
 

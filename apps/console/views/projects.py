@@ -126,7 +126,8 @@ def remove_role(request: PageRequest, project: str, role_id: str) -> HttpRespons
 def activity(request: PageRequest, project: str) -> HttpResponse:
     """Show what happened in a project, newest first."""
     row = project_by_slug(project, request.actor)
-    return show(request, "activity", page=activity_page(row, request.actor))
+    group = request.GET.get("group", "")
+    return show(request, "activity", page=activity_page(row, request.actor, group=group))
 
 
 @page

@@ -35,7 +35,9 @@ def endpoints(request: PageRequest) -> HttpResponse:
     isolation, sorting = request.GET.get("isolation", ""), ENDPOINTS.of(request.GET.get("sort", ""))
     isolation = isolation if isolation in ISOLATION else ""
     narrowed = {"project": project, "isolation": isolation}
-    rows, key = endpoint_list_page(request.actor, **narrowed, sorting=sorting, after=after)
+    rows, key = endpoint_list_page(
+        request.actor, project=project, isolation=isolation, sorting=sorting, after=after
+    )
     return show_list(
         request,
         "endpoints",

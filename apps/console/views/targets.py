@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from apps.console.queries.targets import TargetForm, TargetListPage, target_list_page, target_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
+from apps.governance.queries.sharing import shared_last
 from apps.identity.queries import project_by_slug
 from apps.serving.actions import (
     allow_use,
@@ -28,10 +29,11 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the targets; with ``fault`` also the form that was refused, filled in as it was."""
     after = request.GET.get("after", "")
     rows, key = target_list_page(request.actor, after=after)
+    may_manage, shared = request.actor.can("target.manage"), shared_last(request.actor)
     return show(
         request,
         "targets",
-        page=TargetListPage(rows, may_manage=request.actor.can("target.manage")),
+        page=TargetListPage(rows, may_manage, shared),
         key=key,
         after=after,
         fault=fault,

@@ -239,6 +239,20 @@ def test_the_activity_is_what_its_reader_sees_and_for_auditors_all(world: World)
     assert "Granted the role viewer" in everything
 
 
+def test_the_activity_names_what_each_event_is_about_and_is_narrowed(world: World) -> None:
+    release = world.live()
+    ada, path = world.people["Ada"], "/projects/risk/activity/"
+    shown = page(ada, path)
+    version = f"{release.version.model.name}:{release.version.number}"
+    said = f"{version} to {release.environment.name}"
+    assert f'<a href="/releases/{release.pk}/">{said}</a>' in shown
+    assert f'<a href="/endpoints/{release.endpoint_id}/">' in shown
+    narrowed = page(ada, f"{path}?group=serving")
+    assert f"/releases/{release.pk}/" not in narrowed
+    assert f"/endpoints/{release.endpoint_id}/" in narrowed
+    assert f"Release {release.number}" in page(ada, f"{path}?group=nonsense")
+
+
 def test_a_tenant_next_door_sees_nothing_of_a_project(world: World) -> None:
     world.live()
     stranger = factories.person("Sid", {"approver": factories.project("other")})

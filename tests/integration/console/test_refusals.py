@@ -92,6 +92,23 @@ def test_two_different_versions_are_compared_and_nothing_else(
     assert client.get("/models/risk/churn/compare/?v=3&v=1").status_code == 200
 
 
+def test_a_comparison_shows_format_scan_and_smoke_test(world: World) -> None:
+    first, second = world.version(), world.version()
+    world.bento(first)
+    scanner = {"name": "placet"}
+    world.measured(second, "scan", verdict="code-carrying", findings=[], scanner=scanner)
+    shown = browser(world.people["Ada"]).get(
+        f"/models/risk/churn/compare/?v={first.number}&v={second.number}"
+    )
+    rows = {row.name: row for row in shown.context["parts"][0].rows}
+    assert (rows["Scan"].before, rows["Scan"].after) == (
+        "Safe, 0 findings",
+        "Code-carrying, 0 findings",
+    )
+    assert rows["Smoke test"].after == "none yet"
+    assert rows["Format"].is_same
+
+
 @pytest.mark.parametrize("letter", ["a", "ä"])
 def test_a_search_of_any_length_is_answered(world: World, letter: str) -> None:
     answer = browser(world.people["Ada"]).get("/search/", {"q": letter * 5000})

@@ -1,4 +1,5 @@
-"""Home says what production shares, and the page of a target who may use it."""
+"""The nodes page says what production shares, home only to who can change it; the page of a target
+says who may use it."""
 
 import pytest
 
@@ -16,9 +17,9 @@ from tests.support.world import OPEN, World, listed
 pytestmark = pytest.mark.django_db
 
 
-def home(world: World, name: str = "Ada") -> str:
-    """Return the text of the home page of one of the world's people, on one line."""
-    return " ".join(browser(world.people[name]).get("/").content.decode().split())
+def nodes(world: World, name: str = "Ada", path: str = "/targets/") -> str:
+    """Return the text of the nodes page as one of the world's people sees it, on one line."""
+    return " ".join(browser(world.people[name]).get(path).content.decode().split())
 
 
 def runs(release: Release) -> None:
@@ -41,16 +42,21 @@ def alone(world: World) -> Target:
     return target
 
 
-def test_home_says_what_production_shares_its_target_with(world: World) -> None:
-    said = "In Risk, production shares the target local with development and staging."
-    assert said in home(world)
-    assert 'href="/targets/#own-target"' in home(world)
-    assert 'id="own-target"' in browser(world.people["Ada"]).get("/targets/").content.decode()
+def test_nodes_says_what_production_shares_its_target_with(world: World) -> None:
+    assert "In Risk, production shares the target local with development and" in nodes(world)
+    assert 'id="own-target"' in nodes(world)
 
 
-def test_home_says_nothing_of_it_once_production_has_a_target_of_its_own(world: World) -> None:
+def test_home_says_so_at_its_end_and_only_to_who_can_change_it(world: World) -> None:
+    home = nodes(world, "Otto", "/")
+    assert home.index("shares the target") > home.index(">Deployments<")
+    assert 'href="/targets/#own-target"' in home
+    assert "shares the target" not in nodes(world, "Ada", "/")
+
+
+def test_nothing_is_said_of_it_once_production_has_a_target_of_its_own(world: World) -> None:
     alone(world)
-    assert "shares the target" not in home(world)
+    assert "shares the target" not in nodes(world)
 
 
 def test_it_goes_away_when_production_has_moved_as_the_guide_says(story: Story) -> None:
@@ -64,14 +70,14 @@ def test_it_goes_away_when_production_has_moved_as_the_guide_says(story: Story) 
     both = [world.target, target]
     update_environment(world.environment("production"), targets=both, actor=SYSTEM)
     said = "In Risk, production shares the target local with development and staging."
-    assert said in home(world), "it still runs there"
+    assert said in nodes(world), "it still runs there"
     new = world.request("production", endpoint="new", target=target, plan={"start": "manual"})
     runs(new)
-    assert said in home(world), "the old one still runs there"
+    assert said in nodes(world), "the old one still runs there"
     stop_endpoint(old.endpoint, actor=world.otto)
-    assert "shares the target" not in home(world)
+    assert "shares the target" not in nodes(world)
     stop_endpoint(new.endpoint, actor=world.otto)
-    assert said in home(world), "with nothing that runs it may be put there again"
+    assert said in nodes(world), "with nothing that runs it may be put there again"
 
 
 def test_who_may_not_use_the_target_any_more_and_runs_nothing_there_shares_nothing(
@@ -79,31 +85,31 @@ def test_who_may_not_use_the_target_any_more_and_runs_nothing_there_shares_nothi
 ) -> None:
     world = story.world
     TargetUse.objects.filter(project=world.project).exclude(environment="production").delete()
-    assert "shares the target" not in home(world)
+    assert "shares the target" not in nodes(world)
     listed(world.target, world.project)
     development = story.live("development")
-    assert "with development and staging" in home(world)
+    assert "with development and staging" in nodes(world)
     TargetUse.objects.filter(project=world.project).exclude(environment="production").delete()
-    assert "shares the target local with development." in home(world), "it runs there"
+    assert "shares the target local with development." in nodes(world), "it runs there"
     stop_endpoint(development.endpoint, actor=world.otto)
-    assert "shares the target" not in home(world)
+    assert "shares the target" not in nodes(world)
 
 
-def test_home_names_another_project_on_it_to_who_sees_that_one_alone(world: World) -> None:
+def test_it_names_another_project_on_it_to_who_sees_that_one_alone(world: World) -> None:
     target = alone(world)
     other = factories.project("secret", "Secret project")
     listed(target, other)
     place = other.environments.get(name="development")
     update_environment(place, targets=[target], actor=SYSTEM)
-    assert "shares the target" not in home(world)
+    assert "shares the target" not in nodes(world)
     factories.grant(world.people["Rex"], {"viewer": other})
     said = "In Risk, production shares the target prod-1 with Secret project."
-    assert said in home(world, "Rex")
+    assert said in nodes(world, "Rex")
 
 
-def test_home_says_so_to_nobody_who_sees_no_environment(world: World) -> None:
+def test_it_is_said_to_nobody_who_sees_no_environment(world: World) -> None:
     client = browser(factories.person("Nina"))
-    assert b"shares the target" not in client.get("/").content
+    assert all(b"shares the target" not in client.get(p).content for p in ("/", "/targets/"))
 
 
 def test_who_manages_targets_says_on_its_page_who_may_use_one(world: World) -> None:

@@ -83,7 +83,7 @@ def test_a_version_without_one_has_no_such_evidence(lab: Lab) -> None:
     version = lab.finalised()
     assert not Evidence.objects.filter(version=version).exists()
     page = browser(lab.ada).get(f"/models/risk/churn/{version.number}/").content.decode()
-    assert re.search(r"Signature</dt>\s*<dd\s*>\s*<span[^>]*>none", page)
+    assert re.search(r"Signed by</dt>\s*<dd\s*>\s*<span[^>]*>nobody", page)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -45,6 +45,22 @@ def test_what_was_captured_is_shown_as_far_as_it_is_there(
     assert (row.inputs, row.outputs, row.milliseconds) == (inputs, outputs, took)
 
 
+def test_details_list_every_input_of_the_first_row_and_say_what_is_left_out() -> None:
+    many = ", ".join(f'"f{n}": {n}' for n in range(210))
+    wide = prediction(content(f"[{{{many}}}]", "[1]"))
+    assert (len(wide.fields), wide.fields[0]) == (200, ("f0", "0"))
+    assert wide.unlisted == "The first 200 of 210 inputs."
+    rows = prediction(content('[{"age": 41}, {"age": 2}]', "[1, 0]", rows=2))
+    assert (rows.fields, rows.unlisted) == ([("age", "41")], "The first of 2 rows.")
+    assert prediction(None).fields == []
+
+
+@pytest.mark.parametrize(("chance", "shown"), [(0, "1,200"), (31, "1,200 ± 31")])
+def test_what_is_expected_names_no_chance_where_there_is_none(chance: int, shown: str) -> None:
+    figures: Any = Row(expected=1200, chance=chance)
+    assert CapturedCard(figures).expected == shown
+
+
 def test_a_copy_and_a_tester_are_named() -> None:
     said = [prediction(None, cohort).cohort for cohort in ("", "mirrored", "overridden")]
     assert said == ["", ", shadow", ", tester"]
@@ -55,8 +71,8 @@ def test_a_copy_and_a_tester_are_named() -> None:
     [
         (1, 9, "failed", "About 1 captured prediction is missing: more than chance explains."),
         (2, 9, "failed", "About 2 captured predictions are missing: more than chance explains."),
-        (0, 9, "passed", "Capture rate as expected."),
-        (0, 0, "", "Nothing to compare yet: what was answered counts after a minute."),
+        (0, 9, "passed", "Recorded as many as expected."),
+        (0, 0, "", "Nothing to compare yet: a prediction counts once it is a minute old."),
     ],
 )
 def test_what_is_missing_is_said_first(missing: int, expected: int, mark: str, says: str) -> None:

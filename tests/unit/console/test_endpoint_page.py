@@ -11,9 +11,10 @@ from apps.console.queries.endpoint_forms import (
     ScheduleForm,
     comes_round,
     held_to,
+    rollback_form,
     unjudged,
 )
-from apps.console.queries.endpoint_page import rollback_form
+from apps.console.queries.endpoint_page import EndpointPage
 from apps.console.queries.endpoint_parts import (
     EndpointRecall,
     PastRevision,
@@ -268,3 +269,28 @@ def test_the_list_says_what_to_do_when_it_is_empty() -> None:
     assert narrowed.empty_title == "Nothing that you may see runs so"
     assert narrowed.first_step.startswith("You have no project role yet")
     assert narrowed.isolation in dict(narrowed.isolations)
+
+
+def page_of(may: tuple[str, ...] = (), *, live: Any = None, keys: tuple[Any, ...] = ()) -> Any:
+    """Return the page of an endpoint that needs no key, for who holds ``may``."""
+    endpoint = row(state="active", api_key_required=False, project_scope=str, environment_scope=str)
+    actor: Any = row(can=lambda permission, scope: permission in may)
+    view: Any = row(endpoint=endpoint, live=live, keys=keys)
+    return EndpointPage(view, actor)
+
+
+def test_keys_that_nobody_asks_for_are_said_to_be_of_no_use() -> None:
+    ended, good = row(revoked_at=now()), row(revoked_at=None)
+    assert page_of(keys=(ended,)).open_words.endswith("requests without one are answered.")
+    assert "with a wrong one, is answered too" in page_of(keys=(ended, good)).open_words
+
+
+def test_who_may_not_make_keys_or_read_predictions_is_told_who_may() -> None:
+    assert "an operator can, and says" in page_of().key_makers
+    assert page_of(("endpoint.manage",)).key_makers.startswith("A key is shown once")
+    assert "a reviewer, an approver or an operator can read them" in page_of().readers
+
+
+def test_nothing_is_recorded_where_nothing_is_live() -> None:
+    assert page_of().unrecorded == "Nothing is live, so nothing is recorded now."
+    assert "approved without capture" in page_of(live=revision(1, "live")).unrecorded

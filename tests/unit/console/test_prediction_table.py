@@ -31,15 +31,15 @@ def test_each_feature_and_answer_has_a_column() -> None:
     table = prediction_table(rows)
     names = [(column.name, column.is_answer) for column in table.columns]
     assert names == [
-        ("age", False),
-        ("city", False),
         ("class", True),
         ("score", True),
         ("prediction", True),
+        ("age", False),
+        ("city", False),
     ]
-    assert [table.cells(row) for row in rows] == [
-        ["41", "Bern", "a", "0.25", "–"],
-        ["42.5", "–", "–", "–", "7"],
+    assert [[value for _, value in table.cells(row)] for row in rows] == [
+        ["a", "0.25", "–", "41", "Bern"],
+        ["–", "–", "7", "42.5", "–"],
         ["–"] * 5,
         ["–"] * 5,
     ]

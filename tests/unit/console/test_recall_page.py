@@ -5,14 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from apps.console.queries.recalls import (
-    EffectRow,
-    ImpactRow,
-    RecallForm,
-    RecallListPage,
-    RecallPage,
-    RecallRow,
-)
+from apps.console.queries.recall_form import ImpactRow, RecallForm
+from apps.console.queries.recalls import EffectRow, RecallListPage, RecallPage, RecallRow
 
 
 def recall(**members: Any) -> Any:
@@ -117,6 +111,25 @@ def test_a_place_says_what_would_become_of_it(
 ) -> None:
     back = SimpleNamespace(number=4)
     impact = SimpleNamespace(action=action, release=SimpleNamespace(state=state), fallback=back)
-    (row,) = RecallForm([], [], [], None, (cast("Any", impact),)).rows
+    row = ImpactRow(cast("Any", impact))
     assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")
-    assert isinstance(row, ImpactRow)
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        ((0, 0), "They answered no request in the last hour."),
+        ((32, 0), "They answered 32 requests in the last hour."),
+    ],
+)
+def test_a_preview_says_what_would_be_missed(requests: tuple[int, ...], said: str) -> None:
+    rows = tuple(ImpactRow(cast("Any", None), many) for many in requests)
+    assert RecallForm([], [], [], None, rows).traffic == said
+
+
+def test_a_recalled_version_is_linked_by_its_name() -> None:
+    item = {"project": "risk", "model": "churn", "number": 3}
+    link = RecallRow(recall(item=item), "Ada").item
+    assert link is not None
+    assert (link.text, link.url) == ("churn:3", "/models/risk/churn/3/")
+    assert RecallRow(recall(item=None), "Ada").item is None

@@ -5,8 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from apps.console.charts import bounds_chart
 from apps.console.queries.analyses import ReadingRow
 from apps.console.queries.rollout_page import RolloutPage, traffic
+from apps.governance.plan import Plan
 from placet.kernel.actor import Actor
 
 NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry"), False)
@@ -149,3 +151,37 @@ def test_a_reading_says_what_is_allowed(side: str, value: float | None, said: An
 def test_only_who_may_do_something_is_asked_why(may: tuple[str, ...], verbs: list[str]) -> None:
     shown = page(*may, pk="rlt_" + "0" * 32)
     assert [form.verb.name for form in shown.forms] == verbs
+
+
+@pytest.mark.parametrize(("strategy", "shown"), [("canary", False), ("shadow", True)])
+def test_answers_are_compared_only_where_both_revisions_get_the_same_requests(
+    strategy: str, shown: bool
+) -> None:
+    new = SimpleNamespace(serving={"capture": {"percent": 100}})
+    row = {"steps": Plan.model_validate({"strategy": strategy}).steps, "to_revision": new}
+    assert page("prediction.view", **row).may_compare == shown
+    assert not page(**row).may_compare
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(1.0, "100%"), (-0.995, "−99.5%"), (0.00012345, "0.0123%"), (0.0, "0%"), (5e-8, "0.000005%")],
+)
+def test_an_axis_never_has_a_power_of_ten(share: float, shown: str) -> None:
+    looks: Any = [
+        {
+            "new_requests": many,
+            "new_bad": 0,
+            "stable_requests": None,
+            "stable_bad": None,
+            "low": 0.0,
+            "high": 1.0,
+            "limit": share,
+            "sentence": "",
+        }
+        for many in (10, 20)
+    ]
+    chart = bounds_chart(looks)
+    assert chart is not None
+    assert chart.limit.label == shown
+    assert chart.ticks[0].label == "100%"

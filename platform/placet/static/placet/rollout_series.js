@@ -81,6 +81,9 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
         side(p.copies),
       ]);
   };
-  const times = (data) => data.points.map((p) => seconds(p.at) + data.seconds / 2);
+  const times = (data) => {
+    const until = seconds(data.until);
+    return data.points.map((p) => Math.min(seconds(p.at) + data.seconds / 2, until));
+  };
   return { panels, rows, times };
 });

@@ -4,25 +4,37 @@ window.placetSeries = (subject) => {
   const box = document.getElementById("series");
   if (!box) return;
   const HEIGHT = 170,
-    ROW = 14, // pixels of one row of labels above the lines
-    ROWS = 3;
+    ROW = 16; // pixels above the lines, for the numbers of what happened
   const probe = box.appendChild(document.createElement("span")); // a canvas knows no variables
   const colour = (name) => {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
   const seconds = (text) => Date.parse(text) / 1000;
-  const measured = (value, unit) => `${value}${unit === "%" ? "" : " "}${unit}`;
+  const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }); // never 1e+3
   const show = (value, unit) =>
-    value == null ? "–" : measured(Number(value.toPrecision(3)), unit);
+    value == null ? "–" : `${digits.format(value)}${unit === "%" ? "" : " "}${unit}`;
   const percent = (share) => (share == null ? null : share * 100);
   const last = (values) => values.findLast((value) => value != null) ?? null;
+  // A line shows where it begins and where it ends: else a figure that stands alone is not seen.
+  const ends = (u, place, every) => {
+    if (every) return null;
+    const values = u.data[place],
+      beside = (at, step) => {
+        let next = at + step;
+        while (values[next] === undefined && next in values) next += step; // of another line
+        return values[next] ?? null;
+      };
+    return [...values.keys()].filter(
+      (at) => values[at] != null && (beside(at, -1) == null || beside(at, 1) == null),
+    );
+  };
   const line = (label, colourName, dash, more) => ({
     label,
     stroke: () => colour(colourName),
     width: 1.75,
     dash,
-    points: { size: 4 },
+    points: { size: 5, fill: () => colour(colourName), filter: ends },
     ...more,
   });
   const row = (cells) => {
@@ -37,6 +49,16 @@ window.placetSeries = (subject) => {
     );
     return made;
   };
+  let charts = [],
+    drawn = null,
+    span = [0, 1],
+    marks = [];
+  const clock = (at) => {
+    const text = placetTimes.local(at * 1000),
+      length = span[1] - span[0];
+    return length > 86400 ? text.slice(5, 16) : text.slice(11, length > 1800 ? 16 : 19);
+  };
+
   const { panels, rows, times, marked } = subject({
     box,
     colour,
@@ -45,11 +67,8 @@ window.placetSeries = (subject) => {
     percent,
     last,
     line,
+    clock,
   });
-  let charts = [],
-    drawn = null,
-    span = [0, 1],
-    marks = [];
 
   // New figures go into the lines that are there: what a reader points at or has hidden stays so.
   const draw = (data, anew) => {
@@ -73,40 +92,40 @@ window.placetSeries = (subject) => {
     drawn = data;
   };
 
-  const clock = (at) => {
-    const text = placetTimes.local(at * 1000),
-      length = span[1] - span[0];
-    return length > 86400 ? text.slice(5, 16) : text.slice(11, length > 1800 ? 16 : 19);
-  };
-
-  // What happened: a line from top to bottom, and above it words where there is room for them.
+  // What happened: a line from top to bottom under its number in the list below; what stands too
+  // close together for a number each has one together, such as 2–4.
   const annotate = (u) => {
     const { ctx, bbox } = u,
       ratio = devicePixelRatio,
-      ends = Array(ROWS).fill(-Infinity);
+      groups = [];
     ctx.save();
     ctx.font = `${11 * ratio}px Inter, sans-serif`;
     ctx.textBaseline = "bottom";
-    ctx.textAlign = "left";
-    for (const mark of marks) {
+    ctx.textAlign = "center";
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
+    for (const [place, mark] of marks.entries()) {
       const at = Math.min(seconds(mark.at), span[1]), // what has just happened stands at the end
         x = Math.round(u.valToPos(at, "x", true)),
-        wide = ctx.measureText(mark.says).width,
-        left = Math.max(bbox.left, Math.min(x, bbox.left + bbox.width - wide)),
-        place = ends.findIndex((end) => left > end + 8 * ratio);
+        bad = mark.kind === "alert",
+        group = groups.at(-1);
       if (x < bbox.left) continue;
-      ctx.strokeStyle = colour(mark.kind === "alert" ? "--fail" : "--tblr-secondary");
-      ctx.lineWidth = ratio;
-      ctx.setLineDash([3 * ratio, 3 * ratio]);
+      ctx.strokeStyle = colour(bad ? "--fail" : "--tblr-secondary");
       ctx.beginPath();
-      const top = bbox.top - (place < 0 ? 0 : place * ROW * ratio);
-      ctx.moveTo(x, top);
+      ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
-      if (place < 0) continue;
-      ctx.fillStyle = colour(mark.kind === "alert" ? "--fail" : "--tblr-body-color");
-      ctx.fillText(mark.says, left, top);
-      ends[place] = left + wide;
+      if (group && x - group.x < 24 * ratio)
+        Object.assign(group, { last: place, bad: group.bad || bad });
+      else groups.push({ x, first: place, last: place, bad });
+    }
+    for (const { x, first, last, bad } of groups) {
+      ctx.fillStyle = colour(bad ? "--fail" : "--tblr-body-color");
+      ctx.fillText(
+        first === last ? `${first + 1}` : `${first + 1}–${last + 1}`,
+        x,
+        bbox.top - ratio,
+      );
     }
     ctx.restore();
   };
@@ -117,7 +136,7 @@ window.placetSeries = (subject) => {
       grid: { stroke: () => colour("--tblr-border-color"), width: 1 },
       ticks: { show: false },
     };
-    const above = Math.max(8, ROW * Math.min(ROWS, marks.length));
+    const above = marks.length ? ROW : 8;
     return new uPlot(
       {
         width: place.clientWidth,
@@ -133,7 +152,7 @@ window.placetSeries = (subject) => {
         },
         axes: [
           { ...axis, size: 28, space: 60, values: (u, at) => at.map(clock) },
-          { ...axis, size: 56, values: (u, at) => at.map((v) => measured(v, unit)) },
+          { ...axis, size: 56, values: (u, at) => at.map((v) => show(v, unit)) },
         ],
         cursor: { sync: { key: "series" }, drag: { x: false, y: false } },
         hooks: { draw: [annotate] },

@@ -1,5 +1,5 @@
 // An endpoint over time: requests, errors and latency of all its revisions together.
-window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
+window.placetSeries(({ box, colour, seconds, show, percent, last, line, clock }) => {
   const MAIN = "--tblr-primary",
     QUIET = "--tblr-secondary",
     WARN = "--wait",
@@ -15,7 +15,17 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
       all.push([at, found.get(at) ?? null]);
     return all;
   };
-  const times = (data) => stretches(data).map(([at]) => at + data.seconds / 2);
+  // In the middle of each; the one that is under way is shorter, and lies within the chart.
+  const times = (data) => {
+    const until = seconds(data.until);
+    return stretches(data).map(([at]) => (at + Math.min(at + data.seconds, until)) / 2);
+  };
+  // What the figures above a chart are of: its last stretch, or the last that had any.
+  const since = (data) => {
+    const newest = data.points.at(-1)?.at;
+    if (!newest || seconds(newest) >= seconds(data.until) - 2 * data.seconds) return "";
+    return `, at ${clock(seconds(newest))}`;
+  };
   const panel = (data, begins, unit, least, figures) => {
     const points = stretches(data);
     const columns = figures.map((f) => points.map(([, p]) => (p ? f.get(p) : null)));
@@ -24,11 +34,13 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
       least,
       columns: [begins, ...columns],
       lines: figures.map((f) => line(f.label, f.colour, f.dash, f.more)),
-      says: figures.map((f, i) => `${f.label} ${show(last(columns[i]), unit)}`).join(", "),
+      says:
+        figures.map((f, i) => `${f.label} ${show(last(columns[i]), unit)}`).join(", ") +
+        since(data),
     };
   };
   const bars = {
-    paths: uPlot.paths.bars({ size: [1, 40] }),
+    paths: uPlot.paths.bars({ size: [1, 40, 2] }),
     points: { show: false },
     width: 1,
     fill: () => colour("--chart-fill"),
@@ -64,11 +76,12 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
         ...["p50_ms", "p95_ms", "p99_ms"].map((name) => show(p[name], "ms")),
       ]);
 
-  // What happened meanwhile as a list, the newest first, each with the way to it.
+  // What happened meanwhile as a list, the newest first, each by its number and the way to it.
   const marked = (data) => {
     const footer = box.querySelector("[data-marks]");
-    const lines = data.marks.toReversed().map((mark) => {
+    const lines = data.marks.toReversed().map((mark, place) => {
       const item = document.createElement("li"),
+        number = document.createElement("b"),
         time = document.createElement("time"),
         link = document.createElement("a");
       time.dateTime = mark.at;
@@ -78,7 +91,8 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line }) => {
           ? box.dataset.alerts
           : box.dataset.rollouts.replace("ID", encodeURIComponent(mark.id));
       link.textContent = mark.says;
-      item.append(time, " ", link);
+      number.textContent = `${data.marks.length - place}`;
+      item.append(number, time, " ", link);
       return item;
     });
     footer.querySelector("ul").replaceChildren(...lines);

@@ -1,0 +1,109 @@
+"""The form that recalls something, and what that would reach."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from apps.assurance.models import EffectAction, RecallKind
+from apps.assurance.queries import RecallReach, ReleaseImpact, foresee, preview
+from apps.assurance.rules import IN_PROJECT
+from apps.console.queries.page_parts import counted
+from apps.console.queries.recall_items import named_item, recallable
+from apps.governance.rules import ReleaseState
+from apps.identity.models import Project, User
+from apps.identity.queries import visible_people
+from apps.monitoring.queries import requests_of
+from placet.kernel import keystore
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+
+WOULD: dict[str, str] = {
+    EffectAction.FELL_BACK: "roll back to revision ",
+    EffectAction.STOPPED: "stop the endpoint",
+    EffectAction.ENDED: "revoke",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactRow:
+    """One release that a recall would reach, for the table beside the form."""
+
+    impact: ReleaseImpact
+    requests: int = 0  # that it answered in the last hour
+
+    @property
+    def asked(self) -> str:
+        """Those requests in words."""
+        return counted(self.requests, "request")
+
+    @property
+    def stops(self) -> bool:
+        """Whether its endpoint would serve nothing."""
+        return self.impact.action == EffectAction.STOPPED
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, so that something would change there."""
+        return self.impact.action in WOULD
+
+    @property
+    def would(self) -> str:
+        """What would become of it."""
+        if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
+            return f"roll back to revision {self.impact.fallback.number}"
+        is_revoked = self.impact.release.state == ReleaseState.REVOKED
+        revoked = "already revoked" if is_revoked else "revoke"
+        return WOULD.get(self.impact.action, revoked)
+
+
+@dataclass(frozen=True, slots=True)
+class RecallForm:
+    """What the form to recall something shows."""
+
+    kinds: list[tuple[str, str]]
+    projects: list[Project]
+    people: list[User]
+    found: RecallReach | None = None
+    rows: tuple[ImpactRow, ...] = ()  # what would be reached
+
+    @property
+    def endpoints(self) -> int:
+        """How many endpoints would be reached."""
+        return len({row.impact.release.endpoint_id for row in self.rows})
+
+    @property
+    def traffic(self) -> str:
+        """What those releases answered lately."""
+        asked = sum(row.requests for row in self.rows)
+        if not asked:
+            return "They answered no request in the last hour."
+        return f"They answered {counted(asked, 'request')} in the last hour."
+
+
+def may_recall(actor: Actor) -> bool:
+    """Tell whether there is anything that ``actor`` may recall."""
+    return actor.can_somewhere("recall.create")
+
+
+def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = "") -> RecallForm:
+    """Return the form; with ``kind`` and ``what`` also what that recall would reach."""
+    everywhere = actor.can("recall.create")
+    projects = recallable(actor)
+    kinds = [(k, n) for k, n in RecallKind.choices if everywhere or k in IN_PROJECT]
+    people = list(visible_people(actor).order_by("name")) if everywhere else []
+    form = RecallForm(kinds, projects, people)
+    if not (kind and what):
+        return form
+    item = named_item(actor, projects, kind=kind, what=what, project=project)
+    reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
+    return RecallForm(kinds, projects, people, reach, tuple(_impact_rows(preview(reach))))
+
+
+def _impact_rows(impacts: list[ReleaseImpact]) -> list[ImpactRow]:
+    """Return what would be reached with what it answered in the last hour (one query)."""
+    ids = [row.pk for impact in impacts for row in impact.revisions]
+    until = now()
+    counts = requests_of(ids, until - timedelta(hours=1), until, 3600) if ids else {}
+    return [
+        ImpactRow(one, sum(sum(counts.get(row.pk, {}).values()) for row in one.revisions))
+        for one in impacts
+    ]
