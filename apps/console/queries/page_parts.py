@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from apps.console.templatetags.placet import number
@@ -35,6 +36,7 @@ class Sign:
     icon: str
     text: str
     wrap: bool = False
+    at: datetime | None = None  # when that is over, said behind the text
 
 
 @dataclass(frozen=True, slots=True)

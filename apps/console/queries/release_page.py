@@ -9,6 +9,7 @@ from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
+from apps.console.queries.release_outlook import AfterApproval, after_approval, starts_alone
 from apps.console.queries.release_parts import (
     DecisionForm,
     ServingRow,
@@ -224,11 +225,9 @@ class ReleasePage:
         return list(decision_forms(self.release)) if self.view.can_decide else []
 
     @property
-    def held_back(self) -> str:
-        """Continues the sentence about an approval: what it does not open."""
-        if self.view.all_passed:
-            return ""
-        return ". The release still waits for gates that have not passed yet"
+    def after_approval(self) -> AfterApproval | None:
+        """What happens once the reader approves."""
+        return after_approval(self.view)
 
     @property
     def documents(self) -> list[Link]:
@@ -283,7 +282,7 @@ class ReleasePage:
     @property
     def start(self) -> str:
         """By whom it will be started."""
-        alone = self.release.plan.get("start") == "on_approval"
+        alone = starts_alone(self.release)
         return "starts on approval" if alone else "started by an operator"
 
     @property

@@ -64,6 +64,11 @@ def foreseen(release: Release) -> list[GateResult]:
     return answers(release, replace(gather([release], now)[release.pk], broken_glass=True))
 
 
+def had_decided(release: Release, facts: Facts, decision: DecisionFact) -> list[GateResult]:
+    """Answer every gate as if somebody had made ``decision`` too."""
+    return answers(release, replace(facts, decisions=[*facts.decisions, decision]))
+
+
 def gather(
     releases: Sequence[Release], now: datetime, *, served: dict[Path, Release] | None = None
 ) -> dict[str, Facts]:
