@@ -75,9 +75,16 @@ def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
     )
 
 
-def environment(project: Project, name: str, actor: Actor) -> Environment:
-    """Return one environment by name, or raise ``NotFound``."""
-    row = environments(project, actor).filter(name=name).first()
+def environment(
+    project: Project,
+    name: str,
+    actor: Actor,
+    read_along: Callable[[QuerySet[Environment]], QuerySet[Environment]] | None = None,
+) -> Environment:
+    """Return one environment by name, or raise ``NotFound``; ``read_along`` has the query bring
+    more of it."""
+    rows = environments(project, actor).filter(name=name)
+    row = (read_along(rows) if read_along else rows).first()
     if row is None:
         raise NotFound
     return row

@@ -68,3 +68,20 @@ def test_who_does_not_decide_reads_the_heading_alone(world: World) -> None:
     shown = page(world, world.request("staging"), "Ada")
     assert 'id="approve"' not in shown
     assert "then it goes live by itself" in heading(shown)
+
+
+def test_a_policy_is_tried_with_what_only_waits_and_who_there_is(world: World) -> None:
+    world.policy("staging", ONE)
+    release = world.request("staging", plan={"preset": "replace", "start": "manual"})
+    world.decide(release, world.rex)
+    source = "version: 1\ngates: [{gate: approvals, role: approver, count: 3}]\n"
+    answer = browser(world.people["Vera"]).post(
+        "/policies/risk/staging/draft", {"source": source, "do": "try"}
+    )
+    shown = " ".join(answer.content.decode().split())
+    tried = shown.split('id="tried"')[1]
+    assert "It asks for 3 approvers, and only 2 people hold that role here" in tried
+    assert "(Vera risk, Vito risk)" in tried
+    assert "Waiting</span>" in tried
+    assert "Failed" not in tried
+    assert "Publishing drops the 1 decision on releases" in tried
