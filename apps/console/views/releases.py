@@ -1,5 +1,7 @@
 """The inbox, a release, asking for one, and deciding."""
 
+from dataclasses import asdict
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -8,22 +10,20 @@ from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.paging import newest
 from apps.console.queries.release_page import release_page
+from apps.console.queries.release_rows import ReleaseFilters, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.request_form import RequestForm
-from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release
-from apps.governance.queries.visible_rows import environments, release, releases
-from apps.governance.rules import ReleaseState
+from apps.governance.queries.visible_rows import environments, release
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-from placet.kernel.states import values_of
 from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and request one."
@@ -33,10 +33,8 @@ NO_ROLE = "You have no project role yet: ask an access administrator for one."
 @page
 def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
-    state = request.GET.get("state", "")
-    state = state if state in values_of(ReleaseState) else ""
-    project, after = request.GET.get("project", ""), request.GET.get("after", "")
-    rows, key = newest(releases(request.actor, project=project, state=state), after, 30)
+    filters, after = ReleaseFilters.of(request.GET), request.GET.get("after", "")
+    rows, key = newest(filters.rows(request.actor), after, 30)
     return show(
         request,
         "releases",
@@ -44,9 +42,9 @@ def release_list(request: PageRequest) -> HttpResponse:
         rows=rows,
         key=key,
         after=after,
-        state=state,
-        project=project,
-        states=[(state, state_word(state)) for state in values_of(ReleaseState)],
+        filters=filters,
+        **asdict(filters),
+        environments=environment_choices(request.actor, filters.project),
         nothing=NO_RELEASE if request.actor.grants else NO_ROLE,
     )
 

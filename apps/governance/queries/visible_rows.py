@@ -321,12 +321,11 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
     )
 
 
-def startable(actor: Actor) -> list[Release]:
-    """Return the approved releases whose rollout waits for ``actor`` to start it, oldest first."""
-    rows = releases(actor, state=ReleaseState.APPROVED).filter(
-        _in_reach(actor, frozenset({"rollout.start"}))
-    )
-    return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
+def is_startable(actor: Actor) -> Q:
+    """Return the condition under which a release is approved and waits for ``actor`` to start its
+    rollout."""
+    reach = _in_reach(actor, frozenset({"rollout.start"}))
+    return reach & Q(state=ReleaseState.APPROVED, plan__start="manual")
 
 
 def publishable(actor: Actor) -> list[PolicyRevision]:
