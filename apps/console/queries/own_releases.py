@@ -86,5 +86,6 @@ def followed(actor: Actor) -> Followed:
 
 
 def _own(rows: Sequence[Any]) -> list[OwnRequest]:
-    texts = unseal_many(row.rejection["comment"] for row in rows if row.rejection)
+    sealed = [row.rejection["comment"] for row in rows if row.rejection]
+    texts = unseal_many(sealed) if sealed else {}  # it asks for keys even of no text
     return [OwnRequest(row, texts) for row in rows]

@@ -85,4 +85,5 @@ def shortages(policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders
         if row.people:
             people = counted(len(row.people), "person holds", "people hold")
             held = f"only {people} that role here ({row.names})"
-        yield f"It asks for {counted(asked, row.role)}, and {held}: no release can be approved."
+        asks = f"It asks for {counted(asked, row.role)}, and {held}"
+        yield f"{asks}: no release could be approved, so it cannot be published."

@@ -70,14 +70,16 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
 def request_form(
     request: PageRequest, version: ModelVersion, problem: Problem | None = None
 ) -> HttpResponse:
-    """Show the form that asks for a release of ``version``, filled in as it was sent."""
-    faults = faults_of(problem, request.POST) if problem else {}
+    """Show the form that asks for a release of ``version``, filled in as it was sent, or as its
+    address says."""
+    typed = request.POST if request.method == "POST" else request.GET
+    faults = faults_of(problem, typed) if problem else {}
     form = RequestForm(
         version=version,
         offered=request_choices(version, request.actor),
-        typed=request.POST,
-        variables_typed=variables_of(request.POST),
-        marks=marks_of(request.POST),
+        typed=typed,
+        variables_typed=variables_of(typed),
+        marks=marks_of(typed),
         problem=problem,
         rest=faults.pop("", []),
         faults=faults,

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
@@ -34,6 +36,18 @@ def test_who_asked_reads_that_it_was_rejected_by_whom_and_why(world: World, path
     assert "by Rex risk" in shown
     assert "The &lt;b&gt;data&lt;/b&gt; is stale" in shown
     assert own(world, "Rex", path) == ""  # it is no request of theirs
+
+
+def test_home_and_inbox_stay_within_twelve_queries_with_a_rejection(world: World) -> None:
+    world.live()
+    for number in range(3):
+        rejected = world.request("staging", endpoint=f"e{number}")
+        world.decide(rejected, world.rex, "reject")
+    client = browser(world.people["Ada"])
+    for path in ("/", "/inbox/"):
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get(path).content.decode().count("Not like this") == 3
+        assert len(caught) <= 12
 
 
 def test_an_outcome_is_shown_for_two_weeks_and_what_one_withdrew_not_at_all(world: World) -> None:

@@ -80,8 +80,8 @@ def test_a_policy_that_asks_for_more_people_than_there_are_says_so() -> None:
         return list(shortages([{"gate": "approvals", "role": role, "count": count}], there))
 
     assert asked("approver", 2) == [
-        "It asks for 2 approvers, and only 1 person holds that role here (Alma): no release can be "
-        "approved."
+        "It asks for 2 approvers, and only 1 person holds that role here (Alma): no release could "
+        "be approved, so it cannot be published."
     ]
     assert "It asks for 1 reviewer, and nobody holds that role here: " in asked("reviewer", 1)[0]
     assert asked("approver", 1) == []
