@@ -1014,7 +1014,7 @@ QUESTIONS = [
         "be led to the duties",
         "viewer",
         None,
-        lambda t, who: [link for link in t.place(who).deciders if "/duties/" in link.url],
+        lambda t, who: [link for link in t.place(who).links if "/duties/" in link.url],
     ),
     Direct(
         "list a project",

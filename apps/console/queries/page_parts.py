@@ -64,6 +64,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(words)
 
 
+def people_of(roles: Sequence[str]) -> str:
+    """Return whom roles are waited for: ``a reviewer and an approver``."""
+    return listed([("an " if role == "approver" else "a ") + role for role in roles])
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """Return how many there are of something: ``1 request``, ``2 requests``."""
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"

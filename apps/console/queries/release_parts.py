@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.console.queries.actor_names import actor_names
-from apps.console.queries.page_parts import Link, Sign, listed
+from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_outlook import waiting_signs
@@ -63,8 +63,7 @@ def signs(view: ReleaseView) -> list[Sign]:
         titles = ", ".join(gate["title"] for gate in view.failing)
         held.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
     if view.missing_roles:
-        roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
-        held.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
+        held.append(Sign("wait", "◷", f"Waiting for {people_of(view.missing_roles)}"))
     return [*held, *waiting_signs(view)]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.db.models import F, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Coalesce
 
-from apps.console.queries.page_parts import Sign, listed
+from apps.console.queries.page_parts import Sign, people_of
 from apps.console.templatetags.placet import state_word
 from apps.governance import gates, rules
 from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
@@ -110,7 +110,7 @@ def gate_sign(release: Release) -> Sign | None:
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
     if roles := sorted(rules.missing_roles(held)):
-        return Sign("wait", "◷", f"Waiting for {listed(roles)}", wrap=True)
+        return Sign("wait", "◷", f"Waiting for {people_of(roles)}", wrap=True)
     if held:
         return Sign("wait", "◷", ", ".join(gate["title"] for gate in held), wrap=True)
     return Sign("pass", "✓", "Gates passed")

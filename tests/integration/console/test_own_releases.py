@@ -29,7 +29,7 @@ def own(world: World, name: str, path: str) -> str:
 @pytest.mark.parametrize("path", ["/", "/inbox/"])
 def test_who_asked_reads_that_it_was_rejected_by_whom_and_why(world: World, path: str) -> None:
     release = world.request("staging")
-    assert "Waiting for reviewer" in own(world, "Ada", path)
+    assert "Waiting for a reviewer" in own(world, "Ada", path)
     world.decide(release, world.rex, "reject", comment="The <b>data</b> is stale")
     shown = own(world, "Ada", path)
     assert "Rejected" in shown

@@ -174,6 +174,7 @@ gates:
   - {gate: schema}
 """,
     )
+    world.policy("development", "version: 1\ngates: [{gate: freeze}]\n")
     User.objects.filter(pk=world.people["Vito"].pk).update(is_active=False)
     bento = world.bento(world.version(), verdict="code-carrying", result="different")
     fields = {"version": bento.version.pk}
