@@ -16,6 +16,7 @@ from apps.governance.rules import ReleaseState
 from apps.identity.models import ServiceAccount, User
 from apps.identity.queries import visible
 from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
 
 REQUESTED, DECIDED = "requested", "decided"
@@ -72,6 +73,12 @@ def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:
     if who == DECIDED:
         return rows.filter(pk__in=Decision.objects.filter(person=actor.id).values("release"))
     return rows
+
+
+def check_who(filters: Mapping[str, str]) -> None:
+    """Refuse what is no choice of whose releases there are."""
+    if filters.get("who", "") not in ("", *dict(WHO)):
+        raise InvalidInput(errors=[FieldError("who", f"One of {', '.join(dict(WHO))}")])
 
 
 def environment_choices(actor: Actor, project: str = "") -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What people read of their own: what became of their requests, and what they decided."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -80,6 +81,20 @@ def test_the_list_is_narrowed_to_ones_own_and_to_an_environment(world: World) ->
     assert listed("Ada", "who=nobody") == [True, True, True]
     assert "you approved" in page(world, "Rex", "/releases/?who=decided")
     assert "you approved" not in page(world, "Rita", "/releases/")
+
+
+def test_an_export_is_narrowed_as_the_list_is(world: World) -> None:
+    world.request("staging")
+    world.request("staging", endpoint="other", actor=world.alan)
+    client = browser(world.people["Ada"])
+    path = "/api/v1/exports/releases?format=json"
+
+    def count(who: str) -> int:
+        answer = client.get(f"{path}&who={who}")
+        return len(json.loads(b"".join(answer.streaming_content)))  # type: ignore[attr-defined]
+
+    assert (count(""), count("requested"), count("decided")) == (2, 1, 0)
+    assert client.get(f"{path}&who=me").status_code == 400
 
 
 def test_lists_name_who_asked_why_and_the_gate_that_failed(world: World) -> None:

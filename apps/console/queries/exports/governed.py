@@ -8,7 +8,7 @@ from apps.assurance.queries import visible_recalls
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.release_rows import own
+from apps.console.queries.release_rows import check_who, own
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
@@ -85,6 +85,7 @@ RELEASES = ListTable(
     },
     ("project", "state", "environment", "model", "endpoint", "who"),
     _releases,
+    check_who,
 )
 POLICIES = ListTable(
     {
