@@ -64,9 +64,10 @@ class Followed:
     own: Sequence[OwnRequest]  # newest first
 
 
-def followed(actor: Actor) -> Followed:
+def followed(actor: Actor, *, reasons: bool = True) -> Followed:
     """Return the releases that ``actor`` can start, and those they asked for that are open or came
-    to an end lately: in one query, and two more where one was rejected."""
+    to an end lately: in one query, and two more where one was rejected and ``reasons`` are
+    read."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
@@ -82,10 +83,10 @@ def followed(actor: Actor) -> Followed:
     )
     found: list[Any] = list(rows.filter(Q(mine=True) | Q(ready=True))[:INBOX_LIMIT])
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
-    return Followed(ready, _own([row for row in found if row.mine][:SHOWN]))
+    return Followed(ready, _own([row for row in found if row.mine][:SHOWN], reasons))
 
 
-def _own(rows: Sequence[Any]) -> list[OwnRequest]:
-    sealed = [row.rejection["comment"] for row in rows if row.rejection]
+def _own(rows: Sequence[Any], reasons: bool) -> list[OwnRequest]:
+    sealed = [row.rejection["comment"] for row in rows if row.rejection and reasons]
     texts = unseal_many(sealed) if sealed else {}  # it asks for keys even of no text
     return [OwnRequest(row, texts) for row in rows]

@@ -35,7 +35,7 @@ def test_who_asked_reads_that_it_was_rejected_by_whom_and_why(world: World, path
     shown = own(world, "Ada", path)
     assert "Rejected" in shown
     assert "by Rex risk" in shown
-    assert "The &lt;b&gt;data&lt;/b&gt; is stale" in shown
+    assert ("The &lt;b&gt;data&lt;/b&gt; is stale" in shown) == (path == "/inbox/")
     assert own(world, "Rex", path) == ""  # it is no request of theirs
 
 
@@ -47,7 +47,8 @@ def test_home_and_inbox_stay_within_twelve_queries_with_a_rejection(world: World
     client = browser(world.people["Ada"])
     for path in ("/", "/inbox/"):
         with CaptureQueriesContext(connection) as caught:
-            assert client.get(path).content.decode().count("Not like this") == 3
+            said = client.get(path).content.decode().count("Not like this")
+        assert said == (3 if path == "/inbox/" else 0)
         assert len(caught) <= 12
 
 
