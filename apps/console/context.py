@@ -21,7 +21,9 @@ from apps.console.navigation import (
 from apps.console.queries.break_glass_page import banners
 from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.console.queries.page_parts import Link
+from apps.console.queries.release_rows import DECIDED, with_requester
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
+from apps.governance.rules import ROLE_OF
 from placet.kernel.actor import ANONYMOUS, Actor
 
 COOKIE = "project"  # the slug of the project that its reader stood in last
@@ -44,11 +46,20 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "withheld": sorted(actor.withheld),
         "navigation": navigation(request.path, actor, frame, counts_of(page_menu, frame)),
-        "account_menu": [Link(entry.text, reverse(entry.route)) for entry in ACCOUNT],
+        "account_menu": account_menu(actor),
         "broken_glasses": banners(page_menu.glasses),
         "form_page": partial(form_page, request),  # asked by the page of a refusal
         "nearest": partial(page_above, request.path, actor),
     }
+
+
+def account_menu(actor: Actor) -> list[Link]:
+    """Return what stands below one's own name."""
+    decided = f"{reverse('releases')}?who={DECIDED}"
+    own = [Link("Your profile", reverse("person", args=[actor.accountable]))]
+    if any(actor.can_somewhere(permission) for permission in ROLE_OF):
+        own.append(Link("Your decisions", decided))
+    return [*own, *(Link(entry.text, reverse(entry.route)) for entry in ACCOUNT)]
 
 
 def chosen(request: HttpRequest) -> str:
@@ -82,6 +93,9 @@ def waiting(request: HttpRequest, actor: Actor) -> Waiting:
     """Return what waits on the actor; the menu and the page ask once for both."""
     cached: Waiting | None = getattr(request, "waiting", None)
     if cached is None:
-        cached = waiting_on(actor, partial(with_frame, actor=actor, chosen=chosen(request)))
+        place = chosen(request)
+        cached = waiting_on(
+            actor, lambda rows: with_requester(with_frame(rows, actor=actor, chosen=place))
+        )
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
     return cached

@@ -47,7 +47,8 @@ from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form
 from apps.console.queries.recalls import recall_page
-from apps.console.queries.releases import ReleaseRow, request_choices
+from apps.console.queries.release_rows import ReleaseRow
+from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.search import search
 from apps.console.queries.setup import SetupList, setup_list
@@ -1034,7 +1035,7 @@ QUESTIONS = [
         "be led to the duties",
         "viewer",
         None,
-        lambda t, who: [link for link in t.place(who).deciders if "/duties/" in link.url],
+        lambda t, who: [link for link in t.place(who).links if "/duties/" in link.url],
     ),
     Direct(
         "list a project",

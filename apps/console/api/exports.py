@@ -16,6 +16,7 @@ FORMATS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
     "json": ("application/json", json_lines),
 }
+SAYS = {"who": "`requested`: only what you requested; `decided`: only what you decided on"}
 
 
 class Export(PlacetView):
@@ -56,7 +57,10 @@ def export_of(name: str) -> type[Export]:
         operation_id=f"exports_{name}",
         parameters=[
             OpenApiParameter("format", enum=sorted(FORMATS)),
-            *(OpenApiParameter(n, description=f"Only this {n}") for n in table.filters),
+            *(
+                OpenApiParameter(n, description=SAYS.get(n, f"Only this {n}"))
+                for n in table.filters
+            ),
         ],
         responses={
             (200, "text/csv"): OpenApiTypes.STR,

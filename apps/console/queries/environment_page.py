@@ -9,6 +9,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_spar
 from apps.console.queries.page_parts import Link
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
 from apps.governance.queries.visible_rows import freezes, in_force, policies
 from apps.governance.rules import PolicyState
 from apps.identity.queries import visible
@@ -51,8 +52,13 @@ class EnvironmentPage:
         )
 
     @property
-    def deciders(self) -> list[Link]:
-        """Where one reads who decides here."""
+    def deciders(self) -> list[RoleHolders]:
+        """Who decides here, role by role."""
+        return deciders(self.environment, self.actor)
+
+    @property
+    def links(self) -> list[Link]:
+        """Where one reads more about who decides, and by what."""
         links = [Link("Members of the project", reverse("members", args=[self._slug]))]
         if self.policy:
             url = reverse("policies", args=[self._slug, self.environment.name])
@@ -70,7 +76,7 @@ class EnvironmentPage:
 def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
     """Return what the page of an environment shows, or raise ``NotFound``."""
     rows = Environment.objects.filter(project__slug=project, name=name)
-    row = visible(rows.select_related("project"), actor).first()
+    row = with_deciders(visible(rows.select_related("project"), actor)).first()
     if row is None:
         raise NotFound
     published = policies(row, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")

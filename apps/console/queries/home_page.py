@@ -10,10 +10,11 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
+from apps.console.queries.own_releases import OwnRequest, followed
 from apps.console.queries.page_parts import Button, counted, no_role
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
-from apps.governance.queries.visible_rows import Waiting, startable
+from apps.governance.queries.visible_rows import Waiting
 from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
@@ -45,7 +46,8 @@ class HomePage:
     alerts: Sequence[Any]
     rows: list[EndpointRow]
     more: str  # not '' where there are more endpoints that something was rolled out to
-    startable: list[Release]
+    startable: Sequence[Release]
+    requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     shared: list[Shared]  # in projects whose environments the reader manages
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
@@ -118,13 +120,15 @@ class HomePage:
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
     rows, more = endpoint_list_page(actor, tried=True)
+    releases = followed(actor, reasons=False)  # they stand in the inbox
     return HomePage(
         actor=actor,
         inbox=inbox,
         alerts=alert_rows(actor) if may_have_alerts(inbox.beside) else [],
         rows=rows,
         more=more,
-        startable=startable(actor),
+        startable=releases.startable,
+        requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         shared=shared_last(actor, view="environment.manage"),
         projects=[] if rows else projects_of(actor),

@@ -1,10 +1,13 @@
 """What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.queries.home_page import PausedRow
+from apps.console.queries.own_releases import OwnRequest, followed
 from apps.governance.models import PolicyRevision, Release
-from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, startable
+from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable
+from apps.governance.rules import ROLE_OF
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -14,9 +17,11 @@ class InboxPage:
     """Everything that waits for its reader."""
 
     inbox: Waiting
-    startable: list[Release]
+    startable: Sequence[Release]
+    requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]
+    decides: bool  # whether the reader decides anywhere
 
     @property
     def cut(self) -> str:
@@ -33,10 +38,14 @@ class InboxPage:
 
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
-    """Return what waits for ``actor``, in three queries beside ``inbox``."""
+    """Return what waits for ``actor`` and what became of their requests, in three queries beside
+    ``inbox``, or five."""
+    releases = followed(actor)
     return InboxPage(
         inbox=inbox,
-        startable=startable(actor),
+        startable=releases.startable,
+        requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=publishable(actor),
+        decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )

@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
 from apps.console.queries.project_page import ProjectHead, environments_in_force
+from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
 from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import scope_of, visible_roles
 from apps.identity.rules import ROLES
@@ -54,7 +55,7 @@ class MembersPage:
     head: ProjectHead
     rows: Sequence[MemberRow]
     everywhere: Sequence[MemberRow]
-    environments: Sequence[str]
+    environments: Sequence[Any]  # with who decides there
     typed: Mapping[str, Any]
     is_cut: bool
 
@@ -83,7 +84,13 @@ class MembersPage:
     @property
     def places(self) -> list[tuple[str, str]]:
         """Where a role can hold, besides in the whole project."""
-        return [(name, name) for name in self.environments]
+        return [(row.name, row.name) for row in self.environments]
+
+    @property
+    def deciders(self) -> list[tuple[str, list[RoleHolders]]]:
+        """Who decides in each environment, as far as the reader sees its releases."""
+        rows = [(row.name, deciders(row, self.head.actor)) for row in self.environments]
+        return [(name, found) for name, found in rows if found]
 
     @property
     def empty_title(self) -> str:
@@ -100,7 +107,7 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
         head=ProjectHead(project, actor),
         rows=member_rows((b for b in bindings if b.project_id), actor),
         everywhere=member_rows((b for b in bindings if not b.project_id), actor),
-        environments=[row.name for row in environments_in_force(project, actor)],
+        environments=list(with_deciders(environments_in_force(project, actor))),
         typed=typed,
         is_cut=is_cut,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from apps.console.templatetags.placet import number
@@ -36,6 +37,7 @@ class Sign:
     icon: str
     text: str
     wrap: bool = False
+    at: datetime | None = None  # when that is over, said behind the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ def either(roles: Sequence[str]) -> str:
     """Return roles as a sentence has any one of them: ``a reviewer or an operator``."""
     named = [f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles]
     return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
+
+def people_of(roles: Sequence[str]) -> str:
+    """Return whom roles are waited for: ``a reviewer and an approver``."""
+    return listed([("an " if role == "approver" else "a ") + role for role in roles])
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count
 
@@ -10,6 +11,7 @@ from apps.console.queries.paging import keyed
 from apps.governance import break_glass
 from apps.governance.gates import GATES
 from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.queries.deciders import with_deciders
 from apps.governance.rules import PolicyState
 from apps.identity.models import Project
 from apps.identity.queries import visible
@@ -27,6 +29,7 @@ class PolicyRow:
     drafts: int
     frozen: bool
     readable: bool  # whether the reader may see policies here at all
+    freezes: Sequence[Freeze] = ()  # those that are not lifted
 
     @property
     def gate_count(self) -> str:
@@ -72,11 +75,15 @@ def policy_list_page(
     return policy_rows(projects, actor), key
 
 
-def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
-    """Return every environment the actor may see, with its policy in force."""
-    environments = visible(
+def policy_rows(
+    projects: Sequence[Project], actor: Actor, *, with_drafts: bool = True
+) -> list[PolicyRow]:
+    """Return every environment the actor may see, with who decides there and its policy in
+    force; counting its drafts takes a query."""
+    seen = visible(
         Environment.objects.filter(project__in=projects).select_related("project"), actor
-    ).order_by("project__name", "position")
+    )
+    environments: Sequence[Any] = list(with_deciders(seen).order_by("project__name", "position"))
     written = visible(
         PolicyRevision.objects.filter(environment__in=environments), actor, view="policy.view"
     )
@@ -85,10 +92,12 @@ def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
     counted = (
         written.filter(state=PolicyState.DRAFT).values("environment_id").order_by("environment_id")
     )
-    drafts = dict(counted.annotate(count=Count("pk")).values_list("environment_id", "count"))
+    per_environment = counted.annotate(count=Count("pk")).values_list("environment_id", "count")
+    drafts = dict(per_environment) if with_drafts else {}
+    freezes = list(Freeze.objects.filter(environment__in=environments, lifted_at=None))
     frozen = {
         f.environment_id
-        for f in Freeze.objects.filter(environment__in=environments, lifted_at=None)
+        for f in freezes
         if f.starts_at <= now() and (f.ends_at is None or f.ends_at > now())
     }
     return [
@@ -99,6 +108,7 @@ def policy_rows(projects: Sequence[Project], actor: Actor) -> list[PolicyRow]:
             drafts.get(environment.pk, 0),
             environment.pk in frozen,
             actor.can("policy.view", Scope(environment.project_id, environment.name)),
+            [f for f in freezes if f.environment_id == environment.pk],
         )
         for environment in environments
     ]

@@ -1,6 +1,6 @@
 """The page of one environment's policies: in force, drafts, history and freezes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -8,9 +8,8 @@ from django.urls import reverse
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
-from apps.governance.gates.facts import GateResult
 from apps.governance.models import Environment, Freeze, PolicyRevision
-from apps.governance.queries.dry_run import DryRunRow
+from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
 from apps.governance.rules import PolicyState
@@ -75,32 +74,10 @@ class PastPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A release that a policy was tried on."""
-
-    row: DryRunRow
-
-    @property
-    def now(self) -> str:
-        """How it stands under the policy in force."""
-        return "passed" if self.row.passes_now else "waiting"
-
-    @property
-    def then(self) -> str:
-        """How it would stand."""
-        return "passed" if self.row.passes_then else "failed"
-
-    @property
-    def failing(self) -> list[GateResult]:
-        """The gates that would hold it back."""
-        return [gate for gate in self.row.results if not gate["passed"]]
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyPage:
     """Everything the page of one environment's policies shows."""
 
-    environment: Environment
+    environment: Environment  # with who decides there
     actor: Actor
     current: PolicyRevision | None
     gates: list[str]
@@ -114,6 +91,11 @@ class PolicyPage:
     def may_draft(self) -> bool:
         """Whether the reader may write drafts here."""
         return may(self.actor, "policy.draft", self.environment)
+
+    @property
+    def deciders(self) -> list[RoleHolders]:
+        """Who decides here, role by role."""
+        return deciders(self.environment, self.actor)
 
     @property
     def may_freeze(self) -> bool:
@@ -168,11 +150,6 @@ def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> 
         source=source or (current.source if current else ""),
         plans=drawn(own_presets(environment)),
     )
-
-
-def trials(rows: Sequence[DryRunRow]) -> list[Trial]:
-    """Return what a policy did to the releases that it was tried on."""
-    return [Trial(row) for row in rows]
 
 
 def may(actor: Actor, permission: str, environment: Environment) -> bool:

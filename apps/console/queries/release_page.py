@@ -9,6 +9,7 @@ from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
+from apps.console.queries.release_outlook import AfterApproval, after_approval, starts_alone
 from apps.console.queries.release_parts import (
     DecisionForm,
     ServingRow,
@@ -25,6 +26,7 @@ from apps.console.queries.release_parts import (
     with_story_in_words,
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
+from apps.console.queries.request_again import request_again_url
 from apps.console.queries.rollouts import BADLY
 from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
@@ -94,6 +96,13 @@ class ReleasePage:
     def may_comment(self) -> bool:
         """Whether the reader may comment on it."""
         return self.may("release.comment")
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Whether the reader asked for it and can take that back."""
+        asked = self.release.requested_by == self.actor.id
+        requested = self.release.state == ReleaseState.REQUESTED
+        return requested and asked and self.may("release.withdraw")
 
     @property
     def may_export(self) -> bool:
@@ -228,11 +237,9 @@ class ReleasePage:
         return list(decision_forms(self.release)) if self.view.can_decide else []
 
     @property
-    def held_back(self) -> str:
-        """Continues the sentence about an approval: what it does not open."""
-        if self.view.all_passed:
-            return ""
-        return ". The release still waits for gates that have not passed yet"
+    def after_approval(self) -> AfterApproval | None:
+        """What happens once the reader approves."""
+        return after_approval(self.view)
 
     @property
     def documents(self) -> list[Link]:
@@ -287,13 +294,13 @@ class ReleasePage:
     @property
     def start(self) -> str:
         """By whom it will be started."""
-        alone = self.release.plan.get("start") == "on_approval"
+        alone = starts_alone(self.release)
         return "starts on approval" if alone else "started by an operator"
 
     @property
     def has_stairs(self) -> bool:
         """Whether requests reach it in more than one step."""
-        return self.steps[1].text != AT_ONCE
+        return self.steps[1].text != AT_ONCE and not self.goes_at_once
 
     @property
     def goes_at_once(self) -> bool:
@@ -356,10 +363,8 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
     release, view = page.release, page.view
     if page.may_comment:
         yield Button("Comment…", dialog="comment")
-    asked_by_reader = release.requested_by == page.actor.id
-    if release.state == ReleaseState.REQUESTED and asked_by_reader and page.may("release.withdraw"):
-        url = reverse("release-withdraw", args=[release.pk])
-        yield Button("Withdraw", post=url, tone="outline-danger")
+    if page.may_withdraw:
+        yield Button("Withdraw…", dialog="withdraw", tone="outline-danger")
     if view.can_decide:
         yield Button("Reject…", dialog="reject", tone="outline-danger")
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
@@ -367,6 +372,8 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
+    if page.is_unserved and page.may("release.request"):
+        yield Button("Request again…", href=request_again_url(release), tone="primary")
     if release.state == ReleaseState.LIVE:
         yield Button("Open endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.console.queries.actor_names import actor_names
-from apps.console.queries.page_parts import Link, Sign, listed
+from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
+from apps.console.queries.release_outlook import waiting_signs
 from apps.console.queries.rollouts import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
@@ -55,16 +56,15 @@ class DecisionForm:
 
 
 def signs(view: ReleaseView) -> list[Sign]:
-    """Return what a release waits for: gates that failed, then people, or else the gates."""
-    waiting_signs = []
+    """Return what a release waits for: gates that failed, people, the clock; and what follows."""
+    held = []
     if view.failing:
         what = "A gate has failed" if len(view.failing) == 1 else "Gates have failed"
         titles = ", ".join(gate["title"] for gate in view.failing)
-        waiting_signs.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
+        held.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
     if view.missing_roles:
-        roles = [("an " if r == "approver" else "a ") + r for r in view.missing_roles]
-        waiting_signs.append(Sign("wait", "◷", f"Waiting for {listed(roles)}"))
-    return waiting_signs or [Sign("wait", "◷", "Waiting for gates")]
+        held.append(Sign("wait", "◷", f"Waiting for {people_of(view.missing_roles)}"))
+    return [*held, *waiting_signs(view)]
 
 
 def with_story_in_words(view: ReleaseView) -> ReleaseView:

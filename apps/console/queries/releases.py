@@ -1,23 +1,29 @@
 """Releases as the pages show them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
-from apps.console.queries.paging import keyed
 from apps.console.queries.plans import Picture, drawn
-from apps.console.queries.policies import policy_rows
-from apps.console.queries.sorting import RELEASES, Sorting
+from apps.console.queries.policies import PolicyRow, policy_rows
 from apps.console.queries.way_back import once_replaced
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
+from apps.governance.queries.deciders import deciders
+from apps.governance.queries.facts import soaks_of
+from apps.governance.queries.foretelling import (
+    ForetoldGate,
+    facts_before,
+    foretold,
+    freeze_facts,
+)
 from apps.governance.queries.presets import Preset, common_presets, own_presets
-from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
@@ -41,6 +47,7 @@ class EnvironmentChoice:
     policy: PolicyRevision | None
     allowed: bool
     live: bool
+    foretold: Sequence[ForetoldGate] = ()  # what its gates would say of the newest build
 
     @property
     def asks(self) -> str:
@@ -56,7 +63,7 @@ class RequestChoices:
 
     environments: list[EnvironmentChoice]
     bentos: Sequence[Any]  # each with its recalls
-    endpoints: Sequence[Endpoint]
+    endpoints: Sequence[Any]  # each with whether it is ``taken``: something is live there
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
 
@@ -77,48 +84,16 @@ class RolloutPhase:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRow:
-    """One line of the list of releases."""
-
-    release: Release
-    actor: Actor
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return f"{self.release.project.name} {self.release.number}"
-
-    @property
-    def may_withdraw(self) -> bool:
-        """Whether it waits, and the reader asked for it and may take it back."""
-        row = self.release
-        asked = row.state == ReleaseState.REQUESTED and row.requester == self.actor.accountable
-        scope = Scope(row.project_scope(), row.environment_scope())
-        return asked and self.actor.can("release.withdraw", scope)
-
-
-def release_list_page(
-    actor: Actor,
-    *,
-    project: str = "",
-    state: str = "",
-    sorting: Sorting = RELEASES,
-    after: str = "",
-) -> tuple[list[ReleaseRow], str]:
-    """Return one page of releases, and the key to go on after."""
-    matching = releases(actor, project=project, state=state)
-    rows, key = keyed(matching, sorting.fields, after, LISTED)
-    return [ReleaseRow(row, actor) for row in rows], key
-
-
 def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     """Return what the form that asks for a release of ``version`` shows."""
-    here = Release.objects.filter(endpoint=OuterRef("pk"), version=version, state=ReleaseState.LIVE)
+    here = Release.objects.filter(endpoint=OuterRef("pk"), state=ReleaseState.LIVE)
     there = Endpoint.objects.kept().filter(project=version.project_id)
-    endpoints: list[Any] = list(there.annotate(serves=Exists(here)).order_by("environment", "name"))
+    there = there.annotate(serves=Exists(here.filter(version=version)), taken=Exists(here))
+    endpoints: list[Any] = list(there.order_by("environment", "name"))
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
-    rows = policy_rows([version.project], actor)
+    rows = policy_rows([version.project], actor, with_drafts=False)
+    bentos = offered_bentos(version)
+    foretelling = _foretelling(rows, bentos, actor)
     offered = targets_for([row.environment for row in rows], actor)
     own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestChoices(
@@ -129,25 +104,45 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
                 row.policy,
                 actor.can("release.request", Scope(version.project_id, row.environment.name)),
                 row.environment.name in live,
+                foretelling.get(row.environment.name, ()),
             )
             for row in rows
         ],
-        bentos=offered_bentos(version),
+        bentos=bentos,
         endpoints=endpoints,
         targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
     )
 
 
+def _foretelling(
+    rows: Sequence[PolicyRow], bentos: Sequence[Any], actor: Actor
+) -> dict[str, list[ForetoldGate]]:
+    """Return by environment what its gates would say of the newest Bento that is not recalled."""
+    bento = next((bento for bento in bentos if not bento.recalls), None)
+    if bento is None:
+        return {}
+    facts, found = facts_before(bento, actor), {}
+    for row in rows:
+        name, freezes = row.environment.name, freeze_facts(row.freezes)
+        if row.policy:
+            here = replace(facts, environment=name, freezes=freezes)
+            found[name] = foretold(row.policy, here, deciders(row.environment, actor))
+    return found
+
+
 def offered_bentos(version: ModelVersion) -> list[Any]:
     """Return the Bentos of ``version``, the newest first, each with the recalls that keep it from
     being asked for (``recalls``)."""
     rows = Bento.objects.filter(version=version).annotate(
-        named=keeper().listed("pk"), recalled=recalls_of_version("version__")
+        named=keeper().listed("pk"),
+        recalled=recalls_of_version("version__"),
+        soaked=ArraySubquery(soaks_of("pk")),
     )
+    rows = rows.select_related("build")
     bentos: list[Any] = list(rows.order_by("-created_at")[:50])
     for bento in bentos:
-        bento.recalls = [*bento.recalled, *bento.named]
+        bento.version, bento.recalls = version, [*bento.recalled, *bento.named]
     return bentos
 
 

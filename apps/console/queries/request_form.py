@@ -94,6 +94,20 @@ class RequestForm:
         return {name: str(self.typed.get(name) or usual.get(name, "")) for name in INPUTS}
 
     @property
+    def untouched(self) -> list[str]:
+        """The environments that can be asked into where nothing is live at the endpoint yet."""
+        rows, name = self.offered.endpoints, self.filled["endpoint"]
+        taken = {row.environment for row in rows if row.name == name and row.taken}
+        allowed = [c.environment.name for c in self.offered.environments if c.allowed]
+        return [place for place in allowed if place not in taken]
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether a plan would go by its steps in any environment."""
+        allowed = [choice for choice in self.offered.environments if choice.allowed]
+        return len(self.untouched) < len(allowed)
+
+    @property
     def environments(self) -> list[Option]:
         """Where to."""
         chosen = self.filled["environment"]

@@ -14,7 +14,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 # What a view of each list is made of, by the name of its route.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "models": ("project", "q", "sort"),
-    "releases": ("project", "state", "sort"),
+    "releases": ("project", "state", "who", "environment", "sort"),
     "endpoints": ("project", "isolation", "sort"),
     "alerts": ("project", "sort"),
     "recalls": ("state", "sort"),

@@ -5,6 +5,7 @@ page to come back to, so that none is forgotten.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django import template
@@ -17,6 +18,8 @@ from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
+from apps.console.queries.release_rows import gate_sign
+from apps.governance.models import Release
 
 register = template.Library()
 RENEWS = mark_safe(
@@ -117,6 +120,13 @@ def heading(context: Context, content: str, buttons: Iterable[Button], size: str
 def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
     """Show a state in words of its own: an icon and a text, never a colour alone."""
     return part("tone", content=content, tone=tone, icon=icon, wrap=wrap)
+
+
+@register.simple_tag
+def gates_of(release: Release) -> SafeString:
+    """Show how the gates of a release that has not started stood last; nothing of others."""
+    sign = gate_sign(release)
+    return part("tone", **asdict(sign), content=sign.text) if sign else linked("")
 
 
 @register.simple_block_tag

@@ -5,7 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.policies import none_seen, policy_list_page
-from apps.console.queries.policy_page import policy_page, trials
+from apps.console.queries.policy_page import policy_page
+from apps.console.queries.policy_trial import policy_trial
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
 from apps.governance.actions import (
     draft_policy,
@@ -15,9 +16,9 @@ from apps.governance.actions import (
     withdraw_policy,
 )
 from apps.governance.actions.policies import checked
-from apps.governance.models import Freeze
+from apps.governance.models import Environment, Freeze
 from apps.governance.queries import visible_rows
-from apps.governance.queries.dry_run import dry_run
+from apps.governance.queries.deciders import with_deciders
 from apps.identity.queries import project_by_slug, visible
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound, Problem
@@ -39,26 +40,28 @@ def policy_list(request: PageRequest) -> HttpResponse:
     )
 
 
+def with_people(request: PageRequest, project: str, environment: str) -> Environment:
+    """Return an environment with who decides there."""
+    found = project_by_slug(project, request.actor)
+    return visible_rows.environment(found, environment, request.actor, with_deciders)
+
+
 @page
 def policies(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Show an environment's policy in force, its history and its freezes."""
-    row = visible_rows.environment(
-        project_by_slug(project, request.actor), environment, request.actor
-    )
+    row = with_people(request, project, environment)
     return show(request, "policies", page=policy_page(row, request.actor), environment=row)
 
 
 @action
 def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
-    row = visible_rows.environment(
-        project_by_slug(project, request.actor), environment, request.actor
-    )
+    row = with_people(request, project, environment)
     source = request.POST.get("source", "").replace("\r\n", "\n")  # as browsers send lines
     page_object = policy_page(row, request.actor, source=source)
     try:
         if request.POST.get("do") == "try":
-            tried = trials(dry_run(row, checked(row, source).document))
+            tried = policy_trial(row, checked(row, source).document, request.actor)
             return show(request, "policies", page=page_object, environment=row, tried=tried)
         draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:

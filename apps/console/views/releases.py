@@ -1,5 +1,6 @@
 """The inbox, a release, asking for one, and deciding."""
 
+from dataclasses import asdict
 from functools import partial
 
 from django.contrib import messages
@@ -10,24 +11,26 @@ from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.page_parts import no_role
 from apps.console.queries.release_page import release_page
-from apps.console.queries.releases import release_list_page, request_choices
+from apps.console.queries.release_rows import (
+    ReleaseFilters,
+    environment_choices,
+    release_list_page,
+)
+from apps.console.queries.releases import request_choices
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
-from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import environments, release
-from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-from placet.kernel.states import values_of
 from placet_verify.statements import APPROVE
 
 NO_RELEASE = "Open a built version and request one."
@@ -36,11 +39,9 @@ NO_RELEASE = "Open a built version and request one."
 @page
 def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
-    state = request.GET.get("state", "")
-    state = state if state in values_of(ReleaseState) else ""
-    narrowed = {"project": request.GET.get("project", ""), "state": state}
-    sorting, after = RELEASES.of(request.GET.get("sort", "")), request.GET.get("after", "")
-    rows, key = release_list_page(request.actor, **narrowed, sorting=sorting, after=after)
+    filters, after = ReleaseFilters.of(request.GET), request.GET.get("after", "")
+    sorting = RELEASES.of(request.GET.get("sort", ""))
+    rows, key = release_list_page(filters, request.actor, sorting=sorting, after=after)
     return show_list(
         request,
         "releases",
@@ -49,8 +50,9 @@ def release_list(request: PageRequest) -> HttpResponse:
         rows=rows,
         withdrawable=sum(row.may_withdraw for row in rows) > 1,
         key=key,
-        **narrowed,
-        states=[(state, state_word(state)) for state in values_of(ReleaseState)],
+        filters=filters,
+        **asdict(filters),
+        environments=environment_choices(request.actor, filters.project),
         nothing=NO_RELEASE if request.actor.grants else no_role(request.actor),
     )
 
@@ -76,14 +78,16 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
 def request_form(
     request: PageRequest, version: ModelVersion, problem: Problem | None = None
 ) -> HttpResponse:
-    """Show the form that asks for a release of ``version``, filled in as it was sent."""
-    faults = faults_of(problem, request.POST) if problem else {}
+    """Show the form that asks for a release of ``version``, filled in as it was sent, or as its
+    address says."""
+    typed = request.POST if request.method == "POST" else request.GET
+    faults = faults_of(problem, typed) if problem else {}
     form = RequestForm(
         version=version,
         offered=request_choices(version, request.actor),
-        typed=request.POST,
-        variables_typed=variables_of(request.POST),
-        marks=marks_of(request.POST),
+        typed=typed,
+        variables_typed=variables_of(typed),
+        marks=marks_of(typed),
         problem=problem,
         rest=faults.pop("", []),
         faults=faults,

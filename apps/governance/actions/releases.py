@@ -42,11 +42,12 @@ from apps.governance.plan import (
     PrometheusMetric,
     Serving,
 )
+from apps.governance.queries.facts import evidence_to_pin
 from apps.governance.queries.presets import chosen
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
-from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
-from apps.registry.rules.evidence import MEASURED_KINDS, stored_faults
+from apps.registry.models import Evidence, ModelVersion, VersionState
+from apps.registry.rules.evidence import stored_faults
 from apps.serving.actions import create_endpoint, prefetch, release_prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
@@ -288,16 +289,10 @@ def _next_number(project: str) -> int:
 
 def pin_evidence(bento: Bento) -> list[dict[str, str]]:
     """Return the newest evidence of each kind and source about the version and this very Bento."""
-    rows = Evidence.objects.filter(
-        version=bento.version_id, bento_digest__in=("", bento.digest)
-    ).order_by("-created_at", "-pk")
-    newest: dict[tuple[str, str], Evidence] = {}
-    for row in rows:
-        if row.kind not in MEASURED_KINDS or row.source == EvidenceSource.MEASURED:
-            newest.setdefault((row.kind, row.source), row)
-    for row in newest.values():
+    newest = evidence_to_pin(bento.version_id, bento.digest)
+    for row in newest:
         _refuse_unhashable(row, bento.version)
-    pinned = [{"id": r.pk, "kind": r.kind, "digest": r.digest} for r in newest.values()]
+    pinned = [{"id": r.pk, "kind": r.kind, "digest": r.digest} for r in newest]
     return sorted(pinned, key=lambda p: (p["kind"], p["id"]))
 
 

@@ -37,7 +37,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         reason = f"{facts.environment.capitalize()} is frozen until the freeze is lifted"
         return answer(gate, title(gate), "failed", reason, **shown)
     reason = f"{facts.environment.capitalize()} is frozen until {_when(max(known))}"
-    return answer(gate, title(gate), "waiting", reason, **shown)
+    passes = max(known).isoformat()
+    return answer(gate, title(gate), "waiting", reason, passes_at=passes, **shown)
 
 
 def _active(freeze: FreezeFact, now: datetime) -> bool:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from apps.governance.gates.facts import EvidenceFact, newest
+from apps.governance.gates.facts import EvidenceFact, Facts, newest
 from apps.governance.gates.schema import SchemaChange, compare
+from apps.governance.models import Release
+from apps.governance.queries.facts import evidence_facts
 
 _LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_UNSAID: dict[str, Any] = {"unit": None, "capture": None, "egress": None}  # where it lacks them
 Direction = Literal["up", "down", "same", "new", "gone"]
 
 
@@ -45,6 +48,27 @@ class Changes:
     policy_live: int | None
     policy_proposed: int
     serving: tuple[tuple[str, Any, Any], ...]
+
+
+def changes_of(row: Release, live: Release | None, facts: Facts) -> Changes:
+    """Return what ``row`` changes against what is, or was, ``live``."""
+    ours = locked(row.bento.runtime.lock)
+    theirs = locked(live.bento.runtime.lock) if live else {}
+    before = evidence_facts(facts, live)
+    return Changes(
+        compared_with=str(live.version) if live else "",
+        metrics=metric_rows(list(facts.evidence), before),
+        schema=schema_rows(live.version.signature if live else None, row.version.signature),
+        dependencies=dependency_rows(theirs, ours) if live else (),
+        dependency_count=len(ours),
+        policy_live=live.policy.number if live else None,
+        policy_proposed=row.policy.number,
+        serving=tuple(
+            (name, live.serving.get(name) if live else None, value)
+            for name, value in (_UNSAID | row.serving).items()
+            if (live.serving.get(name) if live else None) != value
+        ),
+    )
 
 
 def metric_rows(

@@ -22,6 +22,8 @@ class DryRunRow:
     passes_now: bool
     passes_then: bool
     results: tuple[GateResult, ...]
+    before: tuple[GateResult, ...]  # what the gates in force say
+    decisions: int  # made on it, and not void
 
 
 def dry_run(environment: Environment, document: Mapping[str, Any]) -> list[DryRunRow]:
@@ -40,5 +42,14 @@ def dry_run(environment: Environment, document: Mapping[str, Any]) -> list[DryRu
     for row in rows:
         now = answers(row, facts[row.pk])
         then = gates.evaluate_all(document["gates"], facts[row.pk])
-        result.append(DryRunRow(row, gates.passed(now), gates.passed(then), tuple(then)))
+        result.append(
+            DryRunRow(
+                release=row,
+                passes_now=gates.passed(now),
+                passes_then=gates.passed(then),
+                results=tuple(then),
+                before=tuple(now),
+                decisions=len(facts[row.pk].decisions),
+            )
+        )
     return result

@@ -26,8 +26,8 @@ from apps.governance.gates.facts import (
 )
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
 from apps.governance.rules import BreakGlassState, ReleaseState
-from apps.registry.models import Evidence, ModelVersion, SigningKey
-from apps.registry.rules.evidence import evidence_digest
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey
+from apps.registry.rules.evidence import MEASURED_KINDS, evidence_digest
 from apps.serving.hooks import keeper
 from apps.serving.models import Node
 from placet.kernel import clock
@@ -62,6 +62,11 @@ def foreseen(release: Release) -> list[GateResult]:
     """Answer every gate as if people had broken the glass for ``release``."""
     now = clock.now()
     return answers(release, replace(gather([release], now)[release.pk], broken_glass=True))
+
+
+def had_decided(release: Release, facts: Facts, decision: DecisionFact) -> list[GateResult]:
+    """Answer every gate as if somebody had made ``decision`` too."""
+    return answers(release, replace(facts, decisions=[*facts.decisions, decision]))
 
 
 def gather(
@@ -132,7 +137,7 @@ def _columns(now: datetime) -> dict[str, ArraySubquery]:
     return {
         "decided": ArraySubquery(_decisions()),
         "frozen": ArraySubquery(_freezes()),
-        "soaked": ArraySubquery(_soaks()),
+        "soaked": ArraySubquery(soaks_of("bento")),
         "may_sign": ArraySubquery(_signers()),
         "broken_glass": ArraySubquery(_in_force(now)),
         "nodes": ArraySubquery(_nodes()),
@@ -167,12 +172,12 @@ def _signers() -> QuerySet[SigningKey, Any]:
     )
 
 
-def _soaks() -> QuerySet[Release, Any]:
-    """Return when the Bento was live, and what became of its endpoint. A stretch that ended in a
-    rollback soaked nothing."""
+def soaks_of(bento: str) -> QuerySet[Release, Any]:
+    """Return when a Bento, a column of rows that have a project, was live, and what became of its
+    endpoint. A stretch that ended in a rollback soaked nothing."""
     releases = Release.objects.filter(
         project=OuterRef("project"),
-        bento=OuterRef("bento"),
+        bento=OuterRef(bento),
         live_at__isnull=False,
         state__in=(ReleaseState.LIVE, ReleaseState.SUPERSEDED, ReleaseState.RETIRED),
     )
@@ -198,6 +203,17 @@ def _in_force(now: datetime) -> QuerySet[BreakGlass, Any]:
         until__gt=now,
         statement_digest=OuterRef("request_digest"),
     ).values("pk")
+
+
+def evidence_to_pin(version: str, bento: str) -> list[Evidence]:
+    """Return the newest evidence of each kind and source about a version and this very Bento: what
+    a release asked for now would pin (one query)."""
+    rows = Evidence.objects.filter(version=version, bento_digest__in=("", bento))
+    found: dict[tuple[str, str], Evidence] = {}
+    for row in rows.order_by("-created_at", "-pk"):
+        if row.kind not in MEASURED_KINDS or row.source == EvidenceSource.MEASURED:
+            found.setdefault((row.kind, row.source), row)
+    return list(found.values())
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
@@ -248,7 +264,7 @@ def _facts(
         signature=release.version.signature,
         serving=release.serving,
         plan=release.plan,
-        build=_build(release.bento),
+        build=build_fact(release.bento),
         evidence=evidence[release.pk],
         live=_live(live, evidence) if live is not None else None,
         decisions=[DecisionFact(**decision) for decision in beside["decided"]],
@@ -257,14 +273,14 @@ def _facts(
             for f in beside["frozen"]
         ],
         signers=[SignerFact(**signer) for signer in beside["may_sign"]],
-        soaks=_soaks_by_environment(beside["soaked"]),
+        soaks=soaks_by_environment(beside["soaked"]),
         broken_glass=bool(beside["broken_glass"]),
         network=_network(beside["nodes"]),
         recalled=keeper().sentence(beside["recalled_by"]),
     )
 
 
-def _soaks_by_environment(rows: list[dict[str, Any]]) -> dict[str, list[SoakFact]]:
+def soaks_by_environment(rows: list[dict[str, Any]]) -> dict[str, list[SoakFact]]:
     """Return the stretches by environment, each until its release or its endpoint ended."""
     soaks: dict[str, list[SoakFact]] = {}
     for row in rows:
@@ -297,7 +313,8 @@ def _network(nodes: list[dict[str, Any]]) -> str | None:
     return None if not words else "own" if words == {"own"} else min(words - {"own"})
 
 
-def _build(bento: Bento) -> BuildFact:
+def build_fact(bento: Bento) -> BuildFact:
+    """Return the build that made a Bento."""
     build = bento.build
     return BuildFact(build.state, build.isolation, build.bento_digest)
 

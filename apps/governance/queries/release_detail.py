@@ -19,17 +19,11 @@ from apps.governance.events import (
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
-from apps.governance.queries.changes import (
-    Changes,
-    dependency_rows,
-    locked,
-    metric_rows,
-    schema_rows,
-)
+from apps.governance.queries.changes import Changes, changes_of
 from apps.governance.queries.facts import (
     answers,
-    evidence_facts,
     gather,
+    had_decided,
     last_served,
     path,
     seen_live,
@@ -58,7 +52,6 @@ SHOWN_EVENTS = 200
 WITH_REASON = frozenset(
     kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK, RELEASE_REVOKED)
 )
-_UNSAID: dict[str, Any] = {"unit": None, "capture": None, "egress": None}  # where it lacks them
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +135,7 @@ class ReleaseView:
     story: tuple[StoryRow, ...]
     network: str | None  # what the target's node gives a replica, as the gates know it
     waits_for: str  # its turn, or room, in a sentence
+    once_you_approve: tuple[GateResult, ...]  # the gates after that; () where the reader may not
 
     @property
     def is_decided(self) -> bool:
@@ -201,13 +195,13 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     return ReleaseView(
         release=row,
         live=live,
-        changes=_changes(row, live, facts),
+        changes=changes_of(row, live, facts),
         bound=_bound(row),
         evidence=tuple(facts.evidence),
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
-        **_deciders(row, people, results, decisions, actor),
+        **_deciders(row, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),
         author_name=people.name(row.version.author),
@@ -229,19 +223,24 @@ def _deciders(
     results: Sequence[GateResult],
     decisions: Sequence[Decision],
     actor: Actor,
+    facts: gates.Facts,
 ) -> dict[str, Any]:
-    """Return who may still decide, and who may not though their role is missing."""
+    """Return who may still decide, who may not though their role is missing, and what the reader's
+    approval would change."""
     missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
     decided = [d.person for d in decisions if not d.voided_reason]
     known = _standings(row, people, actor)
     left = [p for p in people.deciders if p.id not in decided]
+    role = _as(row, actor, results, decided, known)
+    yours = known.approval(row, actor.id, role) if role else None
     return {
         "may_still_decide": tuple(may_still_decide(row, left, results=results, known=known))
         if missing
         else (),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
         "missing_roles": tuple(sorted(missing)),
-        "you_decide_as": _as(row, actor, results, decided, known),
+        "you_decide_as": role,
+        "once_you_approve": tuple(had_decided(row, facts, yours)) if yours else (),
         "you_cannot_count": _you(row, actor, decided, missing, known),
     }
 
@@ -369,24 +368,4 @@ def _bound(row: Release) -> BoundDigests:
         policy_number=row.policy.number,
         plan=canonical.digest(row.plan),
         serving=canonical.digest(row.serving),
-    )
-
-
-def _changes(row: Release, live: Release | None, facts: gates.Facts) -> Changes:
-    ours = locked(row.bento.runtime.lock)
-    theirs = locked(live.bento.runtime.lock) if live else {}
-    before = evidence_facts(facts, live)
-    return Changes(
-        compared_with=str(live.version) if live else "",
-        metrics=metric_rows(list(facts.evidence), before),
-        schema=schema_rows(live.version.signature if live else None, row.version.signature),
-        dependencies=dependency_rows(theirs, ours) if live else (),
-        dependency_count=len(ours),
-        policy_live=live.policy.number if live else None,
-        policy_proposed=row.policy.number,
-        serving=tuple(
-            (name, live.serving.get(name) if live else None, value)
-            for name, value in (_UNSAID | row.serving).items()
-            if (live.serving.get(name) if live else None) != value
-        ),
     )

@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
 from apps.governance.approvals import Decider
+from apps.governance.gates.facts import DecisionFact
 from apps.governance.independence import PEOPLE
 from apps.governance.models import Release
 from apps.identity.trust.positions import PersonPosition, Positions, positions, rows_above
@@ -27,6 +28,7 @@ from placet_verify.permit.standing import (
     SECOND_LINE,
     Standing,
 )
+from placet_verify.statements import APPROVE
 
 DECLARED = frozenset({NOT_DATA_OWNER, NOT_CODE_AUTHOR})
 _COLUMNS = ("c0", "c1", "c2", "c3", "c4", "c5")
@@ -43,6 +45,12 @@ class Standings:
     def decider(self, release: Release, person: str) -> Decider:
         """Return ``person`` before ``release``, where they stand as far as that is known."""
         return release.decider(person, self.of(release, person))
+
+    def approval(self, release: Release, person: str, role: str) -> DecisionFact:
+        """Return what an approval of ``person`` as ``role`` would be, signed as the policy asks."""
+        stands, passkey = self.of(release, person), release.policy.approvals.passkey(role)
+        standing = None if stands is None else stands.to_dict()
+        return DecisionFact(person, role, APPROVE, passkey, standing)
 
     def of(self, release: Release, person: str) -> Standing | None:
         """Return where ``person`` stands towards ``release``; ``None`` where nobody asks."""

@@ -75,9 +75,16 @@ def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
     )
 
 
-def environment(project: Project, name: str, actor: Actor) -> Environment:
-    """Return one environment by name, or raise ``NotFound``."""
-    row = environments(project, actor).filter(name=name).first()
+def environment(
+    project: Project,
+    name: str,
+    actor: Actor,
+    read_along: Callable[[QuerySet[Environment]], QuerySet[Environment]] | None = None,
+) -> Environment:
+    """Return one environment by name, or raise ``NotFound``; ``read_along`` has the query bring
+    more of it."""
+    rows = environments(project, actor).filter(name=name)
+    row = (read_along(rows) if read_along else rows).first()
     if row is None:
         raise NotFound
     return row
@@ -325,12 +332,11 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
     )
 
 
-def startable(actor: Actor) -> list[Release]:
-    """Return the approved releases whose rollout waits for ``actor`` to start it, oldest first."""
-    rows = releases(actor, state=ReleaseState.APPROVED).filter(
-        _in_reach(actor, frozenset({"rollout.start"}))
-    )
-    return list(rows.filter(plan__start="manual").order_by("approved_at")[:INBOX_LIMIT])
+def is_startable(actor: Actor) -> Q:
+    """Return the condition under which a release is approved and waits for ``actor`` to start its
+    rollout."""
+    reach = _in_reach(actor, frozenset({"rollout.start"}))
+    return reach & Q(state=ReleaseState.APPROVED, plan__start="manual")
 
 
 def publishable(actor: Actor) -> list[PolicyRevision]:

@@ -339,3 +339,40 @@ def test_the_project_that_was_opened_last_is_the_one_that_one_stands_in(world: W
     assert "All projects</b>" in client.get("/models/").content.decode()  # over all of them
     client.get("/projects/")
     assert "All projects</b>" in client.get("/inbox/").content.decode()
+
+
+def test_who_sees_releases_reads_who_decides_but_no_address(world: World) -> None:
+    """On the members' page and on that of an environment, by role."""
+    only = factories.person("Only Staging", roles={"approver": (world.project, "staging")})
+    gone = factories.person("Gone", roles={"approver": world.project})
+    everywhere = factories.person("Ellen Everywhere", roles={"reviewer": None})
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    User.objects.filter(pk=everywhere.pk).update(name="")
+    ada = world.people["Ada"]
+    members = page(ada, "/projects/risk/members/")
+    assert "Who decides on releases" in members
+    assert "Vera risk, Vito risk" in " ".join(members.split())
+    staging = " ".join(page(ada, "/projects/risk/environments/staging/").split())
+    production = page(ada, "/projects/risk/environments/production/")
+    for shown in (members, staging, production):
+        assert "Rex risk" in shown
+        assert "Vera risk" in shown
+        assert "Gone" not in shown
+        assert "somebody without a name" in shown
+        for person in (only, everywhere, world.people["Rex"], world.people["Vera"]):
+            assert person.email not in shown
+            assert person.pk not in shown
+    assert only.name in staging
+    assert only.name in members
+    assert only.name not in production
+
+
+def test_a_team_decides_by_its_members(world: World) -> None:
+    team = factories.team("Board", factories.person("Tea"), roles={"approver": world.project})
+    assert team.name not in page(world.people["Ada"], "/projects/risk/environments/staging/")
+    assert "Tea" in page(world.people["Ada"], "/projects/risk/environments/staging/")
+
+
+def test_who_sees_no_release_reads_not_who_decides(world: World, admin: User) -> None:
+    """An access admin reads roles, and neither releases nor this."""
+    assert "Who decides on releases" not in page(admin, "/projects/risk/members/")

@@ -1,14 +1,17 @@
 """The form that asks for a release: targets, variables, and what is wrong beside its field."""
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
 from django.http import QueryDict
 
 from apps.console.views.release_form import serving_of
-from apps.governance.actions import update_environment
+from apps.governance.actions import set_freeze, update_environment
 from apps.governance.models import Release
+from apps.identity import actions
+from apps.identity.models import User
 from apps.serving.models import TargetUse
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
@@ -149,3 +152,98 @@ def test_what_is_no_number_is_refused_beside_its_field(world: World, name: str, 
     refused = asked(world, form(world) | {name: typed})
     assert not Release.objects.exists()
     assert "must be a" in beside(refused, name)
+
+
+def gates_of(page: str, environment: str) -> str:
+    """Return what the form foretells of an environment's gates."""
+    return page.split(f"<b>{environment}</b>")[1].split("</details>")[0]
+
+
+def test_the_form_foretells_what_each_gate_says_of_this_version(world: World) -> None:
+    world.policy(
+        "staging",
+        """version: 1
+gates:
+  - {gate: scan, allow: [safe]}
+  - {gate: build, smoke_test: equal}
+  - {gate: evidence, kind: fairness}
+  - {gate: soaked, environment: development, for: 1h}
+  - {gate: approvals, role: reviewer, count: 1}
+  - {gate: approvals, role: approver, count: 2}
+  - {gate: freeze}
+  - {gate: schema}
+""",
+    )
+    world.policy("development", "version: 1\ngates: [{gate: freeze}]\n")
+    User.objects.filter(pk=world.people["Vito"].pk).update(is_active=False)
+    bento = world.bento(world.version(), verdict="code-carrying", result="different")
+    fields = {"version": bento.version.pk}
+    said = gates_of(shown(world, fields), "staging")
+    assert "only files that do not" in said
+    assert "This Bento has not been live in development" in said
+    assert "There is no fairness evidence" in said
+    assert "Can decide: Rex risk, Rita risk" in said
+    assert "Only Vera risk could decide" in said
+    assert said.count("Failed") == 5
+    assert "◆" in said  # what the form does not know before it is sent
+    set_freeze(world.environment("staging"), reason="Audit", actor=world.otto)
+    world.live("development", bento)
+    said = gates_of(shown(world, fields), "staging")
+    assert "passes at" in said
+    assert "Staging is frozen" in said
+
+
+def test_who_asks_is_not_among_those_who_can_decide(world: World) -> None:
+    rex = world.people["Rex"]
+    actions.grant_role(role="contributor", person=rex, project=world.project, actor=SYSTEM)
+    bento = world.bento(world.version())
+    page = tight(browser(rex).get(f"/releases/new/?version={bento.version.pk}").content)
+    assert "Can decide: Rita risk" in gates_of(page, "staging")
+
+
+def test_where_nothing_is_live_no_steps_are_drawn(world: World) -> None:
+    bento = world.bento(world.version())
+    first = shown(world, {"version": bento.version.pk})
+    assert "Nothing is live at churn yet" in first
+    assert '<svg class="chart plan' not in first
+    world.live("development", bento)
+    later = shown(world, {"version": bento.version.pk})
+    assert "Nothing is live at churn yet in staging, production" in later
+    assert '<svg class="chart plan' in later
+
+
+def test_a_release_that_ended_is_requested_again_as_it_was(world: World) -> None:
+    bento = world.bento(world.version(variables=["REGION"]))
+    serving = {
+        "replicas": 2,
+        "max_replicas": 4,
+        "memory_mb": 512,
+        "unit": {"header": "X-User"},
+        "egress": ["features.example.com:443"],
+        "variables": {"REGION": "eu & us"},
+        "capture": {"percent": 5},
+    }
+    plan = {"preset": "canary", "start": "manual"}
+    more = {"serving": serving, "plan": plan, "reason": "<b>Fresher</b>"}
+    release = world.request("staging", bento, endpoint="other", **more)
+    client = browser(world.people["Ada"])
+    page = client.get(f"/releases/{release.pk}/").content.decode()
+    assert 'data-dialog="withdraw"' in page
+    assert "Request again" not in page
+    client.post(f"/releases/{release.pk}/withdraw")
+    page = client.get(f"/releases/{release.pk}/").content.decode()
+    address = re.search(r'href="([^"]+)">\s*Request again', page)
+    assert address
+    form_page = tight(client.get(unescape(address[1])).content)
+    for value in ("other", "2", "4", "512", "X-User", "eu &amp; us"):
+        assert f'value="{value}"' in form_page, value
+    assert re.search(r'name="capture"[^>]*value="5"', form_page)
+    assert '<option value="staging" selected>' in form_page
+    assert '<option value="manual" selected>' in form_page
+    assert "features.example.com:443</textarea>" in form_page
+    assert "&lt;b&gt;Fresher&lt;/b&gt;</textarea>" in form_page
+    assert re.search(r'value="canary" checked', form_page)
+    assert (
+        "Request again"
+        not in browser(world.people["Rex"]).get(f"/releases/{release.pk}/").content.decode()
+    )

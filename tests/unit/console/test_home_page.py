@@ -18,6 +18,7 @@ def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
         "rows": [],
         "more": "",
         "startable": [],
+        "requests": [],
         "paused": [],
         "shared": [],
         "projects": [],

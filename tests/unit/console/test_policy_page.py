@@ -7,7 +7,10 @@ import pytest
 
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import PolicyRow
-from apps.console.queries.policy_page import Draft, PastPolicy, Trial
+from apps.console.queries.policy_page import Draft, PastPolicy
+from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
+from apps.governance.queries.deciders import RoleHolders
+from apps.governance.queries.people import NamedPerson
 
 PASSKEY = Signing([], "/api/v1/x", "passkey")
 
@@ -45,12 +48,44 @@ def test_history_says_who_wrote_and_who_published() -> None:
     assert (written.people, written.state) == ("drafted by Ada", "draft")
 
 
-def test_a_trial_names_the_gates_that_would_fail() -> None:
-    results = ({"title": "Scanned", "passed": True}, {"title": "Fresh", "passed": False})
-    row = SimpleNamespace(passes_now=False, passes_then=False, results=results)
-    trial = Trial(cast("Any", row))
-    assert (trial.now, trial.then) == ("waiting", "failed")
-    assert [gate["title"] for gate in trial.failing] == ["Fresh"]
+def trial(state: str, decisions: int = 0, stands: str = "requested") -> Trial:
+    """Return a release that a policy was tried on, one of whose gates is in ``state``."""
+    built = {"title": "Built", "passed": True, "state": "passed"}
+    fresh = {"title": "Fresh", "passed": state == "passed", "state": state}
+    release = SimpleNamespace(state=stands)
+    row = SimpleNamespace(before=(built,), results=(built, fresh), release=release)
+    row.decisions = decisions
+    return Trial(cast("Any", row))
+
+
+@pytest.mark.parametrize("state", ["waiting", "failed", "error"])
+def test_a_trial_says_whether_a_gate_would_wait_or_has_failed(state: str) -> None:
+    tried = trial(state)
+    assert (tried.now, tried.then) == ("passed", "waiting" if state == "waiting" else "failed")
+    assert [gate["title"] for gate in tried.held] == ["Fresh"]
+
+
+def test_a_trial_says_which_decisions_publishing_drops() -> None:
+    kept = PolicyTrial([trial("passed", 2, "live"), trial("waiting")], [])
+    assert kept.dropped == ""
+    assert "drops the 1 decision on" in PolicyTrial([trial("waiting", 1)], []).dropped
+    assert "drops the 3 decisions on" in PolicyTrial([trial("failed", 3)], []).dropped
+
+
+def test_a_policy_that_asks_for_more_people_than_there_are_says_so() -> None:
+    alma = NamedPerson("per_1", "Alma", ("approver",))
+    there = [RoleHolders("reviewer", ()), RoleHolders("approver", (alma,))]
+
+    def asked(role: str, count: int) -> list[str]:
+        return list(shortages([{"gate": "approvals", "role": role, "count": count}], there))
+
+    assert asked("approver", 2) == [
+        "It asks for 2 approvers, and only 1 person holds that role here (Alma): no release could "
+        "be approved, so it cannot be published."
+    ]
+    assert "It asks for 1 reviewer, and nobody holds that role here: " in asked("reviewer", 1)[0]
+    assert asked("approver", 1) == []
+    assert list(shortages([{"gate": "approvals", "role": "approver", "count": 2}], [])) == []
 
 
 def test_a_row_of_the_list_counts() -> None:

@@ -1,10 +1,12 @@
 """What the page of a release says before anything else, for each way it can stand."""
 
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from apps.console.queries.release_outlook import after_approval
 from apps.console.queries.release_parts import (
     ServingRow,
     documents,
@@ -25,7 +27,9 @@ PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 
 def view(**members: Any) -> Any:
     """Return a release's view with these members alone."""
-    return SimpleNamespace(**{"failing": [], "missing_roles": (), "live": None} | members)
+    usual = {"failing": [], "missing_roles": (), "live": None, "gates": (), "waits_for": ""}
+    usual["release"] = SimpleNamespace(plan={"start": "on_approval"}, not_after=now())
+    return SimpleNamespace(**usual | members)
 
 
 def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> Any:
@@ -41,8 +45,12 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
 @pytest.mark.parametrize(
     ("failing", "roles", "said"),
     [
-        ([], (), ["Waiting for gates"]),
-        ([], ("reviewer", "approver"), ["Waiting for a reviewer and an approver"]),
+        ([], (), ["then it goes live by itself"]),
+        (
+            [],
+            ("reviewer", "approver"),
+            ["Waiting for a reviewer and an approver", "then it goes live by itself"],
+        ),
         (["Scanned"], (), ["A gate has failed: Scanned"]),
         (
             ["Scanned", "Fresh"],
@@ -57,9 +65,66 @@ def test_what_holds_a_release_back_is_named(
     gates = [{"title": title} for title in failing]
     found = signs(view(failing=gates, missing_roles=roles))
     assert [sign.text for sign in found] == said
-    assert [sign.tone for sign in found] == ["fail"] * bool(failing) + ["wait"] * (
-        len(found) - bool(failing)
+    tones = ["fail"] * bool(failing) + ["wait"] * bool(roles) + ["plain"] * (not failing)
+    assert [sign.tone for sign in found] == tones
+
+
+def gate(name: str, state: str, passes: datetime | None = None) -> Any:
+    """Return the answer of a gate."""
+    facts = {"passes_at": passes.isoformat()} if passes else {}
+    said = {"title": name.capitalize(), "passed": state == "passed", "reason": "", "facts": facts}
+    return {"gate": name, "state": state} | said
+
+
+def test_a_gate_that_waits_for_the_clock_says_when_it_passes() -> None:
+    soaks = gate("soaked", "waiting", now())
+    waits = gate("network", "waiting")
+    asks = gate("approvals", "waiting")
+    found = signs(view(gates=[soaks, waits, asks], missing_roles=("approver",), live="churn:1"))
+    assert [sign.text for sign in found] == [
+        "Waiting for an approver",
+        "Soaked: passes",
+        "Waiting for: Network",
+        "then the rollout starts by itself",
+    ]
+    assert [bool(sign.at) for sign in found] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("start", "live", "held", "waits", "then"),
+    [
+        ("on_approval", None, [], "", "it goes live at once"),
+        ("on_approval", "churn:1", [], "", "the rollout starts at once"),
+        ("on_approval", None, [], "no room", "it goes live by itself"),
+        ("on_approval", None, [gate("soaked", "waiting")], "", "it goes live by itself"),
+        ("manual", None, [], "", "an operator has to start the rollout"),
+        ("manual", "churn:1", [gate("scan", "failed")], "", "an operator has to start the rollout"),
+    ],
+)
+def test_before_they_approve_people_read_what_happens_then(
+    start: str, live: str | None, held: list[Any], waits: str, then: str
+) -> None:
+    release = SimpleNamespace(plan={"start": start}, not_after=now())
+    after = after_approval(
+        view(
+            release=release,
+            live=live,
+            waits_for=waits,
+            can_decide=True,
+            once_you_approve=[gate("build", "passed"), *held],
+        )
     )
+    assert after
+    assert (after.then, after.is_last, after.held) == (then, not held, held)
+    assert not after.expires_first
+
+
+def test_a_gate_that_passes_after_the_request_expired_is_said() -> None:
+    late = gate("soaked", "waiting", now() + timedelta(days=1))
+    after = after_approval(view(can_decide=True, once_you_approve=[late]))
+    assert after
+    assert after.expires_first
+    assert after_approval(view(can_decide=False)) is None
 
 
 def test_replicas_are_counted() -> None:

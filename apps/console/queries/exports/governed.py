@@ -8,6 +8,7 @@ from apps.assurance.queries import visible_recalls
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.release_rows import check_who, own
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
@@ -17,7 +18,9 @@ from placet.kernel.actor import Actor
 
 
 def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    for batch in in_batches(releases(actor, **filters)):
+    who = filters.get("who", "")
+    narrowed = {name: value for name, value in filters.items() if name != "who"}
+    for batch in in_batches(own(releases(actor, **narrowed), who, actor)):
         decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
         valid = Decision.objects.filter(release__in=batch, voided_reason="")
         for decision in valid.order_by("created_at"):
@@ -80,8 +83,9 @@ RELEASES = ListTable(
         "ended_reason": lambda row, decided, names: row.ended_reason,
         "id": lambda row, decided, names: row.pk,
     },
-    ("project", "state", "environment", "model", "endpoint"),
+    ("project", "state", "environment", "model", "endpoint", "who"),
     _releases,
+    check_who,
 )
 POLICIES = ListTable(
     {

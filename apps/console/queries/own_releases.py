@@ -1,0 +1,92 @@
+"""What became of the releases that somebody asked for, and what they can start themselves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Case, OuterRef, Q, Subquery, When
+from django.db.models.functions import JSONObject
+
+from apps.audit.queries import unseal_many
+from apps.console.queries.release_rows import with_requester
+from apps.governance.models import OPEN_STATES, Decision
+from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
+from apps.governance.rules import ReleaseState
+from apps.identity.models import User
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet_verify.statements import REJECT
+
+DAYS = 14  # so long the outcome of a request is shown
+SHOWN = 10
+OUTCOMES = (
+    ReleaseState.REJECTED,
+    ReleaseState.EXPIRED,
+    ReleaseState.FAILED,
+    ReleaseState.ABORTED,
+    ReleaseState.ROLLED_BACK,
+    ReleaseState.REVOKED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequest:
+    """A release that its reader asked for, and what became of it."""
+
+    release: Any  # with ``rejection``
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by(self) -> str:
+        """Who rejected it; '' where nobody did."""
+        return str((self.release.rejection or {}).get("name") or "")
+
+    @property
+    def why(self) -> str:
+        """Why it ended, in the words of who rejected it or of what ended it."""
+        if self.release.state == ReleaseState.REJECTED:
+            return self.texts.get((self.release.rejection or {}).get("comment", ""), "")
+        return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
+
+    @property
+    def since(self) -> Any:
+        """Since when it stands so."""
+        row = self.release
+        return row.ended_at or row.live_at or row.approved_at or row.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The releases that concern a person besides those to decide on."""
+
+    startable: Sequence[Any]  # approved; the reader starts their rollout; oldest first
+    own: Sequence[OwnRequest]  # newest first
+
+
+def followed(actor: Actor, *, reasons: bool = True) -> Followed:
+    """Return the releases that ``actor`` can start, and those they asked for that are open or came
+    to an end lately: in one query, and two more where one was rejected and ``reasons`` are
+    read."""
+    since = now() - timedelta(days=DAYS)
+    lately = Q(state__in=OUTCOMES, ended_at__gte=since)
+    lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
+    mine = Q(requester=actor.accountable) & lately
+    rejections = Decision.objects.filter(
+        release=OuterRef("pk"), verdict=REJECT, voided_reason=""
+    ).annotate(name=Subquery(User.objects.filter(pk=OuterRef("person")).values("name")))
+    said = rejections.order_by("-pk").values(json=JSONObject(name="name", comment="comment_sealed"))
+    rows = with_requester(releases(actor)).annotate(
+        rejection=Subquery(said[:1]),
+        ready=Case(When(is_startable(actor), then=True), default=False),
+        mine=Case(When(mine, then=True), default=False),
+    )
+    found: list[Any] = list(rows.filter(Q(mine=True) | Q(ready=True))[:INBOX_LIMIT])
+    ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
+    return Followed(ready, _own([row for row in found if row.mine][:SHOWN], reasons))
+
+
+def _own(rows: Sequence[Any], reasons: bool) -> list[OwnRequest]:
+    sealed = [row.rejection["comment"] for row in rows if row.rejection and reasons]
+    texts = unseal_many(sealed) if sealed else {}  # it asks for keys even of no text
+    return [OwnRequest(row, texts) for row in rows]

@@ -1,0 +1,78 @@
+"""What a release still waits for, and what follows then: in its heading, and before an approval."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.console.queries.page_parts import Sign
+from apps.governance import gates
+from apps.governance.gates.facts import GateResult
+from apps.governance.models import Release
+from apps.governance.queries.release_detail import ReleaseView
+
+
+@dataclass(frozen=True, slots=True)
+class AfterApproval:
+    """What happens once the reader has approved."""
+
+    held: list[GateResult]  # the gates that it waits for even then
+    then: str
+    waits_for: str  # its turn, or room, in a sentence
+    expires_first: bool  # whether it expires before these gates pass
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing but the reader's approval is missing."""
+        return not self.held
+
+
+def after_approval(view: ReleaseView) -> AfterApproval | None:
+    """Return what happens once the reader approves; ``None`` where they may not."""
+    if not view.can_decide:
+        return None
+    held = gates.holding_back(view.once_you_approve)
+    times = [at for at in map(passes_at, held) if at]
+    return AfterApproval(
+        held=held,
+        then=what_follows(view, at_once=not held and not view.waits_for),
+        waits_for=view.waits_for,
+        expires_first=any(at > view.release.not_after for at in times),
+    )
+
+
+def what_follows(view: ReleaseView, *, at_once: bool) -> str:
+    """Say what becomes of a release that nothing holds back any more."""
+    if not starts_alone(view.release):
+        return "an operator has to start the rollout"
+    how = "at once" if at_once else "by itself"
+    return f"the rollout starts {how}" if view.live else f"it goes live {how}"
+
+
+def starts_alone(release: Release) -> bool:
+    """Tell whether its rollout starts without anybody once it is approved."""
+    return bool(release.plan.get("start") == "on_approval")
+
+
+def waiting_signs(view: ReleaseView) -> list[Sign]:
+    """Return a sign for each gate that waits for something else than people, then what follows."""
+    by_time = [g for g in held_by_other_than_people(view.gates) if g["state"] == "waiting"]
+    signs = [Sign("wait", "◷", waits_until(gate), True, passes_at(gate)) for gate in by_time]
+    if view.failing:
+        return signs
+    return [*signs, Sign("plain", "→", f"then {what_follows(view, at_once=False)}", wrap=True)]
+
+
+def waits_until(gate: GateResult) -> str:
+    """Return what is said of a gate that waits; when it passes stands behind that."""
+    return f"{gate['title']}: passes" if passes_at(gate) else f"Waiting for: {gate['title']}"
+
+
+def held_by_other_than_people(results: Iterable[GateResult]) -> list[GateResult]:
+    """Return the gates that have not passed, without those that people open."""
+    return [g for g in gates.holding_back(results) if g["gate"] != "approvals"]
+
+
+def passes_at(gate: GateResult) -> datetime | None:
+    """Return when a gate passes by the clock alone, where that is known."""
+    at = gate["facts"].get("passes_at")
+    return datetime.fromisoformat(at) if at else None

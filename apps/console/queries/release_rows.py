@@ -1,0 +1,155 @@
+"""Releases as lists show them: what narrows the list, who asked, and how the gates stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db.models import F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models.functions import Coalesce
+
+from apps.console.queries.page_parts import Sign, people_of
+from apps.console.queries.paging import keyed
+from apps.console.queries.sorting import RELEASES, Sorting
+from apps.console.templatetags.placet import state_word
+from apps.governance import gates, rules
+from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
+from apps.governance.queries.visible_rows import releases
+from apps.governance.rules import ReleaseState
+from apps.identity.models import ServiceAccount, User
+from apps.identity.queries import visible
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.states import values_of
+
+LISTED = 30
+REQUESTED, DECIDED = "requested", "decided"
+WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFilters:
+    """What narrows the list of releases; what is no choice of it counts as not given."""
+
+    project: str = ""
+    state: str = ""
+    environment: str = ""
+    who: str = ""
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any]) -> Self:
+        """Read it out of an address."""
+        state, who = asked.get("state", ""), asked.get("who", "")
+        return cls(
+            project=asked.get("project", ""),
+            state=state if state in values_of(ReleaseState) else "",
+            environment=asked.get("environment", ""),
+            who=who if who in dict(WHO) else "",
+        )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.project or self.state or self.environment or self.who)
+
+    @property
+    def states(self) -> list[tuple[str, str]]:
+        """The states to choose from."""
+        return [(state, state_word(state)) for state in values_of(ReleaseState)]
+
+    @property
+    def whose(self) -> tuple[tuple[str, str], ...]:
+        """What of one's own can be chosen."""
+        return WHO
+
+    def rows(self, actor: Actor) -> QuerySet[Release]:
+        """Return the releases that are left, as a list shows them."""
+        found = releases(
+            actor, project=self.project, state=self.state, environment=self.environment
+        )
+        return with_own_decision(with_requester(own(found, self.who, actor)), actor)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """One line of the list of releases."""
+
+    release: Release
+    actor: Actor
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.release.project.name} {self.release.number}"
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Whether it waits, and the reader asked for it and may take it back."""
+        row = self.release
+        asked = row.state == ReleaseState.REQUESTED and row.requester == self.actor.accountable
+        scope = Scope(row.project_scope(), row.environment_scope())
+        return asked and self.actor.can("release.withdraw", scope)
+
+
+def release_list_page(
+    filters: ReleaseFilters, actor: Actor, *, sorting: Sorting = RELEASES, after: str = ""
+) -> tuple[list[ReleaseRow], str]:
+    """Return one page of releases, and the key to go on after."""
+    rows, key = keyed(filters.rows(actor), sorting.fields, after, LISTED)
+    return [ReleaseRow(row, actor) for row in rows], key
+
+
+def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:
+    """Leave only what ``actor`` asked for, or decided on."""
+    if who == REQUESTED:
+        return rows.filter(requester=actor.accountable)
+    if who == DECIDED:
+        return rows.filter(pk__in=Decision.objects.filter(person=actor.id).values("release"))
+    return rows
+
+
+def check_who(filters: Mapping[str, str]) -> None:
+    """Refuse what is no choice of whose releases there are."""
+    if filters.get("who", "") not in ("", *dict(WHO)):
+        raise InvalidInput(errors=[FieldError("who", f"One of {', '.join(dict(WHO))}")])
+
+
+def environment_choices(actor: Actor, project: str = "") -> list[tuple[str, str]]:
+    """Return the names of environments to choose from, in the order that they come in."""
+    rows = visible(Environment.objects.all(), actor)
+    rows = rows.filter(project__slug=project) if project else rows
+    names = rows.order_by("position", "name").values_list("name", flat=True)
+    return [(name, name) for name in dict.fromkeys(names)]
+
+
+def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:
+    """Read along of each release the name of the person or program that asked for it."""
+    person = User.objects.filter(pk=OuterRef("requested_by")).exclude(name="").values("name")
+    program = ServiceAccount.objects.filter(pk=OuterRef("requested_by")).values("name")
+    return rows.annotate(
+        requester_name=Coalesce(
+            Subquery(person), Subquery(program), F("requested_by"), output_field=TextField()
+        )
+    )
+
+
+def with_own_decision(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
+    """Read along what ``actor`` decided on each release last, if anything."""
+    mine = Decision.objects.filter(release=OuterRef("pk"), person=actor.id).order_by("-pk")
+    return rows.annotate(
+        own_verdict=Subquery(mine.values("verdict")[:1]),
+        own_decided_at=Subquery(mine.values("created_at")[:1]),
+    )
+
+
+def gate_sign(release: Release) -> Sign | None:
+    """Say how the gates of a release that has not started stood last; ``None`` of others."""
+    if release.state not in UNFINISHED_STATES:
+        return None
+    held = gates.holding_back(release.gates)
+    if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
+        return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
+    if roles := sorted(rules.missing_roles(held)):
+        return Sign("wait", "◷", f"Waiting for {people_of(roles)}", wrap=True)
+    if held:
+        return Sign("wait", "◷", ", ".join(gate["title"] for gate in held), wrap=True)
+    return Sign("pass", "✓", "Gates passed")

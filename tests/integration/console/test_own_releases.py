@@ -1,0 +1,112 @@
+"""What people read of their own: what became of their requests, and what they decided."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.governance.actions import withdraw
+from apps.governance.models import Release
+from placet.kernel.clock import now
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def page(world: World, name: str, path: str) -> str:
+    """Return a page as somebody of the world reads it."""
+    return " ".join(browser(world.people[name]).get(path).content.decode().split())
+
+
+def own(world: World, name: str, path: str) -> str:
+    """Return the card of one's own requests, '' where there is none."""
+    shown = page(world, name, path)
+    return shown.split('id="requests"')[1].split("</table>")[0] if 'id="requests"' in shown else ""
+
+
+@pytest.mark.parametrize("path", ["/", "/inbox/"])
+def test_who_asked_reads_that_it_was_rejected_by_whom_and_why(world: World, path: str) -> None:
+    release = world.request("staging")
+    assert "Waiting for a reviewer" in own(world, "Ada", path)
+    world.decide(release, world.rex, "reject", comment="The <b>data</b> is stale")
+    shown = own(world, "Ada", path)
+    assert "Rejected" in shown
+    assert "by Rex risk" in shown
+    assert ("The &lt;b&gt;data&lt;/b&gt; is stale" in shown) == (path == "/inbox/")
+    assert own(world, "Rex", path) == ""  # it is no request of theirs
+
+
+def test_home_and_inbox_stay_within_twelve_queries_with_a_rejection(world: World) -> None:
+    world.live()
+    for number in range(3):
+        rejected = world.request("staging", endpoint=f"e{number}")
+        world.decide(rejected, world.rex, "reject")
+    client = browser(world.people["Ada"])
+    for path in ("/", "/inbox/"):
+        with CaptureQueriesContext(connection) as caught:
+            said = client.get(path).content.decode().count("Not like this")
+        assert said == (3 if path == "/inbox/" else 0)
+        assert len(caught) <= 12
+
+
+def test_an_outcome_is_shown_for_two_weeks_and_what_one_withdrew_not_at_all(world: World) -> None:
+    rejected = world.request("staging")
+    world.decide(rejected, world.rex, "reject")
+    taken_back = world.request("staging")
+    withdraw(taken_back, actor=world.ada)
+    shown = own(world, "Ada", "/inbox/")
+    assert f"/releases/{rejected.pk}/" in shown
+    assert f"/releases/{taken_back.pk}/" not in shown
+    Release.objects.filter(pk=rejected.pk).update(ended_at=now() - timedelta(days=15))
+    assert own(world, "Ada", "/inbox/") == ""
+
+
+def test_the_list_is_narrowed_to_ones_own_and_to_an_environment(world: World) -> None:
+    asked = world.request("staging")
+    other = world.request("staging", endpoint="other", actor=world.alan)
+    elsewhere = world.request("development", endpoint="third", actor=world.alan)
+    world.decide(asked, world.rex)
+
+    def listed(name: str, query: str) -> list[bool]:
+        rows = page(world, name, f"/releases/?{query}").split("All releases")[1]
+        return [f"/releases/{row.pk}/" in rows for row in (asked, other, elsewhere)]
+
+    assert listed("Ada", "") == [True, True, True]
+    assert listed("Ada", "who=requested") == [True, False, False]
+    assert listed("Rex", "who=decided") == [True, False, False]
+    assert listed("Ada", "environment=staging") == [True, True, False]
+    assert listed("Ada", "environment=production&who=requested") == [False, False, False]
+    assert listed("Ada", "who=nobody") == [True, True, True]
+    assert "you approved" in page(world, "Rex", "/releases/?who=decided")
+    assert "you approved" not in page(world, "Rita", "/releases/")
+
+
+def test_an_export_is_narrowed_as_the_list_is(world: World) -> None:
+    world.request("staging")
+    world.request("staging", endpoint="other", actor=world.alan)
+    client = browser(world.people["Ada"])
+    path = "/api/v1/exports/releases?format=json"
+
+    def count(who: str) -> int:
+        answer = client.get(f"{path}&who={who}")
+        return len(json.loads(b"".join(answer.streaming_content)))  # type: ignore[attr-defined]
+
+    assert (count(""), count("requested"), count("decided")) == (2, 1, 0)
+    assert client.get(f"{path}&who=me").status_code == 400
+
+
+def test_lists_name_who_asked_why_and_the_gate_that_failed(world: World) -> None:
+    gates = "[{gate: scan, allow: [safe]}, {gate: approvals, role: reviewer, count: 1}]"
+    world.policy("staging", f"version: 1\ngates: {gates}\n")
+    bento = world.bento(world.version(), verdict="code-carrying")
+    world.request("staging", bento, reason="Fresher data")
+    for path in ("/", "/inbox/", "/releases/"):
+        shown = page(world, "Rex", path)
+        assert "Failed: Scanned" in shown
+        assert "by Ada risk" in shown
+        assert "Fresher data" in shown
+    assert "Decided by you" in page(world, "Rex", "/inbox/")
+    assert "?who=decided" not in page(world, "Ada", "/inbox/")

@@ -1,0 +1,87 @@
+"""Before somebody approves, and in the heading, a release says what happens then."""
+
+import pytest
+
+from apps.governance.models import Release
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+ONE = "version: 1\ngates: [{gate: approvals, role: reviewer, count: 1}]\n"
+TWO = """version: 1
+gates:
+  - {gate: approvals, role: reviewer, count: 2}
+  - {gate: soaked, environment: development, for: 1h}
+"""
+
+
+def page(world: World, release: Release, name: str = "Rex") -> str:
+    """Return the page of a release as somebody of the world sees it."""
+    html = browser(world.people[name]).get(f"/releases/{release.pk}/").content.decode()
+    return " ".join(html.split())
+
+
+def dialog(shown: str) -> str:
+    """Return the dialog in which the reader approves."""
+    return shown.split('<dialog id="approve"')[1].split("</dialog>")[0]
+
+
+def heading(shown: str) -> str:
+    """Return what stands below the title."""
+    return shown.split("data-release-state")[1].split("requested by")[0]
+
+
+def test_the_last_approval_says_that_it_goes_live_at_once(world: World) -> None:
+    world.policy("staging", ONE)
+    shown = page(world, world.request("staging"))
+    assert "Yours is the last approval it needs: it goes live at once." in dialog(shown)
+    assert "still waits for" not in dialog(shown)
+    assert "Waiting for a reviewer" in heading(shown)
+    assert "then it goes live by itself" in heading(shown)
+
+
+def test_where_an_operator_starts_the_rollout_that_is_said(world: World) -> None:
+    world.policy("staging", ONE)
+    shown = page(world, world.request("staging", plan={"preset": "replace", "start": "manual"}))
+    assert "last approval it needs: an operator has to start the rollout." in dialog(shown)
+    assert "then an operator has to start the rollout" in heading(shown)
+
+
+def test_what_it_waits_for_besides_is_named_with_its_time(world: World) -> None:
+    world.policy("staging", TWO)
+    bento = world.bento(world.version())
+    world.live("development", bento)
+    release = world.request("staging", bento)
+    shown = dialog(page(world, release))
+    assert "Waiting for one reviewer; 1 of 2 approved" in shown
+    assert "passes at" in shown
+    assert "Once all of them have passed, it goes live by itself." in shown
+    world.decide(release, world.rita)
+    shown = page(world, release)
+    assert "one reviewer" not in dialog(shown)
+    assert "Once that has passed, it goes live by itself." in dialog(shown)
+    assert "Soaked in development for 1 h: passes <time" in heading(shown)
+
+
+def test_who_does_not_decide_reads_the_heading_alone(world: World) -> None:
+    world.policy("staging", ONE)
+    shown = page(world, world.request("staging"), "Ada")
+    assert 'id="approve"' not in shown
+    assert "then it goes live by itself" in heading(shown)
+
+
+def test_a_policy_is_tried_with_what_only_waits_and_who_there_is(world: World) -> None:
+    world.policy("staging", ONE)
+    release = world.request("staging", plan={"preset": "replace", "start": "manual"})
+    world.decide(release, world.rex)
+    source = "version: 1\ngates: [{gate: approvals, role: approver, count: 3}]\n"
+    answer = browser(world.people["Vera"]).post(
+        "/policies/risk/staging/draft", {"source": source, "do": "try"}
+    )
+    shown = " ".join(answer.content.decode().split())
+    tried = shown.split('id="tried"')[1]
+    assert "It asks for 3 approvers, and only 2 people hold that role here" in tried
+    assert "(Vera risk, Vito risk)" in tried
+    assert "Waiting</span>" in tried
+    assert "Failed" not in tried
+    assert "Publishing drops the 1 decision on releases" in tried
