@@ -165,7 +165,7 @@ class DraftPage:
     def forms(self) -> list[tuple[str, TypedForm]]:
         """The form of each part, with the part's name."""
         version = self.version
-        filled = {
+        filled: dict[str, TypedForm] = {
             "runtime": RuntimeForm.of(version),
             "signature": SignatureForm.of(version, self.report.derived),
             "metrics": MetricsForm.of(self.metrics),
@@ -175,10 +175,10 @@ class DraftPage:
         for part, form in filled.items():
             stored = self.metrics if part == "metrics" else stored_of(part, version)
             form.seen = digest_of(stored)
-        return [
-            (part, self.sent if isinstance(self.sent, type(form)) else form)
-            for part, form in filled.items()
-        ]
+            if isinstance(self.sent, type(form)):
+                self.sent.unsaved = self.sent.differs(form)
+                filled[part] = self.sent
+        return list(filled.items())
 
     @property
     def missing(self) -> int:
