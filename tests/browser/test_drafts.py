@@ -173,6 +173,8 @@ def test_what_is_not_saved_is_neither_frozen_without_nor_left_unasked(
     world: World, draft: ModelVersion, open_as: OpenAs, pictures: Path
 ) -> None:
     page = open_as(world.people["Ada"])
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.goto(place(draft))
     page.get_by_label("Choose files").set_input_files(ONNX)
     page.locator("#recognised").get_by_text("onnx").first.wait_for()
@@ -197,6 +199,7 @@ def test_what_is_not_saved_is_neither_frozen_without_nor_left_unasked(
     assert metrics.get_by_role("button", name="Save metrics").evaluate(
         "button => button === document.activeElement"
     )
+    assert not errors  # none for styles either
     page.screenshot(path=pictures / "draft-unsaved-light-1440.png", full_page=True)
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))

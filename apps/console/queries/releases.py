@@ -11,6 +11,7 @@ from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.verdicts import with_smoke
 from apps.console.queries.way_back import once_replaced
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
@@ -102,10 +103,9 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
 
 def offered_bentos(version: ModelVersion) -> list[Any]:
     """Return the Bentos of ``version``, the newest first, each with the recalls that keep it from
-    being asked for (``recalls``)."""
-    rows = Bento.objects.filter(version=version).annotate(
-        named=keeper().listed("pk"), recalled=recalls_of_version("version__")
-    )
+    being asked for (``recalls``) and its smoke test's result (``smoke``)."""
+    known = with_smoke(Bento.objects.filter(version=version), bento="pk")
+    rows = known.annotate(named=keeper().listed("pk"), recalled=recalls_of_version("version__"))
     bentos: list[Any] = list(rows.order_by("-created_at")[:50])
     for bento in bentos:
         bento.recalls = [*bento.recalled, *bento.named]

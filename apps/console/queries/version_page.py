@@ -12,6 +12,7 @@ from apps.builds.rules import BuildState
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
+from apps.console.queries.verdicts import SMOKE_WORDS, build_sign, with_smoke
 from apps.console.queries.version_parts import (
     EvidenceLine,
     ModelColumn,
@@ -21,6 +22,7 @@ from apps.console.queries.version_parts import (
     pair,
     signature_note,
     signer,
+    standings,
     steps,
 )
 from apps.governance.models import Release
@@ -53,7 +55,7 @@ class VersionPage:
     facts: list[Evidence]
     signers: dict[str, str]  # label by the fingerprint of the key
     files: list[ArtifactFile]
-    builds: Sequence[Any]  # each with the recalls of its Bento
+    builds: Sequence[Any]  # each with the recalls of its Bento, and how it stands
     releases: list[Release]
     others: Sequence[Any]  # versions of the model, with where they are live
     timeline: list[EventLine]
@@ -92,7 +94,12 @@ class VersionPage:
     @property
     def built(self) -> bool:
         """Whether there is a Bento to ask a release of."""
-        return any(b.state == BuildState.SUCCEEDED for b in self.builds)
+        return self.newest_built is not None
+
+    @property
+    def newest_built(self) -> Any:
+        """The newest build that made a Bento; ``None`` where none did."""
+        return next((b for b in self.builds if b.state == BuildState.SUCCEEDED), None)
 
     @property
     def author(self) -> str:
@@ -151,8 +158,7 @@ class VersionPage:
     @property
     def newest_recalls(self) -> list[dict[str, str]]:
         """The recalls of the Bento that would be asked for: of its newest."""
-        built = [b for b in self.builds if b.state == BuildState.SUCCEEDED]
-        return built[0].recalls if built else []
+        return self.newest_built.recalls if self.built else []
 
     @property
     def banners(self) -> list[Banner]:
@@ -210,9 +216,11 @@ class VersionPage:
     @property
     def evidence(self) -> list[EvidenceLine]:
         """What is known of it, the newest first."""
+        bento = self.newest_built.bento_digest if self.built else ""
+        said = standings(self.facts, bento)
         return [
-            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e))
-            for e in self.facts
+            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e), stands)
+            for e, stands in zip(self.facts, said, strict=True)
         ]
 
     def _reporter(self, row: Evidence) -> str:
@@ -241,7 +249,17 @@ class VersionPage:
             bool(self.releases),
         ]
         newest = self.builds[0] if self.builds else None
-        return [] if all(done) or self.recalled else steps(done, newest)
+        return [] if all(done) or self.recalled else steps(done, newest, self.untrue)
+
+    @property
+    def untrue(self) -> Link | None:
+        """What its newest Bento's smoke test found wrong; ``None`` where nothing."""
+        said = SMOKE_WORDS.get(self.newest_built.smoke, "") if self.built else ""
+        return Link(f"The {said}: see why.", self._build_url) if said else None
+
+    @property
+    def _build_url(self) -> str:
+        return reverse("build", args=[self.newest_built.pk])
 
     @property
     def signed(self) -> Evidence | None:
@@ -314,14 +332,13 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
     if page.built and not page.recalled and page.may("release.request"):
         url = f"{reverse('release-new')}?version={version.pk}"
-        yield Button("Request release…", href=url, tone="primary")
+        yield Button("Request release…", href=url, tone="" if page.untrue else "primary")
 
 
 def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
     evidence = list(version.evidence.order_by("-created_at")[:PAGE])
-    built = version.builds.annotate(recalls=keeper().listed("bento_digest"))
-    builds = list(built.order_by("-created_at")[:BUILDS])
+    builds = _builds(version)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
     lines, names = story(
@@ -345,6 +362,15 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         # render sanitises: what it returns is safe to show as it is
         card=mark_safe(render(version.card) if version.card else ""),  # noqa: S308
     )
+
+
+def _builds(version: ModelVersion) -> list[Any]:
+    """Return the newest builds, each with the recalls of its Bento and how it stands."""
+    built = with_smoke(version.builds.annotate(recalls=keeper().listed("bento_digest")))
+    rows: list[Any] = list(built.order_by("-created_at")[:BUILDS])
+    for row in rows:
+        row.sign = build_sign(row.state, row.smoke)
+    return rows
 
 
 def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:

@@ -1,5 +1,6 @@
 """What the page of a version is made of: its columns, its evidence in words, its steps."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,10 +8,11 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from apps.builds.models import Build
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import Link, counted
 from apps.console.templatetags.placet import words
 from apps.registry.models import Evidence, ModelVersion
 
+BUILT = 3  # which of the steps a build is
 ANSWERS = {True: "yes", False: "no"}
 
 
@@ -31,6 +33,7 @@ class EvidenceLine:
     evidence: Evidence
     said: str
     by: str  # continues the sentence that says whence it is
+    standing: str = ""  # whether it counts, where there is more of its kind
 
     @property
     def findings(self) -> Sequence[Mapping[str, Any]]:
@@ -48,7 +51,7 @@ class ReadinessStep:
     """One thing between a new version and its first release."""
 
     title: str
-    state: Literal["passed", "waiting", ""]
+    state: Literal["passed", "waiting", "failed", ""]
     hint: str = ""
     url: str = ""
 
@@ -110,14 +113,37 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
             return counted(len(data), "fact")
 
 
+def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
+    """Return for each of ``facts``, the newest first, whether a release goes by it; '' where it is
+    the only one of its kind. Of a kind the newest counts, and of what a build measured the newest
+    of its Bento."""
+    many = Counter(e.kind for e in facts)
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for e in facts:
+        replaced = (e.kind, e.bento_digest) in seen
+        seen.add((e.kind, e.bento_digest))
+        if many[e.kind] == 1:
+            found.append("")
+        elif replaced:
+            found.append("replaced by newer")
+        elif e.bento_digest and e.bento_digest != newest_bento:
+            found.append("counts for an earlier build")
+        else:
+            found.append("counts for the newest build" if e.bento_digest else "counts")
+    return found
+
+
 def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
     """Return by which key a model was signed."""
     return signers.get(data.get("key", "")) or "a key that is gone"
 
 
-def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
+def steps(
+    done: Sequence[bool], newest: Build | None, untrue: Link | None = None
+) -> list[ReadinessStep]:
     """Return what stands between a version and serving, in order; the first that is not done is
-    what it waits for."""
+    what it waits for. ``untrue`` says what the smoke test of what was built found wrong."""
     tried = {
         "failed": "The last build failed: see why.",
         "queued": "A build waits for a worker: see it.",
@@ -133,7 +159,9 @@ def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
     )
     first = done.index(False) if False in done else len(done)
     return [
-        ReadinessStep(title, "passed")
+        ReadinessStep(title, "failed", untrue.text, untrue.url)
+        if untrue and index == BUILT
+        else ReadinessStep(title, "passed")
         if done[index]
         else ReadinessStep(title, "waiting", hint, url)
         if index == first

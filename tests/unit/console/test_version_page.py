@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.console.queries.page_parts import Link
 from apps.console.queries.version_parts import (
     columns,
     evidence_words,
@@ -85,6 +86,12 @@ def test_a_build_that_was_tried_leads_to_its_log(state: str, hint: str) -> None:
     build: Any = SimpleNamespace(state=state, pk="bld_1")
     row = steps([True, True, True, False, False], build)[3]
     assert (row.hint, row.url) == (hint, "/builds/bld_1/")
+
+
+def test_a_build_whose_smoke_test_differs_is_no_step_that_is_done() -> None:
+    why = Link("The smoke test differs: see why.", "/builds/bld_1/")
+    row = steps([True, True, True, True, False], None, why)[3]
+    assert (row.state, row.hint, row.url) == ("failed", why.text, why.url)
 
 
 def test_a_tag_without_a_value_is_a_name() -> None:
