@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.registry.comparison import ValueChange, VersionComparison
+from apps.registry.formats import FORMATS
 
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
@@ -82,6 +83,7 @@ class ComparisonTable:
     title: str
     rows: Sequence[ChangeRow]
     narrow: bool = False
+    note: str = ""
 
     @property
     def changed(self) -> int:
@@ -120,10 +122,25 @@ def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
         ("Files", found.files, FileRow, False),
     )
     return [
-        ComparisonTable(title, [row(change) for change in changes], narrow)
+        ComparisonTable(
+            title,
+            [row(change) for change in changes],
+            narrow,
+            renamed(found) if title == "Outputs" else "",
+        )
         for title, changes, row, narrow in parts
         if changes
     ]
+
+
+def renamed(found: VersionComparison) -> str:
+    """Return what a new name of the only output changes for clients; '' where it got none, or
+    where a folder answers in a form of its own."""
+    if any(FORMATS[side.format].root for side in (found.a, found.b) if side.format):
+        return ""
+    if sorted(change.state for change in found.outputs) != ["added", "removed"]:
+        return ""
+    return "A single output is answered without its name: its new name changes no response."
 
 
 def card_lines(found: VersionComparison) -> list[tuple[str, str]]:

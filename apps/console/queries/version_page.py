@@ -20,6 +20,7 @@ from apps.console.queries.version_parts import (
     columns,
     evidence_words,
     pair,
+    response,
     signature_note,
     signer,
     standings,
@@ -197,6 +198,11 @@ class VersionPage:
     def signature_note(self) -> str:
         """How many columns and example rows there are."""
         return signature_note(self.version)
+
+    @property
+    def response(self) -> str:
+        """How its service answers one row, in sample values."""
+        return response(self.version)
 
     @property
     def is_narrow(self) -> bool:

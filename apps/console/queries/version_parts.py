@@ -10,7 +10,9 @@ from django.urls import reverse
 from apps.builds.models import Build
 from apps.console.queries.page_parts import Link, counted
 from apps.console.templatetags.placet import words
+from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, ModelVersion
+from apps.registry.rules import answer_form
 
 BUILT = 3  # which of the steps a build is
 ANSWERS = {True: "yes", False: "no"}
@@ -75,8 +77,28 @@ def columns(version: ModelVersion) -> tuple[list[ModelColumn], list[ModelColumn]
         ModelColumn(c["name"], c["type"], ANSWERS[c.get("required", True)], row.get(c["name"], ""))
         for c in signature.get("inputs", ())
     ]
-    outputs = [ModelColumn(c["name"], c["type"], "", answer) for c in signature.get("outputs", ())]
+    named = signature.get("outputs", ())
+    outputs = [
+        ModelColumn(c["name"], c["type"], "", _part(answer, c["name"], len(named))) for c in named
+    ]
     return inputs, outputs
+
+
+def _part(answer: Any, name: str, outputs: int) -> Any:
+    """Return what an answer holds of an output: the only one may stand there alone."""
+    if isinstance(answer, dict) and name in answer:
+        return answer[name]
+    return answer if outputs == 1 else ""
+
+
+def response(version: ModelVersion) -> str:
+    """Return how the service answers one row; '' for one from a folder, which has a form of its
+    own, and without a signature."""
+    outputs = (version.signature or {}).get("outputs")
+    kind = FORMATS.get(version.format)
+    if not outputs or kind is None or kind.root:
+        return ""
+    return f'{{"prediction": {answer_form(outputs)}}}'
 
 
 def signature_note(version: ModelVersion) -> str:

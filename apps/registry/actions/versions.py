@@ -153,10 +153,22 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
     elif version.example is not None:
         faults += rules.rows_faults(version.example, "/example")
     if version.expected is not None and version.example is not None:
-        faults += rules.expected_faults(version.expected, version.example)
+        expected = rules.expected_faults(version.expected, version.example)
+        if not expected and not faults and version.signature and _answers_by_signature(version):
+            expected = rules.output_faults(version.expected, version.signature["outputs"])
+        faults += expected
     elif version.expected is not None:
         faults += rules.rows_faults(version.expected, "/expected")
     return faults
+
+
+def _answers_by_signature(version: ModelVersion) -> bool:
+    """Tell whether a service answers with the outputs of the signature: one from a folder, such as
+    MLflow's, has a form of its own, and of no files nothing is known yet."""
+    if version.format:
+        return not FORMATS[version.format].root
+    paths = set(version.files.values_list("path", flat=True))
+    return bool(paths) and paths.isdisjoint(kind.root for kind in FORMATS.values())
 
 
 def _parent_faults(version: ModelVersion) -> list[FieldError]:

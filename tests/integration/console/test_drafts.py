@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.html import escape
 
 from apps.audit.models import Event
 from apps.builds.models import Build
@@ -189,6 +190,45 @@ def test_a_signature_is_typed_into_a_table(draft: ModelVersion, ada: Client) -> 
     shown = ada.get(place(draft)).content.decode()
     assert 'value="likes tea"' in shown
     assert 'value="personal"' in shown
+
+
+TWO = COLUMNS | {
+    "outputs.name": ["label", "chances"],
+    "outputs.type": ["long", "double"],
+    "outputs.shape": ["", "2"],
+    "outputs.tags": ["", ""],
+}
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("2", '{"label": 1, "chances": [0.5, 0.5]}'),
+        ('{"label": 2}', "chances: This output is missing, such as [0.5, 0.5]"),
+        ('{"label": 2, "chances": 0.5}', "chances: Must be a list of shape [2] in brackets"),
+        ('{"label": "two", "chances": [0, 1]}', "label: Must be a long, such as 1"),
+        ('{"label": 2, "chances": [0, 1], "x": 1}', "x: The signature has no such output"),
+    ],
+)
+def test_an_expected_output_that_no_service_gives_is_refused_in_its_right_form(
+    draft: ModelVersion, ada: Client, expected: str, said: str
+) -> None:
+    add(ada, draft, "model.txt", TREES)
+    shown = send(ada, draft, "signature", TWO | {"expected": expected})
+    draft.refresh_from_db()
+    assert draft.expected is None
+    assert escape(said) in shown
+    right = {"expected": '{"label": 2, "chances": [0, 1]}'}
+    assert "Saved." in send(ada, draft, "signature", TWO | right)
+
+
+def test_a_list_may_be_typed_without_its_brackets(draft: ModelVersion, ada: Client) -> None:
+    shape = {"inputs.shape": ["3", ""], "inputs.type": ["float", "string"], "outputs.shape": ["2"]}
+    typed = {"inputs.example": ["5.8, 2.8, 5", "tea"], "expected": "1, 0.5"}
+    assert "Saved." in send(ada, draft, "signature", COLUMNS | shape | typed)
+    draft.refresh_from_db()
+    assert draft.example == [{"age": [5.8, 2.8, 5], "note": "tea"}]
+    assert draft.expected == [[1, 0.5]]
 
 
 def test_what_is_wrong_with_a_column_stands_beside_it_and_the_text_stays(

@@ -10,6 +10,7 @@ from apps.console.queries.version_parts import (
     columns,
     evidence_words,
     pair,
+    response,
     signature_note,
     steps,
 )
@@ -48,7 +49,14 @@ def test_evidence_is_said_in_a_line(kind: str, data: dict[str, Any], said: str) 
 
 def version(**members: Any) -> Any:
     """Return a version with these members alone."""
-    return SimpleNamespace(**{"signature": None, "example": None, "expected": None} | members)
+    return SimpleNamespace(
+        **{"format": "", "signature": None, "example": None, "expected": None} | members
+    )
+
+
+def with_format(found: Any, name: str) -> Any:
+    """Return the version as one of another format."""
+    return version(**{**vars(found), "format": name})
 
 
 def test_columns_are_shown_with_the_first_example() -> None:
@@ -64,8 +72,18 @@ def test_columns_are_shown_with_the_first_example() -> None:
         ("sex", "no", ""),
     ]
     assert [(c.required, c.example) for c in outputs] == [("", 0.25)]
+    assert response(found) == ""
+    assert response(with_format(found, "onnx")) == '{"prediction": 1}'
+    assert response(with_format(found, "mlflow")) == ""
     assert signature_note(found) == "2 inputs, 1 output · 1 example row"
     assert signature_note(version(signature={"inputs": [age], "outputs": []})).endswith("0 outputs")
+
+
+def test_each_output_is_shown_with_its_own_part_of_the_example() -> None:
+    outputs = [{"name": "label", "type": "long"}, {"name": "p", "type": "double", "shape": [9]}]
+    found = version(signature={"inputs": [], "outputs": outputs}, expected=[{"label": 2}])
+    assert [c.example for c in columns(found)[1]] == [2, ""]
+    assert response(with_format(found, "onnx")) == '{"prediction": {"label": 1, "p": [0.5, …]}}'
 
 
 def test_a_version_waits_for_the_first_thing_that_is_missing() -> None:
