@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from django.urls import reverse
+from django.db.models import OuterRef, QuerySet
 
-from apps.builds.models import Build
-from apps.console.queries.page_parts import Link, counted
+from apps.console.queries.page_parts import counted
+from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
+from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 from apps.registry.formats import FORMATS
-from apps.registry.models import Evidence, ModelVersion
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey
 from apps.registry.rules import answer_form
+from apps.serving.hooks import keeper
 
-BUILT = 3  # which of the steps a build is
 ANSWERS = {True: "yes", False: "no"}
 
 
@@ -46,16 +48,6 @@ class EvidenceLine:
     def sbom(self) -> str:
         """The Bento whose list of components can be taken away."""
         return self.evidence.bento_digest if self.evidence.kind == "sbom" else ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessStep:
-    """One thing between a new version and its first release."""
-
-    title: str
-    state: Literal["passed", "waiting", "failed", ""]
-    hint: str = ""
-    url: str = ""
 
 
 def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -161,32 +153,33 @@ def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
     return signers.get(data.get("key", "")) or "a key that is gone"
 
 
-def steps(
-    done: Sequence[bool], newest: Build | None, untrue: Link | None = None
-) -> list[ReadinessStep]:
-    """Return what stands between a version and serving, in order; the first that is not done is
-    what it waits for. ``untrue`` says what the smoke test of what was built found wrong."""
-    tried = {
-        "failed": "The last build failed: see why.",
-        "queued": "A build waits for a worker: see it.",
-        "running": "It is being built: watch it.",
-    }.get(newest.state if newest else "", "")
-    log = reverse("build", args=[newest.pk]) if newest and tried else ""
-    rows = (
-        ("Files uploaded", "Upload the model's files.", ""),
-        ("Finalised", "Finalise it to freeze files and metadata.", ""),
-        ("Metrics reported", "Report metrics as evidence.", ""),
-        ("Built and smoke-tested", tried or "Build it.", log),
-        ("Released", "Request a release to an environment.", ""),
+def builds_of(version: ModelVersion, most: int) -> list[Any]:
+    """Return the newest builds, each with the recalls of its Bento and how it stands."""
+    built = with_smoke(version.builds.annotate(recalls=keeper().listed("bento_digest")))
+    rows: list[Any] = list(built.order_by("-created_at")[:most])
+    for row in rows:
+        row.sign = build_sign(row.state, row.smoke)
+    return rows
+
+
+def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:
+    """Return the newest finding about a model's own signature."""
+    measured = (
+        e for e in evidence if e.kind == "model_signature" and e.source == EvidenceSource.MEASURED
     )
-    first = done.index(False) if False in done else len(done)
-    return [
-        ReadinessStep(title, "failed", untrue.text, untrue.url)
-        if untrue and index == BUILT
-        else ReadinessStep(title, "passed")
-        if done[index]
-        else ReadinessStep(title, "waiting", hint, url)
-        if index == first
-        else ReadinessStep(title, "")
-        for index, (title, hint, url) in enumerate(rows)
-    ]
+    return next(measured, None)
+
+
+def signer_labels(project_id: str) -> dict[str, str]:
+    """Return the project's model signing keys: their labels, and which of them were revoked."""
+    rows = SigningKey.objects.filter(project=project_id)
+    return {
+        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
+        for row in rows
+    }
+
+
+def live_in() -> QuerySet[Any]:
+    """The position of the last environment that the outer version is live in."""
+    live = Release.objects.filter(version=OuterRef("pk"), state=ReleaseState.LIVE)
+    return live.order_by("-environment__position").values("environment__position")[:1]

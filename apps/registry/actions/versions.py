@@ -20,10 +20,11 @@ from apps.registry.formats import FORMATS
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.readiness import WEIGHED
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError
+from placet.kernel.problems import FieldError, NotFound
 
 Json = dict[str, Any]
 NUMBERING_ATTEMPTS = 50
+COPIED = ("python_version", "requirements", "variables", "signature", "example", "card")
 
 
 class DraftFields(TypedDict, total=False):
@@ -98,6 +99,26 @@ def edit_draft(
         refuse(draft_faults(row))
         touch(row, *fields)
         log.add(VERSION_EDITED, row)
+    return row
+
+
+def copy_facts(version: ModelVersion, *, source: ModelVersion, actor: Actor) -> ModelVersion:
+    """Give an empty draft the packages, signature and card of another version of its model.
+
+    Expected outputs stay behind: they are what the other one predicts.
+    """
+    with record(actor) as log:
+        row = lock_draft(version, actor)
+        if source.model_id != row.model_id:
+            raise NotFound
+        if any(getattr(row, name) for name in COPIED):
+            raise ChangedMeanwhile("The draft has packages, a signature or a card of its own")
+        for name in COPIED:
+            setattr(row, name, getattr(source, name))
+        refuse(draft_faults(row) + cards.card_faults(row.card))
+        touch(row, *COPIED)
+        log.add(VERSION_EDITED, row)
+        log.add(VERSION_CARD_CHANGED, row)
     return row
 
 

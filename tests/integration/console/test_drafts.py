@@ -15,6 +15,7 @@ from apps.builds.models import Build
 from apps.console.queries.draft.forms import card_template
 from apps.registry.actions import (
     add_evidence,
+    copy_facts,
     create_version,
     edit_draft,
     receive_chunk,
@@ -23,6 +24,7 @@ from apps.registry.actions import (
 )
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
 from placet.kernel.config import config
+from placet.kernel.problems import NotFound
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World
@@ -403,3 +405,34 @@ def test_two_clicks_on_finalise_make_one_build(draft: ModelVersion, ada: Client)
     assert ada.get(place(draft))["Location"] == place(draft).removesuffix("draft/")
     shown = send(ada, draft, "runtime", {"python_version": "3.12"})
     assert "finalised and cannot be changed" in shown
+
+
+def test_an_empty_draft_takes_over_what_the_last_version_said(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    source = draft.model.versions.exclude(pk=draft.pk).get()
+    source.card, source.requirements = "# Card", ["numpy==2.3.5"]
+    source.save(update_fields=["card", "requirements"])
+    offered = f"Copy from version {source.number}"
+    assert offered in ada.get(place(draft)).content.decode()
+    copied = {"from": source.number, "next": place(draft)}
+    shown = ada.post(place(draft, "copy"), copied, follow=True).content.decode()
+    draft.refresh_from_db()
+    assert (draft.card, draft.requirements) == ("# Card", ["numpy==2.3.5"])
+    assert draft.signature == source.signature
+    assert draft.expected is None
+    assert offered not in shown
+    assert Event.objects.filter(kind="version.edited.v1", subject=draft.pk).exists()
+    set_card(draft, card="# Mine", actor=world.ada)
+    assert "of its own" in (ada.post(place(draft, "copy"), copied, follow=True).content.decode())
+    draft.refresh_from_db()
+    assert draft.card == "# Mine"
+
+
+def test_another_models_version_is_not_copied(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    for number in ("", "x", "99"):
+        assert ada.post(place(draft, "copy"), {"from": number}).status_code == 404
+    with pytest.raises(NotFound):
+        copy_facts(draft, source=world.version("other"), actor=world.ada)

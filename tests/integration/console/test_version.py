@@ -42,3 +42,16 @@ def test_of_several_builds_the_page_says_whose_evidence_counts(world: World) -> 
     assert shown.count("· counts for the newest build") == 1
     assert shown.count("· counts for an earlier build") == 1
     assert shown.count("· replaced by newer") == 1  # the scan, which is of the files
+
+
+def test_metrics_of_a_finalised_version_are_reported_on_its_page(world: World) -> None:
+    version = world.version()
+    url = f"/models/{version.project.slug}/{version.model.name}/{version.number}/"
+    assert 'id="report-metrics"' in read(world, url)
+    ada = browser(world.people["Ada"])
+    for typed in ("auc: 0.93\nloss:0.1", "auc: 0.93\nloss:0.1", "auc: good", ""):
+        ada.post(f"{url}metrics", {"metrics": typed, "next": url})
+    assert [e.data for e in version.evidence.all()] == [{"auc": 0.93, "loss": 0.1}]
+    assert 'data-dialog="report-metrics"' in read(world, url)
+    rex = browser(world.people["Rex"])
+    assert "report-metrics" not in rex.get(url).content.decode()

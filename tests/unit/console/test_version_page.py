@@ -12,8 +12,8 @@ from apps.console.queries.version_parts import (
     pair,
     response,
     signature_note,
-    steps,
 )
+from apps.console.queries.version_steps import Ways, steps
 
 SIGNERS = {"sha256:aa": "ci"}
 
@@ -90,6 +90,15 @@ def test_a_version_waits_for_the_first_thing_that_is_missing() -> None:
     rows = steps([True, True, False, False, False], None)
     assert [row.state for row in rows] == ["passed", "passed", "waiting", "", ""]
     assert [row.hint for row in rows if row.hint] == ["Report metrics as evidence."]
+
+
+def test_what_is_left_leads_to_where_it_is_done() -> None:
+    ways = Ways(draft="/draft/", request="/releases/new/")
+    assert steps([False, False, False, False, False], None, ways=ways)[0].url == "/draft/#files"
+    assert steps([True, True, False, False, False], None, ways=ways)[2].url == "/draft/#metrics"
+    frozen = Ways(dialog="report-metrics")
+    assert steps([True, True, False, False, False], None, ways=frozen)[2].dialog == "report-metrics"
+    assert steps([True, True, True, True, False], None, ways=ways)[4].url == "/releases/new/"
 
 
 @pytest.mark.parametrize(
