@@ -97,10 +97,21 @@ class BuildPage:
 
     @property
     def waits(self) -> str:
-        """What is awaited while there is no line yet."""
-        return (
-            "Waiting for a build worker…" if self.build.state == BuildState.QUEUED else "Started…"
-        )
+        """What stands in the log while there is no line."""
+        waiting = {"queued": "Waiting for a build worker…", "running": "Started…"}
+        return waiting.get(self.build.state, "No log.")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether earlier lines are left out."""
+        return len(self.lines) == LINES
+
+    @property
+    def fault_line(self) -> BuildLine | None:
+        """The last line of the step that failed, to which the log jumps."""
+        if self.build.state != BuildState.FAILED:
+            return None
+        return next((row for row in self.lines[::-1] if row.step == self.build.step), None)
 
     @property
     def may_cancel(self) -> bool:
@@ -207,7 +218,7 @@ def build_page(build: Build, actor: Actor) -> BuildPage:
         build=build,
         actor=actor,
         names=people_names([build.requested_by]),
-        lines=list(build.lines.order_by("number")[:LINES]),
+        lines=list(build.lines.order_by("-number")[:LINES])[::-1],
         steps=step_rows(build, smoke),
         evidence=[measured(e.kind, e.data) for e in newest.values()],
         smoke=smoke,

@@ -1,5 +1,6 @@
 """What the page of a build says of its steps and of what was measured."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,9 +106,18 @@ def test_a_build_that_predicts_otherwise_is_no_plain_success(
     assert next(row.state for row in rows if row.name == "smoke") == step
 
 
+def test_the_log_of_a_failed_build_opens_at_the_last_line_of_its_step() -> None:
+    lines: Any = [SimpleNamespace(step=step) for step in ("fetch", "scan", "scan", "store")]
+    failed = replace(page(state="failed", step="scan"), lines=lines)
+    assert failed.fault_line is lines[2]
+    assert replace(page(state="succeeded", step="scan"), lines=lines).fault_line is None
+    assert page(state="failed", step="scan").fault_line is None
+
+
 def test_a_build_that_runs_no_longer_waits_for_a_worker() -> None:
     assert page(state="queued").waits == "Waiting for a build worker…"
-    assert "worker" not in page(state="running").waits
+    assert page(state="running").waits == "Started…"
+    assert page(state="succeeded").waits == "No log."
 
 
 def test_a_failed_build_says_where_it_stopped_and_what_to_do() -> None:
