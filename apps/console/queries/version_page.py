@@ -263,8 +263,8 @@ class VersionPage:
 
     @property
     def may_report(self) -> bool:
-        """Whether the reader may report metrics of it."""
-        return self.may("evidence.add")
+        """Whether the reader may report metrics of it here."""
+        return self.is_frozen and self.may_edit
 
     @property
     def request_url(self) -> str:
@@ -325,8 +325,7 @@ def next_steps(page: VersionPage) -> list[ReadinessStep]:
         wrong = Link(f"The {page.smoke}: see why.", reverse("build", args=[page.newest_built.pk]))
     ways = Ways(
         draft=page.draft,
-        dialog="report-metrics" if page.is_frozen and page.may_report else "",
-        request=page.request_url if page.may("release.request") else "",
+        dialog="report-metrics" if page.may_report else "",
     )
     return steps(done, page.builds[0] if page.builds else None, wrong, ways)
 

@@ -29,7 +29,6 @@ class Ways:
 
     draft: str = ""  # the page of the draft
     dialog: str = ""  # the one that reports metrics
-    request: str = ""  # the form of a release
 
     def part(self, name: str) -> str:
         """Return the address of a part of the draft."""
@@ -53,7 +52,7 @@ def steps(
         ("Finalised", "Finalise it to freeze files and metadata.", ways.part("checklist"), ""),
         ("Metrics reported", "Report metrics as evidence.", ways.part("metrics"), ways.dialog),
         ("Built and smoke-tested", tried or "Build it.", log, ""),
-        ("Released", "Request a release to an environment.", ways.request, ""),
+        ("Released", "Request a release to an environment.", "", ""),
     )
     first = done.index(False) if False in done else len(done)
     return [
