@@ -162,7 +162,10 @@ def missing(frozen: Frozen, derived: formats.Derived) -> list[FieldError]:
     if not kind.project and "api" in (frozen.signature or {}):
         errors.append(FieldError("/signature/api", "Only a BentoML project has APIs of its own"))
     if frozen.expected is not None:
-        errors += rules.expected_faults(frozen.expected, frozen.example)
+        expected = rules.expected_faults(frozen.expected, frozen.example)
+        if not expected and frozen.signature and not kind.root:
+            expected = rules.output_faults(frozen.expected, frozen.signature["outputs"])
+        errors += expected
     errors += rules.requirement_faults(frozen.requirements)
     errors += rules.variable_faults(frozen.variables)
     if lacking := kind.lacking(frozen.requirements):

@@ -14,7 +14,7 @@ twice at once, or sent again because an answer was lost.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -47,13 +47,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A finalised version; ``new`` unless it was there before, whole; what the folder says of its
-    metrics; and what was not sent."""
+    """A finalised version; ``new`` unless it was there before, whole; its newest metrics; what was
+    not sent; and what the folder says otherwise than the server holds, which was not stored."""
 
     version: Version
     new: bool
     metrics: dict[str, Any]
     left_out: list[str]
+    differing: Mapping[str, Any]  # what the folder says, by the name of the fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,19 @@ class Content:
         ]
         return canonical.digest(lines)
 
-    def registered(self, version: Version, *, new: bool) -> Registered:
+    def registered(self, client: Client, version: Version, *, new: bool) -> Registered:
         """Return what became of this."""
-        return Registered(version, new=new, metrics=self.metrics, left_out=self.left_out)
+        version_ref = (version.project, version.model, version.number)
+        fact = client.evidence.list(*version_ref, kind="metrics").first()
+        metrics = fact.data if fact else {}
+        differing = {
+            name: self.facts[name]
+            for name in EDITABLE
+            if name in self.facts and self.facts[name] != version.raw.get(name)
+        }
+        if self.metrics and self.metrics != metrics:
+            differing["metrics"] = self.metrics
+        return Registered(version, new, metrics, self.left_out, differing)
 
     def key(self, *purpose: object) -> str:
         """Return an Idempotency-Key that only this content has, for one purpose."""
@@ -137,7 +148,7 @@ def register(
     ensure_model(client, project, name)
     version = None if again else _find(client, project, name, content)
     if version is not None and version.state != "draft":
-        return content.registered(version, new=False)
+        return content.registered(client, version, new=False)
     if version is None:
         version = _draft(client, project, name, content, again=again)
     version_ref = (project, name, version.number)
@@ -147,12 +158,12 @@ def register(
                 *version_ref, folder / path, path, sha256=sha256, progress=_of(progress, path)
             )
         _report(client, version_ref, content)
-        return content.registered(_finalise(client, version_ref), new=True)
+        return content.registered(client, _finalise(client, version_ref), new=True)
     except Conflict:  # if somebody else finalised just this meanwhile, it is done
         now = client.versions.get(*version_ref)
         if now.state == "draft" or not content.is_in(now):
             raise
-        return content.registered(now, new=True)
+        return content.registered(client, now, new=True)
 
 
 def is_left_behind(path: PurePath) -> bool:

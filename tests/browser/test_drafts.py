@@ -169,6 +169,51 @@ def test_what_was_typed_waits_for_who_has_to_sign_in(
     assert page.get_by_label("Markdown").input_value() == "# Mine"
 
 
+def test_what_is_not_saved_is_neither_frozen_without_nor_left_unasked(
+    world: World, draft: ModelVersion, open_as: OpenAs, pictures: Path
+) -> None:
+    page = open_as(world.people["Ada"])
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto(place(draft))
+    page.get_by_label("Choose files").set_input_files(ONNX)
+    page.locator("#recognised").get_by_text("onnx").first.wait_for()
+    card, metrics = page.locator("#card"), page.locator("#metrics")
+    box = card.get_by_label("Markdown")
+    box.evaluate("box => { box.style.height = '300px'; }")  # as pulling at its corner does
+    template = box.input_value()
+    card.get_by_role("button", name="Preview").click()
+    card.get_by_role("region", name="Preview").wait_for()
+    assert not card.get_by_text("Unsaved changes").is_visible()
+    box.fill("# Mine")
+    card.get_by_text("Unsaved changes").wait_for()
+    box.fill(template)
+    card.get_by_text("Unsaved changes").wait_for(state="hidden")
+    box.fill("# Mine")
+    metrics.get_by_role("button", name="Add metric").click()
+    metrics.get_by_label("metric name").fill("auc")
+    metrics.get_by_label("metric value").fill("0.93")
+    asked = page.locator("#checklist").get_by_text("Metrics and Model card have unsaved changes")
+    asked.wait_for()
+    page.get_by_role("button", name="Finalise and build").click()
+    assert metrics.get_by_role("button", name="Save metrics").evaluate(
+        "button => button === document.activeElement"
+    )
+    assert not errors  # none for styles either
+    page.screenshot(path=pictures / "draft-unsaved-light-1440.png", full_page=True)
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+    metrics.get_by_role("button", name="Save metrics").click()
+    page.locator("#checklist").get_by_text("Model card has unsaved changes").wait_for()
+    page.reload()
+    assert dialogs == ["beforeunload"]
+    assert box.input_value() == template
+    assert metrics.get_by_label("metric value").input_value() == "0.93"
+    page.get_by_role("button", name="Finalise and build").click()
+    page.wait_for_url("**/builds/**")
+    assert dialogs == ["beforeunload"]
+
+
 def test_without_a_script_small_files_are_sent_by_a_plain_form(
     world: World, draft: ModelVersion, open_as: OpenAs
 ) -> None:

@@ -169,7 +169,7 @@ def registered(client: Client, project: str, name: str, *_: Any, **__: Any) -> R
     """Register a version, of which other tests say how."""
     client.versions.create(project, name)
     version = client.versions.finalise(project, name, 3)
-    return Registered(version, new=True, metrics={"auc": 0.9}, left_out=[])
+    return Registered(version, new=True, metrics={"auc": 0.9}, left_out=[], differing={})
 
 
 @pytest.fixture

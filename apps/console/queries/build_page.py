@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from apps.builds.models import Build, BuildLine
 from apps.builds.rules import OPEN, BuildState
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import Sign, Tone, counted
+from apps.console.queries.verdicts import (
+    ICONS,
+    SMOKE_WORDS,
+    build_sign,
+    scan_tone,
+    smoke_tone,
+)
 from apps.console.queries.version_parts import found_by
 from apps.console.templatetags.placet import number, span, words
 from apps.identity.queries import people_names
@@ -49,11 +56,16 @@ class BuildStepRow:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured of what was built, as a gate reads it."""
+    """What was measured of what was built."""
 
-    state: Literal["passed", "failed", "waiting"]
+    tone: Tone
     title: str
     note: str
+
+    @property
+    def icon(self) -> str:
+        """The sign beside it, so that it is no colour alone."""
+        return ICONS[self.tone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class BuildPage:
     lines: list[BuildLine]
     steps: list[BuildStepRow]
     evidence: list[Measurement]
+    smoke: str | None = None  # what the smoke test of what it built found
 
     def may(self, permission: str) -> bool:
         """Tell whether the reader holds ``permission`` at the build."""
@@ -76,6 +89,29 @@ class BuildPage:
     def is_open(self) -> bool:
         """Whether it may still change, so that the page renews it."""
         return self.build.state in OPEN
+
+    @property
+    def sign(self) -> Sign:
+        """How it stands."""
+        return build_sign(self.build.state, self.smoke)
+
+    @property
+    def waits(self) -> str:
+        """What stands in the log while there is no line."""
+        waiting = {"queued": "Waiting for a build worker…", "running": "Started…"}
+        return waiting.get(self.build.state, "No log.")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether earlier lines are left out."""
+        return len(self.lines) == LINES
+
+    @property
+    def fault_line(self) -> BuildLine | None:
+        """The last line of the step that failed, to which the log jumps."""
+        if self.build.state != BuildState.FAILED:
+            return None
+        return next((row for row in self.lines[::-1] if row.step == self.build.step), None)
 
     @property
     def may_cancel(self) -> bool:
@@ -123,7 +159,7 @@ class BuildPage:
         return "ONNX form is served" if served else "original model is served"
 
 
-def step_rows(build: Build) -> list[BuildStepRow]:
+def step_rows(build: Build, smoke: str | None = None) -> list[BuildStepRow]:
     """Return every step, so that a build that runs shows how far it is and what is to come."""
     ends = (BuildState.RUNNING, BuildState.FAILED)
     rows = []
@@ -132,6 +168,8 @@ def step_rows(build: Build) -> list[BuildStepRow]:
             continue
         seconds = build.timings.get(name)
         state = "passed" if seconds is not None else ""
+        if name == "smoke" and state and smoke in SMOKE_WORDS:
+            state = "failed"
         if name == build.step and build.state in ends:
             state = build.state
         rows.append(BuildStepRow(name, state, seconds))
@@ -145,21 +183,19 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measurement:
         case "scan":
             verdict = data.get("verdict", "")
             note = f"{counted(len(found_by(data)), 'finding')}, nothing imported"
-            passed = verdict in ("safe", "code-carrying")
-            return Measurement("passed" if passed else "failed", f"Scan: {verdict}", note)
+            return Measurement(scan_tone(verdict), f"Scan: {verdict}", note)
         case "smoke_test":
             result = data.get("result", "")
-            passed = result in ("equal", "starts")
             note = f"{equal} outputs as expected"
-            return Measurement("passed" if passed else "failed", f"Smoke test: {result}", note)
+            return Measurement(smoke_tone(result), f"Smoke test: {result}", note)
         case "acceleration" if data.get("verdict") == "accelerated":
             note = f"{equal} rows equal, {apart(data)}"
-            return Measurement("passed", "Acceleration: ONNX is served", note)
+            return Measurement("pass", "Acceleration: ONNX is served", note)
         case "acceleration":
             title = "ONNX: the original model is served"
-            return Measurement("waiting", title, str(data.get("detail", "")))
+            return Measurement("wait", title, str(data.get("detail", "")))
         case _:
-            return Measurement("passed", "SBOM", f"{data.get('components', '')} components")
+            return Measurement("pass", "SBOM", f"{data.get('components', '')} components")
 
 
 def apart(data: Mapping[str, Any]) -> str:
@@ -172,14 +208,18 @@ def apart(data: Mapping[str, Any]) -> str:
 
 def build_page(build: Build, actor: Actor) -> BuildPage:
     """Return everything the page of ``build`` shows."""
-    evidence = build.version.evidence.filter(
+    found = build.version.evidence.filter(
         kind__in=EVIDENCE, bento_digest__in={"", build.bento_digest}
     )
+    newest = {e.kind: e for e in found.order_by("created_at")}  # of a Bento that was built twice
+    test = newest.get("smoke_test")
+    smoke = test.data.get("result") if test and build.bento_digest else None
     return BuildPage(
         build=build,
         actor=actor,
         names=people_names([build.requested_by]),
-        lines=list(build.lines.order_by("number")[:LINES]),
-        steps=step_rows(build),
-        evidence=[measured(e.kind, e.data) for e in evidence.order_by("created_at")],
+        lines=list(build.lines.order_by("-number")[:LINES])[::-1],
+        steps=step_rows(build, smoke),
+        evidence=[measured(e.kind, e.data) for e in newest.values()],
+        smoke=smoke,
     )

@@ -9,6 +9,7 @@ from django.utils.text import capfirst
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.registry.comparison import ValueChange, VersionComparison
+from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
 FEW = 6  # rows that are the same and need no folding
@@ -88,6 +89,7 @@ class ComparisonTable:
     title: str
     rows: Sequence[ChangeRow]
     narrow: bool = False
+    note: str = ""
 
     @property
     def changed(self) -> int:
@@ -126,7 +128,12 @@ def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
         ("Files", found.files, FileRow, False),
     )
     return [
-        ComparisonTable(title, [row(change) for change in changes], narrow)
+        ComparisonTable(
+            title,
+            [row(change) for change in changes],
+            narrow,
+            renamed(found) if title == "Outputs" else "",
+        )
         for title, changes, row, narrow in parts
         if changes
     ]
@@ -149,6 +156,16 @@ def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
 
 def _beside(name: str, before: str, after: str) -> ChangeRow:
     return ChangeRow(ValueChange(name, before, after, "same" if before == after else "changed"))
+
+
+def renamed(found: VersionComparison) -> str:
+    """Return what a new name of the only output changes for clients; '' where it got none, or
+    where a folder answers in a form of its own."""
+    if any(FORMATS[side.format].root for side in (found.a, found.b) if side.format):
+        return ""
+    if sorted(change.state for change in found.outputs) != ["added", "removed"]:
+        return ""
+    return "A single output is answered without its name: its new name changes no response."
 
 
 def card_lines(found: VersionComparison) -> list[tuple[str, str]]:

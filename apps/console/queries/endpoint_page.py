@@ -10,6 +10,7 @@ from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
 from apps.console.queries.page_parts import Button, Sign, Tab, counted, either
 from apps.console.queries.served_lines import ServedLines, served_lines
+from apps.console.queries.version_parts import response
 from apps.identity.rules.permissions import roles_with
 from apps.registry.models import ModelVersion
 from apps.rollouts.traffic import FIRST, RANGES, TrafficRange, range_of
@@ -222,6 +223,11 @@ class EndpointPage:
         """How it is called from Python."""
         key = self.endpoint.api_key_required
         return parts.python(self.view.address, self.view.sample, key=key)
+
+    @property
+    def response(self) -> str:
+        """How it answers one row, in sample values."""
+        return response(self.version) if self.version else ""
 
     @property
     def lines(self) -> ServedLines:

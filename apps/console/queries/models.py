@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
-from apps.console.queries.page_parts import Button, counted, no_role
+from apps.console.queries.page_parts import Button, Sign, counted, no_role
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
+from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -61,6 +62,12 @@ class VersionRow:
         """Why no release of it runs, where it is recalled."""
         version: Any = self.version  # with the column that version_list_page adds
         return keeper().sentence(version.recalls)
+
+    @property
+    def build_sign(self) -> Sign:
+        """How its newest build stands."""
+        build: Any = self.build  # with the column that version_rows adds
+        return build_sign(build.state, build.smoke)
 
     def values(self, names: Iterable[str]) -> list[Any]:
         """Return the metrics called ``names``, '' for what it does not have."""
@@ -228,7 +235,8 @@ def version_rows(versions: Sequence[ModelVersion]) -> list[VersionRow]:
     names = people_names({v.author for v in versions})
     metrics = newest_metrics(versions)
     builds: dict[str, Build] = {}
-    for build in Build.objects.filter(version__in=versions).order_by("created_at"):
+    known = with_smoke(Build.objects.filter(version__in=versions))
+    for build in known.order_by("created_at"):
         builds[build.version_id] = build
     aliases: dict[str, list[str]] = defaultdict(list)
     for alias in Alias.objects.filter(version__in=versions).order_by("name"):

@@ -12,6 +12,7 @@ from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import PolicyRow, policy_rows
+from apps.console.queries.verdicts import with_smoke
 from apps.console.queries.way_back import once_replaced
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
@@ -35,7 +36,6 @@ from apps.serving.uses import covering
 from placet.kernel.actor import Actor, Scope
 
 AT_ONCE = "all traffic at once"
-LISTED = 30
 
 
 @dataclass(slots=True)
@@ -133,8 +133,8 @@ def _foretelling(
 
 def offered_bentos(version: ModelVersion) -> list[Any]:
     """Return the Bentos of ``version``, the newest first, each with the recalls that keep it from
-    being asked for (``recalls``)."""
-    rows = Bento.objects.filter(version=version).annotate(
+    being asked for (``recalls``) and its smoke test's result (``smoke``)."""
+    rows = with_smoke(Bento.objects.filter(version=version), bento="pk").annotate(
         named=keeper().listed("pk"),
         recalled=recalls_of_version("version__"),
         soaked=ArraySubquery(soaks_of("pk")),

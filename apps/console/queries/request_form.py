@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
+from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.templatetags.placet import words
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
@@ -77,6 +78,18 @@ class RequestForm:
         """What can be asked for; a Bento that is recalled is closed."""
         chosen = self.filled["bento"]
         return [bento_option(bento, chosen) for bento in self.offered.bentos]
+
+    @property
+    def untrue(self) -> str:
+        """What to know of the newest Bento before it is asked for; '' where it predicts as
+        expected."""
+        newest = self.offered.bentos[0] if self.offered.bentos else None
+        if newest is None or newest.recalls or newest.smoke not in SMOKE_WORDS:
+            return ""
+        return (
+            f"Newest build: {SMOKE_WORDS[newest.smoke]}. The gate “Built and smoke-tested” will "
+            "fail wherever a policy has it."
+        )
 
     @property
     def denied(self) -> bool:
@@ -159,6 +172,8 @@ def options(rows: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
 def bento_option(bento: Any, chosen: str) -> Option:
     """Return a Bento as a choice."""
     text = f"{bento.pk[:19]}… built {bento.created_at:%Y-%m-%d %H:%M}"
+    if bento.smoke in SMOKE_WORDS:
+        text = f"{text} ({SMOKE_WORDS[bento.smoke]})"
     if bento.recalls:
         return Option(bento.pk, f"{text} (recalled)", closed=True)
     return Option(bento.pk, text, bento.pk == chosen)

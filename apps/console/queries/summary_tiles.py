@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.page_parts import Tone, counted
+from apps.console.queries.verdicts import ICONS, scan_tone, smoke_tone
 from apps.console.queries.way_back import WayBack
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult, newest
 from apps.governance.queries.release_detail import ReleaseView
-
-ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
-
 
 COMPATIBILITY = "API compatibility"
 
@@ -73,15 +71,12 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     if data is None:
         return SummaryTile("Scan", "fail", "Not scanned")
     findings = counted(len(data.get("findings") or ()), "finding")
-    match data.get("verdict"):
-        case "safe":
-            return SummaryTile("Scan", "pass", "Safe to load", f"{findings}, no executable code")
-        case "code-carrying":
-            return SummaryTile("Scan", "wait", "Can execute code", f"{findings}; sandboxed")
-        case "malicious":
-            return SummaryTile("Scan", "fail", "Malicious", findings)
-        case other:
-            return SummaryTile("Scan", "fail", str(other or "unknown").capitalize(), findings)
+    verdict = str(data.get("verdict") or "unknown")
+    word, note = {
+        "safe": ("Safe to load", f"{findings}, no executable code"),
+        "code-carrying": ("Can execute code", f"{findings}; sandboxed"),
+    }.get(verdict, (verdict.capitalize(), findings))
+    return SummaryTile("Scan", scan_tone(verdict), word, note)
 
 
 def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
@@ -90,17 +85,13 @@ def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
         return SummaryTile("Smoke test", "fail", "Not run")
     where = "in a sandbox" if data.get("isolation") == "bwrap" else "as an unprivileged user"
     equal = f"{data.get('equal', 0)} of {data.get('rows', 0)} equal"
-    match data.get("result"):
-        case "equal":
-            return SummaryTile("Smoke test", "pass", equal, where)
-        case "starts":
-            return SummaryTile(
-                "Smoke test", "wait", "Starts", f"no expected output to compare; {where}"
-            )
-        case "different":
-            return SummaryTile("Smoke test", "fail", equal, where)
-        case _:
-            return SummaryTile("Smoke test", "fail", "Failed", where)
+    result = str(data.get("result"))
+    word, note = {
+        "equal": (equal, where),
+        "different": (equal, where),
+        "starts": ("Starts", f"no expected output to compare; {where}"),
+    }.get(result, ("Failed", where))
+    return SummaryTile("Smoke test", smoke_tone(result), word, note)
 
 
 def clients_tile(view: ReleaseView) -> SummaryTile:

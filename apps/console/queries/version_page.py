@@ -1,10 +1,11 @@
 """The page of one version: what it is, what is missing, where it runs."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Subquery
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
@@ -13,19 +14,24 @@ from apps.builds.rules import BuildState
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
+from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.queries.version_parts import (
     EvidenceLine,
     ModelColumn,
-    ReadinessStep,
+    builds_of,
     columns,
     evidence_words,
+    live_in,
+    measured_signature,
     pair,
+    response,
     signature_note,
     signer,
-    steps,
+    signer_labels,
+    standings,
 )
+from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
-from apps.governance.rules import ReleaseState
 from apps.registry.cards import render
 from apps.registry.formats import ACCELERABLE
 from apps.registry.models import (
@@ -33,7 +39,6 @@ from apps.registry.models import (
     Evidence,
     EvidenceSource,
     ModelVersion,
-    SigningKey,
     VersionState,
 )
 from apps.registry.queries import LARGE
@@ -54,7 +59,7 @@ class VersionPage:
     facts: list[Evidence]
     signers: dict[str, str]  # label by the fingerprint of the key
     files: list[ArtifactFile]
-    builds: Sequence[Any]  # each with the recalls of its Bento
+    builds: Sequence[Any]  # each with the recalls of its Bento, and how it stands
     releases: list[Release]
     others: Sequence[Any]  # versions of the model, with where they are live
     timeline: list[EventLine]
@@ -93,7 +98,12 @@ class VersionPage:
     @property
     def built(self) -> bool:
         """Whether there is a Bento to ask a release of."""
-        return any(b.state == BuildState.SUCCEEDED for b in self.builds)
+        return self.newest_built is not None
+
+    @property
+    def newest_built(self) -> Any:
+        """The newest build that made a Bento; ``None`` where none did."""
+        return next((b for b in self.builds if b.state == BuildState.SUCCEEDED), None)
 
     @property
     def author(self) -> str:
@@ -157,8 +167,7 @@ class VersionPage:
     @property
     def newest_recalls(self) -> list[dict[str, str]]:
         """The recalls of the Bento that would be asked for: of its newest."""
-        built = [b for b in self.builds if b.state == BuildState.SUCCEEDED]
-        return built[0].recalls if built else []
+        return self.newest_built.recalls if self.built else []
 
     @property
     def banners(self) -> list[Banner]:
@@ -189,6 +198,11 @@ class VersionPage:
         return list(self.metrics.data.items()) if self.metrics else []
 
     @property
+    def metric_lines(self) -> str:
+        """The newest metrics as their form holds them: one on each line."""
+        return "".join(f"{name}: {json.dumps(value)}\n" for name, value in self.metric_rows)
+
+    @property
     def metrics_by(self) -> str:
         """Who reported the newest metrics."""
         return self.names.get(self.metrics.created_by, "") if self.metrics else ""
@@ -197,6 +211,11 @@ class VersionPage:
     def signature_note(self) -> str:
         """How many columns and example rows there are."""
         return signature_note(self.version)
+
+    @property
+    def response(self) -> str:
+        """How its service answers one row, in sample values."""
+        return response(self.version)
 
     @property
     def is_narrow(self) -> bool:
@@ -216,9 +235,11 @@ class VersionPage:
     @property
     def evidence(self) -> list[EvidenceLine]:
         """What is known of it, the newest first."""
+        bento = self.newest_built.bento_digest if self.built else ""
+        said = standings(self.facts, bento)
         return [
-            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e))
-            for e in self.facts
+            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e), stands)
+            for e, stands in zip(self.facts, said, strict=True)
         ]
 
     def _reporter(self, row: Evidence) -> str:
@@ -239,15 +260,32 @@ class VersionPage:
     @property
     def steps(self) -> list[ReadinessStep]:
         """What stands between it and serving; nothing once it was released."""
-        done = [
-            bool(self.files),
-            self.is_frozen,
-            self.metrics is not None,
-            self.built,
-            bool(self.releases),
-        ]
-        newest = self.builds[0] if self.builds else None
-        return [] if all(done) or self.recalled else steps(done, newest)
+        return next_steps(self)
+
+    @property
+    def smoke(self) -> str:
+        """What its newest Bento's smoke test found wrong; '' where nothing."""
+        return SMOKE_WORDS.get(self.newest_built.smoke, "") if self.built else ""
+
+    @property
+    def may_report(self) -> bool:
+        """Whether the reader may report metrics of it here."""
+        return self.is_frozen and self.may_edit
+
+    @property
+    def request_url(self) -> str:
+        """Where its release is requested."""
+        return f"{reverse('release-new')}?version={self.version.pk}"
+
+    @property
+    def untrue(self) -> Link | None:
+        """What its newest Bento's smoke test found wrong; ``None`` where nothing."""
+        said = SMOKE_WORDS.get(self.newest_built.smoke, "") if self.built else ""
+        return Link(f"The {said}: see why.", self._build_url) if said else None
+
+    @property
+    def _build_url(self) -> str:
+        return reverse("build", args=[self.newest_built.pk])
 
     @property
     def signed(self) -> Evidence | None:
@@ -283,12 +321,26 @@ class VersionPage:
         return self.version.python_version or "platform default"
 
 
+def next_steps(page: VersionPage) -> list[ReadinessStep]:
+    """Return what stands between the version and serving, each with where the reader does it."""
+    done = [bool(page.files), page.is_frozen, bool(page.metrics), page.built, bool(page.releases)]
+    if all(done) or page.recalled:
+        return []
+    wrong = None
+    if page.smoke:
+        wrong = Link(f"The {page.smoke}: see why.", reverse("build", args=[page.newest_built.pk]))
+    ways = Ways(
+        draft=page.draft,
+        dialog="report-metrics" if page.may_report else "",
+    )
+    return steps(done, page.builds[0] if page.builds else None, wrong, ways)
+
+
 def banners(page: VersionPage) -> Iterator[Banner]:
     """Yield what must not be overlooked."""
     if page.recalled:
-        links = []
-        if page.recalls and page.may("recall.view"):
-            links.append(Link("Open recall", reverse("recall", args=[page.recalls[0]["id"]])))
+        seen = page.recalls[:1] if page.may("recall.view") else []
+        links = [Link("Open recall", reverse("recall", args=[recall["id"]])) for recall in seen]
         yield Banner("danger", f"{page.recalled}. It can't be released.", links)
     newest = page.builds[0] if page.builds else None
     if newest is not None and newest.state == BuildState.FAILED:
@@ -319,15 +371,15 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
         what = f"kind=version&what={version.pk}&project={version.project.slug}"
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
     if page.built and not page.recalled and page.may("release.request"):
-        url = f"{reverse('release-new')}?version={version.pk}"
-        yield Button("Request release…", href=url, tone="primary")
+        yield Button(
+            "Request release…", href=page.request_url, tone="" if page.smoke else "primary"
+        )
 
 
 def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
     evidence = list(version.evidence.order_by("-created_at")[:PAGE])
-    built = version.builds.annotate(recalls=keeper().listed("bento_digest"))
-    builds = list(built.order_by("-created_at")[:BUILDS])
+    builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
     lines, names = story(
@@ -336,7 +388,7 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         people={version.author, *(e.created_by for e in evidence)},
     )
     others = version.model.versions.defer(*LARGE).exclude(pk=version.pk)
-    others = others.annotate(live_in=Subquery(_live_in()))
+    others = others.annotate(live_in=Subquery(live_in()))
     return VersionPage(
         version=version,
         actor=actor,
@@ -351,26 +403,3 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         # render sanitises: what it returns is safe to show as it is
         card=mark_safe(render(version.card) if version.card else ""),  # noqa: S308
     )
-
-
-def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:
-    """Return the newest finding about a model's own signature."""
-    measured = (
-        e for e in evidence if e.kind == "model_signature" and e.source == EvidenceSource.MEASURED
-    )
-    return next(measured, None)
-
-
-def signer_labels(project_id: str) -> dict[str, str]:
-    """Return the project's model signing keys: their labels, and which of them were revoked."""
-    rows = SigningKey.objects.filter(project=project_id)
-    return {
-        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
-        for row in rows
-    }
-
-
-def _live_in() -> QuerySet[Any]:
-    """The position of the last environment that the outer version is live in."""
-    live = Release.objects.filter(version=OuterRef("pk"), state=ReleaseState.LIVE)
-    return live.order_by("-environment__position").values("environment__position")[:1]

@@ -1,15 +1,21 @@
 """What the page of a version is made of: its columns, its evidence in words, its steps."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from django.urls import reverse
+from django.db.models import OuterRef, QuerySet
 
-from apps.builds.models import Build
 from apps.console.queries.page_parts import counted
+from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
-from apps.registry.models import Evidence, ModelVersion
+from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
+from apps.registry.formats import FORMATS
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey
+from apps.registry.rules import answer_form
+from apps.serving.hooks import keeper
 
 ANSWERS = {True: "yes", False: "no"}
 
@@ -31,6 +37,7 @@ class EvidenceLine:
     evidence: Evidence
     said: str
     by: str  # continues the sentence that says whence it is
+    standing: str = ""  # whether it counts, where there is more of its kind
 
     @property
     def findings(self) -> Sequence[Mapping[str, Any]]:
@@ -41,16 +48,6 @@ class EvidenceLine:
     def sbom(self) -> str:
         """The Bento whose list of components can be taken away."""
         return self.evidence.bento_digest if self.evidence.kind == "sbom" else ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessStep:
-    """One thing between a new version and its first release."""
-
-    title: str
-    state: Literal["passed", "waiting", ""]
-    hint: str = ""
-    url: str = ""
 
 
 def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -72,8 +69,28 @@ def columns(version: ModelVersion) -> tuple[list[ModelColumn], list[ModelColumn]
         ModelColumn(c["name"], c["type"], ANSWERS[c.get("required", True)], row.get(c["name"], ""))
         for c in signature.get("inputs", ())
     ]
-    outputs = [ModelColumn(c["name"], c["type"], "", answer) for c in signature.get("outputs", ())]
+    named = signature.get("outputs", ())
+    outputs = [
+        ModelColumn(c["name"], c["type"], "", _part(answer, c["name"], len(named))) for c in named
+    ]
     return inputs, outputs
+
+
+def _part(answer: Any, name: str, outputs: int) -> Any:
+    """Return what an answer holds of an output: the only one may stand there alone."""
+    if isinstance(answer, dict) and name in answer:
+        return answer[name]
+    return answer if outputs == 1 else ""
+
+
+def response(version: ModelVersion) -> str:
+    """Return how the service answers one row; '' for one from a folder, which has a form of its
+    own, and without a signature."""
+    outputs = (version.signature or {}).get("outputs")
+    kind = FORMATS.get(version.format)
+    if not outputs or kind is None or kind.root:
+        return ""
+    return f'{{"prediction": {answer_form(outputs)}}}'
 
 
 def signature_note(version: ModelVersion) -> str:
@@ -110,33 +127,59 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
             return counted(len(data), "fact")
 
 
+def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
+    """Return for each of ``facts``, the newest first, whether a release goes by it; '' where it is
+    the only one of its kind. Of a kind the newest counts, and of what a build measured the newest
+    of its Bento."""
+    many = Counter(e.kind for e in facts)
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for e in facts:
+        replaced = (e.kind, e.bento_digest) in seen
+        seen.add((e.kind, e.bento_digest))
+        if many[e.kind] == 1:
+            found.append("")
+        elif replaced:
+            found.append("replaced by newer")
+        elif e.bento_digest and e.bento_digest != newest_bento:
+            found.append("counts for an earlier build")
+        else:
+            found.append("counts for the newest build" if e.bento_digest else "counts")
+    return found
+
+
 def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
     """Return by which key a model was signed."""
     return signers.get(data.get("key", "")) or "a key that is gone"
 
 
-def steps(done: Sequence[bool], newest: Build | None) -> list[ReadinessStep]:
-    """Return what stands between a version and serving, in order; the first that is not done is
-    what it waits for."""
-    tried = {
-        "failed": "The last build failed: see why.",
-        "queued": "A build waits for a worker: see it.",
-        "running": "It is being built: watch it.",
-    }.get(newest.state if newest else "", "")
-    log = reverse("build", args=[newest.pk]) if newest and tried else ""
-    rows = (
-        ("Files uploaded", "Upload the model's files.", ""),
-        ("Finalised", "Finalise it to freeze files and metadata.", ""),
-        ("Metrics reported", "Report metrics as evidence.", ""),
-        ("Built and smoke-tested", tried or "Build it.", log),
-        ("Released", "Request a release to an environment.", ""),
+def builds_of(version: ModelVersion, most: int) -> list[Any]:
+    """Return the newest builds, each with the recalls of its Bento and how it stands."""
+    built = with_smoke(version.builds.annotate(recalls=keeper().listed("bento_digest")))
+    rows: list[Any] = list(built.order_by("-created_at")[:most])
+    for row in rows:
+        row.sign = build_sign(row.state, row.smoke)
+    return rows
+
+
+def measured_signature(evidence: Sequence[Evidence]) -> Evidence | None:
+    """Return the newest finding about a model's own signature."""
+    measured = (
+        e for e in evidence if e.kind == "model_signature" and e.source == EvidenceSource.MEASURED
     )
-    first = done.index(False) if False in done else len(done)
-    return [
-        ReadinessStep(title, "passed")
-        if done[index]
-        else ReadinessStep(title, "waiting", hint, url)
-        if index == first
-        else ReadinessStep(title, "")
-        for index, (title, hint, url) in enumerate(rows)
-    ]
+    return next(measured, None)
+
+
+def signer_labels(project_id: str) -> dict[str, str]:
+    """Return the project's model signing keys: their labels, and which of them were revoked."""
+    rows = SigningKey.objects.filter(project=project_id)
+    return {
+        row.fingerprint: f"{row.label}, since revoked" if row.revoked_at else row.label
+        for row in rows
+    }
+
+
+def live_in() -> QuerySet[Any]:
+    """The position of the last environment that the outer version is live in."""
+    live = Release.objects.filter(version=OuterRef("pk"), state=ReleaseState.LIVE)
+    return live.order_by("-environment__position").values("environment__position")[:1]

@@ -18,9 +18,11 @@ from apps.console.queries.draft.rows import TypedForm
 from apps.console.queries.draft.signature import SignatureForm
 from apps.console.queries.draft.stored import refuse_changed, stored_of
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.fields import read_whole
 from apps.registry.actions import (
     add_evidence,
     cancel_upload,
+    copy_facts,
     create_version,
     edit_draft,
     finalise,
@@ -154,6 +156,18 @@ def take_out(request: PageRequest, project: str, name: str, draft_number: int) -
 def cancel(request: PageRequest, upload: str) -> HttpResponse:
     """Give up a file that is on its way."""
     cancel_upload(upload_for(upload, request.actor), actor=request.actor)
+    return back(request)
+
+
+@action
+def copy(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
+    """Take packages, signature and card over from another version of the model."""
+    row = queries.version_of(project, name, draft_number, request.actor)
+    number = read_whole(request.POST.get("from", ""))
+    if number is None:
+        raise NotFound
+    source = queries.version_of(project, name, number, request.actor)
+    copy_facts(row, source=source, actor=request.actor)
     return back(request)
 
 

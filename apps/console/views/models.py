@@ -7,12 +7,20 @@ from django.shortcuts import redirect
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
 from apps.console.queries.comparison import card_lines, checks_of, compared_parts
+from apps.console.queries.draft.rows import value_of
 from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole
 from apps.console.views.lists import show_list
-from apps.registry.actions import create_model, finalise, set_alias, set_card, set_tags
+from apps.registry.actions import (
+    add_evidence,
+    create_model,
+    finalise,
+    set_alias,
+    set_card,
+    set_tags,
+)
 from apps.registry.queries import compare as compare_versions
 from apps.registry.usage import bytes_kept
 from placet.kernel.problems import NotFound, Problem
@@ -133,6 +141,17 @@ def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResp
     lines = [line.partition(":") for line in request.POST.get("tags", "").splitlines()]
     wanted = {key.strip(): value.strip() for key, _, value in lines if key.strip()}
     set_tags(row, tags=wanted, actor=request.actor)
+    return back(request)
+
+
+@action
+def metrics(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
+    """Report metrics: one ``name: value`` on each line."""
+    row = queries.version_of(project, name, number, request.actor)
+    lines = [line.partition(":") for line in request.POST.get("metrics", "").splitlines()]
+    data = {key.strip(): value_of(value) for key, _, value in lines if key.strip()}
+    if data != queries.newest_metrics([row]).get(row.pk):
+        add_evidence(row, kind="metrics", data=data, actor=request.actor)
     return back(request)
 
 

@@ -19,6 +19,7 @@ from apps.registry.actions.uploads import (
 from apps.registry.actions.versions import (
     DraftFields,
     VersionFields,
+    copy_facts,
     create_version,
     edit_draft,
     set_card,
@@ -34,6 +35,7 @@ __all__ = [
     "cancel_upload",
     "claim",
     "collect_blobs",
+    "copy_facts",
     "create_model",
     "create_version",
     "declare",

@@ -20,10 +20,11 @@ from apps.registry.formats import FORMATS
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.readiness import WEIGHED
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError
+from placet.kernel.problems import FieldError, NotFound
 
 Json = dict[str, Any]
 NUMBERING_ATTEMPTS = 50
+COPIED = ("python_version", "requirements", "variables", "signature", "example", "card")
 
 
 class DraftFields(TypedDict, total=False):
@@ -101,6 +102,26 @@ def edit_draft(
     return row
 
 
+def copy_facts(version: ModelVersion, *, source: ModelVersion, actor: Actor) -> ModelVersion:
+    """Give an empty draft the packages, signature and card of another version of its model.
+
+    Expected outputs stay behind: they are what the other one predicts.
+    """
+    with record(actor) as log:
+        row = lock_draft(version, actor)
+        if source.model_id != row.model_id:
+            raise NotFound
+        if any(getattr(row, name) for name in COPIED):
+            raise ChangedMeanwhile("The draft has packages, a signature or a card of its own")
+        for name in COPIED:
+            setattr(row, name, getattr(source, name))
+        refuse(draft_faults(row) + cards.card_faults(row.card))
+        touch(row, *COPIED)
+        log.add(VERSION_EDITED, row)
+        log.add(VERSION_CARD_CHANGED, row)
+    return row
+
+
 def set_tags(
     version: ModelVersion, *, tags: dict[str, str], actor: Actor, if_generation: int | None = None
 ) -> ModelVersion:
@@ -153,10 +174,22 @@ def draft_faults(version: ModelVersion) -> list[FieldError]:
     elif version.example is not None:
         faults += rules.rows_faults(version.example, "/example")
     if version.expected is not None and version.example is not None:
-        faults += rules.expected_faults(version.expected, version.example)
+        expected = rules.expected_faults(version.expected, version.example)
+        if not expected and not faults and version.signature and _answers_by_signature(version):
+            expected = rules.output_faults(version.expected, version.signature["outputs"])
+        faults += expected
     elif version.expected is not None:
         faults += rules.rows_faults(version.expected, "/expected")
     return faults
+
+
+def _answers_by_signature(version: ModelVersion) -> bool:
+    """Tell whether a service answers with the outputs of the signature: one from a folder, such as
+    MLflow's, has a form of its own, and of no files nothing is known yet."""
+    if version.format:
+        return not FORMATS[version.format].root
+    paths = set(version.files.values_list("path", flat=True))
+    return bool(paths) and paths.isdisjoint(kind.root for kind in FORMATS.values())
 
 
 def _parent_faults(version: ModelVersion) -> list[FieldError]:

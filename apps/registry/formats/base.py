@@ -123,7 +123,7 @@ def pinned(example: str) -> Callable[[list[str]], str]:
     def lacking(requirements: list[str]) -> str:
         if pinned_version(requirements, library):
             return ""
-        return f"Pin {library} to the version it was trained with: {example}"
+        return f"Pin {library} to the version that you trained with, for example {example}"
 
     return lacking
 

@@ -17,6 +17,7 @@ from apps.registry.rules.names import (
     reserved_alias_faults,
     variable_faults,
 )
+from apps.registry.rules.outputs import answer_form, output_faults
 from apps.registry.rules.requirements import pinned_version, requirement_faults
 from apps.registry.rules.signature import (
     TYPES,
@@ -33,12 +34,14 @@ __all__ = [
     "MEASURED_KINDS",
     "TYPES",
     "alias_faults",
+    "answer_form",
     "evidence_faults",
     "example_faults",
     "expected_faults",
     "label_faults",
     "lineage_faults",
     "model_name_faults",
+    "output_faults",
     "parameter_faults",
     "path_faults",
     "pinned_version",

@@ -128,7 +128,9 @@ def _cell_faults(row: dict[str, Any], name: str, column: Any, pointer: str) -> l
         return []
     if _fits(row[name], column["type"], column.get("shape") or []):
         return []
-    kind = column["type"] + (f" of shape {column['shape']}" if column.get("shape") else "")
+    kind = column["type"] + (
+        f" of shape {column['shape']}, in brackets" if column.get("shape") else ""
+    )
     return [FieldError(pointer, f"Must be a {kind}")]
 
 

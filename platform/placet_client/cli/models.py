@@ -1,7 +1,9 @@
 """model, alias, evidence, declaration, signing-key."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +26,7 @@ from placet_client.output import Form, cell, progress, say, show_list, show_one
 from placet_client.records import Build, Version
 from placet_client.register import Registered, register
 
+HAD = ("queued", "running", "succeeded")  # builds that need no other
 model = typer.Typer(help="Registered models", no_args_is_help=True)
 alias = typer.Typer(help="Names that point at versions, like champion", no_args_is_help=True)
 evidence = typer.Typer(help="Facts about a version", no_args_is_help=True)
@@ -95,7 +98,7 @@ def model_register(
     """Register a folder as a finalised version; with --build also build it.
 
     Run again after it was interrupted it goes on where it stopped. Run again with the same content
-    it makes no second version, unless --again is given.
+    it makes no second version, unless --again is given, and builds none that is built.
     """
     with connected() as client:
         with progress() as update:
@@ -105,13 +108,51 @@ def model_register(
         say(f"{verb} {project}/{name}:{version.number}")
         if left_out := registration.left_out:
             say(f"Not sent: {', '.join(left_out[:5])}{more(left_out[5:])}")
+        for line in _not_stored(registration):
+            say(line)
         if build:
-            started = client.builds.start(project, name, version.number, accelerate=accelerate)
-            say(f"Build {started.id}")
+            started = _build(client, version, accelerate=accelerate)
             if wait:
                 follow(client, started.id, timeout, quiet=output is Form.JSON)
         show_one(version if output is Form.JSON else _summary(client, registration), output)
         go_on(client, "version", project, name, version.number)
+
+
+def _not_stored(registration: Registered) -> Iterator[str]:
+    """Yield which facts of the folder the server holds otherwise, and what stores each."""
+    if not registration.differing:
+        return
+    version = registration.version
+    reference = f"{version.project}/{version.model}:{version.number}"
+    yield (
+        f"version.json says otherwise than {reference}, and was not stored: "
+        f"{', '.join(registration.differing)}"
+    )
+    for name, value in registration.differing.items():
+        yield f"  {name}: {_storing(name, value, reference)}"
+    yield "  or register it as a new version: --again"
+
+
+def _storing(name: str, value: Any, reference: str) -> str:
+    """Return the command that stores a fact of a finalised version."""
+    if name == "metrics":
+        return f"placet evidence add {reference} metrics --data {quote(json.dumps(value))}"
+    if name == "tags":
+        tags = " ".join(quote(f"{tag}={text}") for tag, text in value.items())
+        return f"placet version tag {reference} {tags}"
+    return f"placet version card {reference} FILE"
+
+
+def _build(client: Client, version: Version, *, accelerate: bool) -> Build:
+    """Return the build that the version has or is having, and else start one."""
+    version_ref = (version.project, version.model, version.number)
+    last = client.builds.list(*version_ref).first()
+    if last and last.state in HAD and last.accelerate == accelerate:
+        say(f"Build {last.id} before; `placet build start` builds again")
+        return last
+    started = client.builds.start(*version_ref, accelerate=accelerate)
+    say(f"Build {started.id}")
+    return started
 
 
 def _summary(client: Client, registration: Registered) -> dict[str, Any]:
@@ -122,7 +163,7 @@ def _summary(client: Client, registration: Registered) -> dict[str, Any]:
     return {
         "version": f"{version.project}/{version.model}:{version.number}",
         "digest": version.artifact_digest,
-        "metrics": ", ".join(numbers[:5]) + more(numbers[5:]),
+        "metrics": ", ".join(numbers[:5]) + more(numbers[5:]) or "none",
         "build": _build_stands(last, version),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.builds.models import Build
 from apps.registry.models import Evidence, ModelVersion
 from placet_client import Client, PlacetError, Unreachable, login
 from placet_client.cli import main
@@ -136,6 +137,43 @@ def test_the_same_content_is_one_version_and_other_content_another(
     assert (
         main(["model", "register", "--project", "risk", "--name", "other", "--from", str(out)]) == 0
     )
+
+
+def test_what_the_folder_says_otherwise_of_a_registered_version_is_named_and_not_shown_as_stored(
+    world: World, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = json.loads((out / "version.json").read_text())
+    assert main(command(out)) == 0
+    changed = {"metrics": {"auc": 0.95}, "tags": {"team": "a b"}, "card": "# Other"}
+    (out / "version.json").write_text(json.dumps(facts | changed))
+    capsys.readouterr()
+    assert main(command(out)) == 0
+    said = capsys.readouterr()
+    assert "auc 0.9\n" in said.out
+    assert "Registered before: risk/age:1\n" in said.err
+    assert "was not stored: tags, card, metrics\n" in said.err
+    store = """placet evidence add risk/age:1 metrics --data '{"auc": 0.95}'"""
+    assert store in said.err
+    assert "placet version tag risk/age:1 'team=a b'" in said.err
+    assert main(["evidence", "add", "risk/age:1", "metrics", "--data", '{"auc": 0.95}']) == 0
+    capsys.readouterr()
+    assert main(command(out)) == 0
+    said = capsys.readouterr()
+    assert "auc 0.95\n" in said.out
+    assert "was not stored: tags, card\n" in said.err
+
+
+def test_what_is_built_is_not_built_again(
+    world: World, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main(command(out, "--build")) == 0
+    build = Build.objects.get()
+    assert f"Build {build.pk} before; `placet build start` builds again" in capsys.readouterr().err
+    for state, count in (("succeeded", 1), ("failed", 2)):
+        Build.objects.filter(pk=build.pk).update(state=state)
+        assert main(command(out, "--build")) == 0
+        assert Build.objects.count() == count
 
 
 def test_two_at_once_make_one_version(world: World, out: Path) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.html import escape
 
 from apps.audit.models import Event
 from apps.builds.models import Build
 from apps.console.queries.draft.forms import card_template
 from apps.registry.actions import (
     add_evidence,
+    copy_facts,
     create_version,
     edit_draft,
     receive_chunk,
@@ -22,6 +24,7 @@ from apps.registry.actions import (
 )
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
 from placet.kernel.config import config
+from placet.kernel.problems import NotFound
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World
@@ -189,6 +192,45 @@ def test_a_signature_is_typed_into_a_table(draft: ModelVersion, ada: Client) -> 
     shown = ada.get(place(draft)).content.decode()
     assert 'value="likes tea"' in shown
     assert 'value="personal"' in shown
+
+
+TWO = COLUMNS | {
+    "outputs.name": ["label", "chances"],
+    "outputs.type": ["long", "double"],
+    "outputs.shape": ["", "2"],
+    "outputs.tags": ["", ""],
+}
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("2", '{"label": 1, "chances": [0.5, 0.5]}'),
+        ('{"label": 2}', "chances: This output is missing, such as [0.5, 0.5]"),
+        ('{"label": 2, "chances": 0.5}', "chances: Must be a list of shape [2] in brackets"),
+        ('{"label": "two", "chances": [0, 1]}', "label: Must be a long, such as 1"),
+        ('{"label": 2, "chances": [0, 1], "x": 1}', "x: The signature has no such output"),
+    ],
+)
+def test_an_expected_output_that_no_service_gives_is_refused_in_its_right_form(
+    draft: ModelVersion, ada: Client, expected: str, said: str
+) -> None:
+    add(ada, draft, "model.txt", TREES)
+    shown = send(ada, draft, "signature", TWO | {"expected": expected})
+    draft.refresh_from_db()
+    assert draft.expected is None
+    assert escape(said) in shown
+    right = {"expected": '{"label": 2, "chances": [0, 1]}'}
+    assert "Saved." in send(ada, draft, "signature", TWO | right)
+
+
+def test_a_list_may_be_typed_without_its_brackets(draft: ModelVersion, ada: Client) -> None:
+    shape = {"inputs.shape": ["3", ""], "inputs.type": ["float", "string"], "outputs.shape": ["2"]}
+    typed = {"inputs.example": ["5.8, 2.8, 5", "tea"], "expected": "1, 0.5"}
+    assert "Saved." in send(ada, draft, "signature", COLUMNS | shape | typed)
+    draft.refresh_from_db()
+    assert draft.example == [{"age": [5.8, 2.8, 5], "note": "tea"}]
+    assert draft.expected == [[1, 0.5]]
 
 
 def test_what_is_wrong_with_a_column_stands_beside_it_and_the_text_stays(
@@ -363,3 +405,34 @@ def test_two_clicks_on_finalise_make_one_build(draft: ModelVersion, ada: Client)
     assert ada.get(place(draft))["Location"] == place(draft).removesuffix("draft/")
     shown = send(ada, draft, "runtime", {"python_version": "3.12"})
     assert "finalised and cannot be changed" in shown
+
+
+def test_an_empty_draft_takes_over_what_the_last_version_said(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    source = draft.model.versions.exclude(pk=draft.pk).get()
+    source.card, source.requirements = "# Card", ["numpy==2.3.5"]
+    source.save(update_fields=["card", "requirements"])
+    offered = f"Copy from version {source.number}"
+    assert offered in ada.get(place(draft)).content.decode()
+    copied = {"from": source.number, "next": place(draft)}
+    shown = ada.post(place(draft, "copy"), copied, follow=True).content.decode()
+    draft.refresh_from_db()
+    assert (draft.card, draft.requirements) == ("# Card", ["numpy==2.3.5"])
+    assert draft.signature == source.signature
+    assert draft.expected is None
+    assert offered not in shown
+    assert Event.objects.filter(kind="version.edited.v1", subject=draft.pk).exists()
+    set_card(draft, card="# Mine", actor=world.ada)
+    assert "of its own" in (ada.post(place(draft, "copy"), copied, follow=True).content.decode())
+    draft.refresh_from_db()
+    assert draft.card == "# Mine"
+
+
+def test_another_models_version_is_not_copied(
+    world: World, draft: ModelVersion, ada: Client
+) -> None:
+    for number in ("", "x", "99"):
+        assert ada.post(place(draft, "copy"), {"from": number}).status_code == 404
+    with pytest.raises(NotFound):
+        copy_facts(draft, source=world.version("other"), actor=world.ada)

@@ -1,11 +1,13 @@
 """What the page of a build says of its steps and of what was measured."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from apps.console.queries.build_page import BuildPage, measured, step_rows
+from apps.console.queries.verdicts import build_sign
 
 CLOSE = {
     "verdict": "accelerated",
@@ -22,45 +24,45 @@ CLOSE = {
         (
             "scan",
             {"verdict": "code-carrying", "findings": [{}]},
-            ("passed", "Scan: code-carrying", "1 finding, nothing imported"),
+            ("wait", "Scan: code-carrying", "1 finding, nothing imported"),
         ),
         (
             "scan",
             {"verdict": "malicious", "findings": [{}, {}]},
-            ("failed", "Scan: malicious", "2 findings, nothing imported"),
+            ("fail", "Scan: malicious", "2 findings, nothing imported"),
         ),
         (
             "smoke_test",
             {"result": "starts", "equal": 0, "rows": 0},
-            ("passed", "Smoke test: starts", "0 of 0 outputs as expected"),
+            ("wait", "Smoke test: starts", "0 of 0 outputs as expected"),
         ),
         (
             "smoke_test",
             {"result": "different", "equal": 1, "rows": 3},
-            ("failed", "Smoke test: different", "1 of 3 outputs as expected"),
+            ("fail", "Smoke test: different", "1 of 3 outputs as expected"),
         ),
         (
             "acceleration",
             {"verdict": "original", "detail": "It answers otherwise"},
-            ("waiting", "ONNX: the original model is served", "It answers otherwise"),
+            ("wait", "ONNX: the original model is served", "It answers otherwise"),
         ),
         (
             "acceleration",
             CLOSE,
             (
-                "passed",
+                "pass",
                 "Acceleration: ONNX is served",
                 "5 of 5 rows equal, at most 0.0012 apart (allowed: 1e-05 + 0.001 of the value)",
             ),
         ),
-        ("sbom", {"components": 41}, ("passed", "SBOM", "41 components")),
+        ("sbom", {"components": 41}, ("pass", "SBOM", "41 components")),
     ],
 )
-def test_what_was_measured_is_a_gate(
+def test_what_was_measured_has_the_tone_that_it_has_everywhere(
     kind: str, data: dict[str, Any], said: tuple[str, str, str]
 ) -> None:
     found = measured(kind, data)
-    assert (found.state, found.title, found.note) == said
+    assert (found.tone, found.title, found.note) == said
 
 
 def build(**members: Any) -> Any:
@@ -84,6 +86,38 @@ def test_steps_show_how_far_a_build_is() -> None:
         ("runtime", "", ""),
     ]
     assert "accelerate" not in {r.name for r in rows}
+
+
+@pytest.mark.parametrize(
+    ("smoke", "sign", "step"),
+    [
+        ("equal", ("pass", "✓", "Succeeded"), "passed"),
+        ("starts", ("pass", "✓", "Succeeded"), "passed"),
+        ("different", ("wait", "▲", "Succeeded, smoke test differs"), "failed"),
+        ("failed", ("wait", "▲", "Succeeded, smoke test failed"), "failed"),
+    ],
+)
+def test_a_build_that_predicts_otherwise_is_no_plain_success(
+    smoke: str, sign: tuple[str, str, str], step: str
+) -> None:
+    found = build_sign("succeeded", smoke)
+    assert (found.tone, found.icon, found.text) == sign
+    rows = step_rows(build(state="succeeded", timings={"smoke": 1.0}), smoke)
+    assert next(row.state for row in rows if row.name == "smoke") == step
+
+
+def test_the_log_of_a_failed_build_opens_at_the_last_line_of_its_step() -> None:
+    lines: Any = [SimpleNamespace(step=step) for step in ("fetch", "scan", "scan", "store")]
+    failed = replace(page(state="failed", step="scan"), lines=lines)
+    assert failed.fault_line is lines[2]
+    assert replace(page(state="succeeded", step="scan"), lines=lines).fault_line is None
+    assert page(state="failed", step="scan").fault_line is None
+
+
+def test_a_build_that_runs_no_longer_waits_for_a_worker() -> None:
+    assert page(state="queued").waits == "Waiting for a build worker…"
+    assert page(state="running").waits == "Started…"
+    assert page(state="succeeded").waits == "No log."
 
 
 def test_a_failed_build_says_where_it_stopped_and_what_to_do() -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from apps.console.queries.page_parts import Link
 from apps.console.queries.version_parts import (
     columns,
     evidence_words,
     pair,
+    response,
     signature_note,
-    steps,
 )
+from apps.console.queries.version_steps import Ways, steps
 
 SIGNERS = {"sha256:aa": "ci"}
 
@@ -47,7 +49,14 @@ def test_evidence_is_said_in_a_line(kind: str, data: dict[str, Any], said: str) 
 
 def version(**members: Any) -> Any:
     """Return a version with these members alone."""
-    return SimpleNamespace(**{"signature": None, "example": None, "expected": None} | members)
+    return SimpleNamespace(
+        **{"format": "", "signature": None, "example": None, "expected": None} | members
+    )
+
+
+def with_format(found: Any, name: str) -> Any:
+    """Return the version as one of another format."""
+    return version(**{**vars(found), "format": name})
 
 
 def test_columns_are_shown_with_the_first_example() -> None:
@@ -63,14 +72,32 @@ def test_columns_are_shown_with_the_first_example() -> None:
         ("sex", "no", ""),
     ]
     assert [(c.required, c.example) for c in outputs] == [("", 0.25)]
+    assert response(found) == ""
+    assert response(with_format(found, "onnx")) == '{"prediction": 1}'
+    assert response(with_format(found, "mlflow")) == ""
     assert signature_note(found) == "2 inputs, 1 output · 1 example row"
     assert signature_note(version(signature={"inputs": [age], "outputs": []})).endswith("0 outputs")
+
+
+def test_each_output_is_shown_with_its_own_part_of_the_example() -> None:
+    outputs = [{"name": "label", "type": "long"}, {"name": "p", "type": "double", "shape": [9]}]
+    found = version(signature={"inputs": [], "outputs": outputs}, expected=[{"label": 2}])
+    assert [c.example for c in columns(found)[1]] == [2, ""]
+    assert response(with_format(found, "onnx")) == '{"prediction": {"label": 1, "p": [0.5, …]}}'
 
 
 def test_a_version_waits_for_the_first_thing_that_is_missing() -> None:
     rows = steps([True, True, False, False, False], None)
     assert [row.state for row in rows] == ["passed", "passed", "waiting", "", ""]
     assert [row.hint for row in rows if row.hint] == ["Report metrics as evidence."]
+
+
+def test_what_is_left_leads_to_where_it_is_done() -> None:
+    ways = Ways(draft="/draft/")
+    assert steps([False, False, False, False, False], None, ways=ways)[0].url == "/draft/#files"
+    assert steps([True, True, False, False, False], None, ways=ways)[2].url == "/draft/#metrics"
+    frozen = Ways(dialog="report-metrics")
+    assert steps([True, True, False, False, False], None, ways=frozen)[2].dialog == "report-metrics"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +112,12 @@ def test_a_build_that_was_tried_leads_to_its_log(state: str, hint: str) -> None:
     build: Any = SimpleNamespace(state=state, pk="bld_1")
     row = steps([True, True, True, False, False], build)[3]
     assert (row.hint, row.url) == (hint, "/builds/bld_1/")
+
+
+def test_a_build_whose_smoke_test_differs_is_no_step_that_is_done() -> None:
+    why = Link("The smoke test differs: see why.", "/builds/bld_1/")
+    row = steps([True, True, True, True, False], None, why)[3]
+    assert (row.state, row.hint, row.url) == ("failed", why.text, why.url)
 
 
 def test_a_tag_without_a_value_is_a_name() -> None:

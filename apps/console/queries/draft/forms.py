@@ -215,6 +215,10 @@ class CardForm(TypedForm):
         """Tell whether a button asked how it would look, and no more."""
         return "preview" in data
 
+    def differs(self, stored: TypedForm) -> bool:
+        """Tell whether another text is stored: a preview alone changes none."""
+        return not isinstance(stored, CardForm) or self.card != stored.card
+
     def text(self) -> str:
         """Return the card; the template alone says nothing, and is none."""
         return "" if self.card.strip() == card_template().strip() else self.card

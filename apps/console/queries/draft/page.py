@@ -20,8 +20,9 @@ from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import size
 from apps.identity.queries import scope_of
 from apps.registry.actions.unpacking import MAX_FILES
+from apps.registry.actions.versions import COPIED
 from apps.registry.formats import FORMATS
-from apps.registry.models import ArtifactFile, ModelVersion, Upload
+from apps.registry.models import ArtifactFile, ModelVersion, Upload, VersionState
 from apps.registry.readiness import DraftReport, report
 from apps.registry.usage import bytes_kept
 from placet.kernel.actor import Actor
@@ -72,6 +73,7 @@ class DraftPage:
     kept: int | None  # bytes of its project, where they are limited
     saved: str = ""  # the part that was just saved
     sent: TypedForm | None = None  # the form that is shown again as it was sent
+    source: int | None = None  # the version that it can take its facts over from
 
     @property
     def may_edit(self) -> bool:
@@ -165,7 +167,7 @@ class DraftPage:
     def forms(self) -> list[tuple[str, TypedForm]]:
         """The form of each part, with the part's name."""
         version = self.version
-        filled = {
+        filled: dict[str, TypedForm] = {
             "runtime": RuntimeForm.of(version),
             "signature": SignatureForm.of(version, self.report.derived),
             "metrics": MetricsForm.of(self.metrics),
@@ -175,10 +177,10 @@ class DraftPage:
         for part, form in filled.items():
             stored = self.metrics if part == "metrics" else stored_of(part, version)
             form.seen = digest_of(stored)
-        return [
-            (part, self.sent if isinstance(self.sent, type(form)) else form)
-            for part, form in filled.items()
-        ]
+            if isinstance(self.sent, type(form)):
+                self.sent.unsaved = self.sent.differs(form)
+                filled[part] = self.sent
+        return list(filled.items())
 
     @property
     def missing(self) -> int:
@@ -247,4 +249,13 @@ def draft_page(
         kept=kept,
         saved=saved if saved in PARTS else "",
         sent=sent,
+        source=source_of(version),
     )
+
+
+def source_of(version: ModelVersion) -> int | None:
+    """Return the newest finalised version that an empty draft can take its facts over from."""
+    if any(getattr(version, name) for name in COPIED):
+        return None
+    finalised = version.model.versions.filter(state=VersionState.FINALISED)
+    return finalised.order_by("-number").values_list("number", flat=True).first()

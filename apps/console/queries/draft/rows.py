@@ -38,11 +38,16 @@ class TypedForm:
     rest: list[str] = field(default_factory=list)  # what belongs to none
     refused: bool = False
     seen: str = ""  # the digest of what was stored when it was shown
+    unsaved: bool = False  # it is shown as it was sent, and not as it is stored
 
     @property
     def tables(self) -> Mapping[str, list[TypedRow]]:
         """Its tables by name."""
         return {}
+
+    def differs(self, stored: "TypedForm") -> bool:
+        """Tell whether it holds something else than what is stored; where in doubt, it does."""
+        return True
 
     def place(self, errors: Iterable[FieldError], detail: str) -> None:
         """Say each error beside the input that it is about, and else above the form."""

@@ -18,7 +18,7 @@ from apps.console.queries.draft.rows import (
 from apps.registry.actions import DraftFields
 from apps.registry.formats import Derived
 from apps.registry.models import ModelVersion
-from apps.registry.rules import TYPES
+from apps.registry.rules import TYPES, answer_form, signature_faults
 
 CELLS = ("name", "type", "shape", "required", "tags", "example")
 SIDES = ("inputs", "outputs")
@@ -95,7 +95,7 @@ class SignatureForm(TypedForm):
             if cells["example"].strip()
         }
         examples = [row] if row else []
-        answers = [value_of(self.expected)] if row and self.expected.strip() else []
+        answers = [self._answer()] if row and self.expected.strip() else []
         if self.keep:
             examples += self.more_examples
             answers += self.more_expected if answers or not row else []
@@ -104,6 +104,18 @@ class SignatureForm(TypedForm):
             example=examples or None,
             expected=answers or None,
         )
+
+    def _answer(self) -> Any:
+        one = len(self.outputs) == 1 and self.outputs[0].cells
+        return _example(one | {"example": self.expected}) if one else value_of(self.expected)
+
+    @property
+    def answer(self) -> str:
+        """What the service answers to one row, in sample values; '' before outputs are named."""
+        outputs = _columns(self.outputs)
+        if signature_faults({"inputs": outputs, "outputs": outputs}):
+            return ""
+        return answer_form(outputs)
 
     def blame(self, steps: Sequence[str], detail: str) -> bool:
         """Say what is wrong beside an input; tell whether there is one for it."""
@@ -117,6 +129,8 @@ class SignatureForm(TypedForm):
                 for row in rows[:1]:
                     row.blame("example", detail)
                 return bool(rows)
+            case ["expected", "0", name]:
+                self.faults.setdefault("expected", []).append(f"{name}: {detail}")
             case ["expected", *_]:
                 self.faults.setdefault("expected", []).append(detail)
             case _:
@@ -164,5 +178,9 @@ def _column(cells: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _example(cells: Mapping[str, str]) -> Any:
-    plain = cells["type"] == "string" and not cells["shape"].strip()
-    return cells["example"] if plain else value_of(cells["example"])
+    """Return the value that was typed; a list may be typed without its brackets."""
+    text, shape = cells["example"], cells["shape"].strip()
+    if cells["type"] == "string" and not shape:
+        return text
+    value = value_of(text)
+    return value_of(f"[{text}]") if shape and isinstance(value, str) else value

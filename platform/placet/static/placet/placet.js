@@ -103,6 +103,13 @@
     }
   });
 
+  // A log is opened at the line that failed, or else at its end.
+  document.querySelectorAll("[data-follow]").forEach((box) => {
+    const fault = box.querySelector("[data-fault]");
+    const middle = fault && fault.offsetTop - (box.clientHeight - fault.clientHeight) / 2;
+    box.scrollTop = fault ? middle : box.scrollHeight;
+  });
+
   // A log that follows its end unless somebody scrolled up.
   document.addEventListener("htmx:afterSwap", (event) => {
     const box = event.target.closest("[data-follow]");

@@ -289,6 +289,7 @@
         window.htmx?.process(now);
       }
       hide();
+      document.dispatchEvent(new Event("placet:renewed"));
     } catch {
       /* the next file shows it */
     }
@@ -381,20 +382,5 @@
   });
   form.querySelectorAll("[data-scripted], [data-plain]").forEach((element) => {
     element.hidden = "plain" in element.dataset;
-  });
-
-  // A form that was answered with another page, such as the one to sign in, is not swapped away.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr } = event.detail;
-    if (xhr.status < 400 && !xhr.responseText.includes('id="draft"')) {
-      event.detail.shouldSwap = false;
-      location.assign(xhr.responseURL);
-    }
-  });
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status < 500) {
-      document.getElementById("lost").textContent =
-        "Nothing was saved: this page is out of date, or you may not do this. Reload it and try again.";
-    }
   });
 })();

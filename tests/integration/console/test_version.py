@@ -1,0 +1,57 @@
+"""The pages about one version: what its builds came to, and which evidence counts."""
+
+import pytest
+
+from tests.support.factories import browser
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+DIFFERS = "Succeeded, smoke test differs"
+
+
+def read(world: World, url: str) -> str:
+    return " ".join(browser(world.people["Ada"]).get(url).content.decode().split())
+
+
+def test_a_smoke_test_that_differs_is_green_nowhere(world: World) -> None:
+    version = world.version()
+    bento = world.bento(version, result="different")
+    form = f"/releases/new/?version={version.pk}"
+    model = f"/models/{version.project.slug}/{version.model.name}/"
+    shown = read(world, f"{model}{version.number}/")
+    assert DIFFERS in shown
+    assert "The smoke test differs: see why." in shown
+    assert f'<a class="btn" href="{form}"' in shown
+    assert DIFFERS in read(world, model)
+    assert DIFFERS in read(world, f"/builds/{bento.build_id}/")
+    assert "Newest build: smoke test differs." in read(
+        world, f"/releases/new/?version={version.pk}"
+    )
+    world.bento(version)
+    assert "Newest build" not in read(world, form)
+    assert "see why." not in read(world, f"{model}{version.number}/")
+
+
+def test_of_several_builds_the_page_says_whose_evidence_counts(world: World) -> None:
+    version = world.version()
+    world.bento(version)
+    url = f"/models/{version.project.slug}/{version.model.name}/{version.number}/"
+    assert "· counts" not in read(world, url)
+    world.bento(version)
+    shown = read(world, url)
+    assert shown.count("· counts for the newest build") == 1
+    assert shown.count("· counts for an earlier build") == 1
+    assert shown.count("· replaced by newer") == 1  # the scan, which is of the files
+
+
+def test_metrics_of_a_finalised_version_are_reported_on_its_page(world: World) -> None:
+    version = world.version()
+    url = f"/models/{version.project.slug}/{version.model.name}/{version.number}/"
+    assert 'id="report-metrics"' in read(world, url)
+    ada = browser(world.people["Ada"])
+    for typed in ("auc: 0.93\nloss:0.1", "auc: 0.93\nloss:0.1", "auc: good", ""):
+        ada.post(f"{url}metrics", {"metrics": typed, "next": url})
+    assert [e.data for e in version.evidence.all()] == [{"auc": 0.93, "loss": 0.1}]
+    assert 'data-dialog="report-metrics"' in read(world, url)
+    rex = browser(world.people["Rex"])
+    assert "report-metrics" not in rex.get(url).content.decode()
