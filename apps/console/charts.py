@@ -6,10 +6,11 @@ from datetime import datetime
 
 from apps.assurance.periods import Period, Share
 from apps.assurance.queries.as_of import RevisionHistory
+from apps.rollouts.analysis.sentences import many
 from apps.rollouts.analysis.stored_verdict import KeptFinding
 from placet_verify.units import WHOLE
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 52, 4, 8, 20
 LANE = 26  # how high a line of time is, as in placet.css
 NARROW = 5.0  # percent of its width: no label fits
 SPARK_WIDTH, SPARK_HEIGHT = 96, 26
@@ -71,13 +72,19 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
     return BoundsChart(
         band=" ".join([*upper, *lower]),
         estimate=" ".join(middle),
-        limit=Tick(y(last["limit"]), f"{last['limit'] * 100:.3g}%".replace("-", "−")),
+        limit=Tick(y(last["limit"]), _in_percent(last["limit"])),
         wish="sought" if last.get("sought") else "allowed",
         zero=Tick(y(0.0), "0") if compared else None,
-        ticks=tuple(Tick(y(value), f"{value * 100:.2g}%") for value in (high, low)),
-        last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),
+        ticks=tuple(Tick(y(value), _in_percent(value)) for value in (high, low)),
+        last=Tick(x(last["new_requests"]), many(last["new_requests"], "requests")),
         words=last["sentence"],
     )
+
+
+def _in_percent(share: float) -> str:
+    """Return a share with three digits and never as a power of ten."""
+    text = f"{float(f'{share * 100:.3g}'):.8f}".rstrip("0").rstrip(".")
+    return f"{text}%".replace("-", "−")
 
 
 def _estimate(look: KeptFinding) -> float:

@@ -25,7 +25,7 @@ from apps.console.queries.release_parts import (
     with_story_in_words,
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
-from apps.console.queries.rollouts import BADLY
+from apps.console.queries.rollout_steps import BADLY
 from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import UNFINISHED_STATES, Release

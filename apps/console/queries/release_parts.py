@@ -8,7 +8,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, listed
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
-from apps.console.queries.rollouts import state_of
+from apps.console.queries.rollout_steps import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
