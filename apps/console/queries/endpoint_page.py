@@ -9,22 +9,18 @@ from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
 from apps.console.queries.page_parts import Button, Sign, Tab, counted
+from apps.console.queries.rollback_form import (
+    RollbackForm,
+    can_roll_back,
+    rollback_form,
+    rollback_words,
+)
 from apps.console.queries.served_lines import ServedLines, served_lines
 from apps.registry.models import ModelVersion
 from apps.rollouts.traffic import FIRST, RANGES, TrafficRange, range_of
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import EndpointState, RevisionState
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor, Scope
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackForm:
-    """The dialog that goes back, or stops what goes out."""
-
-    title: str
-    says: str
-    choices: list[tuple[int, str]]  # of revisions, where there is more than one
-
 
 TABS = (
     ("Overview", "endpoint"),
@@ -53,6 +49,11 @@ class EndpointPage:
     def is_deleted(self) -> bool:
         """Whether there is nothing left to do with it."""
         return self.endpoint.state == EndpointState.DELETED
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it."""
+        return self.endpoint.state == EndpointState.STOPPED
 
     @property
     def live(self) -> Revision | None:
@@ -175,14 +176,17 @@ class EndpointPage:
     def running(self) -> list[parts.Running]:
         """What is there, a line for each revision."""
         is_split, recent = self.view.split is not None, self.view.recent
-        rows = self.view.status.revisions
-        return [parts.Running(row, recent.get(row.revision.pk), is_split) for row in rows]
+        return [
+            parts.Running(row, recent.get(row.revision.pk), is_split, self.is_stopped)
+            for row in self.view.status.revisions
+        ]
 
     @property
     def is_idle(self) -> bool:
         """Whether what serves was not asked anything lately."""
         traffic = self.view.traffic
-        return self.live is not None and not (traffic and traffic.requests)
+        serves = self.live is not None and not self.is_stopped
+        return serves and not (traffic and traffic.requests)
 
     @property
     def figures(self) -> list[tuple[str, str]]:
@@ -233,8 +237,8 @@ class EndpointPage:
 
     @property
     def former(self) -> str:
-        """What a rollback would go back to."""
-        return parts.former_words(self.view.former)
+        """What a rollback would do."""
+        return rollback_words(self.view)
 
     @property
     def held_to(self) -> list[forms.Held]:
@@ -334,8 +338,7 @@ class EndpointPage:
     @property
     def rollback(self) -> RollbackForm | None:
         """The form that goes back; ``None`` where the reader cannot."""
-        there = self.view.previous or self.view.going_out
-        if self.is_deleted or not there or not self.may("rollout.operate"):
+        if self.is_deleted or not can_roll_back(self.view) or not self.may("rollout.operate"):
             return None
         return rollback_form(self.view, self.version)
 
@@ -363,25 +366,5 @@ def buttons(page: EndpointPage) -> Iterator[Button]:
     if page.may_manage and (endpoint.state == EndpointState.STOPPED or not status.revisions):
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if page.rollback:
-        yield Button("Roll back…", dialog="rollback", tone="danger")
-
-
-def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
-    """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
-    if view.going_out and view.rollout:
-        says = (
-            f"It is going out: its rollout is aborted, and {version} has all requests again at "
-            "once. It is written to the log."
-        )
-        return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
-    says = (
-        "It was approved before, so no new approval is needed and nothing is analysed. It is "
-        "written to the log."
-    )
-    if len(view.former) == 1:
-        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
-    choices = []
-    for row in view.former:
-        how = "standby" if row.state == RevisionState.WARM else "is started first"
-        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
-    return RollbackForm("Roll back?", says, choices)
+        tone = "danger" if page.view.previous else "outline-danger"
+        yield Button("Roll back…", dialog="rollback", tone=tone)
