@@ -69,11 +69,17 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A revision served at an instant, with this share, from ``begin`` to ``end`` without a gap."""
+    """A revision served at an instant, from ``begin`` to ``end`` without a gap; all of
+    ``period`` with the share that it had then."""
 
-    share: Share
+    period: Period
     begin: Moment
     end: Moment | None
+
+    @property
+    def share(self) -> Share:
+        """What it got at the instant."""
+        return self.period.share
 
 
 def share_of(state: Any) -> Share | None:
@@ -128,7 +134,7 @@ def service_at(rows: list[Period], at: datetime) -> Service | None:
         first -= 1
     while last < len(joined) and joined[last]:
         last += 1
-    return Service(rows[place].share, rows[first].begin, rows[last].end)
+    return Service(rows[place], rows[first].begin, rows[last].end)
 
 
 def state_at(switches: Iterable[Switch], at: datetime) -> str:

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from apps.assurance.periods import Period, Share
 from apps.assurance.queries.as_of import RevisionHistory
+from apps.rollouts.analysis.sentences import many
 from apps.rollouts.analysis.stored_verdict import KeptFinding
 from placet_verify.units import WHOLE
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 44, 4, 8, 20
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 120, 52, 4, 8, 20
 LANE = 26  # how high a line of time is, as in placet.css
 NARROW = 5.0  # percent of its width: no label fits
 SPARK_WIDTH, SPARK_HEIGHT = 96, 26
@@ -75,7 +76,7 @@ def bounds_chart(looks: Sequence[KeptFinding]) -> BoundsChart | None:
         wish="sought" if last.get("sought") else "allowed",
         zero=Tick(y(0.0), "0") if compared else None,
         ticks=tuple(Tick(y(value), _in_percent(value)) for value in (high, low)),
-        last=Tick(x(last["new_requests"]), f"{last['new_requests']:,} requests"),
+        last=Tick(x(last["new_requests"]), many(last["new_requests"], "requests")),
         words=last["sentence"],
     )
 

@@ -85,7 +85,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     return {
         "inbox": (waiting.total(), "releases that wait for your role"),
         "releases": (here, "releases that wait for your role"),
-        "alerts": (alerts, "open alerts"),
+        "alerts": (alerts, f"open alerts in {at.name}" if at else "open alerts"),
     }
 
 

@@ -81,7 +81,7 @@ def test_a_rollback_is_there_while_a_drill_is_under_way(
     page.locator("#drills tr", has_text="Running").wait_for()
     page.locator("main").get_by_role("link", name="Overview").click()
     page.get_by_role("button", name="Roll back…").click()
-    page.get_by_role("dialog", name="Roll back to churn:1?").get_by_label("Why?").fill("Wrong")
+    page.get_by_role("dialog", name="Roll back to churn:1?").get_by_label("Reason").fill("Wrong")
     page.get_by_role("button", name="Roll back", exact=True).click()
     page.locator("main").get_by_role("link", name="Settings").click()
     page.locator("#drills").get_by_text("A rollback was asked for meanwhile").wait_for()

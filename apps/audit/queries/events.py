@@ -1,7 +1,7 @@
 """Events through the eyes of an actor."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -188,6 +188,7 @@ class TimelineEntry:
     reason: str = ""  # the commitment to why, where the subject says so
     subject: str = ""
     intact: bool = True  # it still is what was logged
+    data: Mapping[str, Any] = field(default_factory=dict)  # what its kind declares
 
 
 def newest(
@@ -348,6 +349,7 @@ def _line(index: int, said: Any, intact: bool) -> TimelineEntry:
         reason=_reason(body),
         subject=body["subject"],
         intact=intact and bool(body["kind"]),
+        data=body["data"] if intact else {},
     )
 
 

@@ -69,6 +69,25 @@ class ServedRow:
         return ", ".join(parts)
 
     @property
+    def around(self) -> list[str]:
+        """Since when and until when it served at all, where it had other shares too."""
+        service, words = self.revision.service, []
+        if service.begin != service.period.begin:
+            words.append(f"other shares since {service.begin.at:%Y-%m-%d %H:%M:%S}")
+        if service.end is None and service.period.end:
+            words.append("with another share it serves still")
+        elif service.end and service.end != service.period.end:
+            words.append(f"other shares until {service.end.at:%Y-%m-%d %H:%M:%S}")
+        return words
+
+    @property
+    def policy_url(self) -> str:
+        """Where the policy is read, '' where the reader may not look."""
+        if not self.actor.can("policy.view", self.place):
+            return ""
+        return reverse("policies", args=[self.slug, self.place.environment])
+
+    @property
     def approvals(self) -> list[ApprovalRow]:
         """Who let it run."""
         return [
@@ -93,7 +112,10 @@ class ServedRow:
             if self.actor.can("audit.export", self.place):
                 links.append(Link("evidence bundle", bundle, download=True))
             links.append(Link("permit", permit))
-        for moment, what in ((service.begin, "it began"), (service.end, "it ended")):
+        moments = [(service.begin, "it began"), (service.end, "it ended")]
+        if service.period.begin != service.begin:
+            moments.insert(1, (service.period.begin, "this share"))
+        for moment, what in moments:
             if moment and (url := self._event(moment.index)):
                 links.append(Link(f"event {number(moment.index)}: {what}", url))
         return links
@@ -142,6 +164,8 @@ class DeploymentListPage:
     typed: str
     fault: str
     actor: Actor
+    project: str = ""
+    environment: str = ""
 
     @cached_property
     def rows(self) -> list[DeploymentRow]:
@@ -161,6 +185,13 @@ class DeploymentListPage:
         return f"{self.at:%Y-%m-%dT%H:%M:%S}" if self.at else self.typed
 
     @property
+    def narrowed(self) -> str:
+        """What it was narrowed to, in words."""
+        parts = [f"project {self.project}"] if self.project else []
+        parts += [f"environment {self.environment}"] if self.environment else []
+        return ", ".join(parts) or "none"
+
+    @property
     def since(self) -> datetime | None:
         """When the time begins whose history is drawn."""
         return self.at - HISTORY if self.at else None
@@ -177,4 +208,4 @@ def deployment_list_page(
         return DeploymentListPage([], None, typed, refusal.errors[0].detail, actor), ""
     rows, key = keyed(endpoints_ever(actor, project=project, environment=environment), ORDER, after)
     found = deployments(rows, at, since=at - HISTORY)
-    return DeploymentListPage(found, at, typed, "", actor), key
+    return DeploymentListPage(found, at, typed, "", actor, project, environment), key

@@ -1,17 +1,14 @@
-"""What an endpoint is held to, its drills, where a rollback goes, and the forms of each."""
+"""What an endpoint is held to, its drills, and the forms of each."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apps.console.queries.endpoint_view import EndpointView
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import BOUNDS_MS, ObjectiveStatus
-from apps.registry.models import ModelVersion
 from apps.rollouts.models import DrillSchedule
-from apps.serving.rules import RevisionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,33 +129,3 @@ def quantile(share: float) -> str:
 def edge(milliseconds: float) -> str:
     """Show a latency that is known by the bucket it lies in."""
     return "> 10 s" if math.isinf(milliseconds) else f"≤ {number(milliseconds)} ms"
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackForm:
-    """The dialog that goes back, or stops what goes out."""
-
-    title: str
-    says: str
-    choices: list[tuple[int, str]]  # of revisions, where there is more than one
-
-
-def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
-    """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
-    if view.going_out and view.rollout:
-        says = (
-            f"It is going out: its rollout is aborted, and {version} has all requests again at "
-            "once. It is written to the log."
-        )
-        return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
-    says = (
-        "It was approved before, so no new approval is needed and nothing is analysed. It is "
-        "written to the log."
-    )
-    if len(view.former) == 1:
-        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
-    choices = []
-    for row in view.former:
-        how = "standby" if row.state == RevisionState.WARM else "is started first"
-        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
-    return RollbackForm("Roll back?", says, choices)

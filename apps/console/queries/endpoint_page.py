@@ -9,6 +9,12 @@ from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
 from apps.console.queries.page_parts import Button, Sign, Tab, counted, either
+from apps.console.queries.rollback_form import (
+    RollbackForm,
+    can_roll_back,
+    rollback_form,
+    rollback_words,
+)
 from apps.console.queries.served_lines import ServedLines, served_lines
 from apps.console.queries.version_parts import response
 from apps.identity.rules.permissions import roles_with
@@ -45,6 +51,11 @@ class EndpointPage:
     def is_deleted(self) -> bool:
         """Whether there is nothing left to do with it."""
         return self.endpoint.state == EndpointState.DELETED
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it."""
+        return self.endpoint.state == EndpointState.STOPPED
 
     @property
     def live(self) -> Revision | None:
@@ -180,14 +191,17 @@ class EndpointPage:
     def running(self) -> list[parts.Running]:
         """What is there, a line for each revision."""
         is_split, recent = self.view.split is not None, self.view.recent
-        rows = self.view.status.revisions
-        return [parts.Running(row, recent.get(row.revision.pk), is_split) for row in rows]
+        return [
+            parts.Running(row, recent.get(row.revision.pk), is_split, self.is_stopped)
+            for row in self.view.status.revisions
+        ]
 
     @property
     def is_idle(self) -> bool:
         """Whether what serves was not asked anything lately."""
         traffic = self.view.traffic
-        return self.live is not None and not (traffic and traffic.requests)
+        serves = self.live is not None and not self.is_stopped
+        return serves and not (traffic and traffic.requests)
 
     @property
     def figures(self) -> list[tuple[str, str]]:
@@ -243,8 +257,8 @@ class EndpointPage:
 
     @property
     def former(self) -> str:
-        """What a rollback would go back to."""
-        return parts.former_words(self.view.former)
+        """What a rollback would do."""
+        return rollback_words(self.view)
 
     @property
     def held_to(self) -> list[forms.Held]:
@@ -362,12 +376,11 @@ class EndpointPage:
         return f"Delete {self.endpoint.name}?"
 
     @property
-    def rollback(self) -> forms.RollbackForm | None:
+    def rollback(self) -> RollbackForm | None:
         """The form that goes back; ``None`` where the reader cannot."""
-        there = self.view.previous or self.view.going_out
-        if self.is_deleted or not there or not self.may("rollout.operate"):
+        if self.is_deleted or not can_roll_back(self.view) or not self.may("rollout.operate"):
             return None
-        return forms.rollback_form(self.view, self.version)
+        return rollback_form(self.view, self.version)
 
 
 def endpoint_page(
@@ -393,4 +406,5 @@ def buttons(page: EndpointPage) -> Iterator[Button]:
     if page.may_manage and (endpoint.state == EndpointState.STOPPED or not status.revisions):
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if page.rollback:
-        yield Button("Roll back…", dialog="rollback", tone="danger")
+        tone = "danger" if page.view.previous else "outline-danger"
+        yield Button("Roll back…", dialog="rollback", tone=tone)

@@ -17,7 +17,7 @@ from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
 from apps.serving.models import Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
-from apps.serving.rules import RevisionState, serving_config
+from apps.serving.rules import PRESENT, RevisionState, serving_config
 from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
@@ -91,6 +91,12 @@ class Running:
     row: RevisionStatus
     recent: Recent | None
     is_split: bool  # whether requests are drawn by their unit
+    is_stopped: bool = False  # with its endpoint
+
+    @property
+    def state(self) -> str:
+        """How it is: what is live behind a stopped endpoint answers nobody."""
+        return RevisionState.STOPPED if self.is_stopped else self.row.revision.state
 
     @property
     def ready(self) -> str:
@@ -176,6 +182,12 @@ class PastRevision:
     def url(self) -> str:
         """Where its version is read."""
         return version_url(self.row.bento.version, self.project)
+
+    @property
+    def state(self) -> str:
+        """How it is: what is live behind a stopped endpoint answers nobody."""
+        stopped = self.stopped_at and self.row.state in PRESENT
+        return RevisionState.STOPPED if stopped else self.row.state
 
     @property
     def approvers(self) -> str:

@@ -1,9 +1,10 @@
 """The events of the log as the pages show them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Checkpoint
@@ -61,6 +62,7 @@ class EventLine:
     subject: str = ""  # by id
     intact: bool = True
     actor_id: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tone(self) -> str:
@@ -175,6 +177,7 @@ def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[E
             subject=e.subject,
             intact=e.intact,
             actor_id=e.actor_id,
+            data=e.data,
         )
         for e in entries
     ]

@@ -56,6 +56,8 @@ class HomePage:
     def lead(self) -> str:
         """What is wrong and what waits for the reader, in a sentence behind their name."""
         wrong = [counted(len(self.alerts), "open alert")] if self.alerts else []
+        if len({row.alert.project_id for row in self.alerts}) > 1:
+            wrong = [f"{wrong[0]} in all projects"]
         return ", and ".join(filter(None, (*wrong, self.waits))) or "you're all caught up"
 
     @property

@@ -39,7 +39,8 @@ class PictureText:
 
 @dataclass(slots=True)
 class Stair:
-    """One height of the stair. ``state``: done, now, skipped, failed, or '' for what is to come."""
+    """One height of the stair. ``state``: done, now, skipped, failed (aborted and rolled back
+    too), or '' for what is to come."""
 
     percent: float
     hold: str = ""
@@ -143,9 +144,10 @@ def _put(stair: Stair, index: int, count: int) -> None:
 
 
 def _state(states: Sequence[str]) -> str:
-    for state in ("failed", "now"):
-        if state in states:
-            return state
+    if not {"failed", "aborted", "rolled_back"}.isdisjoint(states):
+        return "failed"
+    if "now" in states:
+        return "now"
     known = [state for state in states if state]
     if len(known) < len(states) or not known:
         return ""

@@ -27,13 +27,13 @@ from apps.console.queries.release_parts import (
 )
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.request_again import request_again_url
-from apps.console.queries.rollouts import BADLY
+from apps.console.queries.rollout_steps import BADLY
 from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.changes import DependencyRow, locked
-from apps.governance.queries.presets import TITLES
+from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
@@ -341,7 +341,6 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
     compared = view.live if view.changes.compared_with else None
-    strategy = Plan.stored(view.release.plan).strategy
     back = way_back(view)
     return ReleasePage(
         view=view,
@@ -351,7 +350,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         way_back=back,
         tiles=tiles(view, back),
         live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
-        strategy=TITLES.get(strategy, strategy),
+        strategy=title_of(Plan.stored(view.release.plan)),
         picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),
         break_glass_form=break_glass_form(view.release, actor),

@@ -9,7 +9,7 @@ from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_outlook import waiting_signs
-from apps.console.queries.rollouts import state_of
+from apps.console.queries.rollout_steps import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button
-from apps.console.queries.rollouts import BADLY, RolloutSide, RolloutView, rollout_view
+from apps.console.queries.rollout_steps import BADLY, ended_by
+from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
@@ -158,6 +159,11 @@ class RolloutPage:
     def ended_badly(self) -> bool:
         """Whether its reason is one that people must see."""
         return self.rollout.state in BADLY
+
+    @property
+    def ended_by(self) -> str:
+        """Who ended it, where it ended badly."""
+        return ended_by(self.rollout, self.view.names)
 
     @property
     def reason(self) -> str:

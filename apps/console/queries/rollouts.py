@@ -1,6 +1,5 @@
 """A rollout as its page shows it: where it is, what flows where, and what people may do now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,18 +8,8 @@ from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
-from apps.console.templatetags.placet import span
-from apps.governance.plan import (
-    AbTest,
-    Analysis,
-    Pause,
-    Plan,
-    SetHeaderRoute,
-    SetMirror,
-    SetWeight,
-    Ship,
-    Step,
-)
+from apps.console.queries.rollout_steps import PlanStepRow, step_rows
+from apps.governance.plan import Analysis, Plan, SetWeight
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.queries import counts_of
 from apps.monitoring.rules import WindowCounts
@@ -28,14 +17,13 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
 from apps.rollouts.rules import STEPPING, RolloutSnapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
-from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
-from apps.rollouts.steps import effect_of, metrics_of, untested
+from apps.rollouts.states import RolloutKind
+from apps.rollouts.steps import untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
-from placet.kernel.durations import spell
 from placet.kernel.problems import NotFound
 
 SAID = {
@@ -49,29 +37,6 @@ SAID = {
     "aborting",
     "failed",
 }  # events that somebody, or the node, gave a reason for
-STEPS_DONE = (RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.DONE)
-BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
-
-
-@dataclass(slots=True)
-class PlanStepRow:
-    """One step of the plan. ``state``: done, now, skipped, failed, or '' for what is to come."""
-
-    number: int
-    text: str
-    state: str
-    at: datetime | None
-    note: str = ""
-
-    @property
-    def is_now(self) -> bool:
-        """Whether it is the present one."""
-        return self.state == "now"
-
-    @property
-    def remark(self) -> str:
-        """What stands below it."""
-        return self.note or ("skipped" if self.state == "skipped" else "")
 
 
 @dataclass(slots=True)
@@ -126,16 +91,16 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
     analyses = analyses_of(row)
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
-    states = [state_of(row, index) for index in range(len(row.steps))]
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     lines, names = story([row.pk], actor, people=people)
     reasons = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
     texts = unseal_many(reasons.values())
     since = step_began(row)
+    steps = step_rows(row, facts, lines=lines, names=names, looked=analyses)
     return RolloutView(
         rollout=row,
-        steps=step_rows(row, states, facts),
-        picture=picture(row.steps, states),
+        steps=steps,
+        picture=picture(row.steps, [step.state for step in steps]),
         analyses=[a for a in analyses if isinstance(row.steps[a.number - 1], Analysis)],
         experiment=experiment_of(row, analyses, actor),
         sides=sides(row, seen, since),
@@ -158,57 +123,6 @@ def step_began(row: Rollout) -> datetime:
         if isinstance(row.steps[index], SetWeight):
             text = row.step_times.get(str(index), text)
     return datetime.fromisoformat(text)
-
-
-def state_of(row: Rollout, index: int) -> str:
-    """Return how far the step at ``index`` is."""
-    if index > row.step:
-        return ""
-    if str(index) not in row.step_times:
-        return "skipped"
-    if index < row.step or row.state in STEPS_DONE:
-        return "done"
-    return "failed" if row.state in BADLY else "now"
-
-
-def step_rows(row: Rollout, states: Sequence[str], facts: RolloutSnapshot) -> list[PlanStepRow]:
-    """Return the steps as sentences."""
-    rows = []
-    for index, (step, state) in enumerate(zip(row.steps, states, strict=True)):
-        at = row.step_times.get(str(index))
-        when = datetime.fromisoformat(at) if at else None
-        note = left(step, when, facts) if state == "now" else ""
-        rows.append(PlanStepRow(index + 1, sentence(step, facts.coming), state, when, note))
-    return rows
-
-
-def sentence(step: Step, coming: str) -> str:
-    """Return a step in words; ``coming`` are those for the revision that it sends requests to."""
-    match step:
-        case SetWeight(weight=weight):
-            return f"Send {weight / 100:g}% of the requests to {coming}"
-        case SetHeaderRoute(header=header, value=value):
-            return f"Route requests with {header}: {value} to {coming}"
-        case SetMirror(percent=0):
-            return "Stop copying requests"
-        case SetMirror(copies=copies):
-            return f"Copy {copies / 100:g}% of the requests to {coming}"
-        case Pause(duration_seconds=seconds):
-            return "Wait for manual approval" if seconds is None else f"Wait {spell(seconds)}"
-        case Analysis():
-            return f"Analyse: {', '.join(metric.asked for metric in metrics_of(step))}"
-        case AbTest():
-            return f"A/B test: {effect_of(step).asked}"
-        case Ship():
-            return "Wait for approval to ship"
-
-
-def left(step: Step, since: datetime | None, facts: RolloutSnapshot) -> str:
-    """Return how much of a pause is left."""
-    if not isinstance(step, Pause) or step.duration_seconds is None or since is None:
-        return ""
-    seconds = step.duration_seconds - (facts.now - since).total_seconds()
-    return f"{span(round(seconds))} left" if seconds > 0 else ""
 
 
 def sides(row: Rollout, seen: Observation, since: datetime) -> list[RolloutSide]:

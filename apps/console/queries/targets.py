@@ -301,6 +301,7 @@ def _revisions(targets: Sequence[Target], actor: Actor) -> QuerySet[Revision, An
             "state",
             "number",
             "endpoint__name",
+            "endpoint__state",
             "endpoint__environment",
             "endpoint__target",
             "bento__version__number",

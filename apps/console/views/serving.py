@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
@@ -177,10 +178,12 @@ def new_key(request: PageRequest, endpoint_id: str) -> HttpResponse:
     return show(
         request,
         "secret",
+        frame=row.project_id,
         title=f"API key {key.name}",
         secret=secret,
-        next=request.POST.get("next", "/"),
+        next=reverse("endpoint-use", args=[row.pk]),
         kind="endpoint",
+        endpoint=row,
     )
 
 

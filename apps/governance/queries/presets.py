@@ -13,6 +13,7 @@ TITLES = {
     "replace": "Replace",
     "blue_green": "Blue/green",
     "canary": "Careful canary",
+    "canary_paused": "Canary with a pause",
     "shadow": "Shadow",
     "ab_test": "A/B test",
 }
@@ -20,8 +21,19 @@ SAYS = {
     "replace": "All traffic at once, as soon as every replica is ready",
     "blue_green": "Started next to the live revision; all traffic is switched manually",
     "canary": "1, 5, 25, 50 and 100%, analysed at each step",
+    "canary_paused": "10% until resumed manually, then all; nothing is analysed",
     "shadow": "Copies of 10% of the requests until resumed; responses are discarded",
     "ab_test": "Half of the requests until 1 point fewer errors shows; then an approver ships it",
+}
+
+
+# Further plans that every environment has: its own are named without underscores.
+BUILT_IN: dict[str, dict[str, Any]] = {
+    **{name: {"strategy": name} for name in PRESETS},
+    "canary_paused": {
+        "strategy": "canary",
+        "steps": [{"set_weight": 10}, {"pause": {}}, {"set_weight": 100}],
+    },
 }
 
 
@@ -57,8 +69,19 @@ def presets(policy: PolicyRevision | None, environment: Environment) -> list[Pre
 
 def common_presets() -> list[Preset]:
     """Return the plans that every environment has."""
-    plans = {name: Plan.read({"strategy": name}) for name in PRESETS}
+    plans = {name: Plan.read(document) for name, document in BUILT_IN.items()}
     return [Preset(name, TITLES[name], SAYS[name], plan.document) for name, plan in plans.items()]
+
+
+def title_of(plan: Plan) -> str:
+    """Return what a plan is called: as the preset whose steps it has, or else by its strategy."""
+    alike = [
+        name
+        for name, document in BUILT_IN.items()
+        if document["strategy"] == plan.strategy and Plan.read(document).steps == plan.steps
+    ]
+    strategy = gate.strategy_title(plan.strategy)
+    return TITLES[alike[0]] if alike else strategy[:1].upper() + strategy[1:]
 
 
 def own_presets(environment: Environment) -> list[Preset]:
@@ -89,7 +112,7 @@ def chosen(environment: Environment, plan: Mapping[str, Any] | None) -> Mapping[
     if "preset" not in document:
         return document
     name = document.pop("preset")
-    known = {**environment.plans, **{name: {"strategy": name} for name in PRESETS}}
+    known = {**environment.plans, **BUILT_IN}
     if not isinstance(name, str) or name not in known:
         detail = f"must be one of: {', '.join(known)}"
         raise InvalidInput(errors=[FieldError("/plan/preset", detail)])

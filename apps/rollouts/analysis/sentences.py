@@ -5,27 +5,30 @@ from collections.abc import Sequence
 
 from apps.rollouts.analysis.findings import Counted, MetricFinding
 
+EARLY = 20  # fewer requests of the candidate give no rate that a forecast could rest on
+
 
 def of(findings: Sequence[MetricFinding], said: Sequence[str] = ()) -> str:
-    """Return a sentence or two for each finding, and what was ``said`` besides."""
-    return " ".join([*(sentence(finding) for finding in findings), *said])
+    """Return a sentence or two for each finding, and what was ``said`` besides, nothing twice."""
+    return " ".join(dict.fromkeys([*(sentence(finding) for finding in findings), *said]))
 
 
 def few(requests: int, least: int) -> str:
     """Say that the candidate has not answered enough yet."""
-    return f"The new revision has answered {requests:,} of at least {max(least, 1):,} requests."
+    needed = max(least, 1)
+    return f"The new revision has answered {requests:,} of at least {many(needed, 'requests')}."
 
 
 def sentence(finding: MetricFinding) -> str:
     """Say what was counted, and what it shows."""
-    return f"{_counted(finding)} {_shown(finding)}"
+    return f"{_counted(finding)} {_shown(finding)}".strip()
 
 
 def split(candidate: int, stable: int, share: float, counted: Counted) -> str:
     """Say that the sample ratio is off."""
     whole = candidate + stable
     return (
-        f"{percent(candidate / whole)} of {whole:,} {counted} went to the new revision, "
+        f"{percent(candidate / whole)} of {many(whole, counted)} went to the new revision, "
         f"{percent(share)} were planned: its figures cannot be compared"
     )
 
@@ -34,7 +37,7 @@ def _counted(finding: MetricFinding) -> str:
     candidate, stable, bad = finding.candidate, finding.stable, finding.metric.bad
     if candidate.rate is None:
         return "The new revision has answered no request yet."
-    text = f"{percent(candidate.rate)} of {candidate.trials:,.0f} {finding.counted} {bad}"
+    text = f"{percent(candidate.rate)} of {many(candidate.trials, finding.counted)} {bad}"
     if stable is not None:
         compared = percent(stable.rate) if stable.rate is not None else "nothing"
         text += f", {compared} of {stable.trials:,.0f} on stable"
@@ -83,10 +86,19 @@ def _missing(finding: MetricFinding) -> str:
     answer, tallies = finding.metric.answer, [t for t in (finding.candidate, finding.stable) if t]
     if answer and not any(map(answer.seen, tallies)):
         return "Neither revision gave it: that shows nothing."
+    if finding.candidate.trials < EARLY:
+        return "Too early to tell."
     if more is None:
         return f"Not settled, and more {finding.counted} like these would not settle it."
     time = f" ({duration(seconds)})" if seconds is not None else ""
-    return f"Not settled: about {more:,} more {finding.counted} would do at this rate{time}."
+    missing = many(more, f"more {finding.counted}")
+    return f"Not settled: about {missing} would do at this rate{time}."
+
+
+def many(count: float, of: str) -> str:
+    """Write a count and what it is of: ``1 request``, ``2,000 requests``."""
+    number = f"{count:,.0f}"
+    return f"{number} {of.removesuffix('s') if number == '1' else of}"
 
 
 def percent(share: float) -> str:

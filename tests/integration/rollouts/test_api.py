@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.governance.plan import PRESETS
+from apps.governance.queries.presets import BUILT_IN
 from apps.rollouts.models import Rollout
 from tests.support.factories import api, browser
 from tests.support.story import Story, weights
@@ -85,10 +85,11 @@ def test_a_plan_is_refused_by_the_place_of_what_is_wrong(world: World) -> None:
 def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
     path, ada = "/projects/risk/environments/staging/plans", api(world.people["Ada"])
     free = ada.get(path).json()["items"]
-    assert {p["name"]: p["refused"] for p in free} == dict.fromkeys(PRESETS, "")
+    assert {p["name"]: p["refused"] for p in free} == dict.fromkeys(BUILT_IN, "")
     world.policy("staging", "version: 1\ngates:\n  - {gate: plan, first_step_at_most: 5}\n")
     refused = {p["name"]: p["refused"] for p in ada.get(path).json()["items"]}
     assert refused["canary"] == ""
+    assert refused["canary_paused"] == "Its first step sends 10% of the requests"
     assert {refused["replace"], refused["blue_green"]} == {
         "Its first step sends 100% of the requests"
     }
@@ -105,7 +106,7 @@ def test_an_environment_has_plans_of_its_own(world: World) -> None:
     first, *others = api(world.people["Ada"]).get(f"{place}/plans").json()["items"]
     assert (first["name"], first["says"]) == ("slow", "Canary: 2, 100%")
     assert (first["plan"], first["refused"]) == (changed["slow"], "It is rolled out by canary")
-    assert [p["name"] for p in others] == list(PRESETS)
+    assert [p["name"] for p in others] == list(BUILT_IN)
     untouched = otto.patch(place, {"position": 5}, if_match=otto.get(place)["ETag"])
     assert untouched.json()["plans"] == changed
     none = otto.patch(place, {"plans": {}}, if_match=untouched["ETag"])

@@ -51,6 +51,7 @@ def test_it_served_from_the_first_share_to_the_last_however_that_changed() -> No
     service = service_at(periods(LIFE, []), at(3))
     assert service is not None
     assert (service.begin, service.end) == (moment(2), moment(9))
+    assert (service.period.begin, service.period.end) == (moment(2), moment(5))
 
 
 def test_nothing_serves_while_the_endpoint_is_stopped() -> None:

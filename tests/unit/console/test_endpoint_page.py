@@ -11,7 +11,6 @@ from apps.console.queries.endpoint_forms import (
     ScheduleForm,
     comes_round,
     held_to,
-    rollback_form,
     unjudged,
 )
 from apps.console.queries.endpoint_page import EndpointPage
@@ -31,6 +30,7 @@ from apps.console.queries.endpoint_parts import (
 )
 from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
+from apps.console.queries.rollback_form import can_roll_back, rollback_form, rollback_words
 from placet.kernel.clock import now
 
 AGREED = {
@@ -125,6 +125,17 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
     assert Running(status, None, is_split=True).notes == ["starting"]
 
 
+def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
+    status = row(revision=row(state="live"), detail="", ready_replicas=0)
+    assert Running(status, None, is_split=False).state == "live"
+    assert Running(status, None, is_split=False, is_stopped=True).state == "stopped"
+    past = row(state="live", approvers=[])
+    assert PastRevision(past, "risk", {}, None).state == "live"
+    assert PastRevision(past, "risk", {}, now()).state == "stopped"
+    former = row(state="failed", approvers=[])
+    assert PastRevision(former, "risk", {}, now()).state == "failed"
+
+
 def test_figures_are_there_once_something_was_asked() -> None:
     assert [figure for figure, _ in figures(recent())] == [
         "1,200",
@@ -179,6 +190,29 @@ def test_what_a_rollback_goes_back_to() -> None:
     assert former_words([stopped, warm]).endswith(
         "is stopped: a rollback starts it first. 2 earlier revisions are available."
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "going_out", "former", "offered", "words"),
+    [
+        ("active", False, [], False, ""),
+        ("active", False, [revision(1, "warm")], True, "only shifts the traffic."),
+        ("active", True, [], True, "Revision 3 is going out: a rollback aborts that."),
+        ("stopped", False, [revision(1, "warm")], False, "a stopped one is not rolled back."),
+    ],
+)
+def test_a_rollback_is_offered_where_there_is_something_to_go_back_to(
+    state: str, going_out: bool, former: list[Any], offered: bool, words: str
+) -> None:
+    view = row(
+        endpoint=row(state=state),
+        going_out=going_out,
+        rollout=row(to_revision=row(number=3)) if going_out else None,
+        former=former,
+        previous=former[0] if former else None,
+    )
+    assert can_roll_back(view) == offered
+    assert rollback_words(view).endswith(words)
 
 
 def test_a_rollback_names_what_it_does() -> None:

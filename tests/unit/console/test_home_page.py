@@ -46,13 +46,15 @@ def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said
 @pytest.mark.parametrize(
     ("alerts", "needed", "said"),
     [
-        (1, 0, "1 open alert"),
-        (2, 0, "2 open alerts"),
-        (2, 1, "2 open alerts, and 1 release waits for your decision"),
+        ("a", 0, "1 open alert"),
+        ("aa", 0, "2 open alerts"),
+        ("ab", 0, "2 open alerts in all projects"),
+        ("aa", 1, "2 open alerts, and 1 release waits for your decision"),
     ],
 )
-def test_open_alerts_are_said_before_what_waits(alerts: int, needed: int, said: str) -> None:
-    assert page(needed=needed, alerts=[None] * alerts).lead == said
+def test_open_alerts_are_said_before_what_waits(alerts: str, needed: int, said: str) -> None:
+    rows = [SimpleNamespace(alert=SimpleNamespace(project_id=project)) for project in alerts]
+    assert page(needed=needed, alerts=rows).lead == said
 
 
 @pytest.mark.parametrize(

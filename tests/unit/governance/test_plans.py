@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from apps.governance.plan import PRESETS, DocumentFault, Plan
+from apps.governance.queries.presets import BUILT_IN, TITLES, title_of
 from tests.support.documents import plan_document
 
 LAST = {"set_weight": 100}
@@ -182,3 +183,15 @@ def test_every_fault_is_named_at_once() -> None:
     found = faults({"strategy": "canary", "steps": [{"set_weight": 0}, {"pause": 1}], "x": 1})
     pointers = [at for at, _ in found]
     assert pointers == ["/plan/steps/0/set_weight", "/plan/steps/1/pause", "/plan/x"]
+
+
+@pytest.mark.parametrize("name", list(BUILT_IN))
+def test_a_plan_is_called_as_the_preset_whose_steps_it_has(name: str) -> None:
+    assert title_of(Plan.read(BUILT_IN[name])) == TITLES[name]
+
+
+def test_a_plan_of_own_steps_is_called_by_its_strategy() -> None:
+    steps = [{"set_weight": 3}, {"pause": {}}, LAST]
+    assert title_of(Plan.read({"strategy": "canary", "steps": steps})) == "Canary"
+    blue = [{"pause": {"duration_seconds": 60}}, LAST]
+    assert title_of(Plan.read({"strategy": "blue_green", "steps": blue})) == "Blue/green"

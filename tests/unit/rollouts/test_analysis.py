@@ -198,6 +198,19 @@ class TestVerdicts:
         found = verdict()
         assert (found.outcome, found.sentence) == ("inconclusive", "No requests were counted yet")
 
+    def test_a_handful_of_requests_is_too_early_to_tell(self) -> None:
+        found = verdict([window(count=1)], [window("old", 1)])
+        assert found.sentence == "0% of 1 request failed, 0% of 1 on stable. Too early to tell."
+        later = verdict([window(count=20)], [window("old", 20)])
+        assert "more requests would do at this rate" in later.sentence
+
+    def test_what_holds_for_both_metrics_is_said_once(self) -> None:
+        terms = AnalysisTerms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)
+        measured = StepMeasurements(
+            "new", "old", [], [window("old", 10)], NOON - timedelta(minutes=1), NOON, True
+        )
+        assert judge(terms, measured).sentence == "The new revision has answered no request yet."
+
     def test_the_worst_metric_decides(self) -> None:
         slow = {"100": 800, "250": 0, "inf": 4200}
         terms = AnalysisTerms((ERRORS, JudgedMetric("latency", 0.01, milliseconds=250)), 0.5, 0.01)

@@ -1,0 +1,54 @@
+"""Going back to an earlier revision, as the page of an endpoint offers and explains it."""
+
+from dataclasses import dataclass
+
+from apps.console.queries.endpoint_parts import former_words
+from apps.console.queries.endpoint_view import EndpointView
+from apps.registry.models import ModelVersion
+from apps.serving.rules import EndpointState, RevisionState
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackForm:
+    """The dialog that goes back, or stops what goes out."""
+
+    title: str
+    says: str
+    choices: list[tuple[int, str]]  # of revisions, where there is more than one
+
+
+def can_roll_back(view: EndpointView) -> bool:
+    """Tell whether there is something to go back to now: a stopped endpoint is started first."""
+    active = view.endpoint.state == EndpointState.ACTIVE
+    return view.going_out or (active and view.previous is not None)
+
+
+def rollback_words(view: EndpointView) -> str:
+    """Say what a rollback would do; '' when there is nothing to go back to."""
+    if view.going_out and view.rollout:
+        return f"Revision {view.rollout.to_revision.number} is going out: a rollback aborts that."
+    words = former_words(view.former)
+    if words and view.endpoint.state == EndpointState.STOPPED:
+        return f"{words} Start the endpoint first: a stopped one is not rolled back."
+    return words
+
+
+def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
+    """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
+    if view.going_out and view.rollout:
+        says = (
+            f"It is going out: its rollout is aborted, and {version} has all requests again at "
+            "once. It is written to the log."
+        )
+        return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
+    says = (
+        "It was approved before, so no new approval is needed and nothing is analysed. It is "
+        "written to the log."
+    )
+    if len(view.former) == 1:
+        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
+    choices = []
+    for row in view.former:
+        how = "standby" if row.state == RevisionState.WARM else "is started first"
+        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
+    return RollbackForm("Roll back?", says, choices)

@@ -1,0 +1,148 @@
+"""The steps of a rollout as its page shows them: how far each is, and who ended it early."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.console.queries.analyses import AnalysisView
+from apps.console.queries.events import EventLine
+from apps.console.templatetags.placet import span
+from apps.governance.plan import (
+    AbTest,
+    Analysis,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    Step,
+)
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import RolloutSnapshot
+from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
+from apps.rollouts.steps import effect_of, last_weight, metrics_of
+from placet.kernel.durations import spell
+
+STEPS_DONE = (RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.DONE)
+BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
+UNSETTLED = "Not settled in time: the plan went on"
+
+
+@dataclass(slots=True)
+class PlanStepRow:
+    """One step of the plan. ``state``: done, now, skipped, failed, aborted, rolled_back, or '' for
+    what is to come."""
+
+    number: int
+    text: str
+    state: str
+    at: datetime | None
+    note: str = ""  # what stands below it
+
+    @property
+    def is_now(self) -> bool:
+        """Whether it is the present one."""
+        return self.state == "now"
+
+
+def step_rows(
+    row: Rollout,
+    facts: RolloutSnapshot,
+    *,
+    lines: Sequence[EventLine],
+    names: Mapping[str, str],
+    looked: Sequence[AnalysisView],
+) -> list[PlanStepRow]:
+    """Return the steps as sentences; ``lines`` say who skipped some, ``looked`` what was found."""
+    passed, outcomes = passed_by(row, lines), {a.number - 1: a.last.outcome for a in looked}
+    rows = []
+    for index, step in enumerate(row.steps):
+        at = row.step_times.get(str(index))
+        when = datetime.fromisoformat(at) if at else None
+        state = state_of(row, index, passed, outcomes.get(index, ""))
+        note = left(step, when, facts) if state == "now" else ""
+        if state == "skipped":
+            note = f"Skipped by {passed[index]}" if passed.get(index) else "Skipped"
+        elif state in ("failed", "aborted", "rolled_back"):
+            note = ended_by(row, names)
+        elif state == "done" and outcomes.get(index) == "inconclusive":
+            note = UNSETTLED if isinstance(step, Analysis) else ""
+        rows.append(PlanStepRow(index + 1, sentence(step, facts.coming), state, when, note))
+    return rows
+
+
+def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, str]:
+    """Return which steps people went past before they were over, by index, and who did.
+
+    Whoever promoted it went past the step that was under way, unless that sent all requests
+    already, and past those that never began.
+    """
+    told = [(line.kind.rsplit(".v", 1)[0], line) for line in reversed(lines)]
+    passed = {}
+    for kind, line in told:
+        if kind == "rollout.step_skipped" and isinstance(line.data.get("step"), int):
+            passed[line.data["step"] - 1] = line.actor_name
+    promoter = next((line for kind, line in told if kind == "rollout.promoted"), None)
+    if promoter is None:
+        return passed
+    begun = {int(index) for index in row.step_times}
+    whole = last_weight(row.steps)
+    shifted = any(kind == "rollout.shifting" and line.index > promoter.index for kind, line in told)
+    before = [index for index in begun if index < whole and index not in passed]
+    if shifted and before:
+        passed[max(before)] = promoter.actor_name
+    never = [index for index in range(len(row.steps)) if index not in begun]
+    return dict.fromkeys(never, promoter.actor_name) | passed
+
+
+def state_of(row: Rollout, index: int, passed: Container[int] = (), outcome: str = "") -> str:
+    """Return how far the step at ``index`` is; ``outcome`` is that of its last look."""
+    if index > row.step:
+        return "skipped" if row.state in STEPS_DONE and index in passed else ""
+    if index in passed or str(index) not in row.step_times:
+        return "skipped"
+    if index < row.step or row.state in STEPS_DONE:
+        return "done"
+    if row.state not in BADLY:
+        return "now"
+    if row.aborted_by:
+        return "aborted"
+    return "failed" if outcome == "failed" else "rolled_back"
+
+
+def ended_by(row: Rollout, names: Mapping[str, str]) -> str:
+    """Say who ended a rollout that ended badly."""
+    if row.aborted_by:
+        return f"Aborted by {names.get(row.aborted_by) or 'unknown actor'}"
+    back = row.kind == RolloutKind.RELEASE and row.from_revision is not None and row.step >= 0
+    back = back and row.state != RolloutState.ABORTED  # by a recall
+    return "Rolled back by the platform" if back else "Ended by the platform"
+
+
+def sentence(step: Step, coming: str) -> str:
+    """Return a step in words; ``coming`` are those for the revision that it sends requests to."""
+    match step:
+        case SetWeight(weight=weight):
+            return f"Send {weight / 100:g}% of the requests to {coming}"
+        case SetHeaderRoute(header=header, value=value):
+            return f"Route requests with {header}: {value} to {coming}"
+        case SetMirror(percent=0):
+            return "Stop copying requests"
+        case SetMirror(copies=copies):
+            return f"Copy {copies / 100:g}% of the requests to {coming}"
+        case Pause(duration_seconds=seconds):
+            return "Wait for manual approval" if seconds is None else f"Wait {spell(seconds)}"
+        case Analysis():
+            return f"Analyse: {', '.join(metric.asked for metric in metrics_of(step))}"
+        case AbTest():
+            return f"A/B test: {effect_of(step).asked}"
+        case Ship():
+            return "Wait for approval to ship"
+
+
+def left(step: Step, since: datetime | None, facts: RolloutSnapshot) -> str:
+    """Return how much of a pause is left."""
+    if not isinstance(step, Pause) or step.duration_seconds is None or since is None:
+        return ""
+    seconds = step.duration_seconds - (facts.now - since).total_seconds()
+    return f"{span(round(seconds))} left" if seconds > 0 else ""

@@ -1,0 +1,104 @@
+"""What the page of a rollout says of each step: what was done, and who ended what was not."""
+
+import pytest
+
+from apps.console.queries.rollout_page import RolloutPage, rollout_page
+from apps.governance.models import Release
+from apps.rollouts import actions
+from apps.rollouts.models import Look, Rollout
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from tests.support import factories
+from tests.support.story import Story
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
+ANALYSIS = {"analysis": {"metrics": [{"metric": "error_rate", "margin": 0.01}]}}
+PLAN = {
+    "strategy": "canary",
+    "steps": [
+        {"set_weight": 1},
+        ANALYSIS,
+        {"set_weight": 5},
+        ANALYSIS,
+        {"set_weight": 50},
+        {"pause": {}},
+    ],
+}
+
+
+@pytest.fixture
+def canary(story: Story) -> Release:
+    """A release whose first analysis has nothing to judge yet."""
+    release = story.under_way(PLAN)
+    assert (story.rollout(release).state, story.rollout(release).step) == ("analysing", 1)
+    return release
+
+
+def olga(story: Story) -> Actor:
+    """Return a second operator of the project."""
+    return factories.actor_of(
+        factories.person("Olga risk", roles={"operator": story.world.project})
+    )
+
+
+def page(rollout: Rollout, story: Story) -> RolloutPage:
+    """Return it as Otto reads it."""
+    return rollout_page(rollout.pk, story.otto)
+
+
+def told(rollout: Rollout, story: Story) -> list[tuple[str, str]]:
+    """Return how far each step is, and what stands below it."""
+    return [(step.state, step.note) for step in page(rollout, story).view.steps]
+
+
+def test_what_was_skipped_and_promoted_past_was_not_done(story: Story, canary: Release) -> None:
+    actions.skip(story.rollout(canary), step=1, reason="Seen enough", actor=story.otto)
+    story.settle()
+    assert story.rollout(canary).step == 3
+    actions.promote(story.rollout(canary), reason="Go", actor=olga(story))
+    story.settle()
+    by_otto, by_olga = "Skipped by Otto risk", "Skipped by Olga risk"
+    assert told(story.rollout(canary), story) == [
+        ("done", ""),
+        ("skipped", by_otto),
+        ("done", ""),
+        ("skipped", by_olga),
+        ("skipped", by_olga),
+        ("skipped", by_olga),
+        ("done", ""),
+    ]
+
+
+def test_who_promotes_at_the_last_weight_goes_past_nothing(story: Story, canary: Release) -> None:
+    for step in (1, 3):
+        actions.skip(story.rollout(canary), step=step, reason="On", actor=story.otto)
+        story.settle()
+    actions.resume(story.rollout(canary), step=5, reason="Well", actor=story.otto)
+    actions.promote(story.rollout(canary), reason="Now", actor=olga(story))
+    assert told(story.rollout(canary), story)[4:] == [("done", ""), ("done", ""), ("now", "")]
+
+
+def test_what_ran_when_somebody_aborted_has_not_failed(story: Story, canary: Release) -> None:
+    actions.abort(story.rollout(canary), reason="Wrong model", actor=story.otto)
+    story.settle()
+    ended = page(story.rollout(canary), story)
+    by = "Aborted by Otto risk"
+    assert told(story.rollout(canary), story)[:3] == [("done", ""), ("aborted", by), ("", "")]
+    assert (ended.ended_badly, ended.ended_by, ended.reason) == (True, by, "Wrong model")
+    assert ended.view.picture.stairs[0].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [("failed", "failed"), ("inconclusive", "rolled_back")]
+)
+def test_what_the_platform_rolled_back_says_so(
+    story: Story, canary: Release, outcome: str, state: str
+) -> None:
+    row = story.rollout(canary)
+    Look.objects.create(
+        rollout=row, step=1, at=now(), outcome=outcome, verdict={"sentence": "So.", "findings": []}
+    )
+    Rollout.objects.filter(pk=row.pk).update(state="failed", reason="Nothing was shown in time.")
+    by = "Rolled back by the platform"
+    assert told(story.rollout(canary), story)[1] == (state, by)
+    assert page(story.rollout(canary), story).ended_by == by

@@ -1,0 +1,77 @@
+"""What the page of deployments on a date says of one revision, and on paper of itself."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.assurance.periods import Moment, Period, Service, Share
+from apps.assurance.queries.approved import Approved
+from apps.assurance.queries.as_of import ServedRevision
+from apps.console.queries.deployments import DeploymentListPage, ServedRow
+from placet.kernel.actor import Actor, Scope
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Reader:
+    """Somebody who may do these things everywhere."""
+
+    def __init__(self, *may: str) -> None:
+        self.may = may
+
+    def can(self, permission: str, scope: Scope) -> bool:
+        return permission in self.may
+
+
+def moment(minutes: int) -> Moment:
+    return Moment(minutes, NOON + timedelta(minutes=minutes))
+
+
+def row(share: tuple[int, int | None], served: tuple[int, int | None], *may: str) -> ServedRow:
+    """Return a revision that had 1% between these minutes, and served between those."""
+    ends = [moment(end) if end is not None else None for _, end in (share, served)]
+    period = Period(moment(share[0]), ends[0], Share(100))
+    service = Service(period, moment(served[0]), ends[1])
+    approved = Approved(policy=3, policy_digest="sha256:0")
+    found = ServedRevision("rev_1", 1, "sha256:1", service, approved, ())
+    reader: Any = Reader(*may)
+    return ServedRow(found, Scope("prj_1", "staging"), "risk", reader)
+
+
+@pytest.mark.parametrize(
+    ("share", "served", "around"),
+    [
+        ((0, None), (0, None), []),
+        ((0, 9), (0, 9), []),
+        ((2, 5), (0, None), ["other shares since 2026-03-01 12:00:00", "serves still"]),
+        ((2, 5), (2, 9), ["other shares until 2026-03-01 12:09:00"]),
+    ],
+)
+def test_a_share_has_its_own_time_and_the_whole_stands_below(
+    share: tuple[int, int | None], served: tuple[int, int | None], around: list[str]
+) -> None:
+    found = row(share, served).around
+    assert len(found) == len(around)
+    assert all(said.endswith(end) for said, end in zip(found, around, strict=True))
+
+
+def test_the_event_of_the_share_is_linked_where_it_is_another() -> None:
+    texts = [link.text for link in row((2, 5), (0, 9), "audit.view").links]
+    assert texts == ["event 0: it began", "event 2: this share", "event 9: it ended"]
+    texts = [link.text for link in row((0, 9), (0, 9), "audit.view").links]
+    assert texts == ["event 0: it began", "event 9: it ended"]
+
+
+def test_the_policy_is_a_link_for_who_may_read_it() -> None:
+    assert row((0, None), (0, None)).policy_url == ""
+    shown = row((0, None), (0, None), "policy.view")
+    assert shown.policy_url == "/policies/risk/staging/"
+
+
+def test_a_print_says_what_it_was_narrowed_to() -> None:
+    reader: Any = Reader()
+    actor: Actor = reader
+    assert DeploymentListPage([], NOON, "", "", actor).narrowed == "none"
+    page = DeploymentListPage([], NOON, "", "", actor, "risk", "staging")
+    assert page.narrowed == "project risk, environment staging"
