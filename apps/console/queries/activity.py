@@ -37,7 +37,8 @@ def activity_page(project: Project, actor: Actor) -> ActivityPage:
     else:
         entries = timeline(_seen(project, actor), actor, limit=SHOWN)
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
-    return ActivityPage(ProjectHead(project, actor), named_lines(entries), log)
+    lines = named_lines(entries, actor, place=Scope(project.pk))
+    return ActivityPage(ProjectHead(project, actor), lines, log)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

@@ -33,7 +33,7 @@ from apps.rollouts.steps import effect_of, metrics_of, untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.durations import spell
 from placet.kernel.problems import NotFound
@@ -128,7 +128,8 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
     states = [state_of(row, index) for index in range(len(row.steps))]
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
-    lines, names = story([row.pk], actor, people=people)
+    place = Scope(row.project_id, row.endpoint.environment)
+    lines, names = story([row.pk], actor, people=people, place=place)
     reasons = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
     texts = unseal_many(reasons.values())
     since = step_began(row)

@@ -10,6 +10,13 @@ from apps.audit.queries import EventFilter, events_visible
 from apps.audit.queries.events import by_name
 from apps.governance.events import FREEZE_SET
 from apps.identity.events import PROJECT_UPDATED
+from apps.monitoring.actions.alerts import AlertFinding, open_alert
+from apps.monitoring.actions.objectives import set_objective
+from apps.monitoring.models import AlertKind
+from apps.monitoring.rules import ObjectiveTerms
+from apps.rollouts.actions.scheduling import schedule_drills
+from apps.serving.actions import issue_endpoint_key
+from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
@@ -70,6 +77,19 @@ class TestByName:
         assert "release.decided.v1" in kinds
         assert ("endpoint.created.v1" in kinds) is (thing == "churn")
         assert ("model.created.v1" in kinds) is (thing == "age")
+
+    def test_an_endpoint_is_found_with_its_objective_alerts_keys_and_rollback_tests(
+        self, eve: Actor, world: World
+    ) -> None:
+        at = Endpoint.objects.get(name="churn")
+        issue_endpoint_key(at, name="till 3", actor=SYSTEM)
+        set_objective(at, terms=ObjectiveTerms(latency_ms=100), actor=SYSTEM)
+        schedule_drills(at, every_days=7, hour=3, actor=SYSTEM)
+        open_alert(AlertFinding(AlertKind.REPLICAS, at.pk, "churn", "x", at), actor=SYSTEM)
+        found_kinds = found(eve, thing="churn")
+        for kind in ("endpoint.key_issued", "objective.set", "drill.scheduled", "alert.opened"):
+            assert f"{kind}.v1" in found_kinds
+            assert f"{kind}.v1" not in found(eve, thing="elsewhere")
 
     @pytest.mark.parametrize("thing", ["other", "age:2", "age:x", ":", "age:99999999999", "%"])
     def test_what_is_called_otherwise_is_not(self, thing: str, eve: Actor) -> None:
