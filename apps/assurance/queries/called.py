@@ -6,7 +6,7 @@ from django.db.models import Model, Q, QuerySet
 
 from apps.builds.models import Build
 from apps.governance.models import BreakGlass, Release
-from apps.identity.models import ServiceAccount, User
+from apps.identity.models import Project, ServiceAccount, User
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert, Erasure, Objective
 from apps.registry.models import Evidence, ModelVersion, RegisteredModel
@@ -56,6 +56,11 @@ class NameFinder:
             *_of_versions({"model__name": name}, actor),
             Target.objects.filter(name=name)[:1],
         )
+
+    def project(self, project_id: str, actor: Actor) -> str:
+        """Return the short name of a project that ``actor`` may see, '' for no other."""
+        seen = visible(Project.objects.filter(pk=project_id), actor, project="pk")
+        return seen.values_list("slug", flat=True).first() or ""
 
 
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:

@@ -26,6 +26,7 @@ class ActivityPage:
     head: ProjectHead
     lines: list[EventLine]
     log: str  # where all of them are read; '' for who may not
+    may_export: bool
 
 
 def activity_page(project: Project, actor: Actor) -> ActivityPage:
@@ -38,7 +39,8 @@ def activity_page(project: Project, actor: Actor) -> ActivityPage:
         entries = timeline(_seen(project, actor), actor, limit=SHOWN)
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
     lines = named_lines(entries, actor, place=Scope(project.pk))
-    return ActivityPage(ProjectHead(project, actor), lines, log)
+    may_export = audits and actor.can("audit.export", Scope(project.pk))
+    return ActivityPage(ProjectHead(project, actor), lines, log, may_export)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

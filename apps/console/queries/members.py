@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
+from apps.console.queries.people import offered_people
 from apps.console.queries.project_page import ProjectHead, environments_in_force
 from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import scope_of, visible_roles
@@ -56,6 +57,7 @@ class MembersPage:
     everywhere: Sequence[MemberRow]
     environments: Sequence[str]
     typed: Mapping[str, Any]
+    offered: list[tuple[str, str]]  # people to choose from, where the reader may see everybody
 
     @property
     def sees_all(self) -> bool:
@@ -87,12 +89,14 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
     """Return who has which role in a project, as far as ``actor`` sees that."""
     held = _roles(actor).filter(Q(project=project) | Q(project=None))
     bindings = list(held.order_by("created_at", "pk")[:SHOWN])
+    manages = actor.can("access.manage", Scope(project.pk))
     return MembersPage(
         head=ProjectHead(project, actor),
         rows=member_rows((b for b in bindings if b.project_id), actor),
         everywhere=member_rows((b for b in bindings if not b.project_id), actor),
         environments=[row.name for row in environments_in_force(project, actor)],
         typed=typed,
+        offered=offered_people(actor) if manages else [],
     )
 
 

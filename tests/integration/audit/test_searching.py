@@ -175,3 +175,24 @@ def test_nothing_goes_through_the_whole_log(filters: EventFilter) -> None:
         if "Rows Removed by Filter" in line
     ]
     assert sum(read) < 100, plan
+
+
+def test_an_export_is_called_after_its_project_and_filters_and_the_day(world: World) -> None:
+    today = f"{now():%Y-%m-%d}"
+    client = api(person("Gil", {"auditor": None}))
+    for query, name in (
+        ("", f"placet-audit-{today}.jsonl"),
+        (f"project={world.project.pk}&format=csv", f"placet-audit-risk-{today}.csv"),
+        ("object=churn:3&kind=release", f"placet-audit-churn-3-release-{today}.jsonl"),
+        ('person=a";b/../ä', f"placet-audit-a-b-{today}.jsonl"),
+    ):
+        answer = client.get(f"/audit/export?{query}")
+        assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_a_projects_activity_is_exported_by_who_may(world: World) -> None:
+    path, export = f"/projects/{world.project.slug}/activity/", "/api/v1/audit/export?"
+    auditor = browser(person("Eve", {"auditor": world.project}))
+    page = auditor.get(path).content.decode()
+    assert f"{export}format=csv&amp;project={world.project.pk}" in page
+    assert export not in browser(person("Vi", {"viewer": world.project})).get(path).content.decode()
