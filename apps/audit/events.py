@@ -11,6 +11,7 @@ from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
 WORDS = {"sbom": "SBOM", "approve": "approved", "reject": "rejected"}
+RULES = {True: "required", False: "not required"}
 # How a value is written as it was logged, by what stands behind the colon of its field: one of
 # these, or the noun of what is counted.
 UNITS = {
@@ -20,10 +21,13 @@ UNITS = {
     "time": "{} s",
     "bytes": "{} bytes",
     "weight": "weight {}",
+    "rule": "{}",
 }
 
 
 def _logged(value: Any, unit: str) -> str:
+    if unit == "rule":
+        return RULES.get(value, str(value))
     return UNITS.get(unit, f"{{}} {unit}s").format(value)
 
 

@@ -18,6 +18,9 @@ class Finder(Protocol):
         """Return the ids of what is called ``name``, and of what belongs to it, in the projects
         whose events ``actor`` may read."""
 
+    def project(self, project_id: str, actor: Actor) -> str:
+        """Return the short name of a project that ``actor`` may see, '' for no other."""
+
 
 finder = Slot[Finder]("what the ids in events are called")
 

@@ -33,6 +33,13 @@ def page_above(path: str) -> str:
     return "/"
 
 
+def standing(path: str) -> str:
+    """Return where a reader stands who is shown the answer at ``path``: a form that was refused is
+    shown at its own address, and stands on another page."""
+    name = name_of(path)
+    return reverse(FORMS_STAND_ON[name]) if name in FORMS_STAND_ON else path
+
+
 def page_of(request: HttpRequest) -> str:
     """Return the page that a form was on, which the form names in ``next``."""
     target = request.POST.get("next") or page_above(request.path)

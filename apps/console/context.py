@@ -8,7 +8,7 @@ from django.core.validators import slug_re
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.console.addresses import form_page
+from apps.console.addresses import form_page, standing
 from apps.console.navigation import (
     ACCOUNT,
     DEPLOYMENTS,
@@ -45,7 +45,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "actor": actor,
         "withheld": sorted(actor.withheld),
-        "navigation": navigation(request.path, actor, frame, counts_of(page_menu, frame)),
+        "navigation": navigation(standing(request.path), actor, frame, counts_of(page_menu, frame)),
         "account_menu": account_menu(actor),
         "broken_glasses": banners(page_menu.glasses),
         "form_page": partial(form_page, request),  # asked by the page of a refusal

@@ -24,7 +24,7 @@ ENDPOINT_DELETED = event_kind("endpoint.deleted", "Deleted an endpoint")
 ENDPOINT_RESTARTED = event_kind("endpoint.restarted", "Restarted the replicas of an endpoint")
 ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas:replica}")
 ENDPOINT_KEYS_CHANGED = event_kind(
-    "endpoint.key_rule_changed", "Changed whether clients need an API key"
+    "endpoint.key_rule_changed", "Changed whether clients need an API key: {required:rule}"
 )
 KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint")
 KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")

@@ -32,7 +32,6 @@ from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.builds.actions import request_samples
 from apps.builds.models import Build
-from apps.console.queries.activity_subjects import activity_subjects
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.exports import TABLES
 from apps.console.queries.links import person_url, project_url, sees_access
@@ -460,12 +459,6 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: object_names(named_ids(t.world.project.pk), who),
-    ),
-    Direct(
-        "read what the activity of another project is about",
-        "stranger",
-        None,
-        lambda t, who: activity_subjects(named_ids(t.project.pk), t.project, who),
     ),
     Direct(
         "set the rule of retention",

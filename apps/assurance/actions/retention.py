@@ -3,6 +3,7 @@
 import re
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from apps.assurance.errors import HoldLifted, HoldNameTaken, OwnHold
 from apps.assurance.events import LEGAL_HOLD_LIFTED, LEGAL_HOLD_PLACED, RETENTION_SET
@@ -44,7 +45,8 @@ def set_retention(*, days: int, actor: Actor) -> Retention:
 def place_hold(*, name: str, scope: str, subject: str = "", reason: str, actor: Actor) -> LegalHold:
     """Keep every event that mentions something where it is. Needs ``audit.hold``.
 
-    ``subject`` is a project's slug, or the id of a person or object; of everything none.
+    ``subject`` is a project's slug, the e-mail address or id of a person, or the id of an object;
+    for everything, nothing.
     """
     text = clean_text("reason", reason, limit=2000)
     with record(actor) as log:
@@ -111,9 +113,12 @@ def _subject(scope: str, subject: str) -> str:
                 raise _invalid("subject", "No project has this slug")
             return str(project_id)
         case HoldScope.PERSON:
-            if not User.objects.filter(pk=subject).exists():
-                raise _invalid("subject", "No person has this id")
-            return subject
+            address = User.objects.normalize_email(subject)
+            people = User.objects.filter(Q(pk=subject) | Q(email=address))
+            person_id = people.values_list("pk", flat=True).first()
+            if person_id is None:
+                raise _invalid("subject", "No person has this e-mail address or ID")
+            return str(person_id)
         case HoldScope.OBJECT:
             if not is_id(subject) or subject != subject.strip():
                 raise _invalid("subject", "The id of an object, as rel_…")

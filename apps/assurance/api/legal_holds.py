@@ -35,11 +35,12 @@ class LegalHoldSerializer(serializers.Serializer[Any]):
 
 
 class NewLegalHoldSerializer(serializers.Serializer[Any]):
-    """A hold to be placed. ``subject`` is a project's slug, the id of a person or of an object."""
+    """A hold to be placed. ``subject`` is a project's slug, the e-mail address or id of a person,
+    or the id of an object."""
 
     name = serializers.CharField(max_length=60)
     scope = serializers.ChoiceField(HoldScope.choices)
-    subject = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    subject = serializers.CharField(max_length=254, required=False, allow_blank=True)
     reason = serializers.CharField(max_length=2000)
 
 

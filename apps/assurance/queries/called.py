@@ -2,19 +2,23 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from apps.builds.models import Build
-from apps.governance.models import Release
-from apps.identity.models import ServiceAccount, User
+from apps.governance.models import BreakGlass, Release
+from apps.identity.models import Project, ServiceAccount, User
 from apps.identity.queries import visible
-from apps.registry.models import ModelVersion, RegisteredModel
-from apps.rollouts.models import Rollout
-from apps.serving.models import Endpoint, Revision, Target
+from apps.monitoring.models import Alert, Erasure, Objective
+from apps.registry.models import Evidence, ModelVersion, RegisteredModel
+from apps.rollouts.models import Drill, DrillSchedule, Rollout
+from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 
 PEOPLE = 50
+OF_ENDPOINT: tuple[type[Model], ...] = (
+    *(Revision, Rollout, Release, EndpointKey, Objective, Alert, Drill, DrillSchedule, Erasure),
+)
 OF_EACH = 300  # of a table, the newest: events of what is older are found by its own id
 
 
@@ -36,7 +40,9 @@ class NameFinder:
 
     def objects(self, name: str, actor: Actor) -> list[str]:
         """Return the ids of endpoints, models and targets called ``name``, or of the version
-        ``name:3``, and of their versions, builds, releases, revisions and rollouts (one query)."""
+        ``name:3``, and of what belongs to them: versions, builds, evidence, releases, emergency
+        releases, revisions, rollouts, and an endpoint's SLO, alerts, API keys and rollback tests
+        (one query)."""
         model, _, number = name.rpartition(":")
         if model and number.isascii() and number.isdigit() and len(number) < 10:
             of = {"model__name": model, "number": int(number)}
@@ -44,13 +50,17 @@ class NameFinder:
         at = {"endpoint__name": name}
         return _ids(
             _own(Endpoint.objects.filter(name=name), actor),
-            _own(Revision.objects.filter(**at), actor),
-            _own(Rollout.objects.filter(**at), actor),
-            _own(Release.objects.filter(**at), actor),
+            *(_own(table._default_manager.filter(**at), actor) for table in OF_ENDPOINT),
+            _own(BreakGlass.objects.filter(release__endpoint__name=name), actor),
             _own(RegisteredModel.objects.filter(name=name), actor),
             *_of_versions({"model__name": name}, actor),
             Target.objects.filter(name=name)[:1],
         )
+
+    def project(self, project_id: str, actor: Actor) -> str:
+        """Return the short name of a project that ``actor`` may see, '' for no other."""
+        seen = visible(Project.objects.filter(pk=project_id), actor, project="pk")
+        return seen.values_list("slug", flat=True).first() or ""
 
 
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
@@ -59,8 +69,10 @@ def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
     return [
         _own(ModelVersion.objects.filter(**of), actor),
         _own(Build.objects.filter(**of_version), actor),
+        _own(Evidence.objects.filter(**of_version), actor),
         _own(Release.objects.filter(**of_version), actor),
         _own(Rollout.objects.filter(**of_release), actor),
+        _own(BreakGlass.objects.filter(**of_release), actor),
     ]
 
 

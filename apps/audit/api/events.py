@@ -1,5 +1,6 @@
 """Events over REST, and their export."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.audit.actions import log_export_of
+from apps.audit.hooks import finder
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import (
     EventFilter,
@@ -29,6 +31,7 @@ from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
+from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput
 
 
@@ -87,6 +90,8 @@ FILTERS = (
     *("kind", "group", "text", "actor", "person", "by_people", "subject", "object"),
     *("project", "environment", "since", "until"),
 )
+NAMING = ("environment", "object", "subject", "person", "group", "kind", "text")
+MAX_NAME = 120  # characters of an export's file name, before the day
 FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
     OpenApiParameter("group", enum=list(GROUPS), description="Kinds that belong together"),
@@ -267,5 +272,16 @@ class Export(PlacetView):
         log_export_of(self.actor, events, form=form)
         media, lines = FORMATS[form]
         response = StreamingHttpResponse(lines(streamed(events)), content_type=media)
-        response["Content-Disposition"] = f'attachment; filename="placet-audit.{form}"'
+        name = file_name(request, self.actor)
+        response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
         return response
+
+
+def file_name(request: Request, actor: Actor) -> str:
+    """Return what an export is called: by its project, by what else it was narrowed to, and by the
+    day (UTC)."""
+    asked = request.query_params
+    project = finder().project(asked["project"], actor) if asked.get("project") else ""
+    parts = ("placet-audit", project, *(asked.get(name, "") for name in NAMING))
+    plain = (re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-") for part in parts)
+    return f"{'-'.join(filter(None, plain))[:MAX_NAME].rstrip('-')}-{now():%Y-%m-%d}"

@@ -21,6 +21,7 @@ from apps.audit.queries.texts import texts_in
 from apps.audit.rows import sealed_columns
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import rfc3339
+from placet.kernel.ids import is_id
 from placet.kernel.problems import NeedsPermission, NotFound
 from placet_verify.log.merkle import leaf_hash
 
@@ -41,22 +42,29 @@ WITHOUT_STATES = Func(
 )
 
 
-# As one, but that each row keeps its ``reason``.
-WITH_REASONS = Func(
+# Columns by which a row says what it belongs to, the nearest first: ids, where they hold any.
+BELONGS = (
+    *("release_id", "holder", "endpoint_id", "version_id", "environment_id", "model_id"),
+    *("what", "about", "subject", "person_id", "team_id", "service_account_id", "target_id"),
+)
+
+# As one, but that the row it is about keeps its ``reason`` and what it belongs to.
+WITH_SUBJECT = Func(
     F("body"),
     template="""(
         SELECT CASE jsonb_typeof(it) WHEN 'object' THEN
             it - 'after' || jsonb_build_object('after', CASE jsonb_typeof(it -> 'after')
                 WHEN 'object' THEN (
                     SELECT coalesce(
-                        jsonb_object_agg(key, jsonb_build_object('reason', state -> 'reason')),
-                        '{}')
+                        jsonb_object_agg(key, jsonb_build_object(%(columns)s)), '{}')
                     FROM jsonb_each(it -> 'after') AS each (key, state)
-                    WHERE jsonb_typeof(state -> 'reason') = 'string'
+                    WHERE substr(key, strpos(key, ':') + 1) = it ->> 'subject'
+                        AND jsonb_typeof(state) = 'object'
                 ) END)
         END
         FROM (SELECT %(expressions)s::jsonb AS it OFFSET 0) AS said
     )""",
+    columns=", ".join(f"'{name}', state -> '{name}'" for name in ("reason", *BELONGS)),
     output_field=JSONField(),
 )
 
@@ -187,6 +195,7 @@ class TimelineEntry:
     place: Scope
     reason: str = ""  # the commitment to why, where the subject says so
     subject: str = ""
+    about: tuple[str, ...] = ()  # ids: its subject, and then what that belongs to, nearest first
     intact: bool = True  # it still is what was logged
     data: Mapping[str, Any] = field(default_factory=dict)  # what its kind declares
 
@@ -333,7 +342,7 @@ def timeline(
 def _lines(events: QuerySet[Event], count: int) -> list[TimelineEntry]:
     """Return the newest of ``events`` as lines; no other body is looked into."""
     chosen = Event.objects.filter(index__in=events.order_by("-index").values("index")[:count])
-    said = chosen.annotate(said=WITH_REASONS, intact=INTACT).order_by("-index")
+    said = chosen.annotate(said=WITH_SUBJECT, intact=INTACT).order_by("-index")
     return [_line(*row) for row in said.values_list("index", "said", "intact")]
 
 
@@ -348,9 +357,19 @@ def _line(index: int, said: Any, intact: bool) -> TimelineEntry:
         place=Scope(body["project"], body["environment"]),
         reason=_reason(body),
         subject=body["subject"],
+        about=about_of(body),
         intact=intact and bool(body["kind"]),
         data=body["data"] if intact else {},
     )
+
+
+def about_of(body: dict[str, Any]) -> tuple[str, ...]:
+    """Return the ids of what an event is about: its subject, what that belongs to by its row, and
+    what the event says beside it. Rows may be gone: what they belonged to often is not."""
+    states = (s for key, s in states_of(body).items() if key.partition(":")[2] == body["subject"])
+    row = next((state for state in states if state), {})
+    ids = (body["subject"], *(row.get(name) for name in BELONGS), *body["data"].values())
+    return tuple(dict.fromkeys(i for i in ids if isinstance(i, str) and is_id(i)))
 
 
 def _reason(body: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """What happened in a project lately, as far as its reader may see it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -8,9 +7,7 @@ from django.urls import reverse
 
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter, newest, timeline
-from apps.console.queries.activity_subjects import activity_subjects
 from apps.console.queries.events import EventLine, named_lines
-from apps.console.queries.page_parts import Link
 from apps.console.queries.project_page import ProjectHead
 from apps.governance.models import Environment
 from apps.governance.queries.visible_rows import releases
@@ -30,8 +27,8 @@ class ActivityPage:
 
     head: ProjectHead
     lines: list[EventLine]
-    subjects: Mapping[str, Link]  # what they are about, by id
     log: str  # where all of them are read; '' for who may not
+    may_export: bool
     group: str = ""  # the kinds that it was narrowed to
 
     @property
@@ -50,8 +47,9 @@ def activity_page(project: Project, actor: Actor, *, group: str = "") -> Activit
     else:
         entries = timeline(_seen(project, actor), actor, limit=SHOWN, group=group)
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
-    subjects = activity_subjects((entry.subject for entry in entries), project, actor)
-    return ActivityPage(ProjectHead(project, actor), named_lines(entries), subjects, log, group)
+    lines = named_lines(entries, actor, place=Scope(project.pk))
+    may_export = audits and actor.can("audit.export", Scope(project.pk))
+    return ActivityPage(ProjectHead(project, actor), lines, log, may_export, group)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

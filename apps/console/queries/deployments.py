@@ -111,6 +111,8 @@ class ServedRow:
             links = [Link(f"Release {row.number}", reverse("release", args=[row.release]))]
             if self.actor.can("audit.export", self.place):
                 links.append(Link("evidence bundle", bundle, download=True))
+                verifier = reverse("api-verifier-page")
+                links.append(Link("offline verifier for it", verifier, download=True))
             links.append(Link("permit", permit))
         moments = [(service.begin, "it began"), (service.end, "it ended")]
         if service.period.begin != service.begin:

@@ -68,6 +68,8 @@ class DutyRow:
     @property
     def sign(self) -> Sign:
         """How it stands."""
+        if self.duty.state == "kept" and not self.duty.requesters:
+            return Sign("wait", "▲", "Nobody can request")
         return STATES[self.duty.state]
 
     @property
@@ -87,12 +89,21 @@ class DutyRow:
             return could(fewer=self.duty.fewest.people < self.duty.demanded)
         if self.duty.state == "locked_out":
             return "Too few people hold the required roles."
+        if not self.duty.requesters:
+            return "Nobody may request a release here: give someone the role contributor."
         return "No smaller group was found."
 
     @property
     def glass(self) -> BreakGlassDutyRow | None:
         """What is demanded of those who break the glass; ``None`` where nobody may."""
         return BreakGlassDutyRow(self.duty.break_glass) if self.duty.break_glass else None
+
+    @property
+    def hired_sign(self) -> Sign:
+        """How a smaller set with people who do not exist stands: a warning where approvals need
+        passkeys, which are there to keep it from happening; else what every access admin could."""
+        text = "could do it with fake accounts"
+        return Sign("wait", "▲", text) if self.duty.passkeys else Sign("plain", "○", text)
 
     @property
     def hired(self) -> ShortestPath | None:

@@ -26,7 +26,7 @@ from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, endpoint_keys, status_with, visible_endpoints
 from apps.serving.rules import PRESENT, RevisionState, Trouble, serving_config
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
 from placet_verify.statements import APPROVE
@@ -125,11 +125,13 @@ class EndpointView:
 
     @cached_property
     def _story(self) -> tuple[list[EventLine], dict[str, str]]:
-        node = self.status.node
-        known = {node.id: f"node {self.endpoint.target}"} if node else {}
         people = {self.endpoint.created_by, *(row.started_by for row in self.rollouts)}
         ids = [self.endpoint.pk, *(row.pk for row in self.history[:5]), *self._reasons]
-        return story(ids, self.actor, people=people, known=known)
+        return story(ids, self.actor, people=people, place=self._place)
+
+    @property
+    def _place(self) -> Scope:
+        return Scope(self.endpoint.project_id, self.endpoint.environment)
 
     @cached_property
     def _reasons(self) -> dict[str, str]:

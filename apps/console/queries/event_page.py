@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_detail, inclusion
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
-from apps.audit.queries.events import line_of
-from apps.console.queries.actor_names import actor_names
-from apps.console.queries.object_names import object_names, url_of
+from apps.audit.queries.events import about_of, line_of
+from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
@@ -75,14 +75,14 @@ class SignedStatement:
         return f"{words(self.column.replace('_envelope', ''))} statement"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventPage:
-    """An event, opened. ``names`` are those of the ids in it that the reader may know."""
+    """An event, opened. ``named`` is what of the ids in it the reader may know."""
 
     detail: EventDetail
     rows: list[ChangedRow]
     statements: list[SignedStatement]
-    names: Mapping[str, str]
+    named: Mapping[str, Named]
     proof: InclusionProof | None
     why_not: str
 
@@ -107,8 +107,7 @@ class EventPage:
     @property
     def who(self) -> str:
         """Who did it, by name."""
-        actor_id = self.detail.body["actor_id"]
-        return self.names.get(actor_id, actor_id)
+        return self._called(self.detail.body["actor_id"])
 
     @property
     def answers_for_it(self) -> str:
@@ -116,29 +115,46 @@ class EventPage:
         actor = self.detail.body["actor"]
         if actor["kind"] != "service" or actor["accountable"] == actor["id"]:
             return ""
-        return self.names.get(actor["accountable"], actor["accountable"])
+        return self._called(actor["accountable"])
 
     @property
     def subject(self) -> str:
         """What it is about, by id."""
         return str(self.detail.body["subject"])
 
+    @cached_property
+    def _about(self) -> tuple[str, Named | None]:
+        """The id by which the reader knows what it is about, and what that is called."""
+        for one in about_of(self.detail.body):
+            if one in self.named:
+                return one, self.named[one]
+        return self.subject, None
+
     @property
     def subject_name(self) -> str:
-        """What it is about, as people call it; the id of what has no name."""
-        return self.names.get(self.subject, self.subject)
+        """What it is about, as people call it: by what it belongs to, where it has no name of its
+        own; the id of what has neither."""
+        known, named = self._about
+        if named is None:
+            return self.subject
+        of = "" if known == self.subject else CHILDREN.get(self.subject.partition("_")[0], "")
+        return f"{of} of {named.name}" if of else named.name
 
     @property
     def subject_url(self) -> str:
         """The page of what it is about, for who may see that."""
-        return url_of(self.subject) if self.subject in self.names else ""
+        named = self._about[1]
+        return named.url if named else ""
 
     @property
     def where(self) -> str:
         """Its project and environment."""
         body = self.detail.body
-        project = self.names.get(body["project"], body["project"]) if body["project"] else ""
+        project = self._called(body["project"]) if body["project"] else ""
         return ", ".join(text for text in (project, body["environment"]) if text)
+
+    def _called(self, one: str) -> str:
+        return self.named[one].name if one in self.named else one
 
     @property
     def why(self) -> list[str]:
@@ -165,14 +181,14 @@ def event_page(index: int, actor: Actor) -> EventPage:
         proof = inclusion(index)
     except Problem as problem:
         why_not = problem.detail
-    named = set(_ids(detail))
-    names = actor_names(one for one in named if one.startswith(("per_", "svc_", "nod_")))
-    names |= {"system": "Placet"} | object_names(named - names.keys(), actor)
+    ids = set(_ids(detail))
+    named = object_names(ids, actor, actors=ids)
+    names = {one: known.name for one, known in named.items()}
     return EventPage(
         detail=detail,
         rows=[_row(change, detail.texts, names) for change in detail.changes],
         statements=list(_statements(detail)),
-        names=names,
+        named=named,
         proof=proof,
         why_not=why_not,
     )
@@ -183,6 +199,7 @@ def _ids(detail: EventDetail) -> Iterator[str]:
     body = detail.body
     yield from (body["actor_id"], body["actor"]["accountable"], body["subject"])
     yield body["project"] or ""
+    yield from about_of(body)
     for change in detail.changes:
         yield change.key.partition(":")[2]
         for state in (change.before or {}, change.after or {}):

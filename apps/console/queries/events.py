@@ -1,7 +1,7 @@
 """The events of the log as the pages show them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,9 @@ from apps.audit.queries import (
     newest,
     timeline,
 )
-from apps.console.queries.actor_names import actor_names, by_machine
+from apps.console.queries.actor_names import by_machine
+from apps.console.queries.links import person_url
+from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
 from placet.kernel.actor import INSTANCE, Actor, Scope
@@ -56,6 +58,8 @@ class EventLine:
     kind: str
     sentence: str
     actor_name: str
+    thing: Named | None = None  # what it was done to, unless that is what the page is about
+    where: str = ""  # in words, unless the whole page is about that place
     place: Scope = INSTANCE
     machine: bool = False
     reason: str = ""  # the commitment to why
@@ -130,18 +134,18 @@ def story(
     actor: Actor,
     *,
     people: Iterable[str] = (),
-    known: Mapping[str, str] | None = None,
+    place: Scope = INSTANCE,
     limit: int = 60,
 ) -> tuple[list[EventLine], dict[str, str]]:
     """Return what happened to these objects, newest first, and the names of everybody in it.
 
-    ``people`` are actor ids that the page names besides, so that names are looked up once; the
-    names in ``known`` need no looking up.
+    The page is about the first of them, at ``place``. ``people`` are actor ids that it names
+    besides, so that names are looked up once.
     """
     entries = timeline(ids, actor, limit=limit)
-    named = dict(known or {})
-    names = actor_names({e.actor_id for e in entries}.union(people) - named.keys()) | named
-    return _lines(entries, names), names
+    names = _names(entries, actor, place, people)
+    lines = [_line(entry, names, actor, place, but=ids[0]) for entry in entries]
+    return lines, {one: one for one in people} | {pk: one.name for pk, one in names.items()}
 
 
 def event_list_page(
@@ -151,33 +155,76 @@ def event_list_page(
     found = newest(actor, filters, PAGE + 1, before)
     entries = found[:PAGE]
     return EventListPage(
-        lines=named_lines(entries),
+        lines=named_lines(entries, actor),
         older=entries[-1].index if len(found) > PAGE else None,
         standing=log_standing(),
         signed=latest_checkpoint(),
     )
 
 
-def named_lines(entries: Sequence[TimelineEntry]) -> list[EventLine]:
-    """Return events as lines with the names of who did them."""
-    return _lines(entries, actor_names({e.actor_id for e in entries}))
+def named_lines(
+    entries: Sequence[TimelineEntry], actor: Actor, *, place: Scope = INSTANCE
+) -> list[EventLine]:
+    """Return events as lines with the names of who did them, of what, and of where, but of the
+    ``place`` that the whole page is about."""
+    names = _names(entries, actor, place)
+    return [_line(entry, names, actor, place) for entry in entries]
 
 
-def _lines(entries: Iterable[TimelineEntry], names: Mapping[str, str]) -> list[EventLine]:
-    return [
-        EventLine(
-            index=e.index,
-            at=e.at,
-            kind=e.kind,
-            sentence=e.line,
-            actor_name=names.get(e.actor_id, e.actor_id) or "unknown actor",
-            place=e.place,
-            machine=e.intact and by_machine(e.actor_id),
-            reason=e.reason,
-            subject=e.subject,
-            intact=e.intact,
-            actor_id=e.actor_id,
-            data=e.data,
-        )
-        for e in entries
-    ]
+def _names(
+    entries: Sequence[TimelineEntry], actor: Actor, place: Scope, people: Iterable[str] = ()
+) -> dict[str, Named]:
+    """Return what everything in these events is called (one query)."""
+    things = {one for entry in entries for one in entry.about}
+    projects = {entry.place.project for entry in entries} - {None, place.project}
+    actors = {entry.actor_id for entry in entries}.union(people, _people_in(entries, actor))
+    return object_names(things.union(filter(None, projects)), actor, actors=actors - {""})
+
+
+def _people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
+    """Yield whom events are about, people, services and nodes, where the reader may know them."""
+    for entry in entries:
+        for one in entry.about:
+            needed = "target.view" if one.startswith("nod_") else "access.view"
+            if actor.can(needed, entry.place):
+                yield one
+
+
+def _line(
+    entry: TimelineEntry, names: Mapping[str, Named], actor: Actor, place: Scope, but: str = ""
+) -> EventLine:
+    about = next((one for one in entry.about if one in names or one == but), "")
+    told = not entry.intact or about in {but, entry.actor_id, place.project}
+    thing = None if told else names.get(about)
+    if thing and person_url(about, actor):
+        thing = replace(thing, route="person", place=about)
+    who = names.get(entry.actor_id)
+    return EventLine(
+        index=entry.index,
+        at=entry.at,
+        kind=entry.kind,
+        sentence=entry.line,
+        actor_name=(who.name if who else entry.actor_id) or "unknown actor",
+        thing=thing,
+        where=_where(entry, names, place, thing) if entry.intact else "",
+        place=entry.place,
+        machine=entry.intact and by_machine(entry.actor_id),
+        reason=entry.reason,
+        subject=entry.subject,
+        intact=entry.intact,
+        actor_id=entry.actor_id,
+        data=entry.data,
+    )
+
+
+def _where(
+    entry: TimelineEntry, names: Mapping[str, Named], place: Scope, thing: Named | None
+) -> str:
+    """Return environment and project, of these what neither the thing's name nor the page says."""
+    at, said = entry.place, thing.name if thing else ""
+    environment = "" if at.environment == place.environment else at.environment or ""
+    if said == environment or said.endswith((f" in {environment}", f" of {environment}")):
+        environment = ""
+    project = names.get(at.project or "") if at.project not in entry.about[:1] else None
+    name = project.name if project and at.project != place.project else ""
+    return ", ".join(text for text in (environment, name) if text)

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
+from apps.console.queries.people import offered_people
 from apps.console.queries.project_page import ProjectHead, environments_in_force
 from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
 from apps.identity.models import Project, RoleBinding
@@ -58,6 +59,7 @@ class MembersPage:
     environments: Sequence[Any]  # with who decides there
     typed: Mapping[str, Any]
     is_cut: bool
+    offered: list[tuple[str, str]]  # people to choose from, where the reader may see everybody
 
     @property
     def cut(self) -> str:
@@ -103,6 +105,7 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
     held = _roles(actor).filter(Q(project=project) | Q(project=None))
     bindings = list(held.order_by("created_at", "pk")[: SHOWN + 1])
     is_cut, bindings = len(bindings) > SHOWN, bindings[:SHOWN]
+    manages = actor.can("access.manage", Scope(project.pk))
     return MembersPage(
         head=ProjectHead(project, actor),
         rows=member_rows((b for b in bindings if b.project_id), actor),
@@ -110,6 +113,7 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
         environments=list(with_deciders(environments_in_force(project, actor))),
         typed=typed,
         is_cut=is_cut,
+        offered=offered_people(actor) if manages else [],
     )
 
 

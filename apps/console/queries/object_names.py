@@ -1,76 +1,170 @@
-"""What the ids in events are called, for who may see the things they name."""
+"""What the ids in events are called and where they have a page, for who may see what they name."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import CharField, F, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import CharField, F, Model, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.urls import reverse
 
-from apps.governance.models import Environment, PolicyRevision, Release
-from apps.identity.models import Project
+from apps.builds.models import Build
+from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
+from apps.identity.models import Project, ServiceAccount, User
 from apps.identity.queries import visible
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.rollouts.models import Rollout
-from apps.serving.models import Endpoint, Revision, Target
-from placet.kernel.actor import Actor
+from apps.serving.models import Endpoint, Node, Revision, Target
+from placet.kernel.actor import SYSTEM, Actor
 
-PAGES = {"rel": "release", "end": "endpoint", "rlo": "rollout"}
+CHILDREN = {  # rows without a name of their own, by the beginning of their ids: "SLO of churn"
+    "alr": "alert",
+    "als": "alias",
+    "dec": "decision",
+    "drl": "rollback test",
+    "drs": "rollback test schedule",
+    "epk": "API key",
+    "era": "erasure",
+    "evd": "evidence",
+    "frz": "freeze",
+    "obj": "SLO",
+    "pre": "pre-loaded build",
+    "rcl": "recall",
+    "rol": "role",
+    "tok": "API token",
+    "upl": "upload",
+}
 
 
-def object_names(ids: Iterable[str], actor: Actor) -> dict[str, str]:
-    """Return the names of those of ``ids`` that name something ``actor`` may see (one query)."""
-    wanted = set(ids)
-    if not wanted:
-        return {}
-    first, *others = (
-        rows.filter(pk__in=wanted).order_by().values_list("pk", "called") for rows in _called(actor)
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What something is called, and its page: the name of a route and what stands in it."""
+
+    name: str
+    route: str = ""
+    place: str = ""  # as in an address: ``risk/churn/3``
+
+    @property
+    def url(self) -> str:
+        """The address of its page, '' where it has none."""
+        return reverse(self.route, args=self.place.split("/")) if self.route else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that have names. ``called`` and ``place`` are columns, and texts behind a ``=``."""
+
+    model: type[Model]
+    called: tuple[str, ...]
+    route: str = ""
+    place: tuple[str, ...] = ("pk",)
+    view: str = "project.view"
+    project: str = "project"
+
+    def rows(self, actor: Actor) -> QuerySet[Any]:
+        """Return the rows that ``actor`` may see."""
+        every: QuerySet[Any] = self.model._default_manager.all()
+        if self.model is Target:
+            return every if actor.can(self.view) else every.none()
+        return visible(every, actor, view=self.view, project=self.project)
+
+
+def _version(path: str) -> tuple[str, ...]:
+    return f"{path}model__name", "=:", f"{path}number"
+
+
+TABLES = {
+    "prj": Table(Project, ("name",), "project", ("slug",), project="pk"),
+    "env": Table(
+        Environment, ("name",), "environment", ("project__slug", "=/", "name"), "policy.view"
+    ),
+    "pol": Table(
+        PolicyRevision,
+        ("=policy revision ", "number", "= of ", "environment__name"),
+        *("policies", ("project__slug", "=/", "environment__name"), "policy.view"),
+    ),
+    "mdl": Table(
+        RegisteredModel, ("name",), "model", ("project__slug", "=/", "name"), "model.view"
+    ),
+    "ver": Table(
+        ModelVersion,
+        _version(""),
+        *("version", ("model__project__slug", "=/", "model__name", "=/", "number"), "model.view"),
+    ),
+    "bld": Table(Build, ("=build of ", *_version("version__")), "build", view="model.view"),
+    "rel": Table(
+        Release,
+        ("=release ", "number", "= of ", *_version("version__")),
+        *("release", ("pk",), "release.view"),
+    ),
+    "bgl": Table(
+        BreakGlass,
+        ("=emergency release of release ", "release__number"),
+        *("glass", ("pk",), "release.view"),
+    ),
+    "end": Table(Endpoint, ("name", "= in ", "environment"), "endpoint", view="endpoint.view"),
+    "rev": Table(
+        Revision,
+        ("=revision ", "number", "= of ", "endpoint__name"),
+        *("endpoint-revisions", ("endpoint",), "endpoint.view"),
+    ),
+    "rlo": Table(
+        Rollout,
+        ("=rollout of release ", "release__number", "= at ", "endpoint__name"),
+        *("rollout", ("pk",), "rollout.view"),
+    ),
+    "tgt": Table(Target, ("name",), "target", ("name",), "target.view"),
+}
+
+
+def object_names(
+    ids: Iterable[str], actor: Actor, *, actors: Iterable[str] = ()
+) -> dict[str, Named]:
+    """Return the names of those of ``ids`` that name something ``actor`` may see, and of everybody
+    of ``actors`` (one query, none where there is nothing to ask)."""
+    parts = [*_objects(set(ids), actor), *_actors(set(actors))]
+    names = {SYSTEM.id: Named(SYSTEM.label)} if SYSTEM.id in set(actors) else {}
+    if parts:
+        found = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
+        names |= {pk: Named(called, route, place) for pk, called, route, place in found}
+    return names
+
+
+def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
+    parts = []
+    for prefix, table in TABLES.items():
+        if wanted := [one for one in ids if one.startswith(f"{prefix}_")]:
+            rows = table.rows(actor).filter(pk__in=wanted)
+            parts.append(_named(rows, _joined(table.called), table.route, _joined(table.place)))
+    return parts
+
+
+def _actors(ids: set[str]) -> list[QuerySet[Any]]:
+    """Return who acts, by name: who may read what they did may know that."""
+    name = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
+    every = (
+        ("per_", User.objects.all(), name),
+        ("svc_", ServiceAccount.objects.all(), _joined(("name",))),
+        ("nod_", Node.objects.all(), _joined(("=node ", "target__name"))),
     )
-    return dict(first.union(*others, all=True))
-
-
-def _called(actor: Actor) -> list[QuerySet[Any]]:
-    """Return every table whose rows have names, each with what a row is ``called``."""
     return [
-        _named(visible(Project.objects.all(), actor, project="pk"), "name"),
-        _named(visible(Environment.objects.all(), actor, view="policy.view"), "name"),
-        _named(
-            visible(PolicyRevision.objects.all(), actor, view="policy.view"),
-            *("=policy revision ", "number", "= of ", "environment__name"),
-        ),
-        _named(visible(RegisteredModel.objects.all(), actor, view="model.view"), "name"),
-        _named(
-            visible(ModelVersion.objects.all(), actor, view="model.view"),
-            *("model__name", "=:", "number"),
-        ),
-        _named(visible(Release.objects.all(), actor, view="release.view"), "=release ", "number"),
-        _named(
-            visible(Endpoint.objects.all(), actor, view="endpoint.view"),
-            *("name", "= in ", "environment"),
-        ),
-        _named(
-            visible(Revision.objects.all(), actor, view="endpoint.view"),
-            *("=revision ", "number", "= of ", "endpoint__name"),
-        ),
-        _named(
-            visible(Rollout.objects.all(), actor, view="rollout.view"),
-            *("=rollout of release ", "release__number"),
-        ),
-        _named(Target.objects.all() if actor.can("target.view") else Target.objects.none(), "name"),
+        _named(rows.filter(pk__in=wanted), called)
+        for prefix, rows, called in every
+        if (wanted := [one for one in ids if one.startswith(prefix)])
     ]
 
 
-def _named(rows: QuerySet[Any], *parts: str) -> QuerySet[Any]:
-    """Name rows by columns, and by texts that begin with ``=``."""
-    texts = [
-        Value(part[1:]) if part.startswith("=") else Cast(F(part), CharField()) for part in parts
-    ]
-    called = Concat(*texts, output_field=CharField()) if len(texts) > 1 else texts[0]
-    named: QuerySet[Any] = rows.annotate(called=called)
+def _named(rows: QuerySet[Any], called: Any, route: str = "", place: Any = None) -> QuerySet[Any]:
+    text = {"output_field": CharField()}
+    named: QuerySet[Any] = rows.order_by().values_list(
+        Cast("pk", CharField()), called, Value(route, **text), place or Value("", **text)
+    )
     return named
 
 
-def url_of(object_id: str) -> str:
-    """Return the page of what an id names, '' where there is none by id alone."""
-    name = PAGES.get(object_id.partition("_")[0])
-    return reverse(name, args=[object_id]) if name else ""
+def _joined(parts: Iterable[str]) -> Any:
+    """Join columns, and texts that begin with ``=``."""
+    texts = [
+        Value(part[1:]) if part.startswith("=") else Cast(F(part), CharField()) for part in parts
+    ]
+    return Concat(*texts, output_field=CharField()) if len(texts) > 1 else texts[0]

@@ -17,6 +17,7 @@ from apps.governance.models import Environment
 from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, User
 from apps.identity.rules import ROLES
 from apps.identity.trust.second_factor import factors
+from placet.kernel.actor import Actor
 from placet.kernel.config import config
 
 SHOWS = (
@@ -24,7 +25,17 @@ SHOWS = (
     ("no-factor", "Without a second factor"),
     ("inactive", "Deactivated"),
 )
+OFFERED = 300
 FACTOR_WORDS = {"webauthn": "Passkey", "totp": "Authenticator app"}
+
+
+def offered_people(actor: Actor) -> list[tuple[str, str]]:
+    """Return people to choose from in a field that asks for one, address and name, for who may see
+    everybody; who has more than fit types the rest (one query)."""
+    if not actor.can("access.view"):
+        return []
+    rows = User.objects.filter(is_active=True).order_by(Lower("name"), "pk")
+    return list(rows.values_list("email", "name")[:OFFERED])
 
 
 @dataclass(slots=True)

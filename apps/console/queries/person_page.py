@@ -168,4 +168,4 @@ def _lines(person: User, actor: Actor) -> list[EventLine]:
     """Return what a person did, as far as ``actor`` reads the log."""
     if not actor.can_somewhere("audit.view"):
         return []
-    return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None))
+    return named_lines(newest(actor, EventFilter(actor=person.pk), SHOWN, None), actor)

@@ -22,7 +22,7 @@ from apps.rollouts.steps import untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
@@ -92,7 +92,8 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     analyses = analyses_of(row)
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
-    lines, names = story([row.pk], actor, people=people)
+    place = Scope(row.project_id, row.endpoint.environment)
+    lines, names = story([row.pk], actor, people=people, place=place)
     reasons = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
     texts = unseal_many(reasons.values())
     since = step_began(row)

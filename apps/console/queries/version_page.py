@@ -386,6 +386,7 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
         actor,
         people={version.author, *(e.created_by for e in evidence)},
+        place=Scope(version.project_id),
     )
     others = version.model.versions.defer(*LARGE).exclude(pk=version.pk)
     others = others.annotate(live_in=Subquery(live_in()))

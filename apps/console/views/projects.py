@@ -10,10 +10,12 @@ from django.shortcuts import redirect
 from apps.console.context import COOKIE
 from apps.console.queries.activity import activity_page
 from apps.console.queries.environment_page import environment_page
+from apps.console.queries.log_search import LogSearch
 from apps.console.queries.members import members_page
 from apps.console.queries.project_page import project_page
 from apps.console.queries.project_settings import GIGABYTE, settings_page
 from apps.console.queries.projects import NewProjectForm, ProjectListPage, project_list_page
+from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
@@ -127,7 +129,9 @@ def activity(request: PageRequest, project: str) -> HttpResponse:
     """Show what happened in a project, newest first."""
     row = project_by_slug(project, request.actor)
     group = request.GET.get("group", "")
-    return show(request, "activity", page=activity_page(row, request.actor, group=group))
+    links = exported(LogSearch(project=row.pk))
+    page_object = activity_page(row, request.actor, group=group)
+    return show(request, "activity", page=page_object, exported=links)
 
 
 @page

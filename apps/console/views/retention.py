@@ -1,5 +1,6 @@
 """How long bodies of events stay, legal holds, and archives."""
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
@@ -42,7 +43,7 @@ def place(request: PageRequest) -> HttpResponse:
     """Place a hold; a refusal shows the form again as it was."""
     sent = request.POST
     try:
-        place_hold(
+        row = place_hold(
             name=sent.get("name", "").strip(),
             scope=sent.get("scope", ""),
             subject=sent.get("subject", "").strip(),
@@ -53,6 +54,7 @@ def place(request: PageRequest) -> HttpResponse:
         raise
     except Problem as problem:
         return retention_form(request, fault_of(problem))
+    messages.success(request, f"The hold {row.name} is placed")
     return redirect("retention")
 
 

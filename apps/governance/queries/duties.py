@@ -54,6 +54,8 @@ class Duty:
     hired_path: list[str]
     locked_out: bool
     break_glass: "BreakGlassDuty | None" = None
+    requesters: bool = True  # whether anybody may ask for a release there
+    passkeys: bool = False  # whether approvals there need a passkey
 
     @property
     def state(self) -> str:
@@ -176,6 +178,8 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
         seen.words(hired, environment),
         locked_out=duties.locked_out(access),
         break_glass=_break_glass_duty(seen, policy, access),
+        requesters=any(duties.REQUEST in account.may for account in access.accounts),
+        passkeys=access.pinned or any(rule.passkey for rule in access.rules),
     )
 
 

@@ -80,8 +80,26 @@ Of the first seven some are missing where there was nothing to write. Format 2.
 
 says line by line what was proven and what was not.
 """
-READMES = {1: _README_1, 2: _README_2}  # by the format of the bundle: 1 holds nothing of nodes
-README_TEXT = _README_2
+_README_3 = _README_2.replace("Format 2.", "Format 3.").replace(
+    """\
+    python -m placet_verify bundle FOLDER --root root.pub [--bento bento.tar]
+
+says line by line what was proven and what was not.
+""",
+    """\
+Two verifiers that share no code check it without a network, and say line by line what was proven
+and what was not. Every Placet hands out both, and its page Audit, Verification links to them; take
+them from an installation that you trust, or that you were given them by:
+
+/api/v1/verifier/page  a page for a browser: open it, and drop the zip and root.pub on it
+/api/v1/verifier       placet-verify.pyz, one file for Python:
+
+    python placet-verify.pyz bundle FOLDER --root root.pub [--bento bento.tar]
+""",
+)
+# By the format of the bundle: 1 holds nothing of nodes, and 3 what 2 does, with another text.
+READMES = {1: _README_1, 2: _README_2, 3: _README_3}
+README_TEXT = _README_3
 
 
 def read(path: Path, most: int = MAX_FILES) -> dict[str, bytes]:

@@ -39,7 +39,8 @@ class ProvenEvents:
 
     size: int = 0  # of the log
     count: int = 0
-    envelopes: dict[str, int] = field(default_factory=dict)  # text → the event that shows it
+    # text → the first event that shows it: a row is shown again with each change of it
+    envelopes: dict[str, int] = field(default_factory=dict)
     tables: dict[str, list[EventRow]] = field(default_factory=dict)
 
     def rows(self, table: str) -> Sequence[EventRow]:
@@ -103,7 +104,8 @@ def _take(logged: ProvenEvents, index: int, body: dict[str, Any]) -> None:
         if isinstance(columns, dict):
             table = key.partition(":")[0]
             logged.tables.setdefault(table, []).append(EventRow(index, body["kind"], at, columns))
-            logged.envelopes |= dict.fromkeys(_envelopes(columns), index)
+            for text in _envelopes(columns):
+                logged.envelopes[text] = min(index, logged.envelopes.get(text, index))
 
 
 def _envelopes(columns: Mapping[str, Any]) -> Iterator[str]:

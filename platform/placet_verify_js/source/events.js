@@ -42,7 +42,9 @@ export class Logged {
       if (!this.tables.has(table)) this.tables.set(table, []);
       this.tables.get(table).push({ index, event: kind, at: moment, columns });
       for (const name of ENVELOPES) {
-        if (typeof columns[name] === "string") this.envelopes.set(columns[name], index);
+        if (typeof columns[name] !== "string") continue;
+        const before = this.envelopes.get(columns[name]); // later changes of a row show it again
+        if (before === undefined || index < before) this.envelopes.set(columns[name], index);
       }
     }
   }

@@ -10,6 +10,13 @@ from apps.audit.queries import EventFilter, events_visible
 from apps.audit.queries.events import by_name
 from apps.governance.events import FREEZE_SET
 from apps.identity.events import PROJECT_UPDATED
+from apps.monitoring.actions.alerts import AlertFinding, open_alert
+from apps.monitoring.actions.objectives import set_objective
+from apps.monitoring.models import AlertKind
+from apps.monitoring.rules import ObjectiveTerms
+from apps.rollouts.actions.scheduling import schedule_drills
+from apps.serving.actions import issue_endpoint_key
+from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
@@ -70,6 +77,19 @@ class TestByName:
         assert "release.decided.v1" in kinds
         assert ("endpoint.created.v1" in kinds) is (thing == "churn")
         assert ("model.created.v1" in kinds) is (thing == "age")
+
+    def test_an_endpoint_is_found_with_its_objective_alerts_keys_and_rollback_tests(
+        self, eve: Actor, world: World
+    ) -> None:
+        at = Endpoint.objects.get(name="churn")
+        issue_endpoint_key(at, name="till 3", actor=SYSTEM)
+        set_objective(at, terms=ObjectiveTerms(latency_ms=100), actor=SYSTEM)
+        schedule_drills(at, every_days=7, hour=3, actor=SYSTEM)
+        open_alert(AlertFinding(AlertKind.REPLICAS, at.pk, "churn", "x", at), actor=SYSTEM)
+        found_kinds = found(eve, thing="churn")
+        for kind in ("endpoint.key_issued", "objective.set", "drill.scheduled", "alert.opened"):
+            assert f"{kind}.v1" in found_kinds
+            assert f"{kind}.v1" not in found(eve, thing="elsewhere")
 
     @pytest.mark.parametrize("thing", ["other", "age:2", "age:x", ":", "age:99999999999", "%"])
     def test_what_is_called_otherwise_is_not(self, thing: str, eve: Actor) -> None:
@@ -155,3 +175,24 @@ def test_nothing_goes_through_the_whole_log(filters: EventFilter) -> None:
         if "Rows Removed by Filter" in line
     ]
     assert sum(read) < 100, plan
+
+
+def test_an_export_is_called_after_its_project_and_filters_and_the_day(world: World) -> None:
+    today = f"{now():%Y-%m-%d}"
+    client = api(person("Gil", {"auditor": None}))
+    for query, name in (
+        ("", f"placet-audit-{today}.jsonl"),
+        (f"project={world.project.pk}&format=csv", f"placet-audit-risk-{today}.csv"),
+        ("object=churn:3&kind=release", f"placet-audit-churn-3-release-{today}.jsonl"),
+        ('person=a";b/../ä', f"placet-audit-a-b-{today}.jsonl"),
+    ):
+        answer = client.get(f"/audit/export?{query}")
+        assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_a_projects_activity_is_exported_by_who_may(world: World) -> None:
+    path, export = f"/projects/{world.project.slug}/activity/", "/api/v1/audit/export?"
+    auditor = browser(person("Eve", {"auditor": world.project}))
+    page = auditor.get(path).content.decode()
+    assert f"{export}format=csv&amp;project={world.project.pk}" in page
+    assert export not in browser(person("Vi", {"viewer": world.project})).get(path).content.decode()

@@ -407,7 +407,7 @@ class TestOutsiders:
         head = grow(1)
         stamp_checkpoints()
         reader = browser(factories.person("Alma", roles={"auditor": None}))
-        for address in ("/audit/", "/audit/witnesses/"):
+        for address in ("/audit/verification/", "/audit/witnesses/"):
             page = reader.get(address).content.decode()
             assert "Stamped" in page
             assert "tsa" in page

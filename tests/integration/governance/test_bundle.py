@@ -55,7 +55,9 @@ def test_an_outsider_checks_a_release_with_the_root_key_alone(
     root = ["--root", str(config().keys / "root.pub")]
     assert main(["bundle", str(file), *root]) == 0
     said = capsys.readouterr().out
+    asked = Event.objects.get(kind="release.requested.v1", subject=release.pk).index
     for line in (
+        f"log: the request is in event {asked}, as signed",
         f"release {release.pk}: {release.bento_id}",
         "published by " + signers.people["Vito"].pk + " with a passkey",
         f"decision: {signers.rex.id} as reviewer: approve",

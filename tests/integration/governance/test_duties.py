@@ -9,6 +9,7 @@ from django.db import connection
 
 from apps.audit.actions import record
 from apps.audit.models import Event
+from apps.console.queries.duties import DutyRow
 from apps.governance import actions as governance
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.policy_templates import TEMPLATES
@@ -248,6 +249,19 @@ def test_an_environment_whose_last_approvers_left_says_so(world: World, ann: Act
     for name in ("Vera", "Vito"):
         actions.deactivate_person(world.people[name], actor=ann)
     assert production(world).state == "locked_out"
+
+
+def test_an_environment_where_nobody_may_ask_for_a_release_is_not_said_to_be_fine(
+    world: World, ann: Actor
+) -> None:
+    assert DutyRow(production(world)).sign.text == "OK"
+    for name in ("Ada", "Alan"):
+        actions.deactivate_person(world.people[name], actor=ann)
+    duty = production(world)
+    assert (duty.state, duty.requesters) == ("kept", False)
+    row = DutyRow(duty)
+    assert row.sign.text == "Nobody can request"
+    assert row.could.startswith("Nobody may request a release here")
 
 
 @pytest.mark.django_db(transaction=True)

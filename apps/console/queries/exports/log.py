@@ -6,8 +6,7 @@ from typing import Any
 from apps.assurance.queries.retention import sees_retention, visible_archives, visible_holds
 from apps.audit.queries import latest_checkpoint
 from apps.audit.queries.witnesses import may_see
-from apps.console.queries.actor_names import actor_names
-from apps.console.queries.retention import hold_rows
+from apps.console.queries.retention import hold_rows, names_of
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.console.queries.witnesses import (
     LogRow,
@@ -90,7 +89,7 @@ def _holds(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         return
     for batch in in_batches(visible_holds(actor).order_by("pk")):
         people = {person for row in batch for person in (row.placed_by, row.lifted_by) if person}
-        for row in hold_rows(batch, actor_names(people), actor):
+        for row in hold_rows(batch, names_of(batch, people, actor), actor):
             yield row, row.hold
 
 

@@ -1,5 +1,6 @@
 // What is wrong with a form that was refused stands beside each field too, and the first of them has
-// the focus. The summary above the form names them, and is all there is without this script.
+// the focus. The summary above the form names them where there are several, and is all there is
+// without this script.
 (() => {
   const named = (form, name) => {
     const found = form.elements.namedItem(name);
@@ -30,7 +31,8 @@
   };
 
   document.querySelectorAll("form[method=post]").forEach((form) => {
-    form.querySelectorAll("[data-fault-of]").forEach((line) => {
+    const lines = form.querySelectorAll("[data-fault-of]");
+    lines.forEach((line) => {
       const name = line.dataset.faultOf;
       const control = field(form, name);
       if (!control) return;
@@ -38,6 +40,7 @@
       const label = control.labels?.[0]?.textContent.trim().replace(/[?:]$/, "");
       if (label) line.textContent = `${label}: ${detail}`;
       beside(control, name, detail);
+      if (lines.length === 1) line.parentElement.remove();
     });
     // Those that the server put beside their field already.
     form.querySelectorAll("[id$='-fault']:has(li)").forEach((fault) => {

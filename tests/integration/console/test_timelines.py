@@ -1,0 +1,97 @@
+"""Every row of a timeline says what was acted on, and where, to who may see that."""
+
+import pytest
+
+from apps.audit.queries import EventFilter, timeline
+from apps.console.queries.events import EventLine, event_list_page, named_lines, story
+from apps.registry.actions import set_alias
+from apps.serving.actions import issue_endpoint_key, require_api_key
+from placet.kernel.actor import SYSTEM, Actor, Scope
+from tests.support.factories import actor_of, browser, person, project
+from tests.support.page_text import text_of
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def eve(world: World) -> Actor:
+    return actor_of(person("Eve", {"auditor": None}))
+
+
+def line(actor: Actor, kind: str) -> EventLine:
+    """Return the newest line of a kind, as the log shows it."""
+    return event_list_page(actor, filters=EventFilter(kind=kind)).lines[0]
+
+
+def said(actor: Actor, kind: str) -> tuple[str, str, str]:
+    found = line(actor, kind)
+    assert found.thing is not None
+    return found.thing.name, found.thing.url, found.where
+
+
+def test_an_auditor_reads_what_was_acted_on_and_where(world: World, eve: Actor) -> None:
+    release = world.request("staging")
+    endpoint = release.endpoint
+    issue_endpoint_key(endpoint, name="till 3", actor=SYSTEM)
+    at, where = f"/endpoints/{endpoint.pk}/", world.project.name
+    assert said(eve, "endpoint.created") == ("churn in staging", at, where)
+    assert said(eve, "endpoint.key_issued") == ("churn in staging", at, where)
+    assert said(eve, "release.requested") == (
+        "release 1 of churn:1",
+        f"/releases/{release.pk}/",
+        f"staging, {where}",
+    )
+    set_alias(release.version.model, name="best", version=release.version, actor=SYSTEM)
+    assert said(eve, "alias.set") == ("churn:1", "/models/risk/churn/1/", where)
+    # its row is gone when the release is decided; what it was for still has a name
+    assert said(eve, "prefetch.added")[0] == "release 1 of churn:1"
+
+
+def test_a_page_does_not_repeat_what_it_is_about(world: World, eve: Actor) -> None:
+    endpoint = world.request("staging").endpoint
+    place = Scope(endpoint.project_id, "staging")
+    lines, _ = story([endpoint.pk], eve, place=place)
+    assert {(row.thing, row.where) for row in lines} == {(None, "")}
+    there = named_lines(timeline([endpoint.pk], eve), eve, place=Scope(endpoint.project_id))
+    assert {row.where for row in there if row.thing} == {""}
+
+
+def test_whose_role_it_is_stands_there_for_who_sees_roles(world: World, eve: Actor) -> None:
+    found = line(eve, "role.granted")
+    assert found.thing is not None
+    assert found.thing.url.startswith("/people/per_")
+    tim = actor_of(person("Tim", {"auditor": project("other")}))
+    assert all(row.thing is None for row in named_lines(timeline([world.target.pk], eve), tim))
+
+
+def test_nobody_is_led_to_what_they_may_not_see(world: World, eve: Actor) -> None:
+    release = world.request("staging")
+    stranger = actor_of(person("Sam", {"viewer": project("other")}))
+    entries = timeline([release.pk, release.endpoint_id], eve)
+    for row in named_lines(entries, stranger):
+        assert (row.thing, row.where) in ((None, ""), (None, "staging"))
+
+
+def test_who_asked_for_a_release_did_not_load_the_build_themselves(world: World) -> None:
+    world.request("staging")
+    page = text_of(browser(person("Eve", {"auditor": None})).get("/audit/").content.decode())
+    assert "Pre-loaded a build on the node triggered by Ada risk" in page
+
+
+def test_the_log_says_whether_keys_are_needed_now(world: World, eve: Actor) -> None:
+    endpoint = world.request("staging").endpoint
+    require_api_key(endpoint, required=True, actor=SYSTEM)
+    assert line(eve, "endpoint.key_rule_changed").sentence.endswith("an API key: required")
+
+
+def test_an_event_about_a_part_of_an_endpoint_names_the_endpoint(world: World) -> None:
+    endpoint = world.request("staging").endpoint
+    issue_endpoint_key(endpoint, name="till 3", actor=SYSTEM)
+    reader = browser(person("Eve", {"auditor": None}))
+    rows = event_list_page(
+        actor_of(person("Fay", {"auditor": None})), filters=EventFilter(kind="endpoint.key_issued")
+    )
+    page = reader.get(f"/audit/{rows.lines[0].index}/").content.decode()
+    assert "Object\nAPI key of churn in staging" in text_of(page)
+    assert f'href="/endpoints/{endpoint.pk}/"' in page
