@@ -8,7 +8,7 @@ from django.urls import reverse
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
-from apps.console.queries.page_parts import Button, Sign, Tab, counted, either
+from apps.console.queries.page_parts import Button, Sign, Tab, either
 from apps.console.queries.rollback_form import (
     RollbackForm,
     can_roll_back,
@@ -292,22 +292,14 @@ class EndpointPage:
     @property
     def open_words(self) -> str:
         """What it means that no key is required."""
-        if any(key.revoked_at is None for key in self.view.keys):
-            return (
-                "No API key required: keys are not checked. A request without one, or with a wrong "
-                "one, is answered too."
-            )
-        return "No API key required: requests without one are answered."
+        return parts.open_words(self.view.keys)
 
     @property
     def key_makers(self) -> str:
         """Who creates keys and says whether one is required."""
         if self.may_manage:
             return "A key is shown once, when it is created."
-        return (
-            f"You can't create keys here: {either(roles_with('endpoint.manage'))} can, and says "
-            "whether one is required."
-        )
+        return parts.key_makers()
 
     @property
     def no_keys(self) -> str:
@@ -340,10 +332,7 @@ class EndpointPage:
     @property
     def keys_there(self) -> str:
         """How many keys would still be accepted once they are required."""
-        count = sum(key.revoked_at is None for key in self.view.keys)
-        if count:
-            return f"{counted(count, 'key')} can be used."
-        return "There is no key yet: create one for each client first."
+        return parts.keys_there(self.view.keys)
 
     @property
     def restart_title(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
-from apps.console.queries.page_parts import Sign, counted, listed
+from apps.console.queries.page_parts import Sign, counted, either, listed
 from apps.console.templatetags.placet import number, percent, rate, raw
+from apps.identity.rules.permissions import roles_with
 from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
-from apps.serving.models import Revision
+from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
 from apps.serving.rules import PRESENT, RevisionState, serving_config
 from placet_verify.units import WHOLE
@@ -296,3 +297,27 @@ def former_words(former: Sequence[Any]) -> str:
         how = "is stopped: a rollback starts it first."
     more = f" {len(former)} earlier revisions are available." if len(former) > 1 else ""
     return f"{first.bento.version} (revision {first.number}) {how}{more}"
+
+
+def open_words(keys: Iterable[EndpointKey]) -> str:
+    """Say what it means that no key is required."""
+    if any(key.revoked_at is None for key in keys):
+        return (
+            "No API key required: keys are not checked. A request without one, or with a wrong "
+            "one, is answered too."
+        )
+    return "No API key required: requests without one are answered."
+
+
+def keys_there(keys: Iterable[EndpointKey]) -> str:
+    """Say how many keys would still be accepted once they are required."""
+    count = sum(key.revoked_at is None for key in keys)
+    if count:
+        return f"{counted(count, 'key')} can be used."
+    return "There is no key yet: create one for each client first."
+
+
+def key_makers() -> str:
+    """Say who creates keys, to who may not."""
+    makers = either(roles_with("endpoint.manage"))
+    return f"You can't create keys here: {makers} can, and says whether one is required."

@@ -13,9 +13,11 @@ from apps.console.queries.release_outlook import AfterApproval, after_approval, 
 from apps.console.queries.release_parts import (
     DecisionForm,
     ServingRow,
+    barred,
     compared_with,
     decision_forms,
     documents,
+    named_deciders,
     network,
     picture_of,
     replicas,
@@ -42,7 +44,6 @@ from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
-NAMED = 8  # so many people or packages are named, the others counted
 PACKAGES = 6
 
 
@@ -219,10 +220,8 @@ class ReleasePage:
     @property
     def version_url(self) -> str:
         """Where the proposed version is read."""
-        version = self.release.version
-        return reverse(
-            "version", args=[self.release.project.slug, version.model.name, version.number]
-        )
+        version, project = self.release.version, self.release.project
+        return reverse("version", args=[project.slug, version.model.name, version.number])
 
     @property
     def compare_url(self) -> str:
@@ -323,15 +322,12 @@ class ReleasePage:
         """Who may still decide, by name with their roles."""
         if self.release.state != ReleaseState.REQUESTED:
             return ""
-        people = self.view.may_still_decide[:NAMED]
-        return ", ".join(f"{p.name} ({', '.join(p.roles)})" for p in people)
+        return named_deciders(self.view)
 
     @property
     def barred(self) -> list[str]:
         """Why others cannot count, a sentence each."""
-        reasons = [b.why for b in self.view.cannot_count]
-        more = len(reasons) - NAMED
-        return reasons[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
+        return barred(self.view)
 
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:

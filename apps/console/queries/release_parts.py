@@ -23,6 +23,8 @@ from placet_verify.statements import APPROVE, REJECT
 SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
 
+NAMED = 8  # so many people or packages are named, the others counted
+
 
 @dataclass(frozen=True, slots=True)
 class ServingRow:
@@ -171,3 +173,16 @@ def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
         actor,
         demanded=release.policy.approvals.passkey(view.you_decide_as),
     )
+
+
+def named_deciders(view: ReleaseView) -> str:
+    """Return who may still decide, by name with their roles."""
+    people = view.may_still_decide[:NAMED]
+    return ", ".join(f"{p.name} ({', '.join(p.roles)})" for p in people)
+
+
+def barred(view: ReleaseView) -> list[str]:
+    """Return why others cannot count, a sentence each."""
+    reasons = [b.why for b in view.cannot_count]
+    more = len(reasons) - NAMED
+    return reasons[:NAMED] + ([f"and {more} more people"] if more > 0 else [])

@@ -280,12 +280,9 @@ class VersionPage:
     @property
     def untrue(self) -> Link | None:
         """What its newest Bento's smoke test found wrong; ``None`` where nothing."""
-        said = SMOKE_WORDS.get(self.newest_built.smoke, "") if self.built else ""
-        return Link(f"The {said}: see why.", self._build_url) if said else None
-
-    @property
-    def _build_url(self) -> str:
-        return reverse("build", args=[self.newest_built.pk])
+        if not self.smoke:
+            return None
+        return Link(f"The {self.smoke}: see why.", reverse("build", args=[self.newest_built.pk]))
 
     @property
     def signed(self) -> Evidence | None:
@@ -326,14 +323,11 @@ def next_steps(page: VersionPage) -> list[ReadinessStep]:
     done = [bool(page.files), page.is_frozen, bool(page.metrics), page.built, bool(page.releases)]
     if all(done) or page.recalled:
         return []
-    wrong = None
-    if page.smoke:
-        wrong = Link(f"The {page.smoke}: see why.", reverse("build", args=[page.newest_built.pk]))
     ways = Ways(
         draft=page.draft,
         dialog="report-metrics" if page.may_report else "",
     )
-    return steps(done, page.builds[0] if page.builds else None, wrong, ways)
+    return steps(done, page.builds[0] if page.builds else None, page.untrue, ways)
 
 
 def banners(page: VersionPage) -> Iterator[Banner]:

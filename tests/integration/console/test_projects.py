@@ -244,9 +244,9 @@ def test_the_activity_names_what_each_event_is_about_and_is_narrowed(world: Worl
     ada, path = world.people["Ada"], "/projects/risk/activity/"
     shown = page(ada, path)
     version = f"{release.version.model.name}:{release.version.number}"
-    said = f"{version} to {release.environment.name}"
-    assert f'<a href="/releases/{release.pk}/">{said}</a>' in shown
-    assert f'<a href="/endpoints/{release.endpoint_id}/">' in shown
+    said = f"release {release.number} of {version}"
+    assert f'href="/releases/{release.pk}/" >{said}</a>' in " ".join(shown.split())
+    assert f'href="/endpoints/{release.endpoint_id}/"' in shown
     narrowed = page(ada, f"{path}?group=serving")
     assert f"/releases/{release.pk}/" not in narrowed
     assert f"/endpoints/{release.endpoint_id}/" in narrowed

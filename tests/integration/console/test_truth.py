@@ -358,7 +358,8 @@ def test_the_story_of_an_aborted_release_names_who_aborted_it_and_why(
     said = page(story, f"/releases/{split.pk}/")
     assert "The rollout of release 2 was aborted by Otto risk | “worse”" in said
     said = page(story, f"/endpoints/{split.endpoint_id}/")
-    assert "Started aborting the rollout by Otto risk | “worse”" in said
+    assert "Started aborting the rollout by Otto risk" in said
+    assert "“worse”" in said
 
 
 def recalled(story: Story, release: Release, kind: str = "version") -> Recall:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apps.console.queries.alerts import AlertListPage, AlertRow
+from apps.console.queries.sorting import ALERTS
 
 
 def alert(state: str, *, may: bool = True, resolves_itself: bool = False) -> AlertRow:
@@ -37,6 +38,6 @@ def test_a_reader_is_offered_what_they_can_do(row: AlertRow, buttons: list[str])
 
 def test_how_much_is_wrong_is_counted() -> None:
     one = alert("open")
-    said = [AlertListPage(rows, []).summary for rows in ([], [one], [one, one])]
+    said = [AlertListPage(rows, [], "", ALERTS).summary for rows in ([], [one], [one, one])]
     assert said == ["no open alerts", "1 open alert", "2 open alerts"]
-    assert AlertListPage([], [one]).over == "the last 1"
+    assert AlertListPage([], [one], "", ALERTS).over == "the last 1"
