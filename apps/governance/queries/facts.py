@@ -220,20 +220,20 @@ def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
     """Return the pinned evidence of each release; a row that no longer has its digest is gone."""
     pinned = {p["id"]: p["digest"] for r in releases for p in r.evidence}
     evidence = {
-        row.pk: EvidenceFact(row.kind, row.source, told(row), row.digest, row.created_at)
+        row.pk: evidence_fact(row)
         for row in Evidence.objects.filter(pk__in=pinned)
         if pinned[row.pk] == _digest(row)
     }
     return {r.pk: [evidence[p["id"]] for p in r.evidence if p["id"] in evidence] for r in releases}
 
 
-def told(row: Evidence) -> dict[str, Any]:
-    """Return what a row tells. Releases before 0.2 called files safe without a look at what loads
-    them: that is worth no more than ``code-carrying``, until the version is built anew."""
+def evidence_fact(row: Evidence) -> EvidenceFact:
+    """Return a row as gates look at it. Releases before 0.2 called files safe without a look at
+    what loads them: that is worth no more than ``code-carrying``, until they are built anew."""
     data: dict[str, Any] = row.data
     if row.kind == "scan" and not row.bento_digest and data.get("verdict") == "safe":
-        return data | {"verdict": "code-carrying", "what_loads_them": "not looked at"}
-    return data
+        data = data | {"verdict": "code-carrying", "what_loads_them": "not looked at"}
+    return EvidenceFact(row.kind, row.source, data, row.digest, row.created_at)
 
 
 def _digest(row: Evidence) -> str:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.governance import gates
-from apps.governance.gates.facts import EvidenceFact, Facts, FreezeFact
+from apps.governance.gates.facts import Facts, FreezeFact
 from apps.governance.models import Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders
 from apps.governance.queries.facts import (
     build_fact,
     describe,
+    evidence_fact,
     evidence_to_pin,
     soaks_by_environment,
 )
@@ -43,7 +44,7 @@ def facts_before(bento: Any, actor: Actor) -> Facts:
         version=describe(version),
         signature=version.signature,
         build=build_fact(bento),
-        evidence=[EvidenceFact(r.kind, r.source, r.data, r.digest, r.created_at) for r in rows],
+        evidence=[evidence_fact(row) for row in rows],
         soaks=soaks_by_environment(bento.soaked),
     )
 

@@ -22,7 +22,7 @@ from apps.builds.rules import (
     SmokeReport,
 )
 from apps.governance.actions.releases import pin_evidence
-from apps.governance.queries.facts import told
+from apps.governance.queries.facts import evidence_fact
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, LeaseLost
 from apps.jobs.models import Job
@@ -154,11 +154,11 @@ def test_what_was_called_safe_before_counts_as_code_until_it_is_built_anew(yard:
     row = add_evidence(
         yard.version, kind="scan", data=old, source="measured", bento_digest="", actor=SYSTEM
     )
-    assert told(row)["verdict"] == "code-carrying"
+    assert evidence_fact(row).data["verdict"] == "code-carrying"
     build, job = yard.taken()
     bento = actions.succeed(build, replace(built(), scan=SAFE), job=job)
     (pin,) = [one for one in pin_evidence(bento) if one["kind"] == "scan"]
-    assert told(Evidence.objects.get(pk=pin["id"]))["verdict"] == "safe"
+    assert evidence_fact(Evidence.objects.get(pk=pin["id"])).data["verdict"] == "safe"
 
 
 def test_what_a_later_scan_finds_in_the_files_counts_for_every_bento_of_them(yard: Yard) -> None:
