@@ -128,4 +128,5 @@ def read_report(text: str) -> Scan:
     findings = tuple(Finding(str(p), str(w), v) for p, v, w in report["findings"])
     about = {**SCANNER, "picklescan": str(report["picklescan"])}
     types = tuple(str(name) for name in report["types"])
-    return Scan(report["verdict"], findings, about, int(report["files"]), types)
+    finished = report["verdict"] == "malicious" or not report["cut"]  # what was found, was found
+    return Scan(report["verdict"], findings, about, int(report["files"]), types, finished)

@@ -30,6 +30,8 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
 _RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
 LEAST = 3  # letters, to look for inside sentences
+WORDS = 6  # that count of a search for several
+AROUND = 30  # letters of a reason that are shown before what was found in it
 REASONS = 10_000  # of releases, the newest, that are looked through
 _SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
 
@@ -187,33 +189,63 @@ def _bentos(terms: SearchTerms, actor: Actor) -> list[Hit]:
 
 
 def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
-    """Releases by id, by number, and by what was said of why they are wanted."""
+    """Releases by id, by number, and by words of why they are wanted, of where and of what."""
     if terms.id:
         rows = releases(actor).filter(pk=terms.id)
     elif terms.release is not None:
         rows = releases(actor).filter(number=terms.release)
     elif len(terms.text) >= LEAST and not terms.digest:
-        rows = releases(actor).filter(one_of(_reasoned(terms, actor)))
+        rows = releases(actor).filter(one_of(_described(terms, actor)))
     else:
         return []
-    return [_release(row) for row in rows[:MOST]]
+    return [_release(row, terms) for row in rows[:MOST]]
 
 
-def _reasoned(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
-    """The newest releases whose reason holds the text, of the newest that ``actor`` sees.
+def _described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
+    """The newest releases that each word fits, of the newest that ``actor`` sees.
 
     No index finds what stands inside a sentence, and this is asked with each key that is typed.
     """
     seen = visible(Release.objects.order_by("-pk"), actor, view="release.view")
     oldest = Coalesce(Subquery(seen.values("pk")[REASONS - 1 : REASONS]), Value(""))
-    return seen.filter(pk__gte=oldest, reason__icontains=terms.text).values("pk")[:MOST]
+    found, words = seen.filter(pk__gte=oldest), terms.text.split()[:WORDS]
+    for word in words:
+        found = found.filter(_fits(word) if words[1:] else _is_said(word))
+    return found.values("pk")[:MOST]
 
 
-def _release(row: Release) -> Hit:
+def _is_said(word: str) -> Q:
+    """The condition that a word stands in why a release is wanted, or in its endpoint's name."""
+    named = Endpoint.objects.filter(name__contains=word)
+    return Q(reason__icontains=word) | Q(endpoint__in=named.values("pk"))
+
+
+def _fits(word: str) -> Q:
+    """The condition that one of several words says what a release is for, where, or its number."""
+    project = Project.objects.filter(Q(name__icontains=word) | Q(slug__contains=word))
+    found = (
+        _is_said(word)
+        | Q(environment__in=Environment.objects.filter(name__startswith=word).values("pk"))
+        | Q(project__in=project.values("pk"))
+    )
+    return found | Q(number=int(word)) if _SHORT_NUMBER.fullmatch(word) else found
+
+
+def _release(row: Release, terms: SearchTerms) -> Hit:
     title = f"{row.project.name} release {row.number}"
     detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {row.state}"
     url = reverse("release", args=[row.pk])
-    return Hit("release", row.pk, title, detail.replace("_", " "), url)
+    return Hit("release", row.pk, title, detail.replace("_", " ") + _said(row.reason, terms), url)
+
+
+def _said(reason: str, terms: SearchTerms) -> str:
+    """Return the part of a reason in which the first word of the search stands; '' for none."""
+    place = reason.lower().find(terms.text.split()[0])
+    if place < 0:
+        return ""
+    start, end = max(place - AROUND, 0), place + 2 * AROUND
+    before, after = "…" if start else "", "…" if end < len(reason) else ""
+    return f": “{before}{reason[start:end]}{after}”"
 
 
 def _endpoints(terms: SearchTerms, actor: Actor) -> list[Hit]:

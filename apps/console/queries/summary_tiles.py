@@ -72,6 +72,9 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
         return SummaryTile("Scan", "fail", "Not scanned")
     findings = counted(len(data.get("findings") or ()), "finding")
     verdict = str(data.get("verdict") or "unknown")
+    if "what_loads_them" in data:
+        note = "called safe before it was looked at what loads the files"
+        return SummaryTile("Scan", scan_tone(verdict), "Counts as code", note)
     word, note = {
         "safe": ("Safe to load", f"{findings}, no executable code"),
         "code-carrying": ("Can execute code", f"{findings}; sandboxed"),

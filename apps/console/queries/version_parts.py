@@ -129,13 +129,13 @@ def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str
 
 def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
     """Return for each of ``facts``, the newest first, whether a release goes by it; '' where it is
-    the only one of its kind. Of a kind the newest counts, and of what a build measured the newest
-    of its Bento."""
+    the only one of its kind. Of a kind the newest counts, of what a build measured the newest of
+    its Bento, or of the files by themselves."""
     many = Counter(e.kind for e in facts)
     seen: set[tuple[str, str]] = set()
     found = []
     for e in facts:
-        replaced = (e.kind, e.bento_digest) in seen
+        replaced = not seen.isdisjoint({(e.kind, e.bento_digest or newest_bento), (e.kind, "")})
         seen.add((e.kind, e.bento_digest))
         if many[e.kind] == 1:
             found.append("")

@@ -39,7 +39,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     reason = _SAY.get(verdict, f"The scanner gave no verdict that is known: {verdict[:40]}")
     passed = verdict in gate["allow"] and verdict in ALLOWABLE
     if "what_loads_them" in scan.data:
-        reason = "Called safe before it was looked at what loads the files: build the version anew"
+        reason = "Called safe before it was looked at what loads the files: counts as code-carrying"
+        reason += "" if passed else ". Build the version anew, and request a release of that build"
     elif not passed and verdict == "code-carrying":
         reason = (
             "The files carry code, and this policy allows only files that do not: write the model "

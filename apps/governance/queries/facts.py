@@ -210,10 +210,17 @@ def evidence_to_pin(version: str, bento: str) -> list[Evidence]:
     a release asked for now would pin (one query)."""
     rows = Evidence.objects.filter(version=version, bento_digest__in=("", bento))
     found: dict[tuple[str, str], Evidence] = {}
-    for row in rows.order_by("-created_at", "-pk"):
+    for row in sorted(rows.order_by("-created_at", "-pk"), key=was_called_safe):
         if row.kind not in MEASURED_KINDS or row.source == EvidenceSource.MEASURED:
             found.setdefault((row.kind, row.source), row)
     return list(found.values())
+
+
+def was_called_safe(row: Evidence) -> bool:
+    """Tell whether a release before 0.2 called files safe, without a look at what loads them: any
+    other scan says more, and this is worth no more than ``code-carrying`` until they are built
+    anew."""
+    return row.kind == "scan" and not row.bento_digest and row.data.get("verdict") == "safe"
 
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
@@ -228,10 +235,9 @@ def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
 
 
 def evidence_fact(row: Evidence) -> EvidenceFact:
-    """Return a row as gates look at it. Releases before 0.2 called files safe without a look at
-    what loads them: that is worth no more than ``code-carrying``, until they are built anew."""
+    """Return a row as gates look at it."""
     data: dict[str, Any] = row.data
-    if row.kind == "scan" and not row.bento_digest and data.get("verdict") == "safe":
+    if was_called_safe(row):
         data = data | {"verdict": "code-carrying", "what_loads_them": "not looked at"}
     return EvidenceFact(row.kind, row.source, data, row.digest, row.created_at)
 

@@ -40,6 +40,8 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         try:
             scan = scan_file_path(str(path))
         except Exception as error:
+            if isinstance(error, MemoryError) or getattr(error, "errno", None):
+                scanner.report.cut = True
             what = f"could not be read by picklescan ({type(error).__name__})"
             scanner.report.note(name, "unknown", what)
             continue
@@ -72,6 +74,7 @@ def main(root: Path, answer: Path) -> int:
         "verdict": scanner.report.verdict(),
         "findings": scanner.report.gravest_first()[:500],
         "files": scanner.report.members,
+        "cut": scanner.report.cut,
         "types": sorted(scanner.report.types),
         "picklescan": version("picklescan"),
     }

@@ -17,6 +17,7 @@ class Report:
     told: dict[Verdict, int] = field(default_factory=dict)
     members: int = 0
     expanded: int = 0
+    cut: bool = False  # the machine, and not a file, kept one from being read
     types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
 
     def note(self, path: str, verdict: Verdict, what: str) -> None:
