@@ -59,7 +59,8 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     eve = everyone(live)
     version = live.version
     set_alias(version.model, name="champion", version=version, actor=SYSTEM)
-    assert found(eve, "chur") == [("model", "churn"), ("endpoint", "churn")]
+    released = ("release", f"Risk release {live.number}")
+    assert found(eve, "chur") == [("model", "churn"), released, ("endpoint", "churn")]
     assert found(eve, "churn:1") == found(eve, "risk/churn:1") == [("version", "churn:1")]
     assert found(eve, "champ") == found(eve, "churn:champ") == [("version", "churn:1")]
     assert found(eve, version.artifact_digest) == [("version", "churn:1")]
@@ -170,3 +171,16 @@ def test_the_guides_are_found_by_their_titles(live: Release, no_guides: Path) ->
     assert api(eve).get("/search?q=back up").json()["items"][0]["url"] == (
         "/docs/operate.html#back-up"
     )
+
+
+def test_each_of_several_words_may_stand_anywhere_of_a_release(world: World) -> None:
+    said = "Recalibrated on the wombat data, see RISK-231"
+    first = world.request("staging", reason=said)
+    second = world.request("production", reason=said)
+    eve, one = everyone(first), ("release", f"Risk release {first.number}")
+    for text in ("wombat staging", "STAGING recalib", "risk wombat stag", "churn stag"):
+        assert [hit for hit in found(eve, text) if hit[0] == "release"] == [one], text
+    assert found(eve, "wombat") == [("release", f"Risk release {second.number}"), one]
+    assert found(eve, "wombat elsewhere") == found(World("other").people["Ada"], "wombat") == []
+    hits = api(eve).get("/search?q=wombat").json()["items"]
+    assert [hit["detail"].endswith(f"requested: “{said}”") for hit in hits] == [True, True]
