@@ -16,7 +16,7 @@ from apps.governance.rules import PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
-NOT_READ = "its policy is shown to who has a role in the project"
+NOT_READ = "(its policy is for people with a role in the project to see)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import ReleaseView
 
+PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
+
 
 @dataclass(frozen=True, slots=True)
 class AfterApproval:
@@ -19,6 +21,12 @@ class AfterApproval:
     then: str
     waits_for: str  # its turn, or room, in a sentence
     expires_first: bool  # whether it expires before these gates pass
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether every gate may pass for what was requested: a Bento and what is known of it stay
+        as they are."""
+        return not any(g["gate"] in PINNED and g["state"] == "failed" for g in self.held)
 
     @property
     def is_last(self) -> bool:

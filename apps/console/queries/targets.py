@@ -196,7 +196,7 @@ class TargetListPage:
         """What an empty page says."""
         if self.may_manage:
             return "No target yet"
-        return "None of your projects uses a target. Operators see all of them"
+        return "No target that you may see. Operators see all of them"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,15 @@ def send(client: Client, version: ModelVersion, part: str, data: dict[str, Any])
     return answer.content.decode()
 
 
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+@pytest.mark.parametrize("typed", [{}, COLUMNS])
+def test_a_row_is_added_to_either_side(
+    draft: ModelVersion, ada: Client, side: str, typed: dict[str, Any]
+) -> None:
+    shown = send(ada, draft, "signature", typed | {"more": side})
+    assert shown.count(f'name="{side}.name"') == len(typed.get(f"{side}.name", ())) + 1
+
+
 def add(client: Client, version: ModelVersion, name: str, content: bytes) -> str:
     """Send one file as a form without a script does; return the page behind it."""
     file = SimpleUploadedFile(name, content)

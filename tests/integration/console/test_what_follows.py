@@ -63,6 +63,14 @@ def test_what_it_waits_for_besides_is_named_with_its_time(world: World) -> None:
     assert "Soaked in development for 1 h: passes <time" in heading(shown)
 
 
+def test_what_this_build_can_never_pass_is_not_waited_for(world: World) -> None:
+    world.policy("staging", ONE.replace("gates: [", "gates: [{gate: scan, allow: [safe]}, "))
+    bento = world.bento(world.version(), verdict="code-carrying")
+    shown = dialog(page(world, world.request("staging", bento)))
+    assert "cannot pass for this build: mend it, build again" in shown
+    assert "it goes live" not in shown
+
+
 def test_who_does_not_decide_reads_the_heading_alone(world: World) -> None:
     world.policy("staging", ONE)
     shown = page(world, world.request("staging"), "Ada")

@@ -82,7 +82,7 @@ def test_an_entry_says_where_and_by_whom() -> None:
 def test_an_empty_page_says_what_it_means() -> None:
     assert TargetListPage([], may_manage=True).empty_title == "No target yet"
     nothing = TargetListPage([], may_manage=False).empty_title
-    assert nothing == "None of your projects uses a target. Operators see all of them"
+    assert nothing == "No target that you may see. Operators see all of them"
     found = [TargetPage(target(None, others=n), [], "", True, []) for n in (0, 1)]
     assert [v.empty_title for v in found] == ["No project yet", "Projects that you do not see"]
     assert all(view.may_join for view in found)
