@@ -552,10 +552,12 @@ def pages(world: World) -> None:
         "POST /projects/{project}/settings/save": {"name": "Newer", "version": "1"},
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
+        f"{draft}/copy": {"from": str(version.number)},
         f"{draft}/files": {"files": SimpleNamespace(name="a.bin", read=lambda: b"a")},
         f"{draft}/files/remove": {"path": "model.joblib"},
         f"{draft}/save/{{part}}": {"card": "x"},
         f"{form}/card": {"card": "x"},
+        f"{form}/metrics": {"metrics": "auc: 0.9"},
         f"{form}/people/declare": {
             "fact": "data_owner",
             "about": "sha256:" + "0" * 64,
