@@ -426,6 +426,12 @@ QUESTIONS = [
         Forbidden,
         lambda t, who: forget_log(t.world.values["log"], actor=who),
     ),
+    Direct(
+        "take facts over into a draft",  # the table's draft has its own, which refuses everybody
+        "viewer",
+        Forbidden,
+        lambda t, who: registered.copy_facts(t.draft, source=t.done, actor=who),
+    ),
     Direct("list the witnesses", "viewer", Forbidden, lambda t, who: witnesses_visible(who)),
     Direct(
         "list the witnessed logs", "viewer", Forbidden, lambda t, who: witnessed_logs_visible(who)
