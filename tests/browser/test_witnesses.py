@@ -95,7 +95,7 @@ def test_an_access_admin_adds_a_witness_and_takes_it_away(open_as: OpenAs) -> No
     page.get_by_label("Address").fill("https://placet.example/witness")
     page.get_by_label("Verifier key (if it co-signs)").fill(own_keys().witness_key)
     page.get_by_role("button", name="Add it").click()
-    expect(page.get_by_role("alert")).to_contain_text("Lower-case letters")
+    page.get_by_text("Lower-case letters").wait_for()
     assert page.get_by_label("Address").input_value() == "https://placet.example/witness"
     page.get_by_label("Name").fill("head-office")
     page.get_by_role("button", name="Add it").click()

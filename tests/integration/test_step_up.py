@@ -357,8 +357,10 @@ audit.record audit.row_state console.ask_to_verify jobs.cancel
 
 identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey
 identity.update_project identity.deny_device_login identity.find_device_login
+identity.delete_view identity.save_view
 
-registry.add_evidence registry.cancel_upload registry.collect_blobs registry.create_model
+registry.add_evidence registry.cancel_upload registry.collect_blobs registry.copy_facts
+registry.create_model
 registry.create_version registry.declare registry.delete_alias registry.edit_draft
 registry.edit_model registry.expire_uploads registry.finalise registry.finish_upload
 registry.place_hold registry.receive_chunk registry.release_hold registry.remove_file

@@ -30,8 +30,10 @@ class Lists(Noun):
         environment: str = "",
         model: str = "",
         endpoint: str = "",
+        who: str = "",
     ) -> int:
-        """Write the releases with their decisions."""
+        """Write the releases with their decisions; ``who`` is ``requested`` for those that one
+        asked for oneself, ``decided`` for those that one decided on."""
         query = given(
             format=form,
             project=project,
@@ -39,6 +41,7 @@ class Lists(Noun):
             environment=environment,
             model=model,
             endpoint=endpoint,
+            who=who,
         )
         return self._save("/exports/releases", to, **query)
 
