@@ -32,13 +32,17 @@ from apps.audit.queries.events import timeline
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.builds.actions import request_samples
 from apps.builds.models import Build
+from apps.console.queries.activity import activity_page
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
+from apps.console.queries.events import people_in
 from apps.console.queries.exports import TABLES
 from apps.console.queries.links import person_url, project_url, sees_access
+from apps.console.queries.members import members_page
 from apps.console.queries.models import projects_of
 from apps.console.queries.object_names import object_names
 from apps.console.queries.paging import PAGE
 from apps.console.queries.passkeys import PasskeyRow, passkey_list_page
+from apps.console.queries.people import offered_people
 from apps.console.queries.person_page import person_page
 from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.project_page import environments_in_force, project_page
@@ -46,10 +50,10 @@ from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form
 from apps.console.queries.recalls import recall_page
-from apps.console.queries.release_rows import ReleaseRow
+from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
-from apps.console.queries.search import search
+from apps.console.queries.search import described, search, wanted
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
@@ -79,6 +83,7 @@ from apps.governance.models import (
     Release,
 )
 from apps.governance.queries import break_glass, visible_rows
+from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
 from apps.identity import actions as access
@@ -390,6 +395,11 @@ def found_people(text: str, who: Any) -> list[Any]:
     return [hit for hit in search(text, who) if hit.kind == "person"]
 
 
+def without(who: Actor, permission: str) -> Actor:
+    """Return who acts by a token that lacks a permission of theirs."""
+    return replace(who, grants=frozenset(g for g in who.grants if g.permission != permission))
+
+
 def named_ids(project: str) -> list[str]:
     """Return the ids of everything in a project that has a name, and of every target."""
     tables = (Environment, PolicyRevision, RegisteredModel, ModelVersion, Build, Release, Endpoint)
@@ -465,6 +475,45 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: object_names(named_ids(t.world.project.pk), who),
+    ),
+    Direct(
+        "read whom events are about",
+        "viewer",
+        None,
+        lambda t, who: [*people_in(timeline([t.binding.pk], SYSTEM, limit=5), who)],
+    ),
+    Direct("be offered everybody", "viewer", None, lambda t, who: offered_people(who)),
+    Direct(
+        "be offered people to add to a project",
+        "auditor",
+        None,
+        lambda t, who: members_page(t.project, who, {}).offered,
+    ),
+    Direct(
+        "be offered the export of a project's log without the permission",
+        "auditor",
+        None,
+        lambda t, who: activity_page(t.project, without(who, "audit.export")).may_export,
+    ),
+    Direct(
+        "read the environments of another project in a filter",
+        "stranger",
+        None,
+        lambda t, who: environment_choices(who, t.project.slug),
+    ),
+    Direct(
+        "find another project's releases by what is said of them",
+        "stranger",
+        None,
+        lambda t, who: [*described(wanted(t.release.endpoint.name), who)],
+    ),
+    Direct(
+        "read who decides in another project",
+        "stranger",
+        None,
+        lambda t, who: deciders(
+            with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
+        ),
     ),
     Direct(
         "set the rule of retention",

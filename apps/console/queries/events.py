@@ -177,11 +177,11 @@ def _names(
     """Return what everything in these events is called (one query)."""
     things = {one for entry in entries for one in entry.about}
     projects = {entry.place.project for entry in entries} - {None, place.project}
-    actors = {entry.actor_id for entry in entries}.union(people, _people_in(entries, actor))
+    actors = {entry.actor_id for entry in entries}.union(people, people_in(entries, actor))
     return object_names(things.union(filter(None, projects)), actor, actors=actors - {""})
 
 
-def _people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
+def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
     """Yield whom events are about, people, services and nodes, where the reader may know them."""
     for entry in entries:
         for one in entry.about:

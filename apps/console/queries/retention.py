@@ -59,7 +59,7 @@ def retention_page(actor: Actor) -> RetentionPage:
         may_set=actor.can("audit.retain"),
         may_hold=actor.can("audit.hold"),
         may_download=actor.can("audit.export"),
-        offered=offered_people(actor) if actor.can("audit.hold") else [],
+        offered=offered_people(actor),
     )
 
 

@@ -195,13 +195,13 @@ def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
     elif terms.release is not None:
         rows = releases(actor).filter(number=terms.release)
     elif len(terms.text) >= LEAST and not terms.digest:
-        rows = releases(actor).filter(one_of(_described(terms, actor)))
+        rows = releases(actor).filter(one_of(described(terms, actor)))
     else:
         return []
     return [_release(row, terms) for row in rows[:MOST]]
 
 
-def _described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
+def described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
     """The newest releases that each word fits, of the newest that ``actor`` sees.
 
     No index finds what stands inside a sentence, and this is asked with each key that is typed.
