@@ -14,14 +14,14 @@ PAGE = 50
 
 
 def keyed(
-    rows: QuerySet[M], fields: Sequence[str], after: str = "", most: int = PAGE
+    rows: QuerySet[M], fields: Sequence[str], after: str = "", most: int = 0
 ) -> tuple[list[M], str]:
     """Return one page of ``rows`` in the order of ``fields``, and the key to go on after.
 
     ``fields`` are names, ``-`` in front for downwards, and together unique. The key is the last
     row's, joined by ``/``; it is '' at the end. A key that is none counts as not given.
     """
-    values = after.split("/")
+    values, most = after.split("/"), most or PAGE
     if _fits(fields, values):
         with suppress(ValueError, ValidationError):
             rows = rows.filter(_beyond(fields, values))
@@ -46,7 +46,7 @@ def placed(
     return page_rows[:PAGE], page_rows[PAGE - 1].pk if len(page_rows) > PAGE else ""
 
 
-def newest(rows: QuerySet[M], before: str, most: int = PAGE) -> tuple[list[M], str]:
+def newest(rows: QuerySet[M], before: str, most: int = 0) -> tuple[list[M], str]:
     """Return one page of ``rows``, newest first, and the id to go on before ('' at the end)."""
     return keyed(rows, ("-pk",), before, most)
 
