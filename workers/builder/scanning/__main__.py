@@ -40,10 +40,7 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         try:
             scan = scan_file_path(str(path))
         except Exception as error:
-            if isinstance(error, MemoryError) or getattr(error, "errno", None):
-                scanner.report.cut = True
-            what = f"could not be read by picklescan ({type(error).__name__})"
-            scanner.report.note(name, "unknown", what)
+            scanner.report.failed(name, error, "read by picklescan")
             continue
         looked_up = name in scanner.words  # of which the walk has said what an unpickler does
         words = bool(scan.globals) and name not in scanner.pickles and _is_plain(path)

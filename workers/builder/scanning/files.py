@@ -82,10 +82,7 @@ class Scanner:
             try:
                 self.scan_file(path)
             except Exception as error:  # whatever goes wrong, the file is not called safe
-                if isinstance(error, MemoryError) or getattr(error, "errno", None):
-                    self.report.cut = True
-                what = f"could not be scanned ({type(error).__name__})"
-                self.report.note(self._name(path), "unknown", what)
+                self.report.failed(self._name(path), error, "scanned")
 
     def _name(self, path: Path) -> str:
         return shown(path.relative_to(self.root).as_posix())

@@ -29,6 +29,11 @@ class Report:
             self.told[verdict] = self.told.get(verdict, 0) + 1
             self.findings.append((path, verdict, what))
 
+    def failed(self, path: str, error: Exception, what: str) -> None:
+        """Note that a file could not be read, and whether that was the machine's fault."""
+        self.cut |= isinstance(error, MemoryError) or bool(getattr(error, "errno", None))
+        self.note(path, "unknown", f"could not be {what} ({type(error).__name__})")
+
     def verdict(self) -> Verdict:
         """Return the gravest verdict of all that were counted."""
         return worst(list(self.judged))
