@@ -9,29 +9,32 @@ from django.utils.http import urlencode
 from apps.governance.models import Release
 from apps.governance.plan import PRESETS
 
-LONGEST = 1500  # characters of the description that an address carries
-
 
 def request_again_url(release: Release) -> str:
-    """Return the address of the form, filled in as ``release`` was asked for."""
+    """Return the address of the form that starts as ``release`` was asked for. It names the release
+    alone: what people wrote, and values of variables, stand in no address and no request log."""
+    named = {"version": release.version_id, "again": release.pk}
+    return f"{reverse('release-new')}?{urlencode(named)}"
+
+
+def as_requested(release: Release) -> dict[str, Any]:
+    """Return how ``release`` was asked for, by the names of the form's inputs."""
     serving = release.serving
     plan = release.plan.get("strategy", "")
     fields = {
-        "version": release.version_id,
         "environment": release.environment.name,
         "endpoint": release.endpoint.name,
         "bento": release.bento_id,
         "plan": plan if plan in PRESETS else "",
         "start": release.plan.get("start", ""),
-        "reason": release.reason[:LONGEST],
+        "reason": release.reason,
         "egress": "\n".join(serving.get("egress") or ()),
         "capture": (serving.get("capture") or {}).get("percent", ""),
         **{name: serving.get(name, "") for name in ("replicas", "max_replicas", "memory_mb")},
         **_unit(serving.get("unit") or {}),
         **{f"variable.{name}": value for name, value in (serving.get("variables") or {}).items()},
     }
-    given = {name: value for name, value in fields.items() if value != ""}
-    return f"{reverse('release-new')}?{urlencode(given)}"
+    return {name: value for name, value in fields.items() if value != ""}
 
 
 def _unit(unit: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """The inbox, a release, asking for one, and deciding."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -17,6 +19,7 @@ from apps.console.queries.release_rows import (
     release_list_page,
 )
 from apps.console.queries.releases import request_choices
+from apps.console.queries.request_again import as_requested
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
@@ -76,11 +79,12 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
 
 
 def request_form(
-    request: PageRequest, version: ModelVersion, problem: Problem | None = None
+    request: PageRequest,
+    version: ModelVersion,
+    typed: Mapping[str, Any],
+    problem: Problem | None = None,
 ) -> HttpResponse:
-    """Show the form that asks for a release of ``version``, filled in as it was sent, or as its
-    address says."""
-    typed = request.POST if request.method == "POST" else request.GET
+    """Show the form that asks for a release of ``version``, filled in as ``typed`` says."""
     faults = faults_of(problem, typed) if problem else {}
     form = RequestForm(
         version=version,
@@ -104,8 +108,11 @@ def request_form(
 
 @page
 def ask(request: PageRequest) -> HttpResponse:
-    """Show the form that asks for a release of one version."""
-    return request_form(request, version_by_id(request.GET.get("version", ""), request.actor))
+    """Show the form that asks for a release of one version, or for an earlier one again."""
+    version = version_by_id(request.GET.get("version", ""), request.actor)
+    again = request.GET.get("again", "")
+    typed = as_requested(release(again, request.actor)) if again else {}
+    return request_form(request, version, typed)
 
 
 @action
@@ -116,7 +123,7 @@ def request_new(request: PageRequest) -> HttpResponse:
         return redirect("release", requested(request, version).pk)
     except Problem as problem:
         fault_of(problem)  # raised again where no other text in the form would change it
-        return request_form(request, version, problem)
+        return request_form(request, version, request.POST, problem)
 
 
 def requested(request: PageRequest, version: ModelVersion) -> Release:

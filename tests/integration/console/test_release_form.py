@@ -234,7 +234,11 @@ def test_a_release_that_ended_is_requested_again_as_it_was(world: World) -> None
     page = client.get(f"/releases/{release.pk}/").content.decode()
     address = re.search(r'href="([^"]+)">\s*Request again', page)
     assert address
+    assert f"again={release.pk}" in address[1]
+    assert not [word for word in ("eu", "Fresher", "features.example") if word in address[1]]
     form_page = tight(client.get(unescape(address[1])).content)
+    sid = browser(factories.person("Sid", {"approver": factories.project("elsewhere")}))
+    assert sid.get(unescape(address[1])).status_code == 404
     for value in ("other", "2", "4", "512", "X-User", "eu &amp; us"):
         assert f'value="{value}"' in form_page, value
     assert re.search(r'name="capture"[^>]*value="5"', form_page)
