@@ -12,21 +12,26 @@ from placet.kernel.problems import FieldError
 
 Column = Mapping[str, Any]
 SAMPLES = {"string": "a", "boolean": True, "double": 0.5, "float": 0.5}
-FEW = 4  # values of a list that a sample shows
+FEW, MOST_VALUES = 4, 16  # of a list, and of lists in it, that a sample shows whole
+MOST_OUTPUTS = 8  # that a sample of several shows
 
 
 def answer_form(outputs: Sequence[Column]) -> str:
     """Return what one row is answered with, in sample values: ``1``, ``{"label": 1, …}``."""
     if len(outputs) == 1:
         return _sample(outputs[0])
-    cells = ", ".join(f"{json.dumps(o['name'], ensure_ascii=False)}: {_sample(o)}" for o in outputs)
-    return f"{{{cells}}}"
+    shown = outputs[:MOST_OUTPUTS]
+    cells = [f"{json.dumps(o['name'], ensure_ascii=False)}: {_sample(o)}" for o in shown]
+    cells += ["…"] if len(outputs) > MOST_OUTPUTS else []
+    return f"{{{', '.join(cells)}}}"
 
 
 def _sample(output: Column) -> str:
-    text = json.dumps(SAMPLES.get(output["type"], 1))
+    text, values = json.dumps(SAMPLES.get(output["type"], 1)), 1
     for length in reversed(output.get("shape") or []):
-        text = f"[{', '.join([text] * length)}]" if 0 < length <= FEW else f"[{text}, …]"
+        whole = 0 < length <= FEW and length * values <= MOST_VALUES
+        text = f"[{', '.join([text] * length)}]" if whole else f"[{text}, …]"
+        values = values * length if whole else MOST_VALUES
     return text
 
 

@@ -345,3 +345,13 @@ def test_a_python_version_is_a_minor_release() -> None:
     assert rules.python_version_faults("") == []
     assert rules.python_version_faults("3.13.1")
     assert rules.python_version_faults("2.7")
+
+
+def test_a_sample_of_an_answer_stays_short_whatever_the_signature_says() -> None:
+    small = {"name": "y", "type": "double", "shape": [2, 2]}
+    assert rules.answer_form([small]) == "[[0.5, 0.5], [0.5, 0.5]]"
+    wide = {"name": "y", "type": "long", "shape": [4] * 8}
+    assert len(rules.answer_form([wide])) < 200
+    many = [{**wide, "name": f"n{number}"} for number in range(2000)]
+    assert len(rules.answer_form(many)) < 2000
+    assert rules.answer_form(many).endswith(", …}")
