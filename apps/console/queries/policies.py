@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import counted, no_role
 from apps.console.queries.paging import keyed
 from apps.governance import break_glass
 from apps.governance.gates import GATES
@@ -61,7 +61,7 @@ def none_seen(actor: Actor) -> str:
     """Say why the reader sees no environment."""
     if actor.grants:
         return "Each project starts with development, staging and production."
-    return "You have no project role yet: ask an access administrator for one."
+    return no_role(actor)
 
 
 def policy_list_page(
@@ -76,14 +76,15 @@ def policy_list_page(
 
 
 def policy_rows(
-    projects: Sequence[Project], actor: Actor, *, with_drafts: bool = True
+    projects: Sequence[Project], actor: Actor, *, to_request: bool = False
 ) -> list[PolicyRow]:
-    """Return every environment the actor may see, with who decides there and its policy in
-    force; counting its drafts takes a query."""
+    """Return every environment the actor may see, with its policy in force; for who requests a
+    release with who decides there, and for others with how many drafts there are."""
     seen = visible(
         Environment.objects.filter(project__in=projects).select_related("project"), actor
     )
-    environments: Sequence[Any] = list(with_deciders(seen).order_by("project__name", "position"))
+    seen = with_deciders(seen) if to_request else seen
+    environments: Sequence[Any] = list(seen.order_by("project__name", "position"))
     written = visible(
         PolicyRevision.objects.filter(environment__in=environments), actor, view="policy.view"
     )
@@ -93,7 +94,7 @@ def policy_rows(
         written.filter(state=PolicyState.DRAFT).values("environment_id").order_by("environment_id")
     )
     per_environment = counted.annotate(count=Count("pk")).values_list("environment_id", "count")
-    drafts = dict(per_environment) if with_drafts else {}
+    drafts = {} if to_request else dict(per_environment)
     freezes = list(Freeze.objects.filter(environment__in=environments, lifted_at=None))
     frozen = {
         f.environment_id

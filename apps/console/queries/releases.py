@@ -91,7 +91,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     there = there.annotate(serves=Exists(here.filter(version=version)), taken=Exists(here))
     endpoints: list[Any] = list(there.order_by("environment", "name"))
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
-    rows = policy_rows([version.project], actor, with_drafts=False)
+    rows = policy_rows([version.project], actor, to_request=True)
     bentos = offered_bentos(version)
     foretelling = _foretelling(rows, bentos, actor)
     offered = targets_for([row.environment for row in rows], actor)

@@ -80,7 +80,8 @@ def _people(gate: Mapping[str, Any], facts: Facts, deciders: Sequence[RoleHolder
     left_out = {facts.requester} if gate["exclude_requester"] else set()
     left_out |= {facts.author} if gate["exclude_author"] else set()
     names = [person.name for person in row.people if person.id not in left_out]
-    if len(names) < gate["count"]:
+    if len(names) < gate["count"] and not row.is_cut:
         who = f"Only {', '.join(names)} could decide" if names else "Nobody could decide"
         return ForetoldGate(title, "failed", f"{who}: too few people hold the role {role}")
-    return ForetoldGate(title, "waiting", f"Can decide: {', '.join(names)}")
+    more = ", …" if row.is_cut else ""
+    return ForetoldGate(title, "waiting", f"Can decide: {', '.join(names)}{more}")
