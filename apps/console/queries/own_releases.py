@@ -10,10 +10,11 @@ from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_requester
-from apps.governance.models import OPEN_STATES, Decision
+from apps.governance.models import OPEN_STATES, Decision, Release
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
 from apps.identity.models import User
+from apps.identity.queries import one_of, visible
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet_verify.statements import REJECT
@@ -76,12 +77,14 @@ def followed(actor: Actor, *, reasons: bool = True) -> Followed:
         release=OuterRef("pk"), verdict=REJECT, voided_reason=""
     ).annotate(name=Subquery(User.objects.filter(pk=OuterRef("person")).values("name")))
     said = rejections.order_by("-pk").values(json=JSONObject(name="name", comment="comment_sealed"))
-    rows = with_requester(releases(actor)).annotate(
+    first = visible(Release.objects.filter(mine | is_startable(actor)), actor, view="release.view")
+    few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
+    rows = with_requester(releases(actor).filter(one_of(few))).annotate(
         rejection=Subquery(said[:1]),
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
     )
-    found: list[Any] = list(rows.filter(Q(mine=True) | Q(ready=True))[:INBOX_LIMIT])
+    found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
     return Followed(ready, _own([row for row in found if row.mine][:SHOWN], reasons))
 

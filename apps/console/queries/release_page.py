@@ -27,6 +27,7 @@ from apps.console.queries.release_parts import (
     standing,
     with_story_in_words,
 )
+from apps.console.queries.release_rows import may_withdraw
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.request_again import request_again_url
 from apps.console.queries.rollout_steps import BADLY
@@ -101,9 +102,7 @@ class ReleasePage:
     @property
     def may_withdraw(self) -> bool:
         """Whether the reader asked for it and can take that back."""
-        asked = self.release.requested_by == self.actor.id
-        requested = self.release.state == ReleaseState.REQUESTED
-        return requested and asked and self.may("release.withdraw")
+        return may_withdraw(self.release, self.actor)
 
     @property
     def may_export(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models import F, Min, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Coalesce
 
 from apps.console.queries.page_parts import Sign, people_of
@@ -22,6 +22,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
 
 LISTED = 30
+NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
 
@@ -83,11 +84,16 @@ class ReleaseRow:
 
     @property
     def may_withdraw(self) -> bool:
-        """Whether it waits, and the reader asked for it and may take it back."""
-        row = self.release
-        asked = row.state == ReleaseState.REQUESTED and row.requester == self.actor.accountable
-        scope = Scope(row.project_scope(), row.environment_scope())
-        return asked and self.actor.can("release.withdraw", scope)
+        """Whether the reader asked for it and can take that back."""
+        return may_withdraw(self.release, self.actor)
+
+
+def may_withdraw(release: Release, actor: Actor) -> bool:
+    """Tell whether a release waits, and ``actor``, or a program of theirs, asked for it and may
+    take that back."""
+    asked = release.state == ReleaseState.REQUESTED and release.requester == actor.accountable
+    scope = Scope(release.project_scope(), release.environment_scope())
+    return asked and actor.can("release.withdraw", scope)
 
 
 def release_list_page(
@@ -117,8 +123,9 @@ def environment_choices(actor: Actor, project: str = "") -> list[tuple[str, str]
     """Return the names of environments to choose from, in the order that they come in."""
     rows = visible(Environment.objects.all(), actor)
     rows = rows.filter(project__slug=project) if project else rows
-    names = rows.order_by("position", "name").values_list("name", flat=True)
-    return [(name, name) for name in dict.fromkeys(names)]
+    first = rows.order_by().values("name").annotate(place=Min("position"))
+    names = first.order_by("place", "name").values_list("name", flat=True)
+    return [(name, name) for name in names[:NAMES]]
 
 
 def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:

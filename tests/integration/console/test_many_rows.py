@@ -3,7 +3,10 @@
 import pytest
 
 from apps.console.queries import home_page, members, search
+from apps.console.queries.own_releases import followed
+from apps.governance.models import Environment, Release
 from apps.governance.queries import visible_rows
+from apps.governance.queries.deciders import MOST, deciders, with_deciders
 from apps.governance.queries.people import people_around
 from apps.identity.queries import held_grants
 from tests.support import factories
@@ -49,6 +52,27 @@ def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> N
         found = visible_rows.inbox(world.rex)
     assert [row.pk for row in found] == [row.pk for row in waiting]
     assert read["registry_modelversion"] <= len(waiting) + 1  # and the newest of all
+
+
+def test_what_one_follows_is_found_before_anything_stands_beside_it(world: World) -> None:
+    mine = world.request("staging", endpoint="mine")
+    for number in range(6):
+        other = world.request("staging", endpoint=f"other-{number}")
+        Release.objects.filter(pk=other.pk).update(requester="per_other", requested_by="per_other")
+    with rows_read(by_keys=True) as read:
+        found = followed(world.ada)
+    assert [row.release.pk for row in found.own] == [mine.pk]
+    assert read["registry_modelversion"] <= 2
+
+
+def test_of_many_who_decide_the_first_are_named(world: World) -> None:
+    for number in range(MOST + 5):
+        who = factories.person(f"A{number:02}", roles={"approver": world.project})
+        factories.grant(factories.team(f"Crew {number}", who), {"approver": world.project})
+    (staging,) = with_deciders(Environment.objects.filter(pk=world.environment("staging").pk))
+    (row,) = [row for row in deciders(staging, world.ada) if row.role == "approver"]
+    assert [person.name for person in row.people] == [f"A{n:02}" for n in range(MOST)]
+    assert row.names.endswith(f"A{MOST - 1:02}, …")
 
 
 def test_a_reviewer_is_told_that_more_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
