@@ -115,7 +115,7 @@ class EndpointListPage:
     rows: list[EndpointRow]
     project: str
     isolation: str
-    has_roles: bool
+    no_role: str  # why the reader sees nothing, where no role of theirs counts
 
     @property
     def is_narrowed(self) -> bool:
@@ -136,12 +136,10 @@ class EndpointListPage:
     @property
     def first_step(self) -> str:
         """What to do when nothing was made yet."""
-        if self.has_roles:
-            return (
-                "An endpoint is made with the first release to it. Open a built version and ask for"
-                " a release."
-            )
-        return "You have no project role yet: ask an access administrator for one."
+        return self.no_role or (
+            "An endpoint is made with the first release to it. Open a built version and ask for a "
+            "release."
+        )
 
 
 def endpoint_list_page(

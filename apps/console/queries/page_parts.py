@@ -78,13 +78,17 @@ def no_role(actor: Actor) -> str:
 
 def either(roles: Sequence[str]) -> str:
     """Return roles as a sentence has any one of them: ``a reviewer or an operator``."""
-    named = [f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles]
+    named = [_one(role) for role in roles]
     return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
 def people_of(roles: Sequence[str]) -> str:
     """Return whom roles are waited for: ``a reviewer and an approver``."""
-    return listed([("an " if role == "approver" else "a ") + role for role in roles])
+    return listed([_one(role) for role in roles])
+
+
+def _one(role: str) -> str:
+    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
+from apps.console.queries.page_parts import no_role
 from apps.console.queries.sorting import ENDPOINTS
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
@@ -43,7 +44,9 @@ def endpoints(request: PageRequest) -> HttpResponse:
         request,
         "endpoints",
         sorting=sorting,
-        page=EndpointListPage(rows, project, isolation, has_roles=bool(request.actor.grants)),
+        page=EndpointListPage(
+            rows, project, isolation, "" if request.actor.grants else no_role(request.actor)
+        ),
         rows=rows,
         key=key,
         **narrowed,

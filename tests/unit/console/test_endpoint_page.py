@@ -293,8 +293,8 @@ def test_what_is_counted_has_its_number() -> None:
 
 def test_the_list_says_what_to_do_when_it_is_empty() -> None:
     everything, narrowed = (
-        EndpointListPage([], "", "", True),
-        EndpointListPage([], "", "link", False),
+        EndpointListPage([], "", "", ""),
+        EndpointListPage([], "", "link", "You have no project role yet"),
     )
     assert not everything.is_narrowed
     assert everything.empty_title == "Nothing that you may see serves yet"
