@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.registry.formats import FORMATS
+from apps.registry.formats import FORMATS, onnx
 from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
@@ -107,7 +107,7 @@ class Bench:
         (scan_folder / generate.ACCELERATED).write_bytes(raw)
         sandbox, runtime = self.runtimes.sandbox, self.runtimes.folder(self.runtime)
         found = scan(scan_folder, sandbox, cancelled=self.cancelled)
-        told = loaded_by(found, "onnx", runtime, sandbox, cancelled=self.cancelled)
+        told = loaded_by(found, onnx.FORMAT.name, runtime, sandbox, cancelled=self.cancelled)
         if told.verdict != "safe":
             why = "; ".join(finding.what for finding in told.findings[:1])
             raise KeepOriginal(f"The scan of the converted model says {told.verdict}: {why}")

@@ -17,7 +17,6 @@ from workers.builder.untrusted_files import told_by
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
 Tried = Mapping[str, Mapping[str, str]]  # by module and library, the oldest version
-EVERY = {module: tried for kind in FORMATS.values() for module, tried in kind.safe_from.items()}
 
 
 def scan(
@@ -62,8 +61,7 @@ def loaded_by(
         return scan
     limits = Limits(memory_mb=1024, seconds=60)
     own = FORMATS[model_format].safe_from
-    # of a folder nobody knows what loads it, but scikit-learn has files of no type it makes there
-    tried = own or {one: EVERY[one] for one in EVERY if one != "sklearn" or scan.types}
+    tried = own or _of_a_folder(scan)
     try:
         told = told_by(
             "workers.builder.libraries",
@@ -82,6 +80,13 @@ def loaded_by(
     others = [Finding("", one, "code-carrying") for one in why]
     verdict: Verdict = "code-carrying" if others else "safe"
     return replace(scan, verdict=verdict, findings=(*others, *scan.findings))
+
+
+def _of_a_folder(scan: Scan) -> Tried:
+    """Return what may load files of which nobody knows what does: of what is loaded by its types
+    only where the scan read any, since MLflow installs scikit-learn for every folder."""
+    kinds = [kind for kind in FORMATS.values() if scan.types or not kind.trusts_types]
+    return {module: tried for kind in kinds for module, tried in kind.safe_from.items()}
 
 
 def unseen(libraries: Iterable[Sequence[str]], tried: Tried) -> Iterator[str]:
