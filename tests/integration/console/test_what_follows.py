@@ -63,11 +63,11 @@ def test_what_it_waits_for_besides_is_named_with_its_time(world: World) -> None:
     assert "Soaked in development for 1 h: passes <time" in heading(shown)
 
 
-def test_what_this_build_can_never_pass_is_not_waited_for(world: World) -> None:
+def test_what_a_request_can_never_pass_is_not_waited_for(world: World) -> None:
     world.policy("staging", ONE.replace("gates: [", "gates: [{gate: scan, allow: [safe]}, "))
     bento = world.bento(world.version(), verdict="code-carrying")
     shown = dialog(page(world, world.request("staging", bento)))
-    assert "cannot pass for this build: mend it, build again" in shown
+    assert "cannot pass for this request" in shown
     assert "it goes live" not in shown
 
 
