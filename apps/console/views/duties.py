@@ -7,10 +7,13 @@ from apps.console.queries.paging import keyed
 from apps.console.views.base import PageRequest, page, show
 from apps.governance.queries.duties import duties_of, visible_duties
 
+SHOWN = 20  # a page: each is a search of its own
+
 
 @page
 def duties(request: PageRequest) -> HttpResponse:
     """List the environments whose access the reader administers or audits."""
     after = request.GET.get("after", "")
-    environments, key = keyed(visible_duties(request.actor), ("project__slug", "name"), after)
+    rows = visible_duties(request.actor)
+    environments, key = keyed(rows, ("project__slug", "name"), after, SHOWN)
     return show(request, "duties", rows=duty_rows(duties_of(environments)), key=key, after=after)

@@ -1,8 +1,9 @@
 """The people around one environment, and what each of their accounts may do there."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from apps.governance.rules import ROLE_OF
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
@@ -86,6 +87,14 @@ class Organisation:
             for who in self.teams.get(binding.subject, {owner or binding.subject}):
                 there.setdefault(who, []).append((binding, owner is not None))
         return held
+
+    @cached_property
+    def acts(self) -> dict[str, list[PastAct]]:
+        """Return what was done in each project."""
+        done: dict[str, list[PastAct]] = defaultdict(list)
+        for act in self.past:
+            done[act.project].append(act)
+        return done
 
     @cached_property
     def order(self) -> dict[str, int]:
@@ -211,8 +220,8 @@ def environment_access(
     access = EnvironmentAccess(rules, (), pinned, glass)
     everywhere, here = (organisation.roles.get(where, {}) for where in ("", project))
     past: dict[str, set[str]] = {}
-    for done in organisation.past:
-        if done.project == project and done.environment in ("", environment):
+    for done in organisation.acts.get(project, ()):
+        if done.environment in ("", environment):
             past.setdefault(done.person, set()).add(done.permission)
     accounts, signed = [], access.signed
     concerned = {*past, *everywhere, *here}
@@ -253,7 +262,12 @@ def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]
     """Return what one role of the project gives in an environment; a token carries no decision."""
     if binding.environment not in ("", environment):
         return frozenset()
-    reach = IN_PROJECT if not binding.environment else HERE
-    reach = reach if binding.project else reach | {HIRE}
-    permissions = ROLES.get(binding.role, frozenset()) & reach
+    return _reaching(binding.role, bool(binding.project), bool(binding.environment), by_token)
+
+
+@cache
+def _reaching(role: str, in_project: bool, here: bool, by_token: bool) -> frozenset[str]:
+    reach = HERE if here else IN_PROJECT
+    reach = reach if in_project else reach | {HIRE}
+    permissions = ROLES.get(role, frozenset()) & reach
     return permissions - NEVER_BY_TOKEN if by_token else permissions

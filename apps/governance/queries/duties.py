@@ -120,21 +120,22 @@ def look() -> OrganisationView:
     users = User.objects.order_by("pk").annotate(signs=Exists(signing))
     rows = list(users.values_list("pk", "name", "email", "is_active", "signs"))
     placed = all_positions()
+    mailboxes = [duties.mailbox(email) for _, _, email, _, _ in rows]
     people = tuple(
         OrganisationMember(
             pk,
-            duties.mailbox(email),
+            mailbox,
             active=active,
             passkey=signs,
             line=placed.line(pk, for_=pk),
             reports_to=placed.managers(pk, for_=pk),
         )
-        for pk, _, email, active, signs in rows
+        for mailbox, (pk, _, _, active, signs) in zip(mailboxes, rows, strict=True)
     )
-    shared = Counter(person.mailbox for person in people)
+    shared = Counter(mailboxes)
     names = {
-        pk: f"{name or email} ({email})" if shared[duties.mailbox(email)] > 1 else name or email
-        for pk, name, email, _, _ in rows
+        pk: f"{name or email} ({email})" if shared[mailbox] > 1 else name or email
+        for mailbox, (pk, name, email, _, _) in zip(mailboxes, rows, strict=True)
     }
     written = PolicyRevision.objects.select_related("environment__project").defer("source")
     published = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
