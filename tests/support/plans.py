@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-# So few rows as tests have are joined whole, and in an order that a guess decides; in large tables by
-# their keys, from what was found.
+# So few rows as tests have are joined whole, and in an order that a guess decides; in large tables
+# by their keys, from what was found.
 BY_KEYS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",

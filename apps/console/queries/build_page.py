@@ -16,6 +16,7 @@ from apps.console.queries.verdicts import (
 )
 from apps.console.queries.version_parts import found_by
 from apps.console.templatetags.placet import number, span, words
+from apps.governance.queries.facts import evidence_fact, was_called_safe
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
@@ -211,7 +212,8 @@ def build_page(build: Build, actor: Actor) -> BuildPage:
     found = build.version.evidence.filter(
         kind__in=EVIDENCE, bento_digest__in={"", build.bento_digest}
     )
-    newest = {e.kind: e for e in found.order_by("created_at")}  # of a Bento that was built twice
+    in_order = sorted(found.order_by("created_at"), key=was_called_safe, reverse=True)
+    newest = {e.kind: e for e in in_order}  # of a Bento that was built twice
     test = newest.get("smoke_test")
     smoke = test.data.get("result") if test and build.bento_digest else None
     return BuildPage(
@@ -220,6 +222,6 @@ def build_page(build: Build, actor: Actor) -> BuildPage:
         names=people_names([build.requested_by]),
         lines=list(build.lines.order_by("-number")[:LINES])[::-1],
         steps=step_rows(build, smoke),
-        evidence=[measured(e.kind, e.data) for e in newest.values()],
+        evidence=[measured(e.kind, evidence_fact(e).data) for e in newest.values()],
         smoke=smoke,
     )

@@ -8,6 +8,7 @@ from django.utils.text import capfirst
 
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
+from apps.governance.queries.facts import evidence_fact, was_called_safe
 from apps.registry.comparison import ValueChange, VersionComparison
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
@@ -142,11 +143,12 @@ def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
 def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
     """Return the format of two versions beside what their newest scans and smoke tests found."""
     rows = Evidence.objects.filter(version__in=versions, kind__in=CHECKS, source=MEASURED)
-    found = {(row.version_id, row.kind): row for row in rows.order_by("created_at")}
+    in_order = sorted(rows.order_by("created_at"), key=was_called_safe, reverse=True)
+    found = {(row.version_id, row.kind): row for row in in_order}
 
     def said(version: ModelVersion, kind: str) -> str:
         row = found.get((version.pk, kind))
-        return capfirst(evidence_words(kind, row.data, {})) if row else "none yet"
+        return capfirst(evidence_words(kind, evidence_fact(row).data, {})) if row else "none yet"
 
     formats = [version.format or "unknown" for version in versions]
     values = [("Format", formats)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -13,8 +14,12 @@ from apps.governance.plan import PRESETS
 def request_again_url(release: Release) -> str:
     """Return the address of the form that starts as ``release`` was asked for. It names the release
     alone: what people wrote, and values of variables, stand in no address and no request log."""
-    named = {"version": release.version_id, "again": release.pk}
-    return f"{reverse('release-new')}?{urlencode(named)}"
+    return f"{reverse('release-new')}?{urlencode({'again': release.pk})}"
+
+
+def with_whole_version(rows: QuerySet[Release]) -> QuerySet[Release]:
+    """Have releases bring what the form reads of their version."""
+    return rows.select_related("version__project", "version__model__project")
 
 
 def as_requested(release: Release) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from apps.console.queries.version_parts import (
 )
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
+from apps.governance.queries.facts import evidence_fact, was_called_safe
 from apps.registry.cards import render
 from apps.registry.formats import ACCELERABLE
 from apps.registry.models import (
@@ -238,7 +239,12 @@ class VersionPage:
         bento = self.newest_built.bento_digest if self.built else ""
         said = standings(self.facts, bento)
         return [
-            EvidenceLine(e, evidence_words(e.kind, e.data, self.signers), self._reporter(e), stands)
+            EvidenceLine(
+                e,
+                evidence_words(e.kind, evidence_fact(e).data, self.signers),
+                self._reporter(e),
+                stands,
+            )
             for e, stands in zip(self.facts, said, strict=True)
         ]
 
@@ -372,7 +378,7 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
 
 def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
-    evidence = list(version.evidence.order_by("-created_at")[:PAGE])
+    evidence = sorted(version.evidence.order_by("-created_at")[:PAGE], key=was_called_safe)
     builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])

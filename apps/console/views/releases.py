@@ -19,7 +19,7 @@ from apps.console.queries.release_rows import (
     release_list_page,
 )
 from apps.console.queries.releases import request_choices
-from apps.console.queries.request_again import as_requested
+from apps.console.queries.request_again import as_requested, with_whole_version
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
@@ -109,10 +109,10 @@ def request_form(
 @page
 def ask(request: PageRequest) -> HttpResponse:
     """Show the form that asks for a release of one version, or for an earlier one again."""
-    version = version_by_id(request.GET.get("version", ""), request.actor)
-    again = request.GET.get("again", "")
-    typed = as_requested(release(again, request.actor)) if again else {}
-    return request_form(request, version, typed)
+    if again := request.GET.get("again"):
+        earlier = release(again, request.actor, with_whole_version)
+        return request_form(request, earlier.version, as_requested(earlier))
+    return request_form(request, version_by_id(request.GET.get("version", ""), request.actor), {})
 
 
 @action

@@ -2,6 +2,8 @@
 
 import pytest
 
+from apps.registry.actions import add_evidence
+from placet.kernel.actor import SYSTEM
 from tests.support.factories import browser
 from tests.support.world import World
 
@@ -54,3 +56,26 @@ def test_metrics_of_a_finalised_version_are_reported_on_its_page(world: World) -
     assert 'data-dialog="report-metrics"' in read(world, url)
     rex = browser(world.people["Rex"])
     assert "report-metrics" not in rex.get(url).content.decode()
+
+
+def test_pages_say_of_an_old_safe_scan_what_gates_take_it_for(world: World) -> None:
+    """Releases before 0.2 called files safe without a look at what loads them."""
+    old, other = world.version(), world.version()
+    bento = world.bento(old)
+    scans = old.evidence.filter(kind="scan")
+    row = scans.get()
+    scans.delete()
+    add_evidence(
+        old,
+        kind="scan",
+        data=row.data | {"verdict": "safe"},
+        source="measured",
+        bento_digest="",
+        actor=SYSTEM,
+    )
+    model = f"/models/{old.project.slug}/{old.model.name}/"
+    compared = f"{model}compare/?v={old.number}&v={other.number}"
+    for url in (f"{model}{old.number}/", f"/builds/{bento.build_id}/", compared):
+        shown = read(world, url).lower()
+        assert "code-carrying" in shown or "carries code" in shown, url
+        assert "safe, 0 findings" not in shown

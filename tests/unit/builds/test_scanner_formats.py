@@ -96,7 +96,7 @@ def test_the_nodes_of_trees_are_named_because_skops_does_not_trust_them() -> Non
         ({"__class__": "SVC", "__loader__": "ObjectNode"}, "unknown", "lacks module"),
         ({"content": []}, "unknown", "has no root"),
         (b"{", "unknown", "is not JSON"),
-        (b"[" * 100_000, "unknown", "is not JSON"),
+        (b"[" * 100_000, "unknown", "is nested too deeply"),
     ],
 )
 def test_a_schema_is_read_for_every_name_it_calls(schema: Any, verdict: str, what: str) -> None:

@@ -22,7 +22,7 @@ from workers.builder.scanning.archives import Disagreement, check_tar_end, check
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
-from workers.builder.scanning.report import Report
+from workers.builder.scanning.report import Report, is_of_the_machine
 from workers.builder.scanning.walker import walk_pickle
 
 MAX_DEPTH = 6
@@ -122,6 +122,7 @@ class Scanner:
             self.report.note(label, "unknown", LIKE_A_PICKLE)
             self.words.add(label)
             walk.soften()
+        self.report.cut |= walk.cut
         self._pickle(label, walk)
         stream.seek(0)
         archive = self._archive(name, stream, head, depth)
@@ -174,6 +175,7 @@ class Scanner:
             except Disagreement as fault:
                 self._odd(name, fault)
             except READ as error:
+                self.report.cut |= is_of_the_machine(error)
                 what = f"is a broken archive ({type(error).__name__})"
                 self.report.note(shown(name), "unknown", what)
         return bool(ways)

@@ -65,6 +65,10 @@ class NotOne(Exception):
     """The bytes are not of this kind at all."""
 
 
+class NotJson(NotOne):
+    """They are not JSON, whoever reads them."""
+
+
 def safetensors(stream: IO[bytes]) -> None:
     """Raise unless the tensors that the header names fill the file, without gap and overlap."""
     size = stream.seek(0, 2)
@@ -263,11 +267,14 @@ def parquet_pickles(stream: IO[bytes]) -> bool:
 
 
 def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
-    """Yield what is worth telling of a Keras model's ``config.json``. Raises :class:`NotOne`."""
+    """Yield what is worth telling of a Keras model's ``config.json``. Raises :class:`NotJson`."""
     try:
         waiting: list[Any] = [json.loads(config)]
-    except (ValueError, RecursionError):
-        raise NotOne("its config is not JSON") from None
+    except RecursionError:
+        yield "unknown", "is a config that is nested too deeply"
+        return
+    except ValueError:
+        raise NotJson("its config is not JSON") from None
     layers = 0
     while waiting:
         value = waiting.pop()

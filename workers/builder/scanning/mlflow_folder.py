@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from placet.kernel import yaml_text
+from workers.builder.scanning import skops
 from workers.builder.scanning.known import Verdict, judge, shown, words
 from workers.builder.scanning.loaders import FLAVORS, UNPICKLING
 
@@ -72,6 +73,10 @@ EXAMPLE_FILES = frozenset({"artifact_path", "serving_input_path"})
 # mlflow/onnx/__init__.py hands settings of providers to ONNX Runtime, some of which are libraries
 # and folders: those that are plain words and numbers are none.
 PROVIDERS = "providers"
+# What skops makes for MLflow beside what it makes for all (mlflow/sklearn/__init__.py). MLflow has
+# some of its own written for LightGBM (mlflow/lightgbm/__init__.py).
+TRUSTED = "skops_trusted_types"
+OF_MLFLOW = BOOSTERS | {"collections.OrderedDict"}
 SETTING = re.compile(r"(?!.*(?:path|dir|lib|file|plugin|prefix|cache|context))[a-z_0-9]+", re.ASCII)
 INSIDE = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]")
@@ -167,6 +172,9 @@ def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
                 yield "unknown", "gives ONNX Runtime settings of its own (extra_session_config)"
             if not all(map(_is_plain_provider, _listed(value.get(PROVIDERS)))):
                 yield "unknown", "gives providers of ONNX Runtime settings that may be paths"
+            for name in map(str, _listed(value.get(TRUSTED) or [])):
+                if name not in skops.names() | OF_MLFLOW:
+                    yield "code-carrying", f"has skops make {shown(name)}"
         elif isinstance(value, list):
             waiting += value
     for key, text in _texts(flavor):

@@ -93,6 +93,7 @@ class Walk:
     calls: bool = False
     lenient: bool = False  # numbers and texts that no unpickler reads are taken as read
     doubtful: bool = False  # it ended at one of them
+    cut: bool = False  # the machine, and not the stream, kept it from being followed
     ended: bool = False  # no unpickler reads what stands where it ended
     asked: set[tuple[str, str]] = field(default_factory=set)  # modules and names in them
     error: str = ""

@@ -334,6 +334,7 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
         yield "safe", ""
         return
     walk = walk_pickle(stream)
+    place.report.cut |= walk.cut
     yield "code-carrying", "holds a pickle"
     yield from walk.findings
     yield walk.verdict, ""
@@ -359,7 +360,7 @@ def read_config(stream: IO[bytes], place: Place) -> Told:
         yield "unknown", "is too large for a config"
         return
     stream.seek(0)
-    with contextlib.suppress(headers.NotOne):  # then it is another's config
+    with contextlib.suppress(headers.NotJson):  # then it is another's config
         yield from headers.keras(stream.read())
 
 
@@ -367,7 +368,7 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
     """A skops file names the types it is made of: safe when all stand in the short list."""
     stream.seek(0)
     try:
-        schema = skops.read(stream.read(skops.MAX_SCHEMA))
+        schema = skops.read(stream.read(skops.MAX_SCHEMA + 1))
     except skops.NotSkops as error:
         yield "unknown", f"is called skops and is none: {error}"
         return
@@ -389,6 +390,8 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
 def read_schema(stream: IO[bytes], place: Place) -> Told:
     """skops asks for no ending: MLflow loads what MLmodel names."""
     stream.seek(0)
-    return (read_skops if skops.is_schema(stream.read(skops.MAX_SCHEMA)) else read_json)(
-        stream, place
-    )
+    try:
+        followed = skops.is_schema(stream.read(skops.MAX_SCHEMA + 1))
+    except skops.NotSkops as error:
+        return iter([("unknown", f"is called as skops calls it, and {error}")])
+    return (read_skops if followed else read_json)(stream, place)

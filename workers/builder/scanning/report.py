@@ -1,5 +1,6 @@
 """What a scan found: a running verdict over everything, and a list of what is worth telling."""
 
+import errno
 from dataclasses import dataclass, field
 
 from workers.builder.scanning.known import ORDER, Verdict, worst
@@ -31,7 +32,7 @@ class Report:
 
     def failed(self, path: str, error: Exception, what: str) -> None:
         """Note that a file could not be read, and whether that was the machine's fault."""
-        self.cut |= isinstance(error, MemoryError) or bool(getattr(error, "errno", None))
+        self.cut |= is_of_the_machine(error)
         self.note(path, "unknown", f"could not be {what} ({type(error).__name__})")
 
     def verdict(self) -> Verdict:
@@ -41,3 +42,10 @@ class Report:
     def gravest_first(self) -> list[tuple[str, Verdict, str]]:
         """Return the findings, the gravest first."""
         return sorted(self.findings, key=lambda finding: -ORDER.index(finding[1]))
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Tell whether the machine, and not the file, kept it from being read: of errors of a system
+    call a file can bring about none but that of a place before its beginning."""
+    number = getattr(error, "errno", None)
+    return isinstance(error, MemoryError) or number not in (None, errno.EINVAL)

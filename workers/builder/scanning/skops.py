@@ -89,6 +89,12 @@ def trusted() -> dict[str, frozenset[str]]:
     }
 
 
+@cache
+def names() -> frozenset[str]:
+    """Return whatever a safe file may be made of."""
+    return frozenset().union(*trusted().values())
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What a schema says: every ``module.name`` that loading it would look up, which of them a safe
@@ -101,10 +107,7 @@ class Schema:
 
 def read(schema: bytes) -> Schema:
     """Return what a schema says. Raises :class:`NotSkops`."""
-    try:
-        root = json.loads(schema)
-    except (ValueError, RecursionError):
-        raise NotSkops("its schema is not JSON") from None
+    root = _root(schema)
     if not isinstance(root, dict) or "__loader__" not in root:
         raise NotSkops("its schema has no root")
     parsed = Schema(set(), set(), set())
@@ -137,20 +140,26 @@ def _add(node: dict[str, Any], parsed: Schema) -> None:
 
 
 def is_schema(raw: bytes) -> bool:
-    """Tell whether skops would follow this JSON."""
-    try:
-        root = json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
+    """Tell whether skops would follow this JSON. Raises :class:`NotSkops` where that cannot be
+    told: what is not read to its end here, somebody with more room may read."""
+    root = _root(raw)
     return isinstance(root, dict) and "__loader__" in root
 
 
-def files_of(schema: bytes) -> set[str]:
-    """Return every member that the schema takes an array from; of none that is JSON, nothing."""
+def _root(raw: bytes) -> Any:
+    if len(raw) > MAX_SCHEMA:
+        raise NotSkops("its schema is too large")
     try:
-        waiting: list[Any] = [json.loads(schema)]
-    except (ValueError, RecursionError):
-        return set()
+        return json.loads(raw)
+    except RecursionError:
+        raise NotSkops("its schema is nested too deeply") from None
+    except ValueError:
+        raise NotSkops("its schema is not JSON") from None
+
+
+def files_of(schema: bytes) -> set[str]:
+    """Return every member that the schema takes an array from. Raises :class:`NotSkops`."""
+    waiting: list[Any] = [_root(schema)]
     files: set[str] = set()
     while waiting:
         value = waiting.pop()

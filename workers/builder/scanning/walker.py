@@ -16,6 +16,7 @@ from typing import IO
 
 from workers.builder.scanning.machine import Machine
 from workers.builder.scanning.pickled import Bytes, Ended, Hostile, Walk
+from workers.builder.scanning.report import is_of_the_machine
 
 MAX_PICKLES = 1000
 
@@ -33,9 +34,11 @@ def walk_pickle(stream: IO[bytes]) -> Walk:
         for verdict, what in plain.findings:
             walk.note(verdict, what)
         walk.note(plain.verdict, "")
+        walk.cut |= plain.cut
     if walk.doubtful:
         stream.seek(here)
         beyond = _walk(stream, joblib=True, lenient=True)
+        walk.cut |= beyond.cut
         if walk.effects and beyond.asks_alone:  # whichever of the two is right, it calls nothing
             walk.doubtful, walk.asked = False, walk.asked | beyond.asked
             for verdict, what in beyond.findings:
@@ -66,6 +69,7 @@ def _walk(stream: IO[bytes], *, joblib: bool, lenient: bool = False) -> Walk:
             walk.error = "something stands behind its end"
     except Exception as error:  # an unpickler may go on where the walk does not
         walk.error = str(error) if isinstance(error, Hostile) else "it cannot be followed"
+        walk.cut |= is_of_the_machine(error)
         walk.effects = True
         walk.note("unknown", walk.error)
     return walk
