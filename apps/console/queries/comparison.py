@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
-from apps.governance.queries.facts import evidence_fact, was_called_safe
+from apps.governance.queries.facts import was_called_safe
 from apps.registry.comparison import ValueChange, VersionComparison
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
@@ -148,7 +148,7 @@ def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
 
     def said(version: ModelVersion, kind: str) -> str:
         row = found.get((version.pk, kind))
-        return capfirst(evidence_words(kind, evidence_fact(row).data, {})) if row else "none yet"
+        return capfirst(evidence_words(row, {})) if row else "none yet"
 
     formats = [version.format or "unknown" for version in versions]
     values = [("Format", formats)]

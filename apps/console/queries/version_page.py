@@ -32,7 +32,7 @@ from apps.console.queries.version_parts import (
 )
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
-from apps.governance.queries.facts import evidence_fact, was_called_safe
+from apps.governance.queries.facts import was_called_safe
 from apps.registry.cards import render
 from apps.registry.formats import ACCELERABLE
 from apps.registry.models import (
@@ -239,12 +239,7 @@ class VersionPage:
         bento = self.newest_built.bento_digest if self.built else ""
         said = standings(self.facts, bento)
         return [
-            EvidenceLine(
-                e,
-                evidence_words(e.kind, evidence_fact(e).data, self.signers),
-                self._reporter(e),
-                stands,
-            )
+            EvidenceLine(e, evidence_words(e, self.signers), self._reporter(e), stands)
             for e, stands in zip(self.facts, said, strict=True)
         ]
 

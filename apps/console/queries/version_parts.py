@@ -11,6 +11,7 @@ from apps.console.queries.page_parts import counted
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
 from apps.governance.models import Release
+from apps.governance.queries.facts import evidence_fact
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey
@@ -102,8 +103,9 @@ def signature_note(version: ModelVersion) -> str:
     return f"{inputs}, {outputs}" + (f" · {counted(rows, 'example row')}" if rows else "")
 
 
-def evidence_words(kind: str, data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
-    """Return what evidence says, in a line."""
+def evidence_words(row: Evidence, signers: Mapping[str, str]) -> str:
+    """Return what evidence says to gates, in a line."""
+    kind, data = row.kind, evidence_fact(row).data
     equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
     match kind:
         case "scan":

@@ -14,6 +14,7 @@ from apps.console.queries.version_parts import (
     signature_note,
 )
 from apps.console.queries.version_steps import Ways, steps
+from apps.registry.models import Evidence
 
 SIGNERS = {"sha256:aa": "ci"}
 
@@ -44,7 +45,13 @@ SIGNERS = {"sha256:aa": "ci"}
     ],
 )
 def test_evidence_is_said_in_a_line(kind: str, data: dict[str, Any], said: str) -> None:
-    assert evidence_words(kind, data, SIGNERS) == said
+    row = Evidence(kind=kind, source="measured", bento_digest="sha256:bb", data=data)
+    assert evidence_words(row, SIGNERS) == said
+
+
+def test_of_an_old_safe_scan_is_said_what_gates_take_it_for() -> None:
+    row = Evidence(kind="scan", source="measured", data={"verdict": "safe", "findings": []})
+    assert evidence_words(row, SIGNERS) == "Code-carrying, 0 findings"
 
 
 def version(**members: Any) -> Any:
