@@ -244,9 +244,8 @@ class VersionPage:
         ]
 
     def _reporter(self, row: Evidence) -> str:
-        if row.source != EvidenceSource.REPORTED:
-            return ""
-        return f" by {self.names.get(row.created_by, '')}"
+        reported = row.source == EvidenceSource.REPORTED
+        return f" by {self.names.get(row.created_by, '')}" if reported else ""
 
     @property
     def has_origin(self) -> bool:
