@@ -43,6 +43,34 @@ class MetricWindow(models.Model):
         indexes = [models.Index(fields=["revision", "-started_at"], name="monitoring_recent")]
 
 
+class MetricHour(models.Model):
+    """What clients saw of one revision in an hour that is over: its windows of all nodes, added up,
+    so that weeks are read without each of them.
+
+    ``stale`` says that a window came later, and that it is added up anew.
+    """
+
+    revision = models.CharField(max_length=40)
+    started_at = models.DateTimeField()
+    seconds = models.FloatField(default=0)
+    status_2xx = models.BigIntegerField(default=0)
+    status_4xx = models.BigIntegerField(default=0)
+    status_5xx = models.BigIntegerField(default=0)
+    latency = models.JSONField(default=dict)
+    stale = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["revision", "started_at"], name="monitoring_hour_once")
+        ]
+        indexes = [
+            models.Index(fields=["-started_at"], name="monitoring_newest_hour"),
+            models.Index(
+                fields=["started_at"], condition=Q(stale=True), name="monitoring_stale_hour"
+            ),
+        ]
+
+
 class Objective(Audited):
     """What the live revision of an endpoint is held to; ``owner`` is told when it is not met."""
 

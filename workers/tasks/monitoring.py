@@ -49,6 +49,12 @@ def forget(job: LeasedJob) -> dict[str, Any] | None:
     }
 
 
+@every(seconds=300, name="monitoring.add_up_hours", queue="control")
+def add_up_hours(job: LeasedJob) -> dict[str, Any] | None:
+    """Add windows up to hours."""
+    return {**actions.add_up_hours()}
+
+
 @every(seconds=10, name="monitoring.store_captures", queue="control")
 def store_captures(job: LeasedJob) -> dict[str, Any] | None:
     """Store the captured predictions that nodes sent."""

@@ -14,6 +14,7 @@ from apps.monitoring.actions.erasing import (
     carry_out_open,
     erase_unit,
 )
+from apps.monitoring.actions.hours import add_up_hours
 from apps.monitoring.actions.mail import mail_alert
 from apps.monitoring.actions.objectives import remove_objective, set_objective
 from apps.monitoring.actions.outcomes import (
@@ -28,6 +29,7 @@ __all__ = [
     "ReceivedOutcomes",
     "Said",
     "acknowledge",
+    "add_up_hours",
     "ask_for_open",
     "carry_out",
     "carry_out_open",

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import TruncHour
 
-from apps.monitoring.models import MetricWindow
+from apps.monitoring.actions.hours import AN_HOUR, hold_hours, hour_of, note_late
+from apps.monitoring.models import MetricHour, MetricWindow
 from apps.monitoring.rules import valid_latency
 from apps.serving.models import Revision
 from apps.serving.windows import KEEP_DAYS, kept_period
@@ -40,7 +42,10 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
     rows = _bounded(node, rows)
     before = MetricWindow.objects.filter(node=node).count()
     crash_point("monitoring.before_windows")
-    MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
+    with transaction.atomic():
+        hold_hours()
+        MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
+        note_late(rows)
     crash_point("monitoring.after_windows")
     return MetricWindow.objects.filter(node=node).count() - before
 
@@ -57,8 +62,8 @@ def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
         MetricWindow.objects.filter(
             node=node,
             revision__in={row.revision for row in timely},
-            started_at__gte=_hour(timely[0].started_at),
-            started_at__lt=_hour(timely[-1].started_at) + timedelta(hours=1),
+            started_at__gte=hour_of(timely[0].started_at),
+            started_at__lt=hour_of(timely[-1].started_at) + AN_HOUR,
         )
         .annotate(hour=TruncHour("started_at", tzinfo=UTC))
         .values_list("revision", "hour")
@@ -67,14 +72,10 @@ def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
     taken = Counter({(revision, hour): count for revision, hour, count in there})
     room = []
     for row in timely:
-        taken[row.revision, _hour(row.started_at)] += 1
-        if taken[row.revision, _hour(row.started_at)] <= MOST_AN_HOUR:
+        taken[row.revision, hour_of(row.started_at)] += 1
+        if taken[row.revision, hour_of(row.started_at)] <= MOST_AN_HOUR:
             room.append(row)
     return room
-
-
-def _hour(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _latencies(window: dict[str, Any]) -> list[dict[str, int]]:
@@ -105,6 +106,7 @@ def _counted(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_old() -> int:
-    """Delete windows older than a month; return how many."""
+    """Delete windows and hours older than a month; return how many windows."""
     limit = now() - timedelta(days=KEEP_DAYS)
+    MetricHour.objects.filter(started_at__lt=limit).delete()
     return MetricWindow.objects.filter(started_at__lt=limit).delete()[0]

@@ -12,17 +12,19 @@ from django.db.models import (
     IntegerField,
     Q,
     QuerySet,
+    Subquery,
     Sum,
     TextField,
     Value,
 )
 from django.db.models.functions import Cast, Extract, Floor
 
-from apps.monitoring.models import MetricWindow
+from apps.monitoring.models import MetricHour, MetricWindow
 from apps.monitoring.rules import BOUNDS_MS, WindowCounts, total
 from placet.kernel.clock import now
 
 STATUSES = ("status_2xx", "status_4xx", "status_5xx")
+HOUR = 3600
 BUCKETS = (*map(str, BOUNDS_MS), "inf")  # of a window's histogram
 
 
@@ -186,20 +188,14 @@ def traffic(
 ) -> dict[int, WindowCounts]:
     """Return what clients saw of all these revisions together, in stretches as ``series`` has.
 
-    With one query, which adds up in the database: as many rows come as there are stretches.
+    With one query, which adds up in the database: twice as many rows come as there are stretches.
     """
-    rows = (
-        _stretched(revisions, since, until, seconds)
-        .values("begin")
-        .annotate(
-            time=Sum("seconds"),
-            **{f"drawn_{name}": Sum(name) for name in STATUSES},
-            **{f"drawn_{name}": _sum("latency", name) for name in BUCKETS},
-            **{f"no_unit_{name}": _sum("apart", "no_unit", name) for name in STATUSES},
-            **{f"no_unit_{n}": _sum("apart", "no_unit", "latency", n) for n in BUCKETS},
-        )
-    )
-    return {row["begin"]: total([_part(row, "drawn"), _part(row, "no_unit")]) for row in rows}
+    found: dict[int, WindowCounts] = {}
+    for row in _of_clients(revisions, since, until, seconds):
+        counts = _part(row, "seen")
+        before = found.get(row["begin"])
+        found[row["begin"]] = total([before, counts]) if before else counts
+    return found
 
 
 def requests_of(
@@ -227,15 +223,59 @@ def requests_of(
     return found
 
 
+def _of_clients(
+    revisions: Iterable[str] | QuerySet[Any], since: datetime, until: datetime, seconds: int
+) -> QuerySet[Any, Any]:
+    """Add up what clients saw. Stretches of whole hours are read from the hours that are added up,
+    and from the windows since: in one query, so that no hour counts twice or not at all."""
+    rows = _stretched(revisions, since, until, seconds)
+    if seconds % HOUR or since.timestamp() % HOUR:
+        return seen_by_clients(rows, "begin")
+    hours = MetricHour.objects.filter(revision__in=revisions, started_at__gte=since)
+    hours = begun(hours.filter(started_at__lt=until), seconds)
+    newest = MetricHour.objects.order_by("-started_at").values("started_at")[:1]
+    since_then = Q(newest=None) | Q(started_at__gte=F("newest") + timedelta(seconds=HOUR))
+    rows = rows.annotate(newest=Subquery(newest)).filter(since_then)
+    both: QuerySet[Any, Any] = _summed(hours, ("begin",)).union(
+        seen_by_clients(rows, "begin"), all=True
+    )
+    return both
+
+
+def seen_by_clients(rows: QuerySet[Any], *by: str) -> QuerySet[Any, Any]:
+    """Add windows up to what clients saw: the requests that a split decided on, and those without a
+    unit."""
+    without = {name: _sum("apart", "no_unit", name) for name in STATUSES}
+    without |= {name: _sum("apart", "no_unit", "latency", name) for name in BUCKETS}
+    return _summed(rows, by, without)
+
+
+def _summed(
+    rows: QuerySet[Any], by: tuple[str, ...], more: Mapping[str, Any] | None = None
+) -> QuerySet[Any, Any]:
+    sums = {name: Sum(name) for name in STATUSES} | {n: _sum("latency", n) for n in BUCKETS}
+    added: QuerySet[Any, Any] = rows.values(*by).annotate(
+        time=Sum("seconds"),
+        **{f"seen_{name}": one + more[name] if more else one for name, one in sums.items()},
+    )
+    return added
+
+
 def _stretched(
     revisions: Iterable[str] | QuerySet[Any], since: datetime, until: datetime, seconds: int
 ) -> QuerySet[Any, Any]:
     """Return the windows that began in that time, each with the ``begin`` of its stretch."""
-    begin = Cast(Floor(Extract("started_at", "epoch") / seconds) * seconds, IntegerField())
     rows = MetricWindow.objects.filter(
         revision__in=revisions, started_at__gte=since, started_at__lt=until
     )
-    return rows.order_by().annotate(begin=begin)
+    return begun(rows, seconds)
+
+
+def begun(rows: QuerySet[Any], seconds: int) -> QuerySet[Any]:
+    """Give each row the ``begin`` of its stretch of so many seconds."""
+    begin = Cast(Floor(Extract("started_at", "epoch") / seconds) * seconds, IntegerField())
+    with_begin: QuerySet[Any] = rows.order_by().annotate(begin=begin)
+    return with_begin
 
 
 def _sum(column: str, *path: str) -> Sum:
