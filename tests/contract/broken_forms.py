@@ -36,6 +36,8 @@ def pairs(body: Any) -> Pairs:
 
 
 def as_text(value: Any) -> str:
+    """Of a file a form that is no multipart sends the name alone."""
+    value = getattr(value, "name", value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
