@@ -11,3 +11,10 @@ def scan_bytes(name: str, data: bytes, root: Path) -> Report:
     scanner = Scanner(root)
     scanner.scan(name, PurePosixPath(name).name, io.BytesIO(data), 0)
     return scanner.report
+
+
+def scan_folder(root: Path) -> Report:
+    """Scan all files of a folder."""
+    scanner = Scanner(root)
+    scanner.scan_files()
+    return scanner.report

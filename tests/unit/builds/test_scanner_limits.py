@@ -11,10 +11,9 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.support.scanning import scan_bytes
+from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning import skops, walker
 from workers.builder.scanning.files import Scanner
-from workers.builder.scanning.report import Report
 
 NOWHERE = Path("/nonexistent")
 ARGUMENT = {
@@ -95,13 +94,6 @@ def test_what_a_model_has_skops_trust_beside_what_is_safe_is_code(
     assert scan_bytes("MLmodel", text.encode(), NOWHERE).verdict() == verdict
 
 
-def scanned(folder: Path) -> Report:
-    """Scan a folder."""
-    scanner = Scanner(folder)
-    scanner.scan_files()
-    return scanner.report
-
-
 @pytest.mark.parametrize(
     ("error", "is_cut"),
     [
@@ -120,7 +112,7 @@ def test_a_full_disk_says_nothing_about_an_archive(
         raise error
 
     monkeypatch.setattr(Scanner, "_member", fails)
-    report = scanned(tmp_path)
+    report = scan_folder(tmp_path)
     assert (report.verdict(), report.cut) == ("unknown", is_cut)
 
 
@@ -141,5 +133,5 @@ def test_too_little_memory_says_nothing_about_a_pickle(
         raise MemoryError
 
     monkeypatch.setattr(walker.Machine, "run", fails)
-    report = scanned(tmp_path)
+    report = scan_folder(tmp_path)
     assert (report.verdict(), report.cut) == ("unknown", True)

@@ -7,6 +7,7 @@ other from the first byte on. (APPNOTE 6.3.10, sections 4.3 to 4.5.)
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -21,6 +22,9 @@ METHODS = frozenset({0, 8, 12, 14})  # stored, deflated, bzip2, lzma: what zipfi
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
+STORED, DEFLATED = 0, 8
+MAX_EXPANDED = 8 * 1024**3
+CHUNK = 1 << 20
 
 
 class Disagreement(Exception):
@@ -40,6 +44,12 @@ class Entry:
     start: int
 
 
+def has_end(stream: IO[bytes]) -> bool:
+    """Tell whether an end of a zip stands where readers look for one. ``zipfile.is_zipfile`` denies
+    it of one whose second end is odd, which zipimport and older Pythons open."""
+    return END in _tail(stream, stream.seek(0, 2))
+
+
 def check_zip(stream: IO[bytes]) -> None:
     """Raise :class:`Disagreement` unless everybody reads the same members out of the zip."""
     size = stream.seek(0, 2)
@@ -54,6 +64,8 @@ def check_zip(stream: IO[bytes]) -> None:
     if len(entries) != count:
         raise Disagreement("its directory holds another number of members than its end says")
     _refuse_names(entries)
+    if sum(entry.size for entry in entries) > MAX_EXPANDED:
+        raise Disagreement("its members are larger than is read here")
     reached = 0
     for entry in sorted(entries, key=lambda entry: entry.start):
         if entry.start != reached:
@@ -65,9 +77,7 @@ def check_zip(stream: IO[bytes]) -> None:
 
 def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     """Return where the directory ends, how many members it has and where it begins."""
-    tail = min(size, MAX_COMMENT + 22)
-    stream.seek(size - tail)
-    raw = stream.read(tail)
+    raw = _tail(stream, size)
     at = raw.rfind(END)  # everybody looks from behind; others may stand in members
     if at < 0:
         raise Disagreement("it has no end")
@@ -76,12 +86,17 @@ def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     disk, first, here, count, length, begin, comment = struct.unpack_from("<HHHHIIH", raw, at + 4)
     if at + 22 + comment != len(raw) or disk or first or here != count:
         raise Disagreement("something stands behind its end")
-    end = size - tail + at
+    end = size - len(raw) + at
     if at >= 20 and raw[at - 20 : at - 16] == LOCATOR64:
         return _directory64(stream, end - 20, count, begin)
     if count == FULL16 or FULL32 in (length, begin) or begin + length != end:
         raise Disagreement("its directory does not stand where its end says")
     return end, count, begin
+
+
+def _tail(stream: IO[bytes], size: int) -> bytes:
+    stream.seek(max(size - MAX_COMMENT - 22, 0))
+    return stream.read()
 
 
 def _directory64(stream: IO[bytes], locator: int, count: int, begin: int) -> tuple[int, int, int]:
@@ -161,6 +176,7 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
     if entry.flags & ENCRYPTED or entry.method not in METHODS:
         raise Disagreement("a member is encrypted, or packed in a way that is not read here")
     own = _wide(stream.read(extra), (size, packed))
+    _refuse_more(stream, entry)
     end: int = entry.start + 30 + name + extra + entry.packed
     streamed = bool(flags & STREAMED)
     if (crc, own[1], own[0]) == (entry.crc, entry.packed, entry.size):
@@ -168,6 +184,34 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
     if streamed and (crc, packed, size) in {(0, 0, 0), (0, FULL32, FULL32)}:
         return end + _descriptor(stream, end, entry)
     raise Disagreement("a member's header says another thing than the directory")
+
+
+def _refuse_more(stream: IO[bytes], entry: Entry) -> None:
+    """Hold a member, which ``stream`` stands at, against the size that the directory gives it:
+    zipimport asks for none and takes all that is packed."""
+    if entry.method == STORED:
+        ends = entry.packed == entry.size
+    else:
+        ends = entry.method != DEFLATED or _inflates(stream, entry)
+    if not ends:
+        raise Disagreement("a member has another size than the directory says")
+
+
+def _inflates(stream: IO[bytes], entry: Entry) -> bool:
+    """Tell whether a member unpacks to its size, and ends where it is said to."""
+    left, grown, raw, unpack = entry.packed, 0, b"", zlib.decompressobj(-15)
+    try:
+        while left and grown <= entry.size and not unpack.eof:
+            raw = stream.read(min(left, CHUNK))
+            left = left - len(raw) if raw else 0
+            while raw and grown <= entry.size:
+                grown += len(unpack.decompress(raw, CHUNK))
+                raw = unpack.unconsumed_tail
+        if not raw and not unpack.eof:
+            grown += len(unpack.flush())
+    except zlib.error:
+        return False
+    return unpack.eof and not unpack.unused_data and (left, grown) == (0, entry.size)
 
 
 def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:

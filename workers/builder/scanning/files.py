@@ -18,7 +18,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from workers.builder.scanning import kinds, readers, skops_arrays
-from workers.builder.scanning.archives import Disagreement, check_tar_end, check_zip
+from workers.builder.scanning.archives import (
+    MAX_EXPANDED,
+    Disagreement,
+    check_tar_end,
+    check_zip,
+    has_end,
+)
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
@@ -28,7 +34,6 @@ from workers.builder.scanning.walker import walk_pickle
 MAX_DEPTH = 6
 MAX_TOLD = 300  # letters of a finding: a name, and what to do instead
 MAX_MEMBERS = 20_000
-MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 READ = (
     zipfile.BadZipFile,
@@ -129,7 +134,7 @@ class Scanner:
         if walk.whole or walk.effects:
             return
         # whatever else it is: a tar may begin so
-        for verdict, what in readers.forests(stream):
+        for verdict, what in (*readers.forests(stream), *readers.behind(stream)):
             self.report.note(label, verdict, what[:MAX_TOLD])
         self._plain(name, own, stream, head, archive=archive)
 
@@ -162,7 +167,7 @@ class Scanner:
     def _archive(self, name: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
         """Go into what holds files, in every way that some reader would; tell whether one did."""
         ways = []
-        if takes("numpy zip", head) or zipfile.is_zipfile(stream):
+        if takes("numpy zip", head) or has_end(stream):
             ways.append(self._zip)
         if (opener := compression(head)) and _begins(opener, stream):
             ways.append(lambda *arguments: self._compressed(opener, *arguments))

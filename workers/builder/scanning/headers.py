@@ -270,11 +270,11 @@ def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
     """Yield what is worth telling of a Keras model's ``config.json``. Raises :class:`NotJson`."""
     try:
         waiting: list[Any] = [json.loads(config)]
-    except RecursionError:
-        yield "unknown", "is a config that is nested too deeply"
-        return
-    except ValueError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise NotJson("its config is not JSON") from None
+    except (ValueError, RecursionError):
+        yield "unknown", "is a config that is nested too deeply, or has a number too long"
+        return
     layers = 0
     while waiting:
         value = waiting.pop()

@@ -6,7 +6,6 @@ Only a reader says ``safe``.
 import codecs
 import contextlib
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ import yaml
 
 from placet.kernel import yaml_text
 from workers.builder.scanning import (
+    archives,
     documents,
     headers,
     lightgbm,
@@ -28,10 +28,11 @@ from workers.builder.scanning import (
     xgboost,
 )
 from workers.builder.scanning.known import Verdict, judge, shown, words
+from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 
-CHUNK = 1 << 20
+CHUNK, SIGNATURE = 1 << 20, 8
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 TABLES = words(".csv .tsv")
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
@@ -67,7 +68,7 @@ def says(verdict: Verdict, what: str) -> Reader:
 
 def says_no_zip(verdict: Verdict, what: str) -> Reader:
     """Of a zip its members are told of, each by itself."""
-    return lambda stream, place: iter([] if zipfile.is_zipfile(stream) else [(verdict, what)])
+    return lambda stream, place: iter([] if archives.has_end(stream) else [(verdict, what)])
 
 
 def _is_text(
@@ -96,7 +97,7 @@ def reads_elsewhere(stream: IO[bytes]) -> bool:
     stream.seek(0)
     head = b""
     while not head and (piece := stream.read(CHUNK)):
-        head = piece.lstrip(b" \t\r\n\xef\xbb\xbf")
+        head = _narrow(piece).lstrip(b" \t\r\n\xef\xbb\xbf\xff\xfe")
     if not head.startswith(b"<"):
         return False
     declared = ENCODED.match(head)
@@ -105,13 +106,18 @@ def reads_elsewhere(stream: IO[bytes]) -> bool:
     stream.seek(0)
     before, has_entity = b"", False
     while piece := stream.read(CHUNK):
-        part = before + piece
+        part = before + _narrow(piece)
         if not has_entity and (start := part.find(b"<!ENTITY")) >= 0:
             has_entity, part = True, part[start:]
         if has_entity and EXTERNAL.search(part):
             return True
         before = part[-16:]
     return False
+
+
+def _narrow(piece: bytes) -> bytes:
+    """Return what is written in two or four bytes a letter, in one."""
+    return piece.replace(b"\0", b"")
 
 
 def _is_table(stream: IO[bytes], own: PurePosixPath) -> bool:
@@ -135,6 +141,20 @@ def forests(stream: IO[bytes]) -> Told:
             yield "safe", str(fault)
         except NotTrees as fault:
             yield "unknown", f"is a broken model of {library}: {fault}. Save and upload it anew"
+
+
+def behind(stream: IO[bytes]) -> Told:
+    """Tell of what is read out of a file whatever it begins with: HDF5 behind a user block (HDF5
+    File Format Specification 3.0, II.A), which pandas unpickles, and Parquet by its end."""
+    size, place = stream.seek(0, 2), 512
+    while place < size:
+        stream.seek(place)
+        if takes("hdf5", stream.read(SIGNATURE)):
+            yield "unknown", "holds HDF5 behind its beginning, which is not read further"
+        place *= 2
+    with contextlib.suppress(headers.NotOne):  # nobody reads a footer of that length
+        if headers.parquet_pickles(stream):
+            yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
 
 
 def read_text(stream: IO[bytes], place: Place) -> Told:
@@ -204,10 +224,9 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
         for event in yaml.parse(raw, yaml.CSafeLoader):
             tags.add(str(getattr(event, "tag", None) or ""))
             texts.append(str(getattr(event, "value", "")))
-    except yaml.YAMLError:
-        if b"!" in raw:  # else nobody makes anything of it
-            yield "unknown", "is called YAML and cannot be read"
-            return
+    except yaml.YAMLError:  # another reader of YAML may go on
+        yield "unknown", "is called YAML and cannot be read"
+        return
     if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
         yield "malicious", "has a tag that makes objects of Python"
         return

@@ -8,6 +8,7 @@ MLflow opens a model's ``requirements.txt`` whenever it loads it, and what that 
 
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,8 @@ MAX_BYTES, MAX_FOLLOWED = 8 << 20, 50
 CALLED = re.compile(r"requirements|constraints")
 ENDINGS = frozenset({"", ".txt", ".in", ".lock", ".pip"})
 OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(\S+)")
+LONG = ("--requirement", "--constraint")  # which optparse also takes shortened
+CODED = re.compile(r"#.*coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
 COMMENT = re.compile(r"(?:^|\s)#.*")
 # What a shell, pip or another system makes something else of than a name.
 ODD = re.compile(r"[\\$%~:*?\"']")
@@ -29,12 +32,13 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
     """Yield each path that requirements lead to and that is not a file of the artifact; ``name``
     says where they stand. What they lead to is followed."""
     packed, _, own = name.rpartition("!")
+    yield from _coded(text)
     waiting, seen = [(own, _lines(text))], {own}
     while waiting:
         source, lines = waiting.pop()
         for path in _opened(lines):
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
-            inside = not (posixpath.isabs(path) or joined.startswith("..") or ODD.search(path))
+            inside = not (posixpath.isabs(joined) or joined.startswith("..") or ODD.search(path))
             if packed:  # what is called so in an archive is read by itself
                 known = inside and CALLED.search(joined) is not None
             else:
@@ -47,7 +51,9 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
                     raw = stream.read(MAX_BYTES + 1)
                 if len(raw) > MAX_BYTES:
                     yield path
-                waiting.append((joined, _lines(raw[:MAX_BYTES].decode("utf-8", "replace"))))
+                followed = raw[:MAX_BYTES].decode("utf-8", "replace")
+                yield from _coded(followed)
+                waiting.append((joined, _lines(followed)))
 
 
 def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
@@ -57,7 +63,7 @@ def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
 
 def _lines(text: str) -> list[str]:
     """Return the lines, also joined where one is said to go on; MLflow drops the blanks between."""
-    lines, joined = [line.strip() for line in text.splitlines()], ""
+    lines, joined = [line.strip() for line in text.lstrip("\ufeff").splitlines()], ""
     complete = [line for line in lines if not line.endswith("\\")]
     for line in lines:
         joined += line.rstrip("\\")
@@ -69,5 +75,30 @@ def _lines(text: str) -> list[str]:
 
 def _opened(lines: list[str]) -> list[str]:
     """Return what is opened; of a line that begins with a requirement pip takes no such option."""
-    options = (COMMENT.sub("", line) for line in lines if line.startswith("-"))
-    return sorted({path for line in options for path in OPENS.findall(line)})
+    options = [COMMENT.sub("", line) for line in lines if line.startswith("-")]
+    found = {path for line in options for path in OPENS.findall(line)}
+    return sorted(found.union(*map(_as_pip, options)))
+
+
+def _as_pip(line: str) -> set[str]:
+    """Return what pip opens of a line of options, which it splits as a shell does."""
+    try:
+        words = shlex.split(line)
+    except ValueError:  # nor can pip
+        return set()
+    found = set()
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, _, value = word.partition("=")
+        if word[:2] in {"-r", "-c"} and word[2:3] != "-":
+            found.add(word[2:] or following)
+        elif len(name) > 2 and any(option.startswith(name) for option in LONG):
+            found.add(value or following)
+    return found - {""}
+
+
+def _coded(text: str) -> Iterator[str]:
+    """Yield an encoding that a text declares and that it is not read in here."""
+    for line in text.split("\n")[:2]:
+        found = CODED.match(line)
+        if found and found[1].lower().replace("_", "-") not in {"utf-8", "utf8", "ascii"}:
+            yield f"coding {found[1]}"
