@@ -76,6 +76,11 @@ def no_role(actor: Actor) -> str:
     return "You have no project role yet: ask an access administrator for one."
 
 
+def for_members(what: str) -> str:
+    """Say of something, ``the policy is``, that the reader does not see it, and who does."""
+    return f"{what} for people with a role in the project to see"
+
+
 def either(roles: Sequence[str]) -> str:
     """Return roles as a sentence has any one of them: ``a reviewer or an operator``."""
     named = [_one(role) for role in roles]

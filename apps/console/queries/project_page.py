@@ -13,7 +13,7 @@ from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevis
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project
-from apps.identity.queries import visible
+from apps.identity.queries import scope_of, visible
 from apps.monitoring.queries import unresolved_alerts
 from apps.registry.queries import models, with_latest
 from apps.serving.queries import visible_endpoints
@@ -38,12 +38,19 @@ class EnvironmentRow:
     none."""
 
     environment: Any  # with ``policy`` and ``frozen``
+    actor: Actor
 
     @property
     def policy_name(self) -> str:
         """The policy in force, in a word."""
         number = self.environment.policy
         return f"policy r{number}" if number else ""
+
+    @property
+    def no_policy(self) -> str:
+        """Why none is named."""
+        sees = self.actor.can("policy.view", scope_of(self.environment))
+        return "no policy" if sees else "policy not visible to you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ def project_page(project: Project, actor: Actor) -> ProjectPage:
         releases=[row for row in recent if row.state in OPEN_STATES][:SHOWN],
         endpoints=endpoint_rows(list(found[:SHOWN])),
         alerts=shown_alerts(with_keeper(alerts)[:SHOWN], actor),
-        environments=[EnvironmentRow(row) for row in environments_in_force(project, actor)],
+        environments=[EnvironmentRow(row, actor) for row in environments_in_force(project, actor)],
     )
 
 

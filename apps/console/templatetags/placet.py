@@ -222,6 +222,12 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def seen(count: int | None) -> str:
+    """Show how many there are; of what its reader does not see, ``None``, that it is so."""
+    return "not visible to you" if count is None else number(count)
+
+
+@register.filter
 def change(row: MetricComparison) -> SafeString | str:
     """Show how a metric changes: a sign for the direction, and by how much."""
     if row.live is not None and row.proposed is not None and row.direction != "same":
