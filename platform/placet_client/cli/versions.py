@@ -96,6 +96,13 @@ def version_remove_file(reference: VersionArgument, path: str) -> None:
         go_on(client, "version", *refs.version(reference))
 
 
+@version.command("discard")
+def version_discard(reference: VersionArgument) -> None:
+    """Discard a draft with its files, for good."""
+    with connected() as client:
+        client.versions.discard(*refs.version(reference))
+
+
 @version.command("missing")
 def version_missing(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Tell what a draft lacks before it can be finalised."""
