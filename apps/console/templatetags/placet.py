@@ -224,7 +224,8 @@ def number(value: Any) -> str:
 @register.filter
 def seen(count: int | None) -> str:
     """Show how many there are; of what its reader does not see, ``None``, that it is so."""
-    return "not visible to you" if count is None else number(count)
+    hidden = mark_safe('<span class="text-secondary small">not visible to you</span>')
+    return hidden if count is None else number(count)
 
 
 @register.filter
