@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines
-from apps.console.queries.page_parts import Link, for_members
+from apps.console.queries.page_parts import Link, for_members, says_none
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
 from apps.governance.queries.visible_rows import freezes, in_force, policies
 from apps.governance.rules import PolicyState
-from apps.identity.queries import scope_of, visible
+from apps.identity.queries import visible
 from apps.serving.models import Target
 from apps.serving.queries import visible_endpoints, visible_targets
 from placet.kernel.actor import Actor
@@ -44,17 +44,15 @@ class EnvironmentPage:
         if self.policy:
             return ""
         none = "No active policy: nothing can be released."
-        return none if self._sees("policy.view") else f"{for_members('The policy is')}."
+        told = says_none(self.environment, "policy.view", self.actor)
+        return none if told else f"{for_members('The policy is')}."
 
     @property
     def no_endpoints(self) -> str:
         """Why no endpoint stands here."""
-        if self._sees("endpoint.view"):
+        if says_none(self.environment, "endpoint.view", self.actor):
             return "No endpoints."
         return f"{for_members('Endpoints are')}."
-
-    def _sees(self, permission: str) -> bool:
-        return self.actor.can(permission, scope_of(self.environment))
 
     @property
     def when_recalled(self) -> str:

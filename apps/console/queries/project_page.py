@@ -9,11 +9,12 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
 from apps.console.queries.models import ModelRow
+from apps.console.queries.page_parts import says_none
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project
-from apps.identity.queries import scope_of, visible
+from apps.identity.queries import visible
 from apps.monitoring.queries import unresolved_alerts
 from apps.registry.queries import models, with_latest
 from apps.serving.queries import visible_endpoints
@@ -49,8 +50,8 @@ class EnvironmentRow:
     @property
     def no_policy(self) -> str:
         """Why none is named."""
-        sees = self.actor.can("policy.view", scope_of(self.environment))
-        return "no policy" if sees else "policy not visible to you"
+        told = says_none(self.environment, "policy.view", self.actor)
+        return "no policy" if told else "policy not visible to you"
 
 
 @dataclass(frozen=True, slots=True)
