@@ -99,8 +99,10 @@ def version_remove_file(reference: VersionArgument, path: str) -> None:
 @version.command("discard")
 def version_discard(reference: VersionArgument) -> None:
     """Discard a draft with its files, for good."""
+    project, model, number = refs.version(reference)
     with connected() as client:
-        client.versions.discard(*refs.version(reference))
+        client.versions.discard(project, model, number)
+        go_on(client, "model", project, model)
 
 
 @version.command("missing")
