@@ -1,6 +1,6 @@
 """Kinds of audit events: versioned names that each app declares in its own ``events.py``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -31,7 +31,8 @@ def _logged(value: Any, unit: str) -> str:
     return UNITS.get(unit, f"{{}} {unit}s").format(value)
 
 
-def _readable(value: Any, unit: str) -> str:
+def readable(value: Any, unit: str) -> str:
+    """Return a value as people read it: an id is cut to its ends, what is large has its unit."""
     match unit, value:
         case "id", str() if is_id(value):
             return f"{value[:8]}…{value[-4:]}"
@@ -66,15 +67,19 @@ class EventKind:
 
     def sentence(self, data: Mapping[str, Any], write: Callable[[Any, str], str] = _logged) -> str:
         """Return what happened, with values as they were logged, and … for one that is missing."""
-        return "".join(
-            text + (write(data.get(field, "…"), unit or "") if field else "")
-            for text, field, unit, _ in Formatter().parse(self.template)
-        )
+        return "".join(self.parts(data, write))
 
     def line(self, data: Mapping[str, Any]) -> str:
         """Return it as people read it: ids cut to their ends, one of a thing in the singular, and
         weights, sizes and times in units of theirs."""
-        return self.sentence(data, _readable)
+        return self.sentence(data, readable)
+
+    def parts(self, data: Mapping[str, Any], write: Callable[[Any, str], str]) -> Iterator[str]:
+        """Yield the sentence piece by piece: words of ours, and values as ``write`` has them."""
+        for text, field, unit, _ in Formatter().parse(self.template):
+            yield text
+            if field:
+                yield write(data.get(field, "…"), unit or "")
 
 
 def event_kind(

@@ -110,6 +110,7 @@ urlpatterns = [
     path(DRAFT + "files/remove", drafts.take_out, name="draft-file-remove"),
     path("uploads/<str:upload>/cancel", drafts.cancel, name="upload-cancel"),
     path(DRAFT + "copy", drafts.copy, name="draft-copy"),
+    path(DRAFT + "discard", drafts.discard, name="draft-discard"),
     path(DRAFT + "finish", drafts.finish, name="draft-finish"),
     path(DRAFT + "save/<slug:part>", drafts.save, name="draft-save"),
     path("builds/<str:build_id>/", builds.build, name="build"),

@@ -45,6 +45,12 @@ class PathTaken(Conflict):
     code, title = "path_taken", "Another file has this path: delete it first"
 
 
+class IsParent(Conflict):
+    """Another version was made from this one."""
+
+    code, title = "is_parent", "Another version names it as its parent"
+
+
 class UploadBusy(Conflict):
     """Another request writes to this upload at the moment."""
 

@@ -20,6 +20,7 @@ class RegisteredModel(Audited):
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)  # goes up with every change; the ETag
+    highest_discarded = models.IntegerField(default=0, db_default=0)  # number that a draft had
 
     class Meta:
         constraints = [

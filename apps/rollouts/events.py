@@ -34,7 +34,7 @@ TIMED_PAUSE = event_kind(
 )
 PAUSE = event_kind(
     "rollout.waiting_for_person",
-    "Waiting for manual approval, {percent}% of the requests at the new revision",
+    "Waiting for an operator to resume it, {percent}% of the requests at the new revision",
 )
 ANALYSING = event_kind(
     "rollout.analysing", "Analyses the new revision with {percent}% of the requests"
@@ -43,7 +43,9 @@ ANALYSED = event_kind(
     "rollout.analysed", "Analysed the new revision in step {step}: {outcome:word}"
 )
 TESTING = event_kind("rollout.testing", "A/B test with {percent}% at the new revision")
-EFFECT_SHOWN = event_kind("rollout.effect_shown", "Effect shown: waiting for approval to ship")
+EFFECT_SHOWN = event_kind(
+    "rollout.effect_shown", "Effect shown: waiting for an approver to ship it"
+)
 TESTERS_LED = event_kind(
     "rollout.testers_led", "Routed requests with the header {header} to the new revision"
 )

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from apps.governance.plan import AbTest, Ship
 from apps.rollouts.analysis import DecidingVerdict
 
-APPROVAL = "an approval to ship it"
+APPROVAL = "an approver to ship it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from apps.builds.models import Build
 from apps.registry.actions import create_version, edit_draft, set_card, start_upload
@@ -212,6 +212,29 @@ def test_what_is_not_saved_is_neither_frozen_without_nor_left_unasked(
     page.get_by_role("button", name="Finalise and build").click()
     page.wait_for_url("**/builds/**")
     assert dialogs == ["beforeunload"]
+
+
+def test_blank_rows_stay_and_what_is_unsaved_goes_with_a_draft_that_is_discarded(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"])
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.dismiss()))
+    page.goto(place(draft))
+    names = page.locator("#metrics").get_by_label("metric name")
+    for count in (1, 2):
+        page.get_by_role("button", name="Add metric").click()
+        expect(names).to_have_count(count)
+        expect(names.last).to_be_focused()
+    names.last.fill("auc")
+    page.get_by_role("button", name="Add metric").click()
+    expect(names).to_have_count(3)
+    assert [box.input_value() for box in names.all()] == ["", "auc", ""]
+    page.get_by_role("button", name="Discard draft…").click()
+    page.get_by_role("button", name="Discard", exact=True).click()
+    page.get_by_text(f"Discarded the draft {draft}.").wait_for()
+    assert page.url.endswith("/models/risk/churn/")
+    assert dialogs == []
 
 
 def test_without_a_script_small_files_are_sent_by_a_plain_form(

@@ -153,7 +153,7 @@ def test_the_page_at_four_moments(
         canary.let_pass(20)
     picture("analysis", "Inconclusive")
     canary.let_pass(120)
-    picture("waiting", "Waiting for manual approval")
+    picture("waiting", "Waiting for an operator to resume it")
     resume(canary.rollout, step=3, reason="Looks well", actor=story.otto)
     story.settle()
     canary.let_pass(20, errors=0.05)

@@ -152,3 +152,18 @@ def test_what_messages_say_stands_out(open_as: OpenAs, theme: str) -> None:
             )
             assert page.locator("#said div").evaluate(CONTRAST) >= 4.5, f"{css} {kind} {theme}"
             page.locator("#said").evaluate("alert => alert.remove()")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_tab_is_seen_whole_on_a_phone(open_as: OpenAs, pictures: Path, theme: str) -> None:
+    page = open_as(person("Eve", roles=dict.fromkeys(ROLES)), theme=theme, width=390)
+    page.goto("/audit/")
+    tabs = page.get_by_role("navigation", name="Audit", exact=True).get_by_role("link")
+    page.screenshot(path=pictures / f"tabs-390-{theme}.png")
+    assert tabs.count() == 8
+    for tab in tabs.all():
+        box = tab.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate(OUTSIDE) == []

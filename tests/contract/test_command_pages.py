@@ -44,6 +44,7 @@ PAGES = {
     "version upload": ("version", f"{VERSION} {{file}}"),
     "version remove-file": ("version", f"{VERSION} model.joblib"),
     "version finalise": ("version", VERSION),
+    "version discard": ("model", VERSION),
     "version tag": ("version", f"{VERSION} team=risk"),
     "version card": ("version", f"{VERSION} {{file}}"),
     "build start": ("build", VERSION),

@@ -361,7 +361,8 @@ identity.delete_view identity.save_view
 
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.copy_facts
 registry.create_model
-registry.create_version registry.declare registry.delete_alias registry.edit_draft
+registry.create_version registry.declare registry.delete_alias registry.discard_draft
+registry.edit_draft
 registry.edit_model registry.expire_uploads registry.finalise registry.finish_upload
 registry.place_hold registry.receive_chunk registry.release_hold registry.remove_file
 registry.revoke_signing_key registry.set_alias registry.set_card registry.set_tags

@@ -541,6 +541,9 @@ def pages(world: World) -> None:
     }
     form = "POST /models/{project}/{name}/{number}"
     draft = "POST /models/{project}/{name}/{draft_number}/draft"
+    drafted = ModelVersion.objects.get(
+        model__name=world.values["models/name"], number=world.values["versions/number"]
+    )
     shown = Release.objects.get(pk=world.values["release"])
     world.bodies |= {
         "GET /models/{project}/{name}/compare/": {
@@ -553,6 +556,7 @@ def pages(world: World) -> None:
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},
         f"{draft}/copy": {"from": str(version.number)},
+        f"{draft}/discard": {"generation": str(drafted.generation)},
         f"{draft}/files": {"files": SimpleNamespace(name="a.bin", read=lambda: b"a")},
         f"{draft}/files/remove": {"path": "model.joblib"},
         f"{draft}/save/{{part}}": {"card": "x"},

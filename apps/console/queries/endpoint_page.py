@@ -240,7 +240,7 @@ class EndpointPage:
 
     @property
     def response(self) -> str:
-        """How it answers one row, in sample values."""
+        """What it answers to the example row, else how it answers one."""
         return response(self.version) if self.version else ""
 
     @property

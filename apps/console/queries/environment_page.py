@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines
-from apps.console.queries.page_parts import Link
+from apps.console.queries.page_parts import Link, for_members, says_none
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
@@ -37,6 +37,22 @@ class EnvironmentPage:
     def gates(self) -> list[str]:
         """What the policy in force asks, gate by gate."""
         return gate_titles(self.policy)
+
+    @property
+    def no_policy(self) -> str:
+        """Why no policy stands here, '' where one does."""
+        if self.policy:
+            return ""
+        none = "No active policy: nothing can be released."
+        told = says_none(self.environment, "policy.view", self.actor)
+        return none if told else f"{for_members('The policy is')}."
+
+    @property
+    def no_endpoints(self) -> str:
+        """Why no endpoint stands here."""
+        if says_none(self.environment, "endpoint.view", self.actor):
+            return "No endpoints."
+        return f"{for_members('Endpoints are')}."
 
     @property
     def when_recalled(self) -> str:

@@ -11,7 +11,8 @@ from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_detail, inclusion
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
-from apps.audit.queries.events import about_of, line_of
+from apps.audit.queries.events import about_of
+from apps.console.queries.event_sentences import in_names
 from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
@@ -89,9 +90,10 @@ class EventPage:
     @property
     def sentence(self) -> str:
         """What happened."""
-        return (
-            line_of(self.detail.body) if self.detail.body["kind"] else "An event that was changed"
-        )
+        body = self.detail.body
+        if not body["kind"]:
+            return "An event that was changed"
+        return in_names(body["kind"], body["data"], self.named)
 
     @property
     def fault(self) -> str:

@@ -18,6 +18,7 @@ from apps.audit.queries import (
     timeline,
 )
 from apps.console.queries.actor_names import by_machine
+from apps.console.queries.event_sentences import in_names
 from apps.console.queries.links import person_url
 from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
@@ -203,7 +204,7 @@ def _line(
         index=entry.index,
         at=entry.at,
         kind=entry.kind,
-        sentence=entry.line,
+        sentence=in_names(entry.kind, entry.data, names) if entry.intact else entry.line,
         actor_name=(who.name if who else entry.actor_id) or "unknown actor",
         thing=thing,
         where=_where(entry, names, place, thing) if entry.intact else "",

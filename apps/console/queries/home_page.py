@@ -122,7 +122,7 @@ class HomePage:
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
     rows, more = endpoint_list_page(actor, tried=True)
-    releases = followed(actor, reasons=False)  # they stand in the inbox
+    releases = followed(actor)
     return HomePage(
         actor=actor,
         inbox=inbox,

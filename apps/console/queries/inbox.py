@@ -39,7 +39,7 @@ class InboxPage:
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
     """Return what waits for ``actor`` and what became of their requests, in three queries beside
-    ``inbox``, or five."""
+    ``inbox``, or four."""
     releases = followed(actor)
     return InboxPage(
         inbox=inbox,

@@ -8,8 +8,7 @@ from placet.kernel.actor import Actor
 
 def project_url(project: Project, actor: Actor) -> str:
     """Return the address of a project's page."""
-    seen = actor.projects_with("project.view")
-    return reverse("project", args=[project.slug]) if seen is None or project.pk in seen else ""
+    return reverse("project", args=[project.slug]) if sees(project, "project.view", actor) else ""
 
 
 def environment_url(project: Project, name: str, actor: Actor) -> str:
@@ -29,5 +28,10 @@ def person_url(actor_id: str, actor: Actor) -> str:
 def sees_access(project: Project, actor: Actor) -> bool:
     """Tell whether ``actor`` sees everybody's roles in a project, and not only their own: as
     ``visible_roles`` shows them, so who has ``access.view`` in one of its environments does."""
-    seen = actor.projects_with("access.view")
-    return seen is None or project.pk in seen
+    return sees(project, "access.view", actor)
+
+
+def sees(project: Project, permission: str, actor: Actor) -> bool:
+    """Tell whether ``actor`` holds ``permission`` in a project or in an environment of it."""
+    held = actor.projects_with(permission)
+    return held is None or project.pk in held

@@ -51,6 +51,11 @@ class OwnRequest:
         return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
 
     @property
+    def first_why(self) -> str:
+        """The first line of it."""
+        return next(iter(self.why.strip().splitlines()), "")
+
+    @property
     def since(self) -> Any:
         """Since when it stands so."""
         row = self.release
@@ -65,10 +70,9 @@ class Followed:
     own: Sequence[OwnRequest]  # newest first
 
 
-def followed(actor: Actor, *, reasons: bool = True) -> Followed:
+def followed(actor: Actor) -> Followed:
     """Return the releases that ``actor`` can start, and those they asked for that are open or came
-    to an end lately: in one query, and two more where one was rejected and ``reasons`` are
-    read."""
+    to an end lately: in one query, and one more where one was rejected."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
@@ -86,10 +90,9 @@ def followed(actor: Actor, *, reasons: bool = True) -> Followed:
     )
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
-    return Followed(ready, _own([row for row in found if row.mine][:SHOWN], reasons))
+    return Followed(ready, _own([row for row in found if row.mine][:SHOWN]))
 
 
-def _own(rows: Sequence[Any], reasons: bool) -> list[OwnRequest]:
-    sealed = [row.rejection["comment"] for row in rows if row.rejection and reasons]
-    texts = unseal_many(sealed) if sealed else {}  # it asks for keys even of no text
+def _own(rows: Sequence[Any]) -> list[OwnRequest]:
+    texts = unseal_many(row.rejection["comment"] for row in rows if row.rejection)
     return [OwnRequest(row, texts) for row in rows]

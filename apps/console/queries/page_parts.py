@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from apps.console.templatetags.placet import number
+from apps.identity.queries import Scoped, scope_of
 from placet.kernel.actor import Actor
 
 Tone = Literal["pass", "wait", "fail", "plain"]
@@ -74,6 +75,17 @@ def no_role(actor: Actor) -> str:
             " second factor."
         )
     return "You have no project role yet: ask an access administrator for one."
+
+
+def says_none(row: Scoped, permission: str, actor: Actor) -> bool:
+    """Tell whether ``actor`` may be told of an environment that something is not there, and not
+    only that they do not see it."""
+    return actor.can(permission, scope_of(row))
+
+
+def for_members(what: str) -> str:
+    """Say of something, ``the policy is``, that the reader does not see it, and who does."""
+    return f"{what} for people with a role in the project to see"
 
 
 def either(roles: Sequence[str]) -> str:

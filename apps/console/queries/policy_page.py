@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from apps.console.queries.page_parts import for_members
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
@@ -16,7 +17,7 @@ from apps.governance.rules import PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
-NOT_READ = "(its policy is for people with a role in the project to see)"
+NOT_READ = f"({for_members('its policy is')})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
 from apps.console.queries.models import ModelRow
+from apps.console.queries.page_parts import says_none
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
@@ -38,12 +39,19 @@ class EnvironmentRow:
     none."""
 
     environment: Any  # with ``policy`` and ``frozen``
+    actor: Actor
 
     @property
     def policy_name(self) -> str:
         """The policy in force, in a word."""
         number = self.environment.policy
         return f"policy r{number}" if number else ""
+
+    @property
+    def no_policy(self) -> str:
+        """Why none is named."""
+        told = says_none(self.environment, "policy.view", self.actor)
+        return "no policy" if told else "policy not visible to you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def project_page(project: Project, actor: Actor) -> ProjectPage:
         releases=[row for row in recent if row.state in OPEN_STATES][:SHOWN],
         endpoints=endpoint_rows(list(found[:SHOWN])),
         alerts=shown_alerts(with_keeper(alerts)[:SHOWN], actor),
-        environments=[EnvironmentRow(row) for row in environments_in_force(project, actor)],
+        environments=[EnvironmentRow(row, actor) for row in environments_in_force(project, actor)],
     )
 
 

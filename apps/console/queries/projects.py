@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Coalesce
 
-from apps.console.queries.links import sees_access
+from apps.console.queries.links import sees, sees_access
 from apps.console.queries.page_parts import Button
 from apps.console.queries.paging import keyed
 from apps.governance.models import Release
@@ -24,14 +24,13 @@ from placet.kernel.actor import Actor
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """One project with what the reader sees of it, counted; ``members`` is 0 where they do not see
-    who has which role."""
+    """One project with what is in it, counted; ``None`` for what the reader does not see there."""
 
     project: Project
-    models: int
-    live: int
-    alerts: int
-    members: int
+    models: int | None
+    live: int | None
+    alerts: int | None
+    members: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,16 @@ def project_list_page(actor: Actor, *, after: str = "") -> tuple[list[ProjectRow
 
 def project_rows(projects: Sequence[Project], actor: Actor) -> list[ProjectRow]:
     """Return projects with what ``actor`` sees of each counted, in four queries."""
-    made = _counted(models(actor), projects)
-    live = _counted(_live(actor), projects)
-    alerts = _counted(unresolved_alerts(actor), projects)
-    members = _members([row for row in projects if sees_access(row, actor)], actor)
+    counts = (
+        ("model.view", _counted(models(actor), projects)),
+        ("release.view", _counted(_live(actor), projects)),
+        ("alert.view", _counted(unresolved_alerts(actor), projects)),
+        ("access.view", _members([row for row in projects if sees_access(row, actor)], actor)),
+    )
     return [
-        ProjectRow(row, made[row.pk], live[row.pk], alerts[row.pk], members[row.pk])
+        ProjectRow(
+            row, *(found[row.pk] if sees(row, view, actor) else None for view, found in counts)
+        )
         for row in projects
     ]
 

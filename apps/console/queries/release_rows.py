@@ -24,6 +24,7 @@ from placet.kernel.states import values_of
 LISTED = 30
 NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
+BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
 
 
@@ -149,9 +150,12 @@ def with_own_decision(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release
 
 
 def gate_sign(release: Release) -> Sign | None:
-    """Say how the gates of a release that has not started stood last; ``None`` of others."""
+    """Say how the gates of a release that is not decided stood last, and of one that somebody has
+    to start who does; ``None`` of others."""
     if release.state not in UNFINISHED_STATES:
         return None
+    if release.state == ReleaseState.APPROVED:
+        return None if release.plan.get("start") == "on_approval" else BY_HAND
     held = gates.holding_back(release.gates)
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)

@@ -131,13 +131,13 @@ def sentence(step: Step, coming: str) -> str:
         case SetMirror(copies=copies):
             return f"Copy {copies / 100:g}% of the requests to {coming}"
         case Pause(duration_seconds=seconds):
-            return "Wait for manual approval" if seconds is None else f"Wait {spell(seconds)}"
+            return "Wait for an operator to resume" if seconds is None else f"Wait {spell(seconds)}"
         case Analysis():
             return f"Analyse: {', '.join(metric.asked for metric in metrics_of(step))}"
         case AbTest():
             return f"A/B test: {effect_of(step).asked}"
         case Ship():
-            return "Wait for approval to ship"
+            return "Wait for an approver to ship"
 
 
 def left(step: Step, since: datetime | None, facts: RolloutSnapshot) -> str:

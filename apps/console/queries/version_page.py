@@ -215,7 +215,7 @@ class VersionPage:
 
     @property
     def response(self) -> str:
-        """How its service answers one row, in sample values."""
+        """What its service answers to the example row, else how it answers one."""
         return response(self.version)
 
     @property

@@ -1,11 +1,13 @@
 """What the page of a version is made of: its columns, its evidence in words, its steps."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet
+from django.utils.text import Truncator
 
 from apps.console.queries.page_parts import counted
 from apps.console.queries.verdicts import build_sign, with_smoke
@@ -19,6 +21,7 @@ from apps.registry.rules import answer_form
 from apps.serving.hooks import keeper
 
 ANSWERS = {True: "yes", False: "no"}
+MOST_ANSWER = 500  # letters of an expected output that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,19 @@ def _part(answer: Any, name: str, outputs: int) -> Any:
 
 
 def response(version: ModelVersion) -> str:
-    """Return how the service answers one row; '' for one from a folder, which has a form of its
-    own, and without a signature."""
+    """Return what the service answers to the example row, where that is known, and else how, in
+    sample values; '' for one from a folder, which has a form of its own, and without a
+    signature."""
     outputs = (version.signature or {}).get("outputs")
     kind = FORMATS.get(version.format)
     if not outputs or kind is None or kind.root:
         return ""
-    return f'{{"prediction": {answer_form(outputs)}}}'
+    if not version.expected:
+        return f'{{"prediction": {answer_form(outputs)}}}'
+    first = version.expected[0]
+    answer = _part(first, outputs[0]["name"], 1) if len(outputs) == 1 else first
+    text = f'{{"prediction": {json.dumps(answer, ensure_ascii=False)}}}'
+    return Truncator(text).chars(MOST_ANSWER)
 
 
 def signature_note(version: ModelVersion) -> str:

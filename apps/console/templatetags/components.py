@@ -124,7 +124,7 @@ def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
 
 @register.simple_tag
 def gates_of(release: Release) -> SafeString:
-    """Show how the gates of a release that has not started stood last; nothing of others."""
+    """Show what a release that has not started waits for, or that its gates pass."""
     sign = gate_sign(release)
     return part("tone", **asdict(sign), content=sign.text) if sign else linked("")
 

@@ -222,6 +222,13 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def seen(count: int | None) -> str:
+    """Show how many there are; of what its reader does not see, ``None``, that it is so."""
+    hidden = mark_safe('<span class="text-secondary small">not visible to you</span>')
+    return hidden if count is None else number(count)
+
+
+@register.filter
 def change(row: MetricComparison) -> SafeString | str:
     """Show how a metric changes: a sign for the direction, and by how much."""
     if row.live is not None and row.proposed is not None and row.direction != "same":

@@ -18,12 +18,13 @@ from apps.console.queries.draft.rows import TypedForm
 from apps.console.queries.draft.signature import SignatureForm
 from apps.console.queries.draft.stored import refuse_changed, stored_of
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.console.views.fields import read_whole
+from apps.console.views.fields import read_whole, whole
 from apps.registry.actions import (
     add_evidence,
     cancel_upload,
     copy_facts,
     create_version,
+    discard_draft,
     edit_draft,
     finalise,
     receive_chunk,
@@ -169,6 +170,15 @@ def copy(request: PageRequest, project: str, name: str, draft_number: int) -> Ht
     source = queries.version_of(project, name, number, request.actor)
     copy_facts(row, source=source, actor=request.actor)
     return back(request)
+
+
+@action
+def discard(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
+    """Remove a draft for good."""
+    row = queries.version_of(project, name, draft_number, request.actor)
+    discard_draft(row, actor=request.actor, if_generation=whole(request, "generation"))
+    messages.success(request, f"Discarded the draft {row}.")
+    return redirect("model", project, name)
 
 
 @action

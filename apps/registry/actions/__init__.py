@@ -3,6 +3,7 @@
 from apps.registry.actions.aliases import delete_alias, set_alias
 from apps.registry.actions.collecting import collect_blobs, unneeded
 from apps.registry.actions.declarations import declare
+from apps.registry.actions.discarding import discard_draft
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
@@ -40,6 +41,7 @@ __all__ = [
     "create_version",
     "declare",
     "delete_alias",
+    "discard_draft",
     "edit_draft",
     "edit_model",
     "expire_uploads",

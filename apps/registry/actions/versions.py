@@ -4,6 +4,7 @@ from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.db.models.functions import Coalesce, Greatest
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
@@ -72,8 +73,7 @@ def create_version(
 def _number(version: ModelVersion) -> None:
     """Save ``version`` under the next free number; whoever was faster makes us try again."""
     for _ in range(NUMBERING_ATTEMPTS):
-        highest = ModelVersion.objects.filter(model_id=version.model_id).aggregate(n=Max("number"))
-        version.number = (highest["n"] or 0) + 1
+        version.number = _highest(version.model_id) + 1
         try:
             with transaction.atomic():
                 version.save(force_insert=True)
@@ -82,6 +82,14 @@ def _number(version: ModelVersion) -> None:
             if "registry_version_number" not in str(error):
                 raise
     raise ChangedMeanwhile("Many versions are being created at once: try again")
+
+
+def _highest(model: str) -> int:
+    """Return the highest number that a version of the model has, or had before it was discarded:
+    in one query, so that one that is discarded meanwhile is in either."""
+    numbers = Greatest(Coalesce(Max("versions__number"), 0), "highest_discarded")
+    found = RegisteredModel.objects.filter(pk=model).annotate(n=numbers)
+    return int(found.values_list("n", flat=True).get())
 
 
 def edit_draft(

@@ -190,6 +190,15 @@ class VersionDetail(VersionView):
         )
         return version_answer(changed)
 
+    @extend_schema(operation_id="versions_discard", responses={204: None})
+    def delete(self, request: Request, slug: str, name: str, number: int) -> Response:
+        """Discard a draft with its files and what was reported of it. No other version gets its
+        number. Needs If-Match."""
+        version = self.version(slug, name, number)
+        require_match(request, version_tag(version))
+        actions.discard_draft(version, actor=self.actor, if_generation=version.generation)
+        return Response(status=204)
+
 
 class VersionFinalise(VersionView):
     """Freezing a draft."""

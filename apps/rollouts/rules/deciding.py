@@ -45,7 +45,7 @@ def _starting(s: RolloutSnapshot) -> Intent:
     if s.fresh and s.candidate.ready and not s.paused:
         return enter(s, last_weight(s.steps) if s.promoted else 0)
     if s.paused:
-        return wait("someone to resume it")
+        return wait("an operator to resume it")
     if s.now >= s.deadline:
         seen = (
             f" It is {s.candidate.phase}: {s.candidate.detail}"
@@ -101,7 +101,7 @@ def _stepping(s: RolloutSnapshot) -> Intent:
     if held is not None:
         return held
     if s.paused:
-        return wait("someone to resume it")
+        return wait("an operator to resume it")
     if s.promoted and s.step_index >= last_weight(s.steps):
         return live(s)
     return enter(s, s.step_index + 1)
@@ -125,7 +125,7 @@ def _pause(s: RolloutSnapshot, step: Pause) -> Intent | None:
     While nothing is heard of the target nobody knows how the candidate does.
     """
     if step.duration_seconds is None:
-        return wait("manual approval")
+        return wait("an operator to resume it")
     if s.now < s.entered_at + timedelta(seconds=step.duration_seconds):
         return wait("the pause to end")
     return None if s.fresh and s.alive else wait("news from the node")
@@ -154,7 +154,8 @@ def _analysis(s: RolloutSnapshot, step: Analysis) -> Intent | None:
         return Intent(
             RolloutState.ABORTING, weights_back(s), f"Nothing was shown in time. {sentence}"
         )
-    return wait(f"{'manual approval, or ' if late else ''}evidence. {sentence.rstrip('.')}")
+    person = "an operator to skip the analysis, or " if late else ""
+    return wait(f"{person}evidence. {sentence.rstrip('.')}")
 
 
 def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:

@@ -96,6 +96,15 @@ def version_remove_file(reference: VersionArgument, path: str) -> None:
         go_on(client, "version", *refs.version(reference))
 
 
+@version.command("discard")
+def version_discard(reference: VersionArgument) -> None:
+    """Discard a draft with its files, for good."""
+    project, model, number = refs.version(reference)
+    with connected() as client:
+        client.versions.discard(project, model, number)
+        go_on(client, "model", project, model)
+
+
 @version.command("missing")
 def version_missing(reference: VersionArgument, output: OutputOption = Form.TABLE) -> None:
     """Tell what a draft lacks before it can be finalised."""

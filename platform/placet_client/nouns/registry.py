@@ -125,6 +125,10 @@ class Versions(Noun):
         path = self._of(project, model, number)
         return self._change(Version, "PATCH", path, {**facts}, if_match)
 
+    def discard(self, project: str, model: str, number: int, *, if_match: str = "") -> None:
+        """Discard a draft with its files; no other version gets its number."""
+        self._delete(self._of(project, model, number), if_match)
+
     def missing(self, project: str, model: str, number: int) -> Readiness:
         """Tell what a draft lacks before it can be finalised."""
         return self._read(Readiness, self._of(project, model, number, "finalise"))

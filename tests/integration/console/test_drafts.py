@@ -23,6 +23,7 @@ from apps.registry.actions import (
     start_upload,
 )
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
+from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound
 from tests.support import factories
@@ -445,3 +446,47 @@ def test_another_models_version_is_not_copied(
         assert ada.post(place(draft, "copy"), {"from": number}).status_code == 404
     with pytest.raises(NotFound):
         copy_facts(draft, source=world.version("other"), actor=world.ada)
+
+
+def test_a_draft_is_discarded_on_its_page_and_what_somebody_saved_meanwhile_is_not(
+    draft: ModelVersion, ada: Client
+) -> None:
+    path = f"/models/risk/churn/{draft.number}/draft/"
+    assert f"Discard the draft churn:{draft.number}?" in ada.get(path).content.decode()
+    sent = {"generation": str(draft.generation), "next": path}
+    set_card(draft, card="# Mine", actor=SYSTEM)
+    kept = ada.post(path + "discard", sent, follow=True).content.decode()
+    assert "It was changed in the meantime: reload it" in kept
+    gone = ada.post(path + "discard", sent | {"generation": "1"}, follow=True)
+    assert gone.redirect_chain[-1][0] == "/models/risk/churn/"
+    assert f"Discarded the draft churn:{draft.number}." in gone.content.decode()
+    assert not ModelVersion.objects.filter(pk=draft.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "table", "one"),
+    [("metrics", "metrics", "metric"), ("origin", "parameters", "parameter")],
+)
+def test_rows_stay_as_they_were_typed_while_others_are_added_and_removed(
+    draft: ModelVersion, ada: Client, part: str, table: str, one: str
+) -> None:
+    typed = {f"{table}.name": ["", "auc"], f"{table}.value": ["", "0.9"]}
+    more = send(ada, draft, part, typed | {"more": table})
+    names = re.findall(rf'(?s)name="{table}.name"\s+value="([^"]*)"[^>]*', more)
+    assert names == ["", "auc", ""]
+    fields = re.findall(r"(?s)<input[^>]*>", more)
+    assert [f"{table}.name" in field for field in fields if "autofocus" in field] == [True]
+    assert "autofocus" in [field for field in fields if f"{table}.name" in field][-1]
+    less = send(ada, draft, part, typed | {"drop": f"{table}.0"})
+    assert re.findall(rf'(?s)name="{table}.name"\s+value="([^"]*)"', less) == ["auc"]
+    assert f"Remove {one} auc" in less
+
+
+def test_the_type_of_an_unnamed_input_is_kept_when_another_is_added(
+    draft: ModelVersion, ada: Client
+) -> None:
+    typed = COLUMNS | {"inputs.name": ["", ""], "inputs.tags": ["", ""], "inputs.example": ["", ""]}
+    more = send(ada, draft, "signature", typed | {"more": "inputs"})
+    assert more.count('aria-label="input name"') == 3
+    chosen = re.findall(r'<option value="(\w+)" selected', more)
+    assert chosen[:3:2] == ["long", "string"]

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from apps.governance.models import PolicyRevision
+from apps.console.queries.projects import project_rows
+from apps.governance.models import Environment, PolicyRevision
 from apps.identity.models import Project, RoleBinding, User
 from tests.support import factories
-from tests.support.factories import api, browser, grow_old, token_for
+from tests.support.factories import actor_of, api, browser, grow_old, token_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -376,3 +377,31 @@ def test_a_team_decides_by_its_members(world: World) -> None:
 def test_who_sees_no_release_reads_not_who_decides(world: World, admin: User) -> None:
     """An access admin reads roles, and neither releases nor this."""
     assert "Who decides on releases" not in page(admin, "/projects/risk/members/")
+
+
+def test_what_somebody_does_not_see_is_not_counted_as_none(world: World, admin: User) -> None:
+    """Who looks after access sees that projects and environments are there, and who has a role."""
+    world.live()
+    hidden = "not visible to you"
+    rows = {row.project.slug: row for row in project_rows([world.project], actor_of(admin))}
+    assert (rows["risk"].models, rows["risk"].live, rows["risk"].alerts) == (None, None, None)
+    assert page(admin, "/projects/").count(hidden) == 3
+    assert page(admin, "/projects/risk/").count(f"policy {hidden}") == 3
+    assert page(admin, "/policies/").count(hidden) == 3
+    there = page(admin, "/projects/risk/environments/staging/")
+    for what in ("Endpoints are", "The policy is"):
+        assert f"{what} for people with a role in the project to see." in there
+    rex = world.people["Rex"]
+    assert page(rex, "/projects/").count(hidden) == 1  # the members
+    for path in ("/projects/risk/", "/policies/", "/projects/risk/environments/staging/"):
+        assert hidden not in page(rex, path)
+        assert "for people with a role" not in page(rex, path)
+
+
+def test_an_environment_without_a_policy_says_what_that_means(world: World) -> None:
+    Environment.objects.create(project=world.project, name="lab", position=9)
+    rex = world.people["Rex"]
+    assert "No active policy: nothing can be released." in page(
+        rex, "/projects/risk/environments/lab/"
+    )
+    assert "no policy" in page(rex, "/projects/risk/")

@@ -1,14 +1,18 @@
 """Every row of a timeline says what was acted on, and where, to who may see that."""
 
+import re
+
 import pytest
 
 from apps.audit.queries import EventFilter, timeline
 from apps.console.queries.events import EventLine, event_list_page, named_lines, story
 from apps.registry.actions import set_alias
+from apps.rollouts.models import Rollout
 from apps.serving.actions import issue_endpoint_key, require_api_key
 from placet.kernel.actor import SYSTEM, Actor, Scope
 from tests.support.factories import actor_of, browser, person, project
 from tests.support.page_text import text_of
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +99,35 @@ def test_an_event_about_a_part_of_an_endpoint_names_the_endpoint(world: World) -
     page = reader.get(f"/audit/{rows.lines[0].index}/").content.decode()
     assert "Object\nAPI key of churn in staging" in text_of(page)
     assert f'href="/endpoints/{endpoint.pk}/"' in page
+
+
+def test_no_line_calls_by_its_id_what_the_reader_may_know_by_name(story: Story) -> None:
+    first, second = story.lived(), story.live()
+    endpoint, rollout = first.endpoint, Rollout.objects.get(release=second)
+    eve = person("Eve", {"auditor": None})
+    started = line(actor_of(eve), "rollout.started")
+    assert started.sentence == (
+        f'Started rolling out <a href="/releases/{second.pk}/">release 2 of churn:2</a>'
+    )
+    said = ""
+    for path in (
+        "/audit/",
+        f"/audit/{started.index}/",
+        f"/projects/{story.world.project.slug}/activity/",
+        f"/endpoints/{endpoint.pk}/",
+        f"/rollouts/{rollout.pk}/",
+    ):
+        page = browser(eve).get(path).content.decode()
+        said += "".join(re.findall(r'(?s)<span class="what">.*?</span>|<h1.*?</h1>', page))
+    assert said.count("Started rolling out <a") == 6  # both in both lists, one on its own pages
+    assert re.search(r"[a-z]{3}_[0-9a-f]{4,}", re.sub("<[^>]*>", "", said)) is None
+
+
+def test_a_line_says_no_name_of_a_release_that_is_hidden_from_its_reader(story: Story) -> None:
+    release = story.lived()
+    stranger = actor_of(person("Sam", {"viewer": project("other")}))
+    rollout = Rollout.objects.get(release=release)
+    entries = timeline([rollout.pk], actor_of(person("Eve", {"auditor": None})))
+    sentences = {row.kind: row.sentence for row in named_lines(entries, stranger)}
+    cut = f"{release.pk[:8]}…{release.pk[-4:]}"
+    assert sentences["rollout.started.v1"] == f"Started rolling out {cut}"

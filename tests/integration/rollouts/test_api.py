@@ -179,9 +179,9 @@ def test_its_page_shows_where_it_is_and_takes_few_queries(world: World, waiting:
     assert len(caught) <= 12, "\n".join(q["sql"][:150] for q in caught)
     text = page.content.decode()
     for words in (
-        "Waiting for manual approval.",
+        "Waiting for an operator to resume it.",
         "Send 33.33% of the requests",
-        "Waiting for manual approval,",
+        "Waiting for an operator to resume it,",
         'data-dialog="resume"',
         'data-step="1"',
         "hx-get",

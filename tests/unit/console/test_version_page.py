@@ -80,7 +80,7 @@ def test_columns_are_shown_with_the_first_example() -> None:
     ]
     assert [(c.required, c.example) for c in outputs] == [("", 0.25)]
     assert response(found) == ""
-    assert response(with_format(found, "onnx")) == '{"prediction": 1}'
+    assert response(with_format(found, "onnx")) == '{"prediction": 0.25}'
     assert response(with_format(found, "mlflow")) == ""
     assert signature_note(found) == "2 inputs, 1 output · 1 example row"
     assert signature_note(version(signature={"inputs": [age], "outputs": []})).endswith("0 outputs")
@@ -90,7 +90,21 @@ def test_each_output_is_shown_with_its_own_part_of_the_example() -> None:
     outputs = [{"name": "label", "type": "long"}, {"name": "p", "type": "double", "shape": [9]}]
     found = version(signature={"inputs": [], "outputs": outputs}, expected=[{"label": 2}])
     assert [c.example for c in columns(found)[1]] == [2, ""]
-    assert response(with_format(found, "onnx")) == '{"prediction": {"label": 1, "p": [0.5, …]}}'
+    assert response(with_format(found, "onnx")) == '{"prediction": {"label": 2}}'
+
+
+def test_a_response_is_made_up_only_where_none_is_expected() -> None:
+    label = {"name": "label", "type": "long"}
+    outputs = [label, {"name": "p", "type": "double", "shape": [9]}]
+    found = with_format(version(signature={"inputs": [], "outputs": outputs}), "onnx")
+    assert response(found) == '{"prediction": {"label": 1, "p": [0.5, …]}}'
+    found.expected = [{"label": 2, "p": [0.1] * 9}]
+    assert response(found).startswith('{"prediction": {"label": 2, "p": [0.1, 0.1')
+    found.signature = {"inputs": [], "outputs": [label]}
+    found.expected = [{"label": 2}]
+    assert response(found) == '{"prediction": 2}'
+    found.expected = ["long " * 1000]
+    assert len(response(found)) == 500
 
 
 def test_a_version_waits_for_the_first_thing_that_is_missing() -> None:

@@ -55,7 +55,7 @@ class TestStopRule:
             waits = next_step(
                 at(SHIP, DecidingVerdict("successful", "Better.", 10), **later(passed))
             )
-            assert (waits.to, waits.waiting_for) == (None, "an approval to ship it")
+            assert (waits.to, waits.waiting_for) == (None, "an approver to ship it")
 
     def test_one_that_is_held_or_whose_node_is_silent_does_not_go_on(self) -> None:
         good = DecidingVerdict("successful", "Better.", 10)

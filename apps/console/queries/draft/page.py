@@ -81,6 +81,11 @@ class DraftPage:
         return self.actor.can("version.edit", scope_of(self.version))
 
     @property
+    def discard_title(self) -> str:
+        """What the dialog that discards it asks."""
+        return f"Discard the draft {self.version}?"
+
+    @property
     def shown_files(self) -> list[ArtifactFile]:
         """The files that are listed."""
         return self.files[:FILES]

@@ -24,6 +24,7 @@ class TypedRow:
     cells: dict[str, str]
     faults: dict[str, list[str]] = field(default_factory=dict)
     new: bool = False  # it was asked for just now
+    blank: bool = False  # nothing was typed into it yet
 
     def blame(self, name: str, detail: str) -> None:
         """Say what is wrong with an input of the row."""
@@ -42,7 +43,7 @@ class TypedForm:
 
     @property
     def tables(self) -> Mapping[str, list[TypedRow]]:
-        """Its tables by name."""
+        """Its tables by name: the lists themselves."""
         return {}
 
     def differs(self, stored: "TypedForm") -> bool:
@@ -64,24 +65,31 @@ class TypedForm:
         return False
 
     def rearrange(self, data: QueryDict) -> bool:
-        """Add a row, or take one away, as a button asked; tell whether one did."""
+        """Add a row, or take one away, as a button asked; tell whether one did.
+
+        Rows that nothing was typed into stay while rows are arranged; none of them is saved.
+        """
         table, _, position = data.get(DROP, "").partition(".")
         if table in self.tables and _POSITION.fullmatch(position):
             del self.tables[table][int(position) : int(position) + 1]
             return True
         if (table := data.get(MORE, "")) in self.tables:
-            self.tables[table].append(TypedRow({}, new=True))
+            self.tables[table].append(TypedRow({}, new=True, blank=True))
             return True
+        for rows in self.tables.values():
+            rows[:] = [row for row in rows if not row.blank]
         return False
 
 
 def read_rows(data: QueryDict, table: str, names: Sequence[str], *, by: Sequence[str]) -> Any:
-    """Return the rows of a table in which something stands in one of the inputs ``by``."""
+    """Return the rows of a table; ``blank`` are those where nothing stands in the inputs ``by``."""
     columns = [data.getlist(f"{table}.{name}") for name in names]
     rows = [
         TypedRow(dict(zip(names, row, strict=True))) for row in zip_longest(*columns, fillvalue="")
     ]
-    return [row for row in rows if any(row.cells[name].strip() for name in by)]
+    for row in rows:
+        row.blank = not any(row.cells[name].strip() for name in by)
+    return rows
 
 
 def by_name(rows: Iterable[TypedRow], read: Callable[[str], Any], pointer: str) -> dict[str, Any]:

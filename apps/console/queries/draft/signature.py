@@ -112,7 +112,7 @@ class SignatureForm(TypedForm):
     @property
     def answer(self) -> str:
         """What the service answers to one row, in sample values; '' before outputs are named."""
-        outputs = _columns([row for row in self.outputs if row.cells])  # one just added has none
+        outputs = _columns([row for row in self.outputs if not row.blank])
         if signature_faults({"inputs": outputs, "outputs": outputs}):
             return ""
         return answer_form(outputs)

@@ -4,7 +4,7 @@
   const draft = document.getElementById("draft");
   const checklist = () => document.getElementById("checklist");
   if (!draft || !checklist()) return;
-  let leaving = false; // to sign in, which what was typed outlives
+  let leaving = false; // to sign in, which what was typed outlives, or for good
 
   const chosen = (list) =>
     Math.max(
@@ -42,6 +42,7 @@
   document.addEventListener(
     "submit",
     (event) => {
+      if (event.target.closest("#discard")) leaving = true;
       if (event.target !== checklist()) return;
       const [first] = show();
       if (!first) return;
