@@ -1,7 +1,8 @@
 """Which page an address belongs to: where its form stands, found from the routes alone."""
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import Http404, HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.urls import resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -53,7 +54,7 @@ def form_page(request: HttpRequest) -> str:
         return ""
     try:
         return page_of(request) if "next" in request.POST else ""
-    except (SuspiciousOperation, UnreadablePostError):
+    except (BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError):
         return ""
 
 

@@ -1,6 +1,7 @@
 """Odd text in a form or an address is refused in words; no page breaks over it."""
 
 import pytest
+from django.test import Client
 
 from apps.assurance.actions import place_hold
 from apps.integrations.actions import add_stream
@@ -175,3 +176,19 @@ def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     for address in ADDRESSES:
         answer = client.get(address.replace("{}", odd))
         assert answer.status_code in (200, 302, 400, 404), address
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=a", b"--a\r\nX: " + b"x" * 20_000 + b"\r\n\r\nb\r\n--a--\r\n"),
+        ("multipart/form-data", b"--a"),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/nowhere/", "/models/%0A/%C3%A4/x/people/declare", "/projects/new"])
+def test_no_form_that_cannot_be_read_breaks_a_page(path: str, kind: str, body: bytes) -> None:
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    for more in ({}, {"X-CSRFToken": "x" * 32}):
+        answer = client.post(path, data=body, content_type=kind, headers=more)
+        assert 400 <= answer.status_code < 500
