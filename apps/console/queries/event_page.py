@@ -114,7 +114,7 @@ class EventPage:
     @property
     def asked_by(self) -> str:
         """Who asked the platform for it, '' where nobody did."""
-        return self._called(self.detail.body["data"].get("asked_by", ""))
+        return self._called(str(self.detail.body["data"].get("asked_by", "")))
 
     @property
     def answers_for_it(self) -> str:

@@ -19,6 +19,7 @@ from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
+AHEAD = ("; passes at ", "; the next begins ")  # what gates about time say at the end
 BOUND = "If any of these change, the approval is void and nothing is deployed."
 
 
@@ -132,10 +133,12 @@ def present(gate: GateResult) -> GateLine:
 
 
 def past(gate: GateResult) -> GateLine:
-    """Return what a gate said last; one that waited never passed."""
+    """Return what a gate said last, without what lay ahead then; one that waited never passed."""
+    reason = gate["reason"].replace("None now", "None then")
+    for ahead in AHEAD:
+        reason = reason.partition(ahead)[0]
     if gate["state"] != "waiting":
-        return present(gate)
-    reason = gate["reason"].partition("; passes at")[0]
+        return GateLine(gate["state"], gate["title"], reason)
     said = f"Had not passed: {reason[:1].lower()}{reason[1:]}"
     return GateLine("not_passed", gate["title"], said)
 

@@ -14,7 +14,8 @@ from apps.identity.models import RoleBinding
 from apps.monitoring.models import Alert
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
-from placet.kernel.clock import now
+from apps.serving.models import Revision
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -30,6 +31,12 @@ def page(story: Story | World, path: str, *, who: str = "Otto") -> str:
     answer = browser(story.people[who]).get(path)
     assert answer.status_code == 200, answer.content
     return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def counted(revision: Revision) -> dict[str, Any]:
+    began = rfc3339(now() - timedelta(seconds=60))
+    window = {"revision": revision.pk, "started_at": began, "seconds": 10.0}
+    return {**window, "status_2xx": 200, "latency": {"5": 200}}
 
 
 def version_path(release: Release) -> str:
@@ -165,3 +172,25 @@ def test_a_version_that_placet_signed_is_not_signed_by_nobody(world: World) -> N
     Bento.objects.filter(pk=release.bento_id).update(model_signature="{}")
     said = page(world, path)
     assert "Placet, at its build: model.sig ; no signature of its author's came with it" in said
+
+
+def test_an_endpoint_that_was_only_asked_for_in_vain_leaves_the_list_of_deployments(
+    world: World,
+) -> None:
+    release = world.request("staging", endpoint="scoring")
+    assert "scoring" in page(world, "/endpoints/")
+    withdraw(release, actor=world.ada)
+    assert "scoring" not in page(world, "/endpoints/")
+    assert "scoring" in page(world, f"/endpoints/{release.endpoint_id}/")
+
+
+def test_the_figures_of_an_endpoint_say_that_they_are_of_its_live_revision(
+    story: Story, first_release: Release
+) -> None:
+    path = f"/endpoints/{first_release.endpoint_id}/"
+    assert "No request to the live revision in the last (span)." in page(story, path)
+    live = Revision.objects.get(release=first_release.pk)
+    Revision.objects.update(live_at=now() - timedelta(hours=1))
+    story.node.report(metrics=[counted(live)])
+    story.run_jobs("control")
+    assert "Live revision 1 alone: 200 requests in" in page(story, path)
