@@ -11,7 +11,7 @@ from django.db.models import F
 from playwright.sync_api import Page
 
 from apps.monitoring.models import MetricWindow
-from apps.rollouts.actions import resume
+from apps.rollouts.actions import abort, resume
 from apps.rollouts.models import Look, Rollout
 from placet.kernel.clock import now, rfc3339
 from tests.support.story import Story
@@ -180,3 +180,18 @@ def test_a_lost_connection_is_said_and_survived(
     page.get_by_text("As a table").click()
     row = page.locator("#series details tbody tr").first
     assert "% errors, p50" in row.inner_text()
+
+
+def test_a_rollout_that_is_over_says_that_its_figures_are_those_of_its_end(
+    story: Story, canary: Canary, open_as: OpenAs
+) -> None:
+    canary.let_pass(30)
+    abort(canary.rollout, reason="worse", actor=story.otto)
+    story.settle()
+    over = now() - timedelta(minutes=2)
+    Rollout.objects.filter(pk=canary.rollout.pk).update(
+        created_at=over - timedelta(minutes=1), finished_at=over
+    )
+    page = open_as(story.people["Otto"])
+    page.goto(f"/rollouts/{canary.rollout.pk}/")
+    page.get_by_text("at the end: planned 0%").wait_for()

@@ -212,22 +212,25 @@ def _at_endpoint(
     bad = {pk for revision_states in of_release.values() for pk, _ in revision_states}
     taken = take_off(endpoint, bad, stop=stop, reason=reason, keys=ring)
     if served and taken.action == "stopped":
-        _tell_stopped(row, endpoint, stop=stop)
+        behind = next(pk for pk, rows in of_release.items() if taken.live in dict(rows))
+        live = next(release for release in releases if release.pk == behind)
+        _tell_stopped(str(live.version), endpoint, stop=stop)
     return [
         _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
         for release in releases
     ]
 
 
-def _tell_stopped(row: Recall, endpoint: Endpoint, *, stop: bool) -> None:
-    """Open the alert that a recall stopped what served; nobody would know it else."""
+def _tell_stopped(version: str, endpoint: Endpoint, *, stop: bool) -> None:
+    """Open the alert that a recall stopped the ``version`` that served; nobody would know it
+    else."""
     why = "its environment asks for that" if stop else "there was nothing to fall back to"
     open_alert(
         AlertFinding(
             AlertKind.RECALL_STOPPED,
             subject=endpoint.pk,
             about=name_of(endpoint),
-            summary=f"What was live was recalled ({row.pk}) and {why}: clients get 503",
+            summary=f"{version}, which was live, was recalled and {why}: clients get 503",
             endpoint=endpoint,
             owner=owner_of(endpoint),
         ),

@@ -96,7 +96,14 @@ def recalls_of_version(at: str = "") -> ArraySubquery:
     rows = rows.filter(Q(project=None) | Q(project=OuterRef(f"{at}project")))
     own = Q(kind=RecallKind.VERSION, what=OuterRef(f"{at}pk"))
     rows = rows.filter(own | Q(kind=RecallKind.DATASET, trained=True)).order_by("pk")
-    said = JSONObject(id="pk", kind="kind", what="what", at="created_at")
+    said = JSONObject(
+        id="pk",
+        kind="kind",
+        what="what",
+        at="created_at",
+        by="recalled_by",
+        reason="reason_sealed",
+    )
     return ArraySubquery(rows.values(json=said))
 
 

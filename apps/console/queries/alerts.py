@@ -1,19 +1,23 @@
 """Alerts as the pages show them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from apps.console.queries.page_parts import Button, counted
+from apps.assurance.models import EffectAction, RecallEffect
+from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.identity.queries import name_in
-from apps.monitoring.models import Alert, AlertState
+from apps.monitoring.models import Alert, AlertKind, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts
 from placet.kernel.actor import Actor, Scope
 
 SHOWN = 100
+RECALL_ID = re.compile(r" \(rcl_\w+\)")  # which older alerts name what was recalled by
 SORTS = (("", "Unacknowledged first"), ("-opened", "Newest first"), ("opened", "Oldest first"))
 
 
@@ -21,14 +25,29 @@ SORTS = (("", "Unacknowledged first"), ("-opened", "Newest first"), ("opened", "
 class AlertRow:
     """One alert, and what the reader can do about it."""
 
-    alert: Alert
+    alert: Any  # as with_keeper reads it
     actor: Actor
+
+    @property
+    def summary(self) -> str:
+        """What is wrong."""
+        return RECALL_ID.sub("", self.alert.summary)
+
+    @property
+    def recall(self) -> Link | None:
+        """The recall that it came of, for who may see that."""
+        scope = Scope(self.alert.project_scope(), self.alert.environment_scope())
+        came_of_it = self.alert.kind == AlertKind.RECALL_STOPPED and self.alert.recall
+        if not came_of_it or not self.actor.can("recall.view", scope):
+            return None
+        return Link("Open recall", reverse("recall", args=[self.alert.recall]))
 
     @property
     def may_handle(self) -> bool:
         """Whether there is something left to do that the reader may."""
         scope = Scope(self.alert.project_scope(), self.alert.environment_scope())
-        return self.alert.state != AlertState.RESOLVED and self.actor.can("alert.handle", scope)
+        is_over = self.alert.state == AlertState.RESOLVED
+        return not is_over and self.actor.can("alert.handle", scope)
 
     @property
     def may_acknowledge(self) -> bool:
@@ -101,11 +120,18 @@ def alert_rows(actor: Actor, project: str = "", sorting: Sorting = ALERTS) -> li
     return shown_alerts(with_keeper(rows)[:SHOWN], actor)
 
 
-def shown_alerts(alerts: Iterable[Alert], actor: Actor) -> list[AlertRow]:
+def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
     """Return alerts as ``actor`` sees them."""
     return [AlertRow(alert, actor) for alert in alerts]
 
 
-def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
-    """Add ``keeper``, the name of who looks after it, without a query of its own."""
-    return alerts.annotate(keeper=name_in("acknowledged_by"))
+def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
+    """Add ``keeper``, the name of who looks after it, and ``recall``, the newest that had stopped
+    its endpoint by then, without a query of its own."""
+    stopped = RecallEffect.objects.filter(
+        endpoint=OuterRef("endpoint"),
+        action=EffectAction.STOPPED,
+        recall__created_at__lte=OuterRef("opened_at"),
+    )
+    recall = Subquery(stopped.order_by("-pk").values("recall")[:1])
+    return alerts.annotate(keeper=name_in("acknowledged_by"), recall=recall)

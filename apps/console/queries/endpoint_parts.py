@@ -18,7 +18,7 @@ from apps.monitoring.queries import Recent
 from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
-from apps.serving.rules import PRESENT, RevisionState, serving_config
+from apps.serving.rules import ENDED, PRESENT, RevisionState, serving_config
 from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
@@ -189,6 +189,11 @@ class PastRevision:
         """How it is: what is live behind a stopped endpoint answers nobody."""
         stopped = self.stopped_at and self.row.state in PRESENT
         return RevisionState.STOPPED if stopped else self.row.state
+
+    @property
+    def recall(self) -> str:
+        """The recall that ended it, '' for none."""
+        return (self.row.recall or "") if self.row.state in ENDED else ""
 
     @property
     def approvers(self) -> str:

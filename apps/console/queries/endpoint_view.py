@@ -12,7 +12,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.events import EventLine, story
-from apps.console.queries.recalls import reached_by
+from apps.console.queries.recalls import reached_by, recall_that_ended
 from apps.governance.models import Decision, Environment, Release
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
@@ -260,8 +260,8 @@ def approvers_of(history: Sequence[Any]) -> set[str]:
 
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:
-    """Return the newest revisions and all that are present, each with the number of its release
-    and who approved that.
+    """Return the newest revisions and all that are present, each with the number of its release,
+    who approved that, and the recall that ended it.
 
     Which ones is found first: of few the database looks after each whether it may serve again, of
     many it would do that for every revision of every endpoint.
@@ -275,6 +275,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
         "release_number": Subquery(release.values("number")),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values("person")),
+        "recall": recall_that_ended(),
     }
     present = endpoint.revisions.filter(state__in=PRESENT).values("pk")
     rows = endpoint.revisions.filter(one_of(newest.union(present)))

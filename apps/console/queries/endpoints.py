@@ -15,6 +15,7 @@ from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import ENDPOINTS, Sorting
 from apps.console.templatetags.placet import percent
+from apps.governance.models import OPEN_STATES as UNDER_WAY
 from apps.governance.models import Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
@@ -152,10 +153,12 @@ def endpoint_list_page(
     tried: bool = False,
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after; with ``tried`` no endpoint
-    that nothing was ever rolled out to."""
+    that nothing was ever rolled out to, and without it none that was only asked for in vain."""
     matching = endpoints_matching(actor, project=project, isolation=isolation)
-    if tried:
-        matching = matching.filter(Exists(Revision.objects.filter(endpoint=OuterRef("pk"))))
+    used = Exists(Revision.objects.filter(endpoint=OuterRef("pk")))
+    asked = Release.objects.filter(endpoint=OuterRef("pk"))
+    open_there = Exists(asked.filter(state__in=UNDER_WAY))
+    matching = matching.filter(used if tried else used | open_there | ~Exists(asked))
     rows, key = keyed(matching, sorting.fields, after)
     return with_sparklines(endpoint_rows(rows)), key
 

@@ -112,6 +112,11 @@ class EventPage:
         return self._called(self.detail.body["actor_id"])
 
     @property
+    def asked_by(self) -> str:
+        """Who asked the platform for it, '' where nobody did."""
+        return self._called(str(self.detail.body["data"].get("asked_by", "")))
+
+    @property
     def answers_for_it(self) -> str:
         """Who answers for the program that did it, '' where a person did."""
         actor = self.detail.body["actor"]

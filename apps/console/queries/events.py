@@ -178,8 +178,14 @@ def _names(
     """Return what everything in these events is called (one query)."""
     things = {one for entry in entries for one in entry.about}
     projects = {entry.place.project for entry in entries} - {None, place.project}
-    actors = {entry.actor_id for entry in entries}.union(people, people_in(entries, actor))
+    actors = {doer(entry) for entry in entries}.union(people, people_in(entries, actor))
     return object_names(things.union(filter(None, projects)), actor, actors=actors - {""})
+
+
+def doer(entry: TimelineEntry) -> str:
+    """Return who is named for an event, by id: who asked the platform for it, where the event says
+    that, as the page of a release does too."""
+    return str(entry.data.get("asked_by") or entry.actor_id)
 
 
 def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
@@ -195,25 +201,26 @@ def _line(
     entry: TimelineEntry, names: Mapping[str, Named], actor: Actor, place: Scope, but: str = ""
 ) -> EventLine:
     about = next((one for one in entry.about if one in names or one == but), "")
-    told = not entry.intact or about in {but, entry.actor_id, place.project}
+    by = doer(entry)
+    told = not entry.intact or about in {but, by, place.project}
     thing = None if told else names.get(about)
     if thing and person_url(about, actor):
         thing = replace(thing, route="person", place=about)
-    who = names.get(entry.actor_id)
+    who = names.get(by)
     return EventLine(
         index=entry.index,
         at=entry.at,
         kind=entry.kind,
         sentence=in_names(entry.kind, entry.data, names) if entry.intact else entry.line,
-        actor_name=(who.name if who else entry.actor_id) or "unknown actor",
+        actor_name=(who.name if who else by) or "unknown actor",
         thing=thing,
         where=_where(entry, names, place, thing) if entry.intact else "",
         place=entry.place,
-        machine=entry.intact and by_machine(entry.actor_id),
+        machine=entry.intact and by_machine(by),
         reason=entry.reason,
         subject=entry.subject,
         intact=entry.intact,
-        actor_id=entry.actor_id,
+        actor_id=by,
         data=entry.data,
     )
 

@@ -15,6 +15,7 @@ from apps.console.queries.page_parts import Button, Sign, counted, no_role
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.console.queries.verdicts import build_sign, with_smoke
+from apps.console.queries.version_parts import others
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -282,6 +283,7 @@ def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersi
                 Alias.objects.filter(version=OuterRef("pk")).order_by("name").values("name")
             ),
             recalls=recalls_of_version(),
+            **others(),
         ),
         actor,
         view="version.view",

@@ -13,7 +13,7 @@ from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
-from apps.governance.rules import PolicyState
+from apps.governance.rules import APPROVER, PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
 
@@ -29,6 +29,7 @@ class Draft:
     url: str  # where it is decided
     signing: Signing | None  # how the reader publishes it; None: as they are signed in
     is_own: bool
+    others: str  # who else can publish it, in a sentence
     may_publish: bool
     may_draft: bool
 
@@ -131,6 +132,16 @@ class PolicyPage:
         return f"Freeze {self.environment.name}"
 
 
+def other_publishers(environment: Environment, actor: Actor) -> str:
+    """Say who else can publish what ``actor`` drafts, or that nobody can yet. The environment was
+    read with who decides there, which is told who may see its releases."""
+    rows = [row for row in deciders(environment, actor) if row.role == APPROVER]
+    others = (person for row in rows for person in row.people if person.id != actor.id)
+    if not rows or any(row.is_cut for row in rows) or any(others):
+        return "Another approver can publish it."
+    return "Nobody else is an approver here yet: until somebody has that role, nobody publishes it."
+
+
 def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
     """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
     rows = list(policies(environment, actor).order_by("-number")[:50])
@@ -172,6 +183,7 @@ def _drafts(
     actor: Actor,
     environment: Environment,
 ) -> Iterator[Draft]:
+    others = other_publishers(environment, actor)
     base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
     for row in rows:
         if row.state != PolicyState.DRAFT:
@@ -186,6 +198,7 @@ def _drafts(
             ),
             signing=signing(environment.name, challenge, "passkey", actor, demanded=needed),
             is_own=row.drafted_by == actor.id,
+            others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
         )

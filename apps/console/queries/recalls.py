@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, IntegerField, OuterRef, QuerySet, Value, When
+from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
@@ -290,6 +290,15 @@ def _title(recall: Any) -> str:
         person = User.objects.filter(pk=what).first()
         return str(person) if person else ""
     return ""
+
+
+def recall_that_ended() -> Subquery:
+    """Return the recall that ended a revision, as a column of the query that reads it."""
+    rows = RecallEffect.objects.filter(
+        release=OuterRef("release"), recall__created_at__lte=OuterRef("ended_at")
+    )
+    ran = rows.exclude(action=EffectAction.REVOKED).order_by("pk")
+    return Subquery(ran.values("recall")[:1])
 
 
 def reached_by() -> ArraySubquery:

@@ -9,6 +9,7 @@ from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
+from apps.console.queries.release_end import ReleaseEnd, with_end
 from apps.console.queries.release_outlook import AfterApproval, after_approval, starts_alone
 from apps.console.queries.release_parts import (
     DecisionForm,
@@ -40,11 +41,9 @@ from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
-from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
-UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 PACKAGES = 6
 
 
@@ -75,9 +74,9 @@ class ReleasePage:
         return self.release.state in UNFINISHED_STATES
 
     @property
-    def is_unserved(self) -> bool:
-        """Whether it ended before anything of it served."""
-        return self.release.state in UNSERVED
+    def end(self) -> ReleaseEnd:
+        """What is said of it once it has ended."""
+        return ReleaseEnd(self.view, bool(self.rollout or self.release.live_at))
 
     @property
     def compared(self) -> bool:
@@ -135,22 +134,9 @@ class ReleasePage:
         return "" if self.is_excluded else self.view.you_cannot_count
 
     @property
-    def outcome(self) -> str:
-        """How a release ended that nobody decided against."""
-        withdrawn = self.release.state == ReleaseState.WITHDRAWN
-        return "Withdrawn." if withdrawn else "Expired before rollout."
-
-    @property
-    def rejections(self) -> list[DecisionRow]:
-        """The decisions that ended it."""
-        if self.release.state != ReleaseState.REJECTED:
-            return []
-        return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
-
-    @property
     def decisions(self) -> list[DecisionRow]:
         """The decisions; what somebody said who ended it stands above."""
-        above = {d.id for d in self.rejections}
+        above = {d.id for d in self.end.rejections}
         return [replace(d, comment="") if d.id in above else d for d in self.view.decisions]
 
     @property
@@ -331,7 +317,7 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = with_story_in_words(release_view(release_id, actor, with_way_back))
+    view = with_story_in_words(release_view(release_id, actor, with_end))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     begun = view.release.state != ReleaseState.REQUESTED
     rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
@@ -366,8 +352,10 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
-    if page.is_unserved and page.may("release.request"):
-        yield Button("Request again…", href=request_again_url(release), tone="primary")
+    again = page.end.is_unserved or release.state == ReleaseState.ROLLED_BACK
+    if again and page.may("release.request"):
+        tone = "primary" if page.end.is_unserved else ""
+        yield Button("Request again…", href=request_again_url(release), tone=tone)
     if release.state == ReleaseState.LIVE:
         yield Button("Open endpoint", href=reverse("endpoint", args=[release.endpoint_id]))
 
@@ -376,13 +364,14 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
     """Yield a recall, a broken glass, and why the reader does not decide."""
     release, view = page.release, page.view
     if release.state == ReleaseState.REVOKED:
-        recalls = [e.recall_id for e in release.recalls.all()]
-        links = [Link("Open recall", reverse("recall", args=[pk])) for pk in recalls]
+        links = [Link("Open recall", reverse("recall", args=[pk])) for pk in page.end.recalls]
         yield Banner("danger", f"{release.ended_reason}. It can no longer be deployed.", links)
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])
         text = f"{release.ended_reason}: it no longer serves."
         yield Banner("info", text, [Link("Open endpoint", url)])
+    if page.end.rolled_back:
+        yield page.end.rolled_back
     if view.skipped:
         how = "Emergency release: it could have started"
         if page.is_open:

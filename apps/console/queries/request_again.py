@@ -1,4 +1,4 @@
-"""A release that ended before it served, as the form that asks for one starts with it."""
+"""A release that ended, as the form that asks for one starts with it."""
 
 from collections.abc import Mapping
 from typing import Any

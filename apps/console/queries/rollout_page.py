@@ -221,7 +221,7 @@ class RolloutPage:
     @property
     def traffic(self) -> list[tuple[str, list[str]]]:
         """What flows where: lines of a table, each with a value for every revision."""
-        return traffic(self.view.sides)
+        return traffic(self.view.sides, is_open=self.view.is_open)
 
 
 def rollout_page(rollout_id: str, actor: Actor) -> RolloutPage:
@@ -238,14 +238,20 @@ def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
             yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
 
 
-def traffic(sides: Sequence[RolloutSide]) -> list[tuple[str, list[str]]]:
-    """Return what is wished, applied and counted of each revision."""
+def traffic(sides: Sequence[RolloutSide], *, is_open: bool = True) -> list[tuple[str, list[str]]]:
+    """Return what is wished, applied and counted of each revision; of a rollout that is over only
+    what was counted."""
     applied = ["–" if s.applied is None else percent(s.applied) for s in sides]
-    return [
-        ("Target", [percent(s.revision.weight) for s in sides]),
-        ("Configured", applied),
+    counted = [
         ("Observed", [rate(s.share) for s in sides]),
         ("Requests", [number(s.counts.requests) for s in sides]),
         ("Errors", [rate(s.counts.error_rate) for s in sides]),
+    ]
+    if not is_open:
+        return counted
+    return [
+        ("Target", [percent(s.revision.weight) for s in sides]),
+        ("Configured", applied),
+        *counted,
         ("Replicas ready", [f"{s.ready} of {s.revision.replicas}" for s in sides]),
     ]

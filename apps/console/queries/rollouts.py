@@ -11,7 +11,7 @@ from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
 from apps.governance.plan import Analysis, Plan, SetWeight
 from apps.governance.rules import RETRIABLE
-from apps.monitoring.queries import counts_of
+from apps.monitoring.queries import between, counts_of
 from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
@@ -104,7 +104,7 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         picture=picture(row.steps, [step.state for step in steps]),
         analyses=[a for a in analyses if isinstance(row.steps[a.number - 1], Analysis)],
         experiment=experiment_of(row, analyses, actor),
-        sides=sides(row, seen, since),
+        sides=sides(row, seen, since, row.finished_at),
         since=since,
         waits_for=next_step(facts).waiting_for,
         heard=seen.alive,
@@ -126,11 +126,18 @@ def step_began(row: Rollout) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def sides(row: Rollout, seen: Observation, since: datetime) -> list[RolloutSide]:
-    """Return the revision that comes and the one that goes, with what was counted since then."""
+def sides(
+    row: Rollout, seen: Observation, since: datetime, until: datetime | None
+) -> list[RolloutSide]:
+    """Return the revision that comes and the one that goes, with what was counted since then, and
+    where the rollout is over ``until`` its end."""
     present = [("new", row.to_revision), ("old", row.from_revision)]
     revisions = [(name, revision) for name, revision in present if revision is not None]
-    counts = counts_of([revision.pk for _, revision in revisions], since)
+    ids = [revision.pk for _, revision in revisions]
+    if until is None:
+        counts = counts_of(ids, since)
+    else:
+        counts = {pk: found.counts for pk, found in between(ids, since, until).items()}
     every = sum(count.requests for count in counts.values())
     rows = []
     for name, revision in revisions:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.console.queries.page_parts import Tone, counted
+from apps.console.queries.release_end import has_ended
 from apps.console.queries.verdicts import ICONS, scan_tone, smoke_tone
 from apps.console.queries.way_back import WayBack
 from apps.governance import gates
@@ -36,7 +37,7 @@ def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
     evidence = list(view.evidence)
     scan, smoke = newest(evidence, "scan"), newest(evidence, "smoke_test")
     return [
-        gates_tile(view.gates),
+        gates_tile(view.gates, is_over=has_ended(view.release)),
         scan_tile(scan.data if scan else None),
         smoke_tile(smoke.data if smoke else None),
         clients_tile(view),
@@ -44,8 +45,9 @@ def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
     ]
 
 
-def gates_tile(results: Sequence[GateResult]) -> SummaryTile:
-    """Say how many gates passed, and name the first that holds the release back."""
+def gates_tile(results: Sequence[GateResult], *, is_over: bool = False) -> SummaryTile:
+    """Say how many gates passed, and name the first that holds the release back, or did so until it
+    was over."""
     skipped = [g for g in results if g["state"] == "skipped"]
     held = gates.holding_back(results)
     word = f"{len(results) - len(held) - len(skipped)} of {len(results)} passed"
@@ -59,11 +61,11 @@ def gates_tile(results: Sequence[GateResult]) -> SummaryTile:
     broken = [g for g in held if g["state"] != "waiting"]
     first = (broken or held)[0]["title"]
     note = first if len(held) == 1 else f"{first}, and {len(held) - 1} more"
-    return (
-        SummaryTile("Gates", "fail", word, note)
-        if broken
-        else SummaryTile("Gates", "wait", word, note, "◷")
-    )
+    if broken:
+        return SummaryTile("Gates", "fail", word, note)
+    if is_over:
+        return SummaryTile("Gates", "plain", word, note)
+    return SummaryTile("Gates", "wait", word, note, "◷")
 
 
 def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Subquery
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.assurance.models import RecallKind
@@ -21,7 +21,6 @@ from apps.console.queries.version_parts import (
     builds_of,
     columns,
     evidence_words,
-    live_in,
     measured_signature,
     pair,
     response,
@@ -30,6 +29,7 @@ from apps.console.queries.version_parts import (
     signer_labels,
     standings,
 )
+from apps.console.queries.version_recall import ToldRecall, first_told, recall_banner, told
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
 from apps.governance.queries.facts import was_called_safe
@@ -42,7 +42,6 @@ from apps.registry.models import (
     ModelVersion,
     VersionState,
 )
-from apps.registry.queries import LARGE
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 
@@ -62,8 +61,8 @@ class VersionPage:
     files: list[ArtifactFile]
     builds: Sequence[Any]  # each with the recalls of its Bento, and how it stands
     releases: list[Release]
-    others: Sequence[Any]  # versions of the model, with where they are live
     timeline: list[EventLine]
+    recall: ToldRecall | None  # of it or of its data, for who may see recalls
     card: SafeString  # as HTML; '' without one
 
     def may(self, permission: str) -> bool:
@@ -297,11 +296,17 @@ class VersionPage:
         return signer(signed.data, self.signers) if signed and trusted else ""
 
     @property
+    def placet_signature(self) -> str:
+        """Where the signature that Placet made over its files is taken away; '' for none."""
+        if self.newest_built is None or not self.newest_built.is_signed:
+            return ""
+        return f"/api/v1/bentos/{self.newest_built.bento_digest}/model-signature"
+
+    @property
     def ml_bom(self) -> str:
         """Where its list of components, data and training is taken away."""
-        version = self.version
-        model = f"projects/{version.project.slug}/models/{version.model.name}"
-        return f"/api/v1/{model}/versions/{version.number}/ml-bom"
+        model = f"projects/{self.version.project.slug}/models/{self.version.model.name}"
+        return f"/api/v1/{model}/versions/{self.version.number}/ml-bom"
 
     @property
     def needs(self) -> list[tuple[str, str]]:
@@ -323,19 +328,14 @@ def next_steps(page: VersionPage) -> list[ReadinessStep]:
     done = [bool(page.files), page.is_frozen, bool(page.metrics), page.built, bool(page.releases)]
     if all(done) or page.recalled:
         return []
-    ways = Ways(
-        draft=page.draft,
-        dialog="report-metrics" if page.may_report else "",
-    )
+    ways = Ways(page.draft, "report-metrics" if page.may_report else "")
     return steps(done, page.builds[0] if page.builds else None, page.untrue, ways)
 
 
 def banners(page: VersionPage) -> Iterator[Banner]:
     """Yield what must not be overlooked."""
     if page.recalled:
-        seen = page.recalls[:1] if page.may("recall.view") else []
-        links = [Link("Open recall", reverse("recall", args=[recall["id"]])) for recall in seen]
-        yield Banner("danger", f"{page.recalled}. It can't be released.", links)
+        yield recall_banner(page.recalled, page.recall)
     newest = page.builds[0] if page.builds else None
     if newest is not None and newest.state == BuildState.FAILED:
         log = Link("Open log", reverse("build", args=[newest.pk]))
@@ -346,13 +346,12 @@ def banners(page: VersionPage) -> Iterator[Banner]:
 def buttons_before(page: VersionPage) -> Iterator[Button]:
     """Yield what compares the version, with what is live rather than with the newest other one,
     and what freezes it."""
-    live = [v for v in page.others if v.live_in is not None]
-    other = max(live, key=lambda v: v.live_in) if live else next(iter(page.others), None)
-    if other is not None:
-        args = [page.version.project.slug, page.version.model.name]
-        url = f"{reverse('compare', args=args)}?v={other.number}&v={page.version.number}"
-        with_what = f"live {other.number}" if live else other.number
-        yield Button(f"Compare with {with_what}", href=url)
+    version: Any = page.version  # with the columns that version_of adds
+    other = version.other_live or version.other_newest
+    if other:
+        args = [version.project.slug, version.model.name]
+        url = f"{reverse('compare', args=args)}?v={other}&v={version.number}"
+        yield Button(f"Compare with {'live ' if version.other_live else ''}{other}", href=url)
     if page.draft:
         yield Button("Finalise", post=page.url("version-finalise"))
         yield Button("Continue editing", href=page.draft, tone="primary")
@@ -362,7 +361,8 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
     """Yield what recalls the version, and what asks for its release."""
     version = page.version
     if page.is_frozen and not page.is_recalled and page.may("recall.create"):
-        what = f"kind=version&what={version.pk}&project={version.project.slug}"
+        name = f"{version.project.slug}/{version}"
+        what = urlencode({"kind": "version", "what": name, "project": version.project.slug})
         yield Button("Recall…", href=f"{reverse('recall-new')}?{what}", tone="outline-danger")
     if page.built and not page.recalled and page.may("release.request"):
         yield Button(
@@ -370,20 +370,20 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
         )
 
 
-def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
+def version_page(version: Any, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
     evidence = sorted(version.evidence.order_by("-created_at")[:PAGE], key=was_called_safe)
     builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
+    place = Scope(version.project_id)
+    found = first_told(version.recalls) if actor.can("recall.view", place) else None
     lines, names = story(
         [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
         actor,
-        people={version.author, *(e.created_by for e in evidence)},
-        place=Scope(version.project_id),
+        people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
+        place=place,
     )
-    others = version.model.versions.defer(*LARGE).exclude(pk=version.pk)
-    others = others.annotate(live_in=Subquery(live_in()))
     return VersionPage(
         version=version,
         actor=actor,
@@ -393,8 +393,8 @@ def version_page(version: ModelVersion, actor: Actor) -> VersionPage:
         files=list(version.files.order_by("path")[:FILES]),
         builds=builds,
         releases=releases,
-        others=list(others.order_by("-number")[:PAGE]),
         timeline=lines,
+        recall=told(found, names) if found else None,
         # render sanitises: what it returns is safe to show as it is
         card=mark_safe(render(version.card) if version.card else ""),  # noqa: S308
     )

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Subquery
 from django.utils.text import Truncator
 
+from apps.builds.models import Bento
 from apps.console.queries.page_parts import counted
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
@@ -165,8 +166,11 @@ def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
 
 
 def builds_of(version: ModelVersion, most: int) -> list[Any]:
-    """Return the newest builds, each with the recalls of its Bento and how it stands."""
-    built = with_smoke(version.builds.annotate(recalls=keeper().listed("bento_digest")))
+    """Return the newest builds, each with the recalls of its Bento, whether Placet signed the
+    version's files with it, and how it stands."""
+    signed = Bento.objects.filter(pk=OuterRef("bento_digest")).exclude(model_signature="")
+    rows_of = version.builds.annotate(recalls=keeper().listed("bento_digest"))
+    built = with_smoke(rows_of.annotate(is_signed=Exists(signed)))
     rows: list[Any] = list(built.order_by("-created_at")[:most])
     for row in rows:
         row.sign = build_sign(row.state, row.smoke)
@@ -190,7 +194,14 @@ def signer_labels(project_id: str) -> dict[str, str]:
     }
 
 
-def live_in() -> QuerySet[Any]:
-    """The position of the last environment that the outer version is live in."""
-    live = Release.objects.filter(version=OuterRef("pk"), state=ReleaseState.LIVE)
-    return live.order_by("-environment__position").values("environment__position")[:1]
+def others() -> dict[str, Subquery]:
+    """The numbers of other versions of the model, as columns of a query for versions: the one that
+    is live in the last environment, and the newest."""
+    live = Release.objects.filter(version__model=OuterRef("model"), state=ReleaseState.LIVE)
+    live = live.exclude(version=OuterRef("pk"))
+    rows = ModelVersion.objects.filter(model=OuterRef("model")).exclude(pk=OuterRef("pk"))
+    live = live.order_by("-environment__position", "-version__number")
+    return {
+        "other_live": Subquery(live.values("version__number")[:1]),
+        "other_newest": Subquery(rows.order_by("-number").values("number")[:1]),
+    }

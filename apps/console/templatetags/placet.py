@@ -73,6 +73,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "silent": ("fail", "✕", "Offline"),
     "waiting": ("wait", "◷", "Waiting"),
     "passed": ("pass", "✓", "Passed"),
+    "not_passed": ("plain", "–", "Not passed"),
     "error": ("fail", "!", "Error"),
     "approve": ("pass", "✓", "Approved"),
     "reject": ("fail", "✕", "Rejected"),

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.policies import none_seen, policy_list_page
-from apps.console.queries.policy_page import policy_page
+from apps.console.queries.policy_page import other_publishers, policy_page
 from apps.console.queries.policy_trial import policy_trial
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
 from apps.governance.actions import (
@@ -66,7 +66,7 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
         draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:
         return show(request, "policies", page=page_object, environment=row, fault=fault_of(problem))
-    messages.success(request, "Draft saved. Another approver can publish it.")
+    messages.success(request, f"Draft saved. {other_publishers(row, request.actor)}")
     return redirect("policies", project, environment)
 
 

@@ -18,7 +18,8 @@ PASSKEY = Signing([], "/api/v1/x", "passkey")
 def draft(signing: Signing | None = None, *, own: bool = False, publishes: bool = True) -> Draft:
     """Return a draft for a reader who may draft, and perhaps publish."""
     row = cast("Any", SimpleNamespace(number=3))
-    return Draft(row, "Ada", "/x", signing, is_own=own, may_publish=publishes, may_draft=True)
+    may = {"may_publish": publishes, "may_draft": True}
+    return Draft(row, "Ada", "/x", signing, is_own=own, others="", **may)
 
 
 @pytest.mark.parametrize(

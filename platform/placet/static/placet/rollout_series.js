@@ -4,6 +4,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
     OLD = "--tblr-secondary",
     COPIES = "--wait";
   const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
+  const when = (data) => (data.growing ? "" : "at the end: "); // what its figures are of
   const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
 
   // Each panel: its unit, its least height, its lines, and the columns for them (times first).
@@ -15,7 +16,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
       return {
         unit: "%",
         least: 1,
-        says: `planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
+        says: `${when(data)}planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
         lines: [
           line("planned", OLD, dashes, {
             paths: uPlot.paths.stepped({ align: 1 }),
@@ -57,7 +58,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
         said.push(`${label} ${show(last(values), unit)}`);
       }
     }
-    return { unit, least, lines, columns, says: said.join(", ") };
+    return { unit, least, lines, columns, says: when(data) + said.join(", ") };
   };
 
   // The same for who does not see the lines: newest first, in words and numbers.

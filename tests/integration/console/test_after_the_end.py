@@ -1,0 +1,196 @@
+"""What pages say once something has ended: what was so, by whom it ended, and how to go on."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.assurance.actions import recall
+from apps.audit.models import Event
+from apps.builds.models import Bento
+from apps.governance.actions import withdraw
+from apps.governance.models import Release
+from apps.identity.models import RoleBinding
+from apps.monitoring.models import Alert
+from apps.rollouts import actions
+from apps.rollouts.models import Rollout
+from apps.serving.models import Revision
+from placet.kernel.clock import now, rfc3339
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+from tests.support.world import OPEN, World
+
+pytestmark = pytest.mark.django_db
+WARM = {"keep_warm_seconds": 600}
+
+
+def page(story: Story | World, path: str, *, who: str = "Otto") -> str:
+    """Return what a page says to somebody, on one line."""
+    answer = browser(story.people[who]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def counted(revision: Revision) -> dict[str, Any]:
+    began = rfc3339(now() - timedelta(seconds=60))
+    window = {"revision": revision.pk, "started_at": began, "seconds": 10.0}
+    return {**window, "status_2xx": 200, "latency": {"5": 200}}
+
+
+def version_path(release: Release) -> str:
+    version = release.version
+    return f"/models/{version.project.slug}/{version.model.name}/{version.number}/"
+
+
+def recalled(story: Story, release: Release) -> None:
+    said: dict[str, Any] = {"kind": "version", "what": release.version_id}
+    recall(**said, reason="leaky labels", project=release.project, actor=story.otto)
+
+
+def rolled_back(story: Story, reason: str = "worse in Lyon") -> Release:
+    def act() -> Release:
+        second = story.live(plan=WARM)
+        actions.rollback(second.endpoint, reason=reason, actor=story.otto)
+        story.settle()
+        return second
+
+    second = story.once(f"rolled back: {reason}", act)
+    assert story.state(second) == "rolled_back"
+    return second
+
+
+def test_a_recalled_version_says_first_who_recalled_it_when_and_why(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    said = page(story, version_path(first_release), who="Ada")
+    assert "✕ Recalled by Otto risk (ago) · registered by Alan risk" in said
+    assert "not lifted: “leaky labels” (Otto risk). It can't be released." in said
+
+
+def test_what_a_recall_stopped_says_so_and_not_that_it_failed(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/revisions/")
+    assert "✕ Stopped by a recall" in said and "Failed" not in said
+
+
+def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    assert "churn:1, which was live, was recalled and" in page(story, "/alerts/")
+    older = "What was live was recalled (rcl_01a229) and there was nothing: clients get 503"
+    Alert.objects.update(summary=older)
+    said = page(story, "/alerts/")
+    assert "was recalled and there was nothing: clients get 503 Open recall" in said
+
+
+def test_the_form_that_recalls_a_version_names_it(story: Story, first_release: Release) -> None:
+    shown = browser(story.people["Otto"]).get(version_path(first_release)).content.decode()
+    assert "/recalls/new/?kind=version&amp;what=risk%2Fchurn%3A1&amp;project=risk" in shown
+
+
+def test_a_withdrawn_release_says_what_its_gates_were_when_it_ended(world: World) -> None:
+    release = world.request("staging")
+    assert "If any of these change" in page(world, f"/releases/{release.pk}/")
+    withdraw(release, actor=world.ada)
+    said = page(world, f"/releases/{release.pk}/")
+    assert "Gates when it ended" in said
+    assert "Had not passed: waiting for one " in said and "Waiting" not in said
+    assert "It ended without being approved." in said and "If any of these change" not in said
+
+
+def test_a_gate_that_would_have_passed_by_the_clock_no_longer_says_when(world: World) -> None:
+    release = world.request("staging")
+    waits = {"gate": "soaked", "title": "Soaked", "state": "waiting", "passed": False}
+    at = now() + timedelta(hours=1)
+    reason = "Live in development for 4s so far; passes at 12:00:00 UTC on 1 May"
+    gate = {**waits, "reason": reason, "facts": {"passes_at": at.isoformat()}}
+    withdraw(release, actor=world.ada)
+    Release.objects.filter(pk=release.pk).update(gates=[gate])
+    said = page(world, f"/releases/{release.pk}/")
+    assert "Had not passed: live in development for 4s so far" in said and "passes at" not in said
+
+
+def test_a_revoked_release_says_for_what_it_was_approved(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    said = page(story, f"/releases/{first_release.pk}/")
+    assert "Gates at its start" in said and "It was approved for exactly these." in said
+
+
+def test_whoever_rolled_back_is_named_by_the_log_as_by_the_release(
+    story: Story, first_release: Release
+) -> None:
+    second = rolled_back(story)
+    by = "Release 2 was rolled back by Otto risk"
+    assert by in page(story, f"/releases/{second.pk}/")
+    assert by in page(story, version_path(second))
+    story.people["Eve"] = factories.person("Eve", roles={"auditor": second.project})
+    event = Event.objects.get(kind="release.rolled_back.v1", subject=second.pk)
+    assert "Placet, asked by Otto risk" in page(story, f"/audit/{event.index}/", who="Eve")
+
+
+def test_after_a_rollback_the_release_says_why_and_how_to_go_on(
+    story: Story, first_release: Release
+) -> None:
+    second = rolled_back(story)
+    said = page(story, f"/releases/{second.pk}/", who="Ada")
+    assert "Rolled back: worse in Lyon. It can't be rolled out again" in said
+    assert "Open rollback Versions of churn" in said and "Request again…" in said
+    shown = browser(story.people["Ada"]).get(f"/releases/{second.pk}/").content.decode()
+    assert f"/rollouts/{Rollout.objects.get(kind='rollback').pk}/" in shown
+    assert "Request again…" not in page(story, f"/releases/{second.pk}/", who="Vera")
+
+
+def test_a_rollout_that_is_over_says_what_flowed_then_and_nothing_of_now(
+    story: Story, first_release: Release
+) -> None:
+    path = f"/rollouts/{story.rollout(first_release).pk}/"
+    said = page(story, path)
+    assert "its last step" in said
+    assert "Configured" not in said and "Replicas ready" not in said and "Observed" in said
+
+
+def test_who_drafts_a_policy_alone_is_told_that_nobody_else_can_publish_it(world: World) -> None:
+    vera, path = browser(world.people["Vera"]), "/policies/risk/staging/"
+    assert vera.post(f"{path}draft", {"source": OPEN}).status_code == 302
+    assert "Another approver can publish it." in page(world, path, who="Vera")
+    RoleBinding.objects.filter(person=world.people["Vito"]).delete()
+    assert "Nobody else is an approver here yet" in page(world, path, who="Vera")
+
+
+def test_a_version_that_placet_signed_is_not_signed_by_nobody(world: World) -> None:
+    release = world.request("development")
+    path = version_path(release)
+    assert "nobody: no model.sig came with it" in page(world, path)
+    Bento.objects.filter(pk=release.bento_id).update(model_signature="{}")
+    said = page(world, path)
+    assert "Placet, at its build: model.sig ; no signature of its author's came with it" in said
+
+
+def test_an_endpoint_that_was_only_asked_for_in_vain_leaves_the_list_of_deployments(
+    world: World,
+) -> None:
+    release = world.request("staging", endpoint="scoring")
+    assert "scoring" in page(world, "/endpoints/")
+    withdraw(release, actor=world.ada)
+    assert "scoring" not in page(world, "/endpoints/")
+    assert "scoring" in page(world, f"/endpoints/{release.endpoint_id}/")
+
+
+def test_the_figures_of_an_endpoint_say_that_they_are_of_its_live_revision(
+    story: Story, first_release: Release
+) -> None:
+    path = f"/endpoints/{first_release.endpoint_id}/"
+    assert "No request to the live revision in the last (span)." in page(story, path)
+    live = Revision.objects.get(release=first_release.pk)
+    Revision.objects.update(live_at=now() - timedelta(hours=1))
+    story.node.report(metrics=[counted(live)])
+    story.run_jobs("control")
+    assert "Live revision 1 alone: 200 requests in" in page(story, path)
