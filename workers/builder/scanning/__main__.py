@@ -10,7 +10,7 @@ from typing import Any
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import judge, leads_nowhere, shown
-from workers.builder.scanning.readers import is_plain
+from workers.builder.scanning.texts import is_plain
 
 MAX_LISTED = 4_000_000
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"

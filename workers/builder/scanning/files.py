@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workers.builder.scanning import kinds, readers, skops_arrays
+from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
     MAX_EXPANDED,
     Disagreement,
@@ -114,16 +114,12 @@ class Scanner:
         stream.seek(0)
         # Whoever takes a persistent id takes this for a zip; all others end at its first byte.
         walk = Walk() if takes("torch zip", head) else walk_pickle(stream)
-        if (
-            walk.is_a_value
-            and kinds.is_called_text(PurePosixPath(own))
-            and readers.is_plain(stream)
-        ):
+        if walk.is_a_value and kinds.is_called_text(PurePosixPath(own)) and texts.is_plain(stream):
             walk = Walk()
         elif walk.asks_alone and self._is_words(stream, walk):
             self.report.note(label, "code-carrying", LIKE_A_PICKLE)
             walk = Walk()
-        elif walk.asks_alone and harmless(walk.asked) and readers.is_plain(stream):
+        elif walk.asks_alone and harmless(walk.asked) and texts.is_plain(stream):
             self.report.note(label, "unknown", LIKE_A_PICKLE)
             self.words.add(label)
             walk.soften()
@@ -144,7 +140,7 @@ class Scanner:
         A line of one word that begins with "c" or "i" asks for a module, and for a name in it.
         Whoever unpickled it would look for that, and fail: it is nowhere.
         """
-        return readers.is_plain(stream) and all(
+        return texts.is_plain(stream) and all(
             leads_nowhere(*one) and one[0].partition(".")[0] not in self.beside
             for one in walk.asked
         )

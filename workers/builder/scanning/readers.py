@@ -3,9 +3,7 @@
 Only a reader says ``safe``.
 """
 
-import codecs
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +23,7 @@ from workers.builder.scanning import (
     onnx_sizes,
     requirements,
     skops,
+    texts,
     xgboost,
 )
 from workers.builder.scanning.known import Verdict, judge, shown, words
@@ -35,11 +34,6 @@ from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 CHUNK, SIGNATURE = 1 << 20, 8
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 TABLES = words(".csv .tsv")
-_CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
-# XML 1.0, 2.8 and 4.2.2: how an encoding is declared, and an entity that stands elsewhere.
-ENCODED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
-EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s")
-PLAINLY = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
 MAX_NAMED = 5  # domains of operators
 Told = Iterator[tuple[Verdict, str]]
 
@@ -71,64 +65,6 @@ def says_no_zip(verdict: Verdict, what: str) -> Reader:
     return lambda stream, place: iter([] if archives.has_end(stream) else [(verdict, what)])
 
 
-def _is_text(
-    stream: IO[bytes], without: frozenset[str] = frozenset(), encoding: str = "utf-8"
-) -> bool:
-    stream.seek(0)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        while piece := stream.read(CHUNK):
-            if without.intersection(decoder.decode(piece)):
-                return False
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def is_plain(stream: IO[bytes]) -> bool:
-    """Tell whether all of it is text that can be read aloud: UTF-8 without control characters."""
-    return _is_text(stream, _CONTROLS)
-
-
-def reads_elsewhere(stream: IO[bytes]) -> bool:
-    """Tell whether a text is XML that names another file, or may: pandas' ``read_xml`` resolves
-    that with lxml before 5.0 (lxml ``CHANGES.txt``, "resolve_entities"), whatever it is called."""
-    stream.seek(0)
-    head = b""
-    while not head and (piece := stream.read(CHUNK)):
-        head = _narrow(piece).lstrip(b" \t\r\n\xef\xbb\xbf\xff\xfe")
-    if not head.startswith(b"<"):
-        return False
-    declared = ENCODED.match(head)
-    if declared and declared[1].lower() not in PLAINLY:
-        return True
-    stream.seek(0)
-    before, has_entity = b"", False
-    while piece := stream.read(CHUNK):
-        part = before + _narrow(piece)
-        if not has_entity and (start := part.find(b"<!ENTITY")) >= 0:
-            has_entity, part = True, part[start:]
-        if has_entity and EXTERNAL.search(part):
-            return True
-        before = part[-16:]
-    return False
-
-
-def _narrow(piece: bytes) -> bytes:
-    """Return what is written in two or four bytes a letter, in one."""
-    return piece.replace(b"\0", b"")
-
-
-def _is_table(stream: IO[bytes], own: PurePosixPath) -> bool:
-    """Tell whether all of it can be read aloud as spreadsheets write tables that are not UTF-8."""
-    if suffix_of(own) not in TABLES:
-        return False
-    stream.seek(0)
-    wide = stream.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
-    return _is_text(stream, _CONTROLS, "utf-16" if wide else "cp1252")
-
-
 def forests(stream: IO[bytes]) -> Told:
     """Hold a file against itself when XGBoost or LightGBM would read it: neither asks what else it
     is, and XGBoost takes what it does not know for UBJSON."""
@@ -157,11 +93,15 @@ def behind(stream: IO[bytes]) -> Told:
             yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
 
 
+def _is_table(stream: IO[bytes], place: Place) -> bool:
+    return suffix_of(PurePosixPath(place.name)) in TABLES and texts.is_table(stream)
+
+
 def read_text(stream: IO[bytes], place: Place) -> Told:
-    if not _is_text(stream) and not _is_table(stream, PurePosixPath(place.name)):
+    if not texts.is_text(stream) and not _is_table(stream, place):
         yield "unknown", "is called text and is none"
         return
-    if reads_elsewhere(stream):
+    if texts.reads_elsewhere(stream):
         yield "unknown", "declares an entity of XML that is read from elsewhere"
     if requirements.is_called_so(PurePosixPath(place.name)):
         stream.seek(0)
@@ -180,7 +120,7 @@ def _leads_out(paths: Iterator[str]) -> Told:
 
 
 def read_json(stream: IO[bytes], place: Place) -> Told:
-    yield ("safe", "") if _is_text(stream) else ("unknown", "is called JSON and is no text")
+    yield ("safe", "") if texts.is_text(stream) else ("unknown", "is called JSON and is no text")
 
 
 def read_ubjson(stream: IO[bytes], place: Place) -> Told:
@@ -208,7 +148,7 @@ def forest_reader(library: str, read: Callable[[IO[bytes]], bool]) -> Reader:
 
 def read_yaml(stream: IO[bytes], place: Place) -> Told:
     """A tag of Python's makes whoever loads it carelessly call something; events make nothing."""
-    if not _is_text(stream):
+    if not texts.is_text(stream):
         yield "unknown", "is called text and is none"
         return
     stream.seek(0)
@@ -219,18 +159,18 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     if yaml_text.mark_inside(raw.decode()):
         yield "unknown", yaml_text.MARK_INSIDE
     tags: set[str] = set()
-    texts: list[str] = []
+    values: list[str] = []
     try:
         for event in yaml.parse(raw, yaml.CSafeLoader):
             tags.add(str(getattr(event, "tag", None) or ""))
-            texts.append(str(getattr(event, "value", "")))
+            values.append(str(getattr(event, "value", "")))
     except yaml.YAMLError:  # another reader of YAML may go on
         yield "unknown", "is called YAML and cannot be read"
         return
     if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
         yield "malicious", "has a tag that makes objects of Python"
         return
-    yield from _leads_out(requirements.listed(texts, place.name, place.root))
+    yield from _leads_out(requirements.listed(values, place.name, place.root))
     yield "safe", ""
 
 
