@@ -181,12 +181,12 @@ def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        ("multipart/form-data; boundary=a", b"--a\r\nX: " + b"x" * 20_000 + b"\r\n\r\nb\r\n--a--\r\n"),
+        ("multipart/form-data; boundary=a", b"--a\r\nX: " + b"x" * 20_000 + b"\r\n\r\n\r\n--a--"),
         ("multipart/form-data", b"--a"),
         ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
     ],
 )
-@pytest.mark.parametrize("path", ["/nowhere/", "/models/%0A/%C3%A4/x/people/declare", "/projects/new"])
+@pytest.mark.parametrize("path", ["/nowhere/", "/models/%0A/ä/x/people/declare", "/projects/new"])
 def test_no_form_that_cannot_be_read_breaks_a_page(path: str, kind: str, body: bytes) -> None:
     client = Client(raise_request_exception=False, enforce_csrf_checks=True)
     for more in ({}, {"X-CSRFToken": "x" * 32}):
