@@ -115,13 +115,6 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
     return {path(r): r for r in rows if path(r) in paths}
 
 
-def seen_live(release: Release) -> dict[Path, Release]:
-    """Return by the path of ``release`` what was live there when it was decided, as
-    :func:`last_served` does (one query; none where nothing was)."""
-    rows = Release.objects.filter(pk=release.seen_live or None).select_related(*TO_COMPARE)
-    return {path(release): row for row in rows}
-
-
 ALONE: Mapping[str, Any] = defaultdict(list)  # beside a release that is not stored
 SAID = ("person", "role", "verdict", "passkey", "standing")  # of a decision
 

@@ -26,7 +26,6 @@ from apps.governance.queries.facts import (
     had_decided,
     last_served,
     path,
-    seen_live,
 )
 from apps.governance.queries.people import (
     Barred,
@@ -37,8 +36,7 @@ from apps.governance.queries.people import (
     people_around,
 )
 from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import ReadAlong, held_roles
-from apps.governance.queries.visible_rows import release as get_release
+from apps.governance.queries.visible_rows import ReadAlong, held_roles, with_seen_live
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
@@ -178,11 +176,13 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
 
     ``read_along`` has the query that reads the release bring more of it.
 
-    At most ten queries: release, live, facts, evidence, decisions, events, people, texts; and one
-    more while it waits under rules about independence.
+    At most ten queries: release, facts, evidence, decisions, events, people, texts; of one that is
+    unfinished what serves there, and one more while it waits under rules about independence.
     """
-    row = get_release(release_id, actor, read_along)
-    served = last_served([row]) if row.state in UNFINISHED_STATES else seen_live(row)
+    row, seen = with_seen_live(release_id, actor, read_along)
+    served = {path(row): seen} if seen else {}
+    if row.state in UNFINISHED_STATES:
+        served = last_served([row])
     facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
     if row.state in UNFINISHED_STATES and live is not None and not _is_live(live, row):
         live = None  # gates compare with what served here last; it is not what is live

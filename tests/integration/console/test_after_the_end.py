@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import recall
 from apps.audit.models import Event
@@ -194,3 +196,16 @@ def test_the_figures_of_an_endpoint_say_that_they_are_of_its_live_revision(
     story.node.report(metrics=[counted(live)])
     story.run_jobs("control")
     assert "Live revision 1 alone: 200 requests in" in page(story, path)
+
+
+def test_the_page_of_a_release_with_a_rollout_and_texts_takes_no_more_queries(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600}, reason="Fresher")
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    client = browser(story.people["Otto"])
+    with CaptureQueriesContext(connection) as caught:
+        page = text_of(client.get(f"/releases/{second.pk}/").content.decode())
+    assert "worse in Lyon" in page
+    assert len(caught) <= 12
