@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import pickle
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy
 import pytest
 
 from tests.support.scanning import scan_bytes, scan_folder
+from workers.builder.scanning.__main__ import main
 
 NOWHERE = Path("/nonexistent")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -67,6 +69,53 @@ def test_a_member_with_more_in_it_than_its_size_says_is_not_safe(method: int) ->
         assert verdict("m.zip", sized(text, size, method)) == "unknown"
 
 
+@pytest.mark.parametrize("behind", [0, 65_535, 65_600])
+def test_an_end_that_stands_as_far_away_as_anybody_looks_is_found(behind: int) -> None:
+    assert verdict("notes.txt", b"x" + zip_with("a.py", b"1\n") + b" " * behind) == "unknown"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_is_packed_as_few_readers_know_is_not_safe(method: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.txt", "words\n")
+    assert verdict("m.zip", file.getvalue()) == "unknown"
+
+
+@pytest.mark.parametrize("mark", [b"PK\6\6", b"PK\6\7"])
+def test_a_second_end_that_only_some_look_for_is_not_safe(mark: bytes) -> None:
+    plain = zip_with("a.txt", b"words\n")
+    assert verdict("m.zip", plain) == "safe"
+    assert verdict("m.zip", zip_with("a.txt", b"words\n", comment=mark + bytes(72))) == "unknown"
+    file = io.BytesIO(plain)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = mark
+    assert verdict("m.zip", file.getvalue()) == "unknown"
+
+
+def two_ends(length: int, comment: bytes = b"") -> bytes:
+    """Return a zip of one member with both ends, of which the older gives its directory a
+    ``length``."""
+    plain = zip_with("a.txt", b"words\n", comment=comment)
+    directory = plain.index(b"PK\1\2")
+    end = plain.index(b"PK\5\6")
+    size = end - directory
+    newer = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, size, directory)
+    newer += struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+    older = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, length or size, directory, 0)
+    return plain[:end] + newer + older
+
+
+def test_of_two_ends_the_older_says_what_the_newer_does_and_leads_nowhere_else() -> None:
+    assert verdict("m.zip", two_ends(0)) == "safe"
+    assert verdict("m.zip", two_ends(0xFFFFFFFF)) == "safe"
+    assert verdict("m.zip", two_ends(7)) == "unknown"
+    # who knows the older end alone begins 76 bytes into the directory
+    for place, said in ((76, "unknown"), (75, "safe")):
+        entry = b"-" * (place - 51) + b"PK\1\2"
+        assert verdict("m.zip", two_ends(0, comment=entry + bytes(60))) == said
+
+
 @pytest.mark.parametrize("place", [512, 1024, 4096])
 @pytest.mark.parametrize("name", ["m.npy", "m.safetensors", "m.txt"])
 def test_hdf5_behind_a_block_of_somebody_elses_is_not_safe(name: str, place: int) -> None:
@@ -90,6 +139,24 @@ def test_a_table_that_unpickles_is_found_by_its_end_whatever_it_begins_with() ->
     assert verdict("m.npy", file.getvalue().replace(b"PAR1", b"PAR2")) == "safe"
 
 
+def test_a_table_of_arrow_is_one_whatever_it_is_called() -> None:
+    stream = b"\xff\xff\xff\xff" + bytes(20) + b"arrow.py_extension_type"
+    for table in (b"ARROW1\0\0" + stream, stream, PNG + stream + b"ARROW1"):
+        assert verdict("w.bin", table) == "unknown"
+        file = io.BytesIO()
+        numpy.save(file, numpy.frombuffer(table + b"ARROW1", "u1"))
+        assert verdict("m.npy", file.getvalue()) == "unknown"
+        assert verdict("m.npy", file.getvalue().replace(b"py_ext", b"other_")) == "safe"
+
+
+def test_a_pickle_in_a_folder_called_like_an_archive_is_scanned_to_its_end(tmp_path: Path) -> None:
+    (folder := tmp_path / "files" / "m!").mkdir(parents=True)
+    (folder / "a!b.pkl").write_bytes(pickle.dumps({"a": 1}))
+    (folder / "c.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    assert main(tmp_path / "files", tmp_path / "answer") == 0
+    assert json.loads((tmp_path / "answer").read_text())["verdict"] == "malicious"
+
+
 @pytest.mark.parametrize("name", ["config.json", "m/config.json"])
 def test_a_number_too_long_for_us_hides_no_layer(name: str) -> None:
     layer = b'{"class_name": "Lambda", "config": {}, "x": %s}'
@@ -109,6 +176,12 @@ def test_a_number_too_long_for_us_hides_no_layer(name: str) -> None:
         b'-"r" ../more.txt\n',
         b"-\\r ../more.txt\n",
         b"--pre -'c../more.txt'\n",
+        b"\\-r ../more.txt\\\n\n",
+        b"--requirement\\\n    ../more.txt\n",
+        b"# coding: utf-7 coding: utf-8\n+AC0-r ../more.txt\n",
+        b"-\\ # c\nr ../more.txt\n",
+        b"-r \x0c../more.txt\n",
+        b"-r \\\n#/../../more.txt\n",
     ],
 )
 def test_what_pip_follows_out_of_the_folder_is_seen(tmp_path: Path, text: bytes) -> None:
@@ -135,6 +208,13 @@ def test_yaml_that_only_python_reads_is_not_safe(before: str) -> None:
     text = f"{before}dependencies:\n- pip:\n  - numpy\n"
     assert verdict("conda.yaml", text.removeprefix(before).encode()) == "safe"
     assert verdict("conda.yaml", text.encode()) == "unknown"
+
+
+@pytest.mark.parametrize("name", ["d.xml", "d.json", "d.yaml", "config.json", "MLproject", "d.svg"])
+def test_an_entity_is_seen_whatever_the_file_is_called(name: str) -> None:
+    for entity in (b"x SYSTEM 'file:///x'", b"% p '&#60;!ENTITY x &#83;YSTEM &#39;x&#39;>'"):
+        text = b"<!DOCTYPE a [<!ENTITY %s>]><a>&x;</a>" % entity
+        assert verdict(name, text) == "unknown"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])

@@ -34,7 +34,7 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         name = shown(relative)
         if relative in scanner.weights and name not in scanner.report.doubted:
             continue  # numbers, which begin like any opcode
-        if scanner.followed(name) and scanner.longest[name] > MAX_LISTED:
+        if scanner.followed(name) and scanner.longest.get(name, 0) > MAX_LISTED:
             scanner.report.note(name, "code-carrying", UNLISTED)
             continue
         try:

@@ -16,13 +16,14 @@ END, LOCAL, CENTRAL = b"PK\x05\x06", b"PK\x03\x04", b"PK\x01\x02"
 END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
 DESCRIPTOR = b"PK\x07\x08"
 MAX_COMMENT = 65_535
+FAR = 128 << 10  # nobody looks for an end before that many bytes: zipimport of 3.13 at 65,633
 MAX_DIRECTORY = 64 << 20
 ENCRYPTED, STREAMED = 0x1, 0x8
-METHODS = frozenset({0, 8, 12, 14})  # stored, deflated, bzip2, lzma: what zipfile reads
+STORED, DEFLATED = 0, 8  # of the others zipimport asks nothing, and takes them for deflated
+MARKS = (END, END64, LOCATOR64)
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
-STORED, DEFLATED = 0, 8
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 
@@ -47,7 +48,8 @@ class Entry:
 def has_end(stream: IO[bytes]) -> bool:
     """Tell whether an end of a zip stands where readers look for one. ``zipfile.is_zipfile`` denies
     it of one whose second end is odd, which zipimport and older Pythons open."""
-    return END in _tail(stream, stream.seek(0, 2))
+    stream.seek(max(stream.seek(0, 2) - FAR, 0))
+    return END in stream.read()
 
 
 def check_zip(stream: IO[bytes]) -> None:
@@ -58,7 +60,7 @@ def check_zip(stream: IO[bytes]) -> None:
         raise Disagreement("its directory is too large")
     stream.seek(begin)
     directory = stream.read(end - begin)
-    if END in directory:
+    if any(mark in directory for mark in MARKS):
         raise Disagreement("it has more than one end")
     entries = list(_entries(directory))
     if len(entries) != count:
@@ -77,7 +79,8 @@ def check_zip(stream: IO[bytes]) -> None:
 
 def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     """Return where the directory ends, how many members it has and where it begins."""
-    raw = _tail(stream, size)
+    stream.seek(max(size - MAX_COMMENT - 22, 0))
+    raw = stream.read()
     at = raw.rfind(END)  # everybody looks from behind; others may stand in members
     if at < 0:
         raise Disagreement("it has no end")
@@ -86,21 +89,21 @@ def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     disk, first, here, count, length, begin, comment = struct.unpack_from("<HHHHIIH", raw, at + 4)
     if at + 22 + comment != len(raw) or disk or first or here != count:
         raise Disagreement("something stands behind its end")
+    if any(mark in raw[at + 22 :] for mark in MARKS):
+        raise Disagreement("its comment looks like another end")
     end = size - len(raw) + at
     if at >= 20 and raw[at - 20 : at - 16] == LOCATOR64:
-        return _directory64(stream, end - 20, count, begin)
+        return _directory64(stream, end - 20, count, begin, length)
     if count == FULL16 or FULL32 in (length, begin) or begin + length != end:
         raise Disagreement("its directory does not stand where its end says")
     return end, count, begin
 
 
-def _tail(stream: IO[bytes], size: int) -> bytes:
-    stream.seek(max(size - MAX_COMMENT - 22, 0))
-    return stream.read()
-
-
-def _directory64(stream: IO[bytes], locator: int, count: int, begin: int) -> tuple[int, int, int]:
-    """The same for archives above 4 GiB or 65,535 members, and for those that torch writes."""
+def _directory64(
+    stream: IO[bytes], locator: int, count: int, begin: int, length: int
+) -> tuple[int, int, int]:
+    """The same for archives above 4 GiB or 65,535 members, and for those that torch writes. Who
+    does not know of a second end looks for the directory so far before the first."""
     stream.seek(locator)
     _, disk, offset, disks = struct.unpack("<4sIQI", stream.read(20))
     if disk or disks > 1 or offset + 56 != locator:
@@ -112,6 +115,11 @@ def _directory64(stream: IO[bytes], locator: int, count: int, begin: int) -> tup
     count64, length64, begin64 = record[7], record[8], record[9]
     if count not in (FULL16, count64) or begin not in (FULL32, begin64):
         raise Disagreement("its two ends say different things")
+    if length not in (FULL32, length64):
+        raise Disagreement("its two ends say different things")
+    stream.seek(max(locator + 20 - length, 0))
+    if length != FULL32 and stream.read(4) == CENTRAL:
+        raise Disagreement("its directory also begins behind its first member")
     if begin64 + length64 != offset:
         raise Disagreement("its directory does not stand where its end says")
     return offset, count64, begin64
@@ -173,7 +181,7 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
     flags, method, _, crc, packed, size, name, extra = struct.unpack_from("<HHIIIIHH", raw, 6)
     if stream.read(name) != entry.name or (flags, method) != (entry.flags, entry.method):
         raise Disagreement("a member's header says another thing than the directory")
-    if entry.flags & ENCRYPTED or entry.method not in METHODS:
+    if entry.flags & ENCRYPTED or entry.method not in (STORED, DEFLATED):
         raise Disagreement("a member is encrypted, or packed in a way that is not read here")
     own = _wide(stream.read(extra), (size, packed))
     _refuse_more(stream, entry)
@@ -189,11 +197,8 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
 def _refuse_more(stream: IO[bytes], entry: Entry) -> None:
     """Hold a member, which ``stream`` stands at, against the size that the directory gives it:
     zipimport asks for none and takes all that is packed."""
-    if entry.method == STORED:
-        ends = entry.packed == entry.size
-    else:
-        ends = entry.method != DEFLATED or _inflates(stream, entry)
-    if not ends:
+    stored = entry.method == STORED
+    if not (entry.packed == entry.size if stored else _inflates(stream, entry)):
         raise Disagreement("a member has another size than the directory says")
 
 

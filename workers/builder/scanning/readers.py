@@ -31,7 +31,7 @@ from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 
-CHUNK, SIGNATURE = 1 << 20, 8
+SIGNATURE, ARROW = 8, b"ARROW1"
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 TABLES = words(".csv .tsv")
 MAX_NAMED = 5  # domains of operators
@@ -88,9 +88,21 @@ def behind(stream: IO[bytes]) -> Told:
         if takes("hdf5", stream.read(SIGNATURE)):
             yield "unknown", "holds HDF5 behind its beginning, which is not read further"
         place *= 2
+    pickles = _is_arrow(stream, size) and documents.holds(stream, headers.PICKLED_TYPE)
     with contextlib.suppress(headers.NotOne):  # nobody reads a footer of that length
-        if headers.parquet_pickles(stream):
-            yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
+        pickles = pickles or headers.parquet_pickles(stream)
+    if pickles:
+        yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
+    if texts.reads_elsewhere(stream):
+        yield "unknown", "declares an entity of XML that is read from elsewhere"
+
+
+def _is_arrow(stream: IO[bytes], size: int) -> bool:
+    """Tell whether pyarrow takes it for a file or a stream of Arrow (Columnar Format, "IPC")."""
+    stream.seek(0)
+    head = stream.read(6)
+    stream.seek(max(size - 6, 0))
+    return head.startswith((ARROW, b"\xff\xff\xff\xff")) or stream.read() == ARROW
 
 
 def _is_table(stream: IO[bytes], place: Place) -> bool:
@@ -101,8 +113,6 @@ def read_text(stream: IO[bytes], place: Place) -> Told:
     if not texts.is_text(stream) and not _is_table(stream, place):
         yield "unknown", "is called text and is none"
         return
-    if texts.reads_elsewhere(stream):
-        yield "unknown", "declares an entity of XML that is read from elsewhere"
     if requirements.is_called_so(PurePosixPath(place.name)):
         stream.seek(0)
         raw = stream.read(requirements.MAX_BYTES + 1)

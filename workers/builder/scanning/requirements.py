@@ -17,7 +17,9 @@ CALLED = re.compile(r"requirements|constraints")
 ENDINGS = frozenset({"", ".txt", ".in", ".lock", ".pip"})
 OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(\S+)")
 LONG = ("--requirement", "--constraint")  # which optparse also takes shortened
-CODED = re.compile(r"#.*coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
+CODED = re.compile(r"#.*?coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
+ODD_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+SHORT = re.compile(r"-\W*[rc]")
 COMMENT = re.compile(r"(?:^|\s)#.*")
 # What a shell, pip or another system makes something else of than a name.
 ODD = re.compile(r"[\\$%~:*?\"']")
@@ -62,20 +64,30 @@ def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines, also joined where one is said to go on; MLflow drops the blanks between."""
-    lines, joined = [line.strip() for line in text.lstrip("\ufeff").splitlines()], ""
-    complete = [line for line in lines if not line.endswith("\\")]
+    """Return the lines, and those that are said to go on as each reader joins them: with or without
+    the blanks between, and with the backslashes before."""
+    text = text.lstrip("\ufeff")
+    written = text.splitlines()
+    stripped = [line.strip() for line in written]
+    bare = [COMMENT.sub("", line).strip() for line in written]
+    parts = [line for line in stripped if not line.endswith("\\")]
+    return [*parts, *_joined(written), *_joined(stripped), *_joined(bare)]
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    joined = ""
     for line in lines:
-        joined += line.rstrip("\\")
+        joined += line.strip("\\")
         if not line.endswith("\\"):
-            complete.append(joined)
+            yield joined
             joined = ""
-    return [*complete, joined]
+    yield joined
 
 
 def _opened(lines: list[str]) -> list[str]:
     """Return what is opened; of a line that begins with a requirement pip takes no such option."""
-    options = [COMMENT.sub("", line) for line in lines if line.startswith("-")]
+    options = {line.strip() for line in lines if line.strip().startswith("-")}
+    options |= {COMMENT.sub("", line) for line in options}
     found = {path for line in options for path in OPENS.findall(line)}
     return sorted(found.union(*map(_as_pip, options)))
 
@@ -97,7 +109,10 @@ def _as_pip(line: str) -> set[str]:
 
 
 def _coded(text: str) -> Iterator[str]:
-    """Yield an encoding that a text declares and that it is not read in here."""
+    """Yield an encoding that a text declares and that it is not read in here, and that it has
+    breaks which only some readers end a line at."""
+    if ODD_BREAKS.search(text) and SHORT.search(text):
+        yield "an odd break of lines"
     for line in text.split("\n")[:2]:
         found = CODED.match(line)
         if found and found[1].lower().replace("_", "-") not in {"utf-8", "utf8", "ascii"}:

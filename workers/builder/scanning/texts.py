@@ -8,7 +8,7 @@ CHUNK = 1 << 20
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 # XML 1.0, 2.8 and 4.2.2: how an encoding is declared, and an entity that stands elsewhere.
 ENCODED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
-EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s")
+EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s|<!ENTITY\s+%")  # one of "%" may write another
 PLAINLY = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
 
 
