@@ -47,7 +47,7 @@ class MetricHour(models.Model):
     """What clients saw of one revision in an hour that is over: its windows of all nodes, added up,
     so that weeks are read without each of them.
 
-    ``stale`` says that a window came later, and that it is added up anew.
+    ``stale_since`` says that a window came later, and since when it is to be added up anew.
     """
 
     revision = models.CharField(max_length=40)
@@ -57,7 +57,7 @@ class MetricHour(models.Model):
     status_4xx = models.BigIntegerField(default=0)
     status_5xx = models.BigIntegerField(default=0)
     latency = models.JSONField(default=dict)
-    stale = models.BooleanField(default=False)
+    stale_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -66,7 +66,9 @@ class MetricHour(models.Model):
         indexes = [
             models.Index(fields=["-started_at"], name="monitoring_newest_hour"),
             models.Index(
-                fields=["started_at"], condition=Q(stale=True), name="monitoring_stale_hour"
+                fields=["stale_since"],
+                condition=Q(stale_since__isnull=False),
+                name="monitoring_stale_hour",
             ),
         ]
 

@@ -106,7 +106,8 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
     what a recall opened, until the endpoint serves again or is deleted. What was raised over one
     of them is raised at the end, so that people are told.
     """
-    stopped = Q(kind=AlertKind.RECALL_STOPPED, endpoint__state=EndpointState.STOPPED)
+    recalled = Q(kind=AlertKind.RECALL_STOPPED) & ~Q(endpoint__in=live)
+    stopped = recalled & ~Q(endpoint__state=EndpointState.DELETED)
     keys = {(finding.kind, finding.subject) for finding in sweep.findings}
     over = []
     rows = Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED).exclude(stopped)

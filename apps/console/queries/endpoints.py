@@ -19,7 +19,7 @@ from apps.governance.models import OPEN_STATES as UNDER_WAY
 from apps.governance.models import Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
-from apps.monitoring.queries import requests_of
+from apps.monitoring.queries import requests_at
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import OPEN_STATES
@@ -184,12 +184,12 @@ def with_sparklines(rows: Sequence[EndpointRow]) -> list[EndpointRow]:
     """Return these rows with their requests of the last hour: one query, an hour of each."""
     until = now().replace(second=0, microsecond=0)  # of whole minutes
     since = until - timedelta(minutes=MINUTES)
-    present = [one.revision.pk for row in rows for one in row.status.revisions]
-    found = requests_of(present, since, until, 60) if present else {}
+    present = [row.status.endpoint.pk for row in rows]
+    found = requests_at(present, since, until, 60) if present else {}
     minutes = range(int(since.timestamp()), int(until.timestamp()), 60)
     for row in rows:
-        counts = [found[one.revision.pk] for one in row.status.revisions]
-        row.lately = sparkline([sum(of.get(at, 0) for of in counts) for at in minutes])
+        counts = found[row.status.endpoint.pk]
+        row.lately = sparkline([counts.get(at, 0) for at in minutes])
     return list(rows)
 
 

@@ -54,7 +54,7 @@ def shown_others(actor: Actor, head: Checkpoint | None) -> dict[str, Any]:
 
 def exported(asked: LogSearch) -> list[Link]:
     """Return where what the page shows is downloaded, with its filters as the export has them."""
-    forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON lines, for the verifier"))
+    forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON lines, as they were hashed"))
     return [
         Link(
             text,

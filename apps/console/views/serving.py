@@ -25,7 +25,7 @@ from apps.serving.actions import (
     stop_endpoint,
 )
 from apps.serving.queries import endpoint_keys, get_endpoint
-from apps.serving.rules import ISOLATION
+from apps.serving.rules import ISOLATION, RevisionState
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet.kernel.texts import clean_text
 
@@ -124,7 +124,9 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
     if verb not in VERBS:
         raise NotFound
     act, words = VERBS[verb]
-    act(get_endpoint(endpoint_id, request.actor), actor=request.actor)
+    row = act(get_endpoint(endpoint_id, request.actor), actor=request.actor)
+    if verb == "start" and not row.revisions.filter(state=RevisionState.LIVE).exists():
+        words = "Started. Nothing serves there until a version is released to it."
     messages.success(request, words)
     return back(request)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, Subquery
+
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.audit.queries.bodies import body_of, states_of
@@ -36,7 +38,7 @@ from apps.governance.queries.people import (
     people_around,
 )
 from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import ReadAlong, held_roles, with_seen_live
+from apps.governance.queries.visible_rows import ReadAlong, held_roles, whole_releases
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
@@ -44,6 +46,7 @@ from apps.serving.marks import marks
 from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
 from placet_verify import canonical
 
 SHOWN_EVENTS = 200
@@ -179,7 +182,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     At most ten queries: release, facts, evidence, decisions, events, people, texts; of one that is
     unfinished what serves there, and one more while it waits under rules about independence.
     """
-    row, seen = with_seen_live(release_id, actor, read_along)
+    row, seen = _with_seen_live(release_id, actor, read_along)
     served = {path(row): seen} if seen else {}
     if row.state in UNFINISHED_STATES:
         served = last_served([row])
@@ -211,6 +214,20 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         network=facts.network,
         waits_for=waits_for(row),
     )
+
+
+def _with_seen_live(
+    release_id: str, actor: Actor, read_along: ReadAlong | None
+) -> tuple[Release, Release | None]:
+    """Return a release, and with the same query what was live at its path when it was decided;
+    ``None`` where nothing was. Raises ``NotFound``."""
+    seen = Release.objects.filter(pk=release_id).values("seen_live")
+    both = Release.objects.filter(Q(pk=release_id) | Q(pk=Subquery(seen)))
+    found = {row.pk: row for row in whole_releases(both, actor, read_along)}
+    if release_id not in found:
+        raise NotFound
+    row = found[release_id]
+    return row, found.get(row.seen_live or "")
 
 
 def _is_live(live: Release, row: Release) -> bool:

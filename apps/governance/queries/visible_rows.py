@@ -157,29 +157,16 @@ def release(release_id: str, actor: Actor, read_along: ReadAlong | None = None) 
 
     ``read_along`` has the same query bring more.
     """
-    row = _whole(Release.objects.filter(pk=release_id), actor, read_along).first()
+    row = whole_releases(Release.objects.filter(pk=release_id), actor, read_along).first()
     if row is None:
         raise NotFound
     return row
 
 
-def with_seen_live(
-    release_id: str, actor: Actor, read_along: ReadAlong | None = None
-) -> tuple[Release, Release | None]:
-    """Return a release as :func:`release` does, and with the same query what was live at its path
-    when it was decided; ``None`` where nothing was."""
-    seen = Release.objects.filter(pk=release_id).values("seen_live")
-    both = Release.objects.filter(Q(pk=release_id) | Q(pk=Subquery(seen)))
-    found = {row.pk: row for row in _whole(both, actor, read_along)}
-    if release_id not in found:
-        raise NotFound
-    row = found[release_id]
-    return row, found.get(row.seen_live or "")
-
-
-def _whole(
+def whole_releases(
     rows: QuerySet[Release], actor: Actor, read_along: ReadAlong | None
 ) -> QuerySet[Release]:
+    """Return those of ``rows`` that ``actor`` may see, with all that a release's page needs."""
     rows = rows.select_related(
         "project",
         "environment",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from apps.monitoring.models import MetricHour, MetricWindow
 from apps.monitoring.queries.windows import BUCKETS, HOUR, STATUSES, begun, seen_by_clients
@@ -15,8 +15,9 @@ LOCK = 0x686F7572  # any number that no other advisory lock has: held by all who
 AN_HOUR = timedelta(seconds=HOUR)
 SETTLED = timedelta(minutes=5)  # after an hour; what comes later has it added up anew
 AT_ONCE = timedelta(days=1)  # in one transaction
-MOST_STALE = 500  # hours, each of at most 3,600 windows of a node, in one call
-SUMS = ("seconds", *STATUSES, "latency", "stale")
+MOST_STALE = 100  # hours, each of at most 3,600 windows of a node, in one call
+Hour = tuple[str, datetime]  # a revision, and when the hour began
+SUMS = ("seconds", *STATUSES, "latency", "stale_since")
 
 
 def hour_of(at: datetime) -> datetime:
@@ -30,22 +31,24 @@ def add_up_hours() -> dict[str, int]:
     return {"hours": _new_hours(), "stale": _stale_hours()}
 
 
-def note_late(rows: Iterable[MetricWindow]) -> None:
-    """Have the hours of ``rows`` that are added up already added up anew.
+def note_late(hours: Iterable[Hour]) -> None:
+    """Have those of ``hours`` that are added up already added up anew, whose turn comes by when
+    they were first said to be: who says so again and again takes no turn of anybody else.
 
-    The caller holds :func:`hold_hours` since before the rows were stored.
+    The caller holds :func:`hold_hours` since before it stored the windows that came late.
     """
     until = _added_up_until()
-    hours = {(row.revision, hour_of(row.started_at)) for row in rows}
-    late = [(revision, hour) for revision, hour in hours if until and hour < until]
+    late = sorted({hour for hour in hours if until and hour[1] < until})
     if not late:
         return
-    MetricHour.objects.bulk_create(
-        [MetricHour(revision=revision, started_at=hour, stale=True) for revision, hour in late],
-        update_conflicts=True,
-        unique_fields=["revision", "started_at"],
-        update_fields=["stale"],
-    )
+    rows = [MetricHour(revision=revision, started_at=at) for revision, at in late]
+    MetricHour.objects.bulk_create(rows, ignore_conflicts=True)
+    named = Q()
+    for revision, at in late:
+        named |= Q(revision=revision, started_at=at)
+    stale = MetricHour.objects.filter(named, stale_since=None).order_by("revision", "started_at")
+    held = stale.select_for_update(no_key=True).values_list("pk", flat=True)
+    MetricHour.objects.filter(pk__in=list(held)).update(stale_since=now())
 
 
 def hold_hours(*, alone: bool = False) -> None:
@@ -62,21 +65,23 @@ def _added_up_until() -> datetime | None:
 
 
 def _new_hours() -> int:
-    begin, end, made = _added_up_until(), hour_of(now() - SETTLED), 0
-    if begin is None:
-        first = MetricWindow.objects.aggregate(first=Min("started_at"))["first"]
-        begin = hour_of(first) if first else end
-    while begin < end:
-        until = min(begin + AT_ONCE, end)
+    begin, end, made = None, hour_of(now() - SETTLED), 0
+    while begin is None or begin < end:
         with transaction.atomic():
             hold_hours(alone=True)
-            made += _write(_windows(begin, until))
-        begin = until
+            begin = begin or _added_up_until() or _first_hour(end)
+            made += _write(_windows(begin, min(begin + AT_ONCE, end)))
+        begin += AT_ONCE
     return made
 
 
+def _first_hour(last: datetime) -> datetime:
+    first = MetricWindow.objects.aggregate(first=Min("started_at"))["first"]
+    return hour_of(first) if first else last
+
+
 def _stale_hours() -> int:
-    stale = MetricHour.objects.filter(stale=True).order_by("started_at")[:MOST_STALE]
+    stale = MetricHour.objects.exclude(stale_since=None).order_by("stale_since", "pk")[:MOST_STALE]
     rows = list(stale.values_list("revision", "started_at"))
     for revision, hour in rows:
         with transaction.atomic():

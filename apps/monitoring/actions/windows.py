@@ -40,14 +40,25 @@ def ingest(node: str, windows: Sequence[dict[str, Any]]) -> int:
         if window["revision"] in own and all(map(valid_latency, _latencies(window)))
     ]
     rows = _bounded(node, rows)
-    before = MetricWindow.objects.filter(node=node).count()
     crash_point("monitoring.before_windows")
     with transaction.atomic():
         hold_hours()
+        rows = _new(node, rows)
         MetricWindow.objects.bulk_create(rows, ignore_conflicts=True)
-        note_late(rows)
+        note_late((row.revision, hour_of(row.started_at)) for row in rows)
     crash_point("monitoring.after_windows")
-    return MetricWindow.objects.filter(node=node).count() - before
+    return len(rows)
+
+
+def _new(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:
+    """Return those of ``rows`` that are not stored yet."""
+    begun = {row.started_at for row in rows}
+    there = MetricWindow.objects.filter(node=node, started_at__in=begun)
+    known = set(there.values_list("revision", "started_at"))
+    found: dict[tuple[str, datetime], MetricWindow] = {}
+    for row in rows:
+        found.setdefault((row.revision, row.started_at), row)
+    return [row for key, row in found.items() if key not in known]
 
 
 def _bounded(node: str, rows: list[MetricWindow]) -> list[MetricWindow]:

@@ -25,14 +25,14 @@ class Migration(migrations.Migration):
                 ("status_4xx", models.BigIntegerField(default=0)),
                 ("status_5xx", models.BigIntegerField(default=0)),
                 ("latency", models.JSONField(default=dict)),
-                ("stale", models.BooleanField(default=False)),
+                ("stale_since", models.DateTimeField(null=True, blank=True)),
             ],
             options={
                 "indexes": [
                     models.Index(fields=["-started_at"], name="monitoring_newest_hour"),
                     models.Index(
-                        fields=["started_at"],
-                        condition=models.Q(("stale", True)),
+                        fields=["stale_since"],
+                        condition=models.Q(("stale_since__isnull", False)),
                         name="monitoring_stale_hour",
                     ),
                 ],

@@ -10,6 +10,7 @@ from django.db.models import (
     F,
     Func,
     IntegerField,
+    OuterRef,
     Q,
     QuerySet,
     Subquery,
@@ -21,6 +22,7 @@ from django.db.models.functions import Cast, Extract, Floor
 
 from apps.monitoring.models import MetricHour, MetricWindow
 from apps.monitoring.rules import BOUNDS_MS, WindowCounts, total
+from apps.serving.models import Revision
 from placet.kernel.clock import now
 
 STATUSES = ("status_2xx", "status_4xx", "status_5xx")
@@ -206,20 +208,29 @@ def requests_of(
     With one query, however many revisions there are.
     """
     names = list(revisions)
-    rows = (
-        _stretched(names, since, until, seconds)
-        .values("revision", "begin")
-        .annotate(
-            drawn=sum((Sum(name) for name in STATUSES[1:]), Sum(STATUSES[0])),
-            without=sum(
-                (_sum("apart", "no_unit", name) for name in STATUSES[1:]),
-                _sum("apart", "no_unit", STATUSES[0]),
-            ),
-        )
+    return _requests(names, _stretched(names, since, until, seconds), "revision")
+
+
+def requests_at(
+    endpoints: Iterable[str], since: datetime, until: datetime, seconds: int
+) -> dict[str, dict[int, int]]:
+    """Return the same of each endpoint, whichever of its revisions answered."""
+    names = list(endpoints)
+    own = Revision.objects.filter(endpoint__in=names).values("pk")
+    at = Revision.objects.filter(pk=OuterRef("revision")).values("endpoint")
+    rows = _stretched(own, since, until, seconds).annotate(endpoint=Subquery(at))
+    return _requests(names, rows, "endpoint")
+
+
+def _requests(names: Iterable[str], rows: QuerySet[Any], by: str) -> dict[str, dict[int, int]]:
+    without = [_sum("apart", "no_unit", name) for name in STATUSES]
+    added: QuerySet[Any, Any] = rows.values(by, "begin").annotate(
+        drawn=sum((Sum(name) for name in STATUSES[1:]), Sum(STATUSES[0])),
+        without=sum(without[1:], without[0]),
     )
     found: dict[str, dict[int, int]] = {name: {} for name in names}
-    for row in rows:
-        found[row["revision"]][row["begin"]] = row["drawn"] + row["without"]
+    for row in added:
+        found[row[by]][row["begin"]] = row["drawn"] + row["without"]
     return found
 
 

@@ -1,10 +1,11 @@
 """Discarding a draft that nobody goes on with."""
 
-from apps.audit.actions import Recorder, record
+from apps.audit.actions import record
+from apps.registry.actions.dropping import drop_bytes, drop_row
 from apps.registry.actions.locking import lock_draft, lock_models
 from apps.registry.actions.quotas import count_stored
 from apps.registry.errors import IsParent
-from apps.registry.events import UPLOAD_DROPPED, VERSION_DISCARDED
+from apps.registry.events import VERSION_DISCARDED
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import Actor
 
@@ -12,15 +13,18 @@ from placet.kernel.actor import Actor
 def discard_draft(version: ModelVersion, *, actor: Actor, if_generation: int | None = None) -> None:
     """Remove a draft with its files, its uploads and what was reported of it, for good.
 
-    No other version gets its number. Bytes stay in the store, and count, until they are collected:
-    others may hold them too. ``if_generation`` refuses when it was changed meanwhile.
+    No other version gets its number. Bytes of its files stay in the store, and count, until they
+    are collected: others may hold them too. ``if_generation`` refuses when it was changed
+    meanwhile. Call it outside any transaction: bytes that are on their way in are dropped after it.
     """
     with record(actor) as log:
         model = lock_models([version.model_id])[version.model_id]
         row = lock_draft(version, actor, if_generation)
         _refuse_parent(row)
         files, evidence = list(row.files.all()), list(row.evidence.all())
-        _drop_uploads(row, log)
+        uploads = list(row.uploads.select_related("version"))
+        for upload in uploads:
+            drop_row(upload, "discarded", log)
         count_stored(row.project_id, {file.sha256: file.size for file in files})
         row.evidence.all().delete()
         ModelVersion.objects.filter(pk=row.pk).delete()  # with its files
@@ -29,6 +33,7 @@ def discard_draft(version: ModelVersion, *, actor: Actor, if_generation: int | N
         data = {"number": row.number, "model": model.pk}
         gone = (row, *files, *evidence)
         log.add(VERSION_DISCARDED, model, subject=row.pk, deleted=gone, data=data)
+    drop_bytes(upload.pk for upload in uploads)
 
 
 def _refuse_parent(version: ModelVersion) -> None:
@@ -37,15 +42,3 @@ def _refuse_parent(version: ModelVersion) -> None:
     child = children.filter(lineage__parent=version.pk).select_related("model").first()
     if child is not None:
         raise IsParent(f"{child} names this draft as its parent")
-
-
-def _drop_uploads(version: ModelVersion, log: Recorder) -> None:
-    """Give up what is on its way in: the bytes that came go with what else is left over."""
-    for upload in version.uploads.all():
-        log.add(
-            UPLOAD_DROPPED,
-            subject=upload.pk,
-            project=version.project_id,
-            data={"version": version.pk, "reason": "discarded"},
-        )
-    version.uploads.all().delete()

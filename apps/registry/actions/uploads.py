@@ -27,6 +27,7 @@ from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.jobs.each import each
 from apps.registry import rules
+from apps.registry.actions.dropping import drop
 from apps.registry.actions.locking import lock_draft, refuse, touch
 from apps.registry.actions.quotas import count_stored, lock_project, refuse_over_quota
 from apps.registry.actions.unpacking import MAX_FILES, UnpackedFile, unpack
@@ -40,7 +41,7 @@ from apps.registry.errors import (
     UploadBusy,
     UploadIncomplete,
 )
-from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_DROPPED, UPLOAD_STARTED
+from apps.registry.events import FILE_REMOVED, FILES_ADDED, UPLOAD_STARTED
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.registry.store import Readable, Store, store
 from apps.registry.usage import bytes_new
@@ -130,7 +131,9 @@ def receive_chunk(
             _begin_anew(row)
             raise
         crash_point("registry.before_chunk_acknowledged")
-        Upload.objects.filter(pk=row.pk, received=offset).update(received=offset + written)
+        if not Upload.objects.filter(pk=row.pk).update(received=offset + written):
+            blobs.drop(row.pk)  # its draft was discarded meanwhile
+            raise NotFound
     crash_point("registry.after_chunk_acknowledged")
     upload.received = offset + written
     if upload.received < row.size:
@@ -155,7 +158,7 @@ def finish_upload(upload: Upload, *, actor: Actor) -> list[ArtifactFile]:
         try:
             files = _publish(row, _to_blobs(row, blobs, os.fstat(file.fileno()).st_size), actor)
         except (DigestMismatch, ArchiveRefused) as error:
-            _drop(row, blobs, error.code, actor)
+            drop(row, blobs, error.code, actor)
             raise
         except Exception:  # an archive still lies there, beside what came out of it: both count
             Upload.objects.filter(pk=row.pk, archive=True).update(verified=False)
@@ -170,7 +173,7 @@ def cancel_upload(upload: Upload, *, actor: Actor) -> None:
     authorize(actor, "version.edit", upload.version, view="version.view")
     blobs = store()
     with blobs.writing(upload.pk):
-        _drop(_current(upload, blobs), blobs, "cancelled", actor)
+        drop(_current(upload, blobs), blobs, "cancelled", actor)
 
 
 def remove_file(
@@ -366,23 +369,8 @@ def _expire(upload: Upload, blobs: Store, actor: Actor) -> int:
     """Drop an upload, unless somebody writes to it at the moment; return how many went."""
     try:
         with blobs.writing(upload.pk):
-            return _drop(upload, blobs, "expired", actor)
+            return drop(upload, blobs, "expired", actor)
     except UploadBusy:
         return 0
     except PermissionError:  # a server that died while it made a blob of it may have closed it
-        return _drop(upload, blobs, "expired", actor)
-
-
-def _drop(upload: Upload, blobs: Store, reason: str, actor: Actor) -> int:
-    """Drop the row and then, still under the upload's lock, its bytes; return how many rows."""
-    with record(actor) as log:
-        gone, _ = Upload.objects.filter(pk=upload.pk).delete()
-        if gone:
-            log.add(
-                UPLOAD_DROPPED,
-                subject=upload.pk,
-                project=upload.version.project_id,
-                data={"version": upload.version_id, "reason": reason},
-            )
-    blobs.drop(upload.pk)
-    return gone
+        return drop(upload, blobs, "expired", actor)

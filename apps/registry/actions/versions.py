@@ -2,14 +2,19 @@
 
 from typing import Any, TypedDict, Unpack
 
-from django.db import IntegrityError, transaction
 from django.db.models import Max
-from django.db.models.functions import Coalesce, Greatest
 
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import cards, rules
-from apps.registry.actions.locking import lock_draft, lock_version, refuse, touch
+from apps.registry.actions.locking import (
+    lock_draft,
+    lock_models,
+    lock_version,
+    lock_versions,
+    refuse,
+    touch,
+)
 from apps.registry.errors import ChangedMeanwhile
 from apps.registry.events import (
     VERSION_CARD_CHANGED,
@@ -24,7 +29,6 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, NotFound
 
 Json = dict[str, Any]
-NUMBERING_ATTEMPTS = 50
 COPIED = ("python_version", "requirements", "variables", "signature", "example", "card")
 
 
@@ -55,8 +59,12 @@ def create_version(
     """Create the next version of ``model`` as a draft. Its author is the accountable person."""
     with record(actor) as log:
         authorize(actor, "version.create", model, view="model.view")
+        held = lock_models([model.pk])[model.pk]
+        _hold_parent(fields)
+        highest = held.versions.aggregate(highest=Max("number"))["highest"] or 0
         version = ModelVersion(
             model=model,
+            number=max(highest, held.highest_discarded) + 1,
             project=model.project,
             author=actor.accountable,
             created_by=actor.id,
@@ -65,31 +73,17 @@ def create_version(
         refuse(
             draft_faults(version) + rules.tag_faults(version.tags) + cards.card_faults(version.card)
         )
-        _number(version)
+        version.save(force_insert=True)
         log.add(VERSION_CREATED, version, data={"number": version.number})
     return version
 
 
-def _number(version: ModelVersion) -> None:
-    """Save ``version`` under the next free number; whoever was faster makes us try again."""
-    for _ in range(NUMBERING_ATTEMPTS):
-        version.number = _highest(version.model_id) + 1
-        try:
-            with transaction.atomic():
-                version.save(force_insert=True)
-            return
-        except IntegrityError as error:
-            if "registry_version_number" not in str(error):
-                raise
-    raise ChangedMeanwhile("Many versions are being created at once: try again")
-
-
-def _highest(model: str) -> int:
-    """Return the highest number that a version of the model has, or had before it was discarded:
-    in one query, so that one that is discarded meanwhile is in either."""
-    numbers = Greatest(Coalesce(Max("versions__number"), 0), "highest_discarded")
-    found = RegisteredModel.objects.filter(pk=model).annotate(n=numbers)
-    return int(found.values_list("n", flat=True).get())
+def _hold_parent(fields: DraftFields, *others: str) -> None:
+    """Hold the version that ``fields`` say this one was made from, beside ``others``: a draft that
+    is discarded meanwhile is no parent, or is not discarded."""
+    lineage = fields.get("lineage")
+    parent = lineage.get("parent") if isinstance(lineage, dict) else None
+    lock_versions([*others, *([parent] if isinstance(parent, str) else [])])
 
 
 def edit_draft(
@@ -101,6 +95,7 @@ def edit_draft(
 ) -> ModelVersion:
     """Change fields of a draft; what is not named stays."""
     with record(actor) as log:
+        _hold_parent(fields, version.pk)
         row = lock_draft(version, actor, if_generation)
         for name, value in fields.items():
             setattr(row, name, value)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.monitoring.actions import add_up_hours, forget_old
+from apps.monitoring.actions import add_up_hours, forget_old, hours
 from apps.monitoring.actions.hours import hold_hours
 from apps.monitoring.actions.windows import ingest
 from apps.monitoring.models import MetricHour, MetricWindow
@@ -86,7 +86,25 @@ def test_a_window_that_comes_days_late_counts_after_the_next_look(revision: Revi
     by_hours, by_windows = read(revision)
     assert by_hours == by_windows
     assert len(by_hours) == 3
-    assert not MetricHour.objects.filter(stale=True).exists()
+    assert not MetricHour.objects.filter(stale_since__isnull=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_sends_the_same_again_and_again_takes_no_turn_of_others(
+    revision: Revision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = this_hour() - 9 * HOUR
+    report(revision, *(window(at + number * HOUR) for number in range(4)))
+    add_up_hours()
+    assert report(revision, *(window(at + number * HOUR) for number in range(4))) == 0
+    assert not MetricHour.objects.filter(stale_since__isnull=False).exists()
+    monkeypatch.setattr(hours, "MOST_STALE", 1)
+    report(revision, window(at + 3 * HOUR + HOUR / 2))  # the newest of all, and the first late one
+    for number in range(3):
+        report(revision, window(at + timedelta(seconds=10 + number)))
+    assert add_up_hours()["stale"] == 1
+    (left,) = MetricHour.objects.filter(stale_since__isnull=False)
+    assert left.started_at == at
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,11 +1,17 @@
 """Discarding a draft: it goes with its files for good, and its number with it."""
 
+import io
+import threading
+from typing import Any
+
 import pytest
+from django.db import connection
 
 from apps.audit.models import Event
 from apps.audit.queries import fsck
 from apps.audit.queries.replay import replay
 from apps.registry import actions
+from apps.registry.actions import versions
 from apps.registry.errors import IsParent, NotDraft
 from apps.registry.models import ArtifactFile, Evidence, ModelVersion, Upload
 from apps.registry.store import store
@@ -92,3 +98,91 @@ def test_the_api_asks_for_what_was_read(lab: Lab) -> None:
     assert lab.api.delete(path).status_code == 428
     assert lab.api.delete(path, if_match=tag).status_code == 204
     assert lab.api.get(path).status_code == 404
+
+
+def lying() -> int:
+    """Return how many bytes of uploads lie in the store."""
+    root = store().root
+    return sum(file.stat().st_size for file in (root / "incoming").iterdir())
+
+
+def test_what_came_of_its_uploads_goes_at_once(lab: Lab) -> None:
+    draft = lab.draft()
+    upload = lab.start(draft, "more.bin", b"x" * 2000)
+    actions.receive_chunk(upload, offset=0, stream=io.BytesIO(b"x" * 1999), actor=lab.actor)
+    assert lying() == 1999
+    actions.discard_draft(draft, actor=lab.actor)
+    assert lying() == 0
+
+
+def test_who_sends_while_it_is_discarded_leaves_nothing(lab: Lab) -> None:
+    draft = lab.draft()
+    upload = lab.start(draft, "more.bin", b"x" * 2000)
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if ModelVersion.objects.filter(pk=draft.pk).exists():
+                actions.discard_draft(draft, actor=lab.actor)
+            return super().read(size)
+
+    with pytest.raises(NotFound):
+        actions.receive_chunk(upload, offset=0, stream=Slow(b"x" * 1500), actor=lab.actor)
+    assert lying() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_becomes_a_parent_meanwhile_stays(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, child = lab.draft(), lab.draft()
+    refused: list[Any] = []
+
+    def discard() -> None:
+        try:
+            actions.discard_draft(parent, actor=lab.actor)
+        except IsParent as problem:
+            refused.append(problem)
+        finally:
+            connection.close()
+
+    thread, faults = threading.Thread(target=discard), versions.draft_faults
+
+    def after(row: ModelVersion) -> Any:
+        found = faults(row)
+        thread.start()
+        thread.join(0.5)  # it waits for this edit
+        return found
+
+    monkeypatch.setattr(versions, "draft_faults", after)
+    actions.edit_draft(child, lineage={"parent": parent.pk}, actor=lab.actor)
+    thread.join()
+    assert len(refused) == 1
+    assert ModelVersion.objects.filter(pk=parent.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_that_is_discarded_while_another_is_given_is_not_given_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.draft()
+    numbers: list[int] = []
+
+    def come_and_go() -> None:
+        draft = lab.draft()
+        numbers.append(draft.number)
+        actions.discard_draft(draft, actor=lab.actor)
+        connection.close()
+
+    thread, faults, begun = threading.Thread(target=come_and_go), versions.draft_faults, []
+
+    def after(row: ModelVersion) -> Any:
+        if not begun:
+            begun.append(row)
+            thread.start()
+            thread.join(0.5)
+        return faults(row)
+
+    monkeypatch.setattr(versions, "draft_faults", after)
+    mine = lab.draft().number
+    thread.join()
+    assert sorted([mine, *numbers]) == [2, 3]
