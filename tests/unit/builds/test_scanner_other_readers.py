@@ -3,10 +3,13 @@
 import base64
 import io
 import json
+import lzma
 import pickle
 import struct
 import subprocess
 import sys
+import tarfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -221,3 +224,102 @@ def test_an_entity_is_seen_whatever_the_file_is_called(name: str) -> None:
 def test_an_entity_in_wide_letters_is_seen(encoding: str) -> None:
     text = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>'
     assert verdict("d.csv" if encoding == "utf-16" else "d.xml", text.encode(encoding)) == "unknown"
+
+
+def tar_that_begins_with(data: bytes) -> bytes:
+    """Return a tar of one text whose first 512 bytes begin with anything: the name of a header
+    that is there for others is nobody's."""
+    record = b"20 comment=xxxxxxxx\n"
+    first = tarfile.TarInfo()
+    first.size, first.type = len(record), tarfile.XHDTYPE
+    header = bytearray(first.tobuf(tarfile.USTAR_FORMAT))
+    header[: len(data)] = data
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        text = tarfile.TarInfo("a.txt")
+        text.size = 6
+        archive.addfile(text, io.BytesIO(b"words\n"))
+    return bytes(header) + record.ljust(512, b"\0") + file.getvalue()
+
+
+def test_what_pandas_decompresses_by_its_name_is_no_tar_alone() -> None:
+    lc = {"id": lzma.FILTER_LZMA1, "lc": 0, "lp": 0, "pb": 0, "dict_size": 4096}
+    code = b"cposix\nsystem\n(S'true'\ntR."
+    packed = lzma.compress(code, format=lzma.FORMAT_ALONE, filters=[lc])
+    for name in ("m.pkl.xz", "m.lzma", "m.pkl.zst", "m.gz", "m.bz2"):
+        assert verdict(name, tar_that_begins_with(packed[:90])) == "unknown"
+    assert verdict("m.tar", tar_that_begins_with(b"a.txt")) == "safe"
+    assert verdict("a.txt.xz", lzma.compress(b"words\n")) == "safe"
+
+
+def nested_types(fields: int, depth: int) -> bytes:
+    """Return a pickle for joblib of an array of records in records, all with the same inside."""
+
+    def text(of: str) -> bytes:
+        return b"X" + len(of).to_bytes(4, "little") + of.encode()
+
+    made = b"\x80\x02cnumpy\ndtype\nq\x00" + text("f4") + b"\x85Rq\x01"
+    for number in range(1, depth + 1):
+        inside = b"h" + bytes([number]) + b"K\x00\x86"
+        names = b"".join(text(str(field)) + inside for field in range(fields))
+        made += b"h\x00" + text("V8") + b"\x85R(K\x03" + text("|") + b"NN}(" + names
+        made += b"uK\x08K\x01K\x00tbq" + bytes([number + 1])
+    made += b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + text("subclass") + b"N"
+    made += text("shape") + b")" + text("order") + text("C") + text("dtype")
+    made += b"h" + bytes([depth + 1]) + text("allow_mmap") + b"\x89ub" + bytes(8) + b"."
+    return made
+
+
+def npy(header: bytes) -> bytes:
+    """Return an array with this header, and no numbers."""
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("m.pkl", nested_types(30, 19), "code-carrying"),
+        ("m.npy", npy(b"{'descr': '<f8', 'shape': (%s)}" % (b"99," * 300_000)), "unknown"),
+        ("m.npy", npy(b"{'descr': ('<f8', (%s)), 'shape': ()}" % (b"99," * 300_000)), "unknown"),
+        ("requirements.txt", b"-" * 500_000 + "\u0085".encode(), "unknown"),
+    ],
+    ids=["types", "shape", "shape of a type", "options"],
+)
+def test_what_is_made_to_take_long_takes_no_longer(name: str, data: bytes, said: str) -> None:
+    begun = time.process_time()
+    assert verdict(name, data) == said
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ("{conda: conda.yaml, virtualenv: python_env.yaml}", "safe"),
+        ("conda.yaml", "safe"),
+        ("{conda: c.txt}", "unknown"),
+        ("env.json", "unknown"),
+    ],
+)
+def test_an_environment_is_read_from_what_is_called_yaml(env: str, said: str) -> None:
+    text = f"flavors:\n  python_function:\n    loader_module: mlflow.xgboost\n    env: {env}\n"
+    assert verdict("MLmodel", text.encode()) == said
+
+
+def test_no_blanks_are_long_enough_to_hide_an_entity() -> None:
+    blanks = b" " * (1 << 20)
+    entity = b"<!DOCTYPE a [<!ENTITY" + blanks + b"x" + blanks + b"SYSTEM 'y'>]><a>&x;</a>"
+    assert verdict("d.xml", entity) == "unknown"
+    assert (
+        verdict("d.xml", b"<?xml version='1.0'" + blanks + b"encoding='UTF-7'?><a/>") == "unknown"
+    )
+    assert verdict("d.xml", b"<?xml version='1.0' encoding='UTF-8'?><a/>" + blanks) == "safe"
+
+
+def test_safetensors_in_other_letters_are_none_and_what_a_registry_adds_is_yaml() -> None:
+    header = json.dumps({"w": {"dtype": "U8", "shape": [8], "data_offsets": [0, 8]}})
+    for encoding, said in (("utf-8", "safe"), ("utf-16-le", "unknown")):
+        raw = header.encode(encoding)
+        assert verdict("m.safetensors", len(raw).to_bytes(8, "little") + raw + bytes(8)) == said
+    assert verdict("registered_model_meta", b"model_name: churn\nmodel_version: '3'\n") == "safe"

@@ -54,6 +54,14 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib lzma": lzma.LZMAFile,
     "joblib xz": lzma.LZMAFile,
 }
+# By its name pandas decompresses a pickle (pandas/io/common.py, infer_compression).
+COMPRESSED = {
+    ".gz": {"joblib gzip"},
+    ".bz2": {"joblib bz2"},
+    ".xz": {"joblib xz", "joblib lzma"},
+    ".lzma": {"joblib xz", "joblib lzma"},
+    ".zst": set[str](),
+}
 # A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
 # them, since readers differ over its header.
 FIRST: dict[str, Callable[[], Any]] = {
@@ -126,7 +134,7 @@ class Scanner:
         self.report.cut |= walk.cut
         self._pickle(label, walk)
         stream.seek(0)
-        archive = self._archive(name, stream, head, depth)
+        archive = self._archive(name, own, stream, head, depth)
         if walk.whole or walk.effects:
             return
         # whatever else it is: a tar may begin so
@@ -160,13 +168,18 @@ class Scanner:
             self.unfollowed.add(label)
             self.report.note(label, "unknown", f"is a pickle that is not whole: {walk.error}")
 
-    def _archive(self, name: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
+    def _archive(self, name: str, own: str, stream: IO[bytes], head: bytes, depth: int) -> bool:
         """Go into what holds files, in every way that some reader would; tell whether one did."""
         ways = []
         if takes("numpy zip", head) or has_end(stream):
             ways.append(self._zip)
-        if (opener := compression(head)) and _begins(opener, stream):
+        opener = compression(head)
+        opener = opener if opener and _begins(opener, stream) else ""
+        if opener:
             ways.append(lambda *arguments: self._compressed(opener, *arguments))
+        if opener not in COMPRESSED.get(readers.suffix_of(PurePosixPath(own)), {opener}):
+            what = "is not compressed as its name says, or in a way that is not read here"
+            self.report.note(shown(name), "unknown", what)
         if _is_tar(head):
             ways.append(self._tar)
         for go_in in ways:

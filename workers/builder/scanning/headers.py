@@ -43,6 +43,7 @@ MAX_ARRAY = 1 << 62  # bytes that NumPy can count
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 # Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
+MAX_DIMENSIONS = 64  # of NumPy 2; 32 before
 PICKLED_TYPE = b"arrow.py_extension_type"
 KERAS_ROOTS = frozenset({"keras", "tf_keras"})
 # Keras before 3.15 loads layers that wait for each other for ever.
@@ -80,7 +81,7 @@ def safetensors(stream: IO[bytes]) -> None:
         raise Lies(f"its header has {length} bytes and the file {size}")
     stream.seek(8)
     try:
-        header = json.loads(stream.read(length), object_pairs_hook=_once)
+        header = json.loads(stream.read(length).decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotOne("its header is not JSON") from None
     if not isinstance(header, dict):
@@ -170,6 +171,8 @@ def _numpy_header(stream: IO[bytes]) -> tuple[Any, Any] | None:
 def _measure(stream: IO[bytes], kind: Any, shape: Any) -> None:
     if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise Lies("its shape is not whole numbers")
+    if len(shape) > MAX_DIMENSIONS:
+        raise NotOne("its shape has more dimensions than NumPy knows")
     if not _takes_bytes(kind):
         raise NotOne("an item of its takes no bytes, so NumPy would answer what memory held")
     if math.prod(n or 1 for n in shape) * _item(kind) >= MAX_ARRAY:
@@ -219,6 +222,8 @@ def _item(kind: Any) -> int:
 
 def _count(*shapes: Any) -> int:
     """Return how many items the shape behind a type makes of it."""
+    if any(isinstance(shape, tuple) and len(shape) > MAX_DIMENSIONS for shape in shapes):
+        raise NotOne("its type has a shape with more dimensions than NumPy knows")
     return math.prod(math.prod(s) if isinstance(s, tuple) else s for s in shapes)
 
 

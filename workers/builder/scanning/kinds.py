@@ -75,7 +75,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.read_keras
     if own.name == "config.json":
         return readers.read_config
-    if suffix in YAML or own.name == "MLproject":
+    if suffix in YAML or own.name in {"MLproject", "registered_model_meta"}:
         return readers.read_yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return readers.read_text

@@ -73,6 +73,9 @@ EXAMPLE_FILES = frozenset({"artifact_path", "serving_input_path"})
 # mlflow/onnx/__init__.py hands settings of providers to ONNX Runtime, some of which are libraries
 # and folders: those that are plain words and numbers are none.
 PROVIDERS = "providers"
+# MLflow reads what these name as YAML and follows it, whatever it is called
+# (mlflow/pyfunc/__init__.py, _get_model_dependencies and _get_conda_env).
+ENVIRONMENT = "env"
 # What skops makes for MLflow beside what it makes for all (mlflow/sklearn/__init__.py). MLflow has
 # some of its own written for LightGBM (mlflow/lightgbm/__init__.py).
 TRUSTED = "skops_trusted_types"
@@ -172,6 +175,9 @@ def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:
                 yield "unknown", "gives ONNX Runtime settings of its own (extra_session_config)"
             if not all(map(_is_plain_provider, _listed(value.get(PROVIDERS)))):
                 yield "unknown", "gives providers of ONNX Runtime settings that may be paths"
+            for _, name in _texts(value.get(ENVIRONMENT)):
+                if PurePosixPath(name).suffix not in {".yaml", ".yml"}:
+                    yield "unknown", f"reads its environment from {shown(name)}, which is no .yaml"
             for name in map(str, _listed(value.get(TRUSTED) or [])):
                 if name not in skops.names() | OF_MLFLOW:
                     yield "code-carrying", f"has skops make {shown(name)}"

@@ -242,8 +242,22 @@ def array_bytes(state: Item) -> int | None:
     return size
 
 
-def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
+Dtype = tuple[str, int]
+
+
+def dtype_of(value: Item, depth: int = 0, known: dict[int, Dtype] | None = None) -> Dtype:
     """Return kind and item size, in bytes, of a pickled ``numpy.dtype``; ``O``: it holds objects.
+
+    One that stands under many fields, and those in it again, is looked at once: ``known``.
+    """
+    known = {} if known is None else known
+    if id(value) not in known:
+        known[id(value)] = _dtype_of(value, depth, known)
+    return known[id(value)]
+
+
+def _dtype_of(value: Item, depth: int, known: dict[int, Dtype]) -> Dtype:
+    """Look at one type.
 
     Its state is (version, order, subtype, names, fields, size, alignment, flags, …), of which
     records have fields and sizes, and the lowest flag says that objects are in it, whatever it is
@@ -259,7 +273,11 @@ def dtype_of(value: Item, depth: int = 0) -> tuple[str, int]:
     if match is None or not whole:
         raise Hostile("a joblib array has a type that cannot be followed")
     kind, digits = match[1], int(match[2] or "0")
-    if kind == "O" or state[7] & 1 or any(dtype_of(p, depth + 1)[0] == "O" for p in _parts(state)):
+    if (
+        kind == "O"
+        or state[7] & 1
+        or any(dtype_of(p, depth + 1, known)[0] == "O" for p in _parts(state))
+    ):
         return "O", 0
     if kind in "USV" and value.state is not None:
         if not isinstance(state[5], int) or state[5] < 0:

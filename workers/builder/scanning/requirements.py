@@ -19,7 +19,6 @@ OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=
 LONG = ("--requirement", "--constraint")  # which optparse also takes shortened
 CODED = re.compile(r"#.*?coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
 ODD_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-SHORT = re.compile(r"-\W*[rc]")
 COMMENT = re.compile(r"(?:^|\s)#.*")
 # What a shell, pip or another system makes something else of than a name.
 ODD = re.compile(r"[\\$%~:*?\"']")
@@ -111,7 +110,7 @@ def _as_pip(line: str) -> set[str]:
 def _coded(text: str) -> Iterator[str]:
     """Yield an encoding that a text declares and that it is not read in here, and that it has
     breaks which only some readers end a line at."""
-    if ODD_BREAKS.search(text) and SHORT.search(text):
+    if "-" in text and ODD_BREAKS.search(text):
         yield "an odd break of lines"
     for line in text.split("\n")[:2]:
         found = CODED.match(line)

@@ -8,6 +8,7 @@ CHUNK = 1 << 20
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 # XML 1.0, 2.8 and 4.2.2: how an encoding is declared, and an entity that stands elsewhere.
 ENCODED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
+BLANKS, MAX_DECLARATION = re.compile(rb"\s+"), 1024
 EXTERNAL = re.compile(rb"\s(?:SYSTEM|PUBLIC)\s|<!ENTITY\s+%")  # one of "%" may write another
 PLAINLY = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
 
@@ -42,18 +43,20 @@ def reads_elsewhere(stream: IO[bytes]) -> bool:
         head = _narrow(piece).lstrip(b" \t\r\n\xef\xbb\xbf\xff\xfe")
     if not head.startswith(b"<"):
         return False
+    if head.startswith(b"<?xml") and b">" not in head[:MAX_DECLARATION]:
+        return True
     declared = ENCODED.match(head)
     if declared and declared[1].lower() not in PLAINLY:
         return True
     stream.seek(0)
     before, has_entity = b"", False
     while piece := stream.read(CHUNK):
-        part = before + _narrow(piece)
+        part = BLANKS.sub(b" ", before + _narrow(piece))
         if not has_entity and (start := part.find(b"<!ENTITY")) >= 0:
             has_entity, part = True, part[start:]
         if has_entity and EXTERNAL.search(part):
             return True
-        before = part[-16:]
+        before = part[-64:]
     return False
 
 
