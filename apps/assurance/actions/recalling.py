@@ -214,23 +214,25 @@ def _at_endpoint(
     if served and taken.action == "stopped":
         behind = next(pk for pk, rows in of_release.items() if taken.live in dict(rows))
         live = next(release for release in releases if release.pk == behind)
-        _tell_stopped(str(live.version), endpoint, stop=stop)
+        _tell_stopped(row, str(live.version), endpoint, stop=stop)
     return [
         _effect(row, release, endpoint, of_release.get(release.pk, []), taken)
         for release in releases
     ]
 
 
-def _tell_stopped(version: str, endpoint: Endpoint, *, stop: bool) -> None:
+def _tell_stopped(row: Recall, version: str, endpoint: Endpoint, *, stop: bool) -> None:
     """Open the alert that a recall stopped the ``version`` that served; nobody would know it
     else."""
+    itself = row.kind == RecallKind.VERSION
+    what = "was recalled" if itself else f"falls under a recall ({RecallKind(row.kind).label.lower()})"
     why = "its environment asks for that" if stop else "there was nothing to fall back to"
     open_alert(
         AlertFinding(
             AlertKind.RECALL_STOPPED,
             subject=endpoint.pk,
             about=name_of(endpoint),
-            summary=f"{version}, which was live, was recalled and {why}: clients get 503",
+            summary=f"{version}, which was live, {what} and {why}: clients get 503",
             endpoint=endpoint,
             owner=owner_of(endpoint),
         ),

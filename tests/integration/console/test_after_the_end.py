@@ -91,6 +91,15 @@ def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
     assert "was recalled and there was nothing: clients get 503 Open recall" in said
 
 
+def test_an_alert_about_what_else_was_recalled_says_no_version_was(
+    story: Story, first_release: Release
+) -> None:
+    bento: dict[str, Any] = {"kind": "bento", "what": first_release.bento_id}
+    recall(**bento, reason="made on a laptop", project=first_release.project, actor=story.otto)
+    said = page(story, "/alerts/")
+    assert "churn:1, which was live, falls under a recall (bento) and" in said
+
+
 def test_the_form_that_recalls_a_version_names_it(story: Story, first_release: Release) -> None:
     shown = browser(story.people["Otto"]).get(version_path(first_release)).content.decode()
     assert "/recalls/new/?kind=version&amp;what=risk%2Fchurn%3A1&amp;project=risk" in shown
