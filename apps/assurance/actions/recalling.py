@@ -225,7 +225,9 @@ def _tell_stopped(row: Recall, version: str, endpoint: Endpoint, *, stop: bool) 
     """Open the alert that a recall stopped the ``version`` that served; nobody would know it
     else."""
     itself = row.kind == RecallKind.VERSION
-    what = "was recalled" if itself else f"falls under a recall ({RecallKind(row.kind).label.lower()})"
+    what = (
+        "was recalled" if itself else f"falls under a recall ({RecallKind(row.kind).label.lower()})"
+    )
     why = "its environment asks for that" if stop else "there was nothing to fall back to"
     open_alert(
         AlertFinding(

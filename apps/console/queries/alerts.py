@@ -35,10 +35,8 @@ class AlertRow:
 
     @property
     def recall(self) -> Link | None:
-        """The recall that it came of, for who may see that."""
-        scope = Scope(self.alert.project_scope(), self.alert.environment_scope())
-        came_of_it = self.alert.kind == AlertKind.RECALL_STOPPED and self.alert.recall
-        if not came_of_it or not self.actor.can("recall.view", scope):
+        """The recall that it came of."""
+        if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
             return None
         return Link("Open recall", reverse("recall", args=[self.alert.recall]))
 
@@ -127,10 +125,12 @@ def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
     """Add ``keeper``, the name of who looks after it, and ``recall``, the newest that had stopped
-    its endpoint by then, without a query of its own."""
+    its endpoint by then, without a query of its own: one of a project, which whoever sees the alert
+    sees; those that count everywhere are for who sees every project."""
     stopped = RecallEffect.objects.filter(
         endpoint=OuterRef("endpoint"),
         action=EffectAction.STOPPED,
+        recall__project__isnull=False,
         recall__created_at__lte=OuterRef("opened_at"),
     )
     recall = Subquery(stopped.order_by("-pk").values("recall")[:1])

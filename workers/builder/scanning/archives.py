@@ -6,11 +6,12 @@ must agree: one directory, at the end, that names each member once, where it sta
 other from the first byte on. (APPNOTE 6.3.10, sections 4.3 to 4.5.)
 """
 
+import bz2
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 END, LOCAL, CENTRAL = b"PK\x05\x06", b"PK\x03\x04", b"PK\x01\x02"
 END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
@@ -19,7 +20,7 @@ MAX_COMMENT = 65_535
 FAR = 128 << 10  # nobody looks for an end before that many bytes: zipimport of 3.13 at 65,633
 MAX_DIRECTORY = 64 << 20
 ENCRYPTED, STREAMED = 0x1, 0x8
-STORED, DEFLATED = 0, 8  # of the others zipimport asks nothing, and takes them for deflated
+STORED, DEFLATED, BZIP2 = 0, 8, 12  # whatever it is, zipimport takes it for deflated
 MARKS = (END, END64, LOCATOR64)
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
@@ -181,7 +182,7 @@ def _member_end(stream: IO[bytes], entry: Entry) -> int:
     flags, method, _, crc, packed, size, name, extra = struct.unpack_from("<HHIIIIHH", raw, 6)
     if stream.read(name) != entry.name or (flags, method) != (entry.flags, entry.method):
         raise Disagreement("a member's header says another thing than the directory")
-    if entry.flags & ENCRYPTED or entry.method not in (STORED, DEFLATED):
+    if entry.flags & ENCRYPTED or entry.method not in (STORED, DEFLATED, BZIP2):
         raise Disagreement("a member is encrypted, or packed in a way that is not read here")
     own = _wide(stream.read(extra), (size, packed))
     _refuse_more(stream, entry)
@@ -204,19 +205,26 @@ def _refuse_more(stream: IO[bytes], entry: Entry) -> None:
 
 def _inflates(stream: IO[bytes], entry: Entry) -> bool:
     """Tell whether a member unpacks to its size, and ends where it is said to."""
-    left, grown, raw, unpack = entry.packed, 0, b"", zlib.decompressobj(-15)
+    left, grown = entry.packed, 0
+    unpack = zlib.decompressobj(-15) if entry.method == DEFLATED else bz2.BZ2Decompressor()
     try:
         while left and grown <= entry.size and not unpack.eof:
             raw = stream.read(min(left, CHUNK))
             left = left - len(raw) if raw else 0
-            while raw and grown <= entry.size:
-                grown += len(unpack.decompress(raw, CHUNK))
-                raw = unpack.unconsumed_tail
-        if not raw and not unpack.eof:
-            grown += len(unpack.flush())
-    except zlib.error:
+            grown += _length(unpack, raw, entry.size - grown)
+    except (zlib.error, OSError):
         return False
     return unpack.eof and not unpack.unused_data and (left, grown) == (0, entry.size)
+
+
+def _length(unpack: Any, raw: bytes, most: int) -> int:
+    """Return how many bytes ``raw`` unpacks to, as far as these are no more than ``most``."""
+    grown, piece = 0, b"first"
+    while (raw or piece) and grown <= most and not unpack.eof:
+        piece = unpack.decompress(raw, CHUNK)
+        grown += len(piece)
+        raw = getattr(unpack, "unconsumed_tail", b"")  # bz2 keeps what it did not come to
+    return grown
 
 
 def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:
