@@ -1,6 +1,7 @@
 """What is read does not grow with what there is, and a page says where it ends."""
 
 import pytest
+from django.db import connection
 
 from apps.console.queries import home_page, members, search
 from apps.console.queries.own_releases import followed
@@ -9,6 +10,7 @@ from apps.governance.queries import visible_rows
 from apps.governance.queries.deciders import MOST, deciders, with_deciders
 from apps.governance.queries.people import people_around
 from apps.identity.queries import held_grants
+from apps.registry.models import ModelVersion
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.page_text import text_of
@@ -44,10 +46,22 @@ def test_only_ones_own_roles_are_read(world: World) -> None:
     assert read["identity_rolebinding"] == 2
 
 
+def crowd(of: ModelVersion) -> None:
+    """Make so many versions that no plan goes through all of them to find a few."""
+    fields = {f.attname: getattr(of, f.attname) for f in of._meta.concrete_fields}
+    del fields["id"]
+    ModelVersion.objects.bulk_create(
+        ModelVersion(**fields | {"number": 1000 + number}) for number in range(300)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE registry_modelversion")
+
+
 def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> None:
     waiting = [world.request("staging", endpoint=f"waits-{number}") for number in range(2)]
     for number in range(6):
         world.live(endpoint=f"live-{number}")
+    crowd(waiting[0].version)
     with rows_read(by_keys=True) as read:
         found = visible_rows.inbox(world.rex)
     assert [row.pk for row in found] == [row.pk for row in waiting]
@@ -59,6 +73,7 @@ def test_what_one_follows_is_found_before_anything_stands_beside_it(world: World
     for number in range(6):
         other = world.request("staging", endpoint=f"other-{number}")
         Release.objects.filter(pk=other.pk).update(requester="per_other", requested_by="per_other")
+    crowd(mine.version)
     with rows_read(by_keys=True) as read:
         found = followed(world.ada)
     assert [row.release.pk for row in found.own] == [mine.pk]

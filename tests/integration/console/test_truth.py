@@ -434,6 +434,9 @@ def test_an_endpoint_that_a_recall_stopped_is_an_alert_until_it_serves_again(
     )
     start_endpoint(first_release.endpoint, actor=story.otto)
     watch_endpoints()
+    assert story.state(alert) == "open", "nothing serves there"
+    story.live()
+    watch_endpoints()
     assert story.state(alert) == "resolved"
 
 
