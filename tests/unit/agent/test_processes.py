@@ -54,7 +54,9 @@ def test_who_is_marked_is_not_missed_for_want_of_a_descriptor(
     # They run out when the processes are listed already, as for another thread's sake.
     def list_and_run_out(path: Path) -> Iterator[Path]:
         entries = [*listed(path)]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        next_one = os.open(os.devnull, os.O_RDONLY)
+        os.close(next_one)  # below it, poll() refuses what other threads wait for
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
         return iter(entries)
 
     monkeypatch.setattr(Path, "iterdir", list_and_run_out)
