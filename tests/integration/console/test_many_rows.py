@@ -9,6 +9,7 @@ from apps.governance.models import Environment, Release
 from apps.governance.queries import visible_rows
 from apps.governance.queries.deciders import MOST, deciders, with_deciders
 from apps.governance.queries.people import people_around
+from apps.identity.models import RoleBinding
 from apps.identity.queries import held_grants
 from apps.registry.models import ModelVersion
 from tests.support import factories
@@ -40,6 +41,13 @@ def test_only_ones_own_roles_are_read(world: World) -> None:
     factories.grant(factories.team("Crew", tom), {"viewer": world.project})
     for who in (tom, *others):
         factories.grant(who, {"reviewer": world.project})
+    RoleBinding.objects.bulk_create(
+        RoleBinding(role="viewer", person=who, project=world.project, environment=f"e{number}")
+        for who in others
+        for number in range(20)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE identity_rolebinding")
     with rows_read(by_keys=True) as read:
         grants = held_grants(tom.pk)
     assert {"release.view", "release.review"} <= {grant.permission for grant in grants}
