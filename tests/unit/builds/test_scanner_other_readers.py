@@ -291,8 +291,10 @@ def npy(header: bytes) -> bytes:
         ("m.npy", npy(b"{'descr': '<f8', 'shape': (%s)}" % (b"99," * 300_000)), "unknown"),
         ("m.npy", npy(b"{'descr': ('<f8', (%s)), 'shape': ()}" % (b"99," * 300_000)), "unknown"),
         ("requirements.txt", b"-" * 500_000 + "\u0085".encode(), "unknown"),
+        ("requirements.txt", b"-x" * 2_000_000, "unknown"),
+        ("requirements.txt", (b"-" + b" " * 1000) * 1000, "unknown"),
     ],
-    ids=["types", "shape", "shape of a type", "options"],
+    ids=["types", "shape", "shape of a type", "breaks", "one option", "blanks"],
 )
 def test_what_is_made_to_take_long_takes_no_longer(name: str, data: bytes, said: str) -> None:
     begun = time.process_time()

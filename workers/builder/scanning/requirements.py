@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 MAX_BYTES, MAX_FOLLOWED = 8 << 20, 50
+MAX_LINE = 10_000
 CALLED = re.compile(r"requirements|constraints")
 ENDINGS = frozenset({"", ".txt", ".in", ".lock", ".pip"})
 OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(\S+)")
@@ -86,6 +87,8 @@ def _joined(lines: list[str]) -> Iterator[str]:
 def _opened(lines: list[str]) -> list[str]:
     """Return what is opened; of a line that begins with a requirement pip takes no such option."""
     options = {line.strip() for line in lines if line.strip().startswith("-")}
+    if max(map(len, options), default=0) > MAX_LINE:  # shlex takes a square of its length
+        return [f"a line of options of more than {MAX_LINE} letters"]
     options |= {COMMENT.sub("", line) for line in options}
     found = {path for line in options for path in OPENS.findall(line)}
     return sorted(found.union(*map(_as_pip, options)))
