@@ -60,7 +60,7 @@ def create_version(
     with record(actor) as log:
         authorize(actor, "version.create", model, view="model.view")
         held = lock_models([model.pk])[model.pk]
-        _hold_parent(fields)
+        _hold_parent(model.project_id, fields)
         highest = held.versions.aggregate(highest=Max("number"))["highest"] or 0
         version = ModelVersion(
             model=model,
@@ -78,12 +78,14 @@ def create_version(
     return version
 
 
-def _hold_parent(fields: DraftFields, *others: str) -> None:
-    """Hold the version that ``fields`` say this one was made from, beside ``others``: a draft that
-    is discarded meanwhile is no parent, or is not discarded."""
+def _hold_parent(project: str, fields: DraftFields, *others: str) -> None:
+    """Hold the version of the project that ``fields`` say this one was made from, beside
+    ``others``: a draft that is discarded meanwhile is no parent, or is not discarded."""
     lineage = fields.get("lineage")
     parent = lineage.get("parent") if isinstance(lineage, dict) else None
-    lock_versions([*others, *([parent] if isinstance(parent, str) else [])])
+    if isinstance(parent, str):
+        own = ModelVersion.objects.filter(pk=parent, project=project)
+        lock_versions([*others, *own.values_list("pk", flat=True)])
 
 
 def edit_draft(
@@ -95,7 +97,7 @@ def edit_draft(
 ) -> ModelVersion:
     """Change fields of a draft; what is not named stays."""
     with record(actor) as log:
-        _hold_parent(fields, version.pk)
+        _hold_parent(version.project_id, fields, version.pk)
         row = lock_draft(version, actor, if_generation)
         for name, value in fields.items():
             setattr(row, name, value)
