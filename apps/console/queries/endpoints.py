@@ -151,15 +151,18 @@ def endpoint_list_page(
     sorting: Sorting = ENDPOINTS,
     after: str = "",
     tried: bool = False,
+    most: int = 0,
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after; with ``tried`` no endpoint
-    that nothing was ever rolled out to, and without it none that was only asked for in vain."""
+    that nothing was ever rolled out to, and without it none that was only asked for in vain.
+
+    ``most`` is how many, where a page has fewer than usual."""
     matching = endpoints_matching(actor, project=project, isolation=isolation)
     used = Exists(Revision.objects.filter(endpoint=OuterRef("pk")))
     asked = Release.objects.filter(endpoint=OuterRef("pk"))
     open_there = Exists(asked.filter(state__in=UNDER_WAY))
     matching = matching.filter(used if tried else used | open_there | ~Exists(asked))
-    rows, key = keyed(matching, sorting.fields, after)
+    rows, key = keyed(matching, sorting.fields, after, most)
     return with_sparklines(endpoint_rows(rows)), key
 
 

@@ -20,7 +20,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
-SHOWN = 50  # releases that wait; the inbox shows the others
+SHOWN = 20  # releases that wait, and endpoints: the inbox and deployments show the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class HomePage:
 
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
-    rows, more = endpoint_list_page(actor, tried=True)
+    rows, more = endpoint_list_page(actor, tried=True, most=SHOWN)
     releases = followed(actor)
     return HomePage(
         actor=actor,

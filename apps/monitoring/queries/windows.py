@@ -208,7 +208,7 @@ def requests_of(
     With one query, however many revisions there are.
     """
     names = list(revisions)
-    return _requests(names, _stretched(names, since, until, seconds), "revision")
+    return _requests(names, _stretched(names, since, until, seconds), F("revision"))
 
 
 def requests_at(
@@ -218,19 +218,23 @@ def requests_at(
     names = list(endpoints)
     own = Revision.objects.filter(endpoint__in=names).values("pk")
     at = Revision.objects.filter(pk=OuterRef("revision")).values("endpoint")
-    rows = _stretched(own, since, until, seconds).annotate(endpoint=Subquery(at))
-    return _requests(names, rows, "endpoint")
+    return _requests(names, _stretched(own, since, until, seconds), Subquery(at))
 
 
-def _requests(names: Iterable[str], rows: QuerySet[Any], by: str) -> dict[str, dict[int, int]]:
+def _requests(
+    names: Iterable[str], rows: QuerySet[Any], of: F | Subquery
+) -> dict[str, dict[int, int]]:
+    """Add up by revision; ``of`` says of each sum, and not of each window, what it counts for."""
     without = [_sum("apart", "no_unit", name) for name in STATUSES]
-    added: QuerySet[Any, Any] = rows.values(by, "begin").annotate(
+    added: QuerySet[Any, Any] = rows.values("revision", "begin").annotate(
         drawn=sum((Sum(name) for name in STATUSES[1:]), Sum(STATUSES[0])),
         without=sum(without[1:], without[0]),
+        of=of,
     )
     found: dict[str, dict[int, int]] = {name: {} for name in names}
     for row in added:
-        found[row[by]][row["begin"]] = row["drawn"] + row["without"]
+        counted = found[row["of"]]
+        counted[row["begin"]] = counted.get(row["begin"], 0) + row["drawn"] + row["without"]
     return found
 
 
