@@ -12,6 +12,7 @@ from apps.governance.queries.people import people_around
 from apps.identity.models import RoleBinding
 from apps.identity.queries import held_grants
 from apps.registry.models import ModelVersion
+from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.page_text import text_of
@@ -111,6 +112,29 @@ def test_a_reviewer_is_told_that_more_waits(world: World, monkeypatch: pytest.Mo
     inbox = text_of(rex.get("/inbox/").content.decode())
     assert "Newer ones come as they are decided" in inbox
     assert ("waits-1" in inbox, "waits-2" in inbox) == (True, False)
+
+
+def test_home_says_that_there_are_more_endpoints(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bento = world.bento(world.version())
+    for number in range(3):
+        release = world.live(bento=bento, endpoint=f"serves-{number}")
+        Revision.objects.create(
+            endpoint=release.endpoint,
+            project=release.project,
+            bento=bento,
+            number=1,
+            release=release.pk,
+            permit="{}",
+            state="live",
+        )
+    rex = browser(world.people["Rex"])
+    assert "are shown here" not in text_of(rex.get("/").content.decode())
+    monkeypatch.setattr(home_page, "SHOWN", 2)
+    home = text_of(rex.get("/").content.decode())
+    assert "All endpoints: the first 2 are shown here" in home
+    assert ("serves-1" in home, "serves-2" in home) == (True, False)
 
 
 def test_a_list_of_members_says_where_it_ends(

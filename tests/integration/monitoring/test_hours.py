@@ -12,7 +12,7 @@ from apps.monitoring.actions import add_up_hours, forget_old, hours
 from apps.monitoring.actions.hours import hold_hours
 from apps.monitoring.actions.windows import ingest
 from apps.monitoring.models import MetricHour, MetricWindow
-from apps.monitoring.queries import traffic
+from apps.monitoring.queries import requests_at, traffic
 from apps.serving.models import Node, Revision
 from placet.kernel.clock import now
 from tests.support.plans import rows_read
@@ -74,6 +74,23 @@ def test_weeks_read_the_same_by_hours_and_by_windows(revision: Revision) -> None
     assert by_hours == by_windows
     assert sum(counts.requests for counts in by_hours.values()) == 20 * 10 + 10 + 3
     assert add_up_hours()["stale"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_endpoint_counts_what_each_of_its_revisions_answered(
+    revision: Revision, story: Story
+) -> None:
+    """Within one minute too: both answered while a rollout split them."""
+    first, endpoint = revision, revision.endpoint
+    second = story.live().endpoint.revisions.exclude(pk=first.pk).get()
+    assert second.endpoint_id == endpoint.pk
+    at = this_hour() - HOUR
+    without = {"status_2xx": 3, "status_4xx": 0, "status_5xx": 0, "latency": {"5": 3}}
+    report(first, window(at), window(at + timedelta(seconds=10)))
+    report(second, window(at, apart={"no_unit": without}), window(at + timedelta(minutes=2)))
+    found = requests_at([endpoint.pk], at, at + HOUR, 60)
+    begin = int(at.timestamp())
+    assert found == {endpoint.pk: {begin: 2 * 10 + 10 + 3, begin + 120: 10}}
 
 
 @pytest.mark.django_db(transaction=True)
