@@ -130,6 +130,7 @@ DEPLOYMENTS = (
 NODES = Entry("Nodes", "targets", ("target.view",), "n")
 ADMINISTRATION = (
     Entry("People", "administration", ("access.view",), everywhere=True, also=("/people/",)),
+    Entry("Teams", "teams", ("access.view",), everywhere=True),
     Entry("Roles", "role-matrix", ("access.view",), everywhere=True),
     Entry("Tokens", "all-tokens", ("access.manage",), everywhere=True),
     Entry("Instance", "instance", ("access.manage",), everywhere=True),

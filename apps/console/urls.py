@@ -33,6 +33,7 @@ from apps.console.views import (
     signing_keys,
     streams,
     targets,
+    teams,
     tokens,
     wheels,
     witnesses,
@@ -47,6 +48,7 @@ SIGNERS = "signing-keys/<slug:project>/"
 PROJECT = "projects/<slug:project>/"
 PERSON = "people/<str:person_id>/"
 DEMAND = "administration/roles/<str:demanding_role>/"
+TEAM = "administration/teams/<str:team_id>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
 
 urlpatterns = [
@@ -80,6 +82,14 @@ urlpatterns = [
     path("administration/", administration.people, name="administration"),
     path("administration/invite", administration.invite, name="person-invite"),
     path("administration/roles/", administration.roles, name="role-matrix"),
+    path("administration/teams/", teams.team_list, name="teams"),
+    path("administration/teams/new", teams.create, name="team-new"),
+    path(TEAM, teams.team, name="team"),
+    path(TEAM + "delete", teams.delete, name="team-delete"),
+    path(TEAM + "members/add", teams.add, name="team-member-add"),
+    path(TEAM + "members/<str:person_id>/remove", teams.remove, name="team-member-remove"),
+    path(TEAM + "roles/give", teams.give_role, name="team-role-give"),
+    path(TEAM + "roles/<str:team_role>/take", teams.take_role, name="team-role-take"),
     path(DEMAND + "demand", administration.demand, name="second-factor-demand"),
     path(DEMAND + "waive", administration.waive, name="second-factor-waive"),
     path("administration/instance/", administration.instance, name="instance"),

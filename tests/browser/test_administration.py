@@ -15,7 +15,7 @@ from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
-TABS = ("", "roles/", "tokens/", "instance/")
+TABS = ("", "teams/", "roles/", "tokens/", "instance/")
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -48,13 +48,16 @@ def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
 
 def test_each_tab_can_be_used_by_everybody(world: World, open_as: OpenAs, pictures: Path) -> None:
     ann = factories.person("Ann", {"admin": None})
-    factories.token_for(factories.person("Bob " + "b" * 60, {"operator": world.project}))
+    bob = factories.person("Bob " + "b" * 60, {"operator": world.project})
+    factories.token_for(bob)
+    crew = factories.team("Crew " + "c" * 60, bob, roles={"viewer": world.project})
     demand_second_factor("approver", actor=SYSTEM)
     for theme, width in (("light", 1440), ("dark", 390)):
         page = open_as(ann, width=width, theme=theme)
-        for tab in TABS:
+        for tab in (*TABS, f"teams/{crew.pk}/"):
             page.goto(f"/administration/{tab}")
-            name = f"administration-{tab.strip('/') or 'people'}-{theme}-{width}.png"
+            of = tab.replace(crew.pk, "one").strip("/").replace("/", "-") or "people"
+            name = f"administration-{of}-{theme}-{width}.png"
             page.screenshot(path=pictures / name, full_page=True)
             broken = Axe().run(page).response["violations"]
             assert not broken, (tab, theme, broken[0]["id"], broken[0]["nodes"][0]["html"])

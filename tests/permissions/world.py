@@ -150,7 +150,7 @@ def identity(world: World) -> None:
     approver among them has an enrolled passkey."""
     ada = person("Ada", {"viewer": world.project})
     bob = person("Bob")
-    crew = team("Crew", ada)
+    crew = team("Crew", ada, roles={"viewer": world.project})
     bot = service_account("bot", owner=ada, roles={"contributor": world.project})
     token_for(bot)
     kept = save_view("models", name="Ours", asked={"q": "churn"}, actor=actor_of(ada))
@@ -162,6 +162,8 @@ def identity(world: World) -> None:
         "people/person": ada.pk,
         "members/person": ada.pk,
         "team": crew.pk,
+        "team_id": crew.pk,
+        "team_role": RoleBinding.objects.get(team=crew).pk,
         "account": bot.pk,
         "role": RoleBinding.objects.get(person=ada).pk,
         "token": bot.apitoken_set.get().pk,
@@ -187,6 +189,9 @@ def identity(world: World) -> None:
             "place": "risk/staging",
         },
         "POST /people/{person_id}/roles/give": {"role": "reviewer", "place": "risk"},
+        "POST /administration/teams/new": {"name": "New"},
+        "POST /administration/teams/{team_id}/members/add": {"who": bob.email},
+        "POST /administration/teams/{team_id}/roles/give": {"role": "reviewer", "place": "risk"},
         "POST /api/v1/second-factor-demands": {"role": "responder"},
         "PATCH /api/v1/people/{person}": {"name": "Newer"},
         "POST /api/v1/people/{person}/reactivate": None,

@@ -123,6 +123,23 @@ def role_choices() -> list[tuple[str, str]]:
     return [(name, name.capitalize()) for name in ROLES]
 
 
+@dataclass(frozen=True, slots=True)
+class RolesAt:
+    """The roles of a person or a team in one project, or everywhere where there is none."""
+
+    project: Project | None
+    roles: Sequence[RoleBinding]
+
+
+def roles_by_place(held: QuerySet[RoleBinding]) -> list[RolesAt]:
+    """Return roles by project; those everywhere come first."""
+    by_project: dict[Project | None, list[RoleBinding]] = {}
+    for binding in held.order_by("project__name", "environment", "role", "pk"):
+        by_project.setdefault(binding.project, []).append(binding)
+    rows = [RolesAt(project, roles) for project, roles in by_project.items()]
+    return sorted(rows, key=lambda row: row.project is not None)
+
+
 def place_choices() -> list[tuple[str, str]]:
     """Return every project and environment to choose from, for who administers access in all."""
     named: dict[str, str] = {}

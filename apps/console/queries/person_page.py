@@ -6,16 +6,23 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 from django.urls import reverse
 
 from apps.audit.queries import EventFilter, newest
 from apps.console.queries.events import EventLine, named_lines
 from apps.console.queries.page_parts import Link, counted
-from apps.console.queries.people import PersonRow, described, place_choices, role_choices
+from apps.console.queries.people import (
+    PersonRow,
+    RolesAt,
+    described,
+    place_choices,
+    role_choices,
+    roles_by_place,
+)
 from apps.governance.models import Decision, Release
 from apps.governance.queries.visible_rows import releases
-from apps.identity.models import ApiToken, Project, RoleBinding, User
+from apps.identity.models import ApiToken, User
 from apps.identity.queries import (
     visible,
     visible_people,
@@ -33,18 +40,10 @@ FEW = 10  # decisions, and releases that were asked for
 
 
 @dataclass(frozen=True, slots=True)
-class RolesAt:
-    """The roles of a person in one project, or everywhere where there is none."""
-
-    project: Project | None
-    roles: Sequence[RoleBinding]
-
-
-@dataclass(frozen=True, slots=True)
 class PersonPage:
     """Everything the page of a person shows of them to its reader."""
 
-    # with the names of its ``teams`` and ``services``, how many ``tokens`` it has, the types of its
+    # with ``teams``, the names of its ``services``, how many ``tokens`` it has, the types of its
     # ``factors`` and when it was ``seen``
     person: Any
     actor: Actor
@@ -99,6 +98,11 @@ class PersonPage:
         return counted(self.person.tokens, "token") if self.may_manage else ""
 
     @property
+    def sees_teams(self) -> bool:
+        """Whether the reader may open the pages of teams."""
+        return self.actor.can("access.view")
+
+    @property
     def may_manage(self) -> bool:
         """Whether the reader administers access."""
         return self.actor.can("access.manage")
@@ -131,29 +135,24 @@ def person_page(person_id: str, actor: Actor) -> PersonPage:
 
 
 def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
-    """Read along of each person the names of their teams and service accounts, and how many tokens
-    act for them now."""
+    """Read along of each person their teams, the names of their service accounts, and how many
+    tokens act for them now."""
     teams = visible_teams(actor).filter(memberships__person=OuterRef("pk"))
     services = visible_services(actor).filter(owner=OuterRef("pk"))
     tokens = ApiToken.objects.filter(
         person=OuterRef("pk"), revoked_at=None, expires_at__gt=now()
     ).values("person")
     return described(people).annotate(
-        teams=ArraySubquery(teams.order_by("name").values("name")),
+        teams=ArraySubquery(teams.order_by("name").values(json=JSONObject(id="pk", name="name"))),
         services=ArraySubquery(services.order_by("name").values("name")),
         tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),
     )
 
 
 def _roles(person: User, actor: Actor) -> list[RolesAt]:
-    """Return the roles of a person, their teams' too, by project; those everywhere come first."""
+    """Return the roles of a person, their teams' too."""
     teams = person.memberships.values("team")
-    held = visible_roles(actor).filter(Q(person=person) | Q(team__in=teams))
-    by_project: dict[Project | None, list[RoleBinding]] = {}
-    for binding in held.order_by("project__name", "environment", "role", "pk"):
-        by_project.setdefault(binding.project, []).append(binding)
-    rows = [RolesAt(project, roles) for project, roles in by_project.items()]
-    return sorted(rows, key=lambda row: row.project is not None)
+    return roles_by_place(visible_roles(actor).filter(Q(person=person) | Q(team__in=teams)))
 
 
 def _decisions(person: User, actor: Actor) -> list[Decision]:

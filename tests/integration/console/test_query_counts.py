@@ -158,6 +158,7 @@ def paths(release: Release) -> dict[str, str]:
         "/tokens/",
         "/administration/",
         "/administration/roles/",
+        "/administration/teams/",
         "/passkeys/",
         "/duties/",
         "/api/v1/duties",
