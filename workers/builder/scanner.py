@@ -27,7 +27,8 @@ def scan(
     seconds: float = 300,
     cancelled: Callable[[], bool] = never,
 ) -> Scan:
-    """Scan every file under ``artifact``; a scanner that hangs or dies makes it ``unknown``."""
+    """Scan every file under ``artifact``; a scanner that hangs or dies makes it ``unknown``, unless
+    it had found something malicious."""
     limits = Limits(memory_mb=memory_mb, seconds=seconds)
     texts = [ending for kind in FORMATS.values() if kind.text for ending in kind.endings]
     try:
@@ -38,6 +39,7 @@ def scan(
             limits,
             *texts,
             name="the scanner",
+            early=True,
             cancelled=cancelled,
         )
         return read_report(report)

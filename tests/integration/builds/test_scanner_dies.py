@@ -28,6 +28,22 @@ def test_it_fails_closed(artifact: Path, what: str, memory_mb: int, seconds: flo
     assert finding.what.startswith("The scan did not finish")
 
 
+def test_what_was_malicious_before_it_was_ended_stays_so(artifact: Path) -> None:
+    """Each megabyte of a zip unpacks to a gigabyte, and all take longer than the scanner has."""
+    (artifact / "m.pkl").write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
+    with (
+        ZipFile(artifact / "0.zip", "w", ZIP_DEFLATED) as archive,
+        archive.open("words.txt", "w", force_zip64=True) as member,
+    ):
+        for _ in range(1024):
+            member.write(b"\n" * (1 << 20))
+    for number in range(1, 5):
+        (artifact / f"{number}.zip").write_bytes((artifact / "0.zip").read_bytes())
+    found = scanner.scan(artifact, Sandbox.detect(), seconds=6)
+    assert (found.verdict, found.finished) == ("malicious", True)
+    assert found.files == 2, "the small ones come first"
+
+
 def test_a_zip_of_zips_has_room_beside_it(artifact: Path) -> None:
     """The inner one stores 520 MB: more than a sandbox has of /tmp, which is memory."""
     line = b"hello".ljust(63, b".") + b"\n"

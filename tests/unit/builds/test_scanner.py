@@ -357,7 +357,9 @@ def test_yaml_that_two_readers_read_differently_is_not_safe() -> None:
         for loader in (yaml.CSafeLoader, yaml.SafeLoader)
     ]
     assert [any("os.system" in tag for tag in tags) for tags in seen] == [False, True]
-    assert verdict(text.encode(), "params.yaml") == "unknown"
+    assert verdict(text.encode(), "params.yaml") == "malicious"
+    harmless = text.replace("!!python/object/apply:os.system [id]", "[id]")
+    assert verdict(harmless.encode(), "params.yaml") == "unknown"
     assert verdict("\ufeffa: 1\n".encode(), "params.yaml") == "safe"
 
 

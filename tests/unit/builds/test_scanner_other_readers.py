@@ -1,6 +1,7 @@
 """What another reader would open, and ours would not, is never safe."""
 
 import base64
+import errno
 import io
 import json
 import lzma
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import traceback
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 
 from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning.__main__ import main
+from workers.builder.scanning.files import Scanner
 
 NOWHERE = Path("/nonexistent")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -251,6 +254,21 @@ def tar_that_begins_with(data: bytes) -> bytes:
     return bytes(header) + record.ljust(512, b"\0") + file.getvalue()
 
 
+def packed_tar(code: bytes) -> bytes:
+    """Return a tar in so few bytes that they stand in a name; tarfile tries LZMA before it takes
+    anything for plain."""
+    header = bytearray(512)
+    header[:1], header[124:127] = b"m", b"%o\0" % len(code)
+    header[148:156] = b" " * 8
+    header[148:156] = (b"%o" % sum(header)).ljust(8, b"\0")
+    lc = {"id": lzma.FILTER_LZMA1, "lc": 0, "lp": 0, "pb": 0, "dict_size": 4096}
+    strong = lc | {"preset": 9 | lzma.PRESET_EXTREME}
+    raw = bytes(header) + code.ljust(512, b"\0") + bytes(1024)
+    packed = lzma.compress(raw, format=lzma.FORMAT_ALONE, filters=[strong])
+    assert len(packed) <= 100
+    return packed
+
+
 def test_what_pandas_decompresses_by_its_name_is_no_tar_alone() -> None:
     lc = {"id": lzma.FILTER_LZMA1, "lc": 0, "lp": 0, "pb": 0, "dict_size": 4096}
     code = b"cposix\nsystem\n(S'true'\ntR."
@@ -258,6 +276,7 @@ def test_what_pandas_decompresses_by_its_name_is_no_tar_alone() -> None:
     for name in ("m.pkl.xz", "m.lzma", "m.pkl.zst", "m.gz", "m.bz2"):
         assert verdict(name, tar_that_begins_with(packed[:90])) == "unknown"
     assert verdict("m.tar", tar_that_begins_with(b"a.txt")) == "safe"
+    assert verdict("m.tar", tar_that_begins_with(packed_tar(code))) == "unknown"
     assert verdict("a.txt.xz", lzma.compress(b"words\n")) == "safe"
 
 
@@ -293,8 +312,10 @@ def npy(header: bytes) -> bytes:
         ("requirements.txt", b"-" * 500_000 + "\u0085".encode(), "unknown"),
         ("requirements.txt", b"-x" * 2_000_000, "unknown"),
         ("requirements.txt", (b"-" + b" " * 1000) * 1000, "unknown"),
+        ("d.yaml", b"".join(b"%%TAG !%d! a\n" % n for n in range(99_999)) + b"--- 1\n", "unknown"),
+        ("d.yaml", b"a: b!\n" * 300_000, "unknown"),
     ],
-    ids=["types", "shape", "shape of a type", "breaks", "one option", "blanks"],
+    ids=["types", "shape", "of a type", "breaks", "one option", "blanks", "directives", "tags"],
 )
 def test_what_is_made_to_take_long_takes_no_longer(name: str, data: bytes, said: str) -> None:
     begun = time.process_time()
@@ -332,3 +353,65 @@ def test_safetensors_in_other_letters_are_none_and_what_a_registry_adds_is_yaml(
         raw = header.encode(encoding)
         assert verdict("m.safetensors", len(raw).to_bytes(8, "little") + raw + bytes(8)) == said
     assert verdict("registered_model_meta", b"model_name: churn\nmodel_version: '3'\n") == "safe"
+
+
+def test_a_second_end_that_nothing_leads_to_is_seen_in_a_member() -> None:
+    """zipimport of 3.13 takes what stands 76 bytes before the first end for one."""
+    for mark, said in ((b"PK\6\6", "unknown"), (b"PK\5\5", "safe")):
+        found = zip_with("release-notes.txt", b"notes " + mark + bytes(8), comment=b"x")
+        assert found[-22 - 76 :].startswith(mark), "the directory has 64 bytes"
+        assert verdict("notes.zip", found) == said
+
+
+def test_an_mlmodel_says_the_same_in_every_locale() -> None:
+    """NEL ends a line, and in Latin-1 it is one byte."""
+    head = b"flavors: {python_function: {loader_module: mlflow.xgboost, data: model.json #"
+    for letter, said in ((b"A", "safe"), ("\u00c5".encode(), "unknown")):
+        assert verdict("MLmodel", head + letter + b"\n}}\n") == said
+    lines = b"scikit-learn # %s-r /etc/passwd\n"
+    assert verdict("requirements.txt", lines % "\u00c5".encode()) == "unknown"
+    assert verdict("requirements.txt", lines % "\u00e9".encode()) == "safe"
+
+
+def test_a_tag_that_only_python_reads_is_seen() -> None:
+    hidden = b"[[!a,' ], !!python/object/apply:os.system [\"true\"], [!b,' ]]\n"
+    assert verdict("config.yaml", hidden) == "malicious"
+    assert verdict("config.yaml", b'a: !Ref bucket\nb: [!Sub "x", hey!]\n') == "safe"
+
+
+def test_what_was_malicious_is_told_before_anything_else_takes_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, answer = tmp_path / "model", tmp_path / "answer.json"
+    model.mkdir()
+    (model / "a.txt").write_bytes(b"words\n" * 999)
+    (model / "z.pkl").write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workers.builder.scanning.files.texts.is_plain", killed)
+    monkeypatch.setattr("workers.builder.scanning.readers.read_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        main(model, answer)
+    assert json.loads(answer.read_text())["verdict"] == "malicious"
+
+
+def test_a_disk_that_fails_once_says_nothing_of_a_file() -> None:
+    class FailsOnce(io.BytesIO):
+        failed = False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            held = any(f.name == "_inflates" for f in traceback.extract_stack())
+            if held and not self.failed:
+                self.failed = True
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    file = FailsOnce()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "words\n" * 50_000)
+    file.seek(0)
+    scanner = Scanner(NOWHERE)
+    scanner.scan("m.zip", "m.zip", file, 0)
+    assert (file.failed, scanner.report.cut) == (True, True)

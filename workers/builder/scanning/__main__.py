@@ -3,6 +3,7 @@
 import json
 import sys
 from _compat_pickle import IMPORT_MAPPING as NEWER
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import judge, leads_nowhere, shown
+from workers.builder.scanning.report import Report
 from workers.builder.scanning.texts import is_plain
 
 MAX_LISTED = 4_000_000
@@ -65,18 +67,27 @@ def _is_plain(path: Path) -> bool:
 def main(root: Path, answer: Path) -> int:
     """Scan every file under ``root``."""
     scanner = Scanner(root)
+    # What is malicious is written at once: something else may take all time or memory.
+    scanner.report.warn = partial(write, answer)
     scanner.scan_files()
     second_opinion(root, scanner)
-    report: dict[str, Any] = {
-        "verdict": scanner.report.verdict(),
-        "findings": scanner.report.gravest_first()[:500],
-        "files": scanner.report.members,
-        "cut": scanner.report.cut,
-        "types": sorted(scanner.report.types),
+    write(answer, scanner.report)
+    return 0
+
+
+def write(answer: Path, report: Report) -> None:
+    """Write what was found so far, whole or not at all."""
+    found: dict[str, Any] = {
+        "verdict": report.verdict(),
+        "findings": report.gravest_first()[:500],
+        "files": report.members,
+        "cut": report.cut,
+        "types": sorted(report.types),
         "picklescan": version("picklescan"),
     }
-    answer.write_text(json.dumps(report), encoding="utf-8")
-    return 0
+    new = answer.with_suffix(".new")
+    new.write_text(json.dumps(found), encoding="utf-8")
+    new.replace(answer)
 
 
 if __name__ == "__main__":

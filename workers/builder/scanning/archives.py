@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from workers.builder.scanning.report import is_of_the_machine
+
 END, LOCAL, CENTRAL = b"PK\x05\x06", b"PK\x03\x04", b"PK\x01\x02"
 END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
 DESCRIPTOR = b"PK\x07\x08"
@@ -22,6 +24,7 @@ MAX_DIRECTORY = 64 << 20
 ENCRYPTED, STREAMED = 0x1, 0x8
 STORED, DEFLATED, BZIP2 = 0, 8, 12  # whatever it is, zipimport takes it for deflated
 MARKS = (END, END64, LOCATOR64)
+ENDS64 = 56 + 20  # bytes of a second end and of what leads to it
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
@@ -80,7 +83,7 @@ def check_zip(stream: IO[bytes]) -> None:
 
 def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     """Return where the directory ends, how many members it has and where it begins."""
-    stream.seek(max(size - MAX_COMMENT - 22, 0))
+    stream.seek(max(size - MAX_COMMENT - 22 - ENDS64, 0))
     raw = stream.read()
     at = raw.rfind(END)  # everybody looks from behind; others may stand in members
     if at < 0:
@@ -95,6 +98,8 @@ def _directory(stream: IO[bytes], size: int) -> tuple[int, int, int]:
     end = size - len(raw) + at
     if at >= 20 and raw[at - 20 : at - 16] == LOCATOR64:
         return _directory64(stream, end - 20, count, begin, length)
+    if at >= ENDS64 and raw[at - ENDS64 :].startswith(END64):  # zipimport of 3.13 asks no further
+        raise Disagreement("a second end stands where some look for one")
     if count == FULL16 or FULL32 in (length, begin) or begin + length != end:
         raise Disagreement("its directory does not stand where its end says")
     return end, count, begin
@@ -212,8 +217,12 @@ def _inflates(stream: IO[bytes], entry: Entry) -> bool:
             raw = stream.read(min(left, CHUNK))
             left = left - len(raw) if raw else 0
             grown += _length(unpack, raw, entry.size - grown)
-    except (zlib.error, OSError):
+    except zlib.error:
         return False
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
+        return False  # bz2 says so
     return unpack.eof and not unpack.unused_data and (left, grown) == (0, entry.size)
 
 

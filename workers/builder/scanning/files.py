@@ -85,13 +85,15 @@ class Scanner:
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
     def scan_files(self) -> None:
-        """Scan everything under the root, ONNX models first: they say what else is theirs."""
+        """Scan everything under the root, ONNX models first: they say what else is theirs. Then the
+        small ones, of which something may be told before a large one takes all the time."""
         every = [p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir()]
         folders = {part for path in every for part in path.relative_to(self.root).parts[:-1]}
         modules = {path.name for path in every if imports(path.name)}
         self.beside = {name.partition(".")[0] for name in folders | modules}
         models = endings("onnxruntime")
-        for path in sorted(every, key=lambda path: (path.suffix.lower() not in models, path)):
+        every.sort(key=lambda path: (path.suffix.lower() not in models, path.lstat().st_size, path))
+        for path in every:
             try:
                 self.scan_file(path)
             except Exception as error:  # whatever goes wrong, the file is not called safe
@@ -241,6 +243,11 @@ class Scanner:
 
     def _tar(self, name: str, stream: IO[bytes], depth: int) -> None:
         label = shown(name)
+        for other in sorted(tarfile.TarFile.OPEN_METH.keys() - {"tar"}):
+            stream.seek(0)  # tarfile guesses, and takes a tar for plain last of all
+            with contextlib.suppress(*READ), tarfile.open(fileobj=stream, mode=f"r:{other}"):
+                self._odd(name, Disagreement(f"it is one of {other} as well"))
+        stream.seek(0)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             seen: set[str] = set()
             for entry in archive:

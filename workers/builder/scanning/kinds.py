@@ -29,6 +29,7 @@ TEXT_NAMES = frozenset(
     )
 )
 YAML, HDF5 = words(".yaml .yml"), endings("hdf5")
+YAML_NAMES = words("MLproject registered_model_meta")
 SKOPS_SCHEMA = tuple(f"{ending}!schema.json" for ending in endings("skops"))
 KERAS_CONFIG = tuple(f"{ending}!config.json" for ending in endings("keras"))
 CODE, PACKED_CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .pth"), words(".jar .whl .egg")
@@ -75,7 +76,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.read_keras
     if own.name == "config.json":
         return readers.read_config
-    if suffix in YAML or own.name in {"MLproject", "registered_model_meta"}:
+    if suffix in YAML or own.name in YAML_NAMES:
         return readers.read_yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return readers.read_text
@@ -119,7 +120,7 @@ def by_ending() -> dict[str, readers.Reader]:
 def is_weights(own: PurePosixPath, head: bytes, stream: IO[bytes]) -> bool:
     """Tell whether no loader takes what a model calls its weights for anything else, neither by
     its name nor by its first bytes."""
-    named = {"MLmodel", *TEXT_NAMES, *mlflow_folder.NAMING}
+    named = {"MLmodel", *TEXT_NAMES, *YAML_NAMES, *mlflow_folder.NAMING}
     suffix = readers.suffix_of(own)
     called = own.name not in named and (suffix in WEIGHTS or PARAMETER.fullmatch(suffix))
     taken = head.startswith((*PROGRAMS, *DATA)) or head[4:8] in FLATBUFFERS

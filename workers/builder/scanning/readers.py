@@ -4,10 +4,11 @@ Only a reader says ``safe``.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 import yaml
 
@@ -33,6 +34,9 @@ from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 
 SIGNATURE, ARROW = 8, b"ARROW1"
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
+MAX_TAGGED = 256 << 10  # Python's own reader takes seconds for it
+MAX_DIRECTIVES = 20  # libyaml holds each against all before
+DIRECTIVE = re.compile(rb"^%", re.MULTILINE)
 TABLES = words(".csv .tsv")
 MAX_NAMED = 5  # domains of operators
 Told = Iterator[tuple[Verdict, str]]
@@ -166,22 +170,37 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     if len(raw) > MAX_YAML:
         yield "unknown", "is too large for a YAML file"
         return
+    if len(DIRECTIVE.findall(raw)) > MAX_DIRECTIVES:
+        yield "unknown", f"has more than {MAX_DIRECTIVES} directives"
+        return
     if yaml_text.mark_inside(raw.decode()):
         yield "unknown", yaml_text.MARK_INSIDE
-    tags: set[str] = set()
-    values: list[str] = []
     try:
-        for event in yaml.parse(raw, yaml.CSafeLoader):
-            tags.add(str(getattr(event, "tag", None) or ""))
-            values.append(str(getattr(event, "value", "")))
+        events = _yaml_events(raw, yaml.CSafeLoader)
+        if b"!" in raw and len(raw) > MAX_TAGGED:
+            yield "unknown", "is too large for a YAML file with tags"
+        elif b"!" in raw:  # a comma or a quote belongs to a tag by one of them alone
+            both = (*events, *_yaml_events(raw, yaml.SafeLoader))
+            if both[: len(events)] != both[len(events) :]:
+                yield "unknown", "is read differently by two readers of YAML: quote what has a !"
+            events = both
     except yaml.YAMLError:  # another reader of YAML may go on
         yield "unknown", "is called YAML and cannot be read"
         return
-    if any(tag.startswith("tag:yaml.org,2002:python") for tag in tags):
+    if any(tag.startswith("tag:yaml.org,2002:python") for tag, _ in events):
         yield "malicious", "has a tag that makes objects of Python"
         return
+    values = [value for _, value in events]
     yield from _leads_out(requirements.listed(values, place.name, place.root))
     yield "safe", ""
+
+
+def _yaml_events(raw: bytes, reader: Any) -> tuple[tuple[str, str], ...]:
+    """Return the tag and the value of each event, '' where it has none."""
+    return tuple(
+        (str(getattr(event, "tag", None) or ""), str(getattr(event, "value", "")))
+        for event in yaml.parse(raw, reader)
+    )
 
 
 def read_mlmodel(stream: IO[bytes], place: Place) -> Told:

@@ -1,6 +1,7 @@
 """What a scan found: a running verdict over everything, and a list of what is worth telling."""
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workers.builder.scanning.known import ORDER, Verdict, worst
@@ -20,15 +21,19 @@ class Report:
     expanded: int = 0
     cut: bool = False  # the machine, and not a file, kept one from being read
     types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
+    warn: Callable[["Report"], None] = lambda report: None  # called at the first malicious thing
 
     def note(self, path: str, verdict: Verdict, what: str) -> None:
         """Count a verdict on ``path``; an empty text is not told."""
+        first = verdict == "malicious" and verdict not in self.judged
         self.judged.add(verdict)
         if verdict != "safe":
             self.doubted.add(path.partition("!")[0])
         if what and self.told.get(verdict, 0) < MAX_TOLD:
             self.told[verdict] = self.told.get(verdict, 0) + 1
             self.findings.append((path, verdict, what))
+        if first:
+            self.warn(self)
 
     def failed(self, path: str, error: Exception, what: str) -> None:
         """Note that a file could not be read, and whether that was the machine's fault."""

@@ -35,7 +35,7 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
     says where they stand. What they lead to is followed."""
     packed, _, own = name.rpartition("!")
     yield from _coded(text)
-    waiting, seen = [(own, _lines(text))], {own}
+    waiting, seen, read = [(own, _lines(text))], {own}, len(text)
     while waiting:
         source, lines = waiting.pop()
         for path in _opened(lines):
@@ -45,12 +45,13 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
                 known = inside and CALLED.search(joined) is not None
             else:
                 known = inside and (root / joined).is_file()
-            if not known or len(seen) > MAX_FOLLOWED:
+            if not known or len(seen) > MAX_FOLLOWED or read > MAX_BYTES:
                 yield path
             elif not packed and joined not in seen:
                 seen.add(joined)
                 with (root / joined).open("rb") as stream:  # which may be gigabytes of weights
                     raw = stream.read(MAX_BYTES + 1)
+                read += len(raw)
                 if len(raw) > MAX_BYTES:
                     yield path
                 followed = raw[:MAX_BYTES].decode("utf-8", "replace")
@@ -113,7 +114,8 @@ def _as_pip(line: str) -> set[str]:
 def _coded(text: str) -> Iterator[str]:
     """Yield an encoding that a text declares and that it is not read in here, and that it has
     breaks which only some readers end a line at."""
-    if "-" in text and ODD_BREAKS.search(text):
+    elsewhere = text.encode("utf-8", "replace").decode("latin-1")  # as some locale has it read
+    if "-" in text and (ODD_BREAKS.search(text) or "\x85" in elsewhere):
         yield "an odd break of lines"
     for line in text.split("\n")[:2]:
         found = CODED.match(line)

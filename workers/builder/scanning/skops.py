@@ -14,7 +14,7 @@ from typing import Any
 from workers.builder.scanning.known import words
 from workers.builder.scanning.skops_content import TWO, at_fault, differ
 
-MAX_TYPES = 2000
+MAX_TYPES, MAX_NAME = 2000, 1000
 MAX_DEPTH = 8  # a pipeline of columns, each with a pipeline of unions of pipelines, has six
 DEEP = f"has more than {MAX_DEPTH} estimators in one another, of which each asks those inside twice"
 MAX_SCHEMA = 512 * 1024**2
@@ -177,6 +177,8 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
     module, kind, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
     if not all(isinstance(text, str) for text in (module, kind, loader)):
         raise NotSkops("a node of its schema lacks module, class or loader")
+    if len(module) + len(kind) > MAX_NAME:
+        raise NotSkops(f"it names a type of more than {MAX_NAME} letters")
     if loader not in LOADERS:
         raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
     yield f"{module}.{kind}"
