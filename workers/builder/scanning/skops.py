@@ -177,7 +177,7 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
     module, kind, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
     if not all(isinstance(text, str) for text in (module, kind, loader)):
         raise NotSkops("a node of its schema lacks module, class or loader")
-    if len(module) + len(kind) > MAX_NAME:
+    if len(f"{module}{kind}") > MAX_NAME:
         raise NotSkops(f"it names a type of more than {MAX_NAME} letters")
     if loader not in LOADERS:
         raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
