@@ -134,6 +134,8 @@ def read(schema: bytes) -> Schema:
 
 def _add(node: dict[str, Any], parsed: Schema) -> None:
     names, loader = set(_named(node)), node["__loader__"]
+    if any(len(name) > MAX_NAME for name in names):
+        raise NotSkops(f"it names a type of more than {MAX_NAME} letters")
     parsed.types.update(names)
     parsed.others.update((name, loader) for name in names - trusted().get(loader, frozenset()))
     parsed.faults.update(at_fault(node))
@@ -177,8 +179,6 @@ def _named(node: dict[str, Any]) -> Iterator[str]:
     module, kind, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
     if not all(isinstance(text, str) for text in (module, kind, loader)):
         raise NotSkops("a node of its schema lacks module, class or loader")
-    if len(f"{module}{kind}") > MAX_NAME:
-        raise NotSkops(f"it names a type of more than {MAX_NAME} letters")
     if loader not in LOADERS:
         raise NotSkops(f"its schema asks for the loader {ascii(loader)[:60]}, which is not known")
     yield f"{module}.{kind}"
