@@ -12,6 +12,7 @@ from apps.governance.rules import GLASS_OPEN, BreakGlassState, PolicyState, Rele
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Target
+from apps.serving.rules import EndpointState
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
 from placet_verify.permit.break_glass import BreakGlassRule, break_glass_rule
@@ -171,6 +172,16 @@ class Release(Audited):
 
     def __str__(self) -> str:
         return f"release {self.number}"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is live behind an endpoint that somebody stopped: it answers nobody."""
+        return self.state == ReleaseState.LIVE and self.endpoint.state == EndpointState.STOPPED
+
+    @property
+    def shown_state(self) -> str:
+        """How it stands, as people are told: its state, or that it is stopped."""
+        return EndpointState.STOPPED if self.is_stopped else self.state
 
     @property
     def parties(self) -> Parties:

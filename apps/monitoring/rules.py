@@ -39,6 +39,11 @@ class WindowCounts:
         """The share of 5xx answers; ``None`` without requests, which is not the same as none."""
         return self.status_5xx / self.requests if self.requests else None
 
+    @property
+    def rejected_rate(self) -> float | None:
+        """The share of 4xx answers; ``None`` without requests."""
+        return self.status_4xx / self.requests if self.requests else None
+
     def percentile(self, share: float) -> float | None:
         """Return the latency in milliseconds that ``share`` of the requests stayed below.
 

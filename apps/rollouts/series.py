@@ -12,7 +12,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutState
 from placet.kernel.clock import now
 
-BESIDE = timedelta(minutes=1)  # shown before it began and after it ended
+BEFORE = timedelta(minutes=1)  # shown of the time before it began
 WINDOW = 10  # seconds, of a node
 MOST = 240  # stretches of a rollout, however long it goes on
 NOTHING = Stretch(WindowCounts(), WindowCounts())
@@ -50,18 +50,19 @@ class Series:
 
 
 def series_of(rollout: Rollout) -> Series:
-    """Return what was planned and measured from a minute before ``rollout`` to one after it."""
+    """Return what was planned and measured from a minute before ``rollout`` to its end: what is
+    answered after that is none of it."""
     at = now()
-    since = rollout.created_at - BESIDE
-    end = rollout.finished_at + BESIDE if rollout.finished_at else at
-    seconds = stretch(min(end, at) - since)
+    since, end = rollout.created_at - BEFORE, rollout.finished_at or at
+    seconds = stretch(end - since)
     candidate, stable = rollout.to_revision_id, rollout.from_revision_id or ""
     stretches = series([candidate, stable], since, end, seconds)
     return Series(
         since=since,
-        until=min(end, at),
+        until=end,
         seconds=seconds,
-        growing=at < end + 2 * timedelta(seconds=WINDOW),  # the last windows come late
+        # the last windows come late
+        growing=rollout.finished_at is None or at < end + 2 * timedelta(seconds=WINDOW),
         planned=planned(rollout),
         points=points(stretches[candidate], stretches[stable]),
     )

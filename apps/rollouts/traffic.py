@@ -54,8 +54,8 @@ ENDS = {
 }
 NAMES: Final[dict[str, tuple[MarkKind, str]]] = {
     RolloutKind.RELEASE: ("rollout", "Rollout of"),
-    RolloutKind.ROLLBACK: ("rollback", "Rollback to"),
-    RolloutKind.DRILL: ("drill", "Rollback test to"),
+    RolloutKind.ROLLBACK: ("rollback", "Rollback"),
+    RolloutKind.DRILL: ("drill", "Rollback test"),
 }
 
 
@@ -143,17 +143,25 @@ def _as_json(counts: WindowCounts) -> dict[str, Any]:
 
 
 def _moves(endpoint: Endpoint, since: datetime, actor: Actor) -> Iterator[TrafficMark]:
-    every = Rollout.objects.filter(endpoint=endpoint).select_related("to_revision")
-    rows = visible(every, actor, view="rollout.view")
-    rows = rows.exclude(finished_at__lt=since).defer("to_revision__permit")
+    every = Rollout.objects.filter(endpoint=endpoint).select_related("from_revision", "to_revision")
+    rows = visible(every, actor, view="rollout.view").exclude(finished_at__lt=since)
+    rows = rows.defer("from_revision__permit", "to_revision__permit")
     for row in rows.order_by("-created_at")[:MOST_MARKS]:
         kind, name = NAMES[row.kind]
-        what = f"{name} revision {row.to_revision.number}"
+        what = f"{name} {_way(row)}"
         if row.created_at >= since:
             yield TrafficMark(row.created_at, kind, f"{what} started", row.pk)
         if row.finished_at:
             how = ENDS[RolloutState(row.state)]
             yield TrafficMark(row.finished_at, kind, f"{what} {how}", row.pk)
+
+
+def _way(row: Rollout) -> str:
+    """Say which revision a release brings, or from which to which it goes back."""
+    there = f"revision {row.to_revision.number}"
+    if row.kind == RolloutKind.RELEASE or row.from_revision is None:
+        return there
+    return f"from revision {row.from_revision.number} to {there}"
 
 
 def _alerts(endpoint: Endpoint, since: datetime, actor: Actor) -> Iterator[TrafficMark]:

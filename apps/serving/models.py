@@ -124,6 +124,8 @@ class Endpoint(Audited):
     free for another.
     """
 
+    LOG_SEALED = frozenset({"reason"})
+
     id = IdField("end")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="endpoints")
     environment = models.CharField(max_length=40)
@@ -134,6 +136,9 @@ class Endpoint(Audited):
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)  # since when, until it is started
+    # who stopped it and why, by id and in words; '' while it is active, or where nobody said it
+    stopped_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    reason = models.TextField(blank=True, default="", db_default="")
     generation = models.IntegerField(default=0)
 
     objects = EndpointQuerySet.as_manager()

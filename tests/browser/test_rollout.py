@@ -74,7 +74,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
 ) -> None:
     page = open_as(story.people["Otto"], width=width)
     page.goto(f"/endpoints/{story.rollout(canary).endpoint_id}/")
-    page.get_by_role("link", name="Release to revision 2").click()
+    page.get_by_role("link", name="Rolling out revision 2").first.click()
     page.get_by_text("Wait 1 d").wait_for()
     traffic = page.locator("#rollout-now table").first
     assert traffic.locator("tr", has_text="Target").inner_text().split("\t")[1:] == [
@@ -84,7 +84,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     assert "5%" in traffic.locator("tr", has_text="Observed").inner_text()
 
     say(page, "pause", "Lunch")
-    page.get_by_text("Paused by Otto risk").wait_for()
+    page.get_by_text("Paused by Otto risk").first.wait_for()
     assert story.rollout(canary).paused_by == story.otto.id
     say(page, "resume", "Back")
     page.locator("#b-pause").wait_for()

@@ -80,6 +80,7 @@ class EventFilter:
 
     kind: str = ""
     group: str = ""  # of kind_groups.GROUPS
+    kinds: tuple[str, ...] = ()  # whole names; () for all
     text: str = ""
     actor: str = ""
     actors: tuple[str, ...] | None = None
@@ -151,6 +152,8 @@ def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
             events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
     if wanted.group:
         events = events.alias(family=FAMILY).filter(family__in=GROUPS[wanted.group].families)
+    if wanted.kinds:
+        events = events.filter(kind__in=wanted.kinds)
     if wanted.text:
         events = events.filter(kind__in=kinds_saying(wanted.text))
     if wanted.by_people:
@@ -321,10 +324,15 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
 
 
 def timeline(
-    subject_ids: Iterable[str], actor: Actor, *, limit: int = 100, group: str = ""
+    subject_ids: Iterable[str],
+    actor: Actor,
+    *,
+    limit: int = 100,
+    group: str = "",
+    kinds: tuple[str, ...] = (),
 ) -> list[TimelineEntry]:
     """Return what happened to these objects, the newest first; with ``group`` only events of its
-    kinds.
+    kinds, with ``kinds`` only those.
 
     For pages of objects that the caller has already found visible: whoever sees an object sees
     its timeline. Events of projects that ``actor`` does not see are left out all the same.
@@ -332,7 +340,9 @@ def timeline(
     wanted = sorted({str(i) for i in subject_ids if i})
     if not wanted:
         return []
-    events = _filtered(Event.objects.all(), EventFilter(group=group, subjects=tuple(wanted)))
+    events = _filtered(
+        Event.objects.all(), EventFilter(group=group, kinds=kinds, subjects=tuple(wanted))
+    )
     projects = actor.projects_with("project.view")
     if projects is not None:
         events = events.filter(Q(project__isnull=True) | Q(project__in=projects))

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter, newest, timeline
-from apps.console.queries.events import EventLine, named_lines
+from apps.console.queries.events import EventLine, named_lines, reasons_of
 from apps.console.queries.project_page import ProjectHead
 from apps.governance.models import Environment
 from apps.governance.queries.visible_rows import releases
@@ -29,6 +29,7 @@ class ActivityPage:
     lines: list[EventLine]
     log: str  # where all of them are read; '' for who may not
     may_export: bool
+    said: dict[int, str]  # why, by the index of a line
     group: str = ""  # the kinds that it was narrowed to
 
     @property
@@ -49,7 +50,8 @@ def activity_page(project: Project, actor: Actor, *, group: str = "") -> Activit
     log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
     lines = named_lines(entries, actor, place=Scope(project.pk))
     may_export = audits and actor.can("audit.export", Scope(project.pk))
-    return ActivityPage(ProjectHead(project, actor), lines, log, may_export, group)
+    head, said = ProjectHead(project, actor), reasons_of(lines)
+    return ActivityPage(head, lines, log, may_export, said, group)
 
 
 def _seen(project: Project, actor: Actor) -> list[str]:

@@ -1,22 +1,25 @@
 """Alerts as the pages show them."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
 from apps.assurance.models import EffectAction, RecallEffect
+from apps.console.queries.actor_names import by_machine
+from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertKind, AlertState
-from apps.monitoring.queries import unresolved_alerts, visible_alerts
+from apps.monitoring.queries import unresolved_alerts, visible_alerts, watched
 from placet.kernel.actor import Actor, Scope
 
 SHOWN = 100
+ABOUT_SLO = (AlertKind.OBJECTIVE, AlertKind.NO_DATA)
 RECALL_ID = re.compile(r" \(rcl_\w+\)")  # which older alerts name what was recalled by
 SORTS = (("", "Unacknowledged first"), ("-opened", "Newest first"), ("opened", "Oldest first"))
 
@@ -27,6 +30,12 @@ class AlertRow:
 
     alert: Any  # as with_keeper reads it
     actor: Actor
+    now: str = ""  # the figures now beside what was agreed, where they are measured
+
+    @property
+    def resolver(self) -> str:
+        """Who ended it; '' where nobody did, and what is measured was over."""
+        return "" if by_machine(self.alert.resolved_by) else str(self.alert.resolver)
 
     @property
     def summary(self) -> str:
@@ -39,6 +48,10 @@ class AlertRow:
         if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
             return None
         return Link("Open recall", reverse("recall", args=[self.alert.recall]))
+
+    def told(self, figures: Mapping[str, str]) -> str:
+        """Return what ``figures``, by endpoint, say of it; '' where it is not about an SLO."""
+        return figures.get(self.alert.endpoint_id, "") if self.alert.kind in ABOUT_SLO else ""
 
     @property
     def may_handle(self) -> bool:
@@ -107,7 +120,19 @@ def alert_list_page(actor: Actor, project: str = "", sorting: Sorting = ALERTS) 
     if project:
         ended = ended.filter(project__slug=project)
     closed = shown_alerts(with_keeper(ended)[:SHOWN], actor)
-    return AlertListPage(alert_rows(actor, project, sorting), closed, project, sorting)
+    rows = with_figures(alert_rows(actor, project, sorting))
+    return AlertListPage(rows, closed, project, sorting)
+
+
+def with_figures(rows: Sequence[AlertRow]) -> list[AlertRow]:
+    """Return alerts about SLOs with what is measured now beside what was agreed: in three queries,
+    none where there is no such alert."""
+    about = {row.alert.endpoint_id for row in rows if row.alert.kind in ABOUT_SLO}
+    figures = {
+        item.objective.endpoint_id: figures_now(item.objective, item.verdict)
+        for item in (watched(about) if about else ())
+    }
+    return [replace(row, now=row.told(figures)) for row in rows]
 
 
 def alert_rows(actor: Actor, project: str = "", sorting: Sorting = ALERTS) -> list[AlertRow]:
@@ -124,9 +149,10 @@ def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
 
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
-    """Add ``keeper``, the name of who looks after it, and ``recall``, the newest that had stopped
-    its endpoint by then, without a query of its own: one of a project, which whoever sees the alert
-    sees; those that count everywhere are for who sees every project."""
+    """Add ``keeper`` and ``resolver``, the names of who looks after it and of who ended it, and
+    ``recall``, the newest that had stopped its endpoint by then, without a query of its own: one of
+    a project, which whoever sees the alert sees; those that count everywhere are for who sees every
+    project."""
     stopped = RecallEffect.objects.filter(
         endpoint=OuterRef("endpoint"),
         action=EffectAction.STOPPED,
@@ -134,4 +160,5 @@ def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
         recall__created_at__lte=OuterRef("opened_at"),
     )
     recall = Subquery(stopped.order_by("-pk").values("recall")[:1])
-    return alerts.annotate(keeper=name_in("acknowledged_by"), recall=recall)
+    named = {"keeper": name_in("acknowledged_by"), "resolver": name_in("resolved_by")}
+    return alerts.annotate(recall=recall, **named)

@@ -37,6 +37,21 @@ def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iter
     yield Held("A breach", "rolls back, once" if row.roll_back else "opens an alert")
 
 
+def figures_now(row: Objective, verdict: ObjectiveStatus | None) -> str:
+    """Say what is measured now, each figure beside what was agreed; '' where nothing is."""
+    if verdict is None or not verdict.requests:
+        return ""
+    parts = []
+    if row.availability is not None and verdict.availability is not None:
+        seen, agreed = rate(verdict.availability), rate(row.availability)
+        parts.append(f"{seen} without server error (at least {agreed} agreed)")
+    if row.latency_ms and verdict.latency_ms is not None:
+        took, agreed = edge(verdict.latency_ms), number(row.latency_ms)
+        parts.append(f"{quantile(row.latency_quantile)} {took} (at most {agreed} ms agreed)")
+    over = f"{counted(verdict.requests, 'request')} in {row.window_minutes} min"
+    return f"{', '.join([*parts, over])}."
+
+
 def unjudged(verdict: ObjectiveStatus | None) -> str:
     """Say why it is not known whether an objective is met; '' where it is."""
     if verdict is None:

@@ -360,11 +360,6 @@ class EndpointPage:
         return f"Stop {self.endpoint.name}?"
 
     @property
-    def delete_title(self) -> str:
-        """What the dialog that deletes it asks."""
-        return f"Delete {self.endpoint.name}?"
-
-    @property
     def rollback(self) -> RollbackForm | None:
         """The form that goes back; ``None`` where the reader cannot."""
         if self.is_deleted or not can_roll_back(self.view) or not self.may("rollout.operate"):
@@ -373,10 +368,15 @@ class EndpointPage:
 
 
 def endpoint_page(
-    endpoint_id: str, actor: Actor, shown: str = "endpoint", *, range_name: str = ""
+    endpoint_id: str,
+    actor: Actor,
+    shown: str = "endpoint",
+    *,
+    range_name: str = "",
+    everything: bool = False,
 ) -> EndpointPage:
     """Return the endpoint as its page ``shown`` has it, or raise ``NotFound``."""
-    view = endpoint_view(endpoint_id, actor)
+    view = endpoint_view(endpoint_id, actor, everything=everything)
     return EndpointPage(view, actor, shown, range_of(range_name))
 
 

@@ -127,7 +127,8 @@ def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
     if recent is None or not recent.requests:
         return
     yield number(recent.requests), "requests in 15 min"
-    yield rate(recent.error_rate), "errors"
+    yield rate(recent.error_rate), "server errors"
+    yield rate(recent.rejected_rate), "rejected requests (4xx)"
     if recent.p50_ms:
         yield f"{number(recent.p50_ms)} ms", "p50"
         yield f"{number(recent.p95_ms)} ms", "p95"

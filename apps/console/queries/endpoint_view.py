@@ -7,22 +7,27 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
-from apps.console.queries.events import EventLine, story
+from apps.console.queries.endpoint_forms import figures_now
+from apps.console.queries.endpoint_story import NOTABLE
+from apps.console.queries.events import EventLine, reasons_of, story
+from apps.console.queries.page_parts import Link
 from apps.console.queries.recalls import reached_by, recall_that_ended
+from apps.console.queries.rollout_words import RolloutMove, with_last_words
+from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import Decision, Environment, Release
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
-from apps.rollouts.events import ENTERED, ROLLBACK_STARTED
 from apps.rollouts.models import DrillSchedule, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
 from apps.rollouts.rules import OPEN_STATES, STEPPING
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, endpoint_keys, status_with, visible_endpoints
 from apps.serving.rules import PRESENT, RevisionState, Trouble, serving_config
@@ -34,8 +39,6 @@ from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
 RECENT_MINUTES = 15
-ABORTED = (RolloutState.ABORTING, RolloutState.ABORTED)
-TAKEN_BACK = (ROLLBACK_STARTED.name, ENTERED[RolloutState.ABORTING].name)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class EndpointView:
 
     endpoint: Endpoint  # as endpoint_view reads it
     actor: Actor
+    everything: bool = False  # in its story, and not only what people decide by
 
     @cached_property
     def revisions(self) -> list[Revision]:
@@ -100,7 +104,11 @@ class EndpointView:
     @cached_property
     def alerts(self) -> list[AlertRow]:
         """What is wrong with it now."""
-        return shown_alerts(with_keeper(alerts_of(self.endpoint)), self.actor)
+        rows = shown_alerts(with_keeper(alerts_of(self.endpoint)), self.actor)
+        row, figures = self.objective, dict[str, str]()
+        if row is not None and self.verdict is not None and self.stop is None:
+            figures = {self.endpoint.pk: figures_now(row, self.verdict)}
+        return [replace(one, now=one.told(figures)) for one in rows]
 
     @cached_property
     def keys(self) -> list[EndpointKey]:
@@ -110,8 +118,24 @@ class EndpointView:
     @cached_property
     def rollouts(self) -> list[Rollout]:
         """Its newest rollouts."""
-        moves = self.endpoint.rollouts.select_related("release", "to_revision")
-        return list(moves.order_by("-created_at")[:10])
+        rows = self.endpoint.rollouts.select_related("release", "from_revision", "to_revision")
+        rows = rows.defer("from_revision__permit", "to_revision__permit")
+        return list(with_last_words(rows).order_by("-created_at")[:10])
+
+    @property
+    def moves(self) -> list[RolloutMove]:
+        """The same as its pages list them."""
+        return [RolloutMove(row) for row in self.rollouts]
+
+    @property
+    def move(self) -> RolloutMove:
+        """The one that is under way."""
+        return RolloutMove(self.rollout)
+
+    @property
+    def stop(self) -> Stop | None:
+        """Who stopped it, and why; ``None`` where nobody did."""
+        return stop_of(self.endpoint, getattr(self.endpoint, "stopper", ""))
 
     @cached_property
     def drills(self) -> list[DrillRow]:
@@ -126,16 +150,10 @@ class EndpointView:
     @cached_property
     def _story(self) -> tuple[list[EventLine], dict[str, str]]:
         people = {self.endpoint.created_by, *(row.started_by for row in self.rollouts)}
-        ids = [self.endpoint.pk, *(row.pk for row in self.history[:5]), *self._reasons]
-        return story(ids, self.actor, people=people, place=self._place)
-
-    @property
-    def _place(self) -> Scope:
-        return Scope(self.endpoint.project_id, self.endpoint.environment)
-
-    @cached_property
-    def _reasons(self) -> dict[str, str]:
-        return {row.pk: row.reason for row in self.rollouts if is_taken_back(row)}
+        ids = [self.endpoint.pk, *(row.pk for row in (*self.history[:5], *self.rollouts))]
+        place = Scope(self.endpoint.project_id, self.endpoint.environment)
+        kinds = () if self.everything else NOTABLE
+        return story(ids, self.actor, people=people, place=place, kinds=kinds)
 
     @property
     def timeline(self) -> list[EventLine]:
@@ -147,11 +165,17 @@ class EndpointView:
         """The names of who made it, moved it, and did what its story tells."""
         return self._story[1]
 
-    @property
+    @cached_property
     def said(self) -> dict[int, str]:
-        """Why something was taken back, by the index of a line of the story."""
-        reasons = self._reasons
-        return {e.index: reasons[e.subject] for e in self.timeline if e.kind in TAKEN_BACK}
+        """Why, in the words of who did it, by the index of a line of the story."""
+        return reasons_of(self.timeline)
+
+    @property
+    def further(self) -> Link:
+        """What shows the other lines of the story, or fewer."""
+        if self.everything:
+            return Link("Show decisions and changes of state only", "?#activity")
+        return Link("Show everything", "?activity=all#activity")
 
     @cached_property
     def approver_names(self) -> dict[str, str]:
@@ -222,18 +246,13 @@ class EndpointView:
         )
 
 
-def endpoint_view(endpoint_id: str, actor: Actor) -> EndpointView:
+def endpoint_view(endpoint_id: str, actor: Actor, *, everything: bool = False) -> EndpointView:
     """Return one endpoint as its pages read it, or raise ``NotFound``."""
     rows = visible_endpoints(actor, deleted=True).select_related("objective", "drill_schedule")
     endpoint = rows.annotate(**read_along()).filter(pk=endpoint_id).first()
     if endpoint is None:
         raise NotFound
-    return EndpointView(endpoint, actor)
-
-
-def is_taken_back(rollout: Rollout) -> bool:
-    """Tell whether a rollout went back, or was aborted: its story says who did that and why."""
-    return rollout.kind == RolloutKind.ROLLBACK or rollout.state in ABORTED
+    return EndpointView(endpoint, actor, everything)
 
 
 def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> EndpointStatus:
@@ -246,12 +265,17 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
     return replace(status, found=found)
 
 
-def read_along() -> dict[str, ArraySubquery | Subquery]:
-    """Return what the query that reads an endpoint reads along: its drills, its recalls, and which
-    environment is the last of its project."""
+def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
+    """Return what the query that reads an endpoint reads along: its drills, its recalls, which
+    environment is the last of its project, and who stopped it."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
     last = Subquery(places.values("name")[:1])
-    return {"last_drills": last_drills(), "recalled": reached_by(), "last_environment": last}
+    return {
+        "last_drills": last_drills(),
+        "recalled": reached_by(),
+        "last_environment": last,
+        "stopper": stopper(),
+    }
 
 
 def approvers_of(history: Sequence[Any]) -> set[str]:

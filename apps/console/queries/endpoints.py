@@ -89,6 +89,11 @@ class EndpointRow:
         return self.status.endpoint
 
     @property
+    def stopped_at(self) -> datetime | None:
+        """When somebody stopped it; ``None`` while it serves."""
+        return self.endpoint.stopped_at
+
+    @property
     def exposed(self) -> str:
         """Which weak isolation it has, '' when each replica has a network of its own."""
         return EXPOSED.get(self.status.isolation, "")

@@ -16,6 +16,7 @@ from apps.audit.queries import (
     log_standing,
     newest,
     timeline,
+    unseal_many,
 )
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.event_sentences import in_names
@@ -47,6 +48,15 @@ STRONG = {
     "access.denied",
     "target.join_token_issued",
     "person.erased",
+}
+REASONED = {
+    f"{kind}.v1"
+    for kind in (
+        *("endpoint.stopped", "drill.started"),
+        *("rollout.started", "rollout.rollback_started", "rollout.aborting", "rollout.failed"),
+        *("rollout.paused", "rollout.resumed", "rollout.promoted", "rollout.shipped"),
+        "rollout.step_skipped",
+    )
 }
 
 
@@ -137,16 +147,26 @@ def story(
     people: Iterable[str] = (),
     place: Scope = INSTANCE,
     limit: int = 60,
+    kinds: tuple[str, ...] = (),
 ) -> tuple[list[EventLine], dict[str, str]]:
-    """Return what happened to these objects, newest first, and the names of everybody in it.
+    """Return what happened to these objects, newest first, and the names of everybody in it; with
+    ``kinds`` only events of those.
 
     The page is about the first of them, at ``place``. ``people`` are actor ids that it names
     besides, so that names are looked up once.
     """
-    entries = timeline(ids, actor, limit=limit)
+    entries = timeline(ids, actor, limit=limit, kinds=kinds)
     names = _names(entries, actor, place, people)
     lines = [_line(entry, names, actor, place, but=ids[0]) for entry in entries]
     return lines, {one: one for one in people} | {pk: one.name for pk, one in names.items()}
+
+
+def reasons_of(lines: Iterable[EventLine]) -> dict[int, str]:
+    """Return why, in the words of who did it, by the index of a line, in one query. What somebody
+    says of a row stays in it: so only kinds by which a reason is given are asked."""
+    given = {line.index: line.reason for line in lines if line.kind in REASONED and line.reason}
+    texts = unseal_many(given.values())
+    return {index: texts[reason] for index, reason in given.items() if texts[reason]}
 
 
 def event_list_page(

@@ -59,6 +59,8 @@ class OwnRequest:
     def since(self) -> Any:
         """Since when it stands so."""
         row = self.release
+        if row.is_stopped and row.endpoint.stopped_at:
+            return row.endpoint.stopped_at
         return row.ended_at or row.live_at or row.approved_at or row.created_at
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from apps.console.queries.links import sees, sees_access
 from apps.console.queries.page_parts import Button
 from apps.console.queries.paging import keyed
+from apps.console.queries.release_rows import shown_as
 from apps.governance.models import Release
 from apps.governance.policy_templates import DEFAULT, TEMPLATES, PolicyTemplate
 from apps.governance.queries.visible_rows import releases
@@ -91,7 +92,7 @@ def project_rows(projects: Sequence[Project], actor: Actor) -> list[ProjectRow]:
 
 def _live(actor: Actor) -> QuerySet[Release]:
     """Return what is live: one release for each endpoint that serves."""
-    return releases(actor).filter(state=ReleaseState.LIVE)
+    return shown_as(releases(actor), ReleaseState.LIVE)
 
 
 def _counted(rows: QuerySet[Any], projects: Sequence[Project]) -> Counter[str]:

@@ -1,22 +1,31 @@
 """What the page of a release says of it once it has ended: what was so then, and is not now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.assurance.models import RecallEffect
+from apps.console.queries.actor_names import by_machine
 from apps.console.queries.page_parts import Banner, Link
+from apps.console.queries.stops import stopper
+from apps.console.templatetags.placet import ago
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.rules import ReleaseState
+from apps.identity.queries import name_in
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
+from placet.kernel.actor import SYSTEM
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 AHEAD = ("; passes at ", "; the next begins ")  # what gates about time say at the end
@@ -111,20 +120,33 @@ class ReleaseEnd:
         """Why it was rolled back, and how to go on."""
         if self.release.state != ReleaseState.ROLLED_BACK:
             return None
-        why = f": {self.release.ended_reason.rstrip('.')}" if self.release.ended_reason else ""
-        text = (
-            f"Rolled back{why}. It can't be rolled out again: request a release of another version,"
-            " or of this one again."
+        text = format_html(
+            "{}. It can't be rolled out again: request a release of another version, or of this one"
+            " again.",
+            went_back(self.release.rollback, self.release.ended_reason.rstrip(".")),
         )
         links = [Link(f"Versions of {self.release.version.model.name}", self._model_url)]
-        if self.release.rollback:
-            links.insert(0, Link("Open rollback", reverse("rollout", args=[self.release.rollback])))
+        if went := self.release.rollback:
+            links.insert(0, Link("Open rollback", reverse("rollout", args=[went["id"]])))
         return Banner("warning", text, links)
 
     @property
     def _model_url(self) -> str:
         model = self.release.version.model
         return reverse("model", args=[self.release.project.slug, model.name])
+
+
+def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
+    """Say from where to where the rollback ``went``, who did that, when and why."""
+    ways, why = SafeString(), reason
+    if went is not None:
+        by = SYSTEM.label if went["by"] == SYSTEM.id else went["name"]
+        why = reason if not reason or by_machine(went["by"]) else f"“{reason}”"
+        ways = format_html(
+            " from revision {} to revision {} by {} {}",
+            *(went["from"], went["to"], by, ago(datetime.fromisoformat(went["at"]))),
+        )
+    return format_html("Rolled back{}{}{}", ways, ": " if why else "", why)
 
 
 def present(gate: GateResult) -> GateLine:
@@ -145,10 +167,15 @@ def past(gate: GateResult) -> GateLine:
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
-    (``rollback``), and the recalls that revoked it (``recalled``)."""
+    (``rollback``), the recalls that revoked it (``recalled``), and the name of who stopped its
+    endpoint (``stopper``)."""
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
+    rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
+    told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     return with_way_back(releases).annotate(
-        rollback=Subquery(went.values("pk")[:1]), recalled=ArraySubquery(recalls.values("recall"))
+        rollback=Subquery(went.values(json=told)[:1]),
+        recalled=ArraySubquery(recalls.values("recall")),
+        stopper=stopper("endpoint"),
     )

@@ -18,6 +18,7 @@ from apps.console.queries.release_parts import (
     compared_with,
     decision_forms,
     documents,
+    live_word,
     named_deciders,
     network,
     picture_of,
@@ -29,9 +30,10 @@ from apps.console.queries.release_parts import (
     with_story_in_words,
 )
 from apps.console.queries.release_rows import may_withdraw
+from apps.console.queries.release_standing import ReleaseStanding
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.request_again import request_again_url
-from apps.console.queries.rollout_steps import BADLY
+from apps.console.queries.rollout_words import with_last_words
 from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import UNFINISHED_STATES, Release
@@ -72,6 +74,11 @@ class ReleasePage:
     def is_open(self) -> bool:
         """Whether it still waits, for people or for its start."""
         return self.release.state in UNFINISHED_STATES
+
+    @property
+    def now(self) -> ReleaseStanding:
+        """How it stands."""
+        return ReleaseStanding(self.release, self.rollout)
 
     @property
     def end(self) -> ReleaseEnd:
@@ -169,7 +176,7 @@ class ReleasePage:
     @property
     def live_column(self) -> str:
         """What stands above the numbers of what it is compared with."""
-        then = "then live" if self.view.is_decided else "live"
+        then = "then live" if self.view.is_decided else live_word(self.view)
         return f"{then} {self.view.live.version.number}" if self.view.live else ""
 
     @property
@@ -292,11 +299,6 @@ class ReleasePage:
         return not self.rollout and not self.view.live and len(self.picture.stairs) > 1
 
     @property
-    def ended_badly(self) -> bool:
-        """Whether the rollout has a reason that people must see."""
-        return bool(self.rollout and self.rollout.reason and self.rollout.state in BADLY)
-
-    @property
     def waits(self) -> str:
         """Begins the sentence that says what it waits for."""
         requested = self.release.state == ReleaseState.REQUESTED
@@ -320,7 +322,8 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     view = with_story_in_words(release_view(release_id, actor, with_end))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     begun = view.release.state != ReleaseState.REQUESTED
-    rollout = rows.select_related("to_revision", "from_revision").first() if begun else None
+    rows = with_last_words(rows.select_related("to_revision", "from_revision"))
+    rollout = rows.first() if begun else None
     compared = view.live if view.changes.compared_with else None
     back = way_back(view)
     return ReleasePage(

@@ -17,6 +17,7 @@ from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.models import Rollout
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet_verify.statements import APPROVE, REJECT
 
@@ -110,19 +111,25 @@ def decision_forms(release: Release) -> Iterator[DecisionForm]:
 
 
 def standing(release: Release) -> str:
-    """Say in a word whether a release is still proposed, is live, was tried or has served."""
+    """Say in a word whether a release is still proposed, is live or stopped, was tried or has
+    served."""
     if release.state == ReleaseState.LIVE:
-        return "live"
+        return release.shown_state
     if release.state in RETRIABLE:
         return "tried"
     return "served" if release.live_at else "proposed"
+
+
+def live_word(view: ReleaseView) -> str:
+    """Say how what is live at its endpoint stands."""
+    return EndpointState.STOPPED if view.is_stopped else ReleaseState.LIVE
 
 
 def compared_with(view: ReleaseView) -> str:
     """Say what it is compared with, and as of when; or why with nothing."""
     live = view.changes.compared_with
     if not view.is_decided:
-        return f"compared with {live} (live)" if live else "nothing live yet"
+        return f"compared with {live} ({live_word(view)})" if live else "nothing live yet"
     if view.is_unknown:
         return "what was live at the decision was not recorded"
     if live:

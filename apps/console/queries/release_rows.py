@@ -17,6 +17,7 @@ from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.identity.models import ServiceAccount, User
 from apps.identity.queries import visible
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
@@ -24,6 +25,7 @@ from placet.kernel.states import values_of
 LISTED = 30
 NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
+STATES = (*values_of(ReleaseState), EndpointState.STOPPED.value)  # as pages show them
 BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
 
@@ -43,7 +45,7 @@ class ReleaseFilters:
         state, who = asked.get("state", ""), asked.get("who", "")
         return cls(
             project=asked.get("project", ""),
-            state=state if state in values_of(ReleaseState) else "",
+            state=state if state in STATES else "",
             environment=asked.get("environment", ""),
             who=who if who in dict(WHO) else "",
         )
@@ -56,7 +58,7 @@ class ReleaseFilters:
     @property
     def states(self) -> list[tuple[str, str]]:
         """The states to choose from."""
-        return [(state, state_word(state)) for state in values_of(ReleaseState)]
+        return [(state, state_word(state)) for state in STATES]
 
     @property
     def whose(self) -> tuple[tuple[str, str], ...]:
@@ -65,10 +67,9 @@ class ReleaseFilters:
 
     def rows(self, actor: Actor) -> QuerySet[Release]:
         """Return the releases that are left, as a list shows them."""
-        found = releases(
-            actor, project=self.project, state=self.state, environment=self.environment
-        )
-        return with_own_decision(with_requester(own(found, self.who, actor)), actor)
+        found = releases(actor, project=self.project, environment=self.environment)
+        found = own(shown_as(found, self.state), self.who, actor)
+        return with_own_decision(with_requester(found), actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,15 @@ def release_list_page(
     """Return one page of releases, and the key to go on after."""
     rows, key = keyed(filters.rows(actor), sorting.fields, after, LISTED)
     return [ReleaseRow(row, actor) for row in rows], key
+
+
+def shown_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
+    """Leave only what pages show as ``state``, if one is given (``Release.shown_state``)."""
+    if state == EndpointState.STOPPED:
+        return rows.filter(state=ReleaseState.LIVE, endpoint__state=EndpointState.STOPPED)
+    if state == ReleaseState.LIVE:
+        return rows.filter(state=state).exclude(endpoint__state=EndpointState.STOPPED)
+    return rows.filter(state=state) if state else rows
 
 
 def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:

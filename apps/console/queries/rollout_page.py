@@ -7,11 +7,13 @@ from django.urls import reverse
 
 from apps.console.queries.page_parts import Button
 from apps.console.queries.rollout_steps import BADLY, ended_by
+from apps.console.queries.rollout_words import LastWords, last_words, moved, paused
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
 from apps.rollouts.steps import needs
+from apps.serving.windows import KEEP_DAYS, kept_period
 from placet.kernel.actor import Actor, Scope
 
 
@@ -64,11 +66,6 @@ AT_ONCE: dict[str, str] = {
         "A rollback test moves all requests at once, as a rollback does, and returns them."
     ),
 }
-# kind → what stands before the release that it goes to, and after it
-HOW: dict[str, tuple[str, str]] = {
-    RolloutKind.DRILL: ("Rollback test to ", " and back"),
-    RolloutKind.ROLLBACK: ("Rollback to ", ""),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +112,9 @@ class RolloutPage:
         return f"{instead}at"
 
     @property
-    def before_release(self) -> str:
-        """What stands before the release that it goes to."""
-        return HOW.get(self.rollout.kind, ("", ""))[0]
-
-    @property
-    def release_name(self) -> str:
-        """The release that it goes to, in the middle of the sentence or at its start."""
-        word = "release" if self.rollout.kind in HOW else "Release"
-        return f"{word} {self.rollout.release.number}"
-
-    @property
-    def after_release(self) -> str:
-        """Continues the sentence behind the release."""
-        return HOW.get(self.rollout.kind, ("", ""))[1]
+    def moved(self) -> str:
+        """From which revision to which it goes."""
+        return moved(self.rollout)
 
     @property
     def starter(self) -> str:
@@ -143,10 +129,9 @@ class RolloutPage:
         return bool(kept) and "mirror" in needs(row.steps) and self.may("prediction.view")
 
     @property
-    def held_by(self) -> str:
-        """Who holds it, where somebody does."""
-        row = self.rollout
-        return f"Paused by {self.view.names.get(row.paused_by, '')}" if row.paused_by else ""
+    def paused(self) -> str:
+        """Who or what has paused it; '' where nothing has."""
+        return paused(self.rollout)
 
     @property
     def waits(self) -> str:
@@ -166,10 +151,9 @@ class RolloutPage:
         return ended_by(self.rollout, self.view.names)
 
     @property
-    def reason(self) -> str:
-        """The reason that was given for where it is."""
-        missing = "No reason given." if self.ended_badly else ""
-        return self.rollout.reason or missing
+    def words(self) -> LastWords | None:
+        """Why it is as it is, and who said so."""
+        return last_words(self.rollout)
 
     @property
     def has_controls(self) -> bool:
@@ -219,8 +203,18 @@ class RolloutPage:
         )
 
     @property
+    def uncounted(self) -> str:
+        """Why nothing is said of what was counted until its end; '' while that is kept."""
+        ended = self.rollout.finished_at
+        if ended is None or ended > kept_period()[0]:
+            return ""
+        return f"Counts are kept for {KEEP_DAYS} days: those of this rollout are gone."
+
+    @property
     def traffic(self) -> list[tuple[str, list[str]]]:
         """What flows where: lines of a table, each with a value for every revision."""
+        if self.uncounted:
+            return []
         return traffic(self.view.sides, is_open=self.view.is_open)
 
 
@@ -245,7 +239,8 @@ def traffic(sides: Sequence[RolloutSide], *, is_open: bool = True) -> list[tuple
     counted = [
         ("Observed", [rate(s.share) for s in sides]),
         ("Requests", [number(s.counts.requests) for s in sides]),
-        ("Errors", [rate(s.counts.error_rate) for s in sides]),
+        ("Server errors", [rate(s.counts.error_rate) for s in sides]),
+        ("Rejected requests (4xx)", [rate(s.counts.rejected_rate) for s in sides]),
     ]
     if not is_open:
         return counted

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.audit.queries import unseal_many
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
-from apps.console.queries.events import EventLine, story
+from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
+from apps.console.queries.rollout_words import with_last_words
 from apps.governance.plan import Analysis, Plan, SetWeight
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.queries import between, counts_of
@@ -25,18 +25,6 @@ from apps.serving.models import Revision
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
-
-SAID = {
-    "paused",
-    "resumed",
-    "promoted",
-    "shipped",
-    "step_skipped",
-    "started",
-    "rollback_started",
-    "aborting",
-    "failed",
-}  # events that somebody, or the node, gave a reason for
 
 
 @dataclass(slots=True)
@@ -85,7 +73,8 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         "to_revision__bento__version__model",
         "from_revision__bento__version__model",
     )
-    row = visible_rollouts(actor).select_related(*beside).filter(pk=rollout_id).first()
+    rows = with_last_words(visible_rollouts(actor).select_related(*beside))
+    row = rows.filter(pk=rollout_id).first()
     if row is None:
         raise NotFound
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
@@ -94,8 +83,6 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     place = Scope(row.project_id, row.endpoint.environment)
     lines, names = story([row.pk], actor, people=people, place=place)
-    reasons = {line.index: line.reason for line in lines if line.kind.split(".")[1] in SAID}
-    texts = unseal_many(reasons.values())
     since = step_began(row)
     steps = step_rows(row, facts, lines=lines, names=names, looked=analyses)
     return RolloutView(
@@ -111,7 +98,7 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         can=possible(row, facts),
         names=names,
         lines=lines,
-        said={index: texts.get(reason, "") for index, reason in reasons.items()},
+        said=reasons_of(lines),
         skipped=row.kind == RolloutKind.RELEASE
         and row.steps != Plan.stored(row.release.plan).steps,
     )
@@ -161,7 +148,8 @@ def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
     held, asks = bool(row.paused_by), go_on(facts) is not None
     return {
         "resume": stepping and (held or asks),
-        "pause": stepping and not held and row.kind != RolloutKind.DRILL,
+        # at a step that waits for somebody to resume it nothing is left to pause
+        "pause": stepping and not held and not asks and row.kind != RolloutKind.DRILL,
         "skip": stepping and not asks and skip(facts) is not None,
         "promote": stepping
         and not row.promoted_by

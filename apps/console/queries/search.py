@@ -233,7 +233,7 @@ def _fits(word: str) -> Q:
 
 def _release(row: Release, terms: SearchTerms) -> Hit:
     title = f"{row.project.name} release {row.number}"
-    detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {row.state}"
+    detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {row.shown_state}"
     url = reverse("release", args=[row.pk])
     return Hit("release", row.pk, title, detail.replace("_", " ") + _said(row.reason, terms), url)
 

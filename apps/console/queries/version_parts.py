@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 
 from apps.builds.models import Bento
 from apps.console.queries.page_parts import counted
+from apps.console.queries.release_rows import shown_as
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
 from apps.governance.models import Release
@@ -123,7 +124,7 @@ def evidence_words(row: Evidence, signers: Mapping[str, str]) -> str:
         case "smoke_test" if data.get("result") == "equal":
             return f"{equal} expected outputs equal"
         case "smoke_test":
-            return f"{words(data.get('result', ''))}: {equal} equal"
+            return smoke_words(str(data.get("result", "")), equal, asked=bool(data.get("rows")))
         case "sbom":
             return counted(data.get("components", 0), "component")
         case "model_signature" if data.get("result") == "trusted":
@@ -137,6 +138,18 @@ def evidence_words(row: Evidence, signers: Mapping[str, str]) -> str:
             return counted(len(data), "metric")
         case _:
             return counted(len(data), "fact")
+
+
+def smoke_words(result: str, equal: str, *, asked: bool) -> str:
+    """Return what a smoke test says that did not find every output as expected."""
+    match result:
+        case "starts" if asked:
+            return "starts and answers the example; no expected output to compare with"
+        case "starts":
+            return "starts; no example to ask it with"
+        case "different":
+            return f"only {equal} outputs as expected"
+    return words(result)
 
 
 def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
@@ -197,8 +210,8 @@ def signer_labels(project_id: str) -> dict[str, str]:
 def others() -> dict[str, Subquery]:
     """The numbers of other versions of the model, as columns of a query for versions: the one that
     is live in the last environment, and the newest."""
-    live = Release.objects.filter(version__model=OuterRef("model"), state=ReleaseState.LIVE)
-    live = live.exclude(version=OuterRef("pk"))
+    of_model = Release.objects.filter(version__model=OuterRef("model"))
+    live = shown_as(of_model, ReleaseState.LIVE).exclude(version=OuterRef("pk"))
     rows = ModelVersion.objects.filter(model=OuterRef("model")).exclude(pk=OuterRef("pk"))
     live = live.order_by("-environment__position", "-version__number")
     return {

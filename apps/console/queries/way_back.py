@@ -48,6 +48,9 @@ def _from_live(view: ReleaseView) -> WayBack:
     if not former:
         why = "there is no earlier revision"
         return WayBack("", f"now: {why}", f"{why[0].upper()}{why[1:]}.")
+    if view.is_stopped:
+        once = f"Rolling back to {former} is possible once the endpoint is started."
+        return WayBack(former, f"to {former}, once the endpoint is started", once)
     return WayBack(former, f"now to {former}", f"Rolling back to {former} {_ONE_CLICK}")
 
 

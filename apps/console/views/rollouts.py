@@ -29,7 +29,7 @@ NO_STEP = -1  # the place of the step before the first
 # the name in series.js, and the title
 PANELS = (
     ("weight", "Share of the new revision"),
-    ("errors", "Errors"),
+    ("errors", "Server errors"),
     ("latency", "Latency"),
     ("requests", "Requests per second"),
 )

@@ -1,5 +1,7 @@
 """Endpoints."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -24,6 +26,7 @@ from apps.serving.actions import (
     start_endpoint,
     stop_endpoint,
 )
+from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_keys, get_endpoint
 from apps.serving.rules import ISOLATION, RevisionState
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
@@ -56,9 +59,14 @@ def endpoints(request: PageRequest) -> HttpResponse:
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Show one endpoint and its traffic; its status part renews itself."""
-    name = request.GET.get("range", "")
+    found = endpoint_page(
+        endpoint_id,
+        request.actor,
+        range_name=request.GET.get("range", ""),
+        everything=request.GET.get("activity") == "all",
+    )
     template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
-    return _shown(request, template, endpoint_page(endpoint_id, request.actor, range_name=name))
+    return _shown(request, template, found)
 
 
 @page
@@ -107,11 +115,11 @@ def _shown(request: PageRequest, template: str, found: EndpointPage) -> HttpResp
 # the name in series.js, and the title
 PANELS = (
     ("rate", "Requests per second"),
-    ("failed", "Error rate"),
+    ("failed", "Server errors (5xx) and rejected requests (4xx)"),
     ("quantiles", "Latency"),
 )
 
-VERBS = {
+VERBS: dict[str, tuple[Callable[..., Endpoint], str]] = {
     "stop": (stop_endpoint, "Stopped: clients get 503 until it is started."),
     "start": (start_endpoint, "Started again."),
     "restart": (restart_endpoint, "The replicas are being replaced."),
@@ -124,7 +132,8 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
     if verb not in VERBS:
         raise NotFound
     act, words = VERBS[verb]
-    row = act(get_endpoint(endpoint_id, request.actor), actor=request.actor)
+    why = {"reason": request.POST.get("reason", "")} if verb == "stop" else {}
+    row = act(get_endpoint(endpoint_id, request.actor), actor=request.actor, **why)
     if verb == "start" and not row.revisions.filter(state=RevisionState.LIVE).exists():
         words = "Started. Nothing serves there until a version is released to it."
     messages.success(request, words)

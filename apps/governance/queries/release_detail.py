@@ -43,7 +43,7 @@ from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
 from apps.serving.marks import marks
-from apps.serving.rules import shared_network
+from apps.serving.rules import EndpointState, shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -142,6 +142,11 @@ class ReleaseView:
     def is_decided(self) -> bool:
         """Whether it waits for nobody any more: it is shown as it was at the decision."""
         return self.release.state not in UNFINISHED_STATES
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the endpoint that it is or would be live at is stopped now."""
+        return self.release.endpoint.state == EndpointState.STOPPED
 
     @property
     def is_unknown(self) -> bool:

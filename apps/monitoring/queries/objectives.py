@@ -91,14 +91,17 @@ def verdict_of(objective: Objective, found: MeasuredCounts, at: datetime) -> Obj
     )
 
 
-def watched() -> list[Watched]:
-    """Return how every active endpoint with an objective and a live revision stands.
+def watched(endpoints: Iterable[str] | None = None) -> list[Watched]:
+    """Return how every active endpoint, or each of ``endpoints``, with an objective and a live
+    revision stands.
 
     With three queries, however many there are: it is asked every ten seconds.
     """
     rows = Objective.objects.filter(endpoint__state=EndpointState.ACTIVE).select_related(
         "endpoint__target__node", "endpoint__project"
     )
+    if endpoints is not None:
+        rows = rows.filter(endpoint__in=list(endpoints))
     revisions = Revision.objects.filter(
         state=RevisionState.LIVE, endpoint__in=rows.values("endpoint")
     ).select_related("bento__version__model")

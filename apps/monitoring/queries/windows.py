@@ -38,7 +38,8 @@ class Recent:
     minutes: int
     requests: int
     per_second: float
-    error_rate: float | None
+    error_rate: float | None  # server errors
+    rejected_rate: float | None  # 4xx
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -55,6 +56,7 @@ class Recent:
             requests=counts.requests,
             per_second=counts.requests / (minutes * 60),
             error_rate=counts.error_rate,
+            rejected_rate=counts.rejected_rate,
             p50_ms=counts.percentile(0.50),
             p95_ms=counts.percentile(0.95),
             p99_ms=counts.percentile(0.99),

@@ -11,6 +11,7 @@ from apps.rollouts.events import ENTERED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
+from apps.rollouts.rules.facts import NO_REASON
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint, lock_target
@@ -34,7 +35,7 @@ def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
         row = lock_rollout(rollout, "from_revision", "to_revision", "release")
         authorize(actor, "rollout.operate", row, view="rollout.view")
         times = {**row.phase_times, RolloutState.ABORTING: rfc3339(now())}
-        text = reason or "Aborted by an operator"
+        text = reason or NO_REASON
         if not move(
             row,
             expected=STEPPING,

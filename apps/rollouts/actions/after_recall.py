@@ -35,6 +35,7 @@ from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 log_lines = structlog.get_logger(__name__)
+NOTHING_LEFT = "What was live here was recalled, and nothing else was to serve instead"
 GOING_OUT = "What was live was recalled: this was ended with it, and can be started again"
 
 
@@ -75,7 +76,7 @@ def take_off(
             return TakenOff(live.pk, "fell_back", back)
         _end_all(endpoint, reason, log)
         if endpoint.state == EndpointState.ACTIVE:
-            serving.stop_endpoint(endpoint, actor=SYSTEM)
+            serving.stop_endpoint(endpoint, reason=NOTHING_LEFT, actor=SYSTEM)
         return TakenOff(live.pk, "stopped")
 
 

@@ -104,7 +104,7 @@ class JudgedMetric:
             noun, way = self.answer.field or "Output", "less" if self.answer.other else "more"
             return f"{noun} {self.answer.named} {way} often"
         if self.milliseconds is None:
-            return "Errors"
+            return "Server errors"
         if self.quantile is not None:
             return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
         return f"Slower than {self.milliseconds:g} ms"
@@ -114,7 +114,7 @@ class JudgedMetric:
         """What is asked of the candidate, in words."""
         if self.quantile is not None:
             return f"p{self.quantile * 100:g} latency at most {self.milliseconds:g} ms"
-        what = "errors" if self.milliseconds is None else f"slower than {self.milliseconds:g} ms"
+        what = f"slower than {self.milliseconds:g} ms" if self.milliseconds else "server errors"
         if self.scale is not None:
             what = self.scale.bad
         if self.answers:

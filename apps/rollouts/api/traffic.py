@@ -103,7 +103,7 @@ def _point(point: TrafficPoint) -> dict[str, Any]:
         "requests": counts.requests,
         "per_second": counts.requests / point.seconds,
         "error_rate": counts.error_rate,
-        "client_error_rate": counts.status_4xx / counts.requests if counts.requests else None,
+        "client_error_rate": counts.rejected_rate,
         "p50_ms": counts.percentile(0.50),
         "p95_ms": counts.percentile(0.95),
         "p99_ms": counts.percentile(0.99),

@@ -38,6 +38,7 @@ TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.ABORTED: frozenset(),
     RolloutState.FAILED: frozenset(),
 }
+NO_REASON = "Aborted by an operator"  # what stands where nobody said why
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 

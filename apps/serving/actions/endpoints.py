@@ -1,6 +1,7 @@
 """Endpoints: making, stopping, starting, restarting and scaling them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -45,6 +46,7 @@ from placet.kernel.problems import (
     QuotaReached,
 )
 from placet.kernel.states import move
+from placet.kernel.texts import clean_text
 from placet_protocol.fields import is_name
 
 
@@ -132,9 +134,15 @@ def _authorize_create(actor: Actor, project: Project, environment: str) -> None:
     raise NeedsPermission(actor, "endpoint.manage", "release.request", scope=scope)
 
 
-def stop_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
-    """Stop everything behind ``endpoint``; clients get 503 until it is started again."""
-    return _switch(endpoint, EndpointState.ACTIVE, EndpointState.STOPPED, ENDPOINT_STOPPED, actor)
+def stop_endpoint(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Endpoint:
+    """Stop everything behind ``endpoint``; clients get 503 until it is started again. Until then
+    it says who stopped it, and the ``reason`` if one was given."""
+    stopped = {
+        "stopped_at": now(),
+        "stopped_by": actor.id,
+        "reason": clean_text("reason", reason, limit=2000, empty=True),
+    }
+    return _switch(endpoint, EndpointState.STOPPED, ENDPOINT_STOPPED, actor, stopped)
 
 
 def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
@@ -143,19 +151,23 @@ def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
     Its target must list it, and have room: somebody may have taken it off the list since it was
     stopped, and its memory was free for others.
     """
-    return _switch(endpoint, EndpointState.STOPPED, EndpointState.ACTIVE, ENDPOINT_STARTED, actor)
+    started = {"stopped_at": None, "stopped_by": "", "reason": ""}
+    return _switch(endpoint, EndpointState.ACTIVE, ENDPOINT_STARTED, actor, started)
 
 
-def _switch(endpoint: Endpoint, before: str, after: str, kind: EventKind, actor: Actor) -> Endpoint:
+def _switch(
+    endpoint: Endpoint, after: str, kind: EventKind, actor: Actor, changes: dict[str, Any]
+) -> Endpoint:
+    starts = after == EndpointState.ACTIVE
+    before = EndpointState.STOPPED if starts else EndpointState.ACTIVE
     with record(actor) as log:
         row = _lock(endpoint, actor)
         if row.state != before:
             raise WrongEndpointState(f"The endpoint is {row.state}")
-        starts = after == EndpointState.ACTIVE
         if starts:
             refuse_unlisted(row.target_id, row.project_id, row.environment)
             make_room(row, running_mb(row), actor=actor)
-        move(row, expected=before, to=after, stopped_at=None if starts else now())
+        move(row, expected=before, to=after, **changes)
         log.add(kind, row)
         if starts:
             hooks.endpoint_started(row, actor)

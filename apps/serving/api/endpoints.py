@@ -67,6 +67,12 @@ class ScaleSerializer(serializers.Serializer[Any]):
     replicas = serializers.IntegerField(min_value=1, max_value=64)
 
 
+class StopSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
 class PredictSerializer(serializers.Serializer[Any]):
     """What an endpoint answered to a trial call."""
 
@@ -200,15 +206,18 @@ class _Operate(PlacetView):
         return answer(type(self).verb(row, actor=self.actor))
 
 
-class EndpointStop(_Operate):
+class EndpointStop(PlacetView):
     """Stopping."""
 
-    verb = actions.stop_endpoint
-
-    @extend_schema(operation_id="endpoints_stop", request=None, responses=EndpointSerializer)
+    @extend_schema(
+        operation_id="endpoints_stop", request=StopSerializer, responses=EndpointSerializer
+    )
     def post(self, request: Request, endpoint: str) -> Response:
-        """Stop everything behind the endpoint; clients get 503."""
-        return self.operate(endpoint)
+        """Stop everything behind the endpoint; clients get 503. The reason is shown to who sees the
+        endpoint, and kept in the log."""
+        row = queries.get_endpoint(endpoint, self.actor)
+        data: Any = self.body(StopSerializer)
+        return answer(actions.stop_endpoint(row, reason=data["reason"], actor=self.actor))
 
 
 class EndpointStart(_Operate):

@@ -208,10 +208,15 @@ def endpoint_scale(
 
 
 @endpoint.command("stop")
-def endpoint_stop(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
+def endpoint_stop(
+    reference: EndpointArgument,
+    reason: Annotated[str, typer.Option(help="why, for whoever sees the endpoint")] = "",
+    output: OutputOption = Form.TABLE,
+) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
-        _show_changed(client, client.endpoints.stop(id_of(client, reference)), output)
+        stopped = client.endpoints.stop(id_of(client, reference), reason=reason)
+        _show_changed(client, stopped, output)
 
 
 @endpoint.command("start")

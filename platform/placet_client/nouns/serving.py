@@ -157,9 +157,9 @@ class Endpoints(Noun):
         """Set the replicas, within what was approved."""
         return self._do(Endpoint, at("endpoints", endpoint, "scale"), {"replicas": replicas})
 
-    def stop(self, endpoint: str) -> Endpoint:
+    def stop(self, endpoint: str, *, reason: str = "") -> Endpoint:
         """Stop an endpoint; clients get 503."""
-        return self._do(Endpoint, at("endpoints", endpoint, "stop"))
+        return self._do(Endpoint, at("endpoints", endpoint, "stop"), given(reason=reason))
 
     def start(self, endpoint: str) -> Endpoint:
         """Start a stopped endpoint."""

@@ -152,7 +152,8 @@ def test_after_a_rollback_the_release_says_why_and_how_to_go_on(
 ) -> None:
     second = rolled_back(story)
     said = page(story, f"/releases/{second.pk}/", who="Ada")
-    assert "Rolled back: worse in Lyon. It can't be rolled out again" in said
+    went = "Rolled back from revision 2 to revision 1 by Otto risk (ago) : “worse in Lyon”"
+    assert f"{went}. It can't be rolled out again" in said
     assert "Open rollback Versions of churn" in said and "Request again…" in said
     shown = browser(story.people["Ada"]).get(f"/releases/{second.pk}/").content.decode()
     assert f"/rollouts/{Rollout.objects.get(kind='rollback').pk}/" in shown

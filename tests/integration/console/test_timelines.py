@@ -119,7 +119,8 @@ def test_no_line_calls_by_its_id_what_the_reader_may_know_by_name(story: Story) 
     ):
         page = browser(eve).get(path).content.decode()
         said += "".join(re.findall(r'(?s)<span class="what">.*?</span>|<h1.*?</h1>', page))
-    assert said.count("Started rolling out <a") == 6  # both in both lists, one on its own pages
+    # both in both lists and at their endpoint, one on its own pages
+    assert said.count("Started rolling out <a") == 8
     assert re.search(r"[a-z]{3}_[0-9a-f]{4,}", re.sub("<[^>]*>", "", said)) is None
 
 

@@ -331,7 +331,8 @@ def test_the_story_of_a_rollback_by_a_person_names_the_person_and_says_why(
     said = page(story, f"/releases/{second.pk}/")
     assert "Release 2 was rolled back by Otto risk | “worse in Lyon”" in said
     said = page(story, f"/endpoints/{second.endpoint_id}/")
-    assert "Started rolling back to release 1" in said and "by Otto risk | “worse in Lyon”" in said
+    line = "by Otto risk | rollout of release 1 at churn | “worse in Lyon”"
+    assert "Started rolling back to release 1" in said and line in said
 
 
 def test_the_story_of_an_automatic_rollback_says_that_placet_did_it_and_which_alert_was_why(
@@ -347,7 +348,8 @@ def test_the_story_of_an_automatic_rollback_says_that_placet_did_it_and_which_al
     said = page(story, f"/releases/{second.pk}/")
     assert f"Release 2 was rolled back by Placet | {why}" in said
     said = page(story, f"/endpoints/{second.endpoint_id}/")
-    assert "Started rolling back to release 1" in said and f"by Placet | {why}" in said
+    line = f"by Placet | rollout of release 1 at churn | {why}"
+    assert "Started rolling back to release 1" in said and line in said
 
 
 def test_the_story_of_an_aborted_release_names_who_aborted_it_and_why(

@@ -397,7 +397,7 @@ def test_looks_are_listed_newest_first_and_by_step(start: Callable[..., Canary])
     assert {look["step"] for look in found} == {1, 3}
     (good,) = [look for look in found if look["outcome"] == "successful"]
     assert (good["step"], good["planned_share"], good["stable_requests"]) == (1, 0.05, 95_000)
-    assert good["findings"][0]["metric"] == "Errors"
+    assert good["findings"][0]["metric"] == "Server errors"
     of_one = reader.get(f"{path}?step=1").json()["items"]
     assert {look["step"] for look in of_one} == {1}
     for odd in ("x", "-1", "1.5", "", "9" * 400, "٣"):

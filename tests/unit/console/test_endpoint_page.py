@@ -52,7 +52,14 @@ def row(**members: Any) -> Any:
 
 def recent(**members: Any) -> Any:
     """Return what a revision answered lately."""
-    usual = {"requests": 1200, "error_rate": 0.01, "p50_ms": 4, "p95_ms": 9, "p99_ms": 20.0}
+    usual = {
+        "requests": 1200,
+        "error_rate": 0.01,
+        "rejected_rate": 0.2,
+        "p50_ms": 4,
+        "p95_ms": 9,
+        "p99_ms": 20.0,
+    }
     return Row(**{**usual, "units": 0, "apart": {}, **members})
 
 
@@ -140,11 +147,13 @@ def test_figures_are_there_once_something_was_asked() -> None:
     assert [figure for figure, _ in figures(recent())] == [
         "1,200",
         "1%",
+        "20%",
         "4 ms",
         "9 ms",
         "20 ms",
     ]
-    assert len(list(figures(recent(p50_ms=None)))) == 2
+    words = [what for _, what in figures(recent(p50_ms=None))]
+    assert words == ["requests in 15 min", "server errors", "rejected requests (4xx)"]
     assert list(figures(recent(requests=0))) == list(figures(None)) == []
 
 

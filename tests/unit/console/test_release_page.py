@@ -39,6 +39,7 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     release |= {"approved_at": now()}
     changes = SimpleNamespace(compared_with=compared_with)
     decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
+    decided["is_stopped"] = False
     return view(release=SimpleNamespace(**release | more), changes=changes, **decided)
 
 
@@ -207,7 +208,7 @@ def test_what_serves_no_more_has_no_way_back_but_what_was_read_of_it_at_the_deci
 def test_the_column_of_its_version_says_where_it_stands(
     state: str, served: bool, said: str
 ) -> None:
-    release: Any = SimpleNamespace(state=state, live_at=served or None)
+    release: Any = SimpleNamespace(state=state, shown_state=state, live_at=served or None)
     assert standing(release) == said
 
 

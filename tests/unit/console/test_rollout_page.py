@@ -9,6 +9,7 @@ from apps.console.charts import bounds_chart
 from apps.console.queries.analyses import ReadingRow
 from apps.console.queries.rollout_page import RolloutPage, traffic
 from apps.governance.plan import Plan
+from apps.rollouts.rules.facts import ALL_AT_ONCE
 from placet.kernel.actor import Actor
 
 NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry"), False)
@@ -16,14 +17,18 @@ NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry")
 
 def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any) -> RolloutPage:
     """Return the page of a rollout with these members, for a reader with these permissions."""
-    old = SimpleNamespace(bento=SimpleNamespace(version="churn:1"))
+    old = SimpleNamespace(number=1, bento=SimpleNamespace(version="churn:1"))
     plain = {
         "kind": "release",
         "state": "shifting",
         "reason": "",
         "paused_by": "",
         "promoted_by": "",
+        "aborted_by": "",
+        "pauser": "Ada",
+        "done_last": None,
         "from_revision": old,
+        "to_revision": SimpleNamespace(number=2),
         "release": SimpleNamespace(number=4),
         "project_scope": lambda: "prj_1",
         "environment_scope": lambda: "staging",
@@ -43,16 +48,21 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
 @pytest.mark.parametrize(
     ("kind", "sentence", "place", "note"),
     [
-        ("release", "Release 4", "replaces churn:1 at", ""),
+        (
+            "release",
+            "Rolling out revision 2, replacing revision 1",
+            "replaces churn:1 at",
+            "",
+        ),
         (
             "rollback",
-            "Rollback to release 4",
+            "Rolling back from revision 1 to revision 2",
             "replaces churn:1 at",
             "A rollback moves all requests at once.",
         ),
         (
             "drill",
-            "Rollback test to release 4 and back",
+            "Rollback test from revision 1 to revision 2 and back",
             "replaces churn:1 at",
             "A rollback test moves all requests at once, as a rollback does, and returns them.",
         ),
@@ -60,7 +70,7 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
 )
 def test_each_kind_has_its_words(kind: str, sentence: str, place: str, note: str) -> None:
     found = page(kind=kind)
-    assert f"{found.before_release}{found.release_name}{found.after_release}" == sentence
+    assert found.moved == sentence
     assert (found.heading_end, found.steps_note) == (place, note)
 
 
@@ -71,14 +81,35 @@ def test_nothing_is_replaced_where_nothing_was_live() -> None:
 @pytest.mark.parametrize(
     ("state", "reason", "said"),
     [
-        ("shifting", "", ""),
-        ("shifting", "Watch it.", "Watch it."),
-        ("aborted", "", "No reason given."),
-        ("failed", "The analysis failed.", "The analysis failed."),
+        ("shifting", "", ("Paused", "Ada", "")),
+        ("shifting", "Watch it.", ("Paused", "Ada", "Watch it.")),
+        ("shifting", ALL_AT_ONCE, ("", "", ALL_AT_ONCE)),
+        ("failed", "The analysis failed.", ("", "", "The analysis failed.")),
     ],
 )
-def test_what_ended_badly_has_a_reason(state: str, reason: str, said: str) -> None:
-    assert page(state=state, reason=reason).reason == said
+def test_what_people_said_has_their_name_and_what_the_platform_says_has_none(
+    state: str, reason: str, said: tuple[str, str, str]
+) -> None:
+    done = {"kind": "rollout.paused.v1", "by": "per_1", "name": "Ada", "at": "2026-03-01T12:00:00Z"}
+    words = page(state=state, reason=reason, done_last=done).words
+    assert words is not None and (words.what, words.name, words.text) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "old", "said"),
+    [
+        ("release", "done", 1, "Rolled out revision 2, replacing revision 1"),
+        ("release", "done", None, "Rolled out revision 2"),
+        ("release", "aborted", 1, "Rollout of revision 2, replacing revision 1"),
+        ("rollback", "done", 1, "Rolled back from revision 1 to revision 2"),
+        ("rollback", "failed", 1, "Rollback from revision 1 to revision 2"),
+    ],
+)
+def test_what_is_over_is_told_as_past_and_what_failed_was_not_done(
+    kind: str, state: str, old: int | None, said: str
+) -> None:
+    left = SimpleNamespace(number=old) if old else None
+    assert page(kind=kind, state=state, from_revision=left).moved == said
 
 
 @pytest.mark.parametrize(
@@ -103,7 +134,7 @@ def test_buttons_say_what_they_do_and_the_usual_one_stands_out() -> None:
         ("Resume…", "primary"),
         ("Skip step…", ""),
     ]
-    assert (found.held_by, found.may_abort) == ("Paused by Ada", True)
+    assert (found.paused, found.may_abort) == ("Paused by Ada", True)
     assert [b.text for b in page(can=("resume",)).buttons] == ["Resume…"]
 
 
@@ -113,7 +144,7 @@ def test_it_waits_while_it_is_open() -> None:
 
 
 def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
-    counts = SimpleNamespace(requests=1200, error_rate=0.01)
+    counts = SimpleNamespace(requests=1200, error_rate=0.01, rejected_rate=0.2)
     revision = SimpleNamespace(weight=500, replicas=2)
     side = SimpleNamespace(revision=revision, applied=None, ready=1, counts=counts, share=None)
     assert dict(traffic([cast("Any", side)])) == {
@@ -121,7 +152,8 @@ def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
         "Configured": ["–"],
         "Observed": ["–"],
         "Requests": ["1,200"],
-        "Errors": ["1%"],
+        "Server errors": ["1%"],
+        "Rejected requests (4xx)": ["20%"],
         "Replicas ready": ["1 of 2"],
     }
 

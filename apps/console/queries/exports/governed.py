@@ -8,7 +8,7 @@ from apps.assurance.queries import visible_recalls
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.release_rows import check_who, own
+from apps.console.queries.release_rows import check_who, own, shown_as
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
@@ -18,9 +18,9 @@ from placet.kernel.actor import Actor
 
 
 def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    who = filters.get("who", "")
-    narrowed = {name: value for name, value in filters.items() if name != "who"}
-    for batch in in_batches(own(releases(actor, **narrowed), who, actor)):
+    who, state = filters.get("who", ""), filters.get("state", "")
+    narrowed = {name: value for name, value in filters.items() if name not in ("who", "state")}
+    for batch in in_batches(own(shown_as(releases(actor, **narrowed), state), who, actor)):
         decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
         valid = Decision.objects.filter(release__in=batch, voided_reason="")
         for decision in valid.order_by("created_at"):
@@ -64,7 +64,7 @@ RELEASES = ListTable(
     {
         "project": lambda row, decided, names: row.project.slug,
         "release": lambda row, decided, names: row.number,
-        "state": lambda row, decided, names: row.state,
+        "state": lambda row, decided, names: row.shown_state,
         "model": lambda row, decided, names: row.version.model.name,
         "version": lambda row, decided, names: row.version.number,
         "bento": lambda row, decided, names: row.bento_id,

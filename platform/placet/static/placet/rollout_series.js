@@ -65,7 +65,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
   const side = (m) => {
     if (!m) return "–";
     const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
-    const errors = `${show(percent(m.error_rate), "%")} errors`;
+    const errors = `${show(percent(m.error_rate), "%")} server errors`;
     return [`${m.requests} requests`, errors, ...latency].join(", ");
   };
   const rows = (data) => {

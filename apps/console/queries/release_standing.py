@@ -1,0 +1,53 @@
+"""How a release stands now: whether its endpoint is stopped, and what holds its rollout."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from apps.console.queries.rollout_steps import BADLY, ended_by
+from apps.console.queries.rollout_words import LastWords, aborted_by, last_words, paused
+from apps.console.queries.stops import Stop, stop_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStanding:
+    """A release, as ``with_end`` reads it, with its newest rollout, as ``with_last_words`` does."""
+
+    release: Any
+    rollout: Any
+
+    @property
+    def state(self) -> str:
+        """Its state, as people are told."""
+        return str(self.release.shown_state)
+
+    @property
+    def mark(self) -> str:
+        """What its page was made for: with another one that is out of date. It goes into a header
+        of HTTP too, so it holds no name."""
+        return f"{self.state} paused" if self.paused else self.state
+
+    @property
+    def stop(self) -> Stop | None:
+        """Who stopped its endpoint, where it is live there."""
+        name = self.release.stopper
+        return stop_of(self.release.endpoint, name) if self.release.is_stopped else None
+
+    @property
+    def paused(self) -> str:
+        """Who or what has paused its rollout; '' where nothing has."""
+        return paused(self.rollout) if self.rollout else ""
+
+    @property
+    def words(self) -> LastWords | None:
+        """Why its rollout is as it is, and who said so."""
+        return last_words(self.rollout) if self.rollout else None
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether its rollout has a reason that people must see."""
+        return bool(self.rollout and self.rollout.reason and self.rollout.state in BADLY)
+
+    @property
+    def ended_by(self) -> str:
+        """Who ended its rollout, where that ended badly."""
+        return ended_by(self.rollout, {self.rollout.aborted_by: aborted_by(self.rollout)})

@@ -1,0 +1,138 @@
+"""What pages say of a rollout wherever they name it: from which revision to which it goes, who or
+what has paused it, and what was said last, by whom."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+
+from apps.audit.models import Event
+from apps.console.queries.actor_names import by_machine
+from apps.console.queries.rollout_steps import BADLY
+from apps.governance.plan import Analysis
+from apps.identity.queries import name_in
+from apps.rollouts.events import (
+    ENTERED,
+    ROLLBACK_STARTED,
+    ROLLOUT_PAUSED,
+    ROLLOUT_PROMOTED,
+    ROLLOUT_RESUMED,
+    ROLLOUT_SHIPPED,
+    ROLLOUT_STARTED,
+    STEP_SKIPPED,
+)
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
+from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
+from placet.kernel.actor import SYSTEM
+
+VERBS = {  # what people do to a rollout with a reason, which stays in its row until the next one
+    ROLLOUT_STARTED.name: "Started again",
+    ROLLBACK_STARTED.name: "Rolled back",
+    ROLLOUT_PAUSED.name: "Paused",
+    ROLLOUT_RESUMED.name: "Resumed",
+    ROLLOUT_PROMOTED.name: "Promoted",
+    ROLLOUT_SHIPPED.name: "Shipped",
+    STEP_SKIPPED.name: "Step skipped",
+    ENTERED[RolloutState.ABORTING].name: "Aborted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """Why a rollout is as it is, and who said so; ``what`` they did is '' where it was the platform
+    itself, whose words say that. ``text`` is '' where somebody gave no reason."""
+
+    text: str
+    what: str = ""
+    by: str = ""
+    name: str = ""
+    at: datetime | None = None
+
+
+def with_last_words(rollouts: QuerySet[Rollout]) -> QuerySet[Rollout, Any]:
+    """Have each rollout bring what was done to it last that has a reason (``done_last``), and the
+    names of who paused and who aborted it (``pauser``, ``aborter``), without a query of its own."""
+    done = Event.objects.filter(subject=OuterRef("pk"), kind__in=list(VERBS))
+    done = done.annotate(name=name_in("actor_id")).order_by("-index")
+    last = done.values(json=JSONObject(kind="kind", at="at", by="actor_id", name="name"))
+    return rollouts.annotate(
+        done_last=Subquery(last[:1]), pauser=name_in("paused_by"), aborter=name_in("aborted_by")
+    )
+
+
+def last_words(row: Any) -> LastWords | None:
+    """Return why a rollout that was read :func:`with_last_words` is as it is; ``None`` where there
+    is nothing to say."""
+    done = row.done_last or {}
+    by_itself = row.reason == ALL_AT_ONCE or (row.state in BADLY and not row.aborted_by)
+    if by_itself or by_machine(done.get("by", "")):
+        return LastWords(row.reason) if row.reason else None
+    if not row.reason and done["kind"] == ROLLOUT_STARTED.name:
+        return None  # who started it at first needs no reason
+    text = "" if row.reason == NO_REASON else row.reason
+    at = datetime.fromisoformat(done["at"])
+    return LastWords(text, VERBS[done["kind"]], done["by"], done["name"], at)
+
+
+def paused(row: Any) -> str:
+    """Say who or what has paused a rollout that was read :func:`with_last_words`; '' where it goes
+    on by itself, or has ended."""
+    if row.paused_by:
+        return f"Paused by {row.pauser}"
+    if row.state in ENDED_STATES or not row.waits_for_person:
+        return ""
+    if row.waits_to_ship:
+        return "Paused by its plan: an approver has to ship it"
+    if isinstance(row.steps[row.step], Analysis):
+        return f"Paused by its plan: the analysis in step {row.step + 1} was not settled in time"
+    return f"Paused by its plan: step {row.step + 1} waits for an operator to resume it"
+
+
+def aborted_by(row: Any) -> str:
+    """Return the name of who aborted a rollout, '' where nobody did."""
+    return SYSTEM.label if row.aborted_by == SYSTEM.id else str(row.aborter)
+
+
+def moved(row: Rollout) -> str:
+    """Say from which revision to which a rollout goes or went, or was to go."""
+    old, new = row.from_revision, row.to_revision
+    there = f"revision {new.number}"
+    ways = f"from revision {old.number} to {there}" if old else f"to {there}"
+    if row.kind == RolloutKind.DRILL:
+        return f"Rollback test {ways} and back"
+    if row.kind == RolloutKind.ROLLBACK:
+        return f"{_verb(row, 'Rolled back', 'Rolling back', 'Rollback')} {ways}"
+    instead = f", replacing revision {old.number}" if old else ""
+    return f"{_verb(row, 'Rolled out', 'Rolling out', 'Rollout of')} {there}{instead}"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutMove:
+    """A rollout in a list, read :func:`with_last_words`."""
+
+    row: Any
+
+    @property
+    def says(self) -> str:
+        """From which revision to which."""
+        return moved(self.row)
+
+    @property
+    def paused(self) -> str:
+        """Who or what has paused it."""
+        return paused(self.row)
+
+    @property
+    def words(self) -> LastWords | None:
+        """Why it is as it is."""
+        return last_words(self.row)
+
+
+def _verb(row: Rollout, done: str, under_way: str, otherwise: str) -> str:
+    """Nothing was rolled out or back that ended badly."""
+    if row.state == RolloutState.DONE:
+        return done
+    return otherwise if row.state in BADLY else under_way

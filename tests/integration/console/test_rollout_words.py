@@ -1,0 +1,184 @@
+"""What pages say of a rollout: which revision it left for which, who paused it, who said why."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.console.queries.rollout_page import rollout_page
+from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
+from apps.rollouts import actions
+from apps.rollouts.models import Rollout
+from apps.rollouts.series import series_of
+from apps.serving.windows import KEEP_DAYS
+from placet.kernel.clock import now, rfc3339
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
+WARM = {"keep_warm_seconds": 600}
+TIMED: dict[str, Any] = {
+    "strategy": "canary",
+    "steps": [{"set_weight": 10}, {"pause": {"duration_seconds": 3600}}],
+}
+MANUAL: dict[str, Any] = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
+
+
+def page(story: Story, path: str) -> str:
+    """Return what a page says to an operator, on one line."""
+    answer = browser(story.people["Otto"]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def pages(story: Story, release: Release) -> dict[str, str]:
+    """Return what each page says that tells of the newest rollout of ``release``."""
+    rollout = story.rollout(release)
+    paths = (f"releases/{release.pk}", f"endpoints/{release.endpoint_id}", f"rollouts/{rollout.pk}")
+    return {path.partition("/")[0]: page(story, f"/{path}/") for path in paths}
+
+
+def can(story: Story, rollout: Rollout) -> set[str]:
+    """Return what its page offers to do."""
+    buttons = rollout_page(rollout.pk, story.otto).buttons
+    return {button.dialog for button in buttons}
+
+
+def test_a_rollout_that_somebody_paused_says_so_with_who_and_why_wherever_it_is_told_of(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    for name, said in pages(story, release).items():
+        assert "‖ Paused by Otto risk" in said, name
+        assert "Paused by Otto risk (ago) : “traffic fell”" in said, name
+    actions.resume(story.rollout(release), step=1, reason="it came back", actor=story.otto)
+    for name, said in pages(story, release).items():
+        assert "‖ Paused" not in said, name
+        assert "Resumed by Otto risk (ago) : “it came back”" in said, name
+
+
+def test_a_rollout_that_its_plan_has_paused_says_which_step_waits(story: Story) -> None:
+    release = story.under_way(MANUAL)
+    for name, said in pages(story, release).items():
+        assert "‖ Paused by its plan: step 2 waits for an operator to resume it" in said, name
+
+
+def test_the_head_of_a_release_is_out_of_date_once_its_rollout_is_paused(story: Story) -> None:
+    release = story.under_way(TIMED)
+    path, otto = f"/releases/{release.pk}/", browser(story.people["Otto"])
+    assert otto.get(path)["X-Release-State"] == "rolling_out"
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    assert otto.get(path)["X-Release-State"] == "rolling_out paused"
+
+
+def test_at_a_step_that_waits_for_somebody_to_resume_it_nothing_is_offered_to_be_paused(
+    story: Story,
+) -> None:
+    rollout = story.rollout(story.under_way(MANUAL))
+    assert can(story, rollout) == {"resume", "promote"}
+
+
+def test_a_rollout_that_goes_on_by_itself_can_be_paused_and_then_resumed(story: Story) -> None:
+    rollout = story.rollout(story.under_way(TIMED))
+    assert can(story, rollout) == {"pause", "skip", "promote"}
+    actions.pause(rollout, reason="traffic fell", actor=story.otto)
+    assert can(story, rollout) == {"resume", "skip", "promote"}
+
+
+def test_a_rollback_says_which_revision_was_left_which_came_who_did_it_and_why(
+    story: Story,
+) -> None:
+    second = story.live(plan=WARM)
+    rollout = actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    went, why = "Rolled back from revision 2 to revision 1", "by Otto risk (ago) : “worse in Lyon”"
+    endpoint = page(story, f"/endpoints/{second.endpoint_id}/")
+    assert went in endpoint and f"Rolled back {why}" in endpoint
+    assert "Rolled out revision 2, replacing revision 1" in endpoint
+    assert f"{went}, release 1 , started by Otto risk" in page(story, f"/rollouts/{rollout.pk}/")
+    assert f"{went} {why}. It can't be rolled out again" in page(story, f"/releases/{second.pk}/")
+
+
+def test_what_somebody_aborted_says_when_and_quotes_them(story: Story) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    said = pages(story, release)
+    for name in ("releases", "rollouts"):
+        assert "Aborted by Otto risk (ago) | “wrong model”" in said[name], name
+    assert "Rollout of revision 2, replacing revision 1" in said["endpoints"]
+    assert "Aborted by Otto risk (ago) : “wrong model”" in said["endpoints"]
+
+
+def test_what_the_platform_says_is_quoted_of_nobody(story: Story) -> None:
+    release = story.under_way(TIMED)
+    Rollout.objects.filter(release=release).update(
+        state="failed", reason="The analysis failed.", finished_at=now()
+    )
+    said = page(story, f"/endpoints/{release.endpoint_id}/")
+    assert "The analysis failed." in said and "“The analysis failed.”" not in said
+
+
+def test_the_story_of_an_endpoint_is_what_people_decided_until_everything_is_asked_for(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    path = f"/endpoints/{release.endpoint_id}/"
+    few = page(story, path).partition("| Activity |")[2]
+    line = "Paused the rollout by Otto risk | rollout of release 2 at churn | “traffic fell”"
+    assert line in few
+    assert "Started rolling out release 2" in few and "The new revision is live" in few
+    for technical in ("of the traffic", "% of the requests to the new revision", "Added revision"):
+        assert technical not in few, technical
+    every = page(story, f"{path}?activity=all").partition("| Activity |")[2]
+    assert "Revision 2 is ready with 10% of the traffic" in every
+    assert line in every
+    assert (
+        "Link(" not in few
+        and "Show everything" in few
+        and "Show decisions and changes of state only" in every
+    )
+
+
+def answered(revision: str | None, seconds_ago: float, good: int) -> None:
+    """Store a window of ``revision`` that began so long ago."""
+    assert revision is not None
+    MetricWindow.objects.create(
+        node="nod_1",
+        revision=revision,
+        started_at=now() - timedelta(seconds=seconds_ago),
+        seconds=10,
+        status_2xx=good,
+        latency={"25": good},
+    )
+
+
+def test_what_was_observed_of_a_rollout_stays_as_it_was_at_its_end(story: Story) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    began = rfc3339(now() - timedelta(minutes=5))
+    ended = now() - timedelta(seconds=40)
+    Rollout.objects.filter(release=release).update(finished_at=ended, step_times={"0": began})
+    rollout = story.rollout(release)
+    answered(rollout.from_revision_id, 45, 90)
+    before = rollout_page(rollout.pk, story.otto).traffic, series_of(rollout).points
+    assert dict(before[0])["Requests"] == ["0", "90"] and len(before[1]) == 1
+    answered(rollout.from_revision_id, 30, 500)
+    assert (rollout_page(rollout.pk, story.otto).traffic, series_of(rollout).points) == before
+    assert series_of(rollout).until == rollout.finished_at
+
+
+def test_counts_that_are_kept_no_more_are_not_said_to_be_none(story: Story) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    long_ago = now() - timedelta(days=KEEP_DAYS, minutes=1)
+    Rollout.objects.filter(release=release).update(finished_at=long_ago)
+    said = page(story, f"/rollouts/{story.rollout(release).pk}/")
+    assert "Counts are kept for (span): those of this rollout are gone." in said
+    assert "Observed |" not in said.partition("| Metrics |")[0]

@@ -1,0 +1,163 @@
+"""Once somebody stopped an endpoint every page says so of what was live there, by whom and why."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from apps.audit.models import Event
+from apps.governance.models import Release
+from apps.serving.actions import start_endpoint, stop_endpoint
+from apps.serving.models import Endpoint
+from tests.support import factories
+from tests.support.factories import api, browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = pytest.mark.django_db
+WHY = "The lab sends wrong units"
+SAID = f"Stopped by Otto risk (ago) : “{WHY}”"
+
+
+def page(story: Story, path: str, *, who: str = "Otto") -> str:
+    """Return what a page says to somebody, on one line."""
+    answer = browser(story.people[who]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+@pytest.fixture
+def stopped(story: Story, first_release: Release) -> Release:
+    """A release that was live until Otto stopped its endpoint."""
+    stop_endpoint(first_release.endpoint, reason=WHY, actor=story.otto)
+    return first_release
+
+
+def test_the_page_of_a_release_says_that_it_is_stopped_by_whom_why_and_until_when_it_served(
+    story: Story, stopped: Release
+) -> None:
+    said = page(story, f"/releases/{stopped.pk}/")
+    assert f"{SAID} It served until (date) (time) UTC" in said
+    assert "■ Stopped" in said and "● Live" not in said
+    assert "is one click" not in said
+
+
+def test_lists_of_releases_say_stopped_and_are_narrowed_by_what_they_say(
+    story: Story, stopped: Release
+) -> None:
+    assert "■ Stopped" in page(story, "/releases/") and "● Live" not in page(story, "/releases/")
+    assert "■ Stopped" in page(story, "/releases/?state=stopped")
+    assert "No matches" in page(story, "/releases/?state=live")
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    assert "● Live" in page(story, "/releases/?state=live")
+    assert "No matches" in page(story, "/releases/?state=stopped")
+
+
+def test_an_exported_list_of_releases_says_the_same(story: Story, stopped: Release) -> None:
+    def exported(state: str) -> list[str]:
+        address = f"/api/v1/exports/releases?format=json&state={state}"
+        answer = browser(story.people["Otto"]).get(address)
+        return [row["state"] for row in json.loads(b"".join(answer))]
+
+    assert (exported("stopped"), exported("live")) == (["stopped"], [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/models/", "/models/risk/churn/", "/models/risk/churn/1/", "/projects/risk/"]
+)
+def test_models_versions_and_projects_say_where_a_version_is_stopped(
+    story: Story, stopped: Release, path: str
+) -> None:
+    said = page(story, path, who="Ada")
+    assert "■ Stopped" in said and "● Live" not in said
+
+
+def test_lists_of_deployments_say_until_when_and_not_since_when(
+    story: Story, stopped: Release
+) -> None:
+    for path in ("/", "/endpoints/", "/projects/risk/"):
+        said = page(story, path)
+        assert "| until (ago) |" in said and "■ Stopped" in said, path
+
+
+def test_projects_count_as_live_what_serves(story: Story, stopped: Release) -> None:
+    def live() -> int:
+        return browser(story.people["Otto"]).get("/projects/").context["page"].rows[0].live
+
+    assert live() == 0
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    assert live() == 1
+
+
+def test_search_and_who_asked_for_it_read_the_same(story: Story, stopped: Release) -> None:
+    assert "in development, stopped" in page(story, "/search/?q=release%201")
+    assert "■ Stopped" in page(story, "/", who="Ada").partition("Deployments")[0]
+
+
+def test_a_new_request_is_compared_with_what_is_stopped(story: Story, stopped: Release) -> None:
+    said = page(story, f"/releases/{story.world.request('development').pk}/")
+    assert "compared with churn:1 (stopped)" in said and "(live)" not in said
+
+
+def test_the_page_of_an_endpoint_says_who_stopped_it_and_why_and_so_does_its_activity(
+    story: Story, stopped: Release
+) -> None:
+    said = page(story, f"/endpoints/{stopped.endpoint_id}/")
+    assert f"{SAID} Clients get 503." in said
+    assert f"Stopped an endpoint by Otto risk | “{WHY}”" in said
+    line = f"Stopped an endpoint by Otto risk | churn in development | “{WHY}”"
+    assert line in page(story, "/projects/risk/activity/")
+
+
+def test_the_dialog_takes_a_reason_and_needs_none(story: Story, first_release: Release) -> None:
+    path = f"/endpoints/{first_release.endpoint_id}"
+    otto = browser(story.people["Otto"])
+    assert 'id="stop-why"' in otto.get(f"{path}/").content.decode()
+    otto.post(f"{path}/do/stop", {"reason": f"  {WHY} ", "next": f"{path}/"})
+    row = Endpoint.objects.get(pk=first_release.endpoint_id)
+    assert (row.state, row.stopped_by, row.reason) == ("stopped", story.otto.id, WHY)
+    start_endpoint(row, actor=story.otto)
+    row = Endpoint.objects.get(pk=row.pk)
+    assert (row.state, row.stopped_by, row.reason, row.stopped_at) == ("active", "", "", None)
+    otto.post(f"{path}/do/stop", {"next": f"{path}/"})
+    assert "Stopped by Otto risk (ago) . Clients get 503." in page(story, f"{path}/")
+
+
+def test_a_reason_that_turns_letters_around_stops_nothing(
+    story: Story, first_release: Release
+) -> None:
+    path = f"/endpoints/{first_release.endpoint_id}"
+    sent = {"reason": "wrong \u202eunits", "next": f"{path}/"}
+    shown = (
+        browser(story.people["Otto"]).post(f"{path}/do/stop", sent, follow=True).content.decode()
+    )
+    assert "reason: It holds a character that turns the order of letters" in shown
+    assert Endpoint.objects.get(pk=first_release.endpoint_id).state == "active"
+
+
+def test_the_api_takes_a_reason_and_needs_none(story: Story, first_release: Release) -> None:
+    client = api(story.people["Otto"])
+    path = f"/endpoints/{first_release.endpoint_id}"
+    assert client.post(f"{path}/stop", {"reason": WHY}).json()["state"] == "stopped"
+    assert Endpoint.objects.get(pk=first_release.endpoint_id).reason == WHY
+    assert client.post(f"{path}/start").status_code == 200
+    assert client.post(f"{path}/stop").json()["state"] == "stopped"
+    assert client.post(f"{path}/stop", {"why": WHY}).status_code == 400
+
+
+def test_the_event_says_why_and_the_log_holds_no_word_of_it(story: Story, stopped: Release) -> None:
+    event = Event.objects.filter(kind="endpoint.stopped.v1").latest("index")
+    assert WHY not in event.body
+    eve = browser(factories.person("Eve", roles={"auditor": None}))
+    assert f"Why | “{WHY}”" in " | ".join(
+        text_of(eve.get(reverse("audit-event", args=[event.index])).content.decode()).splitlines()
+    )
+
+
+def test_an_endpoint_that_was_stopped_before_anybody_wrote_down_by_whom_says_stopped(
+    story: Story, first_release: Release
+) -> None:
+    stop_endpoint(first_release.endpoint, actor=story.otto)
+    Endpoint.objects.update(stopped_by="", stopped_at=None)
+    said = page(story, f"/releases/{first_release.pk}/")
+    assert "Stopped. Open endpoint" in said and "It served until" not in said
