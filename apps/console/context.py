@@ -22,6 +22,7 @@ from apps.console.queries.break_glass_page import banners
 from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.console.queries.page_parts import Link
 from apps.console.queries.release_rows import DECIDED, with_requester
+from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
 from apps.governance.rules import ROLE_OF
 from placet.kernel.actor import ANONYMOUS, Actor
@@ -95,7 +96,8 @@ def waiting(request: HttpRequest, actor: Actor) -> Waiting:
     if cached is None:
         place = chosen(request)
         cached = waiting_on(
-            actor, lambda rows: with_requester(with_frame(rows, actor=actor, chosen=place))
+            actor,
+            lambda rows: with_clock(with_requester(with_frame(rows, actor=actor, chosen=place))),
         )
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
     return cached

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from apps.governance.rules import APPROVER, REVIEWER
 from placet_verify.permit import quorum
-from placet_verify.permit.quorum import ApprovalRule, RuleTally, approval_rules
+from placet_verify.permit.quorum import ApprovalRule, RuleTally, approval_rules, gate_rules
 from placet_verify.permit.standing import Standing
 from placet_verify.statements import APPROVE
 
@@ -133,6 +133,16 @@ class Decider:
             for role in self.counting(held)
             if role in open_rules and not self.obstacles(open_rules[role])
         ]
+
+    def opens(
+        self, gate: Mapping[str, Any], held: Collection[str], *, strict: bool = False
+    ) -> bool:
+        """Tell whether an approval of theirs by a role out of ``held`` would count for ``gate``;
+        ``strict``: for what it asks of the second line alone."""
+        rules = gate_rules(gate)
+        taken = rules[:1] if strict else rules
+        excluded = quorum.excluded(taken[0], self.person, **self.parties._asdict())
+        return gate["role"] in self.counting(held) and not (excluded or self.obstacles(taken))
 
     def role(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> str:
         """Return the role out of ``held`` that they decide as, '' for none: approver while one is

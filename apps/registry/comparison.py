@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -62,6 +62,8 @@ class VersionComparison:
     requirements: list[ValueChange]
     files: list[ValueChange]
     card: list[str]
+    datasets: list[ValueChange] = field(default_factory=list)
+    code: list[ValueChange] = field(default_factory=list)
 
     @property
     def signature_same(self) -> bool:
@@ -114,6 +116,34 @@ def column_kinds(signature: Mapping[str, Any] | None, side: str) -> dict[str, st
         optional = "" if column.get("required", True) else " (optional)"
         kinds[column["name"]] = f"{column['type']}{shape}{optional}"
     return kinds
+
+
+def dataset_digests(lineage: Mapping[str, Any]) -> dict[str, str]:
+    """Return ``{data set: digest}`` of a lineage; of two with one name the later is numbered."""
+    digests: dict[str, str] = {}
+    for row in lineage.get("datasets") or ():
+        name, count = str(row.get("name", "")), 1
+        while (named := name if count == 1 else f"{name} ({count})") in digests:
+            count += 1
+        digests[named] = str(row.get("digest", ""))
+    return digests
+
+
+def code_facts(
+    lineage: Mapping[str, Any], named: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return what a lineage says of the code that trained a version and of its run, by name; its
+    parent, an id, is called as ``named`` says."""
+    code, run = lineage.get("code") or {}, lineage.get("run") or {}
+    run = run if isinstance(run, dict) else {"id": run}  # of a row from before it had members
+    parent = str(lineage.get("parent") or "")
+    told = {
+        "Repository": code.get("repository"),
+        "Commit": code.get("commit"),
+        "Run": ", ".join(str(run[name]) for name in ("id", "url") if run.get(name)),
+        "Parent version": (named or {}).get(parent, parent),
+    }
+    return {name: str(value) for name, value in told.items() if value}
 
 
 def requirement_versions(lines: list[str]) -> dict[str, str]:

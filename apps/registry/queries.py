@@ -13,7 +13,9 @@ from apps.registry.comparison import (
     VersionSide,
     card_diff,
     changes,
+    code_facts,
     column_kinds,
+    dataset_digests,
     requirement_versions,
 )
 from apps.registry.models import (
@@ -210,6 +212,8 @@ def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison
     if a.pk not in rows or b.pk not in rows:
         raise NotFound
     old, new = rows[a.pk], rows[b.pk]
+    parents = {side.lineage.get("parent", "") for side in (old, new)} - {""}
+    named = {row.pk: str(row) for row in versions(actor).filter(pk__in=parents)} if parents else {}
     metrics = _metrics_of([old.pk, new.pk])
     return VersionComparison(
         a=_side(old),
@@ -230,6 +234,8 @@ def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison
             {file.path: file.sha256 for file in new.files.all()},
         ),
         card=card_diff(old.card, new.card, (str(old), str(new))),
+        datasets=changes(dataset_digests(old.lineage), dataset_digests(new.lineage)),
+        code=changes(code_facts(old.lineage, named), code_facts(new.lineage, named)),
     )
 
 

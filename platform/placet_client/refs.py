@@ -8,6 +8,7 @@ _SLUG = r"[a-z0-9][a-z0-9_-]*"
 _PAIR = re.compile(rf"({_SLUG})/({_SLUG})")
 _PROJECT = re.compile(rf"({_SLUG})(/({_SLUG}))?")
 _VERSION = re.compile(rf"({_SLUG})/({_SLUG}):([0-9]{{1,9}})", re.ASCII)
+_RELEASE = re.compile(rf"({_SLUG})/([0-9]{{1,9}})", re.ASCII)
 _ENDPOINT = re.compile(rf"({_SLUG})/({_SLUG})/({_SLUG})")
 
 
@@ -39,6 +40,12 @@ def endpoint(text: str) -> tuple[str, str, str]:
     """Read ``project/environment/endpoint``."""
     project, where, name = _match(_ENDPOINT, text, "PROJECT/ENVIRONMENT/ENDPOINT, nor an id")
     return project, where, name
+
+
+def release(text: str) -> tuple[str, int]:
+    """Read ``project/4``, a release by the number that it has in its project."""
+    project, number = _match(_RELEASE, text, "PROJECT/NUMBER, nor an id")
+    return project, int(number)
 
 
 def _match(pattern: re.Pattern[str], text: str, form: str) -> tuple[str, ...]:

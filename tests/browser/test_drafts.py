@@ -10,7 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
 from apps.builds.models import Build
-from apps.registry.actions import create_version, edit_draft, set_card, start_upload
+from apps.console.queries.models import newest_metrics
+from apps.registry.actions import add_evidence, create_version, edit_draft, set_card, start_upload
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from placet.kernel.config import config
 from placet_protocol.cookies import SESSION
@@ -21,6 +22,16 @@ from tests.support.world import World
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 ONNX = ROOT / "examples" / "breast-cancer" / "model.onnx"
+
+# the options of selects on a page whose text is wider than what the select shows
+CUT = """() => [...document.querySelectorAll("main select")].flatMap((list) => {
+  if (!list.offsetParent) return [];
+  const style = getComputedStyle(list), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const room = list.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const texts = [...list.options].map((option) => option.text);
+  return texts.filter((text) => pen.measureText(text).width > room + 0.5);
+})"""
 
 
 @pytest.fixture
@@ -212,6 +223,92 @@ def test_what_is_not_saved_is_neither_frozen_without_nor_left_unasked(
     page.get_by_role("button", name="Finalise and build").click()
     page.wait_for_url("**/builds/**")
     assert dialogs == ["beforeunload"]
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390, 320])
+def test_no_choice_is_cut_off_whatever_the_width(
+    world: World, draft: ModelVersion, open_as: OpenAs, width: int
+) -> None:
+    page = open_as(world.people["Ada"], width=width)
+    page.goto(place(draft))
+    for one in ("input", "output"):
+        page.get_by_role("button", name=f"Add {one}").click()
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_who_adds_a_row_goes_on_typing_in_it_and_loses_nothing(
+    world: World, draft: ModelVersion, open_as: OpenAs, width: int
+) -> None:
+    """The keys follow the button at once, and no answer of the server is waited for."""
+    page = open_as(world.people["Ada"], width=width)
+    page.goto(place(draft))
+    tables = {
+        "input": "#inputs-rows",
+        "output": "#outputs-rows",
+        "metric": "#metrics-rows",
+        "data set": "#datasets-rows",
+        "parameter": "#parameters-rows",
+    }
+    for one, table in tables.items():
+        button = page.get_by_role("button", name=f"Add {one}")
+        for name in ("first", "second"):
+            button.press("Enter")
+            page.keyboard.type(name)
+        names = page.locator(table).get_by_label(f"{one} name")
+        assert [box.input_value() for box in names.all()] == ["first", "second"]
+        expect(names.last).to_be_focused()
+    page.get_by_role("button", name="Remove parameter").first.click()
+    names = page.locator("#parameters-rows").get_by_label("parameter name")
+    assert [box.input_value() for box in names.all()] == ["second"]
+    page.get_by_role("button", name="Remove parameter").click()
+    expect(page.get_by_role("button", name="Add parameter")).to_be_focused()
+    assert not page.locator("#parameters-rows").is_visible()
+
+
+def test_what_is_typed_while_a_part_is_saved_stays(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    held: list[Route] = []
+    page.route("**/save/metrics", lambda route: held.append(route))
+    metrics = page.locator("#metrics")
+    metrics.get_by_role("button", name="Add metric").click()
+    page.keyboard.type("auc")
+    metrics.get_by_label("metric value").fill("0.9")
+    with page.expect_request("**/save/metrics"):
+        metrics.get_by_role("button", name="Save metrics").click()
+    metrics.get_by_role("button", name="Add metric").click()
+    page.keyboard.type("f")
+    held[0].continue_()
+    metrics.get_by_text("Saved.").wait_for()
+    names = metrics.get_by_label("metric name")
+    expect(names.last).to_be_focused()
+    page.keyboard.type("1")
+    assert [box.input_value() for box in names.all()] == ["auc", "f1"]
+    metrics.get_by_text("Unsaved changes").wait_for()
+    page.unroute("**/save/metrics")
+    metrics.get_by_label("metric value").last.fill("0.8")
+    metrics.get_by_role("button", name="Save metrics").click()
+    expect(metrics.get_by_text("Unsaved changes")).to_be_hidden()
+    assert newest_metrics([draft])[draft.pk] == {"auc": 0.9, "f1": 0.8}
+
+
+def test_a_row_that_was_stored_and_is_removed_is_unsaved(
+    world: World, draft: ModelVersion, open_as: OpenAs
+) -> None:
+    add_evidence(draft, kind="metrics", data={"auc": 0.9, "f1": 0.8}, actor=world.ada)
+    page = open_as(world.people["Ada"])
+    page.goto(place(draft))
+    metrics = page.locator("#metrics")
+    page.get_by_role("button", name="Remove metric auc").click()
+    metrics.get_by_text("Unsaved changes").wait_for()
+    expect(page.get_by_role("button", name="Remove metric f1")).to_be_focused()
+    metrics.get_by_role("button", name="Save metrics").click()
+    metrics.get_by_text("Saved.").wait_for()
+    assert newest_metrics([draft])[draft.pk] == {"f1": 0.8}
 
 
 def test_blank_rows_stay_and_what_is_unsaved_goes_with_a_draft_that_is_discarded(

@@ -1,11 +1,12 @@
 """Two versions side by side, as their page shows what differs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.text import capfirst
 
+from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.governance.queries.facts import was_called_safe
@@ -13,6 +14,7 @@ from apps.registry.comparison import ValueChange, VersionComparison
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
+UNDECLARED = "not declared"
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
 CHECKS = {"scan": "Scan", "smoke_test": "Smoke test"}  # evidence that builds measure
@@ -138,6 +140,32 @@ def compared_parts(found: VersionComparison) -> list[ComparisonTable]:
         for title, changes, row, narrow in parts
         if changes
     ]
+
+
+def origin_of(found: VersionComparison) -> ComparisonTable:
+    """Return what two versions were made from: the data, the code and the packages, where nothing
+    was declared too."""
+    data: list[ChangeRow] = [
+        FileRow(replace(change, name=f"Data {change.name}")) for change in found.datasets
+    ]
+    code = [ChangeRow(change) for change in found.code]
+    same = all(change.state == "same" for change in found.requirements)
+    before, after = (_packages(found.requirements, gone) for gone in ("added", "removed"))
+    packages = ValueChange("Packages", before, after, "same" if same else "changed")
+    rows = [
+        *(data or [_beside("Data", UNDECLARED, UNDECLARED)]),
+        *(code or [_beside("Code", UNDECLARED, UNDECLARED)]),
+        _beside(
+            "Python", *(side.python_version or "platform default" for side in (found.a, found.b))
+        ),
+        ChangeRow(packages),
+    ]
+    return ComparisonTable("Data, code and dependencies", rows)
+
+
+def _packages(requirements: Sequence[ValueChange], without: str) -> str:
+    count = sum(change.state != without for change in requirements)
+    return f"{counted(count, 'package')} given" if count else "none given"
 
 
 def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:

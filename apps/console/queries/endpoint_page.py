@@ -89,9 +89,8 @@ class EndpointPage:
     @property
     def is_exposed(self) -> bool:
         """Whether clients need no API key in the last of the project's environments."""
-        return self.is_open and self.endpoint.environment == getattr(
-            self.endpoint, "last_environment", None
-        )
+        last = getattr(self.endpoint, "last_environment", None)
+        return self.is_open and not self.view.asked and self.endpoint.environment == last
 
     @property
     def version(self) -> ModelVersion | None:
@@ -174,7 +173,7 @@ class EndpointPage:
     @property
     def health(self) -> Sign:
         """How it is."""
-        return parts.health(self.view.judged.health)
+        return parts.health(self.view.judged.health, self.view.asked)
 
     @property
     def why(self) -> str:

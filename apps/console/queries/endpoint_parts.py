@@ -31,16 +31,53 @@ HEALTH = {
     "deleted": Sign("plain", "–", "Deleted"),
 }
 EMPTY = Sign("plain", "○", "Empty")
-
-
-def health(word: str) -> Sign:
-    """Return how an endpoint is, as pages show it."""
-    return HEALTH.get(word, EMPTY)
+UNUSED = Sign("plain", "○", "Never served")
+IN_VAIN = {
+    "rejected": "was rejected",
+    "withdrawn": "was withdrawn",
+    "expired": "expired",
+    "revoked": "was revoked",
+}
+PENDING = {"requested": "waits for approval", "approved": "is approved and has not started"}
 
 
 def why(status: EndpointStatus) -> str:
     """Return in few words why an endpoint is not healthy."""
     return listed(list(dict.fromkeys(trouble.title for trouble in status.troubles)))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The newest release that was asked of an endpoint which nothing was ever rolled out to."""
+
+    release: str
+    number: int
+    state: str
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether nothing is on its way there."""
+        return self.state in IN_VAIN
+
+    @property
+    def begins(self) -> str:
+        """Begins the sentence, which the release continues."""
+        return "Never served:" if self.is_in_vain else "Nothing served here yet:"
+
+    @property
+    def became(self) -> str:
+        """What became of the release."""
+        return IN_VAIN.get(self.state) or PENDING.get(self.state, "has not been rolled out")
+
+    @property
+    def url(self) -> str:
+        """Where it is read."""
+        return reverse("release", args=[self.release])
+
+
+def health(word: str, asked: Asked | None = None) -> Sign:
+    """Return how an endpoint is, as pages show it; ``asked`` of one that never served."""
+    return HEALTH.get(word, UNUSED if asked and asked.is_in_vain else EMPTY)
 
 
 def kept_apart(isolation: str) -> str:

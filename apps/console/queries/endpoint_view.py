@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, OuterRef, Subquery, When
+from django.db.models.functions import Coalesce, JSONObject
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_forms import figures_now
+from apps.console.queries.endpoint_parts import Asked
 from apps.console.queries.endpoint_story import NOTABLE
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.page_parts import Link
@@ -30,7 +31,7 @@ from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, endpoint_keys, status_with, visible_endpoints
-from apps.serving.rules import PRESENT, RevisionState, Trouble, serving_config
+from apps.serving.rules import PRESENT, EndpointState, RevisionState, Trouble, serving_config
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
@@ -189,6 +190,15 @@ class EndpointView:
         return actor_names({owner, *(drill.started_by for drill in self.drills)})
 
     @property
+    def asked(self) -> Asked | None:
+        """The newest release that was asked of it; ``None`` where something was rolled out there,
+        or nothing was asked."""
+        asked = getattr(self.endpoint, "asked", None)
+        if self.endpoint.state == EndpointState.DELETED or not asked or asked["used"]:
+            return None
+        return Asked(asked["release"], asked["number"], asked["state"])
+
+    @property
     def traffic(self) -> Recent | None:
         """What the live revision answered."""
         live = self.status.live
@@ -267,14 +277,23 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
 
 def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
-    environment is the last of its project, and who stopped it."""
+    environment is the last of its project, who stopped it, and the newest release that was
+    ``asked`` of it, with whether any was ever rolled out there (``used``)."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
     last = Subquery(places.values("name")[:1])
+    there = {"endpoint": OuterRef("endpoint")}
+    served = Exists(Revision.objects.filter(**there)) | Exists(
+        Release.objects.filter(**there, live_at__isnull=False)
+    )
+    used = Case(When(served, then=True), default=False)
+    asked = Release.objects.filter(endpoint=OuterRef("pk")).order_by("-pk")
+    newest = asked.values(json=JSONObject(release="pk", number="number", state="state", used=used))
     return {
         "last_drills": last_drills(),
         "recalled": reached_by(),
         "last_environment": last,
         "stopper": stopper(),
+        "asked": Subquery(newest[:1]),
     }
 
 

@@ -9,7 +9,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_spar
 from apps.console.queries.page_parts import Link, for_members, says_none
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
-from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
+from apps.governance.queries.deciders import RoleHolders, asked_deciders, with_deciders
 from apps.governance.queries.visible_rows import freezes, in_force, policies
 from apps.governance.rules import PolicyState
 from apps.identity.queries import visible
@@ -69,8 +69,8 @@ class EnvironmentPage:
 
     @property
     def deciders(self) -> list[RoleHolders]:
-        """Who decides here, role by role."""
-        return deciders(self.environment, self.actor)
+        """Who decides here by the policy in force, role by role."""
+        return asked_deciders(self.environment, self.actor)
 
     @property
     def links(self) -> list[Link]:

@@ -11,7 +11,7 @@ from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
 from apps.console.queries.people import offered_people
 from apps.console.queries.project_page import ProjectHead, environments_in_force
-from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
+from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders, with_deciders
 from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import scope_of, visible_roles
 from apps.identity.rules import ROLES
@@ -90,9 +90,9 @@ class MembersPage:
 
     @property
     def deciders(self) -> list[tuple[str, list[RoleHolders]]]:
-        """Who decides in each environment, as far as the reader sees its releases."""
-        rows = [(row.name, deciders(row, self.head.actor)) for row in self.environments]
-        return [(name, found) for name, found in rows if found]
+        """Whom the policy of each environment asks, as far as the reader sees its releases."""
+        seen = [row for row in self.environments if deciders(row, self.head.actor)]
+        return [(row.name, asked_deciders(row, self.head.actor)) for row in seen]
 
     @property
     def empty_title(self) -> str:

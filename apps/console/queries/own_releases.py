@@ -5,19 +5,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, OuterRef, Q, Subquery, When
-from django.db.models.functions import JSONObject
+from django.db.models import Case, Q, When
 
 from apps.audit.queries import unseal_many
-from apps.console.queries.release_rows import with_requester
-from apps.governance.models import OPEN_STATES, Decision, Release
+from apps.console.queries.release_rows import with_rejection, with_requester
+from apps.governance.models import OPEN_STATES, Release
+from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
-from apps.identity.models import User
 from apps.identity.queries import one_of, visible
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
-from placet_verify.statements import REJECT
 
 DAYS = 14  # so long the outcome of a request is shown
 SHOWN = 10
@@ -79,14 +77,10 @@ def followed(actor: Actor) -> Followed:
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
     mine = Q(requester=actor.accountable) & lately
-    rejections = Decision.objects.filter(
-        release=OuterRef("pk"), verdict=REJECT, voided_reason=""
-    ).annotate(name=Subquery(User.objects.filter(pk=OuterRef("person")).values("name")))
-    said = rejections.order_by("-pk").values(json=JSONObject(name="name", comment="comment_sealed"))
     first = visible(Release.objects.filter(mine | is_startable(actor)), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
-    rows = with_requester(releases(actor).filter(one_of(few))).annotate(
-        rejection=Subquery(said[:1]),
+    rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
+    rows = with_clock(rows).annotate(
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
     )

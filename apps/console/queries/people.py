@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -18,13 +18,17 @@ from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, Use
 from apps.identity.rules import ROLES
 from apps.identity.trust.second_factor import factors
 from placet.kernel.actor import Actor
+from placet.kernel.clock import now
 from placet.kernel.config import config
 
 SHOWS = (
     ("no-role", "Without a role"),
     ("no-factor", "Without a second factor"),
+    ("away-30", "Away for 30 days"),
+    ("away-90", "Away for 90 days"),
     ("inactive", "Deactivated"),
 )
+AWAY = {"away-30": timedelta(days=30), "away-90": timedelta(days=90)}
 OFFERED = 300
 FACTOR_WORDS = {"webauthn": "Passkey", "totp": "Authenticator app"}
 
@@ -172,6 +176,9 @@ def _narrowed(asked: PersonFilter) -> QuerySet[User]:
         people = people.filter(Q(name__icontains=text) | Q(email__icontains=text))
     if asked.show == "inactive":
         return people.filter(is_active=False)
+    if asked.show in AWAY:
+        late = Q(seen=None) | Q(seen__lt=now() - AWAY[asked.show])
+        return with_sign_in(people).filter(late, is_active=True)
     if asked.show == "no-factor":
         return people.filter(~Exists(factors().filter(user=OuterRef("pk"))), is_active=True)
     if asked.show == "no-role":
@@ -183,14 +190,19 @@ def _narrowed(asked: PersonFilter) -> QuerySet[User]:
 
 
 def described(people: QuerySet[User]) -> QuerySet[User, Any]:
-    """Read along of each person the types of their factors, and when they were last seen."""
-    tokens = ApiToken.objects.filter(person=OuterRef("pk")).values("person")
-    used = Subquery(tokens.annotate(at=Max("last_used_at")).values("at"))
-    return people.annotate(
+    """Read along of each person the types of their factors, and when they were last ``seen``."""
+    return with_sign_in(people).annotate(
         called=Lower("name"),
         factors=ArraySubquery(factors().filter(user=OuterRef("pk")).values("type")),
-        seen=Greatest(F("last_login"), used),
     )
+
+
+def with_sign_in(people: QuerySet[User]) -> QuerySet[User, Any]:
+    """Read along when each person signed in last or a token of theirs was used (``seen``): what
+    they do in a session that lasts is written down nowhere."""
+    tokens = ApiToken.objects.filter(person=OuterRef("pk")).values("person")
+    used = Subquery(tokens.annotate(at=Max("last_used_at")).values("at"))
+    return people.annotate(seen=Greatest(F("last_login"), used))
 
 
 def _with_roles(people: Iterable[Any]) -> list[PersonRow]:

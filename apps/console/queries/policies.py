@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count
 
+from apps.console.queries.offered_targets import with_targets
 from apps.console.queries.page_parts import counted, no_role
 from apps.console.queries.paging import keyed
 from apps.governance import break_glass
 from apps.governance.gates import GATES
-from apps.governance.models import Environment, Freeze, PolicyRevision
+from apps.governance.gates.facts import FreezeFact
+from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import with_deciders
+from apps.governance.queries.facts import freeze_facts, freezes_of
 from apps.governance.rules import PolicyState
 from apps.identity.models import Project
 from apps.identity.queries import visible
@@ -29,7 +33,7 @@ class PolicyRow:
     drafts: int
     frozen: bool
     readable: bool  # whether the reader may see policies here at all
-    freezes: Sequence[Freeze] = ()  # those that are not lifted
+    freezes: Sequence[FreezeFact] = ()  # those that are not lifted
 
     @property
     def gate_count(self) -> str:
@@ -79,11 +83,12 @@ def policy_rows(
     projects: Sequence[Project], actor: Actor, *, to_request: bool = False
 ) -> list[PolicyRow]:
     """Return every environment the actor may see, with its policy in force; for who requests a
-    release with who decides there, and for others with how many drafts there are."""
+    release with who decides there and the targets, for others with how many drafts there are."""
     seen = visible(
         Environment.objects.filter(project__in=projects).select_related("project"), actor
     )
-    seen = with_deciders(seen) if to_request else seen
+    seen = with_targets(with_deciders(seen), actor) if to_request else seen
+    seen = seen.annotate(frozen_by=ArraySubquery(freezes_of("pk")))
     environments: Sequence[Any] = list(seen.order_by("project__name", "position"))
     written = visible(
         PolicyRevision.objects.filter(environment__in=environments), actor, view="policy.view"
@@ -95,21 +100,16 @@ def policy_rows(
     )
     per_environment = counted.annotate(count=Count("pk")).values_list("environment_id", "count")
     drafts = {} if to_request else dict(per_environment)
-    freezes = list(Freeze.objects.filter(environment__in=environments, lifted_at=None))
-    frozen = {
-        f.environment_id
-        for f in freezes
-        if f.starts_at <= now() and (f.ends_at is None or f.ends_at > now())
-    }
+    freezes = {row.pk: freeze_facts(row.frozen_by) for row in environments}
     return [
         PolicyRow(
             environment,
             current.get(environment.pk),
             gate_titles(current.get(environment.pk)),
             drafts.get(environment.pk, 0),
-            environment.pk in frozen,
+            any(f.lasts(now()) for f in freezes[environment.pk]),
             actor.can("policy.view", Scope(environment.project_id, environment.name)),
-            [f for f in freezes if f.environment_id == environment.pk],
+            freezes[environment.pk],
         )
         for environment in environments
     ]

@@ -10,7 +10,7 @@ from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
-from apps.governance.queries.deciders import RoleHolders, deciders
+from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
 from apps.governance.rules import APPROVER, PolicyState
@@ -96,8 +96,8 @@ class PolicyPage:
 
     @property
     def deciders(self) -> list[RoleHolders]:
-        """Who decides here, role by role."""
-        return deciders(self.environment, self.actor)
+        """Who decides here by the policy in force, role by role."""
+        return asked_deciders(self.environment, self.actor)
 
     @property
     def may_freeze(self) -> bool:

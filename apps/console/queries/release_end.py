@@ -1,13 +1,13 @@
 """What the page of a release says of it once it has ended: what was so then, and is not now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat, JSONObject
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,6 +29,7 @@ from placet.kernel.actor import SYSTEM
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 AHEAD = ("; passes at ", "; the next begins ")  # what gates about time say at the end
+NAMED = 8  # people by name, then how many more
 BOUND = "If any of these change, the approval is void and nothing is deployed."
 
 
@@ -44,6 +45,7 @@ class GateLine:
     state: str
     title: str
     reason: str
+    who: str = ""  # whose decision it may still pass with, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,25 @@ class ReleaseEnd:
         return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
 
     @property
+    def stood(self) -> str:
+        """What was live at its endpoint when it was decided, in a sentence; '' before that."""
+        if not self.view.is_decided:
+            return ""
+        when = moment(self.release)
+        if self.view.is_unknown:
+            return f"What was live {when} was not recorded."
+        live = self.view.changes.compared_with or "nothing"
+        return f"{when.capitalize()}, {live} was live."
+
+    @property
+    def live_now(self) -> Link:
+        """What is live at its endpoint now; without an address where that is itself, or nothing."""
+        live = self.release.live_now
+        if live is None or live["release"] == self.release.pk:
+            return Link("this release" if live else "nothing", "")
+        return Link(live["version"], reverse("release", args=[live["release"]]))
+
+    @property
     def gates_title(self) -> str:
         """What stands above its gates."""
         if not self.is_over:
@@ -96,8 +117,10 @@ class ReleaseEnd:
     @property
     def gates(self) -> list[GateLine]:
         """Its gates; of one that is over what they said last, as past."""
-        say = past if self.is_over else present
-        return [say(gate) for gate in self.view.gates]
+        if self.is_over:
+            return [past(gate) for gate in self.view.gates]
+        both = zip(self.view.gates, self.view.who_opens, strict=True)
+        return [present(gate, [person.name for person in people]) for gate, people in both]
 
     @property
     def checked_at(self) -> datetime | None:
@@ -149,9 +172,20 @@ def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     return format_html("Rolled back{}{}{}", ways, ": " if why else "", why)
 
 
-def present(gate: GateResult) -> GateLine:
-    """Return what a gate says now."""
-    return GateLine(gate["state"], gate["title"], gate["reason"])
+def moment(release: Release) -> str:
+    """Say as of when a release that is decided is shown: nobody decided on one that was withdrawn
+    or that expired while it waited for people."""
+    decided = release.approved_at or release.state == ReleaseState.REJECTED
+    return "at the decision" if decided else "when it ended"
+
+
+def present(gate: GateResult, people: Sequence[str]) -> GateLine:
+    """Return what a gate says now; ``people`` are those whose approval it lacks, by name."""
+    who = ""
+    if gate["gate"] == "approvals" and gate["facts"].get("missing"):
+        more = [f"{len(people) - NAMED} more"] if len(people) > NAMED else []
+        who = f"Can decide: {', '.join([*people[:NAMED], *more]) or 'nobody yet'}"
+    return GateLine(gate["state"], gate["title"], gate["reason"], who)
 
 
 def past(gate: GateResult) -> GateLine:
@@ -167,15 +201,26 @@ def past(gate: GateResult) -> GateLine:
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
-    (``rollback``), the recalls that revoked it (``recalled``), and the name of who stopped its
-    endpoint (``stopper``)."""
+    (``rollback``), the recalls that revoked it (``recalled``), the name of who stopped its endpoint
+    (``stopper``), and what is live there now (:func:`with_live_now`)."""
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
     told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
-    return with_way_back(releases).annotate(
+    return with_live_now(with_way_back(releases)).annotate(
         rollback=Subquery(went.values(json=told)[:1]),
         recalled=ArraySubquery(recalls.values("recall")),
         stopper=stopper("endpoint"),
     )
+
+
+def with_live_now(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have each release bring what is live at its endpoint now (``live_now``): its release and its
+    version; ``None`` where nothing is."""
+    live = Release.objects.filter(endpoint=OuterRef("endpoint"), state=ReleaseState.LIVE)
+    live = live.exclude(endpoint__state=EndpointState.STOPPED)
+    number = Cast("version__number", CharField())
+    version = Concat("version__model__name", Value(":"), number)
+    said = live.values(json=JSONObject(release="pk", version=version))
+    return releases.annotate(live_now=Subquery(said[:1]))

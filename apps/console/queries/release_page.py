@@ -19,7 +19,6 @@ from apps.console.queries.release_parts import (
     decision_forms,
     documents,
     live_word,
-    named_deciders,
     network,
     picture_of,
     replicas,
@@ -149,9 +148,10 @@ class ReleasePage:
     @property
     def in_place(self) -> str:
         """Continues the sentence that says what would serve where: in place of what."""
-        if self.compared:
-            return f" (replaces {self.view.changes.compared_with})"
-        return " (nothing live yet)" if self.is_open else ""
+        if not self.is_open:
+            return ""
+        live = self.view.changes.compared_with
+        return f" (replaces {live})" if live else " (nothing live yet)"
 
     @property
     def network(self) -> Sign | None:
@@ -208,6 +208,12 @@ class ReleasePage:
         """Where that policy is read."""
         args = self.release.project.slug, self.release.environment.name
         return reverse("policies", args=args)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where its endpoint is read, also when it never served there; '' for who may not."""
+        may = self.may("endpoint.view")
+        return reverse("endpoint", args=[self.release.endpoint_id]) if may else ""
 
     @property
     def version_url(self) -> str:
@@ -303,13 +309,6 @@ class ReleasePage:
         """Begins the sentence that says what it waits for."""
         requested = self.release.state == ReleaseState.REQUESTED
         return "Besides its gates, waiting" if requested else "Waiting"
-
-    @property
-    def deciders(self) -> str:
-        """Who may still decide, by name with their roles."""
-        if self.release.state != ReleaseState.REQUESTED:
-            return ""
-        return named_deciders(self.view)
 
     @property
     def barred(self) -> list[str]:

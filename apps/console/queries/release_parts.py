@@ -8,6 +8,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
+from apps.console.queries.release_end import NAMED, moment
 from apps.console.queries.release_outlook import waiting_signs
 from apps.console.queries.rollout_steps import state_of
 from apps.console.templatetags.placet import capture, number, reaches, unit
@@ -23,8 +24,6 @@ from placet_verify.statements import APPROVE, REJECT
 
 SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
-
-NAMED = 8  # so many people or packages are named, the others counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +129,10 @@ def compared_with(view: ReleaseView) -> str:
     live = view.changes.compared_with
     if not view.is_decided:
         return f"compared with {live} ({live_word(view)})" if live else "nothing live yet"
+    when = moment(view.release)
     if view.is_unknown:
-        return "what was live at the decision was not recorded"
-    if live:
-        return f"compared with {live} (live at the decision)"
-    return "nothing was live at the decision"
+        return f"what was live {when} was not recorded"
+    return f"compared with {live} (live {when})" if live else f"nothing was live {when}"
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:
@@ -180,12 +178,6 @@ def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
         actor,
         demanded=release.policy.approvals.passkey(view.you_decide_as),
     )
-
-
-def named_deciders(view: ReleaseView) -> str:
-    """Return who may still decide, by name with their roles."""
-    people = view.may_still_decide[:NAMED]
-    return ", ".join(f"{p.name} ({', '.join(p.roles)})" for p in people)
 
 
 def barred(view: ReleaseView) -> list[str]:

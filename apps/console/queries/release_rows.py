@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db.models import F, Min, OuterRef, QuerySet, Subquery, TextField
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 
 from apps.console.queries.page_parts import Sign, people_of
 from apps.console.queries.paging import keyed
+from apps.console.queries.release_outlook import passes_at
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.governance import gates, rules
 from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
+from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.identity.models import ServiceAccount, User
@@ -21,6 +23,7 @@ from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
+from placet_verify.statements import REJECT
 
 LISTED = 30
 NAMES = 200  # of environments to choose from
@@ -69,7 +72,7 @@ class ReleaseFilters:
         """Return the releases that are left, as a list shows them."""
         found = releases(actor, project=self.project, environment=self.environment)
         found = own(shown_as(found, self.state), self.who, actor)
-        return with_own_decision(with_requester(found), actor)
+        return with_own_decision(with_clock(with_requester(found)), actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,19 @@ def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:
     )
 
 
+def with_rejection(rows: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Read along who rejected each release, as what, when and why (``rejection``: the comment is a
+    commitment); ``None`` where nobody did."""
+    person = User.objects.filter(pk=OuterRef("person")).values("name")
+    against = Decision.objects.filter(release=OuterRef("pk"), verdict=REJECT, voided_reason="")
+    said = against.order_by("-pk").values(
+        json=JSONObject(
+            name=Subquery(person), role="role", at="created_at", comment="comment_sealed"
+        )
+    )
+    return rows.annotate(rejection=Subquery(said[:1]))
+
+
 def with_own_decision(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
     """Read along what ``actor`` decided on each release last, if anything."""
     mine = Decision.objects.filter(release=OuterRef("pk"), person=actor.id).order_by("-pk")
@@ -166,11 +182,15 @@ def gate_sign(release: Release) -> Sign | None:
         return None
     if release.state == ReleaseState.APPROVED:
         return None if release.plan.get("start") == "on_approval" else BY_HAND
-    held = gates.holding_back(release.gates)
+    held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
     if roles := sorted(rules.missing_roles(held)):
         return Sign("wait", "◷", f"Waiting for {people_of(roles)}", wrap=True)
     if held:
-        return Sign("wait", "◷", ", ".join(gate["title"] for gate in held), wrap=True)
+        times = [at for at in map(passes_at, held) if at]
+        last = max(times) if len(times) == len(held) else None
+        titles = ", ".join(gate["title"] for gate in held)
+        many = "" if len(held) > 1 else "es"
+        return Sign("wait", "◷", f"{titles}: pass{many}" if last else titles, True, last)
     return Sign("pass", "✓", "Gates passed")

@@ -10,29 +10,29 @@ from django.db.models import Exists, OuterRef
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Bento
+from apps.console.queries.offered_targets import targets_of
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import PolicyRow, policy_rows
 from apps.console.queries.verdicts import with_smoke
 from apps.console.queries.way_back import once_replaced
+from apps.governance.gates.facts import EvidenceFact, Facts
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
-from apps.governance.queries.deciders import deciders
+from apps.governance.queries.deciders import deciders, ids_of
 from apps.governance.queries.facts import soaks_of
 from apps.governance.queries.foretelling import (
     ForetoldGate,
     facts_before,
     foretold,
-    freeze_facts,
 )
 from apps.governance.queries.presets import Preset, common_presets, own_presets
+from apps.governance.queries.standing import standings
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving.hooks import keeper
-from apps.serving.models import Endpoint, TargetUse
-from apps.serving.queries import visible_targets
-from apps.serving.uses import covering
+from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
 
 AT_ONCE = "all traffic at once"
@@ -66,6 +66,7 @@ class RequestChoices:
     endpoints: Sequence[Any]  # each with whether it is ``taken``: something is live there
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
+    evidence: Sequence[EvidenceFact] = ()  # what a request of the newest build would pin
 
     @property
     def suggested(self) -> str:
@@ -93,8 +94,10 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
     rows = policy_rows([version.project], actor, to_request=True)
     bentos = offered_bentos(version)
-    foretelling = _foretelling(rows, bentos, actor)
-    offered = targets_for([row.environment for row in rows], actor)
+    newest = next((bento for bento in bentos if not bento.recalls), None)
+    facts = facts_before(newest, actor) if newest else None
+    foretelling = _foretelling(rows, version, facts, actor) if facts else {}
+    offered = targets_of(row.environment for row in rows)
     own = [preset for row in rows for preset in own_presets(row.environment)]
     return RequestChoices(
         environments=[
@@ -112,22 +115,23 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
         endpoints=endpoints,
         targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
+        evidence=facts.evidence if facts else (),
     )
 
 
 def _foretelling(
-    rows: Sequence[PolicyRow], bentos: Sequence[Any], actor: Actor
+    rows: Sequence[PolicyRow], version: ModelVersion, facts: Facts, actor: Actor
 ) -> dict[str, list[ForetoldGate]]:
     """Return by environment what its gates would say of the newest Bento that is not recalled."""
-    bento = next((bento for bento in bentos if not bento.recalls), None)
-    if bento is None:
-        return {}
-    facts, found = facts_before(bento, actor), {}
-    for row in rows:
-        name, freezes = row.environment.name, freeze_facts(row.freezes)
-        if row.policy:
-            here = replace(facts, environment=name, freezes=freezes)
-            found[name] = foretold(row.policy, here, deciders(row.environment, actor))
+    asked = [row for row in rows if row.policy]
+    people = [deciders(row.environment, actor) for row in asked]
+    releases = [
+        Release(version=version, policy=row.policy, requester=facts.requester) for row in asked
+    ]
+    known, found = standings(releases, ids_of(people)), {}
+    for row, release, holders in zip(asked, releases, people, strict=True):
+        here = replace(facts, environment=row.environment.name, freezes=row.freezes)
+        found[row.environment.name] = foretold(release, here, holders, known)
     return found
 
 
@@ -144,24 +148,6 @@ def offered_bentos(version: ModelVersion) -> list[Any]:
     for bento in bentos:
         bento.version, bento.recalls = version, [*bento.recalled, *bento.named]
     return bentos
-
-
-def targets_for(environments: Sequence[Environment], actor: Actor) -> dict[str, list[str]]:
-    """Return the targets that a new endpoint may stand on by name, with the environments that run
-    there, in one query."""
-    listing = TargetUse.objects.filter(
-        covering(OuterRef("environment__name")),
-        target=OuterRef("target"),
-        project=OuterRef("environment__project"),
-    )
-    links = Environment.targets.through.objects.filter(
-        Exists(listing), environment__in=environments, target__in=visible_targets(actor)
-    )
-    offered: dict[str, list[str]] = {}
-    rows = links.order_by("target__name", "environment__position")
-    for name, environment in rows.values_list("target__name", "environment__name"):
-        offered.setdefault(name, []).append(environment)
-    return offered
 
 
 def _phases(shift: str, settle: str, live: str) -> tuple[tuple[RolloutState, str, str], ...]:

@@ -1,14 +1,54 @@
 """A release that ended, as the form that asks for one starts with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from apps.audit.queries import unseal_many
+from apps.console.queries.page_parts import listed
+from apps.console.queries.release_end import has_ended, with_live_now
+from apps.console.queries.release_rows import with_rejection
+from apps.console.queries.releases import RequestChoices
+from apps.console.templatetags.placet import state_word
 from apps.governance.models import Release
 from apps.governance.plan import PRESETS
+from apps.governance.queries.deciders import NAMELESS
+from apps.registry.models import ModelVersion, VersionState
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A release that ended, beside the form that requests it again: how it ended, and what changed
+    since."""
+
+    release: Any  # as :func:`with_former` reads it
+    reason: str  # why it ended, as people said it
+    changes: list[str]
+
+    @property
+    def title(self) -> str:
+        """Who rejected it, or else how it ended."""
+        number, rejected = self.release.number, self.release.rejection
+        if rejected:
+            who = rejected["name"] or NAMELESS
+            return f"{who} rejected release {number} (as {rejected['role']})"
+        return f"Release {number}: {state_word(self.release.state).lower()}"
+
+    @property
+    def at(self) -> datetime | None:
+        """When that was."""
+        rejected, ended = self.release.rejection, self.release.ended_at
+        return datetime.fromisoformat(rejected["at"]) if rejected else ended
+
+    @property
+    def url(self) -> str:
+        """Where all of it is read."""
+        return reverse("release", args=[self.release.pk])
 
 
 def request_again_url(release: Release) -> str:
@@ -17,9 +57,47 @@ def request_again_url(release: Release) -> str:
     return f"{reverse('release-new')}?{urlencode({'again': release.pk})}"
 
 
-def with_whole_version(rows: QuerySet[Release]) -> QuerySet[Release]:
-    """Have releases bring what the form reads of their version."""
-    return rows.select_related("version__project", "version__model__project")
+def with_former(rows: QuerySet[Release]) -> QuerySet[Release]:
+    """Have releases bring what the form reads of their version, who rejected them, what is live at
+    their endpoint now, and the ``newest`` version of their model."""
+    versions = ModelVersion.objects.filter(model=OuterRef("version__model"))
+    newest = versions.filter(state=VersionState.FINALISED).order_by("-number").values("number")
+    whole = rows.select_related("version__project", "version__model__project")
+    return with_rejection(with_live_now(whole)).annotate(newest=Subquery(newest[:1]))
+
+
+def former(release: Any, offered: RequestChoices) -> Former | None:
+    """Return what is said of ``release`` above the form, one query where somebody rejected it;
+    ``None`` where it has not ended."""
+    if not has_ended(release):
+        return None
+    comment = release.rejection["comment"] if release.rejection else ""
+    reason = unseal_many([comment]).get(comment, "") if comment else release.ended_reason
+    return Former(release, reason, list(_changes(release, offered)))
+
+
+def _changes(release: Any, offered: RequestChoices) -> Iterator[str]:
+    """Yield what is otherwise now than when it was requested, a sentence each."""
+    model, place = release.version.model.name, release.environment.name
+    if (release.newest or 0) > release.version.number:
+        yield f"{model}:{release.newest} is newer than this version."
+    bento = next((bento for bento in offered.bentos if not bento.recalls), None)
+    if bento is not None and bento.pk != release.bento_id:
+        yield "There is a newer build than the one that was requested."
+    elif fresh := _fresh(release, offered):
+        yield f"New evidence: {listed(fresh)}."
+    there = [choice.policy for choice in offered.environments if choice.environment.name == place]
+    if there and there[0] and there[0].pk != release.policy_id:
+        yield f"Policy r{there[0].number} is active in {place}; it was r{release.policy.number}."
+    live = release.live_now or {"release": "", "version": "nothing"}
+    if release.seen_live is not None and release.seen_live != live["release"]:
+        then = "another version" if release.seen_live else "nothing"
+        yield f"Live at {release.endpoint.name} now: {live['version']}; it was {then}."
+
+
+def _fresh(release: Release, offered: RequestChoices) -> list[str]:
+    pinned = {one["digest"] for one in release.evidence}
+    return sorted({e.kind.replace("_", " ") for e in offered.evidence if e.digest not in pinned})
 
 
 def as_requested(release: Release) -> dict[str, Any]:

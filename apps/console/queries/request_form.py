@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
+from django.utils.http import urlencode
+
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
+from apps.console.queries.request_again import Former, request_again_url
 from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.templatetags.placet import words
 from apps.registry.models import ModelVersion
@@ -58,6 +62,14 @@ class RequestForm:
     problem: Problem | None = None
     faults: Mapping[str, Sequence[str]] | None = None  # by the name of the input
     rest: Sequence[str] = ()  # what is wrong with no input of the form
+    former: Former | None = None  # the release that is requested again
+
+    @property
+    def url(self) -> str:
+        """Where it is filled in."""
+        if self.former:
+            return request_again_url(self.former.release)
+        return f"{reverse('release-new')}?{urlencode({'version': self.version.pk})}"
 
     @property
     def refusal(self) -> str:

@@ -34,6 +34,7 @@ from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
 from apps.governance.queries.facts import was_called_safe
 from apps.registry.cards import render
+from apps.registry.comparison import code_facts
 from apps.registry.formats import ACCELERABLE
 from apps.registry.models import (
     ArtifactFile,
@@ -182,10 +183,7 @@ class VersionPage:
     @property
     def run(self) -> str:
         """The run that trained it: its id, and where it is told of."""
-        run = self.version.lineage.get("run") or {}
-        if isinstance(run, str):  # of a row from before it had members
-            return run
-        return ", ".join(run[name] for name in ("id", "url") if run.get(name))
+        return code_facts(self.version.lineage).get("Run", "")
 
     @property
     def metrics(self) -> Evidence | None:

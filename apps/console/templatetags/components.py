@@ -19,6 +19,7 @@ from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_rows import gate_sign
+from apps.console.templatetags.placet import ago
 from apps.governance.models import Release
 
 register = template.Library()
@@ -126,7 +127,10 @@ def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
 def gates_of(release: Release) -> SafeString:
     """Show what a release that has not started waits for, or that its gates pass."""
     sign = gate_sign(release)
-    return part("tone", **asdict(sign), content=sign.text) if sign else linked("")
+    if sign is None:
+        return linked("")
+    said = format_html("{} {}", sign.text, ago(sign.at)) if sign.at else sign.text
+    return part("tone", **asdict(sign), content=said)
 
 
 @register.simple_block_tag

@@ -149,7 +149,8 @@ def add_file(row: ModelVersion, file: "UploadedFile[bytes]", actor: Actor) -> No
 def take_out(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take a file out of a draft."""
     row = queries.version_of(project, name, draft_number, request.actor)
-    remove_file(row, path=request.POST.get("path", ""), actor=request.actor)
+    path, seen = request.POST.get("path", ""), request.POST.get("sha256")
+    remove_file(row, path=path, if_sha256=seen, actor=request.actor)
     return back(request)
 
 
@@ -176,7 +177,8 @@ def copy(request: PageRequest, project: str, name: str, draft_number: int) -> Ht
 def discard(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Remove a draft for good."""
     row = queries.version_of(project, name, draft_number, request.actor)
-    discard_draft(row, actor=request.actor, if_generation=whole(request, "generation"))
+    generation, beside = whole(request, "generation"), request.POST.get("beside")
+    discard_draft(row, actor=request.actor, if_generation=generation, if_beside=beside)
     messages.success(request, f"Discarded the draft {row}.")
     return redirect("model", project, name)
 

@@ -1,6 +1,7 @@
 """The inbox, a release, asking for one, and deciding."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from apps.console.queries.release_rows import (
     release_list_page,
 )
 from apps.console.queries.releases import request_choices
-from apps.console.queries.request_again import as_requested, with_whole_version
+from apps.console.queries.request_again import as_requested, former, with_former
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
@@ -83,18 +84,22 @@ def request_form(
     version: ModelVersion,
     typed: Mapping[str, Any],
     problem: Problem | None = None,
+    earlier: Release | None = None,
 ) -> HttpResponse:
-    """Show the form that asks for a release of ``version``, filled in as ``typed`` says."""
+    """Show the form that asks for a release of ``version``, filled in as ``typed`` says, with what
+    became of the ``earlier`` one that is asked for again."""
     faults = faults_of(problem, typed) if problem else {}
+    offered = request_choices(version, request.actor)
     form = RequestForm(
         version=version,
-        offered=request_choices(version, request.actor),
+        offered=offered,
         typed=typed,
         variables_typed=variables_of(typed),
         marks=marks_of(typed),
         problem=problem,
         rest=faults.pop("", []),
         faults=faults,
+        former=former(earlier, offered) if earlier else None,
     )
     return show(
         request,
@@ -110,8 +115,9 @@ def request_form(
 def ask(request: PageRequest) -> HttpResponse:
     """Show the form that asks for a release of one version, or for an earlier one again."""
     if again := request.GET.get("again"):
-        earlier = release(again, request.actor, with_whole_version)
-        return request_form(request, earlier.version, as_requested(earlier))
+        earlier = release(again, request.actor, with_former)
+        typed = as_requested(earlier)
+        return request_form(request, earlier.version, typed, earlier=earlier)
     return request_form(request, version_by_id(request.GET.get("version", ""), request.actor), {})
 
 
@@ -123,7 +129,15 @@ def request_new(request: PageRequest) -> HttpResponse:
         return redirect("release", requested(request, version).pk)
     except Problem as problem:
         fault_of(problem)  # raised again where no other text in the form would change it
-        return request_form(request, version, request.POST, problem)
+        return request_form(request, version, request.POST, problem, _earlier(request, version))
+
+
+def _earlier(request: PageRequest, version: ModelVersion) -> Release | None:
+    """Read which release of ``version`` is asked for again; ``None`` for none that is seen."""
+    with suppress(NotFound):
+        earlier = release(request.POST.get("again", ""), request.actor, with_former)
+        return earlier if earlier.version_id == version.pk else None
+    return None
 
 
 def requested(request: PageRequest, version: ModelVersion) -> Release:

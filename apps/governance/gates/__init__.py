@@ -4,7 +4,7 @@ A gate fails closed. Whatever goes wrong inside one becomes a result that has no
 sentence; a gate that nobody knows has not passed either.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate_all",
     "faults",
     "holding_back",
+    "paired",
     "passed",
     "read",
 ]
@@ -102,6 +103,15 @@ def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateR
     if results:
         return results
     return [answer({"gate": "policy"}, "Policy", "error", "The policy has no gates")]
+
+
+def paired(
+    document: Mapping[str, Any], results: Sequence[GateResult]
+) -> list[tuple[Mapping[str, Any], GateResult]]:
+    """Return each answer behind the gate of a policy's document that it is of; behind an empty one
+    what no gate answered, such as a recall."""
+    gates: list[Mapping[str, Any]] = [*document["gates"], *({} for _ in results)]
+    return list(zip(gates, results, strict=False))
 
 
 def passed(results: Iterable[GateResult]) -> bool:

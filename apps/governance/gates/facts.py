@@ -73,6 +73,10 @@ class FreezeFact:
     starts_at: datetime
     ends_at: datetime | None
 
+    def lasts(self, at: datetime) -> bool:
+        """Tell whether it is on at that time."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
 
 @dataclass(frozen=True, slots=True)
 class SoakFact:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from apps.governance.gates.facts import Facts, FreezeFact, GateResult, answer
+from apps.governance.gates.facts import Facts, GateResult, answer
 from apps.governance.gates.members import Members
 
 NAME = "freeze"
@@ -25,7 +25,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 
     The reason somebody gave for a freeze is sealed text and stays out of the result.
     """
-    active = [f for f in facts.freezes if _active(f, facts.now)]
+    active = [f for f in facts.freezes if f.lasts(facts.now)]
     if not active:
         starts = sorted(f.starts_at for f in facts.freezes if f.starts_at > facts.now)
         reason = f"None now; the next begins {_when(starts[0])}" if starts else "None now"
@@ -39,10 +39,6 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     reason = f"{facts.environment.capitalize()} is frozen until {_when(max(known))}"
     passes = max(known).isoformat()
     return answer(gate, title(gate), "waiting", reason, passes_at=passes, **shown)
-
-
-def _active(freeze: FreezeFact, now: datetime) -> bool:
-    return freeze.starts_at <= now and (freeze.ends_at is None or now < freeze.ends_at)
 
 
 def _when(at: datetime) -> str:

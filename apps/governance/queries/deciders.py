@@ -1,15 +1,17 @@
 """Who holds a role that decides in an environment, for those who may see its releases."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONArray
 
 from apps.governance import rules
-from apps.governance.models import Environment
+from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.people import NamedPerson
+from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
@@ -34,9 +36,14 @@ class RoleHolders:
 
 def with_deciders(environments: QuerySet[Environment]) -> QuerySet[Environment, Any]:
     """Read along of each environment who holds a deciding role there: themselves or by a team,
-    everywhere, in the project or in the environment alone; of each role the first few by name."""
+    everywhere, in the project or in the environment alone; of each role the first few by name. And
+    the gates of the policy in force, which say whom it asks."""
     roles = {f"deciding_{role}": ArraySubquery(_holding(role)) for role in rules.ROLE_OF.values()}
-    return environments.annotate(**roles)
+    published = PolicyRevision.objects.filter(
+        environment=OuterRef("pk"), state=PolicyState.PUBLISHED
+    )
+    in_force = published.order_by("-number").values("document__gates")[:1]
+    return environments.annotate(gates_in_force=Subquery(in_force), **roles)
 
 
 def _holding(role: str) -> QuerySet[RoleBinding, Any]:
@@ -64,6 +71,18 @@ def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     ]
 
 
+def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
+    """Return those of :func:`deciders` whose role the policy in force asks for."""
+    gates = environment.gates_in_force or ()
+    asked = {gate["role"] for gate in gates if gate["gate"] == "approvals"}
+    return [row for row in deciders(environment, actor) if row.role in asked]
+
+
 def _holders(role: str, rows: list[tuple[str, str]]) -> RoleHolders:
     people = [NamedPerson(pk, name or NAMELESS, (role,)) for name, pk in rows[:MOST]]
     return RoleHolders(role, tuple(people), len(rows) > MOST)
+
+
+def ids_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:
+    """Return everybody who is named in any of them."""
+    return {person.id for rows in environments for row in rows for person in row.people}

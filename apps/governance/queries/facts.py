@@ -129,7 +129,7 @@ def _columns(now: datetime) -> dict[str, ArraySubquery]:
     """Return one column of that query for each kind of row, each an array."""
     return {
         "decided": ArraySubquery(_decisions()),
-        "frozen": ArraySubquery(_freezes()),
+        "frozen": ArraySubquery(freezes_of("environment")),
         "soaked": ArraySubquery(soaks_of("bento")),
         "may_sign": ArraySubquery(_signers()),
         "broken_glass": ArraySubquery(_in_force(now)),
@@ -150,9 +150,9 @@ def _decisions() -> QuerySet[Decision, Any]:
     )
 
 
-def _freezes() -> QuerySet[Freeze, Any]:
-    """Return the freezes of the environment that have not been lifted."""
-    freezes = Freeze.objects.filter(environment=OuterRef("environment"), lifted_at__isnull=True)
+def freezes_of(environment: str) -> QuerySet[Freeze, Any]:
+    """Return the freezes of an environment, a column of rows, that have not been lifted."""
+    freezes = Freeze.objects.filter(environment=OuterRef(environment), lifted_at__isnull=True)
     return freezes.values(json=JSONObject(id="id", starts_at="starts_at", ends_at="ends_at"))
 
 
@@ -267,16 +267,18 @@ def _facts(
         evidence=evidence[release.pk],
         live=_live(live, evidence) if live is not None else None,
         decisions=[DecisionFact(**decision) for decision in beside["decided"]],
-        freezes=[
-            FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"]))
-            for f in beside["frozen"]
-        ],
+        freezes=freeze_facts(beside["frozen"]),
         signers=[SignerFact(**signer) for signer in beside["may_sign"]],
         soaks=soaks_by_environment(beside["soaked"]),
         broken_glass=bool(beside["broken_glass"]),
         network=_network(beside["nodes"]),
         recalled=keeper().sentence(beside["recalled_by"]),
     )
+
+
+def freeze_facts(rows: Sequence[Mapping[str, Any]]) -> list[FreezeFact]:
+    """Return what :func:`freezes_of` read as the gates look at it."""
+    return [FreezeFact(f["id"], _time(f["starts_at"]), _maybe(f["ends_at"])) for f in rows]
 
 
 def soaks_by_environment(rows: list[dict[str, Any]]) -> dict[str, list[SoakFact]]:

@@ -1,12 +1,12 @@
 """What the gates of a policy would say of a Bento, as far as that is known before a request."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apps.governance import gates
-from apps.governance.gates.facts import Facts, FreezeFact
-from apps.governance.models import Freeze, PolicyRevision
+from apps.governance.gates.facts import Facts
+from apps.governance.models import Release
 from apps.governance.queries.deciders import RoleHolders
 from apps.governance.queries.facts import (
     build_fact,
@@ -15,8 +15,10 @@ from apps.governance.queries.facts import (
     evidence_to_pin,
     soaks_by_environment,
 )
+from apps.governance.queries.standing import Standings
 from placet.kernel import clock
 from placet.kernel.actor import Actor
+from placet_verify.permit.quorum import gate_rules
 
 # The others depend on what is asked for: its plan, its sizes, and what is live at its endpoint.
 KNOWN = frozenset({"build", "scan", "evidence", "soaked", "freeze"})
@@ -50,20 +52,20 @@ def facts_before(bento: Any, actor: Actor) -> Facts:
 
 
 def foretold(
-    policy: PolicyRevision, facts: Facts, deciders: Sequence[RoleHolders]
+    asked: Release, facts: Facts, deciders: Sequence[RoleHolders], known: Standings
 ) -> list[ForetoldGate]:
-    """Return what each gate of ``policy`` would say."""
-    return [_gate(gate, facts, deciders) for gate in policy.document["gates"]]
+    """Return what each gate of the policy of ``asked``, a release that nobody has asked for yet,
+    would say; ``known`` is how the ``deciders`` stand towards it."""
+    people = {row.role: row for row in deciders}
+    return [
+        _people(gate, asked, people.get(gate["role"]), known)
+        if gate["gate"] == "approvals"
+        else _gate(gate, facts)
+        for gate in asked.policy.document["gates"]
+    ]
 
 
-def freeze_facts(freezes: Iterable[Freeze]) -> list[FreezeFact]:
-    """Return freezes as the gates look at them."""
-    return [FreezeFact(f.pk, f.starts_at, f.ends_at) for f in freezes]
-
-
-def _gate(gate: Mapping[str, Any], facts: Facts, deciders: Sequence[RoleHolders]) -> ForetoldGate:
-    if gate["gate"] == "approvals":
-        return _people(gate, facts, deciders)
+def _gate(gate: Mapping[str, Any], facts: Facts) -> ForetoldGate:
     if gate["gate"] in KNOWN:
         result = gates.evaluate(gate, facts)
         return ForetoldGate(result["title"], result["state"], result["reason"])
@@ -71,17 +73,19 @@ def _gate(gate: Mapping[str, Any], facts: Facts, deciders: Sequence[RoleHolders]
     return ForetoldGate(kind.title(gate) if kind else str(gate["gate"]))
 
 
-def _people(gate: Mapping[str, Any], facts: Facts, deciders: Sequence[RoleHolders]) -> ForetoldGate:
+def _people(
+    gate: Mapping[str, Any], asked: Release, row: RoleHolders | None, known: Standings
+) -> ForetoldGate:
     """Say who could give the approvals that a gate asks for."""
-    title, role = gates.GATES[gate["gate"]].title(gate), gate["role"]
-    row = next((row for row in deciders if row.role == role), None)
+    title = gates.GATES[gate["gate"]].title(gate)
     if row is None:
         return ForetoldGate(title)
-    left_out = {facts.requester} if gate["exclude_requester"] else set()
-    left_out |= {facts.author} if gate["exclude_author"] else set()
-    names = [person.name for person in row.people if person.id not in left_out]
-    if len(names) < gate["count"] and not row.is_cut:
+    before = [(person.name, known.decider(asked, person.id)) for person in row.people]
+    names = [name for name, one in before if one.opens(gate, {row.role})]
+    second = [name for name, one in before if one.opens(gate, {row.role}, strict=True)]
+    short = len(names) < gate["count"] or len(second) < gate_rules(gate)[0].count
+    if short and not row.is_cut:
         who = f"Only {', '.join(names)} could decide" if names else "Nobody could decide"
-        return ForetoldGate(title, "failed", f"{who}: too few people hold the role {role}")
+        return ForetoldGate(title, "failed", f"{who}: too few people count as {row.role}")
     more = ", …" if row.is_cut else ""
     return ForetoldGate(title, "waiting", f"Can decide: {', '.join(names)}{more}")

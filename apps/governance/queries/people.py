@@ -6,7 +6,9 @@ from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
-from apps.governance import rules
+from apps.governance import gates, rules
+from apps.governance.approvals import Decider
+from apps.governance.gates import GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
@@ -88,16 +90,41 @@ class Barred:
     why: str
 
 
-def may_still_decide(
+def who_opens(
     release: Release,
-    people: Iterable[NamedPerson],
+    people: Sequence[NamedPerson],
     *,
-    results: Sequence[Mapping[str, Any]],
+    results: Sequence[GateResult],
     known: Standings,
+) -> list[tuple[NamedPerson, ...]]:
+    """Return by gate, in the order of ``results``, who of ``people``, who have not decided, could
+    give an approval that it lacks: nobody where a gate asks none, or none any more."""
+    return [
+        tuple(p for p in people if _opens(known.decider(release, p.id), p, gate, result))
+        for gate, result in gates.paired(release.policy.document, results)
+    ]
+
+
+def _opens(
+    decider: Decider, person: NamedPerson, gate: Mapping[str, Any], result: GateResult
+) -> bool:
+    missing = result["facts"].get("missing", 0)
+    if gate.get("gate") != "approvals" or not missing:
+        return False
+    strict = missing == result["facts"].get("second_line_missing")
+    return decider.opens(gate, person.roles, strict=strict)
+
+
+def may_still_decide(
+    people: Iterable[NamedPerson],
+    by_gate: Sequence[Sequence[NamedPerson]],
+    results: Sequence[Mapping[str, Any]],
 ) -> list[NamedPerson]:
-    """Return who of ``people``, who have not decided, could give an approval that is missing."""
-    useful = [(p, known.decider(release, p.id).needed(p.roles, results)) for p in people]
-    return [NamedPerson(p.id, p.name, tuple(roles)) for p, roles in useful if roles]
+    """Return who of ``people`` could give any approval that is missing, with the roles asked for;
+    ``by_gate`` is what :func:`who_opens` says of ``results``."""
+    asked = [(r["facts"]["role"], them) for r, them in zip(results, by_gate, strict=True) if them]
+    roles = [(p, {str(role) for role, them in asked if p in them}) for p in people]
+    return [NamedPerson(p.id, p.name, tuple(sorted(of))) for p, of in roles if of]
 
 
 def barred(

@@ -36,6 +36,7 @@ from apps.governance.queries.people import (
     barred,
     may_still_decide,
     people_around,
+    who_opens,
 )
 from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.visible_rows import ReadAlong, held_roles, whole_releases
@@ -125,6 +126,7 @@ class ReleaseView:
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
+    who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
     missing_roles: tuple[str, ...]
@@ -252,13 +254,13 @@ def _deciders(
     missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
     decided = [d.person for d in decisions if not d.voided_reason]
     known = _standings(row, people, actor)
-    left = [p for p in people.deciders if p.id not in decided]
+    left = [p for p in people.deciders if missing and p.id not in decided]
     role = _as(row, actor, results, decided, known)
     yours = known.approval(row, actor.id, role) if role else None
+    by_gate = who_opens(row, left, results=results, known=known)
     return {
-        "may_still_decide": tuple(may_still_decide(row, left, results=results, known=known))
-        if missing
-        else (),
+        "who_opens": tuple(by_gate),
+        "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
         "missing_roles": tuple(sorted(missing)),
         "you_decide_as": role,

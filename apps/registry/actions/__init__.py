@@ -3,7 +3,7 @@
 from apps.registry.actions.aliases import delete_alias, set_alias
 from apps.registry.actions.collecting import collect_blobs, unneeded
 from apps.registry.actions.declarations import declare
-from apps.registry.actions.discarding import discard_draft
+from apps.registry.actions.discarding import discard_draft, held_beside
 from apps.registry.actions.evidence import add_evidence, place_hold, release_hold
 from apps.registry.actions.finalising import finalise
 from apps.registry.actions.models import create_model, edit_model
@@ -47,6 +47,7 @@ __all__ = [
     "expire_uploads",
     "finalise",
     "finish_upload",
+    "held_beside",
     "place_hold",
     "receive_chunk",
     "release_hold",

@@ -42,6 +42,8 @@ class ComparisonSerializer(Serializer):
     outputs = ChangeSerializer(many=True)
     requirements = ChangeSerializer(many=True)
     files = ChangeSerializer(many=True)
+    datasets = ChangeSerializer(many=True)
+    code = ChangeSerializer(many=True)
     card = serializers.ListField(child=serializers.CharField(allow_blank=True))
 
 

@@ -28,7 +28,8 @@ from placet_client.cli import (
     versions,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
-from placet_client.errors import PlacetError
+from placet_client.cli.logging_in import login_again
+from placet_client.errors import NotSignedIn, PlacetError
 from placet_client.output import say, tell
 
 app = typer.Typer(
@@ -88,6 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CommandEnded as end:
         say(str(end))
         return end.code
+    except NotSignedIn as error:
+        say("\n".join([str(error), *login_again()]))
+        return exit_code(error)
     except PlacetError as error:
         say(str(error))
         return exit_code(error)

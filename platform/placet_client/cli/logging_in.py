@@ -13,7 +13,7 @@ from placet_client import __version__, device
 from placet_client import login as logins
 from placet_client.cli.command import DENIED, CommandEnded
 from placet_client.client import Client
-from placet_client.errors import InvalidRequest, NotFound
+from placet_client.errors import InvalidRequest, NotFound, PlacetError
 from placet_client.output import say
 from placet_client.records import Whoami
 
@@ -42,6 +42,17 @@ def login(
     path = logins.remember(logins.Login(client.url, text, trusted))
     say(f"Logged in as {me.name or me.id}; remembered in {path}")
     say(f"Next: {next_step(me)}")
+
+
+def login_again() -> list[str]:
+    """Return what helps who has a token that opens nothing any more, a line for each step."""
+    try:
+        url = logins.current().url.rstrip("/")
+    except PlacetError:
+        return []
+    if os.environ.get("PLACET_TOKEN"):
+        return [f"It is the one in PLACET_TOKEN: create another one at {url}/tokens/"]
+    return [f"Log in again: placet login {url}"]
 
 
 def given_token(url: str, from_stdin: bool) -> str:

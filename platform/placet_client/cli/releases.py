@@ -25,6 +25,7 @@ from placet_client.cli.command import (
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.waiting import gate_in_words, release_stands, watching
 from placet_client.client import Client
+from placet_client.errors import NotFound
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail
 
@@ -33,14 +34,27 @@ release = typer.Typer(
     "command for it.",
     no_args_is_help=True,
 )
-COLUMNS = ["id", "number", "model", "version", "environment"]
+COLUMNS = ["id", "project", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
-BRIEF = ["id", "number", "model", "version", "environment", "endpoint", "target", "state"]
+BRIEF = [
+    "id",
+    "project",
+    "number",
+    "model",
+    "version",
+    "environment",
+    "endpoint",
+    "target",
+    "state",
+]
 BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "aborted", "rolled_back")
+ReleaseArgument = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="its id, or PROJECT/NUMBER")
+]
 INSTEAD = "instead of the reference"
 InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
 VariablesOption = Annotated[
@@ -159,11 +173,25 @@ def _show_changed(client: Client, row: Release, output: Form) -> None:
 
 @release.command("wait")
 def release_wait(
-    release_id: str, timeout: TimeoutOption = 3600, output: OutputOption = Form.TABLE
+    named: ReleaseArgument, timeout: TimeoutOption = 3600, output: OutputOption = Form.TABLE
 ) -> None:
     """Return when a release is live; ends as `release request --wait` does."""
     with connected() as client:
+        release_id = id_of(client, named)
         _show_changed(client, until_live(client, release_id, timeout), output)
+
+
+def id_of(client: Client, named: str) -> str:
+    """Return the id of a release that is named by it, or as ``PROJECT/NUMBER``."""
+    if "/" not in named:
+        return named
+    project, number = refs.release(named)
+    for row in client.releases.list(project):  # newest first
+        if row.number <= number:
+            if row.number == number:
+                return row.id
+            break
+    raise NotFound(404, "not_found", f"{project} has no release {number}, or you may not see it")
 
 
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
@@ -250,9 +278,10 @@ def release_list(
 
 
 @release.command("show")
-def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
+def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> None:
     """Show a release with its gates and decisions."""
     with connected() as client:
+        release_id = id_of(client, named)
         view = client.releases.get(release_id)
     if output is Form.JSON:
         show_one(view, output)
@@ -275,68 +304,76 @@ def release_show(release_id: str, output: OutputOption = Form.TABLE) -> None:
 
 
 @release.command("comment")
-def release_comment(release_id: str, text: str, output: OutputOption = Form.TABLE) -> None:
+def release_comment(named: ReleaseArgument, text: str, output: OutputOption = Form.TABLE) -> None:
     """Comment on a release."""
     with connected() as client:
+        release_id = id_of(client, named)
         show_one(client.releases.comment(release_id, text), output)
         go_on(client, "release", release_id)
 
 
 @release.command("comments")
 def release_comments(
-    release_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+    named: ReleaseArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
 ) -> None:
     """List the comments on a release."""
     with connected() as client:
+        release_id = id_of(client, named)
         comments = client.releases.comments(release_id, limit=limit)
         show_list(comments, ["created_at", "name", "text"], output)
 
 
 @release.command("decisions")
 def release_decisions(
-    release_id: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+    named: ReleaseArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
 ) -> None:
     """List the decisions on a release, the first one first, voided ones too."""
     with connected() as client:
+        release_id = id_of(client, named)
         decisions = client.releases.decisions(release_id, limit=limit)
         columns = ["id", "verdict", "role", "name", "comment", "at", "voided_reason"]
         show_list(decisions, columns, output)
 
 
 @release.command("withdraw")
-def release_withdraw(release_id: str, output: OutputOption = Form.TABLE) -> None:
+def release_withdraw(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> None:
     """Withdraw a request."""
     with connected() as client:
+        release_id = id_of(client, named)
         _show_changed(client, client.releases.withdraw(release_id), output)
 
 
 @release.command("start")
-def release_start(release_id: str, output: OutputOption = Form.TABLE) -> None:
+def release_start(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> None:
     """Start the rollout of an approved release."""
     with connected() as client:
+        release_id = id_of(client, named)
         rollout = client.releases.start(release_id)
         show_one(rollout, output, ROLLOUT_BRIEF)
         go_on(client, "rollout", rollout.id)
 
 
 @release.command("permit")
-def release_permit(release_id: str, to: Path) -> None:
+def release_permit(named: ReleaseArgument, to: Path) -> None:
     """Write the signed permit to a file, for `python -m placet_verify permit`."""
     with connected() as client:
+        release_id = id_of(client, named)
         to.write_bytes(client.releases.permit(release_id))
 
 
 @release.command("vsa")
-def release_vsa(release_id: str, to: Path) -> None:
+def release_vsa(named: ReleaseArgument, to: Path) -> None:
     """Write the SLSA verification summary of a decided release (DSSE) to a file."""
     with connected() as client:
+        release_id = id_of(client, named)
         to.write_bytes(client.releases.summary(release_id))
 
 
 @release.command("bundle")
-def release_bundle(release_id: str, to: Path) -> None:
+def release_bundle(named: ReleaseArgument, to: Path) -> None:
     """Write all that an outsider needs to a zip, for `python -m placet_verify bundle`."""
     with connected() as client:
+        release_id = id_of(client, named)
         tell(f"{to}: {client.releases.bundle(release_id, to)} bytes")
 
 

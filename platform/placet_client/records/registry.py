@@ -213,4 +213,6 @@ class Comparison(Record):
     outputs: tuple[Change, ...]
     requirements: tuple[Change, ...]
     files: tuple[Change, ...]
+    datasets: tuple[Change, ...]
+    code: tuple[Change, ...]
     card: tuple[str, ...]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from apps.identity.models import ApiToken
 from apps.registry.models import ModelVersion
+from placet.kernel.clock import now
 from placet_client import PlacetError, login
 from placet_client.cli import main
 from tests.support import break_glass, factories
@@ -222,3 +224,56 @@ def test_a_release_is_shown_with_who_may_still_decide(
     assert main(["release", "show", release.pk]) == 0
     shown = capsys.readouterr().out
     assert "Rex risk, Rita risk" in shown and "No results" not in shown
+
+
+def test_a_release_is_listed_with_its_project_and_named_by_that_and_its_number(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = world.request("staging")
+    second = world.request("staging", endpoint="other")
+    assert main(["release", "list"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["ID", "PROJECT", "NUMBER"]
+    assert [row.split()[1:3] for row in rows if row.startswith("rel_")] == [
+        ["risk", "2"],
+        ["risk", "1"],
+    ]
+    for number, release in ((1, first), (2, second)):
+        assert main(["release", "show", f"risk/{number}", "-o", "json"]) == 0
+        assert answer(capsys)["release"]["id"] == release.pk
+    for strange in ("risk/9", "elsewhere/1"):
+        assert main(["release", "show", strange]) == 1
+    capsys.readouterr()
+    assert main(["release", "show", "risk/x"]) == 2
+    assert "'risk/x' is not of the form PROJECT/NUMBER" in capsys.readouterr().err
+
+
+def test_who_waits_for_a_release_is_told_where_it_is_seen_and_for_whom(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = world.request("staging")
+    assert main(["release", "wait", "risk/1", "--timeout", "0"]) == 4
+    said = capsys.readouterr().err
+    assert f"/releases/{release.pk}/" in said.splitlines()[0]
+    assert "Waiting for one reviewer: Rex risk, Rita risk" in said
+
+
+def test_who_has_a_revoked_token_is_told_to_log_in_again(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ApiToken.objects.update(revoked_at=now())
+    assert main(["inbox"]) == 1
+    said = capsys.readouterr().err
+    assert "The token was revoked" in said
+    assert f"It is the one in PLACET_TOKEN: create another one at {live_server.url}/tokens/" in said
+    remembered = factories.token_for(world.people["Ada"])
+    monkeypatch.delenv("PLACET_TOKEN")
+    monkeypatch.delenv("PLACET_URL")
+    login.remember(login.Login(live_server.url, remembered))
+    ApiToken.objects.update(revoked_at=now())
+    assert main(["inbox"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["The token was revoked", f"Log in again: placet login {live_server.url}"]

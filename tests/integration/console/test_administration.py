@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from apps.identity.rules import PERMISSIONS, ROLES
 from apps.integrations import trials
 from apps.integrations.trials import tried
 from apps.registry.store import store
+from placet.kernel.clock import now
 from placet.kernel.config import Config, config
 from placet.kernel.outbound import OutboundResponse
 from tests.support.enrolment import authenticator, signs_in_with
@@ -123,6 +125,29 @@ def test_the_list_finds_who_lacks_something(desk: Client) -> None:
     assert names("show=inactive") == set()
     shown = text(desk.get("/administration/?q=factor"))
     assert "Passkey" in shown
+
+
+def test_the_list_says_when_people_signed_in_last_and_finds_who_is_away(desk: Client) -> None:
+    """Who uses a token is not away; what they do while they stay signed in is not written down."""
+    for name, days in (("Lately", 3), ("Long Ago", 40), ("Very Long Ago", 100), ("By Token", 100)):
+        who = person(name)
+        User.objects.filter(pk=who.pk).update(last_login=now() - timedelta(days=days))
+    token_for(who)
+    ApiToken.objects.filter(person=who).update(last_used_at=now())
+    gone = person("Gone")
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    person("Never In")
+
+    def names(show: str) -> set[str]:
+        page = desk.get(f"/administration/?show={show}").context["page"]
+        return {row.person.name for row in page.rows} - {"Ann"}
+
+    assert names("away-30") == {"Long Ago", "Very Long Ago", "Never In"}
+    assert names("away-90") == {"Very Long Ago", "Never In"}
+    shown = text(desk.get("/administration/"))
+    assert "Last sign-in or token use" in shown
+    assert "Away for 30 days" in shown
+    assert "Last active" not in shown
 
 
 def test_many_people_and_tokens_cost_no_more_queries_and_come_in_pages(desk: Client) -> None:

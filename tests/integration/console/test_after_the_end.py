@@ -219,3 +219,39 @@ def test_the_page_of_a_release_with_a_rollout_and_texts_takes_no_more_queries(
         page = text_of(client.get(f"/releases/{second.pk}/").content.decode())
     assert "worse in Lyon" in page
     assert len(caught) <= 12
+
+
+def test_an_endpoint_that_a_rejected_release_left_says_that_it_never_served(world: World) -> None:
+    """And who may delete it does so from there; a release on its way is said to be that."""
+    release = world.request("production", endpoint="clinic")
+    path = f"/endpoints/{release.endpoint_id}/"
+    waits = page(world, path, who="Ada")
+    assert "Nothing served here yet: release 1 waits for approval." in waits
+    assert "Delete endpoint" not in page(world, path, who="Otto")
+    world.decide(release, world.vera, verdict="reject")
+    said = page(world, path, who="Ada")
+    assert "○ Never served" in said
+    assert "Never served: release 1 was rejected. Clients get 503." in said
+    assert "Delete endpoint" not in said
+    assert "No API key required" not in said
+    assert (
+        f'href="{path}"'
+        in browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+    )
+    assert "Delete endpoint…" in page(world, path, who="Otto")
+    otto = browser(world.people["Otto"])
+    generation = release.endpoint.generation
+    otto.post(f"{path}delete", {"generation": generation})
+    assert "It was deleted: its address leads to nothing." in page(world, path, who="Otto")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [("withdrawn", "release 1 was withdrawn."), ("expired", "release 1 expired.")],
+)
+def test_an_endpoint_that_was_asked_for_in_vain_says_what_became_of_the_release(
+    world: World, ends: str, said: str
+) -> None:
+    release = world.request("staging")
+    Release.objects.filter(pk=release.pk).update(state=ends)
+    assert said in page(world, f"/endpoints/{release.endpoint_id}/")

@@ -343,7 +343,7 @@ def test_the_project_that_was_opened_last_is_the_one_that_one_stands_in(world: W
 
 
 def test_who_sees_releases_reads_who_decides_but_no_address(world: World) -> None:
-    """On the members' page and on that of an environment, by role."""
+    """On the members' page and on that of an environment, by the roles that its policy asks."""
     only = factories.person("Only Staging", roles={"approver": (world.project, "staging")})
     gone = factories.person("Gone", roles={"approver": world.project})
     everywhere = factories.person("Ellen Everywhere", roles={"reviewer": None})
@@ -355,23 +355,30 @@ def test_who_sees_releases_reads_who_decides_but_no_address(world: World) -> Non
     assert "Vera risk, Vito risk" in " ".join(members.split())
     staging = " ".join(page(ada, "/projects/risk/environments/staging/").split())
     production = page(ada, "/projects/risk/environments/production/")
+    development = " ".join(page(ada, "/projects/risk/environments/development/").split())
+    assert "Rex risk" not in development, "its policy asks nobody"
+    assert "The policy asks nobody to approve." in members
+    assert "Vera risk" not in staging, "its policy asks one reviewer alone"
+    assert "Vera risk" in production
     for shown in (members, staging, production):
         assert "Rex risk" in shown
-        assert "Vera risk" in shown
         assert "Gone" not in shown
         assert "somebody without a name" in shown
         for person in (only, everywhere, world.people["Rex"], world.people["Vera"]):
             assert person.email not in shown
             assert person.pk not in shown
+    assert only.name not in members, "no policy asks an approver in staging"
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: approver, count: 1}]\n")
+    staging = " ".join(page(ada, "/projects/risk/environments/staging/").split())
     assert only.name in staging
-    assert only.name in members
+    assert "Rex risk" not in staging
     assert only.name not in production
 
 
 def test_a_team_decides_by_its_members(world: World) -> None:
     team = factories.team("Board", factories.person("Tea"), roles={"approver": world.project})
-    assert team.name not in page(world.people["Ada"], "/projects/risk/environments/staging/")
-    assert "Tea" in page(world.people["Ada"], "/projects/risk/environments/staging/")
+    assert team.name not in page(world.people["Ada"], "/projects/risk/environments/production/")
+    assert "Tea" in page(world.people["Ada"], "/projects/risk/environments/production/")
 
 
 def test_who_sees_no_release_reads_not_who_decides(world: World, admin: User) -> None:

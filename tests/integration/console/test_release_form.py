@@ -10,10 +10,17 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from apps.console.views.release_form import serving_of
-from apps.governance.actions import set_freeze, update_environment
+from apps.governance.actions import (
+    draft_policy,
+    publish_policy,
+    set_freeze,
+    update_environment,
+)
 from apps.governance.models import Release
 from apps.identity import actions
+from apps.identity.actions import place_person
 from apps.identity.models import User
+from apps.registry.actions import add_evidence
 from apps.serving.models import TargetUse
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
@@ -21,6 +28,10 @@ from tests.support.factories import browser
 from tests.support.world import World, listed
 
 pytestmark = pytest.mark.django_db
+FAIR = {"attribute": "age", "metrics": {"gap": 0.1}}
+STRICTER = (
+    "version: 1\ngates: [{gate: build}, {gate: approvals, role: reviewer, second_line: all}]\n"
+)
 
 
 def form(world: World, *declared: str) -> dict[str, Any]:
@@ -203,6 +214,28 @@ def test_who_asks_is_not_among_those_who_can_decide(world: World) -> None:
     assert "Can decide: Rita risk" in gates_of(page, "staging")
 
 
+def test_who_is_not_independent_is_not_among_those_who_can_decide(world: World) -> None:
+    """Nor does a gate name who holds another role than it asks for."""
+    rule = "{gate: approvals, role: reviewer, count: 1, second_line: all}"
+    place = world.environment("staging")
+    source = f"version: 1\ngates: [{rule}]\n"
+    publish_policy(draft_policy(place, source=source, actor=world.vera), actor=SYSTEM)
+    bento = world.bento(world.version())
+    fields = {"version": bento.version.pk}
+    said = gates_of(shown(world, fields), "staging")
+    assert "Nobody could decide: too few people count as reviewer" in said
+    place_person(world.people["Rita"], line="second", actor=SYSTEM)
+    world.live("development", bento)
+    client = browser(world.people["Ada"])
+    with CaptureQueriesContext(connection) as caught:
+        page = tight(client.get(f"/releases/new/?version={bento.version.pk}").content)
+    said = gates_of(page, "staging")
+    assert "Can decide: Rita risk<" in said
+    assert "Rex risk" not in said
+    assert "Vera" not in said
+    assert len(caught) <= 12
+
+
 def test_where_nothing_is_live_no_steps_are_drawn(world: World) -> None:
     bento = world.bento(world.version())
     first = shown(world, {"version": bento.version.pk})
@@ -255,3 +288,51 @@ def test_a_release_that_ended_is_requested_again_as_it_was(world: World) -> None
         "Request again"
         not in browser(world.people["Rex"]).get(f"/releases/{release.pk}/").content.decode()
     )
+
+
+def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(world: World) -> None:
+    """In the form, and in it as it comes back with what was wrong."""
+    bento = world.bento(world.version())
+    release = world.request("staging", bento)
+    world.decide(release, world.rex, verdict="reject", comment="No <b>fairness</b> report")
+    client = browser(world.people["Ada"])
+    address = f"/releases/new/?again={release.pk}"
+    same = tight(client.get(address).content)
+    assert "Rex risk rejected release 1 (as reviewer)" in same
+    assert "“No &lt;b&gt;fairness&lt;/b&gt; report”" in same
+    assert f'<a href="/releases/{release.pk}/">Open release 1</a>' in same
+    assert "Nothing that you can see here changed since." in same
+    add_evidence(bento.version, kind="fairness", data=FAIR, actor=world.alan)
+    world.soaked(world.bento(world.version()))
+    place_person(world.people["Rita"], line="second", actor=SYSTEM)
+    world.policy("staging", STRICTER)
+    with CaptureQueriesContext(connection) as caught:
+        later = tight(client.get(address).content)
+    assert len(caught) <= 12
+    since = later.split("What changed since:")[1].split("</ul>")[0]
+    assert re.findall(r"<li[^>]*>([^<]*)</li>", since) == [
+        "churn:2 is newer than this version.",
+        "New evidence: fairness.",
+        "Policy r2 is active in staging; it was r1.",
+        "Live at churn now: churn:2; it was nothing.",
+    ]
+    fields = {"version": release.version_id, "bento": bento.pk, "endpoint": "churn"}
+    wrong = fields | {"environment": "staging", "replicas": "two", "again": release.pk}
+    refused = tight(client.post("/releases/request", wrong).content)
+    assert "Rex risk rejected release 1" in refused
+    assert f'name="next" value="{address}"' in refused
+    secret = World("secret").request("staging")
+    strange = tight(client.post("/releases/request", wrong | {"again": secret.pk}).content)
+    assert "rejected release" not in strange
+    assert client.get(f"/releases/new/?again={secret.pk}").status_code == 404
+
+
+def test_who_requests_again_what_was_withdrawn_reads_that(world: World) -> None:
+    release = world.request("staging")
+    client = browser(world.people["Ada"])
+    client.post(f"/releases/{release.pk}/withdraw")
+    page = tight(client.get(f"/releases/new/?again={release.pk}").content)
+    assert "Release 1: withdrawn" in page
+    open_one = world.request("staging")
+    page = tight(client.get(f"/releases/new/?again={open_one.pk}").content)
+    assert "changed since" not in page

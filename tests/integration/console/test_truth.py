@@ -9,6 +9,7 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
+from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.monitoring.actions import open_alert, remove_objective, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
@@ -170,8 +171,10 @@ def test_a_live_release_says_what_was_so_at_the_decision_and_beside_it_what_is_s
     assert f"Rollback plan | {text_of(f'<main>{then}</main>')}" in before
     actions.start_rollout(second, actor=story.otto)
     story.settle()
+    assert "(replaces churn:1)" in before
     after = page(story, f"/releases/{second.pk}/")
-    assert "(replaces churn:1)" in after
+    assert "replaces" not in after
+    assert "At the decision, churn:1 was live. Live now: this release." in after
     assert "compared with churn:1 (live at the decision)" in after and "then live 1" in after
     assert f"At the decision: {text_of(f'<main>{then}</main>')}" in after
     assert "Now: Rolling back to churn:1 is one click" in after
@@ -182,6 +185,7 @@ def test_the_first_release_of_an_endpoint_says_that_nothing_was_live_at_the_deci
 ) -> None:
     said = page(story, f"/releases/{first_release.pk}/")
     assert "nothing was live at the decision" in said
+    assert "At the decision, nothing was live. Live now: this release." in said
     assert "now: there is no earlier revision" in said
     assert "Now: There is no earlier revision." in said
 
@@ -197,7 +201,21 @@ def test_a_record_says_the_same_of_the_decision_after_others_went_live_over_it(
     story.live(endpoint="churn")
     assert story.state(second) == "rolled_back"
     assert api(story, f"/releases/{second.pk}")["changes"] == was
-    assert "compared with churn:1 (live at the decision)" in page(story, f"/releases/{second.pk}/")
+    said = page(story, f"/releases/{second.pk}/")
+    assert "compared with churn:1 (live at the decision)" in said
+    assert "At the decision, churn:1 was live. Live now: churn:3" in said
+
+
+def test_a_release_that_was_withdrawn_says_what_was_live_then_and_what_is_now(
+    story: Story, first_release: Release
+) -> None:
+    second = story.release("development", plan={"start": "manual"})
+    Release.objects.filter(pk=second.pk).update(state="requested", approved_at=None)
+    withdraw(second, actor=story.world.ada)
+    said = page(story, f"/releases/{second.pk}/")
+    assert "When it ended, churn:1 was live. Live now: churn:1" in said
+    assert "(live when it ended)" in said
+    assert "replaces" not in said
 
 
 def test_a_release_from_before_that_was_written_down_says_that_it_was_not_recorded(

@@ -1,5 +1,7 @@
 """The pages about one version: what its builds came to, and which evidence counts."""
 
+import re
+
 import pytest
 
 from apps.registry.actions import add_evidence
@@ -79,3 +81,54 @@ def test_pages_say_of_an_old_safe_scan_what_gates_take_it_for(world: World) -> N
         shown = read(world, url).lower()
         assert "code-carrying" in shown or "carries code" in shown, url
         assert "safe, 0 findings" not in shown
+
+
+def test_compared_versions_say_what_data_code_and_packages_they_were_made_from(
+    world: World,
+) -> None:
+    first = world.version(
+        lineage={
+            "datasets": [{"name": "loans", "digest": "sha256:" + "a" * 64}],
+            "code": {"repository": "https://git.example/risk", "commit": "abc"},
+        },
+        requirements=["numpy==2.3.5"],
+    )
+    second = world.version(
+        lineage={
+            "datasets": [
+                {"name": "loans", "digest": "sha256:" + "b" * 64},
+                {"name": "rates", "digest": "sha256:" + "c" * 64},
+            ],
+            "code": {"repository": "https://git.example/risk", "commit": "abd"},
+            "parent": first.pk,
+        },
+        requirements=["numpy==2.3.6"],
+    )
+    third = world.version()
+    url = f"/models/{first.project.slug}/{first.model.name}/compare/"
+    shown = compared(world, f"{url}?v={first.number}&v={second.number}")
+    assert shown == {
+        "Data loans": ("sha256:aaaa…aaaa", "sha256:bbbb…bbbb", "changed"),
+        "Data rates": ("–", "sha256:cccc…cccc", "added"),
+        "Commit": ("abc", "abd", "changed"),
+        "Parent version": ("–", "churn:1", "added"),
+        "Repository": ("https://git.example/risk", "https://git.example/risk", "same"),
+        "Python": ("platform default", "platform default", "same"),
+        "Packages": ("1 package given", "1 package given", "changed"),
+    }
+    shown = compared(world, f"{url}?v={first.number}&v={third.number}")
+    assert shown["Data loans"][1:] == ("–", "removed")
+    assert shown["Packages"] == ("1 package given", "none given", "changed")
+    fourth = world.version()
+    shown = compared(world, f"{url}?v={third.number}&v={fourth.number}")
+    assert shown["Data"] == ("not declared", "not declared", "same")
+    assert shown["Code"] == ("not declared", "not declared", "same")
+
+
+def compared(world: World, url: str) -> dict[str, tuple[str, ...]]:
+    """Return the rows about data, code and dependencies: both sides and how they differ."""
+    part = read(world, url).split("Data, code and dependencies")[1].split("</table>")[0]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", part.split("<tbody>")[1])
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    plain = [[" ".join(re.sub("<[^>]*>", " ", cell).split()) for cell in row] for row in cells]
+    return {row[0]: (row[1], row[2], row[3].split()[-1]) for row in plain}

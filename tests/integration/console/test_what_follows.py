@@ -1,9 +1,15 @@
 """Before somebody approves, and in the heading, a release says what happens then."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import time_machine
+
+from apps.governance.actions import set_freeze
 from apps.governance.models import Release
+from placet.kernel.clock import now
 from tests.support.factories import browser
+from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -13,6 +19,7 @@ gates:
   - {gate: approvals, role: reviewer, count: 2}
   - {gate: soaked, environment: development, for: 1h}
 """
+SOAKED = "version: 1\ngates: [{gate: soaked, environment: development, for: 1h}]\n"
 
 
 def page(world: World, release: Release, name: str = "Rex") -> str:
@@ -93,3 +100,33 @@ def test_a_policy_is_tried_with_what_only_waits_and_who_there_is(world: World) -
     assert "Waiting</span>" in tried
     assert "Failed" not in tried
     assert "Publishing drops the 1 decision on releases" in tried
+
+
+def test_what_only_time_keeps_is_shown_as_waiting_with_its_time_in_lists_too(world: World) -> None:
+    """Though its gate had failed when it was requested: what it waits for began only then."""
+    world.policy("staging", SOAKED)
+    bento = world.bento(world.version())
+    release = world.request("staging", bento)
+
+    def listed(path: str = "/releases/") -> str:
+        return text_of(browser(world.people["Ada"]).get(path).content.decode())
+
+    assert "✕ Failed: Soaked in development" in listed()
+    world.live("development", bento)
+    for path in ("/", "/inbox/", "/releases/"):
+        said = listed(path)
+        assert "◷ Soaked in development for (span): passes" in said, path
+        assert "✕" not in said, path
+    with time_machine.travel(now() + timedelta(hours=2)):
+        assert "✓ Gates passed" in listed()
+    set_freeze(release.environment, reason="Audit", actor=world.otto)
+    assert "✕" not in listed(), "its policy has no gate for that"
+
+
+def test_a_freeze_that_ends_by_itself_is_waited_for_in_lists(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: freeze}, {gate: build}]\n")
+    ends = now() + timedelta(hours=3)
+    set_freeze(world.environment("staging"), reason="Audit", ends_at=ends, actor=world.otto)
+    world.request("staging")
+    said = text_of(browser(world.people["Ada"]).get("/releases/").content.decode())
+    assert "◷ No freeze: passes" in said

@@ -7,11 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.console.queries.release_page import release_page
 from apps.governance import actions
-from apps.governance.models import Decision
+from apps.governance.models import Decision, Release
 from apps.governance.queries import inbox, menu, release_view, releases
-from apps.identity.actions import grant_role
-from placet.kernel.actor import SYSTEM
+from apps.identity.actions import grant_role, place_person
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import NotFound
 from tests.support import factories
 from tests.support.world import SIGNATURE, World
@@ -64,6 +65,40 @@ def test_the_page_tells_each_reader_what_they_may_do(world: World) -> None:
     done = release_view(release.pk, world.rex)
     assert done.may_still_decide == () and not done.can_decide
     assert [(d.name, d.comment) for d in done.decisions] == [("Rex risk", "Fine")]
+
+
+def test_each_open_gate_names_those_whose_decision_could_count_for_it(world: World) -> None:
+    """Nobody who holds a role that it does not ask, asked for the release or made its version."""
+    grant_role(role="approver", person=world.people["Ada"], project=world.project, actor=SYSTEM)
+    grant_role(role="reviewer", person=world.people["Alan"], project=world.project, actor=SYSTEM)
+    release = world.request("production")
+    assert gates_with_people(release, world.ada) == {
+        "One reviewer": "Can decide: Rex risk, Rita risk",
+        "One approver": "Can decide: Vera risk, Vito risk",
+    }
+    world.decide(release, world.rita)
+    assert gates_with_people(release, world.ada) == {
+        "One approver": "Can decide: Vera risk, Vito risk"
+    }
+    rule = "{gate: approvals, role: reviewer, count: 2, second_line: 1}"
+    source = f"version: 1\ngates: [{rule}]\n"
+    draft = actions.draft_policy(world.environment("staging"), source=source, actor=world.vera)
+    actions.publish_policy(draft, actor=SYSTEM)
+    place_person(world.people["Rita"], line="second", actor=SYSTEM)
+    rudi = factories.person("Rudi", roles={"reviewer": world.project})
+    waits, title = world.request("staging"), "Two reviewers, one of the second line"
+    everybody = "Can decide: Rex risk, Rita risk, Rudi"
+    assert gates_with_people(waits, world.ada) == {title: everybody}
+    world.decide(waits, factories.actor_of(rudi))
+    assert gates_with_people(waits, world.ada) == {title: "Can decide: Rita risk"}
+    page = factories.browser(world.ada).get(f"/releases/{waits.pk}/").content.decode()
+    assert "Can decide: Rita risk</small>" in page
+
+
+def gates_with_people(release: Release, reader: Actor) -> dict[str, str]:
+    """Return what the page says beside each gate of who could open it, by the gate's title."""
+    gates = release_page(release.pk, reader).end.gates
+    return {gate.title: gate.who for gate in gates if gate.who}
 
 
 def test_the_page_says_as_what_one_decides_by_the_gates_as_they_stand_now(world: World) -> None:

@@ -326,6 +326,7 @@ def test_two_versions_are_compared(lab: Lab) -> None:
     assert body["outputs"][0]["after"] == "double"
     assert body["files"][0]["state"] == "changed"
     assert body["card"][-2:] == ["-b", "+c"]
+    assert (body["datasets"], body["code"]) == ([], [])
     assert (body["a"]["label"], body["b"]["label"]) == ("churn:1", "churn:2")
     assert lab.api.get(f"{lab.address}/versions/1/compare/9").status_code == 404
 

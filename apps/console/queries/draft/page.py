@@ -19,6 +19,7 @@ from apps.console.queries.models import newest_metrics
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import size
 from apps.identity.queries import scope_of
+from apps.registry.actions import held_beside
 from apps.registry.actions.unpacking import MAX_FILES
 from apps.registry.actions.versions import COPIED
 from apps.registry.formats import FORMATS
@@ -84,6 +85,11 @@ class DraftPage:
     def discard_title(self) -> str:
         """What the dialog that discards it asks."""
         return f"Discard the draft {self.version}?"
+
+    @property
+    def beside(self) -> str:
+        """What was reported of it and is on its way, which goes with it when it is discarded."""
+        return held_beside(self.version, self.uploads)
 
     @property
     def shown_files(self) -> list[ArtifactFile]:

@@ -46,6 +46,11 @@ class TypedForm:
         """Its tables by name: the lists themselves."""
         return {}
 
+    @property
+    def empty_row(self) -> TypedRow:
+        """A row as the page adds it to any of its tables."""
+        return TypedRow({}, blank=True)
+
     def differs(self, stored: "TypedForm") -> bool:
         """Tell whether it holds something else than what is stored; where in doubt, it does."""
         return True
