@@ -25,6 +25,7 @@ from apps.identity.queries import name_in
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
