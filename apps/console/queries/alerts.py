@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.assurance.models import EffectAction, RecallEffect
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.identity.queries import name_in
@@ -35,10 +37,11 @@ class AlertRow:
 
     @property
     def recall(self) -> Link | None:
-        """The recall that it came of."""
+        """The recall that it came of, for who may see that."""
         if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
             return None
-        return Link("Open recall", reverse("recall", args=[self.alert.recall]))
+        url = recall_url(self.alert.recall["id"], self.alert.recall["project"], self.actor)
+        return Link("Open recall", url) if url else None
 
     @property
     def may_handle(self) -> bool:
@@ -125,13 +128,12 @@ def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
     """Add ``keeper``, the name of who looks after it, and ``recall``, the newest that had stopped
-    its endpoint by then, without a query of its own: one of a project, which whoever sees the alert
-    sees; those that count everywhere are for who sees every project."""
+    its endpoint by then with its project, without a query of its own."""
     stopped = RecallEffect.objects.filter(
         endpoint=OuterRef("endpoint"),
         action=EffectAction.STOPPED,
-        recall__project__isnull=False,
         recall__created_at__lte=OuterRef("opened_at"),
     )
-    recall = Subquery(stopped.order_by("-pk").values("recall")[:1])
+    said = JSONObject(id="recall", project="recall__project")
+    recall = Subquery(stopped.order_by("-pk").values(json=said)[:1])
     return alerts.annotate(keeper=name_in("acknowledged_by"), recall=recall)

@@ -6,10 +6,13 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.assurance.models import RecallEffect
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
+from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
@@ -17,9 +20,9 @@ from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
+from placet.kernel.actor import Actor
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
-AHEAD = ("; passes at ", "; the next begins ")  # what gates about time say at the end
 BOUND = "If any of these change, the approval is void and nothing is deployed."
 
 
@@ -54,10 +57,10 @@ class ReleaseEnd:
         """Whether nothing of it waits, goes out or is live."""
         return has_ended(self.release)
 
-    @property
-    def recalls(self) -> list[str]:
-        """The recalls that revoked it."""
-        return list(self.release.recalled)
+    def recalls(self, actor: Actor) -> list[Link]:
+        """The recalls that revoked it, of those that ``actor`` may see."""
+        found = (recall_url(row["id"], row["project"], actor) for row in self.release.recalled)
+        return [Link("Open recall", url) for url in found if url]
 
     @property
     def is_unserved(self) -> bool:
@@ -134,13 +137,9 @@ def present(gate: GateResult) -> GateLine:
 
 def past(gate: GateResult) -> GateLine:
     """Return what a gate said last, without what lay ahead then; one that waited never passed."""
-    reason = gate["reason"].replace("None now", "None then")
-    for ahead in AHEAD:
-        reason = reason.partition(ahead)[0]
-    if gate["state"] != "waiting":
-        return GateLine(gate["state"], gate["title"], reason)
-    said = f"Had not passed: {reason[:1].lower()}{reason[1:]}"
-    return GateLine("not_passed", gate["title"], said)
+    if gate["state"] == "waiting":
+        return GateLine("not_passed", gate["title"], f"Had not passed. {gates.past(gate)}")
+    return GateLine(gate["state"], gate["title"], gates.past(gate))
 
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
@@ -149,6 +148,8 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
+    recall = JSONObject(id="recall", project="recall__project")
     return with_way_back(releases).annotate(
-        rollback=Subquery(went.values("pk")[:1]), recalled=ArraySubquery(recalls.values("recall"))
+        rollback=Subquery(went.values("pk")[:1]),
+        recalled=ArraySubquery(recalls.values(json=recall)),
     )

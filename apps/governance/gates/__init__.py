@@ -36,6 +36,7 @@ __all__ = [
     "faults",
     "holding_back",
     "passed",
+    "past",
     "read",
 ]
 
@@ -49,6 +50,7 @@ class Gate:
     members: type[Members]
     title: Callable[[Mapping[str, Any]], str]
     evaluate: Callable[[Mapping[str, Any], Facts], GateResult]
+    past: Callable[[GateResult], str] | None = None  # where what it says does not stay true
 
 
 _GATES: tuple[tuple[Any, type[Members]], ...] = (
@@ -65,7 +67,14 @@ _GATES: tuple[tuple[Any, type[Members]], ...] = (
     (freeze, freeze.FreezeMembers),
 )
 GATES: dict[str, Gate] = {
-    module.NAME: Gate(module.NAME, module.REPEATABLE, members, module.title, module.evaluate)
+    module.NAME: Gate(
+        module.NAME,
+        module.REPEATABLE,
+        members,
+        module.title,
+        module.evaluate,
+        getattr(module, "past", None),
+    )
     for module, members in _GATES
 }
 
@@ -102,6 +111,12 @@ def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateR
     if results:
         return results
     return [answer({"gate": "policy"}, "Policy", "error", "The policy has no gates")]
+
+
+def past(result: GateResult) -> str:
+    """Return what a gate said, once nothing waits for its answer any more."""
+    kind = GATES.get(result["gate"])
+    return kind.past(result) if kind is not None and kind.past else result["reason"]
 
 
 def passed(results: Iterable[GateResult]) -> bool:

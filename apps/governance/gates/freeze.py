@@ -41,6 +41,13 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     return answer(gate, title(gate), "waiting", reason, passes_at=passes, **shown)
 
 
+def past(result: GateResult) -> str:
+    """Return what it said once nothing waits for it any more: without what lay ahead then."""
+    if result["state"] in ("failed", "waiting"):
+        return "Frozen then"
+    return "Not frozen then" if result["passed"] else result["reason"]
+
+
 def _active(freeze: FreezeFact, now: datetime) -> bool:
     return freeze.starts_at <= now and (freeze.ends_at is None or now < freeze.ends_at)
 
