@@ -15,8 +15,8 @@ class Finder(Protocol):
         """Return the ids of people and service accounts whose name has ``name`` in it."""
 
     def objects(self, name: str, actor: Actor) -> list[str]:
-        """Return the ids of what is called ``name``, and of what belongs to it, in the projects
-        whose events ``actor`` may read."""
+        """Return the ids of what is called ``name``, and of what belongs to it or reached it, in
+        the projects whose events ``actor`` may read."""
 
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""

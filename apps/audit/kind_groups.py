@@ -4,7 +4,7 @@ of kinds: what is asked is answered by kinds, which have an index."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apps.audit.events import kinds
+from apps.audit.events import declared, kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,28 @@ GROUPS: Mapping[str, KindGroup] = {
 }
 
 
+# Kinds that say more than their name does, which the log has in an index: how people decided, and
+# who asked Placet to do it.
+DECIDED, VERDICTS = "release.decided.v1", ("approve", "reject")
+ASKED_FOR = ("release.aborted.v1", "release.rolled_back.v1")  # no other kind may say who asked
+
+
 def kinds_saying(text: str) -> list[str]:
     """Return the kinds in whose name or sentence every word of ``text`` stands."""
     words = text.casefold().split()
-    return [
-        name
-        for name, kind in kinds().items()
-        if all(word in f"{name} {kind.sentence({})}".casefold() for word in words)
-    ]
+    return [name for name, kind in kinds().items() if _are_in(words, name, kind.sentence({}))]
+
+
+def verdicts_saying(text: str) -> list[str]:
+    """Return the verdicts of the decisions in whose sentence every word of ``text`` stands, which
+    no sentence of their kind has: "approved"."""
+    words, kind = text.casefold().split(), declared(DECIDED)
+    if _are_in(words, DECIDED, kind.sentence({})):
+        return []
+    said = {verdict: kind.line({"verdict": verdict}) for verdict in VERDICTS}
+    return [verdict for verdict, line in said.items() if _are_in(words, DECIDED, line)]
+
+
+def _are_in(words: list[str], name: str, sentence: str) -> bool:
+    said = f"{name} {sentence}".casefold()
+    return all(word in said for word in words)

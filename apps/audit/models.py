@@ -4,9 +4,10 @@ stamps."""
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Func, TextField, Value
+from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Cast
 
+from apps.audit.kind_groups import ASKED_FOR, DECIDED
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
 
@@ -35,7 +36,14 @@ def _beginning(name: str, mark: str) -> Func:
     return Func(*parts, function="split_part", output_field=TextField())
 
 
+def _logged(name: str) -> Func:
+    """Return what an event says by a name in its ``data``, as it is indexed."""
+    parts = Cast(F("body"), models.JSONField()), Value("data"), Value(name)
+    return Func(*parts, function="jsonb_extract_path_text", output_field=TextField())
+
+
 FAMILY, ACTOR_PREFIX = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
+VERDICT, ASKED_BY = _logged("verdict"), _logged("asked_by")
 
 
 class Event(models.Model):
@@ -61,6 +69,14 @@ class Event(models.Model):
             models.Index(FAMILY, "index", name="audit_event_family"),
             models.Index(ACTOR_PREFIX, "index", name="audit_event_actor_prefix"),
             models.Index(fields=["at"], name="audit_event_at"),
+            models.Index("project", FAMILY, "index", name="audit_event_project_family"),
+            models.Index(VERDICT, "index", name="audit_event_verdict", condition=Q(kind=DECIDED)),
+            models.Index(
+                ASKED_BY,
+                "index",
+                name="audit_event_asked_by",
+                condition=Q(kind__in=ASKED_FOR),
+            ),
         ]
 
 
@@ -73,7 +89,7 @@ class LogHead(models.Model):
     at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="audit_one_head")]
 
 
 class Tile(models.Model):
@@ -117,9 +133,7 @@ class VerifiedHead(models.Model):
     fault = models.TextField(blank=True)
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(id=1), name="audit_one_verified_head")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="audit_one_verified_head")]
 
 
 class PersonKey(models.Model):

@@ -13,7 +13,7 @@ from pathlib import Path
 from placet_verify import canonical, times
 from placet_verify.bundle import bundle, export
 from placet_verify.commands import archives, stamps, units, whole
-from placet_verify.commands.printing import add_witnesses, say, say_witnesses
+from placet_verify.commands.printing import add_witnesses, conclude, say, say_witnesses
 from placet_verify.errors import Malformed, Refused
 from placet_verify.log import checkpoint, seals, tlog_proof
 from placet_verify.log.checking import LogReport, read_records, verify_log
@@ -139,7 +139,7 @@ def verify_log_folder(options: argparse.Namespace) -> bool:
             monotone=options.bodies,
             ring=ring,
         )
-    right = _say_report(report, newest)
+    right = _say_report(report, newest, options.root)
     if right:
         witnessed = kept[-1] if seen.exists() else newest
         say_witnesses(witnessed, options)
@@ -243,7 +243,7 @@ def write_verifier(options: argparse.Namespace) -> bool:
     return True
 
 
-def _say_report(report: LogReport, newest: Checkpoint) -> bool:
+def _say_report(report: LogReport, newest: Checkpoint, root: Path | None) -> bool:
     hidden = report.size - report.bodies
     say(f"{report.size} leaves: {report.bodies} bodies hashed, {hidden} known by their hash alone")
     say(f"{report.tiles} tiles compared")
@@ -260,7 +260,7 @@ def _say_report(report: LogReport, newest: Checkpoint) -> bool:
             " give access and give none"
         )
         return False
-    say(f"ok: the log is exactly the {newest.size} leaves that the checkpoint signs")
+    conclude(f"the log is exactly the {newest.size} leaves that the checkpoint signs", root)
     return True
 
 

@@ -20,7 +20,7 @@ from placet_verify.bundle import bundle
 from placet_verify.errors import Malformed
 from placet_verify.log.seals import SEALED_KINDS
 from placet_verify_js import page as verifier_page
-from tests.support.offline import Second, python_says
+from tests.support.offline import Papers, Second, both, python_says
 
 pytestmark = pytest.mark.browser
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples"
@@ -50,6 +50,22 @@ def test_both_say_the_same_of_a_bundle_from_before_there_were_receipts(second: S
     assert answer.lines[-1].endswith("a bundle of format 1 has no receipts")
     (renamed,) = second.says(files, root, {"README.txt": bundle.README_TEXT.encode()})
     assert renamed.code == "malformed"
+
+
+def test_both_call_things_by_their_names_where_proven_bytes_have_plain_ones(
+    second: Second,
+) -> None:
+    asked = Papers().asked
+    for number, name, count in ((12, "churn", 2), (1e3, "c", 2), (1.5, "\x1b[2J", 0), ("7", 7, 0)):
+        rows = {
+            "governance.release:1": {"id": asked.release, "number": number},
+            "serving.endpoint:1": {"id": asked.endpoint, "name": name},
+        }
+        event = {"kind": "x.v1", "at": "2026-11-25T12:00:00.000000Z", "salt": "A", "after": rows}
+        papers = Papers(more_events=[event])
+        answer = both(second, papers.files(), papers.root)
+        names = [line for line in answer.lines if line.startswith("name: ")]
+        assert len(names) == count, names
 
 
 def test_both_refuse_every_one_of_200_random_flips_in_the_example(second: Second) -> None:
@@ -271,6 +287,8 @@ def test_an_outsider_reads_what_was_proved_and_what_was_not(
             page.set_input_files("#bundle", EXAMPLE / "release-bundle.zip")
             shown(page, "unchecked")
             assert "came with the bundle" in page.inner_text("#lines li:first-child")
+            told = "whose they are is not shown without the root key"
+            assert told in page.inner_text("#verdict")
             assert lit(page) == ["unchecked", "unchecked", "unchecked"]
         else:
             page.set_input_files("#root", EXAMPLE / "root.pub")

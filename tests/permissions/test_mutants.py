@@ -36,7 +36,6 @@ SAID = {
     "apps/console/navigation.py projects_with",
     "apps/console/templatetags/placet.py can",  # whether a leaf is a link
     "apps/console/queries/home_page.py can_somewhere",
-    "apps/console/queries/page_parts.py can",  # why nothing stands there
     "apps/console/queries/streams.py can_somewhere",
     "apps/console/templatetags/placet.py can_somewhere",
     "apps/identity/sign_in/signals.py demand_fresh_session",

@@ -4,12 +4,21 @@ from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 
-from apps.builds.models import Build
+from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt
+from apps.builds.models import Bento, Build
 from apps.governance.models import BreakGlass, Release
 from apps.identity.models import Project, ServiceAccount, User
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert, Erasure, Objective
-from apps.registry.models import Evidence, ModelVersion, RegisteredModel
+from apps.registry.models import (
+    Alias,
+    Declaration,
+    Evidence,
+    Hold,
+    ModelVersion,
+    RegisteredModel,
+    Upload,
+)
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
 from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from placet.kernel.actor import Actor
@@ -19,6 +28,7 @@ PEOPLE = 50
 OF_ENDPOINT: tuple[type[Model], ...] = (
     *(Revision, Rollout, Release, EndpointKey, Objective, Alert, Drill, DrillSchedule, Erasure),
 )
+OF_VERSION: tuple[type[Model], ...] = (Build, Bento, Evidence, Release, Alias, Hold)
 OF_EACH = 300  # of a table, the newest: events of what is older are found by its own id
 
 
@@ -40,9 +50,10 @@ class NameFinder:
 
     def objects(self, name: str, actor: Actor) -> list[str]:
         """Return the ids of endpoints, models and targets called ``name``, or of the version
-        ``name:3``, and of what belongs to them: versions, builds, evidence, releases, emergency
-        releases, revisions, rollouts, and an endpoint's SLO, alerts, API keys and rollback tests
-        (one query)."""
+        ``name:3``, and of what belongs to them: versions, uploads, aliases, builds, evidence,
+        releases, emergency releases, revisions, rollouts, what nodes signed of them, and an
+        endpoint's SLO, alerts, API keys and rollback tests; and of the recalls that name or reached
+        them (one query)."""
         model, _, number = name.rpartition(":")
         if model and number.isascii() and number.isdigit() and len(number) < 10:
             of = {"model__name": model, "number": int(number)}
@@ -52,6 +63,8 @@ class NameFinder:
             _own(Endpoint.objects.filter(name=name), actor),
             *(_own(table._default_manager.filter(**at), actor) for table in OF_ENDPOINT),
             _own(BreakGlass.objects.filter(release__endpoint__name=name), actor),
+            _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, {"name": name})), actor),
+            _own(Recall.objects.filter(pk__in=_recalls_at(at)), actor),
             _own(RegisteredModel.objects.filter(name=name), actor),
             *_of_versions({"model__name": name}, actor),
             Target.objects.filter(name=name)[:1],
@@ -66,19 +79,37 @@ class NameFinder:
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
     of_version = {f"version__{column}": value for column, value in of.items()}
     of_release = {f"release__{column}": value for column, value in of_version.items()}
+    of_bento = {f"bento__{column}": value for column, value in of_version.items()}
+    versions, bentos = _pks(ModelVersion, of), _pks(Bento, of_version)
+    releases = _pks(Release, of_version)
+    behind = Release.objects.filter(**of_version).values("endpoint")  # what receipts are found by
+    itself = Q(kind=RecallKind.VERSION, what__in=versions)
+    itself |= Q(kind=RecallKind.BENTO, what__in=bentos)
     return [
         _own(ModelVersion.objects.filter(**of), actor),
-        _own(Build.objects.filter(**of_version), actor),
-        _own(Evidence.objects.filter(**of_version), actor),
-        _own(Release.objects.filter(**of_version), actor),
+        *(_own(table._default_manager.filter(**of_version), actor) for table in OF_VERSION),
+        _own(Upload.objects.filter(**of_version), actor, project="version__project"),
+        _own(Declaration.objects.filter(about__in=versions), actor),
+        _own(Revision.objects.filter(**of_bento), actor),
         _own(Rollout.objects.filter(**of_release), actor),
         _own(BreakGlass.objects.filter(**of_release), actor),
+        _own(Receipt.objects.filter(release__in=releases, endpoint__in=behind), actor),
+        _own(Recall.objects.filter(itself | Q(pk__in=_recalls_at(of_release))), actor),
     ]
 
 
-def _own(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
+def _recalls_at(of: dict[str, Any]) -> QuerySet[RecallEffect, Any]:
+    """Return the recalls that reached what is meant."""
+    return RecallEffect.objects.filter(**of).values("recall")
+
+
+def _pks(table: type[Model], of: dict[str, Any]) -> QuerySet[Any, Any]:
+    return table._default_manager.filter(**of).values("pk")
+
+
+def _own(rows: QuerySet[Any], actor: Actor, project: str = "project") -> QuerySet[Any]:
     """Return the newest of ``rows`` in projects whose events ``actor`` may read."""
-    return visible(rows, actor, view="audit.view").order_by("-pk")[:OF_EACH]
+    return visible(rows, actor, view="audit.view", project=project).order_by("-pk")[:OF_EACH]
 
 
 def _ids(first: QuerySet[Any], *others: QuerySet[Any]) -> list[str]:

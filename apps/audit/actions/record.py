@@ -16,6 +16,7 @@ from apps.audit.actions.seal import store_sealed
 from apps.audit.actions.state import row_state
 from apps.audit.entries import NewEvent, entries_of_thread
 from apps.audit.events import EventKind, kinds
+from apps.audit.kind_groups import ASKED_FOR
 from apps.audit.models import Audited, SealedText
 from apps.audit.rows import row_key
 from placet.kernel.actor import Actor
@@ -66,12 +67,10 @@ class Recorder:
         The first row is the subject unless ``subject`` names another id. ``deleted`` rows are
         logged as ``null``. ``data`` must hold ids, digests, numbers and enumerated words only:
         free text goes through :func:`apps.audit.actions.seal`. Call it after the row was saved.
+        ``asked_by`` in it is who asked Placet to do this, which kinds of ``ASKED_FOR`` alone say.
         A sealed kind raises ``KeyUnavailable`` in a process that may not have the access key.
         """
-        if kind.name not in kinds():
-            raise ValueError(f"{kind.name} is not a declared event kind")
-        if kind.sealed:
-            access_key()
+        _check(kind, data or {})
         who = actor or self.actor
         first = rows[0] if rows else deleted[0] if deleted else None
         texts: list[SealedText] = []
@@ -90,6 +89,15 @@ class Recorder:
                 texts=texts,
             )
         )
+
+
+def _check(kind: EventKind, data: dict[str, Any]) -> None:
+    if kind.name not in kinds():
+        raise ValueError(f"{kind.name} is not a declared event kind")
+    if "asked_by" in data and kind.name not in ASKED_FOR:
+        raise ValueError(f"{kind.name} says who asked: that needs an index, see ASKED_FOR")
+    if kind.sealed:
+        access_key()
 
 
 @contextmanager

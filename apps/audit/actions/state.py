@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 
 from apps.audit.actions.seal import seal_column
 from apps.audit.models import Audited, Event, SealedText
-from apps.audit.queries.events import touching
+from apps.audit.queries.filtering import touching
 from apps.audit.rows import column_place, owner_of, plain_state, row_key, text_of
 from placet.kernel.actor import Actor
 

@@ -25,8 +25,9 @@ from apps.audit.queries import (
     may_prove,
 )
 from apps.audit.queries.bodies import BLANK, is_event
-from apps.audit.queries.events import WITHOUT_STATES, by_name, sentence_of
+from apps.audit.queries.events import WITHOUT_STATES, sentence_of
 from apps.audit.queries.export import csv_lines, jsonl_lines, streamed
+from apps.audit.queries.filtering import by_name
 from apps.audit.queries.proofs import tlog_proofs
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -98,8 +99,8 @@ FILTER_PARAMETERS = [
     OpenApiParameter(
         "text", description="Words in what a kind is called or says; not in what people wrote"
     ),
-    OpenApiParameter("actor", description="The id of who did it"),
-    OpenApiParameter("person", description="A part of the name of who did it"),
+    OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
+    OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),
     OpenApiParameter("by_people", OpenApiTypes.BOOL, description="What people did alone"),
     OpenApiParameter("subject", description="The id of an object that the event is about"),
     OpenApiParameter(

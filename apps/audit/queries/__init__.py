@@ -2,17 +2,16 @@
 
 from apps.audit.queries.events import (
     EventDetail,
-    EventFilter,
     RowChange,
     TimelineEntry,
     event_detail,
-    events_exportable,
-    events_visible,
     may_prove,
     newest,
+    newest_of_project,
     timeline,
 )
 from apps.audit.queries.events_about import events_about, showing
+from apps.audit.queries.filtering import EventFilter, events_exportable, events_visible
 from apps.audit.queries.proofs import (
     InclusionProof,
     LogStanding,
@@ -47,6 +46,7 @@ __all__ = [
     "log_standing",
     "may_prove",
     "newest",
+    "newest_of_project",
     "replay",
     "showing",
     "timeline",

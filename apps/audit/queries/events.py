@@ -6,29 +6,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Func, JSONField, Q, QuerySet
 
 from apps.audit.errors import Archived
 from apps.audit.events import declared
-from apps.audit.hooks import finder
-from apps.audit.kind_groups import GROUPS, kinds_saying
-from apps.audit.models import ACTOR_PREFIX, FAMILY, Event
+from apps.audit.models import Event
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event, states_of
+from apps.audit.queries.filtering import (
+    EventFilter,
+    events_visible,
+    filtered,
+    newest_of,
+    readable,
+    touching,
+)
 from apps.audit.queries.texts import texts_in
 from apps.audit.rows import sealed_columns
-from placet.kernel.actor import INSTANCE, Actor, Scope
-from placet.kernel.clock import rfc3339
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
-from placet.kernel.problems import NeedsPermission, NotFound
+from placet.kernel.problems import NotFound
 from placet_verify.log.merkle import leaf_hash
-
-TOUCHED = Func(
-    F("body"), function="audit_touched", output_field=ArrayField(TextField())
-)  # what migration 0003 indexes
-
 
 # A body for lists: the states of its rows may have megabytes. OFFSET has the text read as JSON
 # once; what is no object any more, because somebody wrote over it, is none of SQL's business.
@@ -70,123 +68,6 @@ WITH_SUBJECT = Func(
 
 
 @dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
-    ``text`` is looked for in what kinds are called and say; ``actors`` and ``subjects`` are ids.
-
-    What is asked for may lie far back in a log of millions: each filter has an index of its own,
-    but for ``environment``. Times are places in the log, which is in their order.
-    """
-
-    kind: str = ""
-    group: str = ""  # of kind_groups.GROUPS
-    kinds: tuple[str, ...] = ()  # whole names; () for all
-    text: str = ""
-    actor: str = ""
-    actors: tuple[str, ...] | None = None
-    subject: str = ""
-    subjects: tuple[str, ...] | None = None
-    project: str = ""
-    environment: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    by_people: bool = False
-
-    @property
-    def about(self) -> tuple[str, ...] | None:
-        """The ids that events are to touch."""
-        return (self.subject,) if self.subject else self.subjects
-
-
-def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
-    """Narrow ``wanted`` to what people called ``person`` did and to what is called ``thing``.
-
-    A name that nobody and nothing has finds no event, as one of what the reader may not see.
-    """
-    if person:
-        wanted = replace(wanted, actors=tuple(finder().people(person)))
-    if thing:
-        wanted = replace(wanted, subjects=tuple(finder().objects(thing, actor)))
-    return wanted
-
-
-def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
-    """Return the events that ``actor`` may read whole: where they hold ``audit.view``.
-
-    Raises :class:`Forbidden` when they hold it nowhere.
-    """
-    return events_where(actor, "audit.view", filters or EventFilter())
-
-
-def events_exportable(actor: Actor, filters: EventFilter) -> QuerySet[Event]:
-    """Return the events that ``actor`` may take a copy of: where they hold ``audit.export``."""
-    return events_where(actor, "audit.export", filters)
-
-
-def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySet[Event]:
-    """Return the events of the places where ``actor`` holds ``permission``, if there are any."""
-    if not actor.can_somewhere(permission):
-        raise NeedsPermission(actor, permission, scope=None)
-    return _filtered(Event.objects.filter(readable(actor, permission)), filters)
-
-
-def readable(actor: Actor, permission: str = "audit.view") -> Q:
-    """Return the condition under which ``actor`` may read an event (none at all: nothing)."""
-    if actor.can(permission, INSTANCE):
-        return Q()
-    where = Q(pk__in=[])
-    for grant in actor.grants:
-        if grant.permission == permission and grant.scope.project:
-            condition = Q(project=grant.scope.project)
-            if grant.scope.environment:
-                condition &= Q(environment=grant.scope.environment)
-            where |= condition
-    return where
-
-
-def _filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
-    if wanted.kind:
-        family, _, rest = wanted.kind.partition(".")
-        events = events.alias(family=FAMILY).filter(family=family)
-        if rest:
-            events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
-    if wanted.group:
-        events = events.alias(family=FAMILY).filter(family__in=GROUPS[wanted.group].families)
-    if wanted.kinds:
-        events = events.filter(kind__in=wanted.kinds)
-    if wanted.text:
-        events = events.filter(kind__in=kinds_saying(wanted.text))
-    if wanted.by_people:
-        events = events.alias(prefix=ACTOR_PREFIX).filter(prefix="per")
-    if wanted.actor:
-        events = events.filter(actor_id=wanted.actor)
-    if wanted.actors is not None:
-        events = events.filter(actor_id__in=wanted.actors)
-    if wanted.about is not None:
-        events = touching(events, wanted.about)
-    if wanted.project:
-        events = events.filter(project=wanted.project)
-    if wanted.environment:
-        events = events.filter(environment=wanted.environment)
-    if wanted.since:
-        events = events.filter(index__gte=_first_since(wanted.since))
-    if wanted.until:
-        events = events.filter(index__lt=Coalesce(_first_since(wanted.until), Value(2**62)))
-    return events
-
-
-def _first_since(at: datetime) -> Subquery:
-    """Return where the events from then on begin: found once, by the index of times."""
-    later = Event.objects.filter(at__gte=rfc3339(at)).order_by("at", "index")
-    return Subquery(later.values("index")[:1])
-
-
-def touching(events: QuerySet[Event], ids: Iterable[str]) -> QuerySet[Event]:
-    """Return the events whose subject, or any row whose state they hold, is one of ``ids``."""
-    return events.alias(touched=TOUCHED).filter(touched__overlap=list(ids))
-
-
-@dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One line of a timeline."""
 
@@ -212,14 +93,27 @@ def newest(
     What very many events touch, PostgreSQL would fetch whole and sort. The events *about* it come
     in order from an index of their own, and say how far back one must look for all.
     """
-    earlier = Q() if before is None else Q(index__lt=before)
-    events = events_visible(actor, filters).filter(earlier)
+    events = _before(events_visible(actor), before)
     if filters.about:
-        about = events_visible(actor, replace(filters, subject="", subjects=None)).filter(earlier)
-        about = about.filter(subject__in=filters.about).order_by("-index")
+        others = replace(filters, subject="", subjects=None)
+        about = filtered(events, others).filter(subject__in=filters.about).order_by("-index")
         for floor in about.values_list("index", flat=True)[count - 1 : count]:
             events = events.filter(index__gte=floor)
-    return _lines(events, count)
+    return _lines(newest_of(events, filters, count))
+
+
+def newest_of_project(
+    project: str, families: Iterable[str], count: int, before: int | None
+) -> list[TimelineEntry]:
+    """Return the ``count`` newest events of a project, of those ``before`` an index and of these
+    families of kinds, as lines. For a caller who has found that their reader may see what events
+    of these kinds are about."""
+    wanted = EventFilter(project=project, families=tuple(families))
+    return _lines(newest_of(_before(Event.objects.all(), before), wanted, count))
+
+
+def _before(events: QuerySet[Event], index: int | None) -> QuerySet[Event]:
+    return events if index is None else events.filter(index__lt=index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,15 +218,9 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
 
 
 def timeline(
-    subject_ids: Iterable[str],
-    actor: Actor,
-    *,
-    limit: int = 100,
-    group: str = "",
-    kinds: tuple[str, ...] = (),
+    subject_ids: Iterable[str], actor: Actor, *, limit: int = 100, kinds: tuple[str, ...] = ()
 ) -> list[TimelineEntry]:
-    """Return what happened to these objects, the newest first; with ``group`` only events of its
-    kinds, with ``kinds`` only those.
+    """Return what happened to these objects, the newest first; with ``kinds`` only events of those.
 
     For pages of objects that the caller has already found visible: whoever sees an object sees
     its timeline. Events of projects that ``actor`` does not see are left out all the same.
@@ -340,18 +228,17 @@ def timeline(
     wanted = sorted({str(i) for i in subject_ids if i})
     if not wanted:
         return []
-    events = _filtered(
-        Event.objects.all(), EventFilter(group=group, kinds=kinds, subjects=tuple(wanted))
-    )
+    events = touching(Event.objects.all(), wanted)
+    events = events.filter(kind__in=kinds) if kinds else events
     projects = actor.projects_with("project.view")
     if projects is not None:
         events = events.filter(Q(project__isnull=True) | Q(project__in=projects))
-    return _lines(events, limit)
+    return _lines(events.order_by("-index").values("index")[:limit])
 
 
-def _lines(events: QuerySet[Event], count: int) -> list[TimelineEntry]:
-    """Return the newest of ``events`` as lines; no other body is looked into."""
-    chosen = Event.objects.filter(index__in=events.order_by("-index").values("index")[:count])
+def _lines(places: QuerySet[Event, Any]) -> list[TimelineEntry]:
+    """Return the events at these places as lines, newest first; no other body is looked into."""
+    chosen = Event.objects.filter(index__in=places)
     said = chosen.annotate(said=WITH_SUBJECT, intact=INTACT).order_by("-index")
     return [_line(*row) for row in said.values_list("index", "said", "intact")]
 

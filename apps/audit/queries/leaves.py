@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import F, Func, IntegerField
 
 from apps.audit.models import ArchivedLeaf, Event
-from apps.audit.queries.events import readable
+from apps.audit.queries.filtering import readable
 from placet.kernel.actor import Actor
 
 MOST_BYTES = 4 << 20  # of bodies on one page, and the one that makes it more

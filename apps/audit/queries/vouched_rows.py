@@ -9,7 +9,7 @@ import structlog
 
 from apps.audit.entries import pending
 from apps.audit.models import Audited, Event
-from apps.audit.queries.events import touching
+from apps.audit.queries.filtering import touching
 from apps.audit.rows import plain_state, row_key
 from placet.kernel.keystore import ring
 from placet_verify import canonical

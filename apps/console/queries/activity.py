@@ -1,66 +1,130 @@
-"""What happened in a project lately, as far as its reader may see it."""
+"""What happened in a project, as far as its reader may see what it was about."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from apps.audit.kind_groups import GROUPS
-from apps.audit.queries import EventFilter, newest, timeline
+from apps.audit.queries import EventFilter, newest, newest_of_project
 from apps.console.queries.events import EventLine, named_lines, reasons_of
+from apps.console.queries.links import sees
+from apps.console.queries.page_parts import in_a_row
 from apps.console.queries.project_page import ProjectHead
-from apps.governance.models import Environment
-from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project
-from apps.registry.queries import models
-from apps.serving.queries import visible_endpoints
 from placet.kernel.actor import Actor, Scope
 
-SHOWN = 50
-NARROWS = ("releases", "serving", "models", "recalls", "people")  # groups of kinds
-ABOUT = 100  # of each kind of thing, the newest, that others than auditors see the events of
+PAGE = 50
+NARROWS = ("releases", "serving", "models", "recalls", "alerts", "people")  # groups of kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Events that whoever holds a permission in their project sees: what they are about, in a word,
+    and their families of kinds."""
+
+    permission: str
+    about: str
+    families: tuple[str, ...]
+
+
+# Whoever sees an object sees what happened to it. A family that is not here is for auditors.
+SHOWN = (
+    Shown(
+        "project.view",
+        "the project and its environments",
+        ("project", "environment", "freeze", "signing_key", "job"),
+    ),
+    Shown("model.view", "models", ("model", "alias")),
+    Shown(
+        "version.view",
+        "versions, uploads and evidence",
+        ("version", "upload", "evidence", "declaration", "hold"),
+    ),
+    Shown("build.view", "builds", ("build", "bento", "runtime")),
+    Shown("release.view", "releases", ("release", "break_glass", "prefetch")),
+    Shown("policy.view", "policies", ("policy",)),
+    Shown("endpoint.view", "endpoints", ("endpoint", "revision", "objective")),
+    Shown("rollout.view", "rollouts", ("rollout", "drill")),
+    Shown("alert.view", "alerts", ("alert",)),
+    Shown("recall.view", "recalls", ("recall", "receipt")),
+    Shown("target.view", "the use of nodes", ("target",)),
+    Shown("access.view", "roles", ("role",)),
+    Shown("prediction.view", "erasures", ("erasure",)),
+    Shown("stream.view", "log forwarding", ("stream",)),
+)
+AUDITED = "exports"  # what auditors alone see of a project, in a word
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """The newest events of a project."""
+    """One page of the events of a project, newest first."""
 
     head: ProjectHead
     lines: list[EventLine]
-    log: str  # where all of them are read; '' for who may not
+    older: int | None
+    log: str  # where they are searched; '' for who may not read the log
     may_export: bool
     said: dict[int, str]  # why, by the index of a line
     group: str = ""  # the kinds that it was narrowed to
+    before: int | None = None
 
     @property
     def groups(self) -> list[tuple[str, str]]:
         """What it can be narrowed to."""
-        return [(name, GROUPS[name].title) for name in NARROWS]
+        mine = {family for shown in self._seen(True) for family in shown.families}
+        found = [name for name in NARROWS if self.log or mine & {*GROUPS[name].families}]
+        return [(name, GROUPS[name].title) for name in found]
+
+    @property
+    def title(self) -> str:
+        """What stands above the events."""
+        return "Older events" if self.before is not None else "Newest events"
+
+    @property
+    def about(self) -> str:
+        """What the events that its reader sees are about."""
+        return in_a_row([shown.about for shown in self._seen(True)])
+
+    @property
+    def hidden(self) -> str:
+        """What there may be events about that its reader does not see."""
+        return in_a_row([*(shown.about for shown in self._seen(False)), AUDITED])
+
+    def _seen(self, seen: bool) -> Iterator[Shown]:
+        project, actor = self.head.project, self.head.actor
+        return (shown for shown in SHOWN if sees(project, shown.permission, actor) is seen)
 
 
-def activity_page(project: Project, actor: Actor, *, group: str = "") -> ActivityPage:
-    """Return the newest events of a project, of a ``group`` of kinds or of all: for who reads its
-    log every one, and for others those about what they see in it."""
+def activity_page(
+    project: Project, actor: Actor, *, group: str = "", before: int | None = None
+) -> ActivityPage:
+    """Return one page of the events of a project, of a ``group`` of kinds or of all, of those
+    ``before`` a place in the log: for who reads its log every one, and for others those of what
+    they see in it."""
     group = group if group in NARROWS else ""
-    audits = actor.can("audit.view", Scope(project.pk))
-    if audits:
-        entries = newest(actor, EventFilter(project=project.pk, group=group), SHOWN, None)
+    place = Scope(project.pk)
+    if audits := actor.can("audit.view", place):
+        wanted = EventFilter(project=project.pk, group=group)
+        found = newest(actor, wanted, PAGE + 1, before)
     else:
-        entries = timeline(_seen(project, actor), actor, limit=SHOWN, group=group)
-    log = f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else ""
-    lines = named_lines(entries, actor, place=Scope(project.pk))
-    may_export = audits and actor.can("audit.export", Scope(project.pk))
-    head, said = ProjectHead(project, actor), reasons_of(lines)
-    return ActivityPage(head, lines, log, may_export, said, group)
-
-
-def _seen(project: Project, actor: Actor) -> list[str]:
-    """Return the ids of the project and of the newest things in it that ``actor`` sees."""
-    parts = (
-        releases(actor, project=project),
-        models(actor, project).order_by("-pk"),
-        visible_endpoints(actor, deleted=True).filter(project=project).order_by("-pk"),
-        Environment.objects.filter(project=project).order_by("position"),
+        found = newest_of_project(project.pk, _families(project, actor, group), PAGE + 1, before)
+    entries = found[:PAGE]
+    lines = named_lines(entries, actor, place=place)
+    return ActivityPage(
+        head=ProjectHead(project, actor),
+        lines=lines,
+        said=reasons_of(lines),
+        older=entries[-1].index if len(found) > PAGE else None,
+        log=f"{reverse('audit')}?{urlencode({'project': project.pk})}" if audits else "",
+        may_export=audits and actor.can("audit.export", place),
+        group=group,
+        before=before,
     )
-    first, *others = (part.values_list("pk", flat=True)[:ABOUT] for part in parts)
-    return [project.pk, *first.union(*others, all=True)]
+
+
+def _families(project: Project, actor: Actor, group: str) -> list[str]:
+    """Return the families of kinds that ``actor`` sees the events of, as far as in ``group``."""
+    mine = [family for s in SHOWN if sees(project, s.permission, actor) for family in s.families]
+    return [family for family in mine if not group or family in GROUPS[group].families]

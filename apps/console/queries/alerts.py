@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.assurance.models import EffectAction, RecallEffect
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.endpoint_forms import figures_now
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.identity.queries import name_in
@@ -44,10 +46,11 @@ class AlertRow:
 
     @property
     def recall(self) -> Link | None:
-        """The recall that it came of."""
+        """The recall that it came of, for who may see that."""
         if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
             return None
-        return Link("Open recall", reverse("recall", args=[self.alert.recall]))
+        url = recall_url(self.alert.recall["id"], self.alert.recall["project"], self.actor)
+        return Link("Open recall", url) if url else None
 
     def told(self, figures: Mapping[str, str]) -> str:
         """Return what ``figures``, by endpoint, say of it; '' where it is not about an SLO."""
@@ -150,15 +153,14 @@ def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
     """Add ``keeper`` and ``resolver``, the names of who looks after it and of who ended it, and
-    ``recall``, the newest that had stopped its endpoint by then, without a query of its own: one of
-    a project, which whoever sees the alert sees; those that count everywhere are for who sees every
-    project."""
+    ``recall``, the newest that had stopped its endpoint by then with its project, without a query
+    of its own."""
     stopped = RecallEffect.objects.filter(
         endpoint=OuterRef("endpoint"),
         action=EffectAction.STOPPED,
-        recall__project__isnull=False,
         recall__created_at__lte=OuterRef("opened_at"),
     )
-    recall = Subquery(stopped.order_by("-pk").values("recall")[:1])
+    said = JSONObject(id="recall", project="recall__project")
+    recall = Subquery(stopped.order_by("-pk").values(json=said)[:1])
     named = {"keeper": name_in("acknowledged_by"), "resolver": name_in("resolved_by")}
     return alerts.annotate(recall=recall, **named)

@@ -168,7 +168,7 @@ class EndpointPage:
     def recalls(self) -> list[parts.EndpointRecall]:
         """What recalls did to it."""
         recalls = getattr(self.endpoint, "recalled", ())
-        return [parts.EndpointRecall(row["recall"], row["action"], row["state"]) for row in recalls]
+        return [parts.endpoint_recall(row, self.actor) for row in recalls]
 
     @property
     def health(self) -> Sign:
@@ -250,9 +250,9 @@ class EndpointPage:
     @property
     def history(self) -> list[parts.PastRevision]:
         """All that was released there."""
-        slug = self.endpoint.project.slug
-        names, stopped_at = self.view.approver_names, self.endpoint.stopped_at
-        return [parts.PastRevision(row, slug, names, stopped_at) for row in self.view.history]
+        slug, names = self.endpoint.project.slug, self.view.approver_names
+        beside = (slug, names, self.endpoint.stopped_at, self.actor)
+        return [parts.PastRevision(row, *beside) for row in self.view.history]
 
     @property
     def former(self) -> str:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
 from apps.console.templatetags.placet import number, percent, rate, raw
 from apps.identity.rules.permissions import roles_with
@@ -19,6 +20,7 @@ from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
 from apps.serving.rules import ENDED, PRESENT, RevisionState, serving_config
+from placet.kernel.actor import Actor
 from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
@@ -96,7 +98,7 @@ def version_url(version: ModelVersion, project: str) -> str:
 class EndpointRecall:
     """What a recall did to an endpoint, and whether its node says the same."""
 
-    recall: str
+    url: str  # of the recall, '' for who may not see it
     action: str
     state: str
 
@@ -120,6 +122,12 @@ class EndpointRecall:
         if self.state == EffectState.CONTRADICTED:
             return "The node contradicts its own receipt."
         return "The node has not confirmed it yet."
+
+
+def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
+    """Return a recall as the query of an endpoint reads it along, for ``actor``."""
+    url = recall_url(row["recall"], row["project"], actor)
+    return EndpointRecall(url, row["action"], row["state"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,7 @@ class PastRevision:
     project: str
     names: Mapping[str, str]
     stopped_at: datetime | None  # since when its endpoint is stopped
+    actor: Actor
 
     @property
     def url(self) -> str:
@@ -229,9 +238,14 @@ class PastRevision:
         return RevisionState.STOPPED if stopped else self.row.state
 
     @property
-    def recall(self) -> str:
-        """The recall that ended it, '' for none."""
-        return (self.row.recall or "") if self.row.state in ENDED else ""
+    def is_recalled(self) -> bool:
+        """Whether a recall ended it."""
+        return bool(self.row.recall) and self.row.state in ENDED
+
+    @property
+    def recall_url(self) -> str:
+        """Where that recall is read, '' for who may not see it."""
+        return recall_url(self.row.recall["id"], self.row.recall["project"], self.actor)
 
     @property
     def approvers(self) -> str:

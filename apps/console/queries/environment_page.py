@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines
-from apps.console.queries.page_parts import Link, for_members, says_none
+from apps.console.queries.links import sees
+from apps.console.queries.page_parts import Link, for_members
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, with_deciders
@@ -44,13 +45,13 @@ class EnvironmentPage:
         if self.policy:
             return ""
         none = "No active policy: nothing can be released."
-        told = says_none(self.environment, "policy.view", self.actor)
+        told = sees(self.environment, "policy.view", self.actor)
         return none if told else f"{for_members('The policy is')}."
 
     @property
     def no_endpoints(self) -> str:
         """Why no endpoint stands here."""
-        if says_none(self.environment, "endpoint.view", self.actor):
+        if sees(self.environment, "endpoint.view", self.actor):
             return "No endpoints."
         return f"{for_members('Endpoints are')}."
 

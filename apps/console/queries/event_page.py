@@ -7,11 +7,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.utils.text import capfirst
+
 from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_detail, inclusion
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
-from apps.audit.queries.events import about_of
+from apps.audit.queries.events import BELONGS, about_of
 from apps.console.queries.event_sentences import in_names
 from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
@@ -61,6 +63,12 @@ class ChangedRow:
     def id(self) -> str:
         """Its key."""
         return self.key.partition(":")[2]
+
+    @property
+    def title(self) -> str:
+        """What it is, and what it is called."""
+        said = self.name or self.id
+        return capfirst(said if said.startswith(f"{self.kind} ") else f"{self.kind} {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +150,13 @@ class EventPage:
         """What it is about, as people call it: by what it belongs to, where it has no name of its
         own; the id of what has neither."""
         known, named = self._about
+        child = CHILDREN.get(self.subject.partition("_")[0], "")
+        own = next((row.name for row in self.rows if row.id == self.subject), "")
+        if own and child and known != self.subject:
+            return f"{child} {own}"
         if named is None:
             return self.subject
-        of = "" if known == self.subject else CHILDREN.get(self.subject.partition("_")[0], "")
+        of = "" if known == self.subject else child
         return f"{of} of {named.name}" if of else named.name
 
     @property
@@ -247,8 +259,21 @@ def _row(change: RowChange, texts: Mapping[str, str], names: Mapping[str, str]) 
         columns=[_column(change, name, texts, names) for name in change.changed],
         made=change.before is None,
         gone=change.after is None,
-        name=names.get(change.key.partition(":")[2], ""),
+        name=_called(change, texts, names),
     )
+
+
+def _called(change: RowChange, texts: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """Return what a row is called: as pages call it, else by the name in it and what it belongs to;
+    '' for what has neither."""
+    if known := names.get(change.key.partition(":")[2]):
+        return known
+    state = change.after or change.before or {}
+    own = state.get("name")
+    if "name" in change.sealed:
+        own = texts.get(str(own), "").replace("[erased]", "")
+    of = next((names[one] for column in BELONGS if (one := str(state.get(column))) in names), "")
+    return f"{own if isinstance(own, str) else ''}{f' of {of}' if of else ''}".strip()
 
 
 def _column(

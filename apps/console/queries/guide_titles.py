@@ -1,7 +1,7 @@
 """Finds pages and sections of the guides by their titles, in the index that their builder made."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,14 +20,21 @@ class Section:
     url: str
 
 
-def sections(text: str) -> Iterator[Section]:
-    """Yield what has ``text`` in its title, in small letters; pages before their sections."""
+def sections(words: Sequence[str]) -> Iterator[Section]:
+    """Yield what has each of ``words``, in small letters, in its title or in that of its page, and
+    one at least in its own; pages before their sections."""
     index = GUIDES / "searchindex.js"
     try:
         changed = index.stat().st_mtime_ns
     except OSError:  # the guides are not built
         return
-    yield from (each for each in _all(index, changed) if text in each.title.lower())
+    yield from (each for each in _all(index, changed) if _fits(each, words))
+
+
+def _fits(section: Section, words: Sequence[str]) -> bool:
+    title, page = section.title.lower(), section.page.lower()
+    own = [word in title for word in words]
+    return any(own) and all(is_in or word in page for word, is_in in zip(words, own, strict=True))
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,10 @@
-"""Where projects, environments and people have their pages; '' for who may not open that page."""
+"""Where projects, environments, people and recalls have their pages; '' for who may not open that
+page. And who sees what at all."""
 
 from django.urls import reverse
 
 from apps.identity.models import Project
+from apps.identity.queries import Scoped
 from placet.kernel.actor import Actor
 
 
@@ -31,7 +33,20 @@ def sees_access(project: Project, actor: Actor) -> bool:
     return sees(project, "access.view", actor)
 
 
-def sees(project: Project, permission: str, actor: Actor) -> bool:
-    """Tell whether ``actor`` holds ``permission`` in a project or in an environment of it."""
+def recall_url(recall: str, project: str | None, actor: Actor) -> str:
+    """Return the address of a recall's page, by its id and that of its project: ``None`` for one
+    that counts everywhere, which is for who sees the recalls of every project."""
+    return reverse("recall", args=[recall]) if sees_in(project, "recall.view", actor) else ""
+
+
+def sees(row: Scoped, permission: str, actor: Actor) -> bool:
+    """Tell whether ``actor`` sees rows of a kind where ``row`` belongs, by the ``permission`` to
+    view them: as ``visible`` shows them, so in all of a project who holds it in one environment.
+    Who does not is never told that there are none."""
+    return sees_in(row.project_scope(), permission, actor)
+
+
+def sees_in(project: str | None, permission: str, actor: Actor) -> bool:
+    """Tell the same of a project by its id, ``None`` for what belongs to none."""
     held = actor.projects_with(permission)
-    return held is None or project.pk in held
+    return held is None or project in held

@@ -8,7 +8,7 @@ from django.utils.dateparse import parse_date
 
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter
-from apps.audit.queries.events import by_name
+from apps.audit.queries.filtering import by_name
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
 

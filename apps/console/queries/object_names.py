@@ -12,7 +12,7 @@ from apps.builds.models import Build
 from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
 from apps.identity.models import Project, ServiceAccount, User
 from apps.identity.queries import visible
-from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.actor import SYSTEM, Actor
@@ -90,6 +90,13 @@ TABLES = {
         ModelVersion,
         _version(""),
         *("version", ("model__project__slug", "=/", "model__name", "=/", "number"), "model.view"),
+    ),
+    "als": Table(
+        Alias,
+        ("=alias ", "name", "= of ", "model__name"),
+        "version",
+        ("model__project__slug", "=/", "model__name", "=/", "version__number"),
+        "version.view",
     ),
     "bld": Table(Build, ("=build of ", *_version("version__")), "build", view="model.view"),
     "rel": Table(

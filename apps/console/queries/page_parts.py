@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Literal
 
 from apps.console.templatetags.placet import number
-from apps.identity.queries import Scoped, scope_of
 from placet.kernel.actor import Actor
 
 Tone = Literal["pass", "wait", "fail", "plain"]
@@ -66,6 +65,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(words)
 
 
+def in_a_row(words: Sequence[str], last: str = "and") -> str:
+    """Return many words as a sentence has them: ``a, b and c``."""
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def no_role(actor: Actor) -> str:
     """Say why somebody has no role that counts, and what helps."""
     if actor.withheld:
@@ -77,12 +81,6 @@ def no_role(actor: Actor) -> str:
     return "You have no project role yet: ask an access administrator for one."
 
 
-def says_none(row: Scoped, permission: str, actor: Actor) -> bool:
-    """Tell whether ``actor`` may be told of an environment that something is not there, and not
-    only that they do not see it."""
-    return actor.can(permission, scope_of(row))
-
-
 def for_members(what: str) -> str:
     """Say of something, ``the policy is``, that the reader does not see it, and who does."""
     return f"{what} for people with a role in the project to see"
@@ -90,8 +88,7 @@ def for_members(what: str) -> str:
 
 def either(roles: Sequence[str]) -> str:
     """Return roles as a sentence has any one of them: ``a reviewer or an operator``."""
-    named = [_one(role) for role in roles]
-    return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    return in_a_row([_one(role) for role in roles], "or")
 
 
 def people_of(roles: Sequence[str]) -> str:

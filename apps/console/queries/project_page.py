@@ -8,8 +8,8 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows
+from apps.console.queries.links import sees
 from apps.console.queries.models import ModelRow
-from apps.console.queries.page_parts import says_none
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
@@ -18,7 +18,7 @@ from apps.identity.queries import visible
 from apps.monitoring.queries import unresolved_alerts
 from apps.registry.queries import models, with_latest
 from apps.serving.queries import visible_endpoints
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
 SHOWN = 20  # of each list of the overview
@@ -50,7 +50,7 @@ class EnvironmentRow:
     @property
     def no_policy(self) -> str:
         """Why none is named."""
-        told = says_none(self.environment, "policy.view", self.actor)
+        told = sees(self.environment, "policy.view", self.actor)
         return "no policy" if told else "policy not visible to you"
 
 
@@ -68,7 +68,7 @@ class ProjectPage:
     @property
     def sees_models(self) -> bool:
         """Whether the reader sees what is in it, and not only that it is there."""
-        return self.head.actor.can("model.view", Scope(self.head.project.pk))
+        return sees(self.head.project, "model.view", self.head.actor)
 
 
 def project_page(project: Project, actor: Actor) -> ProjectPage:

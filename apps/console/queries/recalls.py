@@ -293,12 +293,13 @@ def _title(recall: Any) -> str:
 
 
 def recall_that_ended() -> Subquery:
-    """Return the recall that ended a revision, as a column of the query that reads it."""
+    """Return the recall that ended a revision, and its project, as a column of the query that reads
+    it."""
     rows = RecallEffect.objects.filter(
         release=OuterRef("release"), recall__created_at__lte=OuterRef("ended_at")
     )
     ran = rows.exclude(action=EffectAction.REVOKED).order_by("pk")
-    return Subquery(ran.values("recall")[:1])
+    return Subquery(ran.values(json=JSONObject(id="recall", project="recall__project"))[:1])
 
 
 def reached_by() -> ArraySubquery:
@@ -309,5 +310,11 @@ def reached_by() -> ArraySubquery:
         recall__state=RecallState.STANDING,
         action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
     ).order_by("-pk")
-    effect = JSONObject(recall="recall", action="action", state="state", at="recall__created_at")
+    effect = JSONObject(
+        recall="recall",
+        project="recall__project",
+        action="action",
+        state="state",
+        at="recall__created_at",
+    )
     return ArraySubquery(rows.values(json=effect)[:3])

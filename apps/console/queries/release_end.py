@@ -14,9 +14,11 @@ from django.utils.safestring import SafeString
 
 from apps.assurance.models import RecallEffect
 from apps.console.queries.actor_names import by_machine
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
 from apps.console.queries.stops import stopper
 from apps.console.templatetags.placet import ago
+from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
@@ -26,10 +28,9 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 from apps.serving.rules import EndpointState
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
-AHEAD = ("; passes at ", "; the next begins ")  # what gates about time say at the end
 NAMED = 8  # people by name, then how many more
 BOUND = "If any of these change, the approval is void and nothing is deployed."
 
@@ -66,10 +67,10 @@ class ReleaseEnd:
         """Whether nothing of it waits, goes out or is live."""
         return has_ended(self.release)
 
-    @property
-    def recalls(self) -> list[str]:
-        """The recalls that revoked it."""
-        return list(self.release.recalled)
+    def recalls(self, actor: Actor) -> list[Link]:
+        """The recalls that revoked it, of those that ``actor`` may see."""
+        found = (recall_url(row["id"], row["project"], actor) for row in self.release.recalled)
+        return [Link("Open recall", url) for url in found if url]
 
     @property
     def is_unserved(self) -> bool:
@@ -191,13 +192,9 @@ def present(gate: GateResult, people: Sequence[str]) -> GateLine:
 
 def past(gate: GateResult) -> GateLine:
     """Return what a gate said last, without what lay ahead then; one that waited never passed."""
-    reason = gate["reason"].replace("None now", "None then")
-    for ahead in AHEAD:
-        reason = reason.partition(ahead)[0]
-    if gate["state"] != "waiting":
-        return GateLine(gate["state"], gate["title"], reason)
-    said = f"Had not passed: {reason[:1].lower()}{reason[1:]}"
-    return GateLine("not_passed", gate["title"], said)
+    if gate["state"] == "waiting":
+        return GateLine("not_passed", gate["title"], f"Had not passed. {gates.past(gate)}")
+    return GateLine(gate["state"], gate["title"], gates.past(gate))
 
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
@@ -209,9 +206,10 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
     told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
+    recall = JSONObject(id="recall", project="recall__project")
     return with_live_now(with_way_back(releases)).annotate(
         rollback=Subquery(went.values(json=told)[:1]),
-        recalled=ArraySubquery(recalls.values("recall")),
+        recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
     )
 

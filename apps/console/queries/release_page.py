@@ -366,8 +366,11 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
     """Yield a recall, a broken glass, and why the reader does not decide."""
     release, view = page.release, page.view
     if release.state == ReleaseState.REVOKED:
-        links = [Link("Open recall", reverse("recall", args=[pk])) for pk in page.end.recalls]
-        yield Banner("danger", f"{release.ended_reason}. It can no longer be deployed.", links)
+        links = page.end.recalls(page.actor)
+        hidden = " The recall counts in all projects and is not visible to you."
+        said = hidden if page.end.release.recalled and not links else ""
+        text = f"{release.ended_reason}. It can no longer be deployed.{said}"
+        yield Banner("danger", text, links)
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])
         text = f"{release.ended_reason}: it no longer serves."

@@ -11,11 +11,11 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from apps.builds.models import Bento
-from apps.console.queries.guide_titles import sections
+from apps.console.queries.guide_titles import Section, sections
 from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project, User
-from apps.identity.queries import one_of, visible, visible_people
+from apps.identity.queries import name_in, one_of, visible, visible_people
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.queries import LARGE, large_of, models, versions
 from apps.serving.models import Endpoint, Target
@@ -32,6 +32,7 @@ _RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
 LEAST = 3  # letters, to look for inside sentences
 WORDS = 6  # that count of a search for several
 AROUND = 30  # letters of a reason that are shown before what was found in it
+OF_PROJECT = ("project__name", "project__slug")
 REASONS = 10_000  # of releases, the newest, that are looked through
 _SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
 
@@ -59,6 +60,11 @@ class SearchTerms:
     model: str = ""
     number: int | None = None
     alias: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """Its words, as many as count."""
+        return self.text.split()[:WORDS]
 
 
 def wanted(text: str) -> SearchTerms:
@@ -98,10 +104,15 @@ def search(text: str, actor: Actor) -> list[Hit]:
 
 
 def _ranked(
-    rows: QuerySet[M], terms: SearchTerms, field: str = "name", other: Sequence[str] = ()
+    rows: QuerySet[M],
+    terms: SearchTerms,
+    field: str = "name",
+    other: Sequence[str] = (),
+    beside: Sequence[str] = (),
 ) -> list[M]:
     """Return rows whose ``field`` holds the text: equal ones first, then those that begin so; last
-    those where it is in a field of ``other`` alone, whatever the size of its letters."""
+    those where it is in a field of ``other`` alone, whatever the size of its letters. Of several
+    words each may be in another field, also in those ``beside``, which one alone does not find."""
     if terms.id:
         return list(rows.filter(pk=terms.id))
     rank = Case(
@@ -110,16 +121,19 @@ def _ranked(
         default=Value(2),
         output_field=IntegerField(),
     )
-    matching = Q(**{f"{field}__contains": terms.text})
-    for name in other:
-        matching |= Q(**{f"{name}__icontains": terms.text})
-    return list(rows.filter(matching).order_by(rank, field, "pk")[:MOST])
+    several = terms.words[1:]
+    for word in terms.words if several else [terms.text]:
+        matching = Q(**{f"{field}__contains": word})
+        for name in (*other, *beside) if several else other:
+            matching |= Q(**{f"{name}__icontains": word})
+        rows = rows.filter(matching)
+    return list(rows.order_by(rank, field, "pk")[:MOST])
 
 
 def _models(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if terms.model:
         return []
-    return [_model(row) for row in _ranked(models(actor), terms)]
+    return [_model(row) for row in _ranked(models(actor), terms, beside=OF_PROJECT)]
 
 
 def _model(row: RegisteredModel) -> Hit:
@@ -198,7 +212,7 @@ def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
         rows = releases(actor).filter(one_of(described(terms, actor)))
     else:
         return []
-    return [_release(row, terms) for row in rows[:MOST]]
+    return [_release(row, terms) for row in rows.annotate(asker=name_in("requested_by"))[:MOST]]
 
 
 def described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
@@ -208,9 +222,9 @@ def described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
     """
     seen = visible(Release.objects.order_by("-pk"), actor, view="release.view")
     oldest = Coalesce(Subquery(seen.values("pk")[REASONS - 1 : REASONS]), Value(""))
-    found, words = seen.filter(pk__gte=oldest), terms.text.split()[:WORDS]
-    for word in words:
-        found = found.filter(_fits(word) if words[1:] else _is_said(word))
+    found, several = seen.filter(pk__gte=oldest), terms.words[1:]
+    for word in terms.words:
+        found = found.filter(_fits(word) if several else _is_said(word))
     return found.values("pk")[:MOST]
 
 
@@ -221,37 +235,46 @@ def _is_said(word: str) -> Q:
 
 
 def _fits(word: str) -> Q:
-    """The condition that one of several words says what a release is for, where, or its number."""
+    """The condition that one of several words says what a release is for, of which model, where,
+    how it stands, or its number."""
     project = Project.objects.filter(Q(name__icontains=word) | Q(slug__contains=word))
+    model = RegisteredModel.objects.filter(name__contains=word)
     found = (
         _is_said(word)
+        | Q(version__model__in=model.values("pk"))
+        | Q(state__startswith=word)
         | Q(environment__in=Environment.objects.filter(name__startswith=word).values("pk"))
         | Q(project__in=project.values("pk"))
     )
     return found | Q(number=int(word)) if _SHORT_NUMBER.fullmatch(word) else found
 
 
-def _release(row: Release, terms: SearchTerms) -> Hit:
+def _release(row: Any, terms: SearchTerms) -> Hit:
     title = f"{row.project.name} release {row.number}"
-    detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {row.shown_state}"
-    url = reverse("release", args=[row.pk])
-    return Hit("release", row.pk, title, detail.replace("_", " ") + _said(row.reason, terms), url)
+    state = row.shown_state.replace("_", " ")
+    detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {state}"
+    said = _said(row.reason, terms)
+    asked = f". {row.asker} asked for it: {said}" if said else ""
+    return Hit("release", row.pk, title, detail + asked, reverse("release", args=[row.pk]))
 
 
 def _said(reason: str, terms: SearchTerms) -> str:
-    """Return the part of a reason in which the first word of the search stands; '' for none."""
-    place = reason.lower().find(terms.text.split()[0])
+    """Return the part of a reason in which the first of the search's words stands that is in it; ''
+    for none."""
+    small = reason.lower()
+    place = next((at for word in terms.words if (at := small.find(word)) >= 0), -1)
     if place < 0:
         return ""
     start, end = max(place - AROUND, 0), place + 2 * AROUND
     before, after = "…" if start else "", "…" if end < len(reason) else ""
-    return f": “{before}{reason[start:end]}{after}”"
+    return f"“{before}{reason[start:end]}{after}”"
 
 
 def _endpoints(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if terms.model:
         return []
-    return [_endpoint(row) for row in _ranked(visible_endpoints(actor), terms)]
+    beside = ("environment", *OF_PROJECT)
+    return [_endpoint(row) for row in _ranked(visible_endpoints(actor), terms, beside=beside)]
 
 
 def _endpoint(row: Endpoint) -> Hit:
@@ -263,7 +286,7 @@ def _environments(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if terms.model or terms.digest:
         return []
     rows = visible(Environment.objects.select_related("project"), actor)
-    return [_environment(row) for row in _ranked(rows, terms)]
+    return [_environment(row) for row in _ranked(rows, terms, beside=OF_PROJECT)]
 
 
 def _environment(row: Environment) -> Hit:
@@ -285,7 +308,7 @@ def _project(row: Project) -> Hit:
 def _targets(terms: SearchTerms, actor: Actor) -> list[Hit]:
     if terms.model:
         return []
-    return [_target(row) for row in _ranked(visible_targets(actor), terms)]
+    return [_target(row) for row in _ranked(visible_targets(actor), terms, beside=("site",))]
 
 
 def _target(row: Target) -> Hit:
@@ -297,8 +320,11 @@ def _people(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """People by name or address, for who administers or audits access."""
     if terms.model or not actor.can("access.view"):
         return []
-    named = Q(name__icontains=terms.text) | Q(email__icontains=terms.text)
-    rows = visible_people(actor).filter(Q(pk=terms.id) if terms.id else named)
+    rows = visible_people(actor)
+    if terms.id:
+        rows = rows.filter(pk=terms.id)
+    for word in () if terms.id else terms.words:
+        rows = rows.filter(Q(name__icontains=word) | Q(email__icontains=word))
     return [_person(row) for row in rows.order_by("name", "pk")[:MOST]]
 
 
@@ -310,8 +336,12 @@ def _guides(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Pages and sections of the guides by their titles."""
     if terms.id or len(terms.text) < LEAST:
         return []
-    found = islice(sections(terms.text), MOST)
-    return [Hit("guide", row.url, row.title, row.page, row.url) for row in found]
+    return [_guide(row) for row in islice(sections(terms.words), MOST)]
+
+
+def _guide(row: Section) -> Hit:
+    page = "" if row.page == row.title else f": {row.page}"
+    return Hit("guide", row.url, row.title, f"Docs{page}", row.url)
 
 
 FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (

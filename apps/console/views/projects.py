@@ -17,7 +17,7 @@ from apps.console.queries.project_settings import GIGABYTE, settings_page
 from apps.console.queries.projects import NewProjectForm, ProjectListPage, project_list_page
 from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.console.views.fields import whole
+from apps.console.views.fields import LONG, read_whole, whole
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
 from apps.identity.models import Project
 from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
@@ -129,8 +129,9 @@ def activity(request: PageRequest, project: str) -> HttpResponse:
     """Show what happened in a project, newest first."""
     row = project_by_slug(project, request.actor)
     group = request.GET.get("group", "")
-    links = exported(LogSearch(project=row.pk))
-    page_object = activity_page(row, request.actor, group=group)
+    before = read_whole(request.GET.get("before", ""), digits=LONG)
+    page_object = activity_page(row, request.actor, group=group, before=before)
+    links = exported(LogSearch(project=row.pk, group=page_object.group))
     return show(request, "activity", page=page_object, exported=links)
 
 

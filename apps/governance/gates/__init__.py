@@ -37,6 +37,7 @@ __all__ = [
     "holding_back",
     "paired",
     "passed",
+    "past",
     "read",
 ]
 
@@ -50,6 +51,7 @@ class Gate:
     members: type[Members]
     title: Callable[[Mapping[str, Any]], str]
     evaluate: Callable[[Mapping[str, Any], Facts], GateResult]
+    past: Callable[[GateResult], str] | None = None  # where what it says does not stay true
 
 
 _GATES: tuple[tuple[Any, type[Members]], ...] = (
@@ -66,7 +68,14 @@ _GATES: tuple[tuple[Any, type[Members]], ...] = (
     (freeze, freeze.FreezeMembers),
 )
 GATES: dict[str, Gate] = {
-    module.NAME: Gate(module.NAME, module.REPEATABLE, members, module.title, module.evaluate)
+    module.NAME: Gate(
+        module.NAME,
+        module.REPEATABLE,
+        members,
+        module.title,
+        module.evaluate,
+        getattr(module, "past", None),
+    )
     for module, members in _GATES
 }
 
@@ -112,6 +121,12 @@ def paired(
     what no gate answered, such as a recall."""
     gates: list[Mapping[str, Any]] = [*document["gates"], *({} for _ in results)]
     return list(zip(gates, results, strict=False))
+
+
+def past(result: GateResult) -> str:
+    """Return what a gate said, once nothing waits for its answer any more."""
+    kind = GATES.get(result["gate"])
+    return kind.past(result) if kind is not None and kind.past else result["reason"]
 
 
 def passed(results: Iterable[GateResult]) -> bool:

@@ -84,6 +84,16 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     return answer(gate, title(gate), "passed", reason, **shown)
 
 
+def past(result: GateResult) -> str:
+    """Return what it said once nothing waits for it any more: who was missing then."""
+    if result["state"] != "waiting":
+        return result["reason"]
+    facts = result["facts"]
+    missing, given = facts.get("missing", 1), len(facts.get("by", ()))
+    said = f"{_people(missing, facts.get('role', 'person'))} {'was' if missing == 1 else 'were'}"
+    return f"{said.capitalize()} missing; {given} of {facts.get('count', missing)} approved"
+
+
 def _people(count: int, role: str = "") -> str:
     number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
     return f"{number} {role}{'s' * (count != 1)}" if role else number

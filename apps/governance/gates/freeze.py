@@ -41,5 +41,12 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     return answer(gate, title(gate), "waiting", reason, passes_at=passes, **shown)
 
 
+def past(result: GateResult) -> str:
+    """Return what it said once nothing waits for it any more: without what lay ahead then."""
+    if result["state"] in ("failed", "waiting"):
+        return "Frozen then"
+    return "Not frozen then" if result["passed"] else result["reason"]
+
+
 def _when(at: datetime) -> str:
     return f"{at.day} {at:%B %H:%M} UTC"

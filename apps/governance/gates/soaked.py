@@ -59,5 +59,12 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     return answer(gate, title(gate), "waiting", reason, passes_at=at.isoformat(), **shown)
 
 
+def past(result: GateResult) -> str:
+    """Return what it said once nothing waits for it any more: without what lay ahead then."""
+    if result["state"] != "waiting":
+        return result["reason"]
+    return f"Live there for {spell(result['facts'].get('seconds', 0))}, not long enough"
+
+
 def _length(soak: SoakFact, facts: Facts) -> timedelta:
     return (soak.ended_at or facts.now) - soak.live_at

@@ -63,7 +63,8 @@ def delete_alias(
         gone = Alias(**{f.attname: getattr(alias, f.attname) for f in Alias._meta.concrete_fields})
         alias.delete()
         _touch(row)
-        log.add(ALIAS_DELETED, row, subject=gone.pk, deleted=(gone,))
+        data = {"version": gone.version_id}
+        log.add(ALIAS_DELETED, row, subject=gone.pk, deleted=(gone,), data=data)
 
 
 def _check(alias: Alias | None, actor: Actor, if_version: str | None) -> None:

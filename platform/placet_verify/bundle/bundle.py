@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from placet_verify import canonical, times
-from placet_verify.bundle import narrative, nodes
+from placet_verify.bundle import names, narrative, nodes
 from placet_verify.bundle.nodes import RECALLS, RECEIPTS
 from placet_verify.errors import Malformed, Refused
 from placet_verify.log import events, tlog_proof
@@ -138,6 +138,7 @@ def verify(
     fixed = _FIXED if form == 1 else _FIXED | {RECALLS, RECEIPTS}
     logged = yield from events.check(files, [name for name in files if name not in fixed], ring)
     yield from _check_logged(text_of(files, PERMIT), logged.envelopes)
+    yield from names.said(logged, permit.request, provenance, files.get(ML_BOM, b""))
     if bento is None:
         yield "not checked: the Bento itself (it was not given)"
     elif canonical.sha256_file(bento) != permit.request.bento_digest:

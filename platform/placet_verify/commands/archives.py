@@ -1,9 +1,9 @@
 """``archive``: check a file of archived events, and read one of them."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from placet_verify.commands.printing import conclude, say
 from placet_verify.log import archived_events
 from placet_verify.signing.keys import PublicKey
 
@@ -22,18 +22,14 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def verify_archive(options: argparse.Namespace) -> bool:
     """Verify that every event of an archive is in the signed log, and say what it holds."""
     if options.root is None:
-        _say("the root key came with the archive: compare its fingerprint with the one you know")
+        say("the root key came with the archive: compare its fingerprint with the one you know")
     root = PublicKey.load(options.root) if options.root else None
     archive = archived_events.verify(options.file, root)
     about = archive.about
-    _say(f"root key: {archive.ring.root.fingerprint}")
-    _say(f"checkpoint: {archive.head.size} leaves of {archive.head.origin}, signature good")
-    _say(f"{about.count} events, {about.first} to {about.last}, {about.leaves}")
+    say(f"root key: {archive.ring.root.fingerprint}")
+    say(f"checkpoint: {archive.head.size} leaves of {archive.head.origin}, signature good")
+    say(f"{about.count} events, {about.first} to {about.last}, {about.leaves}")
     if options.event is not None:
-        _say(archived_events.body_of(options.file, options.event))
-    _say("ok: every event of this archive is in the log that the checkpoint signs")
+        say(archived_events.body_of(options.file, options.event))
+    conclude("every event of this archive is in the log that the checkpoint signs", options.root)
     return True
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

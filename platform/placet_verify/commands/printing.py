@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from placet_verify import times
@@ -17,6 +18,14 @@ Found = TypeVar("Found")
 def say(line: str) -> None:
     """Print one line."""
     sys.stdout.write(line + "\n")
+
+
+def conclude(sentence: str, root: Path | None, beside: str = "") -> None:
+    """Print what a verification comes to. Without a ``root`` that the reader was given all that
+    holds may be made up by whoever made up its root: then only that it fits together is said."""
+    alone = "signatures hold among themselves; whose they are is not shown without the root key"
+    said = sentence if root is not None else f"{alone} that you were given: name it with --root"
+    say(f"ok: {said}{beside}")
 
 
 def say_all(lines: Generator[str, None, Found]) -> Found:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from placet_verify.bundle import bundle, recall_report
 from placet_verify.bundle.narrative import CONFIRMED, NEVER_RAN
-from placet_verify.commands.printing import add_witnesses, say, say_all, say_witnesses
+from placet_verify.commands.printing import add_witnesses, conclude, say, say_all, say_witnesses
 from placet_verify.log import checkpoint
 from placet_verify.signing.keys import KeyRing, PublicKey
 
@@ -35,7 +35,8 @@ def verify_bundle_at(options: argparse.Namespace) -> bool:
     for note in bundle.notes(files):
         say_witnesses(checkpoint.parse(note), options)
     since = "; it is recalled and must not run" if recalled else ""
-    say(f"ok: this release was approved as its policy demands, and all of it is in the log{since}")
+    approved = "this release was approved as its policy demands, and all of it is in the log"
+    conclude(approved, options.root, since)
     return True
 
 
@@ -50,7 +51,7 @@ def verify_recalls_at(options: argparse.Namespace) -> bool:
         done = done and not any(
             count for state, count in counts.items() if state not in (CONFIRMED, NEVER_RAN)
         )
-        say(f"ok: {path.name} is genuine: this is what was signed")
+        conclude(f"{path.name} is genuine: this is what was signed", options.root)
     if options.confirmed and not done:
         say("FAULT: not every release that ran is confirmed")
     return done or not options.confirmed

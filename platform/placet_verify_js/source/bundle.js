@@ -6,6 +6,7 @@ import { Logged, readEvent } from "./events.js";
 import { canonical, parseJson } from "./json.js";
 import { openKeys, publicKeyFromPem, toPem } from "./keys.js";
 import { listedFiles, readModelSignature, refuseOtherFiles } from "./modelsig.js";
+import { tellNames } from "./names.js";
 import { aboutRelease, hear } from "./nodes.js";
 import { readPermit, verifyPermit } from "./permit.js";
 import { READMES } from "./readme.js";
@@ -73,6 +74,7 @@ async function verifyAll(files, pem, bento, say, proved, unchecked) {
   );
   const logged = await checkLog(files, keys, format, proved);
   checkLogged(parts, logged.envelopes, proved);
+  tellNames(files, logged, permit.request, made, proved);
   checkBento(permit.request, bento, proved, unchecked);
   if (format === 1) {
     unchecked("not checked: what nodes really ran: a bundle of format 1 has no receipts");

@@ -23,7 +23,7 @@ const VERDICTS = {
   proved: ["proved", "Approved as its policy demands, and all of it is in the log."],
   alone: [
     "unchecked",
-    "It agrees with itself. Whether it is genuine, only the root key that you were given can tell.",
+    "Its signatures hold among themselves; whose they are is not shown without the root key.",
   ],
   refused: ["refused", "Refused. Do not rely on this bundle."],
   recalled: ["recalled", "Approved as its policy demands, and recalled since: it must not run."],

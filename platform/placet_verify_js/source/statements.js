@@ -214,6 +214,7 @@ export async function readProvenance(payload) {
   };
   checkExact(payload, { ...members, predicate }, described([["bento", bento]]));
   return {
+    version: external.version,
     bento_digest: bento,
     artifact_digest: artifact,
     sbom_digest: sbom,

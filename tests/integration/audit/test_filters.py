@@ -1,16 +1,24 @@
 """What the log is asked for is found by an index, however far back it lies."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import record
-from apps.audit.queries import EventFilter, events_visible, newest
-from apps.governance.events import FREEZE_LIFTED, FREEZE_SET
+from apps.audit.queries import EventFilter, events_visible, newest, newest_of_project
+from apps.governance.events import (
+    FREEZE_LIFTED,
+    FREEZE_SET,
+    RELEASE_DECIDED,
+    RELEASE_ROLLED_BACK,
+)
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support.database import owning_tables
 from tests.support.factories import actor_of, person, project
+from tests.support.plans import rows_read
 
 pytestmark = pytest.mark.django_db
 
@@ -101,3 +109,89 @@ def test_a_busy_object_is_looked_for_no_further_back_than_needed(auditor: Actor)
     with CaptureQueriesContext(connection) as caught:
         page = newest(auditor, EventFilter(subject=risk.pk), 7, None)
     assert f'"index" >= {page[-1].index}' in caught[-1]["sql"]
+
+
+def analyzed() -> None:
+    with owning_tables(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_event")
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["newest", "older"])
+def test_of_a_project_whose_log_is_long_a_few_kinds_are_found_without_going_through_it(
+    page: int, auditor: Actor
+) -> None:
+    risk = long_log(auditor)
+    analyzed()
+    families = ["freeze", "recall", "build", "release", "rollout"]
+    before = None
+    for _ in range(page):
+        before = newest_of_project(risk, families, 1, None)[-1].index
+    with rows_read() as read:
+        found = newest_of_project(risk, families, 5, before)
+    kinds = ["freeze.lifted.v1", "freeze.set.v1"][page:]
+    assert [event.kind for event in found] == kinds
+    assert read["audit_event"] < 40, read
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"group": "releases"},
+        {"text": "froze"},
+        {"actors": "nobody else"},
+        {"actors": "nobody else", "text": "froze"},
+    ],
+    ids=str,
+)
+def test_of_what_may_hold_in_several_ways_the_newest_of_each_are_looked_at_and_no_more(
+    asked: dict[str, str], auditor: Actor
+) -> None:
+    long_log(auditor)
+    analyzed()
+    who: dict[str, Any] = {"actors": (auditor.id, "per_0")} if "actors" in asked else {}
+    filters = EventFilter(**(asked | who))  # type: ignore[arg-type]
+    wanted = events_visible(auditor, filters).order_by("-index")[:3]
+    with rows_read() as read:
+        found = newest(auditor, filters, 3, None)
+    assert [event.index for event in found] == list(wanted.values_list("index", flat=True))
+    assert found
+    assert read["audit_event"] < 40, read
+
+
+def test_decisions_are_found_by_how_people_decided_however_far_back(auditor: Actor) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        for verdict in ("approve", "reject", "approve"):
+            log.add(RELEASE_DECIDED, risk, data={"role": "reviewer", "verdict": verdict})
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, risk)
+    analyzed()
+    counts = {"approved": 2, "APPROVED decision": 2, "rejected": 1, "decision": 3}
+    for text, count in counts.items():
+        with rows_read() as read:
+            found = newest(auditor, EventFilter(text=text), 5, None)
+        decided = [event for event in found if event.kind == "release.decided.v1"]
+        assert len(decided) == count, text
+        assert read["audit_event"] < 40, read
+    assert newest(auditor, EventFilter(text="approved rejected"), 5, None) == []
+
+
+def test_who_asked_placet_for_something_is_found_in_what_it_then_did(auditor: Actor) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        for asker in (auditor.id, "per_0"):
+            log.add(RELEASE_ROLLED_BACK, risk, data={"number": 3, "asked_by": asker})
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, risk)
+    analyzed()
+    for filters in (EventFilter(actor=auditor.id), EventFilter(actors=(auditor.id, "per_1"))):
+        with rows_read() as read:
+            found = newest(auditor, filters, 5, None)
+        kinds = [event.kind for event in found]
+        assert kinds.count("release.rolled_back.v1") == 1
+        assert read["audit_event"] < 40, read
+
+
+def test_no_other_kind_says_who_asked_because_no_index_would_find_it(auditor: Actor) -> None:
+    with pytest.raises(ValueError, match="needs an index"), record(SYSTEM) as log:
+        log.add(FREEZE_SET, project("risk"), data={"asked_by": auditor.id})

@@ -1,19 +1,25 @@
 """The log is searched by what people know: names, groups of kinds, words, days."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
+from apps.assurance.actions import recall
 from apps.audit.actions import record
 from apps.audit.events import kinds
 from apps.audit.kind_groups import GROUPS, kinds_saying
 from apps.audit.queries import EventFilter, events_visible
-from apps.audit.queries.events import by_name
-from apps.governance.events import FREEZE_SET
+from apps.audit.queries.filtering import by_name
+from apps.governance.events import FREEZE_SET, RELEASE_ROLLED_BACK
+from apps.governance.models import Release
 from apps.identity.events import PROJECT_UPDATED
 from apps.monitoring.actions.alerts import AlertFinding, open_alert
 from apps.monitoring.actions.objectives import set_objective
 from apps.monitoring.models import AlertKind
 from apps.monitoring.rules import ObjectiveTerms
+from apps.registry.actions import set_alias
+from apps.registry.models import ModelVersion
 from apps.rollouts.actions.scheduling import schedule_drills
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint
@@ -90,6 +96,37 @@ class TestByName:
         for kind in ("endpoint.key_issued", "objective.set", "drill.scheduled", "alert.opened"):
             assert f"{kind}.v1" in found_kinds
             assert f"{kind}.v1" not in found(eve, thing="elsewhere")
+
+    def test_a_version_is_found_with_its_recall_builds_and_aliases(
+        self, eve: Actor, world: World
+    ) -> None:
+        version = ModelVersion.objects.get(model__name="age")
+        set_alias(version.model, name="champion", version=version, actor=SYSTEM)
+        said: dict[str, Any] = {"kind": "version", "what": version.pk, "reason": "leak"}
+        recall(**said, project=world.project, actor=world.otto)
+        for thing in ("age:1", "age", "churn"):
+            kinds = found(eve, thing=thing)
+            assert {"recall.created.v1", "release.revoked.v1", "release.decided.v1"} <= kinds
+        assert "alias.set.v1" in found(eve, thing="age:1")
+        assert "recall.created.v1" not in found(eve, thing="other:1")
+        nina = actor_of(person("Nina", {"auditor": project("next-door")}))
+        assert found(nina, thing="age:1") == set()
+
+    def test_a_recall_of_a_bento_is_found_by_the_version_that_it_was_built_from(
+        self, eve: Actor, world: World
+    ) -> None:
+        bento = Release.objects.get(endpoint__name="churn").bento_id
+        said: dict[str, Any] = {"kind": "bento", "what": bento, "reason": "made on a laptop"}
+        recall(**said, project=world.project, actor=world.otto)
+        assert "recall.created.v1" in found(eve, thing="age:1")
+
+    def test_who_asked_for_what_placet_did_is_found_by_name(self, eve: Actor, world: World) -> None:
+        release = Release.objects.get(endpoint__name="churn")
+        with record(SYSTEM) as log:
+            data = {"number": release.number, "asked_by": world.otto.id}
+            log.add(RELEASE_ROLLED_BACK, release, data=data)
+        assert "release.rolled_back.v1" in found(eve, person="Otto ri")
+        assert "release.rolled_back.v1" not in found(eve, person="Rex ri")
 
     @pytest.mark.parametrize("thing", ["other", "age:2", "age:x", ":", "age:99999999999", "%"])
     def test_what_is_called_otherwise_is_not(self, thing: str, eve: Actor) -> None:

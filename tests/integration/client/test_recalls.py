@@ -7,6 +7,7 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.audit.actions import write_checkpoint
+from placet.kernel.keystore import root_public
 from placet_client.cli import main
 from placet_verify.__main__ import main as verifier
 from tests.support import factories
@@ -35,4 +36,9 @@ def test_a_report_is_written_and_verified(
     assert verifier(["recall", str(file), "--confirmed"]) == 0
     told = capsys.readouterr().out
     assert f"never ran: release {release.pk}" in told
+    assert "ok: signatures hold among themselves; whose they are is not shown" in told
+    root = tmp_path / "root.pub"
+    root.write_bytes(root_public().to_pem())
+    assert verifier(["recall", str(file), "--root", str(root)]) == 0
+    told = capsys.readouterr().out
     assert told.rstrip().endswith("ok: recall.zip is genuine: this is what was signed")

@@ -91,6 +91,32 @@ def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
     assert "was recalled and there was nothing: clients get 503 Open recall" in said
 
 
+def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
+    story: Story,
+) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    story.settle()
+    olga = factories.person("Olga", {"operator": None})
+    said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
+    found = recall(**said, actor=factories.actor_of(olga))
+    story.people["Olga"] = olga
+    endpoint, link = f"/endpoints/{release.endpoint_id}/", f'href="/recalls/{found.pk}/"'
+    for path, told in (
+        (endpoint, "The recall counts in all projects and is not visible to you."),
+        (f"{endpoint}revisions/", "Stopped by a recall | of all projects, not visible to you"),
+        (f"/releases/{release.pk}/", "The recall counts in all projects and is not visible"),
+        ("/alerts/", "falls under a recall"),
+    ):
+        shown = browser(story.people["Ada"]).get(path).content.decode()
+        assert found.pk not in shown, path
+        assert told in page(story, path, who="Ada"), path
+        shown = browser(olga).get(path).content.decode()
+        assert link in shown, path
+        assert "not visible to you" not in shown
+    assert browser(story.people["Ada"]).get(f"/recalls/{found.pk}/").status_code == 404
+
+
 def test_an_alert_about_what_else_was_recalled_says_no_version_was(
     story: Story, first_release: Release
 ) -> None:
@@ -111,7 +137,8 @@ def test_a_withdrawn_release_says_what_its_gates_were_when_it_ended(world: World
     withdraw(release, actor=world.ada)
     said = page(world, f"/releases/{release.pk}/")
     assert "Gates when it ended" in said
-    assert "Had not passed: waiting for one " in said and "Waiting" not in said
+    assert "Had not passed. One reviewer was missing; 0 of 1 approved" in said
+    assert "Waiting" not in said
     assert "It ended without being approved." in said and "If any of these change" not in said
 
 
@@ -120,11 +147,12 @@ def test_a_gate_that_would_have_passed_by_the_clock_no_longer_says_when(world: W
     waits = {"gate": "soaked", "title": "Soaked", "state": "waiting", "passed": False}
     at = now() + timedelta(hours=1)
     reason = "Live in development for 4s so far; passes at 12:00:00 UTC on 1 May"
-    gate = {**waits, "reason": reason, "facts": {"passes_at": at.isoformat()}}
+    gate = {**waits, "reason": reason, "facts": {"seconds": 4, "passes_at": at.isoformat()}}
     withdraw(release, actor=world.ada)
     Release.objects.filter(pk=release.pk).update(gates=[gate])
     said = page(world, f"/releases/{release.pk}/")
-    assert "Had not passed: live in development for 4s so far" in said and "passes at" not in said
+    assert "Had not passed. Live there for (span), not long enough" in said
+    assert "passes at" not in said and "so far" not in said
 
 
 def test_a_revoked_release_says_for_what_it_was_approved(

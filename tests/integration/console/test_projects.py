@@ -1,14 +1,23 @@
 """Projects, their members and people on the pages: who makes them, who sees them, who does not."""
 
+import re
 from typing import Any
 
 import pytest
 
+from apps.audit.actions import record
+from apps.audit.kind_groups import GROUPS
+from apps.builds.events import BUILD_FAILED
+from apps.console.queries.activity import SHOWN
 from apps.console.queries.projects import project_rows
 from apps.governance.models import Environment, PolicyRevision
 from apps.identity.models import Project, RoleBinding, User
+from apps.identity.rules import PERMISSIONS
+from apps.registry.events import UPLOAD_STARTED
+from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.factories import actor_of, api, browser, grow_old, token_for
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -234,9 +243,11 @@ def test_the_activity_is_what_its_reader_sees_and_for_auditors_all(world: World)
     shown = page(ada, "/projects/risk/activity/")
     assert f"Release {release.number}" in shown
     assert "Granted the role viewer" not in shown
-    assert "All events of the project in the audit log" not in shown
+    assert "/audit/?project=" not in shown
+    assert "Not visible to you: events about roles," in shown
     everything = page(eve, "/projects/risk/activity/")
     assert f"/audit/?project={world.project.pk}" in everything
+    assert "Every event of this project:" in everything and "Not visible to you" not in everything
     assert "Granted the role viewer" in everything
 
 
@@ -249,9 +260,47 @@ def test_the_activity_names_what_each_event_is_about_and_is_narrowed(world: Worl
     assert f'href="/releases/{release.pk}/" >{said}</a>' in " ".join(shown.split())
     assert f'href="/endpoints/{release.endpoint_id}/"' in shown
     narrowed = page(ada, f"{path}?group=serving")
-    assert f"/releases/{release.pk}/" not in narrowed
+    assert "Requested release" in shown and "Requested release" not in narrowed
     assert f"/endpoints/{release.endpoint_id}/" in narrowed
     assert f"Release {release.number}" in page(ada, f"{path}?group=nonsense")
+
+
+def test_the_activity_has_uploads_builds_and_rollouts_for_members_too(story: Story) -> None:
+    release = story.lived()
+    version, ada = release.version, story.people["Ada"]
+    with record(SYSTEM) as log:
+        log.add(BUILD_FAILED, version.builds.first() or version, data={"step": "lock"})
+        log.add(UPLOAD_STARTED, subject="upl_1", project=version.project_id, data={"size": 9})
+    shown = page(ada, f"/projects/{story.world.project.slug}/activity/")
+    for sentence in ("A build failed at lock", "Started an upload of 9 bytes", "Started rolling"):
+        assert sentence in shown
+    serving = page(ada, f"/projects/{story.world.project.slug}/activity/?group=serving")
+    assert "Started rolling" in serving and "A build failed" not in serving
+
+
+def test_the_activity_goes_back_page_by_page_to_the_first_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.live()
+    monkeypatch.setattr("apps.console.queries.activity.PAGE", 4)
+    for who in (world.people["Ada"], factories.person("Eve", {"auditor": None})):
+        path, places, pages = "/projects/risk/activity/", list[int](), 0
+        while path:
+            shown = page(who, path)
+            places += [int(n) for n in re.findall(r"event #([0-9]+)", shown)]
+            older = re.search(r'href="(\?before=[0-9]+)"', shown)
+            path = f"/projects/risk/activity/{older[1]}" if older else ""
+            pages += 1
+        assert pages > 2
+        assert places == sorted(set(places), reverse=True)
+        assert "Created the project" in shown
+
+
+def test_every_event_of_a_project_is_for_somebody_who_sees_what_it_is_about() -> None:
+    families = [family for shown in SHOWN for family in shown.families]
+    assert len(families) == len(set(families))
+    assert set(families) <= {family for group in GROUPS.values() for family in group.families}
+    assert {shown.permission for shown in SHOWN} <= PERMISSIONS
 
 
 def test_a_tenant_next_door_sees_nothing_of_a_project(world: World) -> None:

@@ -167,7 +167,9 @@ def test_the_guides_are_found_by_their_titles(live: Release, no_guides: Path) ->
     eve = everyone(live)
     assert found(eve, "back up") == []  # nobody built them
     (no_guides / "searchindex.js").write_text(f"Search.setIndex({json.dumps(index)})")
-    assert found(eve, "back up") == [("guide", "Back up")]
+    assert found(eve, "back up") == found(eve, "operating up") == [("guide", "Back up")]
+    assert api(eve).get("/search?q=back up").json()["items"][0]["detail"] == "Docs: Operating"
+    assert api(eve).get("/search?q=install").json()["items"][0]["detail"] == "Docs"
     assert api(eve).get("/search?q=back up").json()["items"][0]["url"] == (
         "/docs/operate.html#back-up"
     )
@@ -183,4 +185,28 @@ def test_each_of_several_words_may_stand_anywhere_of_a_release(world: World) -> 
     assert found(eve, "wombat") == [("release", f"Risk release {second.number}"), one]
     assert found(eve, "wombat elsewhere") == found(World("other").people["Ada"], "wombat") == []
     hits = api(eve).get("/search?q=wombat").json()["items"]
-    assert [hit["detail"].endswith(f"requested: “{said}”") for hit in hits] == [True, True]
+    told = f", requested. Ada risk asked for it: “{said}”"
+    assert [hit["detail"].endswith(told) for hit in hits] == [True, True]
+
+
+def test_the_reason_of_a_release_that_was_rejected_is_whose_it_is(world: World) -> None:
+    release = world.request("staging", reason="Needs fewer wombats")
+    world.decide(release, world.rex, verdict="reject", comment="Too few")
+    (hit,) = api(everyone(release)).get("/search?q=wombats").json()["items"]
+    assert hit["detail"].endswith(", rejected. Ada risk asked for it: “Needs fewer wombats”")
+
+
+def test_each_of_several_words_may_stand_in_another_field(world: World) -> None:
+    release = world.request(
+        "staging", world.bento(world.version("demand")), endpoint="till", reason="For approval"
+    )
+    eve = everyone(release)
+    one = ("release", f"Risk release {release.number}")
+    for text in ("demand approval", "approval demand", "demand requested", "demand till"):
+        assert found(eve, text) == [one], text
+    assert found(eve, "demand risk") == [("model", "demand"), one]
+    assert found(eve, "till staging") == [one, ("endpoint", "till")]
+    assert ("environment", "staging") in found(eve, "risk stag")
+    assert ("person", "Vera risk") in found(eve, "risk vera")
+    assert found(eve, "demand elsewhere") == []
+    assert found(World("other").people["Ada"], "demand risk") == []

@@ -6,7 +6,7 @@ import pytest
 
 from apps.audit.queries import EventFilter, timeline
 from apps.console.queries.events import EventLine, event_list_page, named_lines, story
-from apps.registry.actions import set_alias
+from apps.registry.actions import delete_alias, set_alias
 from apps.rollouts.models import Rollout
 from apps.serving.actions import issue_endpoint_key, require_api_key
 from placet.kernel.actor import SYSTEM, Actor, Scope
@@ -47,7 +47,7 @@ def test_an_auditor_reads_what_was_acted_on_and_where(world: World, eve: Actor) 
         f"staging, {where}",
     )
     set_alias(release.version.model, name="best", version=release.version, actor=SYSTEM)
-    assert said(eve, "alias.set") == ("churn:1", "/models/risk/churn/1/", where)
+    assert said(eve, "alias.set") == ("alias best of churn", "/models/risk/churn/1/", where)
     # its row is gone when the release is decided; what it was for still has a name
     assert said(eve, "prefetch.added")[0] == "release 1 of churn:1"
 
@@ -97,8 +97,34 @@ def test_an_event_about_a_part_of_an_endpoint_names_the_endpoint(world: World) -
         actor_of(person("Fay", {"auditor": None})), filters=EventFilter(kind="endpoint.key_issued")
     )
     page = reader.get(f"/audit/{rows.lines[0].index}/").content.decode()
-    assert "Object\nAPI key of churn in staging" in text_of(page)
+    assert "Object\nAPI key till 3 of churn in staging" in text_of(page)
     assert f'href="/endpoints/{endpoint.pk}/"' in page
+
+
+def test_an_alias_is_called_by_its_name_also_once_it_is_gone(world: World, eve: Actor) -> None:
+    version = world.version()
+    alias = set_alias(version.model, name="best", version=version, actor=SYSTEM)
+    reader = browser(person("Fay", {"auditor": None}))
+
+    def opened(kind: str) -> str:
+        page = reader.get(f"/audit/{line(eve, kind).index}/").content.decode()
+        return text_of(page.split("Raw bytes")[0])
+
+    shown = opened("alias.set")
+    assert "Object\nalias best of churn " in shown and "Alias best of churn\n" in shown
+    delete_alias(version.model, name="best", actor=SYSTEM)
+    assert said(eve, "alias.deleted")[0] == "churn:1"
+    shown = opened("alias.deleted")
+    assert "Object\nalias best of churn:1 " in shown and "Alias best of churn:1\n" in shown
+    assert alias.pk not in shown
+
+
+def test_a_decision_is_called_by_the_release_that_it_is_of(world: World, eve: Actor) -> None:
+    world.decide(world.request("staging"), world.rex)
+    reader = browser(person("Fay", {"auditor": None}))
+    page = reader.get(f"/audit/{line(eve, 'release.decided').index}/").content.decode()
+    titles = [" ".join(title.split()) for title in re.findall(r"<h2[^>]*>([^<]*)</h2>", page)]
+    assert {"Decision of release 1 of churn:1", "Release 1 of churn:1"} <= set(titles)
 
 
 def test_no_line_calls_by_its_id_what_the_reader_may_know_by_name(story: Story) -> None:

@@ -10,6 +10,7 @@ from apps.jobs.actions import cancel
 from apps.jobs.models import Job
 from tests.support import factories
 from tests.support.factories import browser
+from tests.support.page_text import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_checkpoints")]
 Run = Callable[..., int]
@@ -37,6 +38,16 @@ def test_the_page_says_that_the_log_is_intact(run_jobs: Run) -> None:
     shown = client.get("/audit/verification/state").content
     assert "✓" in shown.decode() and b"pending" not in shown
     assert b"hx-trigger" not in shown
+
+
+def test_the_page_says_what_each_of_its_two_checks_proves() -> None:
+    client = browser(factories.person("Aude", roles={"auditor": None}))
+    said = text_of(client.get("/audit/verification/").content.decode())
+    for sentence in (
+        "Continuous check: each new event matches its hash and continues the log that was signed",
+        "Full check: every event is read again and matches all signed heads",
+    ):
+        assert sentence in said
 
 
 def test_the_page_names_the_leaf_that_was_changed(run_jobs: Run) -> None:

@@ -31,6 +31,7 @@ from apps.console.queries.endpoint_parts import (
 from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
 from apps.console.queries.rollback_form import can_roll_back, rollback_form, rollback_words
+from placet.kernel.actor import ANONYMOUS
 from placet.kernel.clock import now
 
 AGREED = {
@@ -137,10 +138,10 @@ def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
     assert Running(status, None, is_split=False).state == "live"
     assert Running(status, None, is_split=False, is_stopped=True).state == "stopped"
     past = row(state="live", approvers=[])
-    assert PastRevision(past, "risk", {}, None).state == "live"
-    assert PastRevision(past, "risk", {}, now()).state == "stopped"
+    assert PastRevision(past, "risk", {}, None, ANONYMOUS).state == "live"
+    assert PastRevision(past, "risk", {}, now(), ANONYMOUS).state == "stopped"
     former = row(state="failed", approvers=[])
-    assert PastRevision(former, "risk", {}, now()).state == "failed"
+    assert PastRevision(former, "risk", {}, now(), ANONYMOUS).state == "failed"
 
 
 def test_figures_are_there_once_something_was_asked() -> None:
@@ -164,10 +165,14 @@ def test_requests_without_a_unit_are_counted() -> None:
 
 def test_who_approved_is_named() -> None:
     past = PastRevision(
-        row(approvers=["per_1", "per_2"]), "risk", {"per_1": "Ada", "per_2": "Alan"}, None
+        row(approvers=["per_1", "per_2"]),
+        "risk",
+        {"per_1": "Ada", "per_2": "Alan"},
+        None,
+        ANONYMOUS,
     )
     assert past.by == ", approved by Ada, Alan"
-    assert PastRevision(row(approvers=[]), "risk", {}, None).by == ""
+    assert PastRevision(row(approvers=[]), "risk", {}, None, ANONYMOUS).by == ""
 
 
 def test_the_fields_to_try_it_hold_the_example() -> None:

@@ -685,3 +685,33 @@ def test_a_gate_nobody_knows_and_a_policy_without_gates_have_not_passed() -> Non
 def test_a_gate_with_an_odd_member_is_refused(gate: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         gates.read(gate)
+
+
+# once nothing waits for the answer
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (ask("freeze"), "Not frozen then"),
+        (ask("freeze", frozen(1)), "Not frozen then"),
+        (ask("freeze", frozen(-2, 3)), "Frozen then"),
+        (ask("soaked", soak(20), **SOAKED), "Live there for 20 min, not long enough"),
+        (ask("soaked", soak(60), **SOAKED), "Live in staging for 1 h"),
+        (ask("approvals", role="approver", count=2), "Two approvers were missing; 0 of 2 approved"),
+        (ask("approvals", role="reviewer"), "One reviewer was missing; 0 of 1 approved"),
+        (ask("build"), ask("build")["reason"]),
+    ],
+)
+def test_a_gate_says_what_was_so_and_nothing_of_what_lay_ahead(
+    result: GateResult, said: str
+) -> None:
+    assert gates.past(result) == said
+
+
+def test_what_was_stored_without_its_facts_still_has_a_sentence() -> None:
+    for name in gates.GATES:
+        bare = GateResult(
+            gate=name, title="x", passed=False, state="waiting", reason="It waits", facts={}
+        )
+        assert gates.past(bare)

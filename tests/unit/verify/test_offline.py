@@ -65,6 +65,8 @@ def test_an_export_verifies_and_says_from_what(
     assert KEYS.root.public.fingerprint in text
     assert "600 leaves: 480 bodies hashed, 120 known by their hash alone" in text
     assert "2 tiles compared" in text
+    assert "ok: signatures hold among themselves; whose they are is not shown without" in text
+    code, text = said(capsys, "log", log, "--root", log / "root.pub")
     assert "ok: the log is exactly the 600 leaves that the checkpoint signs" in text
 
 

@@ -87,7 +87,10 @@
     choose(0);
   };
 
-  const matching = (text) => pages.filter((page) => page.title.toLowerCase().includes(text));
+  // Whether each word stands in a title.
+  const fits = ({ title }, text) =>
+    text.split(/\s+/).every((word) => title.toLowerCase().includes(word));
+  const matching = (text) => pages.filter((page) => fits(page, text));
   const count = (hits) => `${hits.length} found`;
 
   const ask = async (text) => {
@@ -116,9 +119,7 @@
     const text = input.value.trim(),
       small = text.toLowerCase();
     const kept =
-      small.length < 2
-        ? []
-        : found.filter((hit) => hit.kind !== "page" && hit.title.toLowerCase().includes(small));
+      small.length < 2 ? [] : found.filter((hit) => hit.kind !== "page" && fits(hit, small));
     draw([...matching(small), ...kept], small.length < 2 ? "" : "Searching…");
     if (small.length >= 2) waiting = setTimeout(() => ask(text), 120);
   };

@@ -1,0 +1,190 @@
+"""Which events somebody asks for, among those that they may read: filters, and the index in which
+the log has what each of them finds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import F, Func, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Coalesce
+
+from apps.audit.hooks import finder
+from apps.audit.kind_groups import ASKED_FOR, DECIDED, GROUPS, kinds_saying, verdicts_saying
+from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event
+from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.clock import rfc3339
+from placet.kernel.problems import NeedsPermission
+
+TOUCHED = Func(
+    F("body"), function="audit_touched", output_field=ArrayField(TextField())
+)  # what migration 0003 indexes
+MOST_PARTS = 64  # of a choice, that are looked for one by one
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
+    ``text`` is looked for in what kinds are called and say, and in how people decided; ``actors``
+    and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to.
+
+    What is asked for may lie far back in a log of millions: each filter has an index of its own,
+    but for ``environment``. Times are places in the log, which is in their order.
+    """
+
+    kind: str = ""
+    group: str = ""  # of kind_groups.GROUPS
+    families: tuple[str, ...] | None = None  # of kinds, as groups have them
+    text: str = ""
+    actor: str = ""
+    actors: tuple[str, ...] | None = None
+    subject: str = ""
+    subjects: tuple[str, ...] | None = None
+    project: str = ""
+    environment: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    by_people: bool = False
+
+    @property
+    def about(self) -> tuple[str, ...] | None:
+        """The ids that events are to touch."""
+        return (self.subject,) if self.subject else self.subjects
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A condition of which any part may hold: ``parts`` have an index each that is in the order of
+    the log, and ``whole`` has none."""
+
+    whole: Q
+    parts: list[Q]
+
+
+def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
+    """Narrow ``wanted`` to what people called ``person`` did, or asked Placet to do, and to what is
+    called ``thing``.
+
+    A name that nobody and nothing has finds no event, as one of what the reader may not see.
+    """
+    if person:
+        wanted = replace(wanted, actors=tuple(finder().people(person)))
+    if thing:
+        wanted = replace(wanted, subjects=tuple(finder().objects(thing, actor)))
+    return wanted
+
+
+def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
+    """Return the events that ``actor`` may read whole: where they hold ``audit.view``.
+
+    Raises :class:`Forbidden` when they hold it nowhere.
+    """
+    return events_where(actor, "audit.view", filters or EventFilter())
+
+
+def events_exportable(actor: Actor, filters: EventFilter) -> QuerySet[Event]:
+    """Return the events that ``actor`` may take a copy of: where they hold ``audit.export``."""
+    return events_where(actor, "audit.export", filters)
+
+
+def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySet[Event]:
+    """Return the events of the places where ``actor`` holds ``permission``, if there are any."""
+    if not actor.can_somewhere(permission):
+        raise NeedsPermission(actor, permission, scope=None)
+    return filtered(Event.objects.filter(readable(actor, permission)), filters)
+
+
+def readable(actor: Actor, permission: str = "audit.view") -> Q:
+    """Return the condition under which ``actor`` may read an event (none at all: nothing)."""
+    if actor.can(permission, INSTANCE):
+        return Q()
+    where = Q(pk__in=[])
+    for grant in actor.grants:
+        if grant.permission == permission and grant.scope.project:
+            condition = Q(project=grant.scope.project)
+            if grant.scope.environment:
+                condition &= Q(environment=grant.scope.environment)
+            where |= condition
+    return where
+
+
+def filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
+    """Return those of ``events`` that are wanted."""
+    events = _narrowed(events, wanted)
+    for choice in _choices(wanted):
+        events = events.filter(choice.whole)
+    return events
+
+
+def newest_of(events: QuerySet[Event], wanted: EventFilter, count: int) -> QuerySet[Event, Any]:
+    """Return the places of the ``count`` newest of ``events`` that are wanted, newest first.
+
+    Asked for any of several things, the database goes through the log until it has met enough of
+    them, or fetches all of them and sorts. So of each the newest are found, by an index that is in
+    the order of the log, and of these the newest.
+    """
+    events, ways = _narrowed(events, wanted), [Q()]
+    for choice in _choices(wanted):
+        few = len(ways) * len(choice.parts) <= MOST_PARTS
+        parts = choice.parts if few else [choice.whole]
+        ways = [way & part for way in ways for part in parts]
+    found = [events.filter(way).order_by("-index").values("index")[:count] for way in ways]
+    if not found:
+        return events.none().values("index")
+    if len(found) == 1:
+        return found[0]
+    return found[0].union(*found[1:]).order_by("-index")[:count]
+
+
+def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
+    """Apply what must hold in any case."""
+    events = events.alias(family=FAMILY, prefix=ACTOR_PREFIX, verdict=VERDICT, asked_by=ASKED_BY)
+    if wanted.kind:
+        family, _, rest = wanted.kind.partition(".")
+        events = events.filter(family=family)
+        if rest:
+            events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
+    if wanted.by_people:
+        events = events.filter(prefix="per")
+    if wanted.about is not None:
+        events = touching(events, wanted.about)
+    if wanted.project:
+        events = events.filter(project=wanted.project)
+    if wanted.environment:
+        events = events.filter(environment=wanted.environment)
+    if wanted.since:
+        events = events.filter(index__gte=_first_since(wanted.since))
+    if wanted.until:
+        events = events.filter(index__lt=Coalesce(_first_since(wanted.until), Value(2**62)))
+    return events
+
+
+def _choices(wanted: EventFilter) -> Iterator[_Choice]:
+    """Yield what may hold in one way or another; the columns are those of :func:`_narrowed`."""
+    for families in (GROUPS[wanted.group].families if wanted.group else None, wanted.families):
+        if families is not None:
+            yield _Choice(Q(family__in=families), [Q(family=family) for family in families])
+    for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
+        if ids is not None:
+            asked = Q(kind__in=ASKED_FOR, asked_by__in=ids)
+            parts = [*(Q(actor_id=one) for one in ids), asked]
+            yield _Choice(Q(actor_id__in=ids) | asked, parts)
+    if wanted.text:
+        kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
+        decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
+        whole = Q(kind__in=kinds)
+        for each in decided:
+            whole |= each
+        yield _Choice(whole, [*(Q(kind=kind) for kind in kinds), *decided])
+
+
+def _first_since(at: datetime) -> Subquery:
+    """Return where the events from then on begin: found once, by the index of times."""
+    later = Event.objects.filter(at__gte=rfc3339(at)).order_by("at", "index")
+    return Subquery(later.values("index")[:1])
+
+
+def touching(events: QuerySet[Event], ids: Iterable[str]) -> QuerySet[Event]:
+    """Return the events whose subject, or any row whose state they hold, is one of ``ids``."""
+    return events.alias(touched=TOUCHED).filter(touched__overlap=list(ids))
