@@ -9,6 +9,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from tests.support.database import owning_tables
+
 # So few rows as tests have are joined whole, and in an order that a guess decides; in large tables
 # by their keys, from what was found.
 BY_KEYS = {
@@ -34,6 +36,14 @@ def rows_read(*, by_keys: bool = False) -> Iterator[Counter[str]]:
             [[plan]] = cursor.fetchall()
             _count(plan[0]["Plan"] if isinstance(plan, list) else json.loads(plan)[0]["Plan"], read)
         transaction.set_rollback(True)
+
+
+def analyze(*tables: str) -> None:
+    """Have PostgreSQL count the rows of tables, as their owner: it lets nobody else, and says so in
+    a warning alone. It may have counted none by itself while another test ran."""
+    with owning_tables(), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ANALYZE {table}")
 
 
 def _count(node: dict[str, Any], read: Counter[str]) -> None:

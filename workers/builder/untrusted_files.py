@@ -81,9 +81,8 @@ def told_by(
     cancelled: Callable[[], bool] = never,
 ) -> str:
     """Have ``python -m module SUBJECT ANSWER WORDS`` of ours read ``subject`` in a sandbox; return
-    its answer. ``name`` is what people call it. What it puts aside lies beside the answer, on the
-    disk: a sandbox's own /tmp is memory. With ``early`` an answer counts that it gave before it was
-    ended.
+    its answer; with ``early`` also one that it gave before it was ended. ``name`` is what people
+    call it. What it puts aside lies on the disk: a sandbox's own /tmp is memory.
 
     Raises ``OSError`` or ``ValueError`` with a sentence when there is no whole answer.
     """

@@ -16,9 +16,8 @@ from apps.governance.events import (
 )
 from apps.identity.events import PROJECT_UPDATED
 from placet.kernel.actor import SYSTEM, Actor
-from tests.support.database import owning_tables
 from tests.support.factories import actor_of, person, project
-from tests.support.plans import rows_read
+from tests.support.plans import analyze, rows_read
 
 pytestmark = pytest.mark.django_db
 
@@ -53,8 +52,7 @@ def test_no_page_goes_through_the_log_for_it(
     filters: EventFilter, index: str, auditor: Actor
 ) -> None:
     long_log(auditor)
-    with owning_tables(), connection.cursor() as cursor:  # nobody else may: it would do nothing
-        cursor.execute("ANALYZE audit_event")
+    analyze("audit_event")
     plan = events_visible(auditor, filters).order_by("-index")[:51].explain()
     assert index in plan, plan
 
@@ -111,17 +109,12 @@ def test_a_busy_object_is_looked_for_no_further_back_than_needed(auditor: Actor)
     assert f'"index" >= {page[-1].index}' in caught[-1]["sql"]
 
 
-def analyzed() -> None:
-    with owning_tables(), connection.cursor() as cursor:
-        cursor.execute("ANALYZE audit_event")
-
-
 @pytest.mark.parametrize("page", [0, 1], ids=["newest", "older"])
 def test_of_a_project_whose_log_is_long_a_few_kinds_are_found_without_going_through_it(
     page: int, auditor: Actor
 ) -> None:
     risk = long_log(auditor)
-    analyzed()
+    analyze("audit_event")
     families = ["freeze", "recall", "build", "release", "rollout"]
     before = None
     for _ in range(page):
@@ -147,7 +140,7 @@ def test_of_what_may_hold_in_several_ways_the_newest_of_each_are_looked_at_and_n
     asked: dict[str, str], auditor: Actor
 ) -> None:
     long_log(auditor)
-    analyzed()
+    analyze("audit_event")
     who: dict[str, Any] = {"actors": (auditor.id, "per_0")} if "actors" in asked else {}
     filters = EventFilter(**(asked | who))  # type: ignore[arg-type]
     wanted = events_visible(auditor, filters).order_by("-index")[:3]
@@ -165,7 +158,7 @@ def test_decisions_are_found_by_how_people_decided_however_far_back(auditor: Act
             log.add(RELEASE_DECIDED, risk, data={"role": "reviewer", "verdict": verdict})
         for _ in range(2000):
             log.add(PROJECT_UPDATED, risk)
-    analyzed()
+    analyze("audit_event")
     counts = {"approved": 2, "APPROVED decision": 2, "rejected": 1, "decision": 3}
     for text, count in counts.items():
         with rows_read() as read:
@@ -183,7 +176,7 @@ def test_who_asked_placet_for_something_is_found_in_what_it_then_did(auditor: Ac
             log.add(RELEASE_ROLLED_BACK, risk, data={"number": 3, "asked_by": asker})
         for _ in range(2000):
             log.add(PROJECT_UPDATED, risk)
-    analyzed()
+    analyze("audit_event")
     for filters in (EventFilter(actor=auditor.id), EventFilter(actors=(auditor.id, "per_1"))):
         with rows_read() as read:
             found = newest(auditor, filters, 5, None)

@@ -16,8 +16,9 @@ from apps.identity import actions
 from apps.identity.models import Project, User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from tests.support.database import owning_tables, sql
+from tests.support.database import sql
 from tests.support.factories import actor_of, api, person
+from tests.support.plans import analyze
 
 WORDS = "My mother is in ward 7"
 Texts = Callable[[Event], set[str]]
@@ -119,8 +120,7 @@ def test_the_log_is_not_read_backwards_for_a_row_that_rested(risk: Project, ada:
         rows = f"FROM generate_series({last.index + start}, {last.index + end}) i"
         insert = f"INSERT INTO audit_event (index, body, leaf_hash) {later} {rows}"
         sql(insert, last.body, risk.pk if other else "", other)
-    with owning_tables(), connection.cursor() as cursor:
-        cursor.execute("ANALYZE audit_event")
+    analyze("audit_event")
     rested, actor = Project.objects.get(pk=risk.pk), actor_of(ada)
 
     with CaptureQueriesContext(connection) as asked:

@@ -1,7 +1,6 @@
 """What is read does not grow with what there is, and a page says where it ends."""
 
 import pytest
-from django.db import connection
 
 from apps.console.queries import home_page, members, search
 from apps.console.queries.own_releases import followed
@@ -16,7 +15,7 @@ from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.page_text import text_of
-from tests.support.plans import rows_read
+from tests.support.plans import analyze, rows_read
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -47,8 +46,7 @@ def test_only_ones_own_roles_are_read(world: World) -> None:
         for who in others
         for number in range(20)
     )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE identity_rolebinding")
+    analyze("identity_rolebinding")
     with rows_read(by_keys=True) as read:
         grants = held_grants(tom.pk)
     assert {"release.view", "release.review"} <= {grant.permission for grant in grants}
@@ -62,8 +60,7 @@ def crowd(of: ModelVersion) -> None:
     ModelVersion.objects.bulk_create(
         ModelVersion(**fields | {"number": 1000 + number}) for number in range(300)
     )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE registry_modelversion")
+    analyze("registry_modelversion")
 
 
 def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> None:
