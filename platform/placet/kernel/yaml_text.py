@@ -20,6 +20,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same events,
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 # An escape can write what no text may hold: PostgreSQL stores no null, UTF-8 no half of a pair.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+MAX_DIRECTIVES = 20  # libyaml holds each against all before
+_DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
+DIRECTIVES = f"has more than {MAX_DIRECTIVES} directives"
 MARK_INSIDE = "holds a byte order mark, which two readers read differently: take it out"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -56,6 +59,8 @@ def read(
     """
     if line := mark_inside(text):
         raise YamlFault(line, MARK_INSIDE)
+    if has_many_directives(text):
+        raise YamlFault(1, DIRECTIVES)
     try:
         _refuse_risky(text, max_depth, max_nodes)
         node = yaml.compose(text, Loader=_Loader)
@@ -67,6 +72,11 @@ def read(
         raise YamlFault(1, f"is not YAML: {str(error).splitlines()[0][:120]}") from None
     lines: dict[Path, int] = {}
     return YamlDocument(None if node is None else _Builder(special, lines).build(node, ()), lines)
+
+
+def has_many_directives(text: str) -> bool:
+    """Tell whether more lines begin as directives do than anybody writes."""
+    return len(_DIRECTIVE.findall(text)) > MAX_DIRECTIVES
 
 
 def mark_inside(text: str) -> int:

@@ -144,3 +144,14 @@ def test_a_type_with_a_name_that_nobody_writes_is_not_told_of() -> None:
         report = scan_bytes("m.skops", archive(json.dumps(node).encode()), NOWHERE)
         assert report.verdict() == "unknown"
         assert not any(len(name) > skops.MAX_NAME for name in report.types)
+
+
+def test_types_of_all_files_together_fit_into_an_answer() -> None:
+    scanner = Scanner(NOWHERE)
+    for file in range(4):
+        nodes = [CALL | {"__module__": "sklearn", "__class__": f"{file}-{n}"} for n in range(1500)]
+        root = CALL | {"__loader__": "ListNode", "content": nodes}
+        scanner.scan(f"{file}.skops", "m.skops", io.BytesIO(archive(json.dumps(root).encode())), 0)
+    assert len(scanner.report.types) <= 5000
+    told = [what for path, _, what in scanner.report.findings if path.startswith("3.skops")]
+    assert "names more than 5000 types, with other files" in told

@@ -87,3 +87,10 @@ def test_everybody_who_reads_yaml_refuses_aliases_in_words(bomb: str) -> None:
         policy(bomb)
     with pytest.raises(CardError, match="anchor or alias"):
         card(f"---\n{bomb}---\n# Text\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u0085"])
+def test_directives_are_counted_before_each_is_held_against_all_before(end: str) -> None:
+    with pytest.raises(YamlFault, match="more than 20 directives"):
+        read(end.join(["%TAG !a! b"] * 21) + f"{end}--- 1{end}")
+    assert read("text: |\n" + "  %\n" * 99).value == {"text": "%\n" * 99}

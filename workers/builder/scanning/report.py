@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from workers.builder.scanning.known import ORDER, Verdict, worst
 
+MAX_TYPES = 5000  # with names of 200 letters, they fit into an answer
 MAX_TOLD = 250  # of each verdict, so that harmless ones never hide a grave one
 
 
@@ -19,6 +20,7 @@ class Report:
     told: dict[Verdict, int] = field(default_factory=dict)
     members: int = 0
     expanded: int = 0
+    tagged: int = 0  # bytes of YAML that Python's own reader was given
     cut: bool = False  # the machine, and not a file, kept one from being read
     types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
     warn: Callable[["Report"], None] = lambda report: None  # called at the first malicious thing
@@ -34,6 +36,13 @@ class Report:
             self.findings.append((path, verdict, what))
         if first:
             self.warn(self)
+
+    def takes(self, path: str, types: set[str]) -> None:
+        """Count types that a file of skops may load, as far as there is room for all."""
+        if len(self.types | types) > MAX_TYPES:
+            self.note(path, "unknown", f"names more than {MAX_TYPES} types, with other files")
+        else:
+            self.types |= types
 
     def failed(self, path: str, error: Exception, what: str) -> None:
         """Note that a file could not be read, and whether that was the machine's fault."""

@@ -17,6 +17,7 @@ MAX_LINE = 10_000
 CALLED = re.compile(r"requirements|constraints")
 ENDINGS = frozenset({"", ".txt", ".in", ".lock", ".pip"})
 OPENS = re.compile(r"(?:^|\s)(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(\S+)")
+REST = re.compile(r"(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|\s*=\s*))(.+)$")  # for MLflow
 LONG = ("--requirement", "--constraint")  # which optparse also takes shortened
 CODED = re.compile(r"#.*?coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
 ODD_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -35,7 +36,7 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
     says where they stand. What they lead to is followed."""
     packed, _, own = name.rpartition("!")
     yield from _coded(text)
-    waiting, seen, read = [(own, _lines(text))], {own}, len(text)
+    waiting, seen, read = [(own, _read(text))], {own}, len(text)
     while waiting:
         source, lines = waiting.pop()
         for path in _opened(lines):
@@ -56,12 +57,18 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
                     yield path
                 followed = raw[:MAX_BYTES].decode("utf-8", "replace")
                 yield from _coded(followed)
-                waiting.append((joined, _lines(followed)))
+                waiting.append((joined, _read(followed)))
 
 
 def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
     """Do the same for the items of lists: pip is given each as a line, or as several."""
     return led_out("\n".join(texts), name, root)
+
+
+def _read(text: str) -> list[str]:
+    """Return the lines, also those that a locale makes of them, which one byte may end."""
+    elsewhere = text.encode("utf-8", "replace").decode("latin-1")
+    return _lines(text) if text.isascii() else [*_lines(text), *_lines(elsewhere)]
 
 
 def _lines(text: str) -> list[str]:
@@ -90,8 +97,10 @@ def _opened(lines: list[str]) -> list[str]:
     options = {line.strip() for line in lines if line.strip().startswith("-")}
     if max(map(len, options), default=0) > MAX_LINE:  # shlex takes a square of its length
         return [f"a line of options of more than {MAX_LINE} letters"]
-    options |= {COMMENT.sub("", line) for line in options}
+    bare = {COMMENT.sub("", line).strip() for line in options}
+    options |= bare
     found = {path for line in options for path in OPENS.findall(line)}
+    found |= {rest[1] for line in bare if (rest := REST.match(line))}
     return sorted(found.union(*map(_as_pip, options)))
 
 
@@ -114,8 +123,7 @@ def _as_pip(line: str) -> set[str]:
 def _coded(text: str) -> Iterator[str]:
     """Yield an encoding that a text declares and that it is not read in here, and that it has
     breaks which only some readers end a line at."""
-    elsewhere = text.encode("utf-8", "replace").decode("latin-1")  # as some locale has it read
-    if "-" in text and (ODD_BREAKS.search(text) or "\x85" in elsewhere):
+    if "-" in text and ODD_BREAKS.search(text):
         yield "an odd break of lines"
     for line in text.split("\n")[:2]:
         found = CODED.match(line)

@@ -14,7 +14,7 @@ from typing import Any
 from workers.builder.scanning.known import words
 from workers.builder.scanning.skops_content import TWO, at_fault, differ
 
-MAX_TYPES, MAX_NAME = 2000, 1000
+MAX_TYPES, MAX_NAME = 2000, 200
 MAX_DEPTH = 8  # a pipeline of columns, each with a pipeline of unions of pipelines, has six
 DEEP = f"has more than {MAX_DEPTH} estimators in one another, of which each asks those inside twice"
 MAX_SCHEMA = 512 * 1024**2
