@@ -318,6 +318,12 @@ def test_blank_rows_stay_and_what_is_unsaved_goes_with_a_draft_that_is_discarded
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.dismiss()))
     page.goto(place(draft))
+    page.get_by_label("Choose files").set_input_files(ONNX)
+    page.locator("#stored").get_by_text("model.onnx").wait_for()
+    card = page.locator("#card")
+    card.get_by_role("textbox").first.fill("# Churn")
+    card.get_by_role("button", name="Save card").click()
+    card.get_by_text("Saved.").wait_for()
     names = page.locator("#metrics").get_by_label("metric name")
     for count in (1, 2):
         page.get_by_role("button", name="Add metric").click()

@@ -279,7 +279,7 @@
     try {
       const answer = await fetch(document.getElementById("draft").dataset.draft);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const id of ["stored", "checklist", "recognised", "signature", "limits"]) {
+      for (const id of ["stored", "checklist", "recognised", "known", "signature", "limits"]) {
         const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
         if (!old || !now || typed.has(id)) continue;
         const at = old.contains(document.activeElement) && document.activeElement;
