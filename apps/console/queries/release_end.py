@@ -134,11 +134,11 @@ class ReleaseEnd:
     @property
     def bound_note(self) -> str:
         """What an approval is worth where what it is bound to changes."""
-        if not self.is_over:
+        if not self.is_over and not self.release.live_at:
             return BOUND
         if self.release.approved_at:
             return "It was approved for exactly these."
-        return "It ended without being approved."
+        return "It ended before every gate had passed."
 
     @property
     def rolled_back(self) -> Banner | None:

@@ -59,9 +59,10 @@ def request_again_url(release: Release) -> str:
 
 def with_former(rows: QuerySet[Release]) -> QuerySet[Release]:
     """Have releases bring what the form reads of their version, who rejected them, what is live at
-    their endpoint now, and the ``newest`` version of their model."""
+    their endpoint now, and the ``newest`` version of their model that was finalised since."""
     versions = ModelVersion.objects.filter(model=OuterRef("version__model"))
-    newest = versions.filter(state=VersionState.FINALISED).order_by("-number").values("number")
+    since = versions.filter(state=VersionState.FINALISED, finalised_at__gt=OuterRef("created_at"))
+    newest = since.order_by("-number").values("number")
     whole = rows.select_related("version__project", "version__model__project")
     return with_rejection(with_live_now(whole)).annotate(newest=Subquery(newest[:1]))
 

@@ -1,6 +1,7 @@
 """The form that asks for a release: targets, variables, and what is wrong beside its field."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -23,6 +24,7 @@ from apps.identity.models import User
 from apps.registry.actions import add_evidence
 from apps.serving.models import TargetUse
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World, listed
@@ -293,6 +295,7 @@ def test_a_release_that_ended_is_requested_again_as_it_was(world: World) -> None
 def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(world: World) -> None:
     """In the form, and in it as it comes back with what was wrong."""
     bento = world.bento(world.version())
+    world.version(finalised_at=now() - timedelta(minutes=1))  # it was there already
     release = world.request("staging", bento)
     world.decide(release, world.rex, verdict="reject", comment="No <b>fairness</b> report")
     client = browser(world.people["Ada"])
@@ -303,7 +306,7 @@ def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(wor
     assert f'<a href="/releases/{release.pk}/">Open release 1</a>' in same
     assert "Nothing that you can see here changed since." in same
     add_evidence(bento.version, kind="fairness", data=FAIR, actor=world.alan)
-    world.soaked(world.bento(world.version()))
+    world.soaked(world.bento(world.version(finalised_at=now())))
     place_person(world.people["Rita"], line="second", actor=SYSTEM)
     world.policy("staging", STRICTER)
     with CaptureQueriesContext(connection) as caught:
@@ -311,10 +314,10 @@ def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(wor
     assert len(caught) <= 12
     since = later.split("What changed since:")[1].split("</ul>")[0]
     assert re.findall(r"<li[^>]*>([^<]*)</li>", since) == [
-        "churn:2 is newer than this version.",
+        "churn:3 is newer than this version.",
         "New evidence: fairness.",
         "Policy r2 is active in staging; it was r1.",
-        "Live at churn now: churn:2; it was nothing.",
+        "Live at churn now: churn:3; it was nothing.",
     ]
     fields = {"version": release.version_id, "bento": bento.pk, "endpoint": "churn"}
     wrong = fields | {"environment": "staging", "replicas": "two", "again": release.pk}

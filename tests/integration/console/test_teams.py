@@ -32,7 +32,7 @@ def test_a_team_is_made_filled_and_given_a_role(desk: Client) -> None:
     bob = person("Bob")
     project("risk")
     shown = said(desk.post("/administration/teams/new", {"name": "Crew"}, follow=True))
-    assert "Nobody is in it yet" in shown
+    assert "Nobody is in it" in shown
     crew = Team.objects.get(name="Crew")
     path = f"/administration/teams/{crew.pk}/"
     assert "Bob is in the team Crew" in said(
@@ -63,7 +63,7 @@ def test_a_deleted_team_leaves_its_people_and_takes_its_roles(desk: Client) -> N
     crew = team("Crew", bob, roles={"viewer": project("risk")})
     shown = said(desk.post(f"/administration/teams/{crew.pk}/delete", follow=True))
     assert "The team Crew is deleted, and the roles given to it" in shown
-    assert "No team yet" in shown
+    assert "No teams" in shown
     assert not sees_risk(bob)
     assert desk.get(f"/administration/teams/{crew.pk}/").status_code == 404
 

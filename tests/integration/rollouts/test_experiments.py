@@ -247,7 +247,7 @@ def test_its_page_says_what_was_declared_shown_and_is_unknown_and_ships_it(
         "each request",
         "100,000 requests of the new revision, or 7 d",
         "50% of 3,000, 50% planned: as planned.",
-        "Whether the effect is there: errors may differ by",
+        "Whether the effect is there: server errors may differ by",
         "Open questions",
         "sought −1%",
     ):
