@@ -187,7 +187,7 @@ def sparkline(counts: Sequence[int]) -> Sparkline:
     return Sparkline(
         area=" ".join([f"0,{SPARK_HEIGHT}", *points, f"{SPARK_WIDTH},{SPARK_HEIGHT}"]),
         line=" ".join(points),
-        words=f"{total:,} requests in the last hour, at most {most:,} a minute",
+        words=f"{many(total, 'requests')} in the last hour, at most {most:,} a minute",
         total=total,
     )
 

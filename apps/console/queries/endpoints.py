@@ -190,7 +190,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
 
 def with_sparklines(rows: Sequence[EndpointRow]) -> list[EndpointRow]:
     """Return these rows with their requests of the last hour: one query, an hour of each."""
-    until = now().replace(second=0, microsecond=0)  # of whole minutes
+    until = now().replace(second=0, microsecond=0) + timedelta(minutes=1)  # with the one under way
     since = until - timedelta(minutes=MINUTES)
     present = [row.status.endpoint.pk for row in rows]
     found = requests_at(present, since, until, 60) if present else {}

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.assurance.models import RecallEffect
+from apps.assurance.models import RecallEffect, RecallState
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
@@ -71,6 +71,17 @@ class ReleaseEnd:
         """The recalls that revoked it, of those that ``actor`` may see."""
         found = (recall_url(row["id"], row["project"], actor) for row in self.release.recalled)
         return [Link("Open recall", url) for url in found if url]
+
+    @property
+    def _is_recalled(self) -> bool:
+        return any(row["state"] == RecallState.STANDING for row in self.release.recalled)
+
+    @property
+    def after_recall(self) -> str:
+        """What can be done where nothing that it runs is recalled any more; '' otherwise."""
+        if self._is_recalled or not self.release.recalled:
+            return ""
+        return " The recall was withdrawn since: request a new release to run it again."
 
     @property
     def is_unserved(self) -> bool:
@@ -146,9 +157,9 @@ class ReleaseEnd:
         if self.release.state != ReleaseState.ROLLED_BACK:
             return None
         text = format_html(
-            "{}. It can't be rolled out again: request a release of another version, or of this one"
-            " again.",
+            "{}. It can't be rolled out again: request a release of another version{}",
             went_back(self.release.rollback, self.release.ended_reason.rstrip(".")),
+            ". What it runs is recalled." if self._is_recalled else ", or of this one again.",
         )
         links = [Link(f"Versions of {self.release.version.model.name}", self._model_url)]
         if went := self.release.rollback:
@@ -206,7 +217,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
     told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
-    recall = JSONObject(id="recall", project="recall__project")
+    recall = JSONObject(id="recall", project="recall__project", state="recall__state")
     return with_live_now(with_way_back(releases)).annotate(
         rollback=Subquery(went.values(json=told)[:1]),
         recalled=ArraySubquery(recalls.values(json=recall)),

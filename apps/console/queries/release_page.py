@@ -132,7 +132,7 @@ class ReleasePage:
     @property
     def is_excluded(self) -> bool:
         """Whether the reader had a part in it and others decide."""
-        return self.view.you_are_excluded and self.release.state == ReleaseState.REQUESTED
+        return self.view.you_are_excluded and bool(self.view.missing_roles)
 
     @property
     def cannot_count(self) -> str:
@@ -369,7 +369,7 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         links = page.end.recalls(page.actor)
         hidden = " The recall counts in all projects and is not visible to you."
         said = hidden if page.end.release.recalled and not links else ""
-        text = f"{release.ended_reason}. It can no longer be deployed.{said}"
+        text = f"{release.ended_reason}. It can no longer be deployed.{page.end.after_recall}{said}"
         yield Banner("danger", text, links)
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])

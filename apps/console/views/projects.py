@@ -108,7 +108,8 @@ def add_member(request: PageRequest, project: str) -> HttpResponse:
         )
     except Problem as problem:
         return members_shown(request, row, fault_of(problem))
-    messages.success(request, f"{subject} is {typed['role']} in {row.name}.")
+    place = f"{row.name} / {typed['environment']}" if typed.get("environment") else row.name
+    messages.success(request, f"{subject} is {typed['role']} in {place}.")
     return back(request)
 
 

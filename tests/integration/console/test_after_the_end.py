@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import Recall
 from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance.actions import withdraw
@@ -161,6 +162,20 @@ def test_a_revoked_release_says_for_what_it_was_approved(
     recalled(story, first_release)
     said = page(story, f"/releases/{first_release.pk}/")
     assert "Gates at its start" in said and "It was approved for exactly these." in said
+    assert "It can no longer be deployed." in said and "withdrawn since" not in said
+    alma = factories.person("Alma", roles={"approver": first_release.project})
+    lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
+    said = page(story, f"/releases/{first_release.pk}/")
+    assert "deployed. The recall was withdrawn since: request a new release to run it again" in said
+
+
+def test_what_was_rolled_back_and_recalled_is_not_asked_for_again(
+    story: Story, first_release: Release
+) -> None:
+    second = rolled_back(story)
+    recalled(story, second)
+    said = page(story, f"/releases/{second.pk}/")
+    assert "request a release of another version. What it runs is recalled." in said
 
 
 def test_whoever_rolled_back_is_named_by_the_log_as_by_the_release(
