@@ -129,7 +129,7 @@ def test_the_page_at_four_moments(
         rows = page.locator("#series details tbody tr")
         rows.nth(len(points) - 2).wait_for(state="attached")
         assert page.locator("#series canvas").count() == 4
-        assert "% errors, p50" in (rows.first.text_content() or "")
+        assert "% server errors, p50" in (rows.first.text_content() or "")
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(THEMED, arg=theme)  # colours half way to it are no fault
@@ -179,7 +179,7 @@ def test_a_lost_connection_is_said_and_survived(
     page.locator("#lost", has_text="Reconnecting").wait_for(state="detached")
     page.get_by_text("As a table").click()
     row = page.locator("#series details tbody tr").first
-    assert "% errors, p50" in row.inner_text()
+    assert "% server errors, p50" in row.inner_text()
 
 
 def test_a_rollout_that_is_over_says_that_its_figures_are_those_of_its_end(

@@ -638,6 +638,15 @@ QUESTIONS = [
         lambda t, who: access.add_member(t.team, person=t.world.people["viewer"], actor=who),
     ),
     Direct(
+        "be led to a team that one is in",
+        "viewer",
+        None,
+        lambda t, who: (
+            access.add_member(t.team, person=t.world.people["viewer"], actor=SYSTEM)
+            and "/administration/teams/" in t.page("viewer", f"/people/{who.accountable}/")
+        ),
+    ),
+    Direct(
         "take somebody out of a team",
         "auditor",
         Forbidden,
