@@ -133,7 +133,7 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
     factories.service_account("ci", owner=ada)
     add = "/projects/risk/members/add"
     said = sent(admin, add, who=" ADA@example.com ", role="approver", environment="production")
-    assert "Ada is approver in Risk." in said
+    assert "Ada is approver in Risk / production." in said
     sent(admin, add, who="Reviewers", role="reviewer")
     sent(admin, add, who="ci", role="contributor")
     shown = page(admin, "/projects/risk/members/")
