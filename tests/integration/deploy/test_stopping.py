@@ -1,15 +1,19 @@
 """A web process that is told to stop answers what came before, and says in its last answer on each
 connection that it is the last: over the real gunicorn, and an application that takes its time."""
 
+import fcntl
 import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,6 +129,13 @@ def answers(one: socket.socket, count: int) -> bytes:
     return said
 
 
+def has_arrived(one: socket.socket) -> bool:
+    """Tell whether the other end has all that was sent: on a busy machine a packet of the loopback
+    waits in a queue that a signal overtakes (tcp(7), SIOCOUTQ: what is not acknowledged)."""
+    left: int = struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, bytes(4)))[0]
+    return left == 0
+
+
 def test_what_came_before_is_answered(web: Web) -> None:
     kept = [web.asks() for _ in range(CLIENTS)]
     for one in kept:
@@ -137,6 +148,7 @@ def test_what_came_before_is_answered(web: Web) -> None:
         new = [] if web.tls else [web.client() for _ in range(CLIENTS)]
         for one in [*kept, *begun, *new]:
             one.sendall(asked())
+            until(partial(has_arrived, one), 60, "it is there")
         web.master.terminate()
         until(lambda: "ShdPnd:\t0000000000000000" not in status(worker), 60, "it is told")
     finally:
@@ -167,6 +179,7 @@ def test_who_asked_ahead_gets_all_answers(web: Web, path: str) -> None:
     """The answer to the first promised more, or need not end the connection."""
     ahead = web.asks(path)
     ahead.sendall(asked())
+    until(lambda: has_arrived(ahead), 60, "it is there")
     web.master.terminate()
     first, _, second = answers(ahead, 2).partition(b"begunended")
     assert LAST not in first
@@ -178,6 +191,7 @@ def test_what_was_asked_ahead_before_its_thread_began_is_answered(web: Web, ahea
     busy = [web.asks("/late") for _ in range(4)]  # as many as there are threads
     waits = web.client()
     waits.sendall(asked() * ahead)
+    until(lambda: has_arrived(waits), 60, "it is there")
     web.master.terminate()
     said = answers(waits, ahead)
     assert said.count(b"begunended") == ahead
