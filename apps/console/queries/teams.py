@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.console.queries.administration import AdministrationHead
 from apps.console.queries.page_parts import counted
-from apps.console.queries.paging import keyed
+from apps.console.queries.paging import placed
 from apps.console.queries.people import (
     RolesAt,
     offered_people,
@@ -92,9 +92,10 @@ class TeamPage:
 
 
 def team_list_page(head: AdministrationHead, after: str) -> TeamListPage:
-    """Return one page of the teams by name, and the key to go on after (two queries)."""
-    every = visible_teams(head.actor).annotate(size=Count("memberships"))
-    teams, key = keyed(every, ("name",), after)
+    """Return one page of the teams by name, and the id to go on after: a name may have a slash (two
+    queries)."""
+    every = visible_teams(head.actor)
+    teams, key = placed(every.annotate(size=Count("memberships")), every, ("name",), after)
     roles: dict[str | None, list[RoleBinding]] = {}
     held = RoleBinding.objects.filter(team__in=teams).select_related("project")
     for binding in held.order_by("project__name", "environment", "role", "pk"):

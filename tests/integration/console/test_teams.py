@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.console.queries import paging
 from apps.identity.models import Project, RoleBinding, Team, TeamMember, User
 from placet.kernel.actor import Scope
 from tests.support.factories import actor_of, browser, person, project, team
@@ -43,6 +44,20 @@ def test_a_team_is_made_filled_and_given_a_role(desk: Client) -> None:
     assert sees_risk(bob)
     listed = said(desk.get("/administration/teams/"))
     assert "Crew\n1 person\nReviewer · Risk" in listed
+
+
+def test_teams_of_any_name_are_paged(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "PAGE", 1)
+    names = ["A/B", "A/C", "D"]
+    for name in names:
+        team(name)
+    seen, after = [], ""
+    while len(seen) < 4:
+        page = desk.get(f"/administration/teams/?after={after}").context["page"]
+        seen += [row.team.name for row in page.rows]
+        if not (after := page.key):
+            break
+    assert seen == names
 
 
 def test_who_leaves_a_team_loses_its_roles(desk: Client) -> None:
