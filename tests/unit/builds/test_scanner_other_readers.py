@@ -381,6 +381,21 @@ def test_an_mlmodel_says_the_same_in_every_locale() -> None:
         assert verdict(name, (text % "\u00e9").encode()) == "safe"
 
 
+def test_an_mlmodel_in_any_letters_is_as_grave_as_what_it_does() -> None:
+    head = (
+        "flavors: {python_function: {loader_module: mlflow.xgboost, data: ../../m.json}} # \u00e9\n"
+    )
+    assert verdict("MLmodel", head.encode()) == "malicious"
+    assert verdict("MLmodel", head.encode("latin-1")) == "unknown"
+
+
+def test_files_with_many_tags_say_nothing_of_one_without(tmp_path: Path) -> None:
+    for name, text in (("a.yaml", "- !a b\n" * 30_000), ("z.yaml", "a: 1\n" * 60_000)):
+        (tmp_path / name).write_text(text)
+    said = {path: what for path, _, what in scan_folder(tmp_path).findings}
+    assert set(said) == {"a.yaml"}
+
+
 def test_a_tag_that_only_python_reads_is_seen() -> None:
     hidden = b"[[!a,' ], !!python/object/apply:os.system [\"true\"], [!b,' ]]\n"
     assert verdict("config.yaml", hidden) == "malicious"

@@ -93,13 +93,14 @@ def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
         return
     if not raw.isascii():  # which MLflow writes; it reads what the machine's locale makes of it
         yield "unknown", "has letters that are not ASCII: write them as YAML escapes them"
-        return
     try:
-        model = yaml_text.read(raw.decode("ascii")).value
+        model = yaml_text.read(raw.decode("utf-8")).value
     except yaml_text.YamlFault as fault:
         grave = PYTHON_TAG.encode() in raw or b"tag:yaml.org,2002:python" in raw
         yield ("malicious" if grave else "unknown"), f"line {fault.line} {fault.detail}"
         return
+    except UnicodeDecodeError:
+        return  # which has been told
     flavors = model.get("flavors") if isinstance(model, dict) else None
     if not isinstance(flavors, dict):
         yield "unknown", "lists no flavors, so it cannot be told how MLflow would load it"

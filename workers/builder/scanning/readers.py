@@ -179,7 +179,7 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     place.report.tagged += len(raw) if tagged else 0
     try:
         events = _yaml_events(raw, yaml.CSafeLoader)
-        if place.report.tagged > MAX_TAGGED:
+        if tagged and place.report.tagged > MAX_TAGGED:
             yield "unknown", "is too large for a YAML file with tags, or one of too many"
         elif tagged:  # a comma or a quote belongs to a tag by one of them alone
             both = (*events, *_yaml_events(raw, yaml.SafeLoader))
