@@ -212,13 +212,13 @@ GOOD = (5_000, 25), (95_000, 475)
 def test_what_cannot_be_judged_never_passes_and_goes_back_in_time(
     start: Callable[..., Canary], changes: dict[str, Any], words: str
 ) -> None:
-    canary = start(on_inconclusive="pass", timeout_seconds=60)
+    canary = start(on_inconclusive="pass", timeout_seconds=3_600)
     if "latency" in changes:
         canary.report((1, 0), (19, 0))
     canary.report(*GOOD, **changes)
     assert canary.place == ("analysing", 1)
     assert words in Look.objects.filter(rollout=canary.row).latest("at").verdict["sentence"]
-    canary.let_pass(61)
+    canary.let_pass(3_601)
     canary.settle()
     assert canary.row.state == "failed"
     assert canary.row.reason.startswith("It could not be analysed in time.")
@@ -342,10 +342,10 @@ def test_a_split_that_is_not_the_planned_one_stops_it(start: Callable[..., Canar
 def test_at_the_timeout_the_plan_says_what_happens(
     start: Callable[..., Canary], ending: str, state: str, step: int
 ) -> None:
-    canary = start(on_inconclusive=ending, timeout_seconds=60)
+    canary = start(on_inconclusive=ending, timeout_seconds=3_600)
     canary.report((50, 0), (950, 1))
     assert canary.place == ("analysing", 1)
-    canary.let_pass(61)
+    canary.let_pass(3_601)
     canary.settle()
     assert canary.place == (state, step)
     home = browser(canary.story.people["Otto"]).get("/").content.decode()
