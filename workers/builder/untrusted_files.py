@@ -93,7 +93,7 @@ def told_by(
             binds_ro=[
                 Path(sys.prefix),
                 ROOT / "workers",
-                ROOT / "platform" / "placet" / "kernel",
+                *(ROOT / "platform" / one for one in ("placet/kernel", "placet_verify")),
                 subject,
             ],
             binds_rw=[folder],

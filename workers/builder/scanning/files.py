@@ -5,15 +5,12 @@ name and first bytes, a file is walked as a pickle too, since a loader that unpi
 neither.
 """
 
-import bz2
-import contextlib
-import gzip
-import lzma
+import stat
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -25,6 +22,7 @@ from workers.builder.scanning.archives import (
     check_zip,
     has_end,
 )
+from workers.builder.scanning.compressed import OPENERS, READ, begins
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
@@ -34,27 +32,12 @@ from workers.builder.scanning.walker import walk_pickle
 MAX_DEPTH = 6
 MAX_TOLD = 300  # letters of a finding: a name, and what to do instead
 MAX_MEMBERS = 20_000
-CHUNK = 1 << 20
-READ = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    RuntimeError,
-    NotImplementedError,
-    OSError,
-    EOFError,
-    zlib.error,
-    ValueError,
-    lzma.LZMAError,
-)
+CHUNK, HEAD = 1 << 20, 512
 LIKE_A_PICKLE = "begins like a pickle: begin it with a comment or a header"
+LINK = "holds a link or a device"
+# A zip that tells no type has plain files, and folders by their names.
+PLAIN_TYPES = frozenset({0, stat.S_IFREG, stat.S_IFDIR})
 TAR = "is a tar, which versions of Python read differently: pack it as a zip"
-OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
-    "joblib zlib": lambda stream: _Zlib(stream),
-    "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
-    "joblib bz2": lambda stream: bz2.BZ2File(stream, "rb"),
-    "joblib lzma": lzma.LZMAFile,
-    "joblib xz": lzma.LZMAFile,
-}
 # By its name pandas decompresses a pickle (pandas/io/common.py, infer_compression).
 COMPRESSED = {
     ".gz": {"joblib gzip"},
@@ -62,14 +45,6 @@ COMPRESSED = {
     ".xz": {"joblib xz", "joblib lzma"},
     ".lzma": {"joblib xz", "joblib lzma"},
     ".zst": set[str](),
-}
-# A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
-# them, since readers differ over its header.
-FIRST: dict[str, Callable[[], Any]] = {
-    "joblib zlib": zlib.decompressobj,
-    "joblib bz2": bz2.BZ2Decompressor,
-    "joblib lzma": lzma.LZMADecompressor,
-    "joblib xz": lzma.LZMADecompressor,
 }
 
 
@@ -83,22 +58,36 @@ class Scanner:
         self.longest: dict[str, int] = {}  # opcodes of the longest pickle in a file
         self.words: set[str] = set()  # texts that may be looked up, and call nothing
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
+        # what may be such weights, before all models are read, and whether it is an archive
+        self.waiting: dict[Path, bool] | None = {}
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
     def scan_files(self) -> None:
-        """Scan everything under the root, ONNX models first: they say what else is theirs. Then the
-        small ones, of which something may be told before a large one takes all the time."""
+        """Scan everything under the root, the small files first: of them something may be told
+        before a large one takes all the time. What ONNX models may call their weights is named at
+        last, for they say so."""
         every = [p for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir()]
         folders = {part for path in every for part in path.relative_to(self.root).parts[:-1]}
         modules = {path.name for path in every if imports(path.name)}
         self.beside = {name.partition(".")[0] for name in folders | modules}
-        models = endings("onnxruntime")
-        every.sort(key=lambda path: (path.suffix.lower() not in models, path.lstat().st_size, path))
-        for path in every:
-            try:
-                self.scan_file(path)
-            except Exception as error:  # whatever goes wrong, the file is not called safe
-                self.report.failed(self._name(path), error, "scanned")
+        for path in sorted(every, key=lambda path: (path.lstat().st_size, path)):
+            self._tried(path, self.scan_file)
+        waiting, self.waiting = self.waiting or {}, None
+        for path in waiting:
+            self._tried(path, partial(self._named, archive=waiting[path]))
+
+    def _tried(self, path: Path, scan: Callable[[Path], None]) -> None:
+        try:
+            scan(path)
+        except Exception as error:  # whatever goes wrong, the file is not called safe
+            self.report.failed(self._name(path), error, "scanned")
+
+    def _named(self, path: Path, *, archive: bool) -> None:
+        """Read a file that may be the weights of an ONNX model, now that all of these are known."""
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+            name = path.relative_to(self.root).as_posix()
+            self._plain(name, path.name, stream, head, archive=archive)
 
     def _name(self, path: Path) -> str:
         return shown(path.relative_to(self.root).as_posix())
@@ -118,13 +107,14 @@ class Scanner:
         if depth > MAX_DEPTH or self.report.members > MAX_MEMBERS:
             self.report.note(label, "unknown", "is nested too deeply or holds too many members")
             return
-        head = stream.read(512)
+        head = stream.read(HEAD)
         if not head:  # there is nothing in it to load
             self.report.note(label, "safe", "")
             return
         stream.seek(0)
         # Whoever takes a persistent id takes this for a zip; all others end at its first byte.
-        walk = Walk() if takes("torch zip", head) else walk_pickle(stream)
+        warn = partial(self.report.once, label, "malicious")
+        walk = Walk() if takes("torch zip", head) else walk_pickle(stream, warn)
         if walk.is_a_value and kinds.is_called_text(PurePosixPath(own)) and texts.is_plain(stream):
             walk = Walk()
         elif walk.asks_alone and self._is_words(stream, walk):
@@ -165,7 +155,7 @@ class Scanner:
         self.longest[file] = max(self.longest.get(file, 0), walk.longest)
         self.report.note(label, "code-carrying", "is a pickle")
         for verdict, what in walk.findings:
-            self.report.note(label, verdict, what)
+            self.report.once(label, verdict, what)
         self.report.note(label, walk.verdict, "")
         if not walk.complete:
             self.unfollowed.add(label)
@@ -177,7 +167,7 @@ class Scanner:
         if takes("numpy zip", head) or has_end(stream):
             ways.append(self._zip)
         opener = compression(head)
-        opener = opener if opener and _begins(opener, stream) else ""
+        opener = opener if opener and begins(opener, stream) else ""
         if opener:
             ways.append(lambda *arguments: self._compressed(opener, *arguments))
         if opener not in COMPRESSED.get(readers.suffix_of(PurePosixPath(own)), {opener}):
@@ -192,10 +182,12 @@ class Scanner:
             except Disagreement as fault:
                 self._odd(name, fault)
             except READ as error:
-                self.report.cut |= is_of_the_machine(error)
-                what = f"is a broken archive ({type(error).__name__})"
-                self.report.note(shown(name), "unknown", what)
+                self._broken(name, error)
         return bool(ways)
+
+    def _broken(self, name: str, error: Exception) -> None:
+        self.report.cut |= is_of_the_machine(error)
+        self.report.note(shown(name), "unknown", f"is a broken archive ({type(error).__name__})")
 
     def _odd(self, name: str, fault: Disagreement) -> None:
         what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
@@ -206,11 +198,13 @@ class Scanner:
         though it is an archive too: a text can be a whole zlib stream, and a model a tar."""
         label = shown(name)
         # A member of an archive may have the path of another file.
-        theirs = name in self.weights and "!" not in name
-        if theirs and kinds.is_weights(PurePosixPath(own), head, stream):
-            # read by nobody but onnxruntime, as numbers
-            self.report.note(label, "safe", "")
-            return
+        if "!" not in name and kinds.is_weights(PurePosixPath(own), head, stream):
+            if self.waiting is not None:
+                self.waiting[self.root / name] = archive
+                return
+            if name in self.weights:  # read by nobody but onnxruntime, as numbers
+                self.report.note(label, "safe", "")
+                return
         reader = kinds.reader(PurePosixPath(own), head, name, stream)
         if reader is None:
             if not archive:
@@ -235,9 +229,15 @@ class Scanner:
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
             for entry in archive.infolist():
-                if not entry.is_dir() or entry.file_size:  # NumPy reads what it is called
+                if stat.S_IFMT(entry.external_attr >> 16) not in PLAIN_TYPES:
+                    self.report.note(shown(name), "malicious", LINK)
+                if entry.is_dir() and not entry.file_size:  # NumPy reads what it is called
+                    continue
+                try:
                     with archive.open(entry) as member:
                         self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
+                except READ as error:  # others read on
+                    self._broken(name, error)
             called_so = name.lower().endswith(tuple(endings("skops")))
             for verdict, what in skops_arrays.told(archive, called_so=called_so):
                 self.report.note(shown(name), verdict, what[:MAX_TOLD])
@@ -256,7 +256,7 @@ class Scanner:
                     continue
                 member = archive.extractfile(entry) if entry.type in tarfile.REGULAR_TYPES else None
                 if member is None or entry.issparse():
-                    self.report.note(label, "malicious", "holds a link or a device")
+                    self.report.note(label, "malicious", LINK)
                     continue
                 if entry.name in seen:
                     self._odd(name, Disagreement("two members have one name"))
@@ -288,54 +288,6 @@ class Scanner:
                 copy.write(piece)
             copy.seek(0)
             self.scan(name, own, copy, depth + 1)
-
-
-class _Zlib:
-    """A zlib stream as a file to read from."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._inflate = stream, zlib.decompressobj()
-
-    def __enter__(self) -> "_Zlib":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    @property
-    def trailing(self) -> bool:
-        """Tell whether bytes stand behind the end."""
-        return bool(self._inflate.unused_data or self._stream.read(1))
-
-    def read(self, size: int) -> bytes:
-        """Return at most ``size`` bytes; none at the end."""
-        while not self._inflate.eof:
-            raw = self._inflate.unconsumed_tail or self._stream.read(CHUNK)
-            if not raw:
-                raise EOFError("cut off")
-            if piece := self._inflate.decompress(raw, size):
-                return piece
-        return b""
-
-
-def _begins(opener: str, stream: IO[bytes]) -> bool:
-    """Tell whether anything can be read out of what begins like a compressed file.
-
-    The length before a header of safetensors can be 0x178, which is how zlib begins.
-    """
-    stream.seek(0)
-    if opener == "joblib, before 0.10":  # joblib reads the length behind "ZF", in sixteens
-        with contextlib.suppress(ValueError):
-            return int(stream.read(21)[2:], 16) >= 0
-        return False
-    machine = FIRST.get(opener, zlib.decompressobj)()
-    while opener in FIRST and (piece := stream.read(CHUNK)):
-        try:
-            if machine.decompress(piece, 1) or machine.eof:
-                return True
-        except READ:
-            return False
-    return opener not in FIRST
 
 
 def _is_tar(head: bytes) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from workers.builder.scanning.known import Verdict, judge
+from workers.builder.scanning.texts import parsed
 
 MAX_HEADER = 100_000_000
 MAX_NUMPY_HEADER = 1 << 20
@@ -81,7 +82,7 @@ def safetensors(stream: IO[bytes]) -> None:
         raise Lies(f"its header has {length} bytes and the file {size}")
     stream.seek(8)
     try:
-        header = json.loads(stream.read(length).decode("utf-8"), object_pairs_hook=_once)
+        header = parsed(stream.read(length), "utf-8", object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise NotOne("its header is not JSON") from None
     if not isinstance(header, dict):
@@ -274,11 +275,14 @@ def parquet_pickles(stream: IO[bytes]) -> bool:
 def keras(config: bytes) -> Iterator[tuple[Verdict, str]]:
     """Yield what is worth telling of a Keras model's ``config.json``. Raises :class:`NotJson`."""
     try:
-        waiting: list[Any] = [json.loads(config)]
+        waiting: list[Any] = [parsed(config)]
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise NotJson("its config is not JSON") from None
     except (ValueError, RecursionError):
-        yield "unknown", "is a config that is nested too deeply, or has a number too long"
+        yield (
+            "unknown",
+            "is a config that is too large or too deep, or has a number too long",
+        )
         return
     layers = 0
     while waiting:

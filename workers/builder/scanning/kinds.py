@@ -55,14 +55,14 @@ FLATBUFFERS = (b"TFL3", b"ORTM")  # behind four bytes: TensorFlow Lite and ONNX 
 
 def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> readers.Reader | None:
     """Return what reads a file of this name that begins so, ``None`` when nothing does."""
-    suffix = readers.suffix_of(own)
+    suffix, called = readers.suffix_of(own), own.name.lower()  # some disks know one case
     if head.startswith(NATIVE) or _is_windows(head, stream):
         return readers.says("unknown", "is native program code")
     if suffix in CODE:
         return readers.says("code-carrying", "is source or program code")
-    if own.name == "MLmodel":
+    if called == "mlmodel":
         return readers.read_mlmodel
-    if own.name in mlflow_folder.NAMING:
+    if called in mlflow_folder.NAMING:
         return readers.read_module_names
     if takes("hdf5", head) or suffix in HDF5:  # it may begin behind what is another's
         return readers.read_hdf5
@@ -70,13 +70,13 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.read_numpy
     if name.lower().endswith(SKOPS_SCHEMA):
         return readers.read_skops
-    if own.name == "schema.json" and "!" in name:
+    if called == "schema.json" and "!" in name:
         return readers.read_schema
     if name.lower().endswith(KERAS_CONFIG):
         return readers.read_keras
-    if own.name == "config.json":
+    if called == "config.json":
         return readers.read_config
-    if suffix in YAML or own.name in YAML_NAMES:
+    if suffix in YAML or called in map(str.lower, YAML_NAMES):
         return readers.read_yaml
     if suffix in TEXT or own.name in TEXT_NAMES:
         return readers.read_text

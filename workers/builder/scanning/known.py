@@ -38,6 +38,7 @@ HOSTILE_ROOTS = words(
     fileinput glob configparser cgi cgitb wsgiref readline rlcompleter cmd sysconfig
     _sysconfigdata _osx_support _aix_support _pyrepl ast dis symtable compileall py_compile
     tracemalloc faulthandler pyexpat xml getpass pwd grp spwd crypt syslog select selectors
+    mailcap pipes asyncore asynchat smtpd nis msilib
     sched queue _queue contextvars contextlib codecs paramiko fabric invoke sh plumbum pexpect
     ptyprocess psutil docker kubernetes boto3 IPython ipykernel jupyter
     """

@@ -70,7 +70,7 @@ class Machine(Stack):
         """Return what is given items or a state; of what has a name that is as much as a call."""
         target = self._top()
         if isinstance(target, Global):
-            self.walk.calls = True
+            self.walk.called()
             grave: Verdict = "unknown" if target.module.startswith(READING) else "code-carrying"
             self.walk.note(grave, shown(f"changes {target.module}.{target.name}"))
         return target
@@ -98,7 +98,8 @@ class Machine(Stack):
             return
         if not all(isinstance(p, str | Text | Global) or may_be_text(p) for p in (name, module)):
             raise Ended("it asks for something whose name is no text")
-        self.walk.effects = self.walk.calls = True
+        self.walk.effects = True
+        self.walk.called()
         grave: Verdict = "code-carrying" if self.walk.garbled else "malicious"
         self.walk.note(grave, "computes the name of what it asks for")
         self.push(OPAQUE)
@@ -151,7 +152,7 @@ class Machine(Stack):
 
     # calls
     def call(self, maker: Item, args: Item) -> None:
-        self.walk.calls = True
+        self.walk.called()
         if is_array(maker) and args != ():
             self._odd_array()
         self.push(Made(maker, args))

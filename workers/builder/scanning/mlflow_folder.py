@@ -84,6 +84,7 @@ SETTING = re.compile(r"(?!.*(?:path|dir|lib|file|plugin|prefix|cache|context))[a
 INSIDE = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]")
 PYTHON_TAG = "!!python"
+MAX_QUOTED = 20  # times that a name is quoted over again: nobody means to
 
 
 def told(raw: bytes) -> Iterator[tuple[Verdict, str]]:
@@ -160,10 +161,12 @@ def leads_out(value: str) -> bool:
 
     What is not there MLflow unquotes (mlflow/utils/file_utils.py local_file_uri_to_path).
     """
-    while (plain := unquote(value)) != value:
+    for _ in range(MAX_QUOTED):
+        if (plain := unquote(value)) == value:
+            path = PurePosixPath(value.replace("\\", "/"))
+            return ".." in path.parts or path.is_absolute()
         value = plain
-    path = PurePosixPath(value.replace("\\", "/"))
-    return ".." in path.parts or path.is_absolute()
+    return True
 
 
 def _flavor(flavor: Any) -> Iterator[tuple[Verdict, str]]:

@@ -1,6 +1,7 @@
 """What stands on a pickle's stack while it is walked, what the walk remembers, and its bytes."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -97,6 +98,7 @@ class Walk:
     ended: bool = False  # no unpickler reads what stands where it ended
     asked: set[tuple[str, str]] = field(default_factory=set)  # modules and names in them
     error: str = ""
+    warn: Callable[[str], None] = lambda what: None  # called when nothing can take malice back
 
     @property
     def asks_alone(self) -> bool:
@@ -119,6 +121,23 @@ class Walk:
         self.verdict = worst([self.verdict, verdict])
         if what and (verdict, what) not in self.findings and len(self.findings) < MAX_TOLD:
             self.findings.append((verdict, what))
+        self._tell()
+
+    def called(self) -> None:
+        """Count a call."""
+        self.calls = True
+        self._tell()
+
+    def stopped(self) -> None:
+        """Count a pickle that has its STOP."""
+        self.whole += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell at once of what is malicious and done: what follows may use up all memory."""
+        if self.verdict == "malicious" and (self.whole or (self.effects and self.calls)):
+            warn, self.warn = self.warn, lambda what: None
+            warn(next((what for verdict, what in self.findings if verdict == "malicious"), ""))
 
 
 class Bytes:

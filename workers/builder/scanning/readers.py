@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -38,7 +39,10 @@ MAX_TAGGED = 128 << 10  # of all files: Python's own reader takes up to 0.1 ms a
 TAG = re.compile(rb"(?<![A-Za-z0-9])!")  # what stands elsewhere begins no node
 TABLES = words(".csv .tsv")
 MAX_NAMED = 5  # domains of operators
+# In which a letter may have a second byte that is ASCII, and one in which a byte ends a line.
+LOCALES = ("latin-1", "cp932", "gb18030", "big5", "cp949", "johab")
 Told = Iterator[tuple[Verdict, str]]
+Events = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     tagged = TAG.search(raw) is not None
     place.report.tagged += len(raw) if tagged else 0
     try:
-        events = _yaml_events(raw, yaml.CSafeLoader)
+        events = tuple(_yaml_events(raw, yaml.CSafeLoader))
         if tagged and place.report.tagged > MAX_TAGGED:
             yield "unknown", "is too large for a YAML file with tags, or one of too many"
         elif tagged:  # a comma or a quote belongs to a tag by one of them alone
@@ -189,30 +193,34 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     except yaml.YAMLError:  # another reader of YAML may go on
         yield "unknown", "is called YAML and cannot be read"
         return
-    if not raw.isascii():  # some locale makes lines of what is a comment here
-        with contextlib.suppress(yaml.YAMLError):
-            elsewhere = raw.decode("latin-1").encode()
-            events = (*events, *_yaml_events(elsewhere, yaml.CSafeLoader))
-    if any(tag.startswith("tag:yaml.org,2002:python") for tag, _ in events):
+    garbled = () if raw.isascii() else tuple(_garbled(raw))
+    if any(tag.startswith("tag:yaml.org,2002:python") for tag, _ in (*events, *garbled)):
         yield "malicious", "has a tag that makes objects of Python"
         return
     values = [value for _, value in events]
-    yield from _leads_out(requirements.listed(values, place.name, place.root))
+    elsewhere = ["\n".join(value for _, value in garbled)]
+    yield from _leads_out(requirements.listed(values, place.name, place.root, elsewhere))
     yield "safe", ""
 
 
-def _yaml_events(raw: bytes, reader: Any) -> tuple[tuple[str, str], ...]:
-    """Return the tag and the value of each event, '' where it has none."""
-    return tuple(
-        (str(getattr(event, "tag", None) or ""), str(getattr(event, "value", "")))
-        for event in yaml.parse(raw, reader)
-    )
+def _garbled(raw: bytes) -> Events:
+    """Yield what machines of other locales make of YAML, where it is read in theirs: lines end
+    where none does here, and a letter takes the quote or backslash that stands behind it."""
+    for locale in LOCALES:
+        with contextlib.suppress(yaml.YAMLError):
+            text = raw.decode(locale, "replace").encode()
+            yield from _yaml_events(text, yaml.CSafeLoader)
+
+
+def _yaml_events(raw: bytes, reader: Any) -> Events:
+    """Yield the tag and the value of each event, '' where it has none."""
+    for event in yaml.parse(raw, reader):
+        yield str(getattr(event, "tag", None) or ""), str(getattr(event, "value", ""))
 
 
 def read_mlmodel(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
-    findings = list(mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1)))
-    yield from findings
+    yield from mlflow_folder.told(stream.read(mlflow_folder.MAX_BYTES + 1))
     yield "safe", ""
 
 
@@ -327,7 +335,7 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
     if not objects:
         yield "safe", ""
         return
-    walk = walk_pickle(stream)
+    walk = walk_pickle(stream, partial(place.report.once, shown(place.name), "malicious"))
     place.report.cut |= walk.cut
     yield "code-carrying", "holds a pickle"
     yield from walk.findings

@@ -37,6 +37,11 @@ class Report:
         if first:
             self.warn(self)
 
+    def once(self, path: str, verdict: Verdict, what: str) -> None:
+        """Do the same, unless it was told already, before the rest of a file was looked at."""
+        if (path, verdict, what) not in self.findings:
+            self.note(path, verdict, what)
+
     def takes(self, path: str, types: set[str]) -> None:
         """Count types that a file of skops may load, as far as there is room for all."""
         if len(self.types | types) > MAX_TYPES:

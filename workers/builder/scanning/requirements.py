@@ -22,6 +22,7 @@ LONG = ("--requirement", "--constraint")  # which optparse also takes shortened
 CODED = re.compile(r"#.*?coding[:=]\s*([-\w.]+)")  # pip/_internal/utils/encoding.py
 ODD_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 COMMENT = re.compile(r"(?:^|\s)#.*")
+Lines = tuple[list[str], list[str]]  # as they are, and what a locale makes of them
 # What a shell, pip or another system makes something else of than a name.
 ODD = re.compile(r"[\\$%~:*?\"']")
 
@@ -31,21 +32,27 @@ def is_called_so(own: PurePosixPath) -> bool:
     return own.suffix.lower() in ENDINGS and CALLED.search(own.name.lower()) is not None
 
 
-def led_out(text: str, name: str, root: Path) -> Iterator[str]:
+def led_out(text: str, name: str, root: Path, garbled: Iterable[str] = ()) -> Iterator[str]:
     """Yield each path that requirements lead to and that is not a file of the artifact; ``name``
-    says where they stand. What they lead to is followed."""
+    says where they stand. What they lead to is followed.
+
+    ``garbled`` is what a machine may make of the same text whose locale is another: of the paths in
+    that, those are told that lead out of the artifact: nothing else is there to be opened.
+    """
     packed, _, own = name.rpartition("!")
     yield from _coded(text)
-    waiting, seen, read = [(own, _read(text))], {own}, len(text)
+    waiting, seen, read = [(own, _read(text, garbled))], {own}, len(text)
     while waiting:
         source, lines = waiting.pop()
-        for path in _opened(lines):
+        for path, is_garbled in _opened(lines):
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
             inside = not (posixpath.isabs(joined) or joined.startswith("..") or ODD.search(path))
             if packed:  # what is called so in an archive is read by itself
-                known = inside and CALLED.search(joined) is not None
+                known = inside and is_called_so(PurePosixPath(joined))
             else:
                 known = inside and (root / joined).is_file()
+            if inside and is_garbled and not known:
+                continue
             if not known or len(seen) > MAX_FOLLOWED or read > MAX_BYTES:
                 yield path
             elif not packed and joined not in seen:
@@ -60,15 +67,17 @@ def led_out(text: str, name: str, root: Path) -> Iterator[str]:
                 waiting.append((joined, _read(followed)))
 
 
-def listed(texts: Iterable[str], name: str, root: Path) -> Iterator[str]:
+def listed(
+    texts: Iterable[str], name: str, root: Path, garbled: Iterable[str] = ()
+) -> Iterator[str]:
     """Do the same for the items of lists: pip is given each as a line, or as several."""
-    return led_out("\n".join(texts), name, root)
+    return led_out("\n".join(texts), name, root, garbled)
 
 
-def _read(text: str) -> list[str]:
-    """Return the lines, also those that a locale makes of them, which one byte may end."""
-    elsewhere = text.encode("utf-8", "replace").decode("latin-1")
-    return _lines(text) if text.isascii() else [*_lines(text), *_lines(elsewhere)]
+def _read(text: str, garbled: Iterable[str] = ()) -> Lines:
+    """Return the lines, and those that a locale makes of them, which one byte may end."""
+    elsewhere = [] if text.isascii() else [text.encode("utf-8", "replace").decode("latin-1")]
+    return _lines(text), [line for one in (*elsewhere, *garbled) for line in _lines(one)]
 
 
 def _lines(text: str) -> list[str]:
@@ -92,16 +101,24 @@ def _joined(lines: list[str]) -> Iterator[str]:
     yield joined
 
 
-def _opened(lines: list[str]) -> list[str]:
+def _opened(lines: Lines) -> list[tuple[str, bool]]:
+    """Return what is opened, and whether a locale is needed for that."""
+    read, garbled = map(_opened_of, lines)
+    return sorted([*((path, False) for path in read), *((path, True) for path in garbled - read)])
+
+
+def _opened_of(lines: list[str]) -> set[str]:
     """Return what is opened; of a line that begins with a requirement pip takes no such option."""
     options = {line.strip() for line in lines if line.strip().startswith("-")}
     if max(map(len, options), default=0) > MAX_LINE:  # shlex takes a square of its length
-        return [f"a line of options of more than {MAX_LINE} letters"]
+        return {f"a line of options (over {MAX_LINE} letters: shorten it)"}
     bare = {COMMENT.sub("", line).strip() for line in options}
     options |= bare
     found = {path for line in options for path in OPENS.findall(line)}
-    found |= {rest[1] for line in bare if (rest := REST.match(line))}
-    return sorted(found.union(*map(_as_pip, options)))
+    # MLflow takes a comment for one where it stands behind a blank, and not behind a tab
+    whole = bare | {line.partition(" #")[0].strip() for line in options}
+    found |= {rest[1] for line in whole if (rest := REST.match(line))}
+    return found.union(*map(_as_pip, options))
 
 
 def _as_pip(line: str) -> set[str]:

@@ -4,7 +4,6 @@
 file asks for makes it ``code-carrying``, without a look at what that might do.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +12,12 @@ from typing import Any
 
 from workers.builder.scanning.known import words
 from workers.builder.scanning.skops_content import TWO, at_fault, differ
+from workers.builder.scanning.texts import parsed
 
 MAX_TYPES, MAX_NAME = 2000, 200
 MAX_DEPTH = 8  # a pipeline of columns, each with a pipeline of unions of pipelines, has six
 DEEP = f"has more than {MAX_DEPTH} estimators in one another, of which each asks those inside twice"
-MAX_SCHEMA = 512 * 1024**2
+MAX_SCHEMA = 128 * 1024**2
 LIST = Path(__file__).with_name("trusted_types.txt")
 KEYS = frozenset({"__class__", "__module__", "__loader__"})
 LOADERS = frozenset(
@@ -152,11 +152,11 @@ def _root(raw: bytes) -> Any:
     if len(raw) > MAX_SCHEMA:
         raise NotSkops("its schema is too large")
     try:
-        return json.loads(raw)
+        return parsed(raw)
     except RecursionError:
         raise NotSkops("its schema is nested too deeply") from None
     except ValueError:
-        raise NotSkops("its schema is not JSON") from None
+        raise NotSkops("its schema is not JSON, or is too large") from None
 
 
 def files_of(schema: bytes) -> set[str]:

@@ -1,9 +1,13 @@
 """What is a text that can be read aloud, and which texts have their readers open something else."""
 
 import codecs
+import json
 import re
-from typing import IO
+from typing import IO, Any
 
+from placet_verify.canonical import weight
+
+MAX_PARSED = 1 << 30  # bytes of memory: half of what a scan has
 CHUNK = 1 << 20
 _CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f") | {"\x7f"}
 # XML 1.0, 2.8 and 4.2.2: how an encoding is declared, and an entity that stands elsewhere.
@@ -27,6 +31,17 @@ def is_text(
     except UnicodeDecodeError:
         return False
     return True
+
+
+def parsed(raw: bytes, encoding: str = "", **how: Any) -> Any:
+    """Read JSON as ``json.loads`` does, in one ``encoding`` alone where it is given.
+
+    Raises ``ValueError`` also where what is made of it would take more than ``MAX_PARSED``: then
+    nothing else would be scanned.
+    """
+    if weight(raw) > MAX_PARSED:
+        raise ValueError("it takes too much memory")
+    return json.loads(raw.decode(encoding) if encoding else raw, **how)
 
 
 def is_plain(stream: IO[bytes]) -> bool:

@@ -12,6 +12,7 @@ Two loaders go different ways: joblib steps over raw arrays that stand between t
 with such arrays is walked both ways.
 """
 
+from collections.abc import Callable
 from typing import IO
 
 from workers.builder.scanning.machine import Machine
@@ -21,23 +22,24 @@ from workers.builder.scanning.report import is_of_the_machine
 MAX_PICKLES = 1000
 
 
-def walk_pickle(stream: IO[bytes]) -> Walk:
+def walk_pickle(stream: IO[bytes], warn: Callable[[str], None] = lambda what: None) -> Walk:
     """Walk what stands in ``stream``, from where it is, as pickles one behind the other.
 
-    What was met before an error counts: a loader would have come as far.
+    What was met before an error counts: a loader would have come as far. The first malicious thing
+    that is done is told to ``warn`` as it is met.
     """
     here = stream.tell()
-    walk = _walk(stream, joblib=True)
+    walk = _walk(stream, Walk(warn=warn), joblib=True)
     if walk.arrays:
         stream.seek(here)
-        plain = _walk(stream, joblib=False)
+        plain = _walk(stream, Walk(garbled=True), joblib=False)
         for verdict, what in plain.findings:
             walk.note(verdict, what)
         walk.note(plain.verdict, "")
         walk.cut |= plain.cut
     if walk.doubtful:
         stream.seek(here)
-        beyond = _walk(stream, joblib=True, lenient=True)
+        beyond = _walk(stream, Walk(lenient=True), joblib=True)
         walk.cut |= beyond.cut
         if walk.effects and beyond.asks_alone:  # whichever of the two is right, it calls nothing
             walk.doubtful, walk.asked = False, walk.asked | beyond.asked
@@ -49,12 +51,12 @@ def walk_pickle(stream: IO[bytes]) -> Walk:
     return walk
 
 
-def _walk(stream: IO[bytes], *, joblib: bool, lenient: bool = False) -> Walk:
-    walk, source = Walk(garbled=not joblib, lenient=lenient), Bytes(stream)
+def _walk(stream: IO[bytes], walk: Walk, *, joblib: bool) -> Walk:
+    source = Bytes(stream)
     try:
         while walk.whole < MAX_PICKLES:
             Machine(source, walk, joblib=joblib).run()
-            walk.whole += 1
+            walk.stopped()
             if not source.left():
                 walk.complete = True
                 return walk

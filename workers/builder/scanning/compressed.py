@@ -1,0 +1,128 @@
+"""Compressed files as streams to read from: each says whether something stands behind its end."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import IO, Any
+
+CHUNK = 1 << 20
+PIECE = 1 << 13  # what is left of one stream is copied for the next
+READ = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    RuntimeError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    zlib.error,
+    ValueError,
+    lzma.LZMAError,
+)
+# A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
+# them, since readers differ over its header.
+FIRST: dict[str, Callable[[], Any]] = {
+    "joblib zlib": zlib.decompressobj,
+    "joblib bz2": bz2.BZ2Decompressor,
+    "joblib lzma": lzma.LZMADecompressor,
+    "joblib xz": lzma.LZMADecompressor,
+}
+
+
+class _Zlib:
+    """A zlib stream as a file to read from."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._inflate = stream, zlib.decompressobj()
+
+    def __enter__(self) -> "_Zlib":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    @property
+    def trailing(self) -> bool:
+        """Tell whether bytes stand behind the end."""
+        return bool(self._inflate.unused_data or self._stream.read(1))
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+        while not self._inflate.eof:
+            raw = self._inflate.unconsumed_tail or self._stream.read(CHUNK)
+            if not raw:
+                raise EOFError("cut off")
+            if piece := self._inflate.decompress(raw, size):
+                return piece
+        return b""
+
+
+class _Streams:
+    """Streams of bz2 or LZMA one behind the other, as a file to read from. Python's own leave what
+    is no stream behind them unread and say nothing, where other readers go on."""
+
+    def __init__(self, stream: IO[bytes], begin: Callable[[], Any]) -> None:
+        self._stream, self._begin = stream, begin
+        self._machine, self.trailing = begin(), False
+
+    def __enter__(self) -> "_Streams":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+        while not self.trailing:
+            ended, raw = self._machine.eof, self._machine.unused_data
+            if not raw and (ended or self._machine.needs_input):
+                raw = self._stream.read(PIECE)
+            if ended:
+                if not raw:
+                    return b""
+                self._machine = self._begin()
+            elif self._machine.needs_input and not raw:
+                raise EOFError("cut off")
+            try:
+                piece: bytes = self._machine.decompress(raw, size)
+            except READ:
+                if not ended:
+                    raise
+                self.trailing = True
+                return b""
+            if piece:
+                return piece
+        return b""
+
+
+OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
+    "joblib zlib": _Zlib,
+    "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
+    "joblib bz2": lambda stream: _Streams(stream, bz2.BZ2Decompressor),
+    "joblib lzma": lambda stream: _Streams(stream, lzma.LZMADecompressor),
+    "joblib xz": lambda stream: _Streams(stream, lzma.LZMADecompressor),
+}
+
+
+def begins(opener: str, stream: IO[bytes]) -> bool:
+    """Tell whether anything can be read out of what begins like a compressed file.
+
+    The length before a header of safetensors can be 0x178, which is how zlib begins.
+    """
+    stream.seek(0)
+    if opener == "joblib, before 0.10":  # joblib reads the length behind "ZF", in sixteens
+        with contextlib.suppress(ValueError):
+            return int(stream.read(21)[2:], 16) >= 0
+        return False
+    machine = FIRST.get(opener, zlib.decompressobj)()
+    while opener in FIRST and (piece := stream.read(CHUNK)):
+        try:
+            if machine.decompress(piece, 1) or machine.eof:
+                return True
+        except READ:
+            return False
+    return opener not in FIRST
