@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.text import capfirst
 
+from apps.builds.models import Bento
 from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.governance.queries.facts import was_called_safe
-from apps.registry.comparison import ValueChange, VersionComparison
+from apps.registry.comparison import ChangeState, ValueChange, VersionComparison
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
@@ -85,6 +86,20 @@ class FileRow(ChangeRow):
         return digest(value)
 
 
+class UntoldRow(ChangeRow):
+    """Something that not both sides say: nobody can tell whether it changed."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing is known to have changed."""
+        return True
+
+    @property
+    def how(self) -> str:
+        """That it cannot be told."""
+        return "cannot be told"
+
+
 @dataclass(frozen=True, slots=True)
 class ComparisonTable:
     """One table of a comparison. Long runs of what is the same are folded away."""
@@ -155,12 +170,29 @@ def origin_of(found: VersionComparison) -> ComparisonTable:
     rows = [
         *(data or [_beside("Data", UNDECLARED, UNDECLARED)]),
         *(code or [_beside("Code", UNDECLARED, UNDECLARED)]),
-        _beside(
-            "Python", *(side.python_version or "platform default" for side in (found.a, found.b))
-        ),
+        _python(found),
         ChangeRow(packages),
     ]
     return ComparisonTable("Data, code and dependencies", rows)
+
+
+def _python(found: VersionComparison) -> ChangeRow:
+    """Return with which Python two versions run: what they state, or else what the newest build
+    took."""
+    sides = (found.a, found.b)
+    bentos = Bento.objects.filter(version__in=[side.id for side in sides]).order_by("created_at")
+    built = dict(bentos.values_list("version_id", "runtime__python_version"))
+    texts = [side.python_version or _default_python(built.get(side.id, "")) for side in sides]
+    real = [side.python_version or built.get(side.id, "") for side in sides]
+    if all(real):
+        state: ChangeState = "same" if real[0] == real[1] else "changed"
+        return ChangeRow(ValueChange("Python", *texts, state))
+    return UntoldRow(ValueChange("Python", *texts, "changed"))
+
+
+def _default_python(built: str) -> str:
+    took = f", built with {built}" if built else ""
+    return f"not stated (platform default{took})"
 
 
 def _packages(requirements: Sequence[ValueChange], without: str) -> str:

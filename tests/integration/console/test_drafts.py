@@ -74,6 +74,15 @@ def send(client: Client, version: ModelVersion, part: str, data: dict[str, Any])
     return re.sub(r"(?s)<template>.*?</template>", "", answer.content.decode())
 
 
+def test_that_data_needs_its_digest_is_said_before_it_is_typed(
+    draft: ModelVersion, ada: Client
+) -> None:
+    shown = " ".join(ada.get(place(draft)).content.decode().split())
+    hint = re.search(r'aria-describedby="(datasets-hint)".*?id="\1">(.*?)</div>', shown)
+    assert hint is not None
+    assert "Each needs a name or address, and the SHA-256 of the data" in hint[2]
+
+
 @pytest.mark.parametrize("side", ["inputs", "outputs"])
 @pytest.mark.parametrize("typed", [{}, COLUMNS])
 def test_a_row_is_added_to_either_side(
