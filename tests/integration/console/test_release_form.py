@@ -244,6 +244,19 @@ def test_who_is_not_independent_is_not_among_those_who_can_decide(world: World) 
     assert len(caught) <= 12
 
 
+def test_the_form_takes_few_queries_where_independence_is_asked_and_nothing_was_released_yet(
+    world: World,
+) -> None:
+    place = world.environment("staging")
+    publish_policy(draft_policy(place, source=STRICTER, actor=world.vera), actor=SYSTEM)
+    bento = world.bento(world.version())
+    client = browser(world.people["Ada"])
+    with CaptureQueriesContext(connection) as caught:
+        page = client.get(f"/releases/new/?version={bento.version.pk}")
+    assert page.status_code == 200
+    assert len(caught) <= 12
+
+
 def test_where_nothing_is_live_no_steps_are_drawn(world: World) -> None:
     bento = world.bento(world.version())
     first = shown(world, {"version": bento.version.pk})
