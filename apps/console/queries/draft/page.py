@@ -24,10 +24,11 @@ from apps.registry.actions.unpacking import MAX_FILES
 from apps.registry.actions.versions import COPIED
 from apps.registry.formats import FORMATS
 from apps.registry.models import ArtifactFile, ModelVersion, Upload, VersionState
-from apps.registry.readiness import DraftReport, report
+from apps.registry.readiness import DraftReport, manifest, report
 from apps.registry.usage import bytes_kept
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
+from placet_verify import canonical
 
 FILES = 200  # so many are listed
 TYPED, FOUND = "Typed in, not read from the files", "Found in the files"
@@ -76,6 +77,7 @@ class DraftPage:
     saved: str = ""  # the part that was just saved
     sent: TypedForm | None = None  # the form that is shown again as it was sent
     source: int | None = None  # the version that it can take its facts over from
+    twin: int | None = None  # the newest finalised version with just these files
 
     @property
     def may_edit(self) -> bool:
@@ -297,6 +299,7 @@ def draft_page(
         saved=saved if saved in PARTS else "",
         sent=sent,
         source=source_of(version),
+        twin=twin_of(version, files) if files and not uploads else None,
     )
 
 
@@ -306,3 +309,9 @@ def source_of(version: ModelVersion) -> int | None:
         return None
     finalised = version.model.versions.filter(state=VersionState.FINALISED)
     return finalised.order_by("-number").values_list("number", flat=True).first()
+
+
+def twin_of(version: ModelVersion, files: list[ArtifactFile]) -> int | None:
+    """Return the newest finalised version of the same model with just the same files."""
+    same = version.model.versions.filter(artifact_digest=canonical.digest(manifest(files)))
+    return same.order_by("-number").values_list("number", flat=True).first()
