@@ -16,6 +16,8 @@ from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
 UNDECLARED = "not declared"
+NONE_YET, UNKNOWN = "none yet", "unknown"
+UNTOLD = {NONE_YET, UNKNOWN}
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
 CHECKS = {"scan": "Scan", "smoke_test": "Smoke test"}  # evidence that builds measure
@@ -93,6 +95,11 @@ class UntoldRow(ChangeRow):
     def is_same(self) -> bool:
         """Whether nothing is known to have changed."""
         return True
+
+    @property
+    def sign(self) -> str:
+        """No sign: it is no change."""
+        return ""
 
     @property
     def how(self) -> str:
@@ -208,16 +215,17 @@ def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
 
     def said(version: ModelVersion, kind: str) -> str:
         row = found.get((version.pk, kind))
-        return capfirst(evidence_words(row, {})) if row else "none yet"
+        return capfirst(evidence_words(row, {})) if row else NONE_YET
 
-    formats = [version.format or "unknown" for version in versions]
+    formats = [version.format or UNKNOWN for version in versions]
     values = [("Format", formats)]
     values += [(title, [said(one, kind) for one in versions]) for kind, title in CHECKS.items()]
     return ComparisonTable("Format and checks", [_beside(name, *both) for name, both in values])
 
 
 def _beside(name: str, before: str, after: str) -> ChangeRow:
-    return ChangeRow(ValueChange(name, before, after, "same" if before == after else "changed"))
+    change = ValueChange(name, before, after, "same" if before == after else "changed")
+    return UntoldRow(change) if {before, after} & UNTOLD else ChangeRow(change)
 
 
 def renamed(found: VersionComparison) -> str:

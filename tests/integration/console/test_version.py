@@ -133,6 +133,7 @@ def test_compared_versions_differ_in_python_only_where_they_do(world: World) -> 
     url += f"?v={stated.number}&v={silent.number}"
     unsaid = "not stated (platform default)"
     assert compared(world, url)["Python"] == ("3.12", unsaid, "told")
+    assert "≠" not in read(world, url), "nor what was not looked at yet"
     world.bento(silent)
     built = world.bento(stated).runtime.python_version
     unsaid = f"not stated (platform default, built with {built})"
