@@ -11,7 +11,7 @@ from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.governance.queries.facts import was_called_safe
-from apps.registry.comparison import ChangeState, ValueChange, VersionComparison
+from apps.registry.comparison import ValueChange, VersionComparison
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
@@ -186,15 +186,15 @@ def origin_of(found: VersionComparison) -> ComparisonTable:
 def _python(found: VersionComparison) -> ChangeRow:
     """Return with which Python two versions run: what they state, or else what the newest build
     took."""
-    sides = (found.a, found.b)
-    bentos = Bento.objects.filter(version__in=[side.id for side in sides]).order_by("created_at")
+    bentos = Bento.objects.filter(version__in=[found.a.id, found.b.id]).order_by("created_at")
     built = dict(bentos.values_list("version_id", "runtime__python_version"))
-    texts = [side.python_version or _default_python(built.get(side.id, "")) for side in sides]
-    real = [side.python_version or built.get(side.id, "") for side in sides]
-    if all(real):
-        state: ChangeState = "same" if real[0] == real[1] else "changed"
-        return ChangeRow(ValueChange("Python", *texts, state))
-    return UntoldRow(ValueChange("Python", *texts, "changed"))
+    (a, before), (b, after) = (
+        (side.python_version or took, side.python_version or _default_python(took))
+        for side in (found.a, found.b)
+        for took in [built.get(side.id, "")]
+    )
+    change = ValueChange("Python", before, after, "same" if a == b else "changed")
+    return ChangeRow(change) if a and b else UntoldRow(change)
 
 
 def _default_python(built: str) -> str:
