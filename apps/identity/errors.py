@@ -198,7 +198,7 @@ class CodeAnswered(Conflict):
 class TooManyGuesses(TooManyRequests):
     """A person tried too many codes that wait nowhere."""
 
-    code, title = "too_many_guesses", "Too many wrong codes: wait ten minutes"
+    code, title = "too_many_guesses", "Too many wrong codes: wait at most ten minutes"
 
 
 class TooManyLogins(TooManyRequests):

@@ -58,7 +58,7 @@ def test_a_data_scientist_registers_a_version_by_upload_alone(
     page.get_by_label("Choose files").set_input_files(ONNX)
     page.locator("#recognised").get_by_text("onnx").first.wait_for()
     signature = page.locator("#signature")
-    signature.get_by_text("Detected from the files").wait_for()
+    signature.get_by_text("Found in the files").wait_for()
     version = ModelVersion.objects.order_by("-number")[0]
     assert ArtifactFile.objects.get(version=version).path == "model.onnx"
     metrics = page.locator("#metrics")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from apps.identity.actions import update_project
 from apps.identity.models import Project, RoleBinding
@@ -47,6 +47,25 @@ def test_an_administrator_makes_a_project_and_gives_somebody_a_role(
     made = Project.objects.get(slug="clinic")
     assert made.artifact_quota == 20_000_000_000
     assert not RoleBinding.objects.filter(project=made).exists()
+
+
+def test_a_short_name_is_suggested_while_the_name_is_typed_and_never_over_ones_own(
+    world: World, open_as: OpenAs
+) -> None:
+    page = open_as(factories.person("Ann", {"admin": None}))
+    page.goto("/projects/")
+    page.get_by_role("button", name="New project…").click()
+    name, short = page.get_by_label("Name", exact=True), page.locator("#np-slug")
+    name.press_sequentially("Crédit  Risk (2)")
+    expect(short).to_have_value("credit-risk-2")
+    name.fill("Claims")
+    expect(short).to_have_value("claims")
+    short.fill("claims-eu")
+    name.fill("Claims of Europe")
+    expect(short).to_have_value("claims-eu")
+    short.fill("")
+    name.fill("Claims of the EU")
+    expect(short).to_have_value("claims-of-the-eu")
 
 
 def test_the_palette_finds_a_project_and_a_person(world: World, open_as: OpenAs) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from apps.governance.actions import update_environment
 from apps.governance.models import Release
@@ -157,6 +157,25 @@ def test_a_plan_is_chosen_and_seen_before_it_goes_out(
     asked = Release.objects.get(bento=bento)
     assert (asked.plan["strategy"], asked.plan["start"]) == ("canary", "manual")
     assert page.get_by_text("Careful canary ·").count() == 1
+
+
+def test_the_form_says_of_the_endpoint_and_the_environment_that_are_chosen_what_is_live(
+    story: Story, canary: Release, open_as: OpenAs
+) -> None:
+    bento, live = story.world.bento(story.world.version()), canary.endpoint.name
+    page = open_as(story.people["Ada"])
+    page.goto(f"/releases/new/?version={bento.version_id}")
+    said = page.get_by_text("all traffic is sent at once there")
+    endpoint, environment = page.get_by_label("Endpoint", exact=True), page.locator("#environment")
+    environment.select_option("development")
+    endpoint.fill(live)
+    expect(said).to_be_hidden()
+    environment.select_option("staging")
+    expect(said).to_contain_text(f"Nothing is live in staging at {live} yet")
+    endpoint.fill("fresh")
+    expect(said).to_contain_text("Nothing is live in staging at fresh yet")
+    environment.select_option("development")
+    expect(said).to_contain_text("Nothing is live in development at fresh yet")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

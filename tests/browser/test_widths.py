@@ -38,6 +38,10 @@ OUTSIDE = """() => {
   return [...wide, ...numbers].map(names);
 }"""
 
+# Commands of which not all is seen
+CUT = """() => [...document.querySelectorAll("main pre")]
+  .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
+
 # Contrast of what stands in an element with the grounds that lie behind it, as WCAG 2.2 has it
 CONTRAST = """element => {
   const colour = text => {
@@ -110,6 +114,18 @@ def test_no_page_is_wider_than_its_window_and_every_number_is_seen(
             if found := page.evaluate(OUTSIDE):
                 outside[f"{path} at {width}"] = found
     assert outside == {}
+
+
+def test_the_command_for_a_first_version_is_seen_whole_on_a_phone(
+    world: Governed, open_as: OpenAs
+) -> None:
+    page = open_as(world.people["Ada"], width=390)
+    for name in ("bare", "w" * 80):
+        create_model(world.project, name=name, actor=SYSTEM)
+        page.goto(f"/models/risk/{name}/")
+        page.get_by_text("placet model register").wait_for()
+        assert page.evaluate(OUTSIDE) == []
+        assert page.evaluate(CUT) == []
 
 
 def test_what_a_release_changes_is_seen_whole_on_a_phone(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 
+from apps.builds.models import Bento
 from apps.console.queries.page_parts import counted
 from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
@@ -15,6 +16,8 @@ from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion
 
 UNDECLARED = "not declared"
+NONE_YET, UNKNOWN = "none yet", "unknown"
+UNTOLD = {NONE_YET, UNKNOWN}
 FEW = 6  # rows that are the same and need no folding
 SIGNS = {"added": "+", "removed": "−", "changed": "≠"}
 CHECKS = {"scan": "Scan", "smoke_test": "Smoke test"}  # evidence that builds measure
@@ -83,6 +86,25 @@ class FileRow(ChangeRow):
     def shown(self, value: str) -> str:
         """Return a digest short: whole it leaves no room for the name on a phone."""
         return digest(value)
+
+
+class UntoldRow(ChangeRow):
+    """Something that not both sides say: nobody can tell whether it changed."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing is known to have changed."""
+        return True
+
+    @property
+    def sign(self) -> str:
+        """No sign: it is no change."""
+        return ""
+
+    @property
+    def how(self) -> str:
+        """That it cannot be told."""
+        return "cannot be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +177,29 @@ def origin_of(found: VersionComparison) -> ComparisonTable:
     rows = [
         *(data or [_beside("Data", UNDECLARED, UNDECLARED)]),
         *(code or [_beside("Code", UNDECLARED, UNDECLARED)]),
-        _beside(
-            "Python", *(side.python_version or "platform default" for side in (found.a, found.b))
-        ),
+        _python(found),
         ChangeRow(packages),
     ]
     return ComparisonTable("Data, code and dependencies", rows)
+
+
+def _python(found: VersionComparison) -> ChangeRow:
+    """Return with which Python two versions run: what they state, or else what the newest build
+    took."""
+    bentos = Bento.objects.filter(version__in=[found.a.id, found.b.id]).order_by("created_at")
+    built = dict(bentos.values_list("version_id", "runtime__python_version"))
+    (a, before), (b, after) = (
+        (side.python_version or took, side.python_version or _default_python(took))
+        for side in (found.a, found.b)
+        for took in [built.get(side.id, "")]
+    )
+    change = ValueChange("Python", before, after, "same" if a == b else "changed")
+    return ChangeRow(change) if a and b else UntoldRow(change)
+
+
+def _default_python(built: str) -> str:
+    took = f", built with {built}" if built else ""
+    return f"not stated (platform default{took})"
 
 
 def _packages(requirements: Sequence[ValueChange], without: str) -> str:
@@ -176,16 +215,17 @@ def checks_of(versions: tuple[ModelVersion, ModelVersion]) -> ComparisonTable:
 
     def said(version: ModelVersion, kind: str) -> str:
         row = found.get((version.pk, kind))
-        return capfirst(evidence_words(row, {})) if row else "none yet"
+        return capfirst(evidence_words(row, {})) if row else NONE_YET
 
-    formats = [version.format or "unknown" for version in versions]
+    formats = [version.format or UNKNOWN for version in versions]
     values = [("Format", formats)]
     values += [(title, [said(one, kind) for one in versions]) for kind, title in CHECKS.items()]
     return ComparisonTable("Format and checks", [_beside(name, *both) for name, both in values])
 
 
 def _beside(name: str, before: str, after: str) -> ChangeRow:
-    return ChangeRow(ValueChange(name, before, after, "same" if before == after else "changed"))
+    change = ValueChange(name, before, after, "same" if before == after else "changed")
+    return UntoldRow(change) if {before, after} & UNTOLD else ChangeRow(change)
 
 
 def renamed(found: VersionComparison) -> str:

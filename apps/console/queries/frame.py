@@ -42,24 +42,26 @@ def with_frame(rows: QuerySet[Release], actor: Actor, chosen: str) -> QuerySet[R
     """Have releases bring what :func:`frame_of` reads, in columns that depend on none of them: the
     first row alone, since there may be hundreds."""
     projects = _projects(actor, chosen).values(json=JSONObject(id="pk", slug="slug", name="name"))
-    alerts = _alerts(actor).values(json=JSONObject(project="project", count="count"))
+    alerts = _listed_alerts(actor)
     in_order: Any = rows.query.order_by
     return rows.annotate(
         place=Window(RowNumber(), order_by=in_order),
         frame_projects=Case(When(place=1, then=ArraySubquery(projects))),
-        frame_alerts=Case(When(place=1, then=ArraySubquery(alerts))),
+        frame_alerts=Case(When(place=1, then=alerts)),
     )
 
 
 def frame_of(beside: Any, actor: Actor, chosen: str) -> Frame:
-    """Return the frame that a row brought; where no release is that could bring one, in two
-    queries. ``chosen`` is the slug or id of a project; what the reader cannot see is none."""
+    """Return the frame that a row brought; where no release is that could bring one, in a
+    query. ``chosen`` is the slug or id of a project; what the reader cannot see is none."""
     if beside is not None:
         # of no alerts at all PostgreSQL is not asked
         projects, alerts = beside.frame_projects or [], beside.frame_alerts or []
     else:
-        projects = [*_projects(actor, chosen).values("id", "slug", "name")]
-        alerts = [*_alerts(actor)]
+        seen = _projects(actor, chosen).annotate(alerts=_listed_alerts(actor))
+        projects = [*seen.values("id", "slug", "name", "alerts")]
+        # nodes may have alerts where there is no project yet
+        alerts = (projects[0]["alerts"] or []) if projects else [*_alerts(actor)]
     known = [Standing(row["id"], row["slug"], row["name"]) for row in projects]
     at = next((each for each in known if chosen and chosen in (each.slug, each.id)), None)
     listed = sorted(known[:LISTED], key=lambda each: each.name.casefold())
@@ -84,3 +86,8 @@ def _alerts(actor: Actor) -> QuerySet[Alert, Any]:
     if not actor.can_somewhere("alert.view"):
         rows = rows.none()
     return rows.values("project").annotate(count=Count("pk"))
+
+
+def _listed_alerts(actor: Actor) -> ArraySubquery:
+    """Return the same as one column."""
+    return ArraySubquery(_alerts(actor).values(json=JSONObject(project="project", count="count")))

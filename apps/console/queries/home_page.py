@@ -11,7 +11,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, followed
-from apps.console.queries.page_parts import Button, counted, no_role
+from apps.console.queries.page_parts import Button, counted, no_project, no_role
 from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.visible_rows import Waiting
@@ -54,7 +54,11 @@ class HomePage:
 
     @property
     def lead(self) -> str:
-        """What is wrong and what waits for the reader, in a sentence behind their name."""
+        """What is wrong and what waits for the reader, in a sentence behind their name; where they
+        have no role, what to do about that."""
+        if not self.actor.grants:
+            why = no_role(self.actor).removesuffix(".")
+            return f"{why[:1].lower()}{why[1:]}"
         wrong = [counted(len(self.alerts), "open alert")] if self.alerts else []
         if len({row.alert.project_id for row in self.alerts}) > 1:
             wrong = [f"{wrong[0]} in all projects"]
@@ -97,7 +101,9 @@ class HomePage:
         if not self.projects:
             if can("project.create"):
                 return "Make a project and give people roles in it."
-            return no_role(self.actor)
+            if not self.actor.grants:
+                return "What is live in your projects shows here, once you have a role."
+            return no_project(self.actor)
         if can("model.create"):
             return (
                 "Register a model, build it, ask for a release. What is live shows here, with who "

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
-from apps.console.queries.page_parts import Button, Sign, counted, no_role
+from apps.console.queries.page_parts import Button, Sign, counted, no_project
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.console.queries.verdicts import build_sign, with_smoke
@@ -89,12 +89,17 @@ class ModelListPage:
     @property
     def may_create(self) -> bool:
         """Whether the reader may make a model somewhere."""
-        return bool(self.projects) and self.actor.can_somewhere("model.create")
+        return bool(self.open_projects)
 
     @property
-    def no_role(self) -> str:
+    def open_projects(self) -> list[Project]:
+        """Those projects that the reader may make a model in."""
+        return [p for p in self.projects if self.actor.can("model.create", Scope(p.pk))]
+
+    @property
+    def no_project(self) -> str:
         """Why who sees no project sees none."""
-        return no_role(self.actor)
+        return no_project(self.actor)
 
     @property
     def filtered(self) -> bool:

@@ -81,6 +81,13 @@ def no_role(actor: Actor) -> str:
     return "You have no project role yet: ask an access administrator for one."
 
 
+def no_project(actor: Actor) -> str:
+    """Say why somebody sees no project, and what helps."""
+    if not actor.grants:
+        return no_role(actor)
+    return "There is no project yet: an access administrator makes one."
+
+
 def for_members(what: str) -> str:
     """Say of something, ``the policy is``, that the reader does not see it, and who does."""
     return f"{what} for people with a role in the project to see"

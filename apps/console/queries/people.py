@@ -30,6 +30,7 @@ SHOWS = (
 )
 AWAY = {"away-30": timedelta(days=30), "away-90": timedelta(days=90)}
 OFFERED = 300
+PlaceGroups = list[tuple[str, list[tuple[str, str]]]]  # projects, and the places in each
 FACTOR_WORDS = {"webauthn": "Passkey", "totp": "Authenticator app"}
 
 
@@ -117,7 +118,7 @@ class PersonListPage:
         return role_choices()
 
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def places(self) -> PlaceGroups:
         """Where a role can hold, besides everywhere."""
         return place_choices() if self.head.may_manage else []
 
@@ -144,16 +145,18 @@ def roles_by_place(held: QuerySet[RoleBinding]) -> list[RolesAt]:
     return sorted(rows, key=lambda row: row.project is not None)
 
 
-def place_choices() -> list[tuple[str, str]]:
-    """Return every project and environment to choose from, for who administers access in all."""
-    named: dict[str, str] = {}
-    for slug, name in Project.objects.order_by("name").values_list("slug", "name"):
-        named[slug] = name
-    for slug, project, name in Environment.objects.values_list(
-        "project__slug", "project__name", "name"
-    ):
-        named[f"{slug}/{name}"] = f"{project} · {name}"
-    return sorted(named.items(), key=lambda choice: choice[1].lower())
+def place_choices() -> PlaceGroups:
+    """Return every project and its environments to choose from, by project, for who administers
+    access in all."""
+    groups: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    for slug, name in Project.objects.order_by(Lower("name"), "slug").values_list("slug", "name"):
+        groups[slug] = (name, [(slug, name)])
+    within = Environment.objects.order_by("position", "name").values_list("project__slug", "name")
+    for slug, environment in within:
+        if slug in groups:  # it may have been made since
+            name, places = groups[slug]
+            places.append((f"{slug}/{environment}", f"{name} · {environment}"))
+    return [*groups.values()]
 
 
 def person_list_page(

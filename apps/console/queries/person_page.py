@@ -14,6 +14,7 @@ from apps.console.queries.events import EventLine, named_lines
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.people import (
     PersonRow,
+    PlaceGroups,
     RolesAt,
     described,
     place_choices,
@@ -63,7 +64,7 @@ class PersonPage:
         return role_choices()
 
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def places(self) -> PlaceGroups:
         """Where a role could be given, besides everywhere."""
         return place_choices()
 

@@ -11,6 +11,7 @@ from apps.console.queries.administration import AdministrationHead
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import placed
 from apps.console.queries.people import (
+    PlaceGroups,
     RolesAt,
     offered_people,
     place_choices,
@@ -79,7 +80,7 @@ class TeamPage:
         return role_choices()
 
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def places(self) -> PlaceGroups:
         """Where a role could be given, besides everywhere."""
         return place_choices()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils.text import Truncator
 
@@ -24,6 +25,7 @@ from apps.serving.hooks import keeper
 
 ANSWERS = {True: "yes", False: "no"}
 MOST_ANSWER = 500  # letters of an expected output that are shown
+TWINS = 3  # versions with the same files that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +211,14 @@ def signer_labels(project_id: str) -> dict[str, str]:
 
 def others() -> dict[str, Subquery]:
     """The numbers of other versions of the model, as columns of a query for versions: the one that
-    is live in the last environment, and the newest."""
+    is live in the last environment, the newest, and the newest few with just the same files."""
     of_model = Release.objects.filter(version__model=OuterRef("model"))
     live = shown_as(of_model, ReleaseState.LIVE).exclude(version=OuterRef("pk"))
     rows = ModelVersion.objects.filter(model=OuterRef("model")).exclude(pk=OuterRef("pk"))
     live = live.order_by("-environment__position", "-version__number")
+    same = rows.filter(artifact_digest=OuterRef("artifact_digest")).exclude(artifact_digest="")
     return {
         "other_live": Subquery(live.values("version__number")[:1]),
         "other_newest": Subquery(rows.order_by("-number").values("number")[:1]),
+        "twins": ArraySubquery(same.order_by("-number").values("number")[:TWINS]),
     }

@@ -187,7 +187,19 @@ def choice(
     """Show a field in which one of ``options`` is chosen, a value and its words each; with
     ``blank``, which is what nothing is called, none need be. Its label is seen where it has an
     ``id`` and is not ``aloud`` alone."""
-    return part("choice", label=label, name=name, options=options, chosen=chosen, **more)
+    return choice_by_group(label, name, [("", options)], chosen, **more)
+
+
+@register.simple_tag
+def choice_by_group(
+    label: str,
+    name: str,
+    groups: Iterable[tuple[str, Iterable[tuple[Any, str]]]],
+    chosen: Any,
+    **more: Any,
+) -> SafeString:
+    """Show the same where there are too many to read through: under a title for each group."""
+    return part("choice", label=label, name=name, groups=groups, chosen=chosen, **more)
 
 
 @register.simple_tag(takes_context=True)

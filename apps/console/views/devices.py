@@ -1,5 +1,7 @@
 """The page where a person lets a command line have a token (RFC 8628)."""
 
+from datetime import timedelta
+
 from django.http import HttpResponse
 
 from apps.console.views.base import PageRequest, action, fault_of, page, show
@@ -7,7 +9,7 @@ from apps.console.views.tokens import form_of, terms_of
 from apps.identity.actions import confirm_device_login, deny_device_login, find_device_login
 from apps.identity.errors import CodeAnswered
 from apps.identity.models import DeviceLogin, DeviceLoginState
-from apps.identity.rules.devices import read_user_code, shown_code
+from apps.identity.rules.devices import LIFETIME, MAX_GUESSES, read_user_code, shown_code
 from placet.kernel.problems import Problem
 
 
@@ -15,7 +17,13 @@ from placet.kernel.problems import Problem
 def device(request: PageRequest) -> HttpResponse:
     """Ask for the code; with one show who asks for a token, and what it is to be let do."""
     typed = request.GET.get("code", "")
-    return device_login(request, typed) if typed else show(request, "device")
+    return device_login(request, typed) if typed else code_form(request)
+
+
+def code_form(request: PageRequest, **typed: str) -> HttpResponse:
+    """Ask for the code, and say how often one may be wrong."""
+    minutes = LIFETIME // timedelta(minutes=1)
+    return show(request, "device", most=MAX_GUESSES, minutes=minutes, **typed)
 
 
 def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpResponse:
@@ -25,7 +33,7 @@ def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpRespo
         if login.state != DeviceLoginState.PENDING:
             return answered(request, login, typed)
     except Problem as problem:
-        return show(request, "device", typed=typed, fault=fault_of(problem))
+        return code_form(request, typed=typed, fault=fault_of(problem))
     code = shown_code(read_user_code(typed) or "")
     return show(
         request,

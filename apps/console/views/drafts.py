@@ -175,8 +175,14 @@ def copy(request: PageRequest, project: str, name: str, draft_number: int) -> Ht
 
 @action
 def discard(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
-    """Remove a draft for good."""
-    row = queries.version_of(project, name, draft_number, request.actor)
+    """Remove a draft for good; sent again, it says that it is gone."""
+    try:
+        row = queries.version_of(project, name, draft_number, request.actor)
+    except NotFound:
+        model = queries.model_of(project, name, request.actor)
+        gone = f"There is no {model.name}:{draft_number}: it was discarded, or never made."
+        messages.warning(request, gone)
+        return redirect("model", project, name)
     generation, beside = whole(request, "generation"), request.POST.get("beside")
     discard_draft(row, actor=request.actor, if_generation=generation, if_beside=beside)
     messages.success(request, f"Discarded the draft {row}.")

@@ -50,6 +50,7 @@ from apps.identity.rules.devices import (
     new_user_code,
     read_user_code,
     slower,
+    wait_words,
 )
 from apps.identity.sign_in.bearers import token_hash
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
@@ -121,10 +122,12 @@ def find_device_login(typed: str, *, actor: Actor) -> DeviceLogin:
     """
     demand_session(actor)
     key = f"device guesses {actor.id}"
+    cache.add(f"{key} since", now().timestamp(), LIFETIME.total_seconds())
     cache.add(key, 0, LIFETIME.total_seconds())
     # counted before it is looked up, so that many at once find no more than one after the other
     if cache.incr(key) > MAX_GUESSES:
-        raise TooManyGuesses
+        passed = now().timestamp() - cache.get(f"{key} since", now().timestamp())
+        raise TooManyGuesses(f"Too many wrong codes: {wait_words(passed)}")
     code = read_user_code(typed)
     rows = DeviceLogin.objects.filter(expires_at__gt=now())
     row = rows.filter(user_hash=_code_hash(code)).first() if code else None

@@ -1,6 +1,7 @@
 """The codes of a login by another device (RFC 8628), how long it waits, and how often it asks."""
 
 import ipaddress
+import math
 import secrets
 from datetime import datetime, timedelta
 
@@ -20,6 +21,12 @@ MAX_GUESSES = 10  # codes that wait nowhere, of one person in LIFETIME
 def new_user_code() -> str:
     """Return a fresh code that a person compares or types: eight letters."""
     return "".join(secrets.choice(LETTERS) for _ in range(CODE_LENGTH))
+
+
+def wait_words(passed: float) -> str:
+    """Say how long somebody waits who was wrong too often, ``passed`` seconds after the first."""
+    left = max(math.ceil((LIFETIME.total_seconds() - passed) / 60), 1)
+    return f"wait {left} minute{'' if left == 1 else 's'}, then run `placet login` again"
 
 
 def new_device_secret() -> str:

@@ -1,6 +1,7 @@
 """The administration: inviting people, looking after their access, and what is set up."""
 
 import json
+import re
 import socket
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from tests.support.factories import browser, grow_old, person, project, team, to
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "New Person", "email": "new@example.com", "role": "reviewer", "place": "risk"}
+ENVIRONMENTS = ("development", "staging", "production")  # as every project begins
 
 
 @pytest.fixture
@@ -82,6 +84,17 @@ def test_nobody_raises_themselves(desk: Client) -> None:
     said = text(desk.post(f"/people/{ann.pk}/roles/give", {"role": "approver"}, follow=True))
     assert "Nobody widens their own access" in said
     assert "Give a role" not in text(desk.get(f"/people/{ann.pk}/"))
+
+
+def test_places_to_give_a_role_in_are_offered_by_project(desk: Client) -> None:
+    for slug in ("risk", "claims"):
+        project(slug)
+    shown = text(desk.get("/administration/")).split('id="iv-place"')[1].split("</select>")[0]
+    groups = re.findall('<optgroup label="([^"]+)">(.*?)</optgroup>', shown)
+    assert {name: re.findall('value="([^"]+)"', options) for name, options in groups} == {
+        slug.capitalize(): [slug, *(f"{slug}/{place}" for place in ENVIRONMENTS)]
+        for slug in ("claims", "risk")
+    }
 
 
 def test_roles_are_given_and_taken_on_the_person(desk: Client) -> None:

@@ -74,6 +74,15 @@ def send(client: Client, version: ModelVersion, part: str, data: dict[str, Any])
     return re.sub(r"(?s)<template>.*?</template>", "", answer.content.decode())
 
 
+def test_that_data_needs_its_digest_is_said_before_it_is_typed(
+    draft: ModelVersion, ada: Client
+) -> None:
+    shown = " ".join(ada.get(place(draft)).content.decode().split())
+    hint = re.search(r'aria-describedby="(datasets-hint)".*?id="\1">(.*?)</div>', shown)
+    assert hint is not None
+    assert "Each needs a name or address, and the SHA-256 of the data" in hint[2]
+
+
 @pytest.mark.parametrize("side", ["inputs", "outputs"])
 @pytest.mark.parametrize("typed", [{}, COLUMNS])
 def test_a_row_is_added_to_either_side(
@@ -417,6 +426,28 @@ def test_two_clicks_on_finalise_make_one_build(draft: ModelVersion, ada: Client)
     assert "finalised and cannot be changed" in shown
 
 
+def test_files_that_were_registered_before_name_the_version_they_are_of(
+    draft: ModelVersion, ada: Client
+) -> None:
+    def names(path: str, version: ModelVersion) -> bool:
+        shown = " ".join(ada.get(path).content.decode().split())
+        said = f'<a href="{place(version).removesuffix("draft/")}" >{version}</a>'
+        return "ame files as" in shown and said in shown
+
+    add(ada, draft, "model.txt", TREES)
+    again = create_version(draft.model, actor=SYSTEM)
+    add(ada, again, "model.txt", TREES)
+    assert not names(place(again), draft), "a draft may still change"
+    ada.post(place(draft, "finish"))
+    assert names(place(again), draft)
+    ada.post(place(again, "finish"))
+    for one, other in ((draft, again), (again, draft)):
+        assert names(place(one).removesuffix("draft/"), other)
+    other = create_version(draft.model, actor=SYSTEM)
+    add(ada, other, "model.txt", TREES.replace(b"age", b"sex"))
+    assert not names(place(other), again)
+
+
 def test_an_empty_draft_takes_over_what_the_last_version_said(
     world: World, draft: ModelVersion, ada: Client
 ) -> None:
@@ -461,6 +492,9 @@ def test_a_draft_is_discarded_on_its_page_and_what_somebody_saved_meanwhile_is_n
     assert gone.redirect_chain[-1][0] == "/models/risk/churn/"
     assert f"Discarded the draft churn:{draft.number}." in gone.content.decode()
     assert not ModelVersion.objects.filter(pk=draft.pk).exists()
+    twice = ada.post(path + "discard", sent, follow=True)
+    assert twice.redirect_chain[-1][0] == "/models/risk/churn/"
+    assert f"There is no churn:{draft.number}: it was discarded" in twice.content.decode()
 
 
 def hidden(page: str, name: str) -> str:

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.frame import with_frame
+from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import publishable, waiting_on
+from apps.monitoring.actions import open_alert
+from apps.monitoring.actions.alerts import AlertFinding
+from apps.monitoring.models import AlertKind
+from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.world import OPEN, World
@@ -65,3 +69,17 @@ def test_of_all_that_waits_the_first_alone_brings_what_the_menu_shows(world: Wor
     brought: list[Any] = [getattr(row, "frame_projects") for row in waiting.needed]  # noqa: B009
     assert [[one["slug"] for one in each or []] for each in brought] == [["risk"], [], []]
     assert waiting.beside == waiting.needed[0]
+
+
+def test_where_there_is_no_release_one_query_tells_the_projects_and_the_open_alerts(
+    django_assert_num_queries: Any,
+) -> None:
+    otto, nina = actor_of(factories.person("Otto", {"operator": None})), factories.person("Nina")
+    open_alert(AlertFinding(AlertKind.NODE_SILENT, "node", "n1", "silent"), actor=SYSTEM)
+    assert frame_of(None, otto, "").alerts == {"": 1}, "also before there is a project"
+    world = World()
+    with django_assert_num_queries(1):
+        frame = frame_of(None, otto, world.slug)
+    assert (frame.alerts, frame.project) == ({"": 1}, frame.projects[0])
+    assert frame_of(None, world.ada, world.slug).alerts == {}
+    assert frame_of(None, actor_of(nina), world.slug) == Frame()

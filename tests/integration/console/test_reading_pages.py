@@ -15,7 +15,7 @@ from apps.identity.models import User
 from apps.monitoring.actions import acknowledge, close_settled, open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind
-from apps.registry.actions import set_alias, set_card
+from apps.registry.actions import create_model, set_alias, set_card
 from apps.registry.models import ModelVersion
 from apps.serving.actions import issue_endpoint_key, stop_endpoint
 from apps.serving.models import Endpoint, Revision
@@ -151,6 +151,23 @@ def test_somebody_without_any_role_is_told_whom_to_ask() -> None:
         answer = client.get(path)
         assert answer.status_code == 200, path
         assert b"You have no project role yet" in answer.content, path
+
+
+def test_who_may_register_nothing_is_not_told_to(world: World) -> None:
+    """Nor are they offered the projects in which they may not make a model."""
+    model = create_model(world.project, name="bare", actor=SYSTEM)
+    ida = factories.person("Ida", {"viewer": world.project})
+    shown = browser(ida).get(f"/models/{world.slug}/{model.name}/").content.decode()
+    assert "placet model register" not in shown
+    assert "Contributors of Risk register them." in shown
+    other = factories.project("claims")
+    factories.grant(ida, {"contributor": other})
+    shown = browser(ida).get("/models/").content.decode().split('id="new-model"')[1]
+    assert ('value="claims"' in shown, f'value="{world.slug}"' in shown) == (True, False)
+    bert = factories.person("Bert", {"viewer": other})
+    shown = browser(bert).get("/models/").content.decode()
+    assert "placet model register" not in shown
+    assert "Contributors of a project register models." in shown
 
 
 def test_a_missing_page_says_so_in_the_looks_of_the_product(world: World) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from apps.builds.models import Runtime
 from apps.registry.actions import add_evidence
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import browser
@@ -113,7 +114,7 @@ def test_compared_versions_say_what_data_code_and_packages_they_were_made_from(
         "Commit": ("abc", "abd", "changed"),
         "Parent version": ("–", "churn:1", "added"),
         "Repository": ("https://git.example/risk", "https://git.example/risk", "same"),
-        "Python": ("platform default", "platform default", "same"),
+        "Python": (*("not stated (platform default)",) * 2, "told"),
         "Packages": ("1 package given", "1 package given", "changed"),
     }
     shown = compared(world, f"{url}?v={first.number}&v={third.number}")
@@ -123,6 +124,22 @@ def test_compared_versions_say_what_data_code_and_packages_they_were_made_from(
     shown = compared(world, f"{url}?v={third.number}&v={fourth.number}")
     assert shown["Data"] == ("not declared", "not declared", "same")
     assert shown["Code"] == ("not declared", "not declared", "same")
+
+
+def test_compared_versions_differ_in_python_only_where_they_do(world: World) -> None:
+    """A version that states none runs with what its build took, and nobody knows before it is."""
+    stated, silent = world.version(python_version="3.12"), world.version()
+    url = f"/models/{silent.project.slug}/{silent.model.name}/compare/"
+    url += f"?v={stated.number}&v={silent.number}"
+    unsaid = "not stated (platform default)"
+    assert compared(world, url)["Python"] == ("3.12", unsaid, "told")
+    assert "≠" not in read(world, url), "nor what was not looked at yet"
+    world.bento(silent)
+    built = world.bento(stated).runtime.python_version
+    unsaid = f"not stated (platform default, built with {built})"
+    assert compared(world, url)["Python"] == ("3.12", unsaid, "changed")
+    Runtime.objects.update(python_version="3.12")
+    assert compared(world, url)["Python"][2] == "same"
 
 
 def compared(world: World, url: str) -> dict[str, tuple[str, ...]]:

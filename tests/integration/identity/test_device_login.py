@@ -205,6 +205,23 @@ def test_who_guesses_codes_is_stopped(ada: User) -> None:
         )
 
 
+def test_who_was_wrong_too_often_is_told_beforehand_and_then_how_long_they_wait(ada: User) -> None:
+    client = browser(ada)
+    assert "After 10 wrong codes you wait up to 10 minutes." in " ".join(
+        client.get("/device/").content.decode().split()
+    )
+    with at_once() as clock:
+        for _ in range(MAX_GUESSES):
+            client.get("/device/?code=BCDF-GHJK")
+        clock.shift(200)
+        for left in (7, 7):  # which further tries do not make longer
+            shown = client.get("/device/?code=BCDF-GHJK").content.decode()
+            assert f"wait {left} minutes, then run `placet login` again" in shown
+        clock.shift(390)
+        shown = client.get("/device/?code=BCDF-GHJK").content.decode()
+        assert "wait 1 minute, then" in shown
+
+
 def test_one_address_keeps_few_logins_waiting() -> None:
     for _ in range(MAX_OPEN_OF_ADDRESS):
         begin()

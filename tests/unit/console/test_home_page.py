@@ -8,10 +8,10 @@ import pytest
 from apps.console.queries.home_page import HomePage, PausedRow
 
 
-def page(*can: str, needed: int = 0, **members: Any) -> HomePage:
+def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> HomePage:
     """Return the home page of somebody who may do these things somewhere."""
     holds = set(can).__contains__
-    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds, withheld=())
+    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds, withheld=(), grants=grants)
     inbox: Any = SimpleNamespace(needed=[None] * needed)
     usual: dict[str, Any] = {
         "alerts": (),
@@ -43,6 +43,12 @@ def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said
     assert found.lead == said
 
 
+def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
+    found = page(grants=())
+    assert found.lead == "you have no project role yet: ask an access administrator for one"
+    assert found.advice == "What is live in your projects shows here, once you have a role."
+
+
 @pytest.mark.parametrize(
     ("alerts", "needed", "said"),
     [
@@ -60,7 +66,7 @@ def test_open_alerts_are_said_before_what_waits(alerts: str, needed: int, said: 
 @pytest.mark.parametrize(
     ("can", "projects", "advice", "first"),
     [
-        ((), 0, "You have no project role yet", ""),
+        ((), 0, "There is no project yet: an access administrator makes one", ""),
         (("project.create", "access.manage"), 0, "Make a project", "Projects"),
         (("model.create", "access.manage"), 1, "Register a model", "Models"),
         (("endpoint.view",), 1, "What is live in your projects", ""),

@@ -24,12 +24,14 @@ from apps.registry.actions.unpacking import MAX_FILES
 from apps.registry.actions.versions import COPIED
 from apps.registry.formats import FORMATS
 from apps.registry.models import ArtifactFile, ModelVersion, Upload, VersionState
-from apps.registry.readiness import DraftReport, report
+from apps.registry.readiness import DraftReport, manifest, report
 from apps.registry.usage import bytes_kept
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
+from placet_verify import canonical
 
 FILES = 200  # so many are listed
+TYPED, FOUND = "Typed in, not read from the files", "Found in the files"
 PARTS = {  # titles by the name of the part, which is its place on the page
     "files": "Files",
     "runtime": "Python and packages",
@@ -75,6 +77,7 @@ class DraftPage:
     saved: str = ""  # the part that was just saved
     sent: TypedForm | None = None  # the form that is shown again as it was sent
     source: int | None = None  # the version that it can take its facts over from
+    twin: int | None = None  # the newest finalised version with just these files
 
     @property
     def may_edit(self) -> bool:
@@ -160,14 +163,19 @@ class DraftPage:
         """The Python that it would be built for, and who says so."""
         told = self.report.derived.python_version if self.report.derived else ""
         if self.version.python_version:
-            return f"{self.version.python_version} (set here)"
-        return f"{told} (from the files)" if told else "platform default"
+            return f"{self.version.python_version} (typed in)"
+        return f"{told} (found in the files)" if told else "platform default"
 
     @property
     def requirements(self) -> list[str]:
         """The packages that it would be built with."""
         told = self.report.derived.requirements if self.report.derived else None
         return self.version.requirements or told or []
+
+    @property
+    def requirements_by(self) -> str:
+        """Who says those packages."""
+        return "typed in" if self.version.requirements else FOUND.lower()
 
     @property
     def formats(self) -> list[tuple[str, str]]:
@@ -235,12 +243,42 @@ class DraftPage:
         """What there is to say of a part that lacks nothing."""
         if part == "files":
             return [counted(len(self.files), "file")]
+        if part == "runtime":
+            return self._runtime_says()
+        if part == "signature":
+            return [self._signature_says()]
         if self._is_there(part):
-            told = part == "signature" and not self.version.signature
-            return ["Detected from the files"] if told else []
-        if part in ("runtime", "signature"):
-            return ["Detected once files are uploaded"]
+            return []
         return ["Optional; reviewers look for it"]
+
+    def _runtime_says(self) -> list[str]:
+        """Who says each thing of Python and packages: people, or the files."""
+        version, derived = self.version, self.report.derived
+        sides = {
+            "Format": ("", derived.format if derived else ""),
+            "Python": (version.python_version, derived.python_version if derived else ""),
+            "Packages": (version.requirements, derived.requirements if derived else None),
+            "Variables": (version.variables, derived.variables if derived else ()),
+        }
+        said = [
+            f"{name}: {(TYPED if typed else FOUND).lower()}"
+            for name, (typed, told) in sides.items()
+            if typed or told
+        ]
+        return said if derived else ["Format: found in the files once they are there", *said]
+
+    def _signature_says(self) -> str:
+        """Who says its inputs and outputs, or has to."""
+        derived = self.report.derived
+        if self.version.signature:
+            return TYPED
+        if derived is None:
+            return "Found in the files if their format tells it; if not, type it in"
+        if derived.signature:
+            return FOUND
+        if FORMATS[derived.format].project:
+            return "Optional: the files have APIs of their own"
+        return "Type it in: the files do not say"
 
 
 def draft_page(
@@ -261,6 +299,7 @@ def draft_page(
         saved=saved if saved in PARTS else "",
         sent=sent,
         source=source_of(version),
+        twin=twin_of(version, files) if files and not uploads else None,
     )
 
 
@@ -270,3 +309,9 @@ def source_of(version: ModelVersion) -> int | None:
         return None
     finalised = version.model.versions.filter(state=VersionState.FINALISED)
     return finalised.order_by("-number").values_list("number", flat=True).first()
+
+
+def twin_of(version: ModelVersion, files: list[ArtifactFile]) -> int | None:
+    """Return the newest finalised version of the same model with just the same files."""
+    same = version.model.versions.filter(artifact_digest=canonical.digest(manifest(files)))
+    return same.order_by("-number").values_list("number", flat=True).first()

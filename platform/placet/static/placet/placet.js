@@ -56,6 +56,17 @@
   // Of a row of tabs that is wider than the window, the page's own is seen.
   document.querySelector(".tabs .active")?.scrollIntoView({ inline: "center", block: "nearest" });
 
+  // A short name is suggested from the name while it is typed, never over one that somebody typed.
+  document.addEventListener("input", ({ target }) => {
+    delete target.dataset.suggested;
+    const short = target.id && document.querySelector(`[data-slug-of="${target.id}"]`);
+    if (!short || short.value !== (short.dataset.suggested ?? "")) return;
+    const plain = target.value.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+    const words = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-/, "");
+    short.value = words.slice(0, short.maxLength).replace(/-$/, "");
+    short.dataset.suggested = short.value;
+  });
+
   // Rows of a list that are chosen for one form: all at once, and how many are.
   document.addEventListener("change", ({ target }) => {
     const form = target.dataset.pickAll || (target.name === "chosen" && target.form?.id);

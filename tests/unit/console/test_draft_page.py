@@ -1,0 +1,64 @@
+"""What the checklist of a draft says: who tells each thing, people or the files."""
+
+from typing import Any
+
+import pytest
+
+from apps.console.queries.draft.page import DraftPage
+from apps.registry.formats import Derived
+from apps.registry.models import ModelVersion
+from apps.registry.readiness import DraftReport
+from placet.kernel.actor import SYSTEM
+
+COLUMNS = {"inputs": [{"name": "age", "type": "long"}], "outputs": []}
+TYPED = "Typed in, not read from the files"
+FOUND = "Found in the files"
+
+
+def page(derived: Derived | None, **given: Any) -> DraftPage:
+    return DraftPage(ModelVersion(**given), SYSTEM, [], [], DraftReport(derived, ()), {}, None)
+
+
+def says(part: str, derived: Derived | None, **given: Any) -> list[str]:
+    steps = {step.part: step for step in page(derived, **given).steps}
+    return [*steps[part].says]
+
+
+@pytest.mark.parametrize(
+    ("derived", "typed", "said"),
+    [
+        (Derived("lightgbm", signature=COLUMNS), None, FOUND),
+        (Derived("lightgbm", signature=COLUMNS), COLUMNS, TYPED),
+        (Derived("skops"), COLUMNS, TYPED),
+        (Derived("skops"), None, "Type it in: the files do not say"),
+        (Derived("bentoml"), None, "Optional: the files have APIs of their own"),
+        (None, None, "Found in the files if their format tells it; if not, type it in"),
+    ],
+)
+def test_the_checklist_says_whether_people_or_the_files_tell_the_signature(
+    derived: Derived | None, typed: Any, said: str
+) -> None:
+    assert says("signature", derived, signature=typed) == [said]
+
+
+def test_the_checklist_says_who_tells_python_and_packages() -> None:
+    told = Derived("mlflow", python_version="3.13", requirements=["numpy==2.3.5"])
+    assert says("runtime", told, requirements=["numpy==2.3.6"]) == [
+        "Format: found in the files",
+        "Python: found in the files",
+        "Packages: typed in, not read from the files",
+    ]
+    assert says("runtime", None, python_version="3.13") == [
+        "Format: found in the files once they are there",
+        "Python: typed in, not read from the files",
+    ]
+
+
+def test_beside_the_format_stands_who_says_its_packages() -> None:
+    told = Derived("mlflow", python_version="3.13", requirements=["numpy==2.3.5"])
+    assert (page(told).python, page(told).requirements_by) == (
+        "3.13 (found in the files)",
+        "found in the files",
+    )
+    typed = page(told, python_version="3.12", requirements=["numpy==2.3.6"])
+    assert (typed.python, typed.requirements_by) == ("3.12 (typed in)", "typed in")
