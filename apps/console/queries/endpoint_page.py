@@ -9,6 +9,7 @@ from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
 from apps.console.queries.page_parts import Button, Sign, Tab, either
+from apps.console.queries.past_revisions import PastRevision, past_revisions
 from apps.console.queries.rollback_form import (
     RollbackForm,
     can_roll_back,
@@ -248,11 +249,9 @@ class EndpointPage:
         return served_lines(self.endpoint)
 
     @property
-    def history(self) -> list[parts.PastRevision]:
+    def history(self) -> list[PastRevision]:
         """All that was released there."""
-        slug, names = self.endpoint.project.slug, self.view.approver_names
-        beside = (slug, names, self.endpoint.stopped_at, self.actor)
-        return [parts.PastRevision(row, *beside) for row in self.view.history]
+        return past_revisions(self.endpoint, self.view.history, self.actor)
 
     @property
     def former(self) -> str:

@@ -179,11 +179,6 @@ class EndpointView:
         return Link("Show everything", "?activity=all#activity")
 
     @cached_property
-    def approver_names(self) -> dict[str, str]:
-        """The names of who approved what was released."""
-        return actor_names(approvers_of(self.history))
-
-    @cached_property
     def keeper_names(self) -> dict[str, str]:
         """The names of whom its objective tells, and of who ran its rollback tests."""
         owner = self.objective.owner if self.objective else ""
@@ -295,11 +290,6 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
         "stopper": stopper(),
         "asked": Subquery(newest[:1]),
     }
-
-
-def approvers_of(history: Sequence[Any]) -> set[str]:
-    """Return who approved the releases of revisions that :func:`revisions_of` read."""
-    return {person for row in history for person in row.approvers}
 
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:

@@ -16,7 +16,6 @@ from apps.console.queries.endpoint_forms import (
 from apps.console.queries.endpoint_page import EndpointPage
 from apps.console.queries.endpoint_parts import (
     EndpointRecall,
-    PastRevision,
     RevisionNetwork,
     Running,
     curl,
@@ -30,6 +29,7 @@ from apps.console.queries.endpoint_parts import (
 )
 from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
+from apps.console.queries.past_revisions import PastRevision
 from apps.console.queries.rollback_form import can_roll_back, rollback_form, rollback_words
 from placet.kernel.actor import ANONYMOUS
 from placet.kernel.clock import now

@@ -1,0 +1,72 @@
+"""Pages of deployments say what was and what is: of what was recalled, rolled back, stopped."""
+
+from typing import Any
+
+import pytest
+
+from apps.assurance.actions import recall
+from apps.governance.models import Release
+from apps.rollouts import actions
+from apps.serving.models import Revision
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = pytest.mark.django_db
+WARM = {"keep_warm_seconds": 600}
+
+
+def page(story: Story, path: str, *, who: str = "Otto") -> str:
+    """Return what a page says to somebody, on one line."""
+    answer = browser(story.people[who]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def recalled(story: Story, release: Release) -> None:
+    """Have Otto recall the version that a release brought."""
+    what: dict[str, Any] = {"kind": "version", "what": release.version_id}
+    recall(**what, reason="leaky labels", project=release.project, actor=story.otto)
+
+
+def test_what_a_recall_took_off_says_so_also_after_the_endpoint_fell_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    story.settle()
+    ended = Revision.objects.get(release=second.pk)
+    assert ended.state == "failed" and ended.ended_at is not None
+    path = f"/endpoints/{second.endpoint_id}/revisions/"
+    said = page(story, path)
+    assert "✕ Stopped by a recall | by Otto risk (ago) : “leaky labels”" in said
+    assert "Failed" not in said
+    Revision.objects.filter(pk=ended.pk).update(ended_at=None)  # as it was written down once
+    assert "Failed" not in page(story, path)
+
+
+def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    story.settle()
+    olga = factories.person("Olga", {"operator": None})
+    said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
+    recall(**said, actor=factories.actor_of(olga))
+    path = f"/endpoints/{release.endpoint_id}/revisions/"
+    shown = page(story, path, who="Ada")
+    assert "Stopped by a recall | of all projects, not visible to you" in shown
+    assert "Olga" not in shown and "coerced" not in shown
+    story.people["Olga"] = olga
+    assert "by Olga (ago) : “coerced”" in page(story, path, who="Olga")
+
+
+def test_a_revision_that_came_back_says_when_it_served_first_and_not_that_it_always_did(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{second.endpoint_id}/revisions/")
+    assert "first (ago) , still" in said and "first (ago) , last (ago)" in said
+    assert "since (ago)" not in said
