@@ -7,6 +7,7 @@ import pytest
 from apps.assurance.actions import recall
 from apps.governance.models import Release
 from apps.rollouts import actions
+from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import browser
@@ -70,3 +71,21 @@ def test_a_revision_that_came_back_says_when_it_served_first_and_not_that_it_alw
     said = page(story, f"/endpoints/{second.endpoint_id}/revisions/")
     assert "first (ago) , still" in said and "first (ago) , last (ago)" in said
     assert "since (ago)" not in said
+
+
+def test_the_page_of_a_rollback_calls_nothing_new_that_comes_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    went = Rollout.objects.get(kind="rollback")
+    said = page(story, f"/rollouts/{went.pk}/")
+    assert "Back to churn:1 from churn:2 at churn" in said
+    assert "1 former | 2 newer" in said and "Share of the former revision" in said
+    assert "Went live by Placet" in said and "Shifted all requests by Placet" in said
+    for word in ("new revision", "old revision", "replaces"):
+        assert word not in said
+    said = page(story, f"/releases/{first_release.pk}/")
+    assert "replicas of the former revision" in said and "the newer revision is stopped" in said
+    assert "new replicas" not in said and "old revision" not in said

@@ -249,7 +249,7 @@ def test_a_permit_is_offered_once_everybody_has_signed(
             "rollback",
             5,
             True,
-            ["the old revision finishes its requests", "the old revision is stopped"],
+            ["the newer revision finishes its requests", "the newer revision is stopped"],
         ),
     ],
 )
