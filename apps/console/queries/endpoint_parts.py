@@ -15,6 +15,7 @@ from apps.console.queries.page_parts import Sign, counted, either, listed
 from apps.console.templatetags.placet import number, rate, raw
 from apps.identity.rules.permissions import roles_with
 from apps.monitoring.queries import Recent
+from apps.monitoring.rules import FEWEST
 from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
@@ -172,7 +173,9 @@ def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
     yield number(recent.requests), "requests in 15 min"
     yield rate(recent.error_rate), "server errors"
     yield rate(recent.rejected_rate), "rejected requests (4xx)"
-    if recent.p50_ms:
+    if recent.requests < FEWEST:
+        yield "–", f"p50, p95, p99: too few requests, {FEWEST} are needed"
+    elif recent.p50_ms:
         yield f"{number(recent.p50_ms)} ms", "p50"
         yield f"{number(recent.p95_ms)} ms", "p95"
         yield f"{number(recent.p99_ms)} ms", "p99"
@@ -194,6 +197,7 @@ class RevisionNetwork:
     """What a revision may reach, how it is kept apart, and what it sent where."""
 
     row: RevisionStatus
+    is_stopped: bool = False  # with its endpoint
 
     @property
     def is_exposed(self) -> bool:
@@ -203,7 +207,9 @@ class RevisionNetwork:
     @property
     def reaches(self) -> str:
         """Continues the sentence about it: what it reaches follows."""
-        return "was asked to reach" if self.is_exposed else "reaches"
+        if self.is_exposed:
+            return "was asked to reach"
+        return "reached, before it was stopped:" if self.is_stopped else "reaches"
 
     @property
     def sign(self) -> Sign | None:

@@ -90,7 +90,8 @@ class EndpointView:
         if self.live is None:
             return {}, None
         beside = [row.revision.pk for row in self.status.revisions]
-        return figures(self.live, self.objective, beside=beside, minutes=RECENT_MINUTES)
+        judged = self.objective if self.stop is None else None  # what is stopped keeps to nothing
+        return figures(self.live, judged, beside=beside, minutes=RECENT_MINUTES)
 
     @property
     def recent(self) -> dict[str, Recent]:

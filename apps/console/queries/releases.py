@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -15,7 +15,7 @@ from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import PolicyRow, policy_rows
 from apps.console.queries.rollout_words import sides_of
 from apps.console.queries.verdicts import with_smoke
-from apps.console.queries.way_back import once_replaced
+from apps.console.queries.way_back import once_replaced, once_was_replaced
 from apps.governance.gates.facts import EvidenceFact, Facts
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
@@ -35,6 +35,7 @@ from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
 
 AT_ONCE = "all traffic at once"
 
@@ -169,7 +170,11 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     keep = Plan.stored(release.plan).keep_warm_seconds if goes_out else 0
     old = f"the {sides_of(rollout)[1] if rollout else 'old'} revision"
     settle = f"traffic leaves {old}" if keep else f"{old} finishes its requests"
-    return settle, f"{old} {once_replaced(keep)}"
+    if rollout is None or rollout.state != RolloutState.DONE:
+        return settle, f"{old} {once_replaced(keep)}"
+    until = (rollout.finished_at or now()) + timedelta(seconds=keep)
+    is_over = release.state != ReleaseState.LIVE or until <= now()
+    return settle, f"{old} {once_was_replaced(keep) if is_over else once_replaced(keep)}"
 
 
 def rollout_steps(

@@ -17,6 +17,7 @@ from apps.console.queries.rollout_words import (
 )
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
+from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import WINDOW
 from apps.rollouts.states import RolloutKind
@@ -130,6 +131,11 @@ class RolloutPage:
         return sides_of(self.rollout)
 
     @property
+    def fewest(self) -> int:
+        """How many requests a percentile is shown of."""
+        return FEWEST
+
+    @property
     def panels(self) -> list[tuple[str, str]]:
         """The charts of what was counted: the name in ``series.js``, and the title."""
         return [(name, title.format(coming=self.sides[0])) for name, title in PANELS]
@@ -238,9 +244,12 @@ class RolloutPage:
         """What the node does by itself."""
         if not self.rollout.guard:
             return ""
+        after = guarded(self.rollout.guard)
+        if not self.view.is_open:
+            return f"Safety net until it ended: the node would have rolled back after {after}."
         return (
             "Safety net: even if Placet is down or the rollout is paused, the node rolls back "
-            f"after {guarded(self.rollout.guard)}."
+            f"after {after}."
         )
 
     @property

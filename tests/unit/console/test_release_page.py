@@ -272,6 +272,31 @@ def test_a_rollout_says_what_becomes_of_what_it_replaces(
 
 
 @pytest.mark.parametrize(
+    ("state", "ago", "keep", "said"),
+    [
+        ("live", 1, 60, "stays on standby for 1 min"),
+        ("live", 61, 60, "was on standby for up to 1 min"),
+        ("superseded", 1, 60, "was on standby for up to 1 min"),
+        ("live", 1, 0, "was stopped"),
+    ],
+)
+def test_what_was_replaced_is_no_longer_on_standby_once_that_is_over(
+    state: str, ago: int, keep: int, said: str
+) -> None:
+    release: Any = SimpleNamespace(plan=plan_document({"keep_warm_seconds": keep}), state=state)
+    rollout: Any = SimpleNamespace(
+        kind="release",
+        from_revision_id="rev_1",
+        steps=[None],
+        state="done",
+        step_times={},
+        phase_times={},
+        finished_at=now() - timedelta(seconds=ago),
+    )
+    assert rollout_steps(release, rollout, None)[-1].text == f"the old revision {said}"
+
+
+@pytest.mark.parametrize(
     ("egress", "shared", "said"),
     [
         (None, "", "Older isolation: the host's network"),

@@ -105,6 +105,13 @@ def test_what_a_rollback_goes_back_to_is_not_called_new(
     assert found.forms[-1].says == aborting
 
 
+def test_a_safety_net_is_told_as_past_once_the_rollout_is_over() -> None:
+    guard = {"guard": {"consecutive_failures": 10}}
+    assert "the node rolls back after 10" in page(**guard).guard
+    over = page(is_open=False, **guard).guard
+    assert over.startswith("Safety net until it ended: the node would have rolled back after 10")
+
+
 def test_nothing_is_replaced_where_nothing_was_live() -> None:
     assert page(from_revision=None).heading_end == "at"
 

@@ -1,10 +1,10 @@
 // A rollout over time: its weight, and what the old revision, the new one and its copies answered.
-window.placetSeries(({ seconds, show, percent, last, line }) => {
+window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
   const NEW = "--tblr-primary",
     OLD = "--tblr-secondary",
     COPIES = "--wait";
   // what a rollback goes to is not new: the page says what both are called
-  const { coming, leaving } = document.getElementById("series").dataset;
+  const { coming, leaving } = box.dataset;
   const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
   const when = (data) => (data.growing ? "" : "at the end: "); // what its figures are of
   const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
@@ -39,8 +39,8 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
     errors: (data, times) => both(data, times, "%", 1, [["", (m) => percent(m.error_rate)]]),
     latency: (data, times) =>
       both(data, times, "ms", 5, [
-        ["p50", (m) => m.p50_ms],
-        ["p95", (m) => m.p95_ms],
+        ["p50", (m) => quantile(m, "p50_ms")],
+        ["p95", (m) => quantile(m, "p95_ms")],
       ]),
     requests: (data, times) => both(data, times, "/s", 1, [["", (m) => m.per_second]]),
   };
@@ -70,7 +70,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
   // The same for who does not see the lines: newest first, in words and numbers.
   const side = (m) => {
     if (!m) return "–";
-    const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
+    const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(quantile(m, `${p}_ms`), "ms")}`);
     const errors = `${show(percent(m.error_rate), "%")} server errors`;
     return [`${m.requests} requests`, errors, ...latency].join(", ");
   };
