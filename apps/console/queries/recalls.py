@@ -39,9 +39,9 @@ from placet.kernel.clock import now
 
 SHOWN = 200
 DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "Rolled back",
-    EffectAction.STOPPED: "Endpoint stopped",
-    EffectAction.ENDED: "Ended",
+    EffectAction.FELL_BACK: "Revoked, endpoint fell back",
+    EffectAction.STOPPED: "Revoked, endpoint stopped",
+    EffectAction.ENDED: "Revoked, ended",
 }
 STANDS = (
     "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "

@@ -239,13 +239,22 @@ def test_a_version_that_placet_signed_is_not_signed_by_nobody(world: World) -> N
     assert "Placet, at its build: model.sig ; no signature of its author's came with it" in said
 
 
-def test_an_endpoint_that_was_only_asked_for_in_vain_leaves_the_list_of_deployments(
+def test_the_list_and_its_export_have_an_endpoint_that_was_only_asked_for_in_vain(
     world: World,
 ) -> None:
     release = world.request("staging", endpoint="scoring")
-    assert "scoring" in page(world, "/endpoints/")
+    ada = browser(world.people["Ada"])
+
+    def exported() -> str:
+        return b"".join(ada.get("/api/v1/exports/endpoints?format=csv")).decode()
+
+    assert "scoring" in page(world, "/endpoints/", who="Ada") and "scoring" in exported()
+    assert "Never served" not in page(world, "/endpoints/", who="Ada")
     withdraw(release, actor=world.ada)
-    assert "scoring" not in page(world, "/endpoints/")
+    for path in ("/endpoints/", "/projects/risk/", "/projects/risk/environments/staging/"):
+        said = page(world, path, who="Ada")
+        assert "scoring" in said and "○ Never served" in said, path
+    assert "scoring" in exported()
     assert "scoring" in page(world, f"/endpoints/{release.endpoint_id}/")
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
@@ -87,5 +88,29 @@ def test_the_page_of_a_rollback_calls_nothing_new_that_comes_back(
     for word in ("new revision", "old revision", "replaces"):
         assert word not in said
     said = page(story, f"/releases/{first_release.pk}/")
-    assert "replicas of the former revision" in said and "the newer revision is stopped" in said
+    assert "replicas of the former revision" in said and "the newer revision was stopped" in said
     assert "new replicas" not in said and "old revision" not in said
+
+
+def test_a_version_tells_that_it_was_recalled_and_that_the_recall_was_withdrawn(
+    story: Story, first_release: Release
+) -> None:
+    version = first_release.version
+    path = f"/models/risk/{version.model.name}/{version.number}/"
+    recalled(story, first_release)
+    assert "Recalled a version: 1 release revoked" in page(story, path)
+    alma = factories.person("Alma", roles={"approver": first_release.project})
+    lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
+    said = page(story, path)
+    assert "Recalled a version: 1 release revoked at 1 endpoints by Otto risk" in said
+    assert "Withdrew the recall of a version by Alma" in said
+
+
+def test_what_a_recall_revoked_is_called_revoked_on_its_page_too(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    said = page(story, f"/recalls/{Recall.objects.get().pk}/")
+    assert "Revoked, endpoint fell back" in said and "Rolled back" not in said
+    assert "✕ Revoked" in page(story, f"/releases/{second.pk}/")

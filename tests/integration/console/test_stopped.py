@@ -75,6 +75,15 @@ def test_models_versions_and_projects_say_where_a_version_is_stopped(
     assert "■ Stopped" in said and "● Live" not in said
 
 
+def test_an_alias_of_what_is_live_says_that_it_is_stopped(story: Story, stopped: Release) -> None:
+    for path in ("/models/risk/churn/", "/models/risk/churn/1/"):
+        assert "live-development, stopped" in page(story, path), path
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    for path in ("/models/risk/churn/", "/models/risk/churn/1/"):
+        said = page(story, path)
+        assert "live-development" in said and "live-development, stopped" not in said
+
+
 def test_lists_of_deployments_say_until_when_and_not_since_when(
     story: Story, stopped: Release
 ) -> None:
