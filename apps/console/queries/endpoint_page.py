@@ -235,8 +235,7 @@ class EndpointPage:
     @property
     def networks(self) -> list[parts.RevisionNetwork]:
         """What each revision may reach, and how it is kept apart."""
-        rows = self.view.status.revisions
-        return [parts.RevisionNetwork(row, self.is_stopped) for row in rows]
+        return [parts.RevisionNetwork(r, self.is_stopped) for r in self.view.status.revisions]
 
     @property
     def inputs(self) -> list[parts.Input]:
