@@ -51,7 +51,8 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
       ["old", leaving, OLD, dashes],
       ["new", coming, NEW, undefined],
     ];
-    if (data.points.some((p) => p.copies)) sides.push(["copies", `copies to ${coming}`, COPIES, [2, 3]]);
+    if (data.points.some((p) => p.copies))
+      sides.push(["copies", `copies to ${coming}`, COPIES, [2, 3]]);
     const lines = [],
       columns = [times],
       said = [];
