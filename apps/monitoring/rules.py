@@ -11,6 +11,9 @@ from uuid import UUID
 
 from placet_protocol.report import BROKEN_PHASES, COHORTS, LATENCY_BOUNDS_MS, READY_PHASES
 
+# Percentiles of fewer requests mean nothing: the p99 of one request is that request.
+FEWEST = 20
+
 # Requests that no split decided on: nothing of them is compared with what was drawn.
 APART = COHORTS
 

@@ -75,7 +75,7 @@ def test_the_pages_can_be_read_by_everybody(
         for name, path, says in (
             ("recalls", "/recalls/", "Version"),
             ("recall-new", f"/recalls/new/{asked}", "affected"),
-            ("recall", f"/recalls/{found.pk}/", "Rolled back"),
+            ("recall", f"/recalls/{found.pk}/", "Revoked, endpoint fell back"),
             ("recall-endpoint", f"/endpoints/{live.endpoint_id}/", "was recalled"),
         ):
             page.goto(path)

@@ -4,11 +4,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import Sign, counted
 from apps.console.templatetags.placet import number, rate
 from apps.monitoring.models import Objective
-from apps.monitoring.rules import BOUNDS_MS, ObjectiveStatus
+from apps.monitoring.rules import BOUNDS_MS, FEWEST, ObjectiveStatus
 from apps.rollouts.models import DrillSchedule
+
+STANDINGS = {
+    "": Sign("pass", "✓", "Met"),
+    "breach": Sign("fail", "▲", "Not met"),
+    "few": Sign("wait", "?", "Too few requests"),
+    "gaps": Sign("wait", "?", "Counts incomplete"),
+    "silent": Sign("wait", "?", "Node silent"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +35,7 @@ def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iter
         measured = "" if seen is None else rate(seen)
         yield Held("Without server error", f"at least {rate(row.availability)}", measured)
     if row.latency_ms:
-        took = verdict.latency_ms if verdict else None
-        measured = "" if took is None else edge(took)
+        measured = quantile_of(verdict) if verdict else ""
         label = quantile(row.latency_quantile)
         yield Held(label, f"at most {number(row.latency_ms)} ms", measured)
     requests = f", {counted(verdict.requests, 'request')}" if verdict else ""
@@ -38,18 +45,37 @@ def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iter
 
 
 def figures_now(row: Objective, verdict: ObjectiveStatus | None) -> str:
-    """Say what is measured now, each figure beside what was agreed; '' where nothing is."""
-    if verdict is None or not verdict.requests:
+    """Say what is measured now, each figure beside what was agreed; '' where nothing is judged."""
+    if verdict is None:
         return ""
+    if not verdict.requests:
+        held = ", ".join(agreed(row))
+        return f"no requests in the last {row.window_minutes} min ({held} agreed)."
     parts = []
     if row.availability is not None and verdict.availability is not None:
-        seen, agreed = rate(verdict.availability), rate(row.availability)
-        parts.append(f"{seen} without server error (at least {agreed} agreed)")
-    if row.latency_ms and verdict.latency_ms is not None:
-        took, agreed = edge(verdict.latency_ms), number(row.latency_ms)
-        parts.append(f"{quantile(row.latency_quantile)} {took} (at most {agreed} ms agreed)")
-    over = f"{counted(verdict.requests, 'request')} in {row.window_minutes} min"
+        seen, least = rate(verdict.availability), rate(row.availability)
+        parts.append(f"{seen} without server error (at least {least} agreed)")
+    if row.latency_ms and (took := quantile_of(verdict)):
+        most = number(row.latency_ms)
+        parts.append(f"{quantile(row.latency_quantile)} {took} (at most {most} ms agreed)")
+    few = ", too few to judge" if verdict.cause == "few" else ""
+    over = f"{counted(verdict.requests, 'request')} in {row.window_minutes} min{few}"
     return f"{', '.join([*parts, over])}."
+
+
+def agreed(row: Objective) -> Iterator[str]:
+    """Yield what answers are held to."""
+    if row.availability is not None:
+        yield f"at least {rate(row.availability)} without server error"
+    if row.latency_ms:
+        yield f"{quantile(row.latency_quantile)} at most {number(row.latency_ms)} ms"
+
+
+def standing(verdict: ObjectiveStatus) -> Sign:
+    """Return whether an objective is met, or else what is missing to say so."""
+    if verdict.cause == "few" and not verdict.requests:
+        return Sign("wait", "?", "No requests")
+    return STANDINGS[verdict.cause]
 
 
 def unjudged(verdict: ObjectiveStatus | None) -> str:
@@ -139,6 +165,13 @@ def in_percent(share: float) -> str:
 def quantile(share: float) -> str:
     """Name a quantile: ``p99``."""
     return f"p{share * 100:g}"
+
+
+def quantile_of(verdict: ObjectiveStatus) -> str:
+    """Show the latency that was measured; '' where none was. Of few requests it means nothing."""
+    if verdict.latency_ms is None:
+        return ""
+    return "–" if verdict.requests < FEWEST else edge(verdict.latency_ms)
 
 
 def edge(milliseconds: float) -> str:

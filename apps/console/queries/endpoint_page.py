@@ -1,14 +1,21 @@
 """The pages of one endpoint: what they say, and what may be done there, as templates print it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.urls import reverse
 
 from apps.console.queries import endpoint_forms as forms
 from apps.console.queries import endpoint_parts as parts
+from apps.console.queries.endpoint_buttons import buttons
 from apps.console.queries.endpoint_view import EndpointView, endpoint_view
+from apps.console.queries.not_serving import (
+    nothing_answers,
+    recorded,
+    unrecorded,
+    whose_figures,
+)
 from apps.console.queries.page_parts import Button, Sign, Tab, either
+from apps.console.queries.past_revisions import PastRevision, past_revisions
 from apps.console.queries.rollback_form import (
     RollbackForm,
     can_roll_back,
@@ -18,6 +25,7 @@ from apps.console.queries.rollback_form import (
 from apps.console.queries.served_lines import ServedLines, served_lines
 from apps.console.queries.version_parts import response
 from apps.identity.rules.permissions import roles_with
+from apps.monitoring.rules import FEWEST
 from apps.registry.models import ModelVersion
 from apps.rollouts.traffic import FIRST, RANGES, TrafficRange, range_of
 from apps.serving.models import Endpoint, Revision
@@ -41,6 +49,7 @@ class EndpointPage:
     actor: Actor
     shown: str = "endpoint"  # the name of the route that is shown
     range: TrafficRange = RANGES[FIRST]  # of the traffic
+    fewest: int = FEWEST  # requests that a percentile is shown of
 
     @property
     def endpoint(self) -> Endpoint:
@@ -133,11 +142,14 @@ class EndpointPage:
         return f"Predictions can hold personal data: {readers} can read them, and you can't."
 
     @property
+    def recorded(self) -> str:
+        """What is written down of predictions."""
+        return recorded(self.view)
+
+    @property
     def unrecorded(self) -> str:
         """Why no prediction is written down now."""
-        if self.live is None:
-            return "Nothing is live, so nothing is recorded now."
-        return "Not recorded: the live release was approved without capture."
+        return unrecorded(self.view)
 
     @property
     def may_plan(self) -> bool:
@@ -148,13 +160,16 @@ class EndpointPage:
     def may_rehearse(self) -> bool:
         """Whether the reader may run a rollback test now."""
         view = self.view
-        ready = not self.is_deleted and view.previous is not None and view.rollout is None
+        active = self.endpoint.state == EndpointState.ACTIVE
+        ready = active and view.previous is not None and view.rollout is None
         return ready and self.may("drill.run")
 
     @property
     def buttons(self) -> list[Button]:
         """What the reader can do with it now."""
-        return list(buttons(self))
+        operates, manages = self.may_operate, self.may_manage
+        goes_back = self.rollback is not None
+        return list(buttons(self.view, operates=operates, manages=manages, goes_back=goes_back))
 
     @property
     def unreachable(self) -> Sign | None:
@@ -203,6 +218,11 @@ class EndpointPage:
         return serves and not (traffic and traffic.requests)
 
     @property
+    def whose_figures(self) -> str:
+        """Which revision the figures are of."""
+        return whose_figures(self.view)
+
+    @property
     def figures(self) -> list[tuple[str, str]]:
         """What the live revision answered lately."""
         return list(parts.figures(self.view.traffic))
@@ -215,13 +235,13 @@ class EndpointPage:
     @property
     def networks(self) -> list[parts.RevisionNetwork]:
         """What each revision may reach, and how it is kept apart."""
-        return [parts.RevisionNetwork(row) for row in self.view.status.revisions]
+        return [parts.RevisionNetwork(r, self.is_stopped) for r in self.view.status.revisions]
 
     @property
     def inputs(self) -> list[parts.Input]:
         """The fields of the form that tries it, where the reader may."""
         version = self.version
-        if version is None or not version.signature or self.is_deleted:
+        if version is None or not version.signature or self.no_answer:
             return []
         return parts.inputs(version) if self.may("endpoint.predict") else []
 
@@ -248,11 +268,9 @@ class EndpointPage:
         return served_lines(self.endpoint)
 
     @property
-    def history(self) -> list[parts.PastRevision]:
+    def history(self) -> list[PastRevision]:
         """All that was released there."""
-        slug, names = self.endpoint.project.slug, self.view.approver_names
-        beside = (slug, names, self.endpoint.stopped_at, self.actor)
-        return [parts.PastRevision(row, *beside) for row in self.view.history]
+        return past_revisions(self.endpoint, self.view.history, self.actor)
 
     @property
     def former(self) -> str:
@@ -271,7 +289,14 @@ class EndpointPage:
     @property
     def unjudged(self) -> str:
         """Why it is not known whether that is met."""
+        if self.is_stopped:
+            return "It is stopped: nothing is judged."
         return forms.unjudged(self.view.verdict)
+
+    @property
+    def standing(self) -> Sign | None:
+        """Whether that is met; ``None`` where nothing is judged."""
+        return forms.standing(self.view.verdict) if self.view.verdict else None
 
     @property
     def objective_form(self) -> forms.ObjectiveForm:
@@ -315,18 +340,14 @@ class EndpointPage:
         return f"No requests in the last {self.range.words.removeprefix('1 ')}"
 
     @property
-    def no_test(self) -> str:
-        """Why there is no form to test it with."""
-        if self.is_deleted:
-            return "It was deleted"
-        return "The live version has no signature" if self.version else "Nothing is live here yet"
+    def no_answer(self) -> str:
+        """Why nothing answers."""
+        return nothing_answers(self.view)
 
     @property
-    def no_call(self) -> str:
-        """Why nobody can call it, and what to do first."""
-        if self.view.status.no_address:
-            return f"{self.view.status.no_address}."
-        return "Nothing is live here yet: request a release of a built version to this endpoint."
+    def no_test(self) -> str:
+        """Why there is no form to test it with."""
+        return "Nothing answers" if self.no_answer else "The live version has no signature"
 
     @property
     def keys_there(self) -> str:
@@ -377,22 +398,3 @@ def endpoint_page(
     """Return the endpoint as its page ``shown`` has it, or raise ``NotFound``."""
     view = endpoint_view(endpoint_id, actor, everything=everything)
     return EndpointPage(view, actor, shown, range_of(range_name))
-
-
-def buttons(page: EndpointPage) -> Iterator[Button]:
-    """Yield what the reader can do with the endpoint now."""
-    endpoint, status = page.endpoint, page.view.status
-    active = endpoint.state == EndpointState.ACTIVE
-    if page.may_operate and active:
-        if status.live:
-            yield Button("Restart…", dialog="restart")
-            yield Button("Scale…", dialog="scale")
-        yield Button("Stop…", dialog="stop", tone="outline-danger")
-    elif page.may_operate:
-        start = reverse("endpoint-operate", args=[endpoint.pk, "start"])
-        yield Button("Start", post=start, tone="primary")
-    if page.may_manage and (endpoint.state == EndpointState.STOPPED or not status.revisions):
-        yield Button("Delete…", dialog="delete", tone="outline-danger")
-    if page.rollback:
-        tone = "danger" if page.view.previous else "outline-danger"
-        yield Button("Roll back…", dialog="rollback", tone=tone)

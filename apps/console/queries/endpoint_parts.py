@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -13,15 +12,15 @@ from django.utils.text import capfirst
 from apps.assurance.models import EffectAction, EffectState
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
-from apps.console.templatetags.placet import number, percent, rate, raw
+from apps.console.templatetags.placet import number, rate, raw
 from apps.identity.rules.permissions import roles_with
 from apps.monitoring.queries import Recent
+from apps.monitoring.rules import FEWEST
 from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
-from apps.serving.rules import ENDED, PRESENT, RevisionState, serving_config
+from apps.serving.rules import RevisionState, serving_config
 from placet.kernel.actor import Actor
-from placet_verify.units import WHOLE
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
 HEALTH = {
@@ -174,7 +173,9 @@ def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
     yield number(recent.requests), "requests in 15 min"
     yield rate(recent.error_rate), "server errors"
     yield rate(recent.rejected_rate), "rejected requests (4xx)"
-    if recent.p50_ms:
+    if recent.requests < FEWEST:
+        yield "–", f"p50, p95, p99: too few requests, {FEWEST} are needed"
+    elif recent.p50_ms:
         yield f"{number(recent.p50_ms)} ms", "p50"
         yield f"{number(recent.p95_ms)} ms", "p95"
         yield f"{number(recent.p99_ms)} ms", "p99"
@@ -196,6 +197,7 @@ class RevisionNetwork:
     """What a revision may reach, how it is kept apart, and what it sent where."""
 
     row: RevisionStatus
+    is_stopped: bool = False  # with its endpoint
 
     @property
     def is_exposed(self) -> bool:
@@ -205,7 +207,9 @@ class RevisionNetwork:
     @property
     def reaches(self) -> str:
         """Continues the sentence about it: what it reaches follows."""
-        return "was asked to reach" if self.is_exposed else "reaches"
+        if self.is_exposed:
+            return "was asked to reach"
+        return "reached, before it was stopped:" if self.is_stopped else "reaches"
 
     @property
     def sign(self) -> Sign | None:
@@ -214,68 +218,6 @@ class RevisionNetwork:
             return None
         says = capfirst(self.row.isolation_says)
         return Sign("wait", "▲", says) if self.is_exposed else Sign("pass", "✓", says)
-
-
-@dataclass(frozen=True, slots=True)
-class PastRevision:
-    """One revision in the list of all that were released."""
-
-    row: Any  # a revision as revisions_of reads it
-    project: str
-    names: Mapping[str, str]
-    stopped_at: datetime | None  # since when its endpoint is stopped
-    actor: Actor
-
-    @property
-    def url(self) -> str:
-        """Where its version is read."""
-        return version_url(self.row.bento.version, self.project)
-
-    @property
-    def state(self) -> str:
-        """How it is: what is live behind a stopped endpoint answers nobody."""
-        stopped = self.stopped_at and self.row.state in PRESENT
-        return RevisionState.STOPPED if stopped else self.row.state
-
-    @property
-    def is_recalled(self) -> bool:
-        """Whether a recall ended it."""
-        return bool(self.row.recall) and self.row.state in ENDED
-
-    @property
-    def recall_url(self) -> str:
-        """Where that recall is read, '' for who may not see it."""
-        return recall_url(self.row.recall["id"], self.row.recall["project"], self.actor)
-
-    @property
-    def approvers(self) -> str:
-        """Who approved it, '' when nobody had to."""
-        return ", ".join(self.names.get(person, "") for person in self.row.approvers)
-
-    @property
-    def since(self) -> datetime | None:
-        """Since when it had requests: as it went live where nobody wrote that down."""
-        since: datetime | None = self.row.first_served_at or self.row.live_at
-        return since
-
-    @property
-    def until(self) -> datetime | None:
-        """When it had the last of them; ``None`` while it has some."""
-        stopped: datetime | None = self.stopped_at if self.row.weight else None
-        if self.row.first_served_at is None and not self.row.weight:
-            return stopped or self.row.ended_at or self.row.live_at
-        return stopped or self.row.last_served_at
-
-    @property
-    def share(self) -> str:
-        """The largest share of the requests that it had; '' for all of them."""
-        peak = self.row.peak_weight
-        return f"at most {percent(peak)}" if 0 < peak < WHOLE else ""
-
-    @property
-    def by(self) -> str:
-        """Continues the words that name its release: by whom that was approved."""
-        return f", approved by {self.approvers}" if self.approvers else ""
 
 
 @dataclass(frozen=True, slots=True)

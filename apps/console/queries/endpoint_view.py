@@ -90,7 +90,8 @@ class EndpointView:
         if self.live is None:
             return {}, None
         beside = [row.revision.pk for row in self.status.revisions]
-        return figures(self.live, self.objective, beside=beside, minutes=RECENT_MINUTES)
+        judged = self.objective if self.stop is None else None  # what is stopped keeps to nothing
+        return figures(self.live, judged, beside=beside, minutes=RECENT_MINUTES)
 
     @property
     def recent(self) -> dict[str, Recent]:
@@ -177,11 +178,6 @@ class EndpointView:
         if self.everything:
             return Link("Show decisions and changes of state only", "?#activity")
         return Link("Show everything", "?activity=all#activity")
-
-    @cached_property
-    def approver_names(self) -> dict[str, str]:
-        """The names of who approved what was released."""
-        return actor_names(approvers_of(self.history))
 
     @cached_property
     def keeper_names(self) -> dict[str, str]:
@@ -295,11 +291,6 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
         "stopper": stopper(),
         "asked": Subquery(newest[:1]),
     }
-
-
-def approvers_of(history: Sequence[Any]) -> set[str]:
-    """Return who approved the releases of revisions that :func:`revisions_of` read."""
-    return {person for row in history for person in row.approvers}
 
 
 def revisions_of(endpoint: Endpoint) -> list[Revision]:

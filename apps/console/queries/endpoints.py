@@ -6,11 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.utils.text import capfirst
 
 from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
-from apps.console.queries.endpoint_parts import EXPOSED, health, kept_apart, version_url, why
+from apps.console.queries.endpoint_parts import (
+    EXPOSED,
+    UNUSED,
+    health,
+    kept_apart,
+    version_url,
+    why,
+)
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import ENDPOINTS, Sorting
@@ -36,6 +43,7 @@ from placet.kernel.clock import now
 from placet_verify.statements import APPROVE
 from placet_verify.units import WHOLE
 
+USED = Exists(Revision.objects.filter(endpoint=OuterRef("pk")))
 MINUTES = 60  # whose requests a list draws
 
 
@@ -106,6 +114,8 @@ class EndpointRow:
     @property
     def health(self) -> Sign:
         """How it is."""
+        if self.status.health == "empty" and getattr(self.endpoint, "in_vain", False):
+            return UNUSED
         return health(self.status.health)
 
     @property
@@ -159,16 +169,21 @@ def endpoint_list_page(
     most: int = 0,
 ) -> tuple[list[EndpointRow], str]:
     """Return one page of what runs where, and the key to go on after; with ``tried`` no endpoint
-    that nothing was ever rolled out to, and without it none that was only asked for in vain.
+    that nothing was ever rolled out to.
 
     ``most`` is how many, where a page has fewer than usual."""
     matching = endpoints_matching(actor, project=project, isolation=isolation)
-    used = Exists(Revision.objects.filter(endpoint=OuterRef("pk")))
-    asked = Release.objects.filter(endpoint=OuterRef("pk"))
-    open_there = Exists(asked.filter(state__in=UNDER_WAY))
-    matching = matching.filter(used if tried else used | open_there | ~Exists(asked))
-    rows, key = keyed(matching, sorting.fields, after, most)
+    matching = matching.filter(USED) if tried else matching
+    rows, key = keyed(with_use(matching), sorting.fields, after, most)
     return with_sparklines(endpoint_rows(rows)), key
+
+
+def with_use(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint, Any]:
+    """Have each endpoint say whether it was only asked for ``in_vain``: nothing was ever rolled out
+    to it, and no release is on its way there."""
+    asked = Release.objects.filter(endpoint=OuterRef("pk"))
+    vain = Q(~USED, Exists(asked), ~Exists(asked.filter(state__in=UNDER_WAY)))
+    return endpoints.annotate(in_vain=Case(When(vain, then=True), default=False))
 
 
 def endpoints_matching(

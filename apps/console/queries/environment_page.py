@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines
+from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, for_members
 from apps.console.queries.policies import gate_titles
@@ -105,5 +105,5 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
         policy=published.first(),
         freezes=list(frozen.order_by("-starts_at")),
         targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
-        endpoints=with_sparklines(endpoint_rows(list(found.order_by("name")[:SHOWN]))),
+        endpoints=with_sparklines(endpoint_rows(list(with_use(found).order_by("name")[:SHOWN]))),
     )

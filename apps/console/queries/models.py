@@ -15,7 +15,8 @@ from apps.console.queries.page_parts import Button, Sign, counted, no_project
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.console.queries.verdicts import build_sign, with_smoke
-from apps.console.queries.version_parts import others
+from apps.console.queries.version_parts import alias_words, others
+from apps.console.queries.version_recall import all_recalls
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -57,6 +58,11 @@ class VersionRow:
     build: Build | None
     aliases: list[str]
     live: list[Release]
+
+    @property
+    def alias_words(self) -> list[str]:
+        """What it is called besides, as pages show it."""
+        return alias_words(self.aliases, self.live)
 
     @property
     def recalled(self) -> str:
@@ -288,6 +294,7 @@ def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersi
                 Alias.objects.filter(version=OuterRef("pk")).order_by("name").values("name")
             ),
             recalls=recalls_of_version(),
+            all_recalls=all_recalls(),
             **others(),
         ),
         actor,

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
-from apps.console.queries.endpoints import EndpointRow, endpoint_rows
+from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.models import ModelRow
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
@@ -84,7 +84,7 @@ def project_page(project: Project, actor: Actor) -> ProjectPage:
         head=ProjectHead(project, actor),
         models=_models(project, recent, actor),
         releases=[row for row in recent if row.state in OPEN_STATES][:SHOWN],
-        endpoints=endpoint_rows(list(found[:SHOWN])),
+        endpoints=endpoint_rows(list(with_use(found)[:SHOWN])),
         alerts=shown_alerts(with_keeper(alerts)[:SHOWN], actor),
         environments=[EnvironmentRow(row, actor) for row in environments_in_force(project, actor)],
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import JSONObject
+from django.db.models.functions import Coalesce, JSONObject
 from django.urls import reverse
 
 from apps.assurance.models import (
@@ -39,9 +39,9 @@ from placet.kernel.clock import now
 
 SHOWN = 200
 DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "Rolled back",
-    EffectAction.STOPPED: "Endpoint stopped",
-    EffectAction.ENDED: "Ended",
+    EffectAction.FELL_BACK: "Revoked, endpoint fell back",
+    EffectAction.STOPPED: "Revoked, endpoint stopped",
+    EffectAction.ENDED: "Revoked, ended",
 }
 STANDS = (
     "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "
@@ -293,13 +293,14 @@ def _title(recall: Any) -> str:
 
 
 def recall_that_ended() -> Subquery:
-    """Return the recall that ended a revision, and its project, as a column of the query that reads
-    it."""
-    rows = RecallEffect.objects.filter(
-        release=OuterRef("release"), recall__created_at__lte=OuterRef("ended_at")
-    )
+    """Return the recall that ended a revision, its project, by whom, when and why it was, as a
+    column of the query that reads it."""
+    ended = Coalesce(OuterRef("ended_at"), OuterRef("last_served_at"))  # once not written down
+    rows = RecallEffect.objects.filter(release=OuterRef("release"), recall__created_at__lte=ended)
     ran = rows.exclude(action=EffectAction.REVOKED).order_by("pk")
-    return Subquery(ran.values(json=JSONObject(id="recall", project="recall__project"))[:1])
+    columns = {"by": "recalled_by", "at": "created_at", "reason": "reason_sealed"}
+    told = {name: f"recall__{column}" for name, column in columns.items()}
+    return Subquery(ran.values(json=JSONObject(id="recall", project="recall__project", **told))[:1])
 
 
 def reached_by() -> ArraySubquery:

@@ -125,7 +125,14 @@ class ReleaseEnd:
         """What stands above its gates."""
         if not self.is_over:
             return "Gates"
-        return "Gates at its start" if self.has_started else "Gates when it ended"
+        if self.has_started:
+            return "Gates at its start"
+        return "Gates when it ended" if self._was_checked_last else "Gates when last checked"
+
+    @property
+    def _was_checked_last(self) -> bool:
+        """Whether they were looked at as it ended: only a decision does that."""
+        return bool(self.release.state == ReleaseState.REJECTED)
 
     @property
     def gates(self) -> list[GateLine]:
@@ -141,6 +148,11 @@ class ReleaseEnd:
         ended = self.is_over and not self.has_started
         at: datetime | None = self.release.evaluated_at
         return at if ended else None
+
+    @property
+    def unchecked(self) -> str:
+        """Continues when they were looked at last."""
+        return "" if self._was_checked_last else ", and not again when it ended"
 
     @property
     def bound_note(self) -> str:

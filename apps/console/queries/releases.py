@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -13,8 +13,9 @@ from apps.builds.models import Bento
 from apps.console.queries.offered_targets import targets_of
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import PolicyRow, policy_rows
+from apps.console.queries.rollout_words import sides_of
 from apps.console.queries.verdicts import with_smoke
-from apps.console.queries.way_back import once_replaced
+from apps.console.queries.way_back import once_replaced, once_was_replaced
 from apps.governance.gates.facts import EvidenceFact, Facts
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan
@@ -34,6 +35,7 @@ from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
 
 AT_ONCE = "all traffic at once"
 
@@ -150,9 +152,11 @@ def offered_bentos(version: ModelVersion) -> list[Any]:
     return bentos
 
 
-def _phases(shift: str, settle: str, live: str) -> tuple[tuple[RolloutState, str, str], ...]:
+def _phases(
+    start: str, shift: str, settle: str, live: str
+) -> tuple[tuple[RolloutState, str, str], ...]:
     return (
-        (RolloutState.STARTING, "Start", "new replicas, no traffic"),
+        (RolloutState.STARTING, "Start", start),
         (RolloutState.SHIFTING, "Shift", shift),
         (RolloutState.DRAINING, "Settle", settle),
         (RolloutState.DONE, "Live", live),
@@ -164,8 +168,13 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     # only what a release replaces is kept, never what is rolled back from
     goes_out = rollout is None or rollout.kind == RolloutKind.RELEASE
     keep = Plan.stored(release.plan).keep_warm_seconds if goes_out else 0
-    settle = "traffic leaves the old revision" if keep else "the old revision finishes its requests"
-    return settle, f"the old revision {once_replaced(keep)}"
+    old = f"the {sides_of(rollout)[1] if rollout else 'old'} revision"
+    settle = f"traffic leaves {old}" if keep else f"{old} finishes its requests"
+    if rollout is None or rollout.state != RolloutState.DONE:
+        return settle, f"{old} {once_replaced(keep)}"
+    until = (rollout.finished_at or now()) + timedelta(seconds=keep)
+    is_over = release.state != ReleaseState.LIVE or until <= now()
+    return settle, f"{old} {once_was_replaced(keep) if is_over else once_replaced(keep)}"
 
 
 def rollout_steps(
@@ -179,7 +188,9 @@ def rollout_steps(
     shift = AT_ONCE if count == 1 else f"{count} steps"
     replaces = rollout.from_revision_id if rollout else live
     left = _left(release, rollout) if replaces else ("nothing to replace", "first deployment")
-    phases = _phases(shift, *left)
+    goes_back = rollout is not None and rollout.kind != RolloutKind.RELEASE
+    start = "replicas of the former revision" if goes_back else "new replicas, no traffic"
+    phases = _phases(start, shift, *left)
     if rollout is None:
         return [RolloutPhase(title, text, "") for _, title, text in phases]
     names = [name for name, _, _ in phases]

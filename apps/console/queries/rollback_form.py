@@ -27,10 +27,11 @@ def rollback_words(view: EndpointView) -> str:
     """Say what a rollback would do; '' when there is nothing to go back to."""
     if view.going_out and view.rollout:
         return f"Revision {view.rollout.to_revision.number} is going out: a rollback aborts that."
-    words = former_words(view.former)
-    if words and view.endpoint.state == EndpointState.STOPPED:
-        return f"{words} Start the endpoint first: a stopped one is not rolled back."
-    return words
+    if view.former and view.endpoint.state == EndpointState.STOPPED:
+        first = view.former[0]
+        back = f"Rolling back to {first.bento.version} (revision {first.number})"
+        return f"{back} is possible once the endpoint is started: a stopped one is not rolled back."
+    return former_words(view.former)
 
 
 def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:

@@ -2,15 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button
 from apps.console.queries.rollout_steps import BADLY, ended_by
-from apps.console.queries.rollout_words import LastWords, last_words, moved, paused
+from apps.console.queries.rollout_words import (
+    LastWords,
+    last_words,
+    moved,
+    paused,
+    sides_of,
+)
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
+from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
+from apps.rollouts.series import WINDOW
 from apps.rollouts.states import RolloutKind
 from apps.rollouts.steps import needs
 from apps.serving.windows import KEEP_DAYS, kept_period
@@ -39,12 +48,13 @@ VERBS = (
     Verb(
         "promote",
         "Promote",
-        "Sends all requests to the new revision once it is ready, skipping the remaining steps.",
+        "Sends all requests to the {coming} revision once it is ready, skipping the remaining "
+        "steps.",
     ),
     Verb(
         "ship",
         "Ship",
-        "Sends all requests to the new revision. You approve the result of its A/B test.",
+        "Sends all requests to the {coming} revision. You approve the result of its A/B test.",
         takes_step=True,
         permission="release.approve",
     ),
@@ -58,7 +68,17 @@ VERBS = (
 ABORT = Verb(
     "abort",
     "Abort",
-    "Returns all requests to the old revision at once, then stops the new one.",
+    "Returns all requests to the {leaving} revision at once, then ends the {coming} one.",
+)
+HEADINGS: dict[str, str] = {
+    RolloutKind.ROLLBACK: "Back to",
+    RolloutKind.DRILL: "Rollback test to",
+}
+PANELS = (
+    ("weight", "Share of the {coming} revision"),
+    ("errors", "Server errors"),
+    ("latency", "Latency"),
+    ("requests", "Requests per second"),
 )
 AT_ONCE: dict[str, str] = {
     RolloutKind.ROLLBACK: "A rollback moves all requests at once.",
@@ -74,6 +94,7 @@ class ReasonForm:
 
     verb: Verb
     url: str
+    says: str
     tone: str = "primary"
 
 
@@ -105,10 +126,31 @@ class RolloutPage:
         return reverse("release", args=[self.rollout.release_id])
 
     @property
+    def sides(self) -> tuple[str, str]:
+        """What the revision that comes is called, and the one that gives way."""
+        return sides_of(self.rollout)
+
+    @property
+    def fewest(self) -> int:
+        """How many requests a percentile is shown of."""
+        return FEWEST
+
+    @property
+    def panels(self) -> list[tuple[str, str]]:
+        """The charts of what was counted: the name in ``series.js``, and the title."""
+        return [(name, title.format(coming=self.sides[0])) for name, title in PANELS]
+
+    @property
+    def heading_start(self) -> str:
+        """Begins its heading, before the version."""
+        return HEADINGS.get(self.rollout.kind, "")
+
+    @property
     def heading_end(self) -> str:
         """Continues its heading after the version: in place of what, and at what comes next."""
         stable = self.rollout.from_revision
-        instead = f"replaces {stable.bento.version} " if stable else ""
+        verb = "from" if self.heading_start else "replaces"
+        instead = f"{verb} {stable.bento.version} " if stable else ""
         return f"{instead}at"
 
     @property
@@ -174,9 +216,14 @@ class RolloutPage:
     @property
     def forms(self) -> list[ReasonForm]:
         """The dialogs of what the reader may do: they stay while the rest of the page renews."""
-        pk = self.rollout.pk
-        forms = [ReasonForm(v, reverse("rollout-control", args=[pk, v.name])) for v in VERBS]
-        forms.append(ReasonForm(ABORT, reverse("rollout-abort", args=[pk]), "danger"))
+        pk, (coming, leaving) = self.rollout.pk, self.sides
+        forms = []
+        for verb in (*VERBS, ABORT):
+            ends = verb == ABORT
+            args = [pk] if ends else [pk, verb.name]
+            url = reverse("rollout-abort" if ends else "rollout-control", args=args)
+            says = verb.says.format(coming=coming, leaving=leaving)
+            forms.append(ReasonForm(verb, url, says, "danger" if ends else "primary"))
         return [form for form in forms if self.may(form.verb.permission)]
 
     @property
@@ -197,18 +244,26 @@ class RolloutPage:
         """What the node does by itself."""
         if not self.rollout.guard:
             return ""
+        after = guarded(self.rollout.guard)
+        if not self.view.is_open:
+            return f"Safety net until it ended: the node would have rolled back after {after}."
         return (
             "Safety net: even if Placet is down or the rollout is paused, the node rolls back "
-            f"after {guarded(self.rollout.guard)}."
+            f"after {after}."
         )
 
     @property
     def uncounted(self) -> str:
-        """Why nothing is said of what was counted until its end; '' while that is kept."""
+        """Why nothing is said of what was counted until its end; '' where that is known."""
         ended = self.rollout.finished_at
-        if ended is None or ended > kept_period()[0]:
+        if ended is None:
             return ""
-        return f"Counts are kept for {KEEP_DAYS} days: those of this rollout are gone."
+        if ended <= kept_period()[0]:
+            return f"Counts are kept for {KEEP_DAYS} days: those of this rollout are gone."
+        if ended - self.view.since >= timedelta(seconds=WINDOW):
+            return ""
+        every = f"nodes count requests in stretches of {WINDOW} s"
+        return f"Its last step was too short to measure: {every}."
 
     @property
     def traffic(self) -> list[tuple[str, list[str]]]:

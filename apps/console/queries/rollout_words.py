@@ -109,6 +109,11 @@ def moved(row: Rollout) -> str:
     return f"{_verb(row, 'Rolled out', 'Rolling out', 'Rollout of')} {there}{instead}"
 
 
+def sides_of(row: Rollout) -> tuple[str, str]:
+    """Say which revision comes and which one gives way: what a rollback goes to is not new."""
+    return ("new", "old") if row.kind == RolloutKind.RELEASE else ("former", "newer")
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutMove:
     """A rollout in a list, read :func:`with_last_words`."""

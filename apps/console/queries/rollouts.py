@@ -8,7 +8,7 @@ from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
-from apps.console.queries.rollout_words import with_last_words
+from apps.console.queries.rollout_words import sides_of, with_last_words
 from apps.governance.plan import Analysis, Plan, SetWeight
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.queries import between, counts_of
@@ -118,7 +118,8 @@ def sides(
 ) -> list[RolloutSide]:
     """Return the revision that comes and the one that goes, with what was counted since then, and
     where the rollout is over ``until`` its end."""
-    present = [("new", row.to_revision), ("old", row.from_revision)]
+    new, old = sides_of(row)
+    present = [(new, row.to_revision), (old, row.from_revision)]
     revisions = [(name, revision) for name, revision in present if revision is not None]
     ids = [revision.pk for _, revision in revisions]
     if until is None:

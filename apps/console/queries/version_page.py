@@ -18,6 +18,7 @@ from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.queries.version_parts import (
     EvidenceLine,
     ModelColumn,
+    alias_words,
     builds_of,
     columns,
     evidence_words,
@@ -29,7 +30,7 @@ from apps.console.queries.version_parts import (
     signer_labels,
     standings,
 )
-from apps.console.queries.version_recall import ToldRecall, first_told, recall_banner, told
+from apps.console.queries.version_recall import ToldRecall, first_told, recall_banner, seen_by, told
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
 from apps.governance.queries.facts import was_called_safe
@@ -110,6 +111,11 @@ class VersionPage:
     def author(self) -> str:
         """Who registered it."""
         return self.names.get(self.version.author, "")
+
+    @property
+    def aliases(self) -> list[str]:
+        """What it is called besides."""
+        return alias_words(self.version.alias_names, self.releases)  # type: ignore[attr-defined]
 
     @property
     def tags(self) -> list[str]:
@@ -257,7 +263,12 @@ class VersionPage:
     @property
     def steps(self) -> list[ReadinessStep]:
         """What stands between it and serving; nothing once it was released."""
-        return next_steps(self)
+        facts = (self.files, self.is_frozen, self.metrics, self.built, self.releases)
+        done = [bool(fact) for fact in facts]
+        if all(done) or self.recalled:
+            return []
+        ways = Ways(self.draft, "report-metrics" if self.may_report else "")
+        return steps(done, self.builds[0] if self.builds else None, self.untrue, ways)
 
     @property
     def smoke(self) -> str:
@@ -321,15 +332,6 @@ class VersionPage:
         return self.version.python_version or "platform default"
 
 
-def next_steps(page: VersionPage) -> list[ReadinessStep]:
-    """Return what stands between the version and serving, each with where the reader does it."""
-    done = [bool(page.files), page.is_frozen, bool(page.metrics), page.built, bool(page.releases)]
-    if all(done) or page.recalled:
-        return []
-    ways = Ways(page.draft, "report-metrics" if page.may_report else "")
-    return steps(done, page.builds[0] if page.builds else None, page.untrue, ways)
-
-
 def banners(page: VersionPage) -> Iterator[Banner]:
     """Yield what must not be overlooked."""
     if page.recalled:
@@ -377,7 +379,7 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     place = Scope(version.project_id)
     found = first_told(version.recalls)
     lines, names = story(
-        [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
+        [version.pk, *seen_by(version, actor), *(b.pk for b in builds), *(r.pk for r in releases)],
         actor,
         people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
         place=place,

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,15 @@ def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def pair(key: str, value: str) -> str:
     """Return a tag as people write it: a name, or a name and its value."""
     return f"{key}: {value}" if value else key
+
+
+def alias_words(names: Iterable[str], releases: Iterable[Release]) -> list[str]:
+    """Return aliases as pages show them: ``live-production`` stays where its endpoint is stopped,
+    which is then said. ``releases`` are those of the version."""
+    live = [row for row in releases if row.state == ReleaseState.LIVE]
+    serving = {row.environment.name for row in live if not row.is_stopped}
+    stopped = {f"live-{row.environment.name}" for row in live} - {f"live-{e}" for e in serving}
+    return [f"{name}, stopped" if name in stopped else name for name in names]
 
 
 def columns(version: ModelVersion) -> tuple[list[ModelColumn], list[ModelColumn]]:

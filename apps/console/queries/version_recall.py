@@ -1,15 +1,35 @@
-"""That a version is recalled, as its page tells it: by whom, when and why."""
+"""That a version is or was recalled, as its page tells it: by whom, when and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
 from django.urls import reverse
 
-from apps.assurance.models import RecallKind
+from apps.assurance.models import Recall, RecallKind
 from apps.audit.queries import unseal
+from apps.builds.models import Bento
+from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Banner, Link
+from placet.kernel.actor import Actor
+
+
+def all_recalls() -> ArraySubquery:
+    """Return the ids of the recalls of a version and of its Bentos, those that were withdrawn too,
+    as a column of the query that reads it (``all_recalls``)."""
+    bentos = Bento.objects.filter(version=OuterRef(OuterRef("pk"))).values("pk")
+    own = Q(kind=RecallKind.VERSION, what=OuterRef("pk"))
+    rows = Recall.objects.filter(own | Q(kind=RecallKind.BENTO, what__in=bentos))
+    return ArraySubquery(rows.filter(project=OuterRef("project")).order_by("pk").values("pk"))
+
+
+def seen_by(version: Any, actor: Actor) -> list[str]:
+    """Return the ids of those that ``actor`` may see, so that its story tells of them."""
+    recalls: list[str] = version.all_recalls
+    return recalls if sees(version, "recall.view", actor) else []
 
 
 @dataclass(frozen=True, slots=True)

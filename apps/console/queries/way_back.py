@@ -43,6 +43,13 @@ def once_replaced(keep_warm_seconds: int) -> str:
     return f"stays on standby for {spell(keep_warm_seconds)}" if keep_warm_seconds else "is stopped"
 
 
+def once_was_replaced(keep_warm_seconds: int) -> str:
+    """Say the same of one that is on standby no more; something else may have ended that early."""
+    if not keep_warm_seconds:
+        return "was stopped"
+    return f"was on standby for up to {spell(keep_warm_seconds)}"
+
+
 def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.rollout_page import VERBS, rollout_page
+from apps.console.queries.rollout_words import sides_of
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole
 from apps.rollouts.actions import abort, pause, promote, resume, retry, ship, skip
@@ -26,14 +27,6 @@ ACTS: dict[str, Callable[..., Any]] = {
 STEPWISE = {verb.name for verb in VERBS if verb.takes_step}
 NO_STEP = -1  # the place of the step before the first
 
-# the name in series.js, and the title
-PANELS = (
-    ("weight", "Share of the new revision"),
-    ("errors", "Server errors"),
-    ("latency", "Latency"),
-    ("requests", "Requests per second"),
-)
-
 
 @page
 def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
@@ -47,7 +40,7 @@ def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
         page=page_object,
         view=page_object.view,
         rollout=page_object.rollout,
-        panels=PANELS,
+        panels=page_object.panels,
     )
 
 
@@ -67,5 +60,5 @@ def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Stop a rollout and keep what serves."""
     row = get_rollout(rollout_id, request.actor)
     abort(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, "Aborted. All requests return to the old revision.")
+    messages.success(request, f"Aborted. All requests return to the {sides_of(row)[1]} revision.")
     return back(request)

@@ -200,7 +200,7 @@ def _follows(revision: Revision, after: str, weight: int) -> dict[str, Any]:
         changes["live_at"] = now()
     if after == RevisionState.DRAINING != before or (after in ENDED and revision.ended_at is None):
         changes["ended_at"] = now()
-    elif before in ENDED:
+    elif before in ENDED and after not in ENDED:  # it is started again
         changes["ended_at"] = None
     if after in TRIED:
         return changes

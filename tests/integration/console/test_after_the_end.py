@@ -132,12 +132,15 @@ def test_the_form_that_recalls_a_version_names_it(story: Story, first_release: R
     assert "/recalls/new/?kind=version&amp;what=risk%2Fchurn%3A1&amp;project=risk" in shown
 
 
-def test_a_withdrawn_release_says_what_its_gates_were_when_it_ended(world: World) -> None:
+def test_a_withdrawn_release_says_what_its_gates_were_when_last_checked(
+    world: World,
+) -> None:
     release = world.request("staging")
     assert "If any of these change" in page(world, f"/releases/{release.pk}/")
     withdraw(release, actor=world.ada)
     said = page(world, f"/releases/{release.pk}/")
-    assert "Gates when it ended" in said
+    assert "Gates when last checked" in said and "Gates when it ended" not in said
+    assert "Last checked (date) (time) UTC , and not again when it ended." in said
     assert "Had not passed. One reviewer was missing; 0 of 1 approved" in said
     assert "Waiting" not in said
     assert "It ended before every gate had passed." in said and "If any of these change" not in said
@@ -206,9 +209,16 @@ def test_after_a_rollback_the_release_says_why_and_how_to_go_on(
 def test_a_rollout_that_is_over_says_what_flowed_then_and_nothing_of_now(
     story: Story, first_release: Release
 ) -> None:
-    path = f"/rollouts/{story.rollout(first_release).pk}/"
+    rollout = story.rollout(first_release)
+    path = f"/rollouts/{rollout.pk}/"
+    short = page(story, path)
+    assert "Its last step was too short to measure" in short
+    assert "Observed" not in short.partition("| Metrics |")[0]
+    at = Rollout.objects.get(pk=rollout.pk).finished_at
+    assert at is not None
+    Rollout.objects.filter(pk=rollout.pk).update(finished_at=at + timedelta(seconds=11))
     said = page(story, path)
-    assert "its last step" in said
+    assert "its last step" in said and "too short" not in said
     assert "Configured" not in said and "Replicas ready" not in said and "Observed" in said
 
 
@@ -229,13 +239,22 @@ def test_a_version_that_placet_signed_is_not_signed_by_nobody(world: World) -> N
     assert "Placet, at its build: model.sig ; no signature of its author's came with it" in said
 
 
-def test_an_endpoint_that_was_only_asked_for_in_vain_leaves_the_list_of_deployments(
+def test_the_list_and_its_export_have_an_endpoint_that_was_only_asked_for_in_vain(
     world: World,
 ) -> None:
     release = world.request("staging", endpoint="scoring")
-    assert "scoring" in page(world, "/endpoints/")
+    ada = browser(world.people["Ada"])
+
+    def exported() -> str:
+        return b"".join(ada.get("/api/v1/exports/endpoints?format=csv")).decode()
+
+    assert "scoring" in page(world, "/endpoints/", who="Ada") and "scoring" in exported()
+    assert "Never served" not in page(world, "/endpoints/", who="Ada")
     withdraw(release, actor=world.ada)
-    assert "scoring" not in page(world, "/endpoints/")
+    for path in ("/endpoints/", "/projects/risk/", "/projects/risk/environments/staging/"):
+        said = page(world, path, who="Ada")
+        assert "scoring" in said and "○ Never served" in said, path
+    assert "scoring" in exported()
     assert "scoring" in page(world, f"/endpoints/{release.endpoint_id}/")
 
 

@@ -66,9 +66,33 @@ def test_the_figures_are_those_of_now_and_not_of_when_it_was_opened(
     assert f"Now: 83.33% {agreed}" in page(story, "/alerts/")
 
 
-def test_where_nothing_is_measured_no_figure_is_said(story: Story, breached: Release) -> None:
+def test_where_nothing_is_measured_that_is_said_and_what_is_agreed(
+    story: Story, breached: Release
+) -> None:
     MetricWindow.objects.all().delete()
-    assert "Now:" not in page(story, "/alerts/")
+    agreed = "(at least 99% without server error, p99 at most (span) agreed)."
+    opened = "When it opened: churn:1: 66.666% of 300 requests in (span)"
+    endpoint = f"/endpoints/{breached.endpoint_id}/"
+    for path in ("/alerts/", endpoint):
+        said = page(story, path)
+        assert f"Now: no requests in the last (span) {agreed}" in said and opened in said
+    for path in (endpoint, f"{endpoint}settings/"):
+        assert "? No requests" in page(story, path) and "? Unknown" not in page(story, path)
+
+
+def test_of_too_few_requests_it_is_said_that_nothing_is_judged(
+    story: Story, breached: Release
+) -> None:
+    MetricWindow.objects.all().delete()
+    answers(story, breached, 2, 1)
+    said = page(story, "/alerts/")
+    assert "p99 – (at most (span) agreed), 3 requests in (span), too few to judge." in said
+    said = page(story, f"/endpoints/{breached.endpoint_id}/")
+    assert "? Too few requests" in said
+    assert "– p50, p95, p99: too few requests, 20 are needed" in said
+
+
+def test_what_is_stopped_is_not_judged(story: Story, breached: Release) -> None:
     answers(story, breached, 200, 100)
     stop_endpoint(breached.endpoint, actor=story.otto)
     assert "Now:" not in page(story, "/alerts/")

@@ -131,7 +131,7 @@ def test_the_story_of_an_endpoint_is_what_people_decided_until_everything_is_ask
     few = page(story, path).partition("| Activity |")[2]
     line = "Paused the rollout by Otto risk | rollout of release 2 at churn | “traffic fell”"
     assert line in few
-    assert "Started rolling out release 2" in few and "The new revision is live" in few
+    assert "Started rolling out release 2" in few and "Went live" in few
     for technical in ("of the traffic", "% of the requests to the new revision", "Added revision"):
         assert technical not in few, technical
     every = page(story, f"{path}?activity=all").partition("| Activity |")[2]

@@ -7,6 +7,9 @@ from django.urls import reverse
 
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.monitoring.actions import set_objective
+from apps.monitoring.rules import ObjectiveTerms
+from apps.rollouts.actions import schedule_drills
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
 from tests.support import factories
@@ -70,6 +73,15 @@ def test_models_versions_and_projects_say_where_a_version_is_stopped(
 ) -> None:
     said = page(story, path, who="Ada")
     assert "■ Stopped" in said and "● Live" not in said
+
+
+def test_an_alias_of_what_is_live_says_that_it_is_stopped(story: Story, stopped: Release) -> None:
+    for path in ("/models/risk/churn/", "/models/risk/churn/1/"):
+        assert "live-development, stopped" in page(story, path), path
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    for path in ("/models/risk/churn/", "/models/risk/churn/1/"):
+        said = page(story, path)
+        assert "live-development" in said and "live-development, stopped" not in said
 
 
 def test_lists_of_deployments_say_until_when_and_not_since_when(
@@ -161,3 +173,39 @@ def test_an_endpoint_that_was_stopped_before_anybody_wrote_down_by_whom_says_sto
     Endpoint.objects.update(stopped_by="", stopped_at=None)
     said = page(story, f"/releases/{first_release.pk}/")
     assert "Stopped. Open endpoint" in said and "It served until" not in said
+
+
+def test_what_a_stopped_endpoint_is_set_to_and_did_is_not_told_as_though_it_served(
+    story: Story, stopped: Release
+) -> None:
+    path = f"/endpoints/{stopped.endpoint_id}/"
+    overview, settings = page(story, path), page(story, f"{path}settings/")
+    assert "It is stopped, so nothing is recorded now." in overview
+    assert "the live release" not in overview and "Live revision" not in overview
+    assert "Revision 1 reached, before it was stopped: nothing" in settings
+    set_objective(stopped.endpoint, terms=ObjectiveTerms(availability=0.99), actor=story.otto)
+    schedule_drills(stopped.endpoint, every_days=30, hour=3, actor=story.otto)
+    settings = page(story, f"{path}settings/")
+    assert "It is stopped: nothing is judged." in settings
+    assert "skipped while the endpoint is stopped." in settings
+    assert "✓ Met" not in settings and "Unknown" not in settings
+
+
+def test_all_pages_of_a_stopped_endpoint_say_that_nothing_answers_and_why(
+    story: Story, stopped: Release
+) -> None:
+    path = f"/endpoints/{stopped.endpoint_id}/"
+    why = "Nothing answers | It is stopped: requests are answered with 503 until somebody starts"
+    for tab in ("test", "use"):
+        said = page(story, f"{path}{tab}/")
+        assert why in said, tab
+        assert "Predict" not in said
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    assert "Predict" in page(story, f"{path}test/")
+
+
+def test_where_nothing_is_live_yet_both_tabs_say_the_same(story: Story) -> None:
+    path = f"/endpoints/{story.release('staging').endpoint_id}/"
+    why = "Nothing answers | Nothing is live here: requests are answered with 503."
+    for tab in ("test", "use"):
+        assert why in page(story, f"{path}{tab}/"), tab

@@ -91,7 +91,7 @@ def test_a_revision_that_was_aborted_says_from_when_until_when_it_served_what(
     actions.abort(story.rollout(split), reason="worse", actor=story.otto)
     story.settle()
     said = page(story, f"/endpoints/{split.endpoint_id}/revisions/")
-    assert "(ago) until (ago) at most 60%" in said
+    assert "first (ago) , last (ago) at most 60%" in said
     (first, second) = sorted(
         api(story, f"/endpoints/{split.endpoint_id}/revisions")["items"],
         key=lambda row: int(row["number"]),

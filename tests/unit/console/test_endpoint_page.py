@@ -16,7 +16,6 @@ from apps.console.queries.endpoint_forms import (
 from apps.console.queries.endpoint_page import EndpointPage
 from apps.console.queries.endpoint_parts import (
     EndpointRecall,
-    PastRevision,
     RevisionNetwork,
     Running,
     curl,
@@ -30,6 +29,7 @@ from apps.console.queries.endpoint_parts import (
 )
 from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
+from apps.console.queries.past_revisions import PastRevision
 from apps.console.queries.rollback_form import can_roll_back, rollback_form, rollback_words
 from placet.kernel.actor import ANONYMOUS
 from placet.kernel.clock import now
@@ -155,6 +155,9 @@ def test_figures_are_there_once_something_was_asked() -> None:
     ]
     words = [what for _, what in figures(recent(p50_ms=None))]
     assert words == ["requests in 15 min", "server errors", "rejected requests (4xx)"]
+    few = list(figures(recent(requests=19)))
+    assert few[-1] == ("–", "p50, p95, p99: too few requests, 20 are needed")
+    assert [what for _, what in figures(recent(requests=20))][-1] == "p99"
     assert list(figures(recent(requests=0))) == list(figures(None)) == []
 
 
@@ -212,7 +215,14 @@ def test_what_a_rollback_goes_back_to() -> None:
         ("active", False, [], False, ""),
         ("active", False, [revision(1, "warm")], True, "only shifts the traffic."),
         ("active", True, [], True, "Revision 3 is going out: a rollback aborts that."),
-        ("stopped", False, [revision(1, "warm")], False, "a stopped one is not rolled back."),
+        (
+            "stopped",
+            False,
+            [revision(1, "warm")],
+            False,
+            "Rolling back to churn:1 (revision 1) is possible once the endpoint is started: "
+            "a stopped one is not rolled back.",
+        ),
     ],
 )
 def test_a_rollback_is_offered_where_there_is_something_to_go_back_to(
@@ -244,15 +254,17 @@ def test_a_rollback_names_what_it_does() -> None:
 
 
 def test_what_is_agreed_stands_beside_what_was_measured() -> None:
-    verdict: Any = row(availability=1.0, latency_ms=float("inf"), requests=1, standing="met")
+    verdict: Any = row(availability=1.0, latency_ms=float("inf"), requests=20, standing="met")
     lines = [(h.label, h.measured, h.agreed) for h in held_to(row(**AGREED), verdict, "Otto")]
     assert lines == [
         ("Without server error", "100%", "at least 99.9%"),
         ("p99", "> 10 s", "at most 250 ms"),
-        ("Over", "", "15 min, 1 request"),
+        ("Over", "", "15 min, 20 requests"),
         ("Notify", "", "Otto"),
         ("A breach", "", "rolls back, once"),
     ]
+    verdict.requests = 19
+    assert [h.measured for h in held_to(row(**AGREED), verdict, "Otto")][1] == "–"
     nothing = row(**AGREED | {"availability": None, "latency_ms": None, "owner": ""})
     assert [h.agreed for h in held_to(nothing, None, "")][:2] == ["15 min", "the operators"]
 

@@ -82,9 +82,19 @@ def test_a_list_says_which_it_has() -> None:
 @pytest.mark.parametrize(
     ("effect", "alive", "joined", "said"),
     [
-        ({"action": "stopped", "state": "open"}, True, True, ("Endpoint stopped", "", "")),
-        ({"action": "ended", "state": "open"}, False, True, ("Ended", "node is offline", "")),
-        ({"action": "fell_back", "state": "open"}, False, False, ("Rolled back", "no node", "")),
+        ({"action": "stopped", "state": "open"}, True, True, ("Revoked, endpoint stopped", "", "")),
+        (
+            {"action": "ended", "state": "open"},
+            False,
+            True,
+            ("Revoked, ended", "node is offline", ""),
+        ),
+        (
+            {"action": "fell_back", "state": "open"},
+            False,
+            False,
+            ("Revoked, endpoint fell back", "no node", ""),
+        ),
         ({"action": "revoked", "state": "never_ran"}, False, False, ("", "", "")),
     ],
 )

@@ -249,7 +249,7 @@ def test_a_permit_is_offered_once_everybody_has_signed(
             "rollback",
             5,
             True,
-            ["the old revision finishes its requests", "the old revision is stopped"],
+            ["the newer revision finishes its requests", "the newer revision is stopped"],
         ),
     ],
 )
@@ -269,6 +269,31 @@ def test_a_rollout_says_what_becomes_of_what_it_replaces(
     live: Any = release if replaces else None
     steps = rollout_steps(release, rollout if kind else None, live)
     assert [step.text for step in steps[2:]] == said
+
+
+@pytest.mark.parametrize(
+    ("state", "ago", "keep", "said"),
+    [
+        ("live", 1, 60, "stays on standby for 1 min"),
+        ("live", 61, 60, "was on standby for up to 1 min"),
+        ("superseded", 1, 60, "was on standby for up to 1 min"),
+        ("live", 1, 0, "was stopped"),
+    ],
+)
+def test_what_was_replaced_is_no_longer_on_standby_once_that_is_over(
+    state: str, ago: int, keep: int, said: str
+) -> None:
+    release: Any = SimpleNamespace(plan=plan_document({"keep_warm_seconds": keep}), state=state)
+    rollout: Any = SimpleNamespace(
+        kind="release",
+        from_revision_id="rev_1",
+        steps=[None],
+        state="done",
+        step_times={},
+        phase_times={},
+        finished_at=now() - timedelta(seconds=ago),
+    )
+    assert rollout_steps(release, rollout, None)[-1].text == f"the old revision {said}"
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,13 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
         (
             "rollback",
             "Rolling back from revision 1 to revision 2",
-            "replaces churn:1 at",
+            "from churn:1 at",
             "A rollback moves all requests at once.",
         ),
         (
             "drill",
             "Rollback test from revision 1 to revision 2 and back",
-            "replaces churn:1 at",
+            "from churn:1 at",
             "A rollback test moves all requests at once, as a rollback does, and returns them.",
         ),
     ],
@@ -72,6 +72,44 @@ def test_each_kind_has_its_words(kind: str, sentence: str, place: str, note: str
     found = page(kind=kind)
     assert found.moved == sentence
     assert (found.heading_end, found.steps_note) == (place, note)
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "chart", "aborting"),
+    [
+        (
+            "release",
+            "",
+            "Share of the new revision",
+            "Returns all requests to the old revision at once, then ends the new one.",
+        ),
+        (
+            "rollback",
+            "Back to",
+            "Share of the former revision",
+            "Returns all requests to the newer revision at once, then ends the former one.",
+        ),
+        (
+            "drill",
+            "Rollback test to",
+            "Share of the former revision",
+            "Returns all requests to the newer revision at once, then ends the former one.",
+        ),
+    ],
+)
+def test_what_a_rollback_goes_back_to_is_not_called_new(
+    kind: str, start: str, chart: str, aborting: str
+) -> None:
+    found = page("rollout.operate", kind=kind, pk="rlo_1")
+    assert (found.heading_start, found.panels[0][1]) == (start, chart)
+    assert found.forms[-1].says == aborting
+
+
+def test_a_safety_net_is_told_as_past_once_the_rollout_is_over() -> None:
+    guard = {"guard": {"consecutive_failures": 10}}
+    assert "the node rolls back after 10" in page(**guard).guard
+    over = page(is_open=False, **guard).guard
+    assert over.startswith("Safety net until it ended: the node would have rolled back after 10")
 
 
 def test_nothing_is_replaced_where_nothing_was_live() -> None:

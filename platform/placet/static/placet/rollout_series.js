@@ -1,8 +1,10 @@
 // A rollout over time: its weight, and what the old revision, the new one and its copies answered.
-window.placetSeries(({ seconds, show, percent, last, line }) => {
+window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
   const NEW = "--tblr-primary",
     OLD = "--tblr-secondary",
     COPIES = "--wait";
+  // what a rollback goes to is not new: the page says what both are called
+  const { coming, leaving } = box.dataset;
   const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
   const when = (data) => (data.growing ? "" : "at the end: "); // what its figures are of
   const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
@@ -13,10 +15,14 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
       const ends = data.planned.map((p) => [seconds(p.at), p.weight / 100]);
       ends.push([seconds(data.until), ends.at(-1)[1]]);
       const measured = data.points.map((p) => percent(p.share));
+      // a newest stretch that began before the present weight has a share of both
+      const begun = seconds(data.planned.at(-1).at);
+      const mixed = data.points.length > 0 && seconds(data.points.at(-1).at) < begun;
+      const seen = mixed ? "too short to measure" : `measured ${show(last(measured), "%")}`;
       return {
         unit: "%",
         least: 1,
-        says: `${when(data)}planned ${show(last(ends)[1], "%")}, measured ${show(last(measured), "%")}`,
+        says: `${when(data)}planned ${show(last(ends)[1], "%")}, ${seen}`,
         lines: [
           line("planned", OLD, dashes, {
             paths: uPlot.paths.stepped({ align: 1 }),
@@ -33,8 +39,8 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
     errors: (data, times) => both(data, times, "%", 1, [["", (m) => percent(m.error_rate)]]),
     latency: (data, times) =>
       both(data, times, "ms", 5, [
-        ["p50", (m) => m.p50_ms],
-        ["p95", (m) => m.p95_ms],
+        ["p50", (m) => quantile(m, "p50_ms")],
+        ["p95", (m) => quantile(m, "p95_ms")],
       ]),
     requests: (data, times) => both(data, times, "/s", 1, [["", (m) => m.per_second]]),
   };
@@ -42,10 +48,11 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
   // The same figures of the old revision, the new one, and the copies that it got, if any.
   const both = (data, times, unit, least, figures) => {
     const sides = [
-      ["old", "old", OLD, dashes],
-      ["new", "new", NEW, undefined],
+      ["old", leaving, OLD, dashes],
+      ["new", coming, NEW, undefined],
     ];
-    if (data.points.some((p) => p.copies)) sides.push(["copies", "copies to new", COPIES, [2, 3]]);
+    if (data.points.some((p) => p.copies))
+      sides.push(["copies", `copies to ${coming}`, COPIES, [2, 3]]);
     const lines = [],
       columns = [times],
       said = [];
@@ -64,7 +71,7 @@ window.placetSeries(({ seconds, show, percent, last, line }) => {
   // The same for who does not see the lines: newest first, in words and numbers.
   const side = (m) => {
     if (!m) return "–";
-    const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(m[`${p}_ms`], "ms")}`);
+    const latency = ["p50", "p95", "p99"].map((p) => `${p} ${show(quantile(m, `${p}_ms`), "ms")}`);
     const errors = `${show(percent(m.error_rate), "%")} server errors`;
     return [`${m.requests} requests`, errors, ...latency].join(", ");
   };

@@ -15,6 +15,9 @@ window.placetSeries = (subject) => {
   const show = (value, unit) =>
     value == null ? "–" : `${digits.format(value)}${unit === "%" ? "" : " "}${unit}`;
   const percent = (share) => (share == null ? null : share * 100);
+  // a percentile of few requests means nothing
+  const quantile = (point, name) =>
+    point.requests < Number(box.dataset.fewest) ? null : point[name];
   const last = (values) => values.findLast((value) => value != null) ?? null;
   // A line shows where it begins and where it ends: else a figure that stands alone is not seen.
   const ends = (u, place, every) => {
@@ -62,6 +65,7 @@ window.placetSeries = (subject) => {
   const { panels, rows, times, marked } = subject({
     box,
     colour,
+    quantile,
     seconds,
     show,
     percent,

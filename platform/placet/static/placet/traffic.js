@@ -1,5 +1,5 @@
 // An endpoint over time: requests, errors and latency of all its revisions together.
-window.placetSeries(({ box, colour, seconds, show, percent, last, line, clock }) => {
+window.placetSeries(({ box, colour, quantile, seconds, show, percent, last, line, clock }) => {
   const MAIN = "--tblr-primary",
     QUIET = "--tblr-secondary",
     WARN = "--wait",
@@ -57,9 +57,9 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line, clock })
       ]),
     quantiles: (data, begins) =>
       panel(data, begins, "ms", 5, [
-        { label: "p50", colour: MAIN, get: (p) => p.p50_ms },
-        { label: "p95", colour: QUIET, dash: dashes, get: (p) => p.p95_ms },
-        { label: "p99", colour: WARN, dash: dots, get: (p) => p.p99_ms },
+        { label: "p50", colour: MAIN, get: (p) => quantile(p, "p50_ms") },
+        { label: "p95", colour: QUIET, dash: dashes, get: (p) => quantile(p, "p95_ms") },
+        { label: "p99", colour: WARN, dash: dots, get: (p) => quantile(p, "p99_ms") },
       ]),
   };
 
@@ -73,7 +73,7 @@ window.placetSeries(({ box, colour, seconds, show, percent, last, line, clock })
         show(p.per_second, ""),
         show(percent(p.error_rate), "%"),
         show(percent(p.client_error_rate), "%"),
-        ...["p50_ms", "p95_ms", "p99_ms"].map((name) => show(p[name], "ms")),
+        ...["p50_ms", "p95_ms", "p99_ms"].map((name) => show(quantile(p, name), "ms")),
       ]);
 
   // What happened meanwhile as a list, the newest first, each by its number and the way to it.

@@ -1,0 +1,30 @@
+"""What the reader can do with an endpoint now, as buttons of its page."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+
+from apps.console.queries.endpoint_view import EndpointView
+from apps.console.queries.page_parts import Button
+from apps.serving.rules import EndpointState
+
+
+def buttons(
+    view: EndpointView, *, operates: bool, manages: bool, goes_back: bool
+) -> Iterator[Button]:
+    """Yield what somebody can do with an endpoint now who may do so much."""
+    endpoint, status = view.endpoint, view.status
+    active = endpoint.state == EndpointState.ACTIVE
+    if operates and active:
+        if status.live:
+            yield Button("Restart…", dialog="restart")
+            yield Button("Scale…", dialog="scale")
+        yield Button("Stop…", dialog="stop", tone="outline-danger")
+    elif operates:
+        start = reverse("endpoint-operate", args=[endpoint.pk, "start"])
+        yield Button("Start", post=start, tone="primary")
+    if manages and (endpoint.state == EndpointState.STOPPED or not status.revisions):
+        yield Button("Delete…", dialog="delete", tone="outline-danger")
+    if goes_back:
+        tone = "danger" if view.previous else "outline-danger"
+        yield Button("Roll back…", dialog="rollback", tone=tone)

@@ -1,0 +1,110 @@
+"""The revisions that were released to an endpoint: when each had requests, and how it ended."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apps.audit.queries import unseal_many
+from apps.console.queries.actor_names import actor_names
+from apps.console.queries.endpoint_parts import version_url
+from apps.console.queries.links import recall_url, sees_in
+from apps.console.templatetags.placet import percent
+from apps.serving.models import Endpoint
+from apps.serving.rules import ENDED, PRESENT, RevisionState
+from placet.kernel.actor import Actor
+from placet_verify.units import WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class PastRevision:
+    """One revision in the list of all that were released."""
+
+    row: Any  # a revision as revisions_of reads it
+    project: str
+    names: Mapping[str, str]
+    stopped_at: datetime | None  # since when its endpoint is stopped
+    actor: Actor
+    reasons: Mapping[str, str] = field(default_factory=dict)  # of recalls, by the sealed text
+
+    @property
+    def url(self) -> str:
+        """Where its version is read."""
+        return version_url(self.row.bento.version, self.project)
+
+    @property
+    def state(self) -> str:
+        """How it is: what is live behind a stopped endpoint answers nobody."""
+        stopped = self.stopped_at and self.row.state in PRESENT
+        return RevisionState.STOPPED if stopped else self.row.state
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether a recall ended it."""
+        return bool(self.row.recall) and self.row.state in ENDED
+
+    @property
+    def recall_url(self) -> str:
+        """Where that recall is read, '' for who may not see it."""
+        return recall_url(self.row.recall["id"], self.row.recall["project"], self.actor)
+
+    @property
+    def recaller(self) -> str:
+        """Who recalled it."""
+        return self.names.get(self.row.recall["by"], "")
+
+    @property
+    def recalled_at(self) -> datetime:
+        """When it was recalled."""
+        return datetime.fromisoformat(self.row.recall["at"])
+
+    @property
+    def recall_reason(self) -> str:
+        """Why it was recalled, for who may see that recall."""
+        return self.reasons.get(self.row.recall["reason"], "")
+
+    @property
+    def approvers(self) -> str:
+        """Who approved it, '' when nobody had to."""
+        return ", ".join(self.names.get(person, "") for person in self.row.approvers)
+
+    @property
+    def since(self) -> datetime | None:
+        """When it had its first requests: as it went live where nobody wrote that down."""
+        since: datetime | None = self.row.first_served_at or self.row.live_at
+        return since
+
+    @property
+    def until(self) -> datetime | None:
+        """When it had the last of them; ``None`` while it has some."""
+        stopped: datetime | None = self.stopped_at if self.row.weight else None
+        if self.row.first_served_at is None and not self.row.weight:
+            return stopped or self.row.ended_at or self.row.live_at
+        return stopped or self.row.last_served_at
+
+    @property
+    def share(self) -> str:
+        """The largest share of the requests that it had; '' for all of them."""
+        peak = self.row.peak_weight
+        return f"at most {percent(peak)}" if 0 < peak < WHOLE else ""
+
+    @property
+    def by(self) -> str:
+        """Continues the words that name its release: by whom that was approved."""
+        return f", approved by {self.approvers}" if self.approvers else ""
+
+
+def past_revisions(endpoint: Endpoint, rows: Iterable[Any], actor: Actor) -> list[PastRevision]:
+    """Return what was released to ``endpoint``, as ``revisions_of`` read it: who recalled what and
+    why is told to who may see the recall."""
+    rows = list(rows)
+    people = {person for row in rows for person in row.approvers}
+    seen = [
+        row.recall
+        for row in rows
+        if row.recall and sees_in(row.recall["project"], "recall.view", actor)
+    ]
+    names = actor_names(people | {recall["by"] for recall in seen})
+    reasons = unseal_many({recall["reason"] for recall in seen}) if seen else {}
+    beside = (endpoint.project.slug, names, endpoint.stopped_at, actor, reasons)
+    return [PastRevision(row, *beside) for row in rows]

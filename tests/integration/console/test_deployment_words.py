@@ -1,0 +1,116 @@
+"""Pages of deployments say what was and what is: of what was recalled, rolled back, stopped."""
+
+from typing import Any
+
+import pytest
+
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import Recall
+from apps.governance.models import Release
+from apps.rollouts import actions
+from apps.rollouts.models import Rollout
+from apps.serving.models import Revision
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = pytest.mark.django_db
+WARM = {"keep_warm_seconds": 600}
+
+
+def page(story: Story, path: str, *, who: str = "Otto") -> str:
+    """Return what a page says to somebody, on one line."""
+    answer = browser(story.people[who]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def recalled(story: Story, release: Release) -> None:
+    """Have Otto recall the version that a release brought."""
+    what: dict[str, Any] = {"kind": "version", "what": release.version_id}
+    recall(**what, reason="leaky labels", project=release.project, actor=story.otto)
+
+
+def test_what_a_recall_took_off_says_so_also_after_the_endpoint_fell_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    story.settle()
+    ended = Revision.objects.get(release=second.pk)
+    assert ended.state == "failed" and ended.ended_at is not None
+    path = f"/endpoints/{second.endpoint_id}/revisions/"
+    said = page(story, path)
+    assert "✕ Stopped by a recall | by Otto risk (ago) : “leaky labels”" in said
+    assert "Failed" not in said
+    Revision.objects.filter(pk=ended.pk).update(ended_at=None)  # as it was written down once
+    assert "Failed" not in page(story, path)
+
+
+def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    story.settle()
+    olga = factories.person("Olga", {"operator": None})
+    said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
+    recall(**said, actor=factories.actor_of(olga))
+    path = f"/endpoints/{release.endpoint_id}/revisions/"
+    shown = page(story, path, who="Ada")
+    assert "Stopped by a recall | of all projects, not visible to you" in shown
+    assert "Olga" not in shown and "coerced" not in shown
+    story.people["Olga"] = olga
+    assert "by Olga (ago) : “coerced”" in page(story, path, who="Olga")
+
+
+def test_a_revision_that_came_back_says_when_it_served_first_and_not_that_it_always_did(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{second.endpoint_id}/revisions/")
+    assert "first (ago) , still" in said and "first (ago) , last (ago)" in said
+    assert "since (ago)" not in said
+
+
+def test_the_page_of_a_rollback_calls_nothing_new_that_comes_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    went = Rollout.objects.get(kind="rollback")
+    said = page(story, f"/rollouts/{went.pk}/")
+    assert "Back to churn:1 from churn:2 at churn" in said
+    assert "1 former | 2 newer" in said and "Share of the former revision" in said
+    assert "Went live by Placet" in said and "Shifted all requests by Placet" in said
+    for word in ("new revision", "old revision", "replaces"):
+        assert word not in said
+    said = page(story, f"/releases/{first_release.pk}/")
+    assert "replicas of the former revision" in said and "the newer revision was stopped" in said
+    assert "new replicas" not in said and "old revision" not in said
+
+
+def test_a_version_tells_that_it_was_recalled_and_that_the_recall_was_withdrawn(
+    story: Story, first_release: Release
+) -> None:
+    version = first_release.version
+    path = f"/models/risk/{version.model.name}/{version.number}/"
+    recalled(story, first_release)
+    assert "Recalled a version: 1 release revoked" in page(story, path)
+    alma = factories.person("Alma", roles={"approver": first_release.project})
+    lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
+    said = page(story, path)
+    assert "Recalled a version: 1 release revoked at 1 endpoints by Otto risk" in said
+    assert "Withdrew the recall of a version by Alma" in said
+
+
+def test_what_a_recall_revoked_is_called_revoked_on_its_page_too(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    said = page(story, f"/recalls/{Recall.objects.get().pk}/")
+    assert "Revoked, endpoint fell back" in said and "Rolled back" not in said
+    assert "✕ Revoked" in page(story, f"/releases/{second.pk}/")
