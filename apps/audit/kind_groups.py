@@ -59,14 +59,14 @@ ASKED_FOR = ("release.aborted.v1", "release.rolled_back.v1")  # no other kind ma
 def kinds_saying(text: str) -> list[str]:
     """Return the kinds in whose name or sentence every word of ``text`` stands."""
     words = text.casefold().split()
-    return [name for name, kind in kinds().items() if _are_in(words, name, kind.sentence({}))]
+    return [name for name, kind in kinds().items() if _are_in(words, name, kind.said)]
 
 
 def verdicts_saying(text: str) -> list[str]:
     """Return the verdicts of the decisions in whose sentence every word of ``text`` stands, which
     no sentence of their kind has: "approved"."""
     words, kind = text.casefold().split(), declared(DECIDED)
-    if _are_in(words, DECIDED, kind.sentence({})):
+    if _are_in(words, DECIDED, kind.said):
         return []
     said = {verdict: kind.line({"verdict": verdict}) for verdict in VERDICTS}
     return [verdict for verdict, line in said.items() if _are_in(words, DECIDED, line)]

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.utils.text import capfirst
 
 from apps.audit.models import Archive, ArchivedLeaf
@@ -24,6 +25,7 @@ from placet_verify.errors import Refused
 from placet_verify.signing.dsse import Envelope
 
 SIGNED = "signed, decoded above"
+MEMBER = ("person_id", "team_id")  # who is a member of what
 WHY = (  # columns that say why, as texts
     *("reason", "ended_reason", "reason_sealed", "lift_reason_sealed"),
     *("comment_sealed", "text_sealed", "findings_sealed"),
@@ -57,7 +59,11 @@ class ChangedRow:
     @property
     def kind(self) -> str:
         """What it is a row of, in words."""
-        return self.key.partition(":")[0].rpartition(".")[2]
+        label = self.key.partition(":")[0]
+        try:
+            return str(django_apps.get_model(label)._meta.verbose_name)
+        except (LookupError, ValueError):  # a table that there is no more
+            return label.rpartition(".")[2]
 
     @property
     def id(self) -> str:
@@ -269,7 +275,9 @@ def _called(change: RowChange, texts: Mapping[str, str], names: Mapping[str, str
     if known := names.get(change.key.partition(":")[2]):
         return known
     state = change.after or change.before or {}
-    own = state.get("name")
+    if change.key.startswith("identity.teammember:"):
+        return " of ".join(names.get(str(state.get(n)), "") or str(state.get(n)) for n in MEMBER)
+    own = state.get("role" if change.key.startswith("identity.rolebinding:") else "name")
     if "name" in change.sealed:
         own = texts.get(str(own), "").replace("[erased]", "")
     of = next((names[one] for column in BELONGS if (one := str(state.get(column))) in names), "")
