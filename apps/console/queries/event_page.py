@@ -10,12 +10,14 @@ from typing import Any
 from django.apps import apps as django_apps
 from django.utils.text import capfirst
 
+from apps.audit.kind_groups import FOLLOWED
 from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_detail, inclusion
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
 from apps.audit.queries.events import BELONGS, about_of
 from apps.console.queries.event_sentences import in_names
+from apps.console.queries.links import outcome_url
 from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
@@ -170,6 +172,11 @@ class EventPage:
         """The page of what it is about, for who may see that."""
         named = self._about[1]
         return named.url if named else ""
+
+    @property
+    def outcome_url(self) -> str:
+        """Where all that came of it is read, '' for what is no such event."""
+        return outcome_url(self.subject) if self.detail.body["kind"] in FOLLOWED else ""
 
     @property
     def where(self) -> str:
