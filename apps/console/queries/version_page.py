@@ -377,7 +377,7 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     place = Scope(version.project_id)
     found = first_told(version.recalls)
     lines, names = story(
-        [version.pk, *(b.pk for b in builds), *(r.pk for r in releases)],
+        [version.pk, *(row.pk for row in (*builds, *releases, *evidence))],
         actor,
         people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
         place=place,
