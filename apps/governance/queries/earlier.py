@@ -32,7 +32,7 @@ def decisions_on(row: Release) -> tuple[list[Decision], list[Any]]:
     releases = Release.objects.filter(Q(pk=row.pk) | rejected)
     rows = Decision.objects.filter(release__in=releases.values("pk"))
     found = list(rows.annotate(number=F("release__number")).order_by("created_at", "pk"))
-    own = [one for one in found if one.release_id == row.pk]
+    own: list[Decision] = [one for one in found if one.release_id == row.pk]
     others = (one for one in found if one.release_id != row.pk)
     return own, [one for one in others if one.verdict == "reject" and not one.voided_reason]
 

@@ -172,7 +172,7 @@ class TestByName:
 
 
 class TestWhatARecallDid:
-    """A version that serves is recalled by Otto, in a request of his."""
+    """Otto recalls a version that serves, in one request."""
 
     @pytest.fixture
     def still(self, first_release: Release) -> None:
