@@ -16,15 +16,15 @@ class NotVerifiable(Conflict):
 
 
 class AlreadyLifted(Conflict):
-    """The recall was lifted before."""
+    """The recall was withdrawn before."""
 
-    code, title = "already_lifted", "This recall was lifted already"
+    code, title = "already_lifted", "This recall was already withdrawn"
 
 
 class OwnRecall(Forbidden):
-    """A recall is lifted by another person than the one who made it."""
+    """A recall is withdrawn by another person than the one who made it."""
 
-    code, title = "own_recall", "A recall is lifted by another person than the one who made it"
+    code, title = "own_recall", "A recall is withdrawn by someone other than who made it"
 
 
 class OwnDecisions(Forbidden):

@@ -4,7 +4,7 @@ from apps.audit.events import event_kind
 
 RECALLED = event_kind(
     "recall.created",
-    "Recalled a {kind}: {releases:release} revoked at {endpoints} endpoints",
+    "Recalled a {kind}: {releases:release} revoked at {endpoints:endpoint}",
     seals=("reason_sealed",),
 )
 RECALL_REACHED = event_kind("recall.reached", "A recall reached {releases:release} of the endpoint")

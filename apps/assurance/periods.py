@@ -44,10 +44,11 @@ class ShareSet:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From this moment on the endpoint is in ``state``; '': the event cannot be read."""
+    """From this moment on the endpoint is in ``state``, by whom; '': the event cannot be read."""
 
     moment: Moment
     state: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,12 @@ def service_at(rows: list[Period], at: datetime) -> Service | None:
 def state_at(switches: Iterable[Switch], at: datetime) -> str:
     """Return the state of an endpoint at an instant; '' before it was made, and ``unknown`` where
     no event until then can be read."""
-    states = [row.state for row in switches if row.moment.at <= at]
-    known = [state for state in states if state]
-    return known[-1] if known else UNKNOWN if states else ""
+    until = [row for row in switches if row.moment.at <= at]
+    last = switch_at(until, at)
+    return last.state if last else UNKNOWN if until else ""
+
+
+def switch_at(switches: Iterable[Switch], at: datetime) -> Switch | None:
+    """Return what brought an endpoint into its state at an instant, of what can be read."""
+    known = [row for row in switches if row.moment.at <= at and row.state]
+    return known[-1] if known else None

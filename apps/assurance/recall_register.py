@@ -107,4 +107,4 @@ def _is_of(bento: Bento, recall: Recall) -> bool:
 def _sentence(kind: str, what: str, at: datetime) -> str:
     short = what.removeprefix("sha256:")[:16]
     own = "It" if kind == RecallKind.VERSION else f"Its {WORDS[kind]} {short}…"
-    return f"{own} was recalled on {at:%Y-%m-%d} and that was not lifted"
+    return f"{own} was recalled on {at:%Y-%m-%d} and the recall was not withdrawn"

@@ -58,12 +58,15 @@ class EventKind:
     Events of a ``sealed`` kind carry a signature by the access key: they vouch for somebody's
     access, which no other process may do.
     ``seals`` names the ``…_sealed`` columns whose texts the action that writes the event seals.
+    ``fuller`` are templates for events that say more than those of earlier releases do, or than
+    there always is to say: the first all of whose fields an event has is its sentence.
     """
 
     name: str
     template: str
     sealed: bool = False
     seals: tuple[str, ...] = ()
+    fuller: tuple[str, ...] = ()
 
     def sentence(self, data: Mapping[str, Any], write: Callable[[Any, str], str] = _logged) -> str:
         """Return what happened, with values as they were logged, and … for one that is missing."""
@@ -76,10 +79,34 @@ class EventKind:
 
     def parts(self, data: Mapping[str, Any], write: Callable[[Any, str], str]) -> Iterator[str]:
         """Yield the sentence piece by piece: words of ours, and values as ``write`` has them."""
-        for text, field, unit, _ in Formatter().parse(self.template):
+        for text, field, unit, _ in Formatter().parse(self._said_of(data)):
             yield text
             if field:
                 yield write(data.get(field, "…"), unit or "")
+
+    @property
+    def said(self) -> str:
+        """Return every sentence that it may have, with … for each value."""
+        blank = (EventKind(self.name, template).sentence({}) for template in self.templates)
+        return "\n".join(blank)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Return its templates, the plain one last."""
+        return (*self.fuller, self.template)
+
+    def ids_in(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """Return the ids that its sentence names."""
+        fields = Formatter().parse(self._said_of(data))
+        return frozenset(
+            str(data.get(field)) for _, field, unit, _ in fields if field and unit == "id"
+        )
+
+    def _said_of(self, data: Mapping[str, Any]) -> str:
+        for template in self.fuller:
+            if all(data.get(field) for _, field, _, _ in Formatter().parse(template) if field):
+                return template
+        return self.template
 
 
 def event_kind(
@@ -89,10 +116,11 @@ def event_kind(
     version: int = 1,
     sealed: bool = False,
     seals: tuple[str, ...] = (),
+    fuller: tuple[str, ...] = (),
 ) -> EventKind:
     """Declare and return a kind. Raises ``ValueError`` when the name is taken, or when it is not
     among those that the offline verifier knows as sealed, or is and is not declared so."""
-    kind = EventKind(f"{name}.v{version}", template, sealed, seals)
+    kind = EventKind(f"{name}.v{version}", template, sealed, seals, fuller)
     if sealed is not (kind.name in SEALED_KINDS):
         raise ValueError(f"event kind {kind.name}: sealed here or in placet_verify, but not both")
     if kind.name in _KINDS:

@@ -18,6 +18,9 @@ class Finder(Protocol):
         """Return the ids of what is called ``name``, and of what belongs to it or reached it, in
         the projects whose events ``actor`` may read."""
 
+    def came_of(self, cause: str) -> list[str]:
+        """Return the ids whose events, from a recall on, tell what came of it, itself first."""
+
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""
 

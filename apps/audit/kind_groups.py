@@ -54,19 +54,39 @@ GROUPS: Mapping[str, KindGroup] = {
 # who asked Placet to do it.
 DECIDED, VERDICTS = "release.decided.v1", ("approve", "reject")
 ASKED_FOR = ("release.aborted.v1", "release.rolled_back.v1")  # no other kind may say who asked
+# What Placet logs in the same moment and for the same request came of these.
+FOLLOWED = ("recall.created.v1",)
+
+
+# Verbs whose past, which sentences have, does not begin as they do.
+PAST = {
+    "withdraw": "withdrew",
+    "withdrawn": "withdrew",
+    "give": "gave",
+    "given": "gave",
+    "take": "took",
+    "taken": "took",
+    "freeze": "froze",
+    "frozen": "froze",
+    "send": "sent",
+    "hold": "held",
+    "deny": "denied",
+    "try": "tried",
+}
 
 
 def kinds_saying(text: str) -> list[str]:
-    """Return the kinds in whose name or sentence every word of ``text`` stands."""
+    """Return the kinds in whose name or sentences every word of ``text`` stands, as pages have it
+    or as people ask: *withdraw* finds *Withdrew the recall*."""
     words = text.casefold().split()
-    return [name for name, kind in kinds().items() if _are_in(words, name, kind.sentence({}))]
+    return [name for name, kind in kinds().items() if _are_in(words, name, kind.said)]
 
 
 def verdicts_saying(text: str) -> list[str]:
     """Return the verdicts of the decisions in whose sentence every word of ``text`` stands, which
     no sentence of their kind has: "approved"."""
     words, kind = text.casefold().split(), declared(DECIDED)
-    if _are_in(words, DECIDED, kind.sentence({})):
+    if _are_in(words, DECIDED, kind.said):
         return []
     said = {verdict: kind.line({"verdict": verdict}) for verdict in VERDICTS}
     return [verdict for verdict, line in said.items() if _are_in(words, DECIDED, line)]
@@ -74,4 +94,4 @@ def verdicts_saying(text: str) -> list[str]:
 
 def _are_in(words: list[str], name: str, sentence: str) -> bool:
     said = f"{name} {sentence}".casefold()
-    return all(word in said for word in words)
+    return all(word in said or PAST.get(word, word) in said for word in words)

@@ -20,8 +20,18 @@ SETUP_LINK_MADE = event_kind(
 )
 TEAM_CREATED = event_kind("team.created", "Created a team", sealed=True)
 TEAM_DELETED = event_kind("team.deleted", "Deleted a team", sealed=True)
-TEAM_MEMBER_ADDED = event_kind("team.member_added", "Added a person to a team", sealed=True)
-TEAM_MEMBER_REMOVED = event_kind("team.member_removed", "Removed a person from a team", sealed=True)
+TEAM_MEMBER_ADDED = event_kind(
+    "team.member_added",
+    "Added a person to a team",
+    sealed=True,
+    fuller=("Added {person:id} to the team {team:id}",),
+)
+TEAM_MEMBER_REMOVED = event_kind(
+    "team.member_removed",
+    "Removed a person from a team",
+    sealed=True,
+    fuller=("Removed {person:id} from the team {team:id}",),
+)
 SERVICE_ACCOUNT_CREATED = event_kind(
     "service_account.created", "Created a service account", sealed=True
 )
@@ -33,8 +43,26 @@ SERVICE_ACCOUNT_DEACTIVATED = event_kind(
     "Deactivated a service account and revoked {tokens:token}",
     sealed=True,
 )
-ROLE_GRANTED = event_kind("role.granted", "Granted the role {role}", sealed=True)
-ROLE_REVOKED = event_kind("role.revoked", "Revoked the role {role}", sealed=True)
+ROLE_GRANTED = event_kind(
+    "role.granted",
+    "Granted the role {role}",
+    sealed=True,
+    fuller=(
+        "Gave {holder:id} the role {role} in {project:id} / {environment}",
+        "Gave {holder:id} the role {role} in {project:id}",
+        "Gave {holder:id} the role {role} everywhere",
+    ),
+)
+ROLE_REVOKED = event_kind(
+    "role.revoked",
+    "Revoked the role {role}",
+    sealed=True,
+    fuller=(
+        "Took the role {role} in {project:id} / {environment} from {holder:id}",
+        "Took the role {role} in {project:id} from {holder:id}",
+        "Took the role {role} everywhere from {holder:id}",
+    ),
+)
 SECOND_FACTOR_DEMANDED = event_kind(
     "role.second_factor_demanded", "Demanded a second factor for the role {role}", sealed=True
 )

@@ -192,7 +192,7 @@ def judge(
         return verdict(
             "unknown",
             "few",
-            f"{counts.requests} of {terms.min_requests} requests in "
+            f"{counts.requests} of {_requests(terms.min_requests)} in "
             f"{terms.window_minutes} min: too few to judge",
         )
     if broken := _breaches(terms, counts, available, edge):
@@ -209,7 +209,7 @@ def judge(
 def _breaches(
     terms: ObjectiveTerms, counts: WindowCounts, available: float | None, edge: float | None
 ) -> list[str]:
-    breaches, over = [], f"of {counts.requests} requests in {terms.window_minutes} min"
+    breaches, over = [], f"of {_requests(counts.requests)} in {terms.window_minutes} min"
     if terms.availability is not None and (available or 0) < terms.availability:
         breaches.append(
             f"{_percent(available or 0)} {over} were answered without a server error, "
@@ -223,6 +223,10 @@ def _breaches(
             f"at most {terms.latency_ms} ms agreed"
         )
     return breaches
+
+
+def _requests(count: int) -> str:
+    return f"{count} request{'' if count == 1 else 's'}"
 
 
 def _percent(share: float) -> str:

@@ -127,7 +127,8 @@ def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
         return ("drained", "stopping") if seen.present else ("stopped", "")
     if seen.wanted == "drain":
         idle = seen.weight == 0 and seen.sessions == 0
-        note = "" if idle else f"{seen.sessions} requests are still under way"
+        waiting = "1 request is" if seen.sessions == 1 else f"{seen.sessions} requests are"
+        note = "" if idle else f"{waiting} still under way"
         return ("drained", "") if idle else ("serving" if seen.weight else "ready", note)
     if seen.ready and seen.weight:
         short = seen.ready < seen.replicas

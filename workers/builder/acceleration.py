@@ -16,7 +16,7 @@ from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from workers.builder import generate
 from workers.builder.bento import Workplace, environment
-from workers.builder.comparison import ACCELERATED, OutputComparison, compare
+from workers.builder.comparison import ACCELERATED, OutputComparison, compare, every
 from workers.builder.errors import BuildCancelled, BuildFailed
 from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits
@@ -142,7 +142,7 @@ def accelerate(bench: Bench) -> Acceleration:
         generate.replace(bench.workplace.project, trial)
     except KeepOriginal as reason:
         return kept(str(reason), compared, conversion)
-    detail = f"All {compared.rows} rows are answered as by the original"
+    detail = f"{every(compared.rows)} answered as by the original"
     return _result("accelerated", detail, compared, conversion)
 
 

@@ -22,6 +22,11 @@ EXACT = Tolerance(1e-9, 1e-6)  # the same model again: only the way through JSON
 ACCELERATED = Tolerance(1e-5, 1e-5)
 
 
+def every(rows: int) -> str:
+    """Begin the sentence of what is so of every row."""
+    return "The only row is" if rows == 1 else f"All {rows} rows are"
+
+
 @dataclass(slots=True)
 class OutputComparison:
     """What comparing came to. Labels (whole numbers, texts, truth values) must be the same."""

@@ -9,7 +9,7 @@ from typing import Any
 from placet_agent.downloads.leftovers import remove
 from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
-from workers.builder.comparison import ACCELERATED, EXACT, Tolerance
+from workers.builder.comparison import ACCELERATED, EXACT, Tolerance, every
 from workers.builder.errors import BuildCancelled
 from workers.builder.runtimes import RuntimeCache
 from workers.builder.sandbox import Limits, RunResult
@@ -163,7 +163,7 @@ def judge(
         return verdict("different", 0, "The version has fewer expected outputs than example rows")
     equal = sum(same(a, b, tolerance) for a, b in zip(predictions, expected, strict=True))
     if equal == rows and same(single, expected[0], tolerance):
-        return verdict("equal", equal, f"All {rows} rows are predicted as expected")
+        return verdict("equal", equal, f"{every(rows)} predicted as expected")
     return verdict("different", equal, _difference(predictions, expected, single, tolerance))
 
 

@@ -102,7 +102,7 @@ def _refuse_many(project: Project | None) -> None:
     most = config().max_recalls
     if project is not None and Recall.objects.filter(project=project).count() >= most:
         raise QuotaReached(
-            f"{project.slug} has {most:,} recalls, with those lifted",
+            f"{project.slug} has {most:,} recalls, withdrawn ones included",
             most,
             remedy="recall what several have in common",
             setting="PLACET_MAX_RECALLS",

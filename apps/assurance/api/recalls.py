@@ -49,7 +49,7 @@ class NewRecallSerializer(serializers.Serializer[Any]):
 
 
 class LiftSerializer(serializers.Serializer[Any]):
-    """Why a recall is lifted."""
+    """Why a recall is withdrawn."""
 
     reason = serializers.CharField(max_length=2000)
 
@@ -326,7 +326,7 @@ class RecallLift(PlacetView):
         operation_id="recalls_lift", request=LiftSerializer, responses=RecallDetailSerializer
     )
     def post(self, request: Request, recall: str) -> Response:
-        """Lift a recall that somebody else made. The releases stay revoked."""
+        """Withdraw a recall that somebody else made. The releases stay revoked."""
         row = queries.get_recall(recall, self.actor)
         data: Any = self.body(LiftSerializer)
         actions.lift(row, **data, actor=self.actor)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
-from apps.assurance.periods import Period, Service, Switch, periods, service_at, state_at
+from apps.assurance.periods import Period, Service, Switch, periods, service_at, state_at, switch_at
 from apps.assurance.queries.approved import NOTHING_APPROVED, Approved, approved_by
 from apps.assurance.queries.served_events import (
     RunReceipt,
@@ -63,6 +63,12 @@ class Deployment:
     revisions: list[ServedRevision]
     history: list[RevisionHistory] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    switch: Switch | None = None  # what brought it into its state
+
+    @property
+    def stopped(self) -> Switch | None:
+        """Return when it had been stopped, and by whom, if it was."""
+        return self.switch if self.state == "stopped" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ def _deployment(
         state=state_at(switches, at),
         revisions=sorted(revisions, key=lambda row: -row.service.share.weight),
         history=history,
+        switch=switch_at(switches, at),
         faults=list(dict.fromkeys(_faults(switches, rows, found.told))),
     )
 

@@ -70,6 +70,12 @@ class NameFinder:
             Target.objects.filter(name=name)[:1],
         )
 
+    def came_of(self, cause: str) -> list[str]:
+        """Return the ids of a recall, of what it did and of the revisions that it took off, which
+        never run again (one query)."""
+        effects = RecallEffect.objects.filter(recall=cause).values_list("pk", "revisions")
+        return [cause, *(one for pk, revisions in effects for one in (pk, *revisions))]
+
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""
         seen = visible(Project.objects.filter(pk=project_id), actor, project="pk")

@@ -147,9 +147,10 @@ def switches_of(endpoints: Collection[str]) -> dict[str, list[Switch]]:
     event says which was changed after it was logged."""
     rows = Event.objects.filter(subject__in=endpoints, kind__in=OF_ENDPOINTS).order_by("index")
     found = defaultdict[str, list[Switch]](list)
-    for index, at, subject, state in rows.values_list("index", "at", "subject", STATE):
+    said = rows.values_list("index", "at", "subject", "actor_id", STATE)
+    for index, at, subject, by, state in said:
         if moment := _moment(index, at):
-            found[subject].append(Switch(moment, state if isinstance(state, str) else ""))
+            found[subject].append(Switch(moment, state if isinstance(state, str) else "", by))
     return found
 
 

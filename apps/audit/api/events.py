@@ -88,10 +88,10 @@ class InclusionSerializer(serializers.Serializer[Any]):
 
 
 FILTERS = (
-    *("kind", "group", "text", "actor", "person", "by_people", "subject", "object"),
+    *("kind", "group", "text", "actor", "person", "by_people", "subject", "object", "cause"),
     *("project", "environment", "since", "until"),
 )
-NAMING = ("environment", "object", "subject", "person", "group", "kind", "text")
+NAMING = ("environment", "object", "subject", "cause", "person", "group", "kind", "text")
 MAX_NAME = 120  # characters of an export's file name, before the day
 FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
@@ -108,6 +108,7 @@ FILTER_PARAMETERS = [
         description="The name of an endpoint, a model, a version (name:3) or a target: events "
         "about it and about what belongs to it",
     ),
+    OpenApiParameter("cause", description="The id of a recall: all that came of it"),
     OpenApiParameter("project", description="A project id"),
     OpenApiParameter("environment", description="An environment's name"),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
@@ -151,6 +152,7 @@ def filters(request: Request, actor: Actor) -> EventFilter:
         text=text["text"],
         actor=text["actor"],
         subject=text["subject"],
+        cause=text["cause"],
         project=text["project"],
         environment=text["environment"],
         since=_time(text, "since"),

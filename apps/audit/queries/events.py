@@ -16,7 +16,6 @@ from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event,
 from apps.audit.queries.filtering import (
     EventFilter,
     events_visible,
-    filtered,
     newest_of,
     readable,
     touching,
@@ -96,7 +95,7 @@ def newest(
     events = _before(events_visible(actor), before)
     if filters.about:
         others = replace(filters, subject="", subjects=None)
-        about = filtered(events, others).filter(subject__in=filters.about).order_by("-index")
+        about = newest_of(events.filter(subject__in=filters.about), others, count)
         for floor in about.values_list("index", flat=True)[count - 1 : count]:
             events = events.filter(index__gte=floor)
     return _lines(newest_of(events, filters, count))

@@ -1,25 +1,44 @@
 """Which events somebody asks for, among those that they may read: filters, and the index in which
 the log has what each of them finds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from apps.audit.hooks import finder
-from apps.audit.kind_groups import ASKED_FOR, DECIDED, GROUPS, kinds_saying, verdicts_saying
+from apps.audit.kind_groups import (
+    ASKED_FOR,
+    DECIDED,
+    FOLLOWED,
+    GROUPS,
+    kinds_saying,
+    verdicts_saying,
+)
 from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event
-from placet.kernel.actor import INSTANCE, Actor
+from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
+from placet.kernel.ids import is_id
 from placet.kernel.problems import NeedsPermission
 
 TOUCHED = Func(
     F("body"), function="audit_touched", output_field=ArrayField(TextField())
 )  # what migration 0003 indexes
+REQUEST = Coalesce(
+    Func(
+        *(Cast(F("body"), JSONField()), Value("cause"), Value("request")),
+        function="jsonb_extract_path_text",
+        output_field=TextField(),
+    ),
+    Value("", TextField()),
+)
+MOST_FOLLOWED = 1000
 MOST_PARTS = 64  # of a choice, that are looked for one by one
 
 
@@ -27,7 +46,8 @@ MOST_PARTS = 64  # of a choice, that are looked for one by one
 class EventFilter:
     """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
     ``text`` is looked for in what kinds are called and say, and in how people decided; ``actors``
-    and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to.
+    and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to. ``cause`` is the
+    id of a recall, and ``outcome`` what else tells what came of it.
 
     What is asked for may lie far back in a log of millions: each filter has an index of its own,
     but for ``environment``. Times are places in the log, which is in their order.
@@ -41,6 +61,8 @@ class EventFilter:
     actors: tuple[str, ...] | None = None
     subject: str = ""
     subjects: tuple[str, ...] | None = None
+    cause: str = ""
+    outcome: tuple[str, ...] = ()
     project: str = ""
     environment: str = ""
     since: datetime | None = None
@@ -56,15 +78,15 @@ class EventFilter:
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """A condition of which any part may hold: ``parts`` have an index each that is in the order of
-    the log, and ``whole`` has none."""
+    the log, and ``whole`` has none. That may ask the database first."""
 
-    whole: Q
+    whole: Callable[[], Q]
     parts: list[Q]
 
 
 def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
     """Narrow ``wanted`` to what people called ``person`` did, or asked Placet to do, and to what is
-    called ``thing``.
+    called ``thing``; and find what tells what came of its ``cause``.
 
     A name that nobody and nothing has finds no event, as one of what the reader may not see.
     """
@@ -72,6 +94,8 @@ def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str =
         wanted = replace(wanted, actors=tuple(finder().people(person)))
     if thing:
         wanted = replace(wanted, subjects=tuple(finder().objects(thing, actor)))
+    if is_id(wanted.cause):
+        wanted = replace(wanted, outcome=tuple(finder().came_of(wanted.cause)))
     return wanted
 
 
@@ -113,7 +137,7 @@ def filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     """Return those of ``events`` that are wanted."""
     events = _narrowed(events, wanted)
     for choice in _choices(wanted):
-        events = events.filter(choice.whole)
+        events = events.filter(choice.whole())
     return events
 
 
@@ -127,7 +151,7 @@ def newest_of(events: QuerySet[Event], wanted: EventFilter, count: int) -> Query
     events, ways = _narrowed(events, wanted), [Q()]
     for choice in _choices(wanted):
         few = len(ways) * len(choice.parts) <= MOST_PARTS
-        parts = choice.parts if few else [choice.whole]
+        parts = choice.parts if few else [choice.whole()]
         ways = [way & part for way in ways for part in parts]
     found = [events.filter(way).order_by("-index").values("index")[:count] for way in ways]
     if not found:
@@ -140,6 +164,7 @@ def newest_of(events: QuerySet[Event], wanted: EventFilter, count: int) -> Query
 def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     """Apply what must hold in any case."""
     events = events.alias(family=FAMILY, prefix=ACTOR_PREFIX, verdict=VERDICT, asked_by=ASKED_BY)
+    events = events.alias(touched=TOUCHED, request=REQUEST)
     if wanted.kind:
         family, _, rest = wanted.kind.partition(".")
         events = events.filter(family=family)
@@ -164,19 +189,57 @@ def _choices(wanted: EventFilter) -> Iterator[_Choice]:
     """Yield what may hold in one way or another; the columns are those of :func:`_narrowed`."""
     for families in (GROUPS[wanted.group].families if wanted.group else None, wanted.families):
         if families is not None:
-            yield _Choice(Q(family__in=families), [Q(family=family) for family in families])
+            yield _any_of([Q(family=family) for family in families])
     for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
         if ids is not None:
-            asked = Q(kind__in=ASKED_FOR, asked_by__in=ids)
-            parts = [*(Q(actor_id=one) for one in ids), asked]
-            yield _Choice(Q(actor_id__in=ids) | asked, parts)
+            yield _done_by(ids)
+    if wanted.cause:
+        yield _came_of(wanted.cause, wanted.outcome)
     if wanted.text:
         kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
         decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
-        whole = Q(kind__in=kinds)
-        for each in decided:
-            whole |= each
-        yield _Choice(whole, [*(Q(kind=kind) for kind in kinds), *decided])
+        yield _any_of([*(Q(kind=kind) for kind in kinds), *decided])
+
+
+def _any_of(parts: list[Q]) -> _Choice:
+    return _Choice(lambda: reduce(or_, parts, Q(pk__in=[])), parts)
+
+
+def _done_by(ids: tuple[str, ...]) -> _Choice:
+    """What these did, what Placet did because they asked, and what came of what they did."""
+    asked, by_itself = Q(kind__in=ASKED_FOR, asked_by__in=ids), Q(actor_id=SYSTEM.id)
+    begun = _begun(actor_id__in=ids)
+    return _Choice(
+        lambda: Q(actor_id__in=ids) | asked | (by_itself & _known(begun)),
+        [*(Q(actor_id=one) for one in ids), asked, by_itself & _with(begun)],
+    )
+
+
+def _came_of(cause: str, outcome: tuple[str, ...]) -> _Choice:
+    """What was logged with what happened to ``cause`` first, and what tells of it since."""
+    begun = _begun(subject=cause)
+    since = Subquery(begun.values("index")[:1])
+    later = Q(touched__overlap=list(outcome), index__gte=since)
+    return _Choice(lambda: _known(begun) | later, [_with(begun), later])
+
+
+def _begun(**said: Any) -> QuerySet[Event]:
+    """Return the newest events, as they are said to be, that other things came of."""
+    events = Event.objects.filter(kind__in=FOLLOWED, **said).alias(request=REQUEST)
+    return events.order_by("-index")[:MOST_FOLLOWED]
+
+
+def _with(begun: QuerySet[Event]) -> Q:
+    """Return the condition that an event was logged with ``begun``: all of a unit of work have one
+    time. They have one request too: while the clock is behind, the time of the log stands still."""
+    return Q(at__in=begun.values("at"), request__in=begun.values(asked=REQUEST))
+
+
+def _known(begun: QuerySet[Event]) -> Q:
+    """Return the same (one query) for where it is one way of several: what such a condition is
+    about must be known beforehand to be found by an index."""
+    found = list(begun.values_list("at", REQUEST))
+    return Q(at__in=[at for at, _ in found], request__in={one for _, one in found})
 
 
 def _first_since(at: datetime) -> Subquery:

@@ -1,5 +1,6 @@
 """What served at an instant, by whose approval, as the page shows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,6 +15,7 @@ from apps.assurance.queries.as_of import (
     instant_of,
 )
 from apps.console.charts import Timespans, timespans
+from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
@@ -134,6 +136,7 @@ class DeploymentRow:
 
     deployment: Deployment
     actor: Actor
+    names: Mapping[str, str]
 
     @property
     def served(self) -> list[ServedRow]:
@@ -146,9 +149,19 @@ class DeploymentRow:
         ]
 
     @property
-    def nothing(self) -> str:
-        """Why nothing served."""
-        return "It was stopped" if self.deployment.state == "stopped" else "Nothing served"
+    def stopped_by(self) -> str:
+        """Who had stopped it."""
+        stop = self.deployment.stopped
+        return self.names.get(stop.by, "") if stop else ""
+
+    @property
+    def stop_url(self) -> str:
+        """Where the log says so, '' where the reader may not look."""
+        stop, endpoint = self.deployment.stopped, self.deployment.endpoint
+        place = Scope(endpoint.project_id, endpoint.environment)
+        if stop is None or not self.actor.can("audit.view", place):
+            return ""
+        return reverse("audit-event", args=[stop.moment.index])
 
     @property
     def spans(self) -> Timespans:
@@ -170,16 +183,23 @@ class DeploymentListPage:
     environment: str = ""
 
     @cached_property
+    def names(self) -> dict[str, str]:
+        """Who had stopped an endpoint, by name."""
+        return actor_names(row.stopped.by for row in self.found if row.stopped)
+
+    @cached_property
     def rows(self) -> list[DeploymentRow]:
         """Every endpoint that there was at the instant."""
         return [
-            DeploymentRow(row, self.actor) for row in self.found if row.state not in ("", "deleted")
+            DeploymentRow(row, self.actor, self.names)
+            for row in self.found
+            if row.state not in ("", "deleted")
         ]
 
     @property
     def history(self) -> list[DeploymentRow]:
         """Every endpoint behind which something served in the time before."""
-        return [DeploymentRow(row, self.actor) for row in self.found if row.history]
+        return [DeploymentRow(row, self.actor, {}) for row in self.found if row.history]
 
     @property
     def value(self) -> str:

@@ -186,10 +186,8 @@ def strays(recent: Recent | None) -> str:
     lost = recent.apart.get("no_unit") if recent else None
     if not recent or not lost:
         return ""
-    return (
-        f"{number(lost)} of {number(recent.requests)} requests had no unit and stayed on the live "
-        "revision."
-    )
+    of = counted(recent.requests, "request")
+    return f"{number(lost)} of {of} had no unit and stayed on the live revision."
 
 
 @dataclass(frozen=True, slots=True)

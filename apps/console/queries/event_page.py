@@ -7,14 +7,17 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.utils.text import capfirst
 
+from apps.audit.kind_groups import FOLLOWED
 from apps.audit.models import Archive, ArchivedLeaf
 from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_detail, inclusion
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
 from apps.audit.queries.events import BELONGS, about_of
 from apps.console.queries.event_sentences import in_names
+from apps.console.queries.links import outcome_url
 from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
 from placet.kernel.actor import Actor
@@ -24,6 +27,7 @@ from placet_verify.errors import Refused
 from placet_verify.signing.dsse import Envelope
 
 SIGNED = "signed, decoded above"
+MEMBER = ("person_id", "team_id")  # who is a member of what
 WHY = (  # columns that say why, as texts
     *("reason", "ended_reason", "reason_sealed", "lift_reason_sealed"),
     *("comment_sealed", "text_sealed", "findings_sealed"),
@@ -57,7 +61,11 @@ class ChangedRow:
     @property
     def kind(self) -> str:
         """What it is a row of, in words."""
-        return self.key.partition(":")[0].rpartition(".")[2]
+        label = self.key.partition(":")[0]
+        try:
+            return str(django_apps.get_model(label)._meta.verbose_name)
+        except (LookupError, ValueError):  # a table that there is no more
+            return label.rpartition(".")[2]
 
     @property
     def id(self) -> str:
@@ -166,6 +174,11 @@ class EventPage:
         return named.url if named else ""
 
     @property
+    def outcome_url(self) -> str:
+        """Where all that came of it is read, '' for what is no such event."""
+        return outcome_url(self.subject) if self.detail.body["kind"] in FOLLOWED else ""
+
+    @property
     def where(self) -> str:
         """Its project and environment."""
         body = self.detail.body
@@ -269,7 +282,9 @@ def _called(change: RowChange, texts: Mapping[str, str], names: Mapping[str, str
     if known := names.get(change.key.partition(":")[2]):
         return known
     state = change.after or change.before or {}
-    own = state.get("name")
+    if change.key.startswith("identity.teammember:"):
+        return " of ".join(names.get(str(state.get(n)), "") or str(state.get(n)) for n in MEMBER)
+    own = state.get("role" if change.key.startswith("identity.rolebinding:") else "name")
     if "name" in change.sealed:
         own = texts.get(str(own), "").replace("[erased]", "")
     of = next((names[one] for column in BELONGS if (one := str(state.get(column))) in names), "")

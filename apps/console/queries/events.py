@@ -1,11 +1,12 @@
 """The events of the log as the pages show them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from apps.audit.events import declared
 from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Checkpoint
 from apps.audit.queries import (
@@ -20,7 +21,6 @@ from apps.audit.queries import (
 )
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.event_sentences import in_names
-from apps.console.queries.links import person_url
 from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
@@ -209,7 +209,8 @@ def doer(entry: TimelineEntry) -> str:
 
 
 def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
-    """Yield whom events are about, people, services and nodes, where the reader may know them."""
+    """Yield whom events are about, people, teams, services and nodes, where the reader may know
+    them."""
     for entry in entries:
         for one in entry.about:
             needed = "target.view" if one.startswith("nod_") else "access.view"
@@ -222,11 +223,10 @@ def _line(
 ) -> EventLine:
     about = next((one for one in entry.about if one in names or one == but), "")
     by = doer(entry)
-    told = not entry.intact or about in {but, by, place.project}
+    said = declared(entry.kind).ids_in(entry.data)
+    told = not entry.intact or about in {but, by, place.project} | said
     thing = None if told else names.get(about)
-    if thing and person_url(about, actor):
-        thing = replace(thing, route="person", place=about)
-    who = names.get(by)
+    who, where = names.get(by), _where(entry, names, place, thing)
     return EventLine(
         index=entry.index,
         at=entry.at,
@@ -234,7 +234,7 @@ def _line(
         sentence=in_names(entry.kind, entry.data, names) if entry.intact else entry.line,
         actor_name=(who.name if who else by) or "unknown actor",
         thing=thing,
-        where=_where(entry, names, place, thing) if entry.intact else "",
+        where="" if not entry.intact or entry.place.project in said else where,
         place=entry.place,
         machine=entry.intact and by_machine(by),
         reason=entry.reason,

@@ -1,6 +1,8 @@
 """Where projects, environments, people and recalls have their pages; '' for who may not open that
 page. And who sees what at all."""
 
+from urllib.parse import urlencode
+
 from django.urls import reverse
 
 from apps.identity.models import Project
@@ -37,6 +39,11 @@ def recall_url(recall: str, project: str | None, actor: Actor) -> str:
     """Return the address of a recall's page, by its id and that of its project: ``None`` for one
     that counts everywhere, which is for who sees the recalls of every project."""
     return reverse("recall", args=[recall]) if sees_in(project, "recall.view", actor) else ""
+
+
+def outcome_url(recall: str) -> str:
+    """Return where the log shows all that came of a recall, by its id."""
+    return f"{reverse('audit')}?{urlencode({'cause': recall})}"
 
 
 def sees(row: Scoped, permission: str, actor: Actor) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.urls import reverse
 from django.utils.dateparse import parse_date
 
 from apps.audit.kind_groups import GROUPS
@@ -25,6 +26,7 @@ class LogSearch:
     person: str = ""  # a part of a name
     actor: str = ""  # an id
     subject: str = ""  # an id, or the name of an endpoint, model, version or target
+    cause: str = ""  # the id of a recall
     project: str = ""
     since: date | None = None
     until: date | None = None
@@ -39,6 +41,11 @@ class LogSearch:
     def thing(self) -> str:
         """The name that is asked for, '' where it is an id."""
         return "" if is_id(self.subject) else self.subject
+
+    @property
+    def cause_url(self) -> str:
+        """The page of the recall whose outcome is asked for."""
+        return reverse("recall", args=[self.cause]) if is_id(self.cause) else ""
 
     @property
     def begin(self) -> datetime | None:
@@ -60,6 +67,7 @@ class LogSearch:
             text=self.text,
             actor=self.actor,
             subject="" if self.thing else self.subject,
+            cause=self.cause,
             project=self.project,
             since=self.begin,
             until=self.end,
@@ -79,6 +87,7 @@ class LogSearch:
             "by_people": "true" if self.people else "",
             "subject": "" if self.thing else self.subject,
             "object": self.thing,
+            "cause": self.cause,
             "project": self.project,
             "since": self.begin.isoformat() if self.begin else "",
             "until": self.end.isoformat() if self.end else "",
@@ -99,6 +108,7 @@ def search_of(asked: Mapping[str, str]) -> LogSearch:
         person=text("person"),
         actor=text("actor"),
         subject=text("subject"),
+        cause=text("cause"),
         project=text("project"),
         since=day_of(text("since")),
         until=day_of(text("until")),

@@ -1,7 +1,7 @@
 """What the ids in events are called and where they have a page, for who may see what they name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import CharField, F, Model, QuerySet, Value
@@ -9,8 +9,9 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.urls import reverse
 
 from apps.builds.models import Build
+from apps.console.queries.links import person_url
 from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
-from apps.identity.models import Project, ServiceAccount, User
+from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.rollouts.models import Rollout
@@ -31,6 +32,7 @@ CHILDREN = {  # rows without a name of their own, by the beginning of their ids:
     "pre": "pre-loaded build",
     "rcl": "recall",
     "rol": "role",
+    "tmm": "team member",
     "tok": "API token",
     "upl": "upload",
 }
@@ -134,7 +136,16 @@ def object_names(
     if parts:
         found = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
         names |= {pk: Named(called, route, place) for pk, called, route, place in found}
-    return names
+    return names | {pk: _with_page(pk, one, actor) for pk, one in names.items() if not one.route}
+
+
+def _with_page(pk: str, named: Named, actor: Actor) -> Named:
+    """Return a person or a team with their page, for who may open that."""
+    if person_url(pk, actor):
+        return replace(named, route="person", place=pk)
+    if pk.startswith("tem_") and actor.can("access.view"):
+        return replace(named, route="team", place=pk)
+    return named
 
 
 def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
@@ -147,11 +158,13 @@ def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
 
 
 def _actors(ids: set[str]) -> list[QuerySet[Any]]:
-    """Return who acts, by name: who may read what they did may know that."""
+    """Return who acts, and the teams of who does, by name: who may read what they did may know
+    that."""
     name = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
     every = (
         ("per_", User.objects.all(), name),
         ("svc_", ServiceAccount.objects.all(), _joined(("name",))),
+        ("tem_", Team.objects.all(), _joined(("name",))),
         ("nod_", Node.objects.all(), _joined(("=node ", "target__name"))),
     )
     return [

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.models import ModelRow
+from apps.console.queries.page_parts import Button
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
@@ -18,7 +21,7 @@ from apps.identity.queries import visible
 from apps.monitoring.queries import unresolved_alerts
 from apps.registry.queries import models, with_latest
 from apps.serving.queries import visible_endpoints
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
 SHOWN = 20  # of each list of the overview
@@ -69,6 +72,20 @@ class ProjectPage:
     def sees_models(self) -> bool:
         """Whether the reader sees what is in it, and not only that it is there."""
         return sees(self.head.project, "model.view", self.head.actor)
+
+    @property
+    def first_model(self) -> Button | None:
+        """What leads to where the reader makes the first model, if they can."""
+        project = self.head.project
+        if not self.head.actor.can("model.create", Scope(project.pk)):
+            return None
+        url = f"{reverse('models')}?{urlencode({'project': project.slug})}"
+        return Button("Register a model…", href=url, tone="primary")
+
+    @property
+    def who_registers(self) -> str:
+        """Who can do that else."""
+        return "" if self.first_model else "A contributor of the project can register one."
 
 
 def project_page(project: Project, actor: Actor) -> ProjectPage:

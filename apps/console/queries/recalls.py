@@ -27,6 +27,7 @@ from apps.assurance.queries import (
 from apps.assurance.rules import CONTRADICTIONS
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
+from apps.console.queries.links import outcome_url, sees_in
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.paging import keyed
 from apps.console.queries.recall_items import item_link, recalled_item
@@ -107,6 +108,7 @@ class RecallPage:
     names: dict[str, str]
     may_lift: bool
     may_export: bool
+    outcome: str  # where the log shows what it did, '' for who may not read that
 
     @property
     def name(self) -> str:
@@ -274,6 +276,7 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         may_export=actor.can(
             "audit.export", Scope(recall.project_scope(), recall.environment_scope())
         ),
+        outcome=outcome_url(recall.pk) if sees_in(recall.project_id, "audit.view", actor) else "",
     )
 
 

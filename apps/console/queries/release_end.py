@@ -140,7 +140,7 @@ class ReleaseEnd:
         if self.is_over:
             return [past(gate) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
-        return [present(gate, [person.name for person in people]) for gate, people in both]
+        return [present(gate, [person.label for person in people]) for gate, people in both]
 
     @property
     def checked_at(self) -> datetime | None:

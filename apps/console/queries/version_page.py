@@ -379,7 +379,7 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     place = Scope(version.project_id)
     found = first_told(version.recalls)
     lines, names = story(
-        [version.pk, *seen_by(version, actor), *(b.pk for b in builds), *(r.pk for r in releases)],
+        [version.pk, *seen_by(version, actor), *(r.pk for r in (*builds, *releases, *evidence))],
         actor,
         people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
         place=place,

@@ -115,4 +115,4 @@ class Ceremony(ABC, Generic[S]):
 def refuse_uncounted(actor: Actor) -> None:
     """Raise :class:`Recalled` when what ``actor`` signs does not count."""
     if actor.accountable in keeper().uncounted().people:
-        raise Recalled("Your decisions were recalled: you decide nothing until that is lifted")
+        raise Recalled("Your decisions were recalled: you decide nothing until that is withdrawn")

@@ -14,6 +14,7 @@ from apps.governance.queries.people import NamedPerson
 from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
+from apps.identity.trust.second_factor import has_passkey, without_factor
 from placet.kernel.actor import Actor
 
 MOST = 20  # of a role that are read, which is as many as a gate may ask for
@@ -31,7 +32,7 @@ class RoleHolders:
     @property
     def names(self) -> str:
         """Who they are."""
-        return ", ".join([*(person.name for person in self.people), *["…"] * self.is_cut])
+        return ", ".join([*(person.label for person in self.people), *["…"] * self.is_cut])
 
 
 def with_deciders(environments: QuerySet[Environment]) -> QuerySet[Environment, Any]:
@@ -57,7 +58,8 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
         holder_name=Coalesce("person__name", "team__memberships__person__name"),
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
-    once = held.filter(active).values(named=JSONArray("holder_name", "holder")).distinct()
+    asked = without_factor("holder"), has_passkey("holder")
+    once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
     return once.order_by("named")[: MOST + 1]
 
 
@@ -66,8 +68,11 @@ def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     none for who may not see the releases there."""
     if not actor.can("release.view", scope_of(environment)):
         return []
+    gates = environment.gates_in_force or ()
+    signing = {g["role"] for g in gates if g["gate"] == "approvals" and g.get("passkey")}
     return [
-        _holders(role, getattr(environment, f"deciding_{role}")) for role in rules.ROLE_OF.values()
+        _holders(role, getattr(environment, f"deciding_{role}"), passkey=role in signing)
+        for role in rules.ROLE_OF.values()
     ]
 
 
@@ -78,9 +83,13 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     return [row for row in deciders(environment, actor) if row.role in asked]
 
 
-def _holders(role: str, rows: list[tuple[str, str]]) -> RoleHolders:
-    people = [NamedPerson(pk, name or NAMELESS, (role,)) for name, pk in rows[:MOST]]
-    return RoleHolders(role, tuple(people), len(rows) > MOST)
+def _holders(role: str, rows: list[Any], *, passkey: bool) -> RoleHolders:
+    people = [
+        NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs)
+        for name, pk, demanding, signs in rows[:MOST]
+    ]
+    asked = tuple(person.asked_as(role, passkey=passkey) for person in people)
+    return RoleHolders(role, asked, len(rows) > MOST)
 
 
 def ids_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:

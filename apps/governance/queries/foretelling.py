@@ -80,7 +80,7 @@ def _people(
     title = gates.GATES[gate["gate"]].title(gate)
     if row is None:
         return ForetoldGate(title)
-    before = [(person.name, known.decider(asked, person.id)) for person in row.people]
+    before = [(person.label, known.decider(asked, person.id)) for person in row.people]
     names = [name for name, one in before if one.opens(gate, {row.role})]
     second = [name for name, one in before if one.opens(gate, {row.role}, strict=True)]
     short = len(names) < gate["count"] or len(second) < gate_rules(gate)[0].count

@@ -1,7 +1,7 @@
 """Who may still decide on a release, and what the people around it are called."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
@@ -13,16 +13,35 @@ from apps.governance.independence import sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
+from apps.identity.trust.second_factor import has_passkey, without_factor
 from placet.kernel.actor import SYSTEM
+
+SECOND_FACTOR, PASSKEY = "a second factor", "a signing passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """Somebody by name. ``roles`` are the deciding roles held where the release goes."""
+    """Somebody by name. ``roles`` are the deciding roles held where the release goes, ``withheld``
+    those of them that demand a second factor of who has none, and ``lacks`` what they need before
+    they can decide, in words."""
 
     id: str
     name: str
     roles: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    has_passkey: bool = True
+    lacks: str = ""
+
+    @property
+    def label(self) -> str:
+        """Their name, and what they need first."""
+        return f"{self.name} (needs {self.lacks} first)" if self.lacks else self.name
+
+    def asked_as(self, role: str, *, passkey: bool) -> "NamedPerson":
+        """Return them as a gate asks them: as ``role``, perhaps only with a ``passkey``."""
+        missing = [SECOND_FACTOR] if role in self.withheld else []
+        missing += [PASSKEY] if passkey and not self.has_passkey else []
+        return replace(self, lacks=" and ".join(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +62,24 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     wanted = {i for i in ids if i}
     bindings = _bindings(release)
     reviews, approves = (_held_by(bindings, role) for role in (rules.REVIEWER, rules.APPROVER))
-    users = User.objects.annotate(
-        reviews=ExpressionWrapper(reviews, BooleanField()),
-        approves=ExpressionWrapper(approves, BooleanField()),
-    ).filter(Q(pk__in=wanted) | Q(is_active=True) & (reviews | approves))
+    users = (
+        User.objects.only("name", "email", "is_active")
+        .annotate(
+            reviews=ExpressionWrapper(reviews, BooleanField()),
+            approves=ExpressionWrapper(approves, BooleanField()),
+            demanding=without_factor("pk"),
+            signs=has_passkey("pk"),
+        )
+        .filter(Q(pk__in=wanted) | Q(is_active=True) & (reviews | approves))
+    )
     names, deciders = {SYSTEM.id: SYSTEM.label}, []
-    rows = users.values_list("pk", "name", "email", "is_active", "reviews", "approves")
-    for pk, name, email, active, reviews, approves in rows.order_by("name", "pk"):
-        names[pk] = name or email
-        held = ((rules.REVIEWER, reviews), (rules.APPROVER, approves))
+    for row in users.order_by("name", "pk"):
+        names[row.pk] = row.name or row.email
+        held = ((rules.REVIEWER, row.reviews), (rules.APPROVER, row.approves))
         roles = tuple(role for role, holds in held if holds)
-        if active and roles:
-            deciders.append(NamedPerson(pk, names[pk], roles))
+        if row.is_active and roles:
+            person = NamedPerson(row.pk, names[row.pk], roles, tuple(row.demanding), row.signs)
+            deciders.append(person)
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
     return ReleasePeople(names, tuple(deciders))
@@ -100,7 +125,11 @@ def who_opens(
     """Return by gate, in the order of ``results``, who of ``people``, who have not decided, could
     give an approval that it lacks: nobody where a gate asks none, or none any more."""
     return [
-        tuple(p for p in people if _opens(known.decider(release, p.id), p, gate, result))
+        tuple(
+            p.asked_as(gate["role"], passkey=bool(gate.get("passkey")))
+            for p in people
+            if _opens(known.decider(release, p.id), p, gate, result)
+        )
         for gate, result in gates.paired(release.policy.document, results)
     ]
 
@@ -123,8 +152,14 @@ def may_still_decide(
     """Return who of ``people`` could give any approval that is missing, with the roles asked for;
     ``by_gate`` is what :func:`who_opens` says of ``results``."""
     asked = [(r["facts"]["role"], them) for r, them in zip(results, by_gate, strict=True) if them]
-    roles = [(p, {str(role) for role, them in asked if p in them}) for p in people]
-    return [NamedPerson(p.id, p.name, tuple(sorted(of))) for p, of in roles if of]
+    found = []
+    for person in people:
+        ways = [(str(role), p.lacks) for role, them in asked for p in them if p.id == person.id]
+        if ways:
+            lacks = min(lacks for _, lacks in ways)  # they can where they lack nothing
+            roles = tuple(sorted({role for role, _ in ways}))
+            found.append(replace(person, roles=roles, lacks=lacks))
+    return found
 
 
 def barred(

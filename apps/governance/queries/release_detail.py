@@ -22,13 +22,8 @@ from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
 from apps.governance.queries.changes import Changes, changes_of
-from apps.governance.queries.facts import (
-    answers,
-    gather,
-    had_decided,
-    last_served,
-    path,
-)
+from apps.governance.queries.earlier import EarlierRejection, decisions_on, last_rejection
+from apps.governance.queries.facts import answers, gather, had_decided, last_served, path
 from apps.governance.queries.people import (
     Barred,
     NamedPerson,
@@ -126,6 +121,7 @@ class ReleaseView:
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
+    earlier: EarlierRejection | None  # of the same version for the same endpoint
     who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
@@ -182,9 +178,8 @@ class ReleaseView:
 
 
 def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = None) -> ReleaseView:
-    """Return the release with its gates as they stand now, or raise ``NotFound``.
-
-    ``read_along`` has the query that reads the release bring more of it.
+    """Return the release with its gates as they stand now, or raise ``NotFound``; ``read_along``
+    has the query that reads the release bring more of it.
 
     At most ten queries: release, facts, evidence, decisions, events, people, texts; of one that is
     unfinished what serves there, and one more while it waits under rules about independence.
@@ -197,11 +192,11 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     if row.state in UNFINISHED_STATES and live is not None and not _is_live(live, row):
         live = None  # gates compare with what served here last; it is not what is live
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
-    decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
+    decisions, before = decisions_on(row)
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
-    people = people_around(row, _ids(row, decisions, bodies))
-    texts = unseal_many(_sealed(decisions, bodies))
+    people = people_around(row, _ids(row, [*decisions, *before], bodies))
+    texts = unseal_many(_sealed([*decisions, *before], bodies))
     return ReleaseView(
         release=row,
         live=live,
@@ -211,6 +206,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
+        earlier=last_rejection(before, people.names, texts),
         **_deciders(row, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),

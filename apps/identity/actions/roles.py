@@ -53,7 +53,7 @@ def grant_role(
                     binding.save(force_insert=True)
             except NameTaken:
                 raise AlreadyGranted from None
-        log.add(ROLE_GRANTED, binding, data={"role": role})
+        log.add(ROLE_GRANTED, binding, data=_said_of(binding))
         return binding
 
 
@@ -92,4 +92,15 @@ def revoke_role(binding: RoleBinding, *, actor: Actor) -> None:
             raise NotFound
         authorize_access(actor, row)
         RoleBinding.objects.filter(pk=row.pk).delete()
-        log.add(ROLE_REVOKED, deleted=(row,), data={"role": row.role})
+        log.add(ROLE_REVOKED, deleted=(row,), data=_said_of(row))
+
+
+def _said_of(binding: RoleBinding) -> dict[str, str]:
+    """Return what the log says of a role: whose and where it is, of what there is to say."""
+    said = {
+        "role": binding.role,
+        "holder": binding.person_id or binding.team_id or binding.service_account_id,
+        "project": binding.project_id,
+        "environment": binding.environment,
+    }
+    return {name: value for name, value in said.items() if value}

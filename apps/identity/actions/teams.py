@@ -58,7 +58,7 @@ def add_member(team: Team, *, person: User, actor: Actor) -> TeamMember:
             member = TeamMember(team=team, person=row)
             with unique("person"):
                 member.save(force_insert=True)
-        log.add(TEAM_MEMBER_ADDED, member)
+        log.add(TEAM_MEMBER_ADDED, member, data=_who_and_where(member))
         return member
 
 
@@ -71,4 +71,9 @@ def remove_member(team: Team, *, person: User, actor: Actor) -> None:
         if member is None:
             return
         TeamMember.objects.filter(pk=member.pk).delete()
-        log.add(TEAM_MEMBER_REMOVED, deleted=(member,))
+        log.add(TEAM_MEMBER_REMOVED, deleted=(member,), data=_who_and_where(member))
+
+
+def _who_and_where(member: TeamMember) -> dict[str, str]:
+    """Return what the log says of a membership by id: once it is over its row does not say it."""
+    return {"person": member.person_id, "team": member.team_id}

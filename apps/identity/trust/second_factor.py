@@ -5,11 +5,31 @@ are none. Programs have no factors, so a role of a service account is never with
 """
 
 from allauth.mfa.models import Authenticator
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from apps.audit.queries.vouched_rows import last_logged
-from apps.identity.models import RoleBinding, SecondFactorDemand, User
+from apps.identity.models import (
+    ApproverPasskey,
+    PasskeyState,
+    RoleBinding,
+    SecondFactorDemand,
+    User,
+)
 from apps.identity.rules import ROLES
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -31,6 +51,20 @@ def withheld(person_id: str) -> "ExpressionWrapper[Q]":
     demanded = Exists(SecondFactorDemand.objects.filter(role=OuterRef("role")))
     lacking = ~Exists(factors().filter(user=person_id))
     return ExpressionWrapper(demanded & lacking, output_field=BooleanField())
+
+
+def without_factor(person: str) -> Case:
+    """Return the expression for the roles that demand a second factor of the person that a column
+    names, who has none."""
+    none = Value([], output_field=ArrayField(CharField()))
+    demanding = ArraySubquery(SecondFactorDemand.objects.values("role"))
+    return Case(When(Exists(factors().filter(user=OuterRef(person))), then=none), default=demanding)
+
+
+def has_passkey(person: str) -> Exists:
+    """Return the condition that the person whom a column names has a passkey to sign with."""
+    enrolled = ApproverPasskey.objects.filter(state=PasskeyState.ENROLLED)
+    return Exists(enrolled.filter(person=OuterRef(person)))
 
 
 def people_without() -> dict[str, int]:

@@ -132,7 +132,7 @@ class Config(BaseSettings):
     max_streams: int = Field(default=10, ge=1)  # of a project; they are sent one by one
     max_targets: int = Field(default=1000, ge=1)
     max_evidence_bytes: int = Field(default=16 * 1024**2, ge=1024)  # reported of a version
-    max_recalls: int = Field(default=1000, ge=1)  # of a project, with those lifted
+    max_recalls: int = Field(default=1000, ge=1)  # of a project, withdrawn ones included
     max_open_erasures: int = Field(default=1000, ge=1)  # of an endpoint
     # what nothing needs is given up after so many days, and its bytes removed so many hours later;
     # the hours must be longer than any build or upload takes from its first bytes to its end

@@ -222,7 +222,10 @@ class RequestMeter:
             windows.append(_window(revision, tally, began, seconds, lost))
         with self._lock:
             self._finished = [*self._finished, *windows][-MAX_KEPT:]
-            self._gaps += [f"{n} requests of {b} were not logged" for b, n in missing.items()]
+            self._gaps += [
+                f"{n} request{'s' * (n != 1)} of {b} {'were' if n != 1 else 'was'} not logged"
+                for b, n in missing.items()
+            ]
 
     def _save(self) -> None:
         stored = {
@@ -279,7 +282,8 @@ def _window(
     if tally.apart:
         window["apart"] = {cohort: _counts(part) for cohort, part in tally.apart.items()}
     if lost:
-        window["error"] = f"{lost} requests are not in these counts"
+        what = "1 request is" if lost == 1 else f"{lost} requests are"
+        window["error"] = f"{what} not in these counts"
     return window
 
 

@@ -40,6 +40,7 @@ ObjectOption = Annotated[
     ),
 ]
 PeopleOption = Annotated[bool, typer.Option("--by-people", help="what people did alone")]
+CauseOption = Annotated[str, typer.Option(help="the id of a recall: all that came of it")]
 SubjectOption = Annotated[str, typer.Option(help="the id of what it is about")]
 ActorOption = Annotated[str, typer.Option(help="the id of who did it")]
 SinceOption = Annotated[str, typer.Option(help="RFC 3339, from then on")]
@@ -68,6 +69,7 @@ def audit_events(
     actor: ActorOption = "",
     person: PersonOption = "",
     by_people: PeopleOption = False,
+    cause: CauseOption = "",
     project: str = "",
     environment: str = "",
     since: SinceOption = "",
@@ -86,6 +88,7 @@ def audit_events(
             actor=actor,
             person=person,
             by_people=by_people or None,
+            cause=cause,
             project=project,
             environment=environment,
             since=since,
@@ -107,6 +110,7 @@ def audit_save(
     actor: ActorOption = "",
     person: PersonOption = "",
     by_people: PeopleOption = False,
+    cause: CauseOption = "",
     project: str = "",
     environment: str = "",
     since: SinceOption = "",
@@ -125,6 +129,7 @@ def audit_save(
             actor=actor,
             person=person,
             by_people=by_people or None,
+            cause=cause,
             project=project,
             environment=environment,
             since=since,

@@ -33,17 +33,16 @@ class Audit(Noun):
         actor: str = "",
         person: str = "",
         by_people: bool | None = None,
+        cause: str = "",
         project: str = "",
         environment: str = "",
         since: str = "",
         until: str = "",
         limit: int | None = None,
     ) -> Listing[AuditEvent]:
-        """List the events that you may read, newest first. Times are RFC 3339.
-
-        ``person`` is a part of a name; ``object`` the name of an endpoint, model, version
-        (``name:3``) or target; ``text`` is looked for in what kinds of event say.
-        """
+        """List the events that you may read, newest first. Times are RFC 3339; ``person`` is a part
+        of a name, ``object`` the name of an endpoint, model, version (``name:3``) or target,
+        ``text`` words of what kinds of event say, ``cause`` a recall by id: what came of it."""
         return self._list(
             AuditEvent,
             "/audit/events",
@@ -56,6 +55,7 @@ class Audit(Noun):
             actor=actor,
             person=person,
             by_people=by_people,
+            cause=cause,
             project=project,
             environment=environment,
             since=since,
@@ -111,6 +111,7 @@ class Audit(Noun):
         actor: str = "",
         person: str = "",
         by_people: bool | None = None,
+        cause: str = "",
         project: str = "",
         environment: str = "",
         since: str = "",
@@ -127,6 +128,7 @@ class Audit(Noun):
             actor=actor,
             person=person,
             by_people=by_people,
+            cause=cause,
             project=project,
             environment=environment,
             since=since,

@@ -1,18 +1,23 @@
 """The log is searched by what people know: names, groups of kinds, words, days."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from apps.assurance.actions import recall
+from apps.assurance.models import Recall
 from apps.audit.actions import record
 from apps.audit.events import kinds
 from apps.audit.kind_groups import GROUPS, kinds_saying
-from apps.audit.queries import EventFilter, events_visible
+from apps.audit.models import Event, LogHead
+from apps.audit.queries import EventFilter, events_visible, newest
 from apps.audit.queries.filtering import by_name
 from apps.governance.events import FREEZE_SET, RELEASE_ROLLED_BACK
 from apps.governance.models import Release
 from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import User
 from apps.monitoring.actions.alerts import AlertFinding, open_alert
 from apps.monitoring.actions.objectives import set_objective
 from apps.monitoring.models import AlertKind
@@ -49,6 +54,25 @@ def test_words_are_looked_for_in_what_kinds_say() -> None:
     assert "rollout.rollback_started.v1" in kinds_saying("rolling BACK")
     assert "drill.started.v1" in kinds_saying("rollback drill")
     assert kinds_saying("no kind says this") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("withdraw", "recall.lifted"),
+        ("withdrawn recall", "recall.lifted"),
+        ("Withdrew the recall", "recall.lifted"),
+        ("lift", "recall.lifted"),
+        ("give role", "role.granted"),
+        ("gave", "role.granted"),
+        ("granted", "role.granted"),
+        ("took the role", "role.revoked"),
+        ("to the team", "team.member_added"),
+        ("freeze", "freeze.set"),
+    ],
+)
+def test_a_verb_finds_what_was_done_however_people_ask(text: str, kind: str) -> None:
+    assert f"{kind}.v1" in kinds_saying(text)
 
 
 class TestByName:
@@ -147,6 +171,65 @@ class TestByName:
         assert all(b'"actor_id":"per_' in line.replace(b"\\", b"") for line in lines)
 
 
+class TestWhatARecallDid:
+    """Otto recalls a version that serves, in one request."""
+
+    @pytest.fixture
+    def still(self, first_release: Release) -> None:
+        """The clock was set back: the time of the log stands still."""
+        LogHead.objects.update(at=now() + timedelta(hours=1))
+
+    @pytest.fixture
+    def recalled(self, first_release: Release, world: World) -> Recall:
+        said: dict[str, Any] = {"what": first_release.version_id, "reason": "leak"}
+        with bound_contextvars(request_id="req-otto"):
+            return recall(kind="version", **said, project=world.project, actor=world.otto)
+
+    @pytest.fixture
+    def eve(self) -> Actor:
+        return actor_of(person("Eve", {"auditor": None}))
+
+    def test_all_that_came_of_it_is_found_by_it(self, recalled: Recall, eve: Actor) -> None:
+        before = {"release.requested.v1", "release.decided.v1", "revision.added.v1"}
+        wanted = by_name(EventFilter(cause=recalled.pk), eve)
+        kinds = [event.kind for event in events_visible(eve, wanted).order_by("index")]
+        assert kinds[-1] == "recall.created.v1"
+        assert {"release.revoked.v1", "endpoint.stopped.v1", "alert.opened.v1"} <= set(kinds)
+        assert before.isdisjoint(kinds)
+        assert [one.index for one in newest(eve, wanted, 3, None)] == sorted(
+            events_visible(eve, wanted).values_list("index", flat=True), reverse=True
+        )[:3]
+
+    @pytest.mark.usefixtures("still")
+    def test_what_else_was_logged_in_that_moment_did_not_come_of_it(
+        self, recalled: Recall, world: World, eve: Actor
+    ) -> None:
+        with bound_contextvars(request_id="req-other"), record(SYSTEM) as log:
+            log.add(PROJECT_UPDATED, world.project)
+        wanted = by_name(EventFilter(cause=recalled.pk), eve)
+        kinds = set(events_visible(eve, wanted).values_list("kind", flat=True))
+        assert "release.revoked.v1" in kinds
+        assert "project.updated.v1" not in kinds
+        assert "project.updated.v1" not in found(eve, person="Otto ri")
+
+    def test_who_recalled_it_is_found_in_what_placet_did_for_it(
+        self, recalled: Recall, eve: Actor
+    ) -> None:
+        assert "release.revoked.v1" in found(eve, person="Otto ri")
+        assert "release.revoked.v1" not in found(eve, person="Rex ri")
+
+    def test_the_recall_and_its_event_lead_there(self, recalled: Recall, eve: Actor) -> None:
+        client = browser(User.objects.get(pk=eve.id))
+        at = f"/audit/?cause={recalled.pk}"
+        event = Event.objects.get(kind="recall.created.v1").index
+        for page in (f"/recalls/{recalled.pk}", f"/audit/{event}"):
+            assert f'href="{at}"' in client.get(page, follow=True).content.decode()
+        shown = text_of(client.get(at).content.decode())
+        assert "Only what came of a recall" in shown
+        assert "Requested release" not in shown
+        assert client.get("/audit/?cause=a/b").status_code == 200
+
+
 def test_nobody_finds_events_of_a_project_where_they_may_not_read_the_log(world: World) -> None:
     world.request("staging", world.bento(world.version("secret")))
     other = project("other")
@@ -231,3 +314,15 @@ def test_a_projects_activity_is_exported_by_who_may(world: World) -> None:
     page = auditor.get(path).content.decode()
     assert f"{export}format=csv&amp;project={world.project.pk}" in page
     assert export not in browser(person("Vi", {"viewer": world.project})).get(path).content.decode()
+
+
+@pytest.mark.parametrize("asked", ["person=otto", "cause={recall}"])
+def test_the_log_is_searched_in_twelve_queries(
+    asked: str, first_release: Release, world: World, django_assert_max_num_queries: Any
+) -> None:
+    said: dict[str, Any] = {"kind": "version", "what": first_release.version_id, "reason": "leak"}
+    row = recall(**said, project=world.project, actor=world.otto)
+    client = browser(person("Eve", {"auditor": None}))
+    client.get("/audit/")
+    with django_assert_max_num_queries(12):
+        assert client.get(f"/audit/?{asked.format(recall=row.pk)}").status_code == 200

@@ -70,7 +70,7 @@ def test_a_recalled_version_says_first_who_recalled_it_when_and_why(
     recalled(story, first_release)
     said = page(story, version_path(first_release), who="Ada")
     assert "✕ Recalled by Otto risk (ago) · registered by Alan risk" in said
-    assert "not lifted: “leaky labels” (Otto risk). It can't be released." in said
+    assert "the recall was not withdrawn: “leaky labels” (Otto risk). It can't be released." in said
 
 
 def test_what_a_recall_stopped_says_so_and_not_that_it_failed(

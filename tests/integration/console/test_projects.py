@@ -212,6 +212,17 @@ def test_an_overview_says_what_there_is_and_where_it_is_live(world: World) -> No
     assert "Settings" not in shown
 
 
+def test_an_overview_without_models_leads_to_the_first_who_can_make_it() -> None:
+    risk = factories.project("risk")
+    ada = factories.person("Ada", {"contributor": risk})
+    said = page(ada, "/projects/risk/")
+    assert 'href="/models/?project=risk">Register a model…</a>' in said
+    assert 'data-dialog="new-model"' in page(ada, "/models/?project=risk")
+    told = page(factories.person("Vi", {"viewer": risk}), "/projects/risk/")
+    assert "Register a model…" not in told
+    assert "A contributor of the project can register one." in told
+
+
 def test_who_looks_after_access_alone_sees_no_model_and_no_policy(
     world: World, admin: User
 ) -> None:

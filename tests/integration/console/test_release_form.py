@@ -349,6 +349,25 @@ def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(wor
     assert client.get(f"/releases/new/?again={secret.pk}").status_code == 404
 
 
+def test_who_decides_on_what_was_rejected_before_reads_who_rejected_it_and_why(
+    world: World,
+) -> None:
+    bento = world.bento(world.version())
+    first = world.request("staging", bento)
+    world.decide(first, world.rex, verdict="reject", comment="No <b>fairness</b> report")
+    again = world.request("staging", bento)
+    client = browser(world.people["Rita"])
+    with CaptureQueriesContext(connection) as caught:
+        said = tight(client.get(f"/releases/{again.pk}/").content)
+    assert len(caught) <= 12
+    assert "<b>Rejected before:</b>" in said
+    assert f'<a href="/releases/{first.pk}/">release 1</a>(as reviewer)' in said
+    assert "“No &lt;b&gt;fairness&lt;/b&gt; report”" in said
+    other = world.request("staging", world.bento(world.version()))
+    for path in (f"/releases/{first.pk}/", f"/releases/{other.pk}/"):
+        assert "Rejected before" not in tight(client.get(path).content)
+
+
 def test_who_requests_again_what_was_withdrawn_reads_that(world: World) -> None:
     release = world.request("staging")
     client = browser(world.people["Ada"])

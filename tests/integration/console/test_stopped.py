@@ -36,6 +36,20 @@ def stopped(story: Story, first_release: Release) -> Release:
     return first_release
 
 
+def test_deployments_on_a_date_say_who_had_stopped_an_endpoint_and_when(
+    story: Story, stopped: Release
+) -> None:
+    event = Event.objects.get(kind="endpoint.stopped.v1")
+    at = f"{event.at[:10]} {event.at[11:19]}"
+    said = {}
+    for name, role in (("Eve", "auditor"), ("Tim", "viewer")):
+        who = factories.person(name, roles={role: None})
+        said[name] = " ".join(browser(who).get("/deployments/").content.decode().split())
+    link = f'· <a href="/audit/{event.index}/">event {event.index}</a>'
+    assert f"Otto risk</a> at {at} {link}" in said["Eve"]
+    assert f"Stopped by Otto risk at {at} </td>" in said["Tim"]
+
+
 def test_the_page_of_a_release_says_that_it_is_stopped_by_whom_why_and_until_when_it_served(
     story: Story, stopped: Release
 ) -> None:

@@ -5,17 +5,21 @@ import re
 import pytest
 
 from apps.audit.queries import EventFilter, timeline
+from apps.console.queries.event_page import event_page
 from apps.console.queries.events import EventLine, event_list_page, named_lines, story
+from apps.identity.actions import remove_member, revoke_role
+from apps.identity.models import RoleBinding
 from apps.registry.actions import delete_alias, set_alias
 from apps.rollouts.models import Rollout
 from apps.serving.actions import issue_endpoint_key, require_api_key
 from placet.kernel.actor import SYSTEM, Actor, Scope
-from tests.support.factories import actor_of, browser, person, project
+from tests.support.factories import actor_of, browser, person, project, team
 from tests.support.page_text import text_of
 from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
+MEMBERSHIPS = ("team.member_added", "team.member_removed", "role.granted", "role.revoked")
 
 
 @pytest.fixture
@@ -62,11 +66,46 @@ def test_a_page_does_not_repeat_what_it_is_about(world: World, eve: Actor) -> No
 
 
 def test_whose_role_it_is_stands_there_for_who_sees_roles(world: World, eve: Actor) -> None:
+    vera = person("Vera", {"approver": (world.project, "production")})
     found = line(eve, "role.granted")
-    assert found.thing is not None
-    assert found.thing.url.startswith("/people/per_")
+    where = f'<a href="/projects/risk/">{world.project.name}</a>'
+    assert found.sentence == (
+        f'Gave <a href="/people/{vera.pk}/">Vera</a> the role approver in {where} / production'
+    )
+    assert (found.thing, found.where) == (None, "")
     tim = actor_of(person("Tim", {"auditor": project("other")}))
-    assert all(row.thing is None for row in named_lines(timeline([world.target.pk], eve), tim))
+    (hidden,) = named_lines(timeline([RoleBinding.objects.get(person=vera).pk], eve), tim)
+    assert "Vera" not in hidden.sentence
+
+
+def test_who_came_into_a_team_and_what_role_was_taken_are_said_by_name(eve: Actor) -> None:
+    vera = person("Vera")
+    crew = team("Risk reviewers", vera, roles={"viewer": None})
+    revoke_role(RoleBinding.objects.get(team=crew), actor=SYSTEM)
+    remove_member(crew, person=vera, actor=SYSTEM)
+    who = f'<a href="/people/{vera.pk}/">Vera</a>'
+    there = f'<a href="/administration/teams/{crew.pk}/">Risk reviewers</a>'
+    assert [line(eve, kind).sentence for kind in MEMBERSHIPS] == [
+        f"Added {who} to the team {there}",
+        f"Removed {who} from the team {there}",
+        f"Gave {there} the role viewer everywhere",
+        f"Took the role viewer everywhere from {there}",
+    ]
+
+
+def test_a_membership_and_a_role_are_called_by_who_has_them(world: World, eve: Actor) -> None:
+    team("Risk reviewers", person("Vera", {"approver": (world.project, "production")}))
+    called = {}
+    for kind in ("team.member_added", "role.granted"):
+        page = event_page(line(eve, kind).index, eve)
+        called[kind] = (page.subject_name, [row.title for row in page.rows])
+    assert called == {
+        "team.member_added": (
+            "team member Vera of Risk reviewers",
+            ["Team member Vera of Risk reviewers"],
+        ),
+        "role.granted": ("role approver of Vera", ["Role approver of Vera"]),
+    }
 
 
 def test_nobody_is_led_to_what_they_may_not_see(world: World, eve: Actor) -> None:

@@ -397,7 +397,7 @@ def test_a_recalled_version_says_so_on_its_page_in_the_list_and_where_a_release_
     assert "recalled" not in before and "Request release…" in before
     recalled(story, first_release)
     said = page(story, own, who="Ada")
-    assert "It was recalled on (date) and that was not lifted: “x” (Vera risk)." in said
+    assert "It was recalled on (date) and the recall was not withdrawn: “x” (Vera risk)." in said
     assert "It can't be released" in said
     assert "Open recall" in said and "Request release…" not in said
     assert "✕ Recalled" in page(story, "/models/risk/churn/", who="Ada")

@@ -57,6 +57,9 @@ def test_metrics_of_a_finalised_version_are_reported_on_its_page(world: World) -
         ada.post(f"{url}metrics", {"metrics": typed, "next": url})
     assert [e.data for e in version.evidence.all()] == [{"auc": 0.93, "loss": 0.1}]
     assert 'data-dialog="report-metrics"' in read(world, url)
+    assert read(world, url).count("Added reported evidence: metrics") == 1
+    ada.post(f"{url}metrics", {"metrics": "auc: 0.95", "next": url})
+    assert read(world, url).count("Added reported evidence: metrics") == 2
     rex = browser(world.people["Rex"])
     assert "report-metrics" not in rex.get(url).content.decode()
 

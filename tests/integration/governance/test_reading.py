@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.console.queries.release_page import release_page
 from apps.governance import actions
-from apps.governance.models import Decision, Release
+from apps.governance.models import Decision, Environment, PolicyRevision, Release
 from apps.governance.queries import inbox, menu, release_view, releases
-from apps.identity.actions import grant_role, place_person
+from apps.governance.queries.deciders import asked_deciders, with_deciders
+from apps.identity.actions import demand_second_factor, grant_role, place_person
+from apps.identity.actions.credentials import change_credentials
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import NotFound
 from tests.support import factories
+from tests.support.page_text import text_of
 from tests.support.world import SIGNATURE, World
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +97,34 @@ def test_each_open_gate_names_those_whose_decision_could_count_for_it(world: Wor
     assert gates_with_people(waits, world.ada) == {title: "Can decide: Rita risk"}
     page = factories.browser(world.ada).get(f"/releases/{waits.pk}/").content.decode()
     assert "Can decide: Rita risk</small>" in page
+
+
+def test_who_cannot_decide_yet_is_named_with_what_they_need_first(world: World) -> None:
+    demand_second_factor("reviewer", actor=SYSTEM)
+    secret = generate_totp_secret()
+    change_credentials(world.people["Rita"], lambda row: TOTP.activate(row, secret))
+    needs = "Rex risk (needs a second factor first)"
+    release = world.request("staging")
+    assert gates_with_people(release, world.ada) == {
+        "One reviewer": f"Can decide: {needs}, Rita risk"
+    }
+    (people,) = release_view(release.pk, world.ada).who_opens[-1:]
+    assert [person.lacks for person in people] == ["a second factor", ""]
+    place = world.environment("staging")
+    (row,) = asked_deciders(with_deciders(Environment.objects.filter(pk=place.pk)).get(), world.ada)
+    assert row.names == f"{needs}, Rita risk"
+    told = text_of(factories.browser(world.ada).get("/projects/risk/members/").content.decode())
+    assert needs in " ".join(told.split())
+
+
+def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) -> None:
+    gate = "{gate: approvals, role: reviewer, count: 1, passkey: true}"
+    place = world.environment("staging")
+    draft = actions.draft_policy(place, source=f"version: 1\ngates: [{gate}]\n", actor=world.vera)
+    PolicyRevision.objects.filter(pk=draft.pk).update(state="published")
+    (row,) = asked_deciders(with_deciders(Environment.objects.filter(pk=place.pk)).get(), world.ada)
+    needs = "(needs a signing passkey first)"
+    assert row.names == f"Rex risk {needs}, Rita risk {needs}"
 
 
 def gates_with_people(release: Release, reader: Actor) -> dict[str, str]:

@@ -31,15 +31,19 @@ def test_a_window_is_one_that_the_platform_reads_however_late_it_was_closed(
     assert (read["seconds"], read["status_2xx"]) == (told, 1)
 
 
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [(1, "1 request of e000r1 was not logged"), (2, "2 requests of e000r1 were not logged")],
+)
 def test_lines_of_a_haproxy_that_had_the_same_pid_hide_none_that_are_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int, told: str
 ) -> None:
     now = find(os.getpid())
     assert now is not None
     (tmp_path / "logged.json").write_text(json.dumps({f"{now.pid} {now.start - 1} e000r1": 40}))
     meter = RequestMeter(tmp_path, Admin(tmp_path), seconds=1000)
     monkeypatch.setattr(meter.admin, "info", lambda: {"Pid": str(now.pid)})
-    monkeypatch.setattr(meter.admin, "backends", lambda: {"e000r1": BackendCounters(3, 0)})
+    monkeypatch.setattr(meter.admin, "backends", lambda: {"e000r1": BackendCounters(lost + 1, 0)})
     meter.start()
     line = parse_line(f"m2 {now.pid} e000r1 rev_1 200 3 - - -")
     assert line is not None
@@ -47,10 +51,11 @@ def test_lines_of_a_haproxy_that_had_the_same_pid_hide_none_that_are_lost(
     meter._close_window(datetime.now(UTC), 10)
     ((window,), gaps) = meter.take()
     meter.stop()
-    assert gaps == ["2 requests of e000r1 were not logged"]
-    assert window["error"] == "2 requests are not in these counts"
+    what = "1 request is" if lost == 1 else f"{lost} requests are"
+    assert gaps == [told]
+    assert window["error"] == f"{what} not in these counts"
     kept = json.loads((tmp_path / "logged.json").read_text())
-    assert kept == {f"{now.pid} {now.start} e000r1": 3}
+    assert kept == {f"{now.pid} {now.start} e000r1": lost + 1}
 
 
 def test_what_an_older_agent_counted_goes_on(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.builder.comparison import ACCELERATED, EXACT, compare
+from workers.builder.comparison import ACCELERATED, EXACT, compare, every
 
 
 def test_fractions_within_the_tolerance_are_equal_and_the_largest_difference_is_kept() -> None:
@@ -48,3 +48,8 @@ def test_a_missing_answer_is_a_difference() -> None:
 def test_exact_is_what_json_leaves_of_a_number() -> None:
     assert compare([0.1 + 0.2], [0.3], EXACT).equal == 1
     assert compare([0.300001], [0.3], EXACT).equal == 0
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, "The only row is"), (3, "All 3 rows are")])
+def test_one_row_is_not_all_rows(rows: int, said: str) -> None:
+    assert every(rows) == said

@@ -29,6 +29,7 @@ def recall(**members: Any) -> Any:
 def shown(row: Any, title: str = "") -> RecallPage:
     """Return the page of a recall."""
     return RecallPage(
+        outcome="",
         recall=row,
         title=title,
         effects=[],

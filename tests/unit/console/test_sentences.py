@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.assurance.events import RECALLED
 from apps.audit.events import ACCESS_DENIED, EventKind
 from apps.console.queries.events import EventLine
 from apps.console.templatetags.placet import ago, span
@@ -41,6 +42,11 @@ OF_REQUESTS = "% of the requests at the new revision"
         (REVISION_CHANGED, LIVE | {"weight": 10000}, f"{IS_LIVE} with 100% of the traffic"),
         (REVISION_CHANGED, LIVE | {"weight": 250}, f"{IS_LIVE} with 2.5% of the traffic"),
         (UPLOAD_STARTED, {"size": 1626640}, "Started an upload of 1,627 kB"),
+        (
+            RECALLED,
+            {"kind": "bento", "releases": 1, "endpoints": 1},
+            "Recalled a bento: 1 release revoked at 1 endpoint",
+        ),
         (UPLOAD_STARTED, {"size": 999}, "Started an upload of 999 bytes"),
         (TIMED_PAUSE, {"seconds": 600, "percent": 5}, f"Waiting 10 min, 5{OF_REQUESTS}"),
         (TIMED_PAUSE, {}, f"Waiting … s, …{OF_REQUESTS}"),
