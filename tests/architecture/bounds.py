@@ -262,7 +262,7 @@ def cases(folder: Path) -> dict[str, Case]:
         "pickles, scanned": row(
             pickle.dumps([1, 2, 3, 4], 2), pickle.dumps([1, 2, 3, 4, 5], 2), ValueError, verdict_of
         ),
-        "safetensors and skops, scanned": row(
+        "safetensors, Keras and skops, scanned": row(
             100, 101, headers.NotOne, lambda size: headers.safetensors(io.BytesIO(tensors(size)))
         ),
         "XGBoost and LightGBM, scanned": row(
