@@ -102,7 +102,7 @@ def test_a_version_tells_that_it_was_recalled_and_that_the_recall_was_withdrawn(
     alma = factories.person("Alma", roles={"approver": first_release.project})
     lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
     said = page(story, path)
-    assert "Recalled a version: 1 release revoked at 1 endpoints by Otto risk" in said
+    assert "Recalled a version: 1 release revoked at 1 endpoint by Otto risk" in said
     assert "Withdrew the recall of a version by Alma" in said
 
 
