@@ -52,7 +52,7 @@ class Reauthenticate(Forbidden):
 class NameTaken(Conflict):
     """The name, slug or address is in use."""
 
-    code, title = "name_taken", "This name is taken"
+    code, title = "name_taken", "This is in use already"
 
 
 class AlreadyGranted(Conflict):

@@ -477,6 +477,18 @@ QUESTIONS = [
         lambda t, who: object_names(named_ids(t.world.project.pk), who),
     ),
     Direct(
+        "be led to the page of a team",
+        "viewer",
+        None,
+        lambda t, who: [n for n in object_names([t.team.pk], who).values() if n.route],
+    ),
+    Direct(
+        "be offered to register a first model",
+        "viewer",
+        None,
+        lambda t, who: project_page(t.project, who).first_model,
+    ),
+    Direct(
         "read whom events are about",
         "viewer",
         None,

@@ -146,8 +146,9 @@ class EndpointListPage:
     @property
     def empty_title(self) -> str:
         """What an empty page says."""
-        how = "runs so" if self.isolation else "serves yet"
-        return f"Nothing that you may see {how}"
+        if self.isolation:
+            return "Nothing that you may see runs so"
+        return f"Nothing that you may see serves {'in this project ' if self.project else ''}yet"
 
     @property
     def first_step(self) -> str:

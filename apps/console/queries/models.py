@@ -108,14 +108,23 @@ class ModelListPage:
         return no_project(self.actor)
 
     @property
+    def standing_in(self) -> str:
+        """What the project is called whose models are shown, as far as the reader sees it."""
+        return next((p.name for p in self.projects if p.slug == self.project), "")
+
+    @property
     def filtered(self) -> bool:
-        """Whether not all models were asked for."""
-        return bool(self.search or self.project)
+        """Whether something else than the models of a project was asked for."""
+        return bool(self.search or (self.project and not self.standing_in))
 
     @property
     def nothing(self) -> str:
         """Says that no row is there."""
-        return "No matches" if self.filtered else "No models yet"
+        if self.filtered:
+            return "No matches"
+        if self.standing_in:
+            return f"No models in {self.standing_in} yet"
+        return "No models yet" if self.projects else "No models that you may see"
 
     @property
     def first(self) -> Button | None:
@@ -123,6 +132,12 @@ class ModelListPage:
         if self.search or not self.may_create:
             return None
         return Button("New model…", dialog="new-model", tone="primary")
+
+    @property
+    def registering(self) -> str:
+        """The project that a model would be registered in by the command that is shown."""
+        open_ones = [project.slug for project in self.open_projects]
+        return self.project if self.project in open_ones else next(iter(open_ones), "")
 
     @property
     def chosen(self) -> str:

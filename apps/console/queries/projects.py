@@ -61,6 +61,11 @@ class ProjectListPage:
         return self.actor.can("project.create")
 
     @property
+    def nothing(self) -> str:
+        """Says that no row is there: whether one exists, who may make them alone is told."""
+        return "No project yet" if self.may_create else "No project that you may see"
+
+    @property
     def first(self) -> Button | None:
         """What makes the first project."""
         if not self.may_create:

@@ -54,9 +54,9 @@ class ReleaseFilters:
         )
 
     @property
-    def narrows(self) -> bool:
-        """Whether anything is left out."""
-        return bool(self.project or self.state or self.environment or self.who)
+    def picks(self) -> bool:
+        """Whether anything but the releases of a project is left out."""
+        return bool(self.state or self.environment or self.who)
 
     @property
     def states(self) -> list[tuple[str, str]]:

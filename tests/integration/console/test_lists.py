@@ -130,6 +130,40 @@ def test_a_filter_that_is_empty_filters_nothing(path: str) -> None:
     assert "No matches" not in said and ">Clear" not in said
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/models/?project=empty", "No models in Empty yet"),
+        ("/models/?project=empty&q=x", "No matches"),
+        ("/models/?project=elsewhere", "No matches"),
+        ("/releases/?project=empty", "No releases in this project yet"),
+        ("/releases/?project=empty&state=live", "No matches"),
+        ("/endpoints/?project=empty", "Nothing that you may see serves in this project yet"),
+        ("/deployments/?environment=nowhere", "No endpoint that you may see existed there then"),
+    ],
+)
+def test_a_list_in_a_project_without_any_says_that_and_not_that_nothing_matches(
+    world: World, path: str, says: str
+) -> None:
+    world.request("staging")
+    factories.project("empty")
+    admin = factories.person("Ann", {"admin": None, "operator": None})
+    said = browser(admin).get(path).content.decode()
+    assert says in said
+    assert ("No matches" in said) == (says == "No matches")
+
+
+def test_who_has_no_role_is_not_told_that_there_is_nothing(world: World) -> None:
+    nora = browser(factories.person("Nora"))
+    assert "No models that you may see" in nora.get("/models/").content.decode()
+    assert "No project that you may see" in nora.get("/projects/").content.decode()
+
+
+def test_who_forgot_a_password_is_told_of_no_mail_that_may_not_come() -> None:
+    said = Client().get("/accounts/password/reset/done/").content.decode()
+    assert "Where this instance sends" in said and "We have sent" not in said
+
+
 def test_a_view_is_kept_for_its_person_alone(world: World) -> None:
     ada, bob = browser(world.people["Ada"]), browser(world.people["Otto"])
     sent = {"list": "models", "name": " My  models ", "q": "chu", "sort": "-name", "role": "admin"}
