@@ -121,7 +121,8 @@ def remove_role(request: PageRequest, project: str, role_id: str) -> HttpRespons
     if binding is None:
         raise NotFound
     revoke_role(binding, actor=request.actor)
-    messages.success(request, f"Removed: {binding}.")
+    holder = binding.person or binding.team or binding.service_account
+    messages.success(request, f"Removed from {holder}: {binding}.")
     return back(request)
 
 
