@@ -56,6 +56,8 @@ DECIDED, VERDICTS = "release.decided.v1", ("approve", "reject")
 ASKED_FOR = ("release.aborted.v1", "release.rolled_back.v1")  # no other kind may say who asked
 # What Placet logs in the same moment and for the same request came of these.
 FOLLOWED = ("recall.created.v1",)
+# So did what it logs with these of a rollout that it began: another release is live again.
+WENT_LIVE = "rollout.draining.v1"
 
 
 # Verbs whose past, which sentences have, does not begin as they do.

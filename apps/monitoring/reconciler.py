@@ -23,7 +23,7 @@ from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_ale
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
 from apps.monitoring.queries.objectives import name_of, owner_of
-from apps.monitoring.rules import replicas_fault
+from apps.monitoring.rules import ending, replicas_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, reported_revisions, statuses
 from apps.serving.rules import EndpointState
@@ -50,11 +50,12 @@ OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked
 
 @dataclass(slots=True)
 class Sweep:
-    """What a pass found wrong, the (kind, subject) pairs that it could not judge, and what was
-    raised over one of them."""
+    """What a pass found wrong, the (kind, subject) pairs that it could not judge, what it measured
+    of others that are judged by figures, and what was raised over one of them."""
 
     findings: list[AlertFinding] = field(default_factory=list)
     unknown: set[tuple[str, str]] = field(default_factory=set)
+    measured: dict[tuple[str, str], str] = field(default_factory=dict)
     faults: list[Exception] = field(default_factory=list)
 
 
@@ -109,15 +110,18 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
     recalled = Q(kind=AlertKind.RECALL_STOPPED) & ~Q(endpoint__in=live)
     stopped = recalled & ~Q(endpoint__state=EndpointState.DELETED)
     keys = {(finding.kind, finding.subject) for finding in sweep.findings}
-    over = []
+    over, why = [], {}
     rows = Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED).exclude(stopped)
     for alert in rows:
         key = (AlertKind(alert.kind), alert.subject)
         gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
         if gone or (key not in keys and key not in sweep.unknown):
             over.append(alert)
+            why[alert.pk] = "" if gone else sweep.measured.get(key, "")
     new = {f"{finding.kind} of {finding.subject}": finding for finding in sweep.findings}
-    ended = each(lambda alert: close_settled([alert], actor=SYSTEM), over, sweep.faults)
+    ended = each(
+        lambda alert: close_settled([alert], actor=SYSTEM, why=why[alert.pk]), over, sweep.faults
+    )
     opened = each(lambda name: open_alert(new[name], actor=SYSTEM), new, sweep.faults)
     if sweep.faults:
         raise sweep.faults[0]
@@ -127,6 +131,8 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
 def judge_objective(item: Watched, sweep: Sweep) -> None:
     """Say whether the live revision keeps to its objective, and whether that is known."""
     endpoint, verdict = item.objective.endpoint, item.verdict
+    for kind in (AlertKind.OBJECTIVE, AlertKind.NO_DATA):
+        sweep.measured[kind, endpoint.pk] = ending(item.objective.terms, verdict)
     common = {
         "subject": endpoint.pk,
         "about": name_of(endpoint),

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from placet_protocol.report import BROKEN_PHASES, COHORTS, LATENCY_BOUNDS_MS, READY_PHASES
 
-# Percentiles of fewer requests mean nothing: the p99 of one request is that request.
+# Percentiles of fewer requests mean little, and are shown only where something is judged by them:
+# the p99 of one request is that request.
 FEWEST = 20
 
 # Requests that no split decided on: nothing of them is compared with what was drawn.
@@ -204,6 +205,18 @@ def judge(
     if not alive:
         return verdict("unknown", "silent", "The node is silent: newer requests are not counted")
     return verdict("met", "", "")
+
+
+def ending(terms: ObjectiveTerms, verdict: ObjectiveStatus) -> str:
+    """Say what was measured as an alert about an objective ended.
+
+    Of how many requests: what was wrong may only have become too old to count.
+    """
+    if verdict.standing == "unknown":
+        return f"Resolved without being measured: {verdict.reason}."
+    counted = _requests(verdict.requests)
+    left = f"only {counted} left to measure" if verdict.requests < FEWEST else counted
+    return f"Resolved with {left} in the last {terms.window_minutes} min."
 
 
 def _breaches(

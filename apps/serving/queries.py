@@ -135,7 +135,8 @@ class EndpointStatus:
         """One of :data:`apps.serving.rules.HEALTH`: ``down`` answers nobody, ``unknown`` is no
         news, and what something is wrong with is not ``healthy``."""
         word, _ = self._replicas
-        return "degraded" if word == "healthy" and self.found else word
+        degraded = any(trouble.degrades for trouble in self.found)
+        return "degraded" if word == "healthy" and degraded else word
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:

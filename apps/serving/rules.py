@@ -165,10 +165,14 @@ def _number(document: Mapping[str, Any], name: str, default: int, low: int, high
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that is wrong with an endpoint: what it is, and how in a sentence."""
+    """Something that is wrong with an endpoint: what it is, and how in a sentence.
+
+    What is only not known of it, as with too few requests to judge, does not degrade it.
+    """
 
     title: str
     summary: str = ""
+    degrades: bool = True
 
     def __str__(self) -> str:
         return f"{self.title}: {self.summary}" if self.summary else self.title

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Model, OuterRef, Q, QuerySet
 
 from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt
 from apps.builds.models import Bento, Build
@@ -71,10 +72,15 @@ class NameFinder:
         )
 
     def came_of(self, cause: str) -> list[str]:
-        """Return the ids of a recall, of what it did and of the revisions that it took off, which
-        never run again (one query)."""
-        effects = RecallEffect.objects.filter(recall=cause).values_list("pk", "revisions")
-        return [cause, *(one for pk, revisions in effects for one in (pk, *revisions))]
+        """Return the ids of a recall, of what it did, of the revisions that it took off, which
+        never run again, and of the rollouts by which their endpoints fell back (one query)."""
+        back = Rollout.objects.filter(
+            endpoint=OuterRef("endpoint"), to_revision=OuterRef("fallback")
+        )
+        back = back.filter(from_revision__release=OuterRef("release")).values("pk")
+        effects = RecallEffect.objects.filter(recall=cause).annotate(back=ArraySubquery(back))
+        rows = effects.values_list("pk", "revisions", "back")
+        return [cause, *(one for pk, off, moves in rows for one in (pk, *off, *moves))]
 
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""

@@ -18,6 +18,7 @@ from apps.audit.kind_groups import (
     DECIDED,
     FOLLOWED,
     GROUPS,
+    WENT_LIVE,
     kinds_saying,
     verdicts_saying,
 )
@@ -216,11 +217,15 @@ def _done_by(ids: tuple[str, ...]) -> _Choice:
 
 
 def _came_of(cause: str, outcome: tuple[str, ...]) -> _Choice:
-    """What was logged with what happened to ``cause`` first, and what tells of it since."""
+    """What was logged with what happened to ``cause`` first, what tells of it since, and what was
+    logged as another release went live because of it."""
     begun = _begun(subject=cause)
     since = Subquery(begun.values("index")[:1])
-    later = Q(touched__overlap=list(outcome), index__gte=since)
-    return _Choice(lambda: _known(begun) | later, [_with(begun), later])
+    told = {"touched__overlap": list(outcome), "index__gte": since}
+    back = Event.objects.alias(touched=TOUCHED, request=REQUEST).filter(kind=WENT_LIVE, **told)
+    back = back.order_by("-index")[:MOST_FOLLOWED]
+    later = Q(**told)
+    return _Choice(lambda: _known(begun) | _known(back) | later, [_with(begun), _with(back), later])
 
 
 def _begun(**said: Any) -> QuerySet[Event]:

@@ -40,6 +40,7 @@ def held_to(row: Objective, verdict: ObjectiveStatus | None, owner: str) -> Iter
         yield Held(label, f"at most {number(row.latency_ms)} ms", measured)
     requests = f", {counted(verdict.requests, 'request')}" if verdict else ""
     yield Held("Over", f"{row.window_minutes} min{requests}")
+    yield Held("Judged", f"from {counted(row.min_requests, 'request')}")
     yield Held("Notify", owner if row.owner else "the operators")
     yield Held("A breach", "rolls back, once" if row.roll_back else "opens an alert")
 
@@ -168,10 +169,12 @@ def quantile(share: float) -> str:
 
 
 def quantile_of(verdict: ObjectiveStatus) -> str:
-    """Show the latency that was measured; '' where none was. Of few requests it means nothing."""
+    """Show the latency that was measured; '' where none was. Of few requests it means nothing,
+    but where an objective is judged by them it is shown by what."""
     if verdict.latency_ms is None:
         return ""
-    return "–" if verdict.requests < FEWEST else edge(verdict.latency_ms)
+    unshown = verdict.cause == "few" and verdict.requests < FEWEST
+    return "–" if unshown else edge(verdict.latency_ms)
 
 
 def edge(milliseconds: float) -> str:

@@ -174,7 +174,7 @@ def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
     yield rate(recent.error_rate), "server errors"
     yield rate(recent.rejected_rate), "rejected requests (4xx)"
     if recent.requests < FEWEST:
-        yield "–", f"p50, p95, p99: too few requests, {FEWEST} are needed"
+        yield "–", f"p50, p95, p99: shown from {FEWEST} requests"
     elif recent.p50_ms:
         yield f"{number(recent.p50_ms)} ms", "p50"
         yield f"{number(recent.p95_ms)} ms", "p95"

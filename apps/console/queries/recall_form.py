@@ -8,7 +8,8 @@ from apps.assurance.queries import RecallReach, ReleaseImpact, foresee, preview
 from apps.assurance.rules import IN_PROJECT
 from apps.console.queries.page_parts import counted
 from apps.console.queries.recall_items import named_item, recallable
-from apps.governance.rules import ReleaseState
+from apps.console.templatetags.placet import state_word
+from apps.governance.rules import REVOCABLE
 from apps.identity.models import Project, User
 from apps.identity.queries import visible_people
 from apps.monitoring.queries import requests_of
@@ -50,8 +51,8 @@ class ImpactRow:
         """What would become of it."""
         if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
             return f"roll back to revision {self.impact.fallback.number}"
-        is_revoked = self.impact.release.state == ReleaseState.REVOKED
-        revoked = "already revoked" if is_revoked else "revoke"
+        state = self.impact.release.state
+        revoked = "revoke" if state in REVOCABLE else f"already {state_word(state).lower()}"
         return WOULD.get(self.impact.action, revoked)
 
 

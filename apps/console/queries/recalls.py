@@ -40,15 +40,15 @@ from placet.kernel.clock import now
 
 SHOWN = 200
 DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "Revoked, endpoint fell back",
-    EffectAction.STOPPED: "Revoked, endpoint stopped",
-    EffectAction.ENDED: "Revoked, ended",
+    EffectAction.FELL_BACK: "endpoint fell back",
+    EffectAction.STOPPED: "endpoint stopped",
+    EffectAction.ENDED: "ended",
 }
 STANDS = (
     "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "
-    "can withdraw the recall; the releases stay revoked."
+    "can withdraw the recall; what it revoked stays revoked."
 )
-LIFTED = "Withdrawn: it can be released again. Its earlier releases stay revoked."
+LIFTED = "Withdrawn: it can be released again. What it revoked stays revoked."
 # What is not confirmed comes first, and of that what contradicts itself.
 ORDER = Case(
     When(state=EffectState.CONTRADICTED, then=Value(0)),
@@ -69,8 +69,15 @@ class EffectRow:
 
     @property
     def done(self) -> str:
-        """What was done; '' where it was revoked and did not run."""
-        return DONE.get(self.effect.action, "")
+        """How its release stands, which had perhaps ended otherwise before, and what was done."""
+        state = state_word(self.effect.release.state)
+        done = DONE.get(self.effect.action)
+        return f"{state}, {done}" if done else f"{state} (was not running)"
+
+    @property
+    def ran(self) -> bool:
+        """Whether there was anything to do but to revoke it."""
+        return self.effect.action in DONE
 
     @property
     def confirmed_at(self) -> datetime | None:

@@ -113,13 +113,13 @@ def resolve(alert: Alert, *, actor: Actor) -> Alert:
     return row
 
 
-def close_settled(alerts: Iterable[Alert], *, actor: Actor) -> int:
-    """End those alerts whose condition is over; return how many were."""
+def close_settled(alerts: Iterable[Alert], *, actor: Actor, why: str = "") -> int:
+    """End those alerts whose condition is over, which ``why`` tells; return how many were."""
     ended = 0
     for alert in alerts:
         with record(actor) as log:
             row = _lock(alert, actor)
-            if _end(row, actor, log):
+            if _end(row, actor, log, why):
                 tell(row, AlertState.RESOLVED)
                 ended += 1
     return ended
@@ -146,9 +146,14 @@ def _lock(alert: Alert, actor: Actor) -> Alert:
     return row
 
 
-def _end(row: Alert, actor: Actor, log: Recorder) -> bool:
+def _end(row: Alert, actor: Actor, log: Recorder, why: str = "") -> bool:
     if not move(
-        row, expected=UNRESOLVED, to=AlertState.RESOLVED, resolved_at=now(), resolved_by=actor.id
+        row,
+        expected=UNRESOLVED,
+        to=AlertState.RESOLVED,
+        resolved_at=now(),
+        resolved_by=actor.id,
+        answer=f"{row.answer}. {why}".removeprefix(". ")[:2000] if why else row.answer,
     ):
         return False
     log.add(ALERT_RESOLVED, row, data={"kind": row.kind})

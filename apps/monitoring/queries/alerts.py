@@ -26,7 +26,11 @@ class AlertWatcher:
         """Return them in words, in the order in which their kinds are declared."""
         order = [str(kind) for kind in AlertKind]
         rows = sorted(found, key=lambda row: order.index(row["kind"]))
-        return tuple(Trouble(AlertKind(row["kind"]).label, row["summary"]) for row in rows)
+        return tuple(
+            Trouble(kind.label, row["summary"], degrades=kind != AlertKind.NO_DATA)
+            for row in rows
+            for kind in (AlertKind(row["kind"]),)
+        )
 
 
 def visible_alerts(actor: Actor) -> QuerySet[Alert]:

@@ -37,10 +37,11 @@ class EndpointSerializer(serializers.Serializer[Any]):
     health = serializers.ChoiceField(
         choices=HEALTH,
         help_text="`degraded` while replicas are missing, an objective is not met or another alert "
-        "is open; `down` while no replica answers; `unknown` while its node is silent",
+        "than that it is not measured is open; `down` while no replica answers; `unknown` while "
+        "its node is silent",
     )
     troubles = serializers.ListField(
-        child=serializers.CharField(), help_text="Why it is not healthy, a sentence each"
+        child=serializers.CharField(), help_text="What is wrong or not known, a sentence each"
     )
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()

@@ -104,10 +104,10 @@ class Endpoint(Record):
     url: str  # What clients call; empty while the target has none
     no_address: str  # Why there is no url, or ''
     state: str
-    # `degraded` while replicas are missing, an objective is not met or another alert is open;
-    # `down` while no replica answers; `unknown` while its node is silent
+    # `degraded` while replicas are missing, an objective is not met or another alert than that it
+    # is not measured is open; `down` while no replica answers; `unknown` while its node is silent
     health: Any
-    troubles: tuple[str, ...]  # Why it is not healthy, a sentence each
+    troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
     isolation: str  # The weakest of what runs here
     api_key_required: bool
     created_at: datetime

@@ -33,6 +33,7 @@ from placet.kernel.problems import InvalidInput
 from tests.support.factories import actor_of, api, browser, person, project
 from tests.support.page_text import text_of
 from tests.support.plans import analyze
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +200,31 @@ class TestWhatARecallDid:
         assert [one.index for one in newest(eve, wanted, 3, None)] == sorted(
             events_visible(eve, wanted).values_list("index", flat=True), reverse=True
         )[:3]
+
+    def test_that_an_older_release_is_live_again_is_found_by_it_too(
+        self, first_release: Release, story: Story, eve: Actor
+    ) -> None:
+        second = story.live()
+        row = recall(
+            kind="version",
+            what=second.version_id,
+            reason="leak",
+            project=story.world.project,
+            actor=story.otto,
+        )
+        story.settle()
+        first_release.refresh_from_db()
+        assert first_release.state == "live"
+        wanted = by_name(EventFilter(cause=row.pk), eve)
+        events = events_visible(eve, wanted).order_by("index")
+        kinds = [event.kind for event in events]
+        assert {"rollout.draining.v1", "release.restored.v1", "rollout.done.v1"} <= set(kinds)
+        (restored,) = events.filter(kind="release.restored.v1")
+        assert restored.subject == first_release.pk
+        assert kinds.count("rollout.draining.v1") == 1, "not how it went out"
+        assert sorted(one.index for one in newest(eve, wanted, 100, None)) == [
+            event.index for event in events
+        ]
 
     @pytest.mark.usefixtures("still")
     def test_what_else_was_logged_in_that_moment_did_not_come_of_it(

@@ -1,5 +1,6 @@
 """An alert about an SLO says what is measured now beside what was agreed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,15 +30,15 @@ def page(story: Story, path: str) -> str:
     return " | ".join(text_of(answer.content.decode()).splitlines())
 
 
-def answers(story: Story, release: Release, good: int, bad: int) -> None:
-    """Have the node say what the release answered in the last minute, all of it within 5 ms."""
+def answers(story: Story, release: Release, good: int, bad: int, *, slowest: str = "5") -> None:
+    """Have the node say what the release answered in the last minute, all within some ms."""
     window = {
         "revision": Revision.objects.get(release=release.pk).pk,
         "started_at": rfc3339(now() - timedelta(seconds=60)),
         "seconds": 10.0,
         "status_2xx": good,
         "status_5xx": bad,
-        "latency": {"5": good + bad},
+        "latency": {slowest: good + bad},
     }
     story.node.report(metrics=[window])
     story.run_jobs("control")
@@ -89,7 +90,28 @@ def test_of_too_few_requests_it_is_said_that_nothing_is_judged(
     assert "p99 – (at most (span) agreed), 3 requests in (span), too few to judge." in said
     said = page(story, f"/endpoints/{breached.endpoint_id}/")
     assert "? Too few requests" in said
-    assert "– p50, p95, p99: too few requests, 20 are needed" in said
+    assert "– p50, p95, p99: shown from 20 requests" in said
+
+
+def test_what_so_few_requests_are_judged_by_is_shown_and_so_is_why_it_was_over(
+    story: Story, first_release: Release
+) -> None:
+    terms = replace(TERMS, latency_ms=100, availability=None, min_requests=1)
+    set_objective(first_release.endpoint, terms=terms, actor=story.otto)
+    Revision.objects.filter(release=first_release.pk).update(live_at=now() - timedelta(hours=1))
+    answers(story, first_release, 4, 0, slowest="250")
+    watch_endpoints()
+    settings = f"/endpoints/{first_release.endpoint_id}/settings/"
+    assert "p99 ≤ (span) (at most (span) agreed), 4 requests in (span)." in page(story, "/alerts/")
+    said = page(story, settings)
+    assert "▲ Not met" in said and "Judged | from 1 request" in said
+    assert "p99 | ≤ (span) , at most (span)" in said
+    MetricWindow.objects.all().delete()
+    answers(story, first_release, 1, 0)
+    watch_endpoints()
+    assert "✓ Met" in page(story, settings)
+    over = "Resolved with only 1 request left to measure in the last (span)."
+    assert Alert.objects.get().state == "resolved" and over in page(story, "/alerts/")
 
 
 def test_what_is_stopped_is_not_judged(story: Story, breached: Release) -> None:

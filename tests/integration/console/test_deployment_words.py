@@ -114,3 +114,15 @@ def test_what_a_recall_revoked_is_called_revoked_on_its_page_too(
     said = page(story, f"/recalls/{Recall.objects.get().pk}/")
     assert "Revoked, endpoint fell back" in said and "Rolled back" not in said
     assert "✕ Revoked" in page(story, f"/releases/{second.pk}/")
+
+
+def test_a_release_that_had_been_rolled_back_is_called_so_on_the_page_of_a_recall_too(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, actor=story.otto, reason="slow")
+    story.settle()
+    recalled(story, second)
+    said = page(story, f"/recalls/{Recall.objects.get().pk}/")
+    assert "Rolled back" in page(story, f"/releases/{second.pk}/")
+    assert "Rolled back (was not running)" in said and "Revoked" not in said

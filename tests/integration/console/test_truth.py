@@ -278,6 +278,23 @@ def test_an_endpoint_that_does_not_keep_to_its_objective_is_degraded_wherever_it
     assert 'title="open alerts">1<' in browser(story.people["Otto"]).get("/").content.decode()
 
 
+def test_an_endpoint_without_requests_is_healthy_and_not_measured_wherever_it_is_said(
+    story: Story, first_release: Release
+) -> None:
+    terms = ObjectiveTerms(availability=0.99, window_minutes=5, expect_traffic=True)
+    set_objective(first_release.endpoint, terms=terms, actor=story.otto)
+    Revision.objects.update(live_at=now() - timedelta(hours=1))
+    story.node.report()
+    watch_endpoints()
+    assert set(healths(story, first_release)) == {"healthy"}
+    own = f"/endpoints/{first_release.endpoint_id}/"
+    for path in ("/", "/endpoints/", own):
+        said = page(story, path)
+        assert "● Healthy" in said and "Not measured" in said, path
+    assert "Not measured" in page(story, "/alerts/")
+    assert "? No requests" in page(story, f"{own}settings/")
+
+
 def test_the_page_of_an_endpoint_says_that_its_objective_is_not_met_before_the_alert_is_open(
     story: Story, first_release: Release
 ) -> None:

@@ -182,6 +182,8 @@ class TestBreach:
         assert alerts() == [("objective", "resolved")]
         row = Alert.objects.get()
         assert (row.resolved_by, kinds(row.pk)[-1]) == ("system", "alert.resolved.v1")
+        assert row.answer == "Resolved with 2100 requests in the last 5 min."
+        assert row.answer in mail.outbox[-1].body
         assert [m.subject.split(":")[0] for m in mail.outbox] == [
             "[Placet] Alert",
             "[Placet] Resolved",
@@ -418,6 +420,7 @@ class TestOtherTroubles:
         hold(story.world, endpoint, expect_traffic=True)
         reconciler.watch_endpoints()
         assert alerts() == [("no_data", "open")]
+        assert queries.status(endpoint).health == "healthy", "nothing is known to be wrong"
         answer(story, live(endpoint), good=100)
         assert alerts() == [("no_data", "resolved")]
 
@@ -433,6 +436,11 @@ class TestOtherTroubles:
         hold(story.world, endpoint)
         answer(story, live(endpoint), error="5 requests are not in these counts")
         assert alerts() == [("no_data", "open")]
+        MetricWindow.objects.all().delete()
+        reconciler.watch_endpoints()
+        assert alerts() == [("no_data", "resolved")]
+        few = "0 of 10 requests in 5 min: too few to judge"
+        assert Alert.objects.get().answer == f"Resolved without being measured: {few}."
 
     def test_a_job_that_failed_for_good_stays_until_somebody_has_looked(
         self, world: World, run_jobs: RunJobs

@@ -156,7 +156,7 @@ def test_figures_are_there_once_something_was_asked() -> None:
     words = [what for _, what in figures(recent(p50_ms=None))]
     assert words == ["requests in 15 min", "server errors", "rejected requests (4xx)"]
     few = list(figures(recent(requests=19)))
-    assert few[-1] == ("–", "p50, p95, p99: too few requests, 20 are needed")
+    assert few[-1] == ("–", "p50, p95, p99: shown from 20 requests")
     assert [what for _, what in figures(recent(requests=20))][-1] == "p99"
     assert list(figures(recent(requests=0))) == list(figures(None)) == []
 
@@ -254,19 +254,28 @@ def test_a_rollback_names_what_it_does() -> None:
 
 
 def test_what_is_agreed_stands_beside_what_was_measured() -> None:
-    verdict: Any = row(availability=1.0, latency_ms=float("inf"), requests=20, standing="met")
+    verdict: Any = row(
+        availability=1.0, latency_ms=float("inf"), requests=20, standing="met", cause=""
+    )
     lines = [(h.label, h.measured, h.agreed) for h in held_to(row(**AGREED), verdict, "Otto")]
     assert lines == [
         ("Without server error", "100%", "at least 99.9%"),
         ("p99", "> 10 s", "at most 250 ms"),
         ("Over", "", "15 min, 20 requests"),
+        ("Judged", "", "from 100 requests"),
         ("Notify", "", "Otto"),
         ("A breach", "", "rolls back, once"),
     ]
     verdict.requests = 19
+    assert [h.measured for h in held_to(row(**AGREED), verdict, "Otto")][1] == "> 10 s"
+    verdict.cause = "few"
     assert [h.measured for h in held_to(row(**AGREED), verdict, "Otto")][1] == "–"
     nothing = row(**AGREED | {"availability": None, "latency_ms": None, "owner": ""})
-    assert [h.agreed for h in held_to(nothing, None, "")][:2] == ["15 min", "the operators"]
+    assert [h.agreed for h in held_to(nothing, None, "")][:3] == [
+        "15 min",
+        "from 100 requests",
+        "the operators",
+    ]
 
 
 def test_what_is_not_known_is_said() -> None:

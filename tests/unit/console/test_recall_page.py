@@ -96,15 +96,22 @@ def test_a_list_says_which_it_has() -> None:
             False,
             ("Revoked, endpoint fell back", "no node", ""),
         ),
-        ({"action": "revoked", "state": "never_ran"}, False, False, ("", "", "")),
+        (
+            {"action": "revoked", "state": "never_ran"},
+            False,
+            False,
+            ("Revoked (was not running)", "", ""),
+        ),
     ],
 )
 def test_an_effect_says_what_was_done_and_why_it_is_open(
     effect: dict[str, str], alive: bool, joined: bool, said: tuple[str, str, str]
 ) -> None:
-    row = EffectRow(cast("Any", SimpleNamespace(**effect, confirmed_at="then")), alive, joined)
+    release = SimpleNamespace(state="revoked")
+    found: Any = SimpleNamespace(**effect, release=release, confirmed_at="then")
+    row = EffectRow(found, alive, joined)
     assert (row.done, row.silence, row.objection) == said
-    assert row.confirmed_at is None
+    assert (row.confirmed_at, row.ran) == (None, effect["action"] != "revoked")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,7 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
         ("ended", "rolling_out", "revoke", True),
         ("revoked", "approved", "revoke", False),
         ("revoked", "revoked", "already revoked", False),
+        ("revoked", "rolled_back", "already rolled back", False),
     ],
 )
 def test_a_place_says_what_would_become_of_it(
