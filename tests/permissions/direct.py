@@ -99,6 +99,7 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.queries import subject_for, visible_passkeys
+from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream
 from apps.integrations.queries import visible_streams
@@ -526,6 +527,12 @@ QUESTIONS = [
         lambda t, who: deciders(
             with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
         ),
+    ),
+    Direct(
+        "learn who has no second factor",
+        "operator",
+        None,
+        lambda t, who: may_learn_what_lacks(t.person.pk, who, Scope(t.project.pk)),
     ),
     Direct(
         "set the rule of retention",

@@ -1,6 +1,6 @@
 """Who holds a role that decides in an environment, for those who may see its releases."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,14 +66,18 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
 def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     """Return who decides in an environment that :func:`with_deciders` read, a row for each role;
     none for who may not see the releases there."""
-    if not actor.can("release.view", scope_of(environment)):
+    where = scope_of(environment)
+    if not actor.can("release.view", where):
         return []
     gates = environment.gates_in_force or ()
     signing = {g["role"] for g in gates if g["gate"] == "approvals" and g.get("passkey")}
-    return [
-        _holders(role, getattr(environment, f"deciding_{role}"), passkey=role in signing)
-        for role in rules.ROLE_OF.values()
-    ]
+    found = []
+    for role in rules.ROLE_OF.values():
+        rows, passkey = getattr(environment, f"deciding_{role}"), role in signing
+        people = (_named(row, role) for row in rows[:MOST])
+        asked = (p.asked_as(role, passkey=passkey, actor=actor, where=where) for p in people)
+        found.append(RoleHolders(role, tuple(asked), is_cut=len(rows) > MOST))
+    return found
 
 
 def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
@@ -83,13 +87,9 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     return [row for row in deciders(environment, actor) if row.role in asked]
 
 
-def _holders(role: str, rows: list[Any], *, passkey: bool) -> RoleHolders:
-    people = [
-        NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs)
-        for name, pk, demanding, signs in rows[:MOST]
-    ]
-    asked = tuple(person.asked_as(role, passkey=passkey) for person in people)
-    return RoleHolders(role, asked, len(rows) > MOST)
+def _named(row: Sequence[Any], role: str) -> NamedPerson:
+    name, pk, demanding, signs = row
+    return NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs)
 
 
 def ids_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:

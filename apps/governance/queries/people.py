@@ -13,35 +13,41 @@ from apps.governance.independence import sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
-from apps.identity.trust.second_factor import has_passkey, without_factor
-from placet.kernel.actor import SYSTEM
-
-SECOND_FACTOR, PASSKEY = "a second factor", "a signing passkey"
+from apps.identity.queries import scope_of
+from apps.identity.trust.second_factor import (
+    PASSKEY,
+    SECOND_FACTOR,
+    has_passkey,
+    needs_first,
+    without_factor,
+)
+from placet.kernel.actor import SYSTEM, Actor, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
     """Somebody by name. ``roles`` are the deciding roles held where the release goes, ``withheld``
-    those of them that demand a second factor of who has none, and ``lacks`` what they need before
-    they can decide, in words."""
+    those of them that demand a second factor of who has none, and ``needs`` what the reader is told
+    of what they need before they can decide."""
 
     id: str
     name: str
     roles: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     has_passkey: bool = True
-    lacks: str = ""
+    needs: str = ""
 
     @property
     def label(self) -> str:
         """Their name, and what they need first."""
-        return f"{self.name} (needs {self.lacks} first)" if self.lacks else self.name
+        return f"{self.name} ({self.needs})" if self.needs else self.name
 
-    def asked_as(self, role: str, *, passkey: bool) -> "NamedPerson":
-        """Return them as a gate asks them: as ``role``, perhaps only with a ``passkey``."""
+    def asked_as(self, role: str, *, passkey: bool, actor: Actor, where: Scope) -> "NamedPerson":
+        """Return them as a gate ``where`` asks them: as ``role``, perhaps only with a ``passkey``;
+        ``actor`` reads it."""
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
-        return replace(self, lacks=" and ".join(missing))
+        return replace(self, needs=needs_first(" and ".join(missing), self.id, actor, where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +127,15 @@ def who_opens(
     *,
     results: Sequence[GateResult],
     known: Standings,
+    actor: Actor,
 ) -> list[tuple[NamedPerson, ...]]:
     """Return by gate, in the order of ``results``, who of ``people``, who have not decided, could
-    give an approval that it lacks: nobody where a gate asks none, or none any more."""
+    give an approval that it lacks: nobody where a gate asks none, or none any more. ``actor``
+    reads it."""
+    there = {"actor": actor, "where": scope_of(release)}
     return [
         tuple(
-            p.asked_as(gate["role"], passkey=bool(gate.get("passkey")))
+            p.asked_as(gate["role"], passkey=bool(gate.get("passkey")), **there)
             for p in people
             if _opens(known.decider(release, p.id), p, gate, result)
         )
@@ -154,11 +163,11 @@ def may_still_decide(
     asked = [(r["facts"]["role"], them) for r, them in zip(results, by_gate, strict=True) if them]
     found = []
     for person in people:
-        ways = [(str(role), p.lacks) for role, them in asked for p in them if p.id == person.id]
+        ways = [(str(role), p.needs) for role, them in asked for p in them if p.id == person.id]
         if ways:
-            lacks = min(lacks for _, lacks in ways)  # they can where they lack nothing
+            needs = min(needs for _, needs in ways)  # they can where they lack nothing
             roles = tuple(sorted({role for role, _ in ways}))
-            found.append(replace(person, roles=roles, lacks=lacks))
+            found.append(replace(person, roles=roles, needs=needs))
     return found
 
 

@@ -253,7 +253,7 @@ def _deciders(
     left = [p for p in people.deciders if missing and p.id not in decided]
     role = _as(row, actor, results, decided, known)
     yours = known.approval(row, actor.id, role) if role else None
-    by_gate = who_opens(row, left, results=results, known=known)
+    by_gate = who_opens(row, left, results=results, known=known, actor=actor)
     return {
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),

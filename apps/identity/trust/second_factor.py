@@ -31,8 +31,10 @@ from apps.identity.models import (
     User,
 )
 from apps.identity.rules import ROLES
+from placet.kernel.actor import Actor, Scope
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+SECOND_FACTOR, PASSKEY = "a second factor", "a signing passkey"
 
 
 def factors() -> QuerySet[Authenticator]:
@@ -65,6 +67,21 @@ def has_passkey(person: str) -> Exists:
     """Return the condition that the person whom a column names has a passkey to sign with."""
     enrolled = ApproverPasskey.objects.filter(state=PasskeyState.ENROLLED)
     return Exists(enrolled.filter(person=OuterRef(person)))
+
+
+def may_learn_what_lacks(person_id: str, actor: Actor, where: Scope) -> bool:
+    """Tell whether ``actor`` may be told that a person with a role ``where`` has no second factor,
+    or no passkey to sign with: to others it would name the accounts that a password alone opens."""
+    return person_id == actor.accountable or actor.can("access.view", where)
+
+
+def needs_first(lacks: str, person_id: str, actor: Actor, where: Scope) -> str:
+    """Return what ``actor`` is told of a person with a role ``where`` that does not count while
+    they lack something, in words that follow a name; '' where they lack nothing."""
+    if not lacks:
+        return ""
+    known = may_learn_what_lacks(person_id, actor, where)
+    return f"needs {lacks} first" if known else "cannot decide yet"
 
 
 def people_without() -> dict[str, int]:

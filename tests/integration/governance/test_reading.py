@@ -15,6 +15,7 @@ from apps.governance.queries import inbox, menu, release_view, releases
 from apps.governance.queries.deciders import asked_deciders, with_deciders
 from apps.identity.actions import demand_second_factor, grant_role, place_person
 from apps.identity.actions.credentials import change_credentials
+from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import NotFound
 from tests.support import factories
@@ -22,6 +23,7 @@ from tests.support.page_text import text_of
 from tests.support.world import SIGNATURE, World
 
 pytestmark = pytest.mark.django_db
+REX = "Rex risk"
 
 
 @contextmanager
@@ -100,21 +102,38 @@ def test_each_open_gate_names_those_whose_decision_could_count_for_it(world: Wor
 
 
 def test_who_cannot_decide_yet_is_named_with_what_they_need_first(world: World) -> None:
-    demand_second_factor("reviewer", actor=SYSTEM)
-    secret = generate_totp_secret()
-    change_credentials(world.people["Rita"], lambda row: TOTP.activate(row, secret))
+    auditor = demanding_a_factor(world)
     needs = "Rex risk (needs a second factor first)"
     release = world.request("staging")
-    assert gates_with_people(release, world.ada) == {
-        "One reviewer": f"Can decide: {needs}, Rita risk"
-    }
-    (people,) = release_view(release.pk, world.ada).who_opens[-1:]
-    assert [person.lacks for person in people] == ["a second factor", ""]
-    place = world.environment("staging")
-    (row,) = asked_deciders(with_deciders(Environment.objects.filter(pk=place.pk)).get(), world.ada)
-    assert row.names == f"{needs}, Rita risk"
-    told = text_of(factories.browser(world.ada).get("/projects/risk/members/").content.decode())
+    eve = factories.actor_of(auditor)
+    assert gates_with_people(release, eve) == {"One reviewer": f"Can decide: {needs}, Rita risk"}
+    (people,) = release_view(release.pk, eve).who_opens[-1:]
+    assert [person.needs for person in people] == ["needs a second factor first", ""]
+    assert who_decides(world, eve) == f"{needs}, Rita risk"
+    told = text_of(factories.browser(auditor).get("/projects/risk/members/").content.decode())
     assert needs in " ".join(told.split())
+
+
+def test_what_somebody_lacks_is_told_to_them_and_to_who_sees_access_there_alone(
+    world: World,
+) -> None:
+    """To others the list would name the accounts that a password alone opens."""
+    demanding_a_factor(world)
+    release = world.request("staging")
+    elsewhere = factories.person(
+        "Ed", roles={"viewer": world.project, "auditor": factories.project("other")}
+    )
+    told = f"{REX} (cannot decide yet), Rita risk"
+    for reader in (world.ada, world.rita, factories.actor_of(elsewhere)):
+        assert gates_with_people(release, reader) == {"One reviewer": f"Can decide: {told}"}
+        assert who_decides(world, reader) == told
+    client = factories.browser(elsewhere)
+    staging = "/projects/risk/environments/staging/"
+    for page in (f"/releases/{release.pk}/", "/projects/risk/members/", staging):
+        said = " ".join(text_of(client.get(page, follow=True).content.decode()).split())
+        assert f"{REX} (cannot decide yet)" in said and "second factor" not in said, page
+    grant_role(role="viewer", person=world.people["Rex"], project=world.project, actor=SYSTEM)
+    assert who_decides(world, world.rex) == f"{REX} (needs a second factor first), Rita risk"
 
 
 def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) -> None:
@@ -122,9 +141,25 @@ def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) 
     place = world.environment("staging")
     draft = actions.draft_policy(place, source=f"version: 1\ngates: [{gate}]\n", actor=world.vera)
     PolicyRevision.objects.filter(pk=draft.pk).update(state="published")
-    (row,) = asked_deciders(with_deciders(Environment.objects.filter(pk=place.pk)).get(), world.ada)
-    needs = "(needs a signing passkey first)"
-    assert row.names == f"Rex risk {needs}, Rita risk {needs}"
+    needs, auditor = "(needs a signing passkey first)", factories.person("Eve", {"auditor": None})
+    told = who_decides(world, factories.actor_of(auditor))
+    assert told == f"{REX} {needs}, Rita risk {needs}"
+    assert who_decides(world, world.rex) == f"{REX} {needs}, Rita risk (cannot decide yet)"
+
+
+def demanding_a_factor(world: World) -> User:
+    """Demand a second factor of reviewers, of whom Rita alone has one; return who sees that."""
+    demand_second_factor("reviewer", actor=SYSTEM)
+    secret = generate_totp_secret()
+    change_credentials(world.people["Rita"], lambda row: TOTP.activate(row, secret))
+    return factories.person("Eve", {"auditor": world.project})
+
+
+def who_decides(world: World, reader: Actor) -> str:
+    """Return whom a page names as who decides in staging."""
+    places = Environment.objects.filter(pk=world.environment("staging").pk)
+    (row,) = asked_deciders(with_deciders(places).get(), reader)
+    return row.names
 
 
 def gates_with_people(release: Release, reader: Actor) -> dict[str, str]:
