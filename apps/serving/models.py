@@ -155,6 +155,11 @@ class Endpoint(Audited):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it: it answers nobody until it is started."""
+        return self.state == EndpointState.STOPPED
+
     def environment_scope(self) -> str | None:
         """An endpoint belongs to its environment."""
         return self.environment

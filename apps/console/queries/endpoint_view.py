@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import Coalesce, JSONObject
+from django.urls import reverse
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
@@ -21,6 +22,7 @@ from apps.console.queries.recalls import reached_by, recall_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import Decision, Environment, Release
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
@@ -39,6 +41,7 @@ from placet_verify.statements import APPROVE
 from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
+FEW = 5  # releases that wait
 RECENT_MINUTES = 15
 
 
@@ -138,6 +141,15 @@ class EndpointView:
     def stop(self) -> Stop | None:
         """Who stopped it, and why; ``None`` where nobody did."""
         return stop_of(self.endpoint, getattr(self.endpoint, "stopper", ""))
+
+    @property
+    def awaiting(self) -> list[Link]:
+        """The approved releases that wait for it to be started."""
+        rows = getattr(self.endpoint, "approved", ()) if self.endpoint.is_stopped else ()
+        return [
+            Link(f"release {row['number']}", reverse("release", args=[row["release"]]))
+            for row in rows
+        ]
 
     @cached_property
     def drills(self) -> list[DrillRow]:
@@ -274,7 +286,8 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
 def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
     environment is the last of its project, who stopped it, and the newest release that was
-    ``asked`` of it, with whether any was ever rolled out there (``used``)."""
+    ``asked`` of it, with whether any was ever rolled out there (``used``), and what is ``approved``
+    and waits for its start."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
     last = Subquery(places.values("name")[:1])
     there = {"endpoint": OuterRef("endpoint")}
@@ -283,6 +296,9 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
     )
     used = Case(When(served, then=True), default=False)
     asked = Release.objects.filter(endpoint=OuterRef("pk")).order_by("-pk")
+    approved = asked.filter(state=ReleaseState.APPROVED).values(
+        json=JSONObject(release="pk", number="number")
+    )
     newest = asked.values(json=JSONObject(release="pk", number="number", state="state", used=used))
     return {
         "last_drills": last_drills(),
@@ -290,6 +306,7 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
         "last_environment": last,
         "stopper": stopper(),
         "asked": Subquery(newest[:1]),
+        "approved": ArraySubquery(approved[:FEW]),
     }
 
 

@@ -10,9 +10,8 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
-from apps.console.queries.own_releases import OwnRequest, followed
+from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.console.queries.page_parts import Button, counted, no_project, no_role
-from apps.governance.models import Release
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.visible_rows import Waiting
 from apps.identity.models import Project
@@ -46,7 +45,7 @@ class HomePage:
     alerts: Sequence[Any]
     rows: list[EndpointRow]
     more: str  # not '' where there are more endpoints that something was rolled out to
-    startable: Sequence[Release]
+    startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     shared: list[Shared]  # in projects whose environments the reader manages

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.queries.home_page import PausedRow
-from apps.console.queries.own_releases import OwnRequest, followed
-from apps.governance.models import PolicyRevision, Release
+from apps.console.queries.own_releases import OwnRequest, Startable, followed
+from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable
 from apps.governance.rules import ROLE_OF
 from apps.rollouts.queries import awaiting_person
@@ -17,7 +17,7 @@ class InboxPage:
     """Everything that waits for its reader."""
 
     inbox: Waiting
-    startable: Sequence[Release]
+    startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]

@@ -9,6 +9,7 @@ from django.db.models import Case, Q, When
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_rejection, with_requester
+from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
@@ -63,10 +64,22 @@ class OwnRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Startable:
+    """An approved release that its reader can start, or whose endpoint they can."""
+
+    release: Any  # with ``stopper``
+
+    @property
+    def stop(self) -> Stop | None:
+        """Who stopped the endpoint that has to be started first; ``None`` where none has."""
+        return stop_of(self.release.endpoint, self.release.stopper)
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """The releases that concern a person besides those to decide on."""
 
-    startable: Sequence[Any]  # approved; the reader starts their rollout; oldest first
+    startable: Sequence[Startable]  # oldest first
     own: Sequence[OwnRequest]  # newest first
 
 
@@ -83,10 +96,13 @@ def followed(actor: Actor) -> Followed:
     rows = with_clock(rows).annotate(
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
+        stopper=stopper("endpoint"),
     )
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
-    return Followed(ready, _own([row for row in found if row.mine][:SHOWN]))
+    return Followed(
+        [Startable(row) for row in ready], _own([row for row in found if row.mine][:SHOWN])
+    )
 
 
 def _own(rows: Sequence[Any]) -> list[OwnRequest]:

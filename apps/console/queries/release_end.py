@@ -16,7 +16,7 @@ from apps.assurance.models import RecallEffect, RecallState
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
-from apps.console.queries.stops import stopper
+from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.templatetags.placet import ago
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
@@ -110,6 +110,8 @@ class ReleaseEnd:
         if self.view.is_unknown:
             return f"What was live {when} was not recorded."
         live = self.view.changes.compared_with or "nothing"
+        if is_stopped_beside(self.view):
+            return f"{when.capitalize()}, the endpoint was stopped; {live} was live there before."
         return f"{when.capitalize()}, {live} was live."
 
     @property
@@ -223,7 +225,8 @@ def past(gate: GateResult) -> GateLine:
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
     (``rollback``), the recalls that revoked it (``recalled``), the name of who stopped its endpoint
-    (``stopper``), and what is live there now (:func:`with_live_now`)."""
+    (``stopper``), whether that was stopped at the decision (``stopped_then``), and what is live
+    there now (:func:`with_live_now`)."""
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
@@ -234,6 +237,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
         rollback=Subquery(went.values(json=told)[:1]),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
+        stopped_then=stopped_at_the_decision(),
     )
 
 

@@ -51,7 +51,10 @@ def after_approval(view: ReleaseView) -> AfterApproval | None:
 def what_follows(view: ReleaseView, *, at_once: bool) -> str:
     """Say what becomes of a release that nothing holds back any more."""
     if not starts_alone(view.release):
-        return "an operator has to start the rollout"
+        first = "the endpoint, which is stopped, and then " if view.is_stopped else ""
+        return f"an operator has to start {first}the rollout"
+    if view.is_stopped:
+        return "it starts when somebody starts the endpoint, which is stopped"
     how = "at once" if at_once else "by itself"
     return f"the rollout starts {how}" if view.live else f"it goes live {how}"
 

@@ -151,7 +151,8 @@ class ReleasePage:
         if not self.is_open:
             return ""
         live = self.view.changes.compared_with
-        return f" (replaces {live})" if live else " (nothing live yet)"
+        stopped = ", which is stopped" if self.view.is_stopped else ""
+        return f" (replaces {live}{stopped})" if live else " (nothing live yet)"
 
     @property
     def network(self) -> Sign | None:
@@ -176,7 +177,7 @@ class ReleasePage:
     @property
     def live_column(self) -> str:
         """What stands above the numbers of what it is compared with."""
-        then = "then live" if self.view.is_decided else live_word(self.view)
+        then = f"{'then ' if self.view.is_decided else ''}{live_word(self.view)}"
         return f"{then} {self.view.live.version.number}" if self.view.live else ""
 
     @property
@@ -291,8 +292,9 @@ class ReleasePage:
     @property
     def start(self) -> str:
         """By whom it will be started."""
-        alone = starts_alone(self.release)
-        return "starts on approval" if alone else "started by an operator"
+        if not starts_alone(self.release):
+            return "started by an operator"
+        return "starts with the endpoint" if self.view.is_stopped else "starts on approval"
 
     @property
     def has_stairs(self) -> bool:

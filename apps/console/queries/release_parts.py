@@ -11,6 +11,7 @@ from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_end import NAMED, moment
 from apps.console.queries.release_outlook import waiting_signs
 from apps.console.queries.rollout_steps import state_of
+from apps.console.queries.stops import is_stopped_beside
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
@@ -120,8 +121,8 @@ def standing(release: Release) -> str:
 
 
 def live_word(view: ReleaseView) -> str:
-    """Say how what is live at its endpoint stands."""
-    return EndpointState.STOPPED if view.is_stopped else ReleaseState.LIVE
+    """Say how what is live at its endpoint stands, or stood at the decision."""
+    return EndpointState.STOPPED if is_stopped_beside(view) else ReleaseState.LIVE
 
 
 def compared_with(view: ReleaseView) -> str:
@@ -132,7 +133,9 @@ def compared_with(view: ReleaseView) -> str:
     when = moment(view.release)
     if view.is_unknown:
         return f"what was live {when} was not recorded"
-    return f"compared with {live} (live {when})" if live else f"nothing was live {when}"
+    return (
+        f"compared with {live} ({live_word(view)} {when})" if live else f"nothing was live {when}"
+    )
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:

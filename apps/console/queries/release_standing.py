@@ -6,6 +6,8 @@ from typing import Any
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import LastWords, aborted_by, last_words, paused
 from apps.console.queries.stops import Stop, stop_of
+from apps.governance.models import UNFINISHED_STATES
+from apps.governance.rules import ReleaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,9 @@ class ReleaseStanding:
 
     @property
     def stop(self) -> Stop | None:
-        """Who stopped its endpoint, where it is live there."""
-        name = self.release.stopper
-        return stop_of(self.release.endpoint, name) if self.release.is_stopped else None
+        """Who stopped its endpoint, where it is live there or would be."""
+        concerned = self.release.state in (*UNFINISHED_STATES, ReleaseState.LIVE)
+        return stop_of(self.release.endpoint, self.release.stopper) if concerned else None
 
     @property
     def paused(self) -> str:

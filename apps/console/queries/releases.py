@@ -49,6 +49,7 @@ class EnvironmentChoice:
     policy: PolicyRevision | None
     allowed: bool
     live: bool
+    stopped: bool = False  # it would be live, but its endpoint is stopped
     foretold: Sequence[ForetoldGate] = ()  # what its gates would say of the newest build
 
     @property
@@ -94,6 +95,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
     there = there.annotate(serves=Exists(here.filter(version=version)), taken=Exists(here))
     endpoints: list[Any] = list(there.order_by("environment", "name"))
     live = {endpoint.environment for endpoint in endpoints if endpoint.serves}
+    serving = {one.environment for one in endpoints if one.serves and not one.is_stopped}
     rows = policy_rows([version.project], actor, to_request=True)
     bentos = offered_bentos(version)
     newest = next((bento for bento in bentos if not bento.recalls), None)
@@ -109,6 +111,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
                 row.policy,
                 actor.can("release.request", Scope(version.project_id, row.environment.name)),
                 row.environment.name in live,
+                row.environment.name in live - serving,
                 foretelling.get(row.environment.name, ()),
             )
             for row in rows

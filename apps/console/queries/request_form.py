@@ -196,4 +196,5 @@ def environment_option(choice: EnvironmentChoice, chosen: str) -> Option:
     name = choice.environment.name
     if not choice.allowed:
         return Option(name, f"{name} (no permission)", closed=True)
-    return Option(name, f"{name} (live)" if choice.live else name, name == chosen)
+    stands = " (stopped)" if choice.stopped else " (live)" if choice.live else ""
+    return Option(name, f"{name}{stands}", name == chosen)

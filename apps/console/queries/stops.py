@@ -3,12 +3,29 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Case, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
+from apps.audit.models import Event
+from apps.governance import events as governance
+from apps.governance.queries.release_detail import ReleaseView
 from apps.identity.queries import name_in
+from apps.serving.events import ENDPOINT_STARTED, ENDPOINT_STOPPED
 from apps.serving.models import Endpoint
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM
+
+SWITCHED = (ENDPOINT_STARTED.name, ENDPOINT_STOPPED.name)
+DECIDED = tuple(
+    kind.name
+    for kind in (
+        governance.RELEASE_APPROVED,
+        governance.RELEASE_REJECTED,
+        governance.RELEASE_WITHDRAWN,
+        governance.RELEASE_EXPIRED,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,24 @@ def stopper(endpoint: str = "") -> Coalesce:
     """Return the name of who stopped an endpoint, as a column of a query that reads it, or has it
     as ``endpoint``."""
     return name_in(f"{endpoint}__stopped_by" if endpoint else "stopped_by")
+
+
+def stopped_at_the_decision() -> Case:
+    """Return whether the endpoint of a release was stopped when that was decided or came to its
+    end, as a column of a query that reads releases: the log says so, whatever became of it since.
+    """
+    decided = Event.objects.filter(subject=OuterRef(OuterRef("pk")), kind__in=DECIDED)
+    switched = Event.objects.filter(subject=OuterRef("endpoint"), kind__in=SWITCHED)
+    before = switched.filter(index__lt=Subquery(decided.order_by("index").values("index")[:1]))
+    last = Subquery(before.order_by("-index").values("kind")[:1])
+    stopped = ENDPOINT_STOPPED.name
+    return Case(When(Exact(last, Value(stopped)), then=True), default=False)
+
+
+def is_stopped_beside(view: ReleaseView) -> bool:
+    """Tell whether the endpoint of a release was stopped as of when that is shown: now, or at the
+    decision."""
+    return view.release.stopped_then if view.is_decided else view.is_stopped  # type: ignore[attr-defined]
 
 
 def stop_of(endpoint: Endpoint, name: str) -> Stop | None:

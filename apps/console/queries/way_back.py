@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from apps.console.queries.stops import is_stopped_beside
 from apps.console.templatetags.placet import guarded
 from apps.governance.models import OPEN_STATES
 from apps.governance.queries.release_detail import ReleaseView
@@ -27,15 +28,28 @@ def way_back(view: ReleaseView) -> WayBack | None:
     The release was read with :func:`apps.rollouts.queries.with_way_back`.
     """
     if view.release.state in OPEN_STATES:
-        return None if view.is_unknown else _foreseen(view)
-    then = "Not recorded." if view.is_unknown else _foreseen(view).sentence
+        return None if view.is_unknown else _foreseen(view, stopped=view.is_stopped)
+    then = "Not recorded."
+    if not view.is_unknown:
+        then = _foreseen(view, stopped=is_stopped_beside(view)).sentence
     if view.release.state == ReleaseState.LIVE:
         return replace(_from_live(view), then=then)
     return WayBack("", "", "", then) if view.release.approved_at else None
 
 
-def _foreseen(view: ReleaseView) -> WayBack:
-    return _from_open(view) if view.changes.compared_with else _first(view)
+def _foreseen(view: ReleaseView, *, stopped: bool) -> WayBack:
+    if not view.changes.compared_with:
+        return _first(view)
+    return _from_open(view, _keeps(view.changes.compared_with, stopped=stopped))
+
+
+def _keeps(live: str, *, stopped: bool) -> str:
+    if not stopped:
+        return f"{live} keeps serving until the new replicas are ready"
+    return (
+        f"The endpoint is stopped, so nothing is served. Once it is started {live} serves until "
+        "the new replicas are ready"
+    )
 
 
 def once_replaced(keep_warm_seconds: int) -> str:
@@ -61,9 +75,8 @@ def _from_live(view: ReleaseView) -> WayBack:
     return WayBack(former, f"now to {former}", f"Rolling back to {former} {_ONE_CLICK}")
 
 
-def _from_open(view: ReleaseView) -> WayBack:
+def _from_open(view: ReleaseView, keeps: str) -> WayBack:
     live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
-    keeps = f"{live} keeps serving until the new replicas are ready"
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
     if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
         why = f"the review of its emergency release found {live} not justified"

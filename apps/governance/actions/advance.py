@@ -45,7 +45,10 @@ def live_at(release: Release) -> str:
 
 
 def approve_if_passed(release: Release, results: list[GateResult], log: Recorder) -> bool:
-    """Approve a requested release when every gate has passed, and have it started if it says so."""
+    """Approve a requested release when every gate has passed, and have it started if it says so.
+
+    At an endpoint that is stopped it could not start: whoever starts that has it started.
+    """
     if not gates.passed(results):
         return False
     if not move_release(
@@ -53,6 +56,6 @@ def approve_if_passed(release: Release, results: list[GateResult], log: Recorder
     ):
         return False
     log.add(RELEASE_APPROVED, release, data={"number": release.number})
-    if release.plan["start"] == "on_approval":
+    if release.plan["start"] == "on_approval" and not release.endpoint.is_stopped:
         enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
     return True

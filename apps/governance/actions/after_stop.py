@@ -4,6 +4,7 @@ from datetime import datetime
 
 from apps.audit.actions import record
 from apps.governance import rules
+from apps.governance.actions.sweeps import ask_for_start, to_start
 from apps.governance.events import RELEASE_RESTORED
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
@@ -22,7 +23,8 @@ def served_until(release: Release, endpoint: Endpoint) -> datetime:
 def serve_anew(endpoint: Endpoint, actor: Actor) -> None:
     """Begin the time of the release that is live behind ``endpoint``, which the caller has started.
 
-    It did not serve meanwhile: what it soaks is counted without a break.
+    It did not serve meanwhile: what it soaks is counted without a break. What was approved
+    meanwhile is asked to start, at once and not when its failed start would be tried again.
     """
     with record(actor) as log:
         live = Release.objects.select_for_update(no_key=True, of=("self",))
@@ -31,3 +33,4 @@ def serve_anew(endpoint: Endpoint, actor: Actor) -> None:
         ):
             move(row, expected=ReleaseState.LIVE, to=ReleaseState.LIVE, live_at=now())
             log.add(RELEASE_RESTORED, row, data={"number": row.number})
+        ask_for_start(to_start().filter(endpoint=endpoint))

@@ -1,8 +1,9 @@
 """What time alone brings about: releases expire, and waiting gates come to pass."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from apps.audit.actions import record
 from apps.governance import gates
@@ -17,6 +18,7 @@ from apps.jobs.actions import enqueue
 from apps.jobs.each import each
 from apps.jobs.models import Job
 from apps.serving.actions import release_prefetch
+from apps.serving.rules import EndpointState
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
 
@@ -87,24 +89,36 @@ def start_waiting() -> int:
 
     The start that an approval asks for fails when, for example, a freeze was set in between. It
     is asked for again once every gate passes, unless somebody released something newer behind
-    the endpoint since: then to start the older one is an operator's own decision.
+    the endpoint since: then to start the older one is an operator's own decision. At an endpoint
+    that is stopped nothing starts: whoever starts that has it asked for.
     """
+    active = to_start().exclude(endpoint__state=EndpointState.STOPPED)
+    releases = list(active.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
+    waiting = _nobody_starts(releases) if releases else []
+    results = evaluate_many(waiting) if waiting else {}
+    ready = [release for release in waiting if gates.passed(results[release.pk])]
+    ask_for_start(ready)
+    return len(ready)
+
+
+def ask_for_start(releases: Iterable[Release]) -> None:
+    """Have the rollouts of ``releases`` started."""
+    for release in releases:
+        enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
+
+
+def to_start() -> QuerySet[Release]:
+    """Return the approved releases that start by themselves, where nothing newer was released and
+    nothing goes out."""
     behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
     newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
-    approved = Release.objects.filter(
+    return Release.objects.filter(
         ~Exists(newer),
         ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
         state=ReleaseState.APPROVED,
         not_after__gt=clock.now(),
         plan__start="on_approval",
     )
-    releases = list(approved.select_related("project", *WITH_ALL).order_by("number")[:BATCH])
-    waiting = _nobody_starts(releases) if releases else []
-    results = evaluate_many(waiting) if waiting else {}
-    ready = [release for release in waiting if gates.passed(results[release.pk])]
-    for release in ready:
-        enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
-    return len(ready)
 
 
 def _nobody_starts(releases: list[Release]) -> list[Release]:

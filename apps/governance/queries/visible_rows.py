@@ -27,6 +27,7 @@ from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import one_of, scope_of, visible
 from apps.registry.queries import large_of
+from apps.serving.rules import EndpointState
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
@@ -341,9 +342,10 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
 
 def is_startable(actor: Actor) -> Q:
     """Return the condition under which a release is approved and waits for ``actor`` to start its
-    rollout."""
-    reach = _in_reach(actor, frozenset({"rollout.start"}))
-    return reach & Q(state=ReleaseState.APPROVED, plan__start="manual")
+    rollout, or its endpoint, which is stopped."""
+    by_hand = _in_reach(actor, {"rollout.start"}) & Q(plan__start="manual")
+    halted = _in_reach(actor, {"endpoint.operate"}) & Q(endpoint__state=EndpointState.STOPPED)
+    return Q(state=ReleaseState.APPROVED) & (by_hand | halted)
 
 
 def publishable(actor: Actor) -> list[PolicyRevision]:

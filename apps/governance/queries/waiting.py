@@ -12,7 +12,7 @@ from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
 from apps.serving.capacity import lacking, occupying
 from apps.serving.models import TargetUse
-from apps.serving.rules import Occupant, serving_config
+from apps.serving.rules import EndpointState, Occupant, serving_config
 from apps.serving.uses import why_unlisted
 
 START = "rollouts.start"  # the job that begins to roll a release out
@@ -39,6 +39,8 @@ def waits_for(release: Any) -> str:
     """
     if release.state not in UNFINISHED_STATES:
         return ""
+    if release.endpoint.state == EndpointState.STOPPED:
+        return "The endpoint is stopped: nothing starts there before somebody starts the endpoint"
     if release.state == ReleaseState.APPROVED and release.tried:
         error = str(release.tried["error"])
         return error if release.tried["state"] in OPEN else f"It could not be started: {error}"

@@ -125,6 +125,71 @@ def test_a_new_request_is_compared_with_what_is_stopped(story: Story, stopped: R
     assert "compared with churn:1 (stopped)" in said and "(live)" not in said
 
 
+@pytest.fixture
+def second(story: Story, stopped: Release) -> Release:
+    """A release to the endpoint that Otto stopped, approved with that."""
+    release = story.world.request("development")
+    story.settle()
+    assert story.state(release) == "approved"
+    return release
+
+
+def test_the_form_that_asks_for_a_release_says_that_an_endpoint_is_stopped(
+    story: Story, stopped: Release
+) -> None:
+    path = f"/releases/new/?version={stopped.version_id}"
+    said = page(story, path, who="Ada")
+    assert "development (stopped)" in said and "development (live)" not in said
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    said = page(story, path, who="Ada")
+    assert "development (live)" in said and "(stopped)" not in said
+
+
+def test_before_they_decide_people_read_that_nothing_serves_and_what_a_release_waits_for(
+    story: Story,
+) -> None:
+    first = story.live("staging")
+    stop_endpoint(first.endpoint, reason=WHY, actor=story.otto)
+    said = page(story, f"/releases/{story.release('staging').pk}/", who="Rex")
+    assert f"{SAID} Nothing is served at churn." in said
+    assert "(replaces churn:1, which is stopped)" in said
+    assert (
+        "The endpoint is stopped, so nothing is served. Once it is started churn:1 serves" in said
+    )
+    assert "churn:1 keeps serving" not in said and "starts at once" not in said
+    assert "Then it starts when somebody starts the endpoint, which is stopped." in said
+
+
+def test_an_approved_release_waits_for_whoever_may_start_the_endpoint(
+    story: Story, second: Release
+) -> None:
+    for path in ("/inbox/", "/"):
+        said = page(story, path)
+        assert "all caught up" not in said, path
+        assert f"Waits for churn to be started: {SAID}" in said, path
+    assert "Waits for churn" not in page(story, "/inbox/", who="Rex")
+    said = page(story, f"/endpoints/{second.endpoint_id}/")
+    assert "Approved, and waits for the endpoint to be started: release 2" in said
+    said = page(story, f"/releases/{second.pk}/")
+    assert "nothing starts there before somebody starts the endpoint" in said
+    assert "could not be started" not in said
+
+
+def test_what_was_approved_while_an_endpoint_was_stopped_goes_out_once_it_is_started(
+    story: Story, second: Release
+) -> None:
+    start_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    assert story.state(second) == "live"
+    said = page(story, f"/releases/{second.pk}/")
+    assert "At the decision, the endpoint was stopped; churn:1 was live there before." in said
+    assert "compared with churn:1 (stopped at the decision)" in said
+    assert "At the decision: The endpoint is stopped, so nothing is served." in said
+    third = story.live()
+    said = page(story, f"/releases/{third.pk}/")
+    assert "At the decision, churn:2 was live." in said
+
+
 def test_the_page_of_an_endpoint_says_who_stopped_it_and_why_and_so_does_its_activity(
     story: Story, stopped: Release
 ) -> None:

@@ -28,6 +28,7 @@ PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 def view(**members: Any) -> Any:
     """Return a release's view with these members alone."""
     usual = {"failing": [], "missing_roles": (), "live": None, "gates": (), "waits_for": ""}
+    usual["is_stopped"] = False
     usual["release"] = SimpleNamespace(plan={"start": "on_approval"}, not_after=now())
     return SimpleNamespace(**usual | members)
 
@@ -36,10 +37,9 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
     what is live goes."""
     release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
-    release |= {"approved_at": now()}
+    release |= {"approved_at": now(), "stopped_then": False}
     changes = SimpleNamespace(compared_with=compared_with)
     decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
-    decided["is_stopped"] = False
     return view(release=SimpleNamespace(**release | more), changes=changes, **decided)
 
 
@@ -118,6 +118,24 @@ def test_before_they_approve_people_read_what_happens_then(
     assert after
     assert (after.then, after.is_last, after.held) == (then, not held, held)
     assert not after.expires_first
+
+
+@pytest.mark.parametrize(
+    ("start", "then"),
+    [
+        ("on_approval", "it starts when somebody starts the endpoint, which is stopped"),
+        (
+            "manual",
+            "an operator has to start the endpoint, which is stopped, and then the rollout",
+        ),
+    ],
+)
+def test_at_an_endpoint_that_is_stopped_nothing_starts_at_once(start: str, then: str) -> None:
+    release = SimpleNamespace(plan={"start": start}, not_after=now())
+    held = {"waits_for": "The endpoint is stopped", "once_you_approve": [], "can_decide": True}
+    after = after_approval(view(release=release, live="churn:1", is_stopped=True, **held))
+    assert after
+    assert after.then == then
 
 
 def test_a_gate_that_passes_after_the_request_expired_is_said() -> None:

@@ -10,7 +10,7 @@
 
   const show = () => {
     const [place, name] = [environment.value, endpoint.value.trim()];
-    const taken = live.some((one) => one.value === name && one.textContent.trim() === place);
+    const taken = live.some((one) => one.value === name && one.dataset.environment === place);
     said.hidden = !name || !place || taken;
     said.querySelector("[data-endpoint]").textContent = name;
     said.querySelector("[data-environment]").textContent = place;
