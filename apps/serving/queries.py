@@ -9,6 +9,7 @@ from django.db.models import (
     Case,
     CharField,
     Exists,
+    F,
     OuterRef,
     Q,
     QuerySet,
@@ -37,6 +38,7 @@ from apps.serving.rules import (
     ALIVE_SECONDS,
     ISOLATION,
     PRESENT,
+    START_SECONDS,
     EndpointState,
     RevisionState,
     Trouble,
@@ -112,6 +114,7 @@ class EndpointStatus:
     node: NodeStatus | None
     revisions: tuple[RevisionStatus, ...]
     found: tuple[Trouble, ...] = ()  # what is wrong with it, as the watcher says
+    just_told: bool = False  # whether its node heard something new moments ago
 
     @property
     def no_address(self) -> str:
@@ -156,7 +159,8 @@ class EndpointStatus:
         live, others = self.live, [r for r in self.revisions if r is not self.live and r.share]
         answering = sum(row.ready_replicas for row in others)
         wanted = live.revision.replicas
-        return replicas_health(live.phase, live.ready_replicas, wanted, others=answering)
+        ready, told = live.ready_replicas, self.just_told
+        return replicas_health(live.phase, ready, wanted, others=answering, just_told=told)
 
 
 def visible_targets(actor: Actor) -> QuerySet[Target]:
@@ -197,8 +201,10 @@ def visible_endpoints(actor: Actor, *, deleted: bool = False) -> QuerySet[Endpoi
 
 
 def with_troubles(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
-    """Have each endpoint bring what is wrong with it, as ``EndpointStatus`` reads it."""
-    return endpoints.annotate(found=watcher().troubles("pk"))
+    """Have each endpoint bring what is wrong with it, and since when its node is told what to run
+    (``told_at``), as ``EndpointStatus`` reads it."""
+    told_at = F("target__desired__signed_at")
+    return endpoints.annotate(found=watcher().troubles("pk"), told_at=told_at)
 
 
 def get_endpoint(endpoint_id: str, actor: Actor) -> Endpoint:
@@ -261,7 +267,12 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
         node=node_status(node, at) if node else None,
         revisions=tuple(revision_status(row, reported) for row in rows),
         found=watcher().read(endpoint.found),
+        just_told=_is_recent(endpoint.told_at, at),
     )
+
+
+def _is_recent(told: datetime | None, at: datetime) -> bool:
+    return told is not None and (at - told).total_seconds() < START_SECONDS
 
 
 def revision_status(

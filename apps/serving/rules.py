@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from placet_protocol.report import READY_PHASES, read_isolation
+from placet_protocol.report import BROKEN_PHASES, READY_PHASES, read_isolation
 from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
@@ -21,6 +21,7 @@ from placet_verify.permit.serving import (
 from placet_verify.units import UnitSource, unit_source
 
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
+START_SECONDS = 60  # so long after a node was told what to run, nothing is wrong that is starting
 STATE_HOURS = 24  # how long a signed state is good
 RENEW_HOURS = 12  # it is signed again when less than this is left
 FORMER = 200  # deleted endpoints that a state names with who has their address now
@@ -67,7 +68,8 @@ RUNNING = frozenset(
     {RevisionState.STARTING, RevisionState.READY, RevisionState.LIVE, RevisionState.WARM}
 )
 PRESENT = RUNNING | {RevisionState.DRAINING}
-HEALTH = ("healthy", "degraded", "down", "unknown", "stopped", "deleted", "empty")  # of an endpoint
+# of an endpoint
+HEALTH = ("healthy", "degraded", "starting", "down", "unknown", "stopped", "deleted", "empty")
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
     "older": "older isolation: the host's network",
@@ -179,13 +181,16 @@ class Trouble:
 
 
 def replicas_health(
-    phase: str, ready: int, wanted: int, *, others: int
+    phase: str, ready: int, wanted: int, *, others: int, just_told: bool = False
 ) -> tuple[str, Trouble | None]:
     """Return how an endpoint is by what its node says of the live revision, and what is wrong.
 
-    ``others`` are the replicas that answer of other revisions with a share of the requests.
+    ``others`` are the replicas that answer of other revisions with a share of the requests;
+    ``just_told`` whether its node was told what to run moments ago, and may still be starting it.
     """
     if not ready and not others:
+        if just_told and phase not in BROKEN_PHASES:
+            return "starting", None
         return "down", Trouble("No replica answers")
     if ready >= wanted and phase in READY_PHASES:
         return "healthy", None

@@ -4,6 +4,7 @@ What must happen on nodes is signed into their states and confirmed by their rec
 it is open.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.assurance.events import RECALL_REACHED, RECALLED
@@ -174,8 +175,16 @@ def _publish(recall: Recall) -> None:
 
 
 def words(kind: str) -> str:
-    """Return why a release or a rollout ended, for people; what somebody wrote stays sealed."""
+    """Return why a release ended, for people; what somebody wrote stays sealed."""
     return f"Recalled: {RecallKind(kind).label.lower()}"
+
+
+def _of_rollout(kind: str, releases: Iterable[Release]) -> str:
+    """Return why a rollout ended or began, which has two sides: so that says what was recalled."""
+    versions = " and ".join(sorted({str(release.version) for release in releases}))
+    if kind == RecallKind.VERSION:
+        return f"{versions} was recalled"
+    return f"A recall ({RecallKind(kind).label.lower()}) reached {versions}"
 
 
 def _take_effect(
@@ -200,9 +209,9 @@ def _at_endpoint(
     row: Recall, endpoint: Endpoint, releases: list[Release], ring: KeyRing, *, stop: bool
 ) -> list[RecallEffect]:
     """Revoke the releases of one endpoint and take their revisions off it."""
-    reason, served = words(row.kind), endpoint.state == EndpointState.ACTIVE
+    served = endpoint.state == EndpointState.ACTIVE
     for release in releases:
-        governance.revoke(release, reason=reason)
+        governance.revoke(release, reason=words(row.kind))
     revisions = Revision.objects.filter(
         endpoint=endpoint, release__in=[release.pk for release in releases]
     )
@@ -210,6 +219,8 @@ def _at_endpoint(
     for pk, brought, state in revisions.order_by("number").values_list("pk", "release", "state"):
         of_release.setdefault(brought, []).append((pk, state))
     bad = {pk for revision_states in of_release.values() for pk, _ in revision_states}
+    present = {pk for pk, rows in of_release.items() if any(s not in ENDED for _, s in rows)}
+    reason = _of_rollout(row.kind, (one for one in releases if one.pk in present))
     taken = take_off(endpoint, bad, stop=stop, reason=reason, keys=ring)
     if served and taken.action == "stopped":
         behind = next(pk for pk, rows in of_release.items() if taken.live in dict(rows))

@@ -26,6 +26,7 @@ EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a
 HEALTH = {
     "healthy": Sign("pass", "●", "Healthy"),
     "degraded": Sign("fail", "▲", "Degraded"),
+    "starting": Sign("wait", "◷", "Starting"),
     "down": Sign("fail", "✕", "Down"),
     "unknown": Sign("wait", "?", "No news"),
     "stopped": Sign("plain", "■", "Stopped"),

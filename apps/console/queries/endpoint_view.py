@@ -125,7 +125,7 @@ class EndpointView:
         """Its newest rollouts."""
         rows = self.endpoint.rollouts.select_related("release", "from_revision", "to_revision")
         rows = rows.defer("from_revision__permit", "to_revision__permit")
-        return list(with_last_words(rows).order_by("-created_at")[:10])
+        return list(with_last_words(rows, self.actor).order_by("-created_at")[:10])
 
     @property
     def moves(self) -> list[RolloutMove]:

@@ -36,7 +36,7 @@ class PlanStepRow:
     number: int
     text: str
     state: str
-    at: datetime | None
+    at: datetime | None  # when it began; of one that was ended early, when that was done
     note: str = ""  # what stands below it
 
     @property
@@ -62,17 +62,19 @@ def step_rows(
         state = state_of(row, index, passed, outcomes.get(index, ""))
         note = left(step, when, facts) if state == "now" else ""
         if state == "skipped":
-            note = f"Skipped by {passed[index]}" if passed.get(index) else "Skipped"
+            by = passed.get(index)
+            note, when = (f"Skipped by {by.actor_name}", by.at) if by else ("Skipped", when)
         elif state in ("failed", "aborted", "rolled_back"):
-            note = ended_by(row, names)
+            note, when = ended_by(row, names), ended_at(row) or when
         elif state == "done" and outcomes.get(index) == "inconclusive":
             note = UNSETTLED if isinstance(step, Analysis) else ""
         rows.append(PlanStepRow(index + 1, sentence(step, facts.coming), state, when, note))
     return rows
 
 
-def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, str]:
-    """Return which steps people went past before they were over, by index, and who did.
+def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, EventLine]:
+    """Return which steps people went past before they were over, by index, and what says who did,
+    and when.
 
     Whoever promoted it went past the step that was under way, unless that sent all requests
     already, and past those that never began.
@@ -81,7 +83,7 @@ def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, str]:
     passed = {}
     for kind, line in told:
         if kind == "rollout.step_skipped" and isinstance(line.data.get("step"), int):
-            passed[line.data["step"] - 1] = line.actor_name
+            passed[line.data["step"] - 1] = line
     promoter = next((line for kind, line in told if kind == "rollout.promoted"), None)
     if promoter is None:
         return passed
@@ -90,9 +92,9 @@ def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, str]:
     shifted = any(kind == "rollout.shifting" and line.index > promoter.index for kind, line in told)
     before = [index for index in begun if index < whole and index not in passed]
     if shifted and before:
-        passed[max(before)] = promoter.actor_name
+        passed[max(before)] = promoter
     never = [index for index in range(len(row.steps)) if index not in begun]
-    return dict.fromkeys(never, promoter.actor_name) | passed
+    return dict.fromkeys(never, promoter) | passed
 
 
 def state_of(row: Rollout, index: int, passed: Container[int] = (), outcome: str = "") -> str:
@@ -117,6 +119,12 @@ def ended_by(row: Rollout, names: Mapping[str, str]) -> str:
     back = row.kind == RolloutKind.RELEASE and row.from_revision is not None and row.step >= 0
     back = back and row.state != RolloutState.ABORTED  # by a recall
     return "Rolled back by the platform" if back else "Ended by the platform"
+
+
+def ended_at(row: Rollout) -> datetime | None:
+    """Return when a rollout that ended badly began to end."""
+    begun = [row.phase_times[state] for state in BADLY if state in row.phase_times]
+    return datetime.fromisoformat(min(begun)) if begun else None
 
 
 def sentence(step: Step, coming: str) -> str:

@@ -1,13 +1,15 @@
 """What pages say of a rollout wherever they name it: from which revision to which it goes, who or
 what has paused it, and what was said last, by whom."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, JSONObject, Now
 
+from apps.assurance.models import RecallEffect
 from apps.audit.models import Event
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.rollout_steps import BADLY
@@ -26,8 +28,10 @@ from apps.rollouts.events import (
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
 from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 
+# how the platform begins to say that a recall had it end a rollout, or go back
+RECALLED = re.compile(r" was recalled$|^A recall \(")
 VERBS = {  # what people do to a rollout with a reason, which stays in its row until the next one
     ROLLOUT_STARTED.name: "Started again",
     ROLLBACK_STARTED.name: "Rolled back",
@@ -43,24 +47,44 @@ VERBS = {  # what people do to a rollout with a reason, which stays in its row u
 @dataclass(frozen=True, slots=True)
 class LastWords:
     """Why a rollout is as it is, and who said so; ``what`` they did is '' where it was the platform
-    itself, whose words say that. ``text`` is '' where somebody gave no reason."""
+    itself, whose words say that. ``text`` is '' where somebody gave no reason. ``recall`` is the id
+    of the one that had the platform do it, ``by`` whom it was, for who may see it."""
 
     text: str
     what: str = ""
     by: str = ""
     name: str = ""
     at: datetime | None = None
+    recall: str = ""
 
 
-def with_last_words(rollouts: QuerySet[Rollout]) -> QuerySet[Rollout, Any]:
-    """Have each rollout bring what was done to it last that has a reason (``done_last``), and the
-    names of who paused and who aborted it (``pauser``, ``aborter``), without a query of its own."""
+def with_last_words(rollouts: QuerySet[Rollout], actor: Actor) -> QuerySet[Rollout, Any]:
+    """Have each rollout bring what was done to it last that has a reason (``done_last``), the names
+    of who paused and who aborted it (``pauser``, ``aborter``), and the last recall that reached
+    either of its sides and ``actor`` may see (``recalled``), without a query of its own."""
     done = Event.objects.filter(subject=OuterRef("pk"), kind__in=list(VERBS))
     done = done.annotate(name=name_in("actor_id")).order_by("-index")
     last = done.values(json=JSONObject(kind="kind", at="at", by="actor_id", name="name"))
     return rollouts.annotate(
-        done_last=Subquery(last[:1]), pauser=name_in("paused_by"), aborter=name_in("aborted_by")
+        done_last=Subquery(last[:1]),
+        pauser=name_in("paused_by"),
+        aborter=name_in("aborted_by"),
+        recalled=_recalled(actor),
     )
+
+
+def _recalled(actor: Actor) -> Subquery:
+    """Return the last recall that reached what a rollout comes from or goes to before it ended."""
+    sides = Q(release=OuterRef("to_revision__release"))
+    sides |= Q(release=OuterRef("from_revision__release"))
+    rows = RecallEffect.objects.filter(sides, endpoint=OuterRef("endpoint"))
+    rows = rows.filter(recall__created_at__lte=Coalesce(OuterRef("finished_at"), Now()))
+    held = actor.projects_with("recall.view")
+    if held is not None:
+        rows = rows.filter(recall__project__in=held)
+    columns = {"id": "recall", "by": "recall__recalled_by", "at": "recall__created_at"}
+    rows = rows.annotate(name=name_in("recall__recalled_by")).order_by("-pk")
+    return Subquery(rows.values(json=JSONObject(name="name", **columns))[:1])
 
 
 def last_words(row: Any) -> LastWords | None:
@@ -69,12 +93,21 @@ def last_words(row: Any) -> LastWords | None:
     done = row.done_last or {}
     by_itself = row.reason == ALL_AT_ONCE or (row.state in BADLY and not row.aborted_by)
     if by_itself or by_machine(done.get("by", "")):
-        return LastWords(row.reason) if row.reason else None
+        return _by_itself(row) if row.reason else None
     if not row.reason and done["kind"] == ROLLOUT_STARTED.name:
         return None  # who started it at first needs no reason
     text = "" if row.reason == NO_REASON else row.reason
     at = datetime.fromisoformat(done["at"])
     return LastWords(text, VERBS[done["kind"]], done["by"], done["name"], at)
+
+
+def _by_itself(row: Any) -> LastWords:
+    """What the platform did because of a recall says whose that was."""
+    found = row.recalled
+    if not (found and RECALLED.search(row.reason)):
+        return LastWords(row.reason)
+    at = datetime.fromisoformat(found["at"])
+    return LastWords(row.reason, "", found["by"], found["name"], at, recall=found["id"])
 
 
 def paused(row: Any) -> str:

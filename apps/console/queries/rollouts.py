@@ -73,7 +73,7 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         "to_revision__bento__version__model",
         "from_revision__bento__version__model",
     )
-    rows = with_last_words(visible_rollouts(actor).select_related(*beside))
+    rows = with_last_words(visible_rollouts(actor).select_related(*beside), actor)
     row = rows.filter(pk=rollout_id).first()
     if row is None:
         raise NotFound

@@ -105,7 +105,8 @@ class Endpoint(Record):
     no_address: str  # Why there is no url, or ''
     state: str
     # `degraded` while replicas are missing, an objective is not met or another alert than that it
-    # is not measured is open; `down` while no replica answers; `unknown` while its node is silent
+    # is not measured is open; `starting` while no replica answers and its node was told to start
+    # some moments ago; `down` while none answers; `unknown` while its node is silent
     health: Any
     troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
     isolation: str  # The weakest of what runs here

@@ -48,6 +48,40 @@ def test_what_a_recall_took_off_says_so_also_after_the_endpoint_fell_back(
     assert "Failed" not in page(story, path)
 
 
+def test_a_rollout_that_a_recall_began_says_which_side_of_it_was_recalled_and_by_whom(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    story.settle()
+    back = Rollout.objects.get(endpoint=second.endpoint_id, kind="rollback")
+    for path in (
+        f"/endpoints/{second.endpoint_id}/",
+        f"/rollouts/{back.pk}/",
+        f"/releases/{first_release.pk}/",
+    ):
+        said = page(story, path)
+        assert f"{second.version} was recalled ( Otto risk (ago) ). Open recall" in said
+        assert "Recalled: version" not in said
+
+
+def test_a_rollout_that_a_hidden_recall_began_says_of_which_side_alone(story: Story) -> None:
+    story.live("staging", plan=WARM)
+    second = story.release("staging", plan=WARM)
+    story.approve(second, by="Rita")
+    story.settle()
+    olga = factories.person("Olga", {"operator": None})
+    what: dict[str, Any] = {"kind": "person", "what": story.rita.id}
+    recall(**what, reason="coerced", actor=factories.actor_of(olga))
+    story.settle()
+    back = Rollout.objects.get(endpoint=second.endpoint_id, kind="rollback")
+    told = f"A recall (a person's decisions) reached {second.version}"
+    seen = browser(olga).get(f"/rollouts/{back.pk}/").content.decode()
+    assert f"{told} ( Olga (ago) ). Open recall" in text_of(seen)
+    shown = page(story, f"/rollouts/{back.pk}/", who="Ada")
+    assert told in shown and "Olga" not in shown and "Open recall" not in shown
+
+
 def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> None:
     release = story.release("staging")
     story.approve(release)

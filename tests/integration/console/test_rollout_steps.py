@@ -1,7 +1,10 @@
 """What the page of a rollout says of each step: what was done, and who ended what was not."""
 
+from datetime import datetime
+
 import pytest
 
+from apps.audit.models import Event
 from apps.console.queries.rollout_page import RolloutPage, rollout_page
 from apps.governance.models import Release
 from apps.rollouts import actions
@@ -103,3 +106,18 @@ def test_what_the_platform_rolled_back_says_so(
     by = "Rolled back by the platform"
     assert told(story.rollout(canary), story)[1] == (state, by)
     assert page(story.rollout(canary), story).ended_by == by
+
+
+def test_a_step_that_somebody_ended_early_says_when_they_did(story: Story, canary: Release) -> None:
+    actions.skip(story.rollout(canary), step=1, reason="Seen enough", actor=story.otto)
+    story.settle()
+    actions.abort(story.rollout(canary), reason="Wrong model", actor=story.otto)
+    story.settle()
+    row = story.rollout(canary)
+    skipped = Event.objects.get(subject=row.pk, kind="rollout.step_skipped.v1")
+    aborted = datetime.fromisoformat(row.phase_times["aborting"])
+    steps = page(row, story).view.steps
+    assert [(step.state, step.at) for step in steps if step.state in ("skipped", "aborted")] == [
+        ("skipped", datetime.fromisoformat(skipped.at)),
+        ("aborted", aborted),
+    ]

@@ -19,7 +19,7 @@ from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.serving.actions import require_api_key, start_endpoint, stop_endpoint
-from apps.serving.models import Revision
+from apps.serving.models import DesiredState, Revision
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.support import break_glass, factories
@@ -248,7 +248,7 @@ def breach(story: Story, release: Release, **more: Any) -> None:
 def healths(story: Story, release: Release) -> list[str]:
     """Return how every place that says it says that the endpoint is."""
     endpoint = release.endpoint_id
-    words = {"Healthy": "healthy", "Degraded": "degraded", "Down": "down"}
+    words = {"Healthy": "healthy", "Degraded": "degraded", "Down": "down", "◷ Starting": "starting"}
     said = [page(story, path) for path in ("/", "/endpoints/", f"/endpoints/{endpoint}/")]
     shown = [next(word for text, word in words.items() if text in one) for one in said]
     one = api(story, f"/endpoints/{endpoint}")["health"]
@@ -312,6 +312,20 @@ def test_an_endpoint_none_of_whose_replicas_answers_is_down_wherever_it_is_said(
     story.node.step()
     assert set(healths(story, first_release)) == {"down"}
     assert "✕ Down | No replica answers" in page(story, "/")
+
+
+def test_an_endpoint_that_was_just_started_is_starting_and_not_down(
+    story: Story, first_release: Release
+) -> None:
+    stop_endpoint(first_release.endpoint, reason="", actor=story.otto)
+    story.settle()
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    story.run_jobs()
+    assert set(healths(story, first_release)) == {"starting"}
+    assert "No replica answers" not in page(story, "/endpoints/")
+    long_ago = now() - timedelta(seconds=61)
+    DesiredState.objects.update(signed_at=long_ago)
+    assert set(healths(story, first_release)) == {"down"}
 
 
 def test_an_endpoint_is_healthy_again_when_its_alert_is_over(
