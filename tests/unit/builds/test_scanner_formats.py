@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from tests.support.models import forest, lightgbm_model, skops_model, xgboost_model
-from tests.support.scanning import scan_bytes
+from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning.__main__ import main
 from workers.builder.scanning.files import Report, Scanner
 from workers.builder.scanning.skops import ADVICE, trusted
@@ -326,3 +326,12 @@ def test_what_a_model_calls_its_weights_is_a_file_and_no_member_of_one(tmp_path:
     found = {path: what for path, _, what in scanner.report.findings}
     assert scanner.report.verdict() == "unknown"
     assert found["a.zip!weights.bin"] == "is of no known format"
+
+
+@pytest.mark.parametrize("name", ["MLmodel", "MLMODEL", "mlmodel", "Mlproject", "README", "Readme"])
+def test_weights_are_not_called_as_another_reader_calls_its_own_on_a_disk_of_one_case(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(with_weights(name))
+    (tmp_path / name).write_bytes(b"a: !x y\nflavors: {x: {loader_module: own}}\n\xff")
+    assert scan_folder(tmp_path).verdict() in {"unknown", "code-carrying"}

@@ -22,14 +22,14 @@ TEXT = set(
         ".properties .adoc .css .diff .svg"  # which nobody here draws
     )
 )
-TEXT_NAMES = frozenset(
+TEXT_NAMES = frozenset(  # in small letters, as all names here
     words(
-        "LICENSE README NOTICE AUTHORS CHANGELOG CITATION CONTRIBUTING VERSION Dockerfile Makefile "
-        "Pipfile MLproject COPYING LICENCE CHANGES CODEOWNERS license readme"
+        "license readme notice authors changelog citation contributing version dockerfile makefile "
+        "pipfile mlproject copying licence changes codeowners"
     )
 )
 YAML, HDF5 = words(".yaml .yml"), endings("hdf5")
-YAML_NAMES = words("MLproject registered_model_meta")
+YAML_NAMES = words("mlproject registered_model_meta")
 SKOPS_SCHEMA = tuple(f"{ending}!schema.json" for ending in endings("skops"))
 KERAS_CONFIG = tuple(f"{ending}!config.json" for ending in endings("keras"))
 CODE, PACKED_CODE = words(".py .pyw .pyc .pyx .sh .ipynb .r .js .pth"), words(".jar .whl .egg")
@@ -76,9 +76,9 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
         return readers.read_keras
     if called == "config.json":
         return readers.read_config
-    if suffix in YAML or called in map(str.lower, YAML_NAMES):
+    if suffix in YAML or called in YAML_NAMES:
         return readers.read_yaml
-    if suffix in TEXT or own.name in TEXT_NAMES:
+    if suffix in TEXT or called in TEXT_NAMES:
         return readers.read_text
     if suffix == ".parquet":  # its readers go by its end
         if head.startswith(b"PAR1"):
@@ -95,7 +95,7 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
 
 def is_called_text(own: PurePosixPath) -> bool:
     """Tell whether a file of this name is a text to all but those who unpickle it."""
-    return readers.suffix_of(own) in {".json", *TEXT, *YAML} or own.name in TEXT_NAMES
+    return readers.suffix_of(own) in {".json", *TEXT, *YAML} or own.name.lower() in TEXT_NAMES
 
 
 def by_ending() -> dict[str, readers.Reader]:
@@ -120,9 +120,9 @@ def by_ending() -> dict[str, readers.Reader]:
 def is_weights(own: PurePosixPath, head: bytes, stream: IO[bytes]) -> bool:
     """Tell whether no loader takes what a model calls its weights for anything else, neither by
     its name nor by its first bytes."""
-    named = {"MLmodel", *TEXT_NAMES, *YAML_NAMES, *mlflow_folder.NAMING}
+    named = {"mlmodel", *TEXT_NAMES, *YAML_NAMES, *mlflow_folder.NAMING}
     suffix = readers.suffix_of(own)
-    called = own.name not in named and (suffix in WEIGHTS or PARAMETER.fullmatch(suffix))
+    called = own.name.lower() not in named and (suffix in WEIGHTS or PARAMETER.fullmatch(suffix))
     taken = head.startswith((*PROGRAMS, *DATA)) or head[4:8] in FLATBUFFERS
     return bool(called) and not taken and not _is_windows(head, stream)
 
