@@ -15,6 +15,7 @@ from apps.governance.queries.deciders import RoleHolders, asked_deciders, decide
 from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import scope_of, visible_roles
 from apps.identity.rules import ROLES
+from apps.identity.trust.second_factor import without_factor
 from placet.kernel.actor import Actor, Scope
 
 SHOWN = 500  # roles
@@ -31,6 +32,13 @@ class HeldRole:
     def place(self) -> str:
         """Where it holds, where that is not what the table is about."""
         return self.binding.environment
+
+    @property
+    def waits(self) -> bool:
+        """Whether it counts only once the person has a second factor; of a team that is said on
+        the pages of its people."""
+        demanding = getattr(self.binding, "demanding", ())
+        return self.binding.person_id is not None and self.binding.role in demanding
 
     @property
     def removes(self) -> str:
@@ -118,7 +126,8 @@ def members_page(project: Project, actor: Actor, typed: Mapping[str, Any]) -> Me
 
 
 def _roles(actor: Actor) -> QuerySet[RoleBinding]:
-    return visible_roles(actor).annotate(team_size=Count("team__memberships"))
+    roles = visible_roles(actor).annotate(team_size=Count("team__memberships"))
+    return roles.annotate(demanding=without_factor("person"))
 
 
 def member_rows(bindings: Iterable[RoleBinding], actor: Actor) -> list[MemberRow]:

@@ -31,6 +31,7 @@ from apps.identity.queries import (
     visible_services,
     visible_teams,
 )
+from apps.identity.trust.second_factor import withheld
 from apps.registry.queries import large_of
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -153,7 +154,8 @@ def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
 def _roles(person: User, actor: Actor) -> list[RolesAt]:
     """Return the roles of a person, their teams' too."""
     teams = person.memberships.values("team")
-    return roles_by_place(visible_roles(actor).filter(Q(person=person) | Q(team__in=teams)))
+    held = visible_roles(actor).filter(Q(person=person) | Q(team__in=teams))
+    return roles_by_place(held.annotate(waits=withheld(person.pk)))
 
 
 def _decisions(person: User, actor: Actor) -> list[Decision]:

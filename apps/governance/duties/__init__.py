@@ -17,7 +17,7 @@ from apps.governance.duties.organisation import (
     environment_access,
     mailbox,
 )
-from apps.governance.duties.paths import PathStep, demanded
+from apps.governance.duties.paths import PathStep, demanded, permission_for
 from apps.governance.duties.search import (
     SMALL,
     ShortestPath,
@@ -52,5 +52,6 @@ __all__ = [
     "mailbox",
     "opened",
     "opened_by_break_glass",
+    "permission_for",
     "sentences",
 ]

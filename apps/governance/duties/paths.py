@@ -69,6 +69,23 @@ class PathStep:
     role: str = ""
 
 
+_PERMISSION_FOR = {
+    "make": MAKE,
+    "edit": EDIT,
+    "request": REQUEST,
+    "draft": DRAFT,
+    "publish": PUBLISH,
+    "hire": HIRE,
+    "grant": HIRE,
+}
+
+
+def permission_for(step: PathStep) -> str:
+    """Return what somebody must be allowed to for a step; '' where no role is asked here."""
+    decides = step.act in ("approve", "break")
+    return SIGNS_AS.get(step.role, "") if decides else _PERMISSION_FOR.get(step.act, "")
+
+
 def demanded(rules: Sequence[ApprovalRule]) -> int:
     """Return how many distinct people a policy demands, requester and author among them.
 

@@ -1,8 +1,8 @@
 """How few people could have a release approved, environment by environment, as access stands."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
@@ -15,6 +15,7 @@ from apps.governance.duties import (
     Organisation,
     OrganisationMember,
     PastAct,
+    PathStep,
     ShortestPath,
 )
 from apps.governance.models import (
@@ -28,7 +29,9 @@ from apps.governance.models import (
 from apps.governance.rules import BreakGlassState, PolicyState
 from apps.identity.models import ApproverPasskey, PasskeyState, RoleBinding, TeamMember, User
 from apps.identity.queries import visible
+from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
+from apps.identity.trust.second_factor import without_factor
 from apps.registry.models import ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
@@ -93,6 +96,9 @@ class OrganisationView:
     names: dict[str, str]
     policies: dict[str, PolicyRevision]  # in force, by environment
     pinned: frozenset[str]
+    # by person, the roles that demand a second factor of who has none: they are held, and count
+    # from when they set one up, which they may do at any time
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def access(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
@@ -111,16 +117,36 @@ class OrganisationView:
     def words(self, found: ShortestPath | None, environment: Environment) -> list[str]:
         """Return the path that was found as sentences."""
         steps = found.steps if found else ()
-        return duties.sentences(steps, self.names, environment.name)
+        given = {(step.whom, step.role) for step in steps if step.act == "grant"}
+        waiting = [step for step in steps if self._waits(step, environment, given)]
+        return duties.sentences(steps, self.names, environment.name, waiting)
+
+    def _waits(
+        self, step: PathStep, environment: Environment, given: Collection[tuple[str, str]]
+    ) -> bool:
+        """Tell whether who takes a step can do so only by roles that wait for a second factor."""
+        permission, withheld = duties.permission_for(step), self.withheld.get(step.who)
+        if not permission or not withheld:
+            return False
+        held, places = self.organisation.roles, ("", environment.project_id)
+        bound = [row for place in places for row in held.get(place, {}).get(step.who, ())]
+        here = ("", environment.name)
+        roles = {(b.role, by_token) for b, by_token in bound if b.environment in here}
+        roles |= {(role, False) for who, role in given if who == step.who}
+        ways = [row for row in roles if permission in ROLES.get(row[0], ())]
+        return bool(ways) and all(role in withheld and not by_token for role, by_token in ways)
 
 
 def look() -> OrganisationView:
     """Read everybody and every policy in force (six queries, however many there are)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
-    users = User.objects.order_by("pk").annotate(signs=Exists(signing))
-    rows = list(users.values_list("pk", "name", "email", "is_active", "signs"))
+    users = User.objects.order_by("pk").annotate(
+        signs=Exists(signing), demanding=without_factor("pk")
+    )
+    rows = list(users.values_list("pk", "name", "email", "is_active", "signs", "demanding"))
+    withheld = {row[0]: frozenset(row[-1]) for row in rows if row[-1]}
     placed = all_positions()
-    mailboxes = [duties.mailbox(email) for _, _, email, _, _ in rows]
+    mailboxes = [duties.mailbox(email) for _, _, email, *_ in rows]
     people = tuple(
         OrganisationMember(
             pk,
@@ -130,19 +156,20 @@ def look() -> OrganisationView:
             line=placed.line(pk, for_=pk),
             reports_to=placed.managers(pk, for_=pk),
         )
-        for mailbox, (pk, _, _, active, signs) in zip(mailboxes, rows, strict=True)
+        for mailbox, (pk, _, _, active, signs, _) in zip(mailboxes, rows, strict=True)
     )
     shared = Counter(mailboxes)
     names = {
         pk: f"{name or email} ({email})" if shared[mailbox] > 1 else name or email
-        for mailbox, (pk, name, email, _, _) in zip(mailboxes, rows, strict=True)
+        for mailbox, (pk, name, email, *_) in zip(mailboxes, rows, strict=True)
     }
     written = PolicyRevision.objects.select_related("environment__project").defer("source")
     published = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     policies = {p.environment_id: p for p in published.distinct("environment_id")}
     bindings, services = _bindings()
     organisation = Organisation(people, bindings, _teams(), services, tuple(_past()))
-    return OrganisationView(organisation, names, policies, frozenset(keystore.ring().passkeys))
+    pinned = frozenset(keystore.ring().passkeys)
+    return OrganisationView(organisation, names, policies, pinned, withheld)
 
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:

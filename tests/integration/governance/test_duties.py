@@ -5,6 +5,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection
 
 from apps.audit.actions import record
@@ -15,7 +16,7 @@ from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.policy_templates import TEMPLATES
 from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
-from apps.identity.actions.credentials import log_person
+from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
 from apps.identity.models import RoleBinding, TeamMember
 from placet.kernel.actor import SYSTEM, Actor
@@ -262,6 +263,21 @@ def test_an_environment_where_nobody_may_ask_for_a_release_is_not_said_to_be_fin
     row = DutyRow(duty)
     assert row.sign.text == "Nobody can request"
     assert row.could.startswith("Nobody may request a release here")
+
+
+def test_whose_role_waits_for_a_second_factor_is_said_to_need_one_first(world: World) -> None:
+    actions.demand_second_factor("reviewer", actor=SYSTEM)
+    (staging,) = duties_of([world.environment("staging")])
+    assert "Rex risk approves it as reviewer (needs a second factor first)" in staging.path
+    assert "as approver" in production(world).path[-1], "which demands none"
+    eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
+    page = eve.get("/duties/").content.decode()
+    assert "approves it as reviewer (needs a second factor first)" in page
+    secret = generate_totp_secret()
+    for name in ("Rex", "Rita"):
+        change_credentials(world.people[name], lambda row: TOTP.activate(row, secret))
+    (staging,) = duties_of([world.environment("staging")])
+    assert "Rex risk approves it as reviewer" in staging.path
 
 
 @pytest.mark.django_db(transaction=True)

@@ -136,6 +136,25 @@ def test_what_somebody_lacks_is_told_to_them_and_to_who_sees_access_there_alone(
     assert who_decides(world, world.rex) == f"{REX} (needs a second factor first), Rita risk"
 
 
+def test_a_role_that_waits_for_a_second_factor_says_so_on_pages_of_people_and_members(
+    world: World,
+) -> None:
+    demand_second_factor("reviewer", actor=SYSTEM)
+    change_credentials(world.people["Rita"], lambda row: TOTP.activate(row, generate_totp_secret()))
+    eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
+
+    def told(path: str) -> str:
+        return " | ".join(text_of(eve.get(path).content.decode()).splitlines())
+
+    waits, itself = "Reviewer (needs a second factor first)", "person | Reviewer"
+    members = told("/projects/risk/members/")
+    assert f"Rex risk | {itself} (needs a second factor first)" in members
+    assert f"Rita risk | {itself}" in members and members.count(waits) == 1
+    assert waits in told(f"/people/{world.people['Rex'].pk}/")
+    for name in ("Rita", "Vera"):
+        assert "second factor first" not in told(f"/people/{world.people[name].pk}/")
+
+
 def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) -> None:
     gate = "{gate: approvals, role: reviewer, count: 1, passkey: true}"
     place = world.environment("staging")
