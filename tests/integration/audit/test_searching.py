@@ -265,7 +265,18 @@ class TestWhatARecallDid:
         shown = text_of(client.get(at).content.decode())
         assert "Only what came of a recall" in shown
         assert "Requested release" not in shown
+        assert f'href="/recalls/{recalled.pk}/"' in client.get(at).content.decode()
         assert client.get("/audit/?cause=a/b").status_code == 200
+
+    def test_no_link_leads_to_a_recall_that_is_not_visible_or_is_none(
+        self, recalled: Recall, first_release: Release
+    ) -> None:
+        elsewhere = browser(person("Ed", {"auditor": project("next-door")}))
+        assert "/recalls/rcl_" not in elsewhere.get(f"/audit/?cause={recalled.pk}").content.decode()
+        client = browser(person("Gil", {"auditor": None}))
+        for other in (first_release.pk, f"rcl_{'0' * 32}"):
+            shown = client.get(f"/audit/?cause={other}").content.decode()
+            assert f"/recalls/{other}" not in shown and "Only what came of a recall" in shown
 
 
 def test_nobody_finds_events_of_a_project_where_they_may_not_read_the_log(world: World) -> None:
