@@ -1,6 +1,6 @@
 """Where apps above take part in what the log does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from apps.audit.models import WitnessState
@@ -8,18 +8,23 @@ from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook, Slot
 
 
+@dataclass(slots=True)
+class Found:
+    """The ids behind what somebody looks for by name."""
+
+    people: list[str] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+    outcome: list[str] = field(default_factory=list)
+
+
 class Finder(Protocol):
     """Who knows what the ids in events are called."""
 
-    def people(self, name: str) -> list[str]:
-        """Return the ids of people and service accounts whose name has ``name`` in it."""
-
-    def objects(self, name: str, actor: Actor) -> list[str]:
-        """Return the ids of what is called ``name``, and of what belongs to it or reached it, in
-        the projects whose events ``actor`` may read."""
-
-    def came_of(self, cause: str) -> list[str]:
-        """Return the ids whose events, from a recall on, tell what came of it, itself first."""
+    def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
+        """Return the ids of the people and service accounts whose name has ``person`` in it; of
+        what is called ``thing``, and of what belongs to it or reached it, in the projects whose
+        events ``actor`` may read; and those whose events, from the recall ``cause`` on, tell what
+        came of it, itself too. What is '' is not looked for."""
 
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""

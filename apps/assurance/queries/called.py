@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
 
 from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt
+from apps.audit.hooks import Found
 from apps.builds.models import Bento, Build
 from apps.governance.models import BreakGlass, Release
 from apps.identity.models import Project, ServiceAccount, User
@@ -26,6 +26,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 
 PEOPLE = 50
+PK = F("pk")
 OF_ENDPOINT: tuple[type[Model], ...] = (
     *(Revision, Rollout, Release, EndpointKey, Objective, Alert, Drill, DrillSchedule, Erasure),
 )
@@ -36,56 +37,76 @@ OF_EACH = 300  # of a table, the newest: events of what is older are found by it
 class NameFinder:
     """See :class:`apps.audit.hooks.Finder`."""
 
-    def people(self, name: str) -> list[str]:
-        """Return the ids of people and service accounts whose name has ``name`` in it (one query).
+    def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
+        """Return the ids of all that is looked for (one query).
 
-        Raises :class:`InvalidInput` where there are too many: whom to leave out nobody could tell.
+        Raises :class:`InvalidInput` where too many people are called so: whom to leave out nobody
+        could tell.
         """
-        users = User.objects.filter(Q(name__icontains=name) | Q(email__iexact=name))
-        accounts = ServiceAccount.objects.filter(name__icontains=name)
-        found = _ids(users.order_by("pk")[: PEOPLE + 1], accounts.order_by("pk")[: PEOPLE + 1])
-        if len(found) > PEOPLE:
+        found = Found(outcome=[cause] if cause else [])
+        parts = [
+            *(_told("people", rows) for rows in (_people(person) if person else ())),
+            *(_told("objects", rows) for rows in (_objects(thing, actor) if thing else ())),
+            *(_told("outcome", rows, one) for rows, one in (_came_of(cause) if cause else ())),
+        ]
+        for pk, where in parts[0].union(*parts[1:], all=True) if parts else ():
+            getattr(found, where).append(pk)
+        if len(found.people) > PEOPLE:
             detail = f"More than {PEOPLE} are called so: give more of the name"
             raise InvalidInput(errors=[FieldError("person", detail)])
+        found.objects = list(dict.fromkeys(found.objects))
         return found
-
-    def objects(self, name: str, actor: Actor) -> list[str]:
-        """Return the ids of endpoints, models and targets called ``name``, or of the version
-        ``name:3``, and of what belongs to them: versions, uploads, aliases, builds, evidence,
-        releases, emergency releases, revisions, rollouts, what nodes signed of them, and an
-        endpoint's SLO, alerts, API keys and rollback tests; and of the recalls that name or reached
-        them (one query)."""
-        model, _, number = name.rpartition(":")
-        if model and number.isascii() and number.isdigit() and len(number) < 10:
-            of = {"model__name": model, "number": int(number)}
-            return _ids(*_of_versions(of, actor))
-        at = {"endpoint__name": name}
-        return _ids(
-            _own(Endpoint.objects.filter(name=name), actor),
-            *(_own(table._default_manager.filter(**at), actor) for table in OF_ENDPOINT),
-            _own(BreakGlass.objects.filter(release__endpoint__name=name), actor),
-            _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, {"name": name})), actor),
-            _own(Recall.objects.filter(pk__in=_recalls_at(at)), actor),
-            _own(RegisteredModel.objects.filter(name=name), actor),
-            *_of_versions({"model__name": name}, actor),
-            Target.objects.filter(name=name)[:1],
-        )
-
-    def came_of(self, cause: str) -> list[str]:
-        """Return the ids of a recall, of what it did, of the revisions that it took off, which
-        never run again, and of the rollouts by which their endpoints fell back (one query)."""
-        back = Rollout.objects.filter(
-            endpoint=OuterRef("endpoint"), to_revision=OuterRef("fallback")
-        )
-        back = back.filter(from_revision__release=OuterRef("release")).values("pk")
-        effects = RecallEffect.objects.filter(recall=cause).annotate(back=ArraySubquery(back))
-        rows = effects.values_list("pk", "revisions", "back")
-        return [cause, *(one for pk, off, moves in rows for one in (pk, *off, *moves))]
 
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""
         seen = visible(Project.objects.filter(pk=project_id), actor, project="pk")
         return seen.values_list("slug", flat=True).first() or ""
+
+
+def _people(name: str) -> list[QuerySet[Any]]:
+    users = User.objects.filter(Q(name__icontains=name) | Q(email__iexact=name))
+    accounts = ServiceAccount.objects.filter(name__icontains=name)
+    return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, accounts)]
+
+
+def _objects(name: str, actor: Actor) -> list[QuerySet[Any]]:
+    """Return endpoints, models and targets called ``name``, or the version ``name:3``, and what
+    belongs to them: versions, uploads, aliases, builds, evidence, releases, emergency releases,
+    revisions, rollouts, what nodes signed of them, and an endpoint's SLO, alerts, API keys and
+    rollback tests; and the recalls that name or reached them."""
+    model, _, number = name.rpartition(":")
+    if model and number.isascii() and number.isdigit() and len(number) < 10:
+        return _of_versions({"model__name": model, "number": int(number)}, actor)
+    at = {"endpoint__name": name}
+    return [
+        _own(Endpoint.objects.filter(name=name), actor),
+        *(_own(table._default_manager.filter(**at), actor) for table in OF_ENDPOINT),
+        _own(BreakGlass.objects.filter(release__endpoint__name=name), actor),
+        _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, {"name": name})), actor),
+        _own(Recall.objects.filter(pk__in=_recalls_at(at)), actor),
+        _own(RegisteredModel.objects.filter(name=name), actor),
+        *_of_versions({"model__name": name}, actor),
+        Target.objects.filter(name=name)[:1],
+    ]
+
+
+def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
+    """Return what a recall did, the revisions that it took off, which never run again, and the
+    rollouts by which their endpoints fell back."""
+    effects = RecallEffect.objects.filter(recall=cause)
+    revisions = Func("revisions", function="jsonb_array_elements_text", output_field=TextField())
+    fell_back = effects.filter(
+        endpoint=OuterRef("endpoint"),
+        fallback=OuterRef("to_revision"),
+        release=OuterRef("from_revision__release"),
+    )
+    back = Rollout.objects.filter(Exists(fell_back))
+    return [(effects, PK), (effects, revisions), (back, PK)]
+
+
+def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
+    """Return the ids in ``rows``, each with ``where`` it is told."""
+    return rows.annotate(one=one, told=Value(where)).values_list("one", "told")
 
 
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
@@ -122,8 +143,3 @@ def _pks(table: type[Model], of: dict[str, Any]) -> QuerySet[Any, Any]:
 def _own(rows: QuerySet[Any], actor: Actor, project: str = "project") -> QuerySet[Any]:
     """Return the newest of ``rows`` in projects whose events ``actor`` may read."""
     return visible(rows, actor, view="audit.view", project=project).order_by("-pk")[:OF_EACH]
-
-
-def _ids(first: QuerySet[Any], *others: QuerySet[Any]) -> list[str]:
-    parts = [rows.values_list("pk", flat=True) for rows in others]
-    return list(dict.fromkeys(first.values_list("pk", flat=True).union(*parts, all=True)))

@@ -15,6 +15,7 @@ from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event, states_of
 from apps.audit.queries.filtering import (
     EventFilter,
+    choices,
     events_visible,
     newest_of,
     readable,
@@ -93,12 +94,13 @@ def newest(
     in order from an index of their own, and say how far back one must look for all.
     """
     events = _before(events_visible(actor), before)
+    chosen = choices(filters, readable(actor))
     if filters.about:
         others = replace(filters, subject="", subjects=None)
-        about = newest_of(events.filter(subject__in=filters.about), others, count)
+        about = newest_of(events.filter(subject__in=filters.about), others, chosen, count)
         for floor in about.values_list("index", flat=True)[count - 1 : count]:
             events = events.filter(index__gte=floor)
-    return _lines(newest_of(events, filters, count))
+    return _lines(newest_of(events, filters, chosen, count))
 
 
 def newest_of_project(
@@ -108,7 +110,8 @@ def newest_of_project(
     families of kinds, as lines. For a caller who has found that their reader may see what events
     of these kinds are about."""
     wanted = EventFilter(project=project, families=tuple(families))
-    return _lines(newest_of(_before(Event.objects.all(), before), wanted, count))
+    events = _before(Event.objects.all(), before)
+    return _lines(newest_of(events, wanted, choices(wanted, Q()), count))
 
 
 def _before(events: QuerySet[Event], index: int | None) -> QuerySet[Event]:

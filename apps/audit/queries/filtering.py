@@ -4,7 +4,7 @@ the log has what each of them finds."""
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
@@ -40,7 +40,7 @@ REQUEST = Coalesce(
     Value("", TextField()),
 )
 MOST_FOLLOWED = 1000
-MOST_PARTS = 64  # of a choice, that are looked for one by one
+MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50 people
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class Choice:
     """A condition of which any part may hold: ``parts`` have an index each that is in the order of
-    the log, and ``whole`` has none. That may ask the database first."""
+    the log, and ``whole`` has none. That may ask the database first, once."""
 
     whole: Callable[[], Q]
     parts: list[Q]
@@ -91,13 +91,14 @@ def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str =
 
     A name that nobody and nothing has finds no event, as one of what the reader may not see.
     """
-    if person:
-        wanted = replace(wanted, actors=tuple(finder().people(person)))
-    if thing:
-        wanted = replace(wanted, subjects=tuple(finder().objects(thing, actor)))
-    if is_id(wanted.cause):
-        wanted = replace(wanted, outcome=tuple(finder().came_of(wanted.cause)))
-    return wanted
+    cause = wanted.cause if is_id(wanted.cause) else ""
+    found = finder().ids(actor, person=person, thing=thing, cause=cause)
+    return replace(
+        wanted,
+        actors=tuple(found.people) if person else wanted.actors,
+        subjects=tuple(found.objects) if thing else wanted.subjects,
+        outcome=tuple(found.outcome),
+    )
 
 
 def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
@@ -117,7 +118,8 @@ def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySe
     """Return the events of the places where ``actor`` holds ``permission``, if there are any."""
     if not actor.can_somewhere(permission):
         raise NeedsPermission(actor, permission, scope=None)
-    return filtered(Event.objects.filter(readable(actor, permission)), filters)
+    read = readable(actor, permission)
+    return filtered(Event.objects.filter(read), filters, choices(filters, read))
 
 
 def readable(actor: Actor, permission: str = "audit.view") -> Q:
@@ -134,23 +136,28 @@ def readable(actor: Actor, permission: str = "audit.view") -> Q:
     return where
 
 
-def filtered(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
-    """Return those of ``events`` that are wanted."""
+def filtered(
+    events: QuerySet[Event], wanted: EventFilter, chosen: Iterable[Choice]
+) -> QuerySet[Event]:
+    """Return those of ``events`` that are wanted; ``chosen`` is what :func:`choices` says of it."""
     events = _narrowed(events, wanted)
-    for choice in _choices(wanted):
+    for choice in chosen:
         events = events.filter(choice.whole())
     return events
 
 
-def newest_of(events: QuerySet[Event], wanted: EventFilter, count: int) -> QuerySet[Event, Any]:
-    """Return the places of the ``count`` newest of ``events`` that are wanted, newest first.
+def newest_of(
+    events: QuerySet[Event], wanted: EventFilter, chosen: Iterable[Choice], count: int
+) -> QuerySet[Event, Any]:
+    """Return the places of the ``count`` newest of ``events`` that are wanted, newest first;
+    ``chosen`` is what :func:`choices` says of it.
 
     Asked for any of several things, the database goes through the log until it has met enough of
     them, or fetches all of them and sorts. So of each the newest are found, by an index that is in
     the order of the log, and of these the newest.
     """
     events, ways = _narrowed(events, wanted), [Q()]
-    for choice in _choices(wanted):
+    for choice in chosen:
         few = len(ways) * len(choice.parts) <= MOST_PARTS
         parts = choice.parts if few else [choice.whole()]
         ways = [way & part for way in ways for part in parts]
@@ -186,51 +193,61 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     return events
 
 
-def _choices(wanted: EventFilter) -> Iterator[_Choice]:
-    """Yield what may hold in one way or another; the columns are those of :func:`_narrowed`."""
+def choices(wanted: EventFilter, read: Q) -> list[Choice]:
+    """Return what may hold in one way or another, whatever the events touch, for who may ``read``
+    the events of which others came. Of one search it is asked for once."""
+    return list(_choices(wanted, read))
+
+
+def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
+    """Yield the same; the columns are those of :func:`_narrowed`. Those whose ``whole`` asks the
+    database come first: of them there are few parts, which need none."""
+    if wanted.cause:
+        yield _came_of(wanted.cause, wanted.outcome, read)
+    for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
+        if ids is not None:
+            yield _done_by(ids, read)
     for families in (GROUPS[wanted.group].families if wanted.group else None, wanted.families):
         if families is not None:
             yield _any_of([Q(family=family) for family in families])
-    for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
-        if ids is not None:
-            yield _done_by(ids)
-    if wanted.cause:
-        yield _came_of(wanted.cause, wanted.outcome)
     if wanted.text:
         kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
         decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
         yield _any_of([*(Q(kind=kind) for kind in kinds), *decided])
 
 
-def _any_of(parts: list[Q]) -> _Choice:
-    return _Choice(lambda: reduce(or_, parts, Q(pk__in=[])), parts)
+def _any_of(parts: list[Q]) -> Choice:
+    return Choice(lambda: reduce(or_, parts, Q(pk__in=[])), parts)
 
 
-def _done_by(ids: tuple[str, ...]) -> _Choice:
+def _done_by(ids: tuple[str, ...], read: Q) -> Choice:
     """What these did, what Placet did because they asked, and what came of what they did."""
     asked, by_itself = Q(kind__in=ASKED_FOR, asked_by__in=ids), Q(actor_id=SYSTEM.id)
-    begun = _begun(actor_id__in=ids)
-    return _Choice(
-        lambda: Q(actor_id__in=ids) | asked | (by_itself & _known(begun)),
+    begun = _begun(read, actor_id__in=ids)
+    return Choice(
+        cache(lambda: Q(actor_id__in=ids) | asked | (by_itself & _known(begun))),
         [*(Q(actor_id=one) for one in ids), asked, by_itself & _with(begun)],
     )
 
 
-def _came_of(cause: str, outcome: tuple[str, ...]) -> _Choice:
+def _came_of(cause: str, outcome: tuple[str, ...], read: Q) -> Choice:
     """What was logged with what happened to ``cause`` first, what tells of it since, and what was
     logged as another release went live because of it."""
-    begun = _begun(subject=cause)
+    begun = _begun(read, subject=cause)
     since = Subquery(begun.values("index")[:1])
     told = {"touched__overlap": list(outcome), "index__gte": since}
-    back = Event.objects.alias(touched=TOUCHED, request=REQUEST).filter(kind=WENT_LIVE, **told)
-    back = back.order_by("-index")[:MOST_FOLLOWED]
+    back = Event.objects.alias(touched=TOUCHED, request=REQUEST)
+    back = back.filter(read, kind=WENT_LIVE, **told).order_by("-index")[:MOST_FOLLOWED]
     later = Q(**told)
-    return _Choice(lambda: _known(begun) | _known(back) | later, [_with(begun), _with(back), later])
+    return Choice(
+        cache(lambda: _known(begun) | _known(back) | later), [_with(begun), _with(back), later]
+    )
 
 
-def _begun(**said: Any) -> QuerySet[Event]:
-    """Return the newest events, as they are said to be, that other things came of."""
-    events = Event.objects.filter(kind__in=FOLLOWED, **said).alias(request=REQUEST)
+def _begun(read: Q, **said: Any) -> QuerySet[Event]:
+    """Return the newest events, as they are said to be, that other things came of: of those that
+    may be ``read``, or a search would tell who made a recall that is not visible."""
+    events = Event.objects.filter(read, kind__in=FOLLOWED, **said).alias(request=REQUEST)
     return events.order_by("-index")[:MOST_FOLLOWED]
 
 

@@ -48,12 +48,14 @@ class ConsistencyProof:
 
 @dataclass(frozen=True, slots=True)
 class LogStanding:
-    """How long the log is, and up to where it was verified as it grew."""
+    """How long the log is, and up to where it was verified as it grew and is signed."""
 
     size: int
     verified: int
     verified_at: datetime | None  # None before the first check
     fault: str  # found behind what is verified
+    signed: int = 0  # events that the newest checkpoint has
+    signed_at: datetime | None = None  # None where there is none yet
 
 
 def log_size() -> int:
@@ -62,14 +64,18 @@ def log_size() -> int:
 
 
 def log_standing() -> LogStanding:
-    """Return how many events there are and up to where they were verified as they came, with one
-    query."""
+    """Return how many events there are, up to where they were verified as they came, and how many
+    are signed, with one query."""
     fields = JSONObject(size="size", at="at", fault="fault")
     verified = VerifiedHead.objects.filter(pk=1).values(json=fields)
-    head = LogHead.objects.annotate(verified=Subquery(verified)).get(pk=1)
+    newest = Checkpoint.objects.order_by("-size")
+    signed, signed_at = (Subquery(newest.values(name)[:1]) for name in ("size", "created_at"))
+    heads = LogHead.objects.annotate(verified=Subquery(verified), signed=signed, sealed=signed_at)
+    head = heads.get(pk=1)
     found = head.verified or {}
     at = datetime.fromisoformat(found["at"]) if found else None
-    return LogStanding(head.size, found.get("size", 0), at, found.get("fault", ""))
+    upto = (found.get("size", 0), at, found.get("fault", ""))
+    return LogStanding(head.size, *upto, head.signed or 0, head.sealed)
 
 
 def latest_checkpoint() -> Checkpoint | None:

@@ -23,7 +23,7 @@ from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import Decision, Environment, Release
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import one_of
+from apps.identity.queries import name_in, one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
@@ -325,7 +325,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
     columns = {
         "release_number": Subquery(release.values("number")),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
-        "approvers": ArraySubquery(approved.order_by("pk").values("person")),
+        "approvers": ArraySubquery(approved.order_by("pk").values(name=name_in("person"))),
         "recall": recall_that_ended(),
     }
     present = endpoint.revisions.filter(state__in=PRESENT).values("pk")

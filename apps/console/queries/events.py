@@ -8,12 +8,10 @@ from typing import Any
 
 from apps.audit.events import declared
 from apps.audit.kind_groups import GROUPS
-from apps.audit.models import Checkpoint
 from apps.audit.queries import (
     EventFilter,
     LogStanding,
     TimelineEntry,
-    latest_checkpoint,
     log_standing,
     newest,
     timeline,
@@ -114,7 +112,6 @@ class EventListPage:
     lines: list[EventLine]
     older: int | None
     standing: LogStanding
-    signed: Checkpoint | None
 
     @property
     def groups(self) -> list[tuple[str, str]]:
@@ -130,7 +127,8 @@ class EventListPage:
     def counted(self) -> str:
         """How many events there are, and how many are signed."""
         events = counted(self.standing.size, "event")
-        return f"{events}, signed up to {number(self.signed.size)}" if self.signed else events
+        signed = self.standing.signed
+        return f"{events}, signed up to {number(signed)}" if self.standing.signed_at else events
 
     @property
     def runs(self) -> list[EventLines]:
@@ -179,7 +177,6 @@ def event_list_page(
         lines=named_lines(entries, actor),
         older=entries[-1].index if len(found) > PAGE else None,
         standing=log_standing(),
-        signed=latest_checkpoint(),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.urls import reverse
 from django.utils.dateparse import parse_date
 
+from apps.assurance.queries import visible_recalls
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter
 from apps.audit.queries.filtering import by_name
@@ -43,11 +44,6 @@ class LogSearch:
         return "" if is_id(self.subject) else self.subject
 
     @property
-    def cause_url(self) -> str:
-        """The page of the recall whose outcome is asked for."""
-        return reverse("recall", args=[self.cause]) if is_id(self.cause) else ""
-
-    @property
     def begin(self) -> datetime | None:
         """When the first of the days begins."""
         return _midnight(self.since) if self.since else None
@@ -58,6 +54,13 @@ class LogSearch:
         if self.until is None or self.until == date.max:
             return None
         return _midnight(self.until + DAY)
+
+    def cause_url(self, actor: Actor) -> str:
+        """The page of the recall whose outcome is asked for, '' for who may not see it."""
+        if not (is_id(self.cause) and self.cause.startswith("rcl_")):
+            return ""
+        seen = visible_recalls(actor).filter(pk=self.cause).exists()
+        return reverse("recall", args=[self.cause]) if seen else ""
 
     def filters(self, actor: Actor) -> EventFilter:
         """Return it as the log is asked."""

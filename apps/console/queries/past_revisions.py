@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from apps.audit.queries import unseal_many
-from apps.console.queries.actor_names import actor_names
 from apps.console.queries.endpoint_parts import version_url
 from apps.console.queries.links import recall_url, sees_in
 from apps.console.templatetags.placet import percent
 from apps.serving.models import Endpoint
 from apps.serving.rules import ENDED, PRESENT, RevisionState
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet_verify.units import WHOLE
 
 
@@ -22,7 +21,6 @@ class PastRevision:
 
     row: Any  # a revision as revisions_of reads it
     project: str
-    names: Mapping[str, str]
     stopped_at: datetime | None  # since when its endpoint is stopped
     actor: Actor
     reasons: Mapping[str, str] = field(default_factory=dict)  # of recalls, by the sealed text
@@ -50,8 +48,10 @@ class PastRevision:
 
     @property
     def recaller(self) -> str:
-        """Who recalled it."""
-        return self.names.get(self.row.recall["by"], "")
+        """Who recalled it, for who may see that recall."""
+        told = self.row.recall
+        name = SYSTEM.label if told["by"] == SYSTEM.id else str(told["name"])
+        return name if self.recall_url else ""
 
     @property
     def recalled_at(self) -> datetime:
@@ -66,7 +66,7 @@ class PastRevision:
     @property
     def approvers(self) -> str:
         """Who approved it, '' when nobody had to."""
-        return ", ".join(self.names.get(person, "") for person in self.row.approvers)
+        return ", ".join(self.row.approvers)
 
     @property
     def since(self) -> datetime | None:
@@ -98,13 +98,10 @@ def past_revisions(endpoint: Endpoint, rows: Iterable[Any], actor: Actor) -> lis
     """Return what was released to ``endpoint``, as ``revisions_of`` read it: who recalled what and
     why is told to who may see the recall."""
     rows = list(rows)
-    people = {person for row in rows for person in row.approvers}
-    seen = [
-        row.recall
+    seen = {
+        row.recall["reason"]
         for row in rows
         if row.recall and sees_in(row.recall["project"], "recall.view", actor)
-    ]
-    names = actor_names(people | {recall["by"] for recall in seen})
-    reasons = unseal_many({recall["reason"] for recall in seen}) if seen else {}
-    beside = (endpoint.project.slug, names, endpoint.stopped_at, actor, reasons)
+    }
+    beside = (endpoint.project.slug, endpoint.stopped_at, actor, unseal_many(seen))
     return [PastRevision(row, *beside) for row in rows]

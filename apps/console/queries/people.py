@@ -1,5 +1,6 @@
 """Everybody who has an account, with what they may do and how they sign in."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -147,10 +148,14 @@ def roles_by_place(held: QuerySet[RoleBinding]) -> list[RolesAt]:
 
 def place_choices() -> PlaceGroups:
     """Return every project and its environments to choose from, by project, for who administers
-    access in all."""
+    access in all. Those that bear one name, which anybody who edits a project may give it, are told
+    apart by their short names."""
     groups: dict[str, tuple[str, list[tuple[str, str]]]] = {}
-    for slug, name in Project.objects.order_by(Lower("name"), "slug").values_list("slug", "name"):
-        groups[slug] = (name, [(slug, name)])
+    rows = Project.objects.order_by(Lower("name"), "slug").values_list("slug", "name")
+    bearers = Counter(name.casefold() for _, name in rows)
+    for slug, name in rows:
+        called = f"{name} ({slug})" if bearers[name.casefold()] > 1 else name
+        groups[slug] = (called, [(slug, called)])
     within = Environment.objects.order_by("position", "name").values_list("project__slug", "name")
     for slug, environment in within:
         if slug in groups:  # it may have been made since

@@ -34,6 +34,7 @@ from apps.console.queries.recall_items import item_link, recalled_item
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.identity.models import ApproverPasskey, User
+from apps.identity.queries import name_in
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
@@ -310,7 +311,9 @@ def recall_that_ended() -> Subquery:
     ran = rows.exclude(action=EffectAction.REVOKED).order_by("pk")
     columns = {"by": "recalled_by", "at": "created_at", "reason": "reason_sealed"}
     told = {name: f"recall__{column}" for name, column in columns.items()}
-    return Subquery(ran.values(json=JSONObject(id="recall", project="recall__project", **told))[:1])
+    told |= {"project": "recall__project"}
+    said = JSONObject(id="recall", name=name_in("recall__recalled_by"), **told)
+    return Subquery(ran.values(json=said)[:1])
 
 
 def reached_by() -> ArraySubquery:

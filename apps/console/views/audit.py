@@ -30,7 +30,7 @@ def log(request: PageRequest) -> HttpResponse:
     page_object = event_list_page(
         request.actor, filters=asked.filters(request.actor), before=before
     )
-    others = {} if asked.is_narrowed else shown_others(request.actor, page_object.signed)
+    others = {} if asked.is_narrowed else shown_others(request.actor, latest_checkpoint())
     return show(
         request,
         "audit",
@@ -38,6 +38,7 @@ def log(request: PageRequest) -> HttpResponse:
         projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         exported=exported(asked),
         chosen=asked,
+        cause_url=asked.cause_url(request.actor),
         checked=newest_check(request.actor, page_object.standing),
         faults=others.get("faults", ()),
     )

@@ -1,5 +1,6 @@
 """The log is searched by what people know: names, groups of kinds, words, days."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from apps.audit.actions import record
 from apps.audit.events import kinds
 from apps.audit.kind_groups import GROUPS, kinds_saying
 from apps.audit.models import Event, LogHead
-from apps.audit.queries import EventFilter, events_visible, newest
+from apps.audit.queries import EventFilter, events_exportable, events_visible, newest
 from apps.audit.queries.filtering import by_name
 from apps.governance.events import FREEZE_SET, RELEASE_ROLLED_BACK
 from apps.governance.models import Release
@@ -27,10 +28,10 @@ from apps.registry.models import ModelVersion
 from apps.rollouts.actions.scheduling import schedule_drills
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Endpoint
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.support.factories import actor_of, api, browser, person, project
+from tests.support.factories import actor_of, api, browser, grant, person, project
 from tests.support.page_text import text_of
 from tests.support.plans import analyze
 from tests.support.story import Story
@@ -244,6 +245,43 @@ class TestWhatARecallDid:
         assert "release.revoked.v1" in found(eve, person="Otto ri")
         assert "release.revoked.v1" not in found(eve, person="Rex ri")
 
+    def test_a_recall_of_all_projects_is_not_told_to_who_reads_the_log_of_one(
+        self, world: World, eve: Actor
+    ) -> None:
+        """What Placet did with it in their project they read, and not for whom."""
+        two = "{gate: approvals, role: reviewer, count: 2}"
+        world.policy("staging", f"version: 1\ngates: [{two}]\n")
+        world.decide(world.request("staging"), world.rex)
+        oda = person("Oda", {"operator": None})
+        with bound_contextvars(request_id="req-oda"):
+            row = recall(kind="person", what=world.rex.id, reason="x", actor=actor_of(oda))
+        auditor = person("Ed", {"auditor": world.project})
+        ed = actor_of(auditor)
+        assert "release.uncounted.v1" in found(ed)
+        assert "release.uncounted.v1" in found(eve, person="Oda")
+        assert found(ed, person="Oda") == set()
+        client = api(auditor)
+        for asked in ("person=oda", f"actor={oda.pk}", f"cause={row.pk}"):
+            assert client.get(f"/audit/events?{asked}").json()["items"] == []
+            assert b"".join(client.get(f"/audit/export?{asked}")) == b""
+        sees_all = {Grant("audit.view", INSTANCE), Grant("audit.export", Scope(world.project.pk))}
+        copies = replace(ed, grants=frozenset(sees_all))
+        wanted = by_name(EventFilter(), copies, person="Oda")
+        assert not events_exportable(copies, wanted).exists()
+        assert events_visible(copies, wanted).exists()
+
+    def test_recalls_elsewhere_push_none_out_of_a_search(
+        self, recalled: Recall, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("apps.audit.queries.filtering.MOST_FOLLOWED", 1)
+        with bound_contextvars(request_id="req-other"):
+            version = World("other").version()
+            otto = grant(world.people["Otto"], {"operator": version.model.project})
+            said: dict[str, Any] = {"what": version.pk, "reason": "x", "actor": actor_of(otto)}
+            recall(kind="version", **said, project=version.model.project)
+        ed = actor_of(person("Ed", {"auditor": world.project}))
+        assert "release.revoked.v1" in found(ed, person="Otto ri")
+
     def test_the_recall_and_its_event_lead_there(self, recalled: Recall, eve: Actor) -> None:
         client = browser(User.objects.get(pk=eve.id))
         at = f"/audit/?cause={recalled.pk}"
@@ -253,7 +291,18 @@ class TestWhatARecallDid:
         shown = text_of(client.get(at).content.decode())
         assert "Only what came of a recall" in shown
         assert "Requested release" not in shown
+        assert f'href="/recalls/{recalled.pk}/"' in client.get(at).content.decode()
         assert client.get("/audit/?cause=a/b").status_code == 200
+
+    def test_no_link_leads_to_a_recall_that_is_not_visible_or_is_none(
+        self, recalled: Recall, first_release: Release
+    ) -> None:
+        elsewhere = browser(person("Ed", {"auditor": project("next-door")}))
+        assert "/recalls/rcl_" not in elsewhere.get(f"/audit/?cause={recalled.pk}").content.decode()
+        client = browser(person("Gil", {"auditor": None}))
+        for other in (first_release.pk, f"rcl_{'0' * 32}"):
+            shown = client.get(f"/audit/?cause={other}").content.decode()
+            assert f"/recalls/{other}" not in shown and "Only what came of a recall" in shown
 
 
 def test_nobody_finds_events_of_a_project_where_they_may_not_read_the_log(world: World) -> None:
@@ -342,12 +391,24 @@ def test_a_projects_activity_is_exported_by_who_may(world: World) -> None:
     assert export not in browser(person("Vi", {"viewer": world.project})).get(path).content.decode()
 
 
-@pytest.mark.parametrize("asked", ["person=otto", "cause={recall}"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "person=otto",
+        "cause={recall}",
+        "person=otto&subject=churn&text=recall",
+        "person=risk&subject=churn&text=e&group=recalls&cause={recall}",
+        "person=risk&subject=age:1&text=e&group=releases&cause={recall}",
+        "person=double&subject=churn&text=e&group=people&cause={recall}",
+    ],
+)
 def test_the_log_is_searched_in_twelve_queries(
     asked: str, first_release: Release, world: World, django_assert_max_num_queries: Any
 ) -> None:
     said: dict[str, Any] = {"kind": "version", "what": first_release.version_id, "reason": "leak"}
     row = recall(**said, project=world.project, actor=world.otto)
+    for number in range(50 if "double" in asked else 0):
+        person(f"Double {number}")
     client = browser(person("Eve", {"auditor": None}))
     client.get("/audit/")
     with django_assert_max_num_queries(12):

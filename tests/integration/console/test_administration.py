@@ -97,6 +97,15 @@ def test_places_to_give_a_role_in_are_offered_by_project(desk: Client) -> None:
     }
 
 
+def test_places_of_projects_of_one_name_are_told_apart_by_their_short_names(desk: Client) -> None:
+    for slug, name in (("risk", "Risk"), ("mine", "RISK"), ("claims", "Claims")):
+        project(slug, name)
+    shown = text(desk.get("/administration/")).split('id="iv-place"')[1].split("</select>")[0]
+    named = re.findall('<optgroup label="([^"]+)">', shown)
+    assert named == ["Claims", "RISK (mine)", "Risk (risk)"]
+    assert "Risk (risk) · staging" in shown and "Claims · staging" in shown
+
+
 def test_roles_are_given_and_taken_on_the_person(desk: Client) -> None:
     bob, risk = person("Bob"), project("risk")
     place = {"role": "operator", "place": "risk/staging"}

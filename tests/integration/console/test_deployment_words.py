@@ -82,6 +82,21 @@ def test_a_rollout_that_a_hidden_recall_began_says_of_which_side_alone(story: St
     assert told in shown and "Olga" not in shown and "Open recall" not in shown
 
 
+def test_the_revisions_are_read_in_twelve_queries_where_a_recall_stopped_one(
+    story: Story, django_assert_max_num_queries: Any
+) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    story.settle()
+    recalled(story, release)
+    client = factories.browser(factories.person("Vi", {"viewer": story.world.project}))
+    path = f"/endpoints/{release.endpoint_id}/revisions/"
+    client.get(path)
+    with django_assert_max_num_queries(12):
+        said = text_of(client.get(path).content.decode())
+    assert "by Otto risk" in said and "Rex risk" in said
+
+
 def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> None:
     release = story.release("staging")
     story.approve(release)

@@ -1,7 +1,6 @@
 """What the pages of the audit log and of its witnesses say."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +21,8 @@ def line(index: int, *, machine: bool = False) -> EventLine:
 
 def log(lines: list[EventLine], size: int = 1234, signed: int | None = None) -> EventListPage:
     """Return a page of a log of ``size`` events, of which ``signed`` are signed."""
-    head: Any = SimpleNamespace(size=signed) if signed is not None else None
-    return EventListPage(lines, None, LogStanding(size, 0, None, ""), head)
+    at = None if signed is None else AT
+    return EventListPage(lines, None, LogStanding(size, 0, None, "", signed or 0, at))
 
 
 def test_events_are_counted_and_those_that_are_signed() -> None:

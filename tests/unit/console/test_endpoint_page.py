@@ -138,10 +138,10 @@ def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
     assert Running(status, None, is_split=False).state == "live"
     assert Running(status, None, is_split=False, is_stopped=True).state == "stopped"
     past = row(state="live", approvers=[])
-    assert PastRevision(past, "risk", {}, None, ANONYMOUS).state == "live"
-    assert PastRevision(past, "risk", {}, now(), ANONYMOUS).state == "stopped"
+    assert PastRevision(past, "risk", None, ANONYMOUS).state == "live"
+    assert PastRevision(past, "risk", now(), ANONYMOUS).state == "stopped"
     former = row(state="failed", approvers=[])
-    assert PastRevision(former, "risk", {}, now(), ANONYMOUS).state == "failed"
+    assert PastRevision(former, "risk", now(), ANONYMOUS).state == "failed"
 
 
 def test_figures_are_there_once_something_was_asked() -> None:
@@ -167,15 +167,9 @@ def test_requests_without_a_unit_are_counted() -> None:
 
 
 def test_who_approved_is_named() -> None:
-    past = PastRevision(
-        row(approvers=["per_1", "per_2"]),
-        "risk",
-        {"per_1": "Ada", "per_2": "Alan"},
-        None,
-        ANONYMOUS,
-    )
+    past = PastRevision(row(approvers=["Ada", "Alan"]), "risk", None, ANONYMOUS)
     assert past.by == ", approved by Ada, Alan"
-    assert PastRevision(row(approvers=[]), "risk", {}, None, ANONYMOUS).by == ""
+    assert PastRevision(row(approvers=[]), "risk", None, ANONYMOUS).by == ""
 
 
 def test_the_fields_to_try_it_hold_the_example() -> None:
