@@ -206,3 +206,22 @@ def test_its_pages_are_usable_by_everybody(
         phone.goto(path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390, name
         phone.screenshot(path=pictures / f"{name}-{theme}-390.png", full_page=True)
+
+
+def test_who_tests_an_endpoint_under_a_canary_reads_which_revision_answered(
+    story: Story, canary: Release, open_as: OpenAs
+) -> None:
+    newer = story.rollout(canary).to_revision
+    answer = {"status": 200, "revision": newer.pk, "model": "churn:2", "body": {"prediction": 1}}
+    page = open_as(story.people["Otto"])
+    page.route("**/predict", lambda route: route.fulfill(json=answer))
+    page.goto(f"/endpoints/{canary.endpoint_id}/test/")
+    said = page.locator("form[data-predict]")
+    expect(said).to_contain_text("revision 2 (churn:2)")
+    expect(said).to_contain_text("revision 1 (churn:1)")
+    expect(said).not_to_contain_text("Answered by")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(said).to_contain_text("Answered by revision 2 (churn:2).")
+    answer["revision"] = "rev_that_began_since"
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(said).to_contain_text("Answered by churn:2.")

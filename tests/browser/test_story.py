@@ -144,6 +144,7 @@ def predict(dana: Visitor) -> str:
     page.locator("#answer[data-status='200']").wait_for()
     answer = json.loads(page.locator("#answer").inner_text())
     assert answer["prediction"] == EXPECTED
+    page.get_by_text("Answered by revision ").wait_for()
     return path
 
 

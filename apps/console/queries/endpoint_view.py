@@ -143,6 +143,12 @@ class EndpointView:
         return stop_of(self.endpoint, getattr(self.endpoint, "stopper", ""))
 
     @property
+    def answering(self) -> list[tuple[str, str]]:
+        """The revisions that requests go to, by id and in words."""
+        rows = [row.revision for row in self.status.revisions if row.revision.weight]
+        return [(row.pk, f"revision {row.number} ({row.bento.version})") for row in rows]
+
+    @property
     def awaiting(self) -> list[Link]:
         """The approved releases that wait for it to be started."""
         rows = getattr(self.endpoint, "approved", ()) if self.endpoint.is_stopped else ()

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.assurance.models import RecallEffect, RecallState
+from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
@@ -93,6 +94,20 @@ class ReleaseEnd:
         """How a release ended that nobody decided against."""
         withdrawn = self.release.state == ReleaseState.WITHDRAWN
         return "Withdrawn." if withdrawn else "Expired before rollout."
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether its version is recalled: it cannot be requested again."""
+        return bool(self.release.version_recalls)
+
+    @property
+    def what_now(self) -> str:
+        """What can be done where it ended before anything of it served."""
+        if self.is_barred:
+            return (
+                f"Nothing was deployed. {self.release.version} is recalled: it can't be released."
+            )
+        return "Nothing was deployed; a new release can be requested."
 
     @property
     def rejections(self) -> list[DecisionRow]:
@@ -225,8 +240,9 @@ def past(gate: GateResult) -> GateLine:
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
     (``rollback``), the recalls that revoked it (``recalled``), the name of who stopped its endpoint
-    (``stopper``), whether that was stopped at the decision (``stopped_then``), and what is live
-    there now (:func:`with_live_now`)."""
+    (``stopper``), whether that was stopped at the decision (``stopped_then``), the
+    standing recalls of its version (``version_recalls``), and what is live there now
+    (:func:`with_live_now`)."""
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
@@ -238,6 +254,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
         stopped_then=stopped_at_the_decision(),
+        version_recalls=recalls_of_version("version__"),
     )
 
 

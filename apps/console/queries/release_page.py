@@ -357,7 +357,7 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
     if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
     again = page.end.is_unserved or release.state == ReleaseState.ROLLED_BACK
-    if again and page.may("release.request"):
+    if again and not page.end.is_barred and page.may("release.request"):
         tone = "primary" if page.end.is_unserved else ""
         yield Button("Request again…", href=request_again_url(release), tone=tone)
     if release.state == ReleaseState.LIVE:

@@ -16,9 +16,9 @@ from apps.console.queries.policies import PolicyRow, policy_rows
 from apps.console.queries.rollout_words import sides_of
 from apps.console.queries.verdicts import with_smoke
 from apps.console.queries.way_back import once_replaced, once_was_replaced
-from apps.governance.gates.facts import EvidenceFact, Facts
+from apps.governance.gates.facts import Facts
 from apps.governance.models import Environment, PolicyRevision, Release
-from apps.governance.plan import Plan
+from apps.governance.plan import Plan, Step
 from apps.governance.queries.deciders import deciders, ids_of
 from apps.governance.queries.facts import soaks_of
 from apps.governance.queries.foretelling import (
@@ -31,6 +31,7 @@ from apps.governance.queries.standing import standings
 from apps.governance.rules import ReleaseState
 from apps.registry.models import ModelVersion
 from apps.rollouts.models import Rollout
+from apps.rollouts.rules import steps_for
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint
@@ -69,7 +70,6 @@ class RequestChoices:
     endpoints: Sequence[Any]  # each with whether it is ``taken``: something is live there
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
-    evidence: Sequence[EvidenceFact] = ()  # what a request of the newest build would pin
 
     @property
     def suggested(self) -> str:
@@ -120,7 +120,6 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
         endpoints=endpoints,
         targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
-        evidence=facts.evidence if facts else (),
     )
 
 
@@ -180,6 +179,12 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     return settle, f"{old} {once_was_replaced(keep) if is_over else once_replaced(keep)}"
 
 
+def _planned(release: Release, live: Release | None) -> Sequence[Step]:
+    """Return the steps of the plan as they would be carried out: one where nothing gives way."""
+    plan, kind = Plan.stored(release.plan), RolloutKind.RELEASE
+    return steps_for(plan, kind=kind, has_stable=live is not None)
+
+
 def rollout_steps(
     release: Release, rollout: Rollout | None, live: Release | None
 ) -> list[RolloutPhase]:
@@ -187,7 +192,7 @@ def rollout_steps(
 
     Before it has begun, ``live`` is what would give way to it.
     """
-    count = len(rollout.steps if rollout else Plan.stored(release.plan).steps)
+    count = len(rollout.steps if rollout else _planned(release, live))
     shift = AT_ONCE if count == 1 else f"{count} steps"
     replaces = rollout.from_revision_id if rollout else live
     left = _left(release, rollout) if replaces else ("nothing to replace", "first deployment")

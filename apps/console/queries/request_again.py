@@ -5,20 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.console.queries.page_parts import listed
 from apps.console.queries.release_end import has_ended, with_live_now
 from apps.console.queries.release_rows import with_rejection
 from apps.console.queries.releases import RequestChoices
 from apps.console.templatetags.placet import state_word
+from apps.governance.events import RELEASE_REQUESTED
 from apps.governance.models import Release
-from apps.governance.plan import PRESETS
+from apps.governance.plan import Plan
 from apps.governance.queries.deciders import NAMELESS
-from apps.registry.models import ModelVersion, VersionState
+from apps.governance.queries.presets import Preset, common_presets, in_a_line, own_presets
+from apps.registry.events import VERSION_CARD_CHANGED
+from apps.registry.models import Evidence, ModelVersion, VersionState
+
+AS_FORMER = "as_former"  # names the plan of the release that is requested again
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,24 @@ def request_again_url(release: Release) -> str:
 
 def with_former(rows: QuerySet[Release]) -> QuerySet[Release]:
     """Have releases bring what the form reads of their version, who rejected them, what is live at
-    their endpoint now, and the ``newest`` version of their model that was finalised since."""
+    their endpoint now, the ``newest`` version of their model that was finalised since, the kinds of
+    ``evidence_since``, and whether the card was changed (``card_changed``)."""
     versions = ModelVersion.objects.filter(model=OuterRef("version__model"))
     since = versions.filter(state=VersionState.FINALISED, finalised_at__gt=OuterRef("created_at"))
     newest = since.order_by("-number").values("number")
     whole = rows.select_related("version__project", "version__model__project")
-    return with_rejection(with_live_now(whole)).annotate(newest=Subquery(newest[:1]))
+    requested = Event.objects.filter(subject=OuterRef(OuterRef("pk")), kind=RELEASE_REQUESTED.name)
+    first = Subquery(requested.order_by("index").values("index")[:1])
+    cards = Event.objects.filter(subject=OuterRef("version"), kind=VERSION_CARD_CHANGED.name)
+    facts = Evidence.objects.filter(
+        version=OuterRef("version"), created_at__gt=OuterRef("created_at")
+    )
+    facts = facts.filter(bento_digest__in=("", OuterRef("bento"))).order_by("kind")
+    return with_rejection(with_live_now(whole)).annotate(
+        newest=Subquery(newest[:1]),
+        evidence_since=ArraySubquery(facts.values("kind").distinct()),
+        card_changed=Exists(cards.filter(index__gt=first)),
+    )
 
 
 def former(release: Any, offered: RequestChoices) -> Former | None:
@@ -82,11 +101,16 @@ def _changes(release: Any, offered: RequestChoices) -> Iterator[str]:
     model, place = release.version.model.name, release.environment.name
     if (release.newest or 0) > release.version.number:
         yield f"{model}:{release.newest} is newer than this version."
+    if offered.bentos and all(bento.recalls for bento in offered.bentos):
+        yield f"{release.version} is recalled."
     bento = next((bento for bento in offered.bentos if not bento.recalls), None)
     if bento is not None and bento.pk != release.bento_id:
         yield "There is a newer build than the one that was requested."
-    elif fresh := _fresh(release, offered):
+    if release.evidence_since:
+        fresh = [kind.replace("_", " ") for kind in release.evidence_since]
         yield f"New evidence: {listed(fresh)}."
+    if release.card_changed:
+        yield "The model card was changed."
     there = [choice.policy for choice in offered.environments if choice.environment.name == place]
     if there and there[0] and there[0].pk != release.policy_id:
         yield f"Policy r{there[0].number} is active in {place}; it was r{release.policy.number}."
@@ -96,20 +120,32 @@ def _changes(release: Any, offered: RequestChoices) -> Iterator[str]:
         yield f"Live at {release.endpoint.name} now: {live['version']}; it was {then}."
 
 
-def _fresh(release: Release, offered: RequestChoices) -> list[str]:
-    pinned = {one["digest"] for one in release.evidence}
-    return sorted({e.kind.replace("_", " ") for e in offered.evidence if e.digest not in pinned})
+def preset_of(release: Release) -> str:
+    """Return the key of the plan to choose that ``release`` was asked for with; the first that is
+    the same, whoever starts it, else :data:`AS_FORMER`."""
+    rows = [*own_presets(release.environment), *common_presets()]
+    wanted = _without_start(release.plan)
+    return next((row.key for row in rows if _without_start(row.plan) == wanted), AS_FORMER)
+
+
+def _without_start(plan: Mapping[str, Any]) -> dict[str, Any]:
+    return {**Plan.stored(plan).document, "start": ""}
+
+
+def plan_of(release: Release) -> Preset:
+    """Return the plan of ``release`` as a choice of the form, where it is none of the others."""
+    says = in_a_line(Plan.stored(release.plan))
+    return Preset(AS_FORMER, f"As release {release.number}", says, release.plan)
 
 
 def as_requested(release: Release) -> dict[str, Any]:
     """Return how ``release`` was asked for, by the names of the form's inputs."""
     serving = release.serving
-    plan = release.plan.get("strategy", "")
     fields = {
         "environment": release.environment.name,
         "endpoint": release.endpoint.name,
         "bento": release.bento_id,
-        "plan": plan if plan in PRESETS else "",
+        "plan": preset_of(release),
         "start": release.plan.get("start", ""),
         "reason": release.reason,
         "egress": "\n".join(serving.get("egress") or ()),

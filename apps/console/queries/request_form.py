@@ -7,10 +7,18 @@ from typing import Any
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
-from apps.console.queries.request_again import Former, request_again_url
+from apps.console.queries.request_again import (
+    AS_FORMER,
+    Former,
+    plan_of,
+    preset_of,
+    request_again_url,
+)
 from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.templatetags.placet import words
+from apps.governance.queries.presets import Preset
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
 from placet.kernel.problems import Problem
@@ -146,6 +154,14 @@ class RequestForm:
             Option(target, f"{target} ({', '.join(environments)})", target == chosen)
             for target, environments in self.offered.targets.items()
         ]
+
+    @property
+    def plans(self) -> list[tuple[Preset, Picture]]:
+        """How it goes out; the plan of the release that is requested again too, where it is no
+        other."""
+        if self.former and preset_of(self.former.release) == AS_FORMER:
+            return [*drawn([plan_of(self.former.release)]), *self.offered.plans]
+        return self.offered.plans
 
     @property
     def starts(self) -> list[Option]:

@@ -20,7 +20,7 @@ from apps.console.queries.release_rows import (
     release_list_page,
 )
 from apps.console.queries.releases import request_choices
-from apps.console.queries.request_again import as_requested, former, with_former
+from apps.console.queries.request_again import AS_FORMER, as_requested, former, with_former
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
@@ -28,6 +28,7 @@ from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
 from apps.governance.models import Environment, Release
+from apps.governance.plan import Plan
 from apps.governance.queries.visible_rows import environments, release
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
@@ -152,7 +153,7 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         environment=environment,
         endpoint=request.POST.get("endpoint", ""),
         bento=_bento(request, version),
-        plan={"preset": _preset(request, environment), "start": start},
+        plan=_plan(request, environment, version) | {"start": start},
         serving=serving_of(request.POST),
         target=_target(request, environment),
         reason=request.POST.get("reason", ""),
@@ -180,13 +181,17 @@ def _target(request: PageRequest, environment: Environment) -> Target | None:
     return target
 
 
-def _preset(request: PageRequest, environment: Environment) -> str:
-    """Read the plan's name; one that an environment has for itself is named with it."""
+def _plan(request: PageRequest, environment: Environment, version: ModelVersion) -> dict[str, Any]:
+    """Read the plan: that of the release that is asked for again, or one by its name; one that an
+    environment has for itself is named with it."""
+    earlier = _earlier(request, version) if request.POST.get("plan") == AS_FORMER else None
+    if earlier is not None:
+        return Plan.stored(earlier.plan).document
     owner, _, name = request.POST.get("plan", "replace").rpartition("/")
     if owner not in ("", environment.name):
         detail = f"{name} is a plan of {owner}: choose one that {environment.name} has"
         raise InvalidInput(errors=[FieldError("/plan", detail)])
-    return name
+    return {"preset": name}
 
 
 @action

@@ -11,8 +11,8 @@ REPEATABLE = False
 ALLOWABLE = ("safe", "code-carrying")
 _SAY = {
     "safe": "Safe to load: the files carry no code",
-    "code-carrying": "The files carry code (a pickle, or a service's own source): never loaded "
-    "outside sandbox and target",
+    "code-carrying": "The files carry code, or types that are not known to be safe: its evidence "
+    "says what was found. Never loaded outside sandbox and target",
     "malicious": "The scanner found malicious code: its evidence names the files. Leave them out",
     "unknown": "The scanner could not tell what every file is: its evidence names them and why. "
     "Leave out what the model does not need, or save it anew",
@@ -43,7 +43,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         reason += "" if passed else ". Build the version anew, and request a release of that build"
     elif not passed and verdict == "code-carrying":
         reason = (
-            "The files carry code, and this policy allows only files that do not: write the model "
-            "as ONNX, in its library's own format, or with skops, of the few types that are safe"
+            "The files carry code, or types that are not known to be safe, and this policy allows "
+            "only files that do not: its evidence says what was found. Write the model as ONNX, in "
+            "its library's own format, or with skops, of the few types that are safe"
         )
     return answer(gate, title(gate), "passed" if passed else "failed", reason, verdict=verdict)

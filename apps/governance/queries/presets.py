@@ -87,12 +87,12 @@ def title_of(plan: Plan) -> str:
 def own_presets(environment: Environment) -> list[Preset]:
     """Return the plans that an environment has for itself, by name."""
     return [
-        Preset(name, name, _says(Plan.stored(plan)), plan, environment=environment.name)
+        Preset(name, name, in_a_line(Plan.stored(plan)), plan, environment=environment.name)
         for name, plan in sorted(environment.plans.items())
     ]
 
 
-def _says(plan: Plan) -> str:
+def in_a_line(plan: Plan) -> str:
     """Return a plan in a line: its strategy, the weights, and how many of its steps analyse."""
     weights = [f"{percent:g}" for percent in plan.weights]
     strategy = gate.strategy_title(plan.strategy)

@@ -1,8 +1,6 @@
 """The form that asks for a release: targets, variables, and what is wrong beside its field."""
 
 import re
-from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -21,10 +19,8 @@ from apps.governance.models import Release
 from apps.identity import actions
 from apps.identity.actions import place_person
 from apps.identity.models import User
-from apps.registry.actions import add_evidence
 from apps.serving.models import TargetUse
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World, listed
@@ -266,87 +262,6 @@ def test_where_nothing_is_live_no_steps_are_drawn(world: World) -> None:
     later = shown(world, {"version": bento.version.pk})
     assert untouched(later) == "staging, production at churn"
     assert '<svg class="chart plan' in later
-
-
-def test_a_release_that_ended_is_requested_again_as_it_was(world: World) -> None:
-    bento = world.bento(world.version(variables=["REGION"]))
-    serving = {
-        "replicas": 2,
-        "max_replicas": 4,
-        "memory_mb": 512,
-        "unit": {"header": "X-User"},
-        "egress": ["features.example.com:443"],
-        "variables": {"REGION": "eu & us"},
-        "capture": {"percent": 5},
-    }
-    plan = {"preset": "canary", "start": "manual"}
-    more = {"serving": serving, "plan": plan, "reason": "<b>Fresher</b>"}
-    release = world.request("staging", bento, endpoint="other", **more)
-    client = browser(world.people["Ada"])
-    page = client.get(f"/releases/{release.pk}/").content.decode()
-    assert 'data-dialog="withdraw"' in page
-    assert "Request again" not in page
-    client.post(f"/releases/{release.pk}/withdraw")
-    page = client.get(f"/releases/{release.pk}/").content.decode()
-    address = re.search(r'href="([^"]+)">\s*Request again', page)
-    assert address
-    assert f"again={release.pk}" in address[1]
-    assert not [word for word in ("eu", "Fresher", "features.example") if word in address[1]]
-    with CaptureQueriesContext(connection) as caught:
-        form_page = tight(client.get(unescape(address[1])).content)
-    assert len(caught) <= 12
-    sid = browser(factories.person("Sid", {"approver": factories.project("elsewhere")}))
-    assert sid.get(unescape(address[1])).status_code == 404
-    for value in ("other", "2", "4", "512", "X-User", "eu &amp; us"):
-        assert f'value="{value}"' in form_page, value
-    assert re.search(r'name="capture"[^>]*value="5"', form_page)
-    assert '<option value="staging" selected>' in form_page
-    assert '<option value="manual" selected>' in form_page
-    assert "features.example.com:443</textarea>" in form_page
-    assert "&lt;b&gt;Fresher&lt;/b&gt;</textarea>" in form_page
-    assert re.search(r'value="canary" checked', form_page)
-    assert (
-        "Request again"
-        not in browser(world.people["Rex"]).get(f"/releases/{release.pk}/").content.decode()
-    )
-
-
-def test_who_requests_again_reads_who_rejected_it_why_and_what_changed_since(world: World) -> None:
-    """In the form, and in it as it comes back with what was wrong."""
-    bento = world.bento(world.version())
-    world.version(finalised_at=now() - timedelta(minutes=1))  # it was there already
-    release = world.request("staging", bento)
-    world.decide(release, world.rex, verdict="reject", comment="No <b>fairness</b> report")
-    client = browser(world.people["Ada"])
-    address = f"/releases/new/?again={release.pk}"
-    same = tight(client.get(address).content)
-    assert "Rex risk rejected release 1 (as reviewer)" in same
-    assert "“No &lt;b&gt;fairness&lt;/b&gt; report”" in same
-    assert f'<a href="/releases/{release.pk}/">Open release 1</a>' in same
-    assert "Nothing that you can see here changed since." in same
-    add_evidence(bento.version, kind="fairness", data=FAIR, actor=world.alan)
-    world.soaked(world.bento(world.version(finalised_at=now())))
-    place_person(world.people["Rita"], line="second", actor=SYSTEM)
-    world.policy("staging", STRICTER)
-    with CaptureQueriesContext(connection) as caught:
-        later = tight(client.get(address).content)
-    assert len(caught) <= 12
-    since = later.split("What changed since:")[1].split("</ul>")[0]
-    assert re.findall(r"<li[^>]*>([^<]*)</li>", since) == [
-        "churn:3 is newer than this version.",
-        "New evidence: fairness.",
-        "Policy r2 is active in staging; it was r1.",
-        "Live at churn now: churn:3; it was nothing.",
-    ]
-    fields = {"version": release.version_id, "bento": bento.pk, "endpoint": "churn"}
-    wrong = fields | {"environment": "staging", "replicas": "two", "again": release.pk}
-    refused = tight(client.post("/releases/request", wrong).content)
-    assert "Rex risk rejected release 1" in refused
-    assert f'name="next" value="{address}"' in refused
-    secret = World("secret").request("staging")
-    strange = tight(client.post("/releases/request", wrong | {"again": secret.pk}).content)
-    assert "rejected release" not in strange
-    assert client.get(f"/releases/new/?again={secret.pk}").status_code == 404
 
 
 def test_who_decides_on_what_was_rejected_before_reads_who_rejected_it_and_why(

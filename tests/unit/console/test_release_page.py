@@ -289,6 +289,13 @@ def test_a_rollout_says_what_becomes_of_what_it_replaces(
     assert [step.text for step in steps[2:]] == said
 
 
+@pytest.mark.parametrize(("replaces", "said"), [(True, "9 steps"), (False, "all traffic at once")])
+def test_a_first_release_shifts_in_one_step_whatever_its_plan(replaces: bool, said: str) -> None:
+    release: Any = SimpleNamespace(plan=plan_document({"strategy": "canary"}))
+    shift = rollout_steps(release, None, release if replaces else None)[1]
+    assert (shift.title, shift.text) == ("Shift", said)
+
+
 @pytest.mark.parametrize(
     ("state", "ago", "keep", "said"),
     [

@@ -136,6 +136,15 @@
     true,
   );
 
+  // Which revision answered a trial, in the words of the page; one that began since by its model.
+  const answeredBy = (form, answer) => {
+    const known = [...form.querySelectorAll("[data-revision]")].find(
+      (one) => one.dataset.revision === answer.revision,
+    );
+    const words = known ? known.textContent : answer.model;
+    return words ? `Answered by ${words}.` : "The answer does not say which revision it is from.";
+  };
+
   // Form rows of the "try it" page are sent as JSON.
   document.addEventListener("submit", async (event) => {
     const form = event.target.closest("form[data-predict]");
@@ -143,6 +152,7 @@
     event.preventDefault();
     once.delete(form);
     const output = document.getElementById(form.dataset.predict);
+    const by = form.querySelector("[data-answered-by]");
     const row = {};
     form.querySelectorAll("[data-field]").forEach((input) => {
       const text = input.value.trim();
@@ -165,9 +175,11 @@
       // A refusal of ours is shown as it came; what the endpoint answered is shown with its status.
       output.textContent = JSON.stringify(response.ok ? answer.body : answer, null, 1);
       output.dataset.status = response.ok ? answer.status : response.status;
+      by.textContent = response.ok ? answeredBy(form, answer) : "";
     } catch {
       output.textContent = "Placet did not answer: it is not known whether this was received.";
       output.dataset.status = "";
+      by.textContent = "";
     }
     output.removeAttribute("aria-busy");
     form.removeAttribute("aria-busy");
