@@ -22,6 +22,7 @@ UNITS = {
     "bytes": "{} bytes",
     "weight": "weight {}",
     "rule": "{}",
+    "became": "is {}",
 }
 
 
@@ -44,6 +45,8 @@ def readable(value: Any, unit: str) -> str:
             return spell(value)
         case "bytes", int() if value >= 1000:
             return f"{value / 1000:,.0f} kB"
+        case "became", "failed":
+            return "ended"  # by itself, or by a recall: the event does not say which
         case "weight", int():
             return f"{value / 100:g}% of the traffic"
     return _logged(value, unit)

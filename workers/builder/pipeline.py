@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from apps.registry.errors import BlobCorrupt, BlobMissing
 from placet.kernel.faults import crash_point
+from placet.kernel.sizes import spell_size
 from placet_agent.downloads.leftovers import remove
 from placet_verify import canonical
 from placet_verify.signing.keys import PrivateKey
@@ -217,7 +218,7 @@ def _evidence(
         archive = workplace.root / "bento.tar"
         bento.export(workplace, archive)
         packed = _keep(workshop.store, archive)
-        log(f"sha256:{packed.sha256}, {packed.size / 1e6:.1f} MB")
+        log(f"sha256:{packed.sha256}, {spell_size(packed.size)}")
         signed = provenance.provenance(
             spec,
             packed,
@@ -275,7 +276,7 @@ def fetch(spec: BuildSpec, store: Blobs, folder: Path, log: Callable[[str], None
         if copied != (file.sha256, file.size):
             raise BuildFailed(f"The stored bytes of {file.path} are not those that were uploaded")
     number = "1 file" if len(listed) == 1 else f"{len(listed)} files"
-    log(f"{number}, {sum(f.size for f in listed) / 1e6:.1f} MB, hashes agree")
+    log(f"{number}, {spell_size(sum(f.size for f in listed))}, hashes agree")
 
 
 def _came_signed(

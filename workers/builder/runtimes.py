@@ -19,6 +19,7 @@ from typing import IO, Protocol
 from uuid import uuid4
 
 from placet.kernel.faults import crash_point
+from placet.kernel.sizes import spell_size
 from placet_agent.downloads import wheels as wheel_files
 from placet_agent.downloads.leftovers import remove
 from placet_verify.canonical import digest
@@ -227,7 +228,7 @@ class RuntimeCache:
             with file.open("rb") as stream:
                 sha256, size = self.store.put_stream(stream)
             wheels.append(RuntimeWheel(file.name, sha256, size))
-        log(f"{len(wheels)} wheels, {sum(w.size for w in wheels) / 1e6:.0f} MB, kept by hash")
+        log(f"{len(wheels)} wheels, {spell_size(sum(w.size for w in wheels))}, kept by hash")
         return tuple(wheels)
 
     def _install(

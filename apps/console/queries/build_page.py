@@ -161,14 +161,18 @@ class BuildPage:
 
 
 def step_rows(build: Build, smoke: str | None = None) -> list[BuildStepRow]:
-    """Return every step, so that a build that runs shows how far it is and what is to come."""
+    """Return every step, so that a build that runs shows how far it is and what is to come.
+
+    What a step took is written down when the build is over: those before the present one ended.
+    """
     ends = (BuildState.RUNNING, BuildState.FAILED)
+    ended = STEPS[: STEPS.index(build.step)] if build.step in STEPS else []
     rows = []
     for name in STEPS:
         if name == "accelerate" and not build.accelerate:
             continue
         seconds = build.timings.get(name)
-        state = "passed" if seconds is not None else ""
+        state = "passed" if seconds is not None or name in ended else ""
         if name == "smoke" and state and smoke in SMOKE_WORDS:
             state = "failed"
         if name == build.step and build.state in ends:

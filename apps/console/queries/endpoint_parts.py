@@ -211,8 +211,17 @@ class RevisionNetwork:
         return "reached, before it was stopped:" if self.is_stopped else "reaches"
 
     @property
+    def unknown(self) -> str:
+        """Why there is nothing to say of how it is kept apart, where there is no sign."""
+        if self.is_stopped:
+            return (
+                "Nothing runs while it is stopped, so its node does not say how it is kept apart."
+            )
+        return "Its node has not said yet how it is kept apart."
+
+    @property
     def sign(self) -> Sign | None:
-        """How it is kept apart; ``None`` while its node has not said it."""
+        """How it is kept apart; ``None`` while its node does not say it."""
         if not self.row.isolation:
             return None
         says = capfirst(self.row.isolation_says)

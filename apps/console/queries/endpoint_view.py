@@ -259,6 +259,14 @@ class EndpointView:
         return next((r for r in self.rollouts if r.state in OPEN_STATES), None)
 
     @property
+    def mark(self) -> str:
+        """What its page was made for, in a query string: with another one, more than the part that
+        renews itself is out of date."""
+        live, newest = self.live, self.rollouts[:1]
+        moves = [f"{row.pk}-{row.generation}" for row in newest]
+        return ".".join([self.endpoint.state, live.pk if live else "", *moves])
+
+    @property
     def going_out(self) -> bool:
         """Tell whether a rollback would abort a release that is going out."""
         row = self.rollout

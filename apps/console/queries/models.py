@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
+from apps.builds.rules import BuildState
 from apps.console.queries.page_parts import Button, Sign, counted, no_project
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
@@ -72,8 +73,10 @@ class VersionRow:
 
     @property
     def build_sign(self) -> Sign:
-        """How its newest build stands."""
+        """How its newest build stands; nothing that is recalled reads as a success."""
         build: Any = self.build  # with the column that version_rows adds
+        if self.recalled and build.state == BuildState.SUCCEEDED:
+            return Sign("fail", "✕", "Recalled")
         return build_sign(build.state, build.smoke)
 
     def values(self, names: Iterable[str]) -> list[Any]:

@@ -177,8 +177,8 @@ class RolloutPage:
 
     @property
     def waits(self) -> str:
-        """What it waits for while it goes on."""
-        if not (self.view.is_open and self.view.waits_for):
+        """What it waits for while it goes on; whoever paused it is all that it waits for then."""
+        if not (self.view.is_open and self.view.waits_for) or self.rollout.paused_by:
             return ""
         return f"Waiting for {self.view.waits_for}."
 

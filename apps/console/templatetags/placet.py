@@ -19,6 +19,7 @@ from apps.rollouts.guard import sentences
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.durations import spell
+from placet.kernel.sizes import spell_size
 from placet_protocol.guard import GuardEntry
 from placet_verify.capture import Capture
 from placet_verify.units import UnitSource
@@ -269,16 +270,7 @@ def difference(before: float, after: float) -> str:
 @register.filter
 def size(value: int | None) -> str:
     """Show a size in bytes with a decimal unit."""
-    if value is None:
-        return "–"
-    amount = float(value)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return (
-                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-            )
-        amount /= 1000
-    return f"{amount:.1f} TB"
+    return "–" if value is None else spell_size(value)
 
 
 @register.filter

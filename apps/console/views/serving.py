@@ -58,15 +58,18 @@ def endpoints(request: PageRequest) -> HttpResponse:
 
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
-    """Show one endpoint and its traffic; its status part renews itself."""
+    """Show one endpoint and its traffic. Its status renews itself, and what stands beside that
+    once something moved."""
     found = endpoint_page(
         endpoint_id,
         request.actor,
         range_name=request.GET.get("range", ""),
         everything=request.GET.get("activity") == "all",
     )
-    template = "endpoint/status" if request.headers.get("HX-Request") else "endpoint"
-    return _shown(request, template, found)
+    if not request.headers.get("HX-Request"):
+        return _shown(request, "endpoint", found)
+    seen = request.GET.get("seen", "")  # a page from before there were marks goes on as it did
+    return _shown(request, "endpoint/status", found, has_moved=seen not in ("", found.view.mark))
 
 
 @page
@@ -100,7 +103,9 @@ def endpoint_settings(request: PageRequest, endpoint_id: str) -> HttpResponse:
     return _shown(request, "endpoint_settings", found)
 
 
-def _shown(request: PageRequest, template: str, found: EndpointPage) -> HttpResponse:
+def _shown(
+    request: PageRequest, template: str, found: EndpointPage, *, has_moved: bool = False
+) -> HttpResponse:
     return show(
         request,
         template,
@@ -109,6 +114,7 @@ def _shown(request: PageRequest, template: str, found: EndpointPage) -> HttpResp
         view=found.view,
         endpoint=found.endpoint,
         panels=PANELS,
+        has_moved=has_moved,  # so that what stands beside the part that renews itself does too
     )
 
 

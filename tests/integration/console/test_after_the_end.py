@@ -81,6 +81,24 @@ def test_what_a_recall_stopped_says_so_and_not_that_it_failed(
     assert "✕ Stopped by a recall" in said and "Failed" not in said
 
 
+def test_a_recalled_version_is_no_success_in_the_list_of_its_model(
+    story: Story, first_release: Release
+) -> None:
+    path = "/models/risk/churn/"
+    assert "✓ Succeeded" in page(story, path)
+    recalled(story, first_release)
+    said = page(story, path)
+    assert said.count("✕ Recalled") == 2 and "Succeeded" not in said
+
+
+def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_failed(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/?activity=all")
+    assert "Revision 1 ended with 0% of the traffic" in said and "is failed" not in said
+
+
 def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
     story: Story, first_release: Release
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_rollout_that_somebody_paused_says_so_with_who_and_why_wherever_it_is_
     for name, said in pages(story, release).items():
         assert "‖ Paused by Otto risk" in said, name
         assert "Paused by Otto risk (ago) : “traffic fell”" in said, name
+        assert "◷ Waiting" not in said and "| Waiting for" not in said, name
     actions.resume(story.rollout(release), step=1, reason="it came back", actor=story.otto)
     for name, said in pages(story, release).items():
         assert "‖ Paused" not in said, name

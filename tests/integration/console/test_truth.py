@@ -1,6 +1,7 @@
 """What pages say is so: each sentence on a situation that people and nodes brought about."""
 
 import json
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -312,6 +313,35 @@ def test_an_endpoint_none_of_whose_replicas_answers_is_down_wherever_it_is_said(
     story.node.step()
     assert set(healths(story, first_release)) == {"down"}
     assert "✕ Down | No replica answers" in page(story, "/")
+
+
+def test_what_stands_beside_the_status_of_an_endpoint_renews_itself_once_something_moved(
+    story: Story, first_release: Release
+) -> None:
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/"
+
+    def polled(url: str) -> str:
+        return otto.get(url, headers={"HX-Request": "true"}).content.decode()
+
+    shown = otto.get(path).content.decode()
+    assert shown.count('id="beside"') == 1 and "hx-swap-oob" not in shown
+    (url,) = re.findall(r'hx-get="(/endpoints/[^"]*seen=[^"]+)"', shown)
+    assert 'id="beside"' not in polled(url)
+    story.live()
+    renewed = polled(url)
+    assert 'hx-swap-oob="true"' in renewed
+    assert ">churn:2</a>" in renewed[renewed.index('id="beside"') :]
+    (url,) = re.findall(r'hx-get="(/endpoints/[^"]*seen=[^"]+)"', renewed)
+    assert 'id="beside"' not in polled(url)
+
+
+def test_long_texts_among_the_changes_of_a_release_wrap(
+    story: Story, first_release: Release
+) -> None:
+    release = story.release("development", serving={"memory_mb": 2048})
+    shown = browser(story.people["Otto"]).get(f"/releases/{release.pk}/").content.decode()
+    row = re.search(r"<td>Memory \(MB\)</td>(.*?)</tr>", shown, re.DOTALL)
+    assert row is not None and row[1].count('class="num text-wrap"') == 3
 
 
 def test_an_endpoint_that_was_just_started_is_starting_and_not_down(

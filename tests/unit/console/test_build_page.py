@@ -89,6 +89,16 @@ def test_steps_show_how_far_a_build_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "own"), [("running", "running"), ("failed", "failed"), ("cancelled", "")]
+)
+def test_steps_before_the_present_one_have_ended_though_their_times_come_last(
+    state: str, own: str
+) -> None:
+    rows = step_rows(build(state=state, step="runtime"))
+    assert [row.state for row in rows[:4]] == ["passed", "passed", own, ""]
+
+
+@pytest.mark.parametrize(
     ("smoke", "sign", "step"),
     [
         ("equal", ("pass", "✓", "Succeeded"), "passed"),

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
+from django.utils.html import strip_tags
 
 from apps.console.queries.draft.page import DraftPage
 from apps.registry.formats import Derived
@@ -62,3 +64,12 @@ def test_beside_the_format_stands_who_says_its_packages() -> None:
     )
     typed = page(told, python_version="3.12", requirements=["numpy==2.3.6"])
     assert (typed.python, typed.requirements_by) == ("3.12 (typed in)", "typed in")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("skops", "Format skops"), ("lightgbm", "Format lightgbm · LightGBM")]
+)
+def test_a_format_that_is_called_as_its_library_is_said_once(name: str, said: str) -> None:
+    shown = render_to_string("console/draft/recognised.html", {"page": page(Derived(name))})
+    words = " ".join(strip_tags(shown).split())
+    assert words.partition(" Python")[0].endswith(said)

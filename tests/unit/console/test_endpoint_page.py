@@ -104,6 +104,16 @@ def test_on_the_hosts_network_what_was_approved_is_only_asked(
 
 
 @pytest.mark.parametrize(
+    ("is_stopped", "said"), [(False, "Its node has not said yet"), (True, "Nothing runs while")]
+)
+def test_of_what_is_stopped_its_node_is_not_said_to_have_been_silent(
+    is_stopped: bool, said: str
+) -> None:
+    found = RevisionNetwork(row(isolation="", isolation_says=""), is_stopped)
+    assert found.sign is None and found.unknown.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("action", "state", "what", "news"),
     [
         ("stopped", "confirmed", "the endpoint stopped", "The node has confirmed it."),
