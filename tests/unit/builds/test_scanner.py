@@ -24,7 +24,7 @@ import yaml
 from onnx import TensorProto, helper
 
 from tests.support.scanning import scan_bytes
-from workers.builder.scanning import files
+from workers.builder.scanning import files, texts
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import Verdict
 from workers.builder.scanning.onnx import outside
@@ -364,7 +364,7 @@ def test_yaml_that_two_readers_read_differently_is_not_safe() -> None:
 
 
 def test_text_that_is_not_whole_at_a_piece_is_still_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "CHUNK", 7)
+    monkeypatch.setattr(texts, "CHUNK", 7)
     assert verdict("größe,köln\n".encode() * 50, "table.csv") == "safe"
 
 

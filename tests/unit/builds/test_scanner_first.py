@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import pickle
 import time
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.scanning import scan_bytes, scan_folder
-from workers.builder.scanning import machine, texts
+from workers.builder.scanning import machine, skops, stack, texts
 from workers.builder.scanning.__main__ import main
 
 NOWHERE = Path("/nonexistent")
@@ -94,3 +95,31 @@ def test_what_onnx_models_call_their_weights_waits_for_them_and_is_scanned(tmp_p
     (tmp_path / "m.onnx").write_bytes(b"\x08\x08" * 99)
     found = scan_folder(tmp_path).findings
     assert ("a.bin", "unknown", "is of no known format") in found
+
+
+@pytest.mark.parametrize("value", [b"}", b"N", b"(", b"\x80\4]", b"2"])
+def test_values_between_a_name_and_its_call_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch, value: bytes
+) -> None:
+    monkeypatch.setattr(stack, "MAX_STACK", 5000)
+    data = b"cposix\nsystem\nq\0" + value * 9000 + b"h\0(S'true'\ntR."
+    report = scan_bytes("m.pkl", data, NOWHERE)
+    assert report.verdict() == "malicious", "it asks for what is, whatever it does with that"
+    assert any("values that nothing takes" in what for _, _, what in report.findings)
+
+
+@pytest.mark.parametrize("protocol", [0, 4])
+def test_a_long_list_is_no_high_stack(monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
+    monkeypatch.setattr(stack, "MAX_STACK", 5000)
+    data = pickle.dumps([*range(9000)], protocol)
+    assert scan_bytes("m.pkl", data, NOWHERE).verdict() == "code-carrying"
+
+
+def test_a_schema_of_many_parts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = b'{"__loader__":"ListNode","__class__":"list","__module__":"builtins","content":['
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", head + b"[]," * 4000 + b"[]]}")
+    assert scan_bytes("m.skops", file.getvalue(), NOWHERE).verdict() == "safe"
+    monkeypatch.setattr(skops, "MAX_PARTS", 3000)
+    assert scan_bytes("m.skops", file.getvalue(), NOWHERE).verdict() == "unknown"

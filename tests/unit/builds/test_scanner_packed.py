@@ -16,12 +16,13 @@ NOWHERE = Path("/nonexistent")
 PACKERS = [bz2, lzma]
 
 
-def zipped(files: dict[str, str], kind: int = stat.S_IFREG) -> bytes:
+def zipped(files: dict[str, str], kind: int = stat.S_IFREG, system: int = 3) -> bytes:
     """Return a zip whose last member is of a kind."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
+            entry.create_system = system
             last = name == list(files)[-1]
             entry.external_attr = ((kind if last else stat.S_IFREG) | 0o644) << 16
             archive.writestr(entry, text)
@@ -52,6 +53,23 @@ def test_a_zip_that_holds_a_link_or_a_device_is_malicious(kind: int) -> None:
     )
 
 
+@pytest.mark.parametrize("system", [0, 10, 11, 14])
+def test_what_windows_keeps_where_unix_has_the_type_is_none(system: int) -> None:
+    """0x2000 is a device to Unix, and a file that is read from end to end to Windows."""
+    for kind, said in ((0x2000, "safe"), (stat.S_IFLNK, "malicious")):  # which some unzip as such
+        data = zipped({"a.txt": "/etc/passwd"}, kind, system)
+        assert scan_bytes("m.zip", data, NOWHERE).verdict() == said
+
+
+def test_what_only_another_locale_reads_is_followed_to_what_is_in_the_archive() -> None:
+    files = {"requirements.txt": "# х-r ./notes.md\n"}
+    assert scan_bytes("m.zip", zipped(files), NOWHERE).verdict() == "safe"
+    files["notes.md"] = "-r /etc/passwd\n"
+    assert scan_bytes("m.zip", zipped(files), NOWHERE).verdict() == "unknown"
+    conda = {"conda.yaml": "a: '# х-r notes.md'\n", "notes.md": "-r /etc/passwd\n"}
+    assert scan_bytes("m.zip", zipped(conda), NOWHERE).verdict() == "unknown"
+
+
 def test_packed_requirements_are_followed_to_what_is_read_as_such() -> None:
     for other, verdict in (("requirements.md", "unknown"), ("requirements-gpu.txt", "safe")):
         files = {"requirements.txt": f"numpy\n-r {other}\n", other: "pandas\n"}
@@ -63,7 +81,9 @@ def test_packed_requirements_are_followed_to_what_is_read_as_such() -> None:
 def test_a_comment_behind_a_tab_is_a_part_of_the_path_to_mlflow(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("pandas\n")
     (tmp_path / "requirements.txt").write_text("-r a.txt\t#d/../../outside.txt\n")
-    assert scan_folder(tmp_path).verdict() == "unknown"
+    report = scan_folder(tmp_path)
+    assert report.verdict() == "unknown"
+    assert "a.txt<tab>#d/../../outside.txt" in report.findings[0][2]
 
 
 @pytest.mark.parametrize("name", ["m/CONFIG.JSON", "m/config.json"])

@@ -2,16 +2,21 @@
 
 import bz2
 import contextlib
+import copy
 import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, Any
 
 CHUNK = 1 << 20
-PIECE = 1 << 13  # what is left of one stream is copied for the next
+# What is read at once: of a piece that an error comes in nothing is given, and no loader asks for
+# smaller ones. What is left of one stream is copied for the next.
+PIECE = 1 << 12
+MAX_DICTIONARY = 256 << 20  # bytes of memory that LZMA may take: 65 MiB at its best
 READ = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -23,13 +28,14 @@ READ = (
     ValueError,
     lzma.LZMAError,
 )
+_unlzma = partial(lzma.LZMADecompressor, memlimit=MAX_DICTIONARY)
 # A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
 # them, since readers differ over its header.
 FIRST: dict[str, Callable[[], Any]] = {
     "joblib zlib": zlib.decompressobj,
     "joblib bz2": bz2.BZ2Decompressor,
-    "joblib lzma": lzma.LZMADecompressor,
-    "joblib xz": lzma.LZMADecompressor,
+    "joblib lzma": _unlzma,
+    "joblib xz": _unlzma,
 }
 
 
@@ -50,10 +56,10 @@ class _Zlib:
         """Tell whether bytes stand behind the end."""
         return bool(self._inflate.unused_data or self._stream.read(1))
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         """Return at most ``size`` bytes; none at the end."""
         while not self._inflate.eof:
-            raw = self._inflate.unconsumed_tail or self._stream.read(CHUNK)
+            raw = self._inflate.unconsumed_tail or self._stream.read(PIECE)
             if not raw:
                 raise EOFError("cut off")
             if piece := self._inflate.decompress(raw, size):
@@ -75,7 +81,7 @@ class _Streams:
     def __exit__(self, *error: object) -> None:
         return None
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         """Return at most ``size`` bytes; none at the end."""
         while not self.trailing:
             ended, raw = self._machine.eof, self._machine.unused_data
@@ -103,9 +109,27 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib zlib": _Zlib,
     "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
     "joblib bz2": lambda stream: _Streams(stream, bz2.BZ2Decompressor),
-    "joblib lzma": lambda stream: _Streams(stream, lzma.LZMADecompressor),
-    "joblib xz": lambda stream: _Streams(stream, lzma.LZMADecompressor),
+    "joblib lzma": lambda stream: _Streams(stream, _unlzma),
+    "joblib xz": lambda stream: _Streams(stream, _unlzma),
 }
+
+
+def in_pieces(plain: Any, size: int = PIECE) -> Iterator[bytes]:
+    """Yield what a file gives, all of it that comes before an error."""
+    return iter(partial(plain.read1, size), b"")
+
+
+def unzipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield what a member gives, and hold its sum against it at last: not everybody does."""
+    unsummed, total = copy.copy(entry), 0
+    del unsummed.CRC
+    stored = entry.compress_type == zipfile.ZIP_STORED
+    with archive.open(unsummed) as member:
+        for piece in in_pieces(member, CHUNK if stored else PIECE):
+            total = zlib.crc32(piece, total)
+            yield piece
+    if total != entry.CRC:
+        raise zipfile.BadZipFile("a member has another sum than its own")
 
 
 def begins(opener: str, stream: IO[bytes]) -> bool:

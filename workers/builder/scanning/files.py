@@ -5,14 +5,15 @@ name and first bytes, a file is walked as a pickle too, since a loader that unpi
 neither.
 """
 
+import posixpath
 import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
@@ -22,7 +23,7 @@ from workers.builder.scanning.archives import (
     check_zip,
     has_end,
 )
-from workers.builder.scanning.compressed import OPENERS, READ, begins
+from workers.builder.scanning.compressed import OPENERS, begins, in_pieces, unzipped
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
@@ -32,11 +33,13 @@ from workers.builder.scanning.walker import walk_pickle
 MAX_DEPTH = 6
 MAX_TOLD = 300  # letters of a finding: a name, and what to do instead
 MAX_MEMBERS = 20_000
-CHUNK, HEAD = 1 << 20, 512
+HEAD = 512
 LIKE_A_PICKLE = "begins like a pickle: begin it with a comment or a header"
 LINK = "holds a link or a device"
 # A zip that tells no type has plain files, and folders by their names.
 PLAIN_TYPES = frozenset({0, stat.S_IFREG, stat.S_IFDIR})
+# Systems whose programs keep other things where Unix has the type; some unzip a link all the same.
+DOS = frozenset({0, 10, 11, 14})  # FAT, NTFS, as Info-ZIP says it, and VFAT (APPNOTE 4.4.2)
 TAR = "is a tar, which versions of Python read differently: pack it as a zip"
 # By its name pandas decompresses a pickle (pandas/io/common.py, infer_compression).
 COMPRESSED = {
@@ -60,6 +63,7 @@ class Scanner:
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         # what may be such weights, before all models are read, and whether it is an archive
         self.waiting: dict[Path, bool] | None = {}
+        self.packed: dict[str, set[str]] = {}  # what is in each zip
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
     def scan_files(self) -> None:
@@ -100,8 +104,11 @@ class Scanner:
         with path.open("rb") as stream:
             self.scan(path.relative_to(self.root).as_posix(), path.name, stream, 0)
 
-    def scan(self, name: str, own: str, stream: IO[bytes], depth: int) -> None:
-        """Scan one stream that can seek: ``name`` leads to it, ``own`` is its own."""
+    def scan(
+        self, name: str, own: str, stream: IO[bytes], depth: int, *, whole: bool = True
+    ) -> None:
+        """Scan one stream that can seek: ``name`` leads to it, ``own`` is its own. Of one that is
+        not ``whole`` the rest could not be read, and that has been told."""
         self.report.members += 1
         label = shown(name)
         if depth > MAX_DEPTH or self.report.members > MAX_MEMBERS:
@@ -133,7 +140,7 @@ class Scanner:
         # whatever else it is: a tar may begin so
         for verdict, what in (*readers.forests(stream), *readers.behind(stream)):
             self.report.note(label, verdict, what[:MAX_TOLD])
-        self._plain(name, own, stream, head, archive=archive)
+        self._plain(name, own, stream, head, archive=archive, whole=whole)
 
     def _is_words(self, stream: IO[bytes], walk: Walk) -> bool:
         """Tell whether a text that begins like a pickle is one by chance.
@@ -181,19 +188,28 @@ class Scanner:
                 go_in(name, stream, depth)
             except Disagreement as fault:
                 self._odd(name, fault)
-            except READ as error:
+            except Exception as error:
                 self._broken(name, error)
         return bool(ways)
 
     def _broken(self, name: str, error: Exception) -> None:
         self.report.cut |= is_of_the_machine(error)
-        self.report.note(shown(name), "unknown", f"is a broken archive ({type(error).__name__})")
+        self.report.once(shown(name), "unknown", f"is a broken archive ({type(error).__name__})")
 
     def _odd(self, name: str, fault: Disagreement) -> None:
         what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
         self.report.note(shown(name), "unknown", what)
 
-    def _plain(self, name: str, own: str, stream: IO[bytes], head: bytes, *, archive: bool) -> None:
+    def _plain(
+        self,
+        name: str,
+        own: str,
+        stream: IO[bytes],
+        head: bytes,
+        *,
+        archive: bool,
+        whole: bool = True,
+    ) -> None:
         """Read a file as what its name and first bytes say, for that is what its loader goes by,
         though it is an archive too: a text can be a whole zlib stream, and a model a tar."""
         label = shown(name)
@@ -210,9 +226,9 @@ class Scanner:
             if not archive:
                 self.report.note(label, "unknown", "is of no known format")
             return
-        for verdict, what in reader(
-            stream, readers.Place(self.root, name, self.report, self.weights)
-        ):
+        beside = self.packed.get(name.rpartition("!")[0], ())
+        place = readers.Place(self.root, name, self.report, self.weights, whole, beside)
+        for verdict, what in reader(stream, place):
             self.report.note(label, verdict, what[:MAX_TOLD])
 
     def followed(self, told: str) -> bool:
@@ -228,16 +244,16 @@ class Scanner:
             self._odd(name, fault)
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
+            self.packed[name] = {posixpath.normpath(one) for one in archive.namelist()}
             for entry in archive.infolist():
-                if stat.S_IFMT(entry.external_attr >> 16) not in PLAIN_TYPES:
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                foreign = entry.create_system in DOS and not stat.S_ISLNK(kind)
+                if kind not in PLAIN_TYPES and not foreign:
                     self.report.note(shown(name), "malicious", LINK)
                 if entry.is_dir() and not entry.file_size:  # NumPy reads what it is called
                     continue
-                try:
-                    with archive.open(entry) as member:
-                        self._member(f"{name}!{entry.filename}", entry.filename, member, depth)
-                except READ as error:  # others read on
-                    self._broken(name, error)
+                own = entry.filename
+                self._member(name, own, own, unzipped(archive, entry), depth)
             called_so = name.lower().endswith(tuple(endings("skops")))
             for verdict, what in skops_arrays.told(archive, called_so=called_so):
                 self.report.note(shown(name), verdict, what[:MAX_TOLD])
@@ -261,7 +277,7 @@ class Scanner:
                 if entry.name in seen:
                     self._odd(name, Disagreement("two members have one name"))
                 seen.add(entry.name)
-                self._member(f"{name}!{entry.name}", entry.name, member, depth)
+                self._member(name, entry.name, entry.name, in_pieces(member), depth)
             check_tar_end(stream, archive.offset)  # where tarfile met the first block of zeros
 
     def _compressed(self, opener: str, name: str, stream: IO[bytes], depth: int) -> None:
@@ -272,22 +288,35 @@ class Scanner:
             return
         with OPENERS[opener](stream) as plain:
             own = PurePosixPath(name.rpartition("!")[2]).stem
-            self._member(f"{name}!", own, plain, depth)
-            if getattr(plain, "trailing", False):
+            whole = self._member(name, "", own, in_pieces(plain), depth)
+            if whole and getattr(plain, "trailing", False):
                 raise Disagreement("something stands behind its end")
 
-    def _member(self, name: str, own: str, member: Any, depth: int) -> None:
-        """Copy a member out, so that it can be read to and fro, and scan it."""
+    def _member(
+        self, archive: str, inside: str, own: str, pieces: Iterable[bytes], depth: int
+    ) -> bool:
+        """Copy a member out, so that it can be read to and fro, and scan it: as far as it could be
+        read, for a loader would have come as far. Tell whether that was all of it."""
+        name, whole = f"{archive}!{inside}", True
         with tempfile.SpooledTemporaryFile(64 << 20) as copy:
-            while piece := member.read(CHUNK):
-                self.report.expanded += len(piece)
-                if self.report.expanded > MAX_EXPANDED:
-                    what = "expands to more than a scan may read"
-                    self.report.note(shown(name), "unknown", what)
-                    return
-                copy.write(piece)
+            try:
+                for piece in pieces:
+                    copy.write(piece)
+                    self.report.expanded += len(piece)
+                    if self.report.expanded > MAX_EXPANDED:
+                        whole = False
+                        what = "expands to more than a scan may read"
+                        self.report.note(shown(name), "unknown", what)
+                        break
+            except Exception as error:
+                whole = False
+                self._broken(archive, error)
             copy.seek(0)
-            self.scan(name, own, copy, depth + 1)
+            try:
+                self.scan(name, own, copy, depth + 1, whole=whole)
+            except Exception as error:  # others read on
+                self.report.failed(shown(name), error, "scanned")
+        return whole
 
 
 def _is_tar(head: bytes) -> bool:

@@ -121,7 +121,9 @@ def hdf5(stream: IO[bytes]) -> None:
     size = stream.seek(0, 2)
     stream.seek(0)
     block = stream.read(128)
-    version = block[8] if len(block) > 8 else 255
+    if len(block) < 24:  # the least that one can have
+        raise NotOne("its first block is cut off")
+    version = block[8]
     if version not in {0, 1, 2, 3}:
         raise NotOne("its first block is of an unknown version")
     width = block[13] if version < 2 else block[9]
@@ -157,8 +159,10 @@ def numpy_values(stream: IO[bytes]) -> bool:
 
 def _numpy_header(stream: IO[bytes]) -> tuple[Any, Any] | None:
     """Return the type and shape that an .npy file says it has, ``None`` where it cannot be read."""
-    version = stream.read(8)[6]
-    size = stream.read(2 if version == 1 else 4)
+    begin = stream.read(8)
+    size = stream.read(2 if begin[6:7] == b"\1" else 4)
+    if len(begin) < 8 or len(size) < 2:
+        raise NotOne("it is cut off")
     length = int.from_bytes(size, "little")
     if length > MAX_NUMPY_HEADER:
         raise NotOne("its header is too long")

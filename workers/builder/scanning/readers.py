@@ -4,12 +4,11 @@ Only a reader says ``safe``.
 """
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 import yaml
 
@@ -27,6 +26,7 @@ from workers.builder.scanning import (
     skops,
     texts,
     xgboost,
+    yaml_events,
 )
 from workers.builder.scanning.known import Verdict, judge, shown, words
 from workers.builder.scanning.loaders import takes
@@ -36,23 +36,28 @@ from workers.builder.scanning.trees import NotRead, NoTrees, NotTrees
 SIGNATURE, ARROW = 8, b"ARROW1"
 MAX_YAML, MAX_CONFIG = 4 << 20, 64 << 20
 MAX_TAGGED = 128 << 10  # of all files: Python's own reader takes up to 0.1 ms a byte
-TAG = re.compile(rb"(?<![A-Za-z0-9])!")  # what stands elsewhere begins no node
 TABLES = words(".csv .tsv")
+MAX_GARBLED = 512 << 10  # of all files: in six locales up to 20 us a byte
 MAX_NAMED = 5  # domains of operators
-# In which a letter may have a second byte that is ASCII, and one in which a byte ends a line.
-LOCALES = ("latin-1", "cp932", "gb18030", "big5", "cp949", "johab")
 Told = Iterator[tuple[Verdict, str]]
-Events = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file stands; ``report`` takes the types of skops, ``weights`` the files of ONNX."""
+    """Where a file stands; ``report`` takes the types of skops, ``weights`` the files of ONNX. Of
+    one that is not ``whole`` its header says more than is there."""
 
     root: Path
     name: str
     report: Report
     weights: set[str]
+    whole: bool = True
+    beside: Collection[str] = ()  # what is in the same archive
+
+    @property
+    def lies(self) -> Verdict:
+        """What a header is that lies: of a whole file it is no accident."""
+        return "malicious" if self.whole else "unknown"
 
 
 Reader = Callable[[IO[bytes], Place], Told]
@@ -126,14 +131,14 @@ def read_text(stream: IO[bytes], place: Place) -> Told:
         if len(raw) > requirements.MAX_BYTES:
             yield "unknown", "is too large for requirements"
         text = raw.decode("utf-8", "replace")
-        yield from _leads_out(requirements.led_out(text, place.name, place.root))
+        yield from _leads_out(text, place)
     yield "safe", ""
 
 
-def _leads_out(paths: Iterator[str]) -> Told:
-    return (
-        ("unknown", f"requires what {shown(path)} says, which is not uploaded") for path in paths
-    )
+def _leads_out(text: str, place: Place, garbled: Iterable[str] = ()) -> Told:
+    for path in requirements.led_out(text, place.name, place.root, garbled, place.beside):
+        named = shown(path.replace("\t", "<tab>"))  # which MLflow takes for a part of it
+        yield "unknown", f"requires what {named} says, which is not uploaded"
 
 
 def read_json(stream: IO[bytes], place: Place) -> Told:
@@ -173,49 +178,36 @@ def read_yaml(stream: IO[bytes], place: Place) -> Told:
     if len(raw) > MAX_YAML:
         yield "unknown", "is too large for a YAML file"
         return
-    text = raw.decode()
-    if yaml_text.has_many_directives(text):
+    if yaml_text.has_many_directives(text := raw.decode()):
         yield "unknown", yaml_text.DIRECTIVES
         return
     if yaml_text.mark_inside(text):
         yield "unknown", yaml_text.MARK_INSIDE
-    tagged = TAG.search(raw) is not None
-    place.report.tagged += len(raw) if tagged else 0
+    tagged, garbled = yaml_events.has_tag(raw), yaml_events.may_be_garbled(raw)
+    place.report.tagged += len(raw) * tagged
+    place.report.garbled += len(raw) * garbled
     try:
-        events = tuple(_yaml_events(raw, yaml.CSafeLoader))
+        events = tuple(yaml_events.read(raw, yaml.CSafeLoader))
         if tagged and place.report.tagged > MAX_TAGGED:
             yield "unknown", "is too large for a YAML file with tags, or one of too many"
         elif tagged:  # a comma or a quote belongs to a tag by one of them alone
-            both = (*events, *_yaml_events(raw, yaml.SafeLoader))
+            both = (*events, *yaml_events.read(raw, yaml.SafeLoader))
             if both[: len(events)] != both[len(events) :]:
                 yield "unknown", "is read differently by two readers of YAML: quote what has a !"
             events = both
     except yaml.YAMLError:  # another reader of YAML may go on
         yield "unknown", "is called YAML and cannot be read"
         return
-    garbled = () if raw.isascii() else tuple(_garbled(raw))
-    if any(tag.startswith("tag:yaml.org,2002:python") for tag, _ in (*events, *garbled)):
+    if garbled and place.report.garbled > MAX_GARBLED:
+        yield "unknown", "is too large for YAML with options that is no ASCII, or one of too many"
+        garbled = False
+    elsewhere = tuple(yaml_events.garbled(raw)) if garbled else ()
+    if any(yaml_events.is_of_python(tag) for tag, _ in (*events, *elsewhere)):
         yield "malicious", "has a tag that makes objects of Python"
         return
-    values = [value for _, value in events]
-    elsewhere = ["\n".join(value for _, value in garbled)]
-    yield from _leads_out(requirements.listed(values, place.name, place.root, elsewhere))
+    values, other = ("\n".join(value for _, value in some) for some in (events, elsewhere))
+    yield from _leads_out(values, place, [other])
     yield "safe", ""
-
-
-def _garbled(raw: bytes) -> Events:
-    """Yield what machines of other locales make of YAML, where it is read in theirs: lines end
-    where none does here, and a letter takes the quote or backslash that stands behind it."""
-    for locale in LOCALES:
-        with contextlib.suppress(yaml.YAMLError):
-            text = raw.decode(locale, "replace").encode()
-            yield from _yaml_events(text, yaml.CSafeLoader)
-
-
-def _yaml_events(raw: bytes, reader: Any) -> Events:
-    """Yield the tag and the value of each event, '' where it has none."""
-    for event in yaml.parse(raw, reader):
-        yield str(getattr(event, "tag", None) or ""), str(getattr(event, "value", ""))
 
 
 def read_mlmodel(stream: IO[bytes], place: Place) -> Told:
@@ -271,7 +263,7 @@ def _weights_told(weights: onnx.Outside, place: Place) -> Told:
 
 
 def read_safetensors(stream: IO[bytes], place: Place) -> Told:
-    yield _measured(stream, headers.safetensors, "safetensors", "safe")
+    yield _measured(stream, place, headers.safetensors, "safetensors", "safe")
 
 
 def read_parquet(stream: IO[bytes], place: Place) -> Told:
@@ -303,20 +295,24 @@ def document_reader(suffix: str) -> Reader:
 
 def read_hdf5(stream: IO[bytes], place: Place) -> Told:
     """HDF5 is not read beyond its first block, which may link to other files: never safe."""
-    yield _measured(stream, headers.hdf5, "HDF5", "unknown")
+    yield _measured(stream, place, headers.hdf5, "HDF5", "unknown")
 
 
 def _measured(
-    stream: IO[bytes], check: Callable[[IO[bytes]], None], kind: str, verdict: Verdict
+    stream: IO[bytes],
+    place: Place,
+    check: Callable[[IO[bytes]], None],
+    kind: str,
+    verdict: Verdict,
 ) -> tuple[Verdict, str]:
-    """Let ``check`` hold the header against the bytes; a header that lies is no accident."""
+    """Let ``check`` hold the header against the bytes."""
     stream.seek(0)
     try:
         check(stream)
     except headers.NotOne as error:
         return "unknown", f"is called {kind} and is none: {error}"
     except headers.Lies as error:
-        return "malicious", f"has a {kind} header that lies: {error}"
+        return place.lies, f"has a {kind} header that lies: {error}"
     return verdict, "" if verdict == "safe" else f"is {kind}, which is not read further"
 
 
@@ -330,7 +326,7 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
         yield "unknown", f"is called NumPy and is none: {error}"
         return
     except headers.Lies as error:
-        yield "malicious", f"has a NumPy header that lies: {error}"
+        yield place.lies, f"has a NumPy header that lies: {error}"
         return
     if not objects:
         yield "safe", ""

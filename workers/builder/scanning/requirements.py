@@ -9,7 +9,7 @@ MLflow opens a model's ``requirements.txt`` whenever it loads it, and what that 
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 MAX_BYTES, MAX_FOLLOWED = 8 << 20, 50
@@ -25,6 +25,11 @@ COMMENT = re.compile(r"(?:^|\s)#.*")
 Lines = tuple[list[str], list[str]]  # as they are, and what a locale makes of them
 # What a shell, pip or another system makes something else of than a name.
 ODD = re.compile(r"[\\$%~:*?\"']")
+# How a path begins, or goes on, that may lead out: from a root, a home, a variable, an address, a
+# drive, or upwards.
+OUT = re.compile(
+    r"^(?:[/\\~$]|(?:file|https?):|[a-z][\w+.-]*://|[a-z]:\S)|(?:^|[/\\])\.\.(?:[/\\]|$)", re.I
+)
 
 
 def is_called_so(own: PurePosixPath) -> bool:
@@ -32,9 +37,16 @@ def is_called_so(own: PurePosixPath) -> bool:
     return own.suffix.lower() in ENDINGS and CALLED.search(own.name.lower()) is not None
 
 
-def led_out(text: str, name: str, root: Path, garbled: Iterable[str] = ()) -> Iterator[str]:
+def led_out(
+    text: str,
+    name: str,
+    root: Path,
+    garbled: Iterable[str] = (),
+    beside: Collection[str] = (),
+) -> Iterator[str]:
     """Yield each path that requirements lead to and that is not a file of the artifact; ``name``
-    says where they stand. What they lead to is followed.
+    says where they stand, and ``beside`` what is in the same archive. What they lead to is
+    followed.
 
     ``garbled`` is what a machine may make of the same text whose locale is another: of the paths in
     that, those are told that lead out of the artifact: nothing else is there to be opened.
@@ -47,12 +59,11 @@ def led_out(text: str, name: str, root: Path, garbled: Iterable[str] = ()) -> It
         for path, is_garbled in _opened(lines):
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
             inside = not (posixpath.isabs(joined) or joined.startswith("..") or ODD.search(path))
-            if packed:  # what is called so in an archive is read by itself
-                known = inside and is_called_so(PurePosixPath(joined))
-            else:
-                known = inside and (root / joined).is_file()
-            if inside and is_garbled and not known:
+            there = joined in beside if packed else _is_file(root / joined)
+            if is_garbled and not (there or OUT.search(path)):
                 continue
+            # what is called so in an archive is read by itself
+            known = inside and (is_called_so(PurePosixPath(joined)) if packed else there)
             if not known or len(seen) > MAX_FOLLOWED or read > MAX_BYTES:
                 yield path
             elif not packed and joined not in seen:
@@ -67,11 +78,11 @@ def led_out(text: str, name: str, root: Path, garbled: Iterable[str] = ()) -> It
                 waiting.append((joined, _read(followed)))
 
 
-def listed(
-    texts: Iterable[str], name: str, root: Path, garbled: Iterable[str] = ()
-) -> Iterator[str]:
-    """Do the same for the items of lists: pip is given each as a line, or as several."""
-    return led_out("\n".join(texts), name, root, garbled)
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file has a name of that length
+        return False
 
 
 def _read(text: str, garbled: Iterable[str] = ()) -> Lines:

@@ -17,7 +17,8 @@ from workers.builder.scanning.texts import parsed
 MAX_TYPES, MAX_NAME = 2000, 200
 MAX_DEPTH = 8  # a pipeline of columns, each with a pipeline of unions of pipelines, has six
 DEEP = f"has more than {MAX_DEPTH} estimators in one another, of which each asks those inside twice"
-MAX_SCHEMA = 128 * 1024**2
+MAX_SCHEMA = 256 * 1024**2
+MAX_PARTS = 1_000_000  # objects and lists; of each a sum is made. A forest of 200 trees has 16,000
 LIST = Path(__file__).with_name("trusted_types.txt")
 KEYS = frozenset({"__class__", "__module__", "__loader__"})
 LOADERS = frozenset(
@@ -118,6 +119,8 @@ def read(schema: bytes) -> Schema:
         if not isinstance(value, dict | list):
             continue
         parts.append(value)
+        if len(parts) > MAX_PARTS:
+            raise NotSkops(f"it has more than {MAX_PARTS} parts")
         if isinstance(value, dict) and not KEYS.isdisjoint(value):
             _add(value, parsed)
             depth += value["__loader__"] == "ObjectNode"

@@ -9,6 +9,7 @@ from workers.builder.scanning.pickled import (
     TEXT,
     Bytes,
     Ended,
+    Hostile,
     Item,
     Made,
     Walk,
@@ -18,6 +19,7 @@ from workers.builder.scanning.pickled import (
 )
 
 MAX_KEPT = 1 << 16  # longer texts are no names
+MAX_STACK = 2_000_000  # values; what is pickled has a few thousand, whatever its length
 
 
 class Stack:
@@ -31,6 +33,8 @@ class Stack:
     # the stack
     def push(self, item: Item) -> None:
         self.stack.append(item)
+        if len(self.stack) > MAX_STACK:
+            raise Hostile("it has too many values that nothing takes")
 
     def _pop(self, meant: type | None = None) -> Item:
         """Take an item; a name that is ``meant`` is called, another is built with a dict that is.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from placet_verify.canonical import weight
 from workers.builder.scanning import ubjson
 from workers.builder.scanning.trees import (
     NotRead,
@@ -23,6 +24,9 @@ from workers.builder.scanning.trees import (
 )
 
 MAX_JSON = 256 << 20
+# As ``weight`` counts: a forest of that size takes 2.1 GiB by it, and 1.4 of memory. Letters over
+# ASCII take all that is counted.
+MAX_NUMBERS, MAX_LETTERS = 9 << 28, 1 << 30
 ROOT = frozenset({-1, 0x7FFFFFFF})  # how the parent of a root is spelled
 MAX_CATEGORY = 1 << 24  # the last whole number that a float holds
 MAX_CLASSES = MAX_FEATURES = 100_000  # a service takes 10,000 columns
@@ -91,6 +95,8 @@ def read_json(stream: IO[bytes]) -> bool:
     data = stream.read()
     if b"gradient_booster" not in ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), data):
         return False  # without it XGBoost ends before its first tree
+    if weight(data) > (MAX_NUMBERS if data.isascii() else MAX_LETTERS):
+        raise NotTrees("it takes too much memory to read: write it as .ubj")
     try:
         model = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError):
