@@ -74,11 +74,13 @@ class NameFinder:
     def came_of(self, cause: str) -> list[str]:
         """Return the ids of a recall, of what it did, of the revisions that it took off, which
         never run again, and of the rollouts by which their endpoints fell back (one query)."""
-        back = Rollout.objects.filter(
-            endpoint=OuterRef("endpoint"), to_revision=OuterRef("fallback")
+        rollouts = Rollout.objects.filter(
+            endpoint=OuterRef("endpoint"),
+            from_revision__release=OuterRef("release"),
+            to_revision=OuterRef("fallback"),
         )
-        back = back.filter(from_revision__release=OuterRef("release")).values("pk")
-        effects = RecallEffect.objects.filter(recall=cause).annotate(back=ArraySubquery(back))
+        back = ArraySubquery(rollouts.values("pk"))
+        effects = RecallEffect.objects.filter(recall=cause).annotate(back=back)
         rows = effects.values_list("pk", "revisions", "back")
         return [cause, *(one for pk, off, moves in rows for one in (pk, *off, *moves))]
 
