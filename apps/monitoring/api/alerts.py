@@ -23,7 +23,9 @@ class AlertSerializer(serializers.Serializer[Any]):
     subject = serializers.CharField(help_text="An endpoint, a target, a kind of job, or 'log'")
     about = serializers.CharField(help_text="The subject, as people name it")
     summary = serializers.CharField()
-    answer = serializers.CharField(help_text="What the platform did about it by itself")
+    answer = serializers.CharField(
+        help_text="What the platform did about it by itself, and what was measured as it ended"
+    )
     rollout = serializers.CharField(allow_null=True)
     project = serializers.CharField(allow_null=True)
     environment = serializers.CharField(allow_null=True)

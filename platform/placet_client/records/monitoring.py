@@ -47,7 +47,7 @@ class Alert(Record):
     subject: str  # An endpoint, a target, a kind of job, or 'log'
     about: str  # The subject, as people name it
     summary: str
-    answer: str  # What the platform did about it by itself
+    answer: str  # What the platform did about it by itself, and what was measured as it ended
     rollout: str | None
     project: str | None
     environment: str | None

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from structlog.contextvars import bound_contextvars
 
 from apps.assurance.actions import recall
@@ -288,7 +290,9 @@ class TestWhatARecallDid:
         event = Event.objects.get(kind="recall.created.v1").index
         for page in (f"/recalls/{recalled.pk}", f"/audit/{event}"):
             assert f'href="{at}"' in client.get(page, follow=True).content.decode()
-        shown = text_of(client.get(at).content.decode())
+        with CaptureQueriesContext(connection) as caught:
+            shown = text_of(client.get(at).content.decode())
+        assert len(caught) <= 12
         assert "Only what came of a recall" in shown
         assert "Requested release" not in shown
         assert f'href="/recalls/{recalled.pk}/"' in client.get(at).content.decode()
