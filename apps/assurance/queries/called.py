@@ -99,7 +99,8 @@ def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
 
 def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
     """Return the ids in ``rows``, each with ``where`` it is told."""
-    return rows.annotate(one=one, told=Value(where)).values_list("one", "told")
+    told: QuerySet[Any, Any] = rows.annotate(one=one, told=Value(where))
+    return told.values_list("one", "told")
 
 
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:

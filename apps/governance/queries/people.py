@@ -132,10 +132,10 @@ def who_opens(
     """Return by gate, in the order of ``results``, who of ``people``, who have not decided, could
     give an approval that it lacks: nobody where a gate asks none, or none any more. ``actor``
     reads it."""
-    there = {"actor": actor, "where": scope_of(release)}
+    where = scope_of(release)
     return [
         tuple(
-            p.asked_as(gate["role"], passkey=bool(gate.get("passkey")), **there)
+            p.asked_as(gate["role"], passkey=bool(gate.get("passkey")), actor=actor, where=where)
             for p in people
             if _opens(known.decider(release, p.id), p, gate, result)
         )
