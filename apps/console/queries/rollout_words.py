@@ -103,8 +103,8 @@ def last_words(row: Any) -> LastWords | None:
 
 def _by_itself(row: Any) -> LastWords:
     """What the platform did because of a recall says whose that was."""
-    found = row.recalled
-    if not (found and RECALLED.search(row.reason)):
+    found = row.recalled if RECALLED.search(row.reason) else None
+    if not found:
         return LastWords(row.reason)
     at = datetime.fromisoformat(found["at"])
     return LastWords(row.reason, "", found["by"], found["name"], at, recall=found["id"])
