@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
-from apps.assurance.models import Recall
+from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import foresee
 from apps.assurance.queries.retention import (
     get_archive,
@@ -53,6 +54,7 @@ from apps.console.queries.recalls import recall_page
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
+from apps.console.queries.rollout_words import with_last_words
 from apps.console.queries.search import described, search, wanted
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
@@ -229,6 +231,15 @@ class Things:
         """The release that it is for, and no break-glass for it."""
         BreakGlass.objects.filter(pk=self.world.values["glass"]).update(state="lapsed")
         return visible_rows.release(self.glass.release_id, SYSTEM)
+
+    @property
+    def reached(self) -> QuerySet[Rollout]:
+        """A rollout, after a recall reached what it carries."""
+        rows = Rollout.objects.filter(pk=self.held.pk)
+        of = {"release": self.held.release, "endpoint": self.held.endpoint}
+        at = {"target": self.target, "project": self.project, "action": "revoked"}
+        RecallEffect.objects.create(recall_id=self.world.values["recall"], **of, **at)
+        return rows
 
     def opens(self, who: Actor) -> BreakGlass:
         """Have ``who`` open another one."""
@@ -481,7 +492,13 @@ QUESTIONS = [
         "be led to the page of a team",
         "viewer",
         None,
-        lambda t, who: [n for n in object_names([t.team.pk], who).values() if n.route],
+        lambda t, who: [n for n in object_names([], who, actors=[t.team.pk]).values() if n.route],
+    ),
+    Direct(
+        "read on a rollout who recalled what it carried in another project",
+        "stranger",
+        None,
+        lambda t, who: with_last_words(t.reached, who).exclude(recalled=None),
     ),
     Direct(
         "be offered to register a first model",
