@@ -287,7 +287,11 @@ def bucket_server(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3
     client.cache_clear()
     s3_server.forget()
     wire = client(s3_server.address())
-    wire.create_bucket(Bucket=NAME)
+    try:
+        wire.create_bucket(Bucket=NAME)
+    except Exception:
+        print(*s3_server.connections, sep="\n")  # what pytest shows of it is cut
+        raise
     s3_server.forget()
     yield s3_server
     s3_server.forget()
