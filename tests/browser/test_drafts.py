@@ -70,7 +70,7 @@ def test_a_data_scientist_registers_a_version_by_upload_alone(
     assert metrics.get_by_label("metric value").input_value() == "good"
     metrics.get_by_label("metric value").fill("0.93")
     metrics.get_by_role("button", name="Save metrics").click()
-    metrics.get_by_text("Saved.").wait_for()
+    metrics.get_by_text("Saved.", exact=True).wait_for()
     page.get_by_role("button", name="Finalise and build").dblclick()
     page.wait_for_url("**/builds/**")
     assert Build.objects.filter(version=version).count() == 1
@@ -159,7 +159,7 @@ def test_what_was_saved_is_not_put_back_over_what_a_colleague_wrote_since(
     card = page.locator("#card")
     card.get_by_label("Markdown").fill("# Mine")
     card.get_by_role("button", name="Save card").click()
-    card.get_by_text("Saved.").wait_for()
+    card.get_by_text("Saved.", exact=True).wait_for()
     set_card(draft, card="# Theirs", actor=world.ada)
     page.reload()
     assert card.get_by_label("Markdown").input_value() == "# Theirs"
@@ -283,7 +283,7 @@ def test_what_is_typed_while_a_part_is_saved_stays(
     metrics.get_by_role("button", name="Add metric").click()
     page.keyboard.type("f")
     held[0].continue_()
-    metrics.get_by_text("Saved.").wait_for()
+    metrics.get_by_text("Saved.", exact=True).wait_for()
     names = metrics.get_by_label("metric name")
     expect(names.last).to_be_focused()
     page.keyboard.type("1")
@@ -307,7 +307,7 @@ def test_a_row_that_was_stored_and_is_removed_is_unsaved(
     metrics.get_by_text("Unsaved changes").wait_for()
     expect(page.get_by_role("button", name="Remove metric f1")).to_be_focused()
     metrics.get_by_role("button", name="Save metrics").click()
-    metrics.get_by_text("Saved.").wait_for()
+    metrics.get_by_text("Saved.", exact=True).wait_for()
     assert newest_metrics([draft])[draft.pk] == {"f1": 0.8}
 
 
@@ -323,7 +323,7 @@ def test_blank_rows_stay_and_what_is_unsaved_goes_with_a_draft_that_is_discarded
     card = page.locator("#card")
     card.get_by_role("textbox").first.fill("# Churn")
     card.get_by_role("button", name="Save card").click()
-    card.get_by_text("Saved.").wait_for()
+    card.get_by_text("Saved.", exact=True).wait_for()
     names = page.locator("#metrics").get_by_label("metric name")
     for count in (1, 2):
         page.get_by_role("button", name="Add metric").click()
