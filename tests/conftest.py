@@ -290,7 +290,7 @@ def bucket_server(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3
     try:
         wire.create_bucket(Bucket=NAME)
     except Exception:
-        print(*s3_server.connections, sep="\n")  # what pytest shows of it is cut
+        print(s3_server.standing())  # what pytest shows of it is cut
         raise
     s3_server.forget()
     yield s3_server

@@ -1,11 +1,14 @@
 """A real HTTP server that speaks S3 (moto's), on loopback, whose bad days a test can arrange."""
 
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from placet.kernel.artifacts import BucketAddress
@@ -34,6 +37,14 @@ class S3:
     def address(self, prefix: str = "", bucket: str = NAME) -> BucketAddress:
         """Return how the platform is told where its artifacts lie."""
         return BucketAddress(bucket, prefix, self.url, "us-east-1")
+
+    def standing(self) -> str:
+        """Return what became of its connections, what the kernel has at its port (of one that
+        listens, how many wait in its queue), and where each thread of this process stands."""
+        port = f":{int(self.url.rpartition(':')[2]):04X} "
+        sockets = [row for row in Path("/proc/net/tcp").read_text().splitlines() if port in row]
+        stacks = ["".join(traceback.format_stack(f)[-6:]) for f in sys._current_frames().values()]
+        return "\n".join((*self.connections, *sockets, *stacks))
 
     def forget(self) -> None:
         """End every arranged fault and forget what was asked."""
