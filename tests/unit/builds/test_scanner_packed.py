@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.scanning import scan_bytes, scan_folder
+from workers.builder.scanning.files import Scanner
 
 NOWHERE = Path("/nonexistent")
 PACKERS = [bz2, lzma]
@@ -43,6 +44,19 @@ def test_what_stands_behind_a_stream_and_is_none_is_not_safe(packer: Any, betwee
     ending = "bz2" if packer is bz2 else "xz"
     for behind in (b"", packer.compress(b"\ncposix\nsystem\n(S'true'\ntR.")):
         assert scan_bytes(f"a.txt.{ending}", data + behind, NOWHERE).verdict() == "unknown"
+
+
+@pytest.mark.parametrize("name", ["w.data", "w.bin", "m", "m.pkl"])
+def test_what_takes_more_memory_than_we_give_is_packed_all_the_same(name: str) -> None:
+    """A loader with more unpickles it, whatever an ONNX model calls it."""
+    small = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20}]
+    data = lzma.compress(b"cposix\nsystem\n(S'true'\ntR." * 9, lzma.FORMAT_ALONE, filters=small)
+    large = data[:1] + (1 << 30).to_bytes(4, "little") + data[5:]
+    for packed, verdict in ((data, "malicious"), (large, "unknown")):
+        scanner = Scanner(NOWHERE)
+        scanner.waiting, scanner.weights = None, {name}
+        scanner.scan(name, name, io.BytesIO(packed), 0)
+        assert scanner.report.verdict() == verdict
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])

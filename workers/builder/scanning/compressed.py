@@ -5,7 +5,6 @@ import contextlib
 import copy
 import gzip
 import lzma
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,17 +16,8 @@ CHUNK = 1 << 20
 # smaller ones. What is left of one stream is copied for the next.
 PIECE = 1 << 12
 MAX_DICTIONARY = 256 << 20  # bytes of memory that LZMA may take: 65 MiB at its best
-READ = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    RuntimeError,
-    NotImplementedError,
-    OSError,
-    EOFError,
-    zlib.error,
-    ValueError,
-    lzma.LZMAError,
-)
+TOO_LARGE = "Memory usage limit exceeded"  # says liblzma's wrapper of more
+BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _unlzma = partial(lzma.LZMADecompressor, memlimit=MAX_DICTIONARY)
 # A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
 # them, since readers differ over its header.
@@ -95,7 +85,7 @@ class _Streams:
                 raise EOFError("cut off")
             try:
                 piece: bytes = self._machine.decompress(raw, size)
-            except READ:
+            except BROKEN:
                 if not ended:
                     raise
                 self.trailing = True
@@ -147,6 +137,6 @@ def begins(opener: str, stream: IO[bytes]) -> bool:
         try:
             if machine.decompress(piece, 1) or machine.eof:
                 return True
-        except READ:
-            return False
+        except BROKEN as error:
+            return TOO_LARGE in str(error)  # somebody with more memory reads it
     return opener not in FIRST
