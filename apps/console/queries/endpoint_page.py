@@ -270,7 +270,9 @@ class EndpointPage:
     @property
     def history(self) -> list[PastRevision]:
         """All that was released there."""
-        return past_revisions(self.endpoint, self.view.history, self.actor)
+        view = self.view
+        view = self.view
+        return past_revisions(self.endpoint, view.history, self.actor, view.stop)
 
     @property
     def former(self) -> str:

@@ -9,6 +9,7 @@ from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from apps.serving.actions import stop_endpoint
 from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import browser
@@ -110,6 +111,29 @@ def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> N
     assert "Olga" not in shown and "coerced" not in shown
     story.people["Olga"] = olga
     assert "by Olga (ago) : “coerced”" in page(story, path, who="Olga")
+
+
+def test_the_revisions_say_who_rolled_one_back_who_aborted_one_and_why(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    third = story.under_way({"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]})
+    actions.abort(story.rollout(third), reason="odd answers", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{second.endpoint_id}/revisions/")
+    assert "Rolled back by Otto risk (ago) : “worse”" in said
+    assert "Aborted by Otto risk (ago) : “odd answers”" in said
+    assert said.count("“") == 2, "nothing ended the revision that is live"
+
+
+def test_the_revisions_of_a_stopped_endpoint_say_who_stopped_it_and_why(
+    story: Story, first_release: Release
+) -> None:
+    stop_endpoint(first_release.endpoint, reason="maintenance", actor=story.otto)
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/revisions/")
+    assert said.count("■ Stopped | Stopped by Otto risk (ago) : “maintenance”") == 1
 
 
 def test_a_revision_that_came_back_says_when_it_served_first_and_not_that_it_always_did(
