@@ -1,5 +1,8 @@
 """Pages of deployments say what was and what is: of what was recalled, rolled back, stopped."""
 
+import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -199,3 +202,47 @@ def test_a_release_that_had_been_rolled_back_is_called_so_on_the_page_of_a_recal
     said = page(story, f"/recalls/{Recall.objects.get().pk}/")
     assert "Rolled back" in page(story, f"/releases/{second.pk}/")
     assert "Rolled back (was not running)" in said and "Revoked" not in said
+
+
+def test_the_receipts_of_a_recall_come_to_its_page_without_a_reload(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    story.run_jobs("control")
+    path, otto = f"/recalls/{Recall.objects.get().pk}/", browser(story.people["Otto"])
+    renews = f'hx-get="{path}"'
+    assert renews in otto.get(path).content.decode()
+    story.node.confirm()
+    renewed = otto.get(path, headers={"HX-Request": "true"}).content.decode()
+    assert "nothing of it was running at" in renewed
+    assert renews not in renewed, "every node has answered"
+
+
+def test_the_page_of_a_recall_that_ended_nothing_waits_for_what_its_targets_sign(
+    story: Story, first_release: Release
+) -> None:
+    other = story.world.bento(story.world.version("other"))
+    what: dict[str, Any] = {"kind": "bento", "what": other.pk, "reason": "x"}
+    found = recall(**what, project=story.world.project, actor=story.otto)
+    story.run_jobs("control")
+    path, otto = f"/recalls/{found.pk}/", browser(story.people["Otto"])
+    assert found.effects.count() == 0
+    assert "hx-get" in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+    story.node.confirm()
+    assert "hx-get" not in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+
+
+def test_what_is_exported_from_the_page_of_a_recall_is_what_that_recall_did(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    for release in (first_release, second):
+        recalled(story, release)
+        story.settle()
+    found = Recall.objects.order_by("pk").last()
+    assert found is not None
+    otto = browser(story.people["Otto"])
+    shown = otto.get(f"/recalls/{found.pk}/").content.decode()
+    (url,) = re.findall(r'href="(/api/v1/exports/recalls[^"]*format=json[^"]*)"', shown)
+    rows = json.loads(b"".join(otto.get(unescape(url))))
+    assert {row["recall"] for row in rows} == {found.pk}
