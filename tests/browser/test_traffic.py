@@ -101,6 +101,10 @@ def test_an_operator_looks_back_a_day_and_requires_a_key(
 ) -> None:
     page = open_as(story.people["Otto"])
     page.goto(f"/endpoints/{endpoint.pk}/")
+    page.locator("#series summary").click()
+    page.locator("#series details tbody tr").first.wait_for()
+    times = page.locator("#series details tbody th").all_inner_texts()
+    assert len(times) > 90 and len(set(times)) == len(times)  # half minutes, each by its seconds
     page.get_by_role("link", name="24 hours").click()
     page.locator(".ranges .active", has_text="24 hours").wait_for()
     page.locator("#series canvas").nth(2).wait_for()
