@@ -265,14 +265,12 @@ class EndpointPage:
     @property
     def lines(self) -> ServedLines:
         """When each revision served lately, as the log has it."""
-        return served_lines(self.endpoint)
+        return served_lines(self.endpoint, self.view.status.health)
 
     @property
     def history(self) -> list[PastRevision]:
         """All that was released there."""
-        view = self.view
-        view = self.view
-        return past_revisions(self.endpoint, view.history, self.actor, view.stop)
+        return past_revisions(self.endpoint, self.view.history, self.actor, self.view.stop)
 
     @property
     def former(self) -> str:

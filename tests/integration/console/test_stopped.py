@@ -106,6 +106,23 @@ def test_lists_of_deployments_say_until_when_and_not_since_when(
         assert "| until (ago) |" in said and "■ Stopped" in said, path
 
 
+def test_what_was_started_is_not_said_to_serve_before_it_answers(
+    story: Story, stopped: Release
+) -> None:
+    story.settle()
+    row = start_endpoint(stopped.endpoint, actor=story.otto)
+    paths = ["/deployments/", f"/endpoints/{row.pk}/revisions/"]
+    begun = ("started (date) (time)", "(date) (time) when it was started")
+    for path, words in zip(paths, begun, strict=True):
+        said = page(story, path)
+        assert words in said and "starting: nothing answers yet" in said, said
+        assert "serves still" not in said
+    story.settle()
+    for path, words in zip(paths, begun, strict=True):
+        said = page(story, path)
+        assert words in said and "serves still" in said, said
+
+
 def test_projects_count_as_live_what_serves(story: Story, stopped: Release) -> None:
     def live() -> int:
         return browser(story.people["Otto"]).get("/projects/").context["page"].rows[0].live
