@@ -188,7 +188,7 @@ class EndpointPage:
     @property
     def health(self) -> Sign:
         """How it is."""
-        return parts.health(self.view.judged.health, self.view.asked)
+        return parts.health(self.view.health, self.view.asked)
 
     @property
     def why(self) -> str:

@@ -250,6 +250,17 @@ class EndpointView:
         return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether somebody stopped it, and its node says that replicas answer still."""
+        stopped = self.endpoint.state == EndpointState.STOPPED
+        return stopped and any(row.ready_replicas for row in self.status.revisions)
+
+    @property
+    def health(self) -> str:
+        """How it is: as it is judged, and ``stopping`` until its node has stopped it."""
+        return "stopping" if self.is_stopping else self.judged.health
+
+    @property
     def previous(self) -> Revision | None:
         """The revision that a rollback goes to unless another one is named."""
         return self.former[0] if self.former else None

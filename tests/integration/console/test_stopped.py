@@ -106,6 +106,19 @@ def test_lists_of_deployments_say_until_when_and_not_since_when(
         assert "| until (ago) |" in said and "■ Stopped" in said, path
 
 
+def test_what_answers_still_is_said_to_be_stopping_and_to_be_stopped_once_nothing_does(
+    story: Story, stopped: Release
+) -> None:
+    path = f"/endpoints/{stopped.endpoint_id}/"
+    now, _, _ = page(story, path).partition("| Traffic over time")
+    assert now.count("◷ Stopping") == 2 and "■ Stopped" not in now, now
+    assert "| 1 of 1 | 100%" in now and "Once the node has stopped it, clients get 503" in now
+    story.settle()
+    now, _, _ = page(story, path).partition("| Traffic over time")
+    assert now.count("■ Stopped") == 2 and "Stopping" not in now, now
+    assert "| 0 of 1 | 0%" in now and "Once the node" not in now
+
+
 def test_what_was_started_is_not_said_to_serve_before_it_answers(
     story: Story, stopped: Release
 ) -> None:
@@ -210,6 +223,7 @@ def test_what_was_approved_while_an_endpoint_was_stopped_goes_out_once_it_is_sta
 def test_the_page_of_an_endpoint_says_who_stopped_it_and_why_and_so_does_its_activity(
     story: Story, stopped: Release
 ) -> None:
+    story.settle()
     said = page(story, f"/endpoints/{stopped.endpoint_id}/")
     assert f"{SAID} Clients get 503." in said
     assert f"Stopped an endpoint by Otto risk | “{WHY}”" in said
@@ -228,6 +242,7 @@ def test_the_dialog_takes_a_reason_and_needs_none(story: Story, first_release: R
     row = Endpoint.objects.get(pk=row.pk)
     assert (row.state, row.stopped_by, row.reason, row.stopped_at) == ("active", "", "", None)
     otto.post(f"{path}/do/stop", {"next": f"{path}/"})
+    story.settle()
     assert "Stopped by Otto risk (ago) . Clients get 503." in page(story, f"{path}/")
 
 
