@@ -338,7 +338,8 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
 
 def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     """Return the newest revisions and all that are present, each with the number of its release,
-    who approved that, and the recall and the rollout that ended it.
+    since when that is live (as lists say it: anew with each start and each way back), who approved
+    it, and the recall and the rollout that ended it.
 
     Which ones is found first: of few the database looks after each whether it may serve again, of
     many it would do that for every revision of every endpoint.
@@ -350,6 +351,7 @@ def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     )
     columns = {
         "release_number": Subquery(release.values("number")),
+        "release_live_at": Subquery(release.filter(state=ReleaseState.LIVE).values("live_at")),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values(name=name_in("person"))),
         "recall": recall_that_ended(),

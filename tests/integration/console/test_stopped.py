@@ -1,8 +1,11 @@
 """Once somebody stopped an endpoint every page says so of what was live there, by whom and why."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from apps.audit.models import Event
@@ -12,6 +15,7 @@ from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts.actions import schedule_drills
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import api, browser
 from tests.support.page_text import text_of
@@ -110,13 +114,28 @@ def test_what_answers_still_is_said_to_be_stopping_and_to_be_stopped_once_nothin
     story: Story, stopped: Release
 ) -> None:
     path = f"/endpoints/{stopped.endpoint_id}/"
-    now, _, _ = page(story, path).partition("| Traffic over time")
-    assert now.count("◷ Stopping") == 2 and "■ Stopped" not in now, now
-    assert "| 1 of 1 | 100%" in now and "Once the node has stopped it, clients get 503" in now
+    said, _, _ = page(story, path).partition("| Traffic over time")
+    assert said.count("◷ Stopping") == 2 and "■ Stopped" not in said, said
+    assert "| 1 of 1 | 100%" in said and "Once the node has stopped it, clients get 503" in said
     story.settle()
-    now, _, _ = page(story, path).partition("| Traffic over time")
-    assert now.count("■ Stopped") == 2 and "Stopping" not in now, now
-    assert "| 0 of 1 | 0%" in now and "Once the node" not in now
+    said, _, _ = page(story, path).partition("| Traffic over time")
+    assert said.count("■ Stopped") == 2 and "Stopping" not in said, said
+    assert "| 0 of 1 | 0%" in said and "Once the node" not in said
+
+
+def test_an_endpoint_and_the_lists_say_the_same_of_since_when_it_is_live(
+    story: Story, stopped: Release
+) -> None:
+    client = browser(story.people["Otto"])
+    with time_machine.travel(now() + timedelta(hours=2)):
+        start_endpoint(stopped.endpoint, actor=story.otto)
+        anew = f'datetime="{rfc3339(now())[:13]}'
+        for path in ("/", "/endpoints/"):
+            lists = client.get(path).content.decode()
+            (since,) = re.findall(r'<div>\s*<time datetime="(\S+)"', lists)
+        page = client.get(f"/endpoints/{stopped.endpoint_id}/").content.decode()
+    details = page.partition("Details")[2].partition("Bento")[0]
+    assert anew in details and f'datetime="{since}"' in details, (since, details)
 
 
 def test_what_was_started_is_not_said_to_serve_before_it_answers(
