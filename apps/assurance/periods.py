@@ -125,7 +125,7 @@ def periods(shares: Iterable[ShareSet], switches: Iterable[Switch]) -> list[Peri
             changes.append((one.moment, served, isinstance(one, Switch)))
     ends: list[Moment | None] = [begin for begin, _, _ in changes[1:]]
     rows = zip(changes, [*ends, None], strict=True) if changes else ()
-    return [Period(begin, end, *served) for (begin, *served), end in rows if served[0]]
+    return [Period(begin, end, share, started) for (begin, share, started), end in rows if share]
 
 
 def service_at(rows: list[Period], at: datetime) -> Service | None:

@@ -84,6 +84,18 @@ class ServedRow:
         return ", ".join(parts)
 
     @property
+    def begins(self) -> str:
+        """When its share began; where that was a start of the endpoint, replicas answered later."""
+        period = self.revision.service.period
+        return f"{'started' if period.started else 'since'} {period.begin.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def ends(self) -> str:
+        """When its share ended, else whether anything answers."""
+        end = self.revision.service.period.end
+        return f"until {end.at:%Y-%m-%d %H:%M:%S}" if end else self.serves
+
+    @property
     def around(self) -> list[str]:
         """Since when and until when it served at all, where it had other shares too."""
         service, words = self.revision.service, []

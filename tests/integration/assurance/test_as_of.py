@@ -161,9 +161,7 @@ def test_when_a_share_began_and_ended_is_said_alike_everywhere(
         assert [times_of(export), times_of(printed)] == [told, told]
         page = client.get("/deployments/", {"at": rfc3339(at)}).content.decode()
         (begun, over, is_started), word = told, "started" if started else "since"
-        said = re.findall(
-            rf"{word}\s+(\d{{4}}-\S+ \S+)\s+</div>\s+<div>until (\S+ \S+)</div>", page
-        )
+        said = re.findall(rf"{word} (\d{{4}}-\S+ \S+)</div>\s+<div>until (\S+ \S+)</div>", page)
         assert said == [
             (a[:19].replace("T", " "), b[:19].replace("T", " "))
             for a, b in zip(begun, over, strict=True)

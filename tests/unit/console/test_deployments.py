@@ -36,7 +36,7 @@ def row(share: tuple[int, int | None], served: tuple[int, int | None], *may: str
     approved = Approved(policy=3, policy_digest="sha256:0")
     found = ServedRevision("rev_1", 1, "sha256:1", service, approved, ())
     reader: Any = Reader(*may)
-    return ServedRow(found, Scope("prj_1", "staging"), "risk", reader)
+    return ServedRow(found, Scope("prj_1", "staging"), "risk", reader, "its node is silent")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,12 @@ def test_a_share_has_its_own_time_and_the_whole_stands_below(
     found = row(share, served).around
     assert len(found) == len(around)
     assert all(said.endswith(end) for said, end in zip(found, around, strict=True))
+
+
+def test_a_share_says_since_when_until_when_and_whether_anything_answers() -> None:
+    over, going_on = row((2, 5), (0, 9)), row((2, None), (0, None))
+    assert (over.begins, over.ends) == ("since 2026-03-01 12:02:00", "until 2026-03-01 12:05:00")
+    assert going_on.ends == "its node is silent"
 
 
 def test_the_event_of_the_share_is_linked_where_it_is_another() -> None:
