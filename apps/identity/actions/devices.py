@@ -127,16 +127,22 @@ def find_device_login(typed: str, *, actor: Actor) -> DeviceLogin:
     cache.add(key, 0, LIFETIME.total_seconds())
     # counted before it is looked up, so that many at once find no more than one after the other
     tried = cache.incr(key)
-    passed = now().timestamp() - cache.get(f"{key} since", now().timestamp())
     if tried > MAX_GUESSES:
-        raise TooManyGuesses(f"Too many wrong codes: {wait_words(passed)}")
+        raise TooManyGuesses(f"Too many wrong codes: {wait_words(_since_first(key))}")
     code = read_user_code(typed)
     rows = DeviceLogin.objects.filter(expires_at__gt=now())
     row = rows.filter(user_hash=_code_hash(code)).first() if code else None
     if row is None:
-        raise NoSuchUserCode(f"{NoSuchUserCode.title}. {tries_words(tried, passed)}")
+        left = tries_words(tried, _since_first(key))
+        raise NoSuchUserCode(f"{NoSuchUserCode.title}. {left}")
     cache.incr(key, -1)
     return row
+
+
+def _since_first(key: str) -> float:
+    """Return how many seconds ago the first of the guesses that ``key`` counts was made."""
+    at = now().timestamp()
+    return at - float(cache.get(f"{key} since", at))
 
 
 def confirm_device_login(typed: str, *, terms: TokenTerms, actor: Actor) -> DeviceLogin:
