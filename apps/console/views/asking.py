@@ -44,11 +44,8 @@ def ask_first(
     places = lockouts()
     if not places:
         return None
-    seen = [one for one in places if request.actor.can("access.view", scope_of(one))]
-    names = [f"{one.project.name} / {one.name}" for one in seen]
-    hidden = ["in a project whose access is not visible to you"] if len(seen) < len(places) else []
-    where = in_a_row([f"in {in_a_row(names)}", *hidden] if names else hidden)
-    said = f"After this no release can be approved {where}{until}."
+    where = in_a_row([f"{one.project.name} / {one.name}" for one in places])
+    said = f"After this no release can be approved in {where}{until}."
     back_to = page_of(request)
     return show(
         request, "sure", title=title, submit=submit, said=said, action=request.path, here=back_to

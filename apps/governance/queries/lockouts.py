@@ -15,11 +15,14 @@ Change = Callable[[Organisation], Organisation]
 
 
 def after_removing_role(row: RoleBinding) -> list[Environment]:
-    """Return where nobody could approve without this role (no query for one that decides nowhere,
-    else those of :func:`look`)."""
+    """Return where nobody could approve without this role, of the places that it is given in (no
+    query for one that decides nowhere, else those of :func:`look`). That an approver of one project
+    vouches for passkeys in others is not for its administrator to read."""
     subject = row.person_id or row.team_id or row.service_account_id or ""
     gone = Binding(row.role, subject, row.project_id or "", row.environment)
-    return _locked_out(lambda now: _with(now, lambda b: () if b == gone else (b,)), {row.role})
+    places = _locked_out(lambda now: _with(now, lambda b: () if b == gone else (b,)), {row.role})
+    within = (row.project_id or "", row.environment)
+    return [one for one in places if within in (("", ""), (one.project_id, ""), _key(one))]
 
 
 def after_removing_member(team: Team, person: User) -> list[Environment]:
@@ -48,6 +51,10 @@ def after_demanding_factor(role: str) -> list[Environment]:
         return _with(now, left)
 
     return _locked_out(change, {role})
+
+
+def _key(place: Environment) -> tuple[str, str]:
+    return place.project_id, place.name
 
 
 def _with(now: Organisation, left: Callable[[Binding], Collection[Binding]]) -> Organisation:
