@@ -10,7 +10,13 @@ from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
-WORDS = {"sbom": "SBOM", "approve": "approved", "reject": "rejected"}
+WORDS = {
+    "sbom": "SBOM",
+    "approve": "approved",
+    "reject": "rejected",
+    "set_up_link": "set-up link",
+    "single_sign_on": "single sign-on",
+}
 RULES = {True: "required", False: "not required"}
 # How a value is written as it was logged, by what stands behind the colon of its field: one of
 # these, or the noun of what is counted.
@@ -37,8 +43,9 @@ def readable(value: Any, unit: str) -> str:
     match unit, value:
         case "id", str() if is_id(value):
             return f"{value[:8]}…{value[-4:]}"
-        case "word", str() if value.replace("_", "").isalpha():
-            return WORDS.get(value) or value.replace("_", " ")
+        case "word", str() if value.replace("_", "").replace("+", "").isalpha():
+            words = (WORDS.get(one) or one.replace("_", " ") for one in value.split("+"))
+            return " and ".join(words)
         case noun, 1 if noun not in UNITS:
             return f"1 {noun}"
         case "time", int():

@@ -18,11 +18,14 @@ from apps.audit.kind_groups import (
     DECIDED,
     FOLLOWED,
     GROUPS,
+    HOLDER_FIELDS,
+    HOLDER_IDS,
+    HOLDING,
     WENT_LIVE,
     kinds_saying,
     verdicts_saying,
 )
-from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event
+from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event, logged
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.ids import is_id
@@ -181,7 +184,7 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     if wanted.by_people:
         events = events.filter(prefix="per")
     if wanted.about is not None:
-        events = touching(events, wanted.about)
+        events = _about(events, wanted.about)
     if wanted.project:
         events = events.filter(project=wanted.project)
     if wanted.environment:
@@ -191,6 +194,17 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     if wanted.until:
         events = events.filter(index__lt=Coalesce(_first_since(wanted.until), Value(2**62)))
     return events
+
+
+def _about(events: QuerySet[Event], ids: tuple[str, ...]) -> QuerySet[Event]:
+    """Return the events that touch one of ``ids``; of teams, people and service accounts also those
+    about who is in a team and who holds a role."""
+    holders = [one for one in ids if one.startswith(HOLDER_IDS)]
+    if not holders:
+        return touching(events, ids)
+    events = events.alias(touched=TOUCHED, **{name: logged(name) for name in HOLDER_FIELDS})
+    held = reduce(or_, (Q(**{f"{name}__in": holders}) for name in HOLDER_FIELDS))
+    return events.filter(Q(touched__overlap=list(ids)) | (Q(kind__in=HOLDING) & held))
 
 
 def choices(wanted: EventFilter, read: Q) -> list[Choice]:

@@ -31,7 +31,13 @@ OF_REQUESTS = "% of the requests at the new revision"
         (EVIDENCE_ADDED, MEASURED | {"kind": "sbom"}, "Added measured evidence: SBOM"),
         (ACCESS_DENIED, {"action": "not_independent"}, "Blocked: not independent"),
         (ACCESS_DENIED, {"action": "release.break_glass"}, "Blocked: release.break_glass"),
-        (SIGNED_IN, {"method": "single_sign_on"}, "Signed in by single_sign_on"),
+        (SIGNED_IN, {"method": "single_sign_on"}, "Signed in by single sign-on"),
+        (SIGNED_IN, {"method": "set_up_link"}, "Signed in by set-up link"),
+        (
+            SIGNED_IN,
+            {"method": "password+second_factor"},
+            "Signed in by password and second factor",
+        ),
         (FILES_ADDED, {"count": 1}, "Added 1 file to a version"),
         (FILES_ADDED, {"count": 11}, "Added 11 files to a version"),
         (
