@@ -12,9 +12,10 @@ from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.console.queries.page_parts import Button, counted, no_project, no_role
+from apps.governance.models import PolicyRevision
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.stuck import Stuck, stuck
-from apps.governance.queries.visible_rows import Waiting
+from apps.governance.queries.visible_rows import Waiting, publishable
 from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
@@ -66,6 +67,7 @@ class HomePage:
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
+    drafts: list[PolicyRevision]  # of policies that the reader may publish
     shared: list[Shared]  # in projects whose environments the reader manages
     stuck: list[StuckRow]  # where the reader sees who has access
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
@@ -90,6 +92,7 @@ class HomePage:
             (self.inbox.needed, "release", "for your decision"),
             (self.startable, "approved release", "to be rolled out"),
             (self.paused, "rollout", "for a person to go on"),
+            (self.drafts, "policy draft", "to be published"),
         ):
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"
@@ -164,6 +167,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=releases.startable,
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
+        drafts=publishable(actor),
         shared=shared_last(actor, view="environment.manage"),
         stuck=[StuckRow(row) for row in stuck(actor)],
         projects=[] if rows else projects_of(actor),

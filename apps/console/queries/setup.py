@@ -100,7 +100,7 @@ POINTS = (
         "It goes out once it is approved: at once, or as a canary that is watched.",
         "Releases",
         "releases",
-        ("release.request", "rollout.start"),
+        ("rollout.start",),
     ),
 )
 

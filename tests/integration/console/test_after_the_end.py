@@ -244,6 +244,9 @@ def test_who_drafts_a_policy_alone_is_told_that_nobody_else_can_publish_it(world
     vera, path = browser(world.people["Vera"]), "/policies/risk/staging/"
     assert vera.post(f"{path}draft", {"source": OPEN}).status_code == 302
     assert "Another approver can publish it." in page(world, path, who="Vera")
+    otto = browser(world.people["Otto"])  # who drafts, and is no approver
+    assert otto.post(f"{path}draft", {"source": OPEN}).status_code == 302
+    assert "An approver can publish it." in page(world, path, who="Otto")
     RoleBinding.objects.filter(person=world.people["Vito"]).delete()
     assert "Nobody else is an approver here yet" in page(world, path, who="Vera")
 

@@ -21,6 +21,7 @@ def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> Home
         "startable": [],
         "requests": [],
         "paused": [],
+        "drafts": [],
         "shared": [],
         "stuck": [],
         "projects": [],
@@ -43,6 +44,11 @@ def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> Home
 def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said: str) -> None:
     found = page(needed=needed, startable=[None] * startable, paused=[None] * paused)
     assert found.lead == said
+
+
+def test_a_policy_draft_to_publish_waits_too() -> None:
+    assert page(drafts=[None]).lead == "1 policy draft waits to be published"
+    assert page(drafts=[None], paused=[None]).lead == "1 rollout waits for a person to go on"
 
 
 def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
