@@ -1,18 +1,26 @@
 """Small files that take all memory, or time, of whoever reads them plainly."""
 
+import io
 import json
 import re
+import struct
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.scanning import scan_bytes, scan_folder
 from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
 from workers.builder.scanning import (
+    documents,
+    files,
+    lightgbm,
     machine,
     skops_content,
+    ubjson,
 )
 
 NOWHERE = Path("/nonexistent")
@@ -66,3 +74,66 @@ def test_picklescan_keeps_no_more_opcodes_than_there_is_memory_for(
     told = main(tmp_path, "a.txt", data)
     assert told["verdict"] == "unknown"
     assert "too long for picklescan" in told["findings"][0][2]
+
+
+def test_a_directory_of_more_members_than_are_scanned_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes hundreds of bytes, and is looked for, whatever the end says of their number."""
+    monkeypatch.setattr(files, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(scan, "by_picklescan", lambda path: pytest.fail("picklescan reads it"))
+    head = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+    every = (head + b"a") * 60
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 7, 7, len(every), 0, 0)
+    told = main(tmp_path, "a.zip", every + end)
+    assert told["verdict"] == "unknown"
+    assert [path for path, _, _ in told["findings"]] == ["a.zip"]
+    assert "may hold too many members" in told["findings"][0][2]
+
+
+def test_a_zip_of_as_many_members_as_are_scanned_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_MEMBERS", 51)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}.txt", "words")
+    assert scan_folder(tmp_path).verdict() == "safe"
+
+
+def test_a_picture_of_countless_directories_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chain(count: int) -> io.BytesIO:
+        nexts = [8 + 18 * number for number in range(1, count)] + [0]
+        parts = (struct.pack("<H12xI", 1, one) for one in nexts)
+        return io.BytesIO(b"II*\0\x08\0\0\0" + b"".join(parts))
+
+    monkeypatch.setattr(documents, "MAX_PARTS", 100)
+    documents.tiff(chain(100))
+    with pytest.raises(documents.NotWhole, match="too many"):
+        documents.tiff(chain(102))
+
+
+@pytest.mark.parametrize("more", [b"\n" * 600, b"ab\n" * 600, b"tree_sizes=" + b" " * 600])
+def test_countless_lines_and_numbers_of_lightgbms_are_not_listed(
+    more: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lightgbm, "MAX_PARTS", 500)
+    data = b"tree\nversion=v4\nnum_class=1\n" + more
+    report = scan_bytes("m.txt", data, NOWHERE)
+    assert any(lightgbm.MANY in what for _, _, what in report.findings)
+
+
+def test_the_values_of_ubjson_that_are_read_take_less_than_a_gibibyte() -> None:
+    """Each may have a name of its own."""
+    count = 20_000
+    members = b"".join(b"U\6%06xZ" % number for number in range(count))
+    data = io.BytesIO(b"{U\7learner{" + members + b"}}")
+    tracemalloc.start()
+    try:
+        ubjson.decode(data)
+        each = tracemalloc.get_traced_memory()[1] / count
+    finally:
+        tracemalloc.stop()
+    assert each * ubjson.MAX_VALUES < 1 << 30

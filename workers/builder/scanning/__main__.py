@@ -65,6 +65,8 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         name = shown(relative)
         if relative in scanner.weights and name not in scanner.report.doubted:
             continue  # numbers, which begin like any opcode
+        if relative in scanner.crowded:
+            continue  # which has been told
         if scanner.followed(name) and scanner.longest.get(name, 0) > MAX_LISTED:
             scanner.report.note(name, "code-carrying", UNLISTED)
             continue
