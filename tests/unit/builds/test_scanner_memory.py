@@ -4,6 +4,7 @@ import io
 import json
 import re
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_a_zip_of_as_many_members_as_are_scanned_is_read(
         for number in range(50):
             archive.writestr(f"{number}.txt", "words")
     assert scan_folder(tmp_path).verdict() == "safe"
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_of_a_tar_is_not_read_whole_whatever_its_length(kind: bytes) -> None:
+    head = tarfile.TarInfo("a")
+    head.type, head.size = kind, 8 << 20
+    file = head.tobuf(tarfile.USTAR_FORMAT) + bytes(8 << 20) + tarfile.TarInfo("b").tobuf()
+    report = scan_bytes("a.tar", file + bytes(1024), NOWHERE)
+    assert report.verdict() == "unknown"
+    assert any("a header that is too long" in what for _, _, what in report.findings)
 
 
 def test_a_picture_of_countless_directories_is_not_followed(

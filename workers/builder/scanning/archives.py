@@ -262,6 +262,19 @@ def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:
     raise Disagreement("what follows a member says another thing than the directory")
 
 
+class ShortReads:
+    """A tar to read from: tarfile reads a header of any length whole, and members in pieces."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.tell, self.seek = stream, stream.tell, stream.seek
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes. Raises :class:`Disagreement` where those are too many."""
+        if size > CHUNK:
+            raise Disagreement("it has a header that is too long")
+        return self._stream.read(size)
+
+
 def check_tar_end(stream: IO[bytes], end: int) -> None:
     """Raise :class:`Disagreement` unless nothing but zeros stands from ``end`` on, two blocks of
     them at least: a reader that goes on behind the end would find more."""

@@ -13,12 +13,13 @@ import zipfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
     MAX_EXPANDED,
     Disagreement,
+    ShortReads,
     check_tar_end,
     check_zip,
     has_end,
@@ -267,7 +268,8 @@ class Scanner:
         label = shown(name)
         # Pythons differ over long names, sizes in two places and what else it could be.
         self.report.note(label, "code-carrying", TAR)
-        with tarfile.open(fileobj=stream, mode="r:") as archive:
+        bounded = cast(IO[bytes], ShortReads(stream))
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
             seen: set[str] = set()
             for entry in archive:
                 self.report.members += entry.isdir()
