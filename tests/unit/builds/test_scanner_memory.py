@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import re
 import struct
 import tarfile
@@ -57,13 +58,42 @@ def test_a_module_of_many_parts_is_not_looked_for_part_by_part(tmp_path: Path) -
     """picklescan took minutes for these 200 KB."""
     (tmp_path / "0").mkdir()
     seconds, told = spent(lambda: main(tmp_path / "0", "m.pkl", DOTS), 99)
-    assert told["verdict"] == "unknown"
+    assert told["verdict"] == "code-carrying", "the walk has followed it"
     assert seconds < 10
 
 
 def test_a_text_whose_first_line_has_many_dots_is_a_text(tmp_path: Path) -> None:
     data = b"columns," + b",".join(b"c.%d" % number for number in range(500)) + b"\n1,2\n"
     assert main(tmp_path, "a.csv", data)["verdict"] == "safe"
+
+
+def test_numbers_that_ask_for_more_bytes_than_there_are_are_no_long_pickle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The length before a header of safetensors may begin as one that holds 2^61 bytes."""
+    monkeypatch.setattr(scan, "MAX_HELD", 5000)
+    header = b'{"w":{"dtype":"U8","shape":[9000],"data_offsets":[0,9000]}}'.ljust(0x8E28)
+    data = len(header).to_bytes(8, "little") + header + bytes(9000)
+    assert main(tmp_path, "m.safetensors", data)["verdict"] == "safe"
+
+
+def test_picklescan_keeps_no_more_bytes_than_there_is_memory_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pickle of a large array is one of few opcodes, and no worse for that."""
+    monkeypatch.setattr(scan, "MAX_HELD", 5000)
+    for number, (data, verdict) in enumerate(
+        [
+            (pickle.dumps([bytes(4000)] * 3, 4), "code-carrying"),
+            (pickle.dumps([bytes(3000), bytes(3001)], 4), "code-carrying"),
+            (pickle.dumps([bytes(3000), bytes(3001)], 4)[:-1] + b"cnumpy\nndarray\n", "unknown"),
+            (b"S'" + b"a" * 6000 + b"'\n.", "code-carrying"),
+        ]
+    ):
+        (tmp_path / str(number)).mkdir()
+        told = main(tmp_path / str(number), "m.pkl", data)
+        assert told["verdict"] == verdict
+        assert any("too long" in what for _, _, what in told["findings"]) is (number > 0)
 
 
 @pytest.mark.parametrize("data", [b"N0" * 900, b"0" * 1800], ids=["followed", "ended"])

@@ -15,9 +15,9 @@ from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.known import judge, leads_nowhere, shown
 from workers.builder.scanning.report import Report
-from workers.builder.scanning.texts import is_plain
+from workers.builder.scanning.texts import CHUNK, is_plain
 
-MAX_LISTED = 4_000_000
+MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
@@ -28,9 +28,35 @@ class TooLong(BaseException):
     """picklescan would take all memory or time; at an Exception it goes on."""
 
 
+class Kept:
+    """A pickle to read from: picklescan keeps whatever an opcode holds."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.tell, self._left = stream, stream.tell, MAX_HELD
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, none where the file has fewer: numbers may ask for any number."""
+        if size <= self._left:
+            return self._counted(self._stream.read(size))
+        while size and (piece := self._stream.read(min(size, CHUNK))):
+            size -= len(piece)
+        if size:
+            return b""
+        raise TooLong(UNFOLLOWED)
+
+    def readline(self) -> bytes:
+        return self._counted(self._stream.readline(self._left + 1))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLong(UNFOLLOWED)
+        return data
+
+
 def listed(data: IO[bytes], opcodes: Any = pickletools.genops) -> Iterator[Any]:
     """Yield the opcodes of a pickle, as many as picklescan may keep."""
-    for count, opcode in enumerate(opcodes(data)):
+    for count, opcode in enumerate(opcodes(Kept(data))):
         if count >= MAX_LISTED:
             raise TooLong(UNFOLLOWED)
         yield opcode
@@ -73,7 +99,10 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         try:
             scan = by_picklescan(path)
         except TooLong as why:
-            scanner.report.note(name, "unknown", str(why))
+            if scanner.followed(name):
+                scanner.report.note(name, "code-carrying", UNLISTED)
+            else:
+                scanner.report.note(name, "unknown", str(why))
             continue
         except Exception as error:
             scanner.report.failed(name, error, "read by picklescan")
