@@ -67,6 +67,16 @@ def test_a_text_whose_first_line_has_many_dots_is_a_text(tmp_path: Path) -> None
     assert main(tmp_path, "a.csv", data)["verdict"] == "safe"
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_picklescan_reads_no_header_of_an_array_of_any_length(version: int, tmp_path: Path) -> None:
+    header = bytes([version, 0]) + (8 << 20).to_bytes(4, "little") + b" " * (8 << 20)
+    with zipfile.ZipFile(tmp_path / "m.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", b"\x93NUMPY" + header)
+    told = main(tmp_path, "m.npz", (tmp_path / "m.npz").read_bytes())
+    assert told["verdict"] == "unknown"
+    assert ["m.npz", "unknown", scan.HEADER] in told["findings"]
+
+
 def test_numbers_that_ask_for_more_bytes_than_there_are_are_no_long_pickle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,9 @@ from unittest import mock
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
+from workers.builder.scanning.headers import MAX_NUMPY_HEADER
 from workers.builder.scanning.known import judge, leads_nowhere, shown
+from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.texts import CHUNK, is_plain
 
@@ -21,6 +23,7 @@ MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a 
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
+HEADER = "has an array with a header that is too long for picklescan, which did not look at it"
 DOTTED = "asks for modules of too many parts, which picklescan did not look for"
 
 
@@ -66,15 +69,27 @@ def by_picklescan(path: Path) -> Any:
     """Return what picklescan says. Raises :class:`TooLong`."""
     from picklescan import scanner
 
-    judged = "_build_scan_result_from_raw_globals"
-    told = getattr(scanner, judged)
+    judged, arrays = "_build_scan_result_from_raw_globals", "scan_numpy"
+    told, read = getattr(scanner, judged), getattr(scanner, arrays)
 
     def bounded(names: set[tuple[str, str]], *more: Any, **how: Any) -> Any:
         if sum(len(one[0]) * one[0].count(".") for one in names) > MAX_LOOKED:
             raise TooLong(DOTTED)
         return told(names, *more, **how)
 
-    with mock.patch("pickletools.genops", listed), mock.patch.object(scanner, judged, bounded):
+    def begun(data: IO[bytes], *more: Any, **how: Any) -> Any:
+        begin = data.read(12)
+        data.seek(-len(begin), 1)
+        wide = takes("numpy array", begin) and begin[6:7] != b"\1"
+        if wide and int.from_bytes(begin[8:], "little") > MAX_NUMPY_HEADER:
+            raise TooLong(HEADER)
+        return read(data, *more, **how)
+
+    with (
+        mock.patch("pickletools.genops", listed),
+        mock.patch.object(scanner, judged, bounded),
+        mock.patch.object(scanner, arrays, begun),
+    ):
         return scanner.scan_file_path(str(path))
 
 
