@@ -99,6 +99,23 @@ def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_fai
     assert "Revision 1 ended with 0% of the traffic" in said and "is failed" not in said
 
 
+def test_the_log_says_of_what_failed_by_itself_that_it_failed_and_of_what_was_aborted_not(
+    story: Story, first_release: Release
+) -> None:
+    plan = {"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]}
+    broken = story.under_way(plan)
+    story.node.phase[Revision.objects.get(release=broken.pk).pk] = ("failed", "killed")
+    story.settle()
+    story.node.phase.clear()
+    aborted = story.release("development", plan=plan)
+    story.settle()
+    actions.abort(story.rollout(aborted), reason="odd answers", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{broken.endpoint_id}/?activity=all")
+    assert "Revision 2 failed" in said
+    assert "Revision 3 failed" not in said and "Revision 3 ended" not in said
+
+
 def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
     story: Story, first_release: Release
 ) -> None:
