@@ -277,8 +277,7 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
 
 
 def _is_recent(told: str | None, at: datetime) -> bool:
-    since = at - datetime.fromisoformat(told) if told else None
-    return since is not None and since.total_seconds() < START_SECONDS
+    return told is not None and (at - datetime.fromisoformat(told)).total_seconds() < START_SECONDS
 
 
 def revision_status(

@@ -270,9 +270,7 @@ class EndpointPage:
     @property
     def history(self) -> list[PastRevision]:
         """All that was released there."""
-        view = self.view
-        view = self.view
-        return past_revisions(self.endpoint, view.history, self.actor, view.stop)
+        return past_revisions(self.view.history, self.view.stop, self.endpoint, self.actor)
 
     @property
     def former(self) -> str:
