@@ -53,7 +53,7 @@ def readable(value: Any, unit: str) -> str:
         case "bytes", int() if value >= 1000:
             return f"{value / 1000:,.0f} kB"
         case "became", "failed":
-            return "ended"  # by itself, or by a recall: the event does not say which
+            return "ended"  # by people, by a recall, or in an old event by itself
         case "weight", int():
             return f"{value / 100:g}% of the traffic"
     return _logged(value, unit)

@@ -9,20 +9,22 @@ from django.db.models import (
     Case,
     CharField,
     Exists,
-    F,
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
     prefetch_related_objects,
 )
 from django.db.models import Prefetch as Fetch
 
+from apps.audit.models import Event
 from apps.builds.models import Runtime
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
+from apps.serving.events import ENDPOINT_RESTARTED, ENDPOINT_STARTED
 from apps.serving.hooks import watcher
 from apps.serving.marks import marks
 from apps.serving.models import (
@@ -53,6 +55,7 @@ from placet_protocol.report import weakest
 from placet_verify.permit.serving import network
 
 BUILT_IN = "local"  # the name of the target that Placet makes for its own node
+BEGINNINGS = (ENDPOINT_STARTED.name, ENDPOINT_RESTARTED.name)  # after which replicas start
 MISSING = "no such environment yet"
 WITHHELD = "The node says more to those who see every target"
 
@@ -114,7 +117,7 @@ class EndpointStatus:
     node: NodeStatus | None
     revisions: tuple[RevisionStatus, ...]
     found: tuple[Trouble, ...] = ()  # what is wrong with it, as the watcher says
-    just_told: bool = False  # whether its node heard something new moments ago
+    just_told: bool = False  # whether its node was told moments ago to start its replicas
 
     @property
     def no_address(self) -> str:
@@ -201,9 +204,11 @@ def visible_endpoints(actor: Actor, *, deleted: bool = False) -> QuerySet[Endpoi
 
 
 def with_troubles(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
-    """Have each endpoint bring what is wrong with it, and since when its node is told what to run
-    (``told_at``), as ``EndpointStatus`` reads it."""
-    told_at = F("target__desired__signed_at")
+    """Have each endpoint bring what is wrong with it, and when its node was last told to start its
+    replicas anew (``told_at``), as ``EndpointStatus`` reads it. The log says so: the state of its
+    target is signed anew for any other endpoint too."""
+    begun = Event.objects.filter(subject=OuterRef("pk"), kind__in=BEGINNINGS).order_by("-index")
+    told_at = Subquery(begun.values("at")[:1])
     return endpoints.annotate(found=watcher().troubles("pk"), told_at=told_at)
 
 
@@ -271,8 +276,8 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
     )
 
 
-def _is_recent(told: datetime | None, at: datetime) -> bool:
-    return told is not None and (at - told).total_seconds() < START_SECONDS
+def _is_recent(told: str | None, at: datetime) -> bool:
+    return told is not None and (at - datetime.fromisoformat(told)).total_seconds() < START_SECONDS
 
 
 def revision_status(

@@ -21,7 +21,7 @@ from placet_verify.permit.serving import (
 from placet_verify.units import UnitSource, unit_source
 
 ALIVE_SECONDS = 15  # a node that said nothing for longer is not alive
-START_SECONDS = 60  # so long after a node was told what to run, nothing is wrong that is starting
+START_SECONDS = 60  # so long after a node was told to start an endpoint, it may be starting
 STATE_HOURS = 24  # how long a signed state is good
 RENEW_HOURS = 12  # it is signed again when less than this is left
 FORMER = 200  # deleted endpoints that a state names with who has their address now
@@ -186,7 +186,7 @@ def replicas_health(
     """Return how an endpoint is by what its node says of the live revision, and what is wrong.
 
     ``others`` are the replicas that answer of other revisions with a share of the requests;
-    ``just_told`` whether its node was told what to run moments ago, and may still be starting it.
+    ``just_told`` whether its node was told to start it moments ago, and may still do so.
     """
     if not ready and not others:
         if just_told and phase not in BROKEN_PHASES:

@@ -68,9 +68,14 @@ def remember(login: Login) -> Path:
     return path
 
 
-def forget() -> None:
-    """Remove the login."""
+def forget() -> str:
+    """Remove the login; return the address of its server, '' where none could be read."""
+    try:
+        url = _remembered().url
+    except PlacetError:
+        url = ""
     (folder() / "config.json").unlink(missing_ok=True)
+    return url.rstrip("/")
 
 
 def current() -> Login:

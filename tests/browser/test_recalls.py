@@ -46,6 +46,7 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     story.run_jobs("control")
     story.node.confirm()
     page.get_by_text("1 of 1").wait_for()  # without a reload
+    page.get_by_text("nothing of it was running at").wait_for()
     page.goto(f"/endpoints/{live.endpoint_id}/")
     page.get_by_text("The node has confirmed it").wait_for()
     page.goto(f"/releases/{live.pk}/")
@@ -61,7 +62,7 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     vito.get_by_role("button", name="Withdraw recall…").click()
     vito.get_by_label("Reason").fill("A false alarm")
     vito.get_by_role("button", name="Withdraw recall", exact=True).click()
-    vito.get_by_text("Its releases stay revoked: request a new one.").wait_for()
+    vito.get_by_role("heading", name="recall withdrawn").wait_for()
     assert Recall.objects.get().state == "lifted"
 
 

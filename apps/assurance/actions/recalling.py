@@ -25,6 +25,7 @@ from apps.assurance.queries.impact import (
     subject_of,
     touched_by,
 )
+from apps.assurance.queries.visible_recalls import targets_told
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import actions as governance
@@ -41,7 +42,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.rules import OPEN_STATES
 from apps.serving.actions.locking import lock_endpoints
 from apps.serving.desired import publish, together
-from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import ENDED, EndpointState
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM, Actor
@@ -51,7 +52,7 @@ from placet.kernel.ids import new_id
 from placet.kernel.problems import QuotaReached
 from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing, PrivateKey
-from placet_verify.statements import RecalledNames, RecallStatement
+from placet_verify.statements import RecallStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +162,7 @@ def _write(reached: RecallReach, text: str, keys: _Keys, actor: Actor) -> Recall
 
 def targets_of(recall: Recall) -> list[str]:
     """Return the targets whose nodes are told of a recall, in the order that all hold them in."""
-    if recall.names == RecalledNames().to_dict():
-        return []  # see ``RecallKeeper.told``
-    rows = Target.objects.all()
-    if recall.project_id is not None:
-        rows = rows.filter(endpoints__project=recall.project_id).distinct()
-    return list(rows.order_by("pk").values_list("pk", flat=True))
+    return list(targets_told(recall).order_by("pk").values_list("pk", flat=True))
 
 
 def _publish(recall: Recall) -> None:

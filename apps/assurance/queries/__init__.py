@@ -16,6 +16,8 @@ from apps.assurance.queries.visible_recalls import (
     receipts_of,
     receipts_of_endpoint,
     standing_recalls,
+    targets_told,
+    unanswered,
     visible_recalls,
     with_counts,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "receipts_of_endpoint",
     "standing_recalls",
     "subject_of",
+    "targets_told",
+    "unanswered",
     "visible_recalls",
     "with_counts",
 ]

@@ -25,9 +25,10 @@ from apps.assurance.models import (
 )
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+from placet_verify.statements import RecalledNames
 
 
 def visible_recalls(actor: Actor) -> QuerySet[Recall]:
@@ -68,6 +69,22 @@ def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
 def receipts_of(recall: Recall) -> QuerySet[Receipt]:
     """Return what nodes signed about a recall."""
     return Receipt.objects.filter(recall=recall.pk)
+
+
+def unanswered(recall: Recall) -> QuerySet[Target]:
+    """Return the targets that are told of a recall and have a node which signed nothing about it
+    yet."""
+    told = targets_told(recall).filter(node__isnull=False)
+    return told.exclude(pk__in=receipts_of(recall).values("target"))
+
+
+def targets_told(recall: Recall) -> QuerySet[Target]:
+    """Return the targets whose nodes are told of a recall."""
+    if recall.names == RecalledNames().to_dict():
+        return Target.objects.none()  # see ``RecallKeeper.told``
+    if recall.project_id is None:
+        return Target.objects.all()
+    return Target.objects.filter(endpoints__project=recall.project_id).distinct()
 
 
 def receipts_of_endpoint(endpoint: Endpoint) -> QuerySet[Receipt]:

@@ -18,6 +18,7 @@ from apps.console.queries.endpoint_parts import Asked
 from apps.console.queries.endpoint_story import NOTABLE
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.page_parts import Link
+from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.recalls import reached_by, recall_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_of, stopper
@@ -56,7 +57,7 @@ class EndpointView:
     @cached_property
     def revisions(self) -> list[Revision]:
         """The newest revisions, and all that are present."""
-        return revisions_of(self.endpoint)
+        return revisions_of(self.endpoint, self.actor)
 
     @cached_property
     def history(self) -> list[Revision]:
@@ -324,9 +325,9 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
     }
 
 
-def revisions_of(endpoint: Endpoint) -> list[Revision]:
+def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     """Return the newest revisions and all that are present, each with the number of its release,
-    who approved that, and the recall that ended it.
+    who approved that, and the recall and the rollout that ended it.
 
     Which ones is found first: of few the database looks after each whether it may serve again, of
     many it would do that for every revision of every endpoint.
@@ -341,6 +342,7 @@ def revisions_of(endpoint: Endpoint) -> list[Revision]:
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values(name=name_in("person"))),
         "recall": recall_that_ended(),
+        "ended_by": rollout_that_ended(actor),
     }
     present = endpoint.revisions.filter(state__in=PRESENT).values("pk")
     rows = endpoint.revisions.filter(one_of(newest.union(present)))

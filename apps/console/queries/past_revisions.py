@@ -3,16 +3,27 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
+
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.endpoint_parts import version_url
 from apps.console.queries.links import recall_url, sees_in
+from apps.console.queries.rollout_steps import BADLY
+from apps.console.queries.rollout_words import LastWords, last_words, with_last_words
+from apps.console.queries.stops import Stop
 from apps.console.templatetags.placet import percent
+from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.models import Endpoint
 from apps.serving.rules import ENDED, PRESENT, RevisionState
 from placet.kernel.actor import SYSTEM, Actor
 from placet_verify.units import WHOLE
+
+OVER = ENDED | {RevisionState.WARM, RevisionState.DRAINING}  # another one has its requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class PastRevision:
     stopped_at: datetime | None  # since when its endpoint is stopped
     actor: Actor
     reasons: Mapping[str, str] = field(default_factory=dict)  # of recalls, by the sealed text
+    stops: Stop | None = None  # of its endpoint
 
     @property
     def url(self) -> str:
@@ -35,6 +47,17 @@ class PastRevision:
         """How it is: what is live behind a stopped endpoint answers nobody."""
         stopped = self.stopped_at and self.row.state in PRESENT
         return RevisionState.STOPPED if stopped else self.row.state
+
+    @property
+    def stop(self) -> Stop | None:
+        """Who stopped it with its endpoint, and why."""
+        return self.stops if self.row.state in PRESENT else None
+
+    @property
+    def end(self) -> LastWords | None:
+        """Why a rollout or a rollback took its requests, and who said so."""
+        ended = self.row.ended_by if self.row.state in OVER else None
+        return last_words(SimpleNamespace(**ended)) if ended else None
 
     @property
     def is_recalled(self) -> bool:
@@ -94,9 +117,11 @@ class PastRevision:
         return f", approved by {self.approvers}" if self.approvers else ""
 
 
-def past_revisions(endpoint: Endpoint, rows: Iterable[Any], actor: Actor) -> list[PastRevision]:
+def past_revisions(
+    rows: Iterable[Any], stop: Stop | None, endpoint: Endpoint, actor: Actor
+) -> list[PastRevision]:
     """Return what was released to ``endpoint``, as ``revisions_of`` read it: who recalled what and
-    why is told to who may see the recall."""
+    why is told to who may see the recall. ``stop`` tells who stopped it."""
     rows = list(rows)
     seen = {
         row.recall["reason"]
@@ -104,4 +129,14 @@ def past_revisions(endpoint: Endpoint, rows: Iterable[Any], actor: Actor) -> lis
         if row.recall and sees_in(row.recall["project"], "recall.view", actor)
     }
     beside = (endpoint.project.slug, endpoint.stopped_at, actor, unseal_many(seen))
-    return [PastRevision(row, *beside) for row in rows]
+    return [PastRevision(row, *beside, stop) for row in rows]
+
+
+def rollout_that_ended(actor: Actor) -> Subquery:
+    """Return the rollback that went back from a revision, or the rollout of it that ended badly,
+    as ``last_words`` reads it for ``actor``: a column of the query that reads revisions."""
+    back = Q(kind=RolloutKind.ROLLBACK, state=RolloutState.DONE, from_revision=OuterRef("pk"))
+    badly = Q(kind=RolloutKind.RELEASE, state__in=BADLY, to_revision=OuterRef("pk"))
+    rows = with_last_words(Rollout.objects.filter(back | badly), actor).order_by("-created_at")
+    names = ("reason", "state", "aborted_by", "done_last", "recalled")
+    return Subquery(rows.values(json=JSONObject(**{name: name for name in names}))[:1])

@@ -21,6 +21,7 @@ from apps.assurance.queries import (
     effects_of,
     get_recall,
     receipts_of,
+    unanswered,
     visible_recalls,
     with_counts,
 )
@@ -45,11 +46,15 @@ DONE: dict[str, str] = {
     EffectAction.STOPPED: "endpoint stopped",
     EffectAction.ENDED: "ended",
 }
-STANDS = (
-    "Until it is withdrawn, it can't be released. Someone other than the person who recalled it "
-    "can withdraw the recall; what it revoked stays revoked."
-)
-LIFTED = "Withdrawn: it can be released again. What it revoked stays revoked."
+WHO_LIFTS = "Someone other than the person who recalled it can withdraw the recall."
+BARS: dict[str, str] = {  # until it is withdrawn
+    RecallKind.PERSON: "this person's decisions don't count",
+    RecallKind.PASSKEY: "what this passkey signed doesn't count",
+}
+ALLOWS: dict[str, str] = {  # once it is withdrawn
+    RecallKind.PERSON: "This person can decide again; decisions that the recall voided stay void.",
+    RecallKind.PASSKEY: "What it signs counts again; decisions that the recall voided stay void.",
+}
 # What is not confirmed comes first, and of that what contradicts itself.
 ORDER = Case(
     When(state=EffectState.CONTRADICTED, then=Value(0)),
@@ -117,6 +122,7 @@ class RecallPage:
     may_lift: bool
     may_export: bool
     outcome: str  # where the log shows what it did, '' for who may not read that
+    silent: bool = False  # whether a node was told of it and has not signed anything about it yet
 
     @property
     def name(self) -> str:
@@ -167,7 +173,30 @@ class RecallPage:
     @property
     def meaning(self) -> str:
         """What holds for what was recalled."""
-        return STANDS if self.recall.state == RecallState.STANDING else LIFTED
+        if self.is_lifted:
+            return f"Withdrawn. {after_lifting(self.recall)}"
+        bars = BARS.get(self.recall.kind, "it can't be released")
+        return f"Until it is withdrawn, {bars}. {WHO_LIFTS}"
+
+    @property
+    def lift_says(self) -> str:
+        """What it would do to withdraw it."""
+        return after_lifting(self.recall)
+
+    @property
+    def is_lifted(self) -> bool:
+        """Whether somebody withdrew it."""
+        return bool(self.recall.state == RecallState.LIFTED)
+
+    @property
+    def standing(self) -> str:
+        """Continues the heading: whether it still counts."""
+        return "recall withdrawn" if self.is_lifted else "recalled"
+
+    @property
+    def tab(self) -> str:
+        """The title of the page."""
+        return f"{'Withdrawn recall' if self.is_lifted else 'Recall'} of {self.name}"
 
     @property
     def state(self) -> str:
@@ -179,8 +208,13 @@ class RecallPage:
         return "confirmed" if self.recall.ran else ""
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether a node has still to answer it."""
+        return bool(self.recall.open_count or self.silent)
+
+    @property
     def url(self) -> str:
-        """Where the page is, from which it renews its table while something is open."""
+        """Where the page is, from which it renews its tables while a node has still to answer."""
         return reverse("recall", args=[self.recall.pk])
 
     @property
@@ -284,7 +318,22 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         may_export=actor.can(
             "audit.export", Scope(recall.project_scope(), recall.environment_scope())
         ),
+        silent=recall.state == RecallState.STANDING and unanswered(recall).exists(),
         outcome=outcome_url(recall.pk) if sees_in(recall.project_id, "audit.view", actor) else "",
+    )
+
+
+def after_lifting(recall: Any) -> str:
+    """Say what is so once a recall, read with its counts, is withdrawn: of what it named, and of
+    the releases that it ended."""
+    allows = ALLOWS.get(recall.kind, "It can be released again, unless another recall covers it.")
+    if not recall.reached:
+        return f"{allows} No release was ended by this one."
+    ended = counted(recall.reached, "release")
+    stays, one = ("stays", "it") if recall.reached == 1 else ("stay", "one")
+    return (
+        f"{allows} Nothing restarts: the {ended} it reached {stays} ended, on nodes too. "
+        f"To run {one} again, request a new release."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Concat, JSONObject
+from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, Now
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -49,6 +49,14 @@ class GateLine:
     title: str
     reason: str
     who: str = ""  # whose decision it may still pass with, in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBackBefore:
+    """That a version was rolled back from the endpoint before: from where to where and why."""
+
+    release: Link
+    how: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,15 @@ class ReleaseEnd:
         if self.release.state != ReleaseState.REJECTED:
             return []
         return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
+
+    @property
+    def rolled_back_before(self) -> RolledBackBefore | None:
+        """The release of its version that was rolled back here before."""
+        before = self.release.rolled_back_before
+        if before is None:
+            return None
+        release = Link(f"release {before['number']}", reverse("release", args=[before["id"]]))
+        return RolledBackBefore(release, ways_back(before["rollback"], before["reason"]))
 
     @property
     def stood(self) -> str:
@@ -203,6 +220,11 @@ class ReleaseEnd:
 
 def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Say from where to where the rollback ``went``, who did that, when and why."""
+    return format_html("Rolled back{}", ways_back(went, reason))
+
+
+def ways_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
+    """Continue the words that say what was rolled back."""
     ways, why = SafeString(), reason
     if went is not None:
         by = SYSTEM.label if went["by"] == SYSTEM.id else went["name"]
@@ -211,7 +233,7 @@ def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
             " from revision {} to revision {} by {} {}",
             *(went["from"], went["to"], by, ago(datetime.fromisoformat(went["at"]))),
         )
-    return format_html("Rolled back{}{}{}", ways, ": " if why else "", why)
+    return format_html("{}{}{}", ways, ": " if why else "", why)
 
 
 def moment(release: Release) -> str:
@@ -239,23 +261,44 @@ def past(gate: GateResult) -> GateLine:
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
-    (``rollback``), the recalls that revoked it (``recalled``), the name of who stopped its endpoint
-    (``stopper``), whether that was stopped at the decision (``stopped_then``), the
-    standing recalls of its version (``version_recalls``), and what is live there now
+    (``rollback``), the newest earlier release of its version that was rolled back from its endpoint
+    before it was decided (``rolled_back_before``), the recalls that revoked it (``recalled``), the
+    name of who stopped its endpoint (``stopper``), whether that was stopped at the decision
+    (``stopped_then``), the standing recalls of its version (``version_recalls``), and what is live
+    there now
     (:func:`with_live_now`)."""
-    went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
-    went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
-    rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
-    told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     recall = JSONObject(id="recall", project="recall__project", state="recall__state")
     return with_live_now(with_way_back(releases)).annotate(
-        rollback=Subquery(went.values(json=told)[:1]),
+        rollback=_rollback(),
+        rolled_back_before=_rolled_back_before(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )
+
+
+def _rollback() -> Subquery:
+    """Return the rollout that took a release back, as a column of a query that reads releases."""
+    went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
+    went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
+    rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
+    told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
+    return Subquery(went.values(json=told)[:1])
+
+
+def _rolled_back_before() -> Subquery:
+    decided = Coalesce(OuterRef("approved_at"), OuterRef("ended_at"), Now())
+    rows = Release.objects.filter(
+        version=OuterRef("version"),
+        endpoint=OuterRef("endpoint"),
+        number__lt=OuterRef("number"),
+        state=ReleaseState.ROLLED_BACK,
+        ended_at__lte=decided,
+    )
+    told = JSONObject(id="pk", number="number", reason="ended_reason", rollback=_rollback())
+    return Subquery(rows.order_by("-number").values(json=told)[:1])
 
 
 def with_live_now(releases: QuerySet[Release]) -> QuerySet[Release, Any]:

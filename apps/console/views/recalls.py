@@ -9,7 +9,7 @@ from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
 from apps.console.queries.recall_form import may_recall, recall_form
 from apps.console.queries.recall_items import named_item, recallable
-from apps.console.queries.recalls import recall_list_page, recall_page
+from apps.console.queries.recalls import after_lifting, recall_list_page, recall_page
 from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
@@ -77,9 +77,9 @@ def recall_create(request: PageRequest) -> HttpResponse:
 
 @page
 def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
-    """Show a recall; its table renews itself while something is open."""
+    """Show a recall; what nodes answered renews itself while one has to answer yet."""
     page_object = recall_page(recall_id, request.actor)
-    template = "parts/recall_effects" if request.headers.get("HX-Request") else "recall"
+    template = "parts/recall_answers" if request.headers.get("HX-Request") else "recall"
     return show(request, template, page=page_object, recall=page_object.recall)
 
 
@@ -88,5 +88,5 @@ def recall_lift(request: PageRequest, recall_id: str) -> HttpResponse:
     """Lift somebody else's recall."""
     row = get_recall(recall_id, request.actor)
     lift(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, "Withdrawn. Its releases stay revoked: request a new one.")
+    messages.success(request, f"Withdrawn. {after_lifting(row)}")
     return back(request)

@@ -26,15 +26,17 @@ class EarlierRejection:
 
 def decisions_on(row: Release) -> tuple[list[Decision], list[Any]]:
     """Return the decisions on a release, and those that rejected earlier ones of its version for
-    its endpoint, in order (one query)."""
+    its endpoint before it was decided, in order (one query)."""
     rejected = Q(state=ReleaseState.REJECTED, number__lt=row.number)
     rejected &= Q(version=row.version_id, endpoint=row.endpoint_id)
     releases = Release.objects.filter(Q(pk=row.pk) | rejected)
     rows = Decision.objects.filter(release__in=releases.values("pk"))
     found = list(rows.annotate(number=F("release__number")).order_by("created_at", "pk"))
     own: list[Decision] = [one for one in found if one.release_id == row.pk]
+    decided = row.approved_at or row.ended_at
     others = (one for one in found if one.release_id != row.pk)
-    return own, [one for one in others if one.verdict == "reject" and not one.voided_reason]
+    before = (one for one in others if decided is None or one.created_at < decided)
+    return own, [one for one in before if one.verdict == "reject" and not one.voided_reason]
 
 
 def last_rejection(

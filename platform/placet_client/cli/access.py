@@ -1,5 +1,6 @@
 """login, logout, whoami, project, token, job, and reading who may do what."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from placet_client import login as logins
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.cli.logging_in import login
 from placet_client.client import Client
-from placet_client.output import Form, show_list, show_one
+from placet_client.output import Form, say, show_list, show_one
 from placet_client.records import Record
 from placet_client.records.base import Json
 
@@ -49,7 +50,13 @@ def add_to(app: typer.Typer) -> None:
 
 def logout() -> None:
     """Forget the server and the token. The token stays good: `placet token revoke` ends it."""
-    logins.forget()
+    if url := logins.forget():
+        stays = f"The token stays valid until it expires or is revoked at {url}/tokens/"
+        say(f"Signed out of {url} on this machine. {stays}")
+    else:
+        say("No login was remembered on this machine")
+    if os.environ.get("PLACET_TOKEN"):
+        say("PLACET_TOKEN is set: commands go on using that token")
 
 
 def whoami(output: OutputOption = Form.TABLE) -> None:

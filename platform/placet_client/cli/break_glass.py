@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import (
+    LimitOption,
+    ListedProject,
+    ListedProjectOption,
+    OutputOption,
+    connected,
+    listed_project,
+)
 from placet_client.output import Form, show_list, show_one, tell
 
 glass = typer.Typer(
@@ -31,7 +38,8 @@ def add_to(app: typer.Typer) -> None:
 
 @glass.command("list")
 def break_glass_list(
-    project: Annotated[str, typer.Option("--project", help="only of this project")] = "",
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
     state: Annotated[str, typer.Option(help="opened, confirmed, ended, lapsed or reviewed")] = "",
     review: Annotated[
         Review | None, typer.Option(help="open (overdue too), overdue or closed")
@@ -40,6 +48,7 @@ def break_glass_list(
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List emergency releases, newest first."""
+    project = listed_project(within, project)
     with connected() as client:
         glasses = client.break_glasses.list(
             project=project, state=state, review=review or "", limit=limit

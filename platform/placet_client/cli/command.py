@@ -25,6 +25,9 @@ ModelArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL")]
 VersionArgument = Annotated[str, typer.Argument(metavar="PROJECT/MODEL:NUMBER")]
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT")]
 EndpointArgument = Annotated[str, typer.Argument(metavar="PROJECT/ENVIRONMENT/ENDPOINT")]
+# a list of a project takes it in either way, so that nobody has to know which list has which
+ListedProject = Annotated[str, typer.Argument(metavar="[PROJECT]", help="the same as --project")]
+ListedProjectOption = Annotated[str, typer.Option("--project", help="the same as PROJECT")]
 
 OK, ERROR, USAGE, DENIED, WAITING, TIMED_OUT, CONFLICT = range(7)
 
@@ -81,6 +84,15 @@ def exit_code(error: PlacetError) -> int:
     if isinstance(error, Denied):
         return DENIED
     return CONFLICT if isinstance(error, Conflict) else ERROR
+
+
+def listed_project(argument: str, option: str, *, needed: bool = False) -> str:
+    """Return the project of a list, which is given in either way, or in both alike."""
+    if argument and option and argument != option:
+        raise typer.BadParameter(f"PROJECT is {argument}, and --project {option}: give one of them")
+    if needed and not (argument or option):
+        raise typer.BadParameter("Say of which project: PROJECT, or --project PROJECT")
+    return argument or option
 
 
 def json_or_file(text: str, option: str) -> Any:

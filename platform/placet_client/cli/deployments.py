@@ -5,7 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from placet_client.cli.command import LimitOption, OutputOption, connected
+from placet_client.cli.command import (
+    LimitOption,
+    ListedProject,
+    ListedProjectOption,
+    OutputOption,
+    connected,
+    listed_project,
+)
 from placet_client.output import Form, show_list, tell
 from placet_client.records import Deployment
 
@@ -32,16 +39,18 @@ def add_to(app: typer.Typer) -> None:
 
 @deployment.command("list")
 def deployment_list(
+    within: ListedProject = "",
     at: Annotated[
         str, typer.Option(help="the instant, e.g. 2026-03-14T10:00Z; now unless it is given")
     ] = "",
-    project: str = "",
+    project: ListedProjectOption = "",
     environment: str = "",
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List what served behind each endpoint at an instant, by whose approval; -o json has the
     receipts and where the log says it."""
+    project = listed_project(within, project)
     with connected() as client:
         found = client.deployments.list(
             at=at, project=project, environment=environment, limit=limit

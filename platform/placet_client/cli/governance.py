@@ -9,10 +9,13 @@ from placet_client import refs
 from placet_client.cli.command import (
     EnvironmentArgument,
     LimitOption,
+    ListedProject,
+    ListedProjectOption,
     OutputOption,
     connected,
     go_on,
     json_or_file,
+    listed_project,
     pairs,
 )
 from placet_client.output import Form, show_list, show_one
@@ -43,9 +46,13 @@ def add_to(app: typer.Typer) -> None:
 
 @environment.command("list")
 def environment_list(
-    project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List the environments of a project."""
+    project = listed_project(within, project, needed=True)
     with connected() as client:
         environments = client.environments.list(project, limit=limit)
         show_list(environments, ["name", "position", "targets", "policy"], output)

@@ -12,6 +12,8 @@ from placet_client import refs
 from placet_client.cli.builds import follow
 from placet_client.cli.command import (
     LimitOption,
+    ListedProject,
+    ListedProjectOption,
     ModelArgument,
     OutputOption,
     TimeoutOption,
@@ -20,6 +22,7 @@ from placet_client.cli.command import (
     connected,
     go_on,
     json_or_file,
+    listed_project,
 )
 from placet_client.client import Client
 from placet_client.output import Form, cell, progress, say, show_list, show_one
@@ -44,8 +47,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 @model.command("list")
-def model_list(project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
+def model_list(
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
     """List the models of a project."""
+    project = listed_project(within, project, needed=True)
     with connected() as client:
         models = client.models.list(project, limit=limit)
         show_list(models, ["name", "version_count", "latest_number", "latest_state"], output)
@@ -262,12 +271,14 @@ def evidence_add(
 
 @declaration.command("list")
 def declaration_list(
-    project: str,
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
     about: Annotated[str, typer.Option(help="a data set's digest, or a version's id")] = "",
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List who was declared to own data or to have written code, and by whom."""
+    project = listed_project(within, project, needed=True)
     with connected() as client:
         declarations = client.declarations.list(project, about=about, limit=limit)
         show_list(declarations, ["fact", "about", "person", "declared_by", "created_at"], output)
@@ -289,9 +300,13 @@ def declaration_add(
 
 @signing_key.command("list")
 def signing_key_list(
-    project: str, limit: LimitOption = None, output: OutputOption = Form.TABLE
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
+    limit: LimitOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """List the keys whose signatures over models a project trusts."""
+    project = listed_project(within, project, needed=True)
     with connected() as client:
         keys = client.signing_keys.list(project, limit=limit)
         show_list(keys, ["id", "label", "fingerprint", "valid_until", "revoked_at"], output)

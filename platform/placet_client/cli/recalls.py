@@ -9,9 +9,12 @@ import typer
 from placet_client.cli.command import (
     EndpointArgument,
     LimitOption,
+    ListedProject,
+    ListedProjectOption,
     OutputOption,
     connected,
     go_on,
+    listed_project,
 )
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, print_json, show_list, show_one, tell
@@ -103,13 +106,15 @@ def recall_create(
 
 @recall.command("list")
 def recall_list(
-    project: ProjectOption = "",
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
     kind: Annotated[RecallKind | None, typer.Option(help="only of this kind")] = None,
     state: Annotated[str, typer.Option(help="standing or lifted")] = "",
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List recalls, newest first."""
+    project = listed_project(within, project)
     with connected() as client:
         recalls = client.recalls.list(project=project, kind=kind or "", state=state, limit=limit)
         show_list(recalls, COLUMNS, output)

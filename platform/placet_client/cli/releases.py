@@ -12,6 +12,8 @@ from placet_client.cli.command import (
     TIMED_OUT,
     WAITING,
     LimitOption,
+    ListedProject,
+    ListedProjectOption,
     OutputOption,
     TimeoutOption,
     WaitOption,
@@ -19,6 +21,7 @@ from placet_client.cli.command import (
     ended,
     go_on,
     json_or_file,
+    listed_project,
     pairs,
     polling,
 )
@@ -256,7 +259,8 @@ def _over(view: ReleaseDetail) -> tuple[int, str]:
 
 @release.command("list")
 def release_list(
-    project: str = "",
+    within: ListedProject = "",
+    project: ListedProjectOption = "",
     environment: str = "",
     state: Annotated[str, typer.Option(help="requested, approved, live, …")] = "",
     model: str = "",
@@ -267,7 +271,7 @@ def release_list(
     """List releases, newest first."""
     with connected() as client:
         releases = client.releases.list(
-            project,
+            listed_project(within, project),
             environment=environment,
             state=state,
             model=model,

@@ -13,10 +13,12 @@ from placet_client.cli.command import (
     EndpointArgument,
     EnvironmentArgument,
     LimitOption,
+    ListedProjectOption,
     OutputOption,
     connected,
     go_on,
     json_or_file,
+    listed_project,
     pairs,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
@@ -55,9 +57,8 @@ def id_of(client: Client, reference: str) -> str:
 
 @endpoint.command("list")
 def endpoint_list(
-    place: Annotated[
-        str, typer.Argument(metavar="[PROJECT/ENVIRONMENT]", help="default: all that you see")
-    ] = "",
+    place: Annotated[str, typer.Argument(metavar="[PROJECT[/ENVIRONMENT]]")] = "",
+    project: ListedProjectOption = "",
     isolation: Annotated[
         str,
         typer.Option(help="only those of this isolation: older, shared, link or socket"),
@@ -65,11 +66,12 @@ def endpoint_list(
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List the endpoints of an environment, or of all of them."""
+    """List the endpoints of an environment or a project; without either all that you see."""
+    place = listed_project(place, project)
     columns = ["name", "url", "state", "health", "isolation", "target"]
     with connected() as client:
         endpoints = _endpoints(client, place, isolation, limit)
-        if not place:
+        if "/" not in place:
             columns = ["project", "environment", *columns]
         show_list((_told(row, output) for row in islice(endpoints, limit)), columns, output)
 
@@ -77,12 +79,12 @@ def endpoint_list(
 def _endpoints(
     client: Client, place: str, isolation: str, limit: int | None
 ) -> Iterator[records.Endpoint]:
-    if place:
+    if "/" in place:
         yield from client.endpoints.list(*refs.place(place), isolation=isolation, limit=limit)
         return
-    for project in client.projects.list():
-        for environment in client.environments.list(project.slug):
-            yield from client.endpoints.list(project.slug, environment.name, isolation=isolation)
+    for slug in [place] if place else [project.slug for project in client.projects.list()]:
+        for environment in client.environments.list(slug):
+            yield from client.endpoints.list(slug, environment.name, isolation=isolation)
 
 
 def _told(row: records.Endpoint, output: Form) -> Item:

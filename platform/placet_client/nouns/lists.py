@@ -93,9 +93,11 @@ class Lists(Noun):
         """Write the streams of the log and how far they are."""
         return self._save("/exports/streams", to, **given(format=form))
 
-    def recalls(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
-        """Write what every recall did to every release, and whether that is confirmed."""
-        return self._save("/exports/recalls", to, **given(format=form, project=project))
+    def recalls(self, to: Path, *, form: Form = "csv", project: str = "", recall: str = "") -> int:
+        """Write what every recall, or the one of this id, did to every release, and whether that
+        is confirmed."""
+        query = given(format=form, project=project, recall=recall)
+        return self._save("/exports/recalls", to, **query)
 
     def tokens(self, to: Path, *, form: Form = "csv") -> int:
         """Write the tokens that you answer for, without their secrets."""

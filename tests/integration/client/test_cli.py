@@ -97,7 +97,12 @@ def test_an_api_key_is_printed_once_and_text_with_brackets_as_it_is(
 
 @pytest.mark.parametrize("words", [["--token-stdin"], []], ids=["said so", "piped"])
 def test_a_login_is_remembered_for_its_owner_alone(
-    world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    world: World,
+    home: Path,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
 ) -> None:
     token = factories.token_for(world.people["Ada"])
     monkeypatch.delenv("PLACET_URL")
@@ -108,8 +113,40 @@ def test_a_login_is_remembered_for_its_owner_alone(
     path = home / "config" / "placet" / "config.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert main(["whoami"]) == 0
+    capsys.readouterr()
     assert main(["logout"]) == 0
+    told = f"Signed out of {live_server.url} on this machine. The token stays valid"
+    assert told in capsys.readouterr().err
     assert main(["whoami"]) == 1
+    assert main(["logout"]) == 0
+    assert "No login was remembered on this machine" in capsys.readouterr().err
+
+
+def test_who_logs_out_is_told_of_a_token_that_goes_on_being_used(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLACET_TOKEN", "secret")
+    assert main(["logout"]) == 0
+    assert "PLACET_TOKEN is set: commands go on using that token" in capsys.readouterr().err
+
+
+def test_a_list_takes_its_project_as_an_argument_and_as_an_option(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.live()
+    lists = ["model", "environment", "declaration", "signing-key", "release", "recall"]
+    for noun in [*lists, "break-glass", "deployment", "endpoint"]:
+        said = []
+        for project in (["risk"], ["--project", "risk"], ["risk", "--project", "risk"]):
+            assert main([noun, "list", *project, "-o", "json"]) == 0, noun
+            rows = answer(capsys)
+            said.append([{name: row[name] for name in row.keys() - {"at"}} for row in rows])
+        assert said[0] == said[1] == said[2], noun
+        assert main([noun, "list", "risk", "--project", "other"]) == 2, noun
+        assert "PROJECT is risk, and --project other" in capsys.readouterr().err
+    for noun in lists[:4]:
+        assert main([noun, "list"]) == 2, noun
+        assert "Say of which project" in capsys.readouterr().err
 
 
 def test_a_remembered_token_goes_to_no_other_server(

@@ -99,6 +99,23 @@ def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_fai
     assert "Revision 1 ended with 0% of the traffic" in said and "is failed" not in said
 
 
+def test_the_log_says_of_what_failed_by_itself_that_it_failed_and_of_what_was_aborted_not(
+    story: Story, first_release: Release
+) -> None:
+    plan = {"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]}
+    broken = story.under_way(plan)
+    story.node.phase[Revision.objects.get(release=broken.pk).pk] = ("failed", "killed")
+    story.settle()
+    story.node.phase.clear()
+    aborted = story.release("development", plan=plan)
+    story.settle()
+    actions.abort(story.rollout(aborted), reason="odd answers", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{broken.endpoint_id}/?activity=all")
+    assert "Revision 2 failed" in said
+    assert "Revision 3 failed" not in said and "Revision 3 ended" not in said
+
+
 def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
     story: Story, first_release: Release
 ) -> None:
@@ -188,6 +205,22 @@ def test_a_revoked_release_says_for_what_it_was_approved(
     lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
     said = page(story, f"/releases/{first_release.pk}/")
     assert "deployed. The recall was withdrawn since: request a new release to run it again" in said
+
+
+def test_who_decides_on_what_was_rolled_back_before_reads_from_where_by_whom_and_why(
+    story: Story, first_release: Release
+) -> None:
+    second = rolled_back(story)
+    again = story.release("development", second.bento, plan=WARM)
+    story.settle()
+    other = story.live(plan=WARM)
+    told = (
+        f"Rolled back before: release {second.number} from revision 2 to revision 1 by Otto risk "
+        "(ago) : “worse in Lyon”"
+    )
+    assert told in page(story, f"/releases/{again.pk}/", who="Rita")
+    for one in (first_release, second, other):
+        assert "Rolled back before" not in page(story, f"/releases/{one.pk}/", who="Rita")
 
 
 def test_what_was_rolled_back_and_recalled_is_not_asked_for_again(

@@ -1,5 +1,8 @@
 """Pages of deployments say what was and what is: of what was recalled, rolled back, stopped."""
 
+import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from apps.serving.actions import stop_endpoint
 from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import browser
@@ -112,6 +116,29 @@ def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> N
     assert "by Olga (ago) : “coerced”" in page(story, path, who="Olga")
 
 
+def test_the_revisions_say_who_rolled_one_back_who_aborted_one_and_why(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    third = story.under_way({"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]})
+    actions.abort(story.rollout(third), reason="odd answers", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{second.endpoint_id}/revisions/")
+    assert "Rolled back by Otto risk (ago) : “worse”" in said
+    assert "Aborted by Otto risk (ago) : “odd answers”" in said
+    assert said.count("“") == 2, "nothing ended the revision that is live"
+
+
+def test_the_revisions_of_a_stopped_endpoint_say_who_stopped_it_and_why(
+    story: Story, first_release: Release
+) -> None:
+    stop_endpoint(first_release.endpoint, reason="maintenance", actor=story.otto)
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/revisions/")
+    assert said.count("■ Stopped | Stopped by Otto risk (ago) : “maintenance”") == 1
+
+
 def test_a_revision_that_came_back_says_when_it_served_first_and_not_that_it_always_did(
     story: Story, first_release: Release
 ) -> None:
@@ -175,3 +202,47 @@ def test_a_release_that_had_been_rolled_back_is_called_so_on_the_page_of_a_recal
     said = page(story, f"/recalls/{Recall.objects.get().pk}/")
     assert "Rolled back" in page(story, f"/releases/{second.pk}/")
     assert "Rolled back (was not running)" in said and "Revoked" not in said
+
+
+def test_the_receipts_of_a_recall_come_to_its_page_without_a_reload(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    story.run_jobs("control")
+    path, otto = f"/recalls/{Recall.objects.get().pk}/", browser(story.people["Otto"])
+    renews = f'hx-get="{path}"'
+    assert renews in otto.get(path).content.decode()
+    story.node.confirm()
+    renewed = otto.get(path, headers={"HX-Request": "true"}).content.decode()
+    assert "nothing of it was running at" in renewed
+    assert renews not in renewed, "every node has answered"
+
+
+def test_the_page_of_a_recall_that_ended_nothing_waits_for_what_its_targets_sign(
+    story: Story, first_release: Release
+) -> None:
+    other = story.world.bento(story.world.version("other"))
+    what: dict[str, Any] = {"kind": "bento", "what": other.pk, "reason": "x"}
+    found = recall(**what, project=story.world.project, actor=story.otto)
+    story.run_jobs("control")
+    path, otto = f"/recalls/{found.pk}/", browser(story.people["Otto"])
+    assert found.effects.count() == 0
+    assert "hx-get" in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+    story.node.confirm()
+    assert "hx-get" not in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+
+
+def test_what_is_exported_from_the_page_of_a_recall_is_what_that_recall_did(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    for release in (first_release, second):
+        recalled(story, release)
+        story.settle()
+    found = Recall.objects.order_by("pk").last()
+    assert found is not None
+    otto = browser(story.people["Otto"])
+    shown = otto.get(f"/recalls/{found.pk}/").content.decode()
+    (url,) = re.findall(r'href="(/api/v1/exports/recalls[^"]*format=json[^"]*)"', shown)
+    rows = json.loads(b"".join(otto.get(unescape(url))))
+    assert {row["recall"] for row in rows} == {found.pk}

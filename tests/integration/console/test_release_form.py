@@ -297,6 +297,20 @@ def test_who_decides_on_what_was_rejected_before_reads_who_rejected_it_and_why(
     other = world.request("staging", world.bento(world.version()))
     for path in (f"/releases/{first.pk}/", f"/releases/{other.pk}/"):
         assert "Rejected before" not in tight(client.get(path).content)
+    world.decide(again, world.rita)
+    Release.objects.filter(pk=again.pk).update(state="live")
+    assert "<b>Rejected before:</b>" in tight(client.get(f"/releases/{again.pk}/").content)
+
+
+def test_the_record_of_a_release_names_no_rejection_that_came_after_its_own_decision(
+    world: World,
+) -> None:
+    version = world.version()
+    first, second = (world.request("staging", world.bento(version)) for _ in range(2))
+    world.decide(second, world.rita)
+    world.decide(first, world.rex, verdict="reject", comment="Too late")
+    page = tight(browser(world.people["Rita"]).get(f"/releases/{second.pk}/").content)
+    assert "Rejected before" not in page
 
 
 def test_who_requests_again_what_was_withdrawn_reads_that(world: World) -> None:

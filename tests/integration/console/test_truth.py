@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
@@ -353,8 +354,20 @@ def test_an_endpoint_that_was_just_started_is_starting_and_not_down(
     story.run_jobs()
     assert set(healths(story, first_release)) == {"starting"}
     assert "No replica answers" not in page(story, "/endpoints/")
-    long_ago = now() - timedelta(seconds=61)
-    DesiredState.objects.update(signed_at=long_ago)
+    with time_machine.travel(now() + timedelta(seconds=61), tick=False):
+        story.node.report()
+        assert set(healths(story, first_release)) == {"down"}
+
+
+def test_an_endpoint_that_answers_nobody_is_down_also_when_its_node_was_just_told_something_else(
+    story: Story, first_release: Release
+) -> None:
+    require_api_key(first_release.endpoint, required=True, actor=story.otto)
+    story.run_jobs()
+    assert now() - DesiredState.objects.get().signed_at < timedelta(seconds=60)
+    own = Revision.objects.get(release=first_release.pk)
+    story.node.phase[own.pk] = ("starting", "its only replica ended")
+    story.node.step()
     assert set(healths(story, first_release)) == {"down"}
 
 

@@ -151,7 +151,7 @@ def said_of_way_back(world: World, release: Release) -> list[str]:
 
 def offered(now_live: Revision) -> list[str]:
     """Return the releases that the endpoint's page offers to go back to."""
-    return [row.release for row in former_of(now_live, revisions_of(now_live.endpoint))]
+    return [row.release for row in former_of(now_live, revisions_of(now_live.endpoint, SYSTEM))]
 
 
 def test_it_lets_nothing_else_run_whoever_writes_the_states(

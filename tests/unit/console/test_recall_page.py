@@ -152,3 +152,44 @@ def test_a_recalled_version_is_linked_by_its_name() -> None:
     assert link is not None
     assert (link.text, link.url) == ("churn:3", "/models/risk/churn/3/")
     assert RecallRow(recall(item=None), "Ada").item is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "reached", "said"),
+    [
+        (
+            "version",
+            1,
+            "It can be released again, unless another recall covers it. Nothing restarts: the "
+            "1 release it reached stays ended, on nodes too. To run it again, request a new "
+            "release.",
+        ),
+        (
+            "wheel",
+            0,
+            "It can be released again, unless another recall covers it. No release was ended by "
+            "this one.",
+        ),
+        (
+            "person",
+            2,
+            "This person can decide again; decisions that the recall voided stay void. Nothing "
+            "restarts: the 2 releases it reached stay ended, on nodes too. To run one again, "
+            "request a new release.",
+        ),
+    ],
+)
+def test_who_withdraws_a_recall_is_told_what_becomes_of_which_releases(
+    kind: str, reached: int, said: str
+) -> None:
+    found = shown(recall(kind=kind, reached=reached))
+    assert found.lift_says == said
+    lifted = shown(recall(kind=kind, reached=reached, state="lifted"))
+    assert lifted.meaning == f"Withdrawn. {said}"
+
+
+def test_a_withdrawn_recall_is_not_titled_as_though_it_stood() -> None:
+    stands, lifted = shown(recall(), "churn:1"), shown(recall(state="lifted"), "churn:1")
+    assert (stands.standing, stands.tab) == ("recalled", "Recall of churn:1")
+    assert (lifted.standing, lifted.tab) == ("recall withdrawn", "Withdrawn recall of churn:1")
+    assert "this person's decisions don't count" in shown(recall(kind="person")).meaning

@@ -50,6 +50,8 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     )
     if project := filters.get("project"):
         rows = rows.filter(project__slug=project)
+    if recall := filters.get("recall"):
+        rows = rows.filter(recall=recall)
     for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
         yield row, row.recall
 
@@ -141,7 +143,7 @@ RECALLS = ListTable(
         "contradiction": lambda row, recall: row.contradiction,
         "id": lambda row, recall: row.pk,
     },
-    ("project",),
+    ("project", "recall"),
     _recalls,
 )
 BREAK_GLASSES = ListTable(
