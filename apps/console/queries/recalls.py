@@ -36,6 +36,7 @@ from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.identity.models import ApproverPasskey, User
 from apps.identity.queries import name_in
+from apps.identity.rules.permissions import roles_with
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
@@ -46,7 +47,10 @@ DONE: dict[str, str] = {
     EffectAction.STOPPED: "endpoint stopped",
     EffectAction.ENDED: "ended",
 }
-WHO_LIFTS = "Someone other than the person who recalled it can withdraw the recall."
+WHO_LIFTS = (
+    f"Who has the role {' or '.join(roles_with('recall.lift'))} can withdraw the recall, but not "
+    "the person who recalled it."
+)
 BARS: dict[str, str] = {  # until it is withdrawn
     RecallKind.PERSON: "this person's decisions don't count",
     RecallKind.PASSKEY: "what this passkey signed doesn't count",
