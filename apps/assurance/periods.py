@@ -53,11 +53,15 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A revision had the same share all the time; ``end`` is none while it has it still."""
+    """A revision had the same share all the time; ``end`` is none while it has it still.
+
+    One that ``started`` began as somebody started the endpoint: replicas answer a little later.
+    """
 
     begin: Moment
     end: Moment | None
     share: Share
+    started: bool = False
 
     def covers(self, at: datetime) -> bool:
         """Tell whether it was so at an instant: what begins at it counts, what ends at it not."""
@@ -109,7 +113,7 @@ def periods(shares: Iterable[ShareSet], switches: Iterable[Switch]) -> list[Peri
     While the endpoint is not active nothing serves. An event that cannot be read changes nothing.
     """
     share, active = NOTHING, True
-    changes: list[tuple[Moment, Share]] = []
+    changes: list[tuple[Moment, Share, bool]] = []
     events: list[ShareSet | Switch] = [*shares, *switches]
     for one in sorted(events, key=lambda event: event.moment.index):
         if isinstance(one, Switch):
@@ -118,10 +122,10 @@ def periods(shares: Iterable[ShareSet], switches: Iterable[Switch]) -> list[Peri
             share = one.share
         served = share if active else NOTHING
         if served != (changes[-1][1] if changes else NOTHING):
-            changes.append((one.moment, served))
-    ends: list[Moment | None] = [begin for begin, _ in changes[1:]]
+            changes.append((one.moment, served, isinstance(one, Switch)))
+    ends: list[Moment | None] = [begin for begin, _, _ in changes[1:]]
     rows = zip(changes, [*ends, None], strict=True) if changes else ()
-    return [Period(begin, end, served) for (begin, served), end in rows if served]
+    return [Period(begin, end, *served) for (begin, *served), end in rows if served[0]]
 
 
 def service_at(rows: list[Period], at: datetime) -> Service | None:

@@ -154,8 +154,8 @@ def _said(row: RevisionHistory, period: Period) -> str:
     name = f" ({row.approved.model}:{row.approved.version})" if row.approved.model else ""
     share = share_words(period.share)
     end = f"until {period.end.at:%Y-%m-%d %H:%M:%S}" if period.end else "and still"
-    begin = f"{period.begin.at:%Y-%m-%d %H:%M:%S}"
-    return f"Revision {row.number}{name}, {share}, from {begin} {end} UTC"
+    begin = f"{'started' if period.started else 'from'} {period.begin.at:%Y-%m-%d %H:%M:%S}"
+    return f"Revision {row.number}{name}, {share}, {begin} {end} UTC"
 
 
 def share_words(share: Share) -> str:

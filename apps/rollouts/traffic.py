@@ -111,6 +111,7 @@ def traffic_of(endpoint: Endpoint, chosen: TrafficRange, actor: Actor) -> Traffi
     points = [
         TrafficPoint(datetime.fromtimestamp(at, UTC), min(seconds, until - at), found[at])
         for at in sorted(found)
+        if at < until  # else of a window that ended since
     ]
     marks = [*_moves(endpoint, since, actor), *_alerts(endpoint, since, actor)]
     return Traffic(

@@ -195,3 +195,36 @@ def test_a_rollout_that_is_over_says_that_its_figures_are_those_of_its_end(
     page = open_as(story.people["Otto"])
     page.goto(f"/rollouts/{canary.rollout.pk}/")
     page.get_by_text("at the end: planned 0%").wait_for()
+
+
+def test_the_target_of_a_stretch_in_which_it_changed_says_both(
+    canary: Canary, open_as: OpenAs
+) -> None:
+    begin = now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    row = canary.rollout
+    Rollout.objects.filter(pk=row.pk).update(
+        created_at=begin,
+        step_times={"0": (begin + timedelta(seconds=24)).isoformat()},
+        state="failed",
+        finished_at=begin + timedelta(minutes=1),
+        phase_times={},
+    )
+    for at in (10, 20, 30):
+        MetricWindow.objects.create(
+            node="nod_1",
+            revision=row.from_revision_id,
+            started_at=begin + timedelta(seconds=at),
+            seconds=WINDOW,
+            status_2xx=100,
+            latency={"25": 100},
+        )
+    page = open_as(canary.story.people["Otto"])
+    page.goto(f"/rollouts/{row.pk}/")
+    page.get_by_text("As a table").click()
+    rows = page.locator("#series details tbody tr")
+    rows.nth(2).wait_for()
+    cells = rows.evaluate_all(
+        "(rows) => rows.map((row) => [...row.cells].slice(0, 2).map((c) => c.textContent))"
+    )
+    found = [(time[3:], target) for time, target in cells]
+    assert found == [("00:30", "5%"), ("00:20", "0% → 5%"), ("00:10", "0%")]

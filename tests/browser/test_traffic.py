@@ -9,7 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from apps.monitoring.models import MetricWindow
+from apps.rollouts.actions import abort
 from apps.rollouts.models import Rollout
+from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
 from tests.support.story import Story
@@ -79,6 +81,7 @@ def test_the_pages_of_an_endpoint_and_the_lists(
         page.goto(f"/endpoints/{endpoint.pk}/")
         page.locator("#series canvas").nth(2).wait_for()
         page.locator("#revision-lines svg").first.wait_for()
+        assert page.title() == "churn · development · Placet"  # and not that of where it came from
         marks = page.locator(".marks li")
         assert marks.first.inner_text().endswith("Rollout of revision 2 started")
         assert "p99 " in page.locator("figcaption", has_text="Latency").inner_text()
@@ -101,6 +104,10 @@ def test_an_operator_looks_back_a_day_and_requires_a_key(
 ) -> None:
     page = open_as(story.people["Otto"])
     page.goto(f"/endpoints/{endpoint.pk}/")
+    page.locator("#series summary").click()
+    page.locator("#series details tbody tr").first.wait_for()
+    times = page.locator("#series details tbody th").all_inner_texts()
+    assert len(times) > 90 and len(set(times)) == len(times)  # half minutes, each by its seconds
     page.get_by_role("link", name="24 hours").click()
     page.locator(".ranges .active", has_text="24 hours").wait_for()
     page.locator("#series canvas").nth(2).wait_for()
@@ -120,3 +127,21 @@ def test_an_operator_looks_back_a_day_and_requires_a_key(
     page.get_by_text("An API key is required.").wait_for()
     endpoint.refresh_from_db()
     assert endpoint.api_key_required
+
+
+def test_the_versions_of_revisions_have_the_room_that_a_phone_has(
+    story: Story, endpoint: Endpoint, open_as: OpenAs, pictures: Path
+) -> None:
+    """However much the state has to say of why a revision ended."""
+    reason = "Probabilities drift for every customer who joined since the new form went live"
+    abort(Rollout.objects.latest("created_at"), reason=reason, actor=story.otto)
+    story.settle()
+    stop_endpoint(endpoint, reason=reason, actor=story.otto)
+    page = open_as(story.people["Otto"], width=390)
+    page.goto(f"/endpoints/{endpoint.pk}/revisions/")
+    page.screenshot(path=pictures / "revisions-stopped-light-390.png", full_page=True)
+    cell = page.get_by_role("cell").filter(has_text="churn:1")
+    assert "Stopped by Otto risk just now" in cell.inner_text()
+    box = cell.bounding_box()
+    assert box and box["width"] > 250
+    assert page.get_by_text(reason).locator("visible=true").count() == 2  # of each once

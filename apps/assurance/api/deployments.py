@@ -51,8 +51,11 @@ class ServedRevisionSerializer(serializers.Serializer[Any]):
     percent = serializers.FloatField(help_text="Of the endpoint's requests")
     header = serializers.CharField(help_text="Requests with this header, whatever the percentage")
     copies_percent = serializers.FloatField(help_text="Of copies, whose answers nobody gets")
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField(allow_null=True, help_text="null while it serves still")
+    since = serializers.DateTimeField(help_text="When this share of the requests began")
+    until = serializers.DateTimeField(allow_null=True, help_text="null while it has it still")
+    started = serializers.BooleanField(
+        help_text="The endpoint was started at `since`: replicas answered a little later"
+    )
     since_event = serializers.IntegerField(help_text="Where the log says it")
     until_event = serializers.IntegerField(allow_null=True)
     model = serializers.CharField()
@@ -96,17 +99,18 @@ def deployment_body(row: Deployment) -> dict[str, Any]:
 
 
 def _revision(row: ServedRevision) -> dict[str, Any]:
-    service, approved = row.service, row.approved
+    period, approved = row.service.period, row.approved
     return {
         "id": row.id,
         "number": row.number,
-        "percent": service.share.weight / 100,
-        "header": service.share.header,
-        "copies_percent": service.share.copies / 100,
-        "since": rfc3339(service.begin.at),
-        "until": rfc3339(service.end.at) if service.end else None,
-        "since_event": service.begin.index,
-        "until_event": service.end.index if service.end else None,
+        "percent": period.share.weight / 100,
+        "header": period.share.header,
+        "copies_percent": period.share.copies / 100,
+        "since": rfc3339(period.begin.at),
+        "until": rfc3339(period.end.at) if period.end else None,
+        "started": period.started,
+        "since_event": period.begin.index,
+        "until_event": period.end.index if period.end else None,
         "model": approved.model,
         "version": approved.version,
         "bento_digest": row.bento,

@@ -19,11 +19,23 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
+from apps.serving.queries import statuses_of
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import InvalidInput
 
 HISTORY = timedelta(days=30)
+ANSWERS = {
+    "starting": "starting: nothing answers yet",
+    "down": "no replica answers",
+    "unknown": "its node is silent",
+}
 ORDER = ("project__slug", "environment", "name", "pk")
+
+
+def serves(health: str) -> str:
+    """Say of what has a share of the requests still, by the health of its endpoint, whether
+    anything answers there."""
+    return ANSWERS.get(health, "serves still")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class ServedRow:
     place: Scope
     slug: str
     actor: Actor
+    serves: str  # where it has its share still: whether anything answers
 
     @property
     def runs(self) -> str:
@@ -137,6 +150,7 @@ class DeploymentRow:
     deployment: Deployment
     actor: Actor
     names: Mapping[str, str]
+    serves: str = ""
 
     @property
     def served(self) -> list[ServedRow]:
@@ -144,7 +158,7 @@ class DeploymentRow:
         endpoint = self.deployment.endpoint
         place = Scope(endpoint.project_id, endpoint.environment)
         return [
-            ServedRow(row, place, endpoint.project.slug, self.actor)
+            ServedRow(row, place, endpoint.project.slug, self.actor, self.serves)
             for row in self.deployment.revisions
         ]
 
@@ -188,10 +202,16 @@ class DeploymentListPage:
         return actor_names(row.stopped.by for row in self.found if row.stopped)
 
     @cached_property
+    def serves(self) -> dict[str, str]:
+        """Whether anything answers at each endpoint, as its node says: today's, for every page."""
+        found = statuses_of([row.endpoint for row in self.found])
+        return {row.endpoint.pk: serves(row.health) for row in found}
+
+    @cached_property
     def rows(self) -> list[DeploymentRow]:
         """Every endpoint that there was at the instant."""
         return [
-            DeploymentRow(row, self.actor, self.names)
+            DeploymentRow(row, self.actor, self.names, self.serves[row.endpoint.pk])
             for row in self.found
             if row.state not in ("", "deleted")
         ]

@@ -188,7 +188,7 @@ class EndpointPage:
     @property
     def health(self) -> Sign:
         """How it is."""
-        return parts.health(self.view.judged.health, self.view.asked)
+        return parts.health(self.view.health, self.view.asked)
 
     @property
     def why(self) -> str:
@@ -265,7 +265,7 @@ class EndpointPage:
     @property
     def lines(self) -> ServedLines:
         """When each revision served lately, as the log has it."""
-        return served_lines(self.endpoint)
+        return served_lines(self.endpoint, self.view.status.health)
 
     @property
     def history(self) -> list[PastRevision]:

@@ -29,6 +29,7 @@ HEALTH = {
     "starting": Sign("wait", "◷", "Starting"),
     "down": Sign("fail", "✕", "Down"),
     "unknown": Sign("wait", "?", "No news"),
+    "stopping": Sign("wait", "◷", "Stopping"),
     "stopped": Sign("plain", "■", "Stopped"),
     "deleted": Sign("plain", "–", "Deleted"),
 }
@@ -141,8 +142,11 @@ class Running:
 
     @property
     def state(self) -> str:
-        """How it is: what is live behind a stopped endpoint answers nobody."""
-        return RevisionState.STOPPED if self.is_stopped else self.row.revision.state
+        """How it is: what is live behind a stopped endpoint answers nobody, once its node has
+        stopped it."""
+        if not self.is_stopped:
+            return self.row.revision.state
+        return "stopping" if self.row.ready_replicas else RevisionState.STOPPED
 
     @property
     def ready(self) -> str:

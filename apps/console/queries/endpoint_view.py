@@ -250,6 +250,17 @@ class EndpointView:
         return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether somebody stopped it, and its node says that replicas answer still."""
+        stopped = self.endpoint.state == EndpointState.STOPPED
+        return stopped and any(row.ready_replicas for row in self.status.revisions)
+
+    @property
+    def health(self) -> str:
+        """How it is: as it is judged, and ``stopping`` until its node has stopped it."""
+        return "stopping" if self.is_stopping else self.judged.health
+
+    @property
     def previous(self) -> Revision | None:
         """The revision that a rollback goes to unless another one is named."""
         return self.former[0] if self.former else None
@@ -327,7 +338,8 @@ def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
 
 def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     """Return the newest revisions and all that are present, each with the number of its release,
-    who approved that, and the recall and the rollout that ended it.
+    since when that is live (as lists say it: anew with each start and each way back), who approved
+    it, and the recall and the rollout that ended it.
 
     Which ones is found first: of few the database looks after each whether it may serve again, of
     many it would do that for every revision of every endpoint.
@@ -339,6 +351,7 @@ def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     )
     columns = {
         "release_number": Subquery(release.values("number")),
+        "release_live_at": Subquery(release.filter(state=ReleaseState.LIVE).values("live_at")),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         "approvers": ArraySubquery(approved.order_by("pk").values(name=name_in("person"))),
         "recall": recall_that_ended(),

@@ -7,7 +7,7 @@ from datetime import datetime
 from apps.assurance.periods import Period
 from apps.assurance.queries.as_of import RevisionHistory, deployments
 from apps.console.charts import Timespans, share_words, timespans
-from apps.console.queries.deployments import HISTORY
+from apps.console.queries.deployments import HISTORY, serves
 from apps.serving.models import Endpoint
 from placet.kernel.clock import now
 
@@ -64,15 +64,17 @@ class ServedLines:
     rows: Sequence[ServedLine]
     since: datetime
     until: datetime
+    serves: str  # where a share goes on: whether anything answers
 
 
-def served_lines(endpoint: Endpoint) -> ServedLines:
+def served_lines(endpoint: Endpoint, health: str) -> ServedLines:
     """Return when each revision of ``endpoint`` served in the last 30 days: no scale is longer
-    than it has anything to show. Whoever calls has found the endpoint visible."""
+    than it has anything to show. Whoever calls has found the endpoint visible, and how it is."""
     until = now()
     since = until - HISTORY
     found = deployments([endpoint], until, since=since)
     history = sorted(found[0].history if found else [], key=lambda row: -row.number)[:SHOWN]
     begins = [period.begin.at for row in history for period in row.periods]
     since = max(since, min(begins, default=since))
-    return ServedLines([ServedLine(row, since, until) for row in history], since, until)
+    rows = [ServedLine(row, since, until) for row in history]
+    return ServedLines(rows, since, until, serves(health))

@@ -56,6 +56,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "ready": ("pass", "✓", "Ready"),
     "warm": ("plain", "◐", "Standby"),
     "draining": ("wait", "◷", "Draining"),
+    "stopping": ("wait", "◷", "Stopping"),
     "stopped": ("plain", "■", "Stopped"),
     "shifting": ("wait", "◷", "Shifting traffic"),
     "skipped": ("plain", "–", "Skipped"),

@@ -18,7 +18,7 @@ from django.db.models import (
     TextField,
     Value,
 )
-from django.db.models.functions import Cast, Extract, Floor
+from django.db.models.functions import Cast, Extract, Floor, Greatest
 
 from apps.monitoring.models import MetricHour, MetricWindow
 from apps.monitoring.rules import BOUNDS_MS, WindowCounts, total
@@ -27,6 +27,7 @@ from placet.kernel.clock import now
 
 STATUSES = ("status_2xx", "status_4xx", "status_5xx")
 HOUR = 3600
+LATE = 1.0  # second, after its due end, at which a busy node may have ended a window
 BUCKETS = (*map(str, BOUNDS_MS), "inf")  # of a window's histogram
 
 
@@ -281,16 +282,27 @@ def _summed(
 def _stretched(
     revisions: Iterable[str] | QuerySet[Any], since: datetime, until: datetime, seconds: int
 ) -> QuerySet[Any, Any]:
-    """Return the windows that began in that time, each with the ``begin`` of its stretch."""
+    """Return the windows that began in that time, each with the ``begin`` of its stretch.
+
+    An older agent's window may lie in two of them: it is in the one that it ended in, for a request
+    was never made after the stretch that it stands in. Hours are added up by when windows began.
+    """
     rows = MetricWindow.objects.filter(
         revision__in=revisions, started_at__gte=since, started_at__lt=until
     )
-    return begun(rows, seconds)
+    if seconds % HOUR == 0:
+        return begun(rows, seconds)
+    ended = Extract("started_at", "epoch") + Greatest(F("seconds") - LATE, 0.0)
+    return _with_begin(rows, ended, seconds)
 
 
 def begun(rows: QuerySet[Any], seconds: int) -> QuerySet[Any]:
-    """Give each row the ``begin`` of its stretch of so many seconds."""
-    begin = Cast(Floor(Extract("started_at", "epoch") / seconds) * seconds, IntegerField())
+    """Give each row the ``begin`` of the stretch of so many seconds that it began in."""
+    return _with_begin(rows, Extract("started_at", "epoch"), seconds)
+
+
+def _with_begin(rows: QuerySet[Any], at: Any, seconds: int) -> QuerySet[Any]:
+    begin = Cast(Floor(at / seconds) * seconds, IntegerField())
     with_begin: QuerySet[Any] = rows.order_by().annotate(begin=begin)
     return with_begin
 

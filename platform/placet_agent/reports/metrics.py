@@ -1,6 +1,7 @@
 """Counts requests per revision from HAProxy's log lines, in windows, and checks the counts."""
 
 import logging
+import math
 import os
 import select
 import threading
@@ -92,6 +93,13 @@ def parse_line(text: str) -> RequestLine | None:
         return None
 
 
+def window_end(began: datetime, seconds: float) -> datetime:
+    """Return when a window that ``began`` then ends: at a whole multiple of ``seconds``, so that no
+    window lies in two of the stretches of time that pages show."""
+    rounds = math.floor(began.timestamp() / seconds) + 1
+    return datetime.fromtimestamp(rounds * seconds, UTC)
+
+
 class RequestMeter:
     """Reads the named pipe in a thread of its own and hands out finished windows."""
 
@@ -160,7 +168,9 @@ class RequestMeter:
     def _run(self) -> None:
         began, clock = datetime.now(UTC), time.monotonic()
         while not self._stop.is_set():
-            left = clock + self.seconds - time.monotonic()
+            left = (window_end(began, self.seconds) - datetime.now(UTC)).total_seconds()
+            # a clock that is set back puts that off; a window is never much longer for it
+            left = min(left, clock + 2 * self.seconds - time.monotonic())
             try:
                 if left > 0 and select.select([self._pipe], [], [], min(left, 0.25))[0]:
                     self._drain()

@@ -83,6 +83,6 @@ def lines(rows: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
                 "bento": one.bento_digest,
                 "approved by": [f"{who.name} ({who.role})" for who in one.approvals],
                 "policy": one.policy_number,
-                "since": one.since.isoformat(),
+                "since": one.since.isoformat() + (" (started)" if one.started else ""),
                 "until": one.until.isoformat() if one.until else None,
             }

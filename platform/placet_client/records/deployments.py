@@ -38,8 +38,9 @@ class ServedRevision(Record):
     percent: float  # Of the endpoint's requests
     header: str  # Requests with this header, whatever the percentage
     copies_percent: float  # Of copies, whose answers nobody gets
-    since: datetime
-    until: datetime | None  # None while it serves still
+    since: datetime  # When this share of the requests began
+    until: datetime | None  # None while it has it still
+    started: bool  # The endpoint was started at `since`: replicas answered a little later
     since_event: int  # Where the log says it
     until_event: int | None
     model: str

@@ -134,6 +134,44 @@ def test_every_instant_of_a_story_is_answered_rightly_and_the_same_everywhere(
     assert [got.json() for got in after] == [got.json() for got in before]
 
 
+def times_of(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    """Return when the share of each revision began and ended, the largest share first."""
+    begun = [row["since"] for row in rows]
+    return [begun, [row["until"] for row in rows], [row["started"] for row in rows]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_a_share_began_and_ended_is_said_alike_everywhere(
+    turns: Turns,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    people, live, canary = turns.story.people, turns.known[1][0], turns.known[2][0]
+    people["Eve"] = factories.person("Eve", roles={"auditor": None})
+    client = browser(people["Eve"])
+    become(turns.story.world, "Eve", live_server.url, monkeypatch)
+    for at, started in ((canary, False), (turns.known[-2][0], True)):
+        rows = client.get("/api/v1/deployments", {"at": rfc3339(at)}).json()["items"]
+        told = times_of([one for row in rows for one in row["revisions"]])
+        asked = {"at": rfc3339(at), "format": "json"}
+        export = json.loads(b"".join(client.get("/api/v1/exports/deployments", asked)))  # type: ignore[arg-type]
+        assert placet(["deployment", "list", "--at", rfc3339(at), "-o", "json"]) == 0
+        printed = [one for row in answer(capsys) for one in row["revisions"]]
+        assert [times_of(export), times_of(printed)] == [told, told]
+        page = client.get("/deployments/", {"at": rfc3339(at)}).content.decode()
+        (begun, over, is_started), word = told, "started" if started else "since"
+        said = re.findall(
+            rf"{word}\s+(\d{{4}}-\S+ \S+)\s+</div>\s+<div>until (\S+ \S+)</div>", page
+        )
+        assert said == [
+            (a[:19].replace("T", " "), b[:19].replace("T", " "))
+            for a, b in zip(begun, over, strict=True)
+        ]
+        assert set(is_started) == {started}
+        assert all(datetime.fromisoformat(text) > live for text in begun)
+
+
 def faults(client: Client, at: datetime) -> list[str]:
     """What pages and the API say is wrong with the answer."""
     page = text_of(client.get("/deployments/", {"at": rfc3339(at)}).content.decode())

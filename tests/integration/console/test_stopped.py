@@ -1,8 +1,11 @@
 """Once somebody stopped an endpoint every page says so of what was live there, by whom and why."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from apps.audit.models import Event
@@ -12,6 +15,7 @@ from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts.actions import schedule_drills
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import api, browser
 from tests.support.page_text import text_of
@@ -106,6 +110,51 @@ def test_lists_of_deployments_say_until_when_and_not_since_when(
         assert "| until (ago) |" in said and "■ Stopped" in said, path
 
 
+def test_what_answers_still_is_said_to_be_stopping_and_to_be_stopped_once_nothing_does(
+    story: Story, stopped: Release
+) -> None:
+    path = f"/endpoints/{stopped.endpoint_id}/"
+    said, _, _ = page(story, path).partition("| Traffic over time")
+    assert said.count("◷ Stopping") == 2 and "■ Stopped" not in said, said
+    assert "| 1 of 1 | 100%" in said and "Once the node has stopped it, clients get 503" in said
+    story.settle()
+    said, _, _ = page(story, path).partition("| Traffic over time")
+    assert said.count("■ Stopped") == 2 and "Stopping" not in said, said
+    assert "| 0 of 1 | 0%" in said and "Once the node" not in said
+
+
+def test_an_endpoint_and_the_lists_say_the_same_of_since_when_it_is_live(
+    story: Story, stopped: Release
+) -> None:
+    client = browser(story.people["Otto"])
+    with time_machine.travel(now() + timedelta(hours=2)):
+        start_endpoint(stopped.endpoint, actor=story.otto)
+        anew = f'datetime="{rfc3339(now())[:13]}'
+        for path in ("/", "/endpoints/"):
+            lists = client.get(path).content.decode()
+            (since,) = re.findall(r'<div>\s*<time datetime="(\S+)"', lists)
+        page = client.get(f"/endpoints/{stopped.endpoint_id}/").content.decode()
+    details = page.partition("Details")[2].partition("Bento")[0]
+    assert anew in details and f'datetime="{since}"' in details, (since, details)
+
+
+def test_what_was_started_is_not_said_to_serve_before_it_answers(
+    story: Story, stopped: Release
+) -> None:
+    story.settle()
+    row = start_endpoint(stopped.endpoint, actor=story.otto)
+    paths = ["/deployments/", f"/endpoints/{row.pk}/revisions/"]
+    begun = ("started (date) (time)", "(date) (time) when it was started")
+    for path, words in zip(paths, begun, strict=True):
+        said = page(story, path)
+        assert words in said and "starting: nothing answers yet" in said, said
+        assert "serves still" not in said
+    story.settle()
+    for path, words in zip(paths, begun, strict=True):
+        said = page(story, path)
+        assert words in said and "serves still" in said, said
+
+
 def test_projects_count_as_live_what_serves(story: Story, stopped: Release) -> None:
     def live() -> int:
         return browser(story.people["Otto"]).get("/projects/").context["page"].rows[0].live
@@ -193,6 +242,7 @@ def test_what_was_approved_while_an_endpoint_was_stopped_goes_out_once_it_is_sta
 def test_the_page_of_an_endpoint_says_who_stopped_it_and_why_and_so_does_its_activity(
     story: Story, stopped: Release
 ) -> None:
+    story.settle()
     said = page(story, f"/endpoints/{stopped.endpoint_id}/")
     assert f"{SAID} Clients get 503." in said
     assert f"Stopped an endpoint by Otto risk | “{WHY}”" in said
@@ -211,6 +261,7 @@ def test_the_dialog_takes_a_reason_and_needs_none(story: Story, first_release: R
     row = Endpoint.objects.get(pk=row.pk)
     assert (row.state, row.stopped_by, row.reason, row.stopped_at) == ("active", "", "", None)
     otto.post(f"{path}/do/stop", {"next": f"{path}/"})
+    story.settle()
     assert "Stopped by Otto risk (ago) . Clients get 503." in page(story, f"{path}/")
 
 

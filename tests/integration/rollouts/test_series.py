@@ -57,7 +57,7 @@ def test_windows_stand_in_their_stretches(world: World, rollout: Rollout) -> Non
     count(old, -50, 40)
     count(old, 100, 300, 0)
     count(new, 100.4, 98, 2)
-    count(old, 104, 300, 0)  # a second node, or a window that began late: it adds up
+    count(old, 100.7, 300, 0)  # a second node, whose window ended a little late: it adds up
     mirrored = {"status_2xx": 9, "status_5xx": 1, "latency": {"5": 10, "inf": 0}}
     count(new, 120, 0, 0, apart={"mirrored": mirrored, "overridden": {"status_2xx": 5}})
     count(old, 600, 7)  # after it
@@ -85,3 +85,14 @@ def test_windows_stand_in_their_stretches(world: World, rollout: Rollout) -> Non
     assert split["new"]["p99_ms"] == 10_000  # in the open-ended bucket: longer than the last bound
     assert (copied["share"], copied["new"], copied["old"]) == (None, None, None)
     assert (copied["copies"]["requests"], copied["copies"]["error_rate"]) == (10, 0.1)
+
+
+def test_no_request_stands_in_a_stretch_that_ended_before_it_was_made(
+    world: World, rollout: Rollout
+) -> None:
+    """A window of an older agent lies in two stretches; it may have counted up to its end."""
+    count(rollout.from_revision_id, 104, 10)
+    count(rollout.from_revision_id, 595, 7)  # ended after the rollout did
+    points = api(world.people["Otto"]).get(f"/rollouts/{rollout.pk}/series").json()["points"]
+    found = [(point["at"], point["old"]["requests"]) for point in points]
+    assert found == [(at(110), 10), (at(600), 7)]

@@ -113,3 +113,21 @@ def test_what_happened_is_marked_in_words(story: Story, endpoint: Endpoint) -> N
     Rollout.objects.update(created_at=long_ago, finished_at=long_ago)
     assert [mark["kind"] for mark in asked(story, endpoint).json()["marks"]] == ["alert"]
     assert len(asked(story, endpoint, "?range=6h").json()["marks"]) == 5
+
+
+def test_requests_of_two_half_minutes_stand_in_the_later_one(
+    story: Story, endpoint: Endpoint
+) -> None:
+    """The first of them may have been made at the end of the window that counted them."""
+    begin = int(now().timestamp() - 300) // 30 * 30
+    MetricWindow.objects.create(
+        node="nod_1",
+        revision=endpoint.revisions.get(number=2).pk,
+        started_at=now().fromtimestamp(begin + 29, now().tzinfo),
+        seconds=10,
+        status_2xx=29,
+        latency={"25": 29},
+    )
+    (point,) = asked(story, endpoint).json()["points"]
+    at = now().fromisoformat(point["at"]).timestamp()
+    assert (at, point["requests"]) == (begin + 30, 29)

@@ -2,15 +2,19 @@
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from placet_agent.haproxy.admin import Admin, BackendCounters
 from placet_agent.process.procs import find
-from placet_agent.reports.metrics import RequestMeter, parse_line
+from placet_agent.reports.metrics import RequestMeter, parse_line, window_end
 from placet_protocol.report.windows import read_window
+from tests.support.processes import until
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,29 @@ def test_what_an_older_agent_counted_goes_on(tmp_path: Path) -> None:
     meter.start()
     assert meter._logged == {(now, "e000r1"): 40}
     meter.stop()
+
+
+@pytest.mark.parametrize(
+    ("began", "length", "ends"), [(0, 10, 10), (9.999, 10, 10), (10.2, 10, 20), (3.1, 2, 4)]
+)
+def test_a_window_ends_at_a_whole_multiple_of_its_length(
+    began: float, length: float, ends: float
+) -> None:
+    assert window_end(NOON + timedelta(seconds=began), length) == NOON + timedelta(seconds=ends)
+
+
+def test_the_first_window_is_as_short_as_it_must_be_for_no_other_to_lie_in_two_stretches(
+    tmp_path: Path,
+) -> None:
+    meter = RequestMeter(tmp_path, Admin(tmp_path), seconds=600)
+    line = parse_line("m2 1 e000r1 rev_1 200 3 - - -")
+    assert line is not None
+    with time_machine.travel(NOON + timedelta(seconds=599.7)):
+        meter.start()
+        meter._count(line)
+        until(lambda: meter._finished, what="the first window")
+        meter._count(line)
+        meter.stop()
+    first, second = meter.take()[0]
+    assert datetime.fromisoformat(first["started_at"]) < NOON + timedelta(seconds=600)
+    assert datetime.fromisoformat(second["started_at"]) >= NOON + timedelta(seconds=600)

@@ -49,7 +49,7 @@ def _deployments(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
             if not row.revisions:
                 yield row, None, None, None
             for revision in row.revisions:
-                yield row, revision, revision.service, revision.approved
+                yield row, revision, revision.service.period, revision.approved
 
 
 ENDPOINTS = ListTable(
@@ -102,42 +102,41 @@ TARGETS = ListTable(
 )
 DEPLOYMENTS = ListTable(
     {
-        "at": lambda row, revision, service, approved: row.at,
-        "project": lambda row, revision, service, approved: row.endpoint.project.slug,
-        "environment": lambda row, revision, service, approved: row.endpoint.environment,
-        "endpoint": lambda row, revision, service, approved: row.endpoint.name,
-        "state": lambda row, revision, service, approved: row.state,
-        "revision": lambda row, revision, service, approved: revision and revision.number,
-        "percent": lambda row, revision, service, approved: service and service.share.weight / 100,
-        "header": lambda row, revision, service, approved: service and service.share.header,
-        "copies_percent": lambda row, revision, service, approved: (
-            service and service.share.copies / 100
+        "at": lambda row, revision, period, approved: row.at,
+        "project": lambda row, revision, period, approved: row.endpoint.project.slug,
+        "environment": lambda row, revision, period, approved: row.endpoint.environment,
+        "endpoint": lambda row, revision, period, approved: row.endpoint.name,
+        "state": lambda row, revision, period, approved: row.state,
+        "revision": lambda row, revision, period, approved: revision and revision.number,
+        "percent": lambda row, revision, period, approved: period and period.share.weight / 100,
+        "header": lambda row, revision, period, approved: period and period.share.header,
+        "copies_percent": lambda row, revision, period, approved: (
+            period and period.share.copies / 100
         ),
-        "model": lambda row, revision, service, approved: approved and approved.model,
-        "version": lambda row, revision, service, approved: approved and approved.version,
-        "bento": lambda row, revision, service, approved: revision and revision.bento,
-        "since": lambda row, revision, service, approved: service and service.begin.at,
-        "until": lambda row, revision, service, approved: (
-            service and service.end and service.end.at
+        "model": lambda row, revision, period, approved: approved and approved.model,
+        "version": lambda row, revision, period, approved: approved and approved.version,
+        "bento": lambda row, revision, period, approved: revision and revision.bento,
+        "since": lambda row, revision, period, approved: period and period.begin.at,
+        "until": lambda row, revision, period, approved: period and period.end and period.end.at,
+        "started": lambda row, revision, period, approved: period and period.started,
+        "since_event": lambda row, revision, period, approved: period and period.begin.index,
+        "until_event": lambda row, revision, period, approved: (
+            period and period.end and period.end.index
         ),
-        "since_event": lambda row, revision, service, approved: service and service.begin.index,
-        "until_event": lambda row, revision, service, approved: (
-            service and service.end and service.end.index
-        ),
-        "release": lambda row, revision, service, approved: approved and approved.number,
-        "approved_by": lambda row, revision, service, approved: [
+        "release": lambda row, revision, period, approved: approved and approved.number,
+        "approved_by": lambda row, revision, period, approved: [
             f"{one.name} ({one.role}) at {rfc3339(one.at)}"
             for one in (approved.approvals if approved else ())
         ],
-        "policy": lambda row, revision, service, approved: approved and approved.policy,
-        "policy_digest": lambda row, revision, service, approved: (
+        "policy": lambda row, revision, period, approved: approved and approved.policy,
+        "policy_digest": lambda row, revision, period, approved: (
             approved and approved.policy_digest
         ),
-        "receipts": lambda row, revision, service, approved: [
+        "receipts": lambda row, revision, period, approved: [
             one.id for one in (revision.receipts if revision else ())
         ],
-        "faults": lambda row, revision, service, approved: row.faults,
-        "id": lambda row, revision, service, approved: row.endpoint.pk,
+        "faults": lambda row, revision, period, approved: row.faults,
+        "id": lambda row, revision, period, approved: row.endpoint.pk,
     },
     ("at", "project", "environment"),
     _deployments,

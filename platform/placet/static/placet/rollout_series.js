@@ -76,13 +76,23 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
     return [`${m.requests} requests`, errors, ...latency].join(", ");
   };
   const rows = (data) => {
-    const weight = (at) =>
-      data.planned.filter((p) => seconds(p.at) <= seconds(at)).at(-1)?.weight ?? 0;
+    // the weight that a stretch began with, and each that it was changed to before it ended
+    const target = (at) => {
+      const end = Math.min(seconds(at) + data.seconds, seconds(data.until));
+      const known = data.planned.filter((p) => seconds(p.at) < end);
+      const before = known.filter((p) => seconds(p.at) <= seconds(at)).at(-1);
+      const during = known.filter((p) => seconds(p.at) > seconds(at));
+      const weights = [before?.weight ?? 0, ...during.map((p) => p.weight)];
+      return weights
+        .filter((weight, place) => weight !== weights[place - 1])
+        .map((weight) => show(weight / 100, "%"))
+        .join(" → ");
+    };
     return data.points
       .toReversed()
       .map((p) => [
         placetTimes.local(p.at).slice(11),
-        show(weight(p.at) / 100, "%"),
+        target(p.at),
         show(percent(p.share), "%"),
         side(p.old),
         side(p.new),

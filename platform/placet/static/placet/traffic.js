@@ -64,17 +64,19 @@ window.placetSeries(({ box, colour, quantile, seconds, show, percent, last, line
   };
 
   // The same for who does not see the lines: newest first, in numbers.
-  const rows = (data) =>
-    data.points
+  const rows = (data) => {
+    const digits = data.seconds % 60 ? 19 : 16; // else two rows have the same minute
+    return data.points
       .toReversed()
       .map((p) => [
-        placetTimes.local(p.at).slice(0, 16),
+        placetTimes.local(p.at).slice(0, digits),
         `${p.requests}`,
         show(p.per_second, ""),
         show(percent(p.error_rate), "%"),
         show(percent(p.client_error_rate), "%"),
         ...["p50_ms", "p95_ms", "p99_ms"].map((name) => show(quantile(p, name), "ms")),
       ]);
+  };
 
   // What happened meanwhile as a list, the newest first, each by its number and the way to it.
   const marked = (data) => {
