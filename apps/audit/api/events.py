@@ -101,7 +101,9 @@ FILTER_PARAMETERS = [
     ),
     OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
     OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),
-    OpenApiParameter("by_people", OpenApiTypes.BOOL, description="What people did alone"),
+    OpenApiParameter(
+        "by_people", OpenApiTypes.BOOL, description="What people did, or asked Placet to"
+    ),
     OpenApiParameter("subject", description="The id of an object that the event is about"),
     OpenApiParameter(
         "object",

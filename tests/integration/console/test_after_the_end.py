@@ -203,7 +203,7 @@ def test_whoever_rolled_back_is_named_by_the_log_as_by_the_release(
     story: Story, first_release: Release
 ) -> None:
     second = rolled_back(story)
-    by = "Release 2 was rolled back by Otto risk"
+    by = "Release 2 was rolled back by Placet, asked by Otto risk"
     assert by in page(story, f"/releases/{second.pk}/")
     assert by in page(story, version_path(second))
     story.people["Eve"] = factories.person("Eve", roles={"auditor": second.project})
