@@ -23,7 +23,8 @@ class Finder(Protocol):
     def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
         """Return the ids of the people and service accounts whose name has ``person`` in it; of
         what is called ``thing``, and of what belongs to it or reached it, in the projects whose
-        events ``actor`` may read; and those whose events, from the recall ``cause`` on, tell what
+        events ``actor`` may read, and of the people, teams and service accounts that are called so
+        and that they may know; and those whose events, from the recall ``cause`` on, tell what
         came of it, itself too. What is '' is not looked for."""
 
     def project(self, project_id: str, actor: Actor) -> str:

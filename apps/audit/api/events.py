@@ -97,7 +97,7 @@ FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
     OpenApiParameter("group", enum=list(GROUPS), description="Kinds that belong together"),
     OpenApiParameter(
-        "text", description="Words in what a kind is called or says; not in what people wrote"
+        "text", description="Words in what a kind is called or says; not in reasons and comments"
     ),
     OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
     OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),
@@ -107,8 +107,9 @@ FILTER_PARAMETERS = [
     OpenApiParameter("subject", description="The id of an object that the event is about"),
     OpenApiParameter(
         "object",
-        description="The name of an endpoint, a model, a version (name:3) or a target: events "
-        "about it and about what belongs to it",
+        description="The name of an endpoint, a model, a version (name:3), each also as "
+        "project/name, or a target: events about it and about what belongs to it; or that of a "
+        "person, a team or a service account: their roles and teams too",
     ),
     OpenApiParameter("cause", description="The id of a recall: all that came of it"),
     OpenApiParameter("project", description="A project id"),
