@@ -118,7 +118,7 @@ FILTER_PARAMETERS = [
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
 ]
 FORMATS = {
-    "jsonl": ("application/x-ndjson", jsonl_lines),
+    "jsonl": ("application/x-ndjson", lambda events, reader: jsonl_lines(events)),
     "csv": ("text/csv; charset=utf-8", csv_lines),
 }
 
@@ -277,7 +277,7 @@ class Export(PlacetView):
         events = events.filter(index__lte=-1 if last is None else last)
         log_export_of(self.actor, events, form=form)
         media, lines = FORMATS[form]
-        response = StreamingHttpResponse(lines(streamed(events)), content_type=media)
+        response = StreamingHttpResponse(lines(streamed(events), self.actor), content_type=media)
         name = file_name(request, self.actor)
         response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
         return response
