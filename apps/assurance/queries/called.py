@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
-from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt
+from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt, ReceiptKind
 from apps.audit.hooks import Found
 from apps.builds.models import Bento, Build
 from apps.governance.models import BreakGlass, Release
@@ -119,8 +119,9 @@ def _by(path: str, of: dict[str, Any]) -> dict[str, Any]:
 
 
 def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
-    """Return what a recall did, the revisions that it took off, which never run again, and the
-    rollouts by which their endpoints fell back."""
+    """Return what a recall did, the revisions that it took off, which never run again, the newest
+    of what nodes signed to have run of them, and the rollouts by which their endpoints fell back.
+    """
     effects = RecallEffect.objects.filter(recall=cause)
     revisions = Func("revisions", function="jsonb_array_elements_text", output_field=TextField())
     fell_back = effects.filter(
@@ -129,7 +130,12 @@ def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
         release=OuterRef("from_revision__release"),
     )
     back = Rollout.objects.filter(Exists(fell_back))
-    return [(effects, PK), (effects, revisions), (back, PK)]
+    ran = Receipt.objects.filter(
+        kind=ReceiptKind.RAN,
+        endpoint__in=effects.values("endpoint"),
+        release__in=effects.values("release"),
+    ).order_by("-pk")[:OF_EACH]
+    return [(effects, PK), (effects, revisions), (ran, PK), (back, PK)]
 
 
 def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:

@@ -232,9 +232,7 @@ def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
                 yield one
 
 
-def _known(
-    entry: TimelineEntry, names: Mapping[str, Named], actor: Actor
-) -> Mapping[str, Named]:
+def _known(entry: TimelineEntry, names: Mapping[str, Named], actor: Actor) -> Mapping[str, Named]:
     """Return those of ``names`` that the reader of an event may know: whom it is about may have a
     name there as who did something else."""
     about = {one for one in entry.about if one.startswith(("per_", "svc_", "tem_", "nod_"))}

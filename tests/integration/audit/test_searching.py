@@ -29,7 +29,7 @@ from apps.registry.actions import set_alias
 from apps.registry.models import ModelVersion
 from apps.rollouts.actions.scheduling import schedule_drills
 from apps.serving.actions import issue_endpoint_key
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
@@ -43,6 +43,7 @@ from tests.support.factories import (
     service_account,
     team,
 )
+from tests.support.nodes import SimulatedNode
 from tests.support.page_text import text_of
 from tests.support.plans import analyze
 from tests.support.story import Story
@@ -267,6 +268,22 @@ class TestWhatARecallDid:
         assert sorted(one.index for one in newest(eve, wanted, 100, None)) == [
             event.index for event in events
         ]
+
+    def test_what_nodes_signed_of_it_since_is_found_by_it_too(
+        self, first_release: Release, world: World, node: SimulatedNode, eve: Actor
+    ) -> None:
+        revision = Revision.objects.select_related("endpoint").get()
+        node.report(receipts=[node.ran(revision)])
+        node.a_minute_later()
+        said: dict[str, Any] = {"what": first_release.version_id, "reason": "leak"}
+        row = recall(kind="version", **said, project=world.project, actor=world.otto)
+        node.report(receipts=[node.ran(revision)])
+        kept = Event.objects.filter(kind="receipt.kept.v1").order_by("index")
+        assert len(kept) == 2
+        wanted = by_name(EventFilter(cause=row.pk, kind="receipt"), eve)
+        found_since = [event.index for event in newest(eve, wanted, 5, None)]
+        assert found_since == [event.index for event in events_visible(eve, wanted)]
+        assert found_since == [kept[1].index]
 
     @pytest.mark.usefixtures("still")
     def test_what_else_was_logged_in_that_moment_did_not_come_of_it(
