@@ -1,7 +1,7 @@
 """Events over REST, and their export."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from apps.audit.actions import log_export_of
 from apps.audit.hooks import finder
 from apps.audit.kind_groups import GROUPS
+from apps.audit.models import Event
 from apps.audit.queries import (
     EventFilter,
     event_detail,
@@ -117,7 +118,7 @@ FILTER_PARAMETERS = [
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
 ]
-FORMATS = {
+FORMATS: Mapping[str, tuple[str, Callable[[Iterable[Event], Actor], Iterator[str]]]] = {
     "jsonl": ("application/x-ndjson", lambda events, reader: jsonl_lines(events)),
     "csv": ("text/csv; charset=utf-8", csv_lines),
 }
