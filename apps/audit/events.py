@@ -18,6 +18,12 @@ WORDS = {
     "single_sign_on": "single sign-on",
 }
 RULES = {True: "required", False: "not required"}
+# What becomes of a revision that gets no request: the one that is live hands them to another.
+IDLE = {
+    "live": "handed all traffic over",
+    "failed": "ended",
+    "stopped": "is stopped",
+}
 # How a value is written as it was logged, by what stands behind the colon of its field: one of
 # these, or the noun of what is counted.
 UNITS = {
@@ -29,6 +35,7 @@ UNITS = {
     "weight": "weight {}",
     "rule": "{}",
     "became": "is {}",
+    "idle": "is {} with weight 0",
 }
 
 
@@ -54,6 +61,8 @@ def readable(value: Any, unit: str) -> str:
             return f"{value / 1000:,.0f} kB"
         case "became", "failed":
             return "ended"  # by people, by a recall, or in an old event by itself
+        case "idle", _:
+            return IDLE.get(value, f"is {value}, without traffic")
         case "weight", int():
             return f"{value / 100:g}% of the traffic"
     return _logged(value, unit)

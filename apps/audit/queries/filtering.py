@@ -51,7 +51,8 @@ class EventFilter:
     """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
     ``text`` is looked for in what kinds are called and say, and in how people decided; ``actors``
     and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to. ``cause`` is the
-    id of a recall, and ``outcome`` what else tells what came of it.
+    id of a recall, and ``outcome`` what else tells what came of it. ``by_people`` are what people
+    did and what they asked Placet to do.
 
     What is asked for may lie far back in a log of millions: each filter has an index of its own,
     but for ``environment``. Times are places in the log, which is in their order.
@@ -181,8 +182,6 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
         events = events.filter(family=family)
         if rest:
             events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
-    if wanted.by_people:
-        events = events.filter(prefix="per")
     if wanted.about is not None:
         events = _about(events, wanted.about)
     if wanted.project:
@@ -228,6 +227,9 @@ def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
         kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
         decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
         yield _any_of([*(Q(kind=kind) for kind in kinds), *decided])
+    if wanted.by_people:
+        asked = [Q(kind=kind, asked_by__startswith="per_") for kind in ASKED_FOR]
+        yield _any_of([Q(prefix="per"), *asked])
 
 
 def _any_of(parts: list[Q]) -> Choice:

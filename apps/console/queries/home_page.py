@@ -124,6 +124,11 @@ class HomePage:
         return any(row.release for row in self.rows)
 
     @property
+    def has_served(self) -> bool:
+        """Whether something is live, or was of what the reader asked for."""
+        return self.serves or any(row.release.live_at for row in self.requests)
+
+    @property
     def advice(self) -> str:
         """What to do where nothing serves yet."""
         can = self.actor.can_somewhere

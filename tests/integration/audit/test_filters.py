@@ -82,6 +82,25 @@ def test_what_people_did_is_none_of_the_platforms(auditor: Actor) -> None:
     assert set(kinds) == {"freeze.lifted.v1", "freeze.set.v1"}
 
 
+def test_what_a_person_asked_placet_to_do_counts_as_by_people(auditor: Actor) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 3, "asked_by": auditor.id})
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 4})
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 5, "asked_by": "svc_0"})
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, risk)
+    analyze("audit_event")
+    filters = EventFilter(by_people=True, kind="release")
+    with rows_read() as read:
+        found = newest(auditor, filters, 5, None)
+    assert [event.data["number"] for event in found] == [3]
+    assert read["audit_event"] < 40, read
+    assert list(events_visible(auditor, filters).values_list("index", flat=True)) == [
+        found[0].index
+    ]
+
+
 @pytest.mark.parametrize("each", [2, 40], ids=["about-it-mostly", "touched-mostly"])
 def test_the_newest_events_of_a_busy_object_are_all_that_touch_it(
     each: int, auditor: Actor

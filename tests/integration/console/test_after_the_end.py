@@ -96,7 +96,7 @@ def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_fai
 ) -> None:
     recalled(story, first_release)
     said = page(story, f"/endpoints/{first_release.endpoint_id}/?activity=all")
-    assert "Revision 1 ended with 0% of the traffic" in said and "is failed" not in said
+    assert "Revision 1 ended" in said and "with 0%" not in said and "is failed" not in said
 
 
 def test_the_log_says_of_what_failed_by_itself_that_it_failed_and_of_what_was_aborted_not(
@@ -236,7 +236,7 @@ def test_whoever_rolled_back_is_named_by_the_log_as_by_the_release(
     story: Story, first_release: Release
 ) -> None:
     second = rolled_back(story)
-    by = "Release 2 was rolled back by Otto risk"
+    by = "Release 2 was rolled back by Placet, asked by Otto risk"
     assert by in page(story, f"/releases/{second.pk}/")
     assert by in page(story, version_path(second))
     story.people["Eve"] = factories.person("Eve", roles={"auditor": second.project})
