@@ -10,8 +10,20 @@ from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
 _KINDS: dict[str, "EventKind"] = {}
-WORDS = {"sbom": "SBOM", "approve": "approved", "reject": "rejected"}
+WORDS = {
+    "sbom": "SBOM",
+    "approve": "approved",
+    "reject": "rejected",
+    "set_up_link": "set-up link",
+    "single_sign_on": "single sign-on",
+}
 RULES = {True: "required", False: "not required"}
+# What becomes of a revision that gets no request: the one that is live hands them to another.
+IDLE = {
+    "live": "handed all traffic over",
+    "failed": "ended",
+    "stopped": "is stopped",
+}
 # How a value is written as it was logged, by what stands behind the colon of its field: one of
 # these, or the noun of what is counted.
 UNITS = {
@@ -23,6 +35,7 @@ UNITS = {
     "weight": "weight {}",
     "rule": "{}",
     "became": "is {}",
+    "idle": "is {} with weight 0",
 }
 
 
@@ -37,8 +50,9 @@ def readable(value: Any, unit: str) -> str:
     match unit, value:
         case "id", str() if is_id(value):
             return f"{value[:8]}…{value[-4:]}"
-        case "word", str() if value.replace("_", "").isalpha():
-            return WORDS.get(value) or value.replace("_", " ")
+        case "word", str() if value.replace("_", "").replace("+", "").isalpha():
+            words = (WORDS.get(one) or one.replace("_", " ") for one in value.split("+"))
+            return " and ".join(words)
         case noun, 1 if noun not in UNITS:
             return f"1 {noun}"
         case "time", int():
@@ -46,7 +60,9 @@ def readable(value: Any, unit: str) -> str:
         case "bytes", int() if value >= 1000:
             return f"{value / 1000:,.0f} kB"
         case "became", "failed":
-            return "ended"  # by itself, or by a recall: the event does not say which
+            return "ended"  # by people, by a recall, or in an old event by itself
+        case "idle", _:
+            return IDLE.get(value, f"is {value}, without traffic")
         case "weight", int():
             return f"{value / 100:g}% of the traffic"
     return _logged(value, unit)

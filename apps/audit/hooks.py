@@ -1,11 +1,15 @@
 """Where apps above take part in what the log does."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from apps.audit.models import WitnessState
 from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook, Slot
+
+if TYPE_CHECKING:
+    from apps.audit.queries.events import TimelineEntry
 
 
 @dataclass(slots=True)
@@ -23,7 +27,8 @@ class Finder(Protocol):
     def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
         """Return the ids of the people and service accounts whose name has ``person`` in it; of
         what is called ``thing``, and of what belongs to it or reached it, in the projects whose
-        events ``actor`` may read; and those whose events, from the recall ``cause`` on, tell what
+        events ``actor`` may read, and of the people, teams and service accounts that are called so
+        and that they may know; and those whose events, from the recall ``cause`` on, tell what
         came of it, itself too. What is '' is not looked for."""
 
     def project(self, project_id: str, actor: Actor) -> str:
@@ -31,6 +36,26 @@ class Finder(Protocol):
 
 
 finder = Slot[Finder]("what the ids in events are called")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as pages tell it, in plain text: names that its reader may not know are left out."""
+
+    sentence: str
+    actor_name: str = ""
+    about_name: str = ""
+    project_name: str = ""
+
+
+class Teller(Protocol):
+    """Who tells events as pages do."""
+
+    def __call__(self, entries: "Sequence[TimelineEntry]", actor: Actor) -> Iterator[Told]:
+        """Yield each of ``entries`` as ``actor`` may read it, in few queries however many."""
+
+
+teller = Slot[Teller]("how pages tell events")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,12 @@ GROUPS: Mapping[str, KindGroup] = {
 # who asked Placet to do it.
 DECIDED, VERDICTS = "release.decided.v1", ("approve", "reject")
 ASKED_FOR = ("release.aborted.v1", "release.rolled_back.v1")  # no other kind may say who asked
+# Whom these are about is no row that they hold: their data has it, by these names.
+HOLDING = (
+    *("team.member_added.v1", "team.member_removed.v1"),
+    *("role.granted.v1", "role.revoked.v1"),
+)
+HOLDER_FIELDS, HOLDER_IDS = ("team", "person", "holder"), ("tem_", "per_", "svc_")
 # What Placet logs in the same moment and for the same request came of these.
 FOLLOWED = ("recall.created.v1",)
 # So did what it logs with these of a rollout that it began: another release is live again.

@@ -36,14 +36,14 @@ def _beginning(name: str, mark: str) -> Func:
     return Func(*parts, function="split_part", output_field=TextField())
 
 
-def _logged(name: str) -> Func:
+def logged(name: str) -> Func:
     """Return what an event says by a name in its ``data``, as it is indexed."""
     parts = Cast(F("body"), models.JSONField()), Value("data"), Value(name)
     return Func(*parts, function="jsonb_extract_path_text", output_field=TextField())
 
 
 FAMILY, ACTOR_PREFIX = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
-VERDICT, ASKED_BY = _logged("verdict"), _logged("asked_by")
+VERDICT, ASKED_BY = logged("verdict"), logged("asked_by")
 
 
 class Event(models.Model):

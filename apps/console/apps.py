@@ -8,3 +8,10 @@ class ConsoleConfig(AppConfig):
 
     name = "apps.console"
     label = "console"
+
+    def ready(self) -> None:
+        """Tell events as pages do wherever they are handed out."""
+        from apps.audit import hooks
+        from apps.console.queries.events import told
+
+        hooks.teller.fill(told)

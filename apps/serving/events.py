@@ -30,7 +30,12 @@ KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint
 KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")
 REVISION_ADDED = event_kind("revision.added", "Added revision {number} to an endpoint")
 REVISION_CHANGED = event_kind(
-    "revision.changed", "Revision {number} {state:became} with {weight:weight}"
+    "revision.changed",
+    "Revision {number} {state:idle}",
+    fuller=(
+        "Revision {number} {outcome:word}",
+        "Revision {number} {state:became} with {weight:weight}",
+    ),
 )
 REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
 REQUESTS_TAKEN_BACK = event_kind(

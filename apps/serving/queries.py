@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import (
@@ -277,7 +277,7 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
 
 
 def _is_recent(told: str | None, at: datetime) -> bool:
-    return bool(told and at - datetime.fromisoformat(told) < timedelta(seconds=START_SECONDS))
+    return told is not None and (at - datetime.fromisoformat(told)).total_seconds() < START_SECONDS
 
 
 def revision_status(

@@ -88,6 +88,7 @@ from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
+from apps.governance.queries.stuck import stuck
 from apps.identity import actions as access
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -250,6 +251,20 @@ class Things:
     def page(self, role: str, path: str) -> str:
         """Return what ``role`` is shown at ``path``."""
         return str(self.world.clients[role].get(path).content.decode())
+
+    @property
+    def without_deciders(self) -> bool:
+        """Take all roles that decide away."""
+        return bool(RoleBinding.objects.filter(role__in=("reviewer", "approver")).delete())
+
+    def after_taking_the_last_approver(self, role: str) -> str:
+        """Return what ``role`` is told who takes the only role away that approves."""
+        last = self.world.people["approver"]
+        RoleBinding.objects.filter(role="approver").exclude(person=last).delete()
+        taken = RoleBinding.objects.get(role="approver").pk
+        path = f"/people/{last.pk}/roles/{taken}/take"
+        answer = self.world.clients[role].post(path, {"next": "/"}, follow=True)
+        return str(answer.content.decode())
 
     @property
     def held(self) -> Rollout:
@@ -544,6 +559,18 @@ QUESTIONS = [
         lambda t, who: deciders(
             with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
         ),
+    ),
+    Direct(
+        "learn where releases wait that nobody can approve",
+        "viewer",
+        None,
+        lambda t, who: t.without_deciders and stuck(who),
+    ),
+    Direct(
+        "learn what taking a role away would leave",
+        "auditor",
+        None,
+        lambda t, who: "no release can be approved" in t.after_taking_the_last_approver("auditor"),
     ),
     Direct(
         "learn who has no second factor",

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
 
-from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt
+from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt, ReceiptKind
 from apps.audit.hooks import Found
 from apps.builds.models import Bento, Build
 from apps.governance.models import BreakGlass, Release
-from apps.identity.models import Project, ServiceAccount, User
+from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert, Erasure, Objective
 from apps.registry.models import (
@@ -51,9 +52,11 @@ class NameFinder:
         ]
         for pk, where in parts[0].union(*parts[1:], all=True) if parts else ():
             getattr(found, where).append(pk)
-        if len(found.people) > PEOPLE:
-            detail = f"More than {PEOPLE} are called so: give more of the name"
-            raise InvalidInput(errors=[FieldError("person", detail)])
+        named = [one for one in found.objects if one.startswith("per_")]
+        for field, people in (("person", found.people), ("object", named)):
+            if len(people) > PEOPLE:
+                detail = f"More than {PEOPLE} people are called so: give more of the name"
+                raise InvalidInput(errors=[FieldError(field, detail)])
         found.objects = list(dict.fromkeys(found.objects))
         return found
 
@@ -69,30 +72,56 @@ def _people(name: str) -> list[QuerySet[Any]]:
     return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, accounts)]
 
 
+def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
+    """Return the people in whose name the words of ``name`` stand, and the teams and service
+    accounts that are called so; for who may know them wherever they read the log."""
+    read = [grant.scope for grant in actor.grants if grant.permission == "audit.view"]
+    if not all(actor.can("access.view", scope) for scope in read):
+        return []
+    spaced = Concat(Value(" "), "name", Value(" "), output_field=TextField())
+    users = User.objects.alias(spaced=spaced).filter(
+        Q(spaced__icontains=f" {name} ") | Q(email__iexact=name)
+    )
+    others = (table.objects.filter(name__iexact=name) for table in (Team, ServiceAccount))
+    return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, *others)]
+
+
 def _objects(name: str, actor: Actor) -> list[QuerySet[Any]]:
-    """Return endpoints, models and targets called ``name``, or the version ``name:3``, and what
-    belongs to them: versions, uploads, aliases, builds, evidence, releases, emergency releases,
-    revisions, rollouts, what nodes signed of them, and an endpoint's SLO, alerts, API keys and
-    rollback tests; and the recalls that name or reached them."""
-    model, _, number = name.rpartition(":")
+    """Return endpoints, models and targets called ``name``, or the version ``name:3``, those of a
+    project as ``project/name``, and what belongs to them: versions, uploads, aliases, builds,
+    evidence, releases, emergency releases, revisions, rollouts, what nodes signed of them, and an
+    endpoint's SLO, alerts, API keys and rollback tests; the recalls that name or reached them; and
+    people, teams and service accounts."""
+    project, _, own = name.rpartition("/")
+    slug = {"project__slug": project} if project else {}
+    model, _, number = own.rpartition(":")
     if model and number.isascii() and number.isdigit() and len(number) < 10:
-        return _of_versions({"model__name": model, "number": int(number)}, actor)
-    at = {"endpoint__name": name}
+        of = _by("model", {"name": model, **slug})
+        return _of_versions({"number": int(number), **of}, actor)
+    called = {"name": own, **slug}
+    at = _by("endpoint", called)
     return [
-        _own(Endpoint.objects.filter(name=name), actor),
+        _own(Endpoint.objects.filter(**called), actor),
         *(_own(table._default_manager.filter(**at), actor) for table in OF_ENDPOINT),
-        _own(BreakGlass.objects.filter(release__endpoint__name=name), actor),
-        _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, {"name": name})), actor),
+        _own(BreakGlass.objects.filter(**_by("release", at)), actor),
+        _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, called)), actor),
         _own(Recall.objects.filter(pk__in=_recalls_at(at)), actor),
-        _own(RegisteredModel.objects.filter(name=name), actor),
-        *_of_versions({"model__name": name}, actor),
+        _own(RegisteredModel.objects.filter(**called), actor),
+        *_of_versions(_by("model", called), actor),
         Target.objects.filter(name=name)[:1],
+        *_holders(name, actor),
     ]
 
 
+def _by(path: str, of: dict[str, Any]) -> dict[str, Any]:
+    """Return what columns are to hold, as seen from what leads there by ``path``."""
+    return {f"{path}__{column}": value for column, value in of.items()}
+
+
 def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
-    """Return what a recall did, the revisions that it took off, which never run again, and the
-    rollouts by which their endpoints fell back."""
+    """Return what a recall did, the revisions that it took off, which never run again, the newest
+    of what nodes signed to have run of them, and the rollouts by which their endpoints fell back.
+    """
     effects = RecallEffect.objects.filter(recall=cause)
     revisions = Func("revisions", function="jsonb_array_elements_text", output_field=TextField())
     fell_back = effects.filter(
@@ -101,7 +130,12 @@ def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
         release=OuterRef("from_revision__release"),
     )
     back = Rollout.objects.filter(Exists(fell_back))
-    return [(effects, PK), (effects, revisions), (back, PK)]
+    ran = Receipt.objects.filter(
+        kind=ReceiptKind.RAN,
+        endpoint__in=effects.values("endpoint"),
+        release__in=effects.values("release"),
+    ).order_by("-pk")[:OF_EACH]
+    return [(effects, PK), (effects, revisions), (ran, PK), (back, PK)]
 
 
 def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
@@ -111,9 +145,8 @@ def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
 
 
 def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
-    of_version = {f"version__{column}": value for column, value in of.items()}
-    of_release = {f"release__{column}": value for column, value in of_version.items()}
-    of_bento = {f"bento__{column}": value for column, value in of_version.items()}
+    of_version = _by("version", of)
+    of_release, of_bento = _by("release", of_version), _by("bento", of_version)
     versions, bentos = _pks(ModelVersion, of), _pks(Bento, of_version)
     releases = _pks(Release, of_version)
     behind = Release.objects.filter(**of_version).values("endpoint")  # what receipts are found by

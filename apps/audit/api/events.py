@@ -1,7 +1,7 @@
 """Events over REST, and their export."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from apps.audit.actions import log_export_of
 from apps.audit.hooks import finder
 from apps.audit.kind_groups import GROUPS
+from apps.audit.models import Event
 from apps.audit.queries import (
     EventFilter,
     event_detail,
@@ -97,16 +98,19 @@ FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
     OpenApiParameter("group", enum=list(GROUPS), description="Kinds that belong together"),
     OpenApiParameter(
-        "text", description="Words in what a kind is called or says; not in what people wrote"
+        "text", description="Words in what a kind is called or says; not in reasons and comments"
     ),
     OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
     OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),
-    OpenApiParameter("by_people", OpenApiTypes.BOOL, description="What people did alone"),
+    OpenApiParameter(
+        "by_people", OpenApiTypes.BOOL, description="What people did, or asked Placet to"
+    ),
     OpenApiParameter("subject", description="The id of an object that the event is about"),
     OpenApiParameter(
         "object",
-        description="The name of an endpoint, a model, a version (name:3) or a target: events "
-        "about it and about what belongs to it",
+        description="The name of an endpoint, a model, a version (name:3), each also as "
+        "project/name, or a target: events about it and about what belongs to it; or that of a "
+        "person, a team or a service account: their roles and teams too",
     ),
     OpenApiParameter("cause", description="The id of a recall: all that came of it"),
     OpenApiParameter("project", description="A project id"),
@@ -114,8 +118,8 @@ FILTER_PARAMETERS = [
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
 ]
-FORMATS = {
-    "jsonl": ("application/x-ndjson", jsonl_lines),
+FORMATS: Mapping[str, tuple[str, Callable[[Iterable[Event], Actor], Iterator[str]]]] = {
+    "jsonl": ("application/x-ndjson", lambda events, reader: jsonl_lines(events)),
     "csv": ("text/csv; charset=utf-8", csv_lines),
 }
 
@@ -274,7 +278,7 @@ class Export(PlacetView):
         events = events.filter(index__lte=-1 if last is None else last)
         log_export_of(self.actor, events, form=form)
         media, lines = FORMATS[form]
-        response = StreamingHttpResponse(lines(streamed(events)), content_type=media)
+        response = StreamingHttpResponse(lines(streamed(events), self.actor), content_type=media)
         name = file_name(request, self.actor)
         response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
         return response

@@ -245,6 +245,12 @@ def _lines(places: QuerySet[Event, Any]) -> list[TimelineEntry]:
     return [_line(*row) for row in said.values_list("index", "said", "intact")]
 
 
+def entry_of(event: Event) -> TimelineEntry:
+    """Return an event that was read whole as a line."""
+    intact = leaf_hash(event.body.encode()) == bytes(event.leaf_hash)
+    return _line(event.index, body_of(event.body), intact)
+
+
 def _line(index: int, said: Any, intact: bool) -> TimelineEntry:
     body = said if is_event(said) else BLANK
     return TimelineEntry(

@@ -18,11 +18,14 @@ from apps.audit.kind_groups import (
     DECIDED,
     FOLLOWED,
     GROUPS,
+    HOLDER_FIELDS,
+    HOLDER_IDS,
+    HOLDING,
     WENT_LIVE,
     kinds_saying,
     verdicts_saying,
 )
-from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event
+from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event, logged
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.ids import is_id
@@ -48,7 +51,8 @@ class EventFilter:
     """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
     ``text`` is looked for in what kinds are called and say, and in how people decided; ``actors``
     and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to. ``cause`` is the
-    id of a recall, and ``outcome`` what else tells what came of it.
+    id of a recall, and ``outcome`` what else tells what came of it. ``by_people`` are what people
+    did and what they asked Placet to do.
 
     What is asked for may lie far back in a log of millions: each filter has an index of its own,
     but for ``environment``. Times are places in the log, which is in their order.
@@ -178,10 +182,8 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
         events = events.filter(family=family)
         if rest:
             events = events.filter(Q(kind=wanted.kind) | Q(kind__startswith=wanted.kind + "."))
-    if wanted.by_people:
-        events = events.filter(prefix="per")
     if wanted.about is not None:
-        events = touching(events, wanted.about)
+        events = _about(events, wanted.about)
     if wanted.project:
         events = events.filter(project=wanted.project)
     if wanted.environment:
@@ -191,6 +193,17 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     if wanted.until:
         events = events.filter(index__lt=Coalesce(_first_since(wanted.until), Value(2**62)))
     return events
+
+
+def _about(events: QuerySet[Event], ids: tuple[str, ...]) -> QuerySet[Event]:
+    """Return the events that touch one of ``ids``; of teams, people and service accounts also those
+    about who is in a team and who holds a role."""
+    holders = [one for one in ids if one.startswith(HOLDER_IDS)]
+    if not holders:
+        return touching(events, ids)
+    events = events.alias(touched=TOUCHED, **{name: logged(name) for name in HOLDER_FIELDS})
+    held = reduce(or_, (Q(**{f"{name}__in": holders}) for name in HOLDER_FIELDS))
+    return events.filter(Q(touched__overlap=list(ids)) | (Q(kind__in=HOLDING) & held))
 
 
 def choices(wanted: EventFilter, read: Q) -> list[Choice]:
@@ -214,6 +227,9 @@ def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
         kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
         decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
         yield _any_of([*(Q(kind=kind) for kind in kinds), *decided])
+    if wanted.by_people:
+        asked = [Q(kind=kind, asked_by__startswith="per_") for kind in ASKED_FOR]
+        yield _any_of([Q(prefix="per"), *asked])
 
 
 def _any_of(parts: list[Q]) -> Choice:

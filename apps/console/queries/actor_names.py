@@ -2,8 +2,26 @@
 
 from collections.abc import Iterable
 
+from apps.audit.kind_groups import ASKED_FOR
 from apps.identity.queries import people_names
 from apps.serving.models import Node
+
+# What Placet does by itself once somebody did something else: its event has their id, because it
+# was logged in the same action, and yet it is not what they did.
+FOLLOWS = frozenset(
+    f"{family}.{kind}.v1"
+    for family, kinds in {
+        "release": "approved rolling_out live retired superseded failed reopened revoked uncounted "
+        "restored expired",
+        "break_glass": "used ended lapsed",
+        "rollout": "weight_set waiting waiting_for_person analysing analysed testing effect_shown "
+        "testers_led copies_set shifting draining returning done aborted failed",
+        "revision": "added changed requests_taken_back",
+        "prefetch": "added removed",
+        "drill": "finished",
+    }.items()
+    for kind in kinds.split()
+)
 
 
 def actor_names(ids: Iterable[str]) -> dict[str, str]:
@@ -19,3 +37,13 @@ def actor_names(ids: Iterable[str]) -> dict[str, str]:
 def by_machine(actor_id: str) -> bool:
     """Tell whether the platform or a node did it, and no person or service account."""
     return not actor_id.startswith(("per_", "svc_"))
+
+
+def attributed(kind: str, actor_id: str) -> str:
+    """Return the words that stand between what an event says and the name of whoever is named for
+    it: what Placet did because they asked, or did something else, does not read as theirs."""
+    if by_machine(actor_id or ""):
+        return "by"
+    if kind in ASKED_FOR:
+        return "by Placet, asked by"
+    return "triggered by" if kind in FOLLOWS else "by"

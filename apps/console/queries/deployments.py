@@ -1,9 +1,10 @@
 """What served at an instant, by whose approval, as the page shows it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from django.urls import reverse
 
@@ -18,12 +19,14 @@ from apps.console.charts import Timespans, timespans
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
+from apps.console.queries.recalls import recalls_that_stopped
 from apps.console.templatetags.placet import number
 from apps.serving.queries import statuses_of
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.problems import InvalidInput
 
 HISTORY = timedelta(days=30)
+CLOCKS = timedelta(seconds=10)  # by which ours may be ahead of the database's, which the log has
 ANSWERS = {
     "starting": "starting: nothing answers yet",
     "down": "no replica answers",
@@ -163,6 +166,7 @@ class DeploymentRow:
     actor: Actor
     names: Mapping[str, str]
     serves: str = ""
+    recalls: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def served(self) -> list[ServedRow]:
@@ -179,6 +183,16 @@ class DeploymentRow:
         """Who had stopped it."""
         stop = self.deployment.stopped
         return self.names.get(stop.by, "") if stop else ""
+
+    @property
+    def stop_recall(self) -> Mapping[str, Any] | None:
+        """The recall that had Placet stop it; ``None`` where that was no recall."""
+        stop = self.deployment.stopped
+        if stop is None or stop.by != SYSTEM.id:
+            return None
+        told = self.recalls.get(self.deployment.endpoint.pk, ())
+        until = stop.moment.at + CLOCKS
+        return next((row for row in told if row["at"] <= until), None)
 
     @property
     def stop_url(self) -> str:
@@ -220,10 +234,16 @@ class DeploymentListPage:
         return {row.endpoint.pk: serves(row.health) for row in found}
 
     @cached_property
+    def recalls(self) -> dict[str, list[dict[str, Any]]]:
+        """The recalls that had Placet stop endpoints, the newest first, by endpoint."""
+        stopped = (row for row in self.found if row.stopped and row.stopped.by == SYSTEM.id)
+        return recalls_that_stopped([row.endpoint.pk for row in stopped])
+
+    @cached_property
     def rows(self) -> list[DeploymentRow]:
         """Every endpoint that there was at the instant."""
         return [
-            DeploymentRow(row, self.actor, self.names, self.serves[row.endpoint.pk])
+            DeploymentRow(row, self.actor, self.names, self.serves[row.endpoint.pk], self.recalls)
             for row in self.found
             if row.state not in ("", "deleted")
         ]

@@ -270,7 +270,7 @@ class EndpointPage:
     @property
     def history(self) -> list[PastRevision]:
         """All that was released there."""
-        return past_revisions(self.endpoint, self.view.history, self.actor, self.view.stop)
+        return past_revisions(self.view.history, self.view.stop, self.endpoint, self.actor)
 
     @property
     def former(self) -> str:

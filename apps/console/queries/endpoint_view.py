@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, OuterRef, Subquery, When
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.console.queries.actor_names import actor_names
@@ -141,7 +141,7 @@ class EndpointView:
     @property
     def stop(self) -> Stop | None:
         """Who stopped it, and why; ``None`` where nobody did."""
-        return stop_of(self.endpoint, getattr(self.endpoint, "stopper", ""))
+        return stop_of(self.endpoint, getattr(self.endpoint, "stopper", {}))
 
     @property
     def answering(self) -> list[tuple[str, str]]:
@@ -309,7 +309,7 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
     return replace(status, found=found)
 
 
-def read_along() -> dict[str, ArraySubquery | Subquery | Coalesce]:
+def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
     environment is the last of its project, who stopped it, and the newest release that was
     ``asked`` of it, with whether any was ever rolled out there (``used``), and what is ``approved``

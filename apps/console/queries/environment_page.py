@@ -59,7 +59,12 @@ class EnvironmentPage:
     def when_recalled(self) -> str:
         """What an endpoint does when what is live there is recalled."""
         falls_back = self.environment.on_recall == "fall_back"
-        return "endpoints roll back to the previous revision" if falls_back else "endpoints stop"
+        if not falls_back:
+            return "endpoints stop"
+        return (
+            "endpoints fall back to the last revision there that was neither rolled back nor "
+            "recalled, and stop where there is none"
+        )
 
     @property
     def when_expired(self) -> str:

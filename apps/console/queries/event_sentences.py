@@ -15,10 +15,18 @@ def in_names(kind: str, data: Mapping[str, Any], names: Mapping[str, Named]) -> 
 
     def write(value: Any, unit: str) -> str:
         named = names.get(str(value)) if unit == "id" else None
-        if named is None:
-            return readable(value, unit)
-        if not named.url:
-            return named.name
+        if named is None or not named.url:
+            return named.name if named else readable(value, unit)
         return format_html('<a href="{}">{}</a>', named.url, named.name)
 
     return format_html_join("", "{}", ((part,) for part in declared(kind).parts(data, write)))
+
+
+def in_words(kind: str, data: Mapping[str, Any], names: Mapping[str, Named]) -> str:
+    """Return the same as plain text."""
+
+    def write(value: Any, unit: str) -> str:
+        named = names.get(str(value)) if unit == "id" else None
+        return named.name if named else readable(value, unit)
+
+    return declared(kind).sentence(data, write)

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from apps.audit.events import declared
+from apps.audit.hooks import Told
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import (
     EventFilter,
@@ -17,8 +18,8 @@ from apps.audit.queries import (
     timeline,
     unseal_many,
 )
-from apps.console.queries.actor_names import by_machine
-from apps.console.queries.event_sentences import in_names
+from apps.console.queries.actor_names import attributed, by_machine
+from apps.console.queries.event_sentences import in_names, in_words
 from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
@@ -195,8 +196,24 @@ def _names(
     """Return what everything in these events is called (one query)."""
     things = {one for entry in entries for one in entry.about}
     projects = {entry.place.project for entry in entries} - {None, place.project}
-    actors = {doer(entry) for entry in entries}.union(people, people_in(entries, actor))
+    actors = {one for entry in entries for one in (doer(entry), entry.actor_id)}
+    actors |= {*people, *people_in(entries, actor)}
     return object_names(things.union(filter(None, projects)), actor, actors=actors - {""})
+
+
+def told(entries: Sequence[TimelineEntry], actor: Actor) -> Iterator[Told]:
+    """Yield events as their lines say them, as plain text; see :class:`apps.audit.hooks.Teller`."""
+    names = _names(entries, actor, INSTANCE)
+    for entry in entries:
+        line, known = _line(entry, names, actor, INSTANCE), _known(entry, names, actor)
+        said = in_words(entry.kind, entry.data, known) if entry.intact else entry.line
+        who, project = names.get(entry.actor_id), names.get(entry.place.project or "")
+        yield Told(
+            sentence=f"{said} {attributed(entry.kind, line.actor_id)} {line.actor_name}",
+            actor_name=who.name if who else "",
+            about_name=line.thing.name if line.thing else "",
+            project_name=project.name if project else "",
+        )
 
 
 def doer(entry: TimelineEntry) -> str:
@@ -215,15 +232,24 @@ def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
                 yield one
 
 
+def _known(entry: TimelineEntry, names: Mapping[str, Named], actor: Actor) -> Mapping[str, Named]:
+    """Return those of ``names`` that the reader of an event may know: whom it is about may have a
+    name there as who did something else."""
+    about = {one for one in entry.about if one.startswith(("per_", "svc_", "tem_", "nod_"))}
+    hidden = about - {doer(entry), *people_in([entry], actor)}
+    return {pk: one for pk, one in names.items() if pk not in hidden} if hidden else names
+
+
 def _line(
     entry: TimelineEntry, names: Mapping[str, Named], actor: Actor, place: Scope, but: str = ""
 ) -> EventLine:
+    by, who = doer(entry), names.get(doer(entry))
+    names = _known(entry, names, actor)
     about = next((one for one in entry.about if one in names or one == but), "")
-    by = doer(entry)
     said = declared(entry.kind).ids_in(entry.data)
     told = not entry.intact or about in {but, by, place.project} | said
     thing = None if told else names.get(about)
-    who, where = names.get(by), _where(entry, names, place, thing)
+    where = _where(entry, names, place, thing)
     return EventLine(
         index=entry.index,
         at=entry.at,

@@ -12,8 +12,10 @@ from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.console.queries.page_parts import Button, counted, no_project, no_role
+from apps.governance.models import PolicyRevision
 from apps.governance.queries.sharing import Shared, shared_last
-from apps.governance.queries.visible_rows import Waiting
+from apps.governance.queries.stuck import Stuck, stuck
+from apps.governance.queries.visible_rows import Waiting, publishable
 from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
@@ -37,6 +39,23 @@ class PausedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckRow:
+    """An environment in which nobody can give the approvals that releases wait for."""
+
+    stuck: Stuck
+
+    @property
+    def sentence(self) -> str:
+        """What waits there, and for what."""
+        waits = "waits" if self.stuck.releases == 1 else "wait"
+        roles = " and ".join(self.stuck.roles)
+        return (
+            f"{counted(self.stuck.releases, 'release')} {waits} for an approval as {roles}, and "
+            "nobody is left who could give it."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
     """Everything the home page shows."""
 
@@ -48,7 +67,9 @@ class HomePage:
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
+    drafts: list[PolicyRevision]  # of policies that the reader may publish
     shared: list[Shared]  # in projects whose environments the reader manages
+    stuck: list[StuckRow]  # where the reader sees who has access
     projects: list[Project]  # known where nothing serves alone: an empty page says what to do
 
     @property
@@ -61,7 +82,8 @@ class HomePage:
         wrong = [counted(len(self.alerts), "open alert")] if self.alerts else []
         if len({row.alert.project_id for row in self.alerts}) > 1:
             wrong = [f"{wrong[0]} in all projects"]
-        return ", and ".join(filter(None, (*wrong, self.waits))) or "you're all caught up"
+        said = (*wrong, self.waits, self.stands_still)
+        return ", and ".join(filter(None, said)) or "you're all caught up"
 
     @property
     def waits(self) -> str:
@@ -70,11 +92,19 @@ class HomePage:
             (self.inbox.needed, "release", "for your decision"),
             (self.startable, "approved release", "to be rolled out"),
             (self.paused, "rollout", "for a person to go on"),
+            (self.drafts, "policy draft", "to be published"),
         ):
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"
                 return f"{counted(len(rows), what)} {wait} {then}"
         return ""
+
+    @property
+    def stands_still(self) -> str:
+        """How many releases wait for what nobody can give; '' where none does."""
+        count = sum(row.stuck.releases for row in self.stuck)
+        waits = "waits" if count == 1 else "wait"
+        return f"{counted(count, 'release')} {waits} that nobody can approve" if count else ""
 
     @property
     def first_waiting(self) -> Waiting:
@@ -92,6 +122,11 @@ class HomePage:
     def serves(self) -> bool:
         """Whether something is live that the reader sees."""
         return any(row.release for row in self.rows)
+
+    @property
+    def has_served(self) -> bool:
+        """Whether something is live, or was of what the reader asked for."""
+        return self.serves or any(row.release.live_at for row in self.requests)
 
     @property
     def advice(self) -> str:
@@ -137,6 +172,8 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=releases.startable,
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
+        drafts=publishable(actor),
         shared=shared_last(actor, view="environment.manage"),
+        stuck=[StuckRow(row) for row in stuck(actor)],
         projects=[] if rows else projects_of(actor),
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
-from django.utils.dateparse import parse_date
+from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.assurance.queries import visible_recalls
 from apps.audit.kind_groups import GROUPS
@@ -14,12 +14,10 @@ from apps.audit.queries.filtering import by_name
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
 
-DAY = timedelta(days=1)
-
 
 @dataclass(frozen=True, slots=True)
 class LogSearch:
-    """The filter form as it was sent. ``until`` is a day that is looked through too."""
+    """The filter form as it was sent. What happened at ``until`` is not asked for any more."""
 
     kind: str = ""
     group: str = ""
@@ -29,8 +27,8 @@ class LogSearch:
     subject: str = ""  # an id, or the name of an endpoint, model, version or target
     cause: str = ""  # the id of a recall
     project: str = ""
-    since: date | None = None
-    until: date | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     people: bool = False
 
     @property
@@ -42,18 +40,6 @@ class LogSearch:
     def thing(self) -> str:
         """The name that is asked for, '' where it is an id."""
         return "" if is_id(self.subject) else self.subject
-
-    @property
-    def begin(self) -> datetime | None:
-        """When the first of the days begins."""
-        return _midnight(self.since) if self.since else None
-
-    @property
-    def end(self) -> datetime | None:
-        """When the last of the days is over; ``None`` at the end of the calendar."""
-        if self.until is None or self.until == date.max:
-            return None
-        return _midnight(self.until + DAY)
 
     def cause_url(self, actor: Actor) -> str:
         """The page of the recall whose outcome is asked for, '' for who may not see it."""
@@ -72,8 +58,8 @@ class LogSearch:
             subject="" if self.thing else self.subject,
             cause=self.cause,
             project=self.project,
-            since=self.begin,
-            until=self.end,
+            since=self.since,
+            until=self.until,
             by_people=self.people,
         )
         return by_name(wanted, actor, person=self.person, thing=self.thing)
@@ -92,14 +78,14 @@ class LogSearch:
             "object": self.thing,
             "cause": self.cause,
             "project": self.project,
-            "since": self.begin.isoformat() if self.begin else "",
-            "until": self.end.isoformat() if self.end else "",
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
         }
         return {name: value for name, value in given.items() if value}
 
 
 def search_of(asked: Mapping[str, str]) -> LogSearch:
-    """Read the filter form; what is not a day counts as not given."""
+    """Read the filter form; what is no time counts as not given."""
 
     def text(name: str) -> str:
         return asked.get(name, "").strip()
@@ -113,19 +99,23 @@ def search_of(asked: Mapping[str, str]) -> LogSearch:
         subject=text("subject"),
         cause=text("cause"),
         project=text("project"),
-        since=day_of(text("since")),
-        until=day_of(text("until")),
+        since=moment_of(text("since")),
+        until=moment_of(text("until"), days=1),
         people=text("people") == "1",
     )
 
 
-def day_of(text: str) -> date | None:
-    """Return the day that ``text`` names as YYYY-MM-DD; ``None`` where there is no such day."""
+def moment_of(text: str, *, days: int = 0) -> datetime | None:
+    """Return the time that ``text`` names, UTC where it says no zone; of a day its midnight, or so
+    many ``days`` later, so that a day that something lasts until is a part of it. ``None`` where
+    there is no such time."""
     try:
-        return parse_date(text) if len(text) == 10 else None
-    except ValueError:  # 2026-02-30
+        if len(text) == 10 and (day := parse_date(text)):
+            midnight = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+            return midnight + timedelta(days=days)
+        at = parse_datetime(text)
+        if at is None:
+            return None
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # 2026-02-30, or beyond the calendar
         return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), tzinfo=UTC)

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Case, Q, When
 
 from apps.audit.queries import unseal_many
+from apps.console.queries.links import sees_in
+from apps.console.queries.recalls import recall_that_revoked
 from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
@@ -34,19 +36,31 @@ OUTCOMES = (
 class OwnRequest:
     """A release that its reader asked for, and what became of it."""
 
-    release: Any  # with ``rejection``
+    release: Any  # with ``rejection`` and ``revoking``
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def _told(self) -> tuple[str, str]:
+        """Who ended it, and why in their words: a recall's is told to who may see that."""
+        if self.release.state == ReleaseState.REVOKED:
+            told, column = self.release.revoking, "reason"
+            if told and told[column] not in self.texts:
+                return "", ""
+        else:
+            told, column = self.release.rejection, "comment"
+        return (str(told["name"]), self.texts.get(told[column], "")) if told else ("", "")
+
+    @property
     def by(self) -> str:
-        """Who rejected it; '' where nobody did."""
-        return str((self.release.rejection or {}).get("name") or "")
+        """Who rejected it, or recalled what it runs; '' where nobody did."""
+        return self._told[0]
 
     @property
     def why(self) -> str:
-        """Why it ended, in the words of who rejected it or of what ended it."""
-        if self.release.state == ReleaseState.REJECTED:
-            return self.texts.get((self.release.rejection or {}).get("comment", ""), "")
+        """Why it ended, in the words of who rejected or recalled it, or of what ended it."""
+        said = self._told[1]
+        if said or self.release.state == ReleaseState.REJECTED:
+            return said
         return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
 
     @property
@@ -85,7 +99,7 @@ class Followed:
 
 def followed(actor: Actor) -> Followed:
     """Return the releases that ``actor`` can start, and those they asked for that are open or came
-    to an end lately: in one query, and one more where one was rejected."""
+    to an end lately: in one query, and one more where one was rejected or recalled."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
@@ -97,14 +111,17 @@ def followed(actor: Actor) -> Followed:
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
         stopper=stopper("endpoint"),
+        revoking=recall_that_revoked(),
     )
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
-    return Followed(
-        [Startable(row) for row in ready], _own([row for row in found if row.mine][:SHOWN])
-    )
+    own = [row for row in found if row.mine][:SHOWN]
+    return Followed([Startable(row) for row in ready], _own(own, actor))
 
 
-def _own(rows: Sequence[Any]) -> list[OwnRequest]:
-    texts = unseal_many(row.rejection["comment"] for row in rows if row.rejection)
+def _own(rows: Sequence[Any], actor: Actor) -> list[OwnRequest]:
+    given = [row.rejection["comment"] for row in rows if row.rejection]
+    recalls = (row.revoking for row in rows if row.revoking)
+    given += [one["reason"] for one in recalls if sees_in(one["project"], "recall.view", actor)]
+    texts = unseal_many(given)
     return [OwnRequest(row, texts) for row in rows]

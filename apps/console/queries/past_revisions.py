@@ -118,7 +118,7 @@ class PastRevision:
 
 
 def past_revisions(
-    endpoint: Endpoint, rows: Iterable[Any], actor: Actor, stop: Stop | None
+    rows: Iterable[Any], stop: Stop | None, endpoint: Endpoint, actor: Actor
 ) -> list[PastRevision]:
     """Return what was released to ``endpoint``, as ``revisions_of`` read it: who recalled what and
     why is told to who may see the recall. ``stop`` tells who stopped it."""

@@ -138,7 +138,8 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
     rows = [row for row in deciders(environment, actor) if row.role == APPROVER]
     others = (person for row in rows for person in row.people if person.id != actor.id)
     if not rows or any(row.is_cut for row in rows) or any(others):
-        return "Another approver can publish it."
+        decides = any(person.id == actor.id for row in rows for person in row.people)
+        return f"{'Another' if decides else 'An'} approver can publish it."
     return "Nobody else is an approver here yet: until somebody has that role, nobody publishes it."
 
 

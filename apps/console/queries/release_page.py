@@ -152,7 +152,7 @@ class ReleasePage:
             return ""
         live = self.view.changes.compared_with
         stopped = ", which is stopped" if self.view.is_stopped else ""
-        return f" (replaces {live}{stopped})" if live else " (nothing live yet)"
+        return f" (replaces {live}{stopped})" if live else " (nothing is live there)"
 
     @property
     def network(self) -> Sign | None:

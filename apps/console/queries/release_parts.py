@@ -129,7 +129,7 @@ def compared_with(view: ReleaseView) -> str:
     """Say what it is compared with, and as of when; or why with nothing."""
     live = view.changes.compared_with
     if not view.is_decided:
-        return f"compared with {live} ({live_word(view)})" if live else "nothing live yet"
+        return f"compared with {live} ({live_word(view)})" if live else "nothing is live"
     when = moment(view.release)
     if view.is_unknown:
         return f"what was live {when} was not recorded"

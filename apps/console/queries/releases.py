@@ -195,7 +195,7 @@ def rollout_steps(
     count = len(rollout.steps if rollout else _planned(release, live))
     shift = AT_ONCE if count == 1 else f"{count} steps"
     replaces = rollout.from_revision_id if rollout else live
-    left = _left(release, rollout) if replaces else ("nothing to replace", "first deployment")
+    left = _left(release, rollout) if replaces else ("nothing to replace", "serves alone")
     goes_back = rollout is not None and rollout.kind != RolloutKind.RELEASE
     start = "replicas of the former revision" if goes_back else "new replicas, no traffic"
     phases = _phases(start, shift, *left)

@@ -23,7 +23,7 @@ from apps.governance.plan import Plan
 from apps.governance.queries.deciders import NAMELESS
 from apps.governance.queries.presets import Preset, common_presets, in_a_line, own_presets
 from apps.registry.events import VERSION_CARD_CHANGED
-from apps.registry.models import Evidence, ModelVersion, VersionState
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
 
 AS_FORMER = "as_former"  # names the plan of the release that is requested again
 
@@ -79,6 +79,9 @@ def with_former(rows: QuerySet[Release]) -> QuerySet[Release]:
         version=OuterRef("version"), created_at__gt=OuterRef("created_at")
     )
     facts = facts.filter(bento_digest__in=("", OuterRef("bento"))).order_by("kind")
+    facts = facts.exclude(
+        kind="model_card", source=EvidenceSource.MEASURED
+    )  # ``card_changed`` says it
     return with_rejection(with_live_now(whole)).annotate(
         newest=Subquery(newest[:1]),
         evidence_since=ArraySubquery(facts.values("kind").distinct()),

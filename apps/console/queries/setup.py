@@ -8,12 +8,14 @@ from typing import Any
 from django.db.models import Exists, F, Q, QuerySet, Subquery
 from django.urls import reverse
 
+from apps.builds.actions.samples import JOB
 from apps.builds.samples import SLUG
 from apps.governance.models import Decision, PolicyRevision, Release
 from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.queries import visible
 from apps.identity.rules.permissions import roles_with
+from apps.jobs.models import Job, JobState
 from apps.registry.models import ModelVersion, VersionState
 from apps.serving.models import HEARD_AT, Node
 from apps.serving.queries import visible_targets
@@ -22,6 +24,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
 
+UNDER_WAY = (JobState.QUEUED, JobState.RUNNING)
 SERVED = (ReleaseState.LIVE, ReleaseState.SUPERSEDED, ReleaseState.ROLLED_BACK)
 
 
@@ -100,7 +103,7 @@ POINTS = (
         "It goes out once it is approved: at once, or as a canary that is watched.",
         "Releases",
         "releases",
-        ("release.request", "rollout.start"),
+        ("rollout.start",),
     ),
 )
 
@@ -137,7 +140,7 @@ class SetupList:
     def state(self) -> str:
         """What the list shows, in a word: another one is another list."""
         digits = "".join(str(int(self.found[point.name])) for point in POINTS)
-        return f"{digits}s" if self.found["samples"] else digits
+        return f"{digits}s" if self.found["loading"] else digits
 
     @property
     def total(self) -> int:
@@ -151,8 +154,10 @@ class SetupList:
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is an open point that the reader can do."""
-        return self.may_load or any(self._is_mine(point) for point in POINTS)
+        """Whether there is an open point that the reader can do; who sets the installation up
+        keeps it until something is live, also while others are to go on."""
+        keeps = self.actor.can("project.create") and not self.found["live"]
+        return keeps or any(self._is_mine(point) for point in POINTS)
 
     @property
     def registers(self) -> bool:
@@ -166,8 +171,8 @@ class SetupList:
 
     @property
     def is_loading(self) -> bool:
-        """Whether sample data was asked for, of which no version is there yet."""
-        return self.found["samples"] and not self.found["version"]
+        """Whether sample data is being registered, of which no version is there yet."""
+        return self.found["loading"] and not self.found["version"]
 
     @property
     def commands(self) -> str:
@@ -216,7 +221,11 @@ def setup_list(actor: Actor) -> SetupList:
         "release": Exists(_told(Release.objects.all(), actor, "release.view")),
         "approval": Exists(_told(by_another, actor, "release.view")),
         "live": Exists(_told(served, actor, "release.view")),
-        "samples": Exists(projects.filter(slug=SLUG)),
+        "loading": Exists(
+            Job.objects.filter(
+                kind=JOB, state__in=UNDER_WAY, project__in=projects.filter(slug=SLUG).values("pk")
+            )
+        ),
         "place": Subquery(own.values("slug")[:1]),
     }
     return SetupList(actor, User.objects.filter(pk=actor.id).values(**found).get())

@@ -1,13 +1,16 @@
 """Who stopped an endpoint, when and why, as pages say it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import JSONObject
 from django.db.models.lookups import Exact
 
 from apps.audit.models import Event
+from apps.console.queries.recalls import recall_that_stopped
 from apps.governance import events as governance
 from apps.governance.queries.release_detail import ReleaseView
 from apps.identity.queries import name_in
@@ -31,18 +34,21 @@ DECIDED = tuple(
 @dataclass(frozen=True, slots=True)
 class Stop:
     """That an endpoint is stopped. ``by`` and ``name`` are '' and ``at`` is ``None`` of one that
-    was stopped before that was written down; ``reason`` is '' where none was given."""
+    was stopped before that was written down; ``reason`` is '' where none was given. ``recall`` is
+    what had Placet do it, as ``told_of_recall`` has it; ``None`` where that was no recall."""
 
     by: str
     name: str
     at: datetime | None
     reason: str
+    recall: Mapping[str, Any] | None = None
 
 
-def stopper(endpoint: str = "") -> Coalesce:
-    """Return the name of who stopped an endpoint, as a column of a query that reads it, or has it
-    as ``endpoint``."""
-    return name_in(f"{endpoint}__stopped_by" if endpoint else "stopped_by")
+def stopper(endpoint: str = "") -> JSONObject:
+    """Return the name of who stopped an endpoint, and the recall by which Placet did, as a column
+    of a query that reads it, or has it as ``endpoint``."""
+    name = name_in(f"{endpoint}__stopped_by" if endpoint else "stopped_by")
+    return JSONObject(name=name, recall=recall_that_stopped(endpoint))
 
 
 def stopped_at_the_decision() -> Case:
@@ -63,10 +69,12 @@ def is_stopped_beside(view: ReleaseView) -> bool:
     return view.release.stopped_then if view.is_decided else view.is_stopped  # type: ignore[attr-defined]
 
 
-def stop_of(endpoint: Endpoint, name: str) -> Stop | None:
-    """Return who stopped ``endpoint``, whose ``name`` was read with it; ``None`` of one that is not
-    stopped."""
+def stop_of(endpoint: Endpoint, told: Mapping[str, Any]) -> Stop | None:
+    """Return who stopped ``endpoint``, as ``stopper`` told it in the query that read it; ``None``
+    of one that is not stopped."""
     if endpoint.state != EndpointState.STOPPED:
         return None
-    by = endpoint.stopped_by
-    return Stop(by, SYSTEM.label if by == SYSTEM.id else name, endpoint.stopped_at, endpoint.reason)
+    by, at, reason = endpoint.stopped_by, endpoint.stopped_at, endpoint.reason
+    if by == SYSTEM.id:
+        return Stop(by, SYSTEM.label, at, reason, told.get("recall"))
+    return Stop(by, str(told.get("name") or ""), at, reason)

@@ -102,7 +102,8 @@ def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
 def clients_tile(view: ReleaseView) -> SummaryTile:
     """Say whether those who call the endpoint must change anything."""
     if not view.changes.compared_with:
-        return SummaryTile(COMPATIBILITY, "plain", "Not recorded" if view.is_unknown else "New API")
+        why = "Not recorded" if view.is_unknown else "Nothing live"
+        return SummaryTile(COMPATIBILITY, "plain", why)
     breaking = [c for c in view.changes.schema if c["breaking"]]
     if breaking:
         return SummaryTile(

@@ -62,10 +62,21 @@ def revocable(rows: Sequence[TokenRow]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OfferedPreset:
-    """A preset, and which of its permissions the person has."""
+    """A preset, and what the person has, of which its permissions are cut."""
 
     preset: Preset
-    groups: Groups
+    held: Sequence[str]
+
+    @property
+    def groups(self) -> Groups:
+        """What a token by it can do."""
+        return in_groups(preset_scopes(self.preset.name, self.held) or ())
+
+    @property
+    def lacking(self) -> str:
+        """What its use needs and the person has nowhere, in words; '' where that is nothing."""
+        lacking = in_groups(self.preset.lacking(self.held))
+        return ", ".join(words for _, scopes in lacking for _, words in scopes)
 
     @property
     def counted(self) -> str:
@@ -102,7 +113,7 @@ def token_form(actor: Actor, asked: Mapping[str, Any], chosen: list[str], days: 
     projects = visible(Project.objects.order_by("name"), actor, project="pk")
     preset = asked.get("preset", "")
     return TokenForm(
-        presets=[OfferedPreset(p, in_groups(preset_scopes(p.name, held) or ())) for p in PRESETS],
+        presets=[OfferedPreset(p, held) for p in PRESETS],
         groups=in_groups(held),
         projects=[(p.slug, p.name) for p in projects] if held else [],
         preset=preset if preset in NAMES else CUSTOM if chosen else DEFAULT,

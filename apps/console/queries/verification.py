@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Case, F, Value, When
 
 from apps.audit.queries import LogStanding
-from apps.console.queries.page_parts import Sign
+from apps.console.queries.page_parts import Sign, counted
 from apps.console.templatetags.placet import number
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import Actor
@@ -63,6 +63,26 @@ class LogVerification:
         if self.unchecked:
             return Sign("wait", "◷", f"{said}; {number(self.unchecked)} pending", wrap=True)
         return Sign("pass", "✓", said, wrap=True)
+
+    @property
+    def whole(self) -> str:
+        """How far the full check went: which events it read."""
+        if not self.size:
+            return "no event"
+        last = f"event #{number(self.size - 1)}"
+        return f"{number(self.size)} of {counted(self.standing.size, 'event')}, up to {last}"
+
+    @property
+    def newer(self) -> str:
+        """What of the events since then the continuous check has read; '' where there are none."""
+        newer = max(self.standing.size - self.size, 0)
+        checked = min(max(self.standing.verified - self.size, 0), newer)
+        if not newer:
+            return ""
+        if not checked:
+            return f"{number(newer)} since, by neither check yet"
+        rest = f", {number(newer - checked)} by neither yet" if newer > checked else ""
+        return f"{number(newer)} since: {number(checked)} by the continuous check alone{rest}"
 
     @property
     def basis(self) -> str:

@@ -14,9 +14,10 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.assurance.models import RecallKind
 from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
-from apps.console.queries.links import environment_url, person_url, project_url
+from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_rows import gate_sign
 from apps.console.templatetags.placet import ago
@@ -219,6 +220,20 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
     """Show the ``name`` of who did something, a link where it is a person whose page the reader
     may open."""
     return linked(name, person_url(actor_id or "", context["actor"]))
+
+
+@register.simple_tag(takes_context=True)
+def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
+    """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was."""
+    url = recall_url(told["id"], told["project"], context["actor"])
+    if not url:
+        return linked("a recall")
+    version, kind = f"{told['model']}:{told['number']}", RecallKind(told["kind"])
+    said = f"recall of {version}"
+    if kind not in (RecallKind.VERSION, RecallKind.BENTO):
+        said = f"recall ({kind.label.lower()}) that reached {version}"
+    who = person_link(context, told["by"], told["name"])
+    return format_html("the {} (by {})", linked(said, url), who)
 
 
 def linked(text: str, url: str = "") -> SafeString:

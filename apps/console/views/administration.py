@@ -11,9 +11,11 @@ from apps.console.queries.issued_tokens import TokenFilter, issued_tokens_page
 from apps.console.queries.people import PersonFilter, person_list_page
 from apps.console.queries.role_matrix import role_matrix_page
 from apps.console.queries.sorting import ALL_TOKENS, PEOPLE
+from apps.console.views.asking import ask_first
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.people import hand_over, place_of
+from apps.governance.queries.lockouts import after_demanding_factor
 from apps.identity.actions import (
     demand_second_factor,
     invite_person,
@@ -76,6 +78,14 @@ def roles(request: PageRequest) -> HttpResponse:
 def demand(request: PageRequest, demanding_role: str) -> HttpResponse:
     """Have a role demand a second factor."""
     administration_head(request.actor)
+    if asked := ask_first(
+        request,
+        lambda: after_demanding_factor(demanding_role),
+        title=f"Require a second factor for {demanding_role}?",
+        submit="Require all the same",
+        until=" until those who hold the role have set one up",
+    ):
+        return asked
     demand_second_factor(demanding_role, actor=request.actor)
     messages.success(request, f"The role {demanding_role} now needs a second factor.")
     return back(request)

@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.person_page import person_page
+from apps.console.views.asking import ask_before_removing
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.identity.actions import (
     deactivate_person,
@@ -76,6 +77,8 @@ def take_role(request: PageRequest, person_id: str, role_id: str) -> HttpRespons
     binding = visible_roles(request.actor).filter(person=row, pk=role_id).first()
     if binding is None:
         raise NotFound
+    if asked := ask_before_removing(request, binding):
+        return asked
     revoke_role(binding, actor=request.actor)
     messages.success(request, f"Removed: {binding}.")
     return back(request)

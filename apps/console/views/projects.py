@@ -15,6 +15,7 @@ from apps.console.queries.members import members_page
 from apps.console.queries.project_page import project_page
 from apps.console.queries.project_settings import GIGABYTE, settings_page
 from apps.console.queries.projects import NewProjectForm, ProjectListPage, project_list_page
+from apps.console.views.asking import ask_before_removing
 from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import LONG, read_whole, whole
@@ -120,8 +121,10 @@ def remove_role(request: PageRequest, project: str, role_id: str) -> HttpRespons
     binding = visible_roles(request.actor).filter(project=row, pk=role_id).first()
     if binding is None:
         raise NotFound
-    revoke_role(binding, actor=request.actor)
     holder = binding.person or binding.team or binding.service_account
+    if asked := ask_before_removing(request, binding):
+        return asked
+    revoke_role(binding, actor=request.actor)
     messages.success(request, f"Removed from {holder}: {binding}.")
     return back(request)
 

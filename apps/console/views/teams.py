@@ -6,8 +6,10 @@ from django.shortcuts import redirect
 
 from apps.console.queries.administration import administration_head
 from apps.console.queries.teams import team_by_id, team_list_page, team_page
+from apps.console.views.asking import ask_before_removing, ask_first
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.people import place_of, seen_person
+from apps.governance.queries.lockouts import after_removing_member
 from apps.identity.actions import (
     add_member,
     create_team,
@@ -70,6 +72,13 @@ def add(request: PageRequest, team_id: str) -> HttpResponse:
 def remove(request: PageRequest, team_id: str, person_id: str) -> HttpResponse:
     """Take a person out of a team."""
     row, person = _team(request, team_id), seen_person(person_id, request.actor)
+    if asked := ask_first(
+        request,
+        lambda: after_removing_member(row, person),
+        title=f"Remove {person} from the team {row}?",
+        submit="Remove all the same",
+    ):
+        return asked
     remove_member(row, person=person, actor=request.actor)
     messages.success(request, f"{person} is not in the team {row} any more.")
     return back(request)
@@ -98,6 +107,8 @@ def take_role(request: PageRequest, team_id: str, team_role: str) -> HttpRespons
     binding = visible_roles(request.actor).filter(team=row, pk=team_role).first()
     if binding is None:
         raise NotFound
+    if asked := ask_before_removing(request, binding):
+        return asked
     revoke_role(binding, actor=request.actor)
     messages.success(request, f"Removed: {binding}.")
     return back(request)

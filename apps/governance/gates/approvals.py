@@ -62,7 +62,7 @@ def title(gate: Mapping[str, Any]) -> str:
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Say how many people are missing; a rejection outweighs every approval."""
     role, count = gate["role"], gate["count"]
-    rejected = sorted(d.person for d in facts.decisions if d.verdict != APPROVE)
+    rejected = {d.role for d in facts.decisions if d.verdict != APPROVE}
     counts = count_decisions(gate_rules(gate), facts.decisions, facts.parties)
     by = sorted({person for one in counts for person in (*one.people, *one.spare)})
     second = sum(one.missing for one in counts if SECOND_LINE in one.rule.demands)
@@ -71,7 +71,8 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     if second:
         shown["second_line_missing"] = second
     if rejected:
-        return answer(gate, title(gate), "failed", "Rejected", **shown)
+        whose = "" if role in rejected else f" as {' and '.join(sorted(rejected))}"
+        return answer(gate, title(gate), "failed", f"Rejected{whose}", **shown)
     if missing:
         reason = f"Waiting for {_people(missing, role)}"
         if second:

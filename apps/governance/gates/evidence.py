@@ -45,7 +45,10 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     found = facts.find(gate["kind"], source)
     if found is None:
         which = "" if source == "any" else f"{source} "
-        return answer(gate, title(gate), "failed", f"There is no {which}{kind} evidence")
+        none = f"There is no {which}{kind} evidence"
+        if gate["kind"] == "model_card" and source != "reported":
+            none = "The version has no model card: write one"  # Placet itself takes it down
+        return answer(gate, title(gate), "failed", none)
     age = facts.now - found.created_at
     shown = {"digest": found.digest, "source": found.source, "days": age.days}
     limit = gate.get("fresher_than_days")

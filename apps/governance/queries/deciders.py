@@ -1,4 +1,5 @@
-"""Who holds a role that decides in an environment, for those who may see its releases."""
+"""Who holds a role that decides in an environment, for those who may see its releases or who has
+access there."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,9 +66,9 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
 
 def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     """Return who decides in an environment that :func:`with_deciders` read, a row for each role;
-    none for who may not see the releases there."""
+    none for who may see neither the releases there nor who has access."""
     where = scope_of(environment)
-    if not actor.can("release.view", where):
+    if not (actor.can("release.view", where) or actor.can("access.view", where)):
         return []
     gates = environment.gates_in_force or ()
     signing = {g["role"] for g in gates if g["gate"] == "approvals" and g.get("passkey")}

@@ -27,7 +27,7 @@ from apps.governance.gates.facts import (
 from apps.governance.models import BreakGlass, Decision, Freeze, Release
 from apps.governance.rules import BreakGlassState, ReleaseState
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey
-from apps.registry.rules.evidence import MEASURED_KINDS, evidence_digest
+from apps.registry.rules.evidence import MEASURED_KINDS, card_data, evidence_digest
 from apps.serving.hooks import keeper
 from apps.serving.models import Node
 from placet.kernel import clock
@@ -206,7 +206,12 @@ def evidence_to_pin(version: str, bento: str) -> list[Evidence]:
     for row in sorted(rows.order_by("-created_at", "-pk"), key=was_called_safe):
         if row.kind not in MEASURED_KINDS or row.source == EvidenceSource.MEASURED:
             found.setdefault((row.kind, row.source), row)
-    return list(found.values())
+    return [row for row in found.values() if not _says_no_card(row)]
+
+
+def _says_no_card(row: Evidence) -> bool:
+    """Tell whether Placet found the card emptied: what stood in it before counts no longer."""
+    return row.kind == "model_card" and row.data == card_data("")
 
 
 def was_called_safe(row: Evidence) -> bool:

@@ -50,6 +50,7 @@ from apps.identity.rules.devices import (
     new_user_code,
     read_user_code,
     slower,
+    tries_words,
     wait_words,
 )
 from apps.identity.sign_in.bearers import token_hash
@@ -125,16 +126,23 @@ def find_device_login(typed: str, *, actor: Actor) -> DeviceLogin:
     cache.add(f"{key} since", now().timestamp(), LIFETIME.total_seconds())
     cache.add(key, 0, LIFETIME.total_seconds())
     # counted before it is looked up, so that many at once find no more than one after the other
-    if cache.incr(key) > MAX_GUESSES:
-        passed = now().timestamp() - cache.get(f"{key} since", now().timestamp())
-        raise TooManyGuesses(f"Too many wrong codes: {wait_words(passed)}")
+    tried = cache.incr(key)
+    if tried > MAX_GUESSES:
+        raise TooManyGuesses(f"Too many wrong codes: {wait_words(_since_first(key))}")
     code = read_user_code(typed)
     rows = DeviceLogin.objects.filter(expires_at__gt=now())
     row = rows.filter(user_hash=_code_hash(code)).first() if code else None
     if row is None:
-        raise NoSuchUserCode
+        left = tries_words(tried, _since_first(key))
+        raise NoSuchUserCode(f"{NoSuchUserCode.title}. {left}")
     cache.incr(key, -1)
     return row
+
+
+def _since_first(key: str) -> float:
+    """Return how many seconds ago the first of the guesses that ``key`` counts was made."""
+    at = now().timestamp()
+    return at - float(cache.get(f"{key} since", at))
 
 
 def confirm_device_login(typed: str, *, terms: TokenTerms, actor: Actor) -> DeviceLogin:

@@ -29,6 +29,15 @@ def wait_words(passed: float) -> str:
     return f"wait {left} minute{'' if left == 1 else 's'}, then run `placet login` again"
 
 
+def tries_words(tried: int, passed: float) -> str:
+    """Say what follows a wrong code that is the ``tried``-th, ``passed`` seconds after the first:
+    how many more may be wrong, or how long one waits."""
+    left = MAX_GUESSES - tried
+    if left < 1:
+        return f"No try is left: {wait_words(passed)}"
+    return f"{left} {'try' if left == 1 else 'tries'} left"
+
+
 def new_device_secret() -> str:
     """Return a fresh secret that the device alone has: 256 bits."""
     return secrets.token_urlsafe(32)

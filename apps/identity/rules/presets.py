@@ -10,12 +10,20 @@ CUSTOM = "custom"  # the person names each permission
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The permissions that one use needs; a token gets those of them that its holder has."""
+    """The permissions that one use needs; a token gets those of them that its holder has.
+
+    ``needs_all`` says that the use is not what the holder may do, but all that is named.
+    """
 
     name: str
     title: str
     help: str
     permissions: frozenset[str]
+    needs_all: bool = False
+
+    def lacking(self, held: Collection[str]) -> frozenset[str]:
+        """Return what its use needs and ``held`` has not."""
+        return self.permissions - frozenset(held) if self.needs_all else frozenset()
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -34,6 +42,7 @@ PRESETS: tuple[Preset, ...] = (
             *("model.create", "model.edit", "version.create", "version.edit", "evidence.add"),
             *("alias.set", "build.start", "build.cancel"),
         },
+        needs_all=True,
     ),
     Preset(
         "read",

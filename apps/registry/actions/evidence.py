@@ -11,7 +11,7 @@ from apps.registry.actions.locking import lock_version, refuse
 from apps.registry.events import EVIDENCE_ADDED, HOLD_PLACED, HOLD_RELEASED
 from apps.registry.models import Evidence, EvidenceSource, Hold, HoldReason, ModelVersion
 from apps.registry.rules.evidence import evidence_digest
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, NotFound, QuotaReached
 from placet_verify import canonical
@@ -55,6 +55,19 @@ def add_evidence(
         evidence.save(force_insert=True)
         log.add(EVIDENCE_ADDED, evidence, data={"kind": kind, "source": source})
     return evidence
+
+
+def take_down_card(version: ModelVersion) -> None:
+    """Add what Placet itself saw of the card of a frozen version, unless that is known: evidence of
+    it needs nobody to report it. The version is held by the caller; one with no card, and none
+    before, gets nothing."""
+    taken = version.evidence.filter(kind="model_card", source=EvidenceSource.MEASURED)
+    before = taken.order_by("-created_at", "-pk").first()
+    data = rules.card_data(version.card)
+    if data != (before.data if before else rules.card_data("")):
+        add_evidence(
+            version, kind="model_card", data=data, source=EvidenceSource.MEASURED, actor=SYSTEM
+        )
 
 
 def _refuse_much(version: ModelVersion, data: dict[str, Any]) -> None:

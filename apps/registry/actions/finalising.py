@@ -3,7 +3,7 @@
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import readiness, signing
-from apps.registry.actions.evidence import add_evidence
+from apps.registry.actions.evidence import add_evidence, take_down_card
 from apps.registry.actions.locking import lock_version
 from apps.registry.errors import AlreadyFinalised, ChangedMeanwhile
 from apps.registry.events import VERSION_FINALISED
@@ -53,4 +53,5 @@ def finalise(version: ModelVersion, *, actor: Actor) -> ModelVersion:
                 source=EvidenceSource.MEASURED,
                 actor=SYSTEM,
             )
+        take_down_card(locked)
     return locked

@@ -7,6 +7,7 @@ from django.db.models import Max
 from apps.audit.actions import record
 from apps.identity.queries import authorize
 from apps.registry import cards, rules
+from apps.registry.actions.evidence import take_down_card
 from apps.registry.actions.locking import (
     lock_draft,
     lock_models,
@@ -23,7 +24,7 @@ from apps.registry.events import (
     VERSION_TAGGED,
 )
 from apps.registry.formats import FORMATS
-from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.models import ModelVersion, RegisteredModel, VersionState
 from apps.registry.readiness import WEIGHED
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, NotFound
@@ -150,6 +151,8 @@ def set_card(
         row.card = card
         touch(row, "card")
         log.add(VERSION_CARD_CHANGED, row)
+        if row.state == VersionState.FINALISED:
+            take_down_card(row)
     return row
 
 

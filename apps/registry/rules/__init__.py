@@ -3,6 +3,7 @@
 from apps.registry.rules.evidence import (
     KINDS,
     MEASURED_KINDS,
+    card_data,
     evidence_faults,
     lineage_faults,
     parameter_faults,
@@ -35,6 +36,7 @@ __all__ = [
     "TYPES",
     "alias_faults",
     "answer_form",
+    "card_data",
     "evidence_faults",
     "example_faults",
     "expected_faults",

@@ -1,5 +1,6 @@
 """Kinds of evidence with the data each must carry; parameters, tags and lineage."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -114,6 +115,11 @@ def evidence_faults(kind: str, data: Any) -> list[FieldError]:
         elif not fits(data[name]):
             faults.append(FieldError(f"/data/{name}", what))
     return faults
+
+
+def card_data(card: str) -> dict[str, str]:
+    """Return the data of evidence of a card: the SHA-256 of its text, also of one that is empty."""
+    return {"sha256": hashlib.sha256(card.encode()).hexdigest()}
 
 
 def stored_faults(data: Any) -> list[FieldError]:

@@ -139,6 +139,7 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
             warm_until=warm_until,
             header_route=_header_route(change),
             mirror=change.copies,
+            by_itself=not rollout.aborted_by,
             actor=actor,
         )
 

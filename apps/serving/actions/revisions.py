@@ -158,10 +158,12 @@ def set_revision(
     warm_until: datetime | None = None,
     header_route: HeaderRouteEntry | None = None,
     mirror: int | None = None,
+    by_itself: bool = False,
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
 
-    What is not given stays; testers, copies and guard end when it is tried out no more.
+    What is not given stays; testers, copies and guard end when it is tried out no more. The log
+    says that it failed where it did so ``by_itself``, and else that it ended.
 
     Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
     weight, and all weights behind an endpoint together are at most 10,000: lower the old one
@@ -182,13 +184,14 @@ def set_revision(
         _check_sum(revision, target_weight)
         if not move(revision, expected=before, to=after, **changes):
             raise RevisionMoved
-        log.add(
-            REVISION_CHANGED,
-            revision,
-            data={"number": revision.number, "state": after, "weight": target_weight},
-        )
+        data = {"number": revision.number, "state": after, "weight": target_weight}
+        log.add(REVISION_CHANGED, revision, data=data | _outcome(after, by_itself=by_itself))
         desired.publish(revision.endpoint.target_id)
     return revision
+
+
+def _outcome(after: str, *, by_itself: bool) -> dict[str, str]:
+    return {"outcome": "failed"} if by_itself and after == RevisionState.FAILED else {}
 
 
 def _follows(revision: Revision, after: str, weight: int) -> dict[str, Any]:

@@ -31,15 +31,19 @@ GroupOption = Annotated[
         help="releases, serving, models, recalls, people, targets, alerts, log or platform"
     ),
 ]
-TextOption = Annotated[str, typer.Option(help="words of what a kind of event says: rollback")]
-PersonOption = Annotated[str, typer.Option(help="a part of the name of who did it")]
+TextOption = Annotated[str, typer.Option(help="words of what events say, not of reasons: rollback")]
+PersonOption = Annotated[str, typer.Option(help="a part of the name of who did it or asked for it")]
 ObjectOption = Annotated[
     str,
     typer.Option(
-        "--object", help="the name of an endpoint, a model, a version (name:3) or a target"
+        "--object",
+        help="the name of an endpoint, a model, a version (name:3, project/name:3), a target, a "
+        "person, a team or a service account",
     ),
 ]
-PeopleOption = Annotated[bool, typer.Option("--by-people", help="what people did alone")]
+PeopleOption = Annotated[
+    bool, typer.Option("--by-people", help="what people did, or asked Placet to do")
+]
 CauseOption = Annotated[str, typer.Option(help="the id of a recall: all that came of it")]
 SubjectOption = Annotated[str, typer.Option(help="the id of what it is about")]
 ActorOption = Annotated[str, typer.Option(help="the id of who did it")]

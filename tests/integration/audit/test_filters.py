@@ -14,9 +14,11 @@ from apps.governance.events import (
     RELEASE_DECIDED,
     RELEASE_ROLLED_BACK,
 )
+from apps.identity.actions import remove_member, revoke_role
 from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM, Actor
-from tests.support.factories import actor_of, person, project
+from tests.support.factories import actor_of, person, project, team
 from tests.support.plans import analyze, rows_read
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,25 @@ def test_what_people_did_is_none_of_the_platforms(auditor: Actor) -> None:
     filters = EventFilter(by_people=True, project=long_log(auditor))
     kinds = events_visible(auditor, filters).values_list("kind", flat=True)
     assert set(kinds) == {"freeze.lifted.v1", "freeze.set.v1"}
+
+
+def test_what_a_person_asked_placet_to_do_counts_as_by_people(auditor: Actor) -> None:
+    risk = project("risk")
+    with record(SYSTEM) as log:
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 3, "asked_by": auditor.id})
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 4})
+        log.add(RELEASE_ROLLED_BACK, risk, data={"number": 5, "asked_by": "svc_0"})
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, risk)
+    analyze("audit_event")
+    filters = EventFilter(by_people=True, kind="release")
+    with rows_read() as read:
+        found = newest(auditor, filters, 5, None)
+    assert [event.data["number"] for event in found] == [3]
+    assert read["audit_event"] < 40, read
+    assert list(events_visible(auditor, filters).values_list("index", flat=True)) == [
+        found[0].index
+    ]
 
 
 @pytest.mark.parametrize("each", [2, 40], ids=["about-it-mostly", "touched-mostly"])
@@ -183,6 +204,34 @@ def test_who_asked_placet_for_something_is_found_in_what_it_then_did(auditor: Ac
         kinds = [event.kind for event in found]
         assert kinds.count("release.rolled_back.v1") == 1
         assert read["audit_event"] < 40, read
+
+
+def test_a_team_is_found_in_who_came_who_left_and_which_roles_it_had(auditor: Actor) -> None:
+    bob, here = person("Bob"), project("here")
+    crew, other = team("Crew", bob, roles={"viewer": here}), team("Other", bob)
+    remove_member(crew, person=bob, actor=SYSTEM)
+    revoke_role(RoleBinding.objects.get(team=crew), actor=SYSTEM)
+    long_log(auditor)
+    analyze("audit_event")
+    filters = EventFilter(subject=crew.pk)
+    with rows_read() as read:
+        found = newest(auditor, filters, 50, None)
+    assert [event.kind for event in found] == [
+        *("role.revoked.v1", "team.member_removed.v1"),
+        *("role.granted.v1", "team.member_added.v1", "team.created.v1"),
+    ]
+    assert read["audit_event"] < 60, read
+    assert [event.index for event in found] == list(
+        events_visible(auditor, filters).order_by("-index").values_list("index", flat=True)
+    )
+    assert other.pk not in {one for event in found for one in event.data.values()}
+
+
+def test_a_person_is_found_in_the_teams_and_roles_that_they_were_given(auditor: Actor) -> None:
+    bob = person("Bob", {"viewer": project("risk")})
+    team("Crew", bob)
+    kinds = {event.kind for event in newest(auditor, EventFilter(subject=bob.pk), 50, None)}
+    assert kinds >= {"role.granted.v1", "team.member_added.v1", "person.created.v1"}
 
 
 def test_no_other_kind_says_who_asked_because_no_index_would_find_it(auditor: Actor) -> None:

@@ -29,11 +29,21 @@ from apps.registry.actions import set_alias
 from apps.registry.models import ModelVersion
 from apps.rollouts.actions.scheduling import schedule_drills
 from apps.serving.actions import issue_endpoint_key
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor, Grant, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.support.factories import actor_of, api, browser, grant, person, project
+from tests.support.factories import (
+    actor_of,
+    api,
+    browser,
+    grant,
+    person,
+    project,
+    service_account,
+    team,
+)
+from tests.support.nodes import SimulatedNode
 from tests.support.page_text import text_of
 from tests.support.plans import analyze
 from tests.support.story import Story
@@ -110,6 +120,36 @@ class TestByName:
         assert "release.decided.v1" in kinds
         assert ("endpoint.created.v1" in kinds) is (thing == "churn")
         assert ("model.created.v1" in kinds) is (thing == "age")
+
+    @pytest.mark.parametrize("thing", ["churn", "age", "age:1"])
+    def test_a_name_with_its_project_before_it_finds_the_same_there_alone(
+        self, thing: str, eve: Actor
+    ) -> None:
+        assert found(eve, thing=f"risk/{thing}") == found(eve, thing=thing)
+        assert found(eve, thing=f"next-door/{thing}") == found(eve, thing=f"/{thing}x") == set()
+
+    @pytest.mark.parametrize("thing", ["Nora", "nora mira", "Night shift", "robot"])
+    def test_who_was_given_a_role_is_found_by_name(
+        self, thing: str, eve: Actor, world: World
+    ) -> None:
+        nora = person("Nora Mira", {"operator": world.project})
+        team("Night shift", nora, roles={"viewer": world.project})
+        service_account("robot", nora, roles={"viewer": world.project})
+        person("Eleonora", {"viewer": world.project})
+        wanted = by_name(EventFilter(kind="role.granted"), eve, thing=thing)
+        assert events_visible(eve, wanted).count() == 1
+        ed = actor_of(person("Ed", {"auditor": world.project}))
+        assert events_visible(ed, by_name(wanted, ed, thing=thing)).count() == 1
+        blind = replace(ed, grants=frozenset(g for g in ed.grants if "access" not in g.permission))
+        assert not events_visible(blind, by_name(wanted, blind, thing=thing)).exists()
+
+    def test_nobody_called_so_is_left_out_of_an_object(
+        self, eve: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("apps.assurance.queries.called.PEOPLE", 1)
+        with pytest.raises(InvalidInput) as refused:
+            found(eve, thing="risk")
+        assert refused.value.errors[0].pointer == "object"
 
     def test_an_endpoint_is_found_with_its_objective_alerts_keys_and_rollback_tests(
         self, eve: Actor, world: World
@@ -228,6 +268,22 @@ class TestWhatARecallDid:
         assert sorted(one.index for one in newest(eve, wanted, 100, None)) == [
             event.index for event in events
         ]
+
+    def test_what_nodes_signed_of_it_since_is_found_by_it_too(
+        self, first_release: Release, world: World, node: SimulatedNode, eve: Actor
+    ) -> None:
+        revision = Revision.objects.select_related("endpoint").get()
+        node.report(receipts=[node.ran(revision)])
+        node.a_minute_later()
+        said: dict[str, Any] = {"what": first_release.version_id, "reason": "leak"}
+        row = recall(kind="version", **said, project=world.project, actor=world.otto)
+        node.report(receipts=[node.ran(revision)])
+        kept = Event.objects.filter(kind="receipt.kept.v1").order_by("index")
+        assert len(kept) == 2
+        wanted = by_name(EventFilter(cause=row.pk, kind="receipt"), eve)
+        found_since = [event.index for event in newest(eve, wanted, 5, None)]
+        assert found_since == [event.index for event in events_visible(eve, wanted)]
+        assert found_since == [kept[1].index]
 
     @pytest.mark.usefixtures("still")
     def test_what_else_was_logged_in_that_moment_did_not_come_of_it(
@@ -374,6 +430,12 @@ def test_nothing_goes_through_the_whole_log(filters: EventFilter) -> None:
     assert sum(read) < 100, plan
 
 
+def test_the_form_says_what_words_are_looked_for_in(world: World) -> None:
+    shown = browser(person("Eve", {"auditor": None})).get("/audit/").content.decode()
+    page = " ".join(text_of(shown).split())
+    assert "Event looks through the words of what events say, not through names, reasons" in page
+
+
 def test_an_export_is_called_after_its_project_and_filters_and_the_day(world: World) -> None:
     today = f"{now():%Y-%m-%d}"
     client = api(person("Gil", {"auditor": None}))
@@ -404,6 +466,7 @@ def test_a_projects_activity_is_exported_by_who_may(world: World) -> None:
         "person=risk&subject=churn&text=e&group=recalls&cause={recall}",
         "person=risk&subject=age:1&text=e&group=releases&cause={recall}",
         "person=double&subject=churn&text=e&group=people&cause={recall}",
+        "person=double&subject=double&people=1",
     ],
 )
 def test_the_log_is_searched_in_twelve_queries(

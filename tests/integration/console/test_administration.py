@@ -53,6 +53,7 @@ def test_without_a_mail_server_the_inviter_sees_the_link_once(desk: Client) -> N
     project("risk")
     answer = desk.post("/administration/invite", NEW)
     assert "/accounts/password/reset/key/" in text(answer)
+    assert re.search('data-copy="http[^"]+/reset/key/[^"]+">Copy the link<', text(answer))
     assert answer["Cache-Control"] == "no-store"
     new = User.objects.get(email="new@example.com")
     assert str(RoleBinding.objects.get(person=new)) == "reviewer · Risk"

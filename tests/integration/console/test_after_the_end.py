@@ -96,7 +96,24 @@ def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_fai
 ) -> None:
     recalled(story, first_release)
     said = page(story, f"/endpoints/{first_release.endpoint_id}/?activity=all")
-    assert "Revision 1 ended with 0% of the traffic" in said and "is failed" not in said
+    assert "Revision 1 ended" in said and "with 0%" not in said and "is failed" not in said
+
+
+def test_the_log_says_of_what_failed_by_itself_that_it_failed_and_of_what_was_aborted_not(
+    story: Story, first_release: Release
+) -> None:
+    plan = {"strategy": "canary", "steps": [{"set_weight": 60}, {"pause": {}}]}
+    broken = story.under_way(plan)
+    story.node.phase[Revision.objects.get(release=broken.pk).pk] = ("failed", "killed")
+    story.settle()
+    story.node.phase.clear()
+    aborted = story.release("development", plan=plan)
+    story.settle()
+    actions.abort(story.rollout(aborted), reason="odd answers", actor=story.otto)
+    story.settle()
+    said = page(story, f"/endpoints/{broken.endpoint_id}/?activity=all")
+    assert "Revision 2 failed" in said
+    assert "Revision 3 failed" not in said and "Revision 3 ended" not in said
 
 
 def test_an_alert_about_a_recall_names_the_version_and_leads_to_the_recall(
@@ -219,7 +236,7 @@ def test_whoever_rolled_back_is_named_by_the_log_as_by_the_release(
     story: Story, first_release: Release
 ) -> None:
     second = rolled_back(story)
-    by = "Release 2 was rolled back by Otto risk"
+    by = "Release 2 was rolled back by Placet, asked by Otto risk"
     assert by in page(story, f"/releases/{second.pk}/")
     assert by in page(story, version_path(second))
     story.people["Eve"] = factories.person("Eve", roles={"auditor": second.project})
@@ -260,6 +277,9 @@ def test_who_drafts_a_policy_alone_is_told_that_nobody_else_can_publish_it(world
     vera, path = browser(world.people["Vera"]), "/policies/risk/staging/"
     assert vera.post(f"{path}draft", {"source": OPEN}).status_code == 302
     assert "Another approver can publish it." in page(world, path, who="Vera")
+    otto = browser(world.people["Otto"])  # who drafts, and is no approver
+    assert otto.post(f"{path}draft", {"source": OPEN}).status_code == 302
+    assert "An approver can publish it." in page(world, path, who="Otto")
     RoleBinding.objects.filter(person=world.people["Vito"]).delete()
     assert "Nobody else is an approver here yet" in page(world, path, who="Vera")
 

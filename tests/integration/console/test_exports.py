@@ -209,6 +209,8 @@ def test_every_list_page_has_the_button_with_its_filters(world: World) -> None:
     shown = client.get("/audit/?kind=release&since=2026-11-01&people=1").content.decode()
     asked = "kind=release&amp;by_people=true&amp;since=2026-11-01T00%3A00%3A00%2B00%3A00"
     assert f"format=csv&amp;{asked}" in shown
+    shown = client.get("/audit/?since=2026-11-01T08:30&until=2026-11-01").content.decode()
+    assert 'value="2026-11-01T08:30:00"' in shown and 'value="2026-11-02T00:00:00"' in shown
     shown = client.get("/releases/?state=live").content.decode()
     assert "format=csv&amp;state=live" in shown
 

@@ -11,6 +11,7 @@ from apps.builds.events import BUILD_FAILED
 from apps.console.queries.activity import SHOWN
 from apps.console.queries.projects import project_rows
 from apps.governance.models import Environment, PolicyRevision
+from apps.governance.queries.deciders import deciders, with_deciders
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.rules import PERMISSIONS
 from apps.registry.events import UPLOAD_STARTED
@@ -441,9 +442,16 @@ def test_a_team_decides_by_its_members(world: World) -> None:
     assert "Tea" in page(world.people["Ada"], "/projects/risk/environments/production/")
 
 
-def test_who_sees_no_release_reads_not_who_decides(world: World, admin: User) -> None:
-    """An access admin reads roles, and neither releases nor this."""
-    assert "Who decides on releases" not in page(admin, "/projects/risk/members/")
+def test_who_looks_after_access_reads_who_decides_and_no_release(world: World, admin: User) -> None:
+    """By the roles that a policy asks, and on the page of the environment and of its policy too."""
+    where = "/projects/risk/environments/production/"
+    for path in ("/projects/risk/members/", where, "/policies/risk/production/"):
+        assert "Vera risk" in page(admin, path), path
+    assert "Who decides on releases" in page(admin, "/projects/risk/members/")
+    other = factories.project("other")
+    elsewhere = factories.person("Otis", roles={"admin": other})
+    places = with_deciders(Environment.objects.filter(pk=world.environment("production").pk))
+    assert deciders(places.get(), actor_of(elsewhere)) == []
 
 
 def test_what_somebody_does_not_see_is_not_counted_as_none(world: World, admin: User) -> None:

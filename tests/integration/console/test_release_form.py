@@ -16,9 +16,11 @@ from apps.governance.actions import (
     update_environment,
 )
 from apps.governance.models import Release
+from apps.governance.policy_templates import TEMPLATES
 from apps.identity import actions
 from apps.identity.actions import place_person
 from apps.identity.models import User
+from apps.registry.actions import add_evidence, set_card
 from apps.serving.models import TargetUse
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
@@ -208,6 +210,20 @@ gates:
     said = gates_of(shown(world, fields), "staging")
     assert "passes at" in said
     assert "Staging is frozen" in said
+
+
+def test_a_card_that_was_written_is_the_evidence_that_regulated_models_need(world: World) -> None:
+    """Nobody has to report its hash; what somebody else reports in its place does not count."""
+    world.policy("staging", TEMPLATES["regulated"].sources["staging"])
+    bento = world.bento(world.version())
+    fields = {"version": bento.version.pk}
+    add_evidence(bento.version, kind="model_card", data={"sha256": "0" * 64}, actor=world.alan)
+    bare = "The version has no model card: write one"
+    assert bare in gates_of(shown(world, fields), "staging")
+    set_card(bento.version, card="# For whom it is", actor=world.alan)
+    assert bare not in gates_of(shown(world, fields), "staging")
+    set_card(bento.version, card="", actor=world.alan)
+    assert bare in gates_of(shown(world, fields), "staging")
 
 
 def test_who_asks_is_not_among_those_who_can_decide(world: World) -> None:

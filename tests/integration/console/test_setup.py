@@ -6,6 +6,7 @@ import pytest
 
 from apps.identity.actions import create_project
 from apps.identity.models import Project
+from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import browser, person
 from tests.support.world import World
@@ -87,3 +88,21 @@ def test_sample_data_is_loaded_from_there_and_the_button_goes() -> None:
     text = ann.get("/").content.decode()
     assert "Sample data is being registered" in text
     assert "Load sample data" not in text
+
+
+def test_who_sets_it_up_keeps_the_list_while_others_are_to_go_on(world: World) -> None:
+    bento = world.bento(world.version())
+    ann = browser(person("Ann", roles={"admin": None}))
+    seen = points(ann.get("/").content.decode())
+    assert [seen[name] for name in ("people", "policy", "version")] == ["yes"] * 3
+    world.live("development", bento)
+    assert not points(ann.get("/").content.decode())
+
+
+def test_sample_data_that_could_not_be_registered_is_offered_again() -> None:
+    ann = browser(person("Ann", roles={"admin": None}))
+    ann.post("/setup/load-samples")
+    assert Job.objects.filter(kind="builds.load_samples").update(state="failed") == 1
+    text = ann.get("/").content.decode()
+    assert "Sample data is being registered" not in text
+    assert "Load sample data" in text

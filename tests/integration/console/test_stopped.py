@@ -3,11 +3,16 @@
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from apps.assurance.actions import recall
+from apps.assurance.models import Recall
 from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.monitoring.actions import set_objective
@@ -339,3 +344,61 @@ def test_where_nothing_is_live_yet_both_tabs_say_the_same(story: Story) -> None:
     why = "Nothing answers | Nothing is live here: requests are answered with 503."
     for tab in ("test", "use"):
         assert why in page(story, f"{path}{tab}/"), tab
+
+
+def recalled(story: Story, release: Release) -> Recall:
+    said: dict[str, Any] = {"kind": "version", "what": release.version_id}
+    row = recall(**said, reason="night shift", project=release.project, actor=story.otto)
+    story.settle()
+    return row
+
+
+def test_after_a_recall_pages_name_it_and_who_made_it_as_what_stopped_the_endpoint(
+    story: Story, first_release: Release
+) -> None:
+    row = recalled(story, first_release)
+    waits = story.world.request("development", actor=story.ada)
+    by = "Stopped by the recall of churn:1 (by Otto risk )"
+    deployments = "/deployments/"
+    for path in (f"/endpoints/{first_release.endpoint_id}/", f"/releases/{waits.pk}/", deployments):
+        said = page(story, path).replace(" | ", " ").replace("risk)", "risk )")
+        assert by in said, path
+        client = browser(story.people["Otto"])
+        with CaptureQueriesContext(connection) as caught:
+            assert f'href="/recalls/{row.pk}/"' in client.get(path).content.decode()
+        assert len(caught) <= 12
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    stop_endpoint(first_release.endpoint, reason=WHY, actor=story.otto)
+    for path in (f"/endpoints/{first_release.endpoint_id}/", deployments):
+        assert "Stopped by Otto risk" in page(story, path)
+
+
+def test_a_recall_that_is_not_visible_is_not_named_where_it_stopped_an_endpoint(
+    story: Story, first_release: Release
+) -> None:
+    wheel, runtime = "0" * 64, first_release.bento.runtime
+    runtime.wheels = [{"name": "numpy-2.3.5-py3-none-any.whl", "sha256": wheel, "size": 1}]
+    runtime.save()
+    story.people["Oda"] = factories.person("Oda", {"operator": None})
+    oda = factories.actor_of(story.people["Oda"])
+    recall(kind="wheel", what=wheel, reason="CVE", actor=oda)
+    story.settle()
+    at = f"/endpoints/{first_release.endpoint_id}/"
+    said = page(story, at, who="Oda")
+    assert "recall (wheel) that reached churn:1" in said and "(by Oda" in said
+    for path in (f"/endpoints/{first_release.endpoint_id}/", "/deployments/"):
+        said = page(story, path)
+        assert "Stopped by a recall" in said and "Oda" not in said
+
+
+@pytest.mark.parametrize("path", ["/", "/inbox/"])
+def test_whoever_asked_reads_why_it_was_recalled_and_by_whom(
+    path: str, story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    client = browser(story.people["Ada"])
+    with CaptureQueriesContext(connection) as caught:
+        said = " | ".join(text_of(client.get(path).content.decode()).splitlines())
+    assert len(caught) <= 12
+    assert "Revoked by Otto risk | night shift" in said
+    assert "Recalled: version" not in said

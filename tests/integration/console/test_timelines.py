@@ -4,12 +4,16 @@ import re
 
 import pytest
 
+from apps.audit.events import kinds
 from apps.audit.queries import EventFilter, timeline
+from apps.console.queries.actor_names import FOLLOWS, attributed
 from apps.console.queries.event_page import event_page
 from apps.console.queries.events import EventLine, event_list_page, named_lines, story
+from apps.governance.models import Release
 from apps.identity.actions import remove_member, revoke_role
 from apps.identity.models import RoleBinding
 from apps.registry.actions import delete_alias, set_alias
+from apps.rollouts.actions import rollback
 from apps.rollouts.models import Rollout
 from apps.serving.actions import issue_endpoint_key, require_api_key
 from placet.kernel.actor import SYSTEM, Actor, Scope
@@ -120,6 +124,38 @@ def test_who_asked_for_a_release_did_not_load_the_build_themselves(world: World)
     world.request("staging")
     page = text_of(browser(person("Eve", {"auditor": None})).get("/audit/").content.decode())
     assert "Pre-loaded a build on the node triggered by Ada risk" in page
+
+
+def test_whatever_names_a_person_is_by_people_and_nothing_placet_did_reads_as_theirs(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    reader = browser(person("Eve", {"auditor": None}))
+    people, every = (
+        text_of(reader.get(at).content.decode()) for at in ("/audit/?people=1", "/audit/")
+    )
+    assert "Release 2 was rolled back by Placet, asked by Otto risk" in people
+    assert "by Placet\n" in every and "by Placet\n" not in people
+    named = [line for line in every.splitlines() if line.endswith("by Otto risk")]
+    assert named == [line for line in people.splitlines() if line.endswith("by Otto risk")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("release.rolled_back.v1", "by Placet, asked by"),
+        ("revision.changed.v1", "triggered by"),
+        ("rollout.draining.v1", "triggered by"),
+        ("rollout.aborting.v1", "by"),
+        ("rollout.rollback_started.v1", "by"),
+    ],
+)
+def test_what_came_of_what_somebody_did_does_not_read_as_theirs(kind: str, said: str) -> None:
+    assert attributed(kind, "per_1") == said
+    assert (attributed(kind, "system"), attributed(kind, "nod_1")) == ("by", "by")
+    assert kinds().keys() >= FOLLOWS
 
 
 def test_the_log_says_whether_keys_are_needed_now(world: World, eve: Actor) -> None:

@@ -421,7 +421,7 @@ def test_the_story_of_a_rollback_by_a_person_names_the_person_and_says_why(
     actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
     story.settle()
     said = page(story, f"/releases/{second.pk}/")
-    assert "Release 2 was rolled back by Otto risk | “worse in Lyon”" in said
+    assert "Release 2 was rolled back by Placet, asked by Otto risk | “worse in Lyon”" in said
     said = page(story, f"/endpoints/{second.endpoint_id}/")
     line = "by Otto risk | rollout of release 1 at churn | “worse in Lyon”"
     assert "Started rolling back to release 1" in said and line in said
@@ -450,7 +450,8 @@ def test_the_story_of_an_aborted_release_names_who_aborted_it_and_why(
     actions.abort(story.rollout(split), reason="worse", actor=story.otto)
     story.settle()
     said = page(story, f"/releases/{split.pk}/")
-    assert "The rollout of release 2 was aborted by Otto risk | “worse”" in said
+    by = "The rollout of release 2 was aborted by Placet, asked by Otto risk"
+    assert f"{by} | “worse”" in said
     said = page(story, f"/endpoints/{split.endpoint_id}/")
     assert "Started aborting the rollout by Otto risk" in said
     assert "“worse”" in said

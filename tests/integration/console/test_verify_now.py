@@ -6,8 +6,10 @@ import pytest
 from django.db import connection
 
 from apps.audit.actions import write_checkpoint
+from apps.audit.models import LogHead, VerifiedHead
 from apps.jobs.actions import cancel
 from apps.jobs.models import Job
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -45,9 +47,39 @@ def test_the_page_says_what_each_of_its_two_checks_proves() -> None:
     said = text_of(client.get("/audit/verification/").content.decode())
     for sentence in (
         "Continuous check: each new event matches its hash and continues the log that was signed",
-        "Full check: every event is read again and matches all signed heads",
+        "Full check: every event up to then is read again and matches all signed heads",
     ):
         assert sentence in said
+
+
+def test_the_page_says_how_far_the_full_check_went_and_what_covers_newer_events(
+    run_jobs: Run,
+) -> None:
+    client = browser(factories.person("Aude", roles={"auditor": None}))
+
+    def shown() -> str:
+        return text_of(client.get("/audit/verification/").content.decode())
+
+    head = write_checkpoint()
+    assert head is not None
+    client.post("/audit/verify")
+    run_jobs()
+    before = LogHead.objects.get().size
+    read = f"Events read\n{head.size} of {before} events, up to event #{head.size - 1}"
+    assert read in shown()
+    assert "Newer events" in shown() if before > head.size else "Newer events" not in shown()
+    factories.project("later")
+    size = LogHead.objects.get().size
+    newer = size - head.size
+    assert f"{newer} since, by neither check yet" in shown()
+    VerifiedHead.objects.update_or_create(
+        pk=1, defaults={"size": size - 1, "root": b"", "at": now()}
+    )
+    said = f"{newer} since: {newer - 1} by the continuous check alone, 1 by neither yet"
+    assert said in shown()
+    VerifiedHead.objects.update(size=size)
+    assert f"{newer} since: {newer} by the continuous check alone" in shown()
+    assert "by neither" not in shown()
 
 
 def test_the_page_names_the_leaf_that_was_changed(run_jobs: Run) -> None:

@@ -211,8 +211,11 @@ def test_who_was_wrong_too_often_is_told_beforehand_and_then_how_long_they_wait(
         client.get("/device/").content.decode().split()
     )
     with at_once() as clock:
-        for _ in range(MAX_GUESSES):
-            client.get("/device/?code=BCDF-GHJK")
+        told = [client.get("/device/?code=BCDF-GHJK").content.decode() for _ in range(MAX_GUESSES)]
+        for shown, left in zip(told, ("9 tries left", "8 tries left"), strict=False):
+            assert f"run `placet login` again. {left}" in shown
+        assert "1 try left" in told[-2]
+        assert "No try is left: wait 10 minutes, then run `placet login` again" in told[-1]
         clock.shift(200)
         for left in (7, 7):  # which further tries do not make longer
             shown = client.get("/device/?code=BCDF-GHJK").content.decode()

@@ -103,6 +103,9 @@ def test_who_lacks_one_is_told_so_and_led_to_set_it_up(ada: User) -> None:
     assert client.post("/accounts/login/", said)["Location"] == "/accounts/2fa/"
     shown = client.get("/").content.decode()
     assert "Without a second factor you cannot use the role <b>approver</b>" in shown
+    assert 'href="/accounts/2fa/">Set one up now' in shown
+    there = client.get("/accounts/2fa/").content.decode()
+    assert "Set one up here." in there and "Set one up now" not in there, "it is this page"
     assert api(ada).get("/whoami").json()["withheld_roles"] == ["approver"]
     with pytest.raises(NeedsPermission, match="Your role approver waits for a second factor"):
         authorize(actor_of(ada), "policy.publish", risk())

@@ -10,7 +10,7 @@ from apps.registry.models import Evidence
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.problems import InvalidInput
-from tests.integration.registry.helpers import Lab
+from tests.integration.registry.helpers import Lab, sha256
 from tests.support.factories import api
 
 SCAN: dict[str, Any] = {"verdict": "code-carrying", "findings": [], "scanner": {"name": "walker"}}
@@ -110,3 +110,28 @@ def test_what_was_told_never_hides_what_was_measured(lab: Lab) -> None:
     assert queries.latest_evidence(version)["scan"].data["verdict"] == "code-carrying"
     reported = queries.latest_evidence(version, source="reported")
     assert reported["scan"].data["verdict"] == "safe"
+
+
+def cards_of(version: Any) -> list[Any]:
+    """Return what Placet took down of a version's card, the oldest first."""
+    rows = Evidence.objects.filter(version=version, kind="model_card", source="measured")
+    return [row.data["sha256"] for row in rows.order_by("created_at", "pk")]
+
+
+def test_placet_takes_down_the_card_of_a_frozen_version_whenever_it_is_another(lab: Lab) -> None:
+    first, second = "# For whom it is", "# And for whom not"
+    version = lab.finalised(card=first)
+    for card in (first, second, second, ""):
+        actions.set_card(version, card=card, actor=lab.actor)
+    assert cards_of(version) == [sha256(text.encode()) for text in (first, second, "")]
+    assert {row.created_by for row in version.evidence.filter(kind="model_card")} == {SYSTEM.id}
+
+
+def test_the_card_of_a_draft_is_no_evidence_yet_and_none_is_none(lab: Lab) -> None:
+    draft = lab.draft()
+    actions.set_card(draft, card="# Not yet", actor=lab.actor)
+    bare = lab.finalised(b"bare")
+    actions.set_card(bare, card="", actor=lab.actor)
+    assert cards_of(draft) == cards_of(bare) == []
+    actions.set_card(bare, card="# Later", actor=lab.actor)
+    assert len(cards_of(bare)) == 1

@@ -9,6 +9,7 @@ from apps.audit.models import TimestampState, Witness, WitnessedHead, WitnessedL
 from apps.audit.queries import LogStanding
 from apps.console.queries.event_page import ChangedRow
 from apps.console.queries.events import EventLine, EventListPage
+from apps.console.queries.log_search import search_of
 from apps.console.queries.witnesses import LogRow, StampRow, WitnessRow, log_faults
 
 AT = datetime(2026, 11, 28, 9, 5, 7, tzinfo=UTC)
@@ -104,3 +105,32 @@ def test_a_stamp_says_its_time_and_where_it_is() -> None:
     assert (row.said, row.url) == ("2026-11-28 09:05:07 UTC", "/api/v1/audit/timestamps/7/tsa")
     none = StampRow(TimestampState(authority="tsa"), 10)
     assert (none.said, none.url) == ("–", "")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "begins", "ends"),
+    [
+        ("2026-11-01", "2026-11-02", "2026-11-01T00:00:00+00:00", "2026-11-03T00:00:00+00:00"),
+        (
+            "2026-11-01T08:30",
+            "2026-11-01T09:00:30",
+            "2026-11-01T08:30:00+00:00",
+            "2026-11-01T09:00:30+00:00",
+        ),
+        (
+            "2026-11-01T08:30+02:00",
+            "2026-11-01T09:00Z",
+            "2026-11-01T06:30:00+00:00",
+            "2026-11-01T09:00:00+00:00",
+        ),
+        ("2026-02-30", "2026-11-01T25:00", None, None),
+        ("soon", "9999-12-31", None, None),
+        ("0001-01-01T00:00+14:00", "", None, None),
+    ],
+)
+def test_the_log_is_narrowed_to_times_and_still_to_whole_days(
+    since: str, until: str, begins: str | None, ends: str | None
+) -> None:
+    asked = search_of({"since": since, "until": until})
+    found = {"since": begins, "until": ends}
+    assert asked.parameters == {name: at for name, at in found.items() if at}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.home_page import HomePage, PausedRow
+from apps.console.queries.home_page import HomePage, PausedRow, StuckRow
+from apps.governance.queries.stuck import Stuck
 
 
 def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> HomePage:
@@ -20,7 +21,9 @@ def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> Home
         "startable": [],
         "requests": [],
         "paused": [],
+        "drafts": [],
         "shared": [],
+        "stuck": [],
         "projects": [],
     }
     return HomePage(actor, inbox, **usual | members)
@@ -43,6 +46,11 @@ def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said
     assert found.lead == said
 
 
+def test_a_policy_draft_to_publish_waits_too() -> None:
+    assert page(drafts=[None]).lead == "1 policy draft waits to be published"
+    assert page(drafts=[None], paused=[None]).lead == "1 rollout waits for a person to go on"
+
+
 def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
     found = page(grants=())
     assert found.lead == "you have no project role yet: ask an access administrator for one"
@@ -61,6 +69,14 @@ def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
 def test_open_alerts_are_said_before_what_waits(alerts: str, needed: int, said: str) -> None:
     rows = [SimpleNamespace(alert=SimpleNamespace(project_id=project)) for project in alerts]
     assert page(needed=needed, alerts=rows).lead == said
+
+
+def test_what_nobody_can_approve_is_said_to_who_sees_access() -> None:
+    rows = [StuckRow(Stuck(None, count, ("approver",))) for count in (1, 2)]  # type: ignore[arg-type]
+    assert page(stuck=rows[:1]).lead == "1 release waits that nobody can approve"
+    assert page(stuck=rows, needed=1).lead == (
+        "1 release waits for your decision, and 3 releases wait that nobody can approve"
+    )
 
 
 @pytest.mark.parametrize(

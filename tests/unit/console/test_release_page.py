@@ -249,7 +249,7 @@ def test_a_permit_is_offered_once_everybody_has_signed(
 @pytest.mark.parametrize(
     ("kind", "keep", "replaces", "said"),
     [
-        ("", 86400, False, ["nothing to replace", "first deployment"]),
+        ("", 86400, False, ["nothing to replace", "serves alone"]),
         (
             "",
             86400,

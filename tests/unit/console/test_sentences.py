@@ -20,6 +20,7 @@ from placet.kernel.durations import spell
 ID = "rel_01a210ccdb6478f284b9156c89e4b74d"
 MEASURED = {"source": "measured"}
 LIVE, IS_LIVE = {"number": 1, "state": "live"}, "Revision 1 is live"
+READY = {"number": 2, "state": "ready"}
 OF_REQUESTS = "% of the requests at the new revision"
 
 
@@ -31,7 +32,13 @@ OF_REQUESTS = "% of the requests at the new revision"
         (EVIDENCE_ADDED, MEASURED | {"kind": "sbom"}, "Added measured evidence: SBOM"),
         (ACCESS_DENIED, {"action": "not_independent"}, "Blocked: not independent"),
         (ACCESS_DENIED, {"action": "release.break_glass"}, "Blocked: release.break_glass"),
-        (SIGNED_IN, {"method": "single_sign_on"}, "Signed in by single_sign_on"),
+        (SIGNED_IN, {"method": "single_sign_on"}, "Signed in by single sign-on"),
+        (SIGNED_IN, {"method": "set_up_link"}, "Signed in by set-up link"),
+        (
+            SIGNED_IN,
+            {"method": "password+second_factor"},
+            "Signed in by password and second factor",
+        ),
         (FILES_ADDED, {"count": 1}, "Added 1 file to a version"),
         (FILES_ADDED, {"count": 11}, "Added 11 files to a version"),
         (
@@ -41,6 +48,9 @@ OF_REQUESTS = "% of the requests at the new revision"
         ),
         (REVISION_CHANGED, LIVE | {"weight": 10000}, f"{IS_LIVE} with 100% of the traffic"),
         (REVISION_CHANGED, LIVE | {"weight": 250}, f"{IS_LIVE} with 2.5% of the traffic"),
+        (REVISION_CHANGED, LIVE | {"weight": 0}, "Revision 1 handed all traffic over"),
+        (REVISION_CHANGED, READY | {"weight": 0}, "Revision 2 is ready, without traffic"),
+        (REVISION_CHANGED, READY | {"weight": 1}, "Revision 2 is ready with 0.01% of the traffic"),
         (UPLOAD_STARTED, {"size": 1626640}, "Started an upload of 1,627 kB"),
         (
             RECALLED,
@@ -56,6 +66,11 @@ def test_pages_show_an_event_as_people_read_it(
     kind: EventKind, data: dict[str, Any], shown: str
 ) -> None:
     assert kind.line(data) == shown
+
+
+def test_a_program_reads_the_same_of_a_revision_with_and_without_traffic() -> None:
+    assert REVISION_CHANGED.sentence(LIVE | {"weight": 0}) == "Revision 1 is live with weight 0"
+    assert REVISION_CHANGED.sentence(LIVE | {"weight": 9}) == "Revision 1 is live with weight 9"
 
 
 def test_decisions_of_people_stand_out_and_bookkeeping_steps_back() -> None:

@@ -548,6 +548,14 @@ def decided(*decisions: tuple[str, str, str]) -> Facts:
     return replace(FACTS, decisions=[DecisionFact(*d) for d in decisions])
 
 
+def test_a_rejection_ends_every_gate_and_says_as_what_it_was_given() -> None:
+    facts = decided(("per_rex", "reviewer", "reject"), ("per_vera", "approver", "approve"))
+    said = {role: ask("approvals", facts, role=role) for role in ("reviewer", "approver")}
+    assert {row["state"] for row in said.values()} == {"failed"}
+    assert said["reviewer"]["reason"] == "Rejected"
+    assert said["approver"]["reason"] == "Rejected as reviewer"
+
+
 def test_approvals_count_distinct_people_of_the_role() -> None:
     two = {"role": "reviewer", "count": 2}
     rex, again = ("per_rex", "reviewer", "approve"), ("per_rex", "reviewer", "approve")

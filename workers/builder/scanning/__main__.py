@@ -1,34 +1,104 @@
 """Scans a folder and writes the report as JSON. Runs in a sandbox of its own."""
 
 import json
+import pickletools
 import sys
 from _compat_pickle import IMPORT_MAPPING as NEWER
+from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from unittest import mock
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
+from workers.builder.scanning.headers import MAX_NUMPY_HEADER
 from workers.builder.scanning.known import judge, leads_nowhere, shown
+from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
-from workers.builder.scanning.texts import is_plain
+from workers.builder.scanning.texts import CHUNK, is_plain
 
-MAX_LISTED = 4_000_000
+MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
+UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
+MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
+HEADER = "has an array with a header that is too long for picklescan, which did not look at it"
+DOTTED = "asks for modules of too many parts, which picklescan did not look for"
+
+
+class TooLong(BaseException):
+    """picklescan would take all memory or time; at an Exception it goes on."""
+
+
+class Kept:
+    """A pickle to read from: picklescan keeps whatever an opcode holds."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.tell, self._left = stream, stream.tell, MAX_HELD
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, none where the file has fewer: numbers may ask for any number."""
+        if size <= self._left:
+            return self._counted(self._stream.read(size))
+        while size and (piece := self._stream.read(min(size, CHUNK))):
+            size -= len(piece)
+        if size:
+            return b""
+        raise TooLong(UNFOLLOWED)
+
+    def readline(self) -> bytes:
+        return self._counted(self._stream.readline(self._left + 1))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLong(UNFOLLOWED)
+        return data
+
+
+def listed(data: IO[bytes], opcodes: Any = pickletools.genops) -> Iterator[Any]:
+    """Yield the opcodes of a pickle, as many as picklescan may keep."""
+    for count, opcode in enumerate(opcodes(Kept(data))):
+        if count >= MAX_LISTED:
+            raise TooLong(UNFOLLOWED)
+        yield opcode
+
+
+def by_picklescan(path: Path) -> Any:
+    """Return what picklescan says. Raises :class:`TooLong`."""
+    from picklescan import scanner
+
+    judged, arrays = "_build_scan_result_from_raw_globals", "scan_numpy"
+    told, read = getattr(scanner, judged), getattr(scanner, arrays)
+
+    def bounded(names: set[tuple[str, str]], *more: Any, **how: Any) -> Any:
+        if sum(len(one[0]) * one[0].count(".") for one in names) > MAX_LOOKED:
+            raise TooLong(DOTTED)
+        return told(names, *more, **how)
+
+    def begun(data: IO[bytes], *more: Any, **how: Any) -> Any:
+        begin = data.read(12)
+        data.seek(-len(begin), 1)
+        wide = takes("numpy array", begin) and begin[6:7] != b"\1"
+        if wide and int.from_bytes(begin[8:], "little") > MAX_NUMPY_HEADER:
+            raise TooLong(HEADER)
+        return read(data, *more, **how)
+
+    with (
+        mock.patch("pickletools.genops", listed),
+        mock.patch.object(scanner, judged, bounded),
+        mock.patch.object(scanner, arrays, begun),
+    ):
+        return scanner.scan_file_path(str(path))
 
 
 def second_opinion(root: Path, scanner: Scanner) -> None:
     """Let picklescan look too; what it calls dangerous is. What it cannot read is named.
 
-    It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
-    walk says whether that is so; and what is nowhere does no harm. Nor is dangerous what a file
-    that the walk followed asks for as code: cloudpickle's own helpers, ``functools.partial``. It
-    keeps each opcode of a pickle in memory, some 160 bytes: of files with more than there is room
-    for the walk alone speaks, if it came to their end.
+    It keeps each opcode of a pickle in memory, some 160 bytes: of files with more than there is
+    room for the walk alone speaks, if it came to their end.
     """
-    from picklescan.scanner import SafetyLevel, scan_file_path
-
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file() or not path.stat().st_size:
             continue
@@ -36,27 +106,47 @@ def second_opinion(root: Path, scanner: Scanner) -> None:
         name = shown(relative)
         if relative in scanner.weights and name not in scanner.report.doubted:
             continue  # numbers, which begin like any opcode
+        if relative in scanner.crowded:
+            continue  # which has been told
         if scanner.followed(name) and scanner.longest.get(name, 0) > MAX_LISTED:
             scanner.report.note(name, "code-carrying", UNLISTED)
             continue
         try:
-            scan = scan_file_path(str(path))
+            scan = by_picklescan(path)
+        except TooLong as why:
+            if scanner.followed(name):
+                scanner.report.note(name, "code-carrying", UNLISTED)
+            else:
+                scanner.report.note(name, "unknown", str(why))
+            continue
         except Exception as error:
             scanner.report.failed(name, error, "read by picklescan")
             continue
-        looked_up = name in scanner.words  # of which the walk has said what an unpickler does
-        words = bool(scan.globals) and name not in scanner.pickles and _is_plain(path)
-        if scan.scan_err and name not in scanner.report.doubted and not words:
-            scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
-        followed = scanner.followed(name)
-        for one in scan.globals:
-            attribute = (NEWER.get(one.module, one.module), one.name) == ("builtins", "getattr")
-            known = attribute or judge(one.module, one.name)[0] == "code-carrying"
-            nowhere = words and leads_nowhere(one.module, one.name)
-            harmless = looked_up or (followed and known) or nowhere
-            if one.safety == SafetyLevel.Dangerous and not harmless:
-                text = f"picklescan: {one.module}.{one.name}"
-                scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
+        _agree(scanner, name, path, scan)
+
+
+def _agree(scanner: Scanner, name: str, path: Path, scan: Any) -> None:
+    """Note what picklescan says of a file and the walk does not deny.
+
+    It minds no stack, so that texts ask for more by it than any unpickler comes to. Of them our own
+    walk says whether that is so; and what is nowhere does no harm. Nor is dangerous what a file
+    that the walk followed asks for as code: cloudpickle's own helpers, ``functools.partial``.
+    """
+    from picklescan.scanner import SafetyLevel
+
+    looked_up = name in scanner.words  # of which the walk has said what an unpickler does
+    words = bool(scan.globals) and name not in scanner.pickles and _is_plain(path)
+    if scan.scan_err and name not in scanner.report.doubted and not words:
+        scanner.report.note(name, "unknown", "could not be read to its end by picklescan")
+    followed = scanner.followed(name)
+    for one in scan.globals:
+        attribute = (NEWER.get(one.module, one.module), one.name) == ("builtins", "getattr")
+        known = attribute or judge(one.module, one.name)[0] == "code-carrying"
+        nowhere = words and leads_nowhere(one.module, one.name)
+        harmless = looked_up or (followed and known) or nowhere
+        if one.safety == SafetyLevel.Dangerous and not harmless:
+            text = f"picklescan: {one.module}.{one.name}"
+            scanner.report.note(name, "malicious", ascii(text)[1:-1][:200])
 
 
 def _is_plain(path: Path) -> bool:

@@ -106,7 +106,9 @@ def tiff(stream: IO[bytes]) -> None:
         stream.seek(min(offset, size))
         count = _number(stream.read(counts), order)
         end = offset + counts + count * item
-        if offset in seen or offset < first + width or not count or end + width > size:
+        if len(seen) > MAX_PARTS or not count or end + width > size:
+            raise NotWhole("a directory of it leads outside, or it has too many")
+        if offset in seen or offset < first + width:
             raise NotWhole("a directory of it leads outside or in a circle")
         seen.add(offset)
         stream.seek(end)

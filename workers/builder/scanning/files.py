@@ -13,15 +13,17 @@ import zipfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
     MAX_EXPANDED,
     Disagreement,
+    ShortReads,
     check_tar_end,
     check_zip,
     has_end,
+    holds_more,
 )
 from workers.builder.scanning.compressed import OPENERS, begins, in_pieces, unzipped
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
@@ -63,6 +65,7 @@ class Scanner:
         self.weights: set[str] = set()  # files that an ONNX model reads its weights from
         # what may be such weights, before all models are read, and whether it is an archive
         self.waiting: dict[Path, bool] | None = {}
+        self.crowded: set[str] = set()  # zips of which no directory is read
         self.packed: dict[str, set[str]] = {}  # what is in each zip
         self.beside: set[str] = set()  # what modules could be called that lie in the artifact
 
@@ -238,6 +241,9 @@ class Scanner:
 
     # archives
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
+        if holds_more(stream, MAX_MEMBERS):
+            self.crowded.add(name)
+            raise Disagreement("it may hold too many members")
         try:
             check_zip(stream)
         except Disagreement as fault:  # what zipfile finds in it counts as well
@@ -262,7 +268,8 @@ class Scanner:
         label = shown(name)
         # Pythons differ over long names, sizes in two places and what else it could be.
         self.report.note(label, "code-carrying", TAR)
-        with tarfile.open(fileobj=stream, mode="r:") as archive:
+        bounded = cast(IO[bytes], ShortReads(stream))
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
             seen: set[str] = set()
             for entry in archive:
                 self.report.members += entry.isdir()

@@ -15,6 +15,8 @@ from workers.builder.scanning.known import words
 from workers.builder.scanning.trees import MAX_TREES, NotTrees, bounded, follow, number, spans
 
 MAX_TEXT = 512 << 20
+MAX_PARTS = 2_000_000  # lines of a part of it, or items of a line: each takes some 60 bytes
+MANY = f"a part of it has more than {MAX_PARTS:,} lines or numbers"
 MAX_LINES = 22  # of a tree: what stands behind them LightGBM does not read
 FIRST = re.compile(rb"[ \t]*tree[ \t]*[\r\n]")
 END = re.compile(r"\r\n|\r|\n")
@@ -102,7 +104,7 @@ def _head(text: str) -> Facts:
     Without a tree LightGBM takes the whole text for it; what stands behind its end is held apart.
     """
     facts: dict[str, str] = {}
-    lines = END.split(text)
+    lines = _lines(text)
     own = lines[: lines.index("end of trees")] if "end of trees" in lines else lines
     for line in own:
         name, _, value = line.partition("=")
@@ -153,7 +155,7 @@ def _features(facts: Facts) -> int:
 
 def _tail(text: str) -> None:
     """Behind the trees stand importances, parameters and the categories of pandas, and no more."""
-    lines = [line for line in END.split(text) if line]
+    lines = [line for line in _lines(text) if line]
     if lines and lines[0] in IMPORTANCES:
         lines = _behind(lines[1:], IMPORTANCE)
     if lines and lines[0] == "parameters:":
@@ -191,7 +193,7 @@ def _block(count: int, text: str) -> Facts:
     if not text.startswith("Tree="):
         raise NotTrees(f"tree {count} is not where it should be")
     facts: dict[str, str] = {}
-    lines = END.split(text)[1:]
+    lines = _lines(text)[1:]
     last = lines.index("") if "" in lines else len(lines)
     if any(line.strip() for line in lines[last:]) or not 0 < last <= MAX_LINES:
         raise NotTrees(f"tree {count} has an odd number of lines")
@@ -282,6 +284,15 @@ def _linear(count: int, facts: Facts, leaves: int, features: int) -> None:
         bounded(feature, 0, features, wrong)
 
 
+def _lines(text: str) -> list[str]:
+    if text.count("\n") + text.count("\r") > MAX_PARTS:
+        raise NotTrees(MANY)
+    return END.split(text)
+
+
 def _items(facts: Facts, name: str) -> list[str]:
     """Return what stands between blanks; other white space is part of a number to LightGBM."""
-    return [item for item in facts.get(name, "").split(" ") if item]
+    text = facts.get(name, "")
+    if text.count(" ") > MAX_PARTS:
+        raise NotTrees(MANY)
+    return [item for item in text.split(" ") if item]

@@ -31,8 +31,9 @@ MAX_OPCODES = 50_000_000
 NEWEST_PROTOCOL = 5
 READING = ("joblib", "numpy")  # by which arrays are read
 # What an importer finds a file for: "_sysconfigdata__linux_x86_64-linux-gnu" is Python's own, and
-# of ".os" it looks for what stands behind the dot.
-MODULE = re.compile(r"[^\W\d][\w-]*(\.[\w-]*)*|\.[\w.-]+")
+# of ".os" it looks for what stands behind the dot. It never goes back: to remember each dot of
+# millions took all memory.
+MODULE = re.compile(r"[^\W\d][\w-]*+(?:\.[\w-]*+)*+|\.[\w.-]++")
 
 
 class Machine(Stack):

@@ -5,8 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from workers.builder.scanning import onnx_parts
 from workers.builder.scanning.known import words
-from workers.builder.scanning.onnx_fields import Attribute, NotOnnx, NotRead, attribute, fields
+from workers.builder.scanning.onnx_fields import (
+    MAX_PARTS,
+    Attribute,
+    NotOnnx,
+    NotRead,
+    attribute,
+    fields,
+    listed,
+)
 from workers.builder.scanning.onnx_trees import lost
 
 MAX_DEPTH = 40
@@ -131,6 +140,8 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
             continue
         if message == "tensor" and number == EXTERNAL:
             entries.append(value)
+            if len(entries) > MAX_PARTS:
+                raise NotRead(f"a place of weights has more than {MAX_PARTS} parts")
         elif message == "node" and number == OPERATOR and value == COMPILED:
             raise NotRead("it holds a model that was compiled for an accelerator")
         elif number in children:
@@ -158,9 +169,9 @@ def _makes_loops(model: memoryview) -> bool:
     """Tell whether ONNX Runtime takes operators of a version from :data:`LOOPING` on, as it does of
     a domain that a model does not import. What ONNX's own check refuses is not so for large ones.
     """
-    own = list(_imports(model, "model"))
-    functions = [v for n, v in fields(model) if n == FUNCTION and isinstance(v, memoryview)]
-    inner = [one for each in functions for one in _imports(each, "function")]
+    own = set(_imports(model, "model"))
+    functions = (v for n, v in fields(model) if n == FUNCTION and isinstance(v, memoryview))
+    inner = {one for each in functions for one in _imports(each, "function")}
     return not DEFAULT & dict(own).keys() or max(v for _, v in [*own, *inner]) >= LOOPING
 
 
@@ -168,7 +179,7 @@ def _imports(data: memoryview, message: str) -> Iterator[tuple[bytes, int]]:
     """Yield domain and version of the operators that a model or a function asks for."""
     for number, value in fields(data):
         if isinstance(value, memoryview) and number == VERSIONS[message]:
-            parts = list(fields(value))
+            parts = listed(value)
             domain = b"".join(v for n, v in parts if n == 1 and isinstance(v, memoryview))
             asked = [v for n, v in parts if n == VERSION and isinstance(v, int)]
             yield domain, max(asked, default=0)
@@ -197,7 +208,7 @@ def _foreign(
 
 def _odd(node: memoryview, plain: frozenset[str]) -> Iterator[bytes]:
     """Yield a node's operator unless it is one that may be safe, with numbers that it may have."""
-    parts = list(fields(node))
+    parts = listed(node)
     kinds = [bytes(v) for n, v in parts if n == OPERATOR and isinstance(v, memoryview)]
     named = {kind.decode("utf-8", "replace") for kind in kinds}
     if not kinds:
@@ -268,6 +279,7 @@ def _place(entries: list[memoryview]) -> Iterator[Outside]:
 def outside(data: bytes) -> list[Outside]:
     """Return where a model's weights lie that are not in it. Raises :class:`NotOnnx`."""
     view = memoryview(data)
+    onnx_parts.bound(view)
     top = {number for number, _ in fields(view)}
     if not {1, 7} <= top:
         raise NotOnnx("it has no version or no graph")

@@ -3,9 +3,11 @@
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 # Fields of an attribute.
 NAME, WHOLE, TEXT, FLOATS, WHOLES, TEXTS, REFERENCE = 1, 3, 4, 7, 8, 9, 21
+MAX_PARTS = 100_000  # of a node, or of the place of a tensor's weights
 BITS = (1 << 64) - 1  # of a number, of which protobuf keeps so many
 
 
@@ -55,6 +57,14 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview | bytes]]:
         else:
             raise NotOnnx("a field has an unknown kind")
         yield number, value
+
+
+def listed(data: memoryview) -> list[tuple[int, int | memoryview | bytes]]:
+    """Return the fields of a message that has few: of two bytes each takes a hundred times that."""
+    few = list(islice(fields(data), MAX_PARTS + 1))
+    if len(few) > MAX_PARTS:
+        raise NotRead(f"a part of it has more than {MAX_PARTS} parts")
+    return few
 
 
 def _numbers() -> "array[int]":

@@ -8,7 +8,7 @@ looked at.
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from workers.builder.scanning.onnx_fields import fields
+from workers.builder.scanning.onnx_fields import fields, listed
 
 REDUCING = b"L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()
 # Which inputs of an operator say how much it answers, or along what, of those that a safe model may
@@ -106,7 +106,7 @@ def _read(data: memoryview, message: str, names: _Names) -> set[bytes]:
 def _read_node(node: memoryview, names: _Names) -> set[bytes]:
     """Note what a node takes and where it leads; return those whose values get further, of its
     branches too."""
-    parts = [(number, value) for number, value in fields(node) if isinstance(value, memoryview)]
+    parts = [(number, value) for number, value in listed(node) if isinstance(value, memoryview)]
     inputs = [bytes(value) for number, value in parts if number == NODE_INPUT]
     outputs = [bytes(value) for number, value in parts if number == NODE_OUTPUT and value]
     kind = next(bytes(value) for number, value in parts if number == OPERATOR)

@@ -30,7 +30,7 @@ CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
     "sparse_output_": (re.compile("false"), "makes a sparse matrix"),
     # compose/_column_transformer.py: verbose_feature_names_out.format(...)
     "verbose_feature_names_out": (
-        re.compile(r'true|false|"(?:[^{}]|\{feature_name\}|\{transformer_name\})*"'),
+        re.compile(r'true|false|"(?:[^{}"\\]++|\\.|\{feature_name\}|\{transformer_name\})*+"'),
         "is a format that reaches attributes",
     ),
 }

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 MAX_DEPTH = 64
 MAX_BYTES = 1 << 30
-MAX_VALUES = 20_000_000
+MAX_VALUES = 5_000_000  # with a name each take a GiB; a tree has some twenty
 # Type mark → code of struct and of array; numbers are big-endian.
 CODES = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q", b"d": "f", b"D": "d"}
 EMPTY = {b"Z": None, b"N": None, b"T": True, b"F": False}

@@ -1,0 +1,52 @@
+"""Asks once more before a change of access after which nobody could approve somewhere."""
+
+from collections.abc import Callable
+
+from django.http import HttpResponse
+
+from apps.console.addresses import page_of
+from apps.console.queries.members import subject_of
+from apps.console.queries.page_parts import in_a_row
+from apps.console.views.base import PageRequest, show
+from apps.governance.models import Environment
+from apps.governance.queries.lockouts import after_removing_role
+from apps.identity.models import RoleBinding
+from apps.identity.queries import Scoped, scope_of
+
+SURE = "sure"
+
+
+def ask_before_removing(request: PageRequest, row: RoleBinding) -> HttpResponse | None:
+    """Return :func:`ask_first` for taking a role away."""
+    return ask_first(
+        request,
+        lambda: after_removing_role(row),
+        at=row,
+        title=f"Remove {row.role} from {subject_of(row)}?",
+        submit="Remove all the same",
+    )
+
+
+def ask_first(
+    request: PageRequest,
+    lockouts: Callable[[], list[Environment]],
+    *,
+    at: Scoped | None = None,
+    title: str,
+    submit: str,
+    until: str = "",
+) -> HttpResponse | None:
+    """Return the page that says where nobody could approve after what was sent, and asks whether to
+    do it all the same; ``None`` where nothing is to be asked, or the answer was sent along. Who may
+    not manage access ``at`` the row is asked nothing: they are refused."""
+    if request.POST.get(SURE) or not request.actor.can("access.manage", scope_of(at)):
+        return None
+    places = lockouts()
+    if not places:
+        return None
+    where = in_a_row([f"{one.project.name} / {one.name}" for one in places])
+    said = f"After this no release can be approved in {where}{until}."
+    back_to = page_of(request)
+    return show(
+        request, "sure", title=title, submit=submit, said=said, action=request.path, here=back_to
+    )

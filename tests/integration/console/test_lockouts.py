@@ -1,0 +1,97 @@
+"""What nobody could do after a change of access is said before it is made."""
+
+import pytest
+from django.test import Client
+
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding, SecondFactorDemand, TeamMember
+from placet.kernel.actor import SYSTEM
+from tests.support.enrolment import authenticator, signs_in_with
+from tests.support.factories import browser, person, project, team
+from tests.support.page_text import text_of
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+NOBODY = "After this no release can be approved in Risk / production"
+
+
+@pytest.fixture
+def desk() -> Client:
+    """The browser of an access admin."""
+    return browser(person("Ann", {"admin": None}))
+
+
+def role_of(world: World, name: str) -> RoleBinding:
+    return RoleBinding.objects.get(person=world.people[name])
+
+
+def sent(client: Client, path: str, **data: str) -> str:
+    return text_of(
+        client.post(path, {"next": "/administration/", **data}, follow=True).content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "page", ["/projects/risk/members/{role}/remove", "/people/{person}/roles/{role}/take"]
+)
+def test_the_last_approver_is_removed_by_who_was_told_what_follows(
+    page: str, world: World, desk: Client
+) -> None:
+    first, last = role_of(world, "Vera"), role_of(world, "Vito")
+    for binding in (first, last):
+        path = page.format(role=binding.pk, person=binding.person_id)
+        asked = NOBODY in sent(desk, path)
+        assert asked is (binding == last), "Vito is left after Vera"
+        assert RoleBinding.objects.filter(pk=binding.pk).exists() is asked
+    assert NOBODY not in sent(desk, path, sure="1")
+    assert not RoleBinding.objects.filter(pk=last.pk).exists()
+
+
+def test_a_team_that_approves_alone_is_asked_about_too(world: World, desk: Client) -> None:
+    bob = person("Bob")
+    crew = team("Crew", bob, roles={"approver": world.project})
+    for name in ("Vera", "Vito"):
+        revoke_role(role_of(world, name), actor=SYSTEM)
+    path = f"/administration/teams/{crew.pk}/"
+    taken = f"{path}roles/{RoleBinding.objects.get(team=crew).pk}/take"
+    for target in (taken, f"{path}members/{bob.pk}/remove"):
+        assert NOBODY in sent(desk, target)
+    assert TeamMember.objects.filter(team=crew).exists()
+    sent(desk, f"{path}members/{bob.pk}/remove", sure="1")
+    assert not TeamMember.objects.filter(team=crew).exists()
+
+
+def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
+    world: World, desk: Client
+) -> None:
+    path = "/administration/roles/approver/demand"
+    until = "until those who hold the role have set one up"
+    assert f"{NOBODY} {until}" in sent(desk, path)
+    assert not SecondFactorDemand.objects.exists()
+    signs_in_with(world.people["Vera"], authenticator())
+    assert NOBODY not in sent(desk, path)
+    assert SecondFactorDemand.objects.filter(role="approver").exists()
+
+
+def test_where_nobody_could_approve_before_nothing_is_asked(world: World, desk: Client) -> None:
+    for name in ("Vera", "Vito"):
+        revoke_role(role_of(world, name), actor=SYSTEM)
+    rex = role_of(world, "Rex")
+    assert "After this" not in sent(desk, f"/people/{rex.person_id}/roles/{rex.pk}/take")
+    assert not RoleBinding.objects.filter(pk=rex.pk).exists()
+
+
+def test_who_may_not_remove_is_refused_and_learns_nothing(world: World) -> None:
+    revoke_role(role_of(world, "Vera"), actor=SYSTEM)
+    last = role_of(world, "Vito")
+    said = sent(browser(world.people["Vito"]), f"/projects/risk/members/{last.pk}/remove")
+    assert "After this" not in said and RoleBinding.objects.filter(pk=last.pk).exists()
+
+
+def test_an_admin_of_one_project_reads_of_no_other(world: World) -> None:
+    """A role everywhere is not theirs to take, and what follows elsewhere is not named."""
+    ria = browser(person("Ria", {"admin": world.project}))
+    project("other")
+    revoke_role(role_of(world, "Vera"), actor=SYSTEM)
+    said = sent(ria, f"/projects/risk/members/{role_of(world, 'Vito').pk}/remove")
+    assert NOBODY in said and "Other" not in said

@@ -1,0 +1,52 @@
+"""What waits for an approval that nobody can give is said to those who can change that."""
+
+import pytest
+
+from apps.governance.queries.stuck import stuck
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding
+from placet.kernel.actor import SYSTEM, Actor
+from tests.support import factories
+from tests.support.factories import actor_of, browser
+from tests.support.page_text import text_of
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def told(reader: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
+    return [(row.environment.name, row.releases, row.roles) for row in stuck(reader)]
+
+
+def take(world: World, *names: str) -> None:
+    """Take their roles from people of the project."""
+    for binding in RoleBinding.objects.filter(person__in=[world.people[n] for n in names]):
+        revoke_role(binding, actor=SYSTEM)
+
+
+def test_a_release_that_lost_its_last_approver_is_told_to_who_sees_access(world: World) -> None:
+    ann = factories.person("Ann", {"admin": None})
+    world.request("production")
+    assert "you're all caught up" in text_of(browser(ann).get("/").content.decode())
+    take(world, "Vera")
+    assert told(actor_of(ann)) == [], "Vito is left"
+    take(world, "Vito")
+    assert told(actor_of(ann)) == [("production", 1, ("approver",))]
+    home = text_of(browser(ann).get("/").content.decode())
+    assert "1 release waits that nobody can approve" in home
+    assert "1 release waits for an approval as approver" in home
+    assert told(world.rex) == [], "who sees releases and no access"
+    other = factories.project("other")
+    assert told(actor_of(factories.person("Otis", {"admin": other}))) == []
+
+
+def test_who_requested_it_or_has_decided_is_nobody_who_could(world: World) -> None:
+    ann = actor_of(factories.person("Ann", {"admin": None}))
+    release = world.request("production")
+    world.decide(release, world.rex)
+    take(world, "Vera", "Vito")
+    for name in ("Ada", "Rex"):
+        factories.grant(world.people[name], {"approver": world.project})
+    assert told(ann) == [("production", 1, ("approver",))]
+    factories.person("Vic", {"approver": (world.project, "production")})
+    assert told(ann) == []

@@ -1,0 +1,71 @@
+"""Counts the parts of an ONNX file before ONNX's own checker makes objects of them.
+
+Two bytes are a message without content, of which protobuf makes some 170 of memory, in its two
+forms together.
+"""
+
+from workers.builder.scanning.onnx_fields import NotOnnx, NotRead, fields
+
+MAX_DEPTH = 60
+MAX_MEMORY = 1 << 30
+MESSAGE, TEXT = 200, 80  # bytes of memory
+# message → field number → message, for every way to one of which there may be many. A type may be
+# of others (``onnx/onnx.proto3``, TypeProto).
+HELD: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 8: "", 14: "", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph", 3: "", 4: ""},
+    "graph": {
+        1: "node",
+        5: "tensor",
+        11: "value",
+        12: "value",
+        13: "value",
+        14: "annotation",
+        15: "sparse",
+        16: "",
+    },
+    "function": {7: "node", 9: "", 11: "attribute", 12: "value", 14: ""},
+    "node": {5: "attribute", 9: "", 10: "device"},
+    "device": {2: "sharding"},
+    "sharding": {3: "", 4: "dimension"},
+    "dimension": {2: ""},
+    "attribute": {
+        5: "tensor",
+        6: "graph",
+        10: "tensor",
+        11: "graph",
+        14: "type",
+        15: "type",
+        22: "sparse",
+        23: "sparse",
+    },
+    "tensor": {13: ""},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "annotation": {2: ""},
+    "value": {2: "type", 4: ""},
+    "type": {1: "shaped", 4: "type", 5: "map", 8: "shaped", 9: "type"},
+    "map": {2: "type"},
+    "shaped": {2: "shape"},
+    "shape": {1: ""},
+}
+
+
+def bound(model: memoryview) -> None:
+    """Raise :class:`NotRead` where the parts of a model take too much memory."""
+    _taken(model, "model", 0, 0)
+
+
+def _taken(data: memoryview, message: str, taken: int, depth: int) -> int:
+    """Return what is taken with the parts of a message, added to what was before. A sequence holds
+    its type as a type holds a sequence: one table has both."""
+    if depth > MAX_DEPTH:
+        raise NotOnnx("it is nested too deeply")
+    held = HELD.get(message, {})
+    for number, value in fields(data):
+        if isinstance(value, memoryview):
+            taken += MESSAGE if number in held else TEXT
+            if taken > MAX_MEMORY:
+                raise NotRead("it has too many parts")
+            if held.get(number):
+                taken = _taken(value, held[number], taken, depth + 1)
+    return taken
