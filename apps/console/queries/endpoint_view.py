@@ -19,7 +19,7 @@ from apps.console.queries.endpoint_story import NOTABLE
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.page_parts import Link
 from apps.console.queries.past_revisions import rollout_that_ended
-from apps.console.queries.recalls import reached_by, recall_that_ended
+from apps.console.queries.recalls_beside import reached_by, recall_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import Decision, Environment, Release

@@ -9,7 +9,7 @@ from django.db.models import Case, Q, When
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.links import sees_in
-from apps.console.queries.recalls import recall_that_revoked
+from apps.console.queries.recalls_beside import recall_that_revoked
 from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release

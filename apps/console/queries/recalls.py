@@ -1,13 +1,10 @@
 """Recalls as the pages show them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models import Case, IntegerField, Value, When
 from django.urls import reverse
 
 from apps.assurance.models import (
@@ -36,7 +33,6 @@ from apps.console.queries.recall_items import item_link, recalled_item
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.identity.models import ApproverPasskey, User
-from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope
@@ -355,70 +351,3 @@ def _title(recall: Any) -> str:
         person = User.objects.filter(pk=what).first()
         return str(person) if person else ""
     return ""
-
-
-def told_of_recall() -> JSONObject:
-    """Return the recall of an effect, its project, what it took back, by whom, when and why, as a
-    column of a query for effects."""
-    columns = {"by": "recalled_by", "at": "created_at", "reason": "reason_sealed"}
-    told = {name: f"recall__{column}" for name, column in columns.items()}
-    told |= {"project": "recall__project", "kind": "recall__kind"}
-    version = {"model": "release__version__model__name", "number": "release__version__number"}
-    return JSONObject(id="recall", name=name_in("recall__recalled_by"), **told, **version)
-
-
-def recall_that_ended() -> Subquery:
-    """Return the recall that ended a revision as a column of the query that reads it."""
-    ended = Coalesce(OuterRef("ended_at"), OuterRef("last_served_at"))  # once not written down
-    rows = RecallEffect.objects.filter(release=OuterRef("release"), recall__created_at__lte=ended)
-    ran = rows.exclude(action=EffectAction.REVOKED).order_by("pk")
-    return Subquery(ran.values(json=told_of_recall())[:1])
-
-
-def recall_that_revoked() -> Subquery:
-    """Return the recall that revoked a release as a column of the query that reads it."""
-    rows = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
-    return Subquery(rows.values(json=told_of_recall())[:1])
-
-
-def recall_that_stopped(endpoint: str = "") -> Subquery:
-    """Return the recall that had Placet stop an endpoint, as a column of a query that reads it, or
-    has it as ``endpoint``."""
-    at = f"{endpoint}__" if endpoint else ""
-    rows = _stopping().filter(
-        endpoint=OuterRef(endpoint or "pk"), recall__created_at__lte=OuterRef(f"{at}stopped_at")
-    )
-    return Subquery(rows.values(json=told_of_recall())[:1])
-
-
-def recalls_that_stopped(endpoints: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return all recalls that ever had Placet stop these endpoints, the newest first, by endpoint
-    (one query, none for no endpoint)."""
-    found: dict[str, list[dict[str, Any]]] = {pk: [] for pk in endpoints}
-    if endpoints:
-        rows = _stopping().filter(endpoint__in=endpoints)
-        for pk, told in rows.values_list("endpoint", told_of_recall()):
-            found[pk].append({**told, "at": datetime.fromisoformat(told["at"])})
-    return found
-
-
-def _stopping() -> QuerySet[RecallEffect]:
-    return RecallEffect.objects.filter(action=EffectAction.STOPPED).order_by("-pk")
-
-
-def reached_by() -> ArraySubquery:
-    """Return the standing recalls that took what was live off an endpoint, newest first, as a
-    column of the query that reads it."""
-    rows: QuerySet[RecallEffect] = RecallEffect.objects.filter(
-        endpoint=OuterRef("pk"),
-        recall__state=RecallState.STANDING,
-        action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
-    ).order_by("-pk")
-    effect = JSONObject(
-        recall="recall",
-        project="recall__project",
-        action="action",
-        state="state",
-        at="recall__created_at",
-    )
-    return ArraySubquery(rows.values(json=effect)[:3])
