@@ -43,7 +43,7 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
     """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
     held, at a pause of their plan without an end, at an analysis that was not settled in its
     time, or to be shipped. The longest open first (no query for who may let none go on)."""
-    if not any(map(actor.can_somewhere, ("rollout.operate", "release.approve"))):
+    if not (actor.can_somewhere("rollout.operate") or actor.can_somewhere("release.approve")):
         return []
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release__version", "to_revision__bento__version__model"

@@ -22,11 +22,13 @@ from tests.support.mutants import Mutant, checks, functions, mutants, recorded, 
 Question = Callable[[], str]
 # Removing one of these changes no answer: what is called next refuses in the same words.
 NEEDLESS = {
+    "apps/assurance/queries/called.py can",  # of a token without access.view, which no role is
     "apps/assurance/queries/called.py visible",  # the events that are found are filtered again
     "apps/console/queries/alerts.py can_somewhere",  # spares a query of visible alerts
     "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
     "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
+    "apps/rollouts/queries.py can_somewhere",  # spares a query of awaiting_person()
     "apps/rollouts/traffic.py visible",  # of a token without rollout.view, which no role is
 }
 # These choose a sentence, and nothing that is not the reader's to see.
