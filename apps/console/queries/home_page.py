@@ -16,7 +16,6 @@ from apps.governance.models import PolicyRevision
 from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.stuck import Stuck, stuck
 from apps.governance.queries.visible_rows import Waiting, publishable
-from apps.identity.models import Project
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
@@ -70,7 +69,7 @@ class HomePage:
     drafts: list[PolicyRevision]  # of policies that the reader may publish
     shared: list[Shared]  # in projects whose environments the reader manages
     stuck: list[StuckRow]  # where the reader sees who has access
-    projects: list[Project]  # known where nothing serves alone: an empty page says what to do
+    knows_project: bool  # asked where nothing serves alone: an empty page says what to do
 
     @property
     def lead(self) -> str:
@@ -124,15 +123,17 @@ class HomePage:
         return any(row.release for row in self.rows)
 
     @property
-    def has_served(self) -> bool:
-        """Whether something is live, or was of what the reader asked for."""
-        return self.serves or any(row.release.live_at for row in self.requests)
+    def is_set_up(self) -> bool:
+        """Whether something is live, or what the reader asked for was, or somebody rejected or
+        recalled that."""
+        own = (row.release for row in self.requests)
+        return self.serves or any(row.live_at or row.rejection or row.revoking for row in own)
 
     @property
     def advice(self) -> str:
         """What to do where nothing serves yet."""
         can = self.actor.can_somewhere
-        if not self.projects:
+        if not self.knows_project:
             if can("project.create"):
                 return "Make a project and give people roles in it."
             if not self.actor.grants:
@@ -150,9 +151,9 @@ class HomePage:
     @property
     def first(self) -> Button | None:
         """Where the reader begins."""
-        if self.projects and self.actor.can_somewhere("model.create"):
+        if self.knows_project and self.actor.can_somewhere("model.create"):
             return Button("Models", href=reverse("models"), tone="primary")
-        if not self.projects and self.actor.can_somewhere("project.create"):
+        if not self.knows_project and self.actor.can_somewhere("project.create"):
             return Button("Projects", href=reverse("projects"), tone="primary")
         if self.actor.can("access.manage"):
             return Button("Administration", href=reverse("administration"), tone="primary")
@@ -175,5 +176,5 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         drafts=publishable(actor),
         shared=shared_last(actor, view="environment.manage"),
         stuck=[StuckRow(row) for row in stuck(actor)],
-        projects=[] if rows else projects_of(actor),
+        knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

@@ -4,7 +4,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from apps.assurance.actions import recall
 from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.models import PolicyRevision
@@ -14,7 +17,7 @@ from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
-from tests.support.factories import actor_of, browser
+from tests.support.factories import actor_of, browser, grant
 from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +88,24 @@ def test_where_there_is_no_release_one_query_tells_the_projects_and_the_open_ale
     assert (frame.alerts, frame.project) == ({"": 1}, frame.projects[0])
     assert frame_of(None, world.ada, world.slug).alerts == {}
     assert frame_of(None, actor_of(nina), world.slug) == Frame()
+
+
+def test_home_has_all_that_can_wait_for_one_person_in_twelve_queries(world: World) -> None:
+    """For somebody with every role: a draft, what nobody can approve, alerts, what was rejected and
+    what was recalled of theirs, and nothing that was ever live."""
+    roles = ("contributor", "reviewer", "approver", "operator", "auditor", "admin")
+    ada = grant(world.people["Ada"], dict.fromkeys(roles, None))
+    draft(world)
+    rejected = world.request("staging", endpoint="rejected")
+    world.decide(rejected, world.rex, verdict="reject", comment="No report")
+    world.request("staging", endpoint="waits")
+    gone = world.request("staging", world.bento(world.version()), endpoint="gone")
+    said = {"kind": "version", "what": gone.version_id, "reason": "night shift"}
+    recall(**said, project=world.project, actor=world.otto)
+    open_alert(AlertFinding(AlertKind.NODE_SILENT, "node", "n1", "silent"), actor=SYSTEM)
+    client = browser(ada)
+    for path in ("/", "/inbox/"):
+        with CaptureQueriesContext(connection) as caught:
+            shown = client.get(path).content.decode()
+        assert "draft" in shown and "No report" in shown and "night shift" in shown
+        assert len(caught) <= 12, path

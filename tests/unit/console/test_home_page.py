@@ -24,7 +24,7 @@ def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> Home
         "drafts": [],
         "shared": [],
         "stuck": [],
-        "projects": [],
+        "knows_project": False,
     }
     return HomePage(actor, inbox, **usual | members)
 
@@ -92,7 +92,7 @@ def test_what_nobody_can_approve_is_said_to_who_sees_access() -> None:
 def test_an_empty_page_says_what_to_do(
     can: tuple[str, ...], projects: int, advice: str, first: str
 ) -> None:
-    found = page(*can, projects=[None] * projects)
+    found = page(*can, knows_project=bool(projects))
     assert found.advice.startswith(advice)
     assert (found.first.text if found.first else "").split(" ")[0] == first
 
