@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from apps.identity.models import Project
 from apps.identity.queries import authorize, visible
@@ -186,6 +186,14 @@ def latest_evidence(
     if source is not None:
         rows = rows.filter(source=source)
     return newest_by_kind(rows.order_by("created_at", "pk"))
+
+
+def newest_evidence(version: ModelVersion, most: int) -> list[Evidence]:
+    """Return at most so many of a version's evidence, the newest first, and of each kind and source
+    the newest before older ones: a card that is changed often pushes out no scan."""
+    same = Window(RowNumber(), partition_by=["kind", "source"], order_by="-created_at")
+    rows = version.evidence.alias(place=same).order_by("place", "-created_at")[:most]
+    return sorted(rows, key=lambda row: row.created_at, reverse=True)
 
 
 def newest_by_kind(rows: Iterable[Evidence]) -> dict[str, Evidence]:

@@ -93,6 +93,8 @@ def instant_of(text: str) -> datetime:
         at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise InvalidInput(errors=[FieldError("at", TIME)]) from None
+    if at.year < 1970:  # nor can a month before it be looked at where the calendar begins
+        raise InvalidInput(errors=[FieldError("at", "There was nothing yet: choose a later time")])
     if at > now():
         raise InvalidInput(
             errors=[FieldError("at", "It is still to come: choose a time until now")]

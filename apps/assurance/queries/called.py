@@ -46,7 +46,7 @@ class NameFinder:
         """
         found = Found(outcome=[cause] if cause else [])
         parts = [
-            *(_told("people", rows) for rows in (_people(person) if person else ())),
+            *(_told("people", rows) for rows in (_people(person, actor) if person else ())),
             *(_told("objects", rows) for rows in (_objects(thing, actor) if thing else ())),
             *(_told("outcome", rows, one) for rows, one in (_came_of(cause) if cause else ())),
         ]
@@ -66,17 +66,24 @@ class NameFinder:
         return seen.values_list("slug", flat=True).first() or ""
 
 
-def _people(name: str) -> list[QuerySet[Any]]:
-    users = User.objects.filter(Q(name__icontains=name) | Q(email__iexact=name))
+def _people(name: str, actor: Actor) -> list[QuerySet[Any]]:
+    """Return who has ``name`` in theirs, or as e-mail address for who may know that."""
+    called = Q(name__icontains=name)
+    users = User.objects.filter(called | Q(email__iexact=name) if _knows(actor) else called)
     accounts = ServiceAccount.objects.filter(name__icontains=name)
     return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, accounts)]
+
+
+def _knows(actor: Actor) -> bool:
+    """Tell whether ``actor`` sees who has access wherever they read the log, or a file of it."""
+    read = {one.scope for one in actor.grants if one.permission in ("audit.view", "audit.export")}
+    return bool(read) and all(actor.can("access.view", scope) for scope in read)
 
 
 def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
     """Return the people in whose name the words of ``name`` stand, and the teams and service
     accounts that are called so; for who may know them wherever they read the log."""
-    read = [grant.scope for grant in actor.grants if grant.permission == "audit.view"]
-    if not all(actor.can("access.view", scope) for scope in read):
+    if not _knows(actor):
         return []
     spaced = Concat(Value(" "), "name", Value(" "), output_field=TextField())
     users = User.objects.alias(spaced=spaced).filter(

@@ -44,6 +44,7 @@ from apps.registry.models import (
     ModelVersion,
     VersionState,
 )
+from apps.registry.queries import newest_evidence
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 
@@ -372,7 +373,7 @@ def buttons_after(page: VersionPage) -> Iterator[Button]:
 
 def version_page(version: Any, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
-    evidence = sorted(version.evidence.order_by("-created_at")[:PAGE], key=was_called_safe)
+    evidence = sorted(newest_evidence(version, PAGE), key=was_called_safe)
     builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])

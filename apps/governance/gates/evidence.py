@@ -47,7 +47,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         which = "" if source == "any" else f"{source} "
         none = f"There is no {which}{kind} evidence"
         if gate["kind"] == "model_card" and source != "reported":
-            none = "The version has no model card: write one"  # Placet itself takes it down
+            none = "Placet took down no model card of it: write one, or save it once more"
         return answer(gate, title(gate), "failed", none)
     age = facts.now - found.created_at
     shown = {"digest": found.digest, "source": found.source, "days": age.days}

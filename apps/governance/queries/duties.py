@@ -137,8 +137,9 @@ class OrganisationView:
         return bool(ways) and all(role in withheld and not by_token for role, by_token in ways)
 
 
-def look() -> OrganisationView:
-    """Read everybody and every policy in force (six queries, however many there are)."""
+def look(*, past: bool = True) -> OrganisationView:
+    """Read everybody and every policy in force (six queries, however many there are), and what
+    people did for releases before, unless ``past`` says not to (one less)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     users = User.objects.order_by("pk").annotate(
         signs=Exists(signing), demanding=without_factor("pk")
@@ -167,7 +168,9 @@ def look() -> OrganisationView:
     published = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     policies = {p.environment_id: p for p in published.distinct("environment_id")}
     bindings, services = _bindings()
-    organisation = Organisation(people, bindings, _teams(), services, tuple(_past()))
+    organisation = Organisation(
+        people, bindings, _teams(), services, tuple(_past() if past else ())
+    )
     pinned = frozenset(keystore.ring().passkeys)
     return OrganisationView(organisation, names, policies, pinned, withheld)
 

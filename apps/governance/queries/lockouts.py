@@ -32,8 +32,7 @@ def after_removing_member(team: Team, person: User) -> list[Environment]:
         left = now.teams.get(team.pk, frozenset()) - {person.pk}
         return replace(now, teams={**now.teams, team.pk: left})
 
-    held = set(RoleBinding.objects.filter(team=team).values_list("role", flat=True))
-    return _locked_out(change, held)
+    return _locked_out(change, DECIDING)  # what the team holds is read with everybody else's
 
 
 def after_demanding_factor(role: str) -> list[Environment]:
@@ -68,12 +67,11 @@ def _locked_out(change: Change, held: Collection[str]) -> list[Environment]:
     """
     if DECIDING.isdisjoint(held):
         return []
-    seen = look()
-    now = replace(seen, organisation=replace(seen.organisation, past=()))
+    now = look(past=False)
     then = replace(now, organisation=change(now.organisation))
     places = (
         policy.environment
-        for pk, policy in seen.policies.items()
+        for pk, policy in now.policies.items()
         if (before := now.access(pk)) != (after := then.access(pk))
         and duties.locked_out(after)
         and not duties.locked_out(before)

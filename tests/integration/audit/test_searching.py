@@ -42,6 +42,7 @@ from tests.support.factories import (
     project,
     service_account,
     team,
+    token_for,
 )
 from tests.support.nodes import SimulatedNode
 from tests.support.page_text import text_of
@@ -480,3 +481,16 @@ def test_the_log_is_searched_in_twelve_queries(
     client.get("/audit/")
     with django_assert_max_num_queries(12):
         assert client.get(f"/audit/?{asked.format(recall=row.pk)}").status_code == 200
+
+
+@pytest.mark.parametrize("field", ["object", "person"])
+@pytest.mark.parametrize("scopes", [["audit.export"], ["audit.view", "audit.export"]])
+def test_a_token_finds_no_team_and_no_address_of_whom_it_may_not_know(
+    world: World, field: str, scopes: list[str]
+) -> None:
+    """Also one that exports the log and does not read it."""
+    team("Secret Crew", world.people["Vera"], roles={"approver": world.project})
+    eve = token_for(person("Eve", {"auditor": world.project}), scopes=scopes)
+    for name in ("vera.risk@example.com", *(["Secret+Crew", "Vera"] if field == "object" else [])):
+        answer = api(eve).get(f"/audit/export?format=jsonl&{field}={name}")
+        assert b"".join(answer.streaming_content) == b"", name

@@ -218,7 +218,7 @@ def test_a_card_that_was_written_is_the_evidence_that_regulated_models_need(worl
     bento = world.bento(world.version())
     fields = {"version": bento.version.pk}
     add_evidence(bento.version, kind="model_card", data={"sha256": "0" * 64}, actor=world.alan)
-    bare = "The version has no model card: write one"
+    bare = "Placet took down no model card of it: write one, or save it once more"
     assert bare in gates_of(shown(world, fields), "staging")
     set_card(bento.version, card="# For whom it is", actor=world.alan)
     assert bare not in gates_of(shown(world, fields), "staging")

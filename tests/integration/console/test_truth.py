@@ -558,3 +558,20 @@ def test_who_could_send_requests_to_production_without_a_key_is_warned_of(world:
     assert said == {"development": False, "production": True}
     require_api_key(endpoint, required=True, actor=SYSTEM)
     assert OPEN_TO_ALL not in read().content.decode()
+
+
+def test_many_cards_push_off_the_page_nothing_that_scans_and_tests_found(world: World) -> None:
+    version = world.version()
+    world.bento(version, metrics={"auc": 0.9}, verdict="malicious", result="different")
+    world.measured(version, "model_signature", result="unknown", key="", files=1)
+    for number in range(60):
+        world.measured(version, "model_card", sha256=f"{number:064}")
+    shown = text_of(browser(world.people["Rex"]).get("/models/risk/churn/1/").content.decode())
+    assert all(word in shown for word in ("0.9", "Malicious", "an untrusted key"))
+    assert "no model.sig came with it" not in shown
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-01-30T23:59", "1969-12-31"])
+def test_before_there_was_anything_nothing_served(world: World, at: str) -> None:
+    shown = browser(world.people["Ada"]).get(f"/deployments/?at={at}")
+    assert "There was nothing yet: choose a later time" in shown.content.decode()
