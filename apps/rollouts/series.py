@@ -15,6 +15,12 @@ from placet.kernel.clock import now
 BEFORE = timedelta(minutes=1)  # shown of the time before it began
 WINDOW = 10  # seconds, of a node
 MOST = 240  # stretches of a rollout, however long it goes on
+WAYS_BACK = (
+    RolloutState.RETURNING,
+    RolloutState.ABORTING,
+    RolloutState.ABORTED,
+    RolloutState.FAILED,
+)
 NOTHING = Stretch(WindowCounts(), WindowCounts())
 
 
@@ -82,12 +88,15 @@ def planned(rollout: Rollout) -> list[Planned]:
         for index, text in entered.items()
         if isinstance(step := steps[int(index)], SetWeight)
     ]
-    ended = [
-        rollout.phase_times.get(state)
-        for state in (RolloutState.RETURNING, RolloutState.ABORTING, RolloutState.FAILED)
-    ]
-    back = [Planned(datetime.fromisoformat(text), 0) for text in ended if text]
-    return sorted([Planned(rollout.created_at, 0), *weights, *back[:1]], key=lambda row: row.at)
+    at = gave_back(rollout)
+    back = [Planned(at, 0)] if at else []
+    return sorted([Planned(rollout.created_at, 0), *weights, *back], key=lambda row: row.at)
+
+
+def gave_back(rollout: Rollout) -> datetime | None:
+    """Return when ``rollout`` began to give all requests back; ``None`` where it did not."""
+    times = [rollout.phase_times[state] for state in WAYS_BACK if state in rollout.phase_times]
+    return datetime.fromisoformat(min(times)) if times else None
 
 
 def points(candidate: Mapping[int, Stretch], stable: Mapping[int, Stretch]) -> list[SeriesPoint]:

@@ -143,6 +143,21 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield update
 
 
+def measured(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured with shares in percent and other figures as pages write them."""
+    return {name: _figure(name, value) for name, value in row.items()}
+
+
+def _figure(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return measured(value)
+    if not isinstance(value, float):
+        return value
+    if name == "share" or name.endswith("_rate"):
+        return f"{value * 100:.4g}%"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def reach(row: Mapping[str, Any], path: str) -> Any:
     """Return ``row["a"]["b"]`` for ``a.b``; ``None`` where something is missing."""
     value: Any = row

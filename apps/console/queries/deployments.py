@@ -133,7 +133,7 @@ class ServedRow:
     @property
     def links(self) -> list[Link]:
         """Where the proof is."""
-        row, service = self.revision.approved, self.revision.service
+        row = self.revision.approved
         links = []
         if row.release and self.actor.can("release.view", self.place):
             bundle = reverse("api-releases-bundle", args=[row.release])
@@ -144,12 +144,18 @@ class ServedRow:
                 verifier = reverse("api-verifier-page")
                 links.append(Link("offline verifier for it", verifier, download=True))
             links.append(Link("permit", permit))
-        moments = [(service.begin, "it began"), (service.end, "it ended")]
-        if service.period.begin != service.begin:
-            moments.insert(1, (service.period.begin, "this share"))
-        for moment, what in moments:
-            if moment and (url := self._event(moment.index)):
-                links.append(Link(f"event {number(moment.index)}: {what}", url))
+        return [*links, *self._moments]
+
+    @property
+    def _moments(self) -> list[Link]:
+        """Where the log says when its share began and ended, and the others that it had."""
+        service, period, links = self.revision.service, self.revision.service.period, []
+        ways = ("began", period.begin, service.begin), ("ended", period.end, service.end)
+        for verb, own, whole in ways:
+            others = [] if whole == own else [(whole, "other shares")]
+            for moment, what in [(own, "this share" if others else "it"), *others]:
+                if moment and (url := self._event(moment.index)):
+                    links.append(Link(f"event {number(moment.index)}: {what} {verb}", url))
         return links
 
     def _event(self, index: int | None) -> str:

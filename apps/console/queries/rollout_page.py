@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.urls import reverse
 
@@ -254,23 +253,23 @@ class RolloutPage:
 
     @property
     def uncounted(self) -> str:
-        """Why nothing is said of what was counted until its end; '' where that is known."""
-        ended = self.rollout.finished_at
-        if ended is None:
-            return ""
-        if ended <= kept_period()[0]:
+        """Why nothing is said of what was counted; '' where that is known."""
+        ended, counted = self.rollout.finished_at, self.view.counted
+        if ended and ended <= kept_period()[0]:
             return f"Counts are kept for {KEEP_DAYS} days: those of this rollout are gone."
-        if ended - self.view.since >= timedelta(seconds=WINDOW):
+        if counted.something:
             return ""
-        every = f"nodes count requests in stretches of {WINDOW} s"
-        return f"Its last step was too short to measure: {every}."
+        if counted.too_short:
+            every = f"nodes count requests in stretches of {WINDOW} s, and no whole one lies in it"
+            return f"Its last step was too short to measure: {every}."
+        first = f" The first {WINDOW} s are counted at" if counted.awaited else ""
+        return f"Nothing is counted yet.{first}"
 
     @property
     def traffic(self) -> list[tuple[str, list[str]]]:
         """What flows where: lines of a table, each with a value for every revision."""
-        if self.uncounted:
-            return []
-        return traffic(self.view.sides, is_open=self.view.is_open)
+        view = self.view
+        return traffic(view.sides, is_open=view.is_open, is_counted=not self.uncounted)
 
 
 def rollout_page(rollout_id: str, actor: Actor) -> RolloutPage:
@@ -287,9 +286,11 @@ def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
             yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
 
 
-def traffic(sides: Sequence[RolloutSide], *, is_open: bool = True) -> list[tuple[str, list[str]]]:
+def traffic(
+    sides: Sequence[RolloutSide], *, is_open: bool = True, is_counted: bool = True
+) -> list[tuple[str, list[str]]]:
     """Return what is wished, applied and counted of each revision; of a rollout that is over only
-    what was counted."""
+    what was counted, and nothing of that where no time is counted."""
     applied = ["–" if s.applied is None else percent(s.applied) for s in sides]
     counted = [
         ("Observed", [rate(s.share) for s in sides]),
@@ -297,6 +298,7 @@ def traffic(sides: Sequence[RolloutSide], *, is_open: bool = True) -> list[tuple
         ("Server errors", [rate(s.counts.error_rate) for s in sides]),
         ("Rejected requests (4xx)", [rate(s.counts.rejected_rate) for s in sides]),
     ]
+    counted = counted if is_counted else []
     if not is_open:
         return counted
     return [

@@ -1,17 +1,17 @@
 """A rollout as its page shows it: where it is, what flows where, and what people may do now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
 from apps.console.queries.plans import Picture, picture
+from apps.console.queries.rollout_counts import StepCounts, counts_of_step
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
 from apps.console.queries.rollout_words import sides_of, with_last_words
-from apps.governance.plan import Analysis, Plan, SetWeight
+from apps.governance.plan import Analysis, Plan
 from apps.governance.rules import RETRIABLE
-from apps.monitoring.queries import between, counts_of
 from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import visible_rollouts
@@ -49,7 +49,7 @@ class RolloutView:
     analyses: list[AnalysisView]
     experiment: ExperimentView | None
     sides: list[RolloutSide]
-    since: datetime
+    counted: StepCounts
     waits_for: str
     heard: bool  # of the node, lately
     can: dict[str, bool]
@@ -83,16 +83,16 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     place = Scope(row.project_id, row.endpoint.environment)
     lines, names = story([row.pk], actor, people=people, place=place)
-    since = step_began(row)
     steps = step_rows(row, facts, lines=lines, names=names, looked=analyses)
+    counted = counts_of_step(row, heard=seen.alive)
     return RolloutView(
         rollout=row,
         steps=steps,
         picture=picture(row.steps, [step.state for step in steps]),
         analyses=[a for a in analyses if isinstance(row.steps[a.number - 1], Analysis)],
         experiment=experiment_of(row, analyses, actor),
-        sides=sides(row, seen, since, row.finished_at),
-        since=since,
+        sides=sides(row, seen, counted.counts),
+        counted=counted,
         waits_for=next_step(facts).waiting_for,
         heard=seen.alive,
         can=possible(row, facts),
@@ -104,28 +104,11 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     )
 
 
-def step_began(row: Rollout) -> datetime:
-    """Return when the present weights were first wished."""
-    text = row.created_at.isoformat()
-    for index in range(row.step + 1):
-        if isinstance(row.steps[index], SetWeight):
-            text = row.step_times.get(str(index), text)
-    return datetime.fromisoformat(text)
-
-
-def sides(
-    row: Rollout, seen: Observation, since: datetime, until: datetime | None
-) -> list[RolloutSide]:
-    """Return the revision that comes and the one that goes, with what was counted since then, and
-    where the rollout is over ``until`` its end."""
+def sides(row: Rollout, seen: Observation, counts: Mapping[str, WindowCounts]) -> list[RolloutSide]:
+    """Return the revision that comes and the one that goes, with what was counted of them."""
     new, old = sides_of(row)
     present = [(new, row.to_revision), (old, row.from_revision)]
     revisions = [(name, revision) for name, revision in present if revision is not None]
-    ids = [revision.pk for _, revision in revisions]
-    if until is None:
-        counts = counts_of(ids, since)
-    else:
-        counts = {pk: found.counts for pk, found in between(ids, since, until).items()}
     every = sum(count.requests for count in counts.values())
     rows = []
     for name, revision in revisions:

@@ -36,15 +36,16 @@ from apps.monitoring.queries.windows import (
     MeasuredCounts,
     Recent,
     Stretch,
+    WholeWindows,
     between,
     by_revision,
-    counts_of,
     recent,
     recent_many,
     requests_at,
     requests_of,
     series,
     traffic,
+    whole,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Reported",
     "Stretch",
     "Watched",
+    "WholeWindows",
     "alerts_of",
     "between",
     "by_revision",
@@ -66,7 +68,6 @@ __all__ = [
     "contents",
     "count_outcomes",
     "count_outputs",
-    "counts_of",
     "erasures_of",
     "figures",
     "get_alert",
@@ -87,4 +88,5 @@ __all__ = [
     "unresolved_alerts",
     "visible_alerts",
     "watched",
+    "whole",
 ]

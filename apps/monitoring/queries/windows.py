@@ -81,10 +81,14 @@ class MeasuredCounts:
         return cls(total(_counts(row) for row in late), not any(row.error for row in late))
 
 
-def by_revision(revisions: Iterable[str], since: datetime) -> dict[str, list[MetricWindow]]:
-    """Return the windows of each revision that began at ``since`` or later, with one query."""
+def by_revision(
+    revisions: Iterable[str], since: datetime, until: datetime | None = None
+) -> dict[str, list[MetricWindow]]:
+    """Return the windows of each revision that began at ``since`` or later, and before ``until`` if
+    that is given, with one query."""
     windows_of: dict[str, list[MetricWindow]] = {revision: [] for revision in revisions}
-    for row in MetricWindow.objects.filter(revision__in=windows_of, started_at__gte=since):
+    rows = MetricWindow.objects.filter(revision__in=windows_of, started_at__gte=since)
+    for row in rows if until is None else rows.filter(started_at__lt=until):
         windows_of[row.revision].append(row)
     return windows_of
 
@@ -108,10 +112,29 @@ def windows(revision: str, since: datetime) -> list[MetricWindow]:
     return list(MetricWindow.objects.filter(revision=revision, started_at__gte=since))
 
 
-def counts_of(revisions: Iterable[str], since: datetime) -> dict[str, WindowCounts]:
-    """Return what each of ``revisions`` answered since then, with one query."""
-    windows_of = by_revision(revisions, since)
-    return {revision: total(map(_counts, rows)) for revision, rows in windows_of.items()}
+@dataclass(frozen=True, slots=True)
+class WholeWindows:
+    """What each revision answered in windows that lie wholly within some time, and when the first
+    of them began and the last one ended."""
+
+    counts: Mapping[str, WindowCounts]
+    first: datetime | None
+    last: datetime | None
+
+
+def whole(revisions: Iterable[str], since: datetime, until: datetime | None = None) -> WholeWindows:
+    """Return what each of ``revisions`` answered in the windows that began at ``since`` or later
+    and ended by ``until``, if that is given; with one query."""
+    windows_of = {
+        revision: [row for row in rows if until is None or _end(row) <= until]
+        for revision, rows in by_revision(revisions, since, until).items()
+    }
+    every = [row for rows in windows_of.values() for row in rows]
+    return WholeWindows(
+        {revision: total(map(_counts, rows)) for revision, rows in windows_of.items()},
+        min((row.started_at for row in every), default=None),
+        max(map(_end, every), default=None),
+    )
 
 
 def between(
@@ -123,10 +146,8 @@ def between(
     """
     early = since - timedelta(minutes=1)
     return {
-        revision: MeasuredCounts.of(
-            (row for row in rows if row.started_at < until and _end(row) > since), early
-        )
-        for revision, rows in by_revision(revisions, early).items()
+        revision: MeasuredCounts.of((row for row in rows if _end(row) > since), early)
+        for revision, rows in by_revision(revisions, early, until).items()
     }
 
 

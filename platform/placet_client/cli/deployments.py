@@ -14,7 +14,7 @@ from placet_client.cli.command import (
     listed_project,
 )
 from placet_client.output import Form, show_list, tell
-from placet_client.records import Deployment
+from placet_client.records import Deployment, ServedRevision
 
 deployment = typer.Typer(help="What served when, and who approved it", no_args_is_help=True)
 COLUMNS = [
@@ -81,8 +81,16 @@ def lines(rows: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
                 "percent": f"{one.percent:g}",
                 "runs": f"{one.model}:{one.version}",
                 "bento": one.bento_digest,
-                "approved by": [f"{who.name} ({who.role})" for who in one.approvals],
+                "approved by": approvers(one),
                 "policy": one.policy_number,
-                "since": one.since.isoformat() + (" (started)" if one.started else ""),
-                "until": one.until.isoformat() if one.until else None,
+                "since": one.since.isoformat(timespec="seconds")
+                + (" (started)" if one.started else ""),
+                "until": one.until.isoformat(timespec="seconds") if one.until else None,
             }
+
+
+def approvers(row: ServedRevision) -> list[str] | str:
+    """Say who approved what served, in the words of the page of deployments."""
+    if row.approvals:
+        return [f"{who.name} ({who.role})" for who in row.approvals]
+    return "nobody: the policy asks for no one" if row.release else "not known"

@@ -6,7 +6,7 @@ import typer
 
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
-from placet_client.output import Form, show_list, show_one
+from placet_client.output import Form, measured, show_list, show_one
 from placet_client.records import Rollout
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
@@ -67,7 +67,7 @@ def rollout_series(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
             return
         of_each = ("requests", "error_rate", "p95_ms")
         columns = [f"{side}.{name}" for side in ("new", "old") for name in of_each]
-        show_list(series.points, ["at", "share", *columns], output)
+        show_list(map(measured, series.points), ["at", "share", *columns], output)
 
 
 @rollout.command("disagreements")

@@ -23,7 +23,7 @@ from placet_client.cli.command import (
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.client import Client
-from placet_client.output import Form, Item, print_json, show_list, show_one, tell
+from placet_client.output import Form, Item, measured, print_json, show_list, show_one, tell
 
 ISOLATION = {
     "older": "older isolation: the host's network",
@@ -144,7 +144,7 @@ def endpoint_traffic(
             show_one(traffic, output)
             return
         columns = ["at", "requests", "per_second", "error_rate", "p50_ms", "p95_ms", "p99_ms"]
-        show_list(traffic.points, columns, output)
+        show_list(map(measured, traffic.points), columns, output)
 
 
 @endpoint.command("create")

@@ -130,7 +130,7 @@ def test_what_was_measured_over_time_is_listed(
         )
     capsys.readouterr()
     assert main(["rollout", "series", rollout.pk]) == 0
-    assert "0.25" in capsys.readouterr().out
+    assert "25%" in capsys.readouterr().out
     assert main(["rollout", "series", rollout.pk, "-o", "json"]) == 0
     assert [row["weight"] for row in answer(capsys)["planned"]] == [0, 2500, 10_000]
 

@@ -166,12 +166,63 @@ def test_what_was_observed_of_a_rollout_stays_as_it_was_at_its_end(story: Story)
     ended = now() - timedelta(seconds=40)
     Rollout.objects.filter(release=release).update(finished_at=ended, step_times={"0": began})
     rollout = story.rollout(release)
-    answered(rollout.from_revision_id, 45, 90)
+    answered(rollout.from_revision_id, 55, 90)
     before = rollout_page(rollout.pk, story.otto).traffic, series_of(rollout).points
     assert dict(before[0])["Requests"] == ["0", "90"] and len(before[1]) == 1
     answered(rollout.from_revision_id, 30, 500)
     assert (rollout_page(rollout.pk, story.otto).traffic, series_of(rollout).points) == before
     assert series_of(rollout).until == rollout.finished_at
+
+
+def test_requests_from_before_a_step_and_after_it_was_aborted_are_none_of_it(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    row = story.rollout(release)
+    end = now().replace(second=0, microsecond=0) - timedelta(minutes=5)
+    began, back = end - timedelta(seconds=43), end - timedelta(seconds=7)
+    Rollout.objects.filter(pk=row.pk).update(
+        step_times={"0": rfc3339(began)},
+        phase_times=row.phase_times | {"aborting": rfc3339(back)},
+        finished_at=end,
+    )
+    for seconds, old, new in ((50, 36, 1), (40, 34, 4), (30, 34, 3), (20, 33, 4), (10, 37, 1)):
+        for revision, count in ((row.from_revision_id, old), (row.to_revision_id, new)):
+            answered(revision, (now() - end).total_seconds() + seconds, count)
+    page_object = rollout_page(row.pk, story.otto)
+    table, counted = dict(page_object.traffic), page_object.view.counted
+    assert (table["Requests"], table["Observed"]) == (["11", "101"], ["9.821%", "90.18%"])
+    spans = [(end - at).total_seconds() for at in (counted.since, counted.until)]
+    assert spans == [40, 10]
+    assert "(time) to (time) of its last step" in page(story, f"/rollouts/{row.pk}/")
+
+
+def test_a_step_under_way_says_from_when_to_when_it_is_counted_and_first_that_it_is_not(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    row = story.rollout(release)
+    path = f"/rollouts/{row.pk}/"
+    said = page(story, path).partition("| Metrics |")[0]
+    assert "Nothing is counted yet. The first (span) are counted at (time) ." in said
+    assert "Target" in said and "Observed" not in said and "Requests" not in said
+    began = now() - timedelta(minutes=2)
+    times = {index: rfc3339(began) for index in row.step_times}
+    Rollout.objects.filter(pk=row.pk).update(step_times=times)
+    answered(row.from_revision_id, 20, 30)
+    said = page(story, path).partition("| Metrics |")[0]
+    assert "(time) to (time) ; what came since is not counted yet" in said
+    assert "Requests | 0 | 30" in said and "Nothing is counted yet" not in said
+
+
+def test_the_heading_of_a_rollout_has_a_time_that_stays_true_while_the_page_is_open(
+    story: Story,
+) -> None:
+    row = story.rollout(story.under_way(TIMED))
+    said = page(story, f"/rollouts/{row.pk}/")
+    assert "started by Placet at (date) (time) UTC" in said
 
 
 def test_counts_that_are_kept_no_more_are_not_said_to_be_none(story: Story) -> None:

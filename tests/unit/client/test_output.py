@@ -1,10 +1,11 @@
 """What other people wrote cannot repaint the terminal, and JSON says just what the API said."""
 
 import json
+from typing import Any
 
 import pytest
 
-from placet_client.output import Form, cell, plain, progress, say, show_list, show_one
+from placet_client.output import Form, cell, measured, plain, progress, say, show_list, show_one
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 a\rb\x9b31m \u202egnp.exe\x7f \ud800 tab\there"
 
@@ -62,3 +63,19 @@ def test_progress_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]) -> 
         update("model.joblib", 3, 4)
         update("model.joblib", 4, 4)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ({"share": 0.06999999999999993}, {"share": "7%"}),
+        ({"share": 11 / 112, "error_rate": 0.0}, {"share": "9.821%", "error_rate": "0%"}),
+        ({"p95_ms": 6.999999999999993}, {"p95_ms": "7"}),
+        ({"p95_ms": 2499.6, "per_second": 3.4333333}, {"p95_ms": "2500", "per_second": "3.43"}),
+        ({"new": {"requests": 3, "p95_ms": None}}, {"new": {"requests": 3, "p95_ms": None}}),
+    ],
+)
+def test_what_was_measured_has_as_many_digits_as_pages_write(
+    row: dict[str, Any], shown: object
+) -> None:
+    assert measured(row) == shown

@@ -62,11 +62,28 @@ def test_a_share_says_since_when_until_when_and_whether_anything_answers() -> No
     assert going_on.ends == "its node is silent"
 
 
-def test_the_event_of_the_share_is_linked_where_it_is_another() -> None:
-    texts = [link.text for link in row((2, 5), (0, 9), "audit.view").links]
-    assert texts == ["event 0: it began", "event 2: this share", "event 9: it ended"]
-    texts = [link.text for link in row((0, 9), (0, 9), "audit.view").links]
-    assert texts == ["event 0: it began", "event 9: it ended"]
+@pytest.mark.parametrize(
+    ("share", "served", "texts"),
+    [
+        ((0, 9), (0, 9), ["event 0: it began", "event 9: it ended"]),
+        ((0, None), (0, None), ["event 0: it began"]),
+        (
+            (2, 5),
+            (0, 9),
+            [
+                "event 2: this share began",
+                "event 0: other shares began",
+                "event 5: this share ended",
+                "event 9: other shares ended",
+            ],
+        ),
+        ((2, 5), (2, None), ["event 2: it began", "event 5: this share ended"]),
+    ],
+)
+def test_the_events_that_are_linked_are_those_of_the_times_that_are_shown(
+    share: tuple[int, int | None], served: tuple[int, int | None], texts: list[str]
+) -> None:
+    assert [link.text for link in row(share, served, "audit.view").links] == texts
 
 
 def test_the_policy_is_a_link_for_who_may_read_it() -> None:

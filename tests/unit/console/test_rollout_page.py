@@ -196,6 +196,18 @@ def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
     }
 
 
+def test_what_is_not_counted_yet_is_not_said_to_be_none() -> None:
+    counts = SimpleNamespace(requests=0, error_rate=None, rejected_rate=None)
+    revision = SimpleNamespace(weight=500, replicas=2)
+    side: Any = SimpleNamespace(revision=revision, applied=500, ready=1, counts=counts, share=None)
+    assert dict(traffic([side], is_counted=False)) == {
+        "Target": ["5%"],
+        "Configured": ["5%"],
+        "Replicas ready": ["1 of 2"],
+    }
+    assert traffic([side], is_open=False, is_counted=False) == []
+
+
 @pytest.mark.parametrize(
     ("side", "value", "said"),
     [

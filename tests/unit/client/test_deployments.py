@@ -1,0 +1,51 @@
+"""What the command line says of what served, as the page of deployments says it."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from placet_client.cli.deployments import lines
+
+SINCE = datetime(2026, 11, 30, 11, 21, 39, 123456, tzinfo=UTC)
+
+
+def line(**more: Any) -> dict[str, Any]:
+    """Return the line of one revision that served."""
+    one: dict[str, Any] = {
+        "number": 2,
+        "percent": 100.0,
+        "model": "iris",
+        "version": 2,
+        "bento_digest": "sha256:0",
+        "release": "rel_1",
+        "approvals": (),
+        "policy_number": 1,
+        "since": SINCE,
+        "until": None,
+        "started": False,
+    }
+    row = SimpleNamespace(
+        project="risk",
+        environment="staging",
+        endpoint_name="iris",
+        state="active",
+        revisions=(SimpleNamespace(**one | more),),
+    )
+    return next(lines([cast("Any", row)]))
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_times_are_to_the_second_whether_the_endpoint_was_started_or_not(started: bool) -> None:
+    found = line(started=started, until=SINCE)
+    mark = " (started)" if started else ""
+    assert found["since"] == f"2026-11-30T11:21:39+00:00{mark}"
+    assert found["until"] == "2026-11-30T11:21:39+00:00"
+
+
+def test_what_needed_no_approval_says_so_in_the_words_of_the_page() -> None:
+    assert line()["approved by"] == "nobody: the policy asks for no one"
+    assert line(release="")["approved by"] == "not known"
+    vera = SimpleNamespace(name="Vera", role="approver")
+    assert line(approvals=(vera,))["approved by"] == ["Vera (approver)"]
