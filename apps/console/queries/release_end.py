@@ -22,6 +22,7 @@ from apps.console.templatetags.placet import ago
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
+from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
@@ -174,7 +175,7 @@ class ReleaseEnd:
         if self.is_over:
             return [past(gate) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
-        return [present(gate, [person.label for person in people]) for gate, people in both]
+        return [present(gate, people) for gate, people in both]
 
     @property
     def checked_at(self) -> datetime | None:
@@ -243,12 +244,11 @@ def moment(release: Release) -> str:
     return "at the decision" if decided else "when it ended"
 
 
-def present(gate: GateResult, people: Sequence[str]) -> GateLine:
-    """Return what a gate says now; ``people`` are those whose approval it lacks, by name."""
+def present(gate: GateResult, people: Sequence[NamedPerson]) -> GateLine:
+    """Return what a gate says now; ``people`` are those whose approval it lacks."""
     who = ""
     if gate["gate"] == "approvals" and gate["facts"].get("missing"):
-        more = [f"{len(people) - NAMED} more"] if len(people) > NAMED else []
-        who = f"Can decide: {', '.join([*people[:NAMED], *more]) or 'nobody yet'}"
+        who = who_can_decide(people, NAMED)
     return GateLine(gate["state"], gate["title"], gate["reason"], who)
 
 

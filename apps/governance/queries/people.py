@@ -15,6 +15,7 @@ from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
+    NOT_YET,
     PASSKEY,
     SECOND_FACTOR,
     has_passkey,
@@ -48,6 +49,26 @@ class NamedPerson:
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
         return replace(self, needs=needs_first(" and ".join(missing), self.id, actor, where))
+
+
+def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = False) -> str:
+    """Say who of those asked can decide, and who could once they have what they need; of each the
+    first ``most``. There are more people than these where they are ``is_cut``."""
+    by_need: dict[str, list[str]] = {}
+    for person in people:
+        by_need.setdefault(person.needs, []).append(person.name)
+    nobody = "" not in by_need and not is_cut
+    said = ["Nobody can decide yet"] if nobody else []
+    for needs, names in sorted(by_need.items()):
+        if nobody and needs == NOT_YET:
+            continue
+        more = f"{len(names) - most} more" if len(names) > most else ""
+        named = ", ".join(filter(None, [*names[:most], more, "…" if is_cut else ""]))
+        hold = "Holds the role, but" if len(names) == 1 else "Hold the role, but"
+        need = needs if len(names) == 1 else needs.replace("needs", "need", 1)
+        opening = {"": "Can decide", NOT_YET: "Not yet"}.get(needs, f"{hold} {need}")
+        said.append(f"{opening}: {named}")
+    return ". ".join(said)
 
 
 @dataclass(frozen=True, slots=True)

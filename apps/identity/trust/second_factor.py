@@ -35,6 +35,7 @@ from placet.kernel.actor import Actor, Scope
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SECOND_FACTOR, PASSKEY = "a second factor", "a signing passkey"
+NOT_YET = "cannot decide yet"  # to whom it is not told what somebody lacks
 
 
 def factors() -> QuerySet[Authenticator]:
@@ -81,7 +82,7 @@ def needs_first(lacks: str, person_id: str, actor: Actor, where: Scope) -> str:
     if not lacks:
         return ""
     known = may_learn_what_lacks(person_id, actor, where)
-    return f"needs {lacks} first" if known else "cannot decide yet"
+    return f"needs {lacks} first" if known else NOT_YET
 
 
 def people_without() -> dict[str, int]:

@@ -106,7 +106,8 @@ def test_who_cannot_decide_yet_is_named_with_what_they_need_first(world: World) 
     needs = "Rex risk (needs a second factor first)"
     release = world.request("staging")
     eve = factories.actor_of(auditor)
-    assert gates_with_people(release, eve) == {"One reviewer": f"Can decide: {needs}, Rita risk"}
+    asked = "Can decide: Rita risk. Holds the role, but needs a second factor first: Rex risk"
+    assert gates_with_people(release, eve) == {"One reviewer": asked}
     (people,) = release_view(release.pk, eve).who_opens[-1:]
     assert [person.needs for person in people] == ["needs a second factor first", ""]
     assert who_decides(world, eve) == f"{needs}, Rita risk"
@@ -125,15 +126,35 @@ def test_what_somebody_lacks_is_told_to_them_and_to_who_sees_access_there_alone(
     )
     told = f"{REX} (cannot decide yet), Rita risk"
     for reader in (world.ada, world.rita, factories.actor_of(elsewhere)):
-        assert gates_with_people(release, reader) == {"One reviewer": f"Can decide: {told}"}
+        asked = f"Can decide: Rita risk. Not yet: {REX}"
+        assert gates_with_people(release, reader) == {"One reviewer": asked}
         assert who_decides(world, reader) == told
     client = factories.browser(elsewhere)
     staging = "/projects/risk/environments/staging/"
-    for page in (f"/releases/{release.pk}/", "/projects/risk/members/", staging):
+    not_yet = f"{REX} (cannot decide yet)"
+    for page, told in (
+        (f"/releases/{release.pk}/", f"Not yet: {REX}"),
+        ("/projects/risk/members/", not_yet),
+        (staging, not_yet),
+    ):
         said = " ".join(text_of(client.get(page, follow=True).content.decode()).split())
-        assert f"{REX} (cannot decide yet)" in said and "second factor" not in said, page
+        assert told in said and "second factor" not in said, page
     grant_role(role="viewer", person=world.people["Rex"], project=world.project, actor=SYSTEM)
     assert who_decides(world, world.rex) == f"{REX} (needs a second factor first), Rita risk"
+
+
+def test_where_all_who_hold_the_role_lack_a_second_factor_nobody_can_decide_yet(
+    world: World,
+) -> None:
+    demand_second_factor("reviewer", actor=SYSTEM)
+    release, nobody = world.request("staging"), "Nobody can decide yet"
+    auditor = factories.actor_of(factories.person("Eve", {"auditor": world.project}))
+    needs = f"{nobody}. Hold the role, but need a second factor first: {REX}, Rita risk"
+    assert gates_with_people(release, auditor) == {"One reviewer": needs}
+    assert gates_with_people(release, world.ada) == {"One reviewer": nobody}
+    grant_role(role="viewer", person=world.people["Rex"], project=world.project, actor=SYSTEM)
+    needs = f"{nobody}. Holds the role, but needs a second factor first: {REX}"
+    assert gates_with_people(release, world.rex) == {"One reviewer": needs}
 
 
 def test_a_role_that_waits_for_a_second_factor_says_so_on_pages_of_people_and_members(
