@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -13,7 +14,7 @@ from apps.governance import actions
 from apps.governance.models import Decision, Environment, PolicyRevision, Release
 from apps.governance.queries import inbox, menu, release_view, releases
 from apps.governance.queries.deciders import asked_deciders, with_deciders
-from apps.identity.actions import demand_second_factor, grant_role, place_person
+from apps.identity.actions import create_person, demand_second_factor, grant_role, place_person
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Actor
@@ -185,6 +186,28 @@ def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) 
     told = who_decides(world, factories.actor_of(auditor))
     assert told == f"{REX} {needs}, Rita risk {needs}"
     assert who_decides(world, world.rex) == f"{REX} {needs}, Rita risk (cannot decide yet)"
+
+
+def test_who_was_invited_and_never_signed_in_is_not_told_to_be_able_to_decide(
+    world: World,
+) -> None:
+    auditor = factories.person("Eve", {"auditor": world.project})
+    invited = create_person(email="nils@example.com", name="Nils", actor=SYSTEM)
+    grant_role(role="reviewer", person=invited, project=world.project, actor=SYSTEM)
+    release, eve = world.request("staging"), factories.actor_of(auditor)
+    able = "Can decide: Rex risk, Rita risk"
+    told = f"{able}. Holds the role, but has not signed in yet: Nils"
+    assert gates_with_people(release, eve) == {"One reviewer": told}
+    assert gates_with_people(release, world.ada) == {"One reviewer": f"{able}. Not yet: Nils"}
+    assert who_decides(world, eve) == "Nils (has not signed in yet), Rex risk, Rita risk"
+    said = text_of(factories.browser(auditor).get("/projects/risk/members/").content.decode())
+    assert "Nils (has not signed in yet)" in " ".join(said.split())
+    User.objects.filter(pk=invited.pk).update(password=make_password("set by himself"))
+    assert who_decides(world, eve) == "Nils, Rex risk, Rita risk"
+    User.objects.filter(pk__in=[p.pk for p in world.people.values()]).update(last_login=None)
+    User.objects.filter(pk=invited.pk).update(password=make_password(None))
+    nobody = "Hold the role, but have not signed in yet: Nils, Rex risk, Rita risk"
+    assert gates_with_people(release, eve) == {"One reviewer": f"Nobody can decide yet. {nobody}"}
 
 
 def demanding_a_factor(world: World) -> User:
