@@ -202,7 +202,7 @@ def test_who_was_invited_and_never_signed_in_is_not_told_to_be_able_to_decide(
     assert who_decides(world, eve) == "Nils (has not signed in yet), Rex risk, Rita risk"
     said = text_of(factories.browser(auditor).get("/projects/risk/members/").content.decode())
     assert "Nils (has not signed in yet)" in " ".join(said.split())
-    User.objects.filter(pk=invited.pk).update(password=make_password("set by himself"))
+    User.objects.filter(pk=invited.pk).update(password=make_password("a way with words"))
     assert who_decides(world, eve) == "Nils, Rex risk, Rita risk"
     User.objects.filter(pk__in=[p.pk for p in world.people.values()]).update(last_login=None)
     User.objects.filter(pk=invited.pk).update(password=make_password(None))
