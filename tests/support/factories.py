@@ -51,13 +51,15 @@ def _founded(slug: str, name: str) -> Project:
 
 
 def person(name: str, roles: Mapping[str, Place] | None = None, password: str = "") -> User:
-    """Add a person, ``ada@example.com`` for "Ada", with ``roles``."""
+    """Add a person, ``ada@example.com`` for "Ada", with ``roles``, who has signed in."""
     made = actions.create_person(
         email=f"{name.lower().replace(' ', '.')}@example.com",
         name=name,
         password=password or None,
         actor=SYSTEM,
     )
+    made.last_login = now()
+    User.objects.filter(pk=made.pk).update(last_login=made.last_login)
     return grant(made, roles or {})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.console.queries.page_parts import Sign, counted
+from apps.console.queries.page_parts import Sign, counted, in_a_row
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
 from apps.governance.queries.duties import BreakGlassDuty, Duty
@@ -11,6 +11,7 @@ from apps.governance.queries.duties import BreakGlassDuty, Duty
 STATES = {
     "bypass": Sign("fail", "✕", "Fewer than required"),
     "locked_out": Sign("fail", "✕", "Nobody can approve"),
+    "waiting": Sign("wait", "▲", "Nobody can do it yet"),
     "no_policy": Sign("plain", "–", "No policy"),
     "kept": Sign("pass", "✓", "OK"),
 }
@@ -86,12 +87,31 @@ class DutyRow:
     def could(self) -> str:
         """Continues the sentence about how few could, or says why nobody is named."""
         if self.duty.fewest:
-            return could(fewer=self.duty.fewest.people < self.duty.demanded)
+            return self._could(self.duty.fewest.people)
+        if self.duty.waits_for:
+            return f"Nobody can do it {self._until}."
         if self.duty.state == "locked_out":
             return "Too few people hold the required roles."
         if not self.duty.requesters:
             return "Nobody may request a release here: give someone the role contributor."
         return "No smaller group was found."
+
+    def _could(self, few: int) -> str:
+        fewer, now = few < self.duty.demanded, self.duty.now
+        if self.duty.waits_for:
+            but = ", fewer than required, but" if fewer else ", but"
+            return f"could do it{but} nobody can do it {self._until}:"
+        if now is None or now.people == few:
+            return could(fewer=fewer)
+        able = f"{now.people} can without waiting for a second factor"
+        return f"could do it{', fewer than required' if fewer else ''}; {able}:"
+
+    @property
+    def _until(self) -> str:
+        people = self.duty.waits_for
+        if len(people) == 1:
+            return f"until {people[0]} has set up a second factor"
+        return f"until enough of {in_a_row(people, 'and')} have set up a second factor"
 
     @property
     def glass(self) -> BreakGlassDutyRow | None:

@@ -136,7 +136,7 @@ class HomePage:
         if not self.knows_project:
             if can("project.create"):
                 return "Make a project and give people roles in it."
-            if not self.actor.grants:
+            if not self.actor.grants and not self.actor.withheld:
                 return "What is live in your projects shows here, once you have a role."
             return no_project(self.actor)
         if can("model.create"):
@@ -151,6 +151,8 @@ class HomePage:
     @property
     def first(self) -> Button | None:
         """Where the reader begins."""
+        if self.actor.withheld and not self.actor.grants:
+            return Button("Set up a second factor", href=reverse("mfa_index"), tone="primary")
         if self.knows_project and self.actor.can_somewhere("model.create"):
             return Button("Models", href=reverse("models"), tone="primary")
         if not self.knows_project and self.actor.can_somewhere("project.create"):

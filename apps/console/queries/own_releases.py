@@ -9,7 +9,7 @@ from django.db.models import Case, Q, When
 
 from apps.audit.queries import unseal_many
 from apps.console.queries.links import sees_in
-from apps.console.queries.recalls_beside import recall_that_revoked
+from apps.console.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
@@ -61,6 +61,8 @@ class OwnRequest:
         said = self._told[1]
         if said or self.release.state == ReleaseState.REJECTED:
             return said
+        if self.release.state == ReleaseState.REVOKED and self.release.revoking:
+            return RECALLED[self.release.revoking["kind"]]
         return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
 
     @property

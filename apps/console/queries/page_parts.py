@@ -73,10 +73,11 @@ def in_a_row(words: Sequence[str], last: str = "and") -> str:
 def no_role(actor: Actor) -> str:
     """Say why somebody has no role that counts, and what helps."""
     if actor.withheld:
-        roles = " and ".join(sorted(actor.withheld))
+        roles = in_a_row(sorted(actor.withheld))
+        held = f"role {roles} is" if len(actor.withheld) == 1 else f"roles {roles} are"
         return (
-            f"Your role {roles} counts once you have a second factor: set one up under Passkeys and"
-            " second factor."
+            f"Your {held} withheld until you have set up a second factor, under Passkeys and "
+            "second factor."
         )
     return "You have no project role yet: ask an access administrator for one."
 

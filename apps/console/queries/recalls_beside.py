@@ -5,11 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, JSONObject, Now
 
-from apps.assurance.models import EffectAction, RecallEffect, RecallState
+from apps.assurance.models import EffectAction, Recall, RecallEffect, RecallKind, RecallState
 from apps.identity.queries import name_in
+
+RECALLED: dict[str, str] = {  # why a release ended, where the reason of the recall is not told
+    RecallKind.VERSION: "Its version was recalled",
+    RecallKind.BENTO: "Its Bento was recalled",
+    RecallKind.DATASET: "Data that its version was trained on was recalled",
+    RecallKind.WHEEL: "A wheel in its Bento was recalled",
+    RecallKind.KEY: "The key that signed its Bento was recalled",
+    RecallKind.PASSKEY: "A passkey that signed for it was recalled",
+    RecallKind.PERSON: "The decisions of somebody who decided on it were recalled",
+}
 
 
 def told_of_recall() -> JSONObject:
@@ -34,6 +44,19 @@ def recall_that_revoked() -> Subquery:
     """Return the recall that revoked a release as a column of the query that reads it."""
     rows = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     return Subquery(rows.values(json=told_of_recall())[:1])
+
+
+def recall_before_the_decision() -> Subquery:
+    """Return the newest recall of a release's version, or of its Bento, that was withdrawn before
+    the release was decided, as a column of the query that reads releases."""
+    decided = Coalesce(OuterRef("approved_at"), OuterRef("ended_at"), Now())
+    own = Q(kind=RecallKind.VERSION, what=OuterRef("version"))
+    own |= Q(kind=RecallKind.BENTO, what=OuterRef("bento"))
+    rows = Recall.objects.filter(own, state=RecallState.LIFTED, lifted_at__lte=decided)
+    rows = rows.filter(Q(project=None) | Q(project=OuterRef("project"))).order_by("-lifted_at")
+    columns = {"at": "created_at", "lifter": name_in("lifted_by"), "by": name_in("recalled_by")}
+    told = JSONObject(id="pk", project="project", kind="kind", lifted_at="lifted_at", **columns)
+    return Subquery(rows.values(json=told)[:1])
 
 
 def recall_that_stopped(endpoint: str = "") -> Subquery:

@@ -12,16 +12,18 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.assurance.models import RecallEffect, RecallState
+from apps.assurance.models import RecallEffect, RecallKind, RecallState
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
+from apps.console.queries.recalls_beside import RECALLED, recall_before_the_decision
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.templatetags.placet import ago
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
+from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
@@ -60,6 +62,17 @@ class RolledBackBefore:
 
 
 @dataclass(frozen=True, slots=True)
+class RecalledBefore:
+    """That what it runs was recalled, by whom and when, and that this was withdrawn before."""
+
+    recall: Link  # what was recalled
+    by: str
+    at: datetime
+    lifter: str
+    lifted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseEnd:
     """Whether a release has ended, and what is said of it then."""
 
@@ -84,6 +97,12 @@ class ReleaseEnd:
     @property
     def _is_recalled(self) -> bool:
         return any(row["state"] == RecallState.STANDING for row in self.release.recalled)
+
+    @property
+    def why_revoked(self) -> str:
+        """What was recalled that it runs or rests on."""
+        first = next(iter(self.release.recalled), None)
+        return RECALLED[first["kind"]] if first else str(self.release.ended_reason)
 
     @property
     def after_recall(self) -> str:
@@ -133,6 +152,17 @@ class ReleaseEnd:
         release = Link(f"release {before['number']}", reverse("release", args=[before["id"]]))
         return RolledBackBefore(release, ways_back(before["rollback"], before["reason"]))
 
+    def recalled_before(self, actor: Actor) -> RecalledBefore | None:
+        """The withdrawn recall of what it runs, where ``actor`` may see it."""
+        before = self.release.recalled_before
+        url = recall_url(before["id"], before["project"], actor) if before else ""
+        if not url:
+            return None
+        own = before["kind"] == RecallKind.VERSION
+        at, lifted_at = (datetime.fromisoformat(before[name]) for name in ("at", "lifted_at"))
+        what = Link(str(self.release.version) if own else "its Bento", url)
+        return RecalledBefore(what, before["by"], at, before["lifter"], lifted_at)
+
     @property
     def stood(self) -> str:
         """What was live at its endpoint when it was decided, in a sentence; '' before that."""
@@ -174,7 +204,7 @@ class ReleaseEnd:
         if self.is_over:
             return [past(gate) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
-        return [present(gate, [person.label for person in people]) for gate, people in both]
+        return [present(gate, people) for gate, people in both]
 
     @property
     def checked_at(self) -> datetime | None:
@@ -243,12 +273,11 @@ def moment(release: Release) -> str:
     return "at the decision" if decided else "when it ended"
 
 
-def present(gate: GateResult, people: Sequence[str]) -> GateLine:
-    """Return what a gate says now; ``people`` are those whose approval it lacks, by name."""
+def present(gate: GateResult, people: Sequence[NamedPerson]) -> GateLine:
+    """Return what a gate says now; ``people`` are those whose approval it lacks."""
     who = ""
     if gate["gate"] == "approvals" and gate["facts"].get("missing"):
-        more = [f"{len(people) - NAMED} more"] if len(people) > NAMED else []
-        who = f"Can decide: {', '.join([*people[:NAMED], *more]) or 'nobody yet'}"
+        who = who_can_decide(people, NAMED)
     return GateLine(gate["state"], gate["title"], gate["reason"], who)
 
 
@@ -262,16 +291,18 @@ def past(gate: GateResult) -> GateLine:
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
     (``rollback``), the newest earlier release of its version that was rolled back from its endpoint
-    before it was decided (``rolled_back_before``), the recalls that revoked it (``recalled``), the
-    name of who stopped its endpoint (``stopper``), whether that was stopped at the decision
-    (``stopped_then``), the standing recalls of its version (``version_recalls``), and what is live
-    there now
+    before it was decided (``rolled_back_before``), the recall of what it runs that was withdrawn
+    before that (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
+    stopped its endpoint (``stopper``), whether that was stopped at the decision (``stopped_then``),
+    the standing recalls of its version (``version_recalls``), and what is live there now
     (:func:`with_live_now`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
-    recall = JSONObject(id="recall", project="recall__project", state="recall__state")
+    columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
+    recall = JSONObject(id="recall", **columns)
     return with_live_now(with_way_back(releases)).annotate(
         rollback=_rollback(),
         rolled_back_before=_rolled_back_before(),
+        recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
         stopped_then=stopped_at_the_decision(),

@@ -9,7 +9,7 @@ from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
-from apps.console.queries.release_end import ReleaseEnd, with_end
+from apps.console.queries.release_end import RecalledBefore, ReleaseEnd, with_end
 from apps.console.queries.release_outlook import AfterApproval, after_approval, starts_alone
 from apps.console.queries.release_parts import (
     DecisionForm,
@@ -83,6 +83,11 @@ class ReleasePage:
     def end(self) -> ReleaseEnd:
         """What is said of it once it has ended."""
         return ReleaseEnd(self.view, bool(self.rollout or self.release.live_at))
+
+    @property
+    def recalled_before(self) -> RecalledBefore | None:
+        """The withdrawn recall of what it runs, for who may see it."""
+        return self.end.recalled_before(self.actor)
 
     @property
     def compared(self) -> bool:
@@ -371,7 +376,8 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         links = page.end.recalls(page.actor)
         hidden = " The recall counts in all projects and is not visible to you."
         said = hidden if page.end.release.recalled and not links else ""
-        text = f"{release.ended_reason}. It can no longer be deployed.{page.end.after_recall}{said}"
+        why = f"{page.end.why_revoked}. It can no longer be deployed."
+        text = f"{why}{page.end.after_recall}{said}"
         yield Banner("danger", text, links)
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 from apps.assurance.periods import Period
 from apps.assurance.queries.as_of import RevisionHistory, deployments
@@ -52,6 +53,12 @@ class ServedLine:
         return Timespans(tuple(replace(span, label="") for span in line.spans))
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether it had no share of the requests for a time, and then one again."""
+        served = [period for period in self.row.periods if period.share.weight]
+        return any(one.end and one.end.at < then.begin.at for one, then in pairwise(served))
+
+    @property
     def periods(self) -> list[ServedPeriod]:
         """The same as a list, the newest first."""
         return [ServedPeriod(period) for period in reversed(self.row.periods)]
@@ -65,6 +72,11 @@ class ServedLines:
     since: datetime
     until: datetime
     serves: str  # where a share goes on: whether anything answers
+
+    @property
+    def gapped(self) -> set[int]:
+        """The revisions that did not serve all the time from their first request to their last."""
+        return {row.number for row in self.rows if row.has_gaps}
 
 
 def served_lines(endpoint: Endpoint, health: str) -> ServedLines:

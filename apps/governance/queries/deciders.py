@@ -15,7 +15,7 @@ from apps.governance.queries.people import NamedPerson
 from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
-from apps.identity.trust.second_factor import has_passkey, without_factor
+from apps.identity.trust.second_factor import has_passkey, never_came, without_factor
 from placet.kernel.actor import Actor
 
 MOST = 20  # of a role that are read, which is as many as a gate may ask for
@@ -59,7 +59,7 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
         holder_name=Coalesce("person__name", "team__memberships__person__name"),
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
-    asked = without_factor("holder"), has_passkey("holder")
+    asked = without_factor("holder"), has_passkey("holder"), never_came("holder")
     once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
     return once.order_by("named")[: MOST + 1]
 
@@ -89,8 +89,8 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
 
 
 def _named(row: Sequence[Any], role: str) -> NamedPerson:
-    name, pk, demanding, signs = row
-    return NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs)
+    name, pk, demanding, signs, absent = row
+    return NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs, not absent)
 
 
 def ids_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:

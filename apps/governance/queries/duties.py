@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
@@ -46,6 +46,8 @@ class Duty:
     ``fewest`` is the smallest set of people who could, each being who they seem to be; ``hired``
     a smaller one with an access admin who adds people that do not exist. Each with its path.
     ``break_glass`` says the same of those who break the glass; ``None`` where nobody may.
+    ``now`` is the smallest set without the roles that wait for a second factor, and ``waits_for``
+    who has to set one up, by name, where without them nobody can have a release approved.
     """
 
     environment: Environment
@@ -59,17 +61,22 @@ class Duty:
     break_glass: "BreakGlassDuty | None" = None
     requesters: bool = True  # whether anybody may ask for a release there
     passkeys: bool = False  # whether approvals there need a passkey
+    now: ShortestPath | None = None
+    waits_for: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
-        """Say how it stands: ``no_policy``, ``locked_out``, ``bypass`` or ``kept``."""
+        """Say how it stands: ``no_policy``, ``locked_out``, ``bypass``, ``waiting`` (nobody can
+        until people have set up a second factor) or ``kept``."""
         if self.policy is None:
             return "no_policy"
         if self.fewest and self.fewest.people < self.demanded:
             return "bypass"
         if self.break_glass and self.break_glass.bypass:
             return "bypass"
-        return "locked_out" if self.locked_out else "kept"
+        if self.locked_out:
+            return "locked_out"
+        return "waiting" if self.waits_for else "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,26 @@ class OrganisationView:
             pinned=row.name in self.pinned,
             glass=rule.rules if rule else (),
         )
+
+    def with_factors_only(self) -> "OrganisationView":
+        """Return it without the roles that wait for a second factor."""
+        withheld, everybody = self.withheld, self.organisation
+        if not withheld:
+            return self
+
+        def left(row: Binding) -> Iterable[Binding]:
+            holders = everybody.teams.get(row.subject, frozenset({row.subject}))
+            lacking = {one for one in holders if row.role in withheld.get(one, ())}
+            if not lacking:
+                return (row,)
+            return [replace(row, subject=one) for one in sorted(holders - lacking)]
+
+        bindings = tuple(one for row in everybody.bindings for one in left(row))
+        return replace(self, organisation=replace(everybody, bindings=bindings))
+
+    def afresh(self) -> "OrganisationView":
+        """Return it without what people did for releases that are under way: it helps no other."""
+        return replace(self, organisation=replace(self.organisation, past=()))
 
     def words(self, found: ShortestPath | None, environment: Environment) -> list[str]:
         """Return the path that was found as sentences."""
@@ -199,6 +226,8 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     shortest = duties.fewest(access, most=demanded)
     fewer = (shortest.people if shortest else demanded + 1) - 1
     hired = duties.fewest(access, most=min(fewer, demanded - 1), hire=True)
+    able = seen.with_factors_only()
+    ready = able.access(environment.pk)
     return Duty(
         environment,
         policy.number,
@@ -211,7 +240,27 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
         break_glass=_break_glass_duty(seen, policy, access),
         requesters=any(duties.REQUEST in account.may for account in access.accounts),
         passkeys=access.pinned or any(rule.passkey for rule in access.rules),
+        now=shortest if ready == access else duties.fewest(ready, most=demanded),
+        waits_for=() if ready == access else _awaited(seen, able, environment.pk),
     )
+
+
+def _awaited(seen: OrganisationView, able: OrganisationView, environment: str) -> tuple[str, ...]:
+    """Return who would make, request or decide in an environment with a second factor, where
+    nobody else can."""
+    held, ready = (view.afresh().access(environment) for view in (seen, able))
+    could, can = ([account.may for account in one.accounts] for one in (held, ready))
+    wanting = {p for p in (duties.MAKE, duties.REQUEST) if _any_may(could, p)}
+    wanting = {permission for permission in wanting if not _any_may(can, permission)}
+    if duties.locked_out(ready) and not duties.locked_out(held):
+        wanting |= {duties.DECIDES_AS[rule.role] for rule in held.rules}
+    now = {account.id: account.may for account in ready.accounts}
+    lacking = (a.id for a in held.accounts if a.may & wanting - now.get(a.id, frozenset()))
+    return tuple(sorted(seen.names[one] for one in lacking))
+
+
+def _any_may(accounts: Iterable[Collection[str]], permission: str) -> bool:
+    return any(permission in may for may in accounts)
 
 
 def _break_glass_duty(

@@ -7,7 +7,7 @@ from typing import Any
 from apps.governance import gates
 from apps.governance.gates.facts import Facts
 from apps.governance.models import Release
-from apps.governance.queries.deciders import RoleHolders
+from apps.governance.queries.deciders import MOST, RoleHolders
 from apps.governance.queries.facts import (
     build_fact,
     describe,
@@ -15,6 +15,7 @@ from apps.governance.queries.facts import (
     evidence_to_pin,
     soaks_by_environment,
 )
+from apps.governance.queries.people import who_can_decide
 from apps.governance.queries.standing import Standings
 from placet.kernel import clock
 from placet.kernel.actor import Actor
@@ -80,12 +81,12 @@ def _people(
     title = gates.GATES[gate["gate"]].title(gate)
     if row is None:
         return ForetoldGate(title)
-    before = [(person.label, known.decider(asked, person.id)) for person in row.people]
-    names = [name for name, one in before if one.opens(gate, {row.role})]
-    second = [name for name, one in before if one.opens(gate, {row.role}, strict=True)]
-    short = len(names) < gate["count"] or len(second) < gate_rules(gate)[0].count
+    before = [(person, known.decider(asked, person.id)) for person in row.people]
+    people = [person for person, one in before if one.opens(gate, {row.role})]
+    second = [person for person, one in before if one.opens(gate, {row.role}, strict=True)]
+    short = len(people) < gate["count"] or len(second) < gate_rules(gate)[0].count
     if short and not row.is_cut:
-        who = f"Only {', '.join(names)} could decide" if names else "Nobody could decide"
+        names = ", ".join(person.label for person in people)
+        who = f"Only {names} could decide" if names else "Nobody could decide"
         return ForetoldGate(title, "failed", f"{who}: too few people count as {row.role}")
-    more = ", …" if row.is_cut else ""
-    return ForetoldGate(title, "waiting", f"Can decide: {', '.join(names)}{more}")
+    return ForetoldGate(title, "waiting", who_can_decide(people, MOST, is_cut=row.is_cut))

@@ -15,10 +15,13 @@ from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
+    NOT_SIGNED_IN,
+    NOT_YET,
     PASSKEY,
     SECOND_FACTOR,
     has_passkey,
     needs_first,
+    never_came,
     without_factor,
 )
 from placet.kernel.actor import SYSTEM, Actor, Scope
@@ -35,6 +38,7 @@ class NamedPerson:
     roles: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     has_passkey: bool = True
+    has_come: bool = True  # they signed in once, or can
     needs: str = ""
 
     @property
@@ -47,7 +51,32 @@ class NamedPerson:
         ``actor`` reads it."""
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
-        return replace(self, needs=needs_first(" and ".join(missing), self.id, actor, where))
+        lacks = " and ".join(missing) if self.has_come else NOT_SIGNED_IN
+        return replace(self, needs=needs_first(lacks, self.id, actor, where))
+
+
+def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = False) -> str:
+    """Say who of those asked can decide, and who could once they have what they need; of each the
+    first ``most``. There are more people than these where they are ``is_cut``."""
+    by_need: dict[str, list[str]] = {}
+    for person in people:
+        by_need.setdefault(person.needs, []).append(person.name)
+    nobody = "" not in by_need and not is_cut
+    said = ["Nobody can decide yet"] if nobody else []
+    for needs, names in sorted(by_need.items()):
+        if nobody and needs == NOT_YET:
+            continue
+        more = f"{len(names) - most} more" if len(names) > most else ""
+        named = ", ".join(filter(None, [*names[:most], more, "…" if is_cut else ""]))
+        hold = "Holds the role, but" if len(names) == 1 else "Hold the role, but"
+        need = needs if len(names) == 1 else _of_several(needs)
+        opening = {"": "Can decide", NOT_YET: "Not yet"}.get(needs, f"{hold} {need}")
+        said.append(f"{opening}: {named}")
+    return ". ".join(said)
+
+
+def _of_several(needs: str) -> str:
+    return f"have {needs[4:]}" if needs == NOT_SIGNED_IN else needs.replace("needs", "need", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +104,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
             approves=ExpressionWrapper(approves, BooleanField()),
             demanding=without_factor("pk"),
             signs=has_passkey("pk"),
+            absent=never_came("pk"),
         )
         .filter(Q(pk__in=wanted) | Q(is_active=True) & (reviews | approves))
     )
@@ -84,8 +114,8 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
         held = ((rules.REVIEWER, row.reviews), (rules.APPROVER, row.approves))
         roles = tuple(role for role, holds in held if holds)
         if row.is_active and roles:
-            person = NamedPerson(row.pk, names[row.pk], roles, tuple(row.demanding), row.signs)
-            deciders.append(person)
+            lacks = tuple(row.demanding), row.signs, not row.absent
+            deciders.append(NamedPerson(row.pk, names[row.pk], roles, *lacks))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
     return ReleasePeople(names, tuple(deciders))

@@ -5,6 +5,7 @@ are none. Programs have no factors, so a role of a service account is never with
 """
 
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
@@ -35,6 +36,8 @@ from placet.kernel.actor import Actor, Scope
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SECOND_FACTOR, PASSKEY = "a second factor", "a signing passkey"
+NOT_SIGNED_IN = "has not signed in yet"
+NOT_YET = "cannot decide yet"  # to whom it is not told what somebody lacks
 
 
 def factors() -> QuerySet[Authenticator]:
@@ -69,6 +72,13 @@ def has_passkey(person: str) -> Exists:
     return Exists(enrolled.filter(person=OuterRef(person)))
 
 
+def never_came(person: str) -> Exists:
+    """Return the condition that the person whom a column names was invited and has neither set a
+    password nor come by an identity provider yet."""
+    invited = User.objects.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login=None)
+    return Exists(invited.filter(pk=OuterRef(person)))
+
+
 def may_learn_what_lacks(person_id: str, actor: Actor, where: Scope) -> bool:
     """Tell whether ``actor`` may be told that a person with a role ``where`` has no second factor,
     or no passkey to sign with: to others it would name the accounts that a password alone opens."""
@@ -77,11 +87,12 @@ def may_learn_what_lacks(person_id: str, actor: Actor, where: Scope) -> bool:
 
 def needs_first(lacks: str, person_id: str, actor: Actor, where: Scope) -> str:
     """Return what ``actor`` is told of a person with a role ``where`` that does not count while
-    they lack something, in words that follow a name; '' where they lack nothing."""
+    they lack something or never signed in, in words that follow a name; '' where they do not."""
     if not lacks:
         return ""
-    known = may_learn_what_lacks(person_id, actor, where)
-    return f"needs {lacks} first" if known else "cannot decide yet"
+    if not may_learn_what_lacks(person_id, actor, where):
+        return NOT_YET
+    return lacks if lacks == NOT_SIGNED_IN else f"needs {lacks} first"
 
 
 def people_without() -> dict[str, int]:

@@ -138,6 +138,7 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
     said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
     found = recall(**said, actor=factories.actor_of(olga))
     story.people["Olga"] = olga
+    assert "The decisions of somebody who decided on it were recalled" in page(story, "/", who="Ada")
     endpoint, link = f"/endpoints/{release.endpoint_id}/", f'href="/recalls/{found.pk}/"'
     for path, told in (
         (endpoint, "The recall counts in all projects and is not visible to you."),
@@ -201,7 +202,8 @@ def test_a_revoked_release_says_for_what_it_was_approved(
     recalled(story, first_release)
     said = page(story, f"/releases/{first_release.pk}/")
     assert "Gates at its start" in said and "It was approved for exactly these." in said
-    assert "It can no longer be deployed." in said and "withdrawn since" not in said
+    assert "Its version was recalled. It can no longer be deployed." in said
+    assert "withdrawn since" not in said
     alma = factories.person("Alma", roles={"approver": first_release.project})
     lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
     said = page(story, f"/releases/{first_release.pk}/")
@@ -222,6 +224,22 @@ def test_who_decides_on_what_was_rolled_back_before_reads_from_where_by_whom_and
     assert told in page(story, f"/releases/{again.pk}/", who="Rita")
     for one in (first_release, second, other):
         assert "Rolled back before" not in page(story, f"/releases/{one.pk}/", who="Rita")
+
+
+def test_who_decides_reads_that_the_version_was_recalled_and_the_recall_withdrawn_before(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    alma = factories.person("Alma", roles={"approver": first_release.project})
+    lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))
+    again = story.release("development", first_release.bento, plan=WARM)
+    told = "Recalled before: churn:1 by Otto risk (ago) , withdrawn by Alma (ago) ."
+    assert told in page(story, f"/releases/{again.pk}/", who="Rita")
+    assert "Recalled before" not in page(story, f"/releases/{first_release.pk}/", who="Rita")
+    Recall.objects.update(project=None)  # one that Rita may not see
+    assert "Recalled before" not in page(story, f"/releases/{again.pk}/", who="Rita")
+    Recall.objects.update(project=first_release.project, lifted_at=now() + timedelta(days=1))
+    assert "Recalled before" not in page(story, f"/releases/{again.pk}/", who="Rita")
 
 
 def test_what_was_rolled_back_and_recalled_is_not_asked_for_again(

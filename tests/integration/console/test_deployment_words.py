@@ -52,6 +52,19 @@ def test_what_a_recall_took_off_says_so_also_after_the_endpoint_fell_back(
     assert "Failed" not in page(story, path)
 
 
+def test_who_serves_again_after_another_did_has_served_with_gaps(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    path = f"/endpoints/{second.endpoint_id}/revisions/"
+    assert "with gaps" not in page(story, path)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    said = page(story, path)
+    assert "Odd revisions are dark, even ones pale" in said
+    assert "first (ago) , still , with gaps" in said and said.count("with gaps") == 2
+
+
 def test_a_rollout_that_a_recall_began_says_which_side_of_it_was_recalled_and_by_whom(
     story: Story, first_release: Release
 ) -> None:

@@ -22,6 +22,7 @@ from apps.identity.models import RoleBinding, TeamMember
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import Forbidden, NotFound
 from tests.support import enrolment, factories
+from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -273,11 +274,42 @@ def test_whose_role_waits_for_a_second_factor_is_said_to_need_one_first(world: W
     eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
     page = eve.get("/duties/").content.decode()
     assert "approves it as reviewer (needs a second factor first)" in page
-    secret = generate_totp_secret()
     for name in ("Rex", "Rita"):
-        change_credentials(world.people[name], lambda row: TOTP.activate(row, secret))
+        has_factor(world, name)
     (staging,) = duties_of([world.environment("staging")])
     assert "Rex risk approves it as reviewer" in staging.path
+
+
+def test_where_all_who_could_decide_need_a_second_factor_first_the_verdict_is_not_ok(
+    world: World,
+) -> None:
+    actions.demand_second_factor("reviewer", actor=SYSTEM)
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.waits_for) == ("waiting", ("Rex risk", "Rita risk"))
+    eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
+    said = " ".join(text_of(eve.get("/duties/").content.decode()).split())
+    assert "▲ Nobody can do it yet" in said
+    assert (
+        "2 could do it, but nobody can do it until enough of Rex risk and Rita risk have set up a "
+        "second factor:"
+    ) in said
+    has_factor(world, "Rita")
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.waits_for) == ("kept", ())
+    assert DutyRow(staging).could == "could do it:"
+
+
+def test_nobody_can_request_until_a_contributor_has_set_up_a_second_factor(world: World) -> None:
+    actions.demand_second_factor("contributor", actor=SYSTEM)
+    assert production(world).waits_for == ("Ada risk", "Alan risk")
+    has_factor(world, "Ada")
+    assert production(world).state == "kept"
+
+
+def has_factor(world: World, name: str) -> None:
+    """Have somebody set up an authenticator app."""
+    secret = generate_totp_secret()
+    change_credentials(world.people[name], lambda row: TOTP.activate(row, secret))
 
 
 @pytest.mark.django_db(transaction=True)

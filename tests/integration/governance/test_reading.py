@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -13,7 +14,7 @@ from apps.governance import actions
 from apps.governance.models import Decision, Environment, PolicyRevision, Release
 from apps.governance.queries import inbox, menu, release_view, releases
 from apps.governance.queries.deciders import asked_deciders, with_deciders
-from apps.identity.actions import demand_second_factor, grant_role, place_person
+from apps.identity.actions import create_person, demand_second_factor, grant_role, place_person
 from apps.identity.actions.credentials import change_credentials
 from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Actor
@@ -106,7 +107,8 @@ def test_who_cannot_decide_yet_is_named_with_what_they_need_first(world: World) 
     needs = "Rex risk (needs a second factor first)"
     release = world.request("staging")
     eve = factories.actor_of(auditor)
-    assert gates_with_people(release, eve) == {"One reviewer": f"Can decide: {needs}, Rita risk"}
+    asked = "Can decide: Rita risk. Holds the role, but needs a second factor first: Rex risk"
+    assert gates_with_people(release, eve) == {"One reviewer": asked}
     (people,) = release_view(release.pk, eve).who_opens[-1:]
     assert [person.needs for person in people] == ["needs a second factor first", ""]
     assert who_decides(world, eve) == f"{needs}, Rita risk"
@@ -125,15 +127,35 @@ def test_what_somebody_lacks_is_told_to_them_and_to_who_sees_access_there_alone(
     )
     told = f"{REX} (cannot decide yet), Rita risk"
     for reader in (world.ada, world.rita, factories.actor_of(elsewhere)):
-        assert gates_with_people(release, reader) == {"One reviewer": f"Can decide: {told}"}
+        asked = f"Can decide: Rita risk. Not yet: {REX}"
+        assert gates_with_people(release, reader) == {"One reviewer": asked}
         assert who_decides(world, reader) == told
     client = factories.browser(elsewhere)
     staging = "/projects/risk/environments/staging/"
-    for page in (f"/releases/{release.pk}/", "/projects/risk/members/", staging):
+    not_yet = f"{REX} (cannot decide yet)"
+    for page, told in (
+        (f"/releases/{release.pk}/", f"Not yet: {REX}"),
+        ("/projects/risk/members/", not_yet),
+        (staging, not_yet),
+    ):
         said = " ".join(text_of(client.get(page, follow=True).content.decode()).split())
-        assert f"{REX} (cannot decide yet)" in said and "second factor" not in said, page
+        assert told in said and "second factor" not in said, page
     grant_role(role="viewer", person=world.people["Rex"], project=world.project, actor=SYSTEM)
     assert who_decides(world, world.rex) == f"{REX} (needs a second factor first), Rita risk"
+
+
+def test_where_all_who_hold_the_role_lack_a_second_factor_nobody_can_decide_yet(
+    world: World,
+) -> None:
+    demand_second_factor("reviewer", actor=SYSTEM)
+    release, nobody = world.request("staging"), "Nobody can decide yet"
+    auditor = factories.actor_of(factories.person("Eve", {"auditor": world.project}))
+    needs = f"{nobody}. Hold the role, but need a second factor first: {REX}, Rita risk"
+    assert gates_with_people(release, auditor) == {"One reviewer": needs}
+    assert gates_with_people(release, world.ada) == {"One reviewer": nobody}
+    grant_role(role="viewer", person=world.people["Rex"], project=world.project, actor=SYSTEM)
+    needs = f"{nobody}. Holds the role, but needs a second factor first: {REX}"
+    assert gates_with_people(release, world.rex) == {"One reviewer": needs}
 
 
 def test_a_role_that_waits_for_a_second_factor_says_so_on_pages_of_people_and_members(
@@ -164,6 +186,28 @@ def test_who_has_no_passkey_where_one_is_asked_is_named_with_that(world: World) 
     told = who_decides(world, factories.actor_of(auditor))
     assert told == f"{REX} {needs}, Rita risk {needs}"
     assert who_decides(world, world.rex) == f"{REX} {needs}, Rita risk (cannot decide yet)"
+
+
+def test_who_was_invited_and_never_signed_in_is_not_told_to_be_able_to_decide(
+    world: World,
+) -> None:
+    auditor = factories.person("Eve", {"auditor": world.project})
+    invited = create_person(email="nils@example.com", name="Nils", actor=SYSTEM)
+    grant_role(role="reviewer", person=invited, project=world.project, actor=SYSTEM)
+    release, eve = world.request("staging"), factories.actor_of(auditor)
+    able = "Can decide: Rex risk, Rita risk"
+    told = f"{able}. Holds the role, but has not signed in yet: Nils"
+    assert gates_with_people(release, eve) == {"One reviewer": told}
+    assert gates_with_people(release, world.ada) == {"One reviewer": f"{able}. Not yet: Nils"}
+    assert who_decides(world, eve) == "Nils (has not signed in yet), Rex risk, Rita risk"
+    said = text_of(factories.browser(auditor).get("/projects/risk/members/").content.decode())
+    assert "Nils (has not signed in yet)" in " ".join(said.split())
+    User.objects.filter(pk=invited.pk).update(password=make_password("a way with words"))
+    assert who_decides(world, eve) == "Nils, Rex risk, Rita risk"
+    User.objects.filter(pk__in=[p.pk for p in world.people.values()]).update(last_login=None)
+    User.objects.filter(pk=invited.pk).update(password=make_password(None))
+    nobody = "Hold the role, but have not signed in yet: Nils, Rex risk, Rita risk"
+    assert gates_with_people(release, eve) == {"One reviewer": f"Nobody can decide yet. {nobody}"}
 
 
 def demanding_a_factor(world: World) -> User:

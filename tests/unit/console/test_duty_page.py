@@ -49,6 +49,39 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
 
 
 @pytest.mark.parametrize(
+    ("fewest", "now", "waits", "few", "could"),
+    [
+        (
+            2,
+            None,
+            ("Ravi",),
+            2,
+            "could do it, but nobody can do it until Ravi has set up a second factor:",
+        ),
+        (
+            1,
+            None,
+            ("Ravi",),
+            1,
+            "could do it, fewer than required, but nobody can do it until Ravi has set up a second "
+            "factor:",
+        ),
+        (None, None, ("A", "B"), None, "Nobody can do it until enough of A and B have set up a "),
+        (2, 3, (), 2, "could do it; 3 can without waiting for a second factor:"),
+        (2, 2, (), 2, "could do it:"),
+    ],
+)
+def test_how_few_can_now(
+    fewest: int | None, now: int | None, waits: tuple[str, ...], few: int | None, could: str
+) -> None:
+    path = found(fewest)
+    duty = Duty(PLACE, 1, 2, path, [], None, [], locked_out=False, now=found(now), waits_for=waits)
+    row = DutyRow(duty)
+    assert row.few == few and row.could.startswith(could)
+    assert (row.sign.text == "Nobody can do it yet") == (bool(waits) and fewest != 1)
+
+
+@pytest.mark.parametrize(
     ("hours", "skip", "fewest", "said"),
     [
         (

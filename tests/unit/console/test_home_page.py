@@ -4,15 +4,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from apps.console.queries.home_page import HomePage, PausedRow, StuckRow
 from apps.governance.queries.stuck import Stuck
 
 
-def page(*can: str, needed: int = 0, grants: Any = (1,), **members: Any) -> HomePage:
+def page(
+    *can: str, needed: int = 0, grants: Any = (1,), withheld: Any = (), **members: Any
+) -> HomePage:
     """Return the home page of somebody who may do these things somewhere."""
     holds = set(can).__contains__
-    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds, withheld=(), grants=grants)
+    actor: Any = SimpleNamespace(can=holds, can_somewhere=holds, withheld=withheld, grants=grants)
     inbox: Any = SimpleNamespace(needed=[None] * needed)
     usual: dict[str, Any] = {
         "alerts": (),
@@ -55,6 +58,14 @@ def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
     found = page(grants=())
     assert found.lead == "you have no project role yet: ask an access administrator for one"
     assert found.advice == "What is live in your projects shows here, once you have a role."
+
+
+def test_whose_only_role_is_withheld_is_told_why_and_where_to_set_up_a_second_factor() -> None:
+    found = page(grants=(), withheld=("reviewer",))
+    why = "our role reviewer is withheld until you have set up a second factor, under Passkeys and "
+    assert found.lead == f"y{why}second factor"
+    assert found.advice == f"Y{why}second factor."
+    assert found.first is not None and found.first.href == reverse("mfa_index")
 
 
 @pytest.mark.parametrize(

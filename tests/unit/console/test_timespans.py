@@ -6,6 +6,7 @@ from apps.assurance.periods import Moment, Period, Share
 from apps.assurance.queries.approved import Approved
 from apps.assurance.queries.as_of import RevisionHistory
 from apps.console.charts import LANE, timespans
+from apps.console.queries.served_lines import ServedLine, ServedLines
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -41,3 +42,15 @@ def test_what_was_brief_is_seen_and_what_only_testers_got_looks_different() -> N
     tried = history(3, (50, 50, 0))
     (span,) = timespans([tried], BEGIN, BEGIN + timedelta(days=100)).spans
     assert (span.width, span.height, span.tone) == (0.2, 3.0, "tried")
+
+
+def test_a_revision_has_gaps_where_it_had_no_requests_and_then_some_again() -> None:
+    until = BEGIN + timedelta(days=100)
+    rows = [
+        history(1, (0, 10, 10_000), (20, None, 10_000)),
+        history(2, (10, 20, 6_000), (20, None, 10_000)),
+        history(3, (0, 5, 10_000), (5, 10, 0), (10, 12, 1_000)),
+        history(4, (5, 10, 0), (20, 30, 10_000)),
+    ]
+    lines = ServedLines([ServedLine(row, BEGIN, until) for row in rows], BEGIN, until, "")
+    assert lines.gapped == {1, 3}
