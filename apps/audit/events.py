@@ -115,7 +115,9 @@ class EventKind:
     def ids_in(self, data: Mapping[str, Any]) -> frozenset[str]:
         """Return the ids that its sentence names."""
         fields = Formatter().parse(self._said_of(data))
-        return frozenset(str(data.get(name)) for _, name, unit, _ in fields if unit == "id")
+        return frozenset(
+            str(data.get(name)) for _, name, unit, _ in fields if name and unit == "id"
+        )
 
     def _said_of(self, data: Mapping[str, Any]) -> str:
         for template in self.fuller:

@@ -61,7 +61,8 @@ def _of_kind(name: str, words: list[str]) -> list[Saying]:
 @cache
 def _sayings(name: str) -> list[list[Saying]]:
     """Return its sentences, those of each template together."""
-    kind, fuller, sayings = declared(name), [], []
+    kind, sayings = declared(name), []
+    fuller: list[frozenset[str]] = []
     for template in kind.templates:
         fields = frozenset(fields_of(template))
         has = fields if template in kind.fuller else frozenset()
