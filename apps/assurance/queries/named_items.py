@@ -1,22 +1,18 @@
-"""What the form for a recall names, and what a recall took back, as people write it."""
+"""What somebody who recalls names, as people write it."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
-
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import Coalesce, JSONObject
-from django.urls import reverse
 
 from apps.assurance.models import RecallKind
 from apps.assurance.rules import FORMS, IN_PROJECT, written
 from apps.builds.models import Bento
-from apps.console.queries.page_parts import Link
-from apps.console.queries.search import SearchTerms, wanted
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
+
+_NAME = re.compile(r"([^/:\s]+)/([^/:\s]+):([0-9]{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +21,6 @@ class RecallItem:
 
     what: str
     project: Project | None  # None: it counts everywhere, or nothing says which it is
-
-
-def recalled_item() -> Coalesce:
-    """The version that was recalled, or that of the Bento, as a column of a query for recalls."""
-    own = ModelVersion.objects.filter(pk=OuterRef("what"))
-    built = ModelVersion.objects.filter(bentos=OuterRef("what"))
-    named = JSONObject(project="project__slug", model="model__name", number="number")
-    return Coalesce(*(Subquery(rows.values(json=named)[:1]) for rows in (own, built)))
-
-
-def item_link(recall: Any) -> Link | None:
-    """Return where the version of ``recall`` is read, by its name; ``None`` where it has none."""
-    item = recall.item
-    if not item:
-        return None
-    url = reverse("version", args=[item["project"], item["model"], item["number"]])
-    return Link(f"{item['model']}:{item['number']}", url)
 
 
 def recallable(actor: Actor) -> list[Project]:
@@ -53,7 +32,7 @@ def recallable(actor: Actor) -> list[Project]:
 def named_item(
     actor: Actor, projects: list[Project], *, kind: str, what: str, project: str
 ) -> RecallItem:
-    """Return what a form that offers ``projects`` means.
+    """Return what is meant by who may recall in ``projects``.
 
     Raises :class:`NotFound` or :class:`InvalidInput` where it means nothing. A version may be named
     PROJECT/MODEL:NUMBER. Where no project is chosen it is the one of the version or the Bento; for
@@ -61,26 +40,24 @@ def named_item(
     """
     if kind not in IN_PROJECT:
         return RecallItem(what, None)
-    terms = wanted(what) if kind == RecallKind.VERSION else SearchTerms(what)
-    by_name = bool(terms.project and terms.number)
+    by_name = _NAME.fullmatch(what.strip().lower()) if kind == RecallKind.VERSION else None
     chosen = next((row for row in projects if row.slug == project), None)
     if chosen is None and project:
         chosen = project_by_slug(project, actor)  # where the reader may not recall, as is said then
-    if chosen is not None and not by_name:
+    if chosen is not None and by_name is None:
         return RecallItem(what, chosen)
     within = [chosen] if chosen is not None else projects
     if kind == RecallKind.DATASET:  # any project may have used it
         return RecallItem(what, within[0] if len(within) == 1 else None)
-    found = _by_name(terms, within) if by_name else _by_id(kind, what, within)
+    found = _by_name(by_name, within) if by_name else _by_id(kind, what, within)
     if found is None:
         raise NotFound(f"There is no such {kind} here")
     return RecallItem(found.pk, found.project)
 
 
-def _by_name(terms: SearchTerms, projects: list[Project]) -> ModelVersion | None:
-    rows = ModelVersion.objects.filter(project__in=projects, project__slug=terms.project)
-    rows = rows.select_related("project").filter(model__name=terms.model, number=terms.number or 0)
-    return rows.first()
+def _by_name(name: re.Match[str], projects: list[Project]) -> ModelVersion | None:
+    rows = ModelVersion.objects.filter(project__in=projects, project__slug=name[1])
+    return rows.select_related("project").filter(model__name=name[2], number=int(name[3])).first()
 
 
 def _by_id(kind: str, what: str, projects: list[Project]) -> ModelVersion | Bento | None:
