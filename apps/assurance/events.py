@@ -1,15 +1,20 @@
 """What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
 
+from apps.assurance.models import RecallKind
 from apps.audit.events import event_kind
 
 RECALLED = event_kind(
     "recall.created",
     "Recalled a {kind}: {releases:release} revoked at {endpoints:endpoint}",
     seals=("reason_sealed",),
+    words={"kind": RecallKind.values},
 )
 RECALL_REACHED = event_kind("recall.reached", "A recall reached {releases:release} of the endpoint")
 RECALL_LIFTED = event_kind(
-    "recall.lifted", "Withdrew the recall of a {kind}", seals=("lift_reason_sealed",)
+    "recall.lifted",
+    "Withdrew the recall of a {kind}",
+    seals=("lift_reason_sealed",),
+    words={"kind": RecallKind.values},
 )
 RECALL_CONFIRMED = event_kind(
     "recall.confirmed", "Signed a recall receipt, nothing of it runs: {releases:release}"

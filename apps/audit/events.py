@@ -1,7 +1,7 @@
 """Kinds of audit events: versioned names that each app declares in its own ``events.py``."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
@@ -9,6 +9,7 @@ from placet.kernel.durations import spell
 from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
+NO_WORDS: Mapping[str, Iterable[str]] = {}
 _KINDS: dict[str, "EventKind"] = {}
 WORDS = {
     "sbom": "SBOM",
@@ -63,8 +64,9 @@ def readable(value: Any, unit: str) -> str:
             return "ended"  # by people, by a recall, or in an old event by itself
         case "idle", _:
             return IDLE.get(value, f"is {value}, without traffic")
-        case "weight", int():
-            return f"{value / 100:g}% of the traffic"
+        case "weight", _:
+            share = f"{value / 100:g}" if isinstance(value, int) else value
+            return f"{share}% of the traffic"
     return _logged(value, unit)
 
 
@@ -79,6 +81,7 @@ class EventKind:
     ``seals`` names the ``…_sealed`` columns whose texts the action that writes the event seals.
     ``fuller`` are templates for events that say more than those of earlier releases do, or than
     there always is to say: the first all of whose fields an event has is its sentence.
+    ``words`` are the values of fields that only ever are one of a few, by which it is searched.
     """
 
     name: str
@@ -86,6 +89,7 @@ class EventKind:
     sealed: bool = False
     seals: tuple[str, ...] = ()
     fuller: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     def sentence(self, data: Mapping[str, Any], write: Callable[[Any, str], str] = _logged) -> str:
         """Return what happened, with values as they were logged, and … for one that is missing."""
@@ -98,16 +102,10 @@ class EventKind:
 
     def parts(self, data: Mapping[str, Any], write: Callable[[Any, str], str]) -> Iterator[str]:
         """Yield the sentence piece by piece: words of ours, and values as ``write`` has them."""
-        for text, field, unit, _ in Formatter().parse(self._said_of(data)):
+        for text, name, unit, _ in Formatter().parse(self._said_of(data)):
             yield text
-            if field:
-                yield write(data.get(field, "…"), unit or "")
-
-    @property
-    def said(self) -> str:
-        """Return every sentence that it may have, with … for each value."""
-        blank = (EventKind(self.name, template).sentence({}) for template in self.templates)
-        return "\n".join(blank)
+            if name:
+                yield write(data.get(name, "…"), unit or "")
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -118,14 +116,19 @@ class EventKind:
         """Return the ids that its sentence names."""
         fields = Formatter().parse(self._said_of(data))
         return frozenset(
-            str(data.get(field)) for _, field, unit, _ in fields if field and unit == "id"
+            str(data.get(name)) for _, name, unit, _ in fields if name and unit == "id"
         )
 
     def _said_of(self, data: Mapping[str, Any]) -> str:
         for template in self.fuller:
-            if all(data.get(field) for _, field, _, _ in Formatter().parse(template) if field):
+            if all(data.get(name) for name in fields_of(template)):
                 return template
         return self.template
+
+
+def fields_of(template: str) -> list[str]:
+    """Return the fields of an event's data that a template names."""
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def event_kind(
@@ -136,10 +139,12 @@ def event_kind(
     sealed: bool = False,
     seals: tuple[str, ...] = (),
     fuller: tuple[str, ...] = (),
+    words: Mapping[str, Iterable[str]] = NO_WORDS,
 ) -> EventKind:
     """Declare and return a kind. Raises ``ValueError`` when the name is taken, or when it is not
     among those that the offline verifier knows as sealed, or is and is not declared so."""
-    kind = EventKind(f"{name}.v{version}", template, sealed, seals, fuller)
+    closed = {one: tuple(map(str, values)) for one, values in words.items()}
+    kind = EventKind(f"{name}.v{version}", template, sealed, seals, fuller, closed)
     if sealed is not (kind.name in SEALED_KINDS):
         raise ValueError(f"event kind {kind.name}: sealed here or in placet_verify, but not both")
     if kind.name in _KINDS:

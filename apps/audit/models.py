@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Cast
 
-from apps.audit.kind_groups import ASKED_FOR, DECIDED
+from apps.audit.kind_groups import ASKED_FOR, CHANGED, DECIDED
 from placet.kernel.clock import now
 from placet.kernel.ids import IdField
 
@@ -43,7 +43,7 @@ def logged(name: str) -> Func:
 
 
 FAMILY, ACTOR_PREFIX = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
-VERDICT, ASKED_BY = logged("verdict"), logged("asked_by")
+VERDICT, STATE, ASKED_BY = logged("verdict"), logged("state"), logged("asked_by")
 
 
 class Event(models.Model):
@@ -71,6 +71,7 @@ class Event(models.Model):
             models.Index(fields=["at"], name="audit_event_at"),
             models.Index("project", FAMILY, "index", name="audit_event_project_family"),
             models.Index(VERDICT, "index", name="audit_event_verdict", condition=Q(kind=DECIDED)),
+            models.Index(STATE, "index", name="audit_event_state", condition=Q(kind=CHANGED)),
             models.Index(
                 ASKED_BY,
                 "index",

@@ -1,6 +1,7 @@
 """What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
 
 from apps.audit.events import event_kind
+from apps.identity.rules.roles import ROLES
 
 ENVIRONMENT_CREATED = event_kind("environment.created", "Created an environment")
 ENVIRONMENT_CHANGED = event_kind("environment.changed", "Changed an environment")
@@ -18,7 +19,10 @@ RELEASE_MOVED = event_kind(
     "Moved release {number} to policy revision {policy}; {voided:decision} no longer count",
 )
 RELEASE_DECIDED = event_kind(
-    "release.decided", "Decision as {role}: {verdict:word}", seals=("comment_sealed",)
+    "release.decided",
+    "Decision as {role}: {verdict:word}",
+    seals=("comment_sealed",),
+    words={"role": ROLES, "verdict": ("approve", "reject")},
 )
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
@@ -47,6 +51,7 @@ GLASS_CONFIRMED = event_kind(
     "break_glass.confirmed",
     "Co-signed the emergency release of release {number} as {role}",
     seals=("comment_sealed",),
+    words={"role": ROLES},
 )
 GLASS_USED = event_kind(
     "break_glass.used", "Release {number} was rolled out as an emergency release"
@@ -59,5 +64,6 @@ GLASS_REVIEWED = event_kind(
     "break_glass.reviewed",
     "Closed the review of the emergency release of release {number}: {finding:word}",
     seals=("findings_sealed",),
+    words={"finding": ("justified", "not_justified")},
 )
 RELEASE_RESTORED = event_kind("release.restored", "Release {number} is live again")

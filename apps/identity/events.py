@@ -1,6 +1,7 @@
 """The audit event kinds of identity."""
 
 from apps.audit.events import event_kind
+from apps.identity.rules.roles import ROLES
 
 PROJECT_CREATED = event_kind("project.created", "Created the project")
 PROJECT_UPDATED = event_kind("project.updated", "Changed the project")
@@ -52,6 +53,7 @@ ROLE_GRANTED = event_kind(
         "Gave {holder:id} the role {role} in {project:id}",
         "Gave {holder:id} the role {role} everywhere",
     ),
+    words={"role": ROLES},
 )
 ROLE_REVOKED = event_kind(
     "role.revoked",
@@ -62,14 +64,19 @@ ROLE_REVOKED = event_kind(
         "Took the role {role} in {project:id} from {holder:id}",
         "Took the role {role} everywhere from {holder:id}",
     ),
+    words={"role": ROLES},
 )
 SECOND_FACTOR_DEMANDED = event_kind(
-    "role.second_factor_demanded", "Demanded a second factor for the role {role}", sealed=True
+    "role.second_factor_demanded",
+    "Demanded a second factor for the role {role}",
+    sealed=True,
+    words={"role": ROLES},
 )
 SECOND_FACTOR_WAIVED = event_kind(
     "role.second_factor_waived",
     "No longer demanded a second factor for the role {role}",
     sealed=True,
+    words={"role": ROLES},
 )
 TOKEN_ISSUED = event_kind("token.issued", "Issued an API token")
 TOKEN_REVOKED = event_kind("token.revoked", "Revoked an API token")

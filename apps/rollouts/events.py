@@ -13,7 +13,9 @@ ROLLBACK_STARTED = event_kind("rollout.rollback_started", "Started rolling back 
 
 DRILL_STARTED = event_kind("drill.started", "Started a rollback test to revision {revision}")
 DRILL_SKIPPED = event_kind("drill.skipped", "Skipped a rollback test")
-DRILL_FINISHED = event_kind("drill.finished", "The rollback test has {outcome}")
+DRILL_FINISHED = event_kind(
+    "drill.finished", "The rollback test has {outcome}", words={"outcome": ("passed", "failed")}
+)
 DRILLS_SCHEDULED = event_kind(
     "drill.scheduled", "Scheduled rollback tests: every {days} days, {hour}:00 UTC"
 )
@@ -26,7 +28,11 @@ STEP_SKIPPED = event_kind("rollout.step_skipped", "Skipped step {step} of the pl
 ROLLOUT_SHIPPED = event_kind(
     "rollout.shipped", "Approved shipping release {number} after its A/B test"
 )
-ROLLOUT_RETRIED = event_kind("rollout.retried", "Retried a rollout that had {state}")
+ROLLOUT_RETRIED = event_kind(
+    "rollout.retried",
+    "Retried a rollout that had {state}",
+    words={"state": (RolloutState.FAILED, RolloutState.ABORTED)},
+)
 
 WEIGHT_SET = event_kind("rollout.weight_set", "Sent {percent}% of the requests to the new revision")
 TIMED_PAUSE = event_kind(
@@ -40,7 +46,9 @@ ANALYSING = event_kind(
     "rollout.analysing", "Analyses the new revision with {percent}% of the requests"
 )
 ANALYSED = event_kind(
-    "rollout.analysed", "Analysed the new revision in step {step}: {outcome:word}"
+    "rollout.analysed",
+    "Analysed the new revision in step {step}: {outcome:word}",
+    words={"outcome": ("successful", "failed", "inconclusive", "error")},
 )
 TESTING = event_kind("rollout.testing", "A/B test with {percent}% at the new revision")
 EFFECT_SHOWN = event_kind(

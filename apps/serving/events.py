@@ -1,6 +1,7 @@
 """What this app writes into the log."""
 
 from apps.audit.events import event_kind
+from apps.serving.rules import RevisionState
 
 TARGET_CREATED = event_kind("target.created", "Added a target")
 TARGET_CHANGED = event_kind("target.changed", "Changed a target")
@@ -36,6 +37,7 @@ REVISION_CHANGED = event_kind(
         "Revision {number} {outcome:word}",
         "Revision {number} {state:became} with {weight:weight}",
     ),
+    words={"state": RevisionState, "outcome": ("failed",)},
 )
 REVISION_REFUSED = event_kind("revision.refused", "Refused to run a revision")
 REQUESTS_TAKEN_BACK = event_kind(

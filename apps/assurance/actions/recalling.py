@@ -31,6 +31,7 @@ from apps.audit.actions import Recorder, record, seal
 from apps.governance import actions as governance
 from apps.governance.actions.locking import lock_releases
 from apps.governance.models import UNFINISHED_STATES, Release
+from apps.governance.rules import REVOCABLE
 from apps.identity.models import Project
 from apps.identity.queries import authorize
 from apps.monitoring.actions import open_alert
@@ -87,14 +88,15 @@ def recall(
             return standing
         _refuse_many(project)
         reached = _lock(reach(subject, keys.ring), keys.ring)
+        ends = [one for one in reached.releases if one.state in REVOCABLE]
         row = _write(reached, text, keys, actor)
         with together():
             _publish(row)
             effects = _take_effect(row, reached, keys.ring, log)
         _uncount(reached)
-        behind = {effect.endpoint_id for effect in effects}
-        follow_live(behind)
-        data = {"kind": kind, "releases": len(effects), "endpoints": len(behind)}
+        follow_live({effect.endpoint_id for effect in effects})
+        behind = {release.endpoint_id for release in ends}
+        data = {"kind": kind, "releases": len(ends), "endpoints": len(behind)}
         log.add(RECALLED, row, data=data)
         return row
 

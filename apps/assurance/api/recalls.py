@@ -22,6 +22,7 @@ from apps.assurance.models import (
     RecallState,
 )
 from apps.assurance.queries import RecallReach, ReleaseImpact
+from apps.assurance.queries.named_items import RecallItem, named_item, recallable
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.identity.api.lookups import named_project
@@ -40,10 +41,12 @@ class NewRecallSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField(
-        max_length=100, help_text="An id (version, passkey, person, key) or a digest"
+        max_length=200,
+        help_text="An id (version, passkey, person, key), a digest, or PROJECT/MODEL:NUMBER",
     )
     project = serializers.CharField(
-        required=False, help_text="The slug, for a version, a Bento or a dataset"
+        required=False,
+        help_text="The slug, for a dataset; for a version or a Bento it can be left out",
     )
     reason = serializers.CharField(max_length=2000)
 
@@ -93,6 +96,7 @@ class EffectSerializer(serializers.Serializer[Any]):
     endpoint_name = serializers.CharField()
     release = serializers.CharField()
     release_number = serializers.IntegerField()
+    release_state = serializers.CharField(help_text="As it ended, perhaps before the recall")
     target = serializers.CharField()
     action = serializers.ChoiceField(choices=EffectAction.values)
     fallback = serializers.CharField(allow_null=True, help_text="The revision that serves instead")
@@ -174,6 +178,7 @@ def effect_body(row: RecallEffect) -> dict[str, Any]:
         "endpoint_name": row.endpoint.name,
         "release": row.release_id,
         "release_number": row.release.number,
+        "release_state": row.release.state,
         "target": row.target.name,
         "action": row.action,
         "fallback": row.fallback or None,
@@ -214,10 +219,21 @@ def _foreseen(impact: ReleaseImpact) -> dict[str, Any]:
 
 def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dict[str, Any]:
     """Return what a recall would reach, for who may recall it."""
+    item = _named(actor, kind, what, project)
     reached = queries.foresee(
-        actor, kind=kind, what=what, project=named_project(project, actor), ring=keystore.ring()
+        actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring()
     )
     return preview_body(reached, queries.preview(reached))
+
+
+def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallItem:
+    """Return what is named as the form takes it, and where; what belongs to no project of its own
+    is taken with the one that is given, which may then be refused."""
+    place = named_project(project, actor)
+    if kind not in (RecallKind.VERSION, RecallKind.BENTO):
+        return RecallItem(what, place)
+    within = place.slug if place is not None else ""
+    return named_item(actor, recallable(actor), kind=kind, what=what, project=within)
 
 
 class RecallList(ListView):
@@ -249,8 +265,15 @@ class RecallList(ListView):
         Asked for again while it stands, the same recall is answered.
         """
         data: Any = self.body(NewRecallSerializer)
-        project = named_project(data.pop("project", None), self.actor)
-        row = actions.recall(**data, project=project, actor=self.actor)
+        kind, what = data["kind"], data["what"]
+        item = _named(self.actor, kind, what, data.get("project"))
+        row = actions.recall(
+            kind=kind,
+            what=item.what,
+            reason=data["reason"],
+            project=item.project,
+            actor=self.actor,
+        )
         return Response(recall_detail(queries.get_recall(row.pk, self.actor)), 201)
 
 
@@ -263,8 +286,10 @@ class RecallPreview(PlacetView):
         operation_id="recalls_preview",
         parameters=[
             OpenApiParameter("kind", enum=RecallKind.values, required=True),
-            OpenApiParameter("what", required=True, description="An id or a digest"),
-            OpenApiParameter("project", description="The slug, for what belongs to a project"),
+            OpenApiParameter(
+                "what", required=True, description="An id, a digest, PROJECT/MODEL:NUMBER"
+            ),
+            OpenApiParameter("project", description="The slug, for a dataset"),
         ],
         responses=PreviewSerializer,
     )

@@ -98,7 +98,9 @@ FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
     OpenApiParameter("group", enum=list(GROUPS), description="Kinds that belong together"),
     OpenApiParameter(
-        "text", description="Words in what a kind is called or says; not in reasons and comments"
+        "text",
+        description="Words of what events say, with states, outcomes, roles, and kinds of alerts "
+        "and recalls in it; numbers are skipped. Not in names, reasons and comments",
     ),
     OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
     OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),

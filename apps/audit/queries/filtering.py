@@ -11,21 +11,20 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+from django.db.models.lookups import Exact, In
 
 from apps.audit.hooks import finder
 from apps.audit.kind_groups import (
     ASKED_FOR,
-    DECIDED,
     FOLLOWED,
     GROUPS,
     HOLDER_FIELDS,
     HOLDER_IDS,
     HOLDING,
     WENT_LIVE,
-    kinds_saying,
-    verdicts_saying,
 )
-from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, VERDICT, Event, logged
+from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, Event, logged
+from apps.audit.sayings import Saying, found_saying
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.ids import is_id
@@ -42,6 +41,7 @@ REQUEST = Coalesce(
     ),
     Value("", TextField()),
 )
+EMPTY = ("", "0", "0.0", "false")  # values with which a template's field counts as missing
 MOST_FOLLOWED = 1000
 MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50 people
 
@@ -49,10 +49,10 @@ MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """Which events to show. ``kind`` may be cut at a dot: ``release``, ``release.requested``;
-    ``text`` is looked for in what kinds are called and say, and in how people decided; ``actors``
-    and ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to. ``cause`` is the
-    id of a recall, and ``outcome`` what else tells what came of it. ``by_people`` are what people
-    did and what they asked Placet to do.
+    ``text`` is looked for in what kinds say, states, roles and outcomes in it too; ``actors`` and
+    ``subjects`` are ids, those of ``actors`` of who did it or asked Placet to. ``cause`` is the id
+    of a recall, and ``outcome`` what else tells what came of it. ``by_people`` are what people did
+    and what they asked Placet to do.
 
     What is asked for may lie far back in a log of millions: each filter has an index of its own,
     but for ``environment``. Times are places in the log, which is in their order.
@@ -175,7 +175,7 @@ def newest_of(
 
 def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
     """Apply what must hold in any case."""
-    events = events.alias(family=FAMILY, prefix=ACTOR_PREFIX, verdict=VERDICT, asked_by=ASKED_BY)
+    events = events.alias(family=FAMILY, prefix=ACTOR_PREFIX, asked_by=ASKED_BY)
     events = events.alias(touched=TOUCHED, request=REQUEST)
     if wanted.kind:
         family, _, rest = wanted.kind.partition(".")
@@ -224,9 +224,7 @@ def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
         if families is not None:
             yield _any_of([Q(family=family) for family in families])
     if wanted.text:
-        kinds, verdicts = kinds_saying(wanted.text), verdicts_saying(wanted.text)
-        decided = [Q(kind=DECIDED, verdict=verdict) for verdict in verdicts]
-        yield _any_of([*(Q(kind=kind) for kind in kinds), *decided])
+        yield _any_of([_says(saying) for saying in found_saying(wanted.text)])
     if wanted.by_people:
         asked = [Q(kind=kind, asked_by__startswith="per_") for kind in ASKED_FOR]
         yield _any_of([Q(prefix="per"), *asked])
@@ -234,6 +232,22 @@ def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
 
 def _any_of(parts: list[Q]) -> Choice:
     return Choice(lambda: reduce(or_, parts, Q(pk__in=[])), parts)
+
+
+def _says(saying: Saying) -> Q:
+    """Return the condition that an event says this: among those of its kind, by its data."""
+    said = Q(kind=saying.kind)
+    for name, value in saying.values.items():
+        said &= Q(Exact(logged(name), Value(value)))
+    for name in saying.has:
+        said &= ~_misses(name)
+    for names in saying.lacks:
+        said &= reduce(or_, (_misses(name) for name in names))
+    return said
+
+
+def _misses(name: str) -> Q:
+    return Q(In(Coalesce(logged(name), Value("", TextField())), EMPTY))
 
 
 def _done_by(ids: tuple[str, ...], read: Q) -> Choice:

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from apps.assurance.models import EffectAction, RecallKind
 from apps.assurance.queries import RecallReach, ReleaseImpact, foresee, preview
+from apps.assurance.queries.named_items import named_item, recallable
 from apps.assurance.rules import IN_PROJECT
 from apps.console.queries.page_parts import counted
-from apps.console.queries.recall_items import named_item, recallable
 from apps.console.templatetags.placet import state_word
 from apps.governance.rules import REVOCABLE
 from apps.identity.models import Project, User

@@ -105,6 +105,15 @@ class ReleaseEnd:
         return RECALLED[first["kind"]] if first else str(self.release.ended_reason)
 
     @property
+    def _was_recalled(self) -> SafeString:
+        """That what it runs was recalled, where that is withdrawn since."""
+        if self._is_recalled or not self.release.recalled:
+            return SafeString()
+        last = self.release.recalled[-1]
+        times = (ago(datetime.fromisoformat(last[name])) for name in ("at", "lifted"))
+        return format_html("What it ran was recalled {}, which was withdrawn {}. ", *times)
+
+    @property
     def after_recall(self) -> str:
         """What can be done where nothing that it runs is recalled any more; '' otherwise."""
         if self._is_recalled or not self.release.recalled:
@@ -233,8 +242,9 @@ class ReleaseEnd:
         if self.release.state != ReleaseState.ROLLED_BACK:
             return None
         text = format_html(
-            "{}. It can't be rolled out again: request a release of another version{}",
+            "{}. {}It can't be rolled out again: request a release of another version{}",
             went_back(self.release.rollback, self.release.ended_reason.rstrip(".")),
+            self._was_recalled,
             ". What it runs is recalled." if self._is_recalled else ", or of this one again.",
         )
         links = [Link(f"Versions of {self.release.version.model.name}", self._model_url)]
@@ -298,6 +308,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     (:func:`with_live_now`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
+    columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
     recall = JSONObject(id="recall", **columns)
     return with_live_now(with_way_back(releases)).annotate(
         rollback=_rollback(),

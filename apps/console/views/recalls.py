@@ -7,8 +7,8 @@ from django.shortcuts import redirect
 from apps.assurance.actions import lift, recall
 from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
+from apps.assurance.queries.named_items import named_item, recallable
 from apps.console.queries.recall_form import may_recall, recall_form
-from apps.console.queries.recall_items import named_item, recallable
 from apps.console.queries.recalls import after_lifting, recall_list_page, recall_page
 from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word

@@ -16,7 +16,7 @@ from apps.rollouts.rules.facts import (
 )
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE, last_weight, state_of
-from apps.serving.rules import RevisionState
+from apps.serving.rules import ENDED, RevisionState
 from placet_verify.units import WHOLE
 
 FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
@@ -68,7 +68,8 @@ def enter(s: RolloutSnapshot, index: int) -> Intent:
     )
     match step:
         case SetWeight(weight=weight):
-            take = (RevisionChange("stable", weight=WHOLE - weight),) if s.stable else ()
+            gives = s.stable is not None and s.stable.state not in ENDED  # a recall has ended it
+            take = (RevisionChange("stable", weight=WHOLE - weight),) if gives else ()
             changes = (*take, RevisionChange("candidate", RevisionState.READY, weight))
         case SetHeaderRoute():
             changes = (RevisionChange("candidate", RevisionState.READY, header=step),)

@@ -164,7 +164,6 @@ def set_revision(
 
     What is not given stays; testers, copies and guard end when it is tried out no more. The log
     says that it failed where it did so ``by_itself``, and else that it ended.
-
     Raises :class:`RevisionMoved` when somebody else was first. Only a revision that runs carries
     weight, and all weights behind an endpoint together are at most 10,000: lower the old one
     before raising the new one.
@@ -185,7 +184,8 @@ def set_revision(
         if not move(revision, expected=before, to=after, **changes):
             raise RevisionMoved
         data = {"number": revision.number, "state": after, "weight": target_weight}
-        log.add(REVISION_CHANGED, revision, data=data | _outcome(after, by_itself=by_itself))
+        fails = by_itself and before != after  # what a recall ended may be told so again
+        log.add(REVISION_CHANGED, revision, data=data | _outcome(after, by_itself=fails))
         desired.publish(revision.endpoint.target_id)
     return revision
 

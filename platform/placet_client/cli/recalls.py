@@ -1,8 +1,9 @@
 """recall."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,12 +19,14 @@ from placet_client.cli.command import (
 )
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, print_json, show_list, show_one, tell
+from placet_client.records import Record
 
 recall = typer.Typer(
     help="Recalls of what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
     "a person's decisions",
     no_args_is_help=True,
 )
+STATES = {"standing": "recalled", "lifted": "withdrawn"}  # of a recall, as its page has them
 COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "created_at"]
 BRIEF = ["id", "kind", "what", "reason", "state", "releases", "ran", "confirmed", "open"]
 EFFECTS = [
@@ -59,10 +62,11 @@ class RecallKind(StrEnum):
 
 
 WhatArgument = Annotated[
-    str, typer.Argument(help="an id (version, key, passkey, person) or a digest")
+    str,
+    typer.Argument(help="an id (version, key, passkey, person), a digest, or PROJECT/MODEL:NUMBER"),
 ]
 ProjectOption = Annotated[
-    str, typer.Option("--project", help="for a version, a Bento or a dataset")
+    str, typer.Option("--project", help="for a dataset; a version or a Bento has its own")
 ]
 ReasonOption = Annotated[str, typer.Option(help="reason, shown on the recall")]
 
@@ -100,7 +104,7 @@ def recall_create(
     """Recall it now: releases of it end, and endpoints fall back or stop."""
     with connected() as client:
         made = client.recalls.create(kind.value, what, reason=reason, project=project)
-        show_one(made, output, BRIEF)
+        show_one(_in_words(made, output), output, BRIEF)
         go_on(client, "recall", made.id)
 
 
@@ -109,22 +113,23 @@ def recall_list(
     within: ListedProject = "",
     project: ListedProjectOption = "",
     kind: Annotated[RecallKind | None, typer.Option(help="only of this kind")] = None,
-    state: Annotated[str, typer.Option(help="standing or lifted")] = "",
+    state: Annotated[str, typer.Option(help="recalled or withdrawn")] = "",
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List recalls, newest first."""
     project = listed_project(within, project)
     with connected() as client:
-        recalls = client.recalls.list(project=project, kind=kind or "", state=state, limit=limit)
-        show_list(recalls, COLUMNS, output)
+        asked = {word: name for name, word in STATES.items()}.get(state, state)
+        recalls = client.recalls.list(project=project, kind=kind or "", state=asked, limit=limit)
+        show_list((_in_words(one, output) for one in recalls), COLUMNS, output)
 
 
 @recall.command("show")
 def recall_show(recall_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a recall and how far it is."""
     with connected() as client:
-        show_one(client.recalls.get(recall_id), output)
+        show_one(_in_words(client.recalls.get(recall_id), output), output)
 
 
 @recall.command("effects")
@@ -133,7 +138,19 @@ def recall_effects(
 ) -> None:
     """List what a recall did to each release, and whether its node has confirmed it."""
     with connected() as client:
-        show_list(client.recalls.effects(recall_id, limit=limit), EFFECTS, output)
+        effects = client.recalls.effects(recall_id, limit=limit)
+        show_list((_in_words(one, output) for one in effects), EFFECTS, output)
+
+
+def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
+    """Return a recall or an effect with the words that its page has; as JSON it stays as it is."""
+    body = dict(item.raw)
+    if form is Form.JSON:
+        return body
+    body["state"] = STATES.get(body["state"], body["state"])
+    if body.get("action") == "revoked" != body.get("release_state", "revoked"):
+        body["action"] = f"ended before: {body['release_state'].replace('_', ' ')}"
+    return body
 
 
 @recall.command("receipts")

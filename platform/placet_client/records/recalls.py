@@ -49,6 +49,7 @@ class RecallEffect(Record):
     endpoint_name: str
     release: str
     release_number: int
+    release_state: str  # As it ended, perhaps before the recall
     target: str
     action: str
     fallback: str | None  # The revision that serves instead

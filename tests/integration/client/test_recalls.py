@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import Recall
 from apps.audit.actions import write_checkpoint
+from apps.governance.models import Release
 from placet.kernel.keystore import root_public
 from placet_client.cli import main
 from placet_verify.__main__ import main as verifier
@@ -42,3 +44,36 @@ def test_a_report_is_written_and_verified(
     assert verifier(["recall", str(file), "--root", str(root)]) == 0
     told = capsys.readouterr().out
     assert told.rstrip().endswith("ok: recall.zip is genuine: this is what was signed")
+
+
+def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = world.request("development")
+    name = f"{world.project.slug}/{release.version}"
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["recall", "preview", "version", name]) == 0
+    assert main(["recall", "preview", "version", "next-door/churn:1"]) != 0
+    assert "There is no such version here" in capsys.readouterr().err
+    assert main(["recall", "preview", "version", "churn"]) != 0
+    assert "PROJECT/MODEL:NUMBER" in capsys.readouterr().err
+    assert main(["recall", "create", "version", name, "--reason", "leak"]) == 0
+    row = Recall.objects.get()
+    assert row.what == release.version_id and row.project == world.project
+    capsys.readouterr()
+    assert main(["recall", "list", "--state", "recalled"]) == 0
+    listed = capsys.readouterr().out
+    assert row.pk in listed and " recalled " in listed and "standing" not in listed
+    assert main(["recall", "show", row.pk, "-o", "json"]) == 0
+    assert '"standing"' in capsys.readouterr().out
+    assert main(["recall", "effects", row.pk]) == 0
+    assert " revoked " in capsys.readouterr().out
+    Release.objects.filter(pk=release.pk).update(state="rolled_back")
+    assert main(["recall", "effects", row.pk]) == 0
+    assert "ended before: rolled back" in capsys.readouterr().out
+    lift(row, reason="sound", actor=world.vera)
+    assert main(["recall", "show", row.pk]) == 0
+    assert "withdrawn" in capsys.readouterr().out

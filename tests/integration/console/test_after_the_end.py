@@ -1,5 +1,6 @@
 """What pages say once something has ended: what was so, by whom it ended, and how to go on."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
+from apps.audit.events import declared
 from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance.actions import withdraw
@@ -100,6 +102,19 @@ def test_the_log_says_of_what_a_recall_stopped_that_it_ended_and_not_that_it_fai
     assert "Revision 1 ended" in said and "with 0%" not in said and "is failed" not in said
 
 
+def test_the_log_says_once_of_what_a_recall_ended_that_it_ended_where_a_warm_one_takes_over(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    story.settle()
+    events = Event.objects.filter(kind="revision.changed.v1").order_by("index")
+    lines = [declared(one.kind).line(json.loads(one.body)["data"]) for one in events]
+    assert lines.count("Revision 2 ended") == 1
+    assert "Revision 1 is live with 100% of the traffic" in lines
+    assert "Revision 2 failed" not in lines
+
+
 def test_the_log_says_of_what_failed_by_itself_that_it_failed_and_of_what_was_aborted_not(
     story: Story, first_release: Release
 ) -> None:
@@ -138,7 +153,8 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
     said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
     found = recall(**said, actor=factories.actor_of(olga))
     story.people["Olga"] = olga
-    assert "The decisions of somebody who decided on it were recalled" in page(story, "/", who="Ada")
+    said = page(story, "/", who="Ada")
+    assert "The decisions of somebody who decided on it were recalled" in said
     endpoint, link = f"/endpoints/{release.endpoint_id}/", f'href="/recalls/{found.pk}/"'
     for path, told in (
         (endpoint, "The recall counts in all projects and is not visible to you."),

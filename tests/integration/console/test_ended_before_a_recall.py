@@ -1,0 +1,57 @@
+"""What had ended before a recall reached it, on every page the same."""
+
+import json
+
+import pytest
+
+from apps.assurance.actions import lift, recall
+from apps.assurance.models import Recall
+from apps.audit.events import declared
+from apps.audit.models import Event
+from apps.governance.models import Release
+from apps.rollouts import actions
+from tests.support import factories
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = pytest.mark.django_db
+
+
+def page(story: Story, path: str) -> str:
+    answer = factories.browser(story.people["Otto"]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def test_what_had_ended_before_a_recall_is_said_to_have_ended_so_everywhere(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    again = story.live("development", second.bento, endpoint="again")
+    recall(
+        kind="version",
+        what=second.version_id,
+        reason="leaky labels",
+        project=second.project,
+        actor=story.otto,
+    )
+    row = Recall.objects.get()
+    assert (story.state(second), story.state(again)) == ("rolled_back", "revoked")
+    said = page(story, f"/recalls/{row.pk}/")
+    assert "Rolled back" in said
+    (event,) = Event.objects.filter(kind="recall.created.v1")
+    line = declared(event.kind).line(json.loads(event.body)["data"])
+    assert line == "Recalled a version: 1 release revoked at 1 endpoint"
+    assert Event.objects.filter(kind="release.revoked.v1").count() == 1
+    client = factories.api(story.people["Otto"])
+    effects = client.get(f"/recalls/{row.pk}/effects").json()["items"]
+    ends = {effect["release_number"]: effect["release_state"] for effect in effects}
+    assert ends == {second.number: "rolled_back", again.number: "revoked"}
+    path = f"/releases/{second.pk}/"
+    assert "What it runs is recalled." in page(story, path)
+    lift(row, reason="labels were right", actor=story.vera)
+    said = page(story, path)
+    assert "What it ran was recalled (ago) , which was withdrawn (ago) ." in said
+    assert "or of this one again" in said
