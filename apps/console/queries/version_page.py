@@ -377,13 +377,12 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
-    place = Scope(version.project_id)
     found = first_told(version.recalls)
     lines, names = story(
         [version.pk, *seen_by(version, actor), *(r.pk for r in (*builds, *releases, *evidence))],
         actor,
         people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
-        place=place,
+        place=Scope(version.project_id),
     )
     return VersionPage(
         version=version,
