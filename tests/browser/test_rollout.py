@@ -95,6 +95,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     page.locator("[aria-current=step]", has_text="Wait for an operator to resume").wait_for()
     page.get_by_text("Waiting for an operator to resume it.").wait_for()
     say(page, "resume", "Well so far")
+    page.get_by_text("“Well so far”").first.wait_for()  # it arrived, before the rollout goes on
     story.settle()
     page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
     page.get_by_text("Skipped step 2 of the plan").wait_for()
