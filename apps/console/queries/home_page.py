@@ -13,7 +13,6 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.console.queries.page_parts import Button, counted, no_project, no_role
 from apps.governance.models import PolicyRevision
-from apps.governance.queries.sharing import Shared, shared_last
 from apps.governance.queries.stuck import Stuck, stuck
 from apps.governance.queries.visible_rows import Waiting, publishable
 from apps.rollouts.models import Rollout
@@ -67,7 +66,6 @@ class HomePage:
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]  # of policies that the reader may publish
-    shared: list[Shared]  # in projects whose environments the reader manages
     stuck: list[StuckRow]  # where the reader sees who has access
     knows_project: bool  # asked where nothing serves alone: an empty page says what to do
 
@@ -176,7 +174,6 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=publishable(actor),
-        shared=shared_last(actor, view="environment.manage"),
         stuck=[StuckRow(row) for row in stuck(actor)],
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

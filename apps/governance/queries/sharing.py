@@ -67,16 +67,16 @@ def _listing(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
-def shared_last(actor: Actor, *, view: str = "project.view") -> list[Shared]:
-    """Return the first few of the projects in which ``actor`` holds ``view``, in one query; no
-    project is named that they may not see."""
+def shared_last(actor: Actor) -> list[Shared]:
+    """Return the first few of the projects that ``actor`` may see, in one query; no other one is
+    named."""
     beside = On.objects.filter(_LISTED | _RUNS, target=OuterRef("target"))
     same = Q(environment__project=OuterRef("environment__project"))
     earlier = beside.filter(same).exclude(environment=OuterRef("environment"))
     others = _seen(beside.exclude(same), actor).order_by("environment__project__name")
     names = others.values("environment__project__name").distinct()
     rows = (
-        _seen(On.objects.filter(_RUNS | _LISTED & ~_RUNS_ANYWHERE, ~Exists(_later())), actor, view)
+        _seen(On.objects.filter(_RUNS | _LISTED & ~_RUNS_ANYWHERE, ~Exists(_later())), actor)
         .filter(Q(Exists(earlier)) | Q(Exists(others)))
         .order_by("environment__project__name", "environment__project", "target__name")
         .annotate(
@@ -93,8 +93,8 @@ def shared_last(actor: Actor, *, view: str = "project.view") -> list[Shared]:
     return [Shared(a, b, c, tuple(own), tuple(other)) for a, b, c, own, other in rows]
 
 
-def _seen(rows: QuerySet[Any], actor: Actor, view: str = "project.view") -> QuerySet[Any]:
-    return visible(rows, actor, view=view, project="environment__project")
+def _seen(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
+    return visible(rows, actor, view="project.view", project="environment__project")
 
 
 def _later() -> QuerySet[Environment]:

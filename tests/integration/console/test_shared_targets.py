@@ -47,13 +47,6 @@ def test_nodes_says_what_production_shares_its_target_with(world: World) -> None
     assert 'id="own-target"' in nodes(world)
 
 
-def test_home_says_so_at_its_end_and_only_to_who_can_change_it(world: World) -> None:
-    home = nodes(world, "Otto", "/")
-    assert home.index("shares the target") > home.index(">Deployments<")
-    assert 'href="/targets/#own-target"' in home
-    assert "shares the target" not in nodes(world, "Ada", "/")
-
-
 def test_nothing_is_said_of_it_once_production_has_a_target_of_its_own(world: World) -> None:
     alone(world)
     assert "shares the target" not in nodes(world)

@@ -25,7 +25,6 @@ def page(
         "requests": [],
         "paused": [],
         "drafts": [],
-        "shared": [],
         "stuck": [],
         "knows_project": False,
     }
