@@ -37,7 +37,7 @@ def test_an_administrator_makes_a_project_and_gives_somebody_a_role(
     page.get_by_label("Where").select_option("production")
     page.get_by_role("button", name="Give the role").click()
     page.get_by_text("Vera risk is approver in Clinic / production.").wait_for()
-    page.get_by_role("link", name="Vera risk").click()
+    page.get_by_role("link", name="Vera risk").first.click()
     page.get_by_role("link", name="Clinic").click()
     page.get_by_role("link", name="production", exact=True).click()
     page.get_by_role("heading", name="production in Clinic").wait_for()
