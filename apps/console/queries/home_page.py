@@ -121,11 +121,9 @@ class HomePage:
         return any(row.release for row in self.rows)
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether something is live, or what the reader asked for was, or somebody rejected or
-        recalled that."""
-        own = (row.release for row in self.requests)
-        return self.serves or any(row.live_at or row.rejection or row.revoking for row in own)
+    def has_served(self) -> bool:
+        """Whether something is live, or was of what the reader asked for."""
+        return self.serves or any(row.release.live_at for row in self.requests)
 
     @property
     def advice(self) -> str:

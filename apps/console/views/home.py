@@ -14,7 +14,7 @@ from apps.console.views.setup import hidden_from_now_on, is_hidden
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
     page_object = home_page(waiting(request, request.actor), request.actor)
-    is_set_up = page_object.is_set_up or is_hidden(request)
+    is_set_up = page_object.has_served or is_hidden(request)
     setup = None if is_set_up else setup_list(request.actor)
     response = show(
         request,
