@@ -148,8 +148,9 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
     if form is Form.JSON:
         return body
     body["state"] = STATES.get(body["state"], body["state"])
-    if body.get("action") == "revoked" != body.get("release_state", "revoked"):
-        body["action"] = f"ended before: {body['release_state'].replace('_', ' ')}"
+    ended = body.get("release_state", "revoked")
+    if body.get("action") == "revoked" and ended != "revoked":
+        body["action"] = f"ended before: {ended.replace('_', ' ')}"
     return body
 
 
