@@ -1,5 +1,6 @@
 """A real HTTP server that speaks S3 (moto's), on loopback, whose bad days a test can arrange."""
 
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test-secret-key",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+CONNECT = "import socket, sys; print(socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5))"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -40,11 +42,17 @@ class S3:
 
     def standing(self) -> str:
         """Return what became of its connections, what the kernel has at its port (of one that
-        listens, how many wait in its queue), and where each thread of this process stands."""
-        port = f":{int(self.url.rpartition(':')[2]):04X} "
-        sockets = [row for row in Path("/proc/net/tcp").read_text().splitlines() if port in row]
+        listens, how many wait in its queue), what it dropped until now and after another process
+        has tried to connect, how that went, and where each thread of this process stands."""
+        port = self.url.rpartition(":")[2]
+        rows = Path("/proc/net/tcp").read_text().splitlines()
+        sockets = [row for row in rows if f":{int(port):04X} " in row]
         stacks = ["".join(traceback.format_stack(f)[-6:]) for f in sys._current_frames().values()]
-        return "\n".join((*self.connections, *sockets, *stacks))
+        counted = Path("/proc/net/netstat").read_text()
+        words = (sys.executable, "-Ic", CONNECT, port)
+        tried = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        said = (counted, tried.stdout, tried.stderr, Path("/proc/net/netstat").read_text())
+        return "\n".join((*self.connections, *sockets, *said, *stacks))
 
     def forget(self) -> None:
         """End every arranged fault and forget what was asked."""
