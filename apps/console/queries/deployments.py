@@ -15,11 +15,11 @@ from apps.assurance.queries.as_of import (
     endpoints_ever,
     instant_of,
 )
+from apps.assurance.queries.recalls_beside import recalls_that_stopped
 from apps.console.charts import Timespans, timespans
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
-from apps.console.queries.recalls_beside import recalls_that_stopped
 from apps.console.templatetags.placet import number
 from apps.serving.queries import statuses_of
 from placet.kernel.actor import SYSTEM, Actor, Scope
