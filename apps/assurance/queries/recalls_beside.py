@@ -96,7 +96,7 @@ def recalls_that_stopped(endpoints: Sequence[str]) -> dict[str, list[dict[str, A
     if endpoints:
         rows = _stopping().filter(endpoint__in=endpoints)
         for pk, told in rows.values_list("endpoint", told_of_recall()):
-            found[pk].append({**told, "at": datetime.fromisoformat(told["at"])})
+            found[pk].append(told)
     return found
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.registry.queries import large_of
 from apps.serving import queries
-from apps.serving.api.fields import isolation_field
+from apps.serving.api.fields import ToldRecallSerializer, isolation_field
 from apps.serving.hooks import keeper
 from apps.serving.queries import RevisionStatus
 from apps.serving.rules import ENDED, serving_config
@@ -26,16 +26,6 @@ class EgressCountSerializer(serializers.Serializer[Any]):
     refused = serializers.IntegerField()
     bytes_in = serializers.IntegerField()
     bytes_out = serializers.IntegerField()
-
-
-class RevisionRecallSerializer(serializers.Serializer[Any]):
-    """The recall that ended a revision."""
-
-    id = serializers.CharField()
-    by = serializers.CharField()
-    by_name = serializers.CharField()
-    at = serializers.DateTimeField()
-    reason = serializers.CharField()
 
 
 class RevisionSerializer(serializers.Serializer[Any]):
@@ -82,7 +72,7 @@ class RevisionSerializer(serializers.Serializer[Any]):
     )
     egress_counts = EgressCountSerializer(many=True)
     recalled = serializers.BooleanField(help_text="Whether a recall ended it")
-    recall = RevisionRecallSerializer(
+    recall = ToldRecallSerializer(
         allow_null=True, help_text="That recall; null also where it is not visible to you"
     )
 

@@ -139,7 +139,7 @@ def _state_of(row: records.Revision) -> str:
     return "stopped by a recall" if row.recalled else row.state
 
 
-def _told_of(recall: records.RevisionRecall | None) -> str:
+def _told_of(recall: records.ToldRecall | None) -> str:
     """Say which recall ended a revision, as the page does."""
     if recall is None:
         return "of all projects, not visible to you"

@@ -25,7 +25,13 @@ from placet_client.records.audit import (
 from placet_client.records.base import Record
 from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
-from placet_client.records.deployments import Approval, Deployment, RunReceipt, ServedRevision
+from placet_client.records.deployments import (
+    Approval,
+    Deployment,
+    EndpointStop,
+    RunReceipt,
+    ServedRevision,
+)
 from placet_client.records.governance import (
     Barred,
     Bound,
@@ -123,11 +129,11 @@ from placet_client.records.serving import (
     Node,
     Prediction,
     Revision,
-    RevisionRecall,
     Rollout,
     Series,
     Target,
     TargetUse,
+    ToldRecall,
     Traffic,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
@@ -175,6 +181,7 @@ __all__ = [
     "Duty",
     "Endpoint",
     "EndpointKey",
+    "EndpointStop",
     "Environment",
     "Erasure",
     "Evidence",
@@ -225,7 +232,6 @@ __all__ = [
     "RenderedCard",
     "Retention",
     "Revision",
-    "RevisionRecall",
     "Role",
     "Rollout",
     "RowChange",
@@ -251,6 +257,7 @@ __all__ = [
     "Timestamp",
     "TimestampDetail",
     "Token",
+    "ToldRecall",
     "Traffic",
     "Upload",
     "Version",

@@ -59,8 +59,8 @@ class JoinToken(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionRecall(Record):
-    """The recall that ended a revision."""
+class ToldRecall(Record):
+    """Who recalled something that ran, when and why."""
 
     id: str
     by: str
@@ -102,7 +102,7 @@ class Revision(Record):
     isolation: str
     egress_counts: tuple[Json, ...]
     recalled: bool  # Whether a recall ended it
-    recall: RevisionRecall | None  # That recall; None also where it is not visible to you
+    recall: ToldRecall | None  # That recall; None also where it is not visible to you
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
