@@ -1,13 +1,13 @@
 """The only ways in: ``authorize`` for what an actor does, ``visible`` for what they read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import structlog
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
 from django.db.models import BooleanField, CharField, F, Func, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Coalesce, JSONArray, NullIf
 
 from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
@@ -182,27 +182,39 @@ def _bound(subject: Q) -> frozenset[Grant]:
     return grants_of(bindings.values_list("role", "project_id", "environment"))
 
 
-def _person_grants(person_id: str) -> tuple[frozenset[Grant], frozenset[str]]:
-    """Return what a person may do, and the roles that wait for their second factor (one query)."""
-    teams = TeamMember.objects.filter(person=person_id).values("team_id")
-    own = Q(person=person_id) | Q(one_of(teams, field="team"))
-    held = RoleBinding.objects.filter(own).order_by("pk")
-    columns = ("role", "project_id", "environment")
-    rows = held.annotate(withheld=withheld(person_id)).values_list(*columns, "withheld")
-    bound = [row[:3] for row in rows if not row[3]]
+def with_roles(people: models.QuerySet[User]) -> models.QuerySet[User, Any]:
+    """Read along as ``held_roles`` of each person what they hold, themselves or by a team: role,
+    project, environment, and whether it waits for their second factor."""
+    inside = OuterRef(OuterRef("pk"))
+    teams = TeamMember.objects.filter(person=inside).values("team_id")
+    own = Q(person=OuterRef("pk")) | Q(one_of(teams, field="team"))
+    held = RoleBinding.objects.filter(own).annotate(withheld=withheld(inside)).order_by("pk")
+    row = JSONArray("role", "project_id", "environment", "withheld")
+    return people.annotate(held_roles=ArraySubquery(held.values(row=row)))
+
+
+def _person_grants(held_roles: Iterable[Sequence[Any]]) -> tuple[frozenset[Grant], frozenset[str]]:
+    """Return what a person may do, and the roles that wait for their second factor."""
+    rows = list(held_roles)
+    bound = [(row[0], row[1], row[2]) for row in rows if not row[3]]
     return grants_of(bound), frozenset(row[0] for row in rows if row[3])
+
+
+def _held_roles(person_id: str) -> Iterable[Sequence[Any]]:
+    person = with_roles(User.objects.filter(pk=person_id)).only("pk").first()
+    return () if person is None else person.held_roles
 
 
 def withheld_roles(person_id: str) -> frozenset[str]:
     """Return the roles of a person that count only once they have a second factor."""
-    return _person_grants(person_id)[1]
+    return _person_grants(_held_roles(person_id))[1]
 
 
 def held_grants(actor_id: str) -> frozenset[Grant]:
     """Return all that a person or service account may do, whatever token they use."""
     if actor_id.startswith("svc_"):
         return _bound(Q(service_account=actor_id))
-    return _person_grants(actor_id)[0]
+    return _person_grants(_held_roles(actor_id))[0]
 
 
 def people_with(permission: str, scope: Scope) -> list[User]:
@@ -216,14 +228,16 @@ def people_with(permission: str, scope: Scope) -> list[User]:
 
 
 def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:
-    """Return the person in a browser session as an actor (one query).
+    """Return the person in a browser session as an actor (one query, none for whose roles were read
+    along: :func:`with_roles`).
 
     ``session`` tells whether a second factor opened it, and when they last showed who they are.
     """
     if not user.is_active:
         return ANONYMOUS
     records = proofs(session or {}, user.pk)
-    grants, waiting = _person_grants(user.pk)
+    held = getattr(user, "held_roles", None)
+    grants, waiting = _person_grants(_held_roles(user.pk) if held is None else held)
     return Actor(
         kind="person",
         id=user.pk,

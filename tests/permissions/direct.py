@@ -88,7 +88,7 @@ from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import look, visible_duties
 from apps.governance.queries.sharing import shared_last
-from apps.governance.queries.stuck import stuck
+from apps.governance.queries.standstill import standstill
 from apps.identity import actions as access
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -564,7 +564,17 @@ QUESTIONS = [
         "learn where releases wait that nobody can approve",
         "viewer",
         None,
-        lambda t, who: t.without_deciders and stuck(who),
+        lambda t, who: t.without_deciders and standstill(who).stuck,
+    ),
+    Direct(
+        "learn the same where one may publish a policy draft",
+        "approver",
+        None,
+        lambda t, who: (
+            draft_policy(t.staging, source=OPEN, actor=SYSTEM)
+            and t.without_deciders
+            and standstill(who).stuck
+        ),
     ),
     Direct(
         "learn what taking a role away would leave",

@@ -13,8 +13,8 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.console.queries.page_parts import Button, counted, no_project, no_role
 from apps.governance.models import PolicyRevision
-from apps.governance.queries.stuck import Stuck, stuck
-from apps.governance.queries.visible_rows import Waiting, publishable
+from apps.governance.queries.standstill import Stuck, standstill
+from apps.governance.queries.visible_rows import Waiting
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
@@ -161,7 +161,7 @@ class HomePage:
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
     rows, more = endpoint_list_page(actor, tried=True, most=SHOWN)
-    releases = followed(actor)
+    releases, still = followed(actor), standstill(actor)
     return HomePage(
         actor=actor,
         inbox=inbox,
@@ -171,7 +171,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=releases.startable,
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
-        drafts=publishable(actor),
-        stuck=[StuckRow(row) for row in stuck(actor)],
+        drafts=still.drafts,
+        stuck=[StuckRow(row) for row in still.stuck],
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

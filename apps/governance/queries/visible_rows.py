@@ -348,19 +348,20 @@ def is_startable(actor: Actor) -> Q:
     return Q(state=ReleaseState.APPROVED) & (by_hand | halted)
 
 
+def publishable_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
+    """Return the policy drafts that ``actor`` may publish: others wrote them, and no later one is
+    in force."""
+    same = PolicyRevision.objects.filter(environment=OuterRef("environment"))
+    in_force = same.filter(state=PolicyState.PUBLISHED, number__gt=OuterRef("number"))
+    reach = _in_reach(actor, frozenset({"policy.publish"}))
+    rows = PolicyRevision.objects.filter(~Exists(in_force), reach, state=PolicyState.DRAFT)
+    return rows.exclude(drafted_by=actor.accountable)
+
+
 def publishable(actor: Actor) -> list[PolicyRevision]:
-    """Return the policy drafts that ``actor`` may publish, oldest first: others wrote them, and no
-    later one is in force."""
-    in_force = PolicyRevision.objects.filter(
-        environment=OuterRef("environment"),
-        state=PolicyState.PUBLISHED,
-        number__gt=OuterRef("number"),
-    )
-    rows = PolicyRevision.objects.filter(
-        ~Exists(in_force), _in_reach(actor, frozenset({"policy.publish"})), state=PolicyState.DRAFT
-    )
-    others = rows.exclude(drafted_by=actor.accountable).select_related("environment__project")
-    return list(others.defer("source", "envelope").order_by("created_at")[:INBOX_LIMIT])
+    """Return the policy drafts that ``actor`` may publish, oldest first."""
+    rows = publishable_drafts(actor).select_related("environment__project")
+    return list(rows.defer("source", "envelope").order_by("created_at")[:INBOX_LIMIT])
 
 
 def asked_as(of: Release, actor: Actor) -> set[str]:

@@ -4,6 +4,8 @@ A factor is an authenticator app or a passkey or security key to sign in with; r
 are none. Programs have no factors, so a role of a service account is never withheld.
 """
 
+from typing import Any
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.postgres.expressions import ArraySubquery
@@ -51,8 +53,9 @@ def has_factor(person_id: str) -> bool:
     return bool(factors().filter(user=person_id).exists())
 
 
-def withheld(person_id: str) -> "ExpressionWrapper[Q]":
-    """Return the expression for whether the ``role`` of a row is withheld from a person."""
+def withheld(person_id: Any) -> "ExpressionWrapper[Q]":
+    """Return the expression for whether the ``role`` of a row is withheld from a person, who is
+    given by id or by the expression for it."""
     demanded = Exists(SecondFactorDemand.objects.filter(role=OuterRef("role")))
     lacking = ~Exists(factors().filter(user=person_id))
     return ExpressionWrapper(demanded & lacking, output_field=BooleanField())

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from apps.console.queries.home_page import HomePage, PausedRow, StuckRow
-from apps.governance.queries.stuck import Stuck
+from apps.governance.queries.standstill import Stuck
 
 
 def page(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.governance.queries.stuck import stuck
+from apps.governance.queries.standstill import standstill
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM, Actor
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def told(reader: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
-    return [(row.environment.name, row.releases, row.roles) for row in stuck(reader)]
+    return [(row.environment.name, row.releases, row.roles) for row in standstill(reader).stuck]
 
 
 def take(world: World, *names: str) -> None:

@@ -1,0 +1,114 @@
+"""What stands still in environments: policy drafts that the reader may publish, and releases that
+wait for an approval that nobody can give, for those who see who has access."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet
+from django.db.models.functions import JSONArray, JSONObject
+
+from apps.governance import rules
+from apps.governance.approvals import ApprovalPolicy, Decider, Parties
+from apps.governance.models import Decision, Environment, PolicyRevision, Release
+from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
+from apps.governance.queries.visible_rows import INBOX_LIMIT, publishable_drafts
+from apps.governance.rules import ReleaseState
+from apps.identity.queries import scope_of, visible
+from placet.kernel.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An environment, how many releases wait there for what nobody can give, and as which roles."""
+
+    environment: Environment
+    releases: int
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """What stands still in the environments that a reader sees."""
+
+    drafts: list[PolicyRevision]  # oldest first, as :func:`publishable` returns them
+    stuck: list[Stuck]
+
+
+def standstill(actor: Actor) -> Standstill:
+    """Return the policy drafts that ``actor`` may publish; and where releases wait for an approval
+    by a role that nobody holds who has not decided and is not excluded as requester or author: of
+    the oldest that wait, in the environments whose access ``actor`` sees (one query).
+
+    Who still has to set up a second factor or a passkey, or stands in the wrong line, is taken for
+    somebody who can: so what is said here is true, and not all that could be.
+    """
+    seen = visible(Environment.objects.all(), actor, view="access.view").values("pk")
+    drafts = publishable_drafts(actor).filter(environment=OuterRef("pk")).order_by("created_at")
+    places = Environment.objects.filter(Q(Exists(_waiting()), pk__in=seen) | Exists(drafts))
+    places = with_deciders(places.select_related("project")).annotate(
+        waiting=ArraySubquery(_waiting_as_json()),
+        drafts=ArraySubquery(drafts.values(json=JSONArray("number", "created_at"))[:INBOX_LIMIT]),
+    )
+    found = Standstill([], [])
+    for place in places.order_by("project__name", "name"):
+        found.drafts.extend(_drafts_in(place))
+        if actor.can("access.view", scope_of(place)) and (row := _stuck_in(place, actor)):
+            found.stuck.append(row)
+    found.drafts.sort(key=lambda draft: draft.created_at)
+    del found.drafts[INBOX_LIMIT:]
+    return found
+
+
+def _drafts_in(place: Any) -> Iterator[PolicyRevision]:
+    for number, at in place.drafts or ():  # none at all for who may publish nowhere
+        yield PolicyRevision(
+            environment=place, number=number, created_at=datetime.fromisoformat(at)
+        )
+
+
+def _stuck_in(place: Any, actor: Actor) -> Stuck | None:
+    holders = {row.role: row for row in deciders(place, actor)}
+    here = place.waiting if holders else ()
+    lacking = [roles for row in here if (roles := _nobody_for(row, holders))]
+    return Stuck(place, len(lacking), tuple(sorted(set().union(*lacking)))) if lacking else None
+
+
+def _waiting() -> QuerySet[Release]:
+    return Release.objects.filter(environment=OuterRef("pk"), state=ReleaseState.REQUESTED)
+
+
+def _waiting_as_json() -> QuerySet[Release, Any]:
+    decided = Decision.objects.filter(release=OuterRef("pk"), voided_reason="").values("person")
+    said = JSONObject(
+        requester="requester",
+        author="version__author",
+        gates=_approvals("gates"),
+        policy=_approvals("policy__document__gates"),
+        decided=ArraySubquery(decided),
+    )
+    return _waiting().order_by("created_at", "pk").values(json=said)[:INBOX_LIMIT]
+
+
+def _approvals(gates: str) -> Func:
+    """Return the expression for the gates of a column that ask people: others say much more."""
+    path = "jsonb_path_query_array(%(expressions)s, '$[*] ? (@.gate == \"approvals\")')"
+    return Func(F(gates), template=path, output_field=JSONField())
+
+
+def _nobody_for(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) -> set[str]:
+    """Return the missing roles of a release as which nobody can decide on it."""
+    policy = ApprovalPolicy.of({"gates": release["policy"]})
+    parties = Parties(release["requester"], release["author"])
+    return {
+        role
+        for role in rules.missing_roles(release["gates"]) & holders.keys()
+        if not (held := holders[role]).is_cut
+        and not any(
+            person.id not in release["decided"]
+            and Decider(person.id, policy, parties).admitted([role])
+            for person in held.people
+        )
+    }
