@@ -38,6 +38,8 @@ endpoint = typer.Typer(
 )
 key = typer.Typer(help="API keys of an endpoint", no_args_is_help=True)
 
+WhyOption = Annotated[str, typer.Option("--reason", help="why, for whoever sees the endpoint")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
@@ -227,9 +229,7 @@ def endpoint_scale(
 
 @endpoint.command("stop")
 def endpoint_stop(
-    reference: EndpointArgument,
-    reason: Annotated[str, typer.Option(help="why, for whoever sees the endpoint")] = "",
-    output: OutputOption = Form.TABLE,
+    reference: EndpointArgument, reason: WhyOption = "", output: OutputOption = Form.TABLE
 ) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
@@ -238,10 +238,13 @@ def endpoint_stop(
 
 
 @endpoint.command("start")
-def endpoint_start(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
+def endpoint_start(
+    reference: EndpointArgument, reason: WhyOption = "", output: OutputOption = Form.TABLE
+) -> None:
     """Start a stopped endpoint."""
     with connected() as client:
-        _show_changed(client, client.endpoints.start(id_of(client, reference)), output)
+        started = client.endpoints.start(id_of(client, reference), reason=reason)
+        _show_changed(client, started, output)
 
 
 @endpoint.command("restart")
