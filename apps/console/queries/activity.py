@@ -134,8 +134,10 @@ def _without_hidden_names(lines: list[EventLine], actor: Actor) -> list[EventLin
     read the log."""
     reached = [line.index for line in lines if line.kind == RECALL_REACHED.name]
     hidden = made_by_hidden(reached, actor)
-    blank = {"actor_name": HIDDEN, "actor_id": ""}
-    return [replace(line, **blank) if line.index in hidden else line for line in lines]
+    return [
+        replace(line, actor_name=HIDDEN, actor_id="") if line.index in hidden else line
+        for line in lines
+    ]
 
 
 def _families(project: Project, actor: Actor, group: str) -> list[str]:
