@@ -1,21 +1,23 @@
 """Keeps the recalls for the apps below: see ``apps.serving.hooks``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Func, JSONField, OuterRef, Q
+from django.db.models import Func, JSONField, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.assurance.actions.receipts import take_in
 from apps.assurance.models import Recall, RecallKind, RecallState
 from apps.assurance.queries.events_of_recalls import of_release
+from apps.assurance.queries.recalls_beside import recall_that_ended, recalls_told
 from apps.assurance.queries.visible_recalls import standing_recalls
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
 from apps.serving.models import Endpoint, Node, Target
+from placet.kernel.actor import Actor
 from placet_protocol.report import Report
 from placet_verify import canonical
 from placet_verify.recalls import NONE, Uncounted
@@ -79,6 +81,16 @@ class RecallKeeper:
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
         """Take in receipts, and compare what a node says with what it signed."""
         take_in(node, report, log)
+
+    def that_ended(self) -> Subquery:
+        """Return the recall that ended a revision."""
+        return recall_that_ended()
+
+    def told_to(
+        self, found: Iterable[Mapping[str, Any]], actor: Actor
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return who made which of these recalls, when and why, as far as ``actor`` may see."""
+        return recalls_told(found, actor)
 
     def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
         """Return the events of receipts and recalls that are about a release."""

@@ -85,6 +85,13 @@ def visible(
     return queryset.filter(**{f"{project}__in": projects})
 
 
+def sees_in(project: str | None, view: str, actor: Actor) -> bool:
+    """Tell whether ``actor`` sees what :func:`visible` shows of a project by its id, ``None`` for
+    what belongs to none."""
+    projects = actor.projects_with(view)
+    return projects is None or project in projects
+
+
 def one_of(ids: models.QuerySet[Any, Any], *, field: str = "pk") -> Func:
     """Return the condition that ``field`` is one of these few ids, which are found first.
 

@@ -1,9 +1,10 @@
 """Where apps above take part in what serving does: they know environments, releases and recalls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Subquery
 
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
@@ -89,6 +90,15 @@ class Keeper(Protocol):
 
     def heard(self, node: Node, report: Report, log: Recorder) -> None:
         """Take in what a node signed, in the transaction that takes its report."""
+
+    def that_ended(self) -> Subquery:
+        """Return the recall that ended a revision, as a column of a query that reads it."""
+
+    def told_to(
+        self, found: Iterable[Mapping[str, Any]], actor: Actor
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return by its id who made a recall, when and why, of those that :meth:`that_ended` found
+        and that ``actor`` may see."""
 
     def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
         """Return the events, by index, that show what nodes signed about a release, and what

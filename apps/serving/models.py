@@ -136,8 +136,9 @@ class Endpoint(Audited):
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)  # since when, until it is started
-    # who stopped it and why, by id and in words; '' while it is active, or where nobody said it
+    # who stopped it, by id; '' while it is active, or where nobody said it
     stopped_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    # why it was stopped, or started again; '' where nobody said it
     reason = models.TextField(blank=True, default="", db_default="")
     generation = models.IntegerField(default=0)
 

@@ -47,6 +47,6 @@ def test_what_is_stopped_is_deleted_and_its_story_stays(
     sound(page, pictures / f"release-retired-{theme}-{width}.png")
     page.get_by_role("link", name="Open endpoint").click()
     page.get_by_text("It was deleted: its address leads to nothing.").wait_for()
-    for name in ("Delete…", "Start", "Stop…", "New key…", "Schedule…"):
+    for name in ("Delete…", "Start…", "Stop…", "New key…", "Schedule…"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     sound(page, pictures / f"endpoint-deleted-{theme}-{width}.png")

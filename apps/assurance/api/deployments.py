@@ -16,8 +16,11 @@ from apps.assurance.queries.as_of import (
     deployments,
     endpoints_ever,
     instant_of,
+    with_stops,
 )
 from apps.assurance.queries.served_events import RunReceipt
+from apps.assurance.queries.stops import EndpointStop
+from apps.serving.api.fields import ToldRecallSerializer
 from apps.serving.models import Endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
@@ -69,6 +72,19 @@ class ServedRevisionSerializer(serializers.Serializer[Any]):
     receipts = RunReceiptSerializer(many=True)
 
 
+class EndpointStopSerializer(serializers.Serializer[Any]):
+    """Who had stopped an endpoint, and when."""
+
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    by_name = serializers.CharField()
+    event = serializers.IntegerField(help_text="Where the log says it")
+    recalled = serializers.BooleanField(help_text="Whether Placet did it because of a recall")
+    recall = ToldRecallSerializer(
+        allow_null=True, help_text="That recall; null also where it is not visible to you"
+    )
+
+
 class DeploymentSerializer(serializers.Serializer[Any]):
     """An endpoint as it was at an instant, and what served there."""
 
@@ -78,6 +94,9 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     endpoint = serializers.CharField()
     endpoint_name = serializers.CharField()
     state = serializers.CharField(help_text="active, stopped, or unknown")
+    stopped = EndpointStopSerializer(
+        allow_null=True, help_text="Who had stopped it; null of one that was not stopped then"
+    )
     revisions = ServedRevisionSerializer(many=True)
     faults = serializers.ListField(
         child=serializers.CharField(), help_text="Why this may not be all, a sentence each"
@@ -93,8 +112,20 @@ def deployment_body(row: Deployment) -> dict[str, Any]:
         "endpoint": row.endpoint.pk,
         "endpoint_name": row.endpoint.name,
         "state": row.state,
+        "stopped": _stop(row.stop) if row.stop else None,
         "revisions": [_revision(one) for one in row.revisions],
         "faults": row.faults,
+    }
+
+
+def _stop(row: EndpointStop) -> dict[str, Any]:
+    return {
+        "at": rfc3339(row.moment.at),
+        "by": row.by,
+        "by_name": row.name,
+        "event": row.moment.index,
+        "recalled": row.recall is not None,
+        "recall": row.told,
     }
 
 
@@ -168,6 +199,6 @@ class DeploymentList(ListView):
         wanted = {name: asked.get(name, "") for name in ("project", "environment")}
 
         def render(rows: Sequence[Endpoint]) -> list[Any]:
-            return [deployment_body(row) for row in deployments(rows, at)]
+            return [deployment_body(row) for row in with_stops(deployments(rows, at), self.actor)]
 
         return self.page(endpoints_ever(self.actor, **wanted), render, order="pk")

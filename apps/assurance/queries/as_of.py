@@ -4,8 +4,8 @@ Of today's rows only which endpoints and revisions there have ever been, and wha
 are called. What each of them got when, and the permit that let it, is read from its events.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.db.models import QuerySet
@@ -21,6 +21,7 @@ from apps.assurance.queries.served_events import (
     switches_of,
     told_of,
 )
+from apps.assurance.queries.stops import EndpointStop, stops_of
 from apps.serving.models import Endpoint
 from apps.serving.queries import visible_endpoints
 from placet.kernel.actor import Actor
@@ -64,10 +65,11 @@ class Deployment:
     history: list[RevisionHistory] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     switch: Switch | None = None  # what brought it into its state
+    stop: EndpointStop | None = None  # who had stopped it, once with_stops has said so
 
     @property
     def stopped(self) -> Switch | None:
-        """Return when it had been stopped, and by whom, if it was."""
+        """Return the event by which it had been stopped, if it was."""
         return self.switch if self.state == "stopped" else None
 
 
@@ -128,6 +130,14 @@ def deployments(
     found = _Found(switches_of(ids), standing, told, approved)
     answers = [_deployment(endpoint, at, since, found) for endpoint in endpoints]
     return [row for row in answers if row.history or row.state not in ("", "deleted")]
+
+
+def with_stops(found: Iterable[Deployment], actor: Actor) -> list[Deployment]:
+    """Have those that were stopped say by whom, as far as ``actor`` may see the recall that had
+    Placet do it (five queries at most)."""
+    rows = list(found)
+    stops = stops_of({row.endpoint.pk: row.stopped for row in rows if row.stopped}, actor)
+    return [replace(row, stop=stops.get(row.endpoint.pk)) for row in rows]
 
 
 def _deployment(

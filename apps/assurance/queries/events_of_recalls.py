@@ -4,7 +4,7 @@ Whoever may take a release or a recall away gets all of them. A recall that coun
 releases of other projects too, by id: what it reached is one statement, and cannot be taken apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Model, Q
 
@@ -17,11 +17,33 @@ from apps.assurance.events import (
     RECEIPT_KEPT,
 )
 from apps.assurance.models import Recall, RecallEffect, Receipt, ReceiptKind
+from apps.assurance.queries.visible_recalls import visible_recalls
+from apps.audit.models import Event
 from apps.audit.queries import events_about, showing
+from apps.audit.queries.bodies import body_of, states_of
 from apps.serving.events_of_nodes import joined, placed
 from apps.serving.models import Endpoint
+from placet.kernel.actor import Actor
 
 OF_RECALL = (RECALLED, RECALL_LIFTED, RECALL_CONFIRMED, RECALL_CONTRADICTED)
+
+
+def made_by_hidden(indexes: Collection[int], actor: Actor) -> set[int]:
+    """Return which of these events, by index, say what a recall reached that ``actor`` may not
+    see (two queries at most); also those of which nobody can tell whose recall it was."""
+    if not indexes or actor.projects_with("recall.view") is None:
+        return set()
+    bodies = Event.objects.filter(index__in=indexes).values_list("index", "body")
+    named = {index: _recalls_in(body) for index, body in bodies}
+    recalls = visible_recalls(actor).filter(pk__in=set[str]().union(*named.values()))
+    seen = set(recalls.values_list("pk", flat=True))
+    return {at for at in indexes if not (found := named.get(at)) or found - seen}
+
+
+def _recalls_in(body: str) -> set[str]:
+    """Return the recalls whose effects an event shows."""
+    rows = (row for row in states_of(body_of(body)).values() if row)
+    return {str(row["recall_id"]) for row in rows if "recall_id" in row}
 
 
 def of_release(release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:

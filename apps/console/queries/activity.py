@@ -1,11 +1,13 @@
 """What happened in a project, as far as its reader may see what it was about."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from apps.assurance.events import RECALL_REACHED
+from apps.assurance.queries.events_of_recalls import made_by_hidden
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter, newest, newest_of_project
 from apps.console.queries.events import EventLine, named_lines, reasons_of
@@ -54,6 +56,7 @@ SHOWN = (
     Shown("prediction.view", "erasures", ("erasure",)),
     Shown("stream.view", "log forwarding", ("stream",)),
 )
+HIDDEN = "somebody who is not visible to you"
 AUDITED = "exports"  # what auditors alone see of a project, in a word
 
 
@@ -112,6 +115,8 @@ def activity_page(
         found = newest_of_project(project.pk, _families(project, actor, group), PAGE + 1, before)
     entries = found[:PAGE]
     lines = named_lines(entries, actor, place=place)
+    if not audits:
+        lines = _without_hidden_names(lines, actor)
     return ActivityPage(
         head=ProjectHead(project, actor),
         lines=lines,
@@ -122,6 +127,17 @@ def activity_page(
         group=group,
         before=before,
     )
+
+
+def _without_hidden_names(lines: list[EventLine], actor: Actor) -> list[EventLine]:
+    """Leave out who made a recall that ``actor`` may not see: its event names them, for those who
+    read the log."""
+    reached = [line.index for line in lines if line.kind == RECALL_REACHED.name]
+    hidden = made_by_hidden(reached, actor)
+    return [
+        replace(line, actor_name=HIDDEN, actor_id="") if line.index in hidden else line
+        for line in lines
+    ]
 
 
 def _families(project: Project, actor: Actor, group: str) -> list[str]:

@@ -1,10 +1,8 @@
 """What served at an instant, by whose approval, as the page shows it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from django.urls import reverse
 
@@ -14,19 +12,17 @@ from apps.assurance.queries.as_of import (
     deployments,
     endpoints_ever,
     instant_of,
+    with_stops,
 )
 from apps.console.charts import Timespans, timespans
-from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
-from apps.console.queries.recalls_beside import recalls_that_stopped
 from apps.console.templatetags.placet import number
 from apps.serving.queries import statuses_of
-from placet.kernel.actor import SYSTEM, Actor, Scope
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import InvalidInput
 
 HISTORY = timedelta(days=30)
-CLOCKS = timedelta(seconds=10)  # by which ours may be ahead of the database's, which the log has
 ANSWERS = {
     "starting": "starting: nothing answers yet",
     "down": "no replica answers",
@@ -170,9 +166,7 @@ class DeploymentRow:
 
     deployment: Deployment
     actor: Actor
-    names: Mapping[str, str]
     serves: str = ""
-    recalls: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def served(self) -> list[ServedRow]:
@@ -183,22 +177,6 @@ class DeploymentRow:
             ServedRow(row, place, endpoint.project.slug, self.actor, self.serves)
             for row in self.deployment.revisions
         ]
-
-    @property
-    def stopped_by(self) -> str:
-        """Who had stopped it."""
-        stop = self.deployment.stopped
-        return self.names.get(stop.by, "") if stop else ""
-
-    @property
-    def stop_recall(self) -> Mapping[str, Any] | None:
-        """The recall that had Placet stop it; ``None`` where that was no recall."""
-        stop = self.deployment.stopped
-        if stop is None or stop.by != SYSTEM.id:
-            return None
-        told = self.recalls.get(self.deployment.endpoint.pk, ())
-        until = stop.moment.at + CLOCKS
-        return next((row for row in told if row["at"] <= until), None)
 
     @property
     def stop_url(self) -> str:
@@ -229,27 +207,16 @@ class DeploymentListPage:
     environment: str = ""
 
     @cached_property
-    def names(self) -> dict[str, str]:
-        """Who had stopped an endpoint, by name."""
-        return actor_names(row.stopped.by for row in self.found if row.stopped)
-
-    @cached_property
     def serves(self) -> dict[str, str]:
         """Whether anything answers at each endpoint, as its node says: today's, for every page."""
         found = statuses_of([row.endpoint for row in self.found])
         return {row.endpoint.pk: serves(row.health) for row in found}
 
     @cached_property
-    def recalls(self) -> dict[str, list[dict[str, Any]]]:
-        """The recalls that had Placet stop endpoints, the newest first, by endpoint."""
-        stopped = (row for row in self.found if row.stopped and row.stopped.by == SYSTEM.id)
-        return recalls_that_stopped([row.endpoint.pk for row in stopped])
-
-    @cached_property
     def rows(self) -> list[DeploymentRow]:
         """Every endpoint that there was at the instant."""
         return [
-            DeploymentRow(row, self.actor, self.names, self.serves[row.endpoint.pk], self.recalls)
+            DeploymentRow(row, self.actor, self.serves[row.endpoint.pk])
             for row in self.found
             if row.state not in ("", "deleted")
         ]
@@ -257,7 +224,7 @@ class DeploymentListPage:
     @property
     def history(self) -> list[DeploymentRow]:
         """Every endpoint behind which something served in the time before."""
-        return [DeploymentRow(row, self.actor, {}) for row in self.found if row.history]
+        return [DeploymentRow(row, self.actor) for row in self.found if row.history]
 
     @property
     def value(self) -> str:
@@ -287,5 +254,5 @@ def deployment_list_page(
     except InvalidInput as refusal:
         return DeploymentListPage([], None, typed, refusal.errors[0].detail, actor), ""
     rows, key = keyed(endpoints_ever(actor, project=project, environment=environment), ORDER, after)
-    found = deployments(rows, at, since=at - HISTORY)
+    found = with_stops(deployments(rows, at, since=at - HISTORY), actor)
     return DeploymentListPage(found, at, typed, "", actor, project, environment), key

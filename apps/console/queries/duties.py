@@ -88,7 +88,7 @@ class DutyRow:
         """Continues the sentence about how few could, or says why nobody is named."""
         if self.duty.fewest:
             return self._could(self.duty.fewest.people)
-        if self.duty.waits_for:
+        if self._awaited:
             return f"Nobody can do it {self._until}."
         if self.duty.state == "locked_out":
             return "Too few people hold the required roles."
@@ -98,20 +98,29 @@ class DutyRow:
 
     def _could(self, few: int) -> str:
         fewer, now = few < self.duty.demanded, self.duty.now
-        if self.duty.waits_for:
+        if self._awaited:
             but = ", fewer than required, but" if fewer else ", but"
             return f"could do it{but} nobody can do it {self._until}:"
         if now is None or now.people == few:
             return could(fewer=fewer)
-        able = f"{now.people} can without waiting for a second factor"
+        able = f"{now.people} can without waiting for a first sign-in or a second factor"
         return f"could do it{', fewer than required' if fewer else ''}; {able}:"
 
     @property
     def _until(self) -> str:
-        people = self.duty.waits_for
+        people, invited = self._awaited, self.duty.invited
+        ways = ["signed in"] if invited else []
+        ways += ["set up a second factor"] if self.duty.waits_for else []
+        do = in_a_row(ways, "or")
         if len(people) == 1:
-            return f"until {people[0]} has set up a second factor"
-        return f"until enough of {in_a_row(people, 'and')} have set up a second factor"
+            return f"until {people[0]}{', who was invited,' if invited else ''} has {do}"
+        were = ", who were invited," if len(invited) == len(people) else ""
+        return f"until enough of {in_a_row(people, 'and')}{were} have {do}"
+
+    @property
+    def _awaited(self) -> tuple[str, ...]:
+        """Without whom nobody can."""
+        return tuple(sorted({*self.duty.waits_for, *self.duty.invited}))
 
     @property
     def glass(self) -> BreakGlassDutyRow | None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from django.urls import reverse
-
 from apps.console.queries.endpoint_view import EndpointView
 from apps.console.queries.page_parts import Button
 from apps.serving.rules import EndpointState
@@ -21,8 +19,7 @@ def buttons(
             yield Button("Scale…", dialog="scale")
         yield Button("Stop…", dialog="stop", tone="outline-danger")
     elif operates:
-        start = reverse("endpoint-operate", args=[endpoint.pk, "start"])
-        yield Button("Start", post=start, tone="primary")
+        yield Button("Start…", dialog="start", tone="primary")
     if manages and (endpoint.state == EndpointState.STOPPED or not status.revisions):
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if goes_back:

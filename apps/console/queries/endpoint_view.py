@@ -10,6 +10,7 @@ from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
+from apps.assurance.queries.recalls_beside import reached_by, recall_that_ended
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
@@ -19,7 +20,6 @@ from apps.console.queries.endpoint_story import NOTABLE
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.page_parts import Link
 from apps.console.queries.past_revisions import rollout_that_ended
-from apps.console.queries.recalls_beside import reached_by, recall_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import Decision, Environment, Release

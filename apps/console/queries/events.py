@@ -51,7 +51,7 @@ STRONG = {
 REASONED = {
     f"{kind}.v1"
     for kind in (
-        *("endpoint.stopped", "drill.started"),
+        *("endpoint.stopped", "endpoint.started", "drill.started"),
         *("rollout.started", "rollout.rollback_started", "rollout.aborting", "rollout.failed"),
         *("rollout.paused", "rollout.resumed", "rollout.promoted", "rollout.shipped"),
         "rollout.step_skipped",

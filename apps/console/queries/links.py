@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from apps.identity.models import Project
-from apps.identity.queries import Scoped
+from apps.identity.queries import Scoped, sees_in
 from placet.kernel.actor import Actor
 
 
@@ -51,9 +51,3 @@ def sees(row: Scoped, permission: str, actor: Actor) -> bool:
     view them: as ``visible`` shows them, so in all of a project who holds it in one environment.
     Who does not is never told that there are none."""
     return sees_in(row.project_scope(), permission, actor)
-
-
-def sees_in(project: str | None, permission: str, actor: Actor) -> bool:
-    """Tell the same of a project by its id, ``None`` for what belongs to none."""
-    held = actor.projects_with(permission)
-    return held is None or project in held

@@ -7,16 +7,15 @@ from typing import Any
 
 from django.db.models import Case, Q, When
 
+from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
-from apps.console.queries.links import sees_in
-from apps.console.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.stops import Stop, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import one_of, visible
+from apps.identity.queries import one_of, sees_in, visible
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 

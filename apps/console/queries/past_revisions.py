@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.audit.queries import unseal_many
+from apps.assurance.queries.recalls_beside import recalls_told
 from apps.console.queries.endpoint_parts import version_url
-from apps.console.queries.links import recall_url, sees_in
+from apps.console.queries.links import recall_url
 from apps.console.queries.rollout_steps import BADLY
 from apps.console.queries.rollout_words import LastWords, last_words, with_last_words
 from apps.console.queries.stops import Stop
@@ -20,7 +20,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.models import Endpoint
 from apps.serving.rules import ENDED, PRESENT, RevisionState
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 from placet_verify.units import WHOLE
 
 OVER = ENDED | {RevisionState.WARM, RevisionState.DRAINING}  # another one has its requests
@@ -34,7 +34,7 @@ class PastRevision:
     project: str
     stopped_at: datetime | None  # since when its endpoint is stopped
     actor: Actor
-    reasons: Mapping[str, str] = field(default_factory=dict)  # of recalls, by the sealed text
+    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # recalls, as recalls_told
     stops: Stop | None = None  # of its endpoint
 
     @property
@@ -72,9 +72,8 @@ class PastRevision:
     @property
     def recaller(self) -> str:
         """Who recalled it, for who may see that recall."""
-        told = self.row.recall
-        name = SYSTEM.label if told["by"] == SYSTEM.id else str(told["name"])
-        return name if self.recall_url else ""
+        told = self.told.get(self.row.recall["id"])
+        return str(told["by_name"]) if told else ""
 
     @property
     def recalled_at(self) -> datetime:
@@ -84,7 +83,8 @@ class PastRevision:
     @property
     def recall_reason(self) -> str:
         """Why it was recalled, for who may see that recall."""
-        return self.reasons.get(self.row.recall["reason"], "")
+        told = self.told.get(self.row.recall["id"])
+        return str(told["reason"]) if told else ""
 
     @property
     def approvers(self) -> str:
@@ -123,12 +123,8 @@ def past_revisions(
     """Return what was released to ``endpoint``, as ``revisions_of`` read it: who recalled what and
     why is told to who may see the recall. ``stop`` tells who stopped it."""
     rows = list(rows)
-    seen = {
-        row.recall["reason"]
-        for row in rows
-        if row.recall and sees_in(row.recall["project"], "recall.view", actor)
-    }
-    beside = (endpoint.project.slug, endpoint.stopped_at, actor, unseal_many(seen))
+    told = recalls_told((row.recall for row in rows if row.recall), actor)
+    beside = (endpoint.project.slug, endpoint.stopped_at, actor, told)
     return [PastRevision(row, *beside, stop) for row in rows]
 
 

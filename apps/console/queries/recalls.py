@@ -26,13 +26,14 @@ from apps.assurance.queries import (
 from apps.assurance.rules import CONTRADICTIONS
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
-from apps.console.queries.links import outcome_url, sees_in
+from apps.console.queries.links import outcome_url
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.paging import keyed
 from apps.console.queries.recall_items import item_link, recalled_item
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.identity.models import ApproverPasskey, User
+from apps.identity.queries import sees_in
 from apps.identity.rules.permissions import roles_with
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope

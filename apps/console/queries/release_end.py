@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.assurance.models import RecallEffect, RecallKind, RecallState
+from apps.assurance.queries.recalls_beside import RECALLED, recall_before_the_decision
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
-from apps.console.queries.recalls_beside import RECALLED, recall_before_the_decision
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.templatetags.placet import ago
 from apps.governance import gates

@@ -9,8 +9,8 @@ from django.db.models import Case, OuterRef, Subquery, Value, When
 from django.db.models.functions import JSONObject
 from django.db.models.lookups import Exact
 
+from apps.assurance.queries.recalls_beside import recall_that_stopped
 from apps.audit.models import Event
-from apps.console.queries.recalls_beside import recall_that_stopped
 from apps.governance import events as governance
 from apps.governance.queries.release_detail import ReleaseView
 from apps.identity.queries import name_in

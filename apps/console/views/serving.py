@@ -131,6 +131,8 @@ VERBS: dict[str, tuple[Callable[..., Endpoint], str]] = {
     "restart": (restart_endpoint, "The replicas are being replaced."),
 }
 
+REASONED = ("stop", "start")  # of them, what a reason may be given for
+
 
 @action
 def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
@@ -138,7 +140,7 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
     if verb not in VERBS:
         raise NotFound
     act, words = VERBS[verb]
-    why = {"reason": request.POST.get("reason", "")} if verb == "stop" else {}
+    why = {"reason": request.POST.get("reason", "")} if verb in REASONED else {}
     row = act(get_endpoint(endpoint_id, request.actor), actor=request.actor, **why)
     if verb == "start" and not row.revisions.filter(state=RevisionState.LIVE).exists():
         words = "Started. Nothing serves there until a version is released to it."

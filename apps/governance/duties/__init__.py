@@ -26,15 +26,17 @@ from apps.governance.duties.search import (
     opened,
     opened_by_break_glass,
 )
-from apps.governance.duties.sentences import sentences
+from apps.governance.duties.sentences import FACTOR_FIRST, SIGN_IN_FIRST, sentences
 
 __all__ = [
     "DECIDES_AS",
     "DRAFT",
+    "FACTOR_FIRST",
     "GLASS",
     "MAKE",
     "REQUEST",
     "SIGNS_AS",
+    "SIGN_IN_FIRST",
     "SMALL",
     "Account",
     "Binding",

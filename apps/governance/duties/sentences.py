@@ -1,31 +1,33 @@
 """A path as sentences that one could read out to the people in it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from apps.governance.duties.paths import NOBODY, PathStep
 from placet_verify.permit.break_glass import OPENER
 
 FACTOR_FIRST = " (needs a second factor first)"
+SIGN_IN_FIRST = " (was invited and has not signed in yet)"
 
 
 def sentences(
     steps: Sequence[PathStep],
     names: Mapping[str, str],
     environment: str,
-    waiting: Collection[PathStep] = (),
+    waiting: Mapping[PathStep, str] = MappingProxyType({}),
 ) -> list[str]:
-    """Return one sentence for each step; who makes a version and asks too does it in one. Who does
-    one of those that are ``waiting`` needs a second factor first."""
+    """Return one sentence for each step; who makes a version and asks too does it in one. What
+    whoever does one is ``waiting`` for stands behind it."""
     lines: list[str] = []
     for number, step in enumerate(steps):
         before = steps[number - 1] if number else None
         if step.act == "request" and before == PathStep("make", step.who):
             lines[-1] = f"{_name(step.who, names)} creates a version and requests its release"
-            first = step in waiting or before in waiting
+            first = waiting.get(step) or waiting.get(before, "")
         else:
             lines.append(_sentence(step, names, environment))
-            first = step in waiting
-        lines[-1] += FACTOR_FIRST if first else ""
+            first = waiting.get(step, "")
+        lines[-1] += first
     return lines
 
 

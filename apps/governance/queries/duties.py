@@ -31,7 +31,7 @@ from apps.identity.models import ApproverPasskey, PasskeyState, RoleBinding, Tea
 from apps.identity.queries import visible
 from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
-from apps.identity.trust.second_factor import without_factor
+from apps.identity.trust.second_factor import never_came, without_factor
 from apps.registry.models import ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
@@ -46,8 +46,9 @@ class Duty:
     ``fewest`` is the smallest set of people who could, each being who they seem to be; ``hired``
     a smaller one with an access admin who adds people that do not exist. Each with its path.
     ``break_glass`` says the same of those who break the glass; ``None`` where nobody may.
-    ``now`` is the smallest set without the roles that wait for a second factor, and ``waits_for``
-    who has to set one up, by name, where without them nobody can have a release approved.
+    ``now`` is the smallest set without the roles that wait: for a second factor, or for people who
+    were invited and never signed in. Where without them nobody can have a release approved,
+    ``waits_for`` has to set one up, and ``invited`` has to sign in, by name.
     """
 
     environment: Environment
@@ -63,11 +64,12 @@ class Duty:
     passkeys: bool = False  # whether approvals there need a passkey
     now: ShortestPath | None = None
     waits_for: tuple[str, ...] = ()
+    invited: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
         """Say how it stands: ``no_policy``, ``locked_out``, ``bypass``, ``waiting`` (nobody can
-        until people have set up a second factor) or ``kept``."""
+        until people have signed in once, or set up a second factor) or ``kept``."""
         if self.policy is None:
             return "no_policy"
         if self.fewest and self.fewest.people < self.demanded:
@@ -76,7 +78,7 @@ class Duty:
             return "bypass"
         if self.locked_out:
             return "locked_out"
-        return "waiting" if self.waits_for else "kept"
+        return "waiting" if self.waits_for or self.invited else "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class OrganisationView:
     # by person, the roles that demand a second factor of who has none: they are held, and count
     # from when they set one up, which they may do at any time
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # who was invited and never signed in: their roles count from when they do
+    absent: frozenset[str] = frozenset()
 
     def access(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
@@ -121,21 +125,27 @@ class OrganisationView:
             glass=rule.rules if rule else (),
         )
 
-    def with_factors_only(self) -> "OrganisationView":
-        """Return it without the roles that wait for a second factor."""
-        withheld, everybody = self.withheld, self.organisation
-        if not withheld:
+    def as_ready(self) -> "OrganisationView":
+        """Return it without the roles that wait for somebody's second factor or first sign-in."""
+        everybody = self.organisation
+        if not self.withheld and not self.absent:
             return self
 
         def left(row: Binding) -> Iterable[Binding]:
             holders = everybody.teams.get(row.subject, frozenset({row.subject}))
-            lacking = {one for one in holders if row.role in withheld.get(one, ())}
+            lacking = {one for one in holders if self.lacks(one, row.role)}
             if not lacking:
                 return (row,)
             return [replace(row, subject=one) for one in sorted(holders - lacking)]
 
         bindings = tuple(one for row in everybody.bindings for one in left(row))
         return replace(self, organisation=replace(everybody, bindings=bindings))
+
+    def lacks(self, person: str, role: str) -> str:
+        """Say what a role of a person waits for, behind a sentence; '' where it counts."""
+        if person in self.absent:
+            return duties.SIGN_IN_FIRST
+        return duties.FACTOR_FIRST if role in self.withheld.get(person, ()) else ""
 
     def afresh(self) -> "OrganisationView":
         """Return it without what people did for releases that are under way: it helps no other."""
@@ -145,23 +155,28 @@ class OrganisationView:
         """Return the path that was found as sentences."""
         steps = found.steps if found else ()
         given = {(step.whom, step.role) for step in steps if step.act == "grant"}
-        waiting = [step for step in steps if self._waits(step, environment, given)]
+        waiting = {step: self._waits(step, environment, given) for step in steps}
         return duties.sentences(steps, self.names, environment.name, waiting)
 
     def _waits(
         self, step: PathStep, environment: Environment, given: Collection[tuple[str, str]]
-    ) -> bool:
-        """Tell whether who takes a step can do so only by roles that wait for a second factor."""
-        permission, withheld = duties.permission_for(step), self.withheld.get(step.who)
-        if not permission or not withheld:
-            return False
+    ) -> str:
+        """Say what who takes a step waits for, who can do so only by roles that wait; '' where they
+        wait for nothing."""
+        permission = duties.permission_for(step)
+        if not permission or not (step.who in self.absent or self.withheld.get(step.who)):
+            return ""
         held, places = self.organisation.roles, ("", environment.project_id)
         bound = [row for place in places for row in held.get(place, {}).get(step.who, ())]
         here = ("", environment.name)
         roles = {(b.role, by_token) for b, by_token in bound if b.environment in here}
         roles |= {(role, False) for who, role in given if who == step.who}
-        ways = [row for row in roles if permission in ROLES.get(row[0], ())]
-        return bool(ways) and all(role in withheld and not by_token for role, by_token in ways)
+        ways = [
+            "" if by_token else self.lacks(step.who, role)
+            for role, by_token in roles
+            if permission in ROLES.get(role, ())
+        ]
+        return ways[0] if ways and all(ways) else ""
 
 
 def look(*, past: bool = True) -> OrganisationView:
@@ -169,10 +184,12 @@ def look(*, past: bool = True) -> OrganisationView:
     people did for releases before, unless ``past`` says not to (one less)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     users = User.objects.order_by("pk").annotate(
-        signs=Exists(signing), demanding=without_factor("pk")
+        signs=Exists(signing), demanding=without_factor("pk"), absent=never_came("pk")
     )
-    rows = list(users.values_list("pk", "name", "email", "is_active", "signs", "demanding"))
-    withheld = {row[0]: frozenset(row[-1]) for row in rows if row[-1]}
+    columns = ("pk", "name", "email", "is_active", "signs", "demanding", "absent")
+    rows = list(users.values_list(*columns))
+    withheld = {pk: frozenset(roles) for pk, *_, roles, _ in rows if roles}
+    absent = frozenset(row[0] for row in rows if row[-1])
     placed = all_positions()
     mailboxes = [duties.mailbox(email) for _, _, email, *_ in rows]
     people = tuple(
@@ -184,7 +201,7 @@ def look(*, past: bool = True) -> OrganisationView:
             line=placed.line(pk, for_=pk),
             reports_to=placed.managers(pk, for_=pk),
         )
-        for mailbox, (pk, _, _, active, signs, _) in zip(mailboxes, rows, strict=True)
+        for mailbox, (pk, _, _, active, signs, *_) in zip(mailboxes, rows, strict=True)
     )
     shared = Counter(mailboxes)
     names = {
@@ -199,7 +216,7 @@ def look(*, past: bool = True) -> OrganisationView:
         people, bindings, _teams(), services, tuple(_past() if past else ())
     )
     pinned = frozenset(keystore.ring().passkeys)
-    return OrganisationView(organisation, names, policies, pinned, withheld)
+    return OrganisationView(organisation, names, policies, pinned, withheld, absent)
 
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:
@@ -226,8 +243,9 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     shortest = duties.fewest(access, most=demanded)
     fewer = (shortest.people if shortest else demanded + 1) - 1
     hired = duties.fewest(access, most=min(fewer, demanded - 1), hire=True)
-    able = seen.with_factors_only()
+    able = seen.as_ready()
     ready = able.access(environment.pk)
+    awaited = set[str]() if ready == access else _awaited(seen, able, environment.pk)
     return Duty(
         environment,
         policy.number,
@@ -241,13 +259,14 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
         requesters=any(duties.REQUEST in account.may for account in access.accounts),
         passkeys=access.pinned or any(rule.passkey for rule in access.rules),
         now=shortest if ready == access else duties.fewest(ready, most=demanded),
-        waits_for=() if ready == access else _awaited(seen, able, environment.pk),
+        waits_for=tuple(sorted(seen.names[one] for one in awaited - seen.absent)),
+        invited=tuple(sorted(seen.names[one] for one in awaited & seen.absent)),
     )
 
 
-def _awaited(seen: OrganisationView, able: OrganisationView, environment: str) -> tuple[str, ...]:
-    """Return who would make, request or decide in an environment with a second factor, where
-    nobody else can."""
+def _awaited(seen: OrganisationView, able: OrganisationView, environment: str) -> set[str]:
+    """Return who would make, request or decide in an environment once they signed in or have a
+    second factor, where nobody else can."""
     held, ready = (view.afresh().access(environment) for view in (seen, able))
     could, can = ([account.may for account in one.accounts] for one in (held, ready))
     wanting = {p for p in (duties.MAKE, duties.REQUEST) if _any_may(could, p)}
@@ -255,8 +274,7 @@ def _awaited(seen: OrganisationView, able: OrganisationView, environment: str) -
     if duties.locked_out(ready) and not duties.locked_out(held):
         wanting |= {duties.DECIDES_AS[rule.role] for rule in held.rules}
     now = {account.id: account.may for account in ready.accounts}
-    lacking = (a.id for a in held.accounts if a.may & wanting - now.get(a.id, frozenset()))
-    return tuple(sorted(seen.names[one] for one in lacking))
+    return {a.id for a in held.accounts if a.may & wanting - now.get(a.id, frozenset())}
 
 
 def _any_may(accounts: Iterable[Collection[str]], permission: str) -> bool:

@@ -42,8 +42,9 @@ def standstill(actor: Actor) -> Standstill:
     by a role that nobody holds who has not decided and is not excluded as requester or author: of
     the oldest that wait, in the environments whose access ``actor`` sees (one query).
 
-    Who still has to set up a second factor or a passkey, or stands in the wrong line, is taken for
-    somebody who can: so what is said here is true, and not all that could be.
+    Who was invited and has not signed in yet, still has to set up a second factor or a passkey, or
+    stands in the wrong line, is taken for somebody who can: so what is said here is true, and not
+    all that could be.
     """
     seen = visible(Environment.objects.all(), actor, view="access.view").values("pk")
     drafts = publishable_drafts(actor).filter(environment=OuterRef("pk")).order_by("created_at")

@@ -145,13 +145,15 @@ def stop_endpoint(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Endp
     return _switch(endpoint, EndpointState.STOPPED, ENDPOINT_STOPPED, actor, stopped)
 
 
-def start_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
-    """Let what was live serve again. Starts nothing that was not live: no approval is needed.
+def start_endpoint(endpoint: Endpoint, *, actor: Actor, reason: str = "") -> Endpoint:
+    """Let what was live serve again. Starts nothing that was not live: no approval is needed. The
+    log has the ``reason`` if one was given.
 
     Its target must list it, and have room: somebody may have taken it off the list since it was
     stopped, and its memory was free for others.
     """
-    started = {"stopped_at": None, "stopped_by": "", "reason": ""}
+    why = clean_text("reason", reason, limit=2000, empty=True)
+    started = {"stopped_at": None, "stopped_by": "", "reason": why}
     return _switch(endpoint, EndpointState.ACTIVE, ENDPOINT_STARTED, actor, started)
 
 

@@ -1,6 +1,5 @@
 """Endpoints and what operators do with them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -73,6 +72,10 @@ class StopSerializer(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class StartSerializer(StopSerializer):
+    """Why."""
 
 
 class PredictSerializer(serializers.Serializer[Any]):
@@ -197,17 +200,6 @@ class EndpointDetail(PlacetView):
         return Response(status=204)
 
 
-class _Operate(PlacetView):
-    """A verb of operators that takes no body and needs no If-Match."""
-
-    verb: Callable[..., Endpoint]  # not `action`: drf-spectacular takes that for its own
-
-    def operate(self, endpoint: str) -> Response:
-        """Carry out the verb."""
-        row = queries.get_endpoint(endpoint, self.actor)
-        return answer(type(self).verb(row, actor=self.actor))
-
-
 class EndpointStop(PlacetView):
     """Stopping."""
 
@@ -222,26 +214,28 @@ class EndpointStop(PlacetView):
         return answer(actions.stop_endpoint(row, reason=data["reason"], actor=self.actor))
 
 
-class EndpointStart(_Operate):
+class EndpointStart(PlacetView):
     """Starting."""
 
-    verb = actions.start_endpoint
-
-    @extend_schema(operation_id="endpoints_start", request=None, responses=EndpointSerializer)
+    @extend_schema(
+        operation_id="endpoints_start", request=StartSerializer, responses=EndpointSerializer
+    )
     def post(self, request: Request, endpoint: str) -> Response:
-        """Let what was live serve again."""
-        return self.operate(endpoint)
+        """Let what was live serve again. The reason is shown to who sees the endpoint, and kept in
+        the log."""
+        row = queries.get_endpoint(endpoint, self.actor)
+        data: Any = self.body(StartSerializer)
+        return answer(actions.start_endpoint(row, reason=data["reason"], actor=self.actor))
 
 
-class EndpointRestart(_Operate):
+class EndpointRestart(PlacetView):
     """Restarting."""
-
-    verb = actions.restart_endpoint
 
     @extend_schema(operation_id="endpoints_restart", request=None, responses=EndpointSerializer)
     def post(self, request: Request, endpoint: str) -> Response:
         """Replace the replicas of the live revision."""
-        return self.operate(endpoint)
+        row = queries.get_endpoint(endpoint, self.actor)
+        return answer(actions.restart_endpoint(row, actor=self.actor))
 
 
 class EndpointScale(PlacetView):

@@ -12,3 +12,13 @@ NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 def isolation_field(**options: Any) -> serializers.ChoiceField:
     """Return the field of an isolation."""
     return serializers.ChoiceField(choices=[*ISOLATION, ""], **options)
+
+
+class ToldRecallSerializer(serializers.Serializer[Any]):
+    """Who recalled something that ran, when and why."""
+
+    id = serializers.CharField()
+    by = serializers.CharField()
+    by_name = serializers.CharField()
+    at = serializers.DateTimeField()
+    reason = serializers.CharField()

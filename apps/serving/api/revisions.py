@@ -1,5 +1,6 @@
 """What has been behind an endpoint."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -9,9 +10,10 @@ from rest_framework.response import Response
 
 from apps.registry.queries import large_of
 from apps.serving import queries
-from apps.serving.api.fields import isolation_field
+from apps.serving.api.fields import ToldRecallSerializer, isolation_field
+from apps.serving.hooks import keeper
 from apps.serving.queries import RevisionStatus
-from apps.serving.rules import serving_config
+from apps.serving.rules import ENDED, serving_config
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
 
@@ -69,10 +71,17 @@ class RevisionSerializer(serializers.Serializer[Any]):
         "(the host can give none), `older` (approved under earlier rules); empty when it does not"
     )
     egress_counts = EgressCountSerializer(many=True)
+    recalled = serializers.BooleanField(help_text="Whether a recall ended it")
+    recall = ToldRecallSerializer(
+        allow_null=True, help_text="That recall; null also where it is not visible to you"
+    )
 
 
-def revision_body(row: RevisionStatus) -> dict[str, Any]:
-    """Return a revision and what its node says of it."""
+def revision_body(
+    row: RevisionStatus, *, recalled: bool = False, recall: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a revision and what its node says of it; whether a recall ended it, and what whoever
+    asks is told of that."""
     revision = row.revision
     return {
         "id": revision.pk,
@@ -100,6 +109,8 @@ def revision_body(row: RevisionStatus) -> dict[str, Any]:
         "egress": revision.serving.get("egress"),
         "isolation": row.isolation,
         "egress_counts": list(row.egress),
+        "recalled": recalled,
+        "recall": recall,
     }
 
 
@@ -111,9 +122,19 @@ class RevisionList(ListView):
         """List the revisions of an endpoint, newest first, ended ones too."""
         endpoint_row = queries.get_endpoint(endpoint, self.actor)
         rows = endpoint_row.revisions.select_related("bento__version__model")
-        rows = rows.defer(*large_of("bento__version"))
+        rows = rows.defer(*large_of("bento__version")).annotate(ended_by=keeper().that_ended())
         reported = queries.reported_revisions(queries.node_of(endpoint_row.target))
-        return self.page(
-            rows,
-            lambda page: [revision_body(queries.revision_status(r, reported)) for r in page],
-        )
+
+        def render(page: Sequence[Any]) -> list[Any]:
+            recalls = {row.pk: row.ended_by for row in page if row.ended_by and row.state in ENDED}
+            told = keeper().told_to(recalls.values(), self.actor)
+            return [
+                revision_body(
+                    queries.revision_status(row, reported),
+                    recalled=row.pk in recalls,
+                    recall=told.get(recalls.get(row.pk, {}).get("id", "")),
+                )
+                for row in page
+            ]
+
+        return self.page(rows, render)

@@ -25,6 +25,7 @@ from placet_client.cli import (
     rollouts,
     serving,
     streams,
+    targets,
     versions,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
@@ -50,6 +51,7 @@ for module in (
     releases,
     rollouts,
     serving,
+    targets,
     deployments,
     outcomes,
     predictions,

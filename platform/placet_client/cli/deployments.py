@@ -74,7 +74,7 @@ def lines(rows: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
             "endpoint": row.endpoint_name,
         }
         if not row.revisions:
-            yield place | {"runs": "nothing" if row.state == "active" else row.state}
+            yield place | {"runs": "nothing" if row.state == "active" else idle(row)}
         for one in row.revisions:
             yield place | {
                 "revision": one.number,
@@ -87,6 +87,18 @@ def lines(rows: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
                 + (" (started)" if one.started else ""),
                 "until": one.until.isoformat(timespec="seconds") if one.until else None,
             }
+
+
+def idle(row: Deployment) -> str:
+    """Say of an endpoint that served nothing who had stopped it, as the page does."""
+    stop = row.stopped
+    if stop is None:
+        return row.state
+    by = stop.by_name
+    if stop.recalled:
+        seen = stop.recall
+        by = f"recall {seen.id} (by {seen.by_name})" if seen else "a recall, not visible to you"
+    return f"{row.state} by {by} at {stop.at.isoformat(timespec='seconds')}"
 
 
 def approvers(row: ServedRevision) -> list[str] | str:

@@ -1,4 +1,4 @@
-"""endpoint, target."""
+"""endpoint."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -19,7 +19,6 @@ from placet_client.cli.command import (
     go_on,
     json_or_file,
     listed_project,
-    pairs,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.client import Client
@@ -38,14 +37,14 @@ endpoint = typer.Typer(
     help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT or by id", no_args_is_help=True
 )
 key = typer.Typer(help="API keys of an endpoint", no_args_is_help=True)
-target = typer.Typer(help="Where models run", no_args_is_help=True)
+
+WhyOption = Annotated[str, typer.Option("--reason", help="why, for whoever sees the endpoint")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     endpoint.add_typer(key, name="key")
     app.add_typer(endpoint, name="endpoint")
-    app.add_typer(target, name="target")
 
 
 def id_of(client: Client, reference: str) -> str:
@@ -116,7 +115,7 @@ def endpoint_revisions(
 ) -> None:
     """List what served behind an endpoint, newest first."""
     with connected() as client:
-        revisions = client.endpoints.revisions(id_of(client, reference), limit=limit)
+        revisions = list(client.endpoints.revisions(id_of(client, reference), limit=limit))
         columns = [
             "number",
             "state",
@@ -128,7 +127,26 @@ def endpoint_revisions(
             "release",
             "live_at",
         ]
-        show_list(revisions, columns, output)
+        if output is Form.JSON:
+            show_list(revisions, columns, output)
+            return
+        show_list(({**row.raw, "state": _state_of(row)} for row in revisions), columns, output)
+        for row in revisions:
+            if row.recalled:
+                tell(f"Revision {row.number}: {_state_of(row)} {_told_of(row.recall)}")
+
+
+def _state_of(row: records.Revision) -> str:
+    """Return the state of a revision as the page of its endpoint has it."""
+    return "stopped by a recall" if row.recalled else row.state
+
+
+def _told_of(recall: records.ToldRecall | None) -> str:
+    """Say which recall ended a revision, as the page does."""
+    if recall is None:
+        return "of all projects, not visible to you"
+    at = recall.at.isoformat(timespec="seconds")
+    return f"by {recall.by_name} at {at} ({recall.id}): “{recall.reason}”"
 
 
 @endpoint.command("traffic")
@@ -211,9 +229,7 @@ def endpoint_scale(
 
 @endpoint.command("stop")
 def endpoint_stop(
-    reference: EndpointArgument,
-    reason: Annotated[str, typer.Option(help="why, for whoever sees the endpoint")] = "",
-    output: OutputOption = Form.TABLE,
+    reference: EndpointArgument, reason: WhyOption = "", output: OutputOption = Form.TABLE
 ) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
@@ -222,10 +238,13 @@ def endpoint_stop(
 
 
 @endpoint.command("start")
-def endpoint_start(reference: EndpointArgument, output: OutputOption = Form.TABLE) -> None:
+def endpoint_start(
+    reference: EndpointArgument, reason: WhyOption = "", output: OutputOption = Form.TABLE
+) -> None:
     """Start a stopped endpoint."""
     with connected() as client:
-        _show_changed(client, client.endpoints.start(id_of(client, reference)), output)
+        started = client.endpoints.start(id_of(client, reference), reason=reason)
+        _show_changed(client, started, output)
 
 
 @endpoint.command("restart")
@@ -274,125 +293,3 @@ def key_revoke(reference: EndpointArgument, key_id: str, output: OutputOption = 
         endpoint_id = id_of(client, reference)
         show_one(client.endpoints.revoke_key(endpoint_id, key_id), output)
         go_on(client, "endpoint", endpoint_id)
-
-
-@target.command("list")
-def target_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
-    """List targets."""
-    with connected() as client:
-        targets = client.targets.list(limit=limit)
-        show_list(targets, ["name", "driver", "site", "url", "node.alive"], output)
-
-
-@target.command("show")
-def target_show(name: str, output: OutputOption = Form.TABLE) -> None:
-    """Show a target."""
-    with connected() as client:
-        show_one(client.targets.get(name), output)
-
-
-SiteOption = Annotated[str | None, typer.Option(help="on-premise, cloud or edge")]
-LabelOption = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable")]
-CapacityOption = Annotated[int | None, typer.Option(help="memory for models, in MB")]
-UrlOption = Annotated[str | None, typer.Option(help="where clients reach its endpoints")]
-OwnerOption = Annotated[str | None, typer.Option(help="who answers for it: e-mail address or id")]
-ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT[/ENVIRONMENT]")]
-
-
-@target.command("create")
-def target_create(
-    name: str,
-    driver: Annotated[str, typer.Option(help="what runs there")] = "node",
-    site: SiteOption = "on-premise",
-    label: LabelOption = None,
-    capacity_mb: CapacityOption = 4096,
-    url: UrlOption = None,
-    owner: OwnerOption = None,
-    output: OutputOption = Form.TABLE,
-) -> None:
-    """Add a target. Nobody may use it before `placet target allow`."""
-    labels = pairs(label, "--label") if label else None
-    with connected() as client:
-        new_target = client.targets.create(
-            name,
-            driver=driver,
-            site=site or "",
-            labels=labels,
-            capacity_mb=capacity_mb,
-            url=url or "",
-            owner=owner or "",
-        )
-        show_one(new_target, output)
-        go_on(client, "target", name)
-
-
-@target.command("edit")
-def target_edit(
-    name: str,
-    site: SiteOption = None,
-    label: LabelOption = None,
-    capacity_mb: CapacityOption = None,
-    url: UrlOption = None,
-    on_expired: Annotated[
-        str | None, typer.Option(help="serve or stop, when the node is cut off for too long")
-    ] = None,
-    owner: OwnerOption = None,
-    output: OutputOption = Form.TABLE,
-) -> None:
-    """Change a target; --label replaces all labels."""
-    labels = pairs(label, "--label") if label else None
-    with connected() as client:
-        changed = client.targets.update(
-            name,
-            site=site,
-            labels=labels,
-            capacity_mb=capacity_mb,
-            url=url,
-            on_expired=on_expired,
-            owner=owner,
-        )
-        show_one(changed, output)
-        go_on(client, "target", name)
-
-
-@target.command("uses")
-def target_uses(name: str, limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
-    """List the projects and environments that may use a target."""
-    with connected() as client:
-        uses = client.targets.uses(name, limit=limit)
-        show_list(uses, ["project", "environment", "created_at", "id"], output)
-
-
-@target.command("allow")
-def target_allow(name: str, whom: ProjectArgument, output: OutputOption = Form.TABLE) -> None:
-    """Let a project, or one environment of it, use a target."""
-    project, environment = refs.project_or_place(whom)
-    with connected() as client:
-        show_one(client.targets.allow(name, project, environment), output)
-        go_on(client, "target", name)
-
-
-@target.command("disallow")
-def target_disallow(name: str, whom: ProjectArgument) -> None:
-    """Take a project, or one environment of it, off a target's list."""
-    wanted = refs.project_or_place(whom)
-    with connected() as client:
-        for use in client.targets.uses(name):
-            if (use.project, use.environment) == wanted:
-                client.targets.end_use(name, use.id)
-                tell(f"{whom} may no longer use {name}")
-                go_on(client, "target", name)
-                return
-    raise CommandEnded(ERROR, f"{name} does not list {whom}")
-
-
-@target.command("join-token")
-def target_join_token(name: str, output: OutputOption = Form.TABLE) -> None:
-    """Create a one-time token for `placet-agent join`, and print it."""
-    with connected() as client:
-        join_token = client.targets.join_token(name)
-        if output is Form.JSON:
-            show_one(join_token, output)
-        else:
-            tell(join_token.token)
-        go_on(client, "target", name)

@@ -93,10 +93,18 @@ class Lists(Noun):
         """Write the streams of the log and how far they are."""
         return self._save("/exports/streams", to, **given(format=form))
 
-    def recalls(self, to: Path, *, form: Form = "csv", project: str = "", recall: str = "") -> int:
-        """Write what every recall, or the one of this id, did to every release, and whether that
-        is confirmed."""
-        query = given(format=form, project=project, recall=recall)
+    def recalls(
+        self,
+        to: Path,
+        *,
+        form: Form = "csv",
+        project: str = "",
+        recall: str = "",
+        state: str = "",
+    ) -> int:
+        """Write what every recall, or the one of this id, or those of a ``state``, ``standing`` or
+        ``lifted``, did to every release, and whether that is confirmed."""
+        query = given(format=form, project=project, recall=recall, state=state)
         return self._save("/exports/recalls", to, **query)
 
     def tokens(self, to: Path, *, form: Form = "csv") -> int:

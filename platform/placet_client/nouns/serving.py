@@ -161,9 +161,9 @@ class Endpoints(Noun):
         """Stop an endpoint; clients get 503."""
         return self._do(Endpoint, at("endpoints", endpoint, "stop"), given(reason=reason))
 
-    def start(self, endpoint: str) -> Endpoint:
+    def start(self, endpoint: str, *, reason: str = "") -> Endpoint:
         """Start a stopped endpoint."""
-        return self._do(Endpoint, at("endpoints", endpoint, "start"))
+        return self._do(Endpoint, at("endpoints", endpoint, "start"), given(reason=reason))
 
     def restart(self, endpoint: str) -> Endpoint:
         """Replace the replicas, one after another."""

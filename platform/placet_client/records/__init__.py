@@ -25,7 +25,13 @@ from placet_client.records.audit import (
 from placet_client.records.base import Record
 from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
-from placet_client.records.deployments import Approval, Deployment, RunReceipt, ServedRevision
+from placet_client.records.deployments import (
+    Approval,
+    Deployment,
+    EndpointStop,
+    RunReceipt,
+    ServedRevision,
+)
 from placet_client.records.governance import (
     Barred,
     Bound,
@@ -127,6 +133,7 @@ from placet_client.records.serving import (
     Series,
     Target,
     TargetUse,
+    ToldRecall,
     Traffic,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
@@ -174,6 +181,7 @@ __all__ = [
     "Duty",
     "Endpoint",
     "EndpointKey",
+    "EndpointStop",
     "Environment",
     "Erasure",
     "Evidence",
@@ -249,6 +257,7 @@ __all__ = [
     "Timestamp",
     "TimestampDetail",
     "Token",
+    "ToldRecall",
     "Traffic",
     "Upload",
     "Version",

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from placet_client.records.base import Record
+from placet_client.records.serving import (
+    ToldRecall,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,18 @@ class ServedRevision(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointStop(Record):
+    """Who had stopped an endpoint, and when."""
+
+    at: datetime
+    by: str
+    by_name: str
+    event: int  # Where the log says it
+    recalled: bool  # Whether Placet did it because of a recall
+    recall: ToldRecall | None  # That recall; None also where it is not visible to you
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment(Record):
     """An endpoint as it was at an instant, and what served there."""
 
@@ -64,5 +79,6 @@ class Deployment(Record):
     endpoint: str
     endpoint_name: str
     state: str  # active, stopped, or unknown
+    stopped: EndpointStop | None  # Who had stopped it; None of one that was not stopped then
     revisions: tuple[ServedRevision, ...]
     faults: tuple[str, ...]  # Why this may not be all, a sentence each

@@ -59,6 +59,17 @@ class JoinToken(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToldRecall(Record):
+    """Who recalled something that ran, when and why."""
+
+    id: str
+    by: str
+    by_name: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision(Record):
     """One Bento behind an endpoint, and what its node says of it."""
 
@@ -90,6 +101,8 @@ class Revision(Record):
     # none), `older` (approved under earlier rules); empty when it does not
     isolation: str
     egress_counts: tuple[Json, ...]
+    recalled: bool  # Whether a recall ended it
+    recall: ToldRecall | None  # That recall; None also where it is not visible to you
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A recall's report is taken from the command line, and checked by the verifier."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from placet_client.cli import main
 from placet_verify.__main__ import main as verifier
 from tests.support import factories
 from tests.support.commands import become
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,3 +79,32 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     lift(row, reason="sound", actor=world.vera)
     assert main(["recall", "show", row.pk]) == 0
     assert "withdrawn" in capsys.readouterr().out
+
+
+def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    story.settle()
+    olga = story.world.people["Olga"] = factories.person("Olga", {"operator": None})
+    found = recall(
+        kind="person", what=story.rex.id, reason="coerced", actor=factories.actor_of(olga)
+    )
+    become(story.world, "Olga", live_server.url, monkeypatch)
+    assert main(["endpoint", "revisions", release.endpoint_id]) == 0
+    said = capsys.readouterr().out
+    assert " stopped by a recall " in said and "failed" not in said
+    assert "Revision 1: stopped by a recall by Olga at " in said
+    assert f"({found.pk}): “coerced”" in said
+    become(story.world, "Ada", live_server.url, monkeypatch)
+    assert main(["endpoint", "revisions", release.endpoint_id]) == 0
+    said = capsys.readouterr().out
+    assert "Revision 1: stopped by a recall of all projects, not visible to you" in said
+    assert "Olga" not in said and "coerced" not in said
+    assert main(["endpoint", "revisions", release.endpoint_id, "-o", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["state"], row["recalled"], row["recall"]) == ("failed", True, None)

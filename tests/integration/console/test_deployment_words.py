@@ -129,6 +129,23 @@ def test_who_may_not_see_a_recall_is_not_told_by_whom_and_why(story: Story) -> N
     assert "by Olga (ago) : “coerced”" in page(story, path, who="Olga")
 
 
+def test_the_activity_names_who_made_a_recall_only_to_who_may_see_it(story: Story) -> None:
+    recalled(story, story.live("staging"))
+    story.approve(story.release("staging"))
+    story.settle()
+    olga = story.people["Olga"] = factories.person("Olga", {"operator": None})
+    said: dict[str, Any] = {"kind": "person", "what": story.rex.id, "reason": "coerced"}
+    recall(**said, actor=factories.actor_of(olga))
+    path, reached = "/projects/risk/activity/", "of the endpoint by"
+    shown = page(story, path, who="Ada")
+    assert f"{reached} somebody who is not visible to you | churn in staging" in shown
+    assert "Olga" not in shown
+    assert f"{reached} Otto risk | churn in staging" in shown, "whose recall is of the project"
+    assert f"{reached} Olga" in page(story, path, who="Olga")
+    story.people["Eve"] = factories.person("Eve", {"auditor": story.world.project})
+    assert f"{reached} Olga" in page(story, path, who="Eve"), "the log names them to its readers"
+
+
 def test_the_revisions_say_who_rolled_one_back_who_aborted_one_and_why(
     story: Story, first_release: Release
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.assurance.actions import place_hold, recall
+from apps.assurance.actions import lift, place_hold, recall
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.models import Archive
 from apps.console.queries.exports import TABLES
@@ -168,6 +168,20 @@ def test_the_filters_of_the_page_hold(world: World) -> None:
     assert {r["project"] for r in rows(reader, "policies", "&project=other")} == {"other"}
     assert api(reader).get("/exports/models?state=live").status_code == 400
     assert api(reader).get("/exports/models?format=xlsx").status_code == 400
+
+
+def test_recalls_are_taken_away_by_the_state_that_the_page_has_chosen(world: World) -> None:
+    kept = {"kind": "bento", "what": world.request("staging").bento_id, "reason": "x"}
+    withdrawn = {**kept, "what": world.request("development").bento_id}
+    made = [recall(**one, project=world.project, actor=world.otto) for one in (kept, withdrawn)]
+    lift(made[1], reason="sound", actor=world.vera)
+    reader = eve(world)
+    for row, state in zip(made, ("standing", "lifted"), strict=True):
+        assert {one["recall"] for one in rows(reader, "recalls", f"&state={state}")} == {row.pk}
+        shown = browser(reader).get(f"/recalls/?state={state}").content.decode()
+        assert f"exports/recalls?format=csv&amp;state={state}" in shown
+    assert {one["recall"] for one in rows(reader, "recalls")} == {row.pk for row in made}
+    assert api(reader).get("/exports/recalls?state=over").status_code == 400
 
 
 def test_no_cell_is_a_formula(world: World) -> None:

@@ -18,8 +18,9 @@ from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
-from apps.identity.models import RoleBinding, TeamMember
+from apps.identity.models import RoleBinding, TeamMember, User
 from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
 from tests.support import enrolment, factories
 from tests.support.page_text import text_of
@@ -304,6 +305,35 @@ def test_nobody_can_request_until_a_contributor_has_set_up_a_second_factor(world
     assert production(world).waits_for == ("Ada risk", "Alan risk")
     has_factor(world, "Ada")
     assert production(world).state == "kept"
+
+
+def test_where_all_who_could_decide_never_signed_in_the_verdict_is_not_ok(world: World) -> None:
+    rex, rita = world.people["Rex"], world.people["Rita"]
+    User.objects.filter(pk__in=[rex.pk, rita.pk]).update(last_login=None)
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("waiting", ("Rex risk", "Rita risk"))
+    assert staging.waits_for == ()
+    assert "Rex risk approves it as reviewer (was invited and has not signed in yet)" in (
+        staging.path
+    )
+    eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
+    said = " ".join(text_of(eve.get("/duties/").content.decode()).split())
+    assert "▲ Nobody can do it yet" in said
+    assert (
+        "2 could do it, but nobody can do it until enough of Rex risk and Rita risk, who were "
+        "invited, have signed in:"
+    ) in said
+    User.objects.filter(pk=rita.pk).update(last_login=now())
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("kept", ())
+
+
+def test_who_never_signed_in_is_counted_as_somebody_who_could(world: World, ann: Actor) -> None:
+    ada = world.people["Ada"]
+    User.objects.filter(pk=ada.pk).update(last_login=None)
+    with pytest.raises(BypassOpened) as refused:
+        actions.grant_role(role="operator", person=ada, project=world.project, actor=ann)
+    assert "(was invited and has not signed in yet)" in refused.value.detail
 
 
 def has_factor(world: World, name: str) -> None:

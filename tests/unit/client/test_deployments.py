@@ -49,3 +49,24 @@ def test_what_needed_no_approval_says_so_in_the_words_of_the_page() -> None:
     assert line(release="")["approved by"] == "not known"
     vera = SimpleNamespace(name="Vera", role="approver")
     assert line(approvals=(vera,))["approved by"] == ["Vera (approver)"]
+
+
+def test_an_endpoint_that_was_stopped_says_by_whom_and_when() -> None:
+    assert runs(stop(by_name="Otto")) == "stopped by Otto at 2026-11-30T11:21:39+00:00"
+    hidden = stop(by_name="Placet", recalled=True, recall=None)
+    assert "stopped by a recall, not visible to you at 2026" in runs(hidden)
+    seen = stop(recalled=True, recall=SimpleNamespace(id="rcl_1", by_name="Oda"))
+    assert "stopped by recall rcl_1 (by Oda) at 2026" in runs(seen)
+    assert runs(None) == "stopped"
+
+
+def stop(**more: Any) -> SimpleNamespace:
+    """Return who stopped an endpoint."""
+    return SimpleNamespace(**{"at": SINCE, "recalled": False, "by_name": "Placet"} | more)
+
+
+def runs(stopped: SimpleNamespace | None) -> str:
+    """Return what the line of a stopped endpoint says of what runs there."""
+    place = {"project": "risk", "environment": "staging", "endpoint_name": "iris"}
+    row = SimpleNamespace(**place, state="stopped", revisions=(), stopped=stopped)
+    return str(next(lines([cast("Any", row)]))["runs"])

@@ -67,7 +67,7 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
             "factor:",
         ),
         (None, None, ("A", "B"), None, "Nobody can do it until enough of A and B have set up a "),
-        (2, 3, (), 2, "could do it; 3 can without waiting for a second factor:"),
+        (2, 3, (), 2, "could do it; 3 can without waiting for a first sign-in or a second "),
         (2, 2, (), 2, "could do it:"),
     ],
 )
@@ -79,6 +79,22 @@ def test_how_few_can_now(
     row = DutyRow(duty)
     assert row.few == few and row.could.startswith(could)
     assert (row.sign.text == "Nobody can do it yet") == (bool(waits) and fewest != 1)
+
+
+@pytest.mark.parametrize(
+    ("waits", "invited", "until"),
+    [
+        ((), ("Ravi",), "until Ravi, who was invited, has signed in"),
+        ((), ("A", "B"), "until enough of A and B, who were invited, have signed in"),
+        (("A",), ("B",), "until enough of A and B have signed in or set up a second factor"),
+    ],
+)
+def test_who_was_invited_and_has_not_signed_in_is_waited_for(
+    waits: tuple[str, ...], invited: tuple[str, ...], until: str
+) -> None:
+    duty = Duty(PLACE, 1, 2, None, [], None, [], False, waits_for=waits, invited=invited)
+    row = DutyRow(duty)
+    assert (row.sign.text, row.could) == ("Nobody can do it yet", f"Nobody can do it {until}.")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apps.assurance.models import RecallEffect
+from apps.assurance.models import RecallEffect, RecallState
 from apps.assurance.queries import visible_recalls
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
@@ -15,6 +15,7 @@ from apps.governance.queries.break_glass import break_glass_views, break_glasses
 from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.visible_rows import releases
 from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput
 
 
 def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -52,8 +53,17 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         rows = rows.filter(project__slug=project)
     if recall := filters.get("recall"):
         rows = rows.filter(recall=recall)
+    if state := filters.get("state"):
+        rows = rows.filter(recall__state=state)
     for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
         yield row, row.recall
+
+
+def _check_state(filters: Filters) -> None:
+    """Refuse a state that no recall has."""
+    if filters.get("state") and filters["state"] not in RecallState.values:
+        detail = f"One of {', '.join(RecallState.values)}"
+        raise InvalidInput(errors=[FieldError("state", detail)])
 
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -143,8 +153,9 @@ RECALLS = ListTable(
         "contradiction": lambda row, recall: row.contradiction,
         "id": lambda row, recall: row.pk,
     },
-    ("project", "recall"),
+    ("project", "recall", "state"),
     _recalls,
+    check=_check_state,
 )
 BREAK_GLASSES = ListTable(
     {

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apps.assurance.queries.as_of import deployments, endpoints_ever, instant_of
+from apps.assurance.queries.as_of import deployments, endpoints_ever, instant_of, with_stops
+from apps.assurance.queries.stops import EndpointStop
 from apps.console.queries.endpoints import endpoint_rows, endpoints_matching
 from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
@@ -40,12 +41,20 @@ def _targets(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
             yield row, row.target, row.node
 
 
+def _recall_of(stop: EndpointStop | None) -> str:
+    """Say which recall stopped an endpoint, '' where none did."""
+    if stop is None or stop.recall is None:
+        return ""
+    told = stop.told
+    return f"{told['id']} (by {told['by_name']})" if told else "a recall that is not visible to you"
+
+
 def _deployments(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     at = instant_of(filters.get("at", ""))
     place = {name: filters.get(name, "") for name in ("project", "environment")}
     endpoints = endpoints_ever(actor, **place)
     for batch in in_batches(endpoints.order_by("project__slug", "environment", "name", "pk")):
-        for row in deployments(batch, at):
+        for row in with_stops(deployments(batch, at), actor):
             if not row.revisions:
                 yield row, None, None, None
             for revision in row.revisions:
@@ -135,6 +144,10 @@ DEPLOYMENTS = ListTable(
         "receipts": lambda row, revision, period, approved: [
             one.id for one in (revision.receipts if revision else ())
         ],
+        "stopped_at": lambda row, revision, period, approved: row.stop and row.stop.moment.at,
+        "stopped_by": lambda row, revision, period, approved: row.stop and row.stop.name,
+        "stopped_event": lambda row, revision, period, approved: row.stop and row.stop.moment.index,
+        "stopped_by_recall": lambda row, revision, period, approved: _recall_of(row.stop),
         "faults": lambda row, revision, period, approved: row.faults,
         "id": lambda row, revision, period, approved: row.endpoint.pk,
     },

@@ -1,6 +1,6 @@
-"""Recalls as columns of the queries that read what they reached."""
+"""Recalls as columns of the queries that read what they reached, and what is told of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,10 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject, Now
 
 from apps.assurance.models import EffectAction, Recall, RecallEffect, RecallKind, RecallState
-from apps.identity.queries import name_in
+from apps.audit.queries import unseal_many
+from apps.identity.queries import name_in, sees_in
+from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.clock import rfc3339
 
 RECALLED: dict[str, str] = {  # why a release ended, where the reason of the recall is not told
     RecallKind.VERSION: "Its version was recalled",
@@ -30,6 +33,23 @@ def told_of_recall() -> JSONObject:
     told |= {"project": "recall__project", "kind": "recall__kind"}
     version = {"model": "release__version__model__name", "number": "release__version__number"}
     return JSONObject(id="recall", name=name_in("recall__recalled_by"), **told, **version)
+
+
+def recalls_told(found: Iterable[Mapping[str, Any]], actor: Actor) -> dict[str, dict[str, Any]]:
+    """Return by its id who made a recall, when and why, of those in ``found``, as
+    :func:`told_of_recall` has them, that ``actor`` may see (one query)."""
+    seen = [one for one in found if sees_in(one["project"], "recall.view", actor)]
+    reasons = unseal_many({one["reason"] for one in seen})
+    return {
+        one["id"]: {
+            "id": one["id"],
+            "by": one["by"],
+            "by_name": SYSTEM.label if one["by"] == SYSTEM.id else one["name"],
+            "at": rfc3339(datetime.fromisoformat(one["at"])),
+            "reason": reasons.get(one["reason"], ""),
+        }
+        for one in seen
+    }
 
 
 def recall_that_ended() -> Subquery:
@@ -76,7 +96,7 @@ def recalls_that_stopped(endpoints: Sequence[str]) -> dict[str, list[dict[str, A
     if endpoints:
         rows = _stopping().filter(endpoint__in=endpoints)
         for pk, told in rows.values_list("endpoint", told_of_recall()):
-            found[pk].append({**told, "at": datetime.fromisoformat(told["at"])})
+            found[pk].append(told)
     return found
 
 
