@@ -9,7 +9,7 @@ from apps.console.queries.teams import team_by_id, team_list_page, team_page
 from apps.console.views.asking import ask_before_removing, ask_first
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.people import place_of, seen_person
-from apps.governance.queries.lockouts import after_removing_member
+from apps.governance.queries.lockouts import after_deleting_team, after_removing_member
 from apps.identity.actions import (
     add_member,
     create_team,
@@ -51,6 +51,13 @@ def create(request: PageRequest) -> HttpResponse:
 def delete(request: PageRequest, team_id: str) -> HttpResponse:
     """Remove a team; what its people held by it goes with it."""
     row = _team(request, team_id)
+    if asked := ask_first(
+        request,
+        lambda: after_deleting_team(row),
+        title=f"Delete the team {row}?",
+        submit="Delete all the same",
+    ):
+        return asked
     delete_team(row, actor=request.actor)
     messages.success(request, f"The team {row} is deleted, and the roles given to it.")
     return redirect("teams")

@@ -27,12 +27,22 @@ def after_removing_role(row: RoleBinding) -> list[Environment]:
 
 def after_removing_member(team: Team, person: User) -> list[Environment]:
     """Return where nobody could approve without this person in the team."""
+    return _without(team, lambda members: members - {person.pk})
+
+
+def after_deleting_team(team: Team) -> list[Environment]:
+    """Return where nobody could approve without this team."""
+    return _without(team, lambda _: frozenset())
+
+
+def after_deactivating(person: User) -> list[Environment]:
+    """Return where nobody could approve without this person."""
 
     def change(now: Organisation) -> Organisation:
-        left = now.teams.get(team.pk, frozenset()) - {person.pk}
-        return replace(now, teams={**now.teams, team.pk: left})
+        ended = (replace(p, active=p.active and p.id != person.pk) for p in now.people)
+        return replace(now, people=tuple(ended))
 
-    return _locked_out(change, DECIDING)  # what the team holds is read with everybody else's
+    return _locked_out(change, DECIDING)
 
 
 def after_demanding_factor(role: str) -> list[Environment]:
@@ -50,6 +60,14 @@ def after_demanding_factor(role: str) -> list[Environment]:
         return _with(now, left)
 
     return _locked_out(change, {role})
+
+
+def _without(team: Team, left: Callable[[frozenset[str]], frozenset[str]]) -> list[Environment]:
+    def change(now: Organisation) -> Organisation:
+        members = left(now.teams.get(team.pk, frozenset()))
+        return replace(now, teams={**now.teams, team.pk: members})
+
+    return _locked_out(change, DECIDING)  # what the team holds is read with everybody else's
 
 
 def _key(place: Environment) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.identity.actions import revoke_role
-from apps.identity.models import RoleBinding, SecondFactorDemand, TeamMember
+from apps.identity.models import RoleBinding, SecondFactorDemand, Team, TeamMember, User
 from placet.kernel.actor import SYSTEM
 from tests.support.enrolment import authenticator, signs_in_with
 from tests.support.factories import browser, person, project, team
@@ -65,6 +65,32 @@ def test_a_team_that_approves_alone_is_asked_about_too(world: World, desk: Clien
     assert TeamMember.objects.filter(team=crew).exists()
     sent(desk, f"{path}members/{bob.pk}/remove", sure="1")
     assert not TeamMember.objects.filter(team=crew).exists()
+
+
+def test_deleting_the_team_that_approves_alone_is_asked_about(world: World, desk: Client) -> None:
+    crew = team("Crew", person("Bob"), roles={"approver": world.project})
+    other = team("Other", person("Bea"))
+    for name in ("Vera", "Vito"):
+        revoke_role(role_of(world, name), actor=SYSTEM)
+    assert NOBODY not in sent(desk, f"/administration/teams/{other.pk}/delete")
+    assert not Team.objects.filter(pk=other.pk).exists()
+    path = f"/administration/teams/{crew.pk}/delete"
+    assert NOBODY in sent(desk, path)
+    assert Team.objects.filter(pk=crew.pk).exists()
+    assert NOBODY not in sent(desk, path, sure="1")
+    assert not Team.objects.filter(pk=crew.pk).exists()
+
+
+def test_the_last_person_who_approves_is_deactivated_by_who_was_told_what_follows(
+    world: World, desk: Client
+) -> None:
+    first, last = world.people["Vera"], world.people["Vito"]
+    for one in (first, last):
+        path = f"/people/{one.pk}/deactivate"
+        assert (NOBODY in sent(desk, path)) is (one == last), "Vito is left after Vera"
+        assert User.objects.get(pk=one.pk).is_active is (one == last)
+    assert NOBODY not in sent(desk, path, sure="1")
+    assert not User.objects.get(pk=last.pk).is_active
 
 
 def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
