@@ -119,9 +119,9 @@ AUDIT = (
     Entry("Recalls", "recalls", ("recall.view",)),
     Entry("Emergency releases", "glasses", ("release.view",)),
     Entry("Duties", "duties", ("access.view",)),
-    Entry("Retention and holds", "retention", ("audit.hold", "audit.view")),
+    Entry("Retention and holds", "retention", ("audit.hold", "audit.view"), everywhere=True),
     Entry("Forwarding", "streams", ("stream.view",)),
-    Entry("Witnesses", "witnesses", ("audit.witness", "audit.view")),
+    Entry("Witnesses", "witnesses", ("audit.witness", "audit.view"), everywhere=True),
 )
 DEPLOYMENTS = (
     Entry("Now", "endpoints", ("endpoint.view",)),

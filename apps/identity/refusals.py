@@ -1,16 +1,18 @@
 """What somebody is told who lacks a permission: what it is called, and how one comes by it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.urls import reverse
 
-from apps.identity.models import ApiToken
+from apps.identity.models import ApiToken, Project
 from apps.identity.queries import held_grants, withheld_roles
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from apps.identity.rules.permissions import in_words, roles_with
 from apps.identity.rules.presets import preset_for
-from placet.kernel.actor import Actor, Scope
+from placet.kernel.actor import Actor, Grant, Scope
 from placet.kernel.config import config
+
+NAMED = 3  # places of a role that is held too narrowly
 
 
 def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
@@ -23,12 +25,13 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
         return second_factor_needed(waiting)
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
+    given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
     if token is None:
-        return f"{_needs(permissions)}{_role_is_given(permissions, who)}"
+        return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
     if not held:
         either = f", and {who} may not do it either"
-        return f"{_needs(permissions)}{either}{_role_is_given(permissions, who)}"
+        return f"{_needs(permissions)}{either}{given}"
     able = [p for p in held if p not in NEVER_BY_TOKEN]
     if not able:
         return f"{_needs(held)}, which no token carries: do it at {config().public_origin}"
@@ -44,7 +47,7 @@ def second_factor_needed(roles: Iterable[str]) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]])
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _waiting_for_factor(actor: Actor, permissions: Sequence[str]) -> list[str]:
@@ -62,10 +65,38 @@ def _quoted(permissions: Sequence[str]) -> str:
     return " or ".join(f'"{in_words(p)}"' for p in permissions)
 
 
-def _role_is_given(permissions: Sequence[str], who: str) -> str:
+def _role_is_given(
+    permissions: Sequence[str], who: str, narrower: Collection[Grant], scope: Scope | None
+) -> str:
     roles = sorted({role for p in permissions for role in roles_with(p)})
+    where = ""
+    if narrower and scope is not None:
+        held = "it" if len(roles) == 1 else _listed(sorted({grant.role for grant in narrower}))
+        hold = "hold" if who == "you" else "holds"
+        whole = "project" if scope.project else "instance"
+        where = f" in the whole {whole}; {who} {hold} {held} in {_places(narrower)}"
     word = "role" if len(roles) == 1 else "roles"
-    return f" ({word} {' or '.join(roles)}): an access administrator can give it to {who}"
+    return f" ({word} {' or '.join(roles)}{where}): an access administrator can give it to {who}"
+
+
+def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:
+    """Return the roles that would do, were they not held in a part of ``scope`` alone."""
+    if scope is None or scope.environment:
+        return []
+    held = held_grants(actor.id) if actor.token else actor.grants
+    able = (grant for grant in held if grant.permission in permissions and grant.role)
+    return [g for g in able if scope.covers(g.scope) and not g.scope.covers(scope)]
+
+
+def _places(grants: Iterable[Grant]) -> str:
+    scopes = {grant.scope for grant in grants}
+    slugs = dict(
+        Project.objects.filter(pk__in={s.project for s in scopes}).values_list("pk", "slug")
+    )
+    named = ("/".join(filter(None, (slugs.get(s.project or ""), s.environment))) for s in scopes)
+    names = sorted(named)
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return _listed([*names[:NAMED], *more])
 
 
 def _narrow(token: ApiToken, permission: str, who: str) -> str:

@@ -14,9 +14,11 @@ from apps.identity.models import Project, User
 from apps.identity.queries import visible_people
 from apps.monitoring.queries import requests_of
 from placet.kernel import keystore
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
+from placet.kernel.problems import NeedsPermission
 
+RECALL = "recall.create"
 WOULD: dict[str, str] = {
     EffectAction.FELL_BACK: "roll back to revision ",
     EffectAction.STOPPED: "stop the endpoint",
@@ -81,13 +83,22 @@ class RecallForm:
 
 
 def may_recall(actor: Actor) -> bool:
-    """Tell whether there is anything that ``actor`` may recall."""
-    return actor.can_somewhere("recall.create")
+    """Tell whether there is anything that ``actor`` may recall: a role in one environment alone
+    does not reach it, since a recall counts in a whole project."""
+    return any(g.permission == RECALL and not g.scope.environment for g in actor.grants)
+
+
+def demand_recall(actor: Actor) -> None:
+    """Refuse whoever may recall nothing."""
+    if not may_recall(actor):
+        held = (g.scope.project for g in actor.grants if g.permission == RECALL)
+        within = next((Scope(project) for project in held), None)
+        raise NeedsPermission(actor, RECALL, scope=within)
 
 
 def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = "") -> RecallForm:
     """Return the form; with ``kind`` and ``what`` also what that recall would reach."""
-    everywhere = actor.can("recall.create")
+    everywhere = actor.can(RECALL)
     projects = recallable(actor)
     kinds = [(k, n) for k, n in RecallKind.choices if everywhere or k in IN_PROJECT]
     people = list(visible_people(actor).order_by("name")) if everywhere else []

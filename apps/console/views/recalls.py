@@ -8,13 +8,13 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import RecallKind, RecallState
 from apps.assurance.queries import get_recall
 from apps.assurance.queries.named_items import named_item, recallable
-from apps.console.queries.recall_form import may_recall, recall_form
+from apps.console.queries.recall_form import demand_recall, may_recall, recall_form
 from apps.console.queries.recalls import after_lifting, recall_list_page, recall_page
 from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.lists import show_list
-from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, Problem
+from placet.kernel.problems import FieldError, InvalidInput, Problem
 
 
 @page
@@ -39,8 +39,7 @@ def recalls(request: PageRequest) -> HttpResponse:
 @page
 def recall_new(request: PageRequest) -> HttpResponse:
     """Show the form; once it says what, also what that would reach."""
-    if not may_recall(request.actor):
-        raise NeedsPermission(request.actor, "recall.create", scope=None)
+    demand_recall(request.actor)
     typed = {name: request.GET.get(name, "") for name in ("kind", "what", "project")}
     typed["kind"] = typed["kind"] if typed["kind"] in RecallKind.values else ""
     try:

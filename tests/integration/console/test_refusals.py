@@ -51,6 +51,39 @@ def test_who_may_not_open_a_page_is_told_as_which_role_one_may(
     assert told in " ".join(answer.content.decode().split())
 
 
+@pytest.mark.parametrize(
+    ("role", "path", "told", "unseen"),
+    [
+        (
+            "auditor",
+            "/audit/retention/",
+            "(roles admin or auditor in the whole instance; you hold auditor in risk/staging)",
+            "Retention and holds",
+        ),
+        (
+            "auditor",
+            "/audit/witnesses/",
+            "(roles admin or auditor in the whole instance; you hold auditor in risk/staging)",
+            "Witnesses",
+        ),
+        (
+            "operator",
+            "/recalls/new/?kind=version&what=risk/churn:1&project=risk",
+            "(roles approver or operator in the whole project; you hold operator in risk/staging)",
+            "New recall",
+        ),
+    ],
+)
+def test_who_holds_the_role_in_a_part_alone_is_told_where_it_is_needed_and_led_nowhere(
+    world: World, role: str, path: str, told: str, unseen: str
+) -> None:
+    client = browser(factories.person("Lou", {role: (world.project, "staging")}))
+    answer = client.get(path)
+    assert answer.status_code == 403
+    assert told in " ".join(answer.content.decode().split())
+    assert unseen not in client.get("/recalls/").content.decode()
+
+
 def test_a_refused_action_says_whom_to_ask_and_nothing_of_it_is_markup(world: World) -> None:
     text = sentence(InvalidInput(errors=[FieldError('/"<b>', "<i>")]))
     assert '<li data-fault-of="&quot;&lt;b&gt;">&quot;&lt;b&gt;: &lt;i&gt;</li>' in text

@@ -7,8 +7,10 @@ from apps.identity.queries import authorize
 from placet.kernel.problems import Forbidden
 from tests.support.factories import (
     actor_by_token,
+    actor_of,
     api,
     browser,
+    grant,
     person,
     project,
     service_account,
@@ -71,6 +73,26 @@ def test_what_one_may_elsewhere_is_not_what_one_may_here(risk: Project) -> None:
     status, detail = told(token_for(vera, scopes=["project.view", "model.view"]))
     assert status == 403
     assert "you may not do it either" in detail
+
+
+def test_who_holds_the_role_in_one_environment_is_told_that_the_whole_project_is_needed(
+    risk: Project, ada: User
+) -> None:
+    lou = person("Lou", {"contributor": (risk, "staging")})
+    weak = service_account("weak", owner=ada, roles={"contributor": (risk, "staging")})
+    for who, holds in ((lou, "you hold"), (weak, "weak holds")):
+        place = f"(role contributor in the whole project; {holds} it in risk/staging)"
+        assert place in told(token_for(who, scopes=["project.view", "model.view"]))[1]
+
+
+def test_of_many_places_in_which_one_holds_the_role_a_few_are_named() -> None:
+    lou = person("Lou")
+    for slug, environment in (("a", "staging"), ("b", ""), ("c", ""), ("d", ""), ("e", "")):
+        grant(lou, {"auditor": (project(slug), environment)})
+    with pytest.raises(Forbidden) as refused:
+        authorize(actor_of(lou), "audit.export", None)
+    where = "in the whole instance; you hold it in a/staging, b, c and 2 more"
+    assert f"(role auditor {where}): an access administrator" in refused.value.detail
 
 
 def test_what_a_token_may_not_see_stays_hidden(ada: User) -> None:

@@ -44,6 +44,11 @@ def test_audit_leads_to_the_first_of_its_pages_that_one_may_see(
         assert next(one for one in there.beside if one.text == "Audit").active
 
 
+def test_no_tab_leads_to_what_is_refused_to_an_auditor_of_one_project() -> None:
+    there = shown("/audit/", person("audit.view", "audit.hold", scope=Scope("prj_1")))
+    assert [tab.text for tab in there.tabs] == ["Log", "Verification"]
+
+
 def test_in_a_project_the_lists_are_those_of_the_project() -> None:
     found = shown("/models/", person(*LISTS), CLINIC)
     assert [(item.text, item.url) for item in found.project] == [
