@@ -16,4 +16,6 @@ def duties(request: PageRequest) -> HttpResponse:
     after = request.GET.get("after", "")
     rows = visible_duties(request.actor)
     environments, key = keyed(rows, ("project__slug", "name"), after, SHOWN)
-    return show(request, "duties", rows=duty_rows(duties_of(environments)), key=key, after=after)
+    listed = duty_rows(duties_of(environments))
+    is_seen = request.actor.can_somewhere("access.view")
+    return show(request, "duties", rows=listed, is_seen=is_seen, key=key, after=after)

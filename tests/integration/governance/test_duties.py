@@ -379,7 +379,13 @@ def test_auditors_and_access_admins_read_it_and_others_read_nothing(world: World
     assert {row["project"] for row in here.get("/duties").json()["items"]} == {"risk"}
     assert factories.api(world.people["Vera"]).get("/duties").json()["items"] == []
     page = factories.browser(world.people["Vera"]).get("/duties/").content.decode()
-    assert "No environments" in page and "Ada risk" not in page
+    assert "Not visible to you" in page and "No environments" not in page
+    assert "Auditors and access admins of a project see here" in page and "Ada risk" not in page
+
+
+def test_who_sees_access_is_told_where_there_is_no_environment() -> None:
+    page = factories.browser(factories.person("Ann", {"admin": None})).get("/duties/")
+    assert "No environments" in page.content.decode()
 
 
 def test_a_refusal_names_the_path_in_the_api_and_in_the_administration(world: World) -> None:
