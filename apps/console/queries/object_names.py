@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import CharField, F, Model, QuerySet, Value
+from django.db.models import CharField, Exists, F, Func, JSONField, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.urls import reverse
 
+from apps.audit.models import Event
 from apps.builds.models import Build
 from apps.console.queries.links import person_url
 from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
+from apps.identity.events import TEAM_CREATED
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
@@ -131,8 +133,10 @@ def object_names(
 ) -> dict[str, Named]:
     """Return the names of those of ``ids`` that name something ``actor`` may see, and of everybody
     of ``actors`` (one query, none where there is nothing to ask)."""
-    parts = [*_objects(set(ids), actor), *_actors(set(actors))]
-    names = {SYSTEM.id: Named(SYSTEM.label)} if SYSTEM.id in set(actors) else {}
+    who = set(actors)
+    parts = [*_objects(set(ids), actor), *_actors(who, actor)]
+    names = {one: Named("a deleted team") for one in who if one.startswith("tem_")}
+    names |= {SYSTEM.id: Named(SYSTEM.label)} if SYSTEM.id in who else {}
     if parts:
         found = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
         names |= {pk: Named(called, route, place) for pk, called, route, place in found}
@@ -140,12 +144,8 @@ def object_names(
 
 
 def _with_page(pk: str, named: Named, actor: Actor) -> Named:
-    """Return a person or a team with their page, for who may open that."""
-    if person_url(pk, actor):
-        return replace(named, route="person", place=pk)
-    if pk.startswith("tem_") and actor.can("access.view"):
-        return replace(named, route="team", place=pk)
-    return named
+    """Return a person with their page, for who may open that."""
+    return replace(named, route="person", place=pk) if person_url(pk, actor) else named
 
 
 def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
@@ -157,27 +157,44 @@ def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
     return parts
 
 
-def _actors(ids: set[str]) -> list[QuerySet[Any]]:
+def _actors(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
     """Return who acts, and the teams of who does, by name: who may read what they did may know
     that."""
     name = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
-    every = (
-        ("per_", User.objects.all(), name),
-        ("svc_", ServiceAccount.objects.all(), _joined(("name",))),
-        ("tem_", Team.objects.all(), _joined(("name",))),
-        ("nod_", Node.objects.all(), _joined(("=node ", "target__name"))),
+    team = ("team", Cast("pk", CharField())) if actor.can("access.view") else ()
+    every: tuple[tuple[str, QuerySet[Any], Any, tuple[Any, ...]], ...] = (
+        ("per_", User.objects.all(), name, ()),
+        ("svc_", ServiceAccount.objects.all(), _joined(("name",)), ()),
+        ("tem_", Team.objects.all(), _joined(("name",)), team),
+        ("nod_", Node.objects.all(), _joined(("=node ", "target__name")), ()),
     )
-    return [
-        _named(rows.filter(pk__in=wanted), called)
-        for prefix, rows, called in every
+    parts = [
+        _named(rows.filter(pk__in=wanted), called, *page)
+        for prefix, rows, called, page in every
         if (wanted := [one for one in ids if one.startswith(prefix)])
     ]
+    teams = [one for one in ids if one.startswith("tem_")]
+    return [*parts, _deleted_teams(teams)] if teams else parts
 
 
-def _named(rows: QuerySet[Any], called: Any, route: str = "", place: Any = None) -> QuerySet[Any]:
+def _deleted_teams(ids: list[str]) -> QuerySet[Any]:
+    """Return the teams that are gone by the name that the log has of them, while it is not in an
+    archive."""
+    made = Event.objects.filter(kind=TEAM_CREATED.name, subject__in=ids)
+    gone = made.filter(~Exists(Team.objects.filter(pk=OuterRef("subject"))))
+    row = Concat(Value(f"{Team._meta.label_lower}:"), "subject")
+    body = Cast("body", JSONField())
+    path = (body, Value("after"), row, Value("name"))
+    name = Func(*path, function="jsonb_extract_path_text", output_field=CharField())
+    return _named(gone, Concat(name, Value(" (deleted team)")), pk="subject")
+
+
+def _named(
+    rows: QuerySet[Any], called: Any, route: str = "", place: Any = None, pk: str = "pk"
+) -> QuerySet[Any]:
     text = {"output_field": CharField()}
     named: QuerySet[Any] = rows.order_by().values_list(
-        Cast("pk", CharField()), called, Value(route, **text), place or Value("", **text)
+        Cast(pk, CharField()), called, Value(route, **text), place or Value("", **text)
     )
     return named
 

@@ -9,9 +9,11 @@ from apps.audit.actions import record
 from apps.audit.kind_groups import GROUPS
 from apps.builds.events import BUILD_FAILED
 from apps.console.queries.activity import SHOWN
+from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.projects import project_rows
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import deciders, with_deciders
+from apps.identity.actions import delete_team
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.rules import PERMISSIONS
 from apps.registry.events import UPLOAD_STARTED
@@ -259,8 +261,26 @@ def test_the_activity_is_what_its_reader_sees_and_for_auditors_all(world: World)
     assert "Not visible to you: events about roles," in shown
     everything = page(eve, "/projects/risk/activity/")
     assert f"/audit/?project={world.project.pk}" in everything
-    assert "Every event of this project:" in everything and "Not visible to you" not in everything
+    assert "Events of this project:" in everything
+    assert "Every event" not in everything and "Not visible to you" not in everything
+    assert "the deletion of a team, which ends its roles here" in " ".join(everything.split())
     assert "the role viewer" in everything
+
+
+def test_a_team_that_is_gone_is_named_to_who_may_know_whom_an_event_is_about(world: World) -> None:
+    crew = factories.team("Crew", roles={"reviewer": world.project})
+    delete_team(crew, actor=SYSTEM)
+    eve, lone = (
+        factories.person(name, {"auditor": where})
+        for name, where in (("Eve", None), ("Lone", world.project))
+    )
+    for reader in (eve, lone):
+        shown = page(reader, "/projects/risk/activity/")
+        assert "Gave Crew (deleted team) the role reviewer" in shown
+        assert f"/administration/teams/{crew.pk}/" not in shown
+    assert "Crew" not in page(world.people["Ada"], "/projects/risk/activity/")
+    gone = object_names([], factories.actor_of(eve), actors=["tem_archived"])
+    assert gone["tem_archived"] == Named("a deleted team")
 
 
 def test_the_activity_names_what_each_event_is_about_and_is_narrowed(world: World) -> None:
