@@ -126,7 +126,8 @@ def _end_tokens(person: User) -> list[ApiToken]:
 
 
 def reactivate_person(person: User, *, actor: Actor) -> User:
-    """Let a deactivated person in again; tokens and password stay gone."""
+    """Let a deactivated person in again; tokens and password stay gone, so that until they have set
+    another they count as somebody who was invited and never came."""
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
@@ -134,8 +135,8 @@ def reactivate_person(person: User, *, actor: Actor) -> User:
             row = vouched(person)
             if row.is_active:
                 return row
-            row.is_active = True
-            row.save(update_fields=["is_active"])
+            row.is_active, row.last_login = True, None
+            row.save(update_fields=["is_active", "last_login"])
         log_person(log, PERSON_REACTIVATED, row)
         return row
 

@@ -328,6 +328,15 @@ def test_where_all_who_could_decide_never_signed_in_the_verdict_is_not_ok(world:
     assert (staging.state, staging.invited) == ("kept", ())
 
 
+def test_who_was_let_in_again_and_has_no_way_to_sign_in_is_waited_for(world: World) -> None:
+    ann = factories.actor_of(factories.person("Ann", roles={"admin": None}))
+    for name in ("Rex", "Rita"):
+        actions.deactivate_person(world.people[name], actor=ann)
+        actions.reactivate_person(world.people[name], actor=ann)
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("waiting", ("Rex risk", "Rita risk"))
+
+
 def test_who_never_signed_in_is_counted_as_somebody_who_could(world: World, ann: Actor) -> None:
     ada = world.people["Ada"]
     User.objects.filter(pk=ada.pk).update(last_login=None)
