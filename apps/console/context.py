@@ -83,8 +83,11 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     at, waiting = frame.project, page_menu.waiting
     here = waiting.total() if at is None else waiting[at.id]
     alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
+    releases, drafts = waiting.total(), frame.drafts
+    inbox = ["releases that wait for your role"] if releases else []
+    inbox += ["policy drafts that you may publish"] if drafts else []
     return {
-        "inbox": (waiting.total(), "releases that wait for your role"),
+        "inbox": (releases + drafts, " and ".join(inbox)),
         "releases": (here, "releases that wait for your role"),
         "alerts": (alerts, f"open alerts in {at.name}" if at else "open alerts"),
     }

@@ -11,7 +11,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
-from apps.console.queries.page_parts import Button, counted, no_project, no_role
+from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
@@ -84,7 +84,8 @@ class HomePage:
 
     @property
     def waits(self) -> str:
-        """What waits for the reader; '' where nothing does."""
+        """What waits for the reader, of every kind; '' where nothing does."""
+        said: list[str] = []
         for rows, what, then in (
             (self.inbox.needed, "release", "for your decision"),
             (self.startable, "approved release", "to be rolled out"),
@@ -92,9 +93,9 @@ class HomePage:
             (self.drafts, "policy draft", "to be published"),
         ):
             if rows:
-                wait = "waits" if len(rows) == 1 else "wait"
-                return f"{counted(len(rows), what)} {wait} {then}"
-        return ""
+                wait = "" if said else "waits " if len(rows) == 1 else "wait "
+                said.append(f"{counted(len(rows), what)} {wait}{then}")
+        return in_a_row(said) if said else ""
 
     @property
     def stands_still(self) -> str:

@@ -76,6 +76,21 @@ def test_of_all_that_waits_the_first_alone_brings_what_the_menu_shows(world: Wor
     assert waiting.beside == waiting.needed[0]
 
 
+def test_the_menu_counts_the_drafts_that_one_may_publish_beside_releases(world: World) -> None:
+    def badge(name: str) -> Any:
+        answer = browser(world.people[name]).get("/models/")
+        return answer.context["navigation"].home[1]
+
+    draft(world)
+    said = "policy drafts that you may publish"
+    assert (badge("Vito").count, badge("Vito").counted) == (1, said), "without any release"
+    assert badge("Vera").count == 0, "who wrote it"
+    world.request("production")
+    assert badge("Vito").count == 2
+    assert badge("Vito").counted == f"releases that wait for your role and {said}"
+    assert (badge("Ada").count, badge("Ada").counted) == (0, "")
+
+
 def test_where_there_is_no_release_one_query_tells_the_projects_and_the_open_alerts(
     django_assert_num_queries: Any,
 ) -> None:

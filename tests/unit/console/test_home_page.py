@@ -35,9 +35,8 @@ def page(
     ("needed", "startable", "paused", "said"),
     [
         (0, 0, 0, "you're all caught up"),
-        (1, 1, 1, "1 release waits for your decision"),
         (2, 0, 0, "2 releases wait for your decision"),
-        (0, 1, 1, "1 approved release waits to be rolled out"),
+        (0, 1, 0, "1 approved release waits to be rolled out"),
         (0, 2, 0, "2 approved releases wait to be rolled out"),
         (0, 0, 1, "1 rollout waits for a person to go on"),
         (0, 0, 3, "3 rollouts wait for a person to go on"),
@@ -50,7 +49,16 @@ def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said
 
 def test_a_policy_draft_to_publish_waits_too() -> None:
     assert page(drafts=[None]).lead == "1 policy draft waits to be published"
-    assert page(drafts=[None], paused=[None]).lead == "1 rollout waits for a person to go on"
+
+
+def test_everything_that_waits_is_said_in_one_sentence() -> None:
+    assert page(needed=1, drafts=[None] * 3).lead == (
+        "1 release waits for your decision and 3 policy drafts to be published"
+    )
+    assert page(needed=2, startable=[None], paused=[None], drafts=[None]).lead == (
+        "2 releases wait for your decision, 1 approved release to be rolled out, 1 rollout for a "
+        "person to go on and 1 policy draft to be published"
+    )
 
 
 def test_who_has_no_role_is_told_first_whom_to_ask() -> None:
