@@ -1,6 +1,6 @@
-"""Asks once more before a change of access after which nobody could approve somewhere."""
+"""Asks once more before a change of access that leaves nobody who could approve, or request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.http import HttpResponse
 
@@ -8,8 +8,7 @@ from apps.console.addresses import page_of
 from apps.console.queries.members import subject_of
 from apps.console.queries.page_parts import in_a_row
 from apps.console.views.base import PageRequest, show
-from apps.governance.models import Environment
-from apps.governance.queries.lockouts import after_removing_role
+from apps.governance.queries.lockouts import Lockouts, after_removing_role
 from apps.identity.models import RoleBinding
 from apps.identity.queries import Scoped, scope_of
 
@@ -29,24 +28,33 @@ def ask_before_removing(request: PageRequest, row: RoleBinding) -> HttpResponse 
 
 def ask_first(
     request: PageRequest,
-    lockouts: Callable[[], list[Environment]],
+    lockouts: Callable[[], Lockouts],
     *,
     at: Scoped | None = None,
     title: str,
     submit: str,
     until: str = "",
 ) -> HttpResponse | None:
-    """Return the page that says where nobody could approve after what was sent, and asks whether to
-    do it all the same; ``None`` where nothing is to be asked, or the answer was sent along. Who may
-    not manage access ``at`` the row is asked nothing: they are refused."""
+    """Return the page that says where nobody could approve or request after what was sent, and asks
+    whether to do it all the same; ``None`` where nothing is to be asked, or the answer was sent
+    along. Who may not manage access ``at`` the row is asked nothing: they are refused."""
     if request.POST.get(SURE) or not request.actor.can("access.manage", scope_of(at)):
         return None
-    places = lockouts()
-    if not places:
+    found = lockouts()
+    if not found:
         return None
-    where = in_a_row([f"{one.project.name} / {one.name}" for one in places])
-    said = f"After this no release can be approved in {where}{until}."
+    said = f"After this {', and '.join(_lost(found))}{until}."
     back_to = page_of(request)
     return show(
         request, "sure", title=title, submit=submit, said=said, action=request.path, here=back_to
     )
+
+
+def _lost(found: Lockouts) -> Iterator[str]:
+    lost = (
+        ("no release can be approved in", found.approving),
+        ("nobody can request a release in", found.requesting),
+    )
+    for what, places in lost:
+        if places:
+            yield f"{what} {in_a_row([f'{one.project.name} / {one.name}' for one in places])}"

@@ -1,54 +1,71 @@
-"""Where nobody could approve any more after a change of access, asked before it is made."""
+"""Where nobody could approve or request any more after a change of access, asked before it is
+made."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from apps.governance import duties, rules
-from apps.governance.duties import Binding, Organisation
+from apps.governance.duties import Binding, EnvironmentAccess, Organisation
 from apps.governance.models import Environment
 from apps.governance.queries.duties import look
 from apps.identity.models import RoleBinding, Team, User
+from apps.identity.rules.permissions import roles_with
 from apps.identity.trust.second_factor import factors
 
-DECIDING = frozenset(rules.ROLE_OF.values())
+CONCERNED = frozenset({*rules.ROLE_OF.values(), *roles_with(duties.REQUEST)})
 Change = Callable[[Organisation], Organisation]
 
 
-def after_removing_role(row: RoleBinding) -> list[Environment]:
-    """Return where nobody could approve without this role, of the places that it is given in (no
-    query for one that decides nowhere, else those of :func:`look`). That an approver of one project
-    vouches for passkeys in others is not for its administrator to read."""
+@dataclass(frozen=True, slots=True)
+class Lockouts:
+    """Where nobody could approve, and where nobody could request, by project and name."""
+
+    approving: tuple[Environment, ...] = ()
+    requesting: tuple[Environment, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.approving or self.requesting)
+
+
+def after_removing_role(row: RoleBinding) -> Lockouts:
+    """Return where nobody could approve or request without this role, of the places that it is
+    given in (no query for one that does neither, else those of :func:`look`). That an approver of
+    one project vouches for passkeys in others is not for its administrator to read."""
     subject = row.person_id or row.team_id or row.service_account_id or ""
     gone = Binding(row.role, subject, row.project_id or "", row.environment)
-    places = _locked_out(lambda now: _with(now, lambda b: () if b == gone else (b,)), {row.role})
+    found = _locked_out(lambda now: _with(now, lambda b: () if b == gone else (b,)), {row.role})
     within = (row.project_id or "", row.environment)
-    return [one for one in places if within in (("", ""), (one.project_id, ""), _key(one))]
+
+    def here(places: Iterable[Environment]) -> tuple[Environment, ...]:
+        return tuple(p for p in places if within in (("", ""), (p.project_id, ""), _key(p)))
+
+    return Lockouts(here(found.approving), here(found.requesting))
 
 
-def after_removing_member(team: Team, person: User) -> list[Environment]:
-    """Return where nobody could approve without this person in the team."""
+def after_removing_member(team: Team, person: User) -> Lockouts:
+    """Return where nobody could approve or request without this person in the team."""
     return _without(team, lambda members: members - {person.pk})
 
 
-def after_deleting_team(team: Team) -> list[Environment]:
-    """Return where nobody could approve without this team."""
+def after_deleting_team(team: Team) -> Lockouts:
+    """Return where nobody could approve or request without this team."""
     return _without(team, lambda _: frozenset())
 
 
-def after_deactivating(person: User) -> list[Environment]:
-    """Return where nobody could approve without this person."""
+def after_deactivating(person: User) -> Lockouts:
+    """Return where nobody could approve or request without this person."""
 
     def change(now: Organisation) -> Organisation:
         ended = (replace(p, active=p.active and p.id != person.pk) for p in now.people)
         return replace(now, people=tuple(ended))
 
-    return _locked_out(change, DECIDING)
+    return _locked_out(change, CONCERNED)
 
 
-def after_demanding_factor(role: str) -> list[Environment]:
-    """Return where nobody could approve while those who hold ``role`` and have no second factor do
-    not have it."""
-    have = set(factors().values_list("user", flat=True)) if role in DECIDING else set()
+def after_demanding_factor(role: str) -> Lockouts:
+    """Return where nobody could approve or request while those who hold ``role`` and have no
+    second factor do not have it."""
+    have = set(factors().values_list("user", flat=True)) if role in CONCERNED else set()
 
     def change(now: Organisation) -> Organisation:
         def left(binding: Binding) -> Collection[Binding]:
@@ -62,12 +79,12 @@ def after_demanding_factor(role: str) -> list[Environment]:
     return _locked_out(change, {role})
 
 
-def _without(team: Team, left: Callable[[frozenset[str]], frozenset[str]]) -> list[Environment]:
+def _without(team: Team, left: Callable[[frozenset[str]], frozenset[str]]) -> Lockouts:
     def change(now: Organisation) -> Organisation:
         members = left(now.teams.get(team.pk, frozenset()))
         return replace(now, teams={**now.teams, team.pk: members})
 
-    return _locked_out(change, DECIDING)  # what the team holds is read with everybody else's
+    return _locked_out(change, CONCERNED)  # what the team holds is read with everybody else's
 
 
 def _key(place: Environment) -> tuple[str, str]:
@@ -78,20 +95,25 @@ def _with(now: Organisation, left: Callable[[Binding], Collection[Binding]]) -> 
     return replace(now, bindings=tuple(one for row in now.bindings for one in left(row)))
 
 
-def _locked_out(change: Change, held: Collection[str]) -> list[Environment]:
-    """Return where everybody together is enough now and not after ``change``, by project and name.
+def _locked_out(change: Change, held: Collection[str]) -> Lockouts:
+    """Return where everybody together is enough now and not after ``change``, and where somebody
+    may request now and nobody after it.
 
     What people did for releases that are under way is left out: it helps no other release.
     """
-    if DECIDING.isdisjoint(held):
-        return []
+    if CONCERNED.isdisjoint(held):
+        return Lockouts()
     now = look(past=False)
     then = replace(now, organisation=change(now.organisation))
-    places = (
-        policy.environment
-        for pk, policy in now.policies.items()
-        if (before := now.access(pk)) != (after := then.access(pk))
-        and duties.locked_out(after)
-        and not duties.locked_out(before)
-    )
-    return sorted(places, key=lambda row: (row.project.name, row.position, row.pk))
+    both = ((pk, now.access(pk), then.access(pk)) for pk in now.policies)
+    changed = [(pk, before, after) for pk, before, after in both if before != after]
+
+    def lost(can: Callable[[EnvironmentAccess], bool]) -> tuple[Environment, ...]:
+        places = (now.policies[pk].environment for pk, b, a in changed if can(b) and not can(a))
+        return tuple(sorted(places, key=lambda row: (row.project.name, row.position, row.pk)))
+
+    return Lockouts(lost(lambda access: not duties.locked_out(access)), lost(_requested))
+
+
+def _requested(access: EnvironmentAccess) -> bool:
+    return any(duties.REQUEST in account.may for account in access.accounts)

@@ -93,6 +93,23 @@ def test_the_last_person_who_approves_is_deactivated_by_who_was_told_what_follow
     assert not User.objects.get(pk=last.pk).is_active
 
 
+def test_the_last_who_can_request_is_removed_by_who_was_told_what_follows(
+    world: World, desk: Client
+) -> None:
+    nobody = "After this nobody can request a release in Risk / development, Risk / staging and"
+    first, last = role_of(world, "Ada"), role_of(world, "Alan")
+    for binding in (first, last):
+        path = f"/people/{binding.person_id}/roles/{binding.pk}/take"
+        assert (nobody in sent(desk, path)) is (binding == last), "Alan is left after Ada"
+        assert RoleBinding.objects.filter(pk=binding.pk).exists() is (binding == last)
+    roles = {"contributor": world.project, "approver": world.project}
+    crew = team("Crew", person("Bob"), person("Bea"), roles=roles)
+    for name in ("Alan", "Vera", "Vito"):
+        revoke_role(role_of(world, name), actor=SYSTEM)
+    said = sent(desk, f"/administration/teams/{crew.pk}/delete")
+    assert f"{NOBODY}, and nobody can request a release in Risk / development" in said
+
+
 def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
     world: World, desk: Client
 ) -> None:
