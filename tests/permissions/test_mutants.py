@@ -37,6 +37,7 @@ SAID = {
     "apps/console/navigation.py can",  # which entries a menu has
     "apps/console/navigation.py projects_with",
     "apps/console/templatetags/placet.py can",  # whether a leaf is a link
+    "apps/console/views/duties.py can_somewhere",  # why an empty page is empty
     "apps/console/queries/home_page.py can",  # where an empty page leads
     "apps/console/queries/home_page.py can_somewhere",
     "apps/console/queries/streams.py can_somewhere",
