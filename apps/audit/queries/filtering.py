@@ -13,6 +13,7 @@ from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextFiel
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import Exact, In
 
+from apps.audit.events import kinds
 from apps.audit.hooks import finder
 from apps.audit.kind_groups import (
     ASKED_FOR,
@@ -28,7 +29,7 @@ from apps.audit.sayings import Saying, found_saying
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.ids import is_id
-from placet.kernel.problems import NeedsPermission
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 
 TOUCHED = Func(
     F("body"), function="audit_touched", output_field=ArrayField(TextField())
@@ -42,6 +43,14 @@ REQUEST = Coalesce(
     Value("", TextField()),
 )
 EMPTY = ("", "0", "0.0", "false")  # values with which a template's field counts as missing
+UNKNOWN = {
+    "kind": "No event is of this kind: give one as events have it, such as release.requested, or "
+    "its beginning up to a dot",
+    "project": "None that you may see is called so: give its slug, as in its page's address, or "
+    "its ID",
+    "environment": "None that you may see is called so: give its name, or project/environment",
+}
+TWICE = "Give the project once: as project/environment, or with the environment's name beside it"
 MOST_FOLLOWED = 1000
 MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50 people
 
@@ -91,18 +100,50 @@ class Choice:
 
 def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
     """Narrow ``wanted`` to what people called ``person`` did, or asked Placet to do, and to what is
-    called ``thing``; and find what tells what came of its ``cause``.
+    called ``thing``; find what tells what came of its ``cause``; and read its places as people
+    write them: a project by slug or id, an environment by name or as ``project/environment``.
 
-    A name that nobody and nothing has finds no event, as one of what the reader may not see.
+    A name that nobody and nothing has finds no event, as one of what the reader may not see. Raises
+    :class:`InvalidInput` for a kind, group or place that is none, or is none that they may see.
     """
+    _refuse_unknown(wanted)
+    project, environment = _place_of(wanted)
     cause = wanted.cause if is_id(wanted.cause) else ""
-    found = finder().ids(actor, person=person, thing=thing, cause=cause)
+    place = (project, environment)
+    found = finder().ids(actor, person=person, thing=thing, cause=cause, place=place)
+    for name, asked, there in (
+        ("project", project, found.projects),
+        ("environment", environment, found.environments),
+    ):
+        if asked and not there:
+            raise InvalidInput(errors=[FieldError(name, UNKNOWN[name])])
     return replace(
         wanted,
         actors=tuple(found.people) if person else wanted.actors,
         subjects=tuple(found.objects) if thing else wanted.subjects,
         outcome=tuple(found.outcome),
+        project=found.projects[0] if project else "",
+        environment=environment,
     )
+
+
+def _refuse_unknown(wanted: EventFilter) -> None:
+    asked = wanted.kind.rstrip(".")
+    if asked and not any(f"{name}.".startswith(f"{asked}.") for name in kinds()):
+        raise InvalidInput(errors=[FieldError("kind", UNKNOWN["kind"])])
+    if wanted.group and wanted.group not in GROUPS:
+        raise InvalidInput(errors=[FieldError("group", f"One of {', '.join(GROUPS)}")])
+
+
+def _place_of(wanted: EventFilter) -> tuple[str, str]:
+    """Return project and environment; either may be given as ``project/environment``."""
+    given = wanted.environment if "/" in wanted.environment else wanted.project
+    project, _, environment = given.partition("/")
+    if not (project and environment):
+        return wanted.project, wanted.environment
+    if wanted.project and wanted.environment:
+        raise InvalidInput(errors=[FieldError("environment", TWICE)])
+    return project, environment
 
 
 def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:

@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.assurance.queries import visible_recalls
-from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter
 from apps.audit.queries.filtering import by_name
 from placet.kernel.actor import Actor
@@ -27,6 +26,7 @@ class LogSearch:
     subject: str = ""  # an id, or the name of an endpoint, model, version or target
     cause: str = ""  # the id of a recall
     project: str = ""
+    environment: str = ""
     since: datetime | None = None
     until: datetime | None = None
     people: bool = False
@@ -52,12 +52,13 @@ class LogSearch:
         """Return it as the log is asked."""
         wanted = EventFilter(
             kind=self.kind,
-            group=self.group if self.group in GROUPS else "",
+            group=self.group,
             text=self.text,
             actor=self.actor,
             subject="" if self.thing else self.subject,
             cause=self.cause,
             project=self.project,
+            environment=self.environment,
             since=self.since,
             until=self.until,
             by_people=self.people,
@@ -69,7 +70,7 @@ class LogSearch:
         """Return it as API and export are asked."""
         given = {
             "kind": self.kind,
-            "group": self.group if self.group in GROUPS else "",
+            "group": self.group,
             "text": self.text,
             "actor": self.actor,
             "person": self.person,
@@ -78,6 +79,7 @@ class LogSearch:
             "object": self.thing,
             "cause": self.cause,
             "project": self.project,
+            "environment": self.environment,
             "since": self.since.isoformat() if self.since else "",
             "until": self.until.isoformat() if self.until else "",
         }
@@ -99,6 +101,7 @@ def search_of(asked: Mapping[str, str]) -> LogSearch:
         subject=text("subject"),
         cause=text("cause"),
         project=text("project"),
+        environment=text("environment"),
         since=moment_of(text("since")),
         until=moment_of(text("until"), days=1),
         people=text("people") == "1",

@@ -1,5 +1,6 @@
 """The log: a filterable timeline, one event, and its proof."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,9 +28,9 @@ from placet.kernel.actor import Actor
 def log(request: PageRequest) -> HttpResponse:
     """Show the log, newest first."""
     asked, before = search_of(request.GET), read_whole(request.GET.get("before", ""), digits=LONG)
-    page_object = event_list_page(
-        request.actor, filters=asked.filters(request.actor), before=before
-    )
+    wanted = asked.filters(request.actor)
+    asked = replace(asked, project=wanted.project, environment=wanted.environment)
+    page_object = event_list_page(request.actor, filters=wanted, before=before)
     others = {} if asked.is_narrowed else shown_others(request.actor, latest_checkpoint())
     return show(
         request,
