@@ -164,7 +164,9 @@ def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySe
     if not actor.can_somewhere(permission):
         raise NeedsPermission(actor, permission, scope=None)
     read = readable(actor, permission)
-    return filtered(Event.objects.filter(read), filters, choices(filters, read))
+    return filtered(
+        Event.objects.filter(read), filters, choices(filters, causes(actor, permission))
+    )
 
 
 def readable(actor: Actor, permission: str = "audit.view") -> Q:
@@ -179,6 +181,14 @@ def readable(actor: Actor, permission: str = "audit.view") -> Q:
                 condition &= Q(environment=grant.scope.environment)
             where |= condition
     return where
+
+
+def causes(actor: Actor, permission: str = "audit.view") -> Q:
+    """Return the condition under which ``actor`` may know of an event that others came of: they may
+    read it, or see the recall that it made. One of a project counts in every environment of it, and
+    its event is in none: who reads the log of an environment sees what it did there."""
+    seen = actor.projects_with("recall.view")
+    return Q() if seen is None else readable(actor, permission) | Q(project__in=seen)
 
 
 def filtered(
@@ -247,20 +257,20 @@ def _about(events: QuerySet[Event], ids: tuple[str, ...]) -> QuerySet[Event]:
     return events.filter(Q(touched__overlap=list(ids)) | (Q(kind__in=HOLDING) & held))
 
 
-def choices(wanted: EventFilter, read: Q) -> list[Choice]:
-    """Return what may hold in one way or another, whatever the events touch, for who may ``read``
-    the events of which others came. Of one search it is asked for once."""
-    return list(_choices(wanted, read))
+def choices(wanted: EventFilter, known: Q) -> list[Choice]:
+    """Return what may hold in one way or another, whatever the events touch, for who may know of
+    the events of which others came as :func:`causes` says. Of one search it is asked for once."""
+    return list(_choices(wanted, known))
 
 
-def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
+def _choices(wanted: EventFilter, known: Q) -> Iterator[Choice]:
     """Yield the same; the columns are those of :func:`_narrowed`. Those whose ``whole`` asks the
     database come first: of them there are few parts, which need none."""
     if wanted.cause:
-        yield _came_of(wanted.cause, wanted.outcome, read)
+        yield _came_of(wanted.cause, wanted.outcome, known)
     for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
         if ids is not None:
-            yield _done_by(ids, read)
+            yield _done_by(ids, known)
     for families in (GROUPS[wanted.group].families if wanted.group else None, wanted.families):
         if families is not None:
             yield _any_of([Q(family=family) for family in families])
@@ -291,34 +301,34 @@ def _misses(name: str) -> Q:
     return Q(In(Coalesce(logged(name), Value("", TextField())), EMPTY))
 
 
-def _done_by(ids: tuple[str, ...], read: Q) -> Choice:
+def _done_by(ids: tuple[str, ...], known: Q) -> Choice:
     """What these did, what Placet did because they asked, and what came of what they did."""
     asked, by_itself = Q(kind__in=ASKED_FOR, asked_by__in=ids), Q(actor_id=SYSTEM.id)
-    begun = _begun(read, actor_id__in=ids)
+    begun = _begun(known, actor_id__in=ids)
     return Choice(
         cache(lambda: Q(actor_id__in=ids) | asked | (by_itself & _known(begun))),
         [*(Q(actor_id=one) for one in ids), asked, by_itself & _with(begun)],
     )
 
 
-def _came_of(cause: str, outcome: tuple[str, ...], read: Q) -> Choice:
+def _came_of(cause: str, outcome: tuple[str, ...], known: Q) -> Choice:
     """What was logged with what happened to ``cause`` first, what tells of it since, and what was
     logged as another release went live because of it."""
-    begun = _begun(read, subject=cause)
+    begun = _begun(known, subject=cause)
     since = Subquery(begun.values("index")[:1])
     told = {"touched__overlap": list(outcome), "index__gte": since}
     back = Event.objects.alias(touched=TOUCHED, request=REQUEST)
-    back = back.filter(read, kind=WENT_LIVE, **told).order_by("-index")[:MOST_FOLLOWED]
+    back = back.filter(known, kind=WENT_LIVE, **told).order_by("-index")[:MOST_FOLLOWED]
     later = Q(**told)
     return Choice(
         cache(lambda: _known(begun) | _known(back) | later), [_with(begun), _with(back), later]
     )
 
 
-def _begun(read: Q, **said: Any) -> QuerySet[Event]:
+def _begun(known: Q, **said: Any) -> QuerySet[Event]:
     """Return the newest events, as they are said to be, that other things came of: of those that
-    may be ``read``, or a search would tell who made a recall that is not visible."""
-    events = Event.objects.filter(read, kind__in=FOLLOWED, **said).alias(request=REQUEST)
+    may be ``known``, or a search would tell who made a recall that is not visible."""
+    events = Event.objects.filter(known, kind__in=FOLLOWED, **said).alias(request=REQUEST)
     return events.order_by("-index")[:MOST_FOLLOWED]
 
 

@@ -39,7 +39,7 @@ def log(request: PageRequest) -> HttpResponse:
         projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         exported=exported(asked),
         chosen=asked,
-        cause_url=asked.cause_url(request.actor),
+        cause=asked.shown_cause(request.actor) if asked.cause else None,
         checked=newest_check(request.actor, page_object.standing),
         faults=others.get("faults", ()),
     )

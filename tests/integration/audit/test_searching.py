@@ -62,6 +62,12 @@ def found(actor: Actor, **names: str) -> set[str]:
     return set(events.values_list("kind", flat=True))
 
 
+def found_of(actor: Actor, row: Recall) -> set[str]:
+    """Return the kinds of what came of a recall."""
+    events = events_visible(actor, by_name(EventFilter(cause=row.pk), actor))
+    return set(events.values_list("kind", flat=True))
+
+
 def test_every_kind_is_in_one_group() -> None:
     placed = [family for group in GROUPS.values() for family in group.families]
     assert len(placed) == len(set(placed))
@@ -358,6 +364,34 @@ class TestWhatARecallDid:
         wanted = by_name(EventFilter(), copies, person="Oda")
         assert not events_exportable(copies, wanted).exists()
         assert events_visible(copies, wanted).exists()
+
+    @pytest.mark.parametrize("place", ["development", "staging"])
+    def test_who_reads_the_log_of_an_environment_finds_what_a_recall_did_there(
+        self, recalled: Recall, first_release: Release, world: World, place: str
+    ) -> None:
+        """The recall's own event is the project's, which she does not read. She sees the recall."""
+        emma = person("Emma", {"auditor": (world.project, place)})
+        there = found_of(actor_of(emma), recalled)
+        shown = text_of(browser(emma).get(f"/audit/?cause={recalled.pk}").content.decode())
+        assert "This is not all of it: its other events are in places" in shown
+        assert "recall.created.v1" not in there
+        if place == first_release.environment.name:
+            assert {"release.revoked.v1", "endpoint.stopped.v1"} <= there
+            assert "Release 1 is revoked" in shown
+        else:
+            assert there == set()
+
+    def test_nothing_is_said_to_be_left_out_of_what_a_recall_did_for_who_reads_all(
+        self, recalled: Recall, world: World
+    ) -> None:
+        for where in (world.project, None):
+            client = browser(person(f"Reads {where}", {"auditor": where}))
+            page = client.get(f"/audit/?cause={recalled.pk}").content.decode()
+            assert "This is not all of it" not in page and "Release 1 is revoked" in text_of(page)
+        nina = browser(person("Nina", {"auditor": project("next-door")}))
+        for other in (recalled.pk, f"rcl_{'0' * 32}"):
+            page = nina.get(f"/audit/?cause={other}").content.decode()
+            assert "No recall with this ID is visible to you." in page
 
     def test_recalls_elsewhere_push_none_out_of_a_search(
         self, recalled: Recall, world: World, monkeypatch: pytest.MonkeyPatch
