@@ -128,3 +128,14 @@ def test_about_takes_an_endpoint_an_environment_and_a_project_as_people_write_th
     assert {"environment.created.v1", "policy.published.v1"} <= kinds["risk/staging"]
     nina = actor_of(person("Nina", {"auditor": project("next-door")}))
     assert asked(nina, "risk") == asked(nina, "risk/staging") == []
+
+
+@pytest.mark.parametrize("part", ["", "project", "environment"])
+def test_who_reads_a_part_of_the_log_is_told_that_the_rest_is_not_visible(
+    part: str, world: World
+) -> None:
+    project = world.project if part else None
+    place = (project, "staging") if part == "environment" else project
+    page = browser(person("Ed", {"auditor": place})).get("/audit/").content.decode()
+    said = "The others are not visible to you." in " ".join(text_of(page).split())
+    assert said is bool(part)
