@@ -8,6 +8,8 @@ from django.db.models.functions import Concat
 
 from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt, ReceiptKind
 from apps.audit.hooks import Found
+from apps.audit.models import Event
+from apps.audit.queries.events_about import naming
 from apps.builds.models import Bento, Build
 from apps.governance.models import (
     BreakGlass,
@@ -19,6 +21,7 @@ from apps.governance.models import (
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert, Erasure, Objective
+from apps.registry.events import ALIAS_SET, HOLD_PLACED, UPLOAD_STARTED
 from apps.registry.models import (
     Alias,
     Declaration,
@@ -29,7 +32,8 @@ from apps.registry.models import (
     Upload,
 )
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.serving.models import Endpoint, EndpointKey, Revision, Target
+from apps.serving.events import PREFETCH_ADDED
+from apps.serving.models import Endpoint, EndpointKey, Prefetch, Revision, Target
 from placet.kernel.actor import Actor
 from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError, InvalidInput
@@ -189,7 +193,9 @@ def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
 
 
 def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
-    """Return the ids in ``rows``, each with ``where`` it is told."""
+    """Return the ids in ``rows``, of events those of their subjects, each with ``where`` it is
+    told."""
+    one = F("subject") if rows.model is Event else one
     told: QuerySet[Any, Any] = rows.annotate(one=one, told=Value(where)).values_list("one", "told")
     return told
 
@@ -206,6 +212,7 @@ def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
         _own(ModelVersion.objects.filter(**of), actor),
         *(_own(table._default_manager.filter(**of_version), actor) for table in OF_VERSION),
         _own(Upload.objects.filter(**of_version), actor, project="version__project"),
+        *_gone_of_versions(of, versions, bentos, actor),
         _own(Declaration.objects.filter(about__in=versions), actor),
         _own(Revision.objects.filter(**of_bento), actor),
         _own(Rollout.objects.filter(**of_release), actor),
@@ -213,6 +220,24 @@ def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
         _own(Receipt.objects.filter(release__in=releases, endpoint__in=behind), actor),
         _own(Recall.objects.filter(itself | Q(pk__in=_recalls_at(of_release))), actor),
     ]
+
+
+def _gone_of_versions(
+    of: dict[str, Any], versions: QuerySet[Any, Any], bentos: QuerySet[Any, Any], actor: Actor
+) -> Iterator[QuerySet[Any]]:
+    """Yield the newest events that name the versions or their Bentos for what may be gone: uploads
+    that ended, aliases that pointed to them once, holds, and Bentos that nodes had pre-loaded."""
+    rows = visible(ModelVersion.objects.filter(**of), actor, view="audit.view")
+    projects = rows.values("project")
+    for kind, column, named, row in (
+        (UPLOAD_STARTED, "version", versions, None),
+        (ALIAS_SET, "version_id", versions, Alias),
+        (HOLD_PLACED, "version_id", versions, Hold),
+        (PREFETCH_ADDED, "bento_id", bentos, Prefetch),
+    ):
+        # By index alone PostgreSQL would go through the whole log, hoping to meet enough of them.
+        newest = naming(kind, column, named, projects, row).order_by((F("index") + 0).desc())
+        yield newest[:OF_EACH]
 
 
 def _recalls_at(of: dict[str, Any]) -> QuerySet[RecallEffect, Any]:

@@ -5,13 +5,20 @@ from urllib.parse import urlencode
 
 import pytest
 
+from apps.audit.actions import record
+from apps.audit.models import Event
 from apps.audit.queries import EventFilter, events_visible
 from apps.audit.queries.filtering import by_name
 from apps.governance.models import Release
-from placet.kernel.actor import Actor
+from apps.identity.events import PROJECT_UPDATED
+from apps.registry.actions import place_hold, release_hold, set_alias
+from apps.registry.actions.uploads import cancel_upload, start_upload
+from apps.serving.actions.prefetching import prefetch, release_prefetch
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import InvalidInput
 from tests.support.factories import actor_of, api, browser, person, project, token_for
 from tests.support.page_text import text_of
+from tests.support.plans import analyze, rows_read
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +146,46 @@ def test_who_reads_a_part_of_the_log_is_told_that_the_rest_is_not_visible(
     page = browser(person("Ed", {"auditor": place})).get("/audit/").content.decode()
     said = "The others are not visible to you." in " ".join(text_of(page).split())
     assert said is bool(part)
+
+
+def test_a_version_is_found_with_what_is_gone(world: World) -> None:
+    """Uploads that ended, an alias that moved on, a hold that was released, a Bento that a node had
+    pre-loaded: their rows do not lead to the version any more."""
+    first, second = world.version("age"), world.version("age")
+    draft = world.version("age", state="draft")
+    file = {"path": "model.pkl", "size": 3, "sha256": "0" * 64}
+    cancel_upload(start_upload(draft, **file, actor=world.alan), actor=world.alan)
+    for version in (first, second):
+        set_alias(first.model, name="champion", version=version, actor=SYSTEM)
+        held = {"reason": "rollback", "holder": "rev_1"}
+        place_hold(version, **held, actor=SYSTEM)
+        release_hold(version, **held, actor=SYSTEM)
+    prefetch(world.target, bento=world.bento(first), holder="rel_1", actor=SYSTEM)
+    release_prefetch("rel_1", actor=SYSTEM)
+    ed = actor_of(person("Ed", {"auditor": world.project}))
+    holds = ["hold.placed.v1", "hold.released.v1"]
+    ahead = ["prefetch.added.v1", "prefetch.removed.v1"]
+    moved = ["alias.set.v1", "alias.set.v1"]
+    wanted = {*holds, *ahead, *moved, "upload.started.v1", "upload.dropped.v1"}
+    for thing, kinds in (
+        ("age:1", [*moved, *holds, *ahead]),
+        ("age:2", [*moved, *holds]),
+        ("age:3", ["upload.dropped.v1", "upload.started.v1"]),
+        ("age", [*moved, *holds, *holds, *ahead, "upload.dropped.v1", "upload.started.v1"]),
+    ):
+        events = events_visible(ed, by_name(EventFilter(), ed, thing=thing))
+        found = events.filter(kind__in=wanted).values_list("kind", flat=True)
+        assert sorted(found) == sorted(kinds), thing
+
+
+def test_what_is_gone_of_a_version_is_found_without_the_whole_log(world: World) -> None:
+    place_hold(world.version("age"), reason="rollback", holder="rev_1", actor=SYSTEM)
+    with record(SYSTEM) as log:
+        for _ in range(2000):
+            log.add(PROJECT_UPDATED, world.project)
+    analyze("audit_event")
+    ed = actor_of(person("Ed", {"auditor": world.project}))
+    with rows_read() as read:
+        wanted = by_name(EventFilter(), ed, thing="age:1")
+    assert Event.objects.get(kind="hold.placed.v1").subject in (wanted.subjects or ())
+    assert read["audit_event"] < 20, read

@@ -369,7 +369,7 @@ class TestWhatARecallDid:
     def test_who_reads_the_log_of_an_environment_finds_what_a_recall_did_there(
         self, recalled: Recall, first_release: Release, world: World, place: str
     ) -> None:
-        """The recall's own event is the project's, which she does not read. She sees the recall."""
+        """The recall's own event is the project's, which they do not read; they see the recall."""
         emma = person("Emma", {"auditor": (world.project, place)})
         there = found_of(actor_of(emma), recalled)
         shown = text_of(browser(emma).get(f"/audit/?cause={recalled.pk}").content.decode())
