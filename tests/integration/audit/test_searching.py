@@ -120,6 +120,9 @@ def test_every_sentence_is_found_by_its_words_with_any_value_that_is_one_of_a_fe
         ("took the role", "role.revoked"),
         ("to the team", "team.member_added"),
         ("freeze", "freeze.set"),
+        ("superseded", "release.superseded"),
+        ("rolling out release", "rollout.started"),
+        ("back to release", "rollout.rollback_started"),
     ],
 )
 def test_a_verb_finds_what_was_done_however_people_ask(text: str, kind: str) -> None:
@@ -548,7 +551,8 @@ def test_the_form_says_what_words_are_looked_for_in(world: World) -> None:
     shown = browser(person("Eve", {"auditor": None})).get("/audit/").content.decode()
     page = " ".join(text_of(shown).split())
     assert "Event looks through the words of what events say, with states, outcomes, roles" in page
-    assert "It skips numbers, and does not look through names or other details" in page
+    assert "It skips numbers, and does not look through names, through who did it or had it" in page
+    assert "triggered by" in page and "asked by" in page
     assert "By people, or asked for by them" in page
 
 
