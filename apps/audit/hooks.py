@@ -19,17 +19,22 @@ class Found:
     people: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
     outcome: list[str] = field(default_factory=list)
+    projects: list[str] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)  # by name
 
 
 class Finder(Protocol):
     """Who knows what the ids in events are called."""
 
-    def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
+    def ids(
+        self, actor: Actor, *, person: str, thing: str, cause: str, place: tuple[str, str]
+    ) -> Found:
         """Return the ids of the people and service accounts whose name has ``person`` in it; of
         what is called ``thing``, and of what belongs to it or reached it, in the projects whose
         events ``actor`` may read, and of the people, teams and service accounts that are called so
         and that they may know; and those whose events, from the recall ``cause`` on, tell what
-        came of it, itself too. What is '' is not looked for."""
+        came of it, itself too; and the project and the environment of ``place``, by slug or id and
+        by name, where they may see the project. What is '' is not looked for."""
 
     def project(self, project_id: str, actor: Actor) -> str:
         """Return the short name of a project that ``actor`` may see, '' for no other."""

@@ -8,7 +8,8 @@ from itertools import product
 
 from apps.audit.events import EventKind, declared, fields_of, kinds
 
-# Verbs whose past, which sentences have, does not begin as they do.
+# Verbs whose past, which sentences have, does not begin as they do; and the state of a release of
+# which they say what brought it there.
 PAST = {
     "withdraw": "withdrew",
     "withdrawn": "withdrew",
@@ -22,7 +23,10 @@ PAST = {
     "hold": "held",
     "deny": "denied",
     "try": "tried",
+    "superseded": "was replaced",
 }
+# With what the name begins that pages write for an id.
+NOUNS = {"release": "release …"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def _of_template(
     alone = EventKind(kind.name, template)
     for chosen in product(*closed.values()):
         values = dict(zip(closed, chosen, strict=True))
-        yield Saying(kind.name, alone.line(values).casefold(), values, has, lacks)
+        yield Saying(kind.name, alone.line(NOUNS | values).casefold(), values, has, lacks)
 
 
 def _are_in(words: list[str], said: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.factories import person
 from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -64,3 +65,12 @@ def test_one_stands_in_the_project_that_one_opened_until_one_opens_another(
     page.goto(f"/projects/{other.project.slug}/", wait_until="commit")
     page.goto("/projects/")
     expect(main.locator("summary")).to_contain_text("All projects")
+
+
+def test_the_fields_of_the_log_stand_in_lines(world: World, open_as: OpenAs) -> None:
+    page = open_as(person("Eve", {"auditor": world.project}))
+    page.goto("/audit/")
+    for names in (("Category", "Event", "Person"), ("About (a name or an ID)", "Project")):
+        labels = [page.locator("form label", has_text=name).first for name in names]
+        tops = [box["y"] for label in labels if (box := label.bounding_box())]
+        assert len(set(tops)) == 1 and len(tops) == len(names), (names, tops)

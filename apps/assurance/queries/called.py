@@ -1,5 +1,6 @@
 """What ids are called: people by their names, objects by theirs and with what belongs to them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
@@ -7,11 +8,20 @@ from django.db.models.functions import Concat
 
 from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt, ReceiptKind
 from apps.audit.hooks import Found
+from apps.audit.models import Event
+from apps.audit.queries.events_about import naming
 from apps.builds.models import Bento, Build
-from apps.governance.models import BreakGlass, Release
+from apps.governance.models import (
+    BreakGlass,
+    Environment,
+    Freeze,
+    PolicyRevision,
+    Release,
+)
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert, Erasure, Objective
+from apps.registry.events import ALIAS_SET, HOLD_PLACED, UPLOAD_STARTED
 from apps.registry.models import (
     Alias,
     Declaration,
@@ -22,8 +32,10 @@ from apps.registry.models import (
     Upload,
 )
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.serving.models import Endpoint, EndpointKey, Revision, Target
+from apps.serving.events import PREFETCH_ADDED
+from apps.serving.models import Endpoint, EndpointKey, Prefetch, Revision, Target
 from placet.kernel.actor import Actor
+from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError, InvalidInput
 
 PEOPLE = 50
@@ -32,13 +44,16 @@ OF_ENDPOINT: tuple[type[Model], ...] = (
     *(Revision, Rollout, Release, EndpointKey, Objective, Alert, Drill, DrillSchedule, Erasure),
 )
 OF_VERSION: tuple[type[Model], ...] = (Build, Bento, Evidence, Release, Alias, Hold)
+OF_ENVIRONMENT: tuple[type[Model], ...] = (PolicyRevision, Freeze)
 OF_EACH = 300  # of a table, the newest: events of what is older are found by its own id
 
 
 class NameFinder:
     """See :class:`apps.audit.hooks.Finder`."""
 
-    def ids(self, actor: Actor, *, person: str, thing: str, cause: str) -> Found:
+    def ids(
+        self, actor: Actor, *, person: str, thing: str, cause: str, place: tuple[str, str]
+    ) -> Found:
         """Return the ids of all that is looked for (one query).
 
         Raises :class:`InvalidInput` where too many people are called so: whom to leave out nobody
@@ -49,6 +64,7 @@ class NameFinder:
             *(_told("people", rows) for rows in (_people(person, actor) if person else ())),
             *(_told("objects", rows) for rows in (_objects(thing, actor) if thing else ())),
             *(_told("outcome", rows, one) for rows, one in (_came_of(cause) if cause else ())),
+            *(_told(where, rows, one) for where, rows, one in _places(*place, actor)),
         ]
         for pk, where in parts[0].union(*parts[1:], all=True) if parts else ():
             getattr(found, where).append(pk)
@@ -64,6 +80,23 @@ class NameFinder:
         """Return the short name of a project that ``actor`` may see, '' for no other."""
         seen = visible(Project.objects.filter(pk=project_id), actor, project="pk")
         return seen.values_list("slug", flat=True).first() or ""
+
+
+def _places(
+    project: str, environment: str, actor: Actor
+) -> Iterator[tuple[str, QuerySet[Any], Any]]:
+    """Yield the rows of a project and of an environment, there or anywhere, with where they are
+    told and by what: of projects that ``actor`` sees, or of whose log they read something."""
+    seen = [actor.projects_with(view) for view in ("project.view", "audit.view", "audit.export")]
+    among = Q() if None in seen else Q(pk__in=frozenset().union(*filter(None, seen)))
+    projects = Project.objects.filter(among)
+    if project:
+        column = "pk" if is_id(project) else "slug"
+        projects = projects.filter(**{column: project})
+        yield "projects", projects, PK
+    if environment:
+        named = Environment.objects.filter(name=environment, project__in=projects.values("pk"))
+        yield "environments", named.order_by("pk")[:1], F("name")
 
 
 def _people(name: str, actor: Actor) -> list[QuerySet[Any]]:
@@ -94,18 +127,36 @@ def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
 
 
 def _objects(name: str, actor: Actor) -> list[QuerySet[Any]]:
-    """Return endpoints, models and targets called ``name``, or the version ``name:3``, those of a
-    project as ``project/name``, and what belongs to them: versions, uploads, aliases, builds,
-    evidence, releases, emergency releases, revisions, rollouts, what nodes signed of them, and an
-    endpoint's SLO, alerts, API keys and rollback tests; the recalls that name or reached them; and
-    people, teams and service accounts."""
-    project, _, own = name.rpartition("/")
+    """Return endpoints, models, environments and targets called ``name``, or the version
+    ``name:3``, those of a project as ``project/name``, an endpoint as ``project/environment/name``
+    too, and what belongs to them: versions, uploads, aliases, builds, evidence, releases, emergency
+    releases, revisions, rollouts, what nodes signed of them, an endpoint's SLO, alerts, API keys
+    and rollback tests, an environment's policies and freezes; the recalls that name or reached
+    them; a project by its slug; and people, teams and service accounts."""
+    place, _, own = name.rpartition("/")
+    project, _, environment = place.partition("/")
     slug = {"project__slug": project} if project else {}
+    if environment:
+        return _of_endpoints({"name": own, "environment": environment, **slug}, actor)
     model, _, number = own.rpartition(":")
     if model and number.isascii() and number.isdigit() and len(number) < 10:
         of = _by("model", {"name": model, **slug})
         return _of_versions({"number": int(number), **of}, actor)
     called = {"name": own, **slug}
+    within = _by("environment", called)
+    return [
+        *_of_endpoints(called, actor),
+        _own(RegisteredModel.objects.filter(**called), actor),
+        *_of_versions(_by("model", called), actor),
+        _own(Environment.objects.filter(**called), actor),
+        *(_own(table._default_manager.filter(**within), actor) for table in OF_ENVIRONMENT),
+        _own(Project.objects.filter(slug=name), actor, project="pk"),
+        Target.objects.filter(name=name)[:1],
+        *_holders(name, actor),
+    ]
+
+
+def _of_endpoints(called: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
     at = _by("endpoint", called)
     return [
         _own(Endpoint.objects.filter(**called), actor),
@@ -113,10 +164,6 @@ def _objects(name: str, actor: Actor) -> list[QuerySet[Any]]:
         _own(BreakGlass.objects.filter(**_by("release", at)), actor),
         _own(Receipt.objects.filter(endpoint__in=_pks(Endpoint, called)), actor),
         _own(Recall.objects.filter(pk__in=_recalls_at(at)), actor),
-        _own(RegisteredModel.objects.filter(**called), actor),
-        *_of_versions(_by("model", called), actor),
-        Target.objects.filter(name=name)[:1],
-        *_holders(name, actor),
     ]
 
 
@@ -146,7 +193,9 @@ def _came_of(cause: str) -> list[tuple[QuerySet[Any], Any]]:
 
 
 def _told(where: str, rows: QuerySet[Any], one: Any = PK) -> QuerySet[Any, Any]:
-    """Return the ids in ``rows``, each with ``where`` it is told."""
+    """Return the ids in ``rows``, of events those of their subjects, each with ``where`` it is
+    told."""
+    one = F("subject") if rows.model is Event else one
     told: QuerySet[Any, Any] = rows.annotate(one=one, told=Value(where)).values_list("one", "told")
     return told
 
@@ -163,6 +212,7 @@ def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
         _own(ModelVersion.objects.filter(**of), actor),
         *(_own(table._default_manager.filter(**of_version), actor) for table in OF_VERSION),
         _own(Upload.objects.filter(**of_version), actor, project="version__project"),
+        *_gone_of_versions(of, versions, bentos, actor),
         _own(Declaration.objects.filter(about__in=versions), actor),
         _own(Revision.objects.filter(**of_bento), actor),
         _own(Rollout.objects.filter(**of_release), actor),
@@ -170,6 +220,24 @@ def _of_versions(of: dict[str, Any], actor: Actor) -> list[QuerySet[Any]]:
         _own(Receipt.objects.filter(release__in=releases, endpoint__in=behind), actor),
         _own(Recall.objects.filter(itself | Q(pk__in=_recalls_at(of_release))), actor),
     ]
+
+
+def _gone_of_versions(
+    of: dict[str, Any], versions: QuerySet[Any, Any], bentos: QuerySet[Any, Any], actor: Actor
+) -> Iterator[QuerySet[Any]]:
+    """Yield the newest events that name the versions or their Bentos for what may be gone: uploads
+    that ended, aliases that pointed to them once, holds, and Bentos that nodes had pre-loaded."""
+    rows = visible(ModelVersion.objects.filter(**of), actor, view="audit.view")
+    projects = rows.values("project")
+    for kind, column, named, row in (
+        (UPLOAD_STARTED, "version", versions, None),
+        (ALIAS_SET, "version_id", versions, Alias),
+        (HOLD_PLACED, "version_id", versions, Hold),
+        (PREFETCH_ADDED, "bento_id", bentos, Prefetch),
+    ):
+        # By index alone PostgreSQL would go through the whole log, hoping to meet enough of them.
+        newest = naming(kind, column, named, projects, row).order_by((F("index") + 0).desc())
+        yield newest[:OF_EACH]
 
 
 def _recalls_at(of: dict[str, Any]) -> QuerySet[RecallEffect, Any]:

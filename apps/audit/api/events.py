@@ -92,7 +92,7 @@ FILTERS = (
     *("kind", "group", "text", "actor", "person", "by_people", "subject", "object", "cause"),
     *("project", "environment", "since", "until"),
 )
-NAMING = ("environment", "object", "subject", "cause", "person", "group", "kind", "text")
+NAMING = ("object", "subject", "cause", "person", "group", "kind", "text")
 MAX_NAME = 120  # characters of an export's file name, before the day
 FILTER_PARAMETERS = [
     OpenApiParameter("kind", description="A kind, or its beginning up to a dot: release.requested"),
@@ -110,13 +110,14 @@ FILTER_PARAMETERS = [
     OpenApiParameter("subject", description="The id of an object that the event is about"),
     OpenApiParameter(
         "object",
-        description="The name of an endpoint, a model, a version (name:3), each also as "
-        "project/name, or a target: events about it and about what belongs to it; or that of a "
-        "person, a team or a service account: their roles and teams too",
+        description="The name of an endpoint, a model, a version (name:3), an environment, each "
+        "also as project/name, an endpoint also as project/environment/name, a project's slug, or "
+        "the name of a target: events about it and about what belongs to it; or that of a person, "
+        "a team or a service account: their roles and teams too",
     ),
     OpenApiParameter("cause", description="The id of a recall: all that came of it"),
-    OpenApiParameter("project", description="A project id"),
-    OpenApiParameter("environment", description="An environment's name"),
+    OpenApiParameter("project", description="A project's slug or id, or project/environment"),
+    OpenApiParameter("environment", description="An environment's name, or project/environment"),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on"),
     OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
 ]
@@ -148,8 +149,6 @@ def filters(request: Request, actor: Actor) -> EventFilter:
     for name, value in text.items():
         if "\x00" in value:
             raise InvalidInput(errors=[FieldError(name, "It holds a NUL character")])
-    if text["group"] and text["group"] not in GROUPS:
-        raise InvalidInput(errors=[FieldError("group", f"One of {', '.join(GROUPS)}")])
     if text["by_people"] not in BOOLEANS:
         raise InvalidInput(errors=[FieldError("by_people", "true or false")])
     wanted = EventFilter(
@@ -281,16 +280,17 @@ class Export(PlacetView):
         log_export_of(self.actor, events, form=form)
         media, lines = FORMATS[form]
         response = StreamingHttpResponse(lines(streamed(events), self.actor), content_type=media)
-        name = file_name(request, self.actor)
+        name = file_name(request, wanted, self.actor)
         response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
         return response
 
 
-def file_name(request: Request, actor: Actor) -> str:
+def file_name(request: Request, wanted: EventFilter, actor: Actor) -> str:
     """Return what an export is called: by its project, by what else it was narrowed to, and by the
     day (UTC)."""
     asked = request.query_params
-    project = finder().project(asked["project"], actor) if asked.get("project") else ""
-    parts = ("placet-audit", project, *(asked.get(name, "") for name in NAMING))
+    project = finder().project(wanted.project, actor) if wanted.project else ""
+    others = (asked.get(name, "") for name in NAMING)
+    parts = ("placet-audit", project, wanted.environment, *others)
     plain = (re.sub(r"[^a-z0-9_]+", "-", part.lower()).strip("-") for part in parts)
     return f"{'-'.join(filter(None, plain))[:MAX_NAME].rstrip('-')}-{now():%Y-%m-%d}"

@@ -15,6 +15,7 @@ from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event, states_of
 from apps.audit.queries.filtering import (
     EventFilter,
+    causes,
     choices,
     events_visible,
     newest_of,
@@ -94,7 +95,7 @@ def newest(
     in order from an index of their own, and say how far back one must look for all.
     """
     events = _before(events_visible(actor), before)
-    chosen = choices(filters, readable(actor))
+    chosen = choices(filters, causes(actor))
     if filters.about:
         others = replace(filters, subject="", subjects=None)
         about = newest_of(events.filter(subject__in=filters.about), others, chosen, count)

@@ -13,6 +13,7 @@ from django.db.models import F, Func, JSONField, Q, QuerySet, Subquery, TextFiel
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import Exact, In
 
+from apps.audit.events import kinds
 from apps.audit.hooks import finder
 from apps.audit.kind_groups import (
     ASKED_FOR,
@@ -28,7 +29,7 @@ from apps.audit.sayings import Saying, found_saying
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.ids import is_id
-from placet.kernel.problems import NeedsPermission
+from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 
 TOUCHED = Func(
     F("body"), function="audit_touched", output_field=ArrayField(TextField())
@@ -42,6 +43,14 @@ REQUEST = Coalesce(
     Value("", TextField()),
 )
 EMPTY = ("", "0", "0.0", "false")  # values with which a template's field counts as missing
+UNKNOWN = {
+    "kind": "No event is of this kind: give one as events have it, such as release.requested, or "
+    "its beginning up to a dot",
+    "project": "None that you may see is called so: give its slug, as in its page's address, or "
+    "its ID",
+    "environment": "None that you may see is called so: give its name, or project/environment",
+}
+TWICE = "Give the project once: as project/environment, or with the environment's name beside it"
 MOST_FOLLOWED = 1000
 MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50 people
 
@@ -91,18 +100,50 @@ class Choice:
 
 def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str = "") -> EventFilter:
     """Narrow ``wanted`` to what people called ``person`` did, or asked Placet to do, and to what is
-    called ``thing``; and find what tells what came of its ``cause``.
+    called ``thing``; find what tells what came of its ``cause``; and read its places as people
+    write them: a project by slug or id, an environment by name or as ``project/environment``.
 
-    A name that nobody and nothing has finds no event, as one of what the reader may not see.
+    A name that nobody and nothing has finds no event, as one of what the reader may not see. Raises
+    :class:`InvalidInput` for a kind, group or place that is none, or is none that they may see.
     """
+    _refuse_unknown(wanted)
+    project, environment = _place_of(wanted)
     cause = wanted.cause if is_id(wanted.cause) else ""
-    found = finder().ids(actor, person=person, thing=thing, cause=cause)
+    place = (project, environment)
+    found = finder().ids(actor, person=person, thing=thing, cause=cause, place=place)
+    for name, asked, there in (
+        ("project", project, found.projects),
+        ("environment", environment, found.environments),
+    ):
+        if asked and not there:
+            raise InvalidInput(errors=[FieldError(name, UNKNOWN[name])])
     return replace(
         wanted,
         actors=tuple(found.people) if person else wanted.actors,
         subjects=tuple(found.objects) if thing else wanted.subjects,
         outcome=tuple(found.outcome),
+        project=found.projects[0] if project else "",
+        environment=environment,
     )
+
+
+def _refuse_unknown(wanted: EventFilter) -> None:
+    asked = wanted.kind.rstrip(".")
+    if asked and not any(f"{name}.".startswith(f"{asked}.") for name in kinds()):
+        raise InvalidInput(errors=[FieldError("kind", UNKNOWN["kind"])])
+    if wanted.group and wanted.group not in GROUPS:
+        raise InvalidInput(errors=[FieldError("group", f"One of {', '.join(GROUPS)}")])
+
+
+def _place_of(wanted: EventFilter) -> tuple[str, str]:
+    """Return project and environment; either may be given as ``project/environment``."""
+    given = wanted.environment if "/" in wanted.environment else wanted.project
+    project, _, environment = given.partition("/")
+    if not (project and environment):
+        return wanted.project, wanted.environment
+    if wanted.project and wanted.environment:
+        raise InvalidInput(errors=[FieldError("environment", TWICE)])
+    return project, environment
 
 
 def events_visible(actor: Actor, filters: EventFilter | None = None) -> QuerySet[Event]:
@@ -123,7 +164,9 @@ def events_where(actor: Actor, permission: str, filters: EventFilter) -> QuerySe
     if not actor.can_somewhere(permission):
         raise NeedsPermission(actor, permission, scope=None)
     read = readable(actor, permission)
-    return filtered(Event.objects.filter(read), filters, choices(filters, read))
+    return filtered(
+        Event.objects.filter(read), filters, choices(filters, causes(actor, permission))
+    )
 
 
 def readable(actor: Actor, permission: str = "audit.view") -> Q:
@@ -138,6 +181,14 @@ def readable(actor: Actor, permission: str = "audit.view") -> Q:
                 condition &= Q(environment=grant.scope.environment)
             where |= condition
     return where
+
+
+def causes(actor: Actor, permission: str = "audit.view") -> Q:
+    """Return the condition under which ``actor`` may know of an event that others came of: they may
+    read it, or see the recall that it made. One of a project counts in every environment of it, and
+    its event is in none: who reads the log of an environment sees what it did there."""
+    seen = actor.projects_with("recall.view")
+    return Q() if seen is None else readable(actor, permission) | Q(project__in=seen)
 
 
 def filtered(
@@ -206,20 +257,20 @@ def _about(events: QuerySet[Event], ids: tuple[str, ...]) -> QuerySet[Event]:
     return events.filter(Q(touched__overlap=list(ids)) | (Q(kind__in=HOLDING) & held))
 
 
-def choices(wanted: EventFilter, read: Q) -> list[Choice]:
-    """Return what may hold in one way or another, whatever the events touch, for who may ``read``
-    the events of which others came. Of one search it is asked for once."""
-    return list(_choices(wanted, read))
+def choices(wanted: EventFilter, known: Q) -> list[Choice]:
+    """Return what may hold in one way or another, whatever the events touch, for who may know of
+    the events of which others came as :func:`causes` says. Of one search it is asked for once."""
+    return list(_choices(wanted, known))
 
 
-def _choices(wanted: EventFilter, read: Q) -> Iterator[Choice]:
+def _choices(wanted: EventFilter, known: Q) -> Iterator[Choice]:
     """Yield the same; the columns are those of :func:`_narrowed`. Those whose ``whole`` asks the
     database come first: of them there are few parts, which need none."""
     if wanted.cause:
-        yield _came_of(wanted.cause, wanted.outcome, read)
+        yield _came_of(wanted.cause, wanted.outcome, known)
     for ids in ((wanted.actor,) if wanted.actor else None, wanted.actors):
         if ids is not None:
-            yield _done_by(ids, read)
+            yield _done_by(ids, known)
     for families in (GROUPS[wanted.group].families if wanted.group else None, wanted.families):
         if families is not None:
             yield _any_of([Q(family=family) for family in families])
@@ -250,34 +301,34 @@ def _misses(name: str) -> Q:
     return Q(In(Coalesce(logged(name), Value("", TextField())), EMPTY))
 
 
-def _done_by(ids: tuple[str, ...], read: Q) -> Choice:
+def _done_by(ids: tuple[str, ...], known: Q) -> Choice:
     """What these did, what Placet did because they asked, and what came of what they did."""
     asked, by_itself = Q(kind__in=ASKED_FOR, asked_by__in=ids), Q(actor_id=SYSTEM.id)
-    begun = _begun(read, actor_id__in=ids)
+    begun = _begun(known, actor_id__in=ids)
     return Choice(
         cache(lambda: Q(actor_id__in=ids) | asked | (by_itself & _known(begun))),
         [*(Q(actor_id=one) for one in ids), asked, by_itself & _with(begun)],
     )
 
 
-def _came_of(cause: str, outcome: tuple[str, ...], read: Q) -> Choice:
+def _came_of(cause: str, outcome: tuple[str, ...], known: Q) -> Choice:
     """What was logged with what happened to ``cause`` first, what tells of it since, and what was
     logged as another release went live because of it."""
-    begun = _begun(read, subject=cause)
+    begun = _begun(known, subject=cause)
     since = Subquery(begun.values("index")[:1])
     told = {"touched__overlap": list(outcome), "index__gte": since}
     back = Event.objects.alias(touched=TOUCHED, request=REQUEST)
-    back = back.filter(read, kind=WENT_LIVE, **told).order_by("-index")[:MOST_FOLLOWED]
+    back = back.filter(known, kind=WENT_LIVE, **told).order_by("-index")[:MOST_FOLLOWED]
     later = Q(**told)
     return Choice(
         cache(lambda: _known(begun) | _known(back) | later), [_with(begun), _with(back), later]
     )
 
 
-def _begun(read: Q, **said: Any) -> QuerySet[Event]:
+def _begun(known: Q, **said: Any) -> QuerySet[Event]:
     """Return the newest events, as they are said to be, that other things came of: of those that
-    may be ``read``, or a search would tell who made a recall that is not visible."""
-    events = Event.objects.filter(read, kind__in=FOLLOWED, **said).alias(request=REQUEST)
+    may be ``known``, or a search would tell who made a recall that is not visible."""
+    events = Event.objects.filter(known, kind__in=FOLLOWED, **said).alias(request=REQUEST)
     return events.order_by("-index")[:MOST_FOLLOWED]
 
 

@@ -8,11 +8,23 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.assurance.queries import visible_recalls
-from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter
 from apps.audit.queries.filtering import by_name
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
+
+LEFT_OUT = (
+    "This is not all of it: its other events are in places where you may not read the log, and are "
+    "not visible to you."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCause:
+    """A recall whose outcome is asked for: its page, and what of the outcome is not there."""
+
+    url: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,7 @@ class LogSearch:
     subject: str = ""  # an id, or the name of an endpoint, model, version or target
     cause: str = ""  # the id of a recall
     project: str = ""
+    environment: str = ""
     since: datetime | None = None
     until: datetime | None = None
     people: bool = False
@@ -41,23 +54,28 @@ class LogSearch:
         """The name that is asked for, '' where it is an id."""
         return "" if is_id(self.subject) else self.subject
 
-    def cause_url(self, actor: Actor) -> str:
-        """The page of the recall whose outcome is asked for, '' for who may not see it."""
-        if not (is_id(self.cause) and self.cause.startswith("rcl_")):
-            return ""
-        seen = visible_recalls(actor).filter(pk=self.cause).exists()
-        return reverse("recall", args=[self.cause]) if seen else ""
+    def shown_cause(self, actor: Actor) -> "ShownCause":
+        """Return the recall whose outcome is asked for. One that is not there is answered as one
+        that ``actor`` may not see."""
+        seen = None
+        if is_id(self.cause) and self.cause.startswith("rcl_"):
+            seen = visible_recalls(actor).filter(pk=self.cause).values_list("project").first()
+        if seen is None:
+            return ShownCause(missing="No recall with this ID is visible to you.")
+        whole = actor.can("audit.view", Scope(*seen))
+        return ShownCause(reverse("recall", args=[self.cause]), "" if whole else LEFT_OUT)
 
     def filters(self, actor: Actor) -> EventFilter:
         """Return it as the log is asked."""
         wanted = EventFilter(
             kind=self.kind,
-            group=self.group if self.group in GROUPS else "",
+            group=self.group,
             text=self.text,
             actor=self.actor,
             subject="" if self.thing else self.subject,
             cause=self.cause,
             project=self.project,
+            environment=self.environment,
             since=self.since,
             until=self.until,
             by_people=self.people,
@@ -69,7 +87,7 @@ class LogSearch:
         """Return it as API and export are asked."""
         given = {
             "kind": self.kind,
-            "group": self.group if self.group in GROUPS else "",
+            "group": self.group,
             "text": self.text,
             "actor": self.actor,
             "person": self.person,
@@ -78,6 +96,7 @@ class LogSearch:
             "object": self.thing,
             "cause": self.cause,
             "project": self.project,
+            "environment": self.environment,
             "since": self.since.isoformat() if self.since else "",
             "until": self.until.isoformat() if self.until else "",
         }
@@ -99,6 +118,7 @@ def search_of(asked: Mapping[str, str]) -> LogSearch:
         subject=text("subject"),
         cause=text("cause"),
         project=text("project"),
+        environment=text("environment"),
         since=moment_of(text("since")),
         until=moment_of(text("until"), days=1),
         people=text("people") == "1",

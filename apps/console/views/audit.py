@@ -1,5 +1,6 @@
 """The log: a filterable timeline, one event, and its proof."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,9 +28,9 @@ from placet.kernel.actor import Actor
 def log(request: PageRequest) -> HttpResponse:
     """Show the log, newest first."""
     asked, before = search_of(request.GET), read_whole(request.GET.get("before", ""), digits=LONG)
-    page_object = event_list_page(
-        request.actor, filters=asked.filters(request.actor), before=before
-    )
+    wanted = asked.filters(request.actor)
+    asked = replace(asked, project=wanted.project, environment=wanted.environment)
+    page_object = event_list_page(request.actor, filters=wanted, before=before)
     others = {} if asked.is_narrowed else shown_others(request.actor, latest_checkpoint())
     return show(
         request,
@@ -38,7 +39,7 @@ def log(request: PageRequest) -> HttpResponse:
         projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         exported=exported(asked),
         chosen=asked,
-        cause_url=asked.cause_url(request.actor),
+        cause=asked.shown_cause(request.actor) if asked.cause else None,
         checked=newest_check(request.actor, page_object.standing),
         faults=others.get("faults", ()),
     )

@@ -37,8 +37,9 @@ ObjectOption = Annotated[
     str,
     typer.Option(
         "--object",
-        help="the name of an endpoint, a model, a version (name:3, project/name:3), a target, a "
-        "person, a team or a service account",
+        help="the name of an endpoint (also project/environment/name), a model, a version (name:3, "
+        "project/name:3), an environment, a project, a target, a person, a team or a service "
+        "account",
     ),
 ]
 PeopleOption = Annotated[
@@ -47,6 +48,8 @@ PeopleOption = Annotated[
 CauseOption = Annotated[str, typer.Option(help="the id of a recall: all that came of it")]
 SubjectOption = Annotated[str, typer.Option(help="the id of what it is about")]
 ActorOption = Annotated[str, typer.Option(help="the id of who did it")]
+ProjectOption = Annotated[str, typer.Option(help="its slug or id, or project/environment")]
+EnvironmentOption = Annotated[str, typer.Option(help="its name, or project/environment")]
 SinceOption = Annotated[str, typer.Option(help="RFC 3339, from then on")]
 UntilOption = Annotated[str, typer.Option(help="RFC 3339, before then")]
 
@@ -74,8 +77,8 @@ def audit_events(
     person: PersonOption = "",
     by_people: PeopleOption = False,
     cause: CauseOption = "",
-    project: str = "",
-    environment: str = "",
+    project: ProjectOption = "",
+    environment: EnvironmentOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
     limit: LimitOption = 100,
@@ -115,8 +118,8 @@ def audit_save(
     person: PersonOption = "",
     by_people: PeopleOption = False,
     cause: CauseOption = "",
-    project: str = "",
-    environment: str = "",
+    project: ProjectOption = "",
+    environment: EnvironmentOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
 ) -> None:

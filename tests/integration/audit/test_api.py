@@ -66,7 +66,8 @@ def test_an_auditor_reads_every_event_and_filters_them(risk: Project, auditor: U
     assert client.get(f"/audit/events?since={hour}").json()["items"] == []
     assert len(client.get(f"/audit/events?until={hour}&limit=1").json()["items"]) == 1
     assert client.get("/audit/events?actor=per_nobody").json()["items"] == []
-    assert client.get(f"/audit/events?project={risk.pk}&environment=x").json()["items"] == []
+    staging = f"/audit/events?subject=per_nobody&project={risk.pk}&environment=staging"
+    assert client.get(staging).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -195,8 +196,9 @@ def test_an_export_is_logged_where_its_events_are_of_and_says_nothing_that_was_a
     eve = api(person("Eve", {"auditor": risk}))
     last = Event.objects.order_by("-index").values_list("index", flat=True)[0]
 
-    eve.get(f"/audit/export?project={toys.pk}")
-    eve.get("/audit/export?project=Jane%20Doe")
+    eve.get(f"/audit/export?subject={toys.pk}")
+    eve.get("/audit/export?person=Jane%20Doe")
+    eve.get("/audit/export?project=toys")
     eve.get("/audit/export")
     api(auditor).get("/audit/export?kind=project.created")
     both = Event.objects.count()

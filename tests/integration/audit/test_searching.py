@@ -62,6 +62,12 @@ def found(actor: Actor, **names: str) -> set[str]:
     return set(events.values_list("kind", flat=True))
 
 
+def found_of(actor: Actor, row: Recall) -> set[str]:
+    """Return the kinds of what came of a recall."""
+    events = events_visible(actor, by_name(EventFilter(cause=row.pk), actor))
+    return set(events.values_list("kind", flat=True))
+
+
 def test_every_kind_is_in_one_group() -> None:
     placed = [family for group in GROUPS.values() for family in group.families]
     assert len(placed) == len(set(placed))
@@ -114,6 +120,9 @@ def test_every_sentence_is_found_by_its_words_with_any_value_that_is_one_of_a_fe
         ("took the role", "role.revoked"),
         ("to the team", "team.member_added"),
         ("freeze", "freeze.set"),
+        ("superseded", "release.superseded"),
+        ("rolling out release", "rollout.started"),
+        ("back to release", "rollout.rollback_started"),
     ],
 )
 def test_a_verb_finds_what_was_done_however_people_ask(text: str, kind: str) -> None:
@@ -359,6 +368,34 @@ class TestWhatARecallDid:
         assert not events_exportable(copies, wanted).exists()
         assert events_visible(copies, wanted).exists()
 
+    @pytest.mark.parametrize("place", ["development", "staging"])
+    def test_who_reads_the_log_of_an_environment_finds_what_a_recall_did_there(
+        self, recalled: Recall, first_release: Release, world: World, place: str
+    ) -> None:
+        """The recall's own event is the project's, which they do not read; they see the recall."""
+        emma = person("Emma", {"auditor": (world.project, place)})
+        there = found_of(actor_of(emma), recalled)
+        shown = text_of(browser(emma).get(f"/audit/?cause={recalled.pk}").content.decode())
+        assert "This is not all of it: its other events are in places" in shown
+        assert "recall.created.v1" not in there
+        if place == first_release.environment.name:
+            assert {"release.revoked.v1", "endpoint.stopped.v1"} <= there
+            assert "Release 1 is revoked" in shown
+        else:
+            assert there == set()
+
+    def test_nothing_is_said_to_be_left_out_of_what_a_recall_did_for_who_reads_all(
+        self, recalled: Recall, world: World
+    ) -> None:
+        for where in (world.project, None):
+            client = browser(person(f"Reads {where}", {"auditor": where}))
+            page = client.get(f"/audit/?cause={recalled.pk}").content.decode()
+            assert "This is not all of it" not in page and "Release 1 is revoked" in text_of(page)
+        nina = browser(person("Nina", {"auditor": project("next-door")}))
+        for other in (recalled.pk, f"rcl_{'0' * 32}"):
+            page = nina.get(f"/audit/?cause={other}").content.decode()
+            assert "No recall with this ID is visible to you." in page
+
     def test_recalls_elsewhere_push_none_out_of_a_search(
         self, recalled: Recall, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -514,7 +551,8 @@ def test_the_form_says_what_words_are_looked_for_in(world: World) -> None:
     shown = browser(person("Eve", {"auditor": None})).get("/audit/").content.decode()
     page = " ".join(text_of(shown).split())
     assert "Event looks through the words of what events say, with states, outcomes, roles" in page
-    assert "It skips numbers, and does not look through names or other details" in page
+    assert "It skips numbers, and does not look through names, through who did it or had it" in page
+    assert "triggered by" in page and "asked by" in page
     assert "By people, or asked for by them" in page
 
 
