@@ -58,6 +58,9 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     name = f"{world.project.slug}/{release.version}"
     become(world, "Otto", live_server.url, monkeypatch)
     assert main(["recall", "preview", "version", name]) == 0
+    foreseen = capsys.readouterr()
+    assert "\nrevoke " in foreseen.out
+    assert "A recall affects 1 Bento and 1 release." in foreseen.out
     assert main(["recall", "preview", "version", "next-door/churn:1"]) != 0
     assert "There is no such version here" in capsys.readouterr().err
     assert main(["recall", "preview", "version", "churn"]) != 0
@@ -72,11 +75,14 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert main(["recall", "show", row.pk, "-o", "json"]) == 0
     assert '"standing"' in capsys.readouterr().out
     assert main(["recall", "effects", row.pk]) == 0
-    assert " revoked " in capsys.readouterr().out
+    assert "Revoked (was not running)" in capsys.readouterr().out
     Release.objects.filter(pk=release.pk).update(state="rolled_back")
     assert main(["recall", "effects", row.pk]) == 0
-    assert "ended before: rolled back" in capsys.readouterr().out
+    assert "Already rolled back" in capsys.readouterr().out
     lift(row, reason="sound", actor=world.vera)
+    assert main(["recall", "preview", "version", name]) == 0
+    foreseen = capsys.readouterr()
+    assert "A recall affects 1 Bento and 0 releases" in foreseen.out
     assert main(["recall", "show", row.pk]) == 0
     assert "withdrawn" in capsys.readouterr().out
 

@@ -233,7 +233,7 @@ def test_a_release_that_had_been_rolled_back_is_called_so_on_the_page_of_a_recal
     recalled(story, second)
     said = page(story, f"/recalls/{Recall.objects.get().pk}/")
     assert "Rolled back" in page(story, f"/releases/{second.pk}/")
-    assert "Rolled back (was not running)" in said and "Revoked" not in said
+    assert "Already rolled back" in said and "Revoked" not in said
 
 
 def test_the_receipts_of_a_recall_come_to_its_page_without_a_reload(

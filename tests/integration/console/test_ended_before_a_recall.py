@@ -40,7 +40,7 @@ def test_what_had_ended_before_a_recall_is_said_to_have_ended_so_everywhere(
     row = Recall.objects.get()
     assert (story.state(second), story.state(again)) == ("rolled_back", "revoked")
     said = page(story, f"/recalls/{row.pk}/")
-    assert "Rolled back" in said
+    assert "Already rolled back" in said
     (event,) = Event.objects.filter(kind="recall.created.v1")
     line = declared(event.kind).line(json.loads(event.body)["data"])
     assert line == "Recalled a version: 1 release revoked at 1 endpoint"
@@ -55,3 +55,36 @@ def test_what_had_ended_before_a_recall_is_said_to_have_ended_so_everywhere(
     said = page(story, path)
     assert "What it ran was recalled (ago) , which was withdrawn (ago) ." in said
     assert "or of this one again" in said
+
+
+def test_a_second_recall_says_what_it_revoked_and_what_another_had_revoked_before(
+    story: Story, first_release: Release
+) -> None:
+    what = {"kind": "version", "what": first_release.version_id, "project": first_release.project}
+    before = recall(**what, reason="leaky labels", actor=story.otto)
+    lift(before, reason="labels were right", actor=story.vera)
+    again = story.live("development", first_release.bento, endpoint="again")
+    client, named = factories.api(story.people["Otto"]), f"{first_release.project.slug}/"
+    named += str(first_release.version)
+    foreseen = client.get(f"/recalls/preview?kind=version&what={named}").json()["releases"]
+    assert {
+        one["release"]: (one["action"], one["outcome"], one["revoked_by"]) for one in foreseen
+    } == {
+        first_release.pk: (None, "already revoked", before.pk),
+        again.pk: ("stopped", "stop the endpoint", None),
+    }
+    said = page(story, f"/recalls/new/?kind=version&what={named}")
+    assert "1 release at 1 endpoint affected." in said and "1 release had ended before." in said
+    assert "already revoked | by the recall of" in said
+    row = recall(**what, reason="leaky after all", actor=story.otto)
+    said = page(story, f"/recalls/{row.pk}/")
+    assert "Already revoked | by the recall of" in said
+    assert "Revoked, endpoint stopped" in said and "Revoked (was not running)" not in said
+    effects = client.get(f"/recalls/{row.pk}/effects").json()["items"]
+    exported = client.get(f"/exports/recalls?recall={row.pk}&format=json")
+    rows = json.loads(b"".join(exported))
+    for told in (effects, rows):
+        assert {one["outcome"]: (one["action"], one["revoked_by"]) for one in told} == {
+            "Already revoked": (None, before.pk),
+            "Revoked, endpoint stopped": ("stopped", row.pk),
+        }

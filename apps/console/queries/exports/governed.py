@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.assurance.models import RecallEffect, RecallState
 from apps.assurance.queries import visible_recalls
+from apps.assurance.queries.outcomes import did, outcome, revoking_recall, told_id
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
@@ -55,7 +56,9 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         rows = rows.filter(recall=recall)
     if state := filters.get("state"):
         rows = rows.filter(recall__state=state)
+    rows = rows.annotate(revoking=revoking_recall("release"))
     for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
+        row.revoked_by = told_id(row.revoking, actor)
         yield row, row.recall
 
 
@@ -146,7 +149,9 @@ RECALLS = ListTable(
         "endpoint": lambda row, recall: row.endpoint.name,
         "release": lambda row, recall: row.release.number,
         "target": lambda row, recall: row.target.name,
-        "action": lambda row, recall: row.action,
+        "action": lambda row, recall: did(row),
+        "outcome": lambda row, recall: outcome(row),
+        "revoked_by": lambda row, recall: row.revoked_by,
         "confirmation": lambda row, recall: row.state,
         "confirmed_at": lambda row, recall: row.confirmed_at,
         "receipt": lambda row, recall: row.receipt,
