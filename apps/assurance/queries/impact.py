@@ -260,7 +260,7 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
             impacts[revision.release].revisions.append(revision)
     good = may_serve_again().filter(endpoint__in=behind).exclude(release__in=impacts)
     former = set(good.values_list("pk", flat=True))
-    gone = (pk for pk, one in impacts.items() if one.release.state == ReleaseState.REVOKED)
+    gone = [pk for pk, one in impacts.items() if one.release.state == ReleaseState.REVOKED]
     for pk, recall in recalls_that_revoked(gone).items():
         impacts[pk].revoking = recall
     for impact in impacts.values():

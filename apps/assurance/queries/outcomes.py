@@ -4,10 +4,9 @@ same."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import JSONObject
-
 from apps.assurance.models import EffectAction, RecallEffect
+from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.governance.models import Release
 from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.queries import sees_in
 from placet.kernel.actor import Actor
@@ -21,24 +20,16 @@ WOULD: dict[str, str] = {
     EffectAction.STOPPED: "stop the endpoint",
     EffectAction.ENDED: "revoke",
 }
-_TOLD = JSONObject(id="recall", project="recall__project", at="recall__created_at")
-
-
-def revoking_recall(release: str) -> Subquery:
-    """Return the recall that revoked a release as a column of a query that has it as ``release``:
-    the first that reached one that is revoked, for that one does not change any more."""
-    rows = RecallEffect.objects.filter(release=OuterRef(release)).order_by("pk")
-    rows = rows.filter(release__state=ReleaseState.REVOKED)
-    return Subquery(rows.values(json=_TOLD)[:1])
 
 
 def recalls_that_revoked(releases: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """Return the same by the ids of ``releases`` that are revoked (one query, none for none)."""
+    """Return the recalls that revoked ``releases`` (ids), as ``recall_that_revoked`` has them, by
+    release (one query, none for none)."""
     ids = list(releases)
     if not ids:
         return {}
-    rows = RecallEffect.objects.filter(release__in=ids).order_by("release", "pk")
-    return dict(rows.distinct("release").values_list("release", _TOLD))
+    rows = Release.objects.filter(pk__in=ids, state=ReleaseState.REVOKED)
+    return dict(rows.values_list("pk", recall_that_revoked()))
 
 
 def did(effect: RecallEffect) -> str | None:

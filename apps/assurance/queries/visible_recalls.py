@@ -23,7 +23,7 @@ from apps.assurance.models import (
     RecallState,
     Receipt,
 )
-from apps.assurance.queries.outcomes import revoking_recall
+from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Target
@@ -65,7 +65,7 @@ def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
         RecallEffect.objects.filter(recall=recall)
         .select_related("project", "release__version__model", "endpoint", "target__node")
         .defer("release__request_envelope", *large_of("release__version"))
-        .annotate(revoking=revoking_recall("release"))
+        .annotate(revoking=recall_that_revoked("release"))
     )
 
 

@@ -106,11 +106,16 @@ def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
     assert " stopped by a recall " in said and "failed" not in said
     assert "Revision 1: stopped by a recall by Olga at " in said
     assert f"({found.pk}): “coerced”" in said
+    assert main(["release", "show", release.pk]) == 0
+    assert f"Recalled by Olga ({found.pk}): “coerced”" in " ".join(capsys.readouterr().out.split())
     become(story.world, "Ada", live_server.url, monkeypatch)
     assert main(["endpoint", "revisions", release.endpoint_id]) == 0
     said = capsys.readouterr().out
     assert "Revision 1: stopped by a recall of all projects, not visible to you" in said
     assert "Olga" not in said and "coerced" not in said
+    assert main(["release", "show", release.pk]) == 0
+    said = capsys.readouterr().out
+    assert "Recalled: a person's decisions" in said and "coerced" not in said
     assert main(["endpoint", "revisions", release.endpoint_id, "-o", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["state"], row["recalled"], row["recall"]) == ("failed", True, None)

@@ -88,3 +88,35 @@ def test_a_second_recall_says_what_it_revoked_and_what_another_had_revoked_befor
             "Already revoked": (None, before.pk),
             "Revoked, endpoint stopped": ("stopped", row.pk),
         }
+
+
+def test_the_page_of_a_revoked_release_says_who_recalled_it_and_why_to_who_may_see_that(
+    story: Story, first_release: Release
+) -> None:
+    what = {"kind": "version", "what": first_release.version_id, "project": first_release.project}
+    waits = story.release("development", first_release.bento, endpoint="again")
+    before = recall(**what, reason="leaky labels", actor=story.otto)
+    path = f"/releases/{first_release.pk}/"
+    said = page(story, path)
+    assert "Its version was recalled by Otto risk: “leaky labels”." in said
+    assert said.count("Open recall") == 1
+    assert "never started" in page(story, f"/releases/{waits.pk}/")
+    lift(before, reason="labels were right", actor=story.vera)
+    recall(**what, reason="leaky after all", actor=story.otto)
+    said = page(story, path)
+    assert (said.count("Open recall"), said.count("Open later recall")) == (1, 1)
+    assert "“leaky labels”" in said and "leaky after all" not in said
+
+
+def test_a_release_that_a_rollback_put_back_is_not_said_to_have_been_rolled_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan={"keep_warm_seconds": 600})
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    path = f"/releases/{first_release.pk}/"
+    assert "Rollback from revision 2 to this one started by Otto" in page(story, path)
+    story.settle()
+    assert story.state(first_release) == "live"
+    said = page(story, path)
+    assert "Put back in place of revision 2 by Otto risk (ago) : “worse in Lyon”" in said
+    assert "Rolled back by" not in said

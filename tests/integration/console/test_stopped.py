@@ -363,6 +363,8 @@ def test_after_a_recall_pages_name_it_and_who_made_it_as_what_stopped_the_endpoi
     for path in (f"/endpoints/{first_release.endpoint_id}/", f"/releases/{waits.pk}/", deployments):
         said = page(story, path).replace(" | ", " ").replace("risk)", "risk )")
         assert by in said, path
+        assert ("“night shift”" in said) == (path != deployments), path
+        assert "(ago) : “What was live here was recalled" not in said
         client = browser(story.people["Otto"])
         with CaptureQueriesContext(connection) as caught:
             assert f'href="/recalls/{row.pk}/"' in client.get(path).content.decode()
@@ -388,7 +390,7 @@ def test_a_recall_that_is_not_visible_is_not_named_where_it_stopped_an_endpoint(
     assert "recall (wheel) that reached churn:1" in said and "(by Oda" in said
     for path in (f"/endpoints/{first_release.endpoint_id}/", "/deployments/"):
         said = page(story, path)
-        assert "Stopped by a recall" in said and "Oda" not in said
+        assert "Stopped by a recall" in said and "Oda" not in said and "CVE" not in said
 
 
 @pytest.mark.parametrize("path", ["/", "/inbox/"])
