@@ -119,3 +119,21 @@ def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
     assert main(["endpoint", "revisions", release.endpoint_id, "-o", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["state"], row["recalled"], row["recall"]) == ("failed", True, None)
+
+
+def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = story.live()
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "stop", release.endpoint_id]) == 0
+    assert main(["endpoint", "start", release.endpoint_id]) == 0
+    assert "Nothing is left" not in capsys.readouterr().out
+    what = {"kind": "version", "what": release.version_id, "reason": "leak"}
+    recall(**what, project=release.project, actor=story.otto)
+    assert main(["endpoint", "start", release.endpoint_id]) == 0
+    said = capsys.readouterr().out
+    assert "Nothing is left to run there: clients get 503" in said

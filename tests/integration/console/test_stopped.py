@@ -369,6 +369,9 @@ def test_after_a_recall_pages_name_it_and_who_made_it_as_what_stopped_the_endpoi
         with CaptureQueriesContext(connection) as caught:
             assert f'href="/recalls/{row.pk}/"' in client.get(path).content.decode()
         assert len(caught) <= 12
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/")
+    waiting = "Nothing is live here any more. Approved, and waits for the endpoint to be started:"
+    assert f"{waiting} release {waits.number}." in said
     start_endpoint(first_release.endpoint, actor=story.otto)
     stop_endpoint(first_release.endpoint, reason=WHY, actor=story.otto)
     for path in (f"/endpoints/{first_release.endpoint_id}/", deployments):
@@ -387,6 +390,7 @@ def test_a_recall_that_is_not_visible_is_not_named_where_it_stopped_an_endpoint(
     story.settle()
     at = f"/endpoints/{first_release.endpoint_id}/"
     said = page(story, at, who="Oda")
+    assert "Nothing is left to run here: started, the endpoint stays empty" in said
     assert "recall (wheel) that reached churn:1" in said and "(by Oda" in said
     for path in (f"/endpoints/{first_release.endpoint_id}/", "/deployments/"):
         said = page(story, path)
