@@ -34,8 +34,9 @@ def withdrawn_recall() -> Subquery:
     rows = Recall.objects.filter(kind=RecallKind.VERSION, what=OuterRef("pk"))
     rows = rows.filter(project=OuterRef("project"), state=RecallState.LIFTED).order_by("-lifted_at")
     columns = {"by": "recalled_by", "at": "created_at", "lifted_by": "lifted_by"}
-    columns |= {"name": name_in("recalled_by"), "lifter": name_in("lifted_by")}
-    return Subquery(rows.values(json=JSONObject(id="pk", lifted_at="lifted_at", **columns))[:1])
+    names = {"name": name_in("recalled_by"), "lifter": name_in("lifted_by")}
+    said = JSONObject(id="pk", lifted_at="lifted_at", **columns, **names)
+    return Subquery(rows.values(json=said)[:1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,18 +39,8 @@ release = typer.Typer(
 )
 COLUMNS = ["id", "project", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
-BRIEF = [
-    "id",
-    "project",
-    "number",
-    "model",
-    "version",
-    "environment",
-    "endpoint",
-    "target",
-    "state",
-]
-BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
+BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
+BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
@@ -234,10 +224,9 @@ def _ending(view: ReleaseDetail) -> tuple[int, str] | None:
 
 def _why_ended(view: ReleaseDetail) -> str:
     """Return why a release ended; of a recall what its page says to whoever may see it."""
-    told = view.recall
-    if told is None:
-        return view.release.ended_reason
-    return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
+    if told := view.recall:
+        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
+    return view.release.ended_reason
 
 
 def _is_denied(view: ReleaseDetail) -> bool:

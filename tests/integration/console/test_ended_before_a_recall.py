@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
@@ -18,7 +20,10 @@ pytestmark = pytest.mark.django_db
 
 
 def page(story: Story, path: str) -> str:
-    answer = factories.browser(story.people["Otto"]).get(path)
+    client = factories.browser(story.people["Otto"])
+    with CaptureQueriesContext(connection) as caught:
+        answer = client.get(path)
+    assert len(caught) <= 12
     assert answer.status_code == 200, answer.content
     return " | ".join(text_of(answer.content.decode()).splitlines())
 

@@ -57,8 +57,8 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         rows = rows.filter(recall=recall)
     if state := filters.get("state"):
         rows = rows.filter(recall__state=state)
-    rows = rows.annotate(revoking=recall_that_revoked("release"))
-    for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
+    found: Any = rows.annotate(revoking=recall_that_revoked("release")).order_by("-pk")
+    for row in found.iterator(chunk_size=BATCH):
         row.revoked_by = told_id(row.revoking, actor)
         yield row, row.recall
 
