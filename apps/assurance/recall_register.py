@@ -11,7 +11,11 @@ from django.db.models.functions import JSONObject
 from apps.assurance.actions.receipts import take_in
 from apps.assurance.models import Recall, RecallKind, RecallState
 from apps.assurance.queries.events_of_recalls import of_release
-from apps.assurance.queries.recalls_beside import recall_that_ended, recalls_told
+from apps.assurance.queries.recalls_beside import (
+    recall_that_ended,
+    recall_that_revoked,
+    recalls_told,
+)
 from apps.assurance.queries.visible_recalls import standing_recalls
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder
@@ -85,6 +89,10 @@ class RecallKeeper:
     def that_ended(self) -> Subquery:
         """Return the recall that ended a revision."""
         return recall_that_ended()
+
+    def that_revoked(self) -> Subquery:
+        """Return the recall that revoked a release."""
+        return recall_that_revoked()
 
     def told_to(
         self, found: Iterable[Mapping[str, Any]], actor: Actor

@@ -94,11 +94,14 @@ class Keeper(Protocol):
     def that_ended(self) -> Subquery:
         """Return the recall that ended a revision, as a column of a query that reads it."""
 
+    def that_revoked(self) -> Subquery:
+        """Return the recall that revoked a release, as a column of a query that reads it."""
+
     def told_to(
         self, found: Iterable[Mapping[str, Any]], actor: Actor
     ) -> Mapping[str, Mapping[str, Any]]:
-        """Return by its id who made a recall, when and why, of those that :meth:`that_ended` found
-        and that ``actor`` may see."""
+        """Return by its id who made a recall, when and why, of those that these columns hold and
+        that ``actor`` may see."""
 
     def events(self, release: str, bento: str, endpoint: Endpoint) -> dict[int, str]:
         """Return the events, by index, that show what nodes signed about a release, and what

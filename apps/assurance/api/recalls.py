@@ -23,6 +23,7 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries import RecallReach, ReleaseImpact
 from apps.assurance.queries.named_items import RecallItem, named_item, recallable
+from apps.assurance.queries.outcomes import did, foreseen, outcome, told_id, would
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.identity.api.lookups import named_project
@@ -98,7 +99,15 @@ class EffectSerializer(serializers.Serializer[Any]):
     release_number = serializers.IntegerField()
     release_state = serializers.CharField(help_text="As it ended, perhaps before the recall")
     target = serializers.CharField()
-    action = serializers.ChoiceField(choices=EffectAction.values)
+    action = serializers.ChoiceField(
+        choices=EffectAction.values, allow_null=True, help_text="null: it had ended before"
+    )
+    outcome = serializers.CharField(help_text="What was done or had been before, in words")
+    revoked_by = serializers.CharField(
+        allow_null=True,
+        help_text="The recall that revoked it, perhaps an earlier one; null also where that is not "
+        "visible to you",
+    )
     fallback = serializers.CharField(allow_null=True, help_text="The revision that serves instead")
     state = serializers.ChoiceField(choices=EffectState.values)
     receipt = serializers.CharField(allow_null=True)
@@ -117,7 +126,14 @@ class ForeseenSerializer(serializers.Serializer[Any]):
     release_number = serializers.IntegerField()
     release_state = serializers.CharField()
     target = serializers.CharField()
-    action = serializers.ChoiceField(choices=EffectAction.values)
+    action = serializers.ChoiceField(
+        choices=EffectAction.values, allow_null=True, help_text="null: it has ended before"
+    )
+    outcome = serializers.CharField(help_text="What would be done or has been before, in words")
+    revoked_by = serializers.CharField(
+        allow_null=True,
+        help_text="The recall that revoked it before; null also where that is not visible to you",
+    )
     fallback = serializers.CharField(allow_null=True)
     ran = serializers.BooleanField(help_text="Its node must confirm that nothing runs any more")
 
@@ -168,7 +184,7 @@ def recall_detail(row: Recall) -> dict[str, Any]:
     }
 
 
-def effect_body(row: RecallEffect) -> dict[str, Any]:
+def effect_body(row: RecallEffect, actor: Actor) -> dict[str, Any]:
     """Return an effect as JSON values."""
     return {
         "id": row.pk,
@@ -180,7 +196,9 @@ def effect_body(row: RecallEffect) -> dict[str, Any]:
         "release_number": row.release.number,
         "release_state": row.release.state,
         "target": row.target.name,
-        "action": row.action,
+        "action": did(row),
+        "outcome": outcome(row),
+        "revoked_by": told_id(row.revoking, actor),  # type: ignore[attr-defined]
         "fallback": row.fallback or None,
         "state": row.state,
         "receipt": row.receipt or None,
@@ -189,19 +207,22 @@ def effect_body(row: RecallEffect) -> dict[str, Any]:
     }
 
 
-def preview_body(found: RecallReach, places: Iterable[ReleaseImpact]) -> dict[str, Any]:
+def preview_body(
+    found: RecallReach, places: Iterable[ReleaseImpact], actor: Actor
+) -> dict[str, Any]:
     """Return what would be reached as JSON values."""
     subject = found.subject
     return {
         "kind": subject.kind,
         "what": subject.what,
         "bentos": list(found.bentos),
-        "releases": [_foreseen(impact) for impact in places],
+        "releases": [_foreseen(impact, actor) for impact in places],
     }
 
 
-def _foreseen(impact: ReleaseImpact) -> dict[str, Any]:
-    release = impact.release
+def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
+    release, back = impact.release, impact.fallback
+    state = release.state
     return {
         "project": release.project.slug,
         "environment": release.environment.name,
@@ -211,8 +232,10 @@ def _foreseen(impact: ReleaseImpact) -> dict[str, Any]:
         "release_number": release.number,
         "release_state": release.state,
         "target": release.endpoint.target.name,
-        "action": str(impact.action),
-        "fallback": impact.fallback.pk if impact.fallback else None,
+        "action": would(state, str(impact.action)),
+        "outcome": foreseen(state, impact.action, back.number if back else None),
+        "revoked_by": told_id(impact.revoking, actor),
+        "fallback": back.pk if back else None,
         "ran": bool(impact.revisions),
     }
 
@@ -223,7 +246,7 @@ def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dic
     reached = queries.foresee(
         actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring()
     )
-    return preview_body(reached, queries.preview(reached))
+    return preview_body(reached, queries.preview(reached), actor)
 
 
 def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallItem:
@@ -323,7 +346,7 @@ class RecallEffects(ListView):
     def get(self, request: Request, recall: str) -> Response:
         """List what a recall did to each release that it reached."""
         rows = queries.effects_of(queries.get_recall(recall, self.actor))
-        return self.page(rows, lambda page: [effect_body(row) for row in page])
+        return self.page(rows, lambda page: [effect_body(row, self.actor) for row in page])
 
 
 class RecallReport(PlacetView):

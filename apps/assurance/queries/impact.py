@@ -3,17 +3,19 @@
 The same functions answer the preview and, with everything held, the recall itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.assurance.errors import KeyInUse
 from apps.assurance.models import EffectAction, RecallKind
+from apps.assurance.queries.outcomes import recalls_that_revoked
 from apps.assurance.rules import FORMS, IN_PROJECT, SIGNERS, written
 from apps.builds.models import Bento
 from apps.governance.models import Environment, Release
-from apps.governance.rules import REVOCABLE
+from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
@@ -82,6 +84,7 @@ class ReleaseImpact:
     revisions: list[Revision] = field(default_factory=list)
     action: str = EffectAction.REVOKED
     fallback: Revision | None = None
+    revoking: Mapping[str, Any] | None = None  # the recall that revoked it before
 
 
 def check_place(kind: str, project: Project | None) -> None:
@@ -246,7 +249,7 @@ def _hopeless(release: Release, subject: RecallSubject) -> bool:
 
 
 def preview(found: RecallReach) -> list[ReleaseImpact]:
-    """Return what would become of every release that is reached (three queries at most)."""
+    """Return what would become of every release that is reached (four queries at most)."""
     impacts = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
@@ -257,6 +260,9 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
             impacts[revision.release].revisions.append(revision)
     good = may_serve_again().filter(endpoint__in=behind).exclude(release__in=impacts)
     former = set(good.values_list("pk", flat=True))
+    gone = [pk for pk, one in impacts.items() if one.release.state == ReleaseState.REVOKED]
+    for pk, recall in recalls_that_revoked(gone).items():
+        impacts[pk].revoking = recall
     for impact in impacts.values():
         _foresee(impact, by_endpoint.get(impact.release.endpoint_id, []), former)
     return list(impacts.values())

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, JSONObject, Now
 
 from apps.assurance.models import EffectAction, Recall, RecallEffect, RecallKind, RecallState
 from apps.audit.queries import unseal_many
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, sees_in
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import rfc3339
@@ -60,9 +61,11 @@ def recall_that_ended() -> Subquery:
     return Subquery(ran.values(json=told_of_recall())[:1])
 
 
-def recall_that_revoked() -> Subquery:
-    """Return the recall that revoked a release as a column of the query that reads it."""
-    rows = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
+def recall_that_revoked(release: str = "pk") -> Subquery:
+    """Return the recall that revoked a release, as a column of the query that reads it, or has it
+    as ``release``: the first that reached one that is revoked, which it stays."""
+    rows = RecallEffect.objects.filter(release=OuterRef(release)).order_by("pk")
+    rows = rows.filter(release__state=ReleaseState.REVOKED)
     return Subquery(rows.values(json=told_of_recall())[:1])
 
 

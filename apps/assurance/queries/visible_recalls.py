@@ -23,6 +23,7 @@ from apps.assurance.models import (
     RecallState,
     Receipt,
 )
+from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Target
@@ -58,11 +59,13 @@ def get_recall(recall_id: str, actor: Actor) -> Recall:
 
 
 def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
-    """Return what a recall did: who sees that sees all of it."""
+    """Return what a recall did, and which one revoked each release (``revoking``): who sees that
+    sees all of it."""
     return (
         RecallEffect.objects.filter(recall=recall)
         .select_related("project", "release__version__model", "endpoint", "target__node")
         .defer("release__request_envelope", *large_of("release__version"))
+        .annotate(revoking=recall_that_revoked("release"))
     )
 
 

@@ -336,8 +336,8 @@ class EndpointPage:
 
     @property
     def no_traffic(self) -> str:
-        """That nothing was counted in the range."""
-        return f"No requests in the last {self.range.words.removeprefix('1 ')}"
+        """That nothing was counted in the range, which ends where all nodes have counted."""
+        return f"No requests in the last {self.range.words.removeprefix('1 ')}, up to a minute ago"
 
     @property
     def no_answer(self) -> str:

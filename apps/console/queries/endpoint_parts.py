@@ -168,14 +168,15 @@ class Running:
         if testers := self.recent.apart.get("overridden"):
             yield f"{number(testers)} by testers’ header"
         if copied := self.recent.apart.get("mirrored"):
-            yield f"{number(copied)} copied requests"
+            yield counted(copied, "copied request")
 
 
 def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:
     """Yield what a revision answered lately: each figure and what it counts."""
     if recent is None or not recent.requests:
         return
-    yield number(recent.requests), "requests in 15 min"
+    asked = "request" if recent.requests == 1 else "requests"
+    yield number(recent.requests), f"{asked} in 15 min"
     yield rate(recent.error_rate), "server errors"
     yield rate(recent.rejected_rate), "rejected requests (4xx)"
     if recent.requests < FEWEST:

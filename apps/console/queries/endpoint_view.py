@@ -21,7 +21,7 @@ from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.page_parts import Link
 from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
-from apps.console.queries.stops import Stop, stop_of, stopper
+from apps.console.queries.stops import Stop, stop_told, stopper
 from apps.governance.models import Decision, Environment, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, one_of
@@ -138,10 +138,10 @@ class EndpointView:
         """The one that is under way."""
         return RolloutMove(self.rollout)
 
-    @property
+    @cached_property
     def stop(self) -> Stop | None:
         """Who stopped it, and why; ``None`` where nobody did."""
-        return stop_of(self.endpoint, getattr(self.endpoint, "stopper", {}))
+        return stop_told(self.endpoint, getattr(self.endpoint, "stopper", {}), self.actor)
 
     @property
     def answering(self) -> list[tuple[str, str]]:

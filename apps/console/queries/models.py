@@ -17,7 +17,7 @@ from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.queries.version_parts import alias_words, others
-from apps.console.queries.version_recall import all_recalls
+from apps.console.queries.version_recall import all_recalls, withdrawn_recall
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -313,6 +313,7 @@ def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersi
             ),
             recalls=recalls_of_version(),
             all_recalls=all_recalls(),
+            withdrawn_recall=withdrawn_recall(),
             **others(),
         ),
         actor,

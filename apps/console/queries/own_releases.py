@@ -10,7 +10,7 @@ from django.db.models import Case, Q, When
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_rejection, with_requester
-from apps.console.queries.stops import Stop, stop_of, stopper
+from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
@@ -83,11 +83,12 @@ class Startable:
     """An approved release that its reader can start, or whose endpoint they can."""
 
     release: Any  # with ``stopper``
+    recalled: str = ""  # why a recall was made that had Placet stop the endpoint
 
     @property
     def stop(self) -> Stop | None:
         """Who stopped the endpoint that has to be started first; ``None`` where none has."""
-        return stop_of(self.release.endpoint, self.release.stopper)
+        return stop_of(self.release.endpoint, self.release.stopper, self.recalled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,19 @@ def followed(actor: Actor) -> Followed:
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
     own = [row for row in found if row.mine][:SHOWN]
-    return Followed([Startable(row) for row in ready], _own(own, actor))
+    sealed = [sealed_reason(row.endpoint, row.stopper, actor) for row in ready]
+    texts = _texts(own, sealed, actor)
+    startable = zip(ready, sealed, strict=True)
+    return Followed(
+        [Startable(row, texts.get(why, "")) for row, why in startable],
+        [OwnRequest(row, texts) for row in own],
+    )
 
 
-def _own(rows: Sequence[Any], actor: Actor) -> list[OwnRequest]:
-    given = [row.rejection["comment"] for row in rows if row.rejection]
+def _texts(rows: Sequence[Any], sealed: Sequence[str], actor: Actor) -> dict[str, str]:
+    """Return what was written on these requests, and what else is ``sealed``."""
+    given = [one for one in sealed if one]
+    given += [row.rejection["comment"] for row in rows if row.rejection]
     recalls = (row.revoking for row in rows if row.revoking)
     given += [one["reason"] for one in recalls if sees_in(one["project"], "recall.view", actor)]
-    texts = unseal_many(given)
-    return [OwnRequest(row, texts) for row in rows]
+    return unseal_many(given)

@@ -6,10 +6,10 @@ from datetime import timedelta
 from apps.assurance.models import EffectAction, RecallKind
 from apps.assurance.queries import RecallReach, ReleaseImpact, foresee, preview
 from apps.assurance.queries.named_items import named_item, recallable
+from apps.assurance.queries.outcomes import DONE, foreseen, would
 from apps.assurance.rules import IN_PROJECT
 from apps.console.queries.page_parts import counted
-from apps.console.templatetags.placet import state_word
-from apps.governance.rules import REVOCABLE
+from apps.console.queries.recall_items import EarlierRecall, earlier_recall
 from apps.identity.models import Project, User
 from apps.identity.queries import visible_people
 from apps.monitoring.queries import requests_of
@@ -19,11 +19,6 @@ from placet.kernel.clock import now
 from placet.kernel.problems import NeedsPermission
 
 RECALL = "recall.create"
-WOULD: dict[str, str] = {
-    EffectAction.FELL_BACK: "roll back to revision ",
-    EffectAction.STOPPED: "stop the endpoint",
-    EffectAction.ENDED: "revoke",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +26,7 @@ class ImpactRow:
     """One release that a recall would reach, for the table beside the form."""
 
     impact: ReleaseImpact
+    actor: Actor
     requests: int = 0  # that it answered in the last hour
 
     @property
@@ -46,16 +42,24 @@ class ImpactRow:
     @property
     def runs(self) -> bool:
         """Whether it runs, so that something would change there."""
-        return self.impact.action in WOULD
+        return self.impact.action in DONE
 
     @property
     def would(self) -> str:
         """What would become of it."""
-        if self.impact.action == EffectAction.FELL_BACK and self.impact.fallback:
-            return f"roll back to revision {self.impact.fallback.number}"
-        state = self.impact.release.state
-        revoked = "revoke" if state in REVOCABLE else f"already {state_word(state).lower()}"
-        return WOULD.get(self.impact.action, revoked)
+        back = self.impact.fallback
+        number = back.number if back else None
+        return foreseen(self.impact.release.state, self.impact.action, number)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it had ended before, so that nothing would change."""
+        return would(self.impact.release.state, self.impact.action) is None
+
+    @property
+    def earlier(self) -> EarlierRecall | None:
+        """The recall that revoked it before."""
+        return earlier_recall(self.impact.revoking, self.actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,19 @@ class RecallForm:
 
     @property
     def endpoints(self) -> int:
-        """How many endpoints would be reached."""
-        return len({row.impact.release.endpoint_id for row in self.rows})
+        """At how many endpoints something would change."""
+        return len({row.impact.release.endpoint_id for row in self.rows if not row.is_over})
+
+    @property
+    def affected(self) -> int:
+        """How many releases would be ended."""
+        return sum(not row.is_over for row in self.rows)
+
+    @property
+    def over(self) -> str:
+        """How many releases had ended before, in a sentence; '' for none."""
+        many = len(self.rows) - self.affected
+        return f"{counted(many, 'release')} had ended before." if many else ""
 
     @property
     def traffic(self) -> str:
@@ -107,15 +122,15 @@ def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = 
         return form
     item = named_item(actor, projects, kind=kind, what=what, project=project)
     reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
-    return RecallForm(kinds, projects, people, reach, tuple(_impact_rows(preview(reach))))
+    return RecallForm(kinds, projects, people, reach, tuple(_impact_rows(preview(reach), actor)))
 
 
-def _impact_rows(impacts: list[ReleaseImpact]) -> list[ImpactRow]:
+def _impact_rows(impacts: list[ReleaseImpact], actor: Actor) -> list[ImpactRow]:
     """Return what would be reached with what it answered in the last hour (one query)."""
     ids = [row.pk for impact in impacts for row in impact.revisions]
     until = now()
     counts = requests_of(ids, until - timedelta(hours=1), until, 3600) if ids else {}
     return [
-        ImpactRow(one, sum(sum(counts.get(row.pk, {}).values()) for row in one.revisions))
+        ImpactRow(one, actor, sum(sum(counts.get(row.pk, {}).values()) for row in one.revisions))
         for one in impacts
     ]

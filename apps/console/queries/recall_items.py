@@ -1,13 +1,34 @@
 """What a recall took back, as people call it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 from django.urls import reverse
 
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Link
 from apps.registry.models import ModelVersion
+from placet.kernel.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRecall:
+    """The recall that had revoked a release before."""
+
+    at: datetime
+    url: str  # '' for who may not see it
+
+
+def earlier_recall(told: Mapping[str, Any] | None, actor: Actor) -> EarlierRecall | None:
+    """Return a recall as a query told it, for ``actor``; ``None`` where there is none."""
+    if not told:
+        return None
+    url = recall_url(told["id"], told["project"], actor)
+    return EarlierRecall(datetime.fromisoformat(told["at"]), url)
 
 
 def recalled_item() -> Coalesce:

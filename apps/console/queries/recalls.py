@@ -8,7 +8,6 @@ from django.db.models import Case, IntegerField, Value, When
 from django.urls import reverse
 
 from apps.assurance.models import (
-    EffectAction,
     EffectState,
     Recall,
     RecallEffect,
@@ -23,13 +22,19 @@ from apps.assurance.queries import (
     visible_recalls,
     with_counts,
 )
+from apps.assurance.queries.outcomes import DONE, earlier, outcome
 from apps.assurance.rules import CONTRADICTIONS
 from apps.audit.queries import unseal_many
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.links import outcome_url
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.paging import keyed
-from apps.console.queries.recall_items import item_link, recalled_item
+from apps.console.queries.recall_items import (
+    EarlierRecall,
+    earlier_recall,
+    item_link,
+    recalled_item,
+)
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.identity.models import ApproverPasskey, User
@@ -40,11 +45,6 @@ from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
 
 SHOWN = 200
-DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "endpoint fell back",
-    EffectAction.STOPPED: "endpoint stopped",
-    EffectAction.ENDED: "ended",
-}
 WHO_LIFTS = (
     f"Who has the role {' or '.join(roles_with('recall.lift'))} can withdraw the recall, but not "
     "the person who recalled it."
@@ -74,13 +74,17 @@ class EffectRow:
     effect: RecallEffect
     alive: bool
     joined: bool
+    actor: Actor
 
     @property
     def done(self) -> str:
-        """How its release stands, which had perhaps ended otherwise before, and what was done."""
-        state = state_word(self.effect.release.state)
-        done = DONE.get(self.effect.action)
-        return f"{state}, {done}" if done else f"{state} (was not running)"
+        """What was done to its release, or how that had ended before."""
+        return outcome(self.effect)
+
+    @property
+    def earlier(self) -> EarlierRecall | None:
+        """The recall that had revoked it before."""
+        return earlier_recall(earlier(self.effect), self.actor)
 
     @property
     def ran(self) -> bool:
@@ -302,7 +306,7 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
     for effect in rows[:SHOWN]:
         node = getattr(effect.target, "node", None)
         alive = node is not None and is_alive(node.heard_at, at)
-        effects.append(EffectRow(effect, alive, node is not None))
+        effects.append(EffectRow(effect, alive, node is not None, actor))
     texts = unseal_many([recall.reason_sealed, recall.lift_reason_sealed])
     scope = Scope(recall.project_id) if recall.project_id else INSTANCE
     return RecallPage(

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from apps.assurance.models import RecallEffect, RecallKind, RecallState
 from apps.assurance.queries.recalls_beside import RECALLED, recall_before_the_decision
 from apps.assurance.queries.visible_recalls import recalls_of_version
+from apps.audit.queries import unseal
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
@@ -89,20 +90,27 @@ class ReleaseEnd:
         """Whether nothing of it waits, goes out or is live."""
         return has_ended(self.release)
 
-    def recalls(self, actor: Actor) -> list[Link]:
-        """The recalls that revoked it, of those that ``actor`` may see."""
-        found = (recall_url(row["id"], row["project"], actor) for row in self.release.recalled)
-        return [Link("Open recall", url) for url in found if url]
+    def revoked(self, actor: Actor) -> Banner | None:
+        """What revoked it, by whom and why for who may see that recall, and the last one since."""
+        if self.release.state != ReleaseState.REVOKED:
+            return None
+        rows = self.release.recalled
+        urls = [recall_url(row["id"], row["project"], actor) for row in rows]
+        why, hidden = str(self.release.ended_reason), ""
+        if rows:
+            why = RECALLED[rows[0]["kind"]]
+            hidden = " The recall counts in all projects and is not visible to you."
+        if rows and urls[0]:
+            why, hidden = f"{why} by {_name(rows[0])}: “{unseal(rows[0]['reason'])}”", ""
+        text = f"{why}. It can no longer be deployed.{self._after_recall}{hidden}"
+        links = [Link("Open recall", urls[0])] if rows and urls[0] else []
+        if len(rows) > 1 and urls[-1]:
+            links.append(Link("Open later recall", urls[-1]))
+        return Banner("danger", text, links)
 
     @property
     def _is_recalled(self) -> bool:
         return any(row["state"] == RecallState.STANDING for row in self.release.recalled)
-
-    @property
-    def why_revoked(self) -> str:
-        """What was recalled that it runs or rests on."""
-        first = next(iter(self.release.recalled), None)
-        return RECALLED[first["kind"]] if first else str(self.release.ended_reason)
 
     @property
     def _was_recalled(self) -> SafeString:
@@ -114,7 +122,7 @@ class ReleaseEnd:
         return format_html("What it ran was recalled {}, which was withdrawn {}. ", *times)
 
     @property
-    def after_recall(self) -> str:
+    def _after_recall(self) -> str:
         """What can be done where nothing that it runs is recalled any more; '' otherwise."""
         if self._is_recalled or not self.release.recalled:
             return ""
@@ -258,6 +266,10 @@ class ReleaseEnd:
         return reverse("model", args=[self.release.project.slug, model.name])
 
 
+def _name(told: Mapping[str, Any]) -> str:
+    return SYSTEM.label if told["by"] == SYSTEM.id else str(told["name"])
+
+
 def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Say from where to where the rollback ``went``, who did that, when and why."""
     return format_html("Rolled back{}", ways_back(went, reason))
@@ -267,7 +279,7 @@ def ways_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Continue the words that say what was rolled back."""
     ways, why = SafeString(), reason
     if went is not None:
-        by = SYSTEM.label if went["by"] == SYSTEM.id else went["name"]
+        by = _name(went)
         why = reason if not reason or by_machine(went["by"]) else f"“{reason}”"
         ways = format_html(
             " from revision {} to revision {} by {} {}",
@@ -309,7 +321,8 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
     columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
-    recall = JSONObject(id="recall", **columns)
+    columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
+    recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
     return with_live_now(with_way_back(releases)).annotate(
         rollback=_rollback(),
         rolled_back_before=_rolled_back_before(),

@@ -77,7 +77,7 @@ class ReleasePage:
     @property
     def now(self) -> ReleaseStanding:
         """How it stands."""
-        return ReleaseStanding(self.release, self.rollout)
+        return ReleaseStanding(self.release, self.rollout, self.actor)
 
     @property
     def end(self) -> ReleaseEnd:
@@ -296,7 +296,9 @@ class ReleasePage:
 
     @property
     def start(self) -> str:
-        """By whom it will be started."""
+        """By whom it will be started, or that nobody will."""
+        if self.end.is_over:
+            return "never started"
         if not starts_alone(self.release):
             return "started by an operator"
         return "starts with the endpoint" if self.view.is_stopped else "starts on approval"
@@ -372,13 +374,8 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
 def banners(page: ReleasePage) -> Iterator[Banner]:
     """Yield a recall, a broken glass, and why the reader does not decide."""
     release, view = page.release, page.view
-    if release.state == ReleaseState.REVOKED:
-        links = page.end.recalls(page.actor)
-        hidden = " The recall counts in all projects and is not visible to you."
-        said = hidden if page.end.release.recalled and not links else ""
-        why = f"{page.end.why_revoked}. It can no longer be deployed."
-        text = f"{why}{page.end.after_recall}{said}"
-        yield Banner("danger", text, links)
+    if revoked := page.end.revoked(page.actor):
+        yield revoked
     if release.state == ReleaseState.RETIRED:
         url = reverse("endpoint", args=[release.endpoint_id])
         text = f"{release.ended_reason}: it no longer serves."

@@ -1,13 +1,16 @@
 """How a release stands now: whether its endpoint is stopped, and what holds its rollout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.console.queries.rollout_steps import BADLY, ended_by
-from apps.console.queries.rollout_words import LastWords, aborted_by, last_words, paused
-from apps.console.queries.stops import Stop, stop_of
+from apps.console.queries.rollout_words import VERBS, LastWords, aborted_by, last_words, paused
+from apps.console.queries.stops import Stop, stop_told
 from apps.governance.models import UNFINISHED_STATES
 from apps.governance.rules import ReleaseState
+from apps.rollouts.events import ROLLBACK_STARTED
+from apps.rollouts.states import RolloutState
+from placet.kernel.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class ReleaseStanding:
 
     release: Any
     rollout: Any
+    actor: Actor
 
     @property
     def state(self) -> str:
@@ -32,7 +36,9 @@ class ReleaseStanding:
     def stop(self) -> Stop | None:
         """Who stopped its endpoint, where it is live there or would be."""
         concerned = self.release.state in (*UNFINISHED_STATES, ReleaseState.LIVE)
-        return stop_of(self.release.endpoint, self.release.stopper) if concerned else None
+        if not concerned:
+            return None
+        return stop_told(self.release.endpoint, self.release.stopper, self.actor)
 
     @property
     def paused(self) -> str:
@@ -41,8 +47,15 @@ class ReleaseStanding:
 
     @property
     def words(self) -> LastWords | None:
-        """Why its rollout is as it is, and who said so."""
-        return last_words(self.rollout) if self.rollout else None
+        """Why its rollout is as it is, and who said so. A rollback is another release's: it put
+        this one back."""
+        words = last_words(self.rollout) if self.rollout else None
+        if words is None or words.what != VERBS[ROLLBACK_STARTED.name]:
+            return words
+        old = f"revision {self.rollout.from_revision.number}"
+        done = self.rollout.state == RolloutState.DONE
+        what = f"Put back in place of {old}" if done else f"Rollback from {old} to this one started"
+        return replace(words, what=what)
 
     @property
     def ended_badly(self) -> bool:

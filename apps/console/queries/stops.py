@@ -11,13 +11,14 @@ from django.db.models.lookups import Exact
 
 from apps.assurance.queries.recalls_beside import recall_that_stopped
 from apps.audit.models import Event
+from apps.audit.queries import unseal
 from apps.governance import events as governance
 from apps.governance.queries.release_detail import ReleaseView
-from apps.identity.queries import name_in
+from apps.identity.queries import name_in, sees_in
 from apps.serving.events import ENDPOINT_STARTED, ENDPOINT_STOPPED
 from apps.serving.models import Endpoint
 from apps.serving.rules import EndpointState
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 
 SWITCHED = (ENDPOINT_STARTED.name, ENDPOINT_STOPPED.name)
 DECIDED = tuple(
@@ -34,8 +35,9 @@ DECIDED = tuple(
 @dataclass(frozen=True, slots=True)
 class Stop:
     """That an endpoint is stopped. ``by`` and ``name`` are '' and ``at`` is ``None`` of one that
-    was stopped before that was written down; ``reason`` is '' where none was given. ``recall`` is
-    what had Placet do it, as ``told_of_recall`` has it; ``None`` where that was no recall."""
+    was stopped before that was written down; ``reason`` is '' where none was given, or it is not
+    told. ``recall`` is what had Placet do it, as ``told_of_recall`` has it; ``None`` where that was
+    no recall."""
 
     by: str
     name: str
@@ -69,12 +71,32 @@ def is_stopped_beside(view: ReleaseView) -> bool:
     return view.release.stopped_then if view.is_decided else view.is_stopped  # type: ignore[attr-defined]
 
 
-def stop_of(endpoint: Endpoint, told: Mapping[str, Any]) -> Stop | None:
+def sealed_reason(endpoint: Endpoint, told: Mapping[str, Any], actor: Actor) -> str:
+    """Return the commitment of the reason of the recall that had Placet stop ``endpoint``, for who
+    may see that recall; '' otherwise."""
+    recall = told.get("recall") if _by_placet(endpoint) else None
+    seen = recall and sees_in(recall["project"], "recall.view", actor)
+    return str(recall["reason"]) if recall and seen else ""
+
+
+def stop_told(endpoint: Endpoint, told: Mapping[str, Any], actor: Actor) -> Stop | None:
+    """Return the same as :func:`stop_of`, with the reason of a recall that ``actor`` may see (one
+    query where there is one)."""
+    sealed = sealed_reason(endpoint, told, actor)
+    return stop_of(endpoint, told, unseal(sealed))
+
+
+def stop_of(endpoint: Endpoint, told: Mapping[str, Any], recalled: str = "") -> Stop | None:
     """Return who stopped ``endpoint``, as ``stopper`` told it in the query that read it; ``None``
-    of one that is not stopped."""
+    of one that is not stopped. ``recalled`` is why a recall was made that had Placet do it."""
     if endpoint.state != EndpointState.STOPPED:
         return None
     by, at, reason = endpoint.stopped_by, endpoint.stopped_at, endpoint.reason
-    if by == SYSTEM.id:
-        return Stop(by, SYSTEM.label, at, reason, told.get("recall"))
+    if _by_placet(endpoint):
+        recall = told.get("recall")
+        return Stop(by, SYSTEM.label, at, recalled if recall else reason, recall)
     return Stop(by, str(told.get("name") or ""), at, reason)
+
+
+def _by_placet(endpoint: Endpoint) -> bool:
+    return endpoint.state == EndpointState.STOPPED and endpoint.stopped_by == SYSTEM.id

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.assurance.models import RecallKind
 from apps.builds.rules import BuildState
+from apps.console.queries import version_recall
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
@@ -30,7 +31,6 @@ from apps.console.queries.version_parts import (
     signer_labels,
     standings,
 )
-from apps.console.queries.version_recall import ToldRecall, first_told, recall_banner, seen_by, told
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
 from apps.governance.queries.facts import was_called_safe
@@ -65,7 +65,7 @@ class VersionPage:
     builds: Sequence[Any]  # each with the recalls of its Bento, and how it stands
     releases: list[Release]
     timeline: list[EventLine]
-    recall: ToldRecall | None  # of it or of its data, for who may see recalls
+    recall: version_recall.ToldRecall | None  # of it or of its data, for who may see recalls
     card: SafeString  # as HTML; '' without one
 
     def may(self, permission: str) -> bool:
@@ -171,6 +171,11 @@ class VersionPage:
     def is_recalled(self) -> bool:
         """Whether the version itself is recalled, and not only data or a Bento of it."""
         return any(one["kind"] == RecallKind.VERSION for one in self.recalls)
+
+    @property
+    def withdrawn(self) -> version_recall.WithdrawnRecall | None:
+        """The recall of it that was withdrawn last, unless one stands."""
+        return version_recall.withdrawn(self.version, self.actor)
 
     @property
     def newest_recalls(self) -> list[dict[str, str]]:
@@ -327,16 +332,11 @@ class VersionPage:
         )
         return [("" if index else title, x) for title, xs in rows for index, x in enumerate(xs)]
 
-    @property
-    def python(self) -> str:
-        """The Python that it runs with."""
-        return self.version.python_version or "platform default"
-
 
 def banners(page: VersionPage) -> Iterator[Banner]:
     """Yield what must not be overlooked."""
     if page.recalled:
-        yield recall_banner(page.recalled, page.recall)
+        yield version_recall.recall_banner(page.recalled, page.recall)
     newest = page.builds[0] if page.builds else None
     if newest is not None and newest.state == BuildState.FAILED:
         log = Link("Open log", reverse("build", args=[newest.pk]))
@@ -348,8 +348,7 @@ def buttons_before(page: VersionPage) -> Iterator[Button]:
     """Yield what compares the version, with what is live rather than with the newest other one,
     and what freezes it."""
     version: Any = page.version  # with the columns that version_of adds
-    other = version.other_live or version.other_newest
-    if other:
+    if other := version.other_live or version.other_newest:
         args = [version.project.slug, version.model.name]
         url = f"{reverse('compare', args=args)}?v={other}&v={version.number}"
         yield Button(f"Compare with {'live ' if version.other_live else ''}{other}", href=url)
@@ -377,9 +376,10 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     builds = builds_of(version, BUILDS)
     rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
     releases = list(rows[:RELEASES])
-    found = first_told(version.recalls)
+    found = version_recall.first_told(version.recalls)
+    things = (version, *builds, *releases, *evidence)
     lines, names = story(
-        [version.pk, *seen_by(version, actor), *(r.pk for r in (*builds, *releases, *evidence))],
+        [*version_recall.seen_by(version, actor), *(one.pk for one in things)],
         actor,
         people={version.author, *(e.created_by for e in evidence), found["by"] if found else ""},
         place=Scope(version.project_id),
@@ -394,7 +394,7 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
         builds=builds,
         releases=releases,
         timeline=lines,
-        recall=told(found, names) if found else None,
+        recall=version_recall.told(found, names) if found else None,
         # render sanitises: what it returns is safe to show as it is
         card=mark_safe(render(version.card) if version.card else ""),  # noqa: S308
     )

@@ -22,8 +22,7 @@ from apps.audit.queries.witnesses import (
     witnessed_logs_visible,
     witnesses_visible,
 )
-from apps.console.queries.page_parts import Sign
-from apps.console.templatetags.placet import number
+from apps.console.queries.page_parts import Sign, counted
 from placet.kernel.actor import Actor
 
 ICONS = {"fail": "✕", "wait": "◷", "pass": "✓"}
@@ -78,7 +77,7 @@ class WitnessRow:
         witness = self.witness
         address = f"{witness.get_kind_display()}: {witness.address}"
         days = witness.retain_days
-        return f"{address}, locked for {number(days)} days" if days else address
+        return f"{address}, locked for {counted(days, 'day')}" if days else address
 
     @property
     def at(self) -> datetime | None:

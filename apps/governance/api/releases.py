@@ -1,13 +1,13 @@
 """Releases: asking, reading, withdrawing, and the permit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,11 +19,13 @@ from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Release
 from apps.governance.queries import visible_rows
-from apps.governance.queries.release_detail import release_view
+from apps.governance.queries.release_detail import ReleaseView, release_view
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
+from apps.serving.api.fields import ToldRecallSerializer
+from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
@@ -192,6 +194,21 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     you_cannot_count = serializers.CharField(help_text="Why not, or ''")
     requester_name = serializers.CharField()
     author_name = serializers.CharField()
+    recall = serializers.SerializerMethodField(
+        help_text="What revoked it; null also where that is not visible to you"
+    )
+
+    @extend_schema_field(ToldRecallSerializer(allow_null=True))
+    def get_recall(self, view: ReleaseView) -> Mapping[str, Any] | None:
+        """Return the recall that revoked the release, for whoever reads it."""
+        found = view.release.revoking  # type: ignore[attr-defined]
+        told = keeper().told_to([found] if found else [], self.context["actor"])
+        return next(iter(told.values()), None)
+
+
+def with_recall(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have each release bring the recall that revoked it (``revoking``)."""
+    return releases.annotate(revoking=keeper().that_revoked())
 
 
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
@@ -294,7 +311,8 @@ class ReleaseDetail(PlacetView):
     @extend_schema(operation_id="releases_read", responses=ReleaseDetailSerializer)
     def get(self, request: Request, release: str) -> Response:
         """Read a release: what changes, what a decision binds, gates as they stand now."""
-        return Response(ReleaseDetailSerializer(release_view(release, self.actor)).data)
+        view = release_view(release, self.actor, with_recall)
+        return Response(ReleaseDetailSerializer(view, context={"actor": self.actor}).data)
 
 
 class ReleaseWithdraw(PlacetView):

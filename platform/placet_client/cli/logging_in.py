@@ -14,7 +14,7 @@ from placet_client import login as logins
 from placet_client.cli.command import DENIED, CommandEnded
 from placet_client.client import Client
 from placet_client.errors import InvalidRequest, NotFound, PlacetError
-from placet_client.output import say
+from placet_client.output import counted, say
 from placet_client.records import Whoami
 
 
@@ -93,7 +93,7 @@ def confirmed_token(url: str, ca: str, *, browser: bool) -> str:
             raise CommandEnded(1, f"{told}, and use --token-stdin") from None
         minutes = code.expires_in // 60
         say(f"Open {code.verification_uri_complete}")
-        say(f"and confirm the code {code.user_code} there, within {minutes} minutes.")
+        say(f"and confirm the code {code.user_code} there, within {counted(minutes, 'minute')}.")
         if browser:
             device.open_page(code.verification_uri_complete)
         try:

@@ -18,7 +18,7 @@ from placet_client.cli.command import (
     listed_project,
 )
 from placet_client.cli.serving import id_of
-from placet_client.output import Form, print_json, show_list, show_one, tell
+from placet_client.output import Form, counted, print_json, show_list, show_one, tell
 from placet_client.records import Record
 
 recall = typer.Typer(
@@ -31,7 +31,7 @@ COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "crea
 BRIEF = ["id", "kind", "what", "reason", "state", "releases", "ran", "confirmed", "open"]
 EFFECTS = [
     "state",
-    "action",
+    "outcome",
     "environment",
     "endpoint_name",
     "release_number",
@@ -39,7 +39,7 @@ EFFECTS = [
     "confirmed_at",
 ]
 FORESEEN = [
-    "action",
+    "outcome",
     "project",
     "environment",
     "endpoint_name",
@@ -89,8 +89,12 @@ def recall_preview(
     if output is Form.JSON:
         print_json(preview.raw)
         return
-    show_list(preview.releases, FORESEEN, output)
-    tell(f"A recall affects {len(preview.bentos)} Bentos and {len(preview.releases)} releases.")
+    rows = [_in_words(one, output) for one in preview.releases]
+    show_list(rows, FORESEEN, output)
+    over = sum(one.action is None for one in preview.releases)
+    ended = f"; {counted(over, 'release')} had ended before" if over else ""
+    affected = counted(len(rows) - over, "release")
+    tell(f"A recall affects {counted(len(preview.bentos), 'Bento')} and {affected}{ended}.")
 
 
 @recall.command("create")
@@ -143,14 +147,15 @@ def recall_effects(
 
 
 def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
-    """Return a recall or an effect with the words that its page has; as JSON it stays as it is."""
+    """Return a recall, or what it did or would do, with the words that its page has; as JSON it
+    stays as it is."""
     body = dict(item.raw)
     if form is Form.JSON:
         return body
-    body["state"] = STATES.get(body["state"], body["state"])
-    ended = body.get("release_state", "revoked")
-    if body.get("action") == "revoked" and ended != "revoked":
-        body["action"] = f"ended before: {ended.replace('_', ' ')}"
+    if "state" in body:
+        body["state"] = STATES.get(body["state"], body["state"])
+    if body.get("outcome", "").lower() == "already revoked":
+        body["outcome"] += f" by {body['revoked_by'] or 'a recall that is not visible to you'}"
     return body
 
 
@@ -168,7 +173,7 @@ def recall_receipts(
 def recall_report(recall_id: str, to: Path) -> None:
     """Write all that an outsider needs to a zip, for `python -m placet_verify recall`."""
     with connected() as client:
-        tell(f"{to}: {client.recalls.report(recall_id, to)} bytes")
+        tell(f"{to}: {counted(client.recalls.report(recall_id, to), 'byte')}")
 
 
 @recall.command("ran")

@@ -39,18 +39,8 @@ release = typer.Typer(
 )
 COLUMNS = ["id", "project", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
-BRIEF = [
-    "id",
-    "project",
-    "number",
-    "model",
-    "version",
-    "environment",
-    "endpoint",
-    "target",
-    "state",
-]
-BRIEF += ["reason", "not_after", "live_at", "ended_at", "ended_reason"]
+BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
+BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
@@ -228,8 +218,15 @@ def _ending(view: ReleaseDetail) -> tuple[int, str] | None:
     row = view.release
     if row.state not in REFUSED + BROKEN:
         return None
-    sentence = f"The release is {row.state.replace('_', ' ')}. {row.ended_reason}".strip()
+    sentence = f"The release is {row.state.replace('_', ' ')}. {_why_ended(view)}".strip()
     return (DENIED if row.state in REFUSED else ERROR), sentence
+
+
+def _why_ended(view: ReleaseDetail) -> str:
+    """Return why a release ended; of a recall what its page says to whoever may see it."""
+    if told := view.recall:
+        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
+    return view.release.ended_reason
 
 
 def _is_denied(view: ReleaseDetail) -> bool:
@@ -295,7 +292,7 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         "author": view.author_name,
         "may_still_decide": [person.name for person in view.may_still_decide],
     }
-    show_one(view.release.raw | people, output, SHOWN)
+    show_one(view.release.raw | people | {"ended_reason": _why_ended(view)}, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:

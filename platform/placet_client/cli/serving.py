@@ -245,6 +245,8 @@ def endpoint_start(
     with connected() as client:
         started = client.endpoints.start(id_of(client, reference), reason=reason)
         _show_changed(client, started, output)
+        if started.live_revision is None:
+            tell("Nothing is left to run there: clients get 503 until a release to it goes live.")
 
 
 @endpoint.command("restart")

@@ -7,6 +7,9 @@ from typing import Any
 
 from placet_client.records.base import Json, Record
 from placet_client.records.break_glass import GlassDuty
+from placet_client.records.serving import (
+    ToldRecall,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +294,7 @@ class ReleaseDetail(Record):
     you_cannot_count: str  # Why not, or ''
     requester_name: str
     author_name: str
+    recall: ToldRecall | None  # What revoked it; None also where that is not visible to you
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

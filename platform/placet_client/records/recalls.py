@@ -51,7 +51,10 @@ class RecallEffect(Record):
     release_number: int
     release_state: str  # As it ended, perhaps before the recall
     target: str
-    action: str
+    action: str | None  # None: it had ended before
+    outcome: str  # What was done or had been before, in words
+    # The recall that revoked it, perhaps an earlier one; None also where that is not visible to you
+    revoked_by: str | None
     fallback: str | None  # The revision that serves instead
     state: str
     receipt: str | None
@@ -71,7 +74,10 @@ class Foreseen(Record):
     release_number: int
     release_state: str
     target: str
-    action: str
+    action: str | None  # None: it has ended before
+    outcome: str  # What would be done or has been before, in words
+    # The recall that revoked it before; None also where that is not visible to you
+    revoked_by: str | None
     fallback: str | None
     ran: bool  # Its node must confirm that nothing runs any more
 

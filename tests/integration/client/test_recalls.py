@@ -58,6 +58,9 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     name = f"{world.project.slug}/{release.version}"
     become(world, "Otto", live_server.url, monkeypatch)
     assert main(["recall", "preview", "version", name]) == 0
+    foreseen = capsys.readouterr()
+    assert "\nrevoke " in foreseen.out
+    assert "A recall affects 1 Bento and 1 release." in foreseen.out
     assert main(["recall", "preview", "version", "next-door/churn:1"]) != 0
     assert "There is no such version here" in capsys.readouterr().err
     assert main(["recall", "preview", "version", "churn"]) != 0
@@ -72,11 +75,14 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert main(["recall", "show", row.pk, "-o", "json"]) == 0
     assert '"standing"' in capsys.readouterr().out
     assert main(["recall", "effects", row.pk]) == 0
-    assert " revoked " in capsys.readouterr().out
+    assert "Revoked (was not running)" in capsys.readouterr().out
     Release.objects.filter(pk=release.pk).update(state="rolled_back")
     assert main(["recall", "effects", row.pk]) == 0
-    assert "ended before: rolled back" in capsys.readouterr().out
+    assert "Already rolled back" in capsys.readouterr().out
     lift(row, reason="sound", actor=world.vera)
+    assert main(["recall", "preview", "version", name]) == 0
+    foreseen = capsys.readouterr()
+    assert "A recall affects 1 Bento and 0 releases" in foreseen.out
     assert main(["recall", "show", row.pk]) == 0
     assert "withdrawn" in capsys.readouterr().out
 
@@ -100,11 +106,34 @@ def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
     assert " stopped by a recall " in said and "failed" not in said
     assert "Revision 1: stopped by a recall by Olga at " in said
     assert f"({found.pk}): “coerced”" in said
+    assert main(["release", "show", release.pk]) == 0
+    assert f"Recalled by Olga ({found.pk}): “coerced”" in " ".join(capsys.readouterr().out.split())
     become(story.world, "Ada", live_server.url, monkeypatch)
     assert main(["endpoint", "revisions", release.endpoint_id]) == 0
     said = capsys.readouterr().out
     assert "Revision 1: stopped by a recall of all projects, not visible to you" in said
     assert "Olga" not in said and "coerced" not in said
+    assert main(["release", "show", release.pk]) == 0
+    said = capsys.readouterr().out
+    assert "Recalled: a person's decisions" in said and "coerced" not in said
     assert main(["endpoint", "revisions", release.endpoint_id, "-o", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["state"], row["recalled"], row["recall"]) == ("failed", True, None)
+
+
+def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = story.live()
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "stop", release.endpoint_id]) == 0
+    assert main(["endpoint", "start", release.endpoint_id]) == 0
+    assert "Nothing is left" not in capsys.readouterr().out
+    what = {"kind": "version", "what": release.version_id, "reason": "leak"}
+    recall(**what, project=release.project, actor=story.otto)
+    assert main(["endpoint", "start", release.endpoint_id]) == 0
+    said = capsys.readouterr().out
+    assert "Nothing is left to run there: clients get 503" in said

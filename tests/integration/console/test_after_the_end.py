@@ -218,7 +218,8 @@ def test_a_revoked_release_says_for_what_it_was_approved(
     recalled(story, first_release)
     said = page(story, f"/releases/{first_release.pk}/")
     assert "Gates at its start" in said and "It was approved for exactly these." in said
-    assert "Its version was recalled. It can no longer be deployed." in said
+    why = "Its version was recalled by Otto risk: “leaky labels”. It can no longer be deployed."
+    assert why in said
     assert "withdrawn since" not in said
     alma = factories.person("Alma", roles={"approver": first_release.project})
     lift(Recall.objects.get(), reason="not leaky", actor=factories.actor_of(alma))

@@ -212,6 +212,9 @@ def test_a_version_tells_that_it_was_recalled_and_that_the_recall_was_withdrawn(
     said = page(story, path)
     assert "Recalled a version: 1 release revoked at 1 endpoint by Otto risk" in said
     assert "Withdrew the recall of a version by Alma" in said
+    assert "Recalled by Otto risk (ago) , withdrawn by Alma (ago)" in said
+    recalled(story, first_release)
+    assert "withdrawn by Alma" not in page(story, path), "the newer one stands"
 
 
 def test_what_a_recall_revoked_is_called_revoked_on_its_page_too(
@@ -233,7 +236,7 @@ def test_a_release_that_had_been_rolled_back_is_called_so_on_the_page_of_a_recal
     recalled(story, second)
     said = page(story, f"/recalls/{Recall.objects.get().pk}/")
     assert "Rolled back" in page(story, f"/releases/{second.pk}/")
-    assert "Rolled back (was not running)" in said and "Revoked" not in said
+    assert "Already rolled back" in said and "Revoked" not in said
 
 
 def test_the_receipts_of_a_recall_come_to_its_page_without_a_reload(

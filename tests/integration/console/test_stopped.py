@@ -363,10 +363,15 @@ def test_after_a_recall_pages_name_it_and_who_made_it_as_what_stopped_the_endpoi
     for path in (f"/endpoints/{first_release.endpoint_id}/", f"/releases/{waits.pk}/", deployments):
         said = page(story, path).replace(" | ", " ").replace("risk)", "risk )")
         assert by in said, path
+        assert ("“night shift”" in said) == (path != deployments), path
+        assert "(ago) : “What was live here was recalled" not in said
         client = browser(story.people["Otto"])
         with CaptureQueriesContext(connection) as caught:
             assert f'href="/recalls/{row.pk}/"' in client.get(path).content.decode()
         assert len(caught) <= 12
+    said = page(story, f"/endpoints/{first_release.endpoint_id}/")
+    waiting = "Nothing is live here any more. Approved, and waits for the endpoint to be started:"
+    assert f"{waiting} release {waits.number}." in said
     start_endpoint(first_release.endpoint, actor=story.otto)
     stop_endpoint(first_release.endpoint, reason=WHY, actor=story.otto)
     for path in (f"/endpoints/{first_release.endpoint_id}/", deployments):
@@ -385,10 +390,11 @@ def test_a_recall_that_is_not_visible_is_not_named_where_it_stopped_an_endpoint(
     story.settle()
     at = f"/endpoints/{first_release.endpoint_id}/"
     said = page(story, at, who="Oda")
+    assert "Nothing is left to run here: started, the endpoint stays empty" in said
     assert "recall (wheel) that reached churn:1" in said and "(by Oda" in said
     for path in (f"/endpoints/{first_release.endpoint_id}/", "/deployments/"):
         said = page(story, path)
-        assert "Stopped by a recall" in said and "Oda" not in said
+        assert "Stopped by a recall" in said and "Oda" not in said and "CVE" not in said
 
 
 @pytest.mark.parametrize("path", ["/", "/inbox/"])

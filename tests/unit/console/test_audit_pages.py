@@ -66,6 +66,8 @@ def witness(**state: Any) -> WitnessRow:
 def test_a_witness_says_where_it_is_and_how_long_it_keeps() -> None:
     row = witness()
     assert row.where == "Keeps locked objects: s3://a/b, locked for 3,650 days"
+    row.witness.retain_days = 1
+    assert row.where.endswith(", locked for 1 day")
     row.witness.retain_days = 0
     assert row.where == "Keeps locked objects: s3://a/b"
 

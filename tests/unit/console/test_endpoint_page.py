@@ -140,6 +140,8 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
         "3,000 copied requests",
     ]
     assert Running(status, seen, is_split=False).notes[1] == "2 by testers’ header"
+    one = recent(apart={"mirrored": 1})
+    assert Running(status, one, is_split=False).notes[-1] == "1 copied request"
     assert Running(status, None, is_split=True).notes == ["starting"]
 
 
@@ -167,6 +169,7 @@ def test_figures_are_there_once_something_was_asked() -> None:
     assert words == ["requests in 15 min", "server errors", "rejected requests (4xx)"]
     few = list(figures(recent(requests=19)))
     assert few[-1] == ("–", "p50, p95, p99: shown from 20 requests")
+    assert next(figures(recent(requests=1))) == ("1", "request in 15 min")
     assert [what for _, what in figures(recent(requests=20))][-1] == "p99"
     assert list(figures(recent(requests=0))) == list(figures(None)) == []
 

@@ -8,6 +8,8 @@ import pytest
 from apps.console.queries.recall_form import ImpactRow, RecallForm
 from apps.console.queries.recalls import EffectRow, RecallListPage, RecallPage, RecallRow
 
+NOBODY = cast("Any", None)
+
 
 def recall(**members: Any) -> Any:
     """Return a recall with its counts."""
@@ -108,8 +110,11 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
     effect: dict[str, str], alive: bool, joined: bool, said: tuple[str, str, str]
 ) -> None:
     release = SimpleNamespace(state="revoked")
-    found: Any = SimpleNamespace(**effect, release=release, confirmed_at="then")
-    row = EffectRow(found, alive, joined)
+    found: Any = SimpleNamespace(
+        **effect, release=release, confirmed_at="then", recall_id="rcl_1", revoking={"id": "rcl_1"}
+    )
+    row = EffectRow(found, alive, joined, NOBODY)
+    assert row.earlier is None
     assert (row.done, row.silence, row.objection) == said
     assert (row.confirmed_at, row.ran) == (None, effect["action"] != "revoked")
 
@@ -128,10 +133,12 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
 def test_a_place_says_what_would_become_of_it(
     action: str, state: str, said: str, runs: bool
 ) -> None:
-    back = SimpleNamespace(number=4)
-    impact = SimpleNamespace(action=action, release=SimpleNamespace(state=state), fallback=back)
-    row = ImpactRow(cast("Any", impact))
+    back = SimpleNamespace(number=4) if action == "fell_back" else None
+    release = SimpleNamespace(state=state)
+    impact = SimpleNamespace(action=action, release=release, fallback=back, revoking=None)
+    row = ImpactRow(cast("Any", impact), NOBODY)
     assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")
+    assert (row.is_over, row.earlier) == (said.startswith("already"), None)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +149,7 @@ def test_a_place_says_what_would_become_of_it(
     ],
 )
 def test_a_preview_says_what_would_be_missed(requests: tuple[int, ...], said: str) -> None:
-    rows = tuple(ImpactRow(cast("Any", None), many) for many in requests)
+    rows = tuple(ImpactRow(cast("Any", None), NOBODY, many) for many in requests)
     assert RecallForm([], [], [], None, rows).traffic == said
 
 

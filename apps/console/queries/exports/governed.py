@@ -5,6 +5,8 @@ from typing import Any
 
 from apps.assurance.models import RecallEffect, RecallState
 from apps.assurance.queries import visible_recalls
+from apps.assurance.queries.outcomes import did, outcome, told_id
+from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
@@ -55,7 +57,9 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         rows = rows.filter(recall=recall)
     if state := filters.get("state"):
         rows = rows.filter(recall__state=state)
-    for row in rows.order_by("-pk").iterator(chunk_size=BATCH):
+    found: Any = rows.annotate(revoking=recall_that_revoked("release")).order_by("-pk")
+    for row in found.iterator(chunk_size=BATCH):
+        row.revoked_by = told_id(row.revoking, actor)
         yield row, row.recall
 
 
@@ -146,7 +150,9 @@ RECALLS = ListTable(
         "endpoint": lambda row, recall: row.endpoint.name,
         "release": lambda row, recall: row.release.number,
         "target": lambda row, recall: row.target.name,
-        "action": lambda row, recall: row.action,
+        "action": lambda row, recall: did(row),
+        "outcome": lambda row, recall: outcome(row),
+        "revoked_by": lambda row, recall: row.revoked_by,
         "confirmation": lambda row, recall: row.state,
         "confirmed_at": lambda row, recall: row.confirmed_at,
         "receipt": lambda row, recall: row.receipt,

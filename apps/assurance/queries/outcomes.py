@@ -1,0 +1,77 @@
+"""What a recall did to each release that it reached, or would do: pages, the API and files say the
+same."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.assurance.models import EffectAction, RecallEffect
+from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.governance.models import Release
+from apps.governance.rules import REVOCABLE, ReleaseState
+from apps.identity.queries import sees_in
+from placet.kernel.actor import Actor
+
+DONE: dict[str, str] = {
+    EffectAction.FELL_BACK: "endpoint fell back",
+    EffectAction.STOPPED: "endpoint stopped",
+    EffectAction.ENDED: "ended",
+}
+WOULD: dict[str, str] = {
+    EffectAction.STOPPED: "stop the endpoint",
+    EffectAction.ENDED: "revoke",
+}
+
+
+def recalls_that_revoked(releases: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the recalls that revoked ``releases`` (ids), as ``recall_that_revoked`` has them, by
+    release (one query, none for none)."""
+    ids = list(releases)
+    if not ids:
+        return {}
+    rows = Release.objects.filter(pk__in=ids, state=ReleaseState.REVOKED)
+    return dict(rows.values_list("pk", recall_that_revoked()))
+
+
+def did(effect: RecallEffect) -> str | None:
+    """Return the action of an effect; ``None`` where its release had ended before and nothing of
+    it ran."""
+    revoked: Mapping[str, Any] | None = effect.revoking  # type: ignore[attr-defined]
+    idle = effect.action == EffectAction.REVOKED
+    return None if idle and (revoked is None or earlier(effect)) else effect.action
+
+
+def earlier(effect: RecallEffect) -> Mapping[str, Any] | None:
+    """Return the other recall that had revoked the release of an effect before."""
+    revoked: Mapping[str, Any] | None = effect.revoking  # type: ignore[attr-defined]
+    return revoked if revoked and revoked["id"] != effect.recall_id else None
+
+
+def outcome(effect: RecallEffect) -> str:
+    """Say what a recall did to a release, or how that had ended before."""
+    done, state = DONE.get(effect.action), effect.release.state
+    if state != ReleaseState.REVOKED or earlier(effect):
+        return f"Already {_word(state)}{f', {done}' if done else ''}"
+    return f"Revoked, {done}" if done else "Revoked (was not running)"
+
+
+def foreseen(state: str, action: str, fallback: int | None) -> str:
+    """Say what a recall would do to a release in this state, whose endpoint would go back to the
+    revision with the number ``fallback``."""
+    if action == EffectAction.FELL_BACK and fallback is not None:
+        return f"roll back to revision {fallback}"
+    return WOULD.get(action, "revoke" if state in REVOCABLE else f"already {_word(state)}")
+
+
+def would(state: str, action: str) -> str | None:
+    """Return the action that is foreseen; ``None`` where nothing would change."""
+    return None if action == EffectAction.REVOKED and state not in REVOCABLE else action
+
+
+def told_id(recall: Mapping[str, Any] | None, actor: Actor) -> str | None:
+    """Return the id of a recall for who may see it."""
+    seen = recall is not None and sees_in(recall["project"], "recall.view", actor)
+    return str(recall["id"]) if recall is not None and seen else None
+
+
+def _word(state: str) -> str:
+    return state.replace("_", " ")
