@@ -121,3 +121,12 @@ def test_a_step_that_somebody_ended_early_says_when_they_did(story: Story, canar
         ("skipped", datetime.fromisoformat(skipped.at)),
         ("aborted", aborted),
     ]
+
+
+def test_the_page_of_a_release_says_each_analysis_of_its_plan(
+    story: Story, canary: Release
+) -> None:
+    shown = factories.browser(story.people["Ada"]).get(f"/releases/{canary.pk}/").content.decode()
+    for weight in ("1%", "5%"):
+        asked = "server errors at most 1 point over stable"
+        assert f"Analysis at {weight}: {asked}" in " ".join(shown.split())
