@@ -72,7 +72,10 @@ def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None
 
 def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
     drawn = picture(Plan.read({"strategy": "ab_test"}).steps)
-    assert [(stair.percent, stair.holds) for stair in drawn.stairs] == [(50, ["A/B test"]), (100, [])]
+    assert [(stair.percent, stair.holds) for stair in drawn.stairs] == [
+        (50, ["A/B test"]),
+        (100, []),
+    ]
     assert drawn.says == ("50% until the effect is shown and an approver ships it, then 100%")
 
 
