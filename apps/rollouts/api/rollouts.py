@@ -78,19 +78,13 @@ class WhySerializer(serializers.Serializer[Any]):
 class RollbackSerializer(serializers.Serializer[Any]):
     """Why, and where to."""
 
-    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    reason = serializers.CharField(max_length=2000)
     revision = serializers.IntegerField(
         min_value=1,
         max_value=2**31 - 1,
         required=False,
         help_text="The number of a former revision, of the last five; left out: the one before",
     )
-
-
-class ReasonSerializer(serializers.Serializer[Any]):
-    """Why."""
-
-    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -173,10 +167,10 @@ def described(name: str, asked: type[serializers.Serializer[Any]]) -> Callable[[
 class RolloutAbort(Control):
     """Aborting."""
 
-    @described("abort", ReasonSerializer)
+    @described("abort", WhySerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Send everything back to the old revision and end the rollout."""
-        return self.control(rollout, actions.abort, ReasonSerializer)
+        return self.control(rollout, actions.abort, WhySerializer)
 
 
 class RolloutPause(Control):

@@ -136,11 +136,7 @@ def rollout_retry(rollout_id: str, reason: ReasonOption, output: OutputOption = 
 
 
 @rollout.command("abort")
-def rollout_abort(
-    rollout_id: str,
-    reason: Annotated[str, typer.Option(help="why")] = "",
-    output: OutputOption = Form.TABLE,
-) -> None:
+def rollout_abort(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:
         _show_changed(client, client.rollouts.abort(rollout_id, reason=reason), output)
