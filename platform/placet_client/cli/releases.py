@@ -26,7 +26,7 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
-from placet_client.cli.waiting import gate_in_words, release_stands, watching
+from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
 from placet_client.client import Client
 from placet_client.errors import NotFound
 from placet_client.output import Form, say, show_list, show_one, tell
@@ -278,6 +278,8 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
+        if output is Form.TABLE:
+            releases = ({**row.raw, "state": release_state(row)} for row in releases)
         show_list(releases, COLUMNS, output)
 
 
@@ -290,12 +292,13 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
     if output is Form.JSON:
         show_one(view, output)
         return
-    people = {
+    told = {
+        "state": release_state(view.release),
         "requested_by": view.requester_name,
         "author": view.author_name,
         "may_still_decide": [person.name for person in view.may_still_decide],
     }
-    show_one(view.release.raw | people, output, SHOWN)
+    show_one(view.release.raw | told, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:

@@ -101,6 +101,9 @@ class Revision(Record):
     # none), `older` (approved under earlier rules); empty when it does not
     isolation: str
     egress_counts: tuple[Json, ...]
+    # Its endpoint is stopped: it answers nobody until that is started, and then has this state and
+    # weight again
+    is_stopped: bool
     recalled: bool  # Whether a recall ended it
     recall: ToldRecall | None  # That recall; None also where it is not visible to you
 

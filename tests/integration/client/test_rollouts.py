@@ -9,7 +9,7 @@ import pytest
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
-from apps.serving.actions import create_endpoint
+from apps.serving.actions import create_endpoint, start_endpoint, stop_endpoint
 from placet_client.cli import main
 from tests.support.commands import answer, become
 from tests.support.story import Story
@@ -177,3 +177,26 @@ def test_who_deletes_an_endpoint_is_told_so(
     become(world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "delete", "risk/development/typo"]) == 0
     assert capsys.readouterr().out == "Deleted risk/development/typo: its name is free again.\n"
+
+
+def test_what_is_live_behind_a_stopped_endpoint_is_stopped_in_tables(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = story.lived()
+    stop_endpoint(release.endpoint, actor=story.otto)
+    commands = [
+        ["release", "list", story.world.project.slug],
+        ["release", "show", release.pk],
+        ["endpoint", "revisions", release.endpoint_id],
+    ]
+    for command in commands:
+        assert main(command) == 0
+        table = capsys.readouterr().out
+        assert "stopped" in table and " live " not in table, command
+        assert main([*command, "-o", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        row = found[0] if isinstance(found, list) else found["release"]
+        assert (row["state"], row["is_stopped"]) == ("live", True)
+    start_endpoint(release.endpoint, actor=story.otto)
+    assert main(commands[2]) == 0
+    assert " live " in capsys.readouterr().out
