@@ -49,7 +49,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The place of the present step among them, from 0"
     )
     step_times = serializers.DictField(
-        child=serializers.CharField(), help_text="When each step began, by its place"
+        child=serializers.CharField(), help_text="When each step began, by its place from 0"
     )
     paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
@@ -65,7 +65,7 @@ class StepSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2000)
     step = serializers.IntegerField(
         min_value=-1,
-        help_text="The step that was shown (null: -1); another by now is 409 step_moved",
+        help_text="The step that was shown, from 0 (null: -1); another by now is 409 step_moved",
     )
 
 

@@ -26,6 +26,7 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
+from placet_client.cli.rollouts import from_one
 from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
 from placet_client.client import Client
 from placet_client.errors import NotFound
@@ -356,7 +357,7 @@ def release_start(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> 
     with connected() as client:
         release_id = id_of(client, named)
         rollout = client.releases.start(release_id)
-        show_one(rollout, output, ROLLOUT_BRIEF)
+        show_one(from_one(rollout, output), output, ROLLOUT_BRIEF)
         go_on(client, "rollout", rollout.id)
 
 

@@ -212,7 +212,7 @@ class Rollout(Record):
     steps: tuple[Json, ...]  # What it carries out, in the plan's own words
     guard: Json  # When its node gives all requests back by itself, in the plan's own words
     step: int | None  # The place of the present step among them, from 0
-    step_times: dict[str, str]  # When each step began, by its place
+    step_times: dict[str, str]  # When each step began, by its place from 0
     paused: bool  # Somebody holds it: no step begins
     promoted: bool  # Somebody sent it to the end
     phase_times: dict[str, str]

@@ -1,6 +1,7 @@
 """A canary asked for and steered from the command line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,29 @@ def test_what_an_analysis_says_is_listed(story: Story, capsys: pytest.CaptureFix
     story.settle()
     rollout = story.rollout(release)
     capsys.readouterr()
-    assert main(["rollout", "looks", rollout.pk, "--step", "1", "-o", "json"]) == 0
+    assert main(["rollout", "looks", rollout.pk, "--step", "2", "-o", "json"]) == 0
     looks = answer(capsys)  # a slow machine has time for more than one
     assert {(x["step"], x["outcome"]) for x in looks} == {(1, "inconclusive")}
     assert {x["sentence"] for x in looks} == {"No requests were counted yet"}
     assert main(["rollout", "looks", rollout.pk]) == 0
-    assert "inconclusive" in capsys.readouterr().out
+    assert re.search(r"^2 .* inconclusive ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_tables_count_the_steps_of_a_rollout_from_one_as_pages_do(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [{"set_weight": 5}, {"pause": {}}]
+    release = ask(story.world, "--plan", json.dumps({"strategy": "canary", "steps": steps}))
+    story.settle()
+    rollout = story.rollout(release)
+    assert rollout.step == 1
+    capsys.readouterr()
+    assert main(["rollout", "list", "--release", release.pk]) == 0
+    assert " waiting  2 " in capsys.readouterr().out
+    assert main(["rollout", "show", rollout.pk]) == 0
+    assert re.search(r"^step +2$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["rollout", "show", rollout.pk, "-o", "json"]) == 0
+    assert (answer(capsys)["step"], list(rollout.step_times)) == (1, ["0", "1"])
 
 
 def test_what_was_measured_over_time_is_listed(
