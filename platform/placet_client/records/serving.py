@@ -190,6 +190,9 @@ class Series(Record):
     seconds: int  # Of one stretch
     growing: bool  # More is to come
     planned: tuple[Json, ...]
+    # When the node was seen to apply the present weights, or else when they were planned; what was
+    # counted in a stretch that began before holds others too
+    applied: datetime
     points: tuple[Json, ...]
 
 
