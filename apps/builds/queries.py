@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from apps.builds.errors import NotFinalised
 from apps.builds.ml_bom import ml_bom
 from apps.builds.models import Bento, Build, BuildLine, Runtime
+from apps.builds.rules import BuildState
 from apps.identity.queries import visible
 from apps.registry.models import ModelVersion, VersionState
 from apps.registry.queries import latest_evidence
@@ -30,6 +31,12 @@ def build_for(build_id: str, actor: Actor) -> Build:
     if build is None:
         raise NotFound
     return build
+
+
+def last_build_failed(version: ModelVersion) -> Build | None:
+    """Return the last build of ``version`` if it failed."""
+    last = version.builds.order_by("-created_at").first()
+    return last if last is not None and last.state == BuildState.FAILED else None
 
 
 def lines_after(build: Build, after: int) -> list[BuildLine]:

@@ -93,10 +93,13 @@ class Navigation:
 
 
 HOME = (Entry("Home", "home", key="h", exact=True), Entry("Inbox", "inbox", key="i"))
+UNDER_ENDPOINTS = ("/deployments/", "/rollouts/")
 LISTS = (
     Entry("Models", "models", ("model.view",), "m", also=("/builds/", "/signing-keys/")),
-    Entry("Releases", "releases", ("release.view",), "r", also=("/rollouts/",)),
-    Entry("Deployments", "endpoints", ("endpoint.view",), "d", also=("/deployments/",)),
+    Entry("Releases", "releases", ("release.view",), "r"),
+    Entry(
+        "Deployments", "endpoints", ("endpoint.view",), "d", also=("/deployments/", "/rollouts/")
+    ),
     Entry("Alerts", "alerts", ("alert.view",), "l"),
 )
 POLICIES = ("policy-list", ("policy.view",), "p")

@@ -52,6 +52,7 @@ class Series:
     seconds: int  # of one stretch
     growing: bool
     planned: list[Planned]
+    applied: datetime  # since when the present weights count
     points: list[SeriesPoint]
 
 
@@ -70,6 +71,7 @@ def series_of(rollout: Rollout) -> Series:
         # the last windows come late
         growing=rollout.finished_at is None or at < end + 2 * timedelta(seconds=WINDOW),
         planned=planned(rollout),
+        applied=weights_began(rollout),
         points=points(stretches[candidate], stretches[stable]),
     )
 
@@ -91,6 +93,19 @@ def planned(rollout: Rollout) -> list[Planned]:
     at = gave_back(rollout)
     back = [Planned(at, 0)] if at else []
     return sorted([Planned(rollout.created_at, 0), *weights, *back], key=lambda row: row.at)
+
+
+def weights_began(rollout: Rollout) -> datetime:
+    """Return when the present weights began: when the node was seen to apply them, which begins
+    the next step, or else when they were wished."""
+    text, applied = rollout.created_at.isoformat(), True
+    for index in range(rollout.step + 1):
+        began = rollout.step_times.get(str(index))
+        if isinstance(rollout.steps[index], SetWeight):
+            text, applied = began or text, False
+        elif began and not applied:
+            text, applied = began, True
+    return datetime.fromisoformat(text)
 
 
 def gave_back(rollout: Rollout) -> datetime | None:

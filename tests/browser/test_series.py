@@ -197,6 +197,37 @@ def test_a_rollout_that_is_over_says_that_its_figures_are_those_of_its_end(
     page.get_by_text("at the end: planned 0%").wait_for()
 
 
+@pytest.mark.parametrize(
+    ("ended", "says"),
+    [(True, "at the end: planned 5%, too short to measure"), (False, "planned 5%, not measured")],
+)
+def test_a_stretch_that_began_before_the_weight_was_applied_does_not_measure_it(
+    canary: Canary, open_as: OpenAs, *, ended: bool, says: str
+) -> None:
+    begin = now().replace(second=0, microsecond=0) - timedelta(minutes=5)
+    row, times = canary.rollout, (begin + timedelta(seconds=18), begin + timedelta(seconds=24))
+    Rollout.objects.filter(pk=row.pk).update(
+        created_at=begin,
+        step=1,
+        step_times={str(place): at.isoformat() for place, at in enumerate(times)},
+        phase_times={},
+        **({"state": "failed", "finished_at": begin + timedelta(seconds=31)} if ended else {}),
+    )
+    MetricWindow.objects.all().delete()
+    for revision in (row.from_revision_id, row.to_revision_id):
+        MetricWindow.objects.create(
+            node="nod_1",
+            revision=revision,
+            started_at=begin + timedelta(seconds=20),
+            seconds=10,
+            status_2xx=10,
+            latency={"25": 10},
+        )
+    page = open_as(canary.story.people["Otto"])
+    page.goto(f"/rollouts/{row.pk}/")
+    page.get_by_text(says).wait_for()
+
+
 def test_the_target_of_a_stretch_in_which_it_changed_says_both(
     canary: Canary, open_as: OpenAs
 ) -> None:

@@ -135,7 +135,7 @@ class Things:
 
     def aborted(self) -> Rollout:
         """The same, after somebody aborted it."""
-        found = rollouts.abort(self.waiting(), actor=self.world.otto)
+        found = rollouts.abort(self.waiting(), reason="worse", actor=self.world.otto)
         self.story.settle()
         assert self.story.state(found) == "aborted"
         return found

@@ -17,6 +17,7 @@ from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
 from apps.audit.queries.events import BELONGS, about_of
 from apps.console.queries.event_sentences import in_names
+from apps.console.queries.events import UNSAID
 from apps.console.queries.links import outcome_url
 from apps.console.queries.object_names import CHILDREN, Named, object_names
 from apps.console.templatetags.placet import number, words
@@ -243,7 +244,7 @@ def _why(detail: EventDetail) -> Iterator[str]:
         if (change.after and change.before is None) or change.key.endswith(detail.body["subject"]):
             for name in WHY:
                 text = detail.texts.get(str((change.after or {}).get(name)), "")
-                if name in change.changed and text and text != "[erased]":
+                if name in change.changed and text not in (*UNSAID, "[erased]"):
                     yield text
 
 

@@ -23,6 +23,7 @@ from apps.console.queries.event_sentences import in_names, in_words
 from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
+from apps.rollouts.rules.facts import NO_REASON
 from placet.kernel.actor import INSTANCE, Actor, Scope
 
 PAGE = 50
@@ -57,6 +58,7 @@ REASONED = {
         "rollout.step_skipped",
     )
 }
+UNSAID = ("", NO_REASON)  # what stands as a reason without being anybody's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def reasons_of(lines: Iterable[EventLine]) -> dict[int, str]:
     says of a row stays in it: so only kinds by which a reason is given are asked."""
     given = {line.index: line.reason for line in lines if line.kind in REASONED and line.reason}
     texts = unseal_many(given.values())
-    return {index: texts[reason] for index, reason in given.items() if texts[reason]}
+    return {index: texts[reason] for index, reason in given.items() if texts[reason] not in UNSAID}
 
 
 def event_list_page(

@@ -2,20 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Q, When
+from django.db.models import Case, OuterRef, Q, Subquery, When
+from django.db.models.functions import JSONObject
 
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_rejection, with_requester
+from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import one_of, sees_in, visible
+from apps.identity.queries import name_in, one_of, sees_in, visible
+from apps.rollouts.models import Rollout
+from apps.rollouts.states import ENDED_STATES, RolloutKind
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
@@ -29,13 +33,15 @@ OUTCOMES = (
     ReleaseState.ROLLED_BACK,
     ReleaseState.REVOKED,
 )
+# what is read along of a rollout, besides its beginning, to say how it stands
+GOING = ("kind", "state", "step", "step_times", "phase_times", "paused_by", "from_revision_id")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
     """A release that its reader asked for, and what became of it."""
 
-    release: Any  # with ``rejection`` and ``revoking``
+    release: Any  # with ``rejection``, ``revoking`` and ``going``
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -70,11 +76,29 @@ class OwnRequest:
         return next(iter(self.why.strip().splitlines()), "")
 
     @property
+    def paused(self) -> str:
+        """Who or what has paused its rollout; '' where nothing has."""
+        return paused(self._rollout) if self._rollout else ""
+
+    @property
+    def _rollout(self) -> Any:
+        """The rollout that is under way, as far as it was read along; ``None`` where none is."""
+        going = self.release.going
+        if self.release.state != ReleaseState.ROLLING_OUT or not going:
+            return None
+        pauser, began = going["pauser"], datetime.fromisoformat(going["created_at"])
+        row: Any = Rollout(release=self.release, created_at=began, **{n: going[n] for n in GOING})
+        row.pauser = pauser
+        return row
+
+    @property
     def since(self) -> Any:
         """Since when it stands so."""
         row = self.release
         if row.is_stopped and row.endpoint.stopped_at:
             return row.endpoint.stopped_at
+        if self._rollout:
+            return self._rollout.created_at
         return row.ended_at or row.live_at or row.approved_at or row.created_at
 
 
@@ -114,6 +138,7 @@ def followed(actor: Actor) -> Followed:
         mine=Case(When(mine, then=True), default=False),
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
+        going=_going(),
     )
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
@@ -125,6 +150,14 @@ def followed(actor: Actor) -> Followed:
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
     )
+
+
+def _going() -> Subquery:
+    """Return the rollout of a release that is under way, as JSON; null where none is."""
+    rows = Rollout.objects.filter(release=OuterRef("pk")).exclude(state__in=ENDED_STATES)
+    rows = rows.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
+    columns = {name: name for name in (*GOING, "created_at")}
+    return Subquery(rows.values(json=JSONObject(pauser=name_in("paused_by"), **columns))[:1])
 
 
 def _texts(rows: Sequence[Any], sealed: Sequence[str], actor: Actor) -> dict[str, str]:

@@ -16,15 +16,11 @@ from apps.governance.plan import (
     Step,
 )
 from apps.governance.queries.presets import Preset
+from apps.rollouts.steps import metrics_of
 from placet.kernel.durations import spell
 
-WIDTH, TOP, BASE, FOOT, HEIGHT = (
-    360,
-    18,
-    96,
-    109,
-    114,
-)  # of the picture; a phone shows it in its own size
+# of the picture; a phone shows it in its own size
+WIDTH, TOP, BASE, FOOT, LINE = 360, 18, 96, 109, 12
 FEW = 8  # so many stairs have room for words
 
 
@@ -43,7 +39,7 @@ class Stair:
     too), or '' for what is to come."""
 
     percent: float
-    hold: str = ""
+    holds: list[str] = field(default_factory=list)  # what it lasts for, one after the other
     beside: str = ""  # testers and copies, in words
     aside: list[str] = field(default_factory=list)  # and shortly
     state: str = ""
@@ -53,6 +49,11 @@ class Stair:
     width: float = 0
     height: float = 0
     dense: bool = False  # whether there are so many that none has room for words
+
+    def lasts(self, hold: str) -> None:
+        """Have it last for ``hold`` too."""
+        if hold not in self.holds:
+            self.holds.append(hold)
 
     @property
     def middle(self) -> float:
@@ -77,8 +78,8 @@ class Stair:
         texts = [PictureText(f"{number(self.percent)}%", self.label)]
         if self.aside and self.above:
             texts.append(PictureText(" · ".join(self.aside), self.above, "hold"))
-        if self.hold:
-            texts.append(PictureText(self.hold, FOOT, "hold"))
+        for line, hold in enumerate(self.holds):
+            texts.append(PictureText(hold, FOOT + line * LINE, "hold"))
         return texts
 
 
@@ -88,6 +89,13 @@ class Picture:
 
     stairs: list[Stair]
     says: str
+    analyses: list[str]  # what each analysis and A/B test asks, a sentence each
+
+    @property
+    def height(self) -> int:
+        """How high it is, with every line of words below it."""
+        lines = 1 if self.dense else max([1, *(len(stair.holds) for stair in self.stairs)])
+        return FOOT + (lines - 1) * LINE + 5
 
     @property
     def dense(self) -> bool:
@@ -110,6 +118,7 @@ def drawn(presets: Iterable[Preset]) -> list[tuple[Preset, Picture]]:
 def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
     """Draw ``steps``; ``states`` says how far each of them is."""
     stairs: list[Stair] = []
+    analyses: list[str] = []
     for index, step in enumerate(steps):
         if not stairs and not isinstance(step, SetWeight):
             stairs.append(Stair(0))
@@ -123,16 +132,18 @@ def picture(steps: Sequence[Step], states: Sequence[str] = ()) -> Picture:
                 stairs[-1].beside += f" with copies of {copies / 100:g}%"
                 stairs[-1].aside.append(f"{copies / 100:g}% copied")
             case Pause(duration_seconds=seconds):
-                stairs[-1].hold = "manual" if seconds is None else spell(seconds)
+                stairs[-1].lasts("manual" if seconds is None else spell(seconds))
             case Analysis():
-                stairs[-1].hold = "analysis"
+                stairs[-1].lasts("analysis")
+                asked = ", ".join(metric.asked for metric in metrics_of(step))
+                analyses.append(f"Analysis at {stairs[-1].percent:g}%: {asked}")
             case AbTest() | Ship():
-                stairs[-1].hold = "A/B test"
+                stairs[-1].lasts("A/B test")
         stairs[-1].steps.append(index)
     for index, stair in enumerate(stairs):
         _put(stair, index, len(stairs))
         stair.state = _state([states[i] for i in stair.steps if i < len(states)])
-    return Picture(stairs, _says(stairs))
+    return Picture(stairs, _says(stairs), analyses)
 
 
 def _put(stair: Stair, index: int, count: int) -> None:
@@ -158,6 +169,6 @@ def _says(stairs: Sequence[Stair]) -> str:
     """Say the picture in words, for those who do not see it."""
     parts = []
     for stair in stairs:
-        until = _UNTIL.get(stair.hold, f"for {stair.hold}")
-        parts.append(f"{stair.percent:g}%{stair.beside}{' ' + until if stair.hold else ''}")
+        until = " and ".join(_UNTIL.get(hold, f"for {hold}") for hold in stair.holds)
+        parts.append(f"{stair.percent:g}%{stair.beside}{' ' + until if until else ''}")
     return ", then ".join(parts)

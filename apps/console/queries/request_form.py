@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from apps.builds.queries import last_build_failed
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
 from apps.console.queries.request_again import (
@@ -71,6 +72,12 @@ class RequestForm:
     faults: Mapping[str, Sequence[str]] | None = None  # by the name of the input
     rest: Sequence[str] = ()  # what is wrong with no input of the form
     former: Former | None = None  # the release that is requested again
+
+    @property
+    def unbuilt(self) -> str:
+        """Why there is no build to choose."""
+        failed = last_build_failed(self.version)
+        return "The build of this version failed" if failed else "This version has no build yet"
 
     @property
     def url(self) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from apps.governance.plan import SetWeight
 from apps.monitoring.queries import WholeWindows, whole
 from apps.monitoring.rules import WindowCounts
 from apps.rollouts.models import Rollout
-from apps.rollouts.series import WINDOW, gave_back
+from apps.rollouts.series import WINDOW, gave_back, weights_began
 from apps.rollouts.traffic import SETTLED
 from placet.kernel.clock import now
 
@@ -81,17 +80,9 @@ def counts_of_step(row: Rollout, *, heard: bool) -> StepCounts:
 
 
 def step_time(row: Rollout) -> StepTime:
-    """Return when a rollout's present weights began: when the node was seen to apply them, which
-    begins the next step, or else when they were wished."""
-    text, applied = row.created_at.isoformat(), True
-    for index in range(row.step + 1):
-        began = row.step_times.get(str(index))
-        if isinstance(row.steps[index], SetWeight):
-            text, applied = began or text, False
-        elif began and not applied:
-            text, applied = began, True
+    """Return when a rollout's present weights began, and ended if they did."""
     ends = [at for at in (gave_back(row), row.finished_at) if at]
-    return StepTime(datetime.fromisoformat(text), min(ends, default=None))
+    return StepTime(weights_began(row), min(ends, default=None))
 
 
 def _window_end(at: datetime) -> datetime:

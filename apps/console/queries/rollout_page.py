@@ -16,6 +16,7 @@ from apps.console.queries.rollout_words import (
 )
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
 from apps.console.templatetags.placet import guarded, number, percent, rate
+from apps.governance.plan import Pause
 from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import WINDOW
@@ -37,7 +38,7 @@ class Verb:
 
 
 VERBS = (
-    Verb("resume", "Resume", "Starts the next step.", takes_step=True),
+    Verb("resume", "Resume", "{resumed}", takes_step=True),
     Verb(
         "pause",
         "Pause",
@@ -213,6 +214,16 @@ class RolloutPage:
         return list(buttons(self.rollout, self.view.can))
 
     @property
+    def resumed(self) -> str:
+        """What starts, or goes on, when it is resumed."""
+        place = self.rollout.step
+        if place < 0:
+            return "Goes on with what comes before the first step."
+        if self.rollout.steps[place] == Pause():
+            return "Starts the next step."
+        return f"Goes on with step {place + 1}: {self.view.steps[place].text}."
+
+    @property
     def forms(self) -> list[ReasonForm]:
         """The dialogs of what the reader may do: they stay while the rest of the page renews."""
         pk, (coming, leaving) = self.rollout.pk, self.sides
@@ -221,7 +232,7 @@ class RolloutPage:
             ends = verb == ABORT
             args = [pk] if ends else [pk, verb.name]
             url = reverse("rollout-abort" if ends else "rollout-control", args=args)
-            says = verb.says.format(coming=coming, leaving=leaving)
+            says = verb.says.format(coming=coming, leaving=leaving, resumed=self.resumed)
             forms.append(ReasonForm(verb, url, says, "danger" if ends else "primary"))
         return [form for form in forms if self.may(form.verb.permission)]
 

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from apps.audit.actions import record, seal
 from apps.builds.models import Bento
+from apps.builds.queries import last_build_failed
 from apps.builds.rules import BuildState
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.locking import (
@@ -211,10 +212,22 @@ def _bento(version: ModelVersion, bento: Bento | None, environment: Environment)
         built = built.filter(pk=bento.pk)
     chosen = built.first()
     if chosen is None or chosen.build.state != BuildState.SUCCEEDED:
-        raise NotBuilt
+        raise NotBuilt(_why_not_built(row))
     chosen.version = row
     refuse_recalled(chosen)
     return chosen
+
+
+def _why_not_built(version: ModelVersion) -> str:
+    """Say which build failed, where one did; '' where there was none."""
+    failed = last_build_failed(version)
+    if failed is None:
+        return ""
+    where = f" at its step {failed.step}" if failed.step else ""
+    return (
+        f"The build of {version} failed{where}: `placet build log {failed.pk}` and the page of the "
+        "version say why. Build it again first"
+    )
 
 
 def _endpoint(

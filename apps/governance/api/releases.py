@@ -63,6 +63,9 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     bento_digest = serializers.CharField(source="bento_id")
     policy = serializers.IntegerField(source="policy.number")
     state = serializers.CharField()
+    is_stopped = serializers.BooleanField(
+        help_text="It is live behind an endpoint that is stopped: it answers nobody"
+    )
     reason = serializers.CharField()
     plan = serializers.JSONField()
     serving = serializers.JSONField()

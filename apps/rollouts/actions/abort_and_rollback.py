@@ -5,13 +5,13 @@ from apps.identity.queries import authorize
 from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.going_back import begin_return, check_return, open_return
 from apps.rollouts.actions.locking import lock_rollout
+from apps.rollouts.actions.reasons import why
 from apps.rollouts.actions.start import refuse_open, ring_reconciler
 from apps.rollouts.errors import EndpointStopped, NotAbortable, NothingToRollBackTo
 from apps.rollouts.events import ENTERED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT, former_revisions
 from apps.rollouts.rules import STEPPING
-from apps.rollouts.rules.facts import NO_REASON
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint, lock_target
@@ -26,16 +26,16 @@ from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 
-def abort(rollout: Rollout, *, actor: Actor, reason: str = "") -> Rollout:
-    """Send everything back to stable and end the rollout. Needs ``rollout.operate``.
+def abort(rollout: Rollout, *, actor: Actor, reason: str) -> Rollout:
+    """Send everything back to stable and end the rollout. Needs ``rollout.operate`` and a reason.
 
     Possible until the candidate is live; after that, roll back.
     """
+    text = why(reason)
     with record(actor) as log:
         row = lock_rollout(rollout, "from_revision", "to_revision", "release")
         authorize(actor, "rollout.operate", row, view="rollout.view")
         times = {**row.phase_times, RolloutState.ABORTING: rfc3339(now())}
-        text = reason or NO_REASON
         if not move(
             row,
             expected=STEPPING,
@@ -63,26 +63,25 @@ def give_back(rollout: Rollout, actor: Actor) -> None:
 
 
 def rollback(
-    endpoint: Endpoint, *, actor: Actor, reason: str = "", number: int | None = None
+    endpoint: Endpoint, *, actor: Actor, reason: str, number: int | None = None
 ) -> Rollout:
     """Have the endpoint serve what it served before, or its revision ``number`` again.
 
-    Needs ``rollout.operate``, no new approval and no analysis. While a release goes out, what
-    served before serves still: its rollout is aborted. Otherwise see :func:`go_back`.
+    Needs ``rollout.operate`` and a reason, no new approval and no analysis. While a release goes
+    out, what served before serves still: its rollout is aborted. Otherwise see :func:`go_back`.
     """
+    text = why(reason)
     going_out = Rollout.objects.filter(
         endpoint=endpoint, kind=RolloutKind.RELEASE, state__in=STEPPING
     )
     open_one = going_out.exclude(from_revision=None).select_related("from_revision").first()
     before = open_one.from_revision if open_one is not None else None
     if open_one is not None and before is not None and number in (None, before.number):
-        return abort(open_one, actor=actor, reason=reason)
-    return go_back(endpoint, actor=actor, reason=reason, number=number)
+        return abort(open_one, actor=actor, reason=text)
+    return go_back(endpoint, actor=actor, reason=text, number=number)
 
 
-def go_back(
-    endpoint: Endpoint, *, actor: Actor, reason: str = "", number: int | None = None
-) -> Rollout:
+def go_back(endpoint: Endpoint, *, actor: Actor, reason: str, number: int | None = None) -> Rollout:
     """Go back to the revision before the live one, or to this ``number``, if nothing is moving.
 
     A drill that is on its way there becomes the rollback.

@@ -10,6 +10,7 @@ from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.identity.queries import authorize
 from apps.jobs.actions import enqueue
+from apps.rollouts.actions.reasons import why
 from apps.rollouts.errors import EndpointStopped, NotRetryable, RolloutOpen
 from apps.rollouts.events import ROLLOUT_RETRIED, ROLLOUT_STARTED
 from apps.rollouts.models import Rollout
@@ -27,7 +28,6 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet.kernel.keystore import ring
-from placet.kernel.texts import clean_text
 from placet_verify.signing.keys import KeyRing
 
 
@@ -56,7 +56,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """
     row = Rollout.objects.select_related("endpoint", "release__bento__runtime").get(pk=rollout.pk)
     authorize(actor, "rollout.start", row, view="rollout.view")
-    text = clean_text("reason", reason, limit=2000)
+    text = why(reason)
     if row.kind != RolloutKind.RELEASE or row.state not in ENDED_BADLY:
         raise NotRetryable(f"The rollout is {row.state}")
     keys = ring()

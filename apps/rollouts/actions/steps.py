@@ -19,6 +19,7 @@ from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out
 from apps.rollouts.actions.locking import lock_rollout
+from apps.rollouts.actions.reasons import why
 from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.errors import NotShown, NotSkippable, PastSteps, StepMoved
 from apps.rollouts.events import (
@@ -37,12 +38,11 @@ from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.states import move
-from placet.kernel.texts import clean_text
 
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """Begin no further step until somebody resumes it; the present weights stay."""
-    text = _text(reason)
+    text = why(reason)
     with record(actor) as log:
         row = _locked(rollout, actor)
         if not row.paused_by:
@@ -55,7 +55,7 @@ def resume(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout
 
     ``step`` is the one that was shown, so that a second click does not end the next pause too.
     """
-    text = _text(reason)
+    text = why(reason)
     with record(actor) as log:
         row = _locked_to_go_on(rollout, actor, step=step)
         on = rules.go_on(_facts(row))
@@ -73,7 +73,7 @@ def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
 
     A rollout that somebody holds stays held, at the next step.
     """
-    text = _text(reason)
+    text = why(reason)
     with record(actor) as log:
         row = _locked_to_go_on(rollout, actor, step=step)
         past = rules.skip(_facts(row))
@@ -92,7 +92,7 @@ def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
 
     Never past an A/B test: that ships by :func:`ship` alone.
     """
-    text = _text(reason)
+    text = why(reason)
     with record(actor) as log:
         row = _locked_to_go_on(rollout, actor)
         if row.promoted_by:
@@ -116,7 +116,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     asked for the release nor made the version. ``step`` is the one that was shown.
     """
     demand_session(actor)
-    text = _text(reason)
+    text = why(reason)
     with record(actor) as log:
         fresh = replace(actor, grants=fresh_grants(actor.id, lock=True))
         row = _locked(rollout, fresh, permission="release.approve")
@@ -145,10 +145,6 @@ def so_far(row: Rollout) -> str:
     look = last_look(row)
     sentence = look.verdict["sentence"] if look is not None else "Nothing was measured yet"
     return f"The effect is not shown. {sentence.rstrip('.')}. Abort to keep what serves"
-
-
-def _text(reason: str) -> str:
-    return clean_text("reason", reason, limit=2000)
 
 
 def _locked(

@@ -70,8 +70,14 @@ class MetricFinding:
     interval: Interval
     log_needed: float
     more_requests: int | None
-    more_seconds: float | None
+    per_second: float  # to the candidate, of what is counted
     counted: Counted = "requests"
+
+    @property
+    def more_seconds(self) -> float | None:
+        """How long the requests that are missing take to come, at the candidate's own rate."""
+        known = self.more_requests is not None and self.per_second
+        return (self.more_requests or 0) / self.per_second if known else None
 
 
 def score(metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms) -> Score:
@@ -92,7 +98,8 @@ def score(metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTe
 def explain(
     metric: JudgedMetric, candidate: Sums, stable: Sums, terms: AnalysisTerms, seconds: float
 ) -> MetricFinding:
-    """Return the score of ``metric`` after ``seconds`` with bounds and a forecast."""
+    """Return the score of ``metric`` with bounds and a forecast, of what was counted in
+    ``seconds``."""
     metric_score = score(metric, candidate, stable, terms)
     candidate_tally, stable_tally = metric.tallies(candidate, stable, "worse")
     more = (
@@ -100,7 +107,6 @@ def explain(
         if metric_score.outcome == "inconclusive"
         else 0
     )
-    per_second = candidate_tally.trials / seconds if seconds > 0 else 0.0
     return MetricFinding(
         metric=metric,
         score=metric_score,
@@ -112,7 +118,7 @@ def explain(
         ),
         log_needed=-math.log(terms.alpha_of(metric)),
         more_requests=more,
-        more_seconds=more / per_second if more is not None and per_second else None,
+        per_second=candidate_tally.trials / seconds if seconds > 0 else 0.0,
         counted=metric.counted if terms.counted == "requests" else terms.counted,
     )
 

@@ -90,7 +90,9 @@ def _missing(finding: MetricFinding) -> str:
         return "Too early to tell."
     if more is None:
         return f"Not settled, and more {finding.counted} like these would not settle it."
-    time = f" ({duration(seconds)})" if seconds is not None else ""
+    time = ""
+    if seconds is not None:
+        time = f" ({finding.per_second:.3g}/s of the new revision: {duration(seconds)})"
     missing = many(more, f"more {finding.counted}")
     return f"Not settled: about {missing} would do at this rate{time}."
 

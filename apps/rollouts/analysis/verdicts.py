@@ -37,6 +37,7 @@ from datetime import datetime, timedelta
 from apps.rollouts.analysis import ratio, sentences
 from apps.rollouts.analysis.evidence import TrialTally
 from apps.rollouts.analysis.findings import AnalysisOutcome, AnalysisTerms, MetricFinding, explain
+from apps.rollouts.analysis.metrics import JudgedMetric
 from apps.rollouts.analysis.readings import Reading
 from apps.rollouts.analysis.records import Own, Sums, Window, add_up, fault
 
@@ -62,6 +63,15 @@ class StepMeasurements:
     candidate_own: Mapping[Own, TrialTally] = field(default_factory=dict)
     stable_own: Mapping[Own, TrialTally] = field(default_factory=dict)
     readings: Sequence[Reading] = ()
+
+    def seconds_of(self, metric: JudgedMetric) -> float:
+        """Return for how long what ``metric`` counts was counted: windows come late, and one
+        without a request never comes."""
+        windows = (*self.candidate, *self.stable)
+        if metric.own is not None or not windows:
+            return (self.now - self.since).total_seconds()
+        first = min(window.started_at for window in windows)
+        return (max(window.ended_at for window in windows) - first).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,10 @@ def judge(terms: AnalysisTerms, measured: StepMeasurements) -> AnalysisVerdict:
         return AnalysisVerdict("error", broken, share=terms.share)
     candidate = add_up(measured.candidate, measured.candidate_own)
     stable = add_up(measured.stable, measured.stable_own)
-    seconds = (measured.now - measured.since).total_seconds()
-    findings = tuple(explain(metric, candidate, stable, terms, seconds) for metric in terms.metrics)
+    findings = tuple(
+        explain(metric, candidate, stable, terms, measured.seconds_of(metric))
+        for metric in terms.metrics
+    )
     outcome, sentence = _together(findings, terms, candidate, stable, measured)
     off = ratio.log_evidence(candidate.requests, stable.requests, share=terms.share)
     return AnalysisVerdict(

@@ -78,7 +78,8 @@ class RolloutLooks(ListView):
 
     @extend_schema(operation_id="rollouts_looks", responses=page_of(LookSerializer))
     def get(self, request: Request, rollout: str) -> Response:
-        """List the looks at both revisions, newest first; ``step`` narrows them to one analysis."""
+        """List the looks at both revisions, newest first; ``step`` narrows them to one analysis,
+        by its place in the plan, from 0."""
         rows = queries.looks(queries.get_rollout(rollout, self.actor))
         if (step := request.query_params.get("step")) is not None:
             rows = rows.filter(step=step_of(step))

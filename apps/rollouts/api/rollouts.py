@@ -49,7 +49,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The place of the present step among them, from 0"
     )
     step_times = serializers.DictField(
-        child=serializers.CharField(), help_text="When each step began, by its place"
+        child=serializers.CharField(), help_text="When each step began, by its place from 0"
     )
     paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
@@ -65,7 +65,7 @@ class StepSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2000)
     step = serializers.IntegerField(
         min_value=-1,
-        help_text="The step that was shown (null: -1); another by now is 409 step_moved",
+        help_text="The step that was shown, from 0 (null: -1); another by now is 409 step_moved",
     )
 
 
@@ -78,19 +78,13 @@ class WhySerializer(serializers.Serializer[Any]):
 class RollbackSerializer(serializers.Serializer[Any]):
     """Why, and where to."""
 
-    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    reason = serializers.CharField(max_length=2000)
     revision = serializers.IntegerField(
         min_value=1,
         max_value=2**31 - 1,
         required=False,
         help_text="The number of a former revision, of the last five; left out: the one before",
     )
-
-
-class ReasonSerializer(serializers.Serializer[Any]):
-    """Why."""
-
-    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
 
 def body(rollout: Rollout) -> dict[str, Any]:
@@ -173,10 +167,10 @@ def described(name: str, asked: type[serializers.Serializer[Any]]) -> Callable[[
 class RolloutAbort(Control):
     """Aborting."""
 
-    @described("abort", ReasonSerializer)
+    @described("abort", WhySerializer)
     def post(self, request: Request, rollout: str) -> Response:
         """Send everything back to the old revision and end the rollout."""
-        return self.control(rollout, actions.abort, ReasonSerializer)
+        return self.control(rollout, actions.abort, WhySerializer)
 
 
 class RolloutPause(Control):

@@ -58,6 +58,10 @@ class SeriesSerializer(serializers.Serializer[Any]):
     seconds = serializers.IntegerField(help_text="Of one stretch")
     growing = serializers.BooleanField(help_text="More is to come")
     planned = PlannedSerializer(many=True)
+    applied = serializers.DateTimeField(
+        help_text="When the node was seen to apply the present weights, or else when they were "
+        "planned; what was counted in a stretch that began before holds others too"
+    )
     points = PointSerializer(many=True)
 
 
@@ -81,6 +85,7 @@ def series_body(found: Series) -> dict[str, Any]:
         "seconds": found.seconds,
         "growing": found.growing,
         "planned": [{"at": rfc3339(row.at), "weight": row.weight} for row in found.planned],
+        "applied": rfc3339(found.applied),
         "points": [
             {
                 "at": rfc3339(point.at),

@@ -38,7 +38,7 @@ TRANSITIONS: dict[str, frozenset[RolloutState]] = {
     RolloutState.ABORTED: frozenset(),
     RolloutState.FAILED: frozenset(),
 }
-NO_REASON = "Aborted by an operator"  # what stands where nobody said why
+NO_REASON = "Aborted by an operator"  # what version 0.1.0 wrote where nobody said why
 ALL_AT_ONCE = "Nothing was live here: the steps of the plan were skipped"
 
 

@@ -112,7 +112,7 @@ def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
         "api_key_required": endpoint.api_key_required,
         "created_at": rfc3339(endpoint.created_at),
         "live_revision": live.revision.pk if live else None,
-        "revisions": [revision_body(revision) for revision in row.revisions],
+        "revisions": [revision_body(revision, endpoint) for revision in row.revisions],
     }
 
 

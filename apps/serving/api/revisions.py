@@ -12,8 +12,9 @@ from apps.registry.queries import large_of
 from apps.serving import queries
 from apps.serving.api.fields import ToldRecallSerializer, isolation_field
 from apps.serving.hooks import keeper
+from apps.serving.models import Endpoint
 from apps.serving.queries import RevisionStatus
-from apps.serving.rules import ENDED, serving_config
+from apps.serving.rules import ENDED, PRESENT, serving_config
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
 
@@ -71,6 +72,10 @@ class RevisionSerializer(serializers.Serializer[Any]):
         "(the host can give none), `older` (approved under earlier rules); empty when it does not"
     )
     egress_counts = EgressCountSerializer(many=True)
+    is_stopped = serializers.BooleanField(
+        help_text="Its endpoint is stopped: it answers nobody until that is started, and then has "
+        "this state and weight again"
+    )
     recalled = serializers.BooleanField(help_text="Whether a recall ended it")
     recall = ToldRecallSerializer(
         allow_null=True, help_text="That recall; null also where it is not visible to you"
@@ -78,10 +83,14 @@ class RevisionSerializer(serializers.Serializer[Any]):
 
 
 def revision_body(
-    row: RevisionStatus, *, recalled: bool = False, recall: Mapping[str, Any] | None = None
+    row: RevisionStatus,
+    endpoint: Endpoint,
+    *,
+    recalled: bool = False,
+    recall: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a revision and what its node says of it; whether a recall ended it, and what whoever
-    asks is told of that."""
+    """Return a revision of ``endpoint`` and what its node says of it; whether a recall ended it,
+    and what whoever asks is told of that."""
     revision = row.revision
     return {
         "id": revision.pk,
@@ -109,6 +118,7 @@ def revision_body(
         "egress": revision.serving.get("egress"),
         "isolation": row.isolation,
         "egress_counts": list(row.egress),
+        "is_stopped": endpoint.is_stopped and revision.state in PRESENT,
         "recalled": recalled,
         "recall": recall,
     }
@@ -131,6 +141,7 @@ class RevisionList(ListView):
             return [
                 revision_body(
                     queries.revision_status(row, reported),
+                    endpoint_row,
                     recalled=row.pk in recalls,
                     recall=told.get(recalls.get(row.pk, {}).get("id", "")),
                 )

@@ -26,7 +26,8 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
-from placet_client.cli.waiting import gate_in_words, release_stands, watching
+from placet_client.cli.rollouts import from_one
+from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
 from placet_client.client import Client
 from placet_client.errors import NotFound
 from placet_client.output import Form, say, show_list, show_one, tell
@@ -275,6 +276,8 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
+        if output is Form.TABLE:
+            releases = ({**row.raw, "state": release_state(row)} for row in releases)
         show_list(releases, COLUMNS, output)
 
 
@@ -287,12 +290,14 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
     if output is Form.JSON:
         show_one(view, output)
         return
-    people = {
+    told = {
+        "state": release_state(view.release),
         "requested_by": view.requester_name,
         "author": view.author_name,
         "may_still_decide": [person.name for person in view.may_still_decide],
+        "ended_reason": _why_ended(view),
     }
-    show_one(view.release.raw | people | {"ended_reason": _why_ended(view)}, output, SHOWN)
+    show_one(view.release.raw | told, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:
@@ -350,7 +355,7 @@ def release_start(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> 
     with connected() as client:
         release_id = id_of(client, named)
         rollout = client.releases.start(release_id)
-        show_one(rollout, output, ROLLOUT_BRIEF)
+        show_one(from_one(rollout, output), output, ROLLOUT_BRIEF)
         go_on(client, "rollout", rollout.id)
 
 

@@ -6,11 +6,22 @@ import typer
 
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
-from placet_client.output import Form, measured, show_list, show_one
-from placet_client.records import Rollout
+from placet_client.output import Form, Item, measured, show_list, show_one
+from placet_client.records import Look, Rollout
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
 BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "paused", "reason"]
+
+
+def from_one(row: Rollout | Look, output: Form) -> Item:
+    """Return a rollout, or a look at it, as the API has it; for people its steps count from 1, as
+    on its page."""
+    if output is Form.JSON:
+        return row
+    told = {**row.raw, "step": None if row.step is None else row.step + 1}
+    if isinstance(row, Rollout):
+        told["step_times"] = {str(int(place) + 1): at for place, at in row.step_times.items()}
+    return told
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,28 +44,29 @@ def rollout_list(
         )
         columns = ["id", "kind", "state", "step", "paused", "project", "environment"]
         columns += ["endpoint_name", "created_at"]
-        show_list(rollouts, columns, output)
+        show_list((from_one(row, output) for row in rollouts), columns, output)
 
 
 @rollout.command("show")
 def rollout_show(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a rollout."""
     with connected() as client:
-        show_one(client.rollouts.get(rollout_id), output)
+        show_one(from_one(client.rollouts.get(rollout_id), output), output)
 
 
 @rollout.command("looks")
 def rollout_looks(
     rollout_id: str,
-    step: Annotated[int | None, typer.Option(help="of one step, from 0")] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="of one step, from 1")] = None,
     limit: LimitOption = 10,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Show what the analyses of a rollout said, newest first."""
     with connected() as client:
-        looks = client.rollouts.looks(rollout_id, step=step, limit=limit)
+        place = None if step is None else step - 1
+        looks = client.rollouts.looks(rollout_id, step=place, limit=limit)
         columns = ["step", "at", "outcome", "new_requests", "stable_requests", "sentence"]
-        show_list(looks, columns, output)
+        show_list((from_one(row, output) for row in looks), columns, output)
 
 
 @rollout.command("series")
@@ -85,7 +97,7 @@ def rollout_disagreements(
 
 def _show_changed(client: Client, row: Rollout, output: Form) -> None:
     """Print a rollout that was changed, and where to go on."""
-    show_one(row, output, BRIEF)
+    show_one(from_one(row, output), output, BRIEF)
     go_on(client, "rollout", row.id)
 
 
@@ -136,11 +148,7 @@ def rollout_retry(rollout_id: str, reason: ReasonOption, output: OutputOption = 
 
 
 @rollout.command("abort")
-def rollout_abort(
-    rollout_id: str,
-    reason: Annotated[str, typer.Option(help="why")] = "",
-    output: OutputOption = Form.TABLE,
-) -> None:
+def rollout_abort(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
     """Stop a rollout and keep what serves."""
     with connected() as client:
         _show_changed(client, client.rollouts.abort(rollout_id, reason=reason), output)

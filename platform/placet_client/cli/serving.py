@@ -21,6 +21,7 @@ from placet_client.cli.command import (
     listed_project,
 )
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
+from placet_client.cli.rollouts import from_one
 from placet_client.client import Client
 from placet_client.output import Form, Item, measured, print_json, show_list, show_one, tell
 
@@ -138,7 +139,7 @@ def endpoint_revisions(
 
 def _state_of(row: records.Revision) -> str:
     """Return the state of a revision as the page of its endpoint has it."""
-    return "stopped by a recall" if row.recalled else row.state
+    return "stopped by a recall" if row.recalled else "stopped" if row.is_stopped else row.state
 
 
 def _told_of(recall: records.ToldRecall | None) -> str:
@@ -213,7 +214,7 @@ def endpoint_rollback(
     with connected() as client:
         endpoint_id = id_of(client, reference)
         begun = client.endpoints.rollback(endpoint_id, reason=reason, revision=to)
-        show_one(begun, output, ROLLOUT_BRIEF)
+        show_one(from_one(begun, output), output, ROLLOUT_BRIEF)
         go_on(client, "rollout", begun.id)
 
 

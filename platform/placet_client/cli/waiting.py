@@ -12,7 +12,7 @@ from placet_client import output
 from placet_client.cli.command import INTERRUPTED, ended
 from placet_client.client import Client
 from placet_client.output import plain, say
-from placet_client.records import Gate, ReleaseDetail, Rollout
+from placet_client.records import Gate, Release, ReleaseDetail, Rollout
 
 PHASES = {"starting": "its replicas start", "draining": "the replicas before it drain"}
 NAMED = 5  # people by name, then how many more
@@ -93,6 +93,12 @@ def spell(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
+def release_state(row: Release) -> str:
+    """Return the state of a release as pages have it: what is live behind a stopped endpoint is
+    stopped."""
+    return "stopped" if row.is_stopped else row.state
+
+
 def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple[str, str]:
     """Return how a release stands and what it waits for, and the same without what counts up."""
     row, parts, keys = view.release, list[str](), list[str]()
@@ -104,7 +110,7 @@ def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple
         parts.append(_beside(view))
     if rollout:
         parts.append(rollout_stands(rollout))
-    text = f"Release {row.number} ({row.id}) is {row.state.replace('_', ' ')}"
+    text = f"Release {row.number} ({row.id}) is {release_state(row).replace('_', ' ')}"
     said = "; ".join(filter(None, parts))
     return (f"{text}: {said}" if said else text), "\n".join([text, *keys, *parts[len(keys) :]])
 

@@ -221,7 +221,7 @@ class Rollouts(Noun):
         path = at("rollouts", rollout, "disagreements")
         return self._read(Disagreements, path, **given(tolerance=tolerance))
 
-    def abort(self, rollout: str, *, reason: str = "") -> Rollout:
+    def abort(self, rollout: str, *, reason: str) -> Rollout:
         """Stop a rollout and keep what serves."""
         return self._do(Rollout, at("rollouts", rollout, "abort"), {"reason": reason})
 

@@ -162,6 +162,7 @@ class Release(Record):
     bento_digest: str
     policy: int
     state: str
+    is_stopped: bool  # It is live behind an endpoint that is stopped: it answers nobody
     reason: str
     plan: Any
     serving: Any

@@ -101,6 +101,9 @@ class Revision(Record):
     # none), `older` (approved under earlier rules); empty when it does not
     isolation: str
     egress_counts: tuple[Json, ...]
+    # Its endpoint is stopped: it answers nobody until that is started, and then has this state and
+    # weight again
+    is_stopped: bool
     recalled: bool  # Whether a recall ended it
     recall: ToldRecall | None  # That recall; None also where it is not visible to you
 
@@ -187,6 +190,9 @@ class Series(Record):
     seconds: int  # Of one stretch
     growing: bool  # More is to come
     planned: tuple[Json, ...]
+    # When the node was seen to apply the present weights, or else when they were planned; what was
+    # counted in a stretch that began before holds others too
+    applied: datetime
     points: tuple[Json, ...]
 
 
@@ -209,7 +215,7 @@ class Rollout(Record):
     steps: tuple[Json, ...]  # What it carries out, in the plan's own words
     guard: Json  # When its node gives all requests back by itself, in the plan's own words
     step: int | None  # The place of the present step among them, from 0
-    step_times: dict[str, str]  # When each step began, by its place
+    step_times: dict[str, str]  # When each step began, by its place from 0
     paused: bool  # Somebody holds it: no step begins
     promoted: bool  # Somebody sent it to the end
     phase_times: dict[str, str]

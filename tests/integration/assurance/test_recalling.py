@@ -118,7 +118,7 @@ def test_a_version_takes_every_bento_of_it_and_the_revision_kept_warm(
     assert states() == {1: ("failed", 0), 2: ("live", 10_000)}
     assert RecallEffect.objects.get().action == "ended"
     with pytest.raises((NothingToRollBackTo, NothingLive)):
-        rollback(Endpoint.objects.get(), actor=story.otto)
+        rollback(Endpoint.objects.get(), reason="worse", actor=story.otto)
     with pytest.raises(DrillRefused, match="no earlier revision"):
         run_drill(Endpoint.objects.get(), actor=SYSTEM)
 
@@ -153,7 +153,7 @@ def test_what_was_going_out_in_place_of_it_ends_too_and_may_start_again(
 def test_a_rollback_that_is_on_its_way_to_a_good_revision_goes_on(
     story: Story, twice: list[Release]
 ) -> None:
-    rollback(Endpoint.objects.get(), actor=story.otto)
+    rollback(Endpoint.objects.get(), reason="worse", actor=story.otto)
     taken(story.world, twice[1].bento)
     assert RecallEffect.objects.get().action == "fell_back"
     story.settle()
@@ -162,7 +162,7 @@ def test_a_rollback_that_is_on_its_way_to_a_good_revision_goes_on(
 
 def test_a_rollback_that_somebody_held_goes_on_at_once(story: Story, twice: list[Release]) -> None:
     Revision.objects.filter(number=1).update(state="stopped")
-    back = rollback(Endpoint.objects.get(), actor=story.otto)
+    back = rollback(Endpoint.objects.get(), reason="worse", actor=story.otto)
     pause(back, reason="lunch", actor=story.otto)
     taken(story.world, twice[1].bento)
     back.refresh_from_db()

@@ -1,6 +1,7 @@
 """A canary asked for and steered from the command line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
 from apps.rollouts.models import Rollout
-from apps.serving.actions import create_endpoint
+from apps.serving.actions import create_endpoint, start_endpoint, stop_endpoint
 from placet_client.cli import main
 from tests.support.commands import answer, become
 from tests.support.story import Story
@@ -104,12 +105,29 @@ def test_what_an_analysis_says_is_listed(story: Story, capsys: pytest.CaptureFix
     story.settle()
     rollout = story.rollout(release)
     capsys.readouterr()
-    assert main(["rollout", "looks", rollout.pk, "--step", "1", "-o", "json"]) == 0
+    assert main(["rollout", "looks", rollout.pk, "--step", "2", "-o", "json"]) == 0
     looks = answer(capsys)  # a slow machine has time for more than one
     assert {(x["step"], x["outcome"]) for x in looks} == {(1, "inconclusive")}
     assert {x["sentence"] for x in looks} == {"No requests were counted yet"}
     assert main(["rollout", "looks", rollout.pk]) == 0
-    assert "inconclusive" in capsys.readouterr().out
+    assert re.search(r"^2 .* inconclusive ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_tables_count_the_steps_of_a_rollout_from_one_as_pages_do(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [{"set_weight": 5}, {"pause": {}}]
+    release = ask(story.world, "--plan", json.dumps({"strategy": "canary", "steps": steps}))
+    story.settle()
+    rollout = story.rollout(release)
+    assert rollout.step == 1
+    capsys.readouterr()
+    assert main(["rollout", "list", "--release", release.pk]) == 0
+    assert " waiting  2 " in capsys.readouterr().out
+    assert main(["rollout", "show", rollout.pk]) == 0
+    assert re.search(r"^step +2$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["rollout", "show", rollout.pk, "-o", "json"]) == 0
+    assert (answer(capsys)["step"], list(rollout.step_times)) == (1, ["0", "1"])
 
 
 def test_what_was_measured_over_time_is_listed(
@@ -177,3 +195,26 @@ def test_who_deletes_an_endpoint_is_told_so(
     become(world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "delete", "risk/development/typo"]) == 0
     assert capsys.readouterr().out == "Deleted risk/development/typo: its name is free again.\n"
+
+
+def test_what_is_live_behind_a_stopped_endpoint_is_stopped_in_tables(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = story.lived()
+    stop_endpoint(release.endpoint, actor=story.otto)
+    commands = [
+        ["release", "list", story.world.project.slug],
+        ["release", "show", release.pk],
+        ["endpoint", "revisions", release.endpoint_id],
+    ]
+    for command in commands:
+        assert main(command) == 0
+        table = capsys.readouterr().out
+        assert "stopped" in table and " live " not in table, command
+        assert main([*command, "-o", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        row = found[0] if isinstance(found, list) else found["release"]
+        assert (row["state"], row["is_stopped"]) == ("live", True)
+    start_endpoint(release.endpoint, actor=story.otto)
+    assert main(commands[2]) == 0
+    assert " live " in capsys.readouterr().out

@@ -62,7 +62,11 @@ def test_who_serves_again_after_another_did_has_served_with_gaps(
     story.settle()
     said = page(story, path)
     assert "Odd revisions are dark, even ones pale" in said
-    assert "first (ago) , still , with gaps" in said and said.count("with gaps") == 2
+    assert "first (ago) , still (with gaps)" in said and said.count("with gaps") == 2
+    client = browser(story.people["Otto"])
+    for place in ("/", path):
+        plain = re.sub(r"<[^>]+>", "", client.get(place).content.decode())
+        assert not re.findall(r".*\s+,.*", plain), "a space before a comma"
 
 
 def test_a_rollout_that_a_recall_began_says_which_side_of_it_was_recalled_and_by_whom(

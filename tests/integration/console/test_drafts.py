@@ -347,7 +347,7 @@ def test_examples_that_the_form_does_not_show_are_kept(
     rows: Any = [{"age": 1}, {"age": 2}]
     edit_draft(draft, signature=signature, example=rows, expected=[1, 2], actor=world.ada)
     typed = {k: v[:1] if k.startswith("inputs") else v for k, v in COLUMNS.items()}
-    assert "Keep 1 further example rows" in ada.get(place(draft)).content.decode()
+    assert "Keep 1 further example row " in ada.get(place(draft)).content.decode()
     send(ada, draft, "signature", typed | {"keep": "yes"})
     draft.refresh_from_db()
     assert (draft.example, draft.expected) == ([{"age": 41}, {"age": 2}], [0.25, 2])
@@ -569,3 +569,28 @@ def test_the_type_of_an_unnamed_input_is_kept_when_another_is_added(
     assert more.count('aria-label="input name"') == 3
     chosen = re.findall(r'<option value="(\w+)" selected', more)
     assert chosen[:3:2] == ["long", "string"]
+
+
+def test_who_keeps_further_rows_without_outputs_reads_what_to_do_and_that_works(
+    draft: ModelVersion, ada: Client, world: World
+) -> None:
+    signature = {
+        "inputs": [{"name": "age", "type": "long"}],
+        "outputs": [{"name": "prediction", "type": "long"}],
+    }
+    edit_draft(
+        draft, signature=signature, example=[{"age": n} for n in (41, 2, 3)], actor=world.ada
+    )
+    said = "“Keep 2 further example rows” is ticked, and every row needs an output: untick that"
+    one = {k: v[:1] if k.startswith("inputs") else v for k, v in COLUMNS.items()}
+    one |= {"outputs.type": ["long"]}
+    for typed in ("0", "[0, 1, 2]", "0, 1, 2"):
+        shown = send(ada, draft, "signature", one | {"keep": "yes", "expected": typed})
+        draft.refresh_from_db()
+        assert draft.expected is None, typed
+        if typed == "0":
+            assert said in shown
+            assert "type the output of this row, such as " in shown
+    assert "Saved." in send(ada, draft, "signature", one | {"expected": "0"})
+    draft.refresh_from_db()
+    assert (draft.example, draft.expected) == ([{"age": 41}], [0])

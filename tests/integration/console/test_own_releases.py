@@ -9,8 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
+from apps.rollouts.actions import abort, pause, retry
+from apps.rollouts.models import Rollout
 from placet.kernel.clock import now
 from tests.support.factories import browser
+from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +123,28 @@ def test_an_approved_release_says_in_lists_who_starts_it(world: World) -> None:
     world.decide(itself, world.rex)
     for path in ("/", "/releases/"):
         assert page(world, "Ada", path).count("Waits for an operator to start it") == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/inbox/"])
+def test_who_asked_reads_since_when_the_present_rollout_runs_and_who_paused_it(
+    story: Story, first_release: Release, path: str
+) -> None:
+    release = story.under_way({"strategy": "canary", "steps": [{"set_weight": 1}, {"pause": {}}]})
+    assert "Paused by its plan: step 2 waits" in own(story.world, "Ada", path)
+    rollout = story.rollout(release)
+    abort(rollout, reason="Once more", actor=story.otto)
+    story.settle()
+    again = retry(rollout, reason="Now it is mended", actor=story.otto)
+    story.settle()
+    began = now() - timedelta(minutes=3)
+    Rollout.objects.filter(pk=again.pk).update(created_at=began)
+    Rollout.objects.filter(pk=rollout.pk).update(created_at=began - timedelta(minutes=4))
+    Release.objects.filter(pk=release.pk).update(approved_at=began - timedelta(minutes=5))
+    pause(again, reason="A moment", actor=story.otto)
+    shown = own(story.world, "Ada", path)
+    assert "3 min ago" in shown
+    assert "Paused by Otto risk" in shown
+    client = browser(story.people["Ada"])
+    with CaptureQueriesContext(connection) as caught:
+        client.get(path)
+    assert len(caught) <= 12

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.builds.models import Build
 from apps.governance.actions import update_environment
 from apps.governance.models import Release
 from apps.identity.models import ApiToken
@@ -10,7 +11,7 @@ from apps.registry.models import RegisteredModel
 from apps.serving.models import Target
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
-from tests.support.factories import browser
+from tests.support.factories import api, browser
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,27 @@ def test_without_a_bento_the_form_says_to_build_first(world: World) -> None:
     shown = browser(world.people["Ada"]).get(f"/releases/new/?version={world.version().pk}").content
     assert b"This version has no build yet" in shown
     assert b"<textarea" not in shown
+
+
+def test_who_requests_a_version_whose_build_failed_reads_that_and_where(world: World) -> None:
+    version = world.version()
+    ada, path = world.people["Ada"], f"/releases/new/?version={version.pk}"
+    asked = {"model": "churn", "version": version.number, "endpoint": "churn"}
+    asked |= {"environment": "staging"}
+
+    def refused() -> str:
+        answer = api(ada).post("/projects/risk/releases", asked)
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_built")
+        return str(answer.json()["detail"])
+
+    assert refused() == "The version has no build yet: build it first"
+    build = Build.objects.create(
+        version=version, project=world.project, state="failed", step="lock", requested_by="per_1"
+    )
+    assert refused().startswith(
+        f"The build of {version} failed at its step lock: `placet build log {build.pk}`"
+    )
+    assert "The build of this version failed" in browser(ada).get(path).content.decode()
 
 
 def test_a_refused_model_keeps_its_description(world: World) -> None:

@@ -9,6 +9,7 @@ from apps.console.queries.rollout_page import RolloutPage, rollout_page
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Look, Rollout
+from apps.rollouts.rules.facts import NO_REASON
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from tests.support import factories
@@ -121,3 +122,25 @@ def test_a_step_that_somebody_ended_early_says_when_they_did(story: Story, canar
         ("skipped", datetime.fromisoformat(skipped.at)),
         ("aborted", aborted),
     ]
+
+
+def test_the_page_of_a_release_says_each_analysis_of_its_plan(
+    story: Story, canary: Release
+) -> None:
+    shown = factories.browser(story.people["Ada"]).get(f"/releases/{canary.pk}/").content.decode()
+    for weight in ("1%", "5%"):
+        asked = "server errors at most 1 point over stable"
+        assert f"Analysis at {weight}: {asked}" in " ".join(shown.split())
+
+
+def test_nobody_is_quoted_with_what_stands_where_no_reason_was_given(
+    story: Story, canary: Release
+) -> None:
+    actions.abort(story.rollout(canary), reason=NO_REASON, actor=story.otto)  # as 0.1.0 wrote it
+    client = factories.browser(factories.person("Aud", roles={"auditor": story.world.project}))
+    (event,) = Event.objects.filter(kind="rollout.aborting.v1")
+    pages = [f"/rollouts/{story.rollout(canary).pk}/", f"/audit/{event.index}/"]
+    for path in pages:
+        shown = client.get(path)
+        assert shown.status_code == 200
+        assert f"“{NO_REASON}" not in shown.content.decode()

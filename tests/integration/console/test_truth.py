@@ -198,7 +198,7 @@ def test_a_record_says_the_same_of_the_decision_after_others_went_live_over_it(
     second = story.live()
     was = api(story, f"/releases/{second.pk}")["changes"]
     assert was["compared_with"] == "churn:1"
-    actions.rollback(second.endpoint, actor=story.otto)
+    actions.rollback(second.endpoint, reason="worse", actor=story.otto)
     story.settle()
     story.live(endpoint="churn")
     assert story.state(second) == "rolled_back"

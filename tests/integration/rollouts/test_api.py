@@ -7,7 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.governance.queries.presets import BUILT_IN
+from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from placet.kernel.problems import InvalidInput
 from tests.support.factories import api, browser
 from tests.support.story import Story, weights
 from tests.support.world import World
@@ -47,13 +49,27 @@ def test_a_rollout_tells_its_steps_and_is_steered(world: World, waiting: Rollout
     assert (last.status_code, last.json()["code"]) == (409, "not_skippable")
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "skip", "promote", "retry"])
+@pytest.mark.parametrize("verb", ["pause", "resume", "skip", "promote", "retry", "abort"])
 def test_a_reason_is_needed_and_named(world: World, waiting: Rollout, verb: str) -> None:
     shown = {"step": 1} if verb in ("resume", "skip") else {}
     for body in (shown, shown | {"reason": ""}, shown | {"reason": " "}):
         answer = api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/{verb}", body)
         assert answer.status_code == 400
         assert [e["pointer"] for e in answer.json()["errors"]] == ["/reason"]
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\u200b", "\x07"])
+def test_nothing_is_aborted_or_rolled_back_without_a_reason(
+    story: Story, waiting: Rollout, reason: str
+) -> None:
+    with pytest.raises(InvalidInput):
+        actions.abort(waiting, reason=reason, actor=story.otto)
+    with pytest.raises(InvalidInput):
+        actions.rollback(waiting.endpoint, reason=reason, actor=story.otto)
+    assert story.state(waiting) == "waiting"
+    path = f"/endpoints/{waiting.endpoint_id}/rollback"
+    for body in ({}, {"reason": ""}):
+        assert api(story.people["Otto"]).post(path, body).status_code == 400
 
 
 def test_an_aborted_one_is_tried_again_as_another_rollout(story: Story, waiting: Rollout) -> None:

@@ -85,7 +85,7 @@ def test_nobody_goes_back_to_a_collected_bento(story: Story) -> None:
     story.lived()
     Bento.objects.filter(pk=first.bento_id).update(collected_at=now())
     with pytest.raises(NothingToRollBackTo):
-        actions.rollback(endpoint_of(first), actor=story.otto)
+        actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
 
 
 def test_the_old_revision_keeps_every_request_until_the_new_one_is_ready(story: Story) -> None:
@@ -142,7 +142,7 @@ def test_a_rollback_to_a_stopped_revision_starts_it_first(story: Story) -> None:
     assert story.states() == [(1, "stopped", 0), (2, "live", 10_000)]
     old = Revision.objects.get(endpoint=endpoint, number=1)
     story.node.phase[old.pk] = ("starting", "")
-    actions.rollback(endpoint, actor=story.otto)
+    actions.rollback(endpoint, reason="worse", actor=story.otto)
     story.settle(rounds=2)
     assert story.states() == [(1, "starting", 0), (2, "live", 10_000)]
     story.node.phase.clear()
@@ -157,7 +157,7 @@ def test_a_rollback_goes_to_the_former_revision_that_is_named(story: Story) -> N
     assert '<option value="1">1: ' in page.get(f"/endpoints/{endpoint.pk}/").content.decode()
     for wrong in (3, 9):  # what is live, what never was
         with pytest.raises(NothingToRollBackTo, match=f"Revision {wrong} is none of the last 5"):
-            actions.rollback(endpoint, number=wrong, actor=story.otto)
+            actions.rollback(endpoint, number=wrong, reason="worse", actor=story.otto)
     page.post(f"/endpoints/{endpoint.pk}/rollback", {"reason": "worse", "revision": "one"})
     assert not Rollout.objects.filter(kind="rollback").exists(), "it is not the one before"
     path = f"/api/v1/endpoints/{endpoint.pk}/rollback"
@@ -177,7 +177,7 @@ def test_while_a_release_goes_out_a_rollback_to_what_serves_aborts_it_and_no_oth
     story.settle()
     endpoint = endpoint_of(first)
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, number=1, actor=story.otto)
+        actions.rollback(endpoint, number=1, reason="worse", actor=story.otto)
     aborted = actions.rollback(endpoint, number=2, reason="x", actor=story.otto)
     assert (aborted.kind, aborted.state) == ("release", "aborting")
 
@@ -185,14 +185,14 @@ def test_while_a_release_goes_out_a_rollback_to_what_serves_aborts_it_and_no_oth
 def test_a_rollback_goes_past_a_release_that_was_rolled_back(story: Story) -> None:
     first = story.lived()
     story.lived()
-    actions.rollback(endpoint_of(first), actor=story.otto)
+    actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
     story.settle()
     story.live()
-    actions.rollback(endpoint_of(first), actor=story.otto)
+    actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
     story.settle()
     assert story.states()[0] == (1, "live", 10_000)
     with pytest.raises(NothingToRollBackTo):
-        actions.rollback(endpoint_of(first), actor=story.otto)
+        actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
 
 
 def test_a_release_whose_right_to_start_has_ended_can_still_be_rolled_back_to(story: Story) -> None:
@@ -201,7 +201,7 @@ def test_a_release_whose_right_to_start_has_ended_can_still_be_rolled_back_to(st
     import time_machine as machine
 
     with machine.travel(first.not_after.replace(year=first.not_after.year + 1), tick=True):
-        rollout = actions.rollback(endpoint_of(first), actor=story.otto)
+        rollout = actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
     assert rollout.to_revision.number == 1
 
 
@@ -271,26 +271,26 @@ def test_an_operator_aborts_while_requests_move(story: Story) -> None:
     story.node.frozen_weights[rollout.to_revision_id] = 0
     story.settle(rounds=3)
     rollout.refresh_from_db()
-    actions.abort(rollout, actor=story.otto)
+    actions.abort(rollout, reason="worse", actor=story.otto)
     assert story.states() == [(1, "live", 10_000), (2, "ready", 0)]
     story.settle()
     assert story.states() == [(1, "live", 10_000), (2, "stopped", 0)]
     with pytest.raises(NotAbortable):
-        actions.abort(rollout, actor=story.otto)
+        actions.abort(rollout, reason="worse", actor=story.otto)
 
 
 def test_an_endpoint_is_moved_by_one_rollout_at_a_time(story: Story) -> None:
     first = story.lived()
     story.lived()
-    actions.rollback(endpoint_of(first), actor=story.otto)
+    actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint_of(first), actor=story.otto)
+        actions.rollback(endpoint_of(first), reason="worse", actor=story.otto)
 
 
 def test_only_an_operator_rolls_back_and_a_stranger_sees_nothing(story: Story) -> None:
     first = story.lived()
     with pytest.raises(Forbidden):
-        actions.rollback(endpoint_of(first), actor=story.ada)
+        actions.rollback(endpoint_of(first), reason="worse", actor=story.ada)
     stranger = factories.actor_of(factories.person("Sam Stranger"))
     with pytest.raises(NotFound):
-        actions.rollback(endpoint_of(first), actor=stranger)
+        actions.rollback(endpoint_of(first), reason="worse", actor=stranger)

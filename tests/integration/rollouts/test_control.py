@@ -175,7 +175,7 @@ def test_each_needs_the_permission_and_a_reason_and_an_open_rollout(
         act(waiting, reason="x", actor=stranger, **more)
     with pytest.raises(InvalidInput):
         act(waiting, reason="  ", actor=story.otto, **more)
-    actions.abort(waiting, actor=story.otto)
+    actions.abort(waiting, reason="worse", actor=story.otto)
     story.settle()
     with pytest.raises(PastSteps):
         act(waiting, reason="x", actor=story.otto, **more)

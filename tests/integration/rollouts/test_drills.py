@@ -272,11 +272,11 @@ def test_a_rollback_takes_over_a_drill_that_is_on_its_way(story: Story, endpoint
     story.run_jobs("control")
     story.node.step()
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, number=2, actor=story.otto)
+        actions.rollback(endpoint, number=2, reason="worse", actor=story.otto)
     rollout = actions.rollback(endpoint, reason="Wrong answers", actor=story.otto)
     assert story.states() == [(1, "ready", 10_000), (2, "live", 0)]
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, actor=story.otto)
+        actions.rollback(endpoint, reason="worse", actor=story.otto)
     story.settle()
     assert [state for _, state, _ in story.states()] == ["live", "stopped"]
     assert list(Release.objects.order_by("number").values_list("state", flat=True)) == [
@@ -308,7 +308,7 @@ def test_a_drill_on_its_way_back_is_waited_for(story: Story, endpoint: Endpoint)
     story.run_jobs("control")
     assert Rollout.objects.get(kind="drill").state == "returning"
     with pytest.raises(RolloutOpen):
-        actions.rollback(endpoint, actor=story.otto)
+        actions.rollback(endpoint, reason="worse", actor=story.otto)
     alert = too_slow(endpoint)
     assert actions.answer_alert(alert.pk) == "wait"
     story.node.step()

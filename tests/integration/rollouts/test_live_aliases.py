@@ -60,7 +60,7 @@ def test_it_goes_over_to_the_endpoint_where_the_model_is_live(story: Story) -> N
 def test_what_is_live_after_the_model_came_back_is_named(story: Story) -> None:
     first = story.lived()
     another_model(story)
-    rollback(first.endpoint, actor=story.otto)
+    rollback(first.endpoint, reason="worse", actor=story.otto)
     story.settle()
     assert (named(), named("fraud")) == (of(first), None)
 

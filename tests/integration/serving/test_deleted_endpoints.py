@@ -132,7 +132,7 @@ def test_nothing_can_be_done_with_it_any_more(live: Release, story: Story) -> No
         lambda: actions.restart_endpoint(gone, actor=otto),
         lambda: actions.require_api_key(gone, required=True, actor=otto),
         lambda: actions.issue_endpoint_key(gone, name="billing", actor=otto),
-        lambda: rollouts.rollback(gone, actor=otto),
+        lambda: rollouts.rollback(gone, reason="worse", actor=otto),
         lambda: rollouts.schedule_drills(gone, every_days=1, hour=3, actor=otto),
         lambda: set_objective(gone, terms=ObjectiveTerms(availability=0.99), actor=otto),
         lambda: actions.delete_endpoint(gone, if_generation=gone.generation, actor=otto),
@@ -148,7 +148,7 @@ def test_nothing_can_be_done_with_it_any_more(live: Release, story: Story) -> No
 
 def test_a_release_that_was_aborted_there_is_not_tried_again(live: Release, story: Story) -> None:
     aborted = story.under_way({"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]})
-    rollouts.abort(story.rollout(aborted), actor=story.otto)
+    rollouts.abort(story.rollout(aborted), reason="worse", actor=story.otto)
     story.settle()
     assert story.state(aborted) == "aborted"
     delete(stopped(live, story), story)

@@ -56,7 +56,7 @@ class People(Parts):
         """An operator goes back."""
         for endpoint in Endpoint.objects.all():
             with self.process():
-                actions.rollback(endpoint, actor=self.world.otto)
+                actions.rollback(endpoint, reason="worse", actor=self.world.otto)
 
     @precondition(lambda self: Rollout.objects.filter(state__in=OPEN_STATES).exists())
     @rule()
@@ -64,7 +64,7 @@ class People(Parts):
         """An operator aborts."""
         for rollout in Rollout.objects.filter(state__in=OPEN_STATES):
             with self.process():
-                actions.abort(rollout, actor=self.world.otto)
+                actions.abort(rollout, reason="worse", actor=self.world.otto)
 
     @rule(verb=st.sampled_from([stop_endpoint, start_endpoint, restart_endpoint]))
     def operate(self, verb: Any) -> None:

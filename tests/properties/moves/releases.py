@@ -130,7 +130,7 @@ class Releases(Parts):
         """Somebody goes back to what served before."""
         for endpoint in Endpoint.objects.order_by("pk")[which % 2 : which % 2 + 1]:
             with self.move("go back"):
-                rollback(endpoint, actor=self.actor(who))
+                rollback(endpoint, reason="worse", actor=self.actor(who))
 
     @rule()
     def work(self) -> None:

@@ -11,17 +11,17 @@ STEPS = (SetWeight(5), Pause(duration_seconds=600), SetWeight(50), Pause(), SetW
 
 def test_each_weight_is_a_stair_that_says_how_long_it_lasts() -> None:
     drawn = picture(STEPS)
-    assert [(s.percent, s.hold) for s in drawn.stairs] == [
-        (5, "10 min"),
-        (50, "manual"),
-        (100, ""),
+    assert [(s.percent, s.holds) for s in drawn.stairs] == [
+        (5, ["10 min"]),
+        (50, ["manual"]),
+        (100, []),
     ]
     assert drawn.says == "5% for 10 min, then 50% until resumed manually, then 100%"
 
 
 def test_a_pause_before_any_weight_is_a_stair_of_nothing() -> None:
     drawn = picture((Pause(), SetWeight(100)))
-    assert [(s.percent, s.hold) for s in drawn.stairs] == [(0, "manual"), (100, "")]
+    assert [(s.percent, s.holds) for s in drawn.stairs] == [(0, ["manual"]), (100, [])]
     assert [s.percent for s in picture(AT_ONCE).stairs] == [100]
 
 
@@ -72,7 +72,10 @@ def test_a_stair_shows_how_far_it_is(states: list[str], seen: list[str]) -> None
 
 def test_an_ab_test_holds_its_allocation_until_it_is_shipped() -> None:
     drawn = picture(Plan.read({"strategy": "ab_test"}).steps)
-    assert [(stair.percent, stair.hold) for stair in drawn.stairs] == [(50, "A/B test"), (100, "")]
+    assert [(stair.percent, stair.holds) for stair in drawn.stairs] == [
+        (50, ["A/B test"]),
+        (100, []),
+    ]
     assert drawn.says == ("50% until the effect is shown and an approver ships it, then 100%")
 
 
@@ -87,3 +90,21 @@ def test_a_stair_has_words_where_there_is_room() -> None:
     assert [t.words for t in last.texts] == ["100%"]
     many = picture([SetWeight(n) for n in range(1, 30)]).stairs
     assert [t.words for t in many[2].texts] == ["3"]
+
+
+@pytest.mark.parametrize("analysis_first", [True, False])
+def test_an_analysis_beside_a_pause_is_drawn_too_and_what_it_asks_is_said(
+    analysis_first: bool,
+) -> None:
+    analysis = {"analysis": {"metrics": [{"metric": "error_rate", "margin": 0.02}]}}
+    beside = [analysis, {"pause": {"duration_seconds": 60}}]
+    beside = beside if analysis_first else beside[::-1]
+    steps = [{"set_weight": 50}, *beside, {"set_weight": 100}]
+    drawn = picture(Plan.read({"strategy": "canary", "steps": steps}).steps)
+    half, whole = drawn.stairs
+    assert sorted(half.holds) == ["1 min", "analysis"]
+    assert [t.words for t in half.texts][1:] == half.holds
+    assert whole.holds == []
+    assert max(text.y for text in half.texts) < drawn.height
+    assert "until the analysis passes" in drawn.says and "for 1 min" in drawn.says
+    assert drawn.analyses == ["Analysis at 50%: server errors at most 2 points over stable"]

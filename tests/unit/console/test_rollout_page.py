@@ -8,6 +8,7 @@ import pytest
 from apps.console.charts import bounds_chart
 from apps.console.queries.analyses import ReadingRow
 from apps.console.queries.rollout_page import RolloutPage, traffic
+from apps.console.queries.rollout_steps import sentence
 from apps.governance.plan import Plan
 from apps.rollouts.rules.facts import ALL_AT_ONCE
 from placet.kernel.actor import Actor
@@ -22,6 +23,7 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
         "kind": "release",
         "state": "shifting",
         "reason": "",
+        "step": -1,
         "paused_by": "",
         "promoted_by": "",
         "aborted_by": "",
@@ -174,6 +176,29 @@ def test_buttons_say_what_they_do_and_the_usual_one_stands_out() -> None:
     ]
     assert (found.paused, found.may_abort) == ("Paused by Ada", True)
     assert [b.text for b in page(can=("resume",)).buttons] == ["Resume…"]
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        (-1, "Goes on with what comes before the first step."),
+        (1, "Starts the next step."),
+        (3, "Goes on with step 4: Wait 1 min."),
+        (4, "Goes on with step 5: Analyse: server errors no worse than stable."),
+    ],
+)
+def test_who_resumes_reads_which_step_starts_or_goes_on(place: int, says: str) -> None:
+    analysis = {"metrics": [{"metric": "error_rate", "margin": 0}], "minimum_requests": 100}
+    pauses = [{"pause": {}}, {"pause": {"duration_seconds": 60}}]
+    steps = [{"set_weight": 5}, pauses[0], {"set_weight": 9}, pauses[1]]
+    steps.append({"analysis": analysis})
+    plan = Plan.read({"strategy": "canary", "steps": steps})
+    found = page("rollout.operate", pk="rlo_1", step=place, steps=plan.steps, paused_by="per_1")
+    cast("Any", found.view).steps = [
+        SimpleNamespace(text=sentence(step, "the new revision")) for step in plan.steps
+    ]
+    (form,) = [form for form in found.forms if form.verb.name == "resume"]
+    assert form.says == says
 
 
 def test_it_waits_while_it_is_open() -> None:

@@ -85,7 +85,7 @@ def test_settings_are_for_who_may_change_the_project() -> None:
         ("/projects/clinic/members/", "Members"),
         ("/models/clinic/churn/3/", "Models"),
         ("/builds/bld_1/", "Models"),
-        ("/rollouts/rol_1/", "Releases"),
+        ("/rollouts/rol_1/", "Deployments"),
         ("/deployments/", "Deployments"),
         ("/projects/clinic/environments/staging/", "Policies and environments"),
     ],

@@ -162,6 +162,14 @@ class TestVerdicts:
         found_then = against_stable(*tallies, share=0.5, margin=0.01, direction="better")
         assert found_then == pytest.approx(found.findings[0].log_needed, abs=0.8)
 
+    def test_a_forecast_takes_the_rate_of_the_time_that_was_counted_and_names_it(self) -> None:
+        found = verdict([window(count=50)], [window("old", 50)])  # of 10 s, and the last came late
+        (finding,) = found.findings
+        assert finding.per_second == 5
+        assert finding.more_requests is not None
+        assert finding.more_seconds == finding.more_requests / 5
+        assert "at this rate (5/s of the new revision: " in found.sentence
+
     def test_a_candidate_at_the_limit_is_never_settled(self) -> None:
         found = verdict([window(count=1000, errors=20)], [window("old", 1000, 10)])
         assert found.outcome == "inconclusive"

@@ -15,6 +15,7 @@ from apps.console.queries.draft.rows import (
     too_long,
     value_of,
 )
+from apps.console.templatetags.placet import number
 from apps.registry.actions import DraftFields
 from apps.registry.formats import Derived
 from apps.registry.models import ModelVersion
@@ -117,6 +118,19 @@ class SignatureForm(TypedForm):
             return ""
         return answer_form(outputs)
 
+    @property
+    def _unanswered(self) -> str:
+        """Why the output of the first row is not enough; '' where no further row is kept."""
+        count = len(self.more_examples)
+        if not (self.keep and count > len(self.more_expected)):
+            return ""
+        rows = f"{number(count)} further example row{'s' if count > 1 else ''}"
+        like = f", such as {self.answer}" if self.answer else ""
+        return (
+            f"“Keep {rows}” is ticked, and every row needs an output: untick that, which leaves "
+            f"one row, and type the output of this row{like}"
+        )
+
     def blame(self, steps: Sequence[str], detail: str) -> bool:
         """Say what is wrong beside an input; tell whether there is one for it."""
         match steps:
@@ -131,8 +145,9 @@ class SignatureForm(TypedForm):
                 return bool(rows)
             case ["expected", "0", name]:
                 self.faults.setdefault("expected", []).append(f"{name}: {detail}")
-            case ["expected", *_]:
-                self.faults.setdefault("expected", []).append(detail)
+            case ["expected", *place]:
+                said = detail if place else self._unanswered or detail
+                self.faults.setdefault("expected", []).append(said)
             case _:
                 return False
         return True

@@ -30,7 +30,10 @@
     mark(control, fault);
   };
 
-  document.querySelectorAll("form[method=post]").forEach((form) => {
+  const called = (control) =>
+    (control.labels?.[0]?.textContent || control.ariaLabel || control.name).trim();
+
+  const show = (form, takesFocus) => {
     const lines = form.querySelectorAll("[data-fault-of]");
     lines.forEach((line) => {
       const name = line.dataset.faultOf;
@@ -47,6 +50,19 @@
       const control = field(form, fault.id.slice(0, -"-fault".length));
       if (control) mark(control, fault);
     });
-    form.querySelector("[aria-invalid=true]")?.focus();
+    const wrong = [...form.querySelectorAll("[aria-invalid=true]")];
+    const names = form.querySelector("[data-at-fault]");
+    if (names && wrong.length) {
+      names.textContent = ` Please fix: ${[...new Set(wrong.map(called))].join(", ")}.`;
+    }
+    if (takesFocus) wrong[0]?.focus();
+  };
+  for (const form of document.querySelectorAll("form[method=post]")) show(form, true);
+  // A form that came in place of the one that was sent; whoever went on elsewhere stays there.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    const form = detail.target.id && document.getElementById(detail.target.id);
+    if (!form?.matches("form[method=post]")) return;
+    const at = document.activeElement;
+    show(form, !at || at === document.body || form.contains(at));
   });
 })();

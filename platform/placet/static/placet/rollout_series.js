@@ -15,10 +15,11 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
       const ends = data.planned.map((p) => [seconds(p.at), p.weight / 100]);
       ends.push([seconds(data.until), ends.at(-1)[1]]);
       const measured = data.points.map((p) => percent(p.share));
-      // a newest stretch that began before the present weight has a share of both
-      const begun = seconds(data.planned.at(-1).at);
+      // a newest stretch that began before the present weight was applied has a share of both
+      const begun = Math.max(seconds(data.planned.at(-1).at), seconds(data.applied));
       const mixed = data.points.length > 0 && seconds(data.points.at(-1).at) < begun;
-      const seen = mixed ? "too short to measure" : `measured ${show(last(measured), "%")}`;
+      const unmeasured = data.growing ? "not measured yet" : "too short to measure";
+      const seen = mixed ? unmeasured : `measured ${show(last(measured), "%")}`;
       return {
         unit: "%",
         least: 1,
