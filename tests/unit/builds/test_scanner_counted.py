@@ -1,4 +1,4 @@
-"""What is counted of a whole file, so that many small things in it cost no more than a large one."""
+"""What is counted of a file: many small things in it cost no more than a large one."""
 
 import io
 import json
@@ -11,9 +11,9 @@ import pytest
 from xgboost import DMatrix, train
 
 from tests.support.models import booster_bytes
-from tests.support.scanning import scan_bytes
+from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning import ubjson
+from workers.builder.scanning import headers, pickled, ubjson
 
 NOWHERE = Path("/nonexistent")
 
@@ -69,3 +69,73 @@ def test_picklescan_does_not_spell_out_bytes() -> None:
     values = [value for _, value, _ in scan.Room().listed(io.BytesIO(data))]
     assert "text" in values
     assert {bytes(value) for value in values if isinstance(value, bytes | bytearray)} == {b""}
+
+
+def npy(header: bytes, data: bytes = b"") -> bytes:
+    """Return an array of NumPy with any header."""
+    return b"\x93NUMPY\2\0" + len(header).to_bytes(4, "little") + header + data
+
+
+class Counted(int):
+    """A number that counts how often something is multiplied by it."""
+
+    times = 0
+
+    def __rmul__(self, other: int) -> int:
+        Counted.times += 1
+        return int(self) * other
+
+
+@pytest.mark.parametrize("dimensions", [65, 400_000])
+def test_a_shape_of_more_dimensions_than_numpy_knows_is_not_multiplied(
+    dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickled, "dtype_of", lambda dtype: ("f", 8))
+    state: Any = {"shape": (Counted(1),) * dimensions, "dtype": None}
+    monkeypatch.setattr(Counted, "times", 0)
+    with pytest.raises(pickled.Hostile, match="odd shape"):
+        pickled.array_bytes(state)
+    state["shape"] = (Counted(1 << 60),) * 64
+    with pytest.raises(pickled.Hostile, match="larger than memory"):
+        pickled.array_bytes(state)
+    assert Counted.times < 4
+    header = {"w": {"dtype": "U8", "shape": [1] * dimensions, "data_offsets": [0, 1]}}
+    raw = json.dumps(header).encode()
+    report = scan_bytes("m.safetensors", len(raw).to_bytes(8, "little") + raw + b"1", NOWHERE)
+    assert report.verdict() == "unknown"
+    assert any("more dimensions than NumPy knows" in what for _, _, what in report.findings)
+
+
+def test_the_long_headers_of_all_arrays_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headers, "MAX_NUMPY_HEADERS", 50_000)
+    header = b"{'descr':'<f8','shape':(1,),'fortran_order':False}"
+    for number in range(9):
+        (tmp_path / f"{number}.npy").write_bytes(npy(header.ljust(9_000), bytes(8)))
+    assert scan_folder(tmp_path).verdict() == "safe", "short ones are not"
+    for number in range(9):
+        (tmp_path / f"{number}.npy").write_bytes(npy(header.ljust(12_000), bytes(8)))
+    report = scan_folder(tmp_path)
+    assert report.verdict() == "unknown"
+    assert sum("its header is too long" in what for _, _, what in report.findings) == 5
+
+
+@pytest.mark.parametrize("digits", [b"9" * 5000, b"9" * 19])
+def test_a_text_longer_than_memory_can_be_is_said_to_be_so(digits: bytes) -> None:
+    header = b"{'descr':'S" + digits + b"','shape':(1,),'fortran_order':False}\n"
+    report = scan_bytes("a.npy", npy(header), NOWHERE)
+    assert report.verdict() == "unknown"
+    assert any("larger than memory can be" in what for _, _, what in report.findings)
+
+
+def test_of_a_record_with_a_header_too_long_for_numpy_it_is_said_why(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    numpy.save(file, numpy.zeros(3, [(f"feature_number_{n}", "<f8") for n in range(600)]))
+    with pytest.raises(ValueError, match="max_header_size"):
+        numpy.load(io.BytesIO(file.getvalue()))
+    told = main(tmp_path, "a.npy", file.getvalue())
+    assert told["verdict"] == "unknown"
+    assert told["findings"] == [["a.npy", "unknown", scan.HEADER]]
+    assert "max_header_size" in scan.HEADER
+    assert len(scan.HEADER) < 250

@@ -13,7 +13,7 @@ from unittest import mock
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
-from workers.builder.scanning.headers import MAX_NUMPY_HEADER
+from workers.builder.scanning.headers import LONG
 from workers.builder.scanning.known import judge, leads_nowhere, shown
 from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
@@ -24,7 +24,10 @@ BEGUN = 20  # opcodes that take as long as to begin a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
-HEADER = "has an array with a header that is too long for picklescan, which did not look at it"
+HEADER = (
+    f"has an array with a header of more than {LONG:,} bytes, which NumPy reads with "
+    "max_header_size alone: picklescan did not look at it. Give it fewer fields, or shorter names"
+)
 DOTTED = "asks for modules of too many parts, which picklescan did not look for"
 
 
@@ -94,8 +97,9 @@ def by_picklescan(path: Path) -> Any:
     def begun(data: IO[bytes], *more: Any, **how: Any) -> Any:
         begin = data.read(12)
         data.seek(-len(begin), 1)
-        wide = takes("numpy array", begin) and begin[6:7] != b"\1"
-        if wide and int.from_bytes(begin[8:], "little") > MAX_NUMPY_HEADER:
+        length = begin[8:10] if begin[6:7] == b"\1" else begin[8:]
+        most = LONG * 4 if begin[6:7] == b"\3" else LONG  # of letters, of UTF-8 in version 3
+        if takes("numpy array", begin) and int.from_bytes(length, "little") > most:
             raise TooLong(HEADER)
         return read(data, *more, **how)
 
