@@ -1,8 +1,11 @@
 """What is counted of a file: many small things in it cost no more than a large one."""
 
+import gzip
 import io
 import json
 import pickle
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from xgboost import DMatrix, train
 from tests.support.models import booster_bytes
 from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning import headers, pickled, ubjson
+from workers.builder.scanning import archives, files, headers, pickled, ubjson
 
 NOWHERE = Path("/nonexistent")
 
@@ -139,3 +142,51 @@ def test_of_a_record_with_a_header_too_long_for_numpy_it_is_said_why(tmp_path: P
     assert told["findings"] == [["a.npy", "unknown", scan.HEADER]]
     assert "max_header_size" in scan.HEADER
     assert len(scan.HEADER) < 250
+
+
+def directory(extra: bytes, members: int) -> bytes:
+    """Return a zip whose directory has an extra field for each member, and no member."""
+    numbers = (20, 20, 0, 0, 0, 0, 0, 0, 0, 1, len(extra), 0, 0, 0, 0, 0)
+    every = (struct.pack("<4s6H3I5H2I", b"PK\1\2", *numbers) + b"a" + extra) * members
+    return every + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, members, members, len(every), 0, 0)
+
+
+def test_a_directory_with_countless_extra_fields_is_read_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """zipfile copies what is left of them behind each: 16,000 stand in 64 KB."""
+    monkeypatch.setattr(scan, "by_picklescan", lambda path: pytest.fail("picklescan reads it"))
+    read = zipfile.ZipInfo._decodeExtra  # type: ignore[attr-defined]
+
+    def few(entry: Any, *more: Any) -> None:
+        assert len(entry.extra) < 400
+        read(entry, *more)
+
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", few)
+    told = main(tmp_path, "a.zip", directory(b"\xfe\xca\0\0" * 16_000, 2))
+    assert told["verdict"] == "unknown"
+    assert "too many extra fields" in told["findings"][0][2]
+    packed = gzip.compress(directory(b"\xfe\xca\0\0" * 16_000, 2))
+    assert scan_bytes("a.zip.gz", packed, NOWHERE).verdict() == "unknown"
+
+
+def test_a_zip_with_few_extra_fields_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(9):
+            entry = zipfile.ZipInfo(f"{number}.txt")
+            entry.extra = b"\xfe\xca\0\0" * 60
+            archive.writestr(entry, "words")
+    assert scan_folder(tmp_path).verdict() == "safe"
+
+
+def test_a_directory_that_is_too_large_is_not_opened_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is refused for another reason is opened, to tell what is in it."""
+    for module in (archives, files):
+        monkeypatch.setattr(module, "MAX_DIRECTORY", 3000)
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", lambda *more: pytest.fail("it is opened"))
+    data = directory(b"\xfe\xca\x60\0" + bytes(0x60), 40)
+    report = scan_bytes("a.zip.gz", gzip.compress(data), NOWHERE)
+    assert report.verdict() == "unknown"
+    assert any("directory that is too long" in what for _, _, what in report.findings)

@@ -21,6 +21,7 @@ DESCRIPTOR = b"PK\x07\x08"
 MAX_COMMENT = 65_535
 FAR = 128 << 10  # nobody looks for an end before that many bytes: zipimport of 3.13 at 65,633
 MAX_DIRECTORY = 64 << 20
+MAX_FIELDS = 64  # beside a member: those who write zips know some ten
 ENCRYPTED, STREAMED = 0x1, 0x8
 STORED, DEFLATED, BZIP2 = 0, 8, 12  # whatever it is, zipimport takes it for deflated
 MARKS = (END, END64, LOCATOR64)
@@ -56,15 +57,43 @@ def has_end(stream: IO[bytes]) -> bool:
     return END in stream.read()
 
 
-def holds_more(stream: IO[bytes], members: int) -> bool:
-    """Tell whether a directory of more members may stand anywhere: whoever reads one makes a few
-    hundred bytes of each, whatever the end says of their number."""
-    stream.seek(0)
-    count, before = 0, b""
-    while count <= members and (piece := stream.read(CHUNK)):
+def refuse_crowded(stream: IO[bytes], members: int) -> None:
+    """Raise :class:`Disagreement` where a directory of more members may stand anywhere, or of one
+    with countless extra fields: whoever reads one makes a few hundred bytes of each, whatever the
+    end says of their number, and zipfile copies what is left of the fields behind each."""
+    for count, place in enumerate(_central(stream), 1):
+        if count > members:
+            raise Disagreement("it may hold too many members")
+        stream.seek(place + 28)
+        name, extra = struct.unpack("<HH", stream.read(4).ljust(4, b"\0"))
+        stream.seek(place + 46 + name)
+        if extra > 4 * MAX_FIELDS and _has_more_fields(stream.read(extra)):
+            raise Disagreement("a member may have too many extra fields")
+
+
+def _central(stream: IO[bytes]) -> Iterator[int]:
+    """Yield where a member of a directory may begin."""
+    here, before = 0, b""
+    while piece := _read_at(stream, here, CHUNK):
         part = before + piece
-        count, before = count + part.count(CENTRAL), part[-(len(CENTRAL) - 1) :]
-    return count > members
+        at = part.find(CENTRAL)
+        while at >= 0:
+            yield here - len(before) + at
+            at = part.find(CENTRAL, at + 1)
+        here, before = here + len(piece), part[-(len(CENTRAL) - 1) :]
+
+
+def _read_at(stream: IO[bytes], place: int, size: int) -> bytes:
+    stream.seek(place)
+    return stream.read(size)
+
+
+def _has_more_fields(extra: bytes) -> bool:
+    offset = count = 0
+    while offset + 4 <= len(extra) and count <= MAX_FIELDS:
+        offset += 4 + int.from_bytes(extra[offset + 2 : offset + 4], "little")
+        count += 1
+    return count > MAX_FIELDS
 
 
 def check_zip(stream: IO[bytes]) -> None:
@@ -263,15 +292,20 @@ def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:
 
 
 class ShortReads:
-    """A tar to read from: tarfile reads a header of any length whole, and members in pieces."""
+    """An archive to read from: tarfile reads a header of any length whole, zipfile a directory, and
+    both members in pieces."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], most: int = CHUNK, what: str = "header") -> None:
         self._stream, self.tell, self.seek = stream, stream.tell, stream.seek
+        self._most, self._what = most, what
 
-    def read(self, size: int) -> bytes:
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
         """Return at most ``size`` bytes. Raises :class:`Disagreement` where those are too many."""
-        if size > CHUNK:
-            raise Disagreement("it has a header that is too long")
+        if size > self._most:
+            raise Disagreement(f"it has a {self._what} that is too long")
         return self._stream.read(size)
 
 

@@ -17,13 +17,14 @@ from typing import IO, cast
 
 from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
+    MAX_DIRECTORY,
     MAX_EXPANDED,
     Disagreement,
     ShortReads,
     check_tar_end,
     check_zip,
     has_end,
-    holds_more,
+    refuse_crowded,
 )
 from workers.builder.scanning.compressed import OPENERS, begins, in_pieces, unzipped
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
@@ -241,15 +242,18 @@ class Scanner:
 
     # archives
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
-        if holds_more(stream, MAX_MEMBERS):
+        try:
+            refuse_crowded(stream, MAX_MEMBERS)
+        except Disagreement:
             self.crowded.add(name)
-            raise Disagreement("it may hold too many members")
+            raise
         try:
             check_zip(stream)
         except Disagreement as fault:  # what zipfile finds in it counts as well
             self._odd(name, fault)
         stream.seek(0)
-        with zipfile.ZipFile(stream) as archive:
+        bounded = cast(IO[bytes], ShortReads(stream, MAX_DIRECTORY, "directory"))
+        with zipfile.ZipFile(bounded) as archive:
             self.packed[name] = {posixpath.normpath(one) for one in archive.namelist()}
             for entry in archive.infolist():
                 kind = stat.S_IFMT(entry.external_attr >> 16)
