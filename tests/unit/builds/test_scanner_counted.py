@@ -5,6 +5,8 @@ import io
 import json
 import pickle
 import struct
+import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -190,3 +192,80 @@ def test_a_directory_that_is_too_large_is_not_opened_all_the_same(
     report = scan_bytes("a.zip.gz", gzip.compress(data), NOWHERE)
     assert report.verdict() == "unknown"
     assert any("directory that is too long" in what for _, _, what in report.findings)
+
+
+def tar_head(kind: bytes, name: str = "a", size: int = 0) -> bytes:
+    """Return the header of a member of a tar."""
+    head = tarfile.TarInfo(name)
+    head.type, head.size = kind, size
+    return head.tobuf(tarfile.USTAR_FORMAT)
+
+
+def padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 512)
+
+
+def told_of_tar(data: bytes) -> tuple[str, list[str]]:
+    """Scan a tar; return the verdict and what is told."""
+    report = scan_bytes("a.tar", data + bytes(1024), NOWHERE)
+    return report.verdict(), [what for _, _, what in report.findings]
+
+
+def test_settings_of_a_tar_are_not_copied_into_every_member() -> None:
+    """A header of a MiB before a thousand members took gigabytes."""
+    settings = padded(b"".join(b"9 %04d=1\n" % number for number in range(1100)))
+    data = tar_head(tarfile.XGLTYPE, size=len(settings)) + settings
+    data += b"".join(tar_head(tarfile.REGTYPE, f"m{number}") for number in range(900))
+    tracemalloc.start()
+    try:
+        verdict, told = told_of_tar(data)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert verdict == "unknown"
+    assert any("too many global headers" in what for what in told)
+
+
+def test_a_tar_keeps_no_members_that_were_read() -> None:
+    one = padded(b"9 %04d=1\n" % 7)
+    own = tar_head(tarfile.XHDTYPE, size=len(one)) + one + tar_head(tarfile.REGTYPE, "b")
+    with tarfile.open(fileobj=io.BytesIO(own * 9 + bytes(1024)), mode="r:") as archive:
+        headers_read = archives.Headers(io.BytesIO())
+        names = [(entry.name, len(archive.members)) for entry in headers_read.members(archive)]
+    assert names == [("b", 0)] * 9
+
+
+def test_the_headers_of_a_tar_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of a MiB each, and a list of holes that goes on from block to block."""
+    monkeypatch.setattr(archives, "MAX_HEADERS", 100_000)
+    name = padded(b"a" * 5_000 + b"\0")
+    long = tar_head(tarfile.GNUTYPE_LONGNAME, size=len(name)) + name
+    files_of_tar = [long + tar_head(tarfile.DIRTYPE)] * 40
+    assert "unknown" not in told_of_tar(b"".join(files_of_tar[:9]))[0]
+    verdict, told = told_of_tar(b"".join(files_of_tar))
+    assert verdict == "unknown"
+    assert any("headers that are too long" in what for what in told)
+    monkeypatch.setattr(archives, "MAX_BETWEEN", 9_000)
+    sizes = {"major": "1", "minor": "0", "name": "x", "realsize": "1"}
+    lines = [f" GNU.sparse.{key}={value}\n" for key, value in sizes.items()]
+    settings = padded("".join(f"{len(line) + 2}{line}" for line in lines).encode())
+    holes = padded(b"9000\n" + b"0\n" * 18_000)
+    sparse = tar_head(tarfile.XHDTYPE, size=len(settings)) + settings
+    sparse += tar_head(tarfile.REGTYPE, size=len(holes)) + holes
+    assert any("headers that are too long" in what for what in told_of_tar(sparse)[1])
+
+
+def test_what_a_tar_has_as_members_is_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_BETWEEN", 5_000)
+    words = padded(b"words\n" * 9_000)
+    data = (tar_head(tarfile.REGTYPE, "a.txt", len(words)) + words) * 3
+    assert not any("too long" in what for what in told_of_tar(data)[1])
+
+
+def test_links_and_devices_of_a_tar_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_MEMBERS", 50)
+    data = b"".join(tar_head(tarfile.FIFOTYPE, f"s{number}") for number in range(80))
+    verdict, told = told_of_tar(data)
+    assert verdict == "malicious"
+    assert any("too many members" in what for what in told)
+    assert sum("link or a device" in what for what in told) <= 50

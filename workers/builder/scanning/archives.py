@@ -8,6 +8,7 @@ other from the first byte on. (APPNOTE 6.3.10, sections 4.3 to 4.5.)
 
 import bz2
 import struct
+import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ENDS64 = 56 + 20  # bytes of a second end and of what leads to it
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
+MAX_BETWEEN, MAX_HEADERS = 2 << 20, 64 << 20  # bytes of headers of a tar: before a member, and all
+MAX_GLOBAL = 1000  # settings of a tar that hold for all members: each has a copy of them
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 
@@ -300,6 +303,7 @@ class ShortReads:
         self._most, self._what = most, what
 
     def seekable(self) -> bool:
+        """Tell zipfile that it may go to and fro."""
         return True
 
     def read(self, size: int = -1) -> bytes:
@@ -307,6 +311,35 @@ class ShortReads:
         if size > self._most:
             raise Disagreement(f"it has a {self._what} that is too long")
         return self._stream.read(size)
+
+
+class Headers(ShortReads):
+    """A tar to read from, and how much of it was read for its headers: some are a list that goes on
+    block by block."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(stream)
+        self._between = self._all = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes. Raises :class:`Disagreement` where headers have more."""
+        data = super().read(size)
+        self._between += len(data)
+        if self._between > MAX_BETWEEN or self._all + self._between > MAX_HEADERS:
+            raise Disagreement("it has headers that are too long")
+        return data
+
+    def members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """Yield the members of a tar. None is kept, with all that its headers said; what is read
+        until the next one is asked for is no header."""
+        while (entry := archive.next()) is not None:
+            if len(archive.pax_headers) > MAX_GLOBAL:
+                raise Disagreement("it has too many global headers")
+            archive.members.clear()
+            self._all += self._between
+            self._between = -MAX_EXPANDED
+            yield entry
+            self._between = 0
 
 
 def check_tar_end(stream: IO[bytes], end: int) -> None:

@@ -20,6 +20,7 @@ from workers.builder.scanning.archives import (
     MAX_DIRECTORY,
     MAX_EXPANDED,
     Disagreement,
+    Headers,
     ShortReads,
     check_tar_end,
     check_zip,
@@ -272,17 +273,18 @@ class Scanner:
         label = shown(name)
         # Pythons differ over long names, sizes in two places and what else it could be.
         self.report.note(label, "code-carrying", TAR)
-        bounded = cast(IO[bytes], ShortReads(stream))
-        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+        headers = Headers(stream)
+        with tarfile.open(fileobj=cast(IO[bytes], headers), mode="r:") as archive:
             seen: set[str] = set()
-            for entry in archive:
-                self.report.members += entry.isdir()
+            for entry in headers.members(archive):
+                plain = entry.type in tarfile.REGULAR_TYPES and not entry.issparse()
+                self.report.members += not plain
                 if self.report.members > MAX_MEMBERS:
                     raise Disagreement("it holds too many members")
                 if entry.isdir():
                     continue
-                member = archive.extractfile(entry) if entry.type in tarfile.REGULAR_TYPES else None
-                if member is None or entry.issparse():
+                member = archive.extractfile(entry) if plain else None
+                if member is None:
                     self.report.note(label, "malicious", LINK)
                     continue
                 if entry.name in seen:
