@@ -1,8 +1,10 @@
 """What is counted of a file: many small things in it cost no more than a large one."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import pickle
 import struct
 import tarfile
@@ -18,7 +20,7 @@ from xgboost import DMatrix, train
 from tests.support.models import booster_bytes
 from tests.support.scanning import scan_bytes, scan_folder
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning import archives, files, headers, pickled, ubjson
+from workers.builder.scanning import archives, compressed, files, headers, pickled, ubjson
 
 NOWHERE = Path("/nonexistent")
 
@@ -269,3 +271,56 @@ def test_links_and_devices_of_a_tar_are_members_too(monkeypatch: pytest.MonkeyPa
     assert verdict == "malicious"
     assert any("too many members" in what for what in told)
     assert sum("link or a device" in what for what in told) <= 50
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [("a.txt.gz", gzip.compress), ("a.txt.bz2", bz2.compress), ("a.txt.xz", lzma.compress)],
+)
+def test_streams_one_behind_the_other_are_counted(
+    name: str, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each begins anew, whether anything comes out of it or not."""
+    monkeypatch.setattr(compressed, "MAX_STREAMS", 50)
+    assert scan_bytes(name, pack(b"words\n") * 50, NOWHERE).verdict() == "safe"
+    report = scan_bytes(name, pack(b"words\n") + pack(b"") * 60, NOWHERE)
+    assert report.verdict() == "unknown"
+    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+
+
+def test_a_name_in_gzip_of_any_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compressed, "MAX_NAMES", 50)
+    head, rest = b"\x1f\x8b\x08\x08\0\0\0\0\0\3", gzip.compress(b"words\n")[10:]
+    assert scan_bytes("a.txt.gz", head + b"a" * 40 + b"\0" + rest, NOWHERE).verdict() == "safe"
+    report = scan_bytes("a.txt.gz", head + b"a" * 60 + b"\0" + rest, NOWHERE)
+    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+
+
+def test_zeros_behind_xz_are_no_streams_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """liblzma takes eighteen of them for an empty one of the old form."""
+    monkeypatch.setattr(compressed, "MAX_STREAMS", 50)
+    report = scan_bytes("a.txt.xz", lzma.compress(b"words\n") + bytes(4 << 10), NOWHERE)
+    assert report.verdict() == "unknown"
+    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+
+
+def test_whether_a_file_was_followed_is_not_asked_of_every_other() -> None:
+    """Ten thousand small pickles took twenty seconds."""
+    scanner = files.Scanner(NOWHERE)
+
+    class Name(str):
+        asked = 0
+
+        def startswith(self, *more: Any) -> bool:
+            Name.asked += 1
+            return str.startswith(self, *more)
+
+    names = [f"{number:04}.pkl" for number in range(1000)]
+    inside = ["0007.pkl!a", "0007.pkl!b", "0008.pkl!c", "0007.pkl.zip!d"]
+    scanner.pickles = {Name(one) for one in (*names, *inside)}
+    scanner.unfollowed = {"0008.pkl!c", "0009.pkl"}
+    followed = [scanner.followed(name) for name in names]
+    assert [number for number in range(1000) if not followed[number]] == [8, 9]
+    assert Name.asked < 3000
+    assert scanner.followed("0007.pkl.zip")
+    assert not scanner.followed("0007")

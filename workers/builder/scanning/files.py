@@ -10,6 +10,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,14 @@ from workers.builder.scanning.archives import (
     has_end,
     refuse_crowded,
 )
-from workers.builder.scanning.compressed import OPENERS, begins, in_pieces, unzipped
+from workers.builder.scanning.compressed import (
+    OPENERS,
+    STREAMS,
+    TooMany,
+    begins,
+    in_pieces,
+    unzipped,
+)
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
@@ -61,6 +69,7 @@ class Scanner:
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
+        self.in_order: list[str] = []  # the same, as far as somebody asked
         self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
         self.longest: dict[str, int] = {}  # opcodes of the longest pickle in a file
         self.words: set[str] = set()  # texts that may be looked up, and call nothing
@@ -163,6 +172,7 @@ class Scanner:
         if not walk.whole and not walk.effects:
             return
         self.pickles.add(label)
+        self.in_order = []
         file = label.partition("!")[0]
         self.longest[file] = max(self.longest.get(file, 0), walk.longest)
         self.report.note(label, "code-carrying", "is a pickle")
@@ -199,7 +209,9 @@ class Scanner:
 
     def _broken(self, name: str, error: Exception) -> None:
         self.report.cut |= is_of_the_machine(error)
-        self.report.once(shown(name), "unknown", f"is a broken archive ({type(error).__name__})")
+        broken = f"is a broken archive ({type(error).__name__})"
+        what = STREAMS if isinstance(error, TooMany) else broken
+        self.report.once(shown(name), "unknown", what)
 
     def _odd(self, name: str, fault: Disagreement) -> None:
         what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
@@ -238,7 +250,12 @@ class Scanner:
 
     def followed(self, told: str) -> bool:
         """Tell whether a file is pickles, or holds some, and each was followed to its end."""
-        inside = {one for one in self.pickles if one == told or one.startswith(f"{told}!")}
+        inside, begin = {told} & self.pickles, f"{told}!"
+        self.in_order = self.in_order or sorted(self.pickles)
+        place = bisect_left(self.in_order, begin)
+        while place < len(self.in_order) and self.in_order[place].startswith(begin):
+            inside.add(self.in_order[place])
+            place += 1
         return bool(inside) and inside.isdisjoint(self.unfollowed)
 
     # archives
