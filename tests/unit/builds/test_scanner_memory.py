@@ -22,6 +22,8 @@ from workers.builder.scanning import (
     lightgbm,
     machine,
     skops_content,
+    texts,
+    trees,
     ubjson,
 )
 
@@ -174,6 +176,43 @@ def test_countless_lines_and_numbers_of_lightgbms_are_not_listed(
     data = b"tree\nversion=v4\nnum_class=1\n" + more
     report = scan_bytes("m.txt", data, NOWHERE)
     assert any(lightgbm.MANY in what for _, _, what in report.findings)
+
+
+def test_a_line_of_lightgbms_of_any_length_is_not_taken_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of its parts is another copy."""
+    monkeypatch.setattr(lightgbm, "MAX_AROUND", 500)
+    head = b"tree\nversion=v4\nnum_class=1\n"
+    for data in (
+        head + b"feature_names=" + b"a" * 600,
+        b"tree\n" + b"a" * 600 + b"=\n",
+        head + b"max_feature_idx=0\nfeature_names=a\nend of trees\n\n" + b"a" * 600,
+    ):
+        report = scan_bytes("m.txt", data, NOWHERE)
+        assert report.verdict() == "unknown"
+        assert any(lightgbm.LONG in what for _, _, what in report.findings), data[:40]
+    assert scan_bytes("m.txt", b"tree\n" + b"a" * 600, NOWHERE).verdict() == "safe", "no model"
+
+
+def test_categories_of_lightgbms_that_take_too_much_memory_are_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lightgbm, "MAX_PARSED", 10_000)
+    lightgbm._pandas('[["a", "b"], [1, 2]]')
+    with pytest.raises(trees.NotRead, match="too much memory"):
+        lightgbm._pandas("[" + "[]," * 500 + "[]]")
+
+
+def test_json_in_a_node_of_skops_that_takes_too_much_memory_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(texts, "MAX_PARSED", 10_000)
+    node = {"__loader__": "JsonNode", "content": "1.5"}
+    assert [*skops_content.at_fault(node)] == []
+    monkeypatch.setattr("json.loads", lambda *more, **how: pytest.fail("it is read"))
+    node["content"] = "[" + "{}," * 500 + "0]"
+    assert len([*skops_content.at_fault(node)]) == 1
 
 
 def test_the_values_of_ubjson_that_are_read_take_less_than_a_gibibyte() -> None:

@@ -8,8 +8,10 @@ import onnx
 import pytest
 
 from tests.support.protobuf import four, text
+from workers.builder.scanning import onnx_trees
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.onnx import foreign
+from workers.builder.scanning.onnx_fields import NotRead
 
 ML = "ai.onnx.ml"
 KINDS = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
@@ -254,3 +256,22 @@ def test_what_is_told_of_a_tree_names_the_node_and_makes_the_file_code_carrying(
     scanner.scan_files()
     assert scanner.report.verdict() == "code-carrying"
     assert "node 1 of tree 0 leads in a circle" in scanner.report.gravest_first()[0][2]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [trees(KINDS[0]), trees(KINDS[1]), places()],
+    ids=["values", "classes", "places"],
+)
+def test_a_tree_of_more_nodes_than_are_followed_is_not_read(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes memory; a forest may have any number of trees."""
+    count = 2 if node.op_type == "TreeEnsemble" else 5
+    version = 5 if node.op_type == "TreeEnsemble" else 3
+    monkeypatch.setattr(onnx_trees, "MAX_NODES", count)
+    before = foreign(model(node, version=version))
+    assert not any("more than" in one for one in before)
+    monkeypatch.setattr(onnx_trees, "MAX_NODES", count - 1)
+    with pytest.raises(NotRead, match="tree of more than"):
+        foreign(model(node, version=version))

@@ -13,17 +13,21 @@ from unittest import mock
 
 from workers.builder.scanning import kinds
 from workers.builder.scanning.files import Scanner
-from workers.builder.scanning.headers import MAX_NUMPY_HEADER
+from workers.builder.scanning.headers import LONG
 from workers.builder.scanning.known import judge, leads_nowhere, shown
 from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
 from workers.builder.scanning.texts import CHUNK, is_plain
 
-MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a pickle
+MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a file
+BEGUN = 20  # opcodes that take as long as to begin a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
-HEADER = "has an array with a header that is too long for picklescan, which did not look at it"
+HEADER = (
+    f"has an array with a header of more than {LONG:,} bytes, which NumPy reads with "
+    "max_header_size alone: picklescan did not look at it. Give it fewer fields, or shorter names"
+)
 DOTTED = "asks for modules of too many parts, which picklescan did not look for"
 
 
@@ -31,15 +35,36 @@ class TooLong(BaseException):
     """picklescan would take all memory or time; at an Exception it goes on."""
 
 
+class Room:
+    """What picklescan may still keep of a file: it remembers what each pickle in it held."""
+
+    def __init__(self) -> None:
+        self.bytes, self.opcodes = MAX_HELD, MAX_LISTED
+
+    def take(self, opcodes: int) -> None:
+        """Take room for opcodes. Raises :class:`TooLong`."""
+        self.opcodes -= opcodes
+        if self.opcodes < 0:
+            raise TooLong(UNFOLLOWED)
+
+    def listed(self, data: IO[bytes], opcodes: Any = pickletools.genops) -> Iterator[Any]:
+        """Yield the opcodes of a pickle, as many as picklescan may keep. Of bytes, which name
+        nothing, it would write what they are for each name that it asks them for."""
+        self.take(BEGUN)
+        for opcode, value, place in opcodes(Kept(data, self)):
+            self.take(1)
+            yield opcode, b"" if isinstance(value, bytes | bytearray) else value, place
+
+
 class Kept:
     """A pickle to read from: picklescan keeps whatever an opcode holds."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self.tell, self._left = stream, stream.tell, MAX_HELD
+    def __init__(self, stream: IO[bytes], room: Room) -> None:
+        self._stream, self.tell, self._room = stream, stream.tell, room
 
     def read(self, size: int) -> bytes:
         """Return so many bytes, none where the file has fewer: numbers may ask for any number."""
-        if size <= self._left:
+        if size <= self._room.bytes:
             return self._counted(self._stream.read(size))
         while size and (piece := self._stream.read(min(size, CHUNK))):
             size -= len(piece)
@@ -48,21 +73,13 @@ class Kept:
         raise TooLong(UNFOLLOWED)
 
     def readline(self) -> bytes:
-        return self._counted(self._stream.readline(self._left + 1))
+        return self._counted(self._stream.readline(self._room.bytes + 1))
 
     def _counted(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
+        self._room.bytes -= len(data)
+        if self._room.bytes < 0:
             raise TooLong(UNFOLLOWED)
         return data
-
-
-def listed(data: IO[bytes], opcodes: Any = pickletools.genops) -> Iterator[Any]:
-    """Yield the opcodes of a pickle, as many as picklescan may keep."""
-    for count, opcode in enumerate(opcodes(Kept(data))):
-        if count >= MAX_LISTED:
-            raise TooLong(UNFOLLOWED)
-        yield opcode
 
 
 def by_picklescan(path: Path) -> Any:
@@ -80,13 +97,14 @@ def by_picklescan(path: Path) -> Any:
     def begun(data: IO[bytes], *more: Any, **how: Any) -> Any:
         begin = data.read(12)
         data.seek(-len(begin), 1)
-        wide = takes("numpy array", begin) and begin[6:7] != b"\1"
-        if wide and int.from_bytes(begin[8:], "little") > MAX_NUMPY_HEADER:
+        length = begin[8:10] if begin[6:7] == b"\1" else begin[8:]
+        most = LONG * 4 if begin[6:7] == b"\3" else LONG  # of letters, of UTF-8 in version 3
+        if takes("numpy array", begin) and int.from_bytes(length, "little") > most:
             raise TooLong(HEADER)
         return read(data, *more, **how)
 
     with (
-        mock.patch("pickletools.genops", listed),
+        mock.patch("pickletools.genops", Room().listed),
         mock.patch.object(scanner, judged, bounded),
         mock.patch.object(scanner, arrays, begun),
     ):

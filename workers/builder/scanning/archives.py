@@ -8,6 +8,7 @@ other from the first byte on. (APPNOTE 6.3.10, sections 4.3 to 4.5.)
 
 import bz2
 import struct
+import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ DESCRIPTOR = b"PK\x07\x08"
 MAX_COMMENT = 65_535
 FAR = 128 << 10  # nobody looks for an end before that many bytes: zipimport of 3.13 at 65,633
 MAX_DIRECTORY = 64 << 20
+MAX_FIELDS = 64  # beside a member: those who write zips know some ten
 ENCRYPTED, STREAMED = 0x1, 0x8
 STORED, DEFLATED, BZIP2 = 0, 8, 12  # whatever it is, zipimport takes it for deflated
 MARKS = (END, END64, LOCATOR64)
@@ -28,6 +30,8 @@ ENDS64 = 56 + 20  # bytes of a second end and of what leads to it
 ZIP64_EXTRA, FULL32, FULL16 = 1, 0xFFFFFFFF, 0xFFFF
 SECOND_NAME = 0x7075  # zipfile goes by it, zipimport does not
 BLOCK = 512
+MAX_BETWEEN, MAX_HEADERS = 2 << 20, 64 << 20  # bytes of headers of a tar: before a member, and all
+MAX_GLOBAL = 1000  # settings of a tar that hold for all members: each has a copy of them
 MAX_EXPANDED = 8 * 1024**3
 CHUNK = 1 << 20
 
@@ -56,15 +60,43 @@ def has_end(stream: IO[bytes]) -> bool:
     return END in stream.read()
 
 
-def holds_more(stream: IO[bytes], members: int) -> bool:
-    """Tell whether a directory of more members may stand anywhere: whoever reads one makes a few
-    hundred bytes of each, whatever the end says of their number."""
-    stream.seek(0)
-    count, before = 0, b""
-    while count <= members and (piece := stream.read(CHUNK)):
+def refuse_crowded(stream: IO[bytes], members: int) -> None:
+    """Raise :class:`Disagreement` where a directory of more members may stand anywhere, or of one
+    with countless extra fields: whoever reads one makes a few hundred bytes of each, whatever the
+    end says of their number, and zipfile copies what is left of the fields behind each."""
+    for count, place in enumerate(_central(stream), 1):
+        if count > members:
+            raise Disagreement("it may hold too many members")
+        stream.seek(place + 28)
+        name, extra = struct.unpack("<HH", stream.read(4).ljust(4, b"\0"))
+        stream.seek(place + 46 + name)
+        if extra > 4 * MAX_FIELDS and _has_more_fields(stream.read(extra)):
+            raise Disagreement("a member may have too many extra fields")
+
+
+def _central(stream: IO[bytes]) -> Iterator[int]:
+    """Yield where a member of a directory may begin."""
+    here, before = 0, b""
+    while piece := _read_at(stream, here, CHUNK):
         part = before + piece
-        count, before = count + part.count(CENTRAL), part[-(len(CENTRAL) - 1) :]
-    return count > members
+        at = part.find(CENTRAL)
+        while at >= 0:
+            yield here - len(before) + at
+            at = part.find(CENTRAL, at + 1)
+        here, before = here + len(piece), part[-(len(CENTRAL) - 1) :]
+
+
+def _read_at(stream: IO[bytes], place: int, size: int) -> bytes:
+    stream.seek(place)
+    return stream.read(size)
+
+
+def _has_more_fields(extra: bytes) -> bool:
+    offset = count = 0
+    while offset + 4 <= len(extra) and count <= MAX_FIELDS:
+        offset += 4 + int.from_bytes(extra[offset + 2 : offset + 4], "little")
+        count += 1
+    return count > MAX_FIELDS
 
 
 def check_zip(stream: IO[bytes]) -> None:
@@ -263,16 +295,51 @@ def _descriptor(stream: IO[bytes], offset: int, entry: Entry) -> int:
 
 
 class ShortReads:
-    """A tar to read from: tarfile reads a header of any length whole, and members in pieces."""
+    """An archive to read from: tarfile reads a header of any length whole, zipfile a directory, and
+    both members in pieces."""
+
+    def __init__(self, stream: IO[bytes], most: int = CHUNK, what: str = "header") -> None:
+        self._stream, self.tell, self.seek = stream, stream.tell, stream.seek
+        self._most, self._what = most, what
+
+    def seekable(self) -> bool:
+        """Tell zipfile that it may go to and fro."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes. Raises :class:`Disagreement` where those are too many."""
+        if size > self._most:
+            raise Disagreement(f"it has a {self._what} that is too long")
+        return self._stream.read(size)
+
+
+class Headers(ShortReads):
+    """A tar to read from, and how much of it was read for its headers: some are a list that goes on
+    block by block."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self.tell, self.seek = stream, stream.tell, stream.seek
+        super().__init__(stream)
+        self._between = self._all = 0
 
-    def read(self, size: int) -> bytes:
-        """Return at most ``size`` bytes. Raises :class:`Disagreement` where those are too many."""
-        if size > CHUNK:
-            raise Disagreement("it has a header that is too long")
-        return self._stream.read(size)
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes. Raises :class:`Disagreement` where headers have more."""
+        data = super().read(size)
+        self._between += len(data)
+        if self._between > MAX_BETWEEN or self._all + self._between > MAX_HEADERS:
+            raise Disagreement("it has headers that are too long")
+        return data
+
+    def members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """Yield the members of a tar. None is kept, with all that its headers said; what is read
+        until the next one is asked for is no header."""
+        while (entry := archive.next()) is not None:
+            if len(archive.pax_headers) > MAX_GLOBAL:
+                raise Disagreement("it has too many global headers")
+            archive.members.clear()
+            self._all += self._between
+            self._between = -MAX_EXPANDED
+            yield entry
+            self._between = 0
 
 
 def check_tar_end(stream: IO[bytes], end: int) -> None:

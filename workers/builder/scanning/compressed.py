@@ -9,14 +9,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, cast
 
 CHUNK = 1 << 20
 # What is read at once: of a piece that an error comes in nothing is given, and no loader asks for
 # smaller ones. What is left of one stream is copied for the next.
 PIECE = 1 << 12
 MAX_DICTIONARY = 256 << 20  # bytes of memory that LZMA may take: 65 MiB at its best
+MAX_NAMES = 1 << 20  # bytes of what files in gzip were called
+GZIP = b"\x1f\x8b\x08"
 TOO_LARGE = "Memory usage limit exceeded"  # says liblzma's wrapper of more
+STREAMS = "may hold more streams, one behind the other, or longer names than are read here"
+MAX_STREAMS = 200_000  # one behind the other: bgzip makes 130,000 of as much as is ever read
 BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _unlzma = partial(lzma.LZMADecompressor, memlimit=MAX_DICTIONARY)
 # A byte is asked of each: whoever reads on may meet an error that comes later. gzip is not among
@@ -27,6 +31,10 @@ FIRST: dict[str, Callable[[], Any]] = {
     "joblib lzma": _unlzma,
     "joblib xz": _unlzma,
 }
+
+
+class TooMany(Exception):
+    """More streams may stand one behind the other than are read here, or longer names in them."""
 
 
 class _Zlib:
@@ -63,7 +71,7 @@ class _Streams:
 
     def __init__(self, stream: IO[bytes], begin: Callable[[], Any]) -> None:
         self._stream, self._begin = stream, begin
-        self._machine, self.trailing = begin(), False
+        self._machine, self.trailing, self._count = begin(), False, 1
 
     def __enter__(self) -> "_Streams":
         return self
@@ -80,6 +88,9 @@ class _Streams:
             if ended:
                 if not raw:
                     return b""
+                self._count += 1
+                if self._count > MAX_STREAMS:
+                    raise TooMany
                 self._machine = self._begin()
             elif self._machine.needs_input and not raw:
                 raise EOFError("cut off")
@@ -95,9 +106,38 @@ class _Streams:
         return b""
 
 
+class _Singly:
+    """A file to read from: Python reads the name in a header of gzip byte by byte."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._singles = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes. Raises :class:`TooMany` where single ones are too many."""
+        self._singles += size == 1
+        if self._singles > MAX_NAMES:
+            raise TooMany
+        return self._stream.read(size)
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip stream to read from, unless it may be too many: Python's own begins one after the
+    other until something comes out."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        here, count, before = stream.tell(), 0, b""
+        while count <= MAX_STREAMS and (piece := stream.read(CHUNK)):
+            part = before + piece
+            count, before = count + part.count(GZIP), part[-(len(GZIP) - 1) :]
+        if count > MAX_STREAMS:
+            raise TooMany
+        stream.seek(here)
+        super().__init__(fileobj=cast(IO[bytes], _Singly(stream)), mode="rb")
+
+
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "joblib zlib": _Zlib,
-    "joblib gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
+    "joblib gzip": _Gzip,
     "joblib bz2": lambda stream: _Streams(stream, bz2.BZ2Decompressor),
     "joblib lzma": lambda stream: _Streams(stream, _unlzma),
     "joblib xz": lambda stream: _Streams(stream, _unlzma),

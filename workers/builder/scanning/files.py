@@ -10,6 +10,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,15 +18,24 @@ from typing import IO, cast
 
 from workers.builder.scanning import kinds, readers, skops_arrays, texts
 from workers.builder.scanning.archives import (
+    MAX_DIRECTORY,
     MAX_EXPANDED,
     Disagreement,
+    Headers,
     ShortReads,
     check_tar_end,
     check_zip,
     has_end,
-    holds_more,
+    refuse_crowded,
 )
-from workers.builder.scanning.compressed import OPENERS, begins, in_pieces, unzipped
+from workers.builder.scanning.compressed import (
+    OPENERS,
+    STREAMS,
+    TooMany,
+    begins,
+    in_pieces,
+    unzipped,
+)
 from workers.builder.scanning.known import harmless, leads_nowhere, shown
 from workers.builder.scanning.loaders import compression, endings, imports, takes
 from workers.builder.scanning.pickled import Walk
@@ -59,6 +69,7 @@ class Scanner:
     def __init__(self, root: Path) -> None:
         self.root, self.report = root, Report()
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
+        self.in_order: list[str] = []  # the same, as far as somebody asked
         self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
         self.longest: dict[str, int] = {}  # opcodes of the longest pickle in a file
         self.words: set[str] = set()  # texts that may be looked up, and call nothing
@@ -161,6 +172,7 @@ class Scanner:
         if not walk.whole and not walk.effects:
             return
         self.pickles.add(label)
+        self.in_order = []
         file = label.partition("!")[0]
         self.longest[file] = max(self.longest.get(file, 0), walk.longest)
         self.report.note(label, "code-carrying", "is a pickle")
@@ -197,7 +209,9 @@ class Scanner:
 
     def _broken(self, name: str, error: Exception) -> None:
         self.report.cut |= is_of_the_machine(error)
-        self.report.once(shown(name), "unknown", f"is a broken archive ({type(error).__name__})")
+        broken = f"is a broken archive ({type(error).__name__})"
+        what = STREAMS if isinstance(error, TooMany) else broken
+        self.report.once(shown(name), "unknown", what)
 
     def _odd(self, name: str, fault: Disagreement) -> None:
         what = f"is an archive that two readers could read differently: {fault}. Pack it anew"
@@ -236,20 +250,28 @@ class Scanner:
 
     def followed(self, told: str) -> bool:
         """Tell whether a file is pickles, or holds some, and each was followed to its end."""
-        inside = {one for one in self.pickles if one == told or one.startswith(f"{told}!")}
+        inside, begin = {told} & self.pickles, f"{told}!"
+        self.in_order = self.in_order or sorted(self.pickles)
+        place = bisect_left(self.in_order, begin)
+        while place < len(self.in_order) and self.in_order[place].startswith(begin):
+            inside.add(self.in_order[place])
+            place += 1
         return bool(inside) and inside.isdisjoint(self.unfollowed)
 
     # archives
     def _zip(self, name: str, stream: IO[bytes], depth: int) -> None:
-        if holds_more(stream, MAX_MEMBERS):
+        try:
+            refuse_crowded(stream, MAX_MEMBERS)
+        except Disagreement:
             self.crowded.add(name)
-            raise Disagreement("it may hold too many members")
+            raise
         try:
             check_zip(stream)
         except Disagreement as fault:  # what zipfile finds in it counts as well
             self._odd(name, fault)
         stream.seek(0)
-        with zipfile.ZipFile(stream) as archive:
+        bounded = cast(IO[bytes], ShortReads(stream, MAX_DIRECTORY, "directory"))
+        with zipfile.ZipFile(bounded) as archive:
             self.packed[name] = {posixpath.normpath(one) for one in archive.namelist()}
             for entry in archive.infolist():
                 kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -268,17 +290,18 @@ class Scanner:
         label = shown(name)
         # Pythons differ over long names, sizes in two places and what else it could be.
         self.report.note(label, "code-carrying", TAR)
-        bounded = cast(IO[bytes], ShortReads(stream))
-        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+        headers = Headers(stream)
+        with tarfile.open(fileobj=cast(IO[bytes], headers), mode="r:") as archive:
             seen: set[str] = set()
-            for entry in archive:
-                self.report.members += entry.isdir()
+            for entry in headers.members(archive):
+                plain = entry.type in tarfile.REGULAR_TYPES and not entry.issparse()
+                self.report.members += not plain
                 if self.report.members > MAX_MEMBERS:
                     raise Disagreement("it holds too many members")
                 if entry.isdir():
                     continue
-                member = archive.extractfile(entry) if entry.type in tarfile.REGULAR_TYPES else None
-                if member is None or entry.issparse():
+                member = archive.extractfile(entry) if plain else None
+                if member is None:
                     self.report.note(label, "malicious", LINK)
                     continue
                 if entry.name in seen:

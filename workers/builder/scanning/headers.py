@@ -15,6 +15,8 @@ from workers.builder.scanning.texts import parsed
 
 MAX_HEADER = 100_000_000
 MAX_NUMPY_HEADER = 1 << 20
+MAX_NUMPY_HEADERS = 4 << 20  # of all files, of those that are long
+LONG = 10_000  # bytes: of more NumPy reads none by itself (numpy/lib/format.py, _MAX_HEADER_SIZE)
 MAX_FOOTER = 64 << 20
 BITS = {
     "BOOL": 8,
@@ -41,6 +43,7 @@ BITS = {
 PLAIN = re.compile(r"[<>|=]?([?biufcmMSUaV])(\d*)(\[[\w/]+\])?")
 VALUES = re.compile(r"[<>|=]?([?biufc]\d*|[SU][1-9]\d{0,2})")
 MAX_ARRAY = 1 << 62  # bytes that NumPy can count
+MAX_DIGITS = 18  # of such a number, and few enough for Python to read
 SIZES = {"?": 1, "b": 1, "i": 4, "u": 4, "f": 8, "c": 16, "m": 8, "M": 8}
 # Arrow's schema stands in base64 in a Parquet file's footer; so this type is named in it.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}")
@@ -110,6 +113,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _span(name: str, tensor: Any) -> tuple[int, int]:
     match tensor:
         case {"dtype": str(kind), "shape": list(shape), "data_offsets": [int(start), int(stop)]}:
+            if len(shape) > MAX_DIMENSIONS:
+                raise NotOne("a tensor of its has more dimensions than NumPy knows")
             known = kind in BITS and all(type(n) is int and n >= 0 for n in shape)
             if known and (stop - start) * 8 == math.prod(shape) * BITS[kind] and start >= 0:
                 return start, stop
@@ -137,13 +142,14 @@ def hdf5(stream: IO[bytes]) -> None:
         raise NotOne("something stands behind its end")
 
 
-def numpy_objects(stream: IO[bytes]) -> bool:
-    """Tell whether an .npy file may hold pickled objects; its data stands next in ``stream``.
+def numpy_objects(stream: IO[bytes], most: int = MAX_NUMPY_HEADER) -> bool:
+    """Tell whether an .npy file may hold pickled objects; its data stands next in ``stream``. Its
+    header may have ``most`` bytes.
 
     What is not a plain number, text or record type counts as objects, however it is spelled.
     Raises :class:`NotOne` and :class:`Lies`.
     """
-    header = _numpy_header(stream)
+    header = _numpy_header(stream, most)
     if header is None or not _plain(header[0]):
         return True
     _measure(stream, *header)
@@ -153,19 +159,19 @@ def numpy_objects(stream: IO[bytes]) -> bool:
 def numpy_values(stream: IO[bytes]) -> bool:
     """Tell whether an .npy file holds numbers, truth values or texts: no records, dates or bytes of
     no type. Raises :class:`NotOne`."""
-    header = _numpy_header(stream)
+    header = _numpy_header(stream, LONG)
     return header is not None and isinstance(header[0], str) and bool(VALUES.fullmatch(header[0]))
 
 
-def _numpy_header(stream: IO[bytes]) -> tuple[Any, Any] | None:
+def _numpy_header(stream: IO[bytes], most: int) -> tuple[Any, Any] | None:
     """Return the type and shape that an .npy file says it has, ``None`` where it cannot be read."""
     begin = stream.read(8)
     size = stream.read(2 if begin[6:7] == b"\1" else 4)
     if len(begin) < 8 or len(size) < 2:
         raise NotOne("it is cut off")
     length = int.from_bytes(size, "little")
-    if length > MAX_NUMPY_HEADER:
-        raise NotOne("its header is too long")
+    if length > most:
+        raise NotOne("its header is too long, or with those of others")
     try:
         header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
         return header["descr"], header["shape"]
@@ -221,6 +227,8 @@ def _item(kind: Any) -> int:
         return _item(kind[0]) * _count(kind[1])
     match = PLAIN.fullmatch(kind)
     letter, digits = (match[1], match[2]) if match else ("?", "1")
+    if len(digits) > MAX_DIGITS:
+        raise NotOne("an item of its is larger than memory can be")
     item = int(digits) if digits else SIZES.get(letter, 1)
     return item * (4 if letter == "U" else 1)
 

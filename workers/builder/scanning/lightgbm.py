@@ -11,12 +11,24 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any
 
+from placet_verify.canonical import weight
 from workers.builder.scanning.known import words
-from workers.builder.scanning.trees import MAX_TREES, NotTrees, bounded, follow, number, spans
+from workers.builder.scanning.texts import MAX_PARSED
+from workers.builder.scanning.trees import (
+    MAX_TREES,
+    NotRead,
+    NotTrees,
+    bounded,
+    follow,
+    number,
+    spans,
+)
 
 MAX_TEXT = 512 << 20
+MAX_AROUND = 128 << 20  # what stands before the trees, and behind them
 MAX_PARTS = 2_000_000  # lines of a part of it, or items of a line: each takes some 60 bytes
 MANY = f"a part of it has more than {MAX_PARTS:,} lines or numbers"
+LONG = f"it has more than {MAX_AROUND >> 20} MB before or behind its trees"
 MAX_LINES = 22  # of a tree: what stands behind them LightGBM does not read
 FIRST = re.compile(rb"[ \t]*tree[ \t]*[\r\n]")
 END = re.compile(r"\r\n|\r|\n")
@@ -74,9 +86,12 @@ def read(stream: IO[bytes]) -> bool:
     stream.seek(0)
     text = stream.read().decode("latin-1")  # a character is a byte: LightGBM counts bytes
     first = TREE.search(text)
-    head = text[: first.start()] if first else text
-    if "=" not in head and "num_class" not in head:  # without a number of classes LightGBM ends
-        return False
+    begin = first.start() if first else len(text)
+    if text.find("=", 0, begin) < 0 and text.find("num_class", 0, begin) < 0:
+        return False  # without a number of classes LightGBM ends
+    if begin > MAX_AROUND:
+        raise NotRead(LONG)
+    head = text[:begin]
     facts = _head(head)
     sizes = [number(size) for size in _items(facts, "tree_sizes")]
     if len(sizes) > MAX_TREES or "\0" in text:
@@ -94,6 +109,8 @@ def read(stream: IO[bytes]) -> bool:
     end = LAST.match(text, offset) if first else end
     if not end:
         raise NotTrees("it holds another number of trees than it says, or has no end")
+    if len(text) - end.end() > MAX_AROUND:
+        raise NotRead(LONG)
     _tail(text[end.end() :])
     return True
 
@@ -179,6 +196,8 @@ def _pandas(text: str) -> None:
     wrong = "its categories of pandas are not lists of plain values"
     if len(text) > MAX_CATEGORIES:
         raise NotTrees(wrong)
+    if weight(text.encode("latin-1")) > MAX_PARSED:
+        raise NotRead("its categories of pandas take too much memory to read")
     try:
         columns: Any = json.loads(text)
     except (ValueError, RecursionError):

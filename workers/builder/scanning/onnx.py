@@ -12,8 +12,9 @@ from workers.builder.scanning.onnx_fields import (
     Attribute,
     NotOnnx,
     NotRead,
+    Run,
     attribute,
-    fields,
+    in_runs,
     listed,
 )
 from workers.builder.scanning.onnx_trees import lost
@@ -132,8 +133,9 @@ def places(data: memoryview, message: str = "model", depth: int = 0) -> Iterator
     children = CHILDREN.get(message, {})
     entries = []
     seen: set[int] = set()
-    for number, value in fields(data):
-        if number in seen and _is_one(message, number):
+    for number, value in in_runs(data):
+        twice = number in seen or (isinstance(value, Run) and value.count > 1)
+        if twice and _is_one(message, number):
             raise NotRead("a part of it comes twice")
         seen.add(number)
         if not isinstance(value, memoryview):
@@ -170,14 +172,14 @@ def _makes_loops(model: memoryview) -> bool:
     a domain that a model does not import. What ONNX's own check refuses is not so for large ones.
     """
     own = set(_imports(model, "model"))
-    functions = (v for n, v in fields(model) if n == FUNCTION and isinstance(v, memoryview))
+    functions = (v for n, v in in_runs(model) if n == FUNCTION and isinstance(v, memoryview))
     inner = {one for each in functions for one in _imports(each, "function")}
     return not DEFAULT & dict(own).keys() or max(v for _, v in [*own, *inner]) >= LOOPING
 
 
 def _imports(data: memoryview, message: str) -> Iterator[tuple[bytes, int]]:
     """Yield domain and version of the operators that a model or a function asks for."""
-    for number, value in fields(data):
+    for number, value in in_runs(data):
         if isinstance(value, memoryview) and number == VERSIONS[message]:
             parts = listed(value)
             domain = b"".join(v for n, v in parts if n == 1 and isinstance(v, memoryview))
@@ -193,7 +195,7 @@ def _foreign(
     children = CHILDREN.get(message, {})
     if message == "node":
         yield from _odd(data, plain)
-    for number, value in fields(data):
+    for number, value in in_runs(data):
         if not isinstance(value, memoryview):
             continue
         if number == DOMAIN.get(message) and bytes(value) not in DOMAINS:
@@ -260,7 +262,7 @@ def _place(entries: list[memoryview]) -> Iterator[Outside]:
     which of two counts."""
     by_key: dict[bytes, bytes] = {}
     for entry in entries:
-        parts = {n: bytes(v) for n, v in fields(entry) if isinstance(v, memoryview)}
+        parts = {n: bytes(v) for n, v in in_runs(entry) if isinstance(v, memoryview)}
         key = parts.get(1, b"")
         if key in by_key:
             raise NotRead("a tensor of its has two places")
@@ -280,7 +282,7 @@ def outside(data: bytes) -> list[Outside]:
     """Return where a model's weights lie that are not in it. Raises :class:`NotOnnx`."""
     view = memoryview(data)
     onnx_parts.bound(view)
-    top = {number for number, _ in fields(view)}
+    top = {number for number, _ in in_runs(view)}
     if not {1, 7} <= top:
         raise NotOnnx("it has no version or no graph")
     return sorted(set(places(view)), key=lambda weights: (weights.location, weights.offset))
@@ -300,7 +302,9 @@ def check(data: bytes, path: Path | None) -> None:
             check_model(onnx.ModelProto.FromString(data))
         else:
             check_model(str(path))
-    except DecodeError:
+    except DecodeError as error:
+        if "alloc" in str(error):  # which says nothing about the model
+            raise MemoryError from None
         raise NotOnnx("its bytes are no model") from None
     except (ValidationError, ValueError) as error:
         raise NotOnnx(str(error).strip().splitlines()[0][:120]) from None

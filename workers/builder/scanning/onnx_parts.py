@@ -4,15 +4,16 @@ Two bytes are a message without content, of which protobuf makes some 170 of mem
 forms together.
 """
 
-from workers.builder.scanning.onnx_fields import NotOnnx, NotRead, fields
+from workers.builder.scanning.onnx_fields import NotOnnx, NotRead, Run, finished, in_runs
 
 MAX_DEPTH = 60
 MAX_MEMORY = 1 << 30
-MESSAGE, TEXT = 200, 80  # bytes of memory
+MESSAGE, TEXT, NUMBER = 200, 80, 16  # bytes of memory
+RUN = 400  # of numbers of one field: as many as are read in good time
 # message → field number → message, for every way to one of which there may be many. A type may be
 # of others (``onnx/onnx.proto3``, TypeProto).
 HELD: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 8: "", 14: "", 20: "training", 25: "function"},
+    "model": {7: "graph", 8: "", 14: "", 20: "training", 25: "function", 26: "configuration"},
     "training": {1: "graph", 2: "graph", 3: "", 4: ""},
     "graph": {
         1: "node",
@@ -48,6 +49,8 @@ HELD: dict[str, dict[int, str]] = {
     "shaped": {2: "shape"},
     "shape": {1: ""},
 }
+# Fields of whole numbers that may be packed: a byte of the file becomes eight in each form.
+PACKED = {"attribute": {8}, "tensor": {1, 5, 7, 11}, "sparse": {3}, "sharding": {2}}
 
 
 def bound(model: memoryview) -> None:
@@ -60,12 +63,16 @@ def _taken(data: memoryview, message: str, taken: int, depth: int) -> int:
     its type as a type holds a sequence: one table has both."""
     if depth > MAX_DEPTH:
         raise NotOnnx("it is nested too deeply")
-    held = HELD.get(message, {})
-    for number, value in fields(data):
-        if isinstance(value, memoryview):
+    held, packed = HELD.get(message, {}), PACKED.get(message, ())
+    for number, value in in_runs(data):
+        if isinstance(value, Run):
+            taken += RUN + value.count * NUMBER
+        elif number in packed:
+            taken += TEXT + finished(value) * NUMBER
+        else:
             taken += MESSAGE if number in held else TEXT
-            if taken > MAX_MEMORY:
-                raise NotRead("it has too many parts")
-            if held.get(number):
-                taken = _taken(value, held[number], taken, depth + 1)
+        if taken > MAX_MEMORY:
+            raise NotRead("it has too many parts")
+        if held.get(number) and isinstance(value, memoryview):
+            taken = _taken(value, held[number], taken, depth + 1)
     return taken

@@ -8,7 +8,7 @@ looked at.
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from workers.builder.scanning.onnx_fields import fields, listed
+from workers.builder.scanning.onnx_fields import Run, in_runs, listed
 
 REDUCING = b"L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()
 # Which inputs of an operator say how much it answers, or along what, of those that a safe model may
@@ -69,7 +69,8 @@ def of_rows(data: bytes) -> list[str]:
     """Return the operators that take a size from the values of a row. Raises :class:`NotOnnx`; how
     deeply a model is nested has been looked at before."""
     view = memoryview(data)
-    versions = [v for n, v in fields(view) if n == IR_VERSION and isinstance(v, int)]
+    runs = [v for n, v in in_runs(view) if n == IR_VERSION and isinstance(v, Run)]
+    versions = {version for run in runs for version in run.values()}
     names = _Names(fixed=bool(versions) and max(versions) < REPLACED_FROM)
     _read(view, "model", names)
     waiting, seen = list(names.values), set(names.values)
@@ -91,7 +92,7 @@ def _read(data: memoryview, message: str, names: _Names) -> set[bytes]:
     taken: set[bytes] = set()
     if message == "graph":
         names.values |= _inputs(data, fixed=names.fixed)
-    for number, value in fields(data):
+    for number, value in in_runs(data):
         if not isinstance(value, memoryview):
             continue
         if number in CHILDREN[message]:
@@ -127,7 +128,7 @@ def _inputs(graph: memoryview, *, fixed: bool) -> set[bytes]:
     """Return the names of a graph's inputs that whoever calls the model may give."""
     inputs: set[bytes] = set()
     given: set[bytes] = set()
-    for number, value in fields(graph):
+    for number, value in in_runs(graph):
         if not isinstance(value, memoryview):
             continue
         if number == GRAPH_INPUT:
@@ -135,11 +136,11 @@ def _inputs(graph: memoryview, *, fixed: bool) -> set[bytes]:
         elif number == INITIALIZER:
             given |= _named(value, TENSOR_NAME)
         elif number == SPARSE:
-            for part, inner in fields(value):
+            for part, inner in in_runs(value):
                 if part == SPARSE_VALUES and isinstance(inner, memoryview):
                     given |= _named(inner, TENSOR_NAME)
     return inputs - given if fixed else inputs
 
 
 def _named(message: memoryview, number: int) -> set[bytes]:
-    return {bytes(v) for n, v in fields(message) if n == number and isinstance(v, memoryview)}
+    return {bytes(v) for n, v in in_runs(message) if n == number and isinstance(v, memoryview)}

@@ -8,12 +8,14 @@ from array import array
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from workers.builder.scanning.onnx_fields import Attribute
+from workers.builder.scanning.onnx_fields import Attribute, NotRead
 
 # Of a tree: ONNX Runtime 1.32 ends at 10,900 by its stack as it loads them, and makes a level of
 # each member of a node that has a set, of which most have 30.
 MAX_LEVELS = 3_000
 MAX_LEVELS_OF_SETS = MAX_LEVELS // 30
+MAX_NODES = 1_000_000  # of a tree, each of which takes some 700 bytes to follow
+MANY = f"it has a tree of more than {MAX_NODES:,} nodes"
 # Both of up to version 3, with a list for each number of a node.
 BY_NODE = frozenset({b"TreeEnsembleClassifier", b"TreeEnsembleRegressor"})
 LISTS = (b"nodes_treeids", b"nodes_nodeids", b"nodes_truenodeids", b"nodes_falsenodeids")
@@ -45,6 +47,8 @@ def _by_node(given: Mapping[bytes, Attribute]) -> Iterator[str]:
     for place, tree in enumerate(trees):
         by_tree.setdefault(tree, array("Q")).append(place)
     for tree, places in by_tree.items():
+        if len(places) > MAX_NODES:
+            raise NotRead(MANY)
         known = {ids[place] for place in places}
         if len(known) < len(places):
             yield f"with two nodes of one number in tree {tree}"
@@ -69,6 +73,8 @@ def _by_place(given: Mapping[bytes, Attribute]) -> Iterator[str]:
         return
     if any(root >= count for root in given.get(b"tree_roots", nothing).wholes):
         yield "with a root that is not there"
+    if count > MAX_NODES:
+        raise NotRead(MANY)
     branches: dict[int, tuple[int, ...]] = {}
     for node in range(count):
         if any(ids[node] >= (leaves if leaf[node] else count) for ids, leaf in sides):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from workers.builder.scanning.headers import MAX_ARRAY, MAX_DIMENSIONS
 from workers.builder.scanning.known import Verdict, judge, worst
 
 MAX_LINE = 64 << 20
@@ -254,10 +255,15 @@ def array_bytes(state: Item) -> int | None:
     kind, size = dtype_of(state["dtype"])
     if kind == "O":
         return None
-    for length in state["shape"] if isinstance(state["shape"], tuple) else [None]:
+    shape = state["shape"]
+    if not isinstance(shape, tuple) or len(shape) > MAX_DIMENSIONS:
+        raise Hostile("a joblib array has an odd shape")
+    for length in shape:
         if not isinstance(length, int) or length < 0:
             raise Hostile("a joblib array has an odd shape")
         size *= length
+        if size >= MAX_ARRAY:
+            raise Hostile("a joblib array is larger than memory can be")
     return size
 
 

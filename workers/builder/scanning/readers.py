@@ -320,14 +320,18 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
     from workers.builder.scanning.walker import walk_pickle
 
     stream.seek(0)
+    left = headers.MAX_NUMPY_HEADERS - place.report.headers
     try:
-        objects = headers.numpy_objects(stream)
+        objects = headers.numpy_objects(stream, min(headers.MAX_NUMPY_HEADER, left))
     except headers.NotOne as error:
         yield "unknown", f"is called NumPy and is none: {error}"
         return
     except headers.Lies as error:
         yield place.lies, f"has a NumPy header that lies: {error}"
         return
+    finally:
+        here = stream.tell()  # behind the header, which has been read
+        place.report.headers += here if here > headers.LONG else 0
     if not objects:
         yield "safe", ""
         return

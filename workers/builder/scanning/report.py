@@ -22,6 +22,7 @@ class Report:
     expanded: int = 0
     tagged: int = 0  # bytes of YAML that Python's own reader was given
     garbled: int = 0  # bytes of YAML that were read in other locales
+    headers: int = 0  # bytes of long headers of arrays
     cut: bool = False  # the machine, and not a file, kept one from being read
     types: set[str] = field(default_factory=set)  # of skops files, as far as they may be loaded
     warn: Callable[["Report"], None] = lambda report: None  # called at the first malicious thing

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from workers.builder.scanning.texts import parsed
+
 # Members that are more than a value: what they may be, written as JSON, and why nothing else.
 CHECKED: dict[str, tuple[re.Pattern[str], str]] = {
     # preprocessing/_function_transformer.py _transform: func(X, **kw_args)
@@ -104,6 +106,6 @@ def _value(node: Any) -> Any:
     if not isinstance(node, dict) or node.get("__loader__") != JSON:
         return [node.get("__loader__")] if isinstance(node, dict) else []
     try:
-        return json.loads(node["content"])
-    except (KeyError, ValueError, TypeError, RecursionError):
-        return []  # skops cannot read it either
+        return parsed(node["content"].encode(), "utf-8")
+    except (KeyError, ValueError, AttributeError, RecursionError):
+        return []  # skops cannot read it either, or takes too much memory

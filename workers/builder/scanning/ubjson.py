@@ -8,7 +8,7 @@ from typing import IO, Any
 
 MAX_DEPTH = 64
 MAX_BYTES = 1 << 30
-MAX_VALUES = 5_000_000  # with a name each take a GiB; a tree has some twenty
+MAX_VALUES = 4_000_000  # with a name each take a GiB; a tree has some twenty
 # Type mark → code of struct and of array; numbers are big-endian.
 CODES = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q", b"d": "f", b"D": "d"}
 EMPTY = {b"Z": None, b"N": None, b"T": True, b"F": False}
@@ -19,6 +19,10 @@ class NotUbjson(Exception):
     """The bytes are not one whole UBJSON object."""
 
 
+class NotRead(NotUbjson):
+    """The bytes may be one: it has more than is read here."""
+
+
 def decode(stream: IO[bytes]) -> dict[str, Any]:
     """Return the object in ``stream``; arrays of one kind of number come as ``array``.
 
@@ -26,7 +30,7 @@ def decode(stream: IO[bytes]) -> dict[str, Any]:
     """
     size = stream.seek(0, 2)
     if size > MAX_BYTES:
-        raise NotUbjson(f"it is larger than {MAX_BYTES >> 20} MB")
+        raise NotRead(f"it is larger than {MAX_BYTES >> 20} MB")
     stream.seek(0)
     reader = _Reader(stream, size)
     if reader.take(1) != b"{":
@@ -58,7 +62,7 @@ class _Reader:
     def _value(self, mark: bytes, depth: int) -> Any:
         self._values += 1
         if depth > MAX_DEPTH or self._values > MAX_VALUES:
-            raise NotUbjson("it is nested too deeply or holds too many values")
+            raise NotRead("it is nested too deeply or holds too many values")
         if mark == b"{":
             return self.object(depth)
         if mark == b"[":
@@ -68,11 +72,14 @@ class _Reader:
         if mark == b"C":
             return self.take(1).decode("latin-1")
         if mark in CODES:
-            code = ">" + CODES[mark]
-            return struct.unpack(code, self.take(struct.calcsize(code)))[0]
+            return self._one(mark)
         if mark in EMPTY:
             return EMPTY[mark]
         raise NotUbjson(f"it has a value of an unknown kind, {ascii(mark)[1:]}")
+
+    def _one(self, mark: bytes) -> Any:
+        code = ">" + CODES[mark]
+        return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
     def _array(self, depth: int) -> Any:
         """An array is open, or says number, or kind and number, of its items first."""
@@ -101,7 +108,7 @@ class _Reader:
         mark = mark or self.take(1)
         if mark not in WHOLE:
             raise NotUbjson("it has a length that is no whole number")
-        number = self._value(mark, 0)
+        number = self._one(mark)  # nothing is kept of it, and no value counted
         if number < 0:
             raise NotUbjson("it has a negative length")
         return int(number)

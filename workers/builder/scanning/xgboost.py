@@ -131,6 +131,8 @@ def read_ubjson(stream: IO[bytes]) -> None:
     """Raise :class:`NotTrees` unless ``stream`` is a whole model of XGBoost in UBJSON."""
     try:
         _model(ubjson.decode(stream))
+    except ubjson.NotRead as error:
+        raise NotRead(str(error)) from None
     except ubjson.NotUbjson as error:
         raise NotTrees(str(error)) from None
 
