@@ -268,7 +268,7 @@ def release_list(
 ) -> None:
     """List releases, newest first."""
     with connected() as client:
-        releases = client.releases.list(
+        found = client.releases.list(
             listed_project(within, project),
             environment=environment,
             state=state,
@@ -276,9 +276,8 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
-        if output is Form.TABLE:
-            releases = ({**row.raw, "state": release_state(row)} for row in releases)
-        show_list(releases, COLUMNS, output)
+        rows = ({**row.raw, "state": release_state(row)} for row in found)
+        show_list(rows if output is Form.TABLE else found, COLUMNS, output)
 
 
 @release.command("show")
