@@ -16,6 +16,7 @@ from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import foresee
+from apps.assurance.queries.called import NameFinder
 from apps.assurance.queries.retention import (
     get_archive,
     retention,
@@ -27,9 +28,10 @@ from apps.audit.actions.cosigning import forget_log, witness_log
 from apps.audit.actions.erasure import erase_person
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.witnesses import add_witness, remove_witness
-from apps.audit.models import ArchivedLeaf
+from apps.audit.models import ArchivedLeaf, Event
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.events import timeline
+from apps.audit.queries.filtering import causes
 from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visible
 from apps.builds.actions import request_samples
 from apps.builds.models import Build
@@ -1289,6 +1291,22 @@ QUESTIONS = [
         lambda t, who: subject_for(t.project, "nobody@example.com", who),
     ),
     Direct("find a project", "stranger", None, lambda t, who: search(t.project.slug, who)),
+    Direct(
+        "ask the log for a project",
+        "stranger",
+        None,
+        lambda t, who: (
+            NameFinder()
+            .ids(who, person="", thing="", cause="", place=(t.project.slug, "staging"))
+            .environments
+        ),
+    ),
+    Direct(
+        "know of a recall by what came of it",
+        "stranger",
+        None,
+        lambda t, who: Event.objects.filter(causes(who), kind="recall.created.v1"),
+    ),
     Direct(
         "find an environment",
         "stranger",

@@ -115,7 +115,6 @@ class EventListPage:
     lines: list[EventLine]
     older: int | None
     standing: LogStanding
-    partial: bool = False  # the reader may read the log of some places alone
 
     @property
     def groups(self) -> list[tuple[str, str]]:
@@ -181,7 +180,6 @@ def event_list_page(
         lines=named_lines(entries, actor),
         older=entries[-1].index if len(found) > PAGE else None,
         standing=log_standing(),
-        partial=not actor.can("audit.view"),
     )
 
 

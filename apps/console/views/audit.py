@@ -14,7 +14,7 @@ from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.event_page import archived_event_page, event_page
 from apps.console.queries.events import event_list_page
-from apps.console.queries.log_search import LogSearch, search_of
+from apps.console.queries.log_search import LogSearch, reads_a_part, search_of
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
@@ -36,6 +36,7 @@ def log(request: PageRequest) -> HttpResponse:
         request,
         "audit",
         page=page_object,
+        partial=reads_a_part(request.actor),
         projects=[(p.pk, p.name) for p in projects_of(request.actor)],
         exported=exported(asked),
         chosen=asked,
