@@ -279,9 +279,11 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
-        if output is Form.TABLE:
-            releases = ({**row.raw, "state": release_state(row)} for row in releases)
-        show_list(releases, COLUMNS, output)
+        if output is Form.JSON:
+            show_list(releases, COLUMNS, output)
+            return
+        rows = ({**row.raw, "state": release_state(row)} for row in releases)
+        show_list(rows, COLUMNS, output)
 
 
 @release.command("show")
