@@ -335,7 +335,7 @@ class Headers(ShortReads):
         while (entry := archive.next()) is not None:
             if len(archive.pax_headers) > MAX_GLOBAL:
                 raise Disagreement("it has too many global headers")
-            archive.members.clear()
+            archive.members.clear()  # type: ignore[attr-defined]
             self._all += self._between
             self._between = -MAX_EXPANDED
             yield entry

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import islice
-from typing import NamedTuple
 
 # Fields of an attribute.
 NAME, WHOLE, TEXT, FLOATS, WHOLES, TEXTS, REFERENCE = 1, 3, 4, 7, 8, 9, 21
@@ -41,7 +40,8 @@ def varint(data: memoryview, place: int) -> tuple[int, int]:
     raise NotOnnx("a number is cut off")
 
 
-class Run(NamedTuple):
+@dataclass(slots=True)
+class Run:
     """Numbers of one field, one behind the other, each with its key before it."""
 
     data: memoryview
@@ -170,7 +170,7 @@ def attribute(data: memoryview) -> Attribute:
         elif number == TEXT:
             read.text.add(bytes(value))
         elif number == TEXTS:
-            read.leaves.append(value == b"LEAF")
+            read.leaves.append(bytes(value) == b"LEAF")
         elif number == REFERENCE:
             read.refers = True
         elif number == FLOATS:  # packed, or one by one
