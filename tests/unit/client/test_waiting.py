@@ -28,7 +28,8 @@ SOAKED = APPROVALS | {"gate": "soaked", "title": "Soaked for 1 h", "reason": "18
 def release(state: str = "requested", **changes: Any) -> ReleaseDetail:
     """Return a release as the API answers it."""
     body = example(SCHEMAS["ReleaseDetail"])
-    body["release"] |= {"id": "rel_1", "number": 3, "state": state, "plan": {}}
+    stands = {"state": state, "is_stopped": False}
+    body["release"] |= {"id": "rel_1", "number": 3, "plan": {}} | stands
     return ReleaseDetail.read(body | {"gates": [], "waits_for": "", "cannot_count": []} | changes)
 
 
