@@ -171,7 +171,7 @@ def _numpy_header(stream: IO[bytes], most: int) -> tuple[Any, Any] | None:
         raise NotOne("it is cut off")
     length = int.from_bytes(size, "little")
     if length > most:
-        raise NotOne("its header is too long, or with those of others")
+        raise NotOne("its header is too long, alone or with those of other arrays")
     try:
         header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
         return header["descr"], header["shape"]
