@@ -17,6 +17,7 @@ from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import foresee
 from apps.assurance.queries.called import NameFinder
+from apps.assurance.queries.events_of_recalls import made_by_hidden
 from apps.assurance.queries.retention import (
     get_archive,
     retention,
@@ -438,6 +439,12 @@ def named_ids(project: str) -> list[str]:
 
 
 DAY = timedelta(days=1)
+
+
+def _recalled() -> QuerySet[Event]:
+    return Event.objects.filter(kind="recall.created.v1")
+
+
 QUESTIONS = [
     # audit
     Direct("export the log", "viewer", Forbidden, lambda t, who: export_folder(ROOT, actor=who)),
@@ -1302,10 +1309,16 @@ QUESTIONS = [
         ),
     ),
     Direct(
+        "learn who made a recall from what it reached",
+        "stranger",
+        None,
+        lambda t, who: not made_by_hidden(list(_recalled().values_list("index", flat=True)), who),
+    ),
+    Direct(
         "know of a recall by what came of it",
         "stranger",
         None,
-        lambda t, who: Event.objects.filter(causes(who), kind="recall.created.v1"),
+        lambda t, who: _recalled().filter(causes(who)),
     ),
     Direct(
         "find an environment",
