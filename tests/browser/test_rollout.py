@@ -75,7 +75,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     page = open_as(story.people["Otto"], width=width)
     page.goto(f"/endpoints/{story.rollout(canary).endpoint_id}/")
     page.get_by_role("link", name="Rolling out revision 2").first.click()
-    page.get_by_text("Wait 1 d").wait_for()
+    page.get_by_text("Wait 1 d", exact=True).wait_for()
     traffic = page.locator("#rollout-now table").first
     assert traffic.locator("tr", has_text="Target").inner_text().split("\t")[1:] == [
         "5%",
