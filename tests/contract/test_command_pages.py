@@ -64,7 +64,7 @@ PAGES = {
     "rollout skip": ("rollout", "rol_1 --reason x"),
     "rollout promote": ("rollout", "rol_1 --reason x"),
     "rollout retry": ("rollout", "rol_1 --reason x"),
-    "rollout abort": ("rollout", "rol_1"),
+    "rollout abort": ("rollout", "rol_1 --reason x"),
     "endpoint create": ("endpoint", "risk/edge churn --target local"),
     "endpoint rollback": ("rollout", "end_1 --reason x"),
     "endpoint scale": ("endpoint", "end_1 2"),
