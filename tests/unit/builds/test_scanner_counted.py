@@ -296,6 +296,17 @@ def test_a_name_in_gzip_of_any_length_is_not_read(monkeypatch: pytest.MonkeyPatc
     assert [what for _, _, what in report.findings] == [compressed.STREAMS]
 
 
+def test_zeros_that_fill_up_a_block_behind_gzip_are_no_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python takes the first of them, as many as it reads at once, in one piece."""
+    monkeypatch.setattr(compressed, "MAX_NAMES", 4000)
+    padded = gzip.compress(b"words\n") + bytes(300_000)
+    assert scan_bytes("a.txt.gz", padded, NOWHERE).verdict() == "safe"
+    report = scan_bytes("a.txt.gz", padded + bytes(300_000), NOWHERE)
+    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+
+
 def test_zeros_behind_xz_are_no_streams_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """liblzma takes eighteen of them for an empty one of the old form."""
     monkeypatch.setattr(compressed, "MAX_STREAMS", 50)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import onnx
 import pytest
 
+from workers.builder.scanning import onnx as scanned
 from workers.builder.scanning.files import Scanner
 from workers.builder.scanning.onnx import foreign, places
 from workers.builder.scanning.onnx_fields import NotRead
@@ -34,6 +36,15 @@ def verdict(folder: Path, made: Any, **files: bytes) -> tuple[str, str]:
     scanner = Scanner(folder)
     scanner.scan_files()
     return scanner.report.verdict(), (scanner.report.gravest_first() or [("", "", "")])[0][2]
+
+
+def test_weights_outside_are_malicious_also_where_a_tree_is_too_large_to_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanned, "foreign", Mock(side_effect=NotRead("too large")))
+    said, why = verdict(tmp_path, model([("location", "../w.bin")]))
+    assert said == "malicious"
+    assert "reads data from" in why
 
 
 @pytest.mark.parametrize("where", ["initializer", "attribute"])

@@ -17,6 +17,7 @@ CHUNK = 1 << 20
 PIECE = 1 << 12
 MAX_DICTIONARY = 256 << 20  # bytes of memory that LZMA may take: 65 MiB at its best
 MAX_NAMES = 1 << 20  # bytes of what files in gzip were called
+ZEROS = 64  # behind a stream count as one such byte
 GZIP = b"\x1f\x8b\x08"
 TOO_LARGE = "Memory usage limit exceeded"  # says liblzma's wrapper of more
 STREAMS = "may hold more streams, one behind the other, or longer names than are read here"
@@ -107,17 +108,20 @@ class _Streams:
 
 
 class _Singly:
-    """A file to read from: Python reads the name in a header of gzip byte by byte."""
+    """A file to read from: Python reads the name in a header of gzip byte by byte, and the zeros by
+    which whoever writes tapes or blocks fills up what is left, of which there may be many more."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._singles = stream, 0
 
     def read(self, size: int = -1) -> bytes:
         """Return at most ``size`` bytes. Raises :class:`TooMany` where single ones are too many."""
-        self._singles += size == 1
-        if self._singles > MAX_NAMES:
-            raise TooMany
-        return self._stream.read(size)
+        data = self._stream.read(size)
+        if size == 1:
+            self._singles += 1 if data == b"\0" else ZEROS
+            if self._singles > MAX_NAMES * ZEROS:
+                raise TooMany
+        return data
 
 
 class _Gzip(gzip.GzipFile):

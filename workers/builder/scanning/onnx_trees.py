@@ -14,8 +14,8 @@ from workers.builder.scanning.onnx_fields import Attribute, NotRead
 # each member of a node that has a set, of which most have 30.
 MAX_LEVELS = 3_000
 MAX_LEVELS_OF_SETS = MAX_LEVELS // 30
-MAX_NODES = 1_000_000  # of a tree, each of which takes some 700 bytes to follow
-MANY = f"it has a tree of more than {MAX_NODES:,} nodes"
+MAX_NODES = 2_000_000  # of a tree, each of which takes some 700 bytes to follow
+MANY = f"it has a tree of more than {MAX_NODES:,} nodes, or trees in one list of as many"
 # Both of up to version 3, with a list for each number of a node.
 BY_NODE = frozenset({b"TreeEnsembleClassifier", b"TreeEnsembleRegressor"})
 LISTS = (b"nodes_treeids", b"nodes_nodeids", b"nodes_truenodeids", b"nodes_falsenodeids")

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -225,18 +226,18 @@ def read_module_names(stream: IO[bytes], place: Place) -> Told:
 
 def read_onnx(stream: IO[bytes], place: Place) -> Told:
     stream.seek(0)
-    data = stream.read()
-    folder = PurePosixPath(place.name).parent
+    data, folder = stream.read(), PurePosixPath(place.name).parent
     try:
         outside = onnx.outside(data)
+        told = (one for weights in outside for one in _weights_told(weights, place))
+        at_fault = list(islice(told, 1))
+        yield from at_fault  # first: the graver, and known also where the rest is not read
         for name in onnx.foreign(data)[:MAX_NAMED]:
             yield "code-carrying", f"has operators ({name}) {onnx.ADVICE}"
         for name in onnx_sizes.of_rows(data):
             yield "code-carrying", f"has operators ({name}) {onnx_sizes.ADVICE}"
-        for weights in outside:
-            for verdict, what in _weights_told(weights, place):
-                yield verdict, what
-                return
+        if at_fault:
+            return
         onnx.check(data, place.root / place.name if outside else None)
     except onnx_fields.NotRead as error:
         yield "unknown", f"is ONNX that is not read here: {error}"
