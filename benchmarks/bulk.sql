@@ -15,12 +15,14 @@ CREATE TEMP TABLE places AS
   JOIN governance_policyrevision pol ON pol.environment_id = e.id AND pol.state = 'published';
 CREATE TEMP TABLE counts AS SELECT count(*) AS projects FROM places;
 
+-- One in a hundred was invited and has not come yet.
 INSERT INTO identity_user
 SELECT made.*
 FROM (SELECT * FROM identity_user LIMIT 1) t, generate_series(1, :people) n,
      LATERAL jsonb_populate_record(NULL::identity_user, to_jsonb(t) || jsonb_build_object(
   'id', pg_temp.key('per', n),
-  'email', 'person-' || n || '@example.com', 'name', 'Person ' || n)) made;
+  'email', 'person-' || n || '@example.com', 'name', 'Person ' || n,
+  'last_login', CASE WHEN n % 100 > 0 THEN now() END)) made;
 
 -- Everybody has a role in two projects, a hundredth of them reviews in one of them, and a hundred
 -- one everywhere; a tenth is in a team, and everybody has a token.

@@ -225,7 +225,9 @@ def duties_of(environments: Iterable[Environment]) -> list[Duty]:
     if not rows:
         return []
     seen = look()
-    return [_duty(seen, environment) for environment in rows]
+    able = seen.as_ready()
+    afresh = (seen.afresh(), able.afresh())  # once: each works out for itself who holds what
+    return [_duty(environment, seen, able, afresh) for environment in rows]
 
 
 def visible_duties(actor: Actor) -> QuerySet[Environment]:
@@ -234,7 +236,12 @@ def visible_duties(actor: Actor) -> QuerySet[Environment]:
     return visible(rows, actor, view="access.view")
 
 
-def _duty(seen: OrganisationView, environment: Environment) -> Duty:
+def _duty(
+    environment: Environment,
+    seen: OrganisationView,
+    able: OrganisationView,
+    afresh: tuple[OrganisationView, OrganisationView],
+) -> Duty:
     policy = seen.policies.get(environment.pk)
     if policy is None:
         return Duty(environment, None, 0, None, [], None, [], locked_out=False)
@@ -243,9 +250,8 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
     shortest = duties.fewest(access, most=demanded)
     fewer = (shortest.people if shortest else demanded + 1) - 1
     hired = duties.fewest(access, most=min(fewer, demanded - 1), hire=True)
-    able = seen.as_ready()
     ready = able.access(environment.pk)
-    awaited = set[str]() if ready == access else _awaited(seen, able, environment.pk)
+    awaited = set[str]() if ready == access else _awaited(*afresh, environment.pk)
     return Duty(
         environment,
         policy.number,
@@ -266,8 +272,8 @@ def _duty(seen: OrganisationView, environment: Environment) -> Duty:
 
 def _awaited(seen: OrganisationView, able: OrganisationView, environment: str) -> set[str]:
     """Return who would make, request or decide in an environment once they signed in or have a
-    second factor, where nobody else can."""
-    held, ready = (view.afresh().access(environment) for view in (seen, able))
+    second factor, where nobody else can. Both views are :meth:`~OrganisationView.afresh`."""
+    held, ready = (view.access(environment) for view in (seen, able))
     could, can = ([account.may for account in one.accounts] for one in (held, ready))
     wanting = {p for p in (duties.MAKE, duties.REQUEST) if _any_may(could, p)}
     wanting = {permission for permission in wanting if not _any_may(can, permission)}

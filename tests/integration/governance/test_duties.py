@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -14,7 +15,7 @@ from apps.console.queries.duties import DutyRow
 from apps.governance import actions as governance
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.policy_templates import TEMPLATES
-from apps.governance.queries.duties import Duty, duties_of
+from apps.governance.queries.duties import Duty, OrganisationView, duties_of
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
@@ -407,3 +408,14 @@ def test_a_refusal_names_the_path_in_the_api_and_in_the_administration(world: Wo
     page = factories.browser(ann).post("/admin/identity/rolebinding/add/", form)
     assert page.status_code == 200
     assert "Vera risk publishes that policy" in page.content.decode()
+
+
+def test_who_has_not_come_yet_is_left_out_once_for_all_environments(world: World) -> None:
+    """It takes as long as to see who holds what: with 20,000 people and 120 environments, each for
+    itself, nine seconds."""
+    User.objects.filter(pk=factories.person("Nora").pk).update(last_login=None)
+    places = [world.environment(name) for name in ("development", "staging", "production")]
+    once = patch.object(OrganisationView, "as_ready", autospec=True, side_effect=lambda seen: seen)
+    with once as asked:
+        assert len(duties_of(places)) == len(places)
+    assert asked.call_count == 1
