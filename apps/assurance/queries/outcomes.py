@@ -69,8 +69,9 @@ def would(state: str, action: str) -> str | None:
 
 def told_id(recall: Mapping[str, Any] | None, actor: Actor) -> str | None:
     """Return the id of a recall for who may see it."""
-    seen = recall is not None and sees_in(recall["project"], "recall.view", actor)
-    return str(recall["id"]) if recall is not None and seen else None
+    if recall is None or not sees_in(recall["project"], "recall.view", actor):
+        return None
+    return str(recall["id"])
 
 
 def _word(state: str) -> str:
