@@ -15,7 +15,7 @@ from apps.serving.models import Revision
 from tests.support import factories
 from tests.support.factories import actor_of, browser
 from tests.support.page_text import text_of
-from tests.support.plans import analyze, rows_read
+from tests.support.plans import rows_read
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,6 @@ def test_only_ones_own_roles_are_read(world: World) -> None:
         for who in others
         for number in range(20)
     )
-    analyze("identity_rolebinding")
     with rows_read(by_keys=True) as read:
         grants = held_grants(tom.pk)
     assert {"release.view", "release.review"} <= {grant.permission for grant in grants}
@@ -60,7 +59,6 @@ def crowd(of: ModelVersion) -> None:
     ModelVersion.objects.bulk_create(
         ModelVersion(**fields | {"number": 1000 + number}) for number in range(300)
     )
-    analyze("registry_modelversion")
 
 
 def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> None:
