@@ -1,6 +1,6 @@
 """The page of one environment's policies: in force, drafts, history and freezes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -9,6 +9,7 @@ from apps.console.queries.page_parts import for_members
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
+from apps.console.queries.policy_trial import shortages
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
 from apps.governance.queries.presets import Preset, own_presets
@@ -32,6 +33,7 @@ class Draft:
     others: str  # who else can publish it, in a sentence
     may_publish: bool
     may_draft: bool
+    shortages: Sequence[str] = ()  # why it could not be published as roles are held now
 
     @property
     def title(self) -> str:
@@ -184,7 +186,7 @@ def _drafts(
     actor: Actor,
     environment: Environment,
 ) -> Iterator[Draft]:
-    others = other_publishers(environment, actor)
+    others, holders = other_publishers(environment, actor), deciders(environment, actor)
     base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
     for row in rows:
         if row.state != PolicyState.DRAFT:
@@ -202,4 +204,5 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
+            shortages=list(shortages(row.document["gates"], holders)),
         )

@@ -25,6 +25,7 @@ from apps.governance.duties.search import (
     locked_out,
     opened,
     opened_by_break_glass,
+    unmet,
 )
 from apps.governance.duties.sentences import FACTOR_FIRST, SIGN_IN_FIRST, sentences
 
@@ -56,4 +57,5 @@ __all__ = [
     "opened_by_break_glass",
     "permission_for",
     "sentences",
+    "unmet",
 ]

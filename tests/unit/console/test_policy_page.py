@@ -89,6 +89,19 @@ def test_a_policy_that_asks_for_more_people_than_there_are_says_so() -> None:
     assert list(shortages([{"gate": "approvals", "role": "approver", "count": 2}], [])) == []
 
 
+def test_a_policy_whose_gates_share_too_few_people_says_so() -> None:
+    alma, rex = (NamedPerson(f"per_{name}", name, ()) for name in ("Alma", "Rex"))
+    gates = [{"gate": "approvals", "role": role, "count": 1} for role in ("reviewer", "approver")]
+    both = [RoleHolders("reviewer", (alma,)), RoleHolders("approver", (alma,))]
+    assert list(shortages(gates, both)) == [
+        "It asks for 1 reviewer and 1 approver, and only 1 person holds these roles here, each "
+        "deciding once: no release could be approved, so it cannot be published."
+    ]
+    assert list(shortages(gates, [both[0], RoleHolders("approver", (alma, rex))])) == []
+    more = RoleHolders("approver", (alma,), is_cut=True)
+    assert list(shortages(gates, [both[0], more])) == []
+
+
 def test_a_row_of_the_list_counts() -> None:
     place = cast("Any", None)
     row = PolicyRow(place, None, ["Scanned"], 2, frozen=False, readable=True)
