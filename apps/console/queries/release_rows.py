@@ -9,10 +9,11 @@ from django.db.models.functions import Coalesce, JSONObject
 
 from apps.console.queries.page_parts import Sign, people_of
 from apps.console.queries.paging import keyed
-from apps.console.queries.release_outlook import passes_at
+from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.governance import gates, rules
+from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.queries.visible_rows import releases
@@ -185,12 +186,17 @@ def gate_sign(release: Release) -> Sign | None:
     held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
-    if roles := sorted(rules.missing_roles(held)):
-        return Sign("wait", "◷", f"Waiting for {people_of(roles)}", wrap=True)
-    if held:
-        times = [at for at in map(passes_at, held) if at]
-        last = max(times) if len(times) == len(held) else None
-        titles = ", ".join(gate["title"] for gate in held)
-        many = "" if len(held) > 1 else "es"
-        return Sign("wait", "◷", f"{titles}: pass{many}" if last else titles, True, last)
-    return Sign("pass", "✓", "Gates passed")
+    return _waiting(held) if held else Sign("pass", "✓", "Gates passed")
+
+
+def _waiting(held: list[GateResult]) -> Sign:
+    """Say whom a release waits for, and the clock or what else besides."""
+    roles, last = sorted(rules.missing_roles(held)), None
+    said = [f"Waiting for {people_of(roles)}"] if roles else []
+    if others := held_by_other_than_people(held):
+        times = [at for at in map(passes_at, others) if at]
+        last = max(times) if len(times) == len(others) else None
+        titles = ", ".join(gate["title"] for gate in others)
+        many = "" if len(others) > 1 else "es"
+        said.append(f"{titles}: pass{many}" if last else titles)
+    return Sign("wait", "◷", "; ".join(said), True, last)
