@@ -218,3 +218,18 @@ def test_what_is_live_behind_a_stopped_endpoint_is_stopped_in_tables(
     start_endpoint(release.endpoint, actor=story.otto)
     assert main(commands[2]) == 0
     assert " live " in capsys.readouterr().out
+
+
+def test_what_goes_to_a_revision_is_told_in_percent_and_not_of_one_that_is_stopped(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = story.lived()
+
+    def traffic() -> list[str]:
+        assert main(["endpoint", "revisions", release.endpoint_id]) == 0
+        heads, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+        return [row[heads.index("TRAFFIC")] for row in rows]
+
+    assert traffic() == ["100%", "–"], "nothing goes to the one before it"
+    stop_endpoint(release.endpoint, actor=story.otto)
+    assert traffic() == ["–", "–"]
