@@ -103,7 +103,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
 
 def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> Waiting:
     """Return what waits on the actor; the menu and the page ask once for both. A page that
-    ``lists_all`` that waits besides has :func:`listed` told of it."""
+    ``lists_all`` that waits besides then calls :func:`count_listed`."""
     cached: Waiting | None = getattr(request, "waiting", None)
     if cached is None:
         place = chosen(request)
@@ -117,7 +117,7 @@ def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> W
     return cached
 
 
-def listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
+def count_listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
     """Have the menu count what a page lists that waits besides decisions: it is not read again."""
     counts = (len(rows) for rows in (page.startable, page.paused, page.drafts))
     setattr(request, "tasks", Tasks(*counts))  # noqa: B010  (a request has no such field)
