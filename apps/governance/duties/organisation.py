@@ -19,6 +19,7 @@ HIRE = "access.manage"  # on the whole instance: adds people, and signs in first
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
 HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held there is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
+OF_USE = frozenset(role for role, may in ROLES.items() if may & (IN_PROJECT | {HIRE}))
 DECIDES_AS = {role: permission for permission, role in ROLE_OF.items()}
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
@@ -224,6 +225,7 @@ def environment_access(
         if done.environment in ("", environment):
             past.setdefault(done.person, set()).add(done.permission)
     accounts, signed = [], access.signed
+    asks = (access.asks(SECOND_LINE), access.asks(OTHER_REPORTING_LINE))
     concerned = {*past, *everywhere, *here}
     if signed:
         concerned |= organisation.vouchers | organisation.signers
@@ -237,25 +239,25 @@ def environment_access(
         passkey = person.passkey and person.active and signed
         if may or passkey:
             decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
-            stands = _stands(person, access, decided=decided)
+            stands = _stands(person, *asks, decided=decided)
             accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey, *stands))
     return replace(access, accounts=tuple(accounts))
 
 
 def _stands(
-    person: OrganisationMember, access: EnvironmentAccess, *, decided: bool
+    person: OrganisationMember, line_asked: bool, branch_asked: bool, *, decided: bool
 ) -> tuple[str, Branch | None]:
     """Return line of defence and branch of a person, where the policy asks for them.
 
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
     they are taken to have stood where it helps.
     """
-    line = "second" if decided else person.line
-    branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
-    return (
-        line if access.asks(SECOND_LINE) else "",
-        branch if access.asks(OTHER_REPORTING_LINE) else None,
-    )
+    line, branch = "", None
+    if line_asked:
+        line = "second" if decided else person.line
+    if branch_asked:
+        branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
+    return line, branch
 
 
 def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]:
