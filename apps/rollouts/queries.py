@@ -26,8 +26,10 @@ from placet.kernel.problems import NotFound
 # states of a revision that one may go back to
 BACK_FROM = (RevisionState.WARM, RevisionState.STOPPED)
 # what tells of a rollout whether it waits for a person
-HELD = ("project_id", "kind", "state", "step", "step_times", "phase_times", "paused_by")
-HELD += ("from_revision_id",)
+HELD = [
+    *("project_id", "kind", "state", "step", "step_times", "phase_times"),
+    *("paused_by", "from_revision_id"),
+]
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
 

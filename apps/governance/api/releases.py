@@ -32,15 +32,16 @@ from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
-FILTERS = {
+ABOUT = {
     "environment": "Only this environment",
     "state": f"One of {', '.join(SHOWN_STATES)}. What is stopped is live behind an "
     "endpoint that is stopped; live has it too",
     "model": "Only this model",
     "endpoint": "Only this endpoint",
 }
+FILTERS = tuple(ABOUT)
 PARAMETERS = [
-    OpenApiParameter(name, OpenApiTypes.STR, description=what) for name, what in FILTERS.items()
+    OpenApiParameter(name, OpenApiTypes.STR, description=what) for name, what in ABOUT.items()
 ]
 
 

@@ -225,7 +225,6 @@ def environment_access(
         if done.environment in ("", environment):
             past.setdefault(done.person, set()).add(done.permission)
     accounts, signed = [], access.signed
-    asks = (access.asks(SECOND_LINE), access.asks(OTHER_REPORTING_LINE))
     concerned = {*past, *everywhere, *here}
     if signed:
         concerned |= organisation.vouchers | organisation.signers
@@ -239,25 +238,25 @@ def environment_access(
         passkey = person.passkey and person.active and signed
         if may or passkey:
             decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
-            stands = _stands(person, *asks, decided=decided)
+            stands = _stands(person, access, decided=decided)
             accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey, *stands))
     return replace(access, accounts=tuple(accounts))
 
 
 def _stands(
-    person: OrganisationMember, line_asked: bool, branch_asked: bool, *, decided: bool
+    person: OrganisationMember, access: EnvironmentAccess, *, decided: bool
 ) -> tuple[str, Branch | None]:
     """Return line of defence and branch of a person, where the policy asks for them.
 
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
     they are taken to have stood where it helps.
     """
-    line, branch = "", None
-    if line_asked:
-        line = "second" if decided else person.line
-    if branch_asked:
-        branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
-    return line, branch
+    line = "second" if decided else person.line
+    branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
+    return (
+        line if access.asks(SECOND_LINE) else "",
+        branch if access.asks(OTHER_REPORTING_LINE) else None,
+    )
 
 
 def _given(binding: Binding, by_token: bool, environment: str) -> frozenset[str]:
