@@ -28,7 +28,7 @@ from apps.rollouts.events import (
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
 from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 
 # how the platform begins to say that a recall had it end a rollout, or go back
 RECALLED = re.compile(r" was recalled$|^A recall \(")
@@ -122,11 +122,6 @@ def paused(row: Any) -> str:
     if isinstance(row.steps[row.step], Analysis):
         return f"Paused by its plan: the analysis in step {row.step + 1} was not settled in time"
     return f"Paused by its plan: step {row.step + 1} waits for an operator to resume it"
-
-
-def aborted_by(row: Any) -> str:
-    """Return the name of who aborted a rollout, '' where nobody did."""
-    return SYSTEM.label if row.aborted_by == SYSTEM.id else str(row.aborter)
 
 
 def moved(row: Rollout) -> str:

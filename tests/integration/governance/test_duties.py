@@ -356,8 +356,12 @@ def test_who_was_let_in_again_and_has_no_way_to_sign_in_is_waited_for(world: Wor
     for name in ("Rex", "Rita"):
         actions.deactivate_person(world.people[name], actor=ann)
         actions.reactivate_person(world.people[name], actor=ann)
+        assert User.objects.get(pk=world.people[name].pk).last_login, "it is not forgotten"
     (staging,) = duties_of([world.environment("staging")])
     assert (staging.state, staging.invited) == ("waiting", ("Rex risk", "Rita risk"))
+    User.objects.filter(pk=world.people["Rita"].pk).update(last_login=now())
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("kept", ())
 
 
 def test_who_never_signed_in_is_counted_as_somebody_who_could(world: World, ann: Actor) -> None:
