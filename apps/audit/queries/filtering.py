@@ -50,6 +50,7 @@ UNKNOWN = {
     "its ID",
     "environment": "None that you may see is called so: give its name, or project/environment",
 }
+BEFORE_ITS_BEGIN = "Before the time since when events are asked for: give a later one"
 TWICE = "Give the project once: as project/environment, or with the environment's name beside it"
 MOST_FOLLOWED = 1000
 MOST_PARTS = 104  # that are looked for one by one: what came of a recall, by 50 people
@@ -104,7 +105,8 @@ def by_name(wanted: EventFilter, actor: Actor, *, person: str = "", thing: str =
     write them: a project by slug or id, an environment by name or as ``project/environment``.
 
     A name that nobody and nothing has finds no event, as one of what the reader may not see. Raises
-    :class:`InvalidInput` for a kind, group or place that is none, or is none that they may see.
+    :class:`InvalidInput` for a kind, group or place that is none, or is none that they may see, and
+    for a time that ends before it begins.
     """
     _refuse_unknown(wanted)
     project, environment = _place_of(wanted)
@@ -133,6 +135,8 @@ def _refuse_unknown(wanted: EventFilter) -> None:
         raise InvalidInput(errors=[FieldError("kind", UNKNOWN["kind"])])
     if wanted.group and wanted.group not in GROUPS:
         raise InvalidInput(errors=[FieldError("group", f"One of {', '.join(GROUPS)}")])
+    if wanted.since and wanted.until and wanted.since > wanted.until:
+        raise InvalidInput(errors=[FieldError("until", BEFORE_ITS_BEGIN)])
 
 
 def _place_of(wanted: EventFilter) -> tuple[str, str]:

@@ -77,8 +77,11 @@ class ActivityPage:
     def groups(self) -> list[tuple[str, str]]:
         """What it can be narrowed to."""
         mine = {family for shown in self._seen(True) for family in shown.families}
-        found = [name for name in NARROWS if self.log or mine & {*GROUPS[name].families}]
-        return [(name, GROUPS[name].title) for name in found]
+        return [
+            (name, title)
+            for name, title in group_choices()
+            if self.log or mine & {*GROUPS[name].families}
+        ]
 
     @property
     def title(self) -> str:
@@ -100,13 +103,17 @@ class ActivityPage:
         return (shown for shown in SHOWN if sees(project, shown.permission, actor) is seen)
 
 
+def group_choices() -> list[tuple[str, str]]:
+    """Return what the events of a project can be narrowed to."""
+    return [(name, GROUPS[name].title) for name in NARROWS]
+
+
 def activity_page(
     project: Project, actor: Actor, *, group: str = "", before: int | None = None
 ) -> ActivityPage:
     """Return one page of the events of a project, of a ``group`` of kinds or of all, of those
     ``before`` a place in the log: for who reads its log every one, and for others those of what
     they see in it."""
-    group = group if group in NARROWS else ""
     place = Scope(project.pk)
     if audits := actor.can("audit.view", place):
         wanted = EventFilter(project=project.pk, group=group)

@@ -141,7 +141,7 @@ class EndpointListPage:
     @property
     def isolations(self) -> list[tuple[str, str]]:
         """What it can be narrowed to."""
-        return [(word, capfirst(says)) for word, says in ISOLATION.items()]
+        return isolations()
 
     @property
     def empty_title(self) -> str:
@@ -157,6 +157,11 @@ class EndpointListPage:
             "An endpoint is made with the first release to it. Open a built version and ask for a "
             "release."
         )
+
+
+def isolations() -> list[tuple[str, str]]:
+    """Return the ways in which what runs is kept apart, to choose from."""
+    return [(word, capfirst(says)) for word, says in ISOLATION.items()]
 
 
 def endpoint_list_page(

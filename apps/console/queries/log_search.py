@@ -13,7 +13,9 @@ from apps.audit.queries.filtering import by_name
 from apps.identity.models import Project
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
+from placet.kernel.problems import FieldError, InvalidInput
 
+NO_TIME = "Give a day, such as 2026-03-14, or a time, such as 2026-03-14T10:00, in UTC"
 LEFT_OUT = (
     "This is not all of it: its other events are in places where you may not read the log, and are "
     "not visible to you."
@@ -44,6 +46,7 @@ class LogSearch:
     since: datetime | None = None
     until: datetime | None = None
     people: bool = False
+    no_times: tuple[tuple[str, str], ...] = ()  # what was typed for a time and is none, by field
 
     @property
     def is_narrowed(self) -> bool:
@@ -67,7 +70,11 @@ class LogSearch:
         return ShownCause(reverse("recall", args=[self.cause]), "" if whole else LEFT_OUT)
 
     def filters(self, actor: Actor) -> EventFilter:
-        """Return it as the log is asked."""
+        """Return it as the log is asked, or raise :class:`InvalidInput`."""
+        if self.no_times:
+            raise InvalidInput(
+                errors=[FieldError(name, f"“{text}”: {NO_TIME}") for name, text in self.no_times]
+            )
         wanted = EventFilter(
             kind=self.kind,
             group=self.group,
@@ -141,10 +148,12 @@ def reads_a_part(actor: Actor) -> bool:
 
 
 def search_of(asked: Mapping[str, str]) -> LogSearch:
-    """Read the filter form; what is no time counts as not given."""
+    """Read the filter form; what is no time is kept as it was typed."""
 
     def text(name: str) -> str:
         return asked.get(name, "").strip()
+
+    times = {"since": moment_of(text("since")), "until": moment_of(text("until"), days=1)}
 
     return LogSearch(
         kind=text("kind"),
@@ -156,9 +165,9 @@ def search_of(asked: Mapping[str, str]) -> LogSearch:
         cause=text("cause"),
         project=text("project"),
         environment=text("environment"),
-        since=moment_of(text("since")),
-        until=moment_of(text("until"), days=1),
+        **times,
         people=text("people") == "1",
+        no_times=tuple((name, text(name)) for name, at in times.items() if text(name) and not at),
     )
 
 

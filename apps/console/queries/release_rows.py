@@ -1,7 +1,8 @@
 """Releases as lists show them: what narrows the list, who asked, and how the gates stand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from django.db.models import Min, OuterRef, QuerySet, Subquery
@@ -28,12 +29,13 @@ LISTED = 30
 NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
 BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
+NARROWS = ("project", "state", "environment", "who")
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFilters:
-    """What narrows the list of releases; what is no choice of it counts as not given."""
+    """What narrows the list of releases, each one of what there is to choose."""
 
     project: str = ""
     state: str = ""
@@ -43,13 +45,7 @@ class ReleaseFilters:
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Self:
         """Read it out of an address."""
-        state, who = asked.get("state", ""), asked.get("who", "")
-        return cls(
-            project=asked.get("project", ""),
-            state=state if state in SHOWN_STATES else "",
-            environment=asked.get("environment", ""),
-            who=who if who in dict(WHO) else "",
-        )
+        return cls(**{name: asked.get(name, "") for name in NARROWS})
 
     @property
     def picks(self) -> bool:
@@ -59,7 +55,7 @@ class ReleaseFilters:
     @property
     def states(self) -> list[tuple[str, str]]:
         """The states to choose from."""
-        return [(state, state_word(state)) for state in SHOWN_STATES]
+        return state_choices()
 
     @property
     def whose(self) -> tuple[tuple[str, str], ...]:
@@ -116,19 +112,41 @@ def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:
     return rows
 
 
-def check_who(filters: Mapping[str, str]) -> None:
-    """Refuse what is no choice of whose releases there are."""
-    if filters.get("who", "") not in ("", *dict(WHO)):
-        raise InvalidInput(errors=[FieldError("who", f"One of {', '.join(dict(WHO))}")])
+def check_filters(filters: Mapping[str, str]) -> None:
+    """Refuse a state that is none, and what is no choice of whose releases there are."""
+    offered = {"state": SHOWN_STATES, "who": tuple(dict(WHO))}
+    errors = [
+        FieldError(name, f"One of {', '.join(values)}")
+        for name, values in offered.items()
+        if filters.get(name, "") not in ("", *values)
+    ]
+    if errors:
+        raise InvalidInput(errors=errors)
 
 
-def environment_choices(actor: Actor, project: str = "") -> list[tuple[str, str]]:
+def state_choices() -> list[tuple[str, str]]:
+    """Return the states to choose from."""
+    return [(state, state_word(state)) for state in SHOWN_STATES]
+
+
+def release_choices(actor: Actor) -> dict[str, Callable[[], Sequence[tuple[str, str]]]]:
+    """Return what reads the choices of each filter but the project, by its name."""
+    return {
+        "state": state_choices,
+        "who": lambda: WHO,
+        "environment": partial(environment_choices, actor, most=None),
+    }
+
+
+def environment_choices(
+    actor: Actor, project: str = "", most: int | None = NAMES
+) -> list[tuple[str, str]]:
     """Return the names of environments to choose from, in the order that they come in."""
     rows = visible(Environment.objects.all(), actor)
     rows = rows.filter(project__slug=project) if project else rows
     first = rows.order_by().values("name").annotate(place=Min("position"))
     names = first.order_by("place", "name").values_list("name", flat=True)
-    return [(name, name) for name in names[:NAMES]]
+    return [(name, name) for name in names[:most]]
 
 
 def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:

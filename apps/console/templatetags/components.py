@@ -200,9 +200,13 @@ def choice_by_group(
     chosen: Any,
     **more: Any,
 ) -> SafeString:
-    """Show the same where there are too many to read through: under a title for each group."""
+    """Show the same where there are too many to read through: under a title for each group. What
+    is chosen and at ``fault`` is offered too, so that the field is as it was sent."""
     if more.get("fault"):
         more["css"] = f"{more.get('css', '')} is-invalid"
+        groups = [(title, list(options)) for title, options in groups]
+        if chosen and not any(chosen in dict(options) for _, options in groups):
+            groups.append(("", [(chosen, chosen)]))
     return part("choice", label=label, name=name, groups=groups, chosen=chosen, **more)
 
 

@@ -7,12 +7,15 @@ from django.http import HttpResponse
 
 from apps.console.queries.administration import administration_head
 from apps.console.queries.instance import instance_page
+from apps.console.queries.issued_tokens import SHOWS as TOKEN_SHOWS
 from apps.console.queries.issued_tokens import TokenFilter, issued_tokens_page
+from apps.console.queries.people import SHOWS as PERSON_SHOWS
 from apps.console.queries.people import PersonFilter, person_list_page
 from apps.console.queries.role_matrix import role_matrix_page
 from apps.console.queries.sorting import ALL_TOKENS, PEOPLE
 from apps.console.views.asking import ask_first
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.filters import refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.people import hand_over, place_of
 from apps.governance.queries.lockouts import after_demanding_factor
@@ -30,6 +33,9 @@ from placet.kernel.problems import NotFound, Problem
 @page
 def people(request: PageRequest) -> HttpResponse:
     """List everybody."""
+    administration_head(request.actor)
+    if answer := refused(request, "Administration", show=lambda: PERSON_SHOWS):
+        return answer
     return people_shown(request)
 
 
@@ -104,6 +110,8 @@ def waive(request: PageRequest, demanding_role: str) -> HttpResponse:
 def tokens(request: PageRequest) -> HttpResponse:
     """List the tokens of everybody."""
     head, query = administration_head(request.actor, manage=True), request.GET
+    if answer := refused(request, "Tokens", show=lambda: TOKEN_SHOWS):
+        return answer
     asked, after = TokenFilter(query.get("q", ""), query.get("show", "")), query.get("after", "")
     sorting = ALL_TOKENS.of(query.get("sort", ""))
     listed = issued_tokens_page(head, asked=asked, sorting=sorting, after=after)

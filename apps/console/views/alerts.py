@@ -9,6 +9,7 @@ from apps.console.queries.alerts import alert_list_page
 from apps.console.queries.sorting import ALERTS
 from apps.console.views.base import PageRequest, action, back, page
 from apps.console.views.fields import NO_NUMBER, whole, whole_or_none
+from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
@@ -27,6 +28,8 @@ NUMBERS = (*IN_PERCENT, *WHOLE)  # as they stand in the form
 @page
 def alert_list(request: PageRequest) -> HttpResponse:
     """List what is wrong, and what was."""
+    if answer := refused(request, "Alerts", project=project_options(request)):
+        return answer
     project, sorting = request.GET.get("project", ""), ALERTS.of(request.GET.get("sort", ""))
     page_object = alert_list_page(request.actor, project, sorting)
     return show_list(request, "alerts", sorting=sorting, page=page_object, project=project)

@@ -9,6 +9,7 @@ from apps.console.queries.break_glasses import BreakGlassListPage, break_glass_l
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.console.views.fields import whole
+from apps.console.views.filters import project_options, refused
 from apps.governance.actions import (
     confirm_break_glass,
     end_break_glass,
@@ -29,8 +30,10 @@ REVIEWS = (
 @page
 def break_glass_list(request: PageRequest) -> HttpResponse:
     """List break-glasses, newest first."""
+    offered = {"project": project_options(request), "review": lambda: REVIEWS}
+    if answer := refused(request, "Emergency releases", **offered):
+        return answer
     filters = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
-    filters["review"] = filters["review"] if filters["review"] in dict(REVIEWS) else ""
     before = request.GET.get("after", "")
     rows, key = break_glass_list_page(request.actor, before=before, **filters)
     return show(

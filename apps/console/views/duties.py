@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from apps.console.queries.duties import duty_rows
 from apps.console.queries.paging import keyed
 from apps.console.views.base import PageRequest, page, show
+from apps.console.views.filters import project_options, refused
 from apps.governance.queries.duties import duties_of, visible_duties
 
 SHOWN = 20  # a page: each is a search of its own
@@ -13,9 +14,13 @@ SHOWN = 20  # a page: each is a search of its own
 @page
 def duties(request: PageRequest) -> HttpResponse:
     """List the environments whose access the reader administers or audits."""
-    after = request.GET.get("after", "")
-    rows = visible_duties(request.actor)
+    if answer := refused(request, "Separation of duties", project=project_options(request)):
+        return answer
+    project, after = request.GET.get("project", ""), request.GET.get("after", "")
+    rows = visible_duties(request.actor, project=project)
     environments, key = keyed(rows, ("project__slug", "name"), after, SHOWN)
     listed = duty_rows(duties_of(environments))
     is_seen = request.actor.can_somewhere("access.view")
-    return show(request, "duties", rows=listed, is_seen=is_seen, key=key, after=after)
+    return show(
+        request, "duties", rows=listed, is_seen=is_seen, key=key, after=after, project=project
+    )

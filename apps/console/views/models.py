@@ -12,6 +12,7 @@ from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import read_whole
+from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import show_list
 from apps.registry.actions import (
     add_evidence,
@@ -29,6 +30,8 @@ from placet.kernel.problems import NotFound, Problem
 @page
 def models(request: PageRequest) -> HttpResponse:
     """List the models."""
+    if answer := refused(request, "Models", project=project_options(request)):
+        return answer
     return model_list(request)
 
 

@@ -11,6 +11,7 @@ from apps.console.queries.policy_page import may, other_publishers, policy_page
 from apps.console.queries.policy_trial import policy_trial
 from apps.console.views.asking import SURE
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
+from apps.console.views.filters import project_options, refused
 from apps.governance.actions import (
     draft_policy,
     lift_freeze,
@@ -31,6 +32,9 @@ from placet.kernel.problems import NotFound, Problem
 @page
 def policy_list(request: PageRequest) -> HttpResponse:
     """List the environments of every project with the policy in force."""
+    title = "Policies and environments"
+    if answer := refused(request, title, project=project_options(request)):
+        return answer
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows, key = policy_list_page(request.actor, project=project, after=after)
     return show(

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.context import COOKIE
-from apps.console.queries.activity import activity_page
+from apps.console.queries.activity import activity_page, group_choices
 from apps.console.queries.environment_page import environment_page
 from apps.console.queries.log_search import LogSearch
 from apps.console.queries.members import members_page
@@ -19,6 +19,7 @@ from apps.console.views.asking import ask_before_removing
 from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import LONG, read_whole, whole
+from apps.console.views.filters import refused
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
 from apps.identity.models import Project
 from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
@@ -133,6 +134,8 @@ def remove_role(request: PageRequest, project: str, role_id: str) -> HttpRespons
 def activity(request: PageRequest, project: str) -> HttpResponse:
     """Show what happened in a project, newest first."""
     row = project_by_slug(project, request.actor)
+    if answer := refused(request, f"Activity in {row.name}", group=group_choices):
+        return answer
     group = request.GET.get("group", "")
     before = read_whole(request.GET.get("before", ""), digits=LONG)
     page_object = activity_page(row, request.actor, group=group, before=before)

@@ -13,6 +13,7 @@ from apps.console.queries.recalls import after_lifting, recall_list_page, recall
 from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.filters import refused
 from apps.console.views.lists import show_list
 from placet.kernel.problems import FieldError, InvalidInput, Problem
 
@@ -20,8 +21,10 @@ from placet.kernel.problems import FieldError, InvalidInput, Problem
 @page
 def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled."""
+    states = [(value, state_word(value)) for value in RecallState.values]
+    if answer := refused(request, "Recalls", state=lambda: states):
+        return answer
     state, after = request.GET.get("state", ""), request.GET.get("after", "")
-    state = state if state in RecallState.values else ""
     sorting = RECALLS.of(request.GET.get("sort", ""))
     listed, key = recall_list_page(request.actor, state=state, sorting=sorting, after=after)
     return show_list(
@@ -31,7 +34,7 @@ def recalls(request: PageRequest) -> HttpResponse:
         page=listed,
         key=key,
         state=state,
-        states=[(value, state_word(value)) for value in RecallState.values],
+        states=states,
         may_recall=may_recall(request.actor),
     )
 

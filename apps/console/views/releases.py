@@ -17,6 +17,7 @@ from apps.console.queries.release_page import release_page
 from apps.console.queries.release_rows import (
     ReleaseFilters,
     environment_choices,
+    release_choices,
     release_list_page,
 )
 from apps.console.queries.releases import request_choices
@@ -24,6 +25,7 @@ from apps.console.queries.request_again import AS_FORMER, as_requested, former, 
 from apps.console.queries.request_form import RequestForm
 from apps.console.queries.sorting import RELEASES
 from apps.console.views.base import PageRequest, action, assertion_of, fault_of, page, show
+from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.governance.actions import comment, decide, request_release, withdraw
@@ -44,6 +46,9 @@ NO_RELEASE = "Open a built version and request one."
 @page
 def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
+    offered = {"project": project_options(request), **release_choices(request.actor)}
+    if answer := refused(request, "Releases", **offered):
+        return answer
     filters, after = ReleaseFilters.of(request.GET), request.GET.get("after", "")
     sorting = RELEASES.of(request.GET.get("sort", ""))
     rows, key = release_list_page(filters, request.actor, sorting=sorting, after=after)

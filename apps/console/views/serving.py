@@ -8,11 +8,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
-from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page
+from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page, isolations
 from apps.console.queries.page_parts import no_role
 from apps.console.queries.sorting import ENDPOINTS
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
+from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import show_list
 from apps.rollouts.actions import rollback
 from apps.rollouts.states import RolloutKind
@@ -28,7 +29,7 @@ from apps.serving.actions import (
 )
 from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_keys, get_endpoint
-from apps.serving.rules import ISOLATION, RevisionState
+from apps.serving.rules import RevisionState
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet.kernel.texts import clean_text
 
@@ -36,9 +37,11 @@ from placet.kernel.texts import clean_text
 @page
 def endpoints(request: PageRequest) -> HttpResponse:
     """List what runs where."""
+    offered = {"project": project_options(request), "isolation": isolations}
+    if answer := refused(request, "Deployments", **offered):
+        return answer
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     isolation, sorting = request.GET.get("isolation", ""), ENDPOINTS.of(request.GET.get("sort", ""))
-    isolation = isolation if isolation in ISOLATION else ""
     narrowed = {"project": project, "isolation": isolation}
     rows, key = endpoint_list_page(
         request.actor, project=project, isolation=isolation, sorting=sorting, after=after

@@ -230,9 +230,11 @@ def duties_of(environments: Iterable[Environment]) -> list[Duty]:
     return [_duty(environment, seen, able, afresh) for environment in rows]
 
 
-def visible_duties(actor: Actor) -> QuerySet[Environment]:
-    """Return the environments of the projects whose access ``actor`` administers or audits."""
+def visible_duties(actor: Actor, *, project: str = "") -> QuerySet[Environment]:
+    """Return the environments of the projects whose access ``actor`` administers or audits; with
+    ``project``, a slug, of that one."""
     rows = Environment.objects.select_related("project")
+    rows = rows.filter(project__slug=project) if project else rows
     return visible(rows, actor, view="access.view")
 
 

@@ -135,7 +135,7 @@ def test_a_filter_that_is_empty_filters_nothing(path: str) -> None:
     [
         ("/models/?project=empty", "No models in Empty yet"),
         ("/models/?project=empty&q=x", "No matches"),
-        ("/models/?project=elsewhere", "No matches"),
+        ("/models/?project=elsewhere", "None that you may see is called so"),
         ("/releases/?project=empty", "No releases in this project yet"),
         ("/releases/?project=empty&state=live", "No matches"),
         ("/endpoints/?project=empty", "Nothing that you may see serves in this project yet"),

@@ -10,15 +10,17 @@ from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.release_rows import check_who, own
+from apps.console.queries.release_rows import check_filters, own
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
 from apps.governance.queries.duties import duties_of, visible_duties
 from apps.governance.queries.shown_states import shown_as
 from apps.governance.queries.visible_rows import releases
+from apps.governance.rules import ReviewState
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.states import values_of
 
 
 def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -43,7 +45,7 @@ def _policies(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    environments = visible_duties(actor).order_by("project__slug", "position", "pk")
+    environments = visible_duties(actor, **filters).order_by("project__slug", "position", "pk")
     for row in duties_of(environments):
         yield row, row.environment
 
@@ -69,6 +71,13 @@ def _check_state(filters: Filters) -> None:
     if filters.get("state") and filters["state"] not in RecallState.values:
         detail = f"One of {', '.join(RecallState.values)}"
         raise InvalidInput(errors=[FieldError("state", detail)])
+
+
+def _check_review(filters: Filters) -> None:
+    """Refuse what no review can be."""
+    if filters.get("review", "") not in ("", *values_of(ReviewState)):
+        detail = f"One of {', '.join(values_of(ReviewState))}"
+        raise InvalidInput(errors=[FieldError("review", detail)])
 
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -102,7 +111,7 @@ RELEASES = ListTable(
     },
     ("project", "state", "environment", "model", "endpoint", "who"),
     _releases,
-    check_who,
+    check_filters,
 )
 POLICIES = ListTable(
     {
@@ -136,7 +145,7 @@ DUTIES = ListTable(
         ),
         "id": lambda row, environment: environment.pk,
     },
-    (),
+    ("project",),
     _duties,
 )
 RECALLS = ListTable(
@@ -186,8 +195,9 @@ BREAK_GLASSES = ListTable(
         "findings": lambda view, row, release: view.findings,
         "id": lambda view, row, release: row.pk,
     },
-    ("project",),
+    ("project", "review", "release"),
     _break_glasses,
+    _check_review,
 )
 TABLES = {
     "releases": RELEASES,
