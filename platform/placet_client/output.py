@@ -68,7 +68,7 @@ def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None
     if rows:
         _draw(table)
     else:
-        console.print("No results.")
+        console.print("No results that you may see.")
 
 
 def show_one(item: Item, form: Form, brief: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
+from apps.console.templatetags.placet import sees_a_part
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertKind, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts, watched
@@ -93,6 +94,7 @@ class AlertListPage:
     closed: list[AlertRow]
     project: str
     sorting: Sorting
+    partial: bool = False  # whether there may be others that the reader does not see
 
     @property
     def sorts(self) -> Sequence[tuple[str, str]]:
@@ -108,7 +110,7 @@ class AlertListPage:
     def summary(self) -> str:
         """How much is wrong."""
         if not self.rows:
-            return "no open alerts"
+            return "none open that you may see" if self.partial else "no open alerts"
         return counted(len(self.rows), "open alert")
 
     @property
@@ -124,7 +126,8 @@ def alert_list_page(actor: Actor, project: str = "", sorting: Sorting = ALERTS) 
         ended = ended.filter(project__slug=project)
     closed = shown_alerts(with_keeper(ended)[:SHOWN], actor)
     rows = with_figures(alert_rows(actor, project, sorting))
-    return AlertListPage(rows, closed, project, sorting)
+    partial = sees_a_part(actor, "alert.view")
+    return AlertListPage(rows, closed, project, sorting, partial)
 
 
 def with_figures(rows: Sequence[AlertRow]) -> list[AlertRow]:

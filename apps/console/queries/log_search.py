@@ -142,11 +142,6 @@ def _with(options: Sequence[tuple[str, str]], chosen: str) -> list[tuple[str, st
     return [*options, *other]
 
 
-def reads_a_part(actor: Actor) -> bool:
-    """Tell whether ``actor`` reads the log of some places alone, while all of it is counted."""
-    return not actor.can("audit.view")
-
-
 def search_of(asked: Mapping[str, str]) -> LogSearch:
     """Read the filter form; what is no time is kept as it was typed."""
 

@@ -11,6 +11,7 @@ from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
 from apps.console.queries.people import offered_people
 from apps.console.queries.project_page import ProjectHead, environments_in_force
+from apps.console.templatetags.placet import sees_a_part
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders, with_deciders
 from apps.identity.models import Project, RoleBinding
 from apps.identity.queries import scope_of, visible_roles
@@ -80,6 +81,11 @@ class MembersPage:
     def sees_all(self) -> bool:
         """Whether the reader sees everybody's roles."""
         return sees_access(self.head.project, self.head.actor)
+
+    @property
+    def hides_everywhere(self) -> bool:
+        """Whether who has a role in every project is not visible to the reader."""
+        return sees_a_part(self.head.actor, "access.view")
 
     @property
     def may_manage(self) -> bool:

@@ -36,7 +36,7 @@ from apps.console.queries.recall_items import (
     recalled_item,
 )
 from apps.console.queries.sorting import RECALLS, Sorting
-from apps.console.templatetags.placet import state_word
+from apps.console.templatetags.placet import sees_a_part, state_word
 from apps.identity.models import ApproverPasskey, User
 from apps.identity.queries import sees_in
 from apps.identity.rules.permissions import roles_with
@@ -271,6 +271,7 @@ class RecallListPage:
 
     rows: list[RecallRow]
     state: str
+    partial: bool = False  # whether there may be others that the reader does not see
 
     @property
     def title(self) -> str:
@@ -280,7 +281,9 @@ class RecallListPage:
     @property
     def none(self) -> str:
         """What is said where there is none."""
-        return "No matches" if self.state else "No recalls"
+        if self.state:
+            return "No matches"
+        return "No recalls that you may see" if self.partial else "No recalls"
 
 
 def recall_list_page(
@@ -291,7 +294,7 @@ def recall_list_page(
     recalls, key = keyed(rows.filter(state=state) if state else rows, sorting.fields, after)
     names = actor_names({row.recalled_by for row in recalls})
     shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
-    return RecallListPage(shown, state), key
+    return RecallListPage(shown, state, sees_a_part(actor, "recall.view")), key
 
 
 def recall_page(recall_id: str, actor: Actor) -> RecallPage:

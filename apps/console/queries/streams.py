@@ -10,7 +10,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed
-from apps.console.templatetags.placet import number
+from apps.console.templatetags.placet import number, sees_a_part
 from apps.integrations.models import Delivery, Stream, StreamState
 from apps.integrations.queries import (
     StreamLag,
@@ -47,7 +47,13 @@ class StreamListPage:
     may_add: bool
     may_start: bool
     projects: list[tuple[str, str]]  # whose events a new stream may carry alone
+    partial: bool = False  # whether there may be others that the reader does not see
     starts: tuple[tuple[str, str], ...] = STARTS
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty page says."""
+        return "No log forwarding that you may see" if self.partial else "No log forwarding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,7 @@ def stream_list_page(actor: Actor, *, after: str = "") -> StreamListPage:
         may_add=actor.can_somewhere("stream.manage"),
         may_start=actor.can_somewhere("audit.export"),
         projects=[(p.slug, f"{p.name}, only hashes of other events") for p in projects_of(actor)],
+        partial=sees_a_part(actor, "stream.view"),
     )
 
 

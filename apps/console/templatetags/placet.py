@@ -314,6 +314,13 @@ def can(actor: Actor | None, permission: str) -> bool:
 
 
 @register.filter
+def sees_a_part(actor: Actor, permission: str) -> bool:
+    """Tell whether the actor sees what ``permission`` shows of some places alone, so that what is
+    not listed may be there all the same."""
+    return not actor.can(permission)
+
+
+@register.filter
 def lookup(mapping: Any, key: str) -> Any:
     """Return ``mapping[key]`` or ''."""
     return mapping.get(key, "") if mapping else ""

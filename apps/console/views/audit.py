@@ -14,7 +14,7 @@ from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.event_page import archived_event_page, event_page
 from apps.console.queries.events import EventListPage, event_list_page
-from apps.console.queries.log_search import LogForm, LogSearch, reads_a_part, search_of
+from apps.console.queries.log_search import LogForm, LogSearch, search_of
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
@@ -58,7 +58,6 @@ def show_log(
         request,
         "audit",
         page=page_object,
-        partial=reads_a_part(request.actor),
         form=LogForm(asked, projects_of(request.actor), page_object.groups),
         chosen=asked,
         cause=asked.shown_cause(request.actor) if asked.cause else None,

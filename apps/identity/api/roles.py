@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from apps.identity import actions
 from apps.identity.api.lookups import access_manager, named_project, one, subject
+from apps.identity.models import RoleBinding
 from apps.identity.queries import visible_roles
 from apps.identity.rules import ROLES
 from placet.kernel.api.lists import ListView, many, page_of
@@ -23,10 +24,15 @@ class RoleSerializer(serializers.Serializer[Any]):
     person = serializers.CharField(source="person_id", allow_null=True)
     team = serializers.CharField(source="team_id", allow_null=True)
     service_account = serializers.CharField(source="service_account_id", allow_null=True)
+    holder = serializers.SerializerMethodField(help_text="The name of who or what holds it")
     project = serializers.CharField(source="project.slug", default=None, allow_null=True)
     environment = serializers.CharField()
     granted_by = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+    def get_holder(self, binding: RoleBinding) -> str:
+        """Who sees a role sees by whom it is held, as in *Members*."""
+        return str(binding.person or binding.team or binding.service_account)
 
 
 class NewRoleSerializer(serializers.Serializer[Any]):

@@ -249,8 +249,8 @@ def team_show(team_id: str, output: OutputOption = Form.TABLE) -> None:
 def role_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) -> None:
     """List who holds which role, and where."""
     with connected() as client:
-        columns = ["id", "role", "person", "team", "service_account", "project", "environment"]
-        show_list(_people_named(client, client.roles.list(limit=limit), output), columns, output)
+        columns = ["id", "role", "holder", "project", "environment"]
+        show_list(client.roles.list(limit=limit), columns, output)
 
 
 @role.command("show")

@@ -105,6 +105,7 @@ class Role(Record):
     person: str | None
     team: str | None
     service_account: str | None
+    holder: str  # The name of who or what holds it
     project: str | None
     environment: str
     granted_by: str

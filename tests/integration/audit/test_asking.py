@@ -146,7 +146,7 @@ def test_who_reads_a_part_of_the_log_is_told_that_the_rest_is_not_visible(
     project = world.project if part else None
     place = (project, "staging") if part == "environment" else project
     page = browser(person("Ed", {"auditor": place})).get("/audit/").content.decode()
-    said = "The others are not visible to you." in " ".join(text_of(page).split())
+    said = "Any others are not visible to you." in " ".join(text_of(page).split())
     assert said is bool(part)
 
 

@@ -77,7 +77,7 @@ def test_a_command_lists_what_runs_from_before(
     capsys.readouterr()
     older = ["endpoint", "list", "--isolation", "older"]
     assert main(older) == 0
-    assert capsys.readouterr().out == "No results.\n"
+    assert capsys.readouterr().out == "No results that you may see.\n"
     story.node.apart[Revision.objects.get().pk] = {"isolation": "bwrap"}
     story.node.report()
     assert main(older) == 0
@@ -90,4 +90,4 @@ def test_a_command_lists_what_runs_from_before(
         assert main(["endpoint", verb, "risk/development/churn"]) == 0
         assert "older isolation: the host's network" in capsys.readouterr().out
     assert main(["endpoint", "list", "risk/staging", "--isolation", "older"]) == 0
-    assert capsys.readouterr().out == "No results.\n"
+    assert capsys.readouterr().out == "No results that you may see.\n"

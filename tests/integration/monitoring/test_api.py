@@ -214,5 +214,5 @@ def test_operators_do_it_from_the_command_line(
     assert main(["alert", "ack", listed["id"]]) == 6
     placet("objective", "remove", name)
     reconciler.watch_endpoints()
-    assert placet("alert", "list").strip() == "No results."
+    assert placet("alert", "list").strip() == "No results that you may see."
     assert len(json.loads(placet("alert", "list", "--all", "-o", "json"))) == 1
