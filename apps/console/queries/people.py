@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Greatest, Lower
+from django.db.models.functions import Coalesce, Greatest, Lower
 
 from apps.console.queries.administration import AdministrationHead
 from apps.console.queries.page_parts import Sign, counted
@@ -17,7 +17,7 @@ from apps.console.queries.sorting import PEOPLE, Sorting
 from apps.governance.models import Environment
 from apps.identity.models import ApiToken, Project, RoleBinding, TeamMember, User
 from apps.identity.rules import ROLES
-from apps.identity.trust.second_factor import factors
+from apps.identity.trust.second_factor import factors, never_came
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
@@ -48,7 +48,7 @@ def offered_people(actor: Actor) -> list[tuple[str, str]]:
 class PersonRow:
     """A person in the list of all."""
 
-    person: Any  # with ``factors`` and when they were ``seen``
+    person: Any  # with ``factors``, when they were ``seen``, and whether they are ``awaited``
     teams: list[str] = field(default_factory=list)
     roles: list[RoleBinding] = field(default_factory=list)
 
@@ -69,12 +69,12 @@ class PersonRow:
     @property
     def state(self) -> Sign:
         """Whether they can come in."""
-        again = self.person.reactivated_at
         if not self.person.is_active:
             return Sign("plain", "–", "Deactivated")
-        if self.seen and again and self.seen <= again:
-            return Sign("plain", "◷", "Not yet signed in again")
-        return Sign("pass", "✓", "Active") if self.seen else Sign("plain", "◷", "Not yet signed in")
+        if self.person.awaited:
+            again = " again" if self.person.last_login else ""
+            return Sign("plain", "◷", f"Not yet signed in{again}")
+        return Sign("pass", "✓", "Active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,9 @@ def _narrowed(asked: PersonFilter) -> QuerySet[User]:
     if asked.show == "inactive":
         return people.filter(is_active=False)
     if asked.show in AWAY:
-        late = Q(seen=None) | Q(seen__lt=now() - AWAY[asked.show])
-        return with_sign_in(people).filter(late, is_active=True)
+        since = Coalesce("seen", "created_at")  # who never came is away since they were invited
+        people = with_sign_in(people).annotate(since=since)
+        return people.filter(since__lt=now() - AWAY[asked.show], is_active=True)
     if asked.show == "no-factor":
         return people.filter(~Exists(factors().filter(user=OuterRef("pk"))), is_active=True)
     if asked.show == "no-role":
@@ -201,9 +202,11 @@ def _narrowed(asked: PersonFilter) -> QuerySet[User]:
 
 
 def described(people: QuerySet[User]) -> QuerySet[User, Any]:
-    """Read along of each person the types of their factors, and when they were last ``seen``."""
+    """Read along of each person the types of their factors, when they were last ``seen``, and
+    whether they are ``awaited``: invited, and never came."""
     return with_sign_in(people).annotate(
         called=Lower("name"),
+        awaited=never_came("pk"),
         factors=ArraySubquery(factors().filter(user=OuterRef("pk")).values("type")),
     )
 

@@ -162,7 +162,9 @@ def test_the_list_says_when_people_signed_in_last_and_finds_who_is_away(desk: Cl
     ApiToken.objects.filter(person=who).update(last_used_at=now())
     gone = person("Gone")
     User.objects.filter(pk=gone.pk).update(is_active=False)
-    User.objects.filter(pk=person("Never In").pk).update(last_login=None)
+    invited = now() - timedelta(days=100)
+    User.objects.filter(pk=person("Never In").pk).update(last_login=None, created_at=invited)
+    User.objects.filter(pk=person("Just Invited").pk).update(last_login=None)
 
     def names(show: str) -> set[str]:
         page = desk.get(f"/administration/?show={show}").context["page"]
@@ -303,3 +305,15 @@ def test_a_discovery_document_is_read_as_sign_in_reads_it(monkeypatch: pytest.Mo
     whole = json.dumps(where | {"jwks_uri": "k"}).encode()
     assert answers(whole) == "Discovery answered in 0.1 s; people sign in at id.example."
     assert set(asked) == {"https://id.example/realm/.well-known/openid-configuration"}
+
+
+def test_people_say_of_whom_it_is_awaited_to_sign_in_as_duties_and_members_do(
+    desk: Client,
+) -> None:
+    """Whoever has a password has come, by the link of their invitation or by a command."""
+    with_password, invited = person("Set Up", password="a long password"), person("Invited")
+    for who in (with_password, invited):
+        User.objects.filter(pk=who.pk).update(last_login=None)
+    rows = desk.get("/administration/").context["page"].rows
+    said = {row.person.name: row.state.text for row in rows}
+    assert (said["Set Up"], said["Invited"]) == ("Active", "Not yet signed in")
