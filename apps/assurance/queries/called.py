@@ -8,8 +8,8 @@ from django.db.models.functions import Concat
 
 from apps.assurance.models import Recall, RecallEffect, RecallKind, Receipt, ReceiptKind
 from apps.audit.hooks import Found
-from apps.audit.models import Event
-from apps.audit.queries.events_about import naming
+from apps.audit.models import FAMILY, Event
+from apps.audit.queries.events_about import naming, row_said
 from apps.builds.models import Bento, Build
 from apps.governance.models import (
     BreakGlass,
@@ -18,6 +18,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.identity.events import TEAM_CREATED
 from apps.identity.models import Project, ServiceAccount, Team, User
 from apps.identity.queries import one_of, visible
 from apps.monitoring.models import Alert, Erasure, Objective
@@ -114,8 +115,9 @@ def _knows(actor: Actor) -> bool:
 
 
 def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
-    """Return the people in whose name the words of ``name`` stand, and the teams and service
-    accounts that are called so; for who may know them wherever they read the log."""
+    """Return the people in whose name the words of ``name`` stand, and the teams, those that are
+    gone too, and service accounts that are called so; for who may know them wherever they read the
+    log."""
     if not _knows(actor):
         return []
     spaced = Concat(Value(" "), "name", Value(" "), output_field=TextField())
@@ -123,7 +125,9 @@ def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
         Q(spaced__icontains=f" {name} ") | Q(email__iexact=name)
     )
     others = (table.objects.filter(name__iexact=name) for table in (Team, ServiceAccount))
-    return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, *others)]
+    made = Event.objects.alias(family=FAMILY, said=row_said(Team, "name"))
+    made = made.filter(family="team", kind=TEAM_CREATED.name, said__iexact=name)
+    return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, *others, made)]
 
 
 def _objects(name: str, actor: Actor) -> list[QuerySet[Any]]:

@@ -40,13 +40,14 @@ def naming(
 
     Of a project's events those of a family have an index; the bodies of these are read.
     """
-    said = _row_said(row, column) if row else logged(column)
+    said = row_said(row, column) if row else logged(column)
     families = Event.objects.alias(family=FAMILY, said=said)
     family = kind.name.partition(".")[0]
     return families.filter(within, family=family, kind=kind.name, said__in=ids)
 
 
-def _row_said(row: type[Model], column: str) -> Func:
+def row_said(row: type[Model], column: str) -> Func:
+    """Return what an event shows of the ``row`` that it is about, by a column of it."""
     key = Concat(Value(f"{row._meta.label_lower}:"), F("subject"), output_field=TextField())
     return Func(
         *(Cast(F("body"), JSONField()), Value("after"), key, Value(column)),

@@ -252,13 +252,17 @@ def _narrowed(events: QuerySet[Event], wanted: EventFilter) -> QuerySet[Event]:
 
 def _about(events: QuerySet[Event], ids: tuple[str, ...]) -> QuerySet[Event]:
     """Return the events that touch one of ``ids``; of teams, people and service accounts also those
-    about who is in a team and who holds a role."""
+    about who is in a team and who holds a role, and those that ended that with something else: the
+    deletion of a team names nobody, and holds the memberships that went with it."""
     holders = [one for one in ids if one.startswith(HOLDER_IDS)]
     if not holders:
         return touching(events, ids)
     events = events.alias(touched=TOUCHED, **{name: logged(name) for name in HOLDER_FIELDS})
     held = reduce(or_, (Q(**{f"{name}__in": holders}) for name in HOLDER_FIELDS))
-    return events.filter(Q(touched__overlap=list(ids)) | (Q(kind__in=HOLDING) & held))
+    said = Event.objects.alias(**{name: logged(name) for name in HOLDER_FIELDS})
+    ended = said.filter(held, kind__in=HOLDING).order_by("-index").values_list("subject", flat=True)
+    rows = [*ids, *ended[:MOST_FOLLOWED]]
+    return events.filter(Q(touched__overlap=rows) | (Q(kind__in=HOLDING) & held))
 
 
 def choices(wanted: EventFilter, known: Q) -> list[Choice]:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import CharField, Exists, F, Func, JSONField, Model, OuterRef, QuerySet, Value
+from django.db.models import CharField, Exists, F, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.urls import reverse
 
 from apps.audit.models import Event
+from apps.audit.queries.events_about import row_said
 from apps.builds.models import Build
 from apps.console.queries.links import person_url
 from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
@@ -182,11 +183,9 @@ def _deleted_teams(ids: list[str]) -> QuerySet[Any]:
     archive."""
     made = Event.objects.filter(kind=TEAM_CREATED.name, subject__in=ids)
     gone = made.filter(~Exists(Team.objects.filter(pk=OuterRef("subject"))))
-    row = Concat(Value(f"{Team._meta.label_lower}:"), "subject")
-    body = Cast("body", JSONField())
-    path = (body, Value("after"), row, Value("name"))
-    name = Func(*path, function="jsonb_extract_path_text", output_field=CharField())
-    return _named(gone, Concat(name, Value(" (deleted team)")), pk="subject")
+    name = Cast(row_said(Team, "name"), CharField())
+    called = Concat(name, Value(" (deleted team)"), output_field=CharField())
+    return _named(gone, called, pk="subject")
 
 
 def _named(

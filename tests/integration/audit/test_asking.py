@@ -12,13 +12,15 @@ from apps.audit.models import Event
 from apps.audit.queries import EventFilter, events_visible
 from apps.audit.queries.filtering import by_name
 from apps.governance.models import Release
+from apps.identity.actions.teams import delete_team, remove_member
 from apps.identity.events import PROJECT_UPDATED
+from apps.identity.models import RoleBinding
 from apps.registry.actions import place_hold, release_hold, set_alias
 from apps.registry.actions.uploads import cancel_upload, start_upload
 from apps.serving.actions.prefetching import prefetch, release_prefetch
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.problems import InvalidInput
-from tests.support.factories import actor_of, api, browser, person, project, token_for
+from tests.support.factories import actor_of, api, browser, person, project, team, token_for
 from tests.support.page_text import text_of
 from tests.support.plans import analyze, rows_read
 from tests.support.world import World
@@ -148,6 +150,33 @@ def test_who_reads_a_part_of_the_log_is_told_that_the_rest_is_not_visible(
     page = browser(person("Ed", {"auditor": place})).get("/audit/").content.decode()
     said = "Any others are not visible to you." in " ".join(text_of(page).split())
     assert said is bool(part)
+
+
+def test_a_person_is_found_with_the_deletion_of_the_team_that_they_were_in(world: World) -> None:
+    """By id and by name; who had left it before has nothing to do with that."""
+    rex, vera = world.people["Rex"], world.people["Vera"]
+    crew = team("Night Crew", rex, vera, roles={"reviewer": world.project})
+    remove_member(crew, person=vera, actor=SYSTEM)
+    team_id, role = crew.pk, RoleBinding.objects.get(team=crew).pk
+    delete_team(crew, actor=SYSTEM)
+    eve = browser(person("Eve", {"auditor": None}))
+
+    def told(**asked: str) -> list[str]:
+        page = eve.get("/audit/", asked).context["page"]
+        return [line.kind for line in page.lines if line.kind.startswith("team.")]
+
+    ended = ["team.deleted.v1", "team.member_added.v1"]
+    assert told(subject=rex.pk) == told(subject=rex.name) == ended
+    assert told(subject=vera.pk) == ["team.member_removed.v1", "team.member_added.v1"]
+    assert told(subject=role) == ["team.deleted.v1"]
+    whole = [
+        *("team.deleted.v1", "team.member_removed.v1"),
+        *("team.member_added.v1", "team.member_added.v1", "team.created.v1"),
+    ]
+    assert told(subject=team_id) == told(subject="night crew") == whole
+    ed = browser(person("Ed", {"auditor": world.project}))
+    part = ed.get("/audit/", {"subject": "Night Crew"}).context["page"].lines
+    assert [line.kind for line in part] == ["role.granted.v1"], "what happened in his project"
 
 
 def test_a_version_is_found_with_what_is_gone(world: World) -> None:
