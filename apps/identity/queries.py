@@ -39,12 +39,17 @@ from apps.identity.sign_in.freshness import demand_fresh, last_proof, proofs
 from apps.identity.trust.second_factor import withheld, withheld_by_log
 from apps.identity.trust.vouching import about, is_vouched
 from placet.kernel.actor import ANONYMOUS, INSTANCE, SYSTEM, Actor, Grant, Scope
+from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 
 M = TypeVar("M", bound=models.Model)
 A = TypeVar("A", bound=Audited)
 log = structlog.get_logger(__name__)
-NOBODY = "No person with this address, name or ID: an administrator has to add them first"
+NOBODY = (
+    "No person, team or service account with this address, name or ID: an administrator has to add "
+    "them first"
+)
+SEVERAL = "More than one is called so: give a person's e-mail address, or the ID"
 
 
 class Scoped(Protocol):
@@ -353,13 +358,18 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
 
 def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row: an
-    e-mail address, a name or an id. Only for who manages access in ``project`` and has just shown
-    who they are: others do not learn who has an account."""
+    e-mail address, a name that no other has, or an id. Only for who manages access in ``project``
+    and has just shown who they are: others do not learn who has an account.
+
+    What looks like an address or an id is no name: whoever bears it as one would pass for another.
+    """
     authorize(actor, "access.manage", project)
     demand_fresh(actor)
     text = text.strip()
-    people = User.objects.filter(Q(pk=text) | Q(email=User.objects.normalize_email(text)))
-    named = Q(pk=text) | Q(name=text)
+    named = Q(pk=text)
+    if text and "@" not in text and not is_id(text):
+        named |= Q(name=text)
+    people = User.objects.filter(named | Q(email=User.objects.normalize_email(text)))
     found = [
         *(("person", row) for row in people),
         *(("team", row) for row in Team.objects.filter(named)),
@@ -367,5 +377,4 @@ def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     ]
     if len(found) == 1:
         return found[0]
-    detail = "A team and a service account are called so: give the id" if found else NOBODY
-    raise InvalidInput(errors=[FieldError("/who", detail)])
+    raise InvalidInput(errors=[FieldError("/who", SEVERAL if found else NOBODY)])

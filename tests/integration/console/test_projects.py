@@ -153,10 +153,15 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ({"who": "eve@example.com", "role": "viewer"}, "No person with this address"),
+        (
+            {"who": "eve@example.com", "role": "viewer"},
+            "No person, team or service account with",
+        ),
         ({"who": "ada@example.com", "role": "king"}, "role: One of viewer"),
         ({"who": "ada@example.com", "role": "viewer"}, "already"),
-        ({"who": "twin", "role": "viewer"}, "A team and a service account are called so"),
+        ({"who": "twin", "role": "viewer"}, "More than one is called so"),
+        ({"who": "Ned", "role": "viewer"}, "More than one is called so"),
+        ({"who": "ned", "role": "viewer"}, "No person, team or service account"),
     ],
 )
 def test_a_refused_member_is_shown_as_they_were_typed(
@@ -165,9 +170,23 @@ def test_a_refused_member_is_shown_as_they_were_typed(
     ada = factories.person("Ada", {"viewer": factories.project("risk")})
     factories.team("twin")
     factories.service_account("twin", owner=ada)
+    for name in ("Ned", "Ned 2"):
+        ned = factories.person(name)
+        User.objects.filter(pk=ned.pk).update(name="Ned")
     shown = sent(admin, "/projects/risk/members/add", **typed)
     assert says in shown
     assert f'value="{typed["who"]}"' in shown
+
+
+def test_a_person_is_added_by_a_name_that_they_alone_have(admin: User) -> None:
+    """And not by an address that somebody bears as their name."""
+    risk, nora = factories.project("risk"), factories.person("Nora New")
+    sent(admin, "/projects/risk/members/add", who="Nora New", role="viewer")
+    assert RoleBinding.objects.get(project=risk).person == nora
+    User.objects.filter(pk=nora.pk).update(name="boss@example.com")
+    said = sent(admin, "/projects/risk/members/add", who="boss@example.com", role="approver")
+    assert "No person, team or service account with" in said
+    assert not RoleBinding.objects.filter(role="approver").exists()
 
 
 def test_nobody_gives_a_role_to_themselves_or_in_a_stale_session(admin: User) -> None:
