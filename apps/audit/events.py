@@ -164,7 +164,7 @@ def declared(name: str) -> EventKind:
 
 
 PERSON_ERASED = event_kind("person.erased", "Erased a person's texts", sealed=True)
-AUDIT_EXPORTED = event_kind("audit.exported", "Exported {count} audit events")
+AUDIT_EXPORTED = event_kind("audit.exported", "Exported audit events: {count}")
 ACCESS_DENIED = event_kind("access.denied", "Blocked: {action:word}")
 BACKUP_BEGUN = event_kind("backup.begun", "Started a backup, whose log ends here")
 RESTORED = event_kind(

@@ -153,9 +153,9 @@ def _beside(history: Sequence[RevisionHistory], period: Period) -> list[Revision
 def _said(row: RevisionHistory, period: Period) -> str:
     name = f" ({row.approved.model}:{row.approved.version})" if row.approved.model else ""
     share = share_words(period.share)
-    end = f"until {period.end.at:%Y-%m-%d %H:%M:%S}" if period.end else "and still"
+    end = f"until {period.end.at:%Y-%m-%d %H:%M:%S} UTC" if period.end else "UTC and still"
     begin = f"{'started' if period.started else 'from'} {period.begin.at:%Y-%m-%d %H:%M:%S}"
-    return f"Revision {row.number}{name}, {share}, {begin} {end} UTC"
+    return f"Revision {row.number}{name}, {share}, {begin} {end}"
 
 
 def share_words(share: Share) -> str:

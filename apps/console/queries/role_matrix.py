@@ -38,6 +38,7 @@ class RoleColumn:
     given: int
     demanding: bool
     lacking: int
+    own: bool  # whether the reader is one of those
 
     @property
     def demands(self) -> str:
@@ -52,11 +53,31 @@ class RoleColumn:
     @property
     def hits(self) -> str:
         """Whom the demand takes the role from."""
+        if not self.given:
+            return "Nobody holds it"
         if not self.lacking:
-            return "Everybody who holds it has one"
+            return "Nobody who holds it is without one"
+        if self.own and self.lacking == 1:
+            return "You have none: of those who hold it, you alone lose it now"
         people = counted(self.lacking, "person", "people")
         have, lose = ("has", "loses") if self.lacking == 1 else ("have", "lose")
-        return f"Of those who hold it, {people} {have} none and {lose} it now"
+        among = ", you among them," if self.own else ""
+        return f"Of those who hold it, {people}{among} {have} none and {lose} it now"
+
+    @property
+    def meanwhile(self) -> str:
+        """What becomes of those from whom the demand takes the role, or of who gets it later."""
+        if self.own and self.lacking == 1:
+            return (
+                "You can sign in, are led to set a second factor up, and have the role again once "
+                "you have."
+            )
+        if self.lacking:
+            return (
+                "They can sign in, are led to set a second factor up, and have the role again once "
+                "they have."
+            )
+        return "Whoever is given it without one can sign in, and has it once they have set one up."
 
     @property
     def waives(self) -> str:
@@ -82,9 +103,9 @@ def role_matrix_page(head: AdministrationHead) -> RoleMatrixPage:
     """Return the roles and what each may do (three queries)."""
     given = dict(RoleBinding.objects.order_by().values_list("role").annotate(count=Count("pk")))
     demanding = set(SecondFactorDemand.objects.values_list("role", flat=True))
-    lacking = people_without()
+    lacking = people_without(head.actor.accountable)
     roles = [
-        RoleColumn(name, given.get(name, 0), name in demanding, lacking.get(name, 0))
+        RoleColumn(name, given.get(name, 0), name in demanding, *lacking.get(name, (0, False)))
         for name in ROLES
     ]
     return RoleMatrixPage(head, roles, permission_groups())

@@ -100,14 +100,17 @@ def needs_first(lacks: str, person_id: str, actor: Actor, where: Scope) -> str:
     return lacks if lacks == NOT_SIGNED_IN else f"needs {lacks} first"
 
 
-def people_without() -> dict[str, int]:
-    """Return by role how many active people hold it, themselves or in a team, without a factor
-    (one query): whom a demand would take it from."""
+def people_without(reader: str) -> dict[str, tuple[int, bool]]:
+    """Return by role how many active people hold it, themselves or in a team, without a factor, and
+    whether the ``reader`` is one of them (one query): whom a demand would take it from."""
     who = Coalesce("person", "team__memberships__person")
     lacking = ~Exists(factors().filter(user=OuterRef("who")))
     active = Exists(User.objects.filter(pk=OuterRef("who"), is_active=True))
     held = RoleBinding.objects.order_by().annotate(who=who).filter(active, lacking)
-    return dict(held.values_list("role").annotate(people=Count("who", distinct=True)))
+    counted = held.values("role").annotate(
+        people=Count("who", distinct=True), own=Count("pk", filter=Q(who=reader))
+    )
+    return {row["role"]: (row["people"], row["own"] > 0) for row in counted}
 
 
 def demanding_by_log() -> frozenset[str]:

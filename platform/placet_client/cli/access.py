@@ -69,7 +69,7 @@ def whoami(output: OutputOption = Form.TABLE) -> None:
         slugs = {project.id: project.slug for project in client.projects.list()}
     show_one({name: value for name, value in me.raw.items() if name != "grants"}, output)
     grants = _named((grant.raw for grant in me.grants), slugs)
-    show_list(grants, ["permission", "project", "environment", "role"], output)
+    show_list(grants, ["permission", "project", "environment"], output)  # a token holds no role
 
 
 def _named(rows: Iterable[Json], names: Mapping[str, str]) -> list[Json]:

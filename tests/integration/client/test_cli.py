@@ -233,7 +233,10 @@ def test_tables_name_people_and_projects_and_json_keeps_their_ids(
     assert main(["role", "list", "-o", "json"]) == 0
     assert {row["person"] for row in answer(capsys)} == {ada.pk}
     assert main(["whoami"]) == 0
-    assert world.project.pk not in capsys.readouterr().out
+    me = capsys.readouterr().out
+    assert world.project.pk not in me
+    header = next(line for line in me.splitlines() if line.startswith("PERMISSION"))
+    assert header.split() == ["PERMISSION", "PROJECT", "ENVIRONMENT"], "a token holds no role"
 
 
 def test_who_registers_a_folder_gets_five_lines(

@@ -317,3 +317,20 @@ def test_people_say_of_whom_it_is_awaited_to_sign_in_as_duties_and_members_do(
     rows = desk.get("/administration/").context["page"].rows
     said = {row.person.name: row.state.text for row in rows}
     assert (said["Set Up"], said["Invited"]) == ("Active", "Not yet signed in")
+
+
+def test_who_demands_a_second_factor_is_told_whether_they_lose_the_role_themselves(
+    desk: Client,
+) -> None:
+    person("Bob", {"approver": project("risk")})
+    said = {role.name: role for role in desk.get("/administration/roles/").context["page"].roles}
+    assert said["admin"].hits == "You have none: of those who hold it, you alone lose it now"
+    assert said["admin"].meanwhile.startswith("You can sign in")
+    assert said["approver"].hits == "Of those who hold it, 1 person has none and loses it now"
+    assert said["approver"].meanwhile.startswith("They can sign in")
+    assert said["operator"].hits == "Nobody holds it"
+    assert "They" not in said["operator"].meanwhile
+    person("Abe", {"admin": None})
+    admin = desk.get("/administration/roles/").context["page"].roles
+    hits = next(role.hits for role in admin if role.name == "admin")
+    assert hits == "Of those who hold it, 2 people, you among them, have none and lose it now"

@@ -29,8 +29,8 @@ def test_every_value_has_one_form_that_json_holds_exactly(value: object, logged:
 
 def test_a_sentence_is_made_from_the_data_and_forgives_what_is_missing() -> None:
     exported, forgotten = declared("audit.exported.v1"), declared("long.forgotten{.v1")
-    assert exported.sentence({"count": 7}) == "Exported 7 audit events"
-    assert exported.sentence({}) == exported.line({}) == "Exported … audit events"
+    assert exported.sentence({"count": 7}) == "Exported audit events: 7"
+    assert exported.sentence({}) == exported.line({}) == "Exported audit events: …"
     assert forgotten.sentence({}) == forgotten.line({}) == "long.forgotten{.v1"
 
 

@@ -35,7 +35,7 @@ def test_a_canary_stands_above_what_it_may_replace() -> None:
         (20.0, 80.0, 0.0, LANE, "even", "2"),
     ]
     assert line.words.startswith("Revision 1 (churn:1), 100%, from 2026-02-24 00:00:00 until")
-    assert line.words.endswith("100%, from 2026-03-21 00:00:00 and still UTC")
+    assert line.words.endswith("100%, from 2026-03-21 00:00:00 UTC and still")
 
 
 def test_what_was_brief_is_seen_and_what_only_testers_got_looks_different() -> None:
