@@ -58,7 +58,8 @@ from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
 from apps.console.queries.rollout_words import with_last_words
-from apps.console.queries.search import described, search, wanted
+from apps.console.queries.search import described, search
+from apps.console.queries.search_terms import wanted
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
@@ -423,6 +424,17 @@ class Things:
 def found_people(text: str, who: Any) -> list[Any]:
     """Return the people whom a search finds; guides, which all may read, hold such words too."""
     return [hit for hit in search(text, who) if hit.kind == "person"]
+
+
+def found_by_id(project: Project, who: Any) -> list[Any]:
+    """Return what a search finds by the ids of everything in a project."""
+    ids = [pk for pk in named_ids(project.pk) if not pk.startswith("tgt_")]
+    return [hit for pk in ids for hit in search(pk, who)]
+
+
+def auditing(project: Project, who: Actor) -> Actor:
+    """Return who sees the access to one project, and nothing else."""
+    return replace(who, grants=frozenset({Grant("access.view", Scope(project.pk))}))
 
 
 def without(who: Actor, permission: str) -> Actor:
@@ -1328,7 +1340,14 @@ QUESTIONS = [
     ),
     Direct("find an alias", "stranger", None, lambda t, who: search("champion", who)),
     Direct("find a Bento", "stranger", None, lambda t, who: search(t.release.bento_id, who)),
+    Direct("find anything by its id", "stranger", None, lambda t, who: found_by_id(t.project, who)),
     Direct("find a person", "viewer", None, lambda t, who: found_people(t.person.name, who)),
+    Direct(
+        "find a person by their address in a project whose access one audits",
+        "viewer",
+        None,
+        lambda t, who: found_people(t.person.email, auditing(t.project, who)),
+    ),
     Direct(
         "find a person, oneself even", "viewer", None, lambda t, who: found_people("Viewer", who)
     ),

@@ -19,6 +19,10 @@ KINDS = (
     "target",
     "environment",
     "person",
+    "team",
+    "recall",
+    "build",
+    "policy",
     "guide",
 )
 

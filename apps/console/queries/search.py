@@ -1,8 +1,6 @@
 """One search over all that has a name, a number or a digest, through the eyes of an actor."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,84 +10,23 @@ from django.urls import reverse
 
 from apps.builds.models import Bento
 from apps.console.queries.guide_titles import Section, sections
+from apps.console.queries.search_others import builds, people_and_teams, policies, recalls
+from apps.console.queries.search_terms import MOST, SHORT_NUMBER, Hit, SearchTerms, wanted
 from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import releases
-from apps.identity.models import Project, User
-from apps.identity.queries import name_in, one_of, visible, visible_people
+from apps.identity.models import Project
+from apps.identity.queries import name_in, one_of, visible
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.queries import LARGE, large_of, models, versions
 from apps.serving.models import Endpoint, Target
 from apps.serving.queries import visible_endpoints, visible_targets
 from placet.kernel.actor import Actor
-from placet.kernel.ids import is_id
 
 M = TypeVar("M", bound=Model)
-LONGEST = 160  # characters that count: PROJECT/MODEL:NUMBER, an id or a digest
-MOST = 10  # hits of one kind
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
-_REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
-_RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
 LEAST = 3  # letters, to look for inside sentences
-WORDS = 6  # that count of a search for several
 AROUND = 30  # letters of a reason that are shown before what was found in it
 OF_PROJECT = ("project__name", "project__slug")
 REASONS = 10_000  # of releases, the newest, that are looked through
-_SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One thing that was found, and the page that shows it."""
-
-    kind: str
-    id: str
-    title: str
-    detail: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class SearchTerms:
-    """A search, taken apart: what it could be the name, the number or the digest of."""
-
-    text: str
-    id: str = ""
-    digest: str = ""
-    release: int | None = None
-    project: str = ""
-    model: str = ""
-    number: int | None = None
-    alias: str = ""
-
-    @property
-    def words(self) -> list[str]:
-        """Its words, as many as count."""
-        return self.text.split()[:WORDS]
-
-
-def wanted(text: str) -> SearchTerms:
-    """Take ``text`` apart: ``churn``, ``risk/churn:3``, ``churn:champion``, ``sha256:9f…``, ``12``.
-
-    Names are small letters, so letters of any size mean the same. A short number is a release's
-    and not the beginning of a digest.
-    """
-    text = " ".join(text.lower().split())[:LONGEST]
-    if is_id(text):
-        return SearchTerms(text, id=text)
-    digest = _DIGEST.fullmatch(text)
-    if digest and text.startswith("sha256:"):
-        return SearchTerms(digest[1], digest=digest[1])
-    if reference := _REFERENCE.fullmatch(text):
-        project, model, rest = reference[1] or "", reference[2], reference[3]
-        number = int(rest) if re.fullmatch(r"[0-9]{1,9}", rest) else None
-        alias = "" if number is not None else rest
-        return SearchTerms(text, project=project, model=model, number=number, alias=alias)
-    release = _RELEASE.fullmatch(text)
-    return SearchTerms(
-        text,
-        digest=digest[1] if digest and not _SHORT_NUMBER.fullmatch(text) else "",
-        release=int(release[1]) if release else None,
-    )
 
 
 def search(text: str, actor: Actor) -> list[Hit]:
@@ -97,6 +34,9 @@ def search(text: str, actor: Actor) -> list[Hit]:
     terms = wanted(text)
     if not terms.text:
         return []
+    if terms.id:
+        find = BY_ID.get(terms.id[:3])
+        return find(terms, actor) if find else []
     hits: list[Hit] = []
     for find in FINDERS:
         hits += find(terms, actor)
@@ -182,7 +122,7 @@ def _aliases(terms: SearchTerms, actor: Actor) -> list[Hit]:
     )
     if terms.alias:
         rows = rows.filter(model__in=_named(terms, actor), name__startswith=terms.alias)
-    elif terms.id or terms.model:
+    elif terms.model:
         return []
     else:
         rows = rows.filter(name__startswith=terms.text)
@@ -246,7 +186,7 @@ def _fits(word: str) -> Q:
         | Q(environment__in=Environment.objects.filter(name__startswith=word).values("pk"))
         | Q(project__in=project.values("pk"))
     )
-    return found | Q(number=int(word)) if _SHORT_NUMBER.fullmatch(word) else found
+    return found | Q(number=int(word)) if SHORT_NUMBER.fullmatch(word) else found
 
 
 def _release(row: Any, terms: SearchTerms) -> Hit:
@@ -316,25 +256,9 @@ def _target(row: Target) -> Hit:
     return Hit("target", row.pk, row.name, row.get_site_display(), url)
 
 
-def _people(terms: SearchTerms, actor: Actor) -> list[Hit]:
-    """People by name or address, for who administers or audits access."""
-    if terms.model or not actor.can("access.view"):
-        return []
-    rows = visible_people(actor)
-    if terms.id:
-        rows = rows.filter(pk=terms.id)
-    for word in () if terms.id else terms.words:
-        rows = rows.filter(Q(name__icontains=word) | Q(email__icontains=word))
-    return [_person(row) for row in rows.order_by("name", "pk")[:MOST]]
-
-
-def _person(row: User) -> Hit:
-    return Hit("person", row.pk, str(row), row.email, reverse("person", args=[row.pk]))
-
-
 def _guides(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """Pages and sections of the guides by their titles."""
-    if terms.id or len(terms.text) < LEAST:
+    if len(terms.text) < LEAST:
         return []
     return [_guide(row) for row in islice(sections(terms.words), MOST)]
 
@@ -354,6 +278,20 @@ FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (
     _projects,
     _targets,
     _environments,
-    _people,
+    people_and_teams,
     _guides,
 )
+BY_ID: Mapping[str, Callable[[SearchTerms, Actor], list[Hit]]] = {  # by how ids begin
+    "mdl": _models,
+    "ver": _versions,
+    "rel": _releases,
+    "end": _endpoints,
+    "prj": _projects,
+    "tgt": _targets,
+    "env": _environments,
+    "per": people_and_teams,
+    "tem": people_and_teams,
+    "rcl": recalls,
+    "bld": builds,
+    "pol": policies,
+}

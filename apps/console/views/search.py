@@ -4,7 +4,8 @@ from itertools import groupby
 
 from django.http import HttpResponse
 
-from apps.console.queries.search import LONGEST, REASONS, search
+from apps.console.queries.search import REASONS, search
+from apps.console.queries.search_terms import LONGEST
 from apps.console.views.base import PageRequest, page, show
 
 TITLES = {
@@ -16,6 +17,10 @@ TITLES = {
     "target": "Nodes",
     "environment": "Environments",
     "person": "People",
+    "team": "Teams",
+    "recall": "Recalls",
+    "build": "Builds",
+    "policy": "Policies",
     "guide": "Docs",
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.assurance.models import Recall
-from apps.console.queries.search import wanted
+from apps.console.queries.search_terms import wanted
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.world import World

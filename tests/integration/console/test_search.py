@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.assurance.actions import recall
+from apps.builds.models import Build
 from apps.console.queries import guide_titles
-from apps.console.queries.search import wanted
-from apps.governance.models import Release
+from apps.console.queries.search_terms import wanted
+from apps.governance.models import PolicyRevision, Release
 from apps.registry.actions import set_alias
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
@@ -152,6 +154,41 @@ def test_who_administers_or_audits_access_is_led_to_the_person(live: Release) ->
         vera = next(h for h in api(who).get("/search?q=vera").json()["items"])
         assert vera["url"] == f"/people/{vera['id']}/"
         assert browser(who).get(vera["url"]).status_code == 200
+
+
+def test_recalls_builds_and_policies_are_found_by_id_by_who_may_see_them(world: World) -> None:
+    version = world.version()
+    build = Build.objects.create(version=version, project=world.project, requested_by="system")
+    said = {"kind": "person", "what": world.people["Vito"].pk, "reason": "x"}
+    everywhere = recall(**said, actor=SYSTEM)
+    policy = PolicyRevision.objects.filter(environment__name="staging").latest("number")
+    auditor = factories.person("Eve", {"auditor": None})
+    assert found(auditor, everywhere.pk) == [("recall", "Recall of a person's decisions")]
+    assert found(auditor, build.pk) == [("build", f"Build of {version}")]
+    assert found(auditor, policy.pk) == [("policy", f"Policy r{policy.number} of staging")]
+    stranger = World("other").people["Ada"]
+    for one in (everywhere, build, policy):
+        (hit,) = api(auditor).get(f"/search?q={one.pk}").json()["items"]
+        assert browser(auditor).get(hit["url"]).status_code == 200
+        assert found(stranger, one.pk) == []
+    assert found(factories.person("Ed", {"auditor": world.project}), everywhere.pk) == []
+
+
+def test_people_and_teams_are_found_where_members_names_them(world: World) -> None:
+    crew = factories.team("Night Crew", roles={"reviewer": world.project})
+    factories.person("Nora Elsewhere", {"approver": None})
+    every, part = factories.person("Eve", {"auditor": None}), {"auditor": world.project}
+    ed, page = factories.person("Ed", part), f"/administration/teams/{crew.pk}/"
+    for who, url in ((every, page), (ed, "/projects/risk/members/")):
+        for text in ("crew", crew.pk):
+            (hit,) = api(who).get(f"/search?q={text}").json()["items"]
+            assert (hit["kind"], hit["title"]) == ("team", "Night Crew")
+            assert hit["url"] == url
+            assert browser(who).get(url).status_code == 200
+    rex = ("person", "Rex risk")
+    assert rex in found(every, "rex") and found(ed, "rex") == found(ed, world.rex.id) == [rex]
+    assert found(ed, "nora") == [] == found(ed, "rex.risk@example.com")
+    assert found(World("other").people["Ada"], "crew") == []
 
 
 def test_the_guides_are_found_by_their_titles(live: Release, no_guides: Path) -> None:
