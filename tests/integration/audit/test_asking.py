@@ -176,7 +176,7 @@ def test_a_person_is_found_with_the_deletion_of_the_team_that_they_were_in(world
     assert told(subject=team_id) == told(subject="night crew") == whole
     ed = browser(person("Ed", {"auditor": world.project}))
     part = ed.get("/audit/", {"subject": "Night Crew"}).context["page"].lines
-    assert [line.kind for line in part] == ["role.granted.v1"], "what happened in his project"
+    assert [line.kind for line in part] == ["role.granted.v1"], "what happened in the project"
 
 
 def test_a_version_is_found_with_what_is_gone(world: World) -> None:
