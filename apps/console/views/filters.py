@@ -44,7 +44,7 @@ def refused(
     A list that showed everything instead would pass for what was asked for, and so would its
     export. What is offered is read of those filters alone that are given.
     """
-    given = {name: value for name, value in request.GET.items() if value}
+    given = {name: str(value) for name, value in request.GET.items() if value}
     faults = [
         RefusedFilter(name, given[name], options)
         for name, read in offered.items()
