@@ -110,7 +110,7 @@ class AlertListPage:
     def summary(self) -> str:
         """How much is wrong."""
         if not self.rows:
-            return "none open that you may see" if self.partial else "no open alerts"
+            return "no open alerts that you may see" if self.partial else "no open alerts"
         return counted(len(self.rows), "open alert")
 
     @property
