@@ -73,13 +73,23 @@ class Lists(Noun):
         """Write every environment with the policy in force."""
         return self._save("/exports/policies", to, **given(format=form, project=project))
 
-    def glasses(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
-        """Write the break-glasses with who signed them and what their reviews found."""
-        return self._save("/exports/glasses", to, **given(format=form, project=project))
+    def glasses(
+        self,
+        to: Path,
+        *,
+        form: Form = "csv",
+        project: str = "",
+        review: str = "",
+        release: str = "",
+    ) -> int:
+        """Write the break-glasses with who signed them and what their reviews found; those whose
+        ``review`` is ``open``, ``overdue`` or ``closed``, or those of the release of this id."""
+        query = given(format=form, project=project, review=review, release=release)
+        return self._save("/exports/glasses", to, **query)
 
-    def duties(self, to: Path, *, form: Form = "csv") -> int:
+    def duties(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
         """Write how few people could have a release approved, environment by environment."""
-        return self._save("/exports/duties", to, **given(format=form))
+        return self._save("/exports/duties", to, **given(format=form, project=project))
 
     def signers(self, to: Path, *, form: Form = "csv", project: str = "") -> int:
         """Write the keys whose signatures over models each project trusts."""
