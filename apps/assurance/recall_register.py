@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Func, JSONField, OuterRef, Q, Subquery
+from django.db.models import Exists, Func, JSONField, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.assurance.actions.receipts import take_in
@@ -68,6 +68,10 @@ class RecallKeeper:
                 frozenset(names["keys"]), frozenset(names["passkeys"]), frozenset(names["people"])
             )
         return uncounted
+
+    def uncounts(self, person: Any) -> Exists:
+        """Return the condition that somebody's decisions were recalled."""
+        return Exists(standing_recalls().filter(kind=RecallKind.PERSON, what=person))
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return the Bentos that must not run on a target, and the signed recalls and lifts of the

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
+from apps.governance.independence import RECALLED
 from apps.governance.rules import APPROVER, REVIEWER
 from placet_verify.permit import quorum
 from placet_verify.permit.quorum import ApprovalRule, RuleTally, approval_rules, gate_rules
@@ -98,6 +99,7 @@ class Decider:
     policy: ApprovalPolicy
     parties: Parties
     standing: Standing | None = None  # where they stand; without it that is not known
+    recalled: bool = False  # whether what they decide was recalled
 
     def admitted(self, held: Collection[str]) -> list[str]:
         """Return the roles out of ``held`` for which they are not excluded as requester or author,
@@ -166,6 +168,8 @@ class Decider:
 
         Of several the reasons of the rule that asks least are told.
         """
+        if self.recalled:
+            return [RECALLED]
         reasons: list[str] = []
         for rule in rules:
             reasons = quorum.obstacles(rule, self.person, self.standing, **self.parties._asdict())

@@ -17,7 +17,9 @@ PEOPLE = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # asked of positions
 FLAGS = DEMANDS[1:]  # members of a gate that are true or false
 # a checklist names this one in words of its own, which stand in stored results of gates
 TITLES = standing.TITLES | {NOT_LAST_TOUCHED: "without a hand in the artifact"}
+RECALLED = "recalled"
 WHY = {
+    RECALLED: "decisions were recalled",
     "no_line": "no line of defence is set",
     "not_second_line": "not of the second line of defence",
     "no_reporting_line": "no reporting line up to the top is set",

@@ -188,9 +188,11 @@ class Release(Audited):
         """Who asked for it and who made its version; others let it serve. Accountable persons."""
         return Parties(self.requester, self.version.author)
 
-    def decider(self, person: str, standing: Standing | None = None) -> Decider:
+    def decider(
+        self, person: str, standing: Standing | None = None, *, recalled: bool = False
+    ) -> Decider:
         """Return ``person`` before it, under its policy, where they stand if that is known."""
-        return Decider(person, self.policy.approvals, self.parties, standing)
+        return Decider(person, self.policy.approvals, self.parties, standing, recalled)
 
     def environment_scope(self) -> str | None:
         """A release belongs to its environment."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Subquery
+from django.db.models import Exists, Subquery
 
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
@@ -84,6 +84,10 @@ class Keeper(Protocol):
 
     def uncounted(self) -> Uncounted:
         """Return whose signatures on permits do not count now."""
+
+    def uncounts(self, person: Any) -> Exists:
+        """Return the condition that the decisions of a person do not count now, who is given by the
+        expression for their id."""
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return what the node of ``target`` is told of recalls: members of its state."""

@@ -103,12 +103,20 @@ class DutyRow:
             return f"could do it{but} nobody can do it {self._until}:"
         if now is None or now.people == few:
             return could(fewer=fewer)
-        able = f"{now.people} can without waiting for a first sign-in or a second factor"
+        able = f"{now.people} can without waiting for anybody"
         return f"could do it{', fewer than required' if fewer else ''}; {able}:"
 
     @property
     def _until(self) -> str:
-        people, invited = self._awaited, self.duty.invited
+        ways = [self._done] if self.duty.waits_for or self.duty.invited else []
+        if names := self.duty.recalled:
+            decisions = f"the recall of the decisions of {in_a_row(names, 'and')} is withdrawn"
+            ways.append(f"until {decisions}, or someone else holds the role")
+        return " or ".join(ways)
+
+    @property
+    def _done(self) -> str:
+        people, invited = sorted({*self.duty.waits_for, *self.duty.invited}), self.duty.invited
         ways = ["signed in"] if invited else []
         ways += ["set up a second factor"] if self.duty.waits_for else []
         do = in_a_row(ways, "or")
@@ -120,7 +128,7 @@ class DutyRow:
     @property
     def _awaited(self) -> tuple[str, ...]:
         """Without whom nobody can."""
-        return tuple(sorted({*self.duty.waits_for, *self.duty.invited}))
+        return (*self.duty.waits_for, *self.duty.invited, *self.duty.recalled)
 
     @property
     def glass(self) -> BreakGlassDutyRow | None:

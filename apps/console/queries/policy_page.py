@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import Value
 from django.urls import reverse
 
 from apps.console.queries.page_parts import for_members
@@ -17,8 +19,10 @@ from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
 from apps.governance.rules import APPROVER, PolicyState
 from apps.identity.queries import people_names
+from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 
+UNCOUNTED = "Your decisions were recalled: you cannot publish it until that is withdrawn."
 NOT_READ = f"({for_members('its policy is')})"
 
 
@@ -37,6 +41,7 @@ class Draft:
     shortages: Sequence[str] = ()  # why it could not be published as roles are held now
     current: PolicyRevision | None = None  # the one in force
     environment: str = ""  # its name
+    is_recalled: bool = False  # whether the reader's decisions were recalled
 
     @property
     def title(self) -> str:
@@ -47,6 +52,11 @@ class Draft:
     def may_decide(self) -> bool:
         """Whether the reader may publish or withdraw drafts here."""
         return self.may_publish or self.may_draft
+
+    @property
+    def recalled(self) -> str:
+        """Why the reader, who may publish, cannot; '' where their decisions count."""
+        return UNCOUNTED if self.may_publish and self.is_recalled else ""
 
     @property
     def lacks_passkey(self) -> bool:
@@ -78,7 +88,7 @@ class Draft:
 
     @property
     def _publishes(self) -> bool:
-        return self.may_publish and not self.is_own
+        return self.may_publish and not self.is_own and not self.is_recalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,12 @@ class PolicyPage:
         return asked_deciders(self.environment, self.actor)
 
     @property
+    def publishers(self) -> RoleHolders | None:
+        """Who may publish drafts that others wrote; ``None`` for who may not see that."""
+        rows = deciders(self.environment, self.actor)
+        return next((row for row in rows if row.role == APPROVER), None)
+
+    @property
     def may_freeze(self) -> bool:
         """Whether the reader may freeze it, and lift that."""
         return may(self.actor, "freeze.set", self.environment)
@@ -163,7 +179,7 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
     """Say who else can publish what ``actor`` drafts, or that nobody can yet. The environment was
     read with who decides there, which is told who may see its releases."""
     rows = [row for row in deciders(environment, actor) if row.role == APPROVER]
-    others = (person for row in rows for person in row.people if person.id != actor.id)
+    others = (person for row in rows for person in row.able if person.id != actor.id)
     if not rows or any(row.is_cut for row in rows) or any(others):
         decides = any(person.id == actor.id for row in rows for person in row.people)
         return f"{'Another' if decides else 'An'} approver can publish it."
@@ -172,7 +188,9 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
 
 def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
     """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
-    rows = list(policies(environment, actor).order_by("-number")[:50])
+    recalled = keeper().uncounts(Value(actor.accountable))
+    seen = policies(environment, actor).annotate(reader_recalled=recalled)
+    rows: list[Any] = list(seen.order_by("-number")[:50])
     current = next((p for p in rows if p.state == PolicyState.PUBLISHED), None)
     people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
     open_freezes = list(
@@ -205,7 +223,7 @@ def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, 
 
 
 def _drafts(
-    rows: list[PolicyRevision],
+    rows: Sequence[Any],
     current: PolicyRevision | None,
     names: dict[str, str],
     actor: Actor,
@@ -232,4 +250,5 @@ def _drafts(
             shortages=list(shortages(row.document["gates"], holders)),
             current=current,
             environment=environment.name,
+            is_recalled=row.reader_recalled,
         )

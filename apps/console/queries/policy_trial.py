@@ -65,6 +65,17 @@ def policy_trial(place: Environment, document: Mapping[str, Any], actor: Actor) 
     )
 
 
+def _held(row: RoleHolders) -> str:
+    """Say how few people there are with a role."""
+    if not row.people:
+        return "nobody holds that role here"
+    people, able = counted(len(row.people), "person holds", "people hold"), len(row.able)
+    if able < len(row.people):
+        few = f"only {able}" if able else "none"
+        return f"{few} of those who hold that role here can decide ({row.names})"
+    return f"only {people} that role here ({row.names})"
+
+
 def standing(results: Sequence[GateResult]) -> str:
     """Return how a release stands by its gates: only what has failed is no waiting."""
     held = gates.holding_back(results)
@@ -79,15 +90,11 @@ def shortages(policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders
     all gates together. Publishing also looks at passkeys and at where people stand."""
     there = {row.role: row for row in holders}
     asking = [g for g in policy if g["gate"] == "approvals" and g["role"] in there]
-    few = [gate for gate in asking if len(there[gate["role"]].people) < gate["count"]]
+    few = [gate for gate in asking if len(there[gate["role"]].able) < gate["count"]]
     for gate in few:
         row = there[gate["role"]]
-        held = "nobody holds that role here"
-        if row.people:
-            people = counted(len(row.people), "person holds", "people hold")
-            held = f"only {people} that role here ({row.names})"
-        yield f"It asks for {counted(gate['count'], row.role)}, and {held}: {STUCK}"
-    able = {person.id for gate in asking for person in there[gate["role"]].people}
+        yield f"It asks for {counted(gate['count'], row.role)}, and {_held(row)}: {STUCK}"
+    able = {person.id for gate in asking for person in there[gate["role"]].able}
     all_read = not any(there[gate["role"]].is_cut for gate in asking)
     if all_read and not few and len(able) < sum(gate["count"] for gate in asking):
         asked = in_a_row([counted(gate["count"], gate["role"]) for gate in asking])

@@ -19,7 +19,7 @@ from apps.console.queries.way_back import once_replaced, once_was_replaced
 from apps.governance.gates.facts import Facts
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan, Step
-from apps.governance.queries.deciders import deciders, ids_of
+from apps.governance.queries.deciders import deciders, ids_of, recalled_of
 from apps.governance.queries.facts import soaks_of
 from apps.governance.queries.foretelling import (
     ForetoldGate,
@@ -132,7 +132,7 @@ def _foretelling(
     releases = [
         Release(version=version, policy=row.policy, requester=facts.requester) for row in asked
     ]
-    known, found = standings(releases, ids_of(people)), {}
+    known, found = standings(releases, ids_of(people), recalled_of(people)), {}
     for row, release, holders in zip(asked, releases, people, strict=True):
         here = replace(facts, environment=row.environment.name, freezes=row.freezes)
         found[row.environment.name] = foretold(release, here, holders, known)

@@ -112,7 +112,8 @@ class Ceremony(ABC, Generic[S]):
         return {"comment_commitment": seal(self.words, person=self.actor.accountable, salt=salt)}
 
 
-def refuse_uncounted(actor: Actor) -> None:
+def refuse_uncounted(actor: Actor, do: str = "decide") -> None:
     """Raise :class:`Recalled` when what ``actor`` signs does not count."""
     if actor.accountable in keeper().uncounted().people:
-        raise Recalled("Your decisions were recalled: you decide nothing until that is withdrawn")
+        detail = f"Your decisions were recalled: you {do} nothing until that is withdrawn"
+        raise Recalled(detail)

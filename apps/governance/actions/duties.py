@@ -45,7 +45,7 @@ def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
     """
     if actor.kind == "system":
         return
-    access = look().access(policy.environment_id)
+    access = look().as_counted().access(policy.environment_id)
     if duties.locked_out(access):
         raise LockedOut(_too_few(policy, access))
 

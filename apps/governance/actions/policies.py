@@ -12,7 +12,7 @@ from apps.audit.actions import Recorder, record
 from apps.governance import policies
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
-from apps.governance.actions.ceremony import Ceremony
+from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
 from apps.governance.actions.duties import refuse_locked_out
 from apps.governance.actions.locking import lock_environment, lock_policy, lock_releases
 from apps.governance.actions.requests import sign_request
@@ -190,6 +190,7 @@ def _check_session(actor: Actor) -> None:
 def _publishable(policy: PolicyRevision, ring: KeyRing, actor: Actor) -> _Publishing:
     """Hold a draft that the actor may publish now."""
     row = lock_policy(policy, actor, "policy.publish")
+    refuse_uncounted(actor, "publish")
     _check_publisher(row, actor)
     if row.state != PolicyState.DRAFT:
         raise NotDraft

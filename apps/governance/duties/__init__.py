@@ -2,6 +2,7 @@
 
 from apps.governance.duties.organisation import (
     DECIDES_AS,
+    DECISIONS,
     DRAFT,
     GLASS,
     MAKE,
@@ -28,15 +29,22 @@ from apps.governance.duties.search import (
     opened_by_break_glass,
     unmet,
 )
-from apps.governance.duties.sentences import FACTOR_FIRST, SIGN_IN_FIRST, sentences
+from apps.governance.duties.sentences import (
+    FACTOR_FIRST,
+    RECALLED_FIRST,
+    SIGN_IN_FIRST,
+    sentences,
+)
 
 __all__ = [
     "DECIDES_AS",
+    "DECISIONS",
     "DRAFT",
     "FACTOR_FIRST",
     "GLASS",
     "MAKE",
     "OF_USE",
+    "RECALLED_FIRST",
     "REQUEST",
     "SIGNS_AS",
     "SIGN_IN_FIRST",

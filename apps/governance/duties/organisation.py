@@ -21,6 +21,7 @@ HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held ther
 IN_PROJECT = HERE | {MAKE, EDIT}
 OF_USE = frozenset(role for role, may in ROLES.items() if may & (IN_PROJECT | {HIRE}))
 DECIDES_AS = {role: permission for permission, role in ROLE_OF.items()}
+DECISIONS = frozenset({REVIEW, APPROVE, PUBLISH, GLASS})  # what a recall of decisions takes
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
 

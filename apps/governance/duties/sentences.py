@@ -7,6 +7,7 @@ from apps.governance.duties.paths import NOBODY, PathStep
 from placet_verify.permit.break_glass import OPENER
 
 FACTOR_FIRST = " (needs a second factor first)"
+RECALLED_FIRST = " (whose decisions were recalled)"
 SIGN_IN_FIRST = " (was invited and has not signed in yet)"
 
 

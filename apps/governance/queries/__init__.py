@@ -2,6 +2,7 @@
 
 from apps.governance.queries.dry_run import DryRunRow, dry_run
 from apps.governance.queries.facts import evaluate, evaluate_many
+from apps.governance.queries.needed import bentos_needed
 from apps.governance.queries.release_detail import (
     CommentRow,
     DecisionRow,
@@ -12,7 +13,6 @@ from apps.governance.queries.release_detail import (
     release_view,
 )
 from apps.governance.queries.visible_rows import (
-    bentos_needed,
     comments,
     decision,
     decisions,

@@ -16,6 +16,7 @@ from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import has_passkey, never_came, without_factor
+from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor
 
 MOST = 20  # of a role that are read, which is as many as a gate may ask for
@@ -29,6 +30,11 @@ class RoleHolders:
     role: str
     people: tuple[NamedPerson, ...]
     is_cut: bool = False  # whether there are more
+
+    @property
+    def able(self) -> tuple[NamedPerson, ...]:
+        """Those whose decisions were not recalled."""
+        return tuple(person for person in self.people if not person.is_recalled)
 
     @property
     def names(self) -> str:
@@ -60,6 +66,7 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
     asked = without_factor("holder"), has_passkey("holder"), never_came("holder")
+    asked = *asked, keeper().uncounts(OuterRef("holder"))
     once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
     return once.order_by("named")[: MOST + 1]
 
@@ -89,8 +96,15 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
 
 
 def _named(row: Sequence[Any], role: str) -> NamedPerson:
-    name, pk, demanding, signs, absent = row
-    return NamedPerson(pk, name or NAMELESS, (role,), tuple(demanding), signs, not absent)
+    name, pk, demanding, signs, absent, recalled = row
+    lacks = tuple(demanding), signs, not absent, recalled
+    return NamedPerson(pk, name or NAMELESS, (role,), *lacks)
+
+
+def recalled_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:
+    """Return everybody named in any of them whose decisions do not count."""
+    people = (one for rows in environments for row in rows for one in row.people)
+    return {person.id for person in people if person.is_recalled}
 
 
 def ids_of(environments: Iterable[Iterable[RoleHolders]]) -> set[str]:

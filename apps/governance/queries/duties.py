@@ -1,7 +1,7 @@
 """How few people could have a release approved, environment by environment, as access stands."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
 from apps.identity.trust.second_factor import never_came, without_factor
 from apps.registry.models import ModelVersion
+from apps.serving.hooks import keeper
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import CONFIRMER, OPENER
@@ -46,9 +47,10 @@ class Duty:
     ``fewest`` is the smallest set of people who could, each being who they seem to be; ``hired``
     a smaller one with an access admin who adds people that do not exist. Each with its path.
     ``break_glass`` says the same of those who break the glass; ``None`` where nobody may.
-    ``now`` is the smallest set without the roles that wait: for a second factor, or for people who
-    were invited and never signed in. Where without them nobody can have a release approved,
-    ``waits_for`` has to set one up, and ``invited`` has to sign in, by name.
+    ``now`` is the smallest set without the roles that wait: for a second factor, for people who
+    were invited and never signed in, or for a recall of somebody's decisions to be withdrawn. Where
+    without them nobody can have a release approved, ``waits_for`` has to set one up, ``invited``
+    has to sign in, and the decisions of ``recalled`` have to count again, by name.
     """
 
     environment: Environment
@@ -65,11 +67,13 @@ class Duty:
     now: ShortestPath | None = None
     waits_for: tuple[str, ...] = ()
     invited: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
         """Say how it stands: ``no_policy``, ``locked_out``, ``bypass``, ``waiting`` (nobody can
-        until people have signed in once, or set up a second factor) or ``kept``."""
+        until people have signed in once, set up a second factor, or decide again whose decisions
+        were recalled) or ``kept``."""
         if self.policy is None:
             return "no_policy"
         if self.fewest and self.fewest.people < self.demanded:
@@ -78,7 +82,7 @@ class Duty:
             return "bypass"
         if self.locked_out:
             return "locked_out"
-        return "waiting" if self.waits_for or self.invited else "kept"
+        return "waiting" if self.waits_for or self.invited or self.recalled else "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class OrganisationView:
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # who was invited and never signed in: their roles count from when they do
     absent: frozenset[str] = frozenset()
+    # whose decisions were recalled: what they decide counts from when that is withdrawn
+    recalled: frozenset[str] = frozenset()
 
     def access(self, environment: str) -> EnvironmentAccess:
         """Return the people around an environment that has a policy."""
@@ -126,14 +132,28 @@ class OrganisationView:
         )
 
     def as_ready(self) -> "OrganisationView":
-        """Return it without the roles that wait for somebody's second factor or first sign-in."""
+        """Return it without the roles that wait: see :class:`Duty`."""
+        waits = self.withheld or self.absent or self.recalled
+        return self._without(self.lacks) if waits else self
+
+    def as_counted(self) -> "OrganisationView":
+        """Return it without the roles of people whose decisions were recalled, that decide.
+
+        Only another person gives those back: they are not there to be asked, unlike people who can
+        come, or set up a second factor, at any time.
+        """
+        return self._without(self._is_recalled) if self.recalled else self
+
+    def _is_recalled(self, person: str, role: str) -> bool:
+        decides = not duties.DECISIONS.isdisjoint(ROLES.get(role, ()))
+        return person in self.recalled and decides
+
+    def _without(self, lacks: Callable[[str, str], object]) -> "OrganisationView":
         everybody = self.organisation
-        if not self.withheld and not self.absent:
-            return self
 
         def left(row: Binding) -> Iterable[Binding]:
             holders = everybody.teams.get(row.subject, frozenset({row.subject}))
-            lacking = {one for one in holders if self.lacks(one, row.role)}
+            lacking = {one for one in holders if lacks(one, row.role)}
             if not lacking:
                 return (row,)
             return [replace(row, subject=one) for one in sorted(holders - lacking)]
@@ -145,7 +165,13 @@ class OrganisationView:
         """Say what a role of a person waits for, behind a sentence; '' where it counts."""
         if person in self.absent:
             return duties.SIGN_IN_FIRST
+        if self._is_recalled(person, role):
+            return duties.RECALLED_FIRST
         return duties.FACTOR_FIRST if role in self.withheld.get(person, ()) else ""
+
+    def called(self, people: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of people, in order."""
+        return tuple(sorted(self.names[one] for one in people))
 
     def afresh(self) -> "OrganisationView":
         """Return it without what people did for releases that are under way: it helps no other."""
@@ -164,7 +190,8 @@ class OrganisationView:
         """Say what who takes a step waits for, who can do so only by roles that wait; '' where they
         wait for nothing."""
         permission = duties.permission_for(step)
-        if not permission or not (step.who in self.absent or self.withheld.get(step.who)):
+        waits = step.who in self.absent | self.recalled or self.withheld.get(step.who)
+        if not permission or not waits:
             return ""
         held, places = self.organisation.roles, ("", environment.project_id)
         bound = [row for place in places for row in held.get(place, {}).get(step.who, ())]
@@ -184,12 +211,15 @@ def look(*, past: bool = True) -> OrganisationView:
     people did for releases before, unless ``past`` says not to (one less)."""
     signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     users = User.objects.order_by("pk").annotate(
-        signs=Exists(signing), demanding=without_factor("pk"), absent=never_came("pk")
+        signs=Exists(signing),
+        demanding=without_factor("pk"),
+        absent=never_came("pk"),
+        recalled=keeper().uncounts(OuterRef("pk")),
     )
-    columns = ("pk", "name", "email", "is_active", "signs", "demanding", "absent")
+    columns = ("pk", "name", "email", "is_active", "signs", "demanding", "absent", "recalled")
     rows = list(users.values_list(*columns))
-    withheld = {pk: frozenset(roles) for pk, *_, roles, _ in rows if roles}
-    absent = frozenset(row[0] for row in rows if row[-1])
+    withheld = {pk: frozenset(roles) for pk, *_, roles, _, _ in rows if roles}
+    absent, recalled = (frozenset(row[0] for row in rows if row[at]) for at in (-2, -1))
     placed = all_positions()
     mailboxes = [duties.mailbox(email) for _, _, email, *_ in rows]
     people = tuple(
@@ -216,7 +246,7 @@ def look(*, past: bool = True) -> OrganisationView:
         people, bindings, _teams(), services, tuple(_past() if past else ())
     )
     pinned = frozenset(keystore.ring().passkeys)
-    return OrganisationView(organisation, names, policies, pinned, withheld, absent)
+    return OrganisationView(organisation, names, policies, pinned, withheld, absent, recalled)
 
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:
@@ -267,8 +297,9 @@ def _duty(
         requesters=any(duties.REQUEST in account.may for account in access.accounts),
         passkeys=access.pinned or any(rule.passkey for rule in access.rules),
         now=shortest if ready == access else duties.fewest(ready, most=demanded),
-        waits_for=tuple(sorted(seen.names[one] for one in awaited - seen.absent)),
-        invited=tuple(sorted(seen.names[one] for one in awaited & seen.absent)),
+        waits_for=seen.called(awaited - seen.absent - seen.recalled),
+        invited=seen.called(awaited & seen.absent),
+        recalled=seen.called(awaited & seen.recalled - seen.absent),
     )
 
 

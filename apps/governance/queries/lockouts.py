@@ -120,7 +120,7 @@ def _locked_out(
     """
     if CONCERNED.isdisjoint(held):
         return Lockouts()
-    now = look(past=False)
+    now = look(past=False).as_counted()
     then = replace(now, organisation=change(now.organisation))
     after = {
         pk: then.access(pk)

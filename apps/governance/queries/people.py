@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from apps.governance import gates, rules
 from apps.governance.approvals import Decider
 from apps.governance.gates import GateResult
-from apps.governance.independence import sentence
+from apps.governance.independence import RECALLED, WHY, sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
@@ -24,6 +24,7 @@ from apps.identity.trust.second_factor import (
     never_came,
     without_factor,
 )
+from apps.serving.hooks import keeper
 from placet.kernel.actor import SYSTEM, Actor, Scope
 
 
@@ -39,6 +40,7 @@ class NamedPerson:
     withheld: tuple[str, ...] = ()
     has_passkey: bool = True
     has_come: bool = True  # they signed in once, or can
+    is_recalled: bool = False  # no decision of theirs counts
     needs: str = ""
 
     @property
@@ -48,7 +50,9 @@ class NamedPerson:
 
     def asked_as(self, role: str, *, passkey: bool, actor: Actor, where: Scope) -> "NamedPerson":
         """Return them as a gate ``where`` asks them: as ``role``, perhaps only with a ``passkey``;
-        ``actor`` reads it."""
+        ``actor`` reads it. A recall is told to everybody, as a release tells what it voided."""
+        if self.is_recalled:
+            return replace(self, needs=WHY[RECALLED])
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
         lacks = " and ".join(missing) if self.has_come else NOT_SIGNED_IN
@@ -105,6 +109,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
             demanding=without_factor("pk"),
             signs=has_passkey("pk"),
             absent=never_came("pk"),
+            recalled=keeper().uncounts(OuterRef("pk")),
         )
         .filter(Q(pk__in=wanted) | Q(is_active=True) & (reviews | approves))
     )
@@ -114,7 +119,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
         held = ((rules.REVIEWER, row.reviews), (rules.APPROVER, row.approves))
         roles = tuple(role for role, holds in held if holds)
         if row.is_active and roles:
-            lacks = tuple(row.demanding), row.signs, not row.absent
+            lacks = tuple(row.demanding), row.signs, not row.absent, row.recalled
             deciders.append(NamedPerson(row.pk, names[row.pk], roles, *lacks))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))

@@ -341,7 +341,8 @@ def _standings(row: Release, people: ReleasePeople, actor: Actor) -> Standings:
     """Return how everybody stands who may be asked to decide, while anybody may."""
     if row.state != ReleaseState.REQUESTED:
         return Standings()
-    return standings([row], {actor.accountable, *(p.id for p in people.deciders)})
+    around = {actor.accountable, *(p.id for p in people.deciders)}
+    return standings([row], around, [p.id for p in people.deciders if p.is_recalled])
 
 
 def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:

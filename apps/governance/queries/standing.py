@@ -41,10 +41,12 @@ class Standings:
     positions: Positions = field(default_factory=lambda: Positions({}))
     touched: dict[str, frozenset[str]] = field(default_factory=dict)
     declared: Declared = field(default_factory=Declared)
+    recalled: frozenset[str] = frozenset()  # of whom no decision counts, as whoever asks read it
 
     def decider(self, release: Release, person: str) -> Decider:
         """Return ``person`` before ``release``, where they stand as far as that is known."""
-        return release.decider(person, self.of(release, person))
+        stands, recalled = self.of(release, person), person in self.recalled
+        return release.decider(person, stands, recalled=recalled)
 
     def approval(self, release: Release, person: str, role: str) -> DecisionFact:
         """Return what an approval of ``person`` as ``role`` would be, signed as the policy asks."""
@@ -77,12 +79,15 @@ class Standings:
         return Standing(**facts)
 
 
-def standings(releases: Sequence[Release], people: Iterable[str]) -> Standings:
-    """Return how ``people`` stand towards ``releases``, as the tables have it (at most one query).
+def standings(
+    releases: Sequence[Release], people: Iterable[str], recalled: Iterable[str] = ()
+) -> Standings:
+    """Return how ``people`` stand towards ``releases``, as the tables have it (at most one query);
+    the decisions of those who are ``recalled`` do not count.
 
     For pages. Each release comes with its policy, and its version with the lineage.
     """
-    known = Standings()
+    known = Standings(recalled=frozenset(recalled))
     branches = _branches(releases, people)
     if not branches:
         return known

@@ -110,6 +110,6 @@ def _nobody_for(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) 
         and not any(
             person.id not in release["decided"]
             and Decider(person.id, policy, parties).admitted([role])
-            for person in held.people
+            for person in held.able
         )
     }

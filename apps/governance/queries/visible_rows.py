@@ -1,18 +1,17 @@
 """What somebody may see: environments, policies, freezes, releases, and their inbox."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import JSONObject
 
 from apps.governance import rules
 from apps.governance.independence import sentence
 from apps.governance.models import (
-    OPEN_STATES,
     BreakGlass,
     Comment,
     Decision,
@@ -27,6 +26,7 @@ from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import one_of, scope_of, visible
 from apps.registry.queries import large_of
+from apps.serving.hooks import keeper
 from apps.serving.rules import EndpointState
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
@@ -239,7 +239,8 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     found: list[Any] = list(whole)
     rows = _concerning(found)
     candidates = [row for row in rows if row.waits and asked_as(row, actor)]
-    known = standings(candidates, [actor.accountable])
+    recalled = [actor.accountable] if any(row.recalled for row in candidates) else []
+    known = standings(candidates, [actor.accountable], recalled)
     is_cut = len(found) == INBOX_LIMIT
     waiting = Waiting([], [], _glasses(rows), next(iter(found), None), is_cut=is_cut)
     for row in candidates:
@@ -281,7 +282,8 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
     )
     found: list[Any] = list(narrow)
     rows = _concerning(found)
-    waiting = Counter(row.project_id for row in rows if row.waits and asked_as(row, actor))
+    asked = (row for row in rows if row.waits and not row.recalled and asked_as(row, actor))
+    waiting = Counter(row.project_id for row in asked)
     return Menu(waiting, _glasses(rows), next(iter(found), None))
 
 
@@ -307,6 +309,7 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
         seen=Exists(own),
         waits=Exists(undecided.filter(pk=OuterRef("pk"))),
         glass=Subquery(glasses[:1]),
+        recalled=keeper().uncounts(Value(actor.accountable)),
     )
     rows = rows.order_by(*oldest)
     return read_along(rows) if read_along else rows
@@ -349,13 +352,14 @@ def is_startable(actor: Actor) -> Q:
 
 
 def publishable_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
-    """Return the policy drafts that ``actor`` may publish: others wrote them, and no later one is
-    in force."""
+    """Return the policy drafts that ``actor`` may publish: others wrote them, no later one is in
+    force, and the decisions of ``actor`` were not recalled."""
     same = PolicyRevision.objects.filter(environment=OuterRef("environment"))
     in_force = same.filter(state=PolicyState.PUBLISHED, number__gt=OuterRef("number"))
     reach = _in_reach(actor, frozenset({"policy.publish"}))
     rows = PolicyRevision.objects.filter(~Exists(in_force), reach, state=PolicyState.DRAFT)
-    return rows.exclude(drafted_by=actor.accountable)
+    counts = ~keeper().uncounts(Value(actor.accountable))
+    return rows.filter(counts).exclude(drafted_by=actor.accountable)
 
 
 def publishable(actor: Actor) -> list[PolicyRevision]:
@@ -389,11 +393,3 @@ def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
             here &= Q(environment__name=grant.scope.environment)
         reach |= here
     return reach
-
-
-def bentos_needed(digests: Collection[str], since: datetime) -> set[str]:
-    """Return the Bentos of releases that are open or live, or ended since that time."""
-    over = Q(ended_at__lt=since) & ~Q(state__in=(*OPEN_STATES, ReleaseState.LIVE))
-    return set(
-        Release.objects.filter(bento__in=digests).exclude(over).values_list("bento_id", flat=True)
-    )

@@ -1,5 +1,6 @@
 """How the page of duties says how few people could get a release approved."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
             "factor:",
         ),
         (None, None, ("A", "B"), None, "Nobody can do it until enough of A and B have set up a "),
-        (2, 3, (), 2, "could do it; 3 can without waiting for a first sign-in or a second "),
+        (2, 3, (), 2, "could do it; 3 can without waiting for anybody:"),
         (2, 2, (), 2, "could do it:"),
     ],
 )
@@ -95,6 +96,17 @@ def test_who_was_invited_and_has_not_signed_in_is_waited_for(
     duty = Duty(PLACE, 1, 2, None, [], None, [], False, waits_for=waits, invited=invited)
     row = DutyRow(duty)
     assert (row.sign.text, row.could) == ("Nobody can do it yet", f"Nobody can do it {until}.")
+
+
+def test_whose_decisions_were_recalled_is_waited_for_or_somebody_else_with_the_role() -> None:
+    duty = Duty(PLACE, 1, 2, None, [], None, [], False, recalled=("Kim",))
+    assert DutyRow(duty).sign.text == "Nobody can do it yet"
+    until = "the recall of the decisions of Kim is withdrawn, or someone else holds the role"
+    assert DutyRow(duty).could == f"Nobody can do it until {until}."
+    both = replace(duty, invited=("Ravi",))
+    assert DutyRow(both).could == (
+        f"Nobody can do it until Ravi, who was invited, has signed in or until {until}."
+    )
 
 
 @pytest.mark.parametrize(

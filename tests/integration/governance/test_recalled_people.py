@@ -1,0 +1,130 @@
+"""Whose decisions were recalled decides nothing, and nowhere is said to be able to."""
+
+import pytest
+
+from apps.assurance.actions import recall
+from apps.governance.actions import draft_policy, publish_policy
+from apps.governance.errors import LockedOut
+from apps.governance.models import PolicyRevision
+from apps.governance.queries import menu, release_view
+from apps.governance.queries.duties import duties_of
+from apps.governance.queries.standstill import standstill
+from apps.governance.queries.visible_rows import publishable, waiting_on
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding
+from apps.serving.errors import Recalled
+from placet.kernel.actor import SYSTEM
+from tests.support import factories
+from tests.support.page_text import text_of
+from tests.support.world import OPEN, World
+
+pytestmark = pytest.mark.django_db
+WHY = "decisions were recalled"
+ONE_APPROVER = "version: 1\ngates:\n  - {gate: approvals, role: approver, count: 1}\n"
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A project where one approver is enough, and Vera's decisions were recalled."""
+    world.policy("staging", ONE_APPROVER)
+    taken_back(world.vera.id)
+    return world
+
+
+def taken_back(person: str) -> None:
+    oda = factories.actor_of(factories.person("Oda", {"operator": None}))
+    recall(kind="person", what=person, reason="coerced", actor=oda)
+
+
+def alone(world: World) -> None:
+    """Take Vito's role away: Vera is the only approver."""
+    revoke_role(RoleBinding.objects.get(person=world.people["Vito"]), actor=SYSTEM)
+
+
+def shown(world: World, name: str, path: str) -> str:
+    answer = factories.browser(world.people[name]).get(path)
+    assert answer.status_code == 200
+    return text_of(answer.content.decode())
+
+
+def drafted(world: World, source: str = OPEN) -> PolicyRevision:
+    return draft_policy(world.environment("staging"), source=source, actor=world.vito)
+
+
+def test_a_release_says_who_can_decide_and_who_cannot_any_more(world: World) -> None:
+    release = world.request("staging")
+    view = release_view(release.pk, world.rex)
+    assert [person.name for person in view.may_still_decide] == ["Vito risk"]
+    assert [row.why for row in view.cannot_count] == [f"Vera risk cannot count: {WHY}"]
+    own = release_view(release.pk, world.vera)
+    assert (own.can_decide, own.you_cannot_count) == (False, f"You cannot count: {WHY}")
+    page = shown(world, "Rex", f"/releases/{release.pk}/")
+    assert "Can decide: Vito risk" in page and f"Vera risk cannot count: {WHY}" in page
+
+
+def test_nothing_needs_their_review_and_they_are_told_why(world: World) -> None:
+    release = world.request("staging")
+    waits, other = waiting_on(world.vera), waiting_on(world.vito)
+    assert (waits.needed, waits.barred) == ([], [(release, f"You cannot count: {WHY}")])
+    assert (other.needed, other.barred) == ([release], [])
+    assert not menu(world.vera).waiting and menu(world.vito).waiting
+    for path in ("/", "/inbox/"):
+        page = shown(world, "Vera", path)
+        assert "Needs your review" not in page and f"You cannot count: {WHY}" in page
+
+
+def test_lists_of_who_decides_say_it_of_them(world: World) -> None:
+    for path in ("/projects/risk/members/", "/policies/risk/staging/"):
+        assert f"Vera risk ({WHY})" in shown(world, "Rex", path), path
+
+
+def test_duties_waits_for_the_recall_to_be_withdrawn_where_nobody_else_can(world: World) -> None:
+    place = world.environment("staging")
+    (duty,) = duties_of([place])
+    assert (duty.state, duty.recalled) == ("kept", ())
+    alone(world)
+    (duty,) = duties_of([place])
+    assert (duty.state, duty.recalled, duty.now) == ("waiting", ("Vera risk",), None)
+    assert duty.path[-1] == "Vera risk approves it as approver (whose decisions were recalled)"
+
+
+def test_a_release_that_only_they_could_approve_stands_still(world: World) -> None:
+    world.request("staging")
+    auditor = factories.actor_of(factories.person("Ed", {"auditor": world.project}))
+    assert standstill(auditor).stuck == []
+    alone(world)
+    (stuck,) = standstill(auditor).stuck
+    assert (stuck.environment.name, stuck.roles) == ("staging", ("approver",))
+
+
+def test_the_last_other_approver_is_removed_by_who_was_told_what_follows(world: World) -> None:
+    desk = factories.browser(factories.person("Ann", {"admin": None}))
+    role = RoleBinding.objects.get(person=world.people["Vito"])
+    asked = desk.post(f"/projects/risk/members/{role.pk}/remove", {"next": "/administration/"})
+    assert "After this no release can be approved in Risk" in text_of(asked.content.decode())
+
+
+def test_they_publish_no_policy_and_are_offered_none(world: World) -> None:
+    draft = drafted(world)
+    with pytest.raises(Recalled, match="you publish nothing until that is withdrawn"):
+        publish_policy(draft, actor=world.vera)
+    assert publishable(world.vera) == []
+    page = shown(world, "Vera", "/policies/risk/staging/")
+    assert "Your decisions were recalled: you cannot publish it" in page
+    assert "Publish…" not in page and "Withdraw…" in page
+
+
+def test_a_policy_that_needs_them_is_not_published(world: World) -> None:
+    two = ONE_APPROVER.replace("count: 1", "count: 2")
+    draft = draft_policy(world.environment("staging"), source=two, actor=world.vera)
+    with pytest.raises(LockedOut, match="asks for 2 people, and at most 1 could"):
+        publish_policy(draft, actor=world.vito)
+    page = shown(world, "Vito", "/policies/risk/staging/")
+    assert "and only 1 of those who hold that role here can decide (Vera risk (" in page
+
+
+def test_whoever_requests_is_told_that_nobody_could_decide(world: World) -> None:
+    alone(world)
+    bento = world.bento(world.version())
+    page = shown(world, "Ada", f"/releases/new/?version={bento.version_id}")
+    assert "Nobody could decide: too few people count as approver" in page
