@@ -3,22 +3,26 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.urls import reverse
+
 from apps.assurance.models import EffectAction, RecallKind
-from apps.assurance.queries import RecallReach, ReleaseImpact, foresee, preview
+from apps.assurance.queries import RecallReach, RecallSubject, ReleaseImpact, foresee, preview
 from apps.assurance.queries.named_items import named_item, recallable
 from apps.assurance.queries.outcomes import DONE, foreseen, would
 from apps.assurance.rules import IN_PROJECT
-from apps.console.queries.page_parts import counted
-from apps.console.queries.recall_items import EarlierRecall, earlier_recall
+from apps.console.queries.page_parts import Link, counted
+from apps.console.queries.recall_items import EarlierRecall, earlier_recall, none_affected
 from apps.identity.models import Project, User
-from apps.identity.queries import visible_people
+from apps.identity.queries import visible, visible_people
 from apps.monitoring.queries import requests_of
+from apps.registry.models import ModelVersion
 from placet.kernel import keystore
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NeedsPermission
 
 RECALL = "recall.create"
+SAME_FILES = 10  # versions that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class RecallForm:
     people: list[User]
     found: RecallReach | None = None
     rows: tuple[ImpactRow, ...] = ()  # what would be reached
+    same_files: tuple[Link, ...] = ()  # other versions of just these files, that the reader sees
 
     @property
     def endpoints(self) -> int:
@@ -81,6 +86,17 @@ class RecallForm:
     def affected(self) -> int:
         """How many releases would be ended."""
         return sum(not row.is_over for row in self.rows)
+
+    @property
+    def none(self) -> str:
+        """What is said where none would be."""
+        return none_affected(self.found.subject.kind) if self.found else ""
+
+    @property
+    def same_files_say(self) -> str:
+        """What stands before those versions."""
+        which = "another version" if len(self.same_files) == 1 else "other versions"
+        return f"The same files are in {which} too, which this recall does not reach:"
 
     @property
     def over(self) -> str:
@@ -122,7 +138,25 @@ def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = 
         return form
     item = named_item(actor, projects, kind=kind, what=what, project=project)
     reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
-    return RecallForm(kinds, projects, people, reach, tuple(_impact_rows(preview(reach), actor)))
+    rows = tuple(_impact_rows(preview(reach), actor))
+    return RecallForm(kinds, projects, people, reach, rows, _same_files(reach.subject, actor))
+
+
+def _same_files(subject: RecallSubject, actor: Actor) -> tuple[Link, ...]:
+    """Return the newest other versions, in any project that ``actor`` sees, with just the files of
+    the version that is recalled, or whose Bento is (one query, none for what has no files)."""
+    if subject.kind not in (RecallKind.VERSION, RecallKind.BENTO):
+        return ()
+    named = {"pk" if subject.kind == RecallKind.VERSION else "bentos": subject.what}
+    own = ModelVersion.objects.filter(**named)
+    rows = visible(ModelVersion.objects.all(), actor, view="version.view")
+    rows = rows.filter(artifact_digest__in=own.values("artifact_digest"))
+    rows = rows.exclude(artifact_digest="").exclude(pk__in=own.values("pk")).order_by("-pk")
+    names = rows.values_list("project__slug", "model__name", "number")[:SAME_FILES]
+    return tuple(
+        Link(f"{project}/{model}:{number}", reverse("version", args=[project, model, number]))
+        for project, model, number in names
+    )
 
 
 def _impact_rows(impacts: list[ReleaseImpact], actor: Actor) -> list[ImpactRow]:

@@ -9,10 +9,19 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 from django.urls import reverse
 
+from apps.assurance.models import RecallKind
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Link
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import Actor
+
+BARS: dict[str, str] = {  # while it stands
+    RecallKind.DATASET: "no version that was trained on it can be released",
+    RecallKind.WHEEL: "no build that contains it can be released",
+    RecallKind.KEY: "what this key signed doesn't count",
+    RecallKind.PERSON: "this person's decisions don't count, and they can decide nothing",
+    RecallKind.PASSKEY: "what this passkey signed doesn't count",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,17 @@ def earlier_recall(told: Mapping[str, Any] | None, actor: Actor) -> EarlierRecal
         return None
     url = recall_url(told["id"], told["project"], actor)
     return EarlierRecall(datetime.fromisoformat(told["at"]), url)
+
+
+def bars(kind: str) -> str:
+    """Say what a recall keeps from happening while it stands, in the middle of a sentence."""
+    return BARS.get(kind, "it can't be released")
+
+
+def none_affected(kind: str) -> str:
+    """Say that a recall reaches no release, and what it brings about all the same."""
+    then = bars(kind)
+    return f"No releases affected. {then[0].upper()}{then[1:]} while the recall stands."
 
 
 def recalled_item() -> Coalesce:

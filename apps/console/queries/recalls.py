@@ -31,8 +31,10 @@ from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.paging import keyed
 from apps.console.queries.recall_items import (
     EarlierRecall,
+    bars,
     earlier_recall,
     item_link,
+    none_affected,
     recalled_item,
 )
 from apps.console.queries.sorting import RECALLS, Sorting
@@ -43,15 +45,13 @@ from apps.identity.rules.permissions import roles_with
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
+from placet_verify.statements import RecalledNames
 
 SHOWN = 200
-WHO_LIFTS = (
-    f"Who has the role {' or '.join(roles_with('recall.lift'))} can withdraw the recall, but not "
-    "the person who recalled it."
-)
-BARS: dict[str, str] = {  # until it is withdrawn
-    RecallKind.PERSON: "this person's decisions don't count",
-    RecallKind.PASSKEY: "what this passkey signed doesn't count",
+LIFTERS = " or ".join(roles_with("recall.lift"))
+NOR: dict[str, str] = {  # who does not withdraw it either
+    RecallKind.PERSON: ", nor the person whose decisions it takes back",
+    RecallKind.PASSKEY: ", nor the person whose passkey it is",
 }
 ALLOWS: dict[str, str] = {  # once it is withdrawn
     RecallKind.PERSON: "This person can decide again; decisions that the recall voided stay void.",
@@ -181,8 +181,31 @@ class RecallPage:
         """What holds for what was recalled."""
         if self.is_lifted:
             return f"Withdrawn. {after_lifting(self.recall)}"
-        bars = BARS.get(self.recall.kind, "it can't be released")
-        return f"Until it is withdrawn, {bars}. {WHO_LIFTS}"
+        return f"Until it is withdrawn, {bars(self.recall.kind)}. {self.who_lifts}"
+
+    @property
+    def who_lifts(self) -> str:
+        """Who can withdraw it: it belongs to all projects, or to one as a whole."""
+        project = self.recall.project
+        where = f"in all of {project.name}" if project else "for all projects"
+        nor = NOR.get(self.recall.kind, "")
+        return (
+            f"Who has the role {LIFTERS} {where} can withdraw the recall, but not the person who "
+            f"recalled it{nor}."
+        )
+
+    @property
+    def none_reached(self) -> str:
+        """What is said where it reached no release."""
+        return "No releases affected." if self.is_lifted else none_affected(self.recall.kind)
+
+    @property
+    def kept(self) -> str:
+        """What nodes keep of it for good; '' where they are told of nothing."""
+        if self.recall.names == RecalledNames().to_dict():
+            return ""
+        runs = " and will never run these releases again" if self.recall.reached else ""
+        return f"Nodes keep the signed recall permanently{runs}."
 
     @property
     def lift_says(self) -> str:

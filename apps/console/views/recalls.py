@@ -5,8 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.assurance.actions import lift, recall
-from apps.assurance.models import RecallKind, RecallState
-from apps.assurance.queries import get_recall
+from apps.assurance.models import EffectState, RecallKind, RecallState
+from apps.assurance.queries import effects_of, get_recall
 from apps.assurance.queries.named_items import named_item, recallable
 from apps.console.queries.recall_form import demand_recall, may_recall, recall_form
 from apps.console.queries.recalls import after_lifting, recall_list_page, recall_page
@@ -73,7 +73,10 @@ def recall_create(request: PageRequest) -> HttpResponse:
         project=item.project,
         actor=request.actor,
     )
-    messages.success(request, "Recalled. Confirmations by nodes are listed below.")
+    ran = effects_of(row).exclude(state=EffectState.NEVER_RAN).exists()
+    messages.success(
+        request, f"Recalled.{' Confirmations by nodes are listed below.' if ran else ''}"
+    )
     return redirect("recall", row.pk)
 
 

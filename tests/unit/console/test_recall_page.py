@@ -7,6 +7,7 @@ import pytest
 
 from apps.console.queries.recall_form import ImpactRow, RecallForm
 from apps.console.queries.recalls import EffectRow, RecallListPage, RecallPage, RecallRow
+from placet_verify.statements import RecalledNames
 
 NOBODY = cast("Any", None)
 
@@ -193,6 +194,49 @@ def test_who_withdraws_a_recall_is_told_what_becomes_of_which_releases(
     assert found.lift_says == said
     lifted = shown(recall(kind=kind, reached=reached, state="lifted"))
     assert lifted.meaning == f"Withdrawn. {said}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "project", "said"),
+    [
+        (
+            "person",
+            None,
+            "Until it is withdrawn, this person's decisions don't count, and they can decide "
+            "nothing. Who has the role approver for all projects can withdraw the recall, but not "
+            "the person who recalled it, nor the person whose decisions it takes back.",
+        ),
+        (
+            "version",
+            SimpleNamespace(name="Risk"),
+            "Until it is withdrawn, it can't be released. Who has the role approver in all of Risk "
+            "can withdraw the recall, but not the person who recalled it.",
+        ),
+    ],
+)
+def test_a_recall_says_what_it_bars_and_who_really_withdraws_it(
+    kind: str, project: Any, said: str
+) -> None:
+    assert shown(recall(kind=kind, project=project)).meaning == said
+
+
+def test_what_reached_nothing_says_what_it_brings_about_all_the_same() -> None:
+    """It is about a person as well, and over once it is withdrawn."""
+    person = {"kind": "person", "reached": 0, "names": RecalledNames(people=("per_1",)).to_dict()}
+    stands, lifted = shown(recall(**person)), shown(recall(**person, state="lifted"))
+    assert stands.none_reached == (
+        "No releases affected. This person's decisions don't count, and they can decide nothing "
+        "while the recall stands."
+    )
+    assert lifted.none_reached == "No releases affected."
+    assert stands.kept == "Nodes keep the signed recall permanently."
+    nothing = shown(recall(reached=0, names=RecalledNames().to_dict()))
+    assert (nothing.kept, nothing.none_reached) == (
+        "",
+        "No releases affected. It can't be released while the recall stands.",
+    )
+    reached = "Nodes keep the signed recall permanently and will never run these releases again."
+    assert shown(recall()).kept == reached
 
 
 def test_a_withdrawn_recall_is_not_titled_as_though_it_stood() -> None:
