@@ -210,6 +210,7 @@ urlpatterns = [
     path("streams/<str:stream_id>/do/<slug:stream_verb>", streams.operate, name="stream-do"),
     path("policies/", policies.policy_list, name="policy-list"),
     path(PLACE, policies.policies, name="policies"),
+    path(PLACE + "r<int:number>/", policies.policy, name="policy"),
     path(PLACE + "draft", policies.draft, name="policy-draft"),
     path(PLACE + "<int:number>/decide", policies.decide_draft, name="policy-decide"),
     path(PLACE + "freeze", policies.freeze, name="freeze-set"),

@@ -108,10 +108,11 @@ class ServedRow:
 
     @property
     def policy_url(self) -> str:
-        """Where the policy is read, '' where the reader may not look."""
+        """Where that revision of the policy is read, '' where the reader may not look."""
         if not self.actor.can("policy.view", self.place):
             return ""
-        return reverse("policies", args=[self.slug, self.place.environment])
+        number = self.revision.approved.policy
+        return reverse("policy", args=[self.slug, self.place.environment, number])
 
     @property
     def approvals(self) -> list[ApprovalRow]:

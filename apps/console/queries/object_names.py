@@ -86,7 +86,7 @@ TABLES = {
     "pol": Table(
         PolicyRevision,
         ("=policy revision ", "number", "= of ", "environment__name"),
-        *("policies", ("project__slug", "=/", "environment__name"), "policy.view"),
+        *("policy", ("project__slug", "=/", "environment__name", "=/", "number"), "policy.view"),
     ),
     "mdl": Table(
         RegisteredModel, ("name",), "model", ("project__slug", "=/", "name"), "model.view"

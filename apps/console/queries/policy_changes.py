@@ -15,23 +15,29 @@ Deciding = Literal["publish", "withdraw"]
 
 @dataclass(frozen=True, slots=True)
 class PolicyChanges:
-    """A draft beside the policy in force: its gates in words, and its lines."""
+    """Two revisions of a policy: their gates in words, and their lines. Without a ``heading`` they
+    are the policy in force and a draft."""
 
     before: PolicyRevision
     after: PolicyRevision
+    heading: str = ""
 
     @property
     def title(self) -> str:
         """What stands above them."""
-        return f"Changes to the active policy r{self.before.number}"
+        return self.heading or f"Changes to the active policy r{self.before.number}"
 
     @property
     def nothing(self) -> str:
-        """Says that publishing would change nothing; '' where it would."""
+        """Says that nothing changed, or publishing would change nothing; '' where it would."""
         if self.before.digest != self.after.digest:
             return ""
         text = "" if self.before.source == self.after.source else " Only its text differs."
-        return f"It asks for just what the active policy asks for.{text}"
+        if self.heading:
+            same = f"r{self.after.number} asks for just what r{self.before.number} asks for."
+        else:
+            same = "It asks for just what the active policy asks for."
+        return f"{same}{text}"
 
     @property
     def gates(self) -> list[tuple[str, str, str]]:
@@ -43,7 +49,8 @@ class PolicyChanges:
     @property
     def lines(self) -> list[tuple[str, str]]:
         """What differs line by line, each with how it is set."""
-        names = f"r{self.before.number} (active)", f"r{self.after.number} (draft)"
+        active, draft = ("", "") if self.heading else (" (active)", " (draft)")
+        names = f"r{self.before.number}{active}", f"r{self.after.number}{draft}"
         return diff_lines(line_diff(self.before.source, self.after.source, names, steps=STEPS))
 
 

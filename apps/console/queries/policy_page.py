@@ -12,9 +12,11 @@ from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges, Question
+from apps.console.queries.policy_revision import PastPolicy, around, past_policy
 from apps.console.queries.policy_trial import shortages
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
+from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import freezes, policies
 from apps.governance.rules import APPROVER, PolicyState
@@ -89,27 +91,6 @@ class Draft:
     @property
     def _publishes(self) -> bool:
         return self.may_publish and not self.is_own and not self.is_recalled
-
-
-@dataclass(frozen=True, slots=True)
-class PastPolicy:
-    """One revision of the policy, in its history."""
-
-    row: PolicyRevision
-    author: str
-    publisher: str
-    in_force: bool
-
-    @property
-    def state(self) -> str:
-        """How it stands, unless it is in force: another may have taken its place."""
-        return "superseded" if self.row.state == PolicyState.PUBLISHED else self.row.state
-
-    @property
-    def people(self) -> str:
-        """Who wrote it, and who published it."""
-        published = f", published by {self.publisher}" if self.row.published_by else ""
-        return f"drafted by {self.author}{published}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,21 +170,20 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
 def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
     """Return what the page of one environment's policies shows; ``source`` is a draft as typed."""
     recalled = keeper().uncounts(Value(actor.accountable))
-    seen = policies(environment, actor).annotate(reader_recalled=recalled)
+    seen = with_ends(policies(environment, actor)).annotate(reader_recalled=recalled)
     rows: list[Any] = list(seen.order_by("-number")[:50])
     current = next((p for p in rows if p.state == PolicyState.PUBLISHED), None)
-    people = {p.drafted_by for p in rows} | {p.published_by for p in rows}
     open_freezes = list(
         freezes(environment, actor).filter(lifted_at=None).order_by("-starts_at")[:20]
     )
-    names = people_names(people)
+    names = people_names(one for row in rows for one in around(row))
     return PolicyPage(
         environment=environment,
         actor=actor,
         current=current,
         gates=gate_titles(current),
         drafts=list(_drafts(rows, current, names, actor, environment)),
-        history=[_past(row, current, names) for row in rows],
+        history=[past_policy(row, current, names) for row in rows],
         freezes=open_freezes,
         source=source or (current.source if current else ""),
         plans=drawn(own_presets(environment)),
@@ -215,11 +195,6 @@ def may(actor: Actor, permission: str, environment: Environment) -> bool:
     return actor.can(
         permission, Scope(environment.project_scope(), environment.environment_scope())
     )
-
-
-def _past(row: PolicyRevision, current: PolicyRevision | None, names: dict[str, str]) -> PastPolicy:
-    author, publisher = names.get(row.drafted_by, ""), names.get(row.published_by, "")
-    return PastPolicy(row, author, publisher, row == current)
 
 
 def _drafts(

@@ -213,7 +213,7 @@ class ReleasePage:
     def policy_url(self) -> str:
         """Where that policy is read."""
         args = self.release.project.slug, self.release.environment.name
-        return reverse("policies", args=args)
+        return reverse("policy", args=[*args, self.view.bound.policy_number])
 
     @property
     def endpoint_url(self) -> str:

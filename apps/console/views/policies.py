@@ -8,6 +8,7 @@ from apps.console.addresses import page_of
 from apps.console.queries.policies import none_seen, policy_list_page
 from apps.console.queries.policy_changes import Deciding, Question
 from apps.console.queries.policy_page import may, other_publishers, policy_page
+from apps.console.queries.policy_revision import policy_revision_page
 from apps.console.queries.policy_trial import policy_trial
 from apps.console.views.asking import SURE
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
@@ -61,6 +62,15 @@ def policies(request: PageRequest, project: str, environment: str) -> HttpRespon
     return show(request, "policies", page=policy_page(row, request.actor), environment=row)
 
 
+@page
+def policy(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
+    """Show one revision of a policy: its text, and when it was in force."""
+    found = project_by_slug(project, request.actor)
+    row = visible_rows.environment(found, environment, request.actor)
+    shown = policy_revision_page(row, number, request.actor)
+    return show(request, "policy", page=shown, environment=row)
+
+
 @action
 def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
     """Store a draft, or only try it on what is open and live."""
@@ -84,27 +94,27 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
     row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
-    policy = visible_rows.policy(row, number, request.actor)
-    if asked := ask_before_deciding(request, row, policy):
+    revision = visible_rows.policy(row, number, request.actor)
+    if asked := ask_before_deciding(request, row, revision):
         return asked
     if request.POST.get("do") == "publish":
-        publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
+        publish_policy(revision, assertion=assertion_of(request), actor=request.actor)
         messages.success(request, f"Policy r{number} is active.")
     else:
-        withdraw_policy(policy, actor=request.actor)
+        withdraw_policy(revision, actor=request.actor)
     return back(request)
 
 
 def ask_before_deciding(
-    request: PageRequest, environment: Environment, policy: PolicyRevision
+    request: PageRequest, environment: Environment, revision: PolicyRevision
 ) -> HttpResponse | None:
     """Return the page that asks whether to publish or withdraw, for who has not answered: the
     dialog asks where there is JavaScript. Who may not is asked nothing: they are refused."""
     do: Deciding = "publish" if request.POST.get("do") == "publish" else "withdraw"
     able = may(request.actor, "policy.publish" if do == "publish" else "policy.draft", environment)
-    if request.POST.get(SURE) or policy.state != PolicyState.DRAFT or not able:
+    if request.POST.get(SURE) or revision.state != PolicyState.DRAFT or not able:
         return None
-    asked = Question(do, policy, current_policy(environment), environment.name)
+    asked = Question(do, revision, current_policy(environment), environment.name)
     said = {"title": asked.title, "said": asked.says, "submit": asked.submit, "tone": asked.tone}
     return show(request, "sure", **said, do=do, action=request.path, here=page_of(request))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ import pytest
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import PolicyRow
 from apps.console.queries.policy_changes import PolicyChanges
-from apps.console.queries.policy_page import Draft, PastPolicy
+from apps.console.queries.policy_page import Draft
+from apps.console.queries.policy_revision import PastPolicy
 from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
 from apps.governance.gates import GATES
 from apps.governance.queries.deciders import RoleHolders
@@ -100,14 +102,35 @@ def test_a_draft_that_changes_nothing_says_so() -> None:
     assert spelled.nothing.endswith(" Only its text differs.")
 
 
-def test_history_says_who_wrote_and_who_published() -> None:
-    row = SimpleNamespace(state="published", published_by="per_2")
-    past = PastPolicy(cast("Any", row), "Ada", "Rex", in_force=False)
-    assert (past.people, past.state) == ("drafted by Ada, published by Rex", "superseded")
-    written = PastPolicy(
-        cast("Any", SimpleNamespace(state="draft", published_by="")), "Ada", "", False
-    )
+def past(state: str, **members: Any) -> PastPolicy:
+    """Return a revision that Ada drafted."""
+    plain = {"drafted_by": "per_1", "published_by": "", "withdrawn": None, "next": None}
+    row = SimpleNamespace(state=state, **(plain | members))
+    return PastPolicy(row, {"per_1": "Ada", "per_2": "Rex"}, in_force=False)
+
+
+def test_history_says_who_wrote_who_published_and_who_withdrew() -> None:
+    at = "2026-05-01T10:00:00.000000Z"
+    later = {"number": 3, "at": at}
+    published = past("published", published_by="per_2", next=later)
+    assert published.people == "drafted by Ada, published by Rex"
+    assert (published.state, published.ended_by) == ("superseded", "r3")
+    assert published.ended_at == datetime(2026, 5, 1, 10, tzinfo=UTC)
+    written = past("draft", next=later)
     assert (written.people, written.state) == ("drafted by Ada", "draft")
+    assert (written.ended_at, written.ended_by, written.withdrawn_at) == (None, "", None)
+    withdrawn = past("withdrawn", withdrawn={"by": "per_2", "at": at})
+    assert withdrawn.people == "drafted by Ada, withdrawn by Rex"
+    assert withdrawn.withdrawn_at == datetime(2026, 5, 1, 10, tzinfo=UTC)
+
+
+def test_a_revision_beside_another_is_not_called_a_draft() -> None:
+    old, new = revision(2, "a: 1", [{"gate": "build"}]), revision(3, "b: 1")
+    changes = PolicyChanges(old, new, "Changes since")
+    assert (changes.title, changes.nothing) == ("Changes since", "")
+    assert [line for _, line in changes.lines][:2] == ["--- r2", "+++ r3"]
+    same = PolicyChanges(old, revision(3, "a: 1"), "Changes since")
+    assert same.nothing == "r3 asks for just what r2 asks for."
 
 
 def trial(state: str, decisions: int = 0, stands: str = "requested") -> Trial:
@@ -118,6 +141,13 @@ def trial(state: str, decisions: int = 0, stands: str = "requested") -> Trial:
     row = SimpleNamespace(before=(built,), results=(built, fresh), release=release)
     row.decisions = decisions
     return Trial(cast("Any", row))
+
+
+def test_who_may_publish_and_whose_decisions_were_recalled_is_told_why_not() -> None:
+    barred = replace(draft(PASSKEY), is_recalled=True)
+    assert [question.submit for question in barred.questions] == ["Withdraw"]
+    assert barred.recalled.startswith("Your decisions were recalled")
+    assert replace(barred, may_publish=False).recalled == draft().recalled == ""
 
 
 @pytest.mark.parametrize("state", ["waiting", "failed", "error"])

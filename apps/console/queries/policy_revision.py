@@ -1,0 +1,143 @@
+"""The page of one revision of a policy: its text, who stood behind it, and when it was in force."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.console.queries.links import sees
+from apps.console.queries.page_parts import counted
+from apps.console.queries.policies import gate_titles
+from apps.console.queries.policy_changes import PolicyChanges
+from apps.governance.models import Environment, PolicyRevision, Release
+from apps.governance.queries.policy_history import with_ends
+from apps.governance.queries.visible_rows import policies
+from apps.governance.rules import PolicyState
+from apps.identity.queries import people_names
+from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class PastPolicy:
+    """One revision of the policy, as it stands now: read with how it ended."""
+
+    row: Any
+    names: dict[str, str]  # of who drafted, published and withdrew it
+    in_force: bool
+
+    @property
+    def state(self) -> str:
+        """How it stands, unless it is in force: another may have taken its place."""
+        return "superseded" if self.row.state == PolicyState.PUBLISHED else str(self.row.state)
+
+    @property
+    def author(self) -> str:
+        """Who drafted it."""
+        return self.names.get(self.row.drafted_by, "")
+
+    @property
+    def publisher(self) -> str:
+        """Who published it, '' where nobody did."""
+        return self.names.get(self.row.published_by, "")
+
+    @property
+    def withdrawer(self) -> str:
+        """Who withdrew it, '' where nobody did."""
+        return self.names.get(self.row.withdrawn["by"], "") if self.row.withdrawn else ""
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """When that was."""
+        return datetime.fromisoformat(self.row.withdrawn["at"]) if self.row.withdrawn else None
+
+    @property
+    def people(self) -> str:
+        """Who wrote it, and who published or withdrew it."""
+        published = f", published by {self.publisher}" if self.row.published_by else ""
+        withdrawn = f", withdrawn by {self.withdrawer}" if self.row.withdrawn else ""
+        return f"drafted by {self.author}{published}{withdrawn}"
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When another took its place; ``None`` where it never was in force, or still is."""
+        was = self.row.state == PolicyState.PUBLISHED and self.row.next
+        return datetime.fromisoformat(self.row.next["at"]) if was else None
+
+    @property
+    def ended_by(self) -> str:
+        """Which one took its place."""
+        return f"r{self.row.next['number']}" if self.ended_at else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRevisionPage:
+    """Everything the page of one revision shows."""
+
+    environment: Environment
+    past: PastPolicy
+    current: PolicyRevision | None  # the one in force
+    before: PolicyRevision | None  # the one that was published last before it
+    approved: int | None  # releases under it; None for who may not see releases there
+
+    @property
+    def row(self) -> Any:
+        """The revision."""
+        return self.past.row
+
+    @property
+    def gates(self) -> list[str]:
+        """What it asks for, in words."""
+        return gate_titles(self.row)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a draft that may still be published."""
+        return bool(self.row.state == PolicyState.DRAFT)
+
+    @property
+    def releases(self) -> str:
+        """How many releases were approved under it."""
+        if self.approved is None:
+            return "not visible to you"
+        return counted(self.approved, "release") if self.approved else "none"
+
+    @property
+    def changes(self) -> list[PolicyChanges]:
+        """What it changed, and what was changed since."""
+        row, current, before = self.row, self.current, self.before
+        found = []
+        if before:
+            heading = f"Changes from r{before.number}, the policy before it"
+            found.append(PolicyChanges(before, row, heading))
+        if current and current.pk != row.pk and current != before:
+            heading = f"Changes since, up to the active policy r{current.number}"
+            found.append(PolicyChanges(row, current, heading))
+        return found
+
+
+def past_policy(row: Any, current: PolicyRevision | None, names: dict[str, str]) -> PastPolicy:
+    """Return a revision that :func:`with_ends` read, with the names of who :func:`around` it."""
+    return PastPolicy(row, names, current is not None and row.pk == current.pk)
+
+
+def around(row: Any) -> set[str]:
+    """Return the ids of who drafted, published and withdrew a revision."""
+    return {row.drafted_by, row.published_by, row.withdrawn["by"] if row.withdrawn else ""}
+
+
+def policy_revision_page(environment: Environment, number: int, actor: Actor) -> PolicyRevisionPage:
+    """Return the page of one revision, or raise ``NotFound``."""
+    seen = policies(environment, actor)
+    row: Any = with_ends(seen).filter(number=number).first()
+    if row is None:
+        raise NotFound
+    published = seen.filter(state=PolicyState.PUBLISHED).order_by("-number")
+    current = published.first()
+    approved = Release.objects.filter(policy=row, approved_at__isnull=False)
+    return PolicyRevisionPage(
+        environment,
+        past_policy(row, current, people_names(around(row))),
+        current,
+        published.filter(number__lt=number).first(),
+        approved.count() if sees(environment, "release.view", actor) else None,
+    )

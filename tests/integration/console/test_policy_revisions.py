@@ -1,0 +1,82 @@
+"""The page of one revision of a policy, also of one that is in force no more."""
+
+import pytest
+
+from apps.governance.actions import draft_policy, withdraw_policy
+from apps.governance.models import PolicyRevision
+from tests.support import factories
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.world import OPEN, World
+
+pytestmark = pytest.mark.django_db
+NOTE = "# as agreed with the second line\n"
+REVIEWED = f"{NOTE}{OPEN}  - {{gate: approvals, role: reviewer, count: 1}}\n"
+PAGE = "/policies/risk/staging/"
+
+
+def page(world: World, path: str, who: str = "Rex") -> str:
+    answer = browser(world.people[who]).get(path)
+    assert answer.status_code == 200
+    return " ".join(text_of(answer.content.decode()).split())
+
+
+def links(world: World, path: str, who: str = "Rex") -> str:
+    return browser(world.people[who]).get(path).content.decode()
+
+
+@pytest.fixture
+def old(world: World) -> PolicyRevision:
+    """A revision with a comment, which another has replaced."""
+    row = world.policy("staging", REVIEWED)
+    world.policy("staging", OPEN)
+    return row
+
+
+def test_what_is_in_force_no_more_is_read_as_it_was_written(
+    world: World, old: PolicyRevision
+) -> None:
+    shown = page(world, f"{PAGE}r{old.number}/")
+    assert NOTE.strip() in shown and "One reviewer" in shown
+    assert "Superseded" in shown and f"replaced by r{old.number + 1}" in shown
+    assert "Drafted by Vera risk" in shown and "Published by Vito risk" in shown
+    assert f"Changes from r{old.number - 1}, the policy before it" in shown
+    assert f"Changes since, up to the active policy r{old.number + 1}" in shown
+    assert "Approved under it none" in shown
+    current = page(world, f"{PAGE}r{old.number + 1}/")
+    assert "Active" in current and "In force since" in current
+    assert "Changes since" not in current
+
+
+def test_a_withdrawn_draft_says_who_withdrew_it_there_and_in_the_history(world: World) -> None:
+    row = draft_policy(world.environment("staging"), source=REVIEWED, actor=world.vera)
+    drafted = page(world, f"{PAGE}r{row.number}/")
+    assert "Draft" in drafted and "Publish or withdraw this draft" in drafted
+    withdraw_policy(row, actor=world.vito)
+    shown = page(world, f"{PAGE}r{row.number}/")
+    assert "Withdrawn by Vito risk" in shown and "In force never" in shown
+    assert NOTE.strip() in shown and "Publish or withdraw" not in shown
+    assert "drafted by Vera risk, withdrawn by Vito risk" in page(world, PAGE)
+
+
+def test_releases_deployments_and_the_history_lead_to_the_revision_that_let_them_in(
+    world: World,
+) -> None:
+    asked = world.policy("staging", REVIEWED)
+    release = world.request("staging")
+    own = f"{PAGE}r{asked.number}/"
+    assert f'href="{own}"' in links(world, f"/releases/{release.pk}/")
+    assert f'href="{own}"' in links(world, PAGE)
+    world.decide(release, world.rex)
+    assert "Approved under it 1 release" in page(world, own)
+    ed = factories.person("Ed", {"auditor": world.project})
+    log = browser(ed).get(f"/audit/?subject={asked.pk}").content.decode()
+    assert f'href="{own}"' in log
+
+
+def test_who_may_not_read_policies_reads_no_revision(world: World, old: PolicyRevision) -> None:
+    outside = World("other").people["Rex"]
+    ann = factories.person("Ann", {"admin": None})
+    for who in (outside, ann):
+        assert browser(who).get(f"{PAGE}r{old.number}/").status_code == 404
+    assert browser(world.people["Rex"]).get(f"{PAGE}r99/").status_code == 404
