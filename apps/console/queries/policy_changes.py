@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apps.console.queries.comparison import diff_lines
+from apps.console.queries.page_parts import counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import gate_titles
 from apps.governance.models import PolicyRevision
@@ -52,6 +53,18 @@ class PolicyChanges:
         active, draft = ("", "") if self.heading else (" (active)", " (draft)")
         names = f"r{self.before.number}{active}", f"r{self.after.number}{draft}"
         return diff_lines(line_diff(self.before.source, self.after.source, names, steps=STEPS))
+
+
+def published(policy: PolicyRevision) -> str:
+    """Say that a policy, just published, is in force, and what became of releases."""
+    releases, decisions = policy.brought
+    active = f"Policy r{policy.number} is active."
+    if not releases:
+        return active
+    count = "no longer counts" if decisions == 1 else "no longer count"
+    dropped = f"; {counted(decisions, 'decision')} {count}, so people decide again"
+    moved = f"{counted(releases, 'release')} moved to it"
+    return f"{active} {moved}{dropped if decisions else ''}."
 
 
 @dataclass(frozen=True, slots=True)

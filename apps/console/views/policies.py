@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.console.addresses import page_of
 from apps.console.queries.policies import none_seen, policy_list_page
-from apps.console.queries.policy_changes import Deciding, Question
+from apps.console.queries.policy_changes import Deciding, Question, published
 from apps.console.queries.policy_page import may, other_publishers, policy_page
 from apps.console.queries.policy_revision import policy_revision_page
 from apps.console.queries.policy_trial import policy_trial
@@ -98,8 +98,8 @@ def decide_draft(request: PageRequest, project: str, environment: str, number: i
     if asked := ask_before_deciding(request, row, revision):
         return asked
     if request.POST.get("do") == "publish":
-        publish_policy(revision, assertion=assertion_of(request), actor=request.actor)
-        messages.success(request, f"Policy r{number} is active.")
+        now_active = publish_policy(revision, assertion=assertion_of(request), actor=request.actor)
+        messages.success(request, published(now_active))
     else:
         withdraw_policy(revision, actor=request.actor)
     return back(request)

@@ -26,6 +26,7 @@ from apps.governance.events import (
 )
 from apps.governance.models import (
     UNFINISHED_STATES,
+    Brought,
     Decision,
     Environment,
     PolicyRevision,
@@ -141,7 +142,7 @@ def publish_policy(
     By an approver of the environment, in a browser session, who is not the drafter. Decisions on
     unfinished releases no longer count, because they were made under other rules. ``assertion`` is
     a passkey's answer to :func:`ask_to_publish`: a policy that demands passkeys is neither
-    published nor replaced without.
+    published nor replaced without. What is returned says in ``brought`` what moved.
     """
     _check_session(actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
@@ -152,8 +153,8 @@ def publish_policy(
         refuse_locked_out(row, actor)
         moved = _unfinished(row.environment)
         log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
-        for release in moved:
-            _move_release(release, row, signer, log)
+        dropped = sum(_move_release(release, row, signer, log) for release in moved)
+        row.brought = Brought(len(moved), dropped)
         return row
 
 
@@ -243,8 +244,9 @@ def _unfinished(environment: Environment) -> list[Release]:
 
 def _move_release(
     release: Release, policy: PolicyRevision, signer: PrivateKey, log: Recorder
-) -> None:
-    """Put an unfinished release under the new policy: decisions void, request signed anew."""
+) -> int:
+    """Put an unfinished release under the new policy: decisions void, request signed anew. Return
+    how many decisions those are."""
     decisions = list(
         Decision.objects.select_for_update(of=("self",), no_key=True)
         .select_related("release__environment")
@@ -269,3 +271,4 @@ def _move_release(
     data = {"number": release.number, "policy": policy.number, "voided": len(decisions)}
     log.add(RELEASE_MOVED, release, *decisions, data=data)
     approve_if_passed(release, results, log)
+    return len(decisions)

@@ -65,8 +65,8 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
         holder_name=Coalesce("person__name", "team__memberships__person__name"),
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
-    asked = without_factor("holder"), has_passkey("holder"), never_came("holder")
-    asked = *asked, keeper().uncounts(OuterRef("holder"))
+    lacks = without_factor("holder"), has_passkey("holder"), never_came("holder")
+    asked = *lacks, keeper().uncounts(OuterRef("holder"))
     once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
     return once.order_by("named")[: MOST + 1]
 

@@ -68,3 +68,20 @@ def test_who_may_not_publish_is_refused_and_not_asked(world: World) -> None:
     assert "policy draft r" not in answer.content.decode()
     draft.refresh_from_db()
     assert draft.state == "draft"
+
+
+def test_who_published_is_told_how_many_releases_moved_and_decisions_count_no_more(
+    world: World,
+) -> None:
+    world.policy("staging", OPEN + "  - {gate: approvals, role: reviewer, count: 2}\n")
+    first, _ = world.request("staging"), world.request("staging", endpoint="other")
+    client, said = browser(world.people["Vito"]), []
+    for _ in range(2):
+        draft = drafted(world, OPEN + "  - {gate: approvals, role: reviewer, count: 2}\n")
+        sent = {"do": "publish", "sure": "1", "next": PLACE}
+        answer = client.post(f"{PLACE}{draft.number}/decide", sent, follow=True)
+        said.append(text_of(answer.content.decode()))
+        world.decide(first, world.rex)
+    assert "2 releases moved to it." in said[0]
+    told = "2 releases moved to it; 1 decision no longer counts, so people decide again."
+    assert told in said[1]

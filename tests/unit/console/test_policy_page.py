@@ -10,7 +10,7 @@ import pytest
 
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import PolicyRow
-from apps.console.queries.policy_changes import PolicyChanges
+from apps.console.queries.policy_changes import PolicyChanges, published
 from apps.console.queries.policy_page import Draft
 from apps.console.queries.policy_revision import PastPolicy
 from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
@@ -148,6 +148,22 @@ def test_who_may_publish_and_whose_decisions_were_recalled_is_told_why_not() -> 
     assert [question.submit for question in barred.questions] == ["Withdraw"]
     assert barred.recalled.startswith("Your decisions were recalled")
     assert replace(barred, may_publish=False).recalled == draft().recalled == ""
+
+
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        ((0, 0), "Policy r3 is active."),
+        ((1, 0), "Policy r3 is active. 1 release moved to it."),
+        (
+            (1, 2),
+            "Policy r3 is active. 1 release moved to it; 2 decisions no longer count, so people "
+            "decide again.",
+        ),
+    ],
+)
+def test_who_published_is_told_what_moved(moved: tuple[int, int], said: str) -> None:
+    assert published(cast("Any", SimpleNamespace(number=3, brought=moved))) == said
 
 
 @pytest.mark.parametrize("state", ["waiting", "failed", "error"])
