@@ -12,7 +12,7 @@ from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges, Question
-from apps.console.queries.policy_revision import PastPolicy, around, past_policy
+from apps.console.queries.policy_revision import PastPolicy, around
 from apps.console.queries.policy_trial import shortages
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
@@ -183,7 +183,7 @@ def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> 
         current=current,
         gates=gate_titles(current),
         drafts=list(_drafts(rows, current, names, actor, environment)),
-        history=[past_policy(row, current, names) for row in rows],
+        history=[PastPolicy(row, names) for row in rows],
         freezes=open_freezes,
         source=source or (current.source if current else ""),
         plans=drawn(own_presets(environment)),

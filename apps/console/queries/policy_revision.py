@@ -9,12 +9,11 @@ from apps.console.queries.page_parts import counted
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges
 from apps.governance.models import Environment, PolicyRevision, Release
-from apps.governance.queries.policy_history import with_ends
-from apps.governance.queries.visible_rows import policies
+from apps.governance.queries.policy_history import standing
+from apps.governance.queries.visible_rows import policies, policy
 from apps.governance.rules import PolicyState
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor
-from placet.kernel.problems import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,11 @@ class PastPolicy:
 
     row: Any
     names: dict[str, str]  # of who drafted, published and withdrew it
-    in_force: bool
 
     @property
     def state(self) -> str:
-        """How it stands, unless it is in force: another may have taken its place."""
-        return "superseded" if self.row.state == PolicyState.PUBLISHED else str(self.row.state)
+        """How it stands: another may have taken its place."""
+        return standing(self.row)
 
     @property
     def author(self) -> str:
@@ -60,7 +58,7 @@ class PastPolicy:
     @property
     def ended_at(self) -> datetime | None:
         """When another took its place; ``None`` where it never was in force, or still is."""
-        was = self.row.state == PolicyState.PUBLISHED and self.row.next
+        was = self.state == "superseded"
         return datetime.fromisoformat(self.row.next["at"]) if was else None
 
     @property
@@ -115,11 +113,6 @@ class PolicyRevisionPage:
         return found
 
 
-def past_policy(row: Any, current: PolicyRevision | None, names: dict[str, str]) -> PastPolicy:
-    """Return a revision that :func:`with_ends` read, with the names of who :func:`around` it."""
-    return PastPolicy(row, names, current is not None and row.pk == current.pk)
-
-
 def around(row: Any) -> set[str]:
     """Return the ids of who drafted, published and withdrew a revision."""
     return {row.drafted_by, row.published_by, row.withdrawn["by"] if row.withdrawn else ""}
@@ -127,16 +120,13 @@ def around(row: Any) -> set[str]:
 
 def policy_revision_page(environment: Environment, number: int, actor: Actor) -> PolicyRevisionPage:
     """Return the page of one revision, or raise ``NotFound``."""
-    seen = policies(environment, actor)
-    row: Any = with_ends(seen).filter(number=number).first()
-    if row is None:
-        raise NotFound
-    published = seen.filter(state=PolicyState.PUBLISHED).order_by("-number")
+    row: Any = policy(environment, number, actor)
+    published = policies(environment, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
     current = published.first()
     approved = Release.objects.filter(policy=row, approved_at__isnull=False)
     return PolicyRevisionPage(
         environment,
-        past_policy(row, current, people_names(around(row))),
+        PastPolicy(row, people_names(around(row))),
         current,
         published.filter(number__lt=number).first(),
         approved.count() if sees(environment, "release.view", actor) else None,

@@ -14,6 +14,7 @@ from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
+from apps.governance.queries.policy_history import standing, with_ends
 from apps.identity.api.passkeys import (
     AssertionSerializer,
     ChallengeSerializer,
@@ -33,6 +34,9 @@ class PolicySerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(source="environment.name")
     number = serializers.IntegerField()
     state = serializers.CharField(help_text="draft, published or withdrawn")
+    standing = serializers.SerializerMethodField(
+        help_text="As pages say it: draft, withdrawn, active, or superseded by a later revision"
+    )
     source = serializers.CharField()  # type: ignore[assignment]
     document = serializers.JSONField()
     digest = serializers.CharField()
@@ -40,6 +44,10 @@ class PolicySerializer(serializers.Serializer[Any]):
     published_by = serializers.CharField()
     published_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+    def get_standing(self, row: PolicyRevision) -> str | None:  # servers before 0.2.0 say nothing
+        """Return how it stands."""
+        return standing(row)
 
 
 class PolicySourceSerializer(serializers.Serializer[Any]):
@@ -92,6 +100,7 @@ class PolicyList(ListView):
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the policy revisions of an environment, newest first, drafts too."""
         rows = visible_rows.policies(environment_of(slug, name, self.actor), self.actor)
+        rows = with_ends(rows)
         return self.page(rows, many(PolicySerializer), order="-number")
 
     @extend_schema(

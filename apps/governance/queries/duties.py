@@ -27,11 +27,11 @@ from apps.governance.models import (
     Release,
 )
 from apps.governance.rules import BreakGlassState, PolicyState
-from apps.identity.models import ApproverPasskey, PasskeyState, RoleBinding, TeamMember, User
+from apps.identity.models import RoleBinding, TeamMember, User
 from apps.identity.queries import visible
 from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
-from apps.identity.trust.second_factor import never_came, without_factor
+from apps.identity.trust.second_factor import has_passkey, never_came, without_factor
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
 from placet.kernel import keystore
@@ -209,9 +209,8 @@ class OrganisationView:
 def look(*, past: bool = True) -> OrganisationView:
     """Read everybody and every policy in force (six queries, however many there are), and what
     people did for releases before, unless ``past`` says not to (one less)."""
-    signing = ApproverPasskey.objects.filter(person=OuterRef("pk"), state=PasskeyState.ENROLLED)
     users = User.objects.order_by("pk").annotate(
-        signs=Exists(signing),
+        signs=has_passkey("pk"),
         demanding=without_factor("pk"),
         absent=never_came("pk"),
         recalled=keeper().uncounts(OuterRef("pk")),

@@ -11,6 +11,15 @@ from apps.governance.models import PolicyRevision
 from apps.governance.rules import PolicyState
 
 
+def standing(row: Any) -> str:
+    """Return how a revision stands, in the word that pages and lists have: ``draft``,
+    ``withdrawn``, ``active``, or ``superseded``, which it can be where :func:`with_ends` read it:
+    what an action returns was published just now."""
+    if row.state != PolicyState.PUBLISHED:
+        return str(row.state)
+    return "superseded" if getattr(row, "next", None) else "active"
+
+
 def with_ends(rows: QuerySet[PolicyRevision]) -> QuerySet[PolicyRevision, Any]:
     """Have each revision bring who withdrew it and when (``withdrawn``: ``by`` and ``at``), and the
     next one that was published (``next``: ``number`` and ``at``); ``None`` where there is none."""

@@ -20,6 +20,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
@@ -100,8 +101,9 @@ def policies(environment: Environment, actor: Actor) -> QuerySet[PolicyRevision]
 
 
 def policy(environment: Environment, number: int, actor: Actor) -> PolicyRevision:
-    """Return one revision by number, or raise ``NotFound``."""
-    row = policies(environment, actor).filter(number=number).first()
+    """Return one revision by number with how it ended, or raise ``NotFound``."""
+    rows = with_ends(policies(environment, actor))
+    row: PolicyRevision | None = rows.filter(number=number).first()
     if row is None:
         raise NotFound
     return row

@@ -141,7 +141,7 @@ def policy_list(
     """List the policy revisions of an environment, newest first."""
     with connected() as client:
         policies = client.policies.list(*refs.place(place), limit=limit)
-        show_list(policies, ["number", "state", "digest", "published_at"], output)
+        show_list(policies, ["number", "standing", "digest", "published_at"], output)
 
 
 @policy.command("show")

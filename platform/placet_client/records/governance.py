@@ -53,9 +53,10 @@ class Duty(Record):
     """How few people could have a release approved in an environment.
 
     ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy),
-    waiting (nobody can until people who were invited have signed in, or people have set up a second
-    factor) or no_policy. ``people`` are who they seem to be; ``hired`` is a smaller number with an
-    access admin who adds people that do not exist. ``None``: no set of so few was found.
+    waiting (nobody can until people who were invited have signed in, people have set up a second
+    factor, or a recall of somebody's decisions is withdrawn) or no_policy. ``people`` are who they
+    seem to be; ``hired`` is a smaller number with an access admin who adds people that do not
+    exist. ``None``: no set of so few was found.
     """
 
     id: str
@@ -93,6 +94,8 @@ class Policy(Record):
     environment: str
     number: int
     state: str  # draft, published or withdrawn
+    # As pages say it: draft, withdrawn, active, or superseded by a later revision
+    standing: str | None
     source: str
     document: Any
     digest: str

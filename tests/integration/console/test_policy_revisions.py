@@ -80,3 +80,15 @@ def test_who_may_not_read_policies_reads_no_revision(world: World, old: PolicyRe
     for who in (outside, ann):
         assert browser(who).get(f"{PAGE}r{old.number}/").status_code == 404
     assert browser(world.people["Rex"]).get(f"{PAGE}r99/").status_code == 404
+
+
+def test_the_api_and_pages_have_one_word_for_how_a_revision_stands(
+    world: World, old: PolicyRevision
+) -> None:
+    draft_policy(world.environment("staging"), source=OPEN, actor=world.vera)
+    client = factories.api(world.people["Rex"])
+    base = "/api/v1/projects/risk/environments/staging/policies"
+    items = client.get(base).json()["items"]
+    assert [row["standing"] for row in items] == ["draft", "active", "superseded", "superseded"]
+    assert client.get(f"{base}/{old.number}").json()["standing"] == "superseded"
+    assert f"r{old.number} Superseded" in page(world, PAGE).replace("– ", "")

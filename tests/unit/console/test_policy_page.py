@@ -106,7 +106,7 @@ def past(state: str, **members: Any) -> PastPolicy:
     """Return a revision that Ada drafted."""
     plain = {"drafted_by": "per_1", "published_by": "", "withdrawn": None, "next": None}
     row = SimpleNamespace(state=state, **(plain | members))
-    return PastPolicy(row, {"per_1": "Ada", "per_2": "Rex"}, in_force=False)
+    return PastPolicy(row, {"per_1": "Ada", "per_2": "Rex"})
 
 
 def test_history_says_who_wrote_who_published_and_who_withdrew() -> None:
@@ -116,6 +116,7 @@ def test_history_says_who_wrote_who_published_and_who_withdrew() -> None:
     assert published.people == "drafted by Ada, published by Rex"
     assert (published.state, published.ended_by) == ("superseded", "r3")
     assert published.ended_at == datetime(2026, 5, 1, 10, tzinfo=UTC)
+    assert past("published", published_by="per_2").state == "active"
     written = past("draft", next=later)
     assert (written.people, written.state) == ("drafted by Ada", "draft")
     assert (written.ended_at, written.ended_by, written.withdrawn_at) == (None, "", None)
