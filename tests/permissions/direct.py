@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall, RecallEffect
-from apps.assurance.queries import foresee
+from apps.assurance.queries import RecallSubject, foresee
 from apps.assurance.queries.called import NameFinder
 from apps.assurance.queries.events_of_recalls import made_by_hidden
 from apps.assurance.queries.retention import (
@@ -52,7 +52,7 @@ from apps.console.queries.policies import policy_list_page, policy_rows
 from apps.console.queries.project_page import environments_in_force, project_page
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
-from apps.console.queries.recall_form import recall_form
+from apps.console.queries.recall_form import recall_form, same_files
 from apps.console.queries.recalls import recall_page
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
@@ -251,6 +251,14 @@ class Things:
         row = self.urgent
         said = {"statement_digest": row.request_digest, "reason": "x"}
         return open_break_glass(row, **said, actor=who)
+
+    def copied(self) -> RecallSubject:
+        """A version with just the files of another."""
+        first, second = ModelVersion.objects.filter(
+            state="finalised", project__slug="risk"
+        ).order_by("pk")[:2]
+        ModelVersion.objects.filter(pk=second.pk).update(artifact_digest=first.artifact_digest)
+        return RecallSubject("version", first.pk)
 
     def page(self, role: str, path: str) -> str:
         """Return what ``role`` is shown at ``path``."""
@@ -1085,6 +1093,12 @@ QUESTIONS = [
         lambda t, who: foresee(
             who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring()
         ),
+    ),
+    Direct(
+        "learn where else there are the files of what one recalls",
+        "stranger",
+        None,
+        lambda t, who: same_files(t.copied(), who),
     ),
     Direct(
         "be offered a project to recall in",

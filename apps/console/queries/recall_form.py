@@ -139,10 +139,10 @@ def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = 
     item = named_item(actor, projects, kind=kind, what=what, project=project)
     reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
     rows = tuple(_impact_rows(preview(reach), actor))
-    return RecallForm(kinds, projects, people, reach, rows, _same_files(reach.subject, actor))
+    return RecallForm(kinds, projects, people, reach, rows, same_files(reach.subject, actor))
 
 
-def _same_files(subject: RecallSubject, actor: Actor) -> tuple[Link, ...]:
+def same_files(subject: RecallSubject, actor: Actor) -> tuple[Link, ...]:
     """Return the newest other versions, in any project that ``actor`` sees, with just the files of
     the version that is recalled, or whose Bento is (one query, none for what has no files)."""
     if subject.kind not in (RecallKind.VERSION, RecallKind.BENTO):
