@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Subquery
+from django.db.models import Exists, Subquery
 
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
@@ -123,6 +123,17 @@ class Watcher(Protocol):
 
 
 watcher = Slot[Watcher]("what is wrong with what serves")
+
+
+class Mover(Protocol):
+    """Who moves endpoints from one revision to the next: one app above, which must be there."""
+
+    def aborted(self) -> Exists:
+        """Tell of a revision whether its rollout was aborted, so that nothing of it failed, as a
+        column of a query that reads it."""
+
+
+mover = Slot[Mover]("what moves endpoints")
 
 
 def refuse_recalled(bento: Bento) -> None:

@@ -104,6 +104,7 @@ class Revision(Record):
     # Its endpoint is stopped: it answers nobody until that is started, and then has this state and
     # weight again
     is_stopped: bool
+    aborted: bool  # Whether people or a recall aborted its rollout: nothing of it failed
     recalled: bool  # Whether a recall ended it
     recall: ToldRecall | None  # That recall; None also where it is not visible to you
 

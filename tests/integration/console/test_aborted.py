@@ -1,4 +1,4 @@
-"""The rollout of another release that a recall aborts is told before and after, everywhere."""
+"""What is said of rollouts that people or a recall aborted, and that a recall would abort."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
 from apps.rollouts import actions
+from apps.serving.models import Revision
 from placet_client.cli import main
 from tests.support import factories
 from tests.support.commands import become
@@ -86,3 +87,42 @@ def test_a_release_that_the_recall_reaches_itself_is_not_told_twice(story: Story
     found = client.get(f"/recalls/preview?kind=version&what={named}").json()["releases"]
     ends = {one["release"]: one["aborted_rollout"] for one in found}
     assert ends == {live.pk: None, going.pk: None}
+
+
+def test_a_revision_whose_rollout_was_aborted_is_not_said_to_have_failed(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story.live()
+    going = story.under_way(CANARY)
+    rollout = story.rollout(going)
+    actions.abort(rollout, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    Revision.objects.filter(pk=rollout.to_revision_id).update(state="failed")  # as it broke then
+    said = page(story, f"/endpoints/{going.endpoint_id}/revisions/")
+    assert "✕ Aborted | Aborted by Otto" in said and "Failed" not in said, said
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "revisions", going.endpoint_id]) == 0
+    told = capsys.readouterr().out
+    assert "  aborted  " in told and "failed" not in told
+    client = factories.api(story.people["Otto"])
+    rows = client.get(f"/endpoints/{going.endpoint_id}/revisions").json()["items"]
+    assert [(row["number"], row["aborted"]) for row in rows] == [(2, True), (1, False)]
+
+
+def test_a_revision_that_failed_by_itself_is_said_to_have_failed(story: Story) -> None:
+    story.live()
+    going = story.release("development")
+    story.run_jobs("control")
+    story.node.pull()
+    story.node.phase[story.rollout(going).to_revision_id] = ("failed", "out of memory")
+    story.node.report()
+    story.run_jobs("control")
+    assert story.state(going) == "failed"
+    said = page(story, f"/endpoints/{going.endpoint_id}/revisions/")
+    assert "Failed" in said and "Aborted" not in said
+    client = factories.api(story.people["Otto"])
+    rows = client.get(f"/endpoints/{going.endpoint_id}/revisions").json()["items"]
+    assert [row["aborted"] for row in rows] == [False, False]
