@@ -382,6 +382,8 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         yield Banner("info", text, [Link("Open endpoint", url)])
     if page.end.rolled_back:
         yield page.end.rolled_back
+    if retriable := page.end.retriable(page.rollout):
+        yield retriable
     if view.skipped:
         how = "Emergency release: it could have started"
         if page.is_open:

@@ -1,13 +1,16 @@
 """What is said of rollouts that people or a recall aborted, and that a recall would abort."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
+from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.serving.models import Revision
+from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support import factories
 from tests.support.commands import become
@@ -126,3 +129,26 @@ def test_a_revision_that_failed_by_itself_is_said_to_have_failed(story: Story) -
     client = factories.api(story.people["Otto"])
     rows = client.get(f"/endpoints/{going.endpoint_id}/revisions").json()["items"]
     assert [row["aborted"] for row in rows] == [False, False]
+
+
+def test_who_requested_what_a_recall_aborted_reads_who_can_retry_it_until_when(
+    story: Story,
+) -> None:
+    story.live(plan={"keep_warm_seconds": 600})
+    live = story.live(plan={"keep_warm_seconds": 600})
+    going = story.under_way(CANARY)
+    what = {"kind": "version", "what": live.version_id, "project": live.project}
+    recall(**what, reason="leaky", actor=story.vera)
+    story.settle()
+    assert "An operator can retry its rollout until it expires" in page(story, "/", "Ada")
+    path = f"/releases/{going.pk}/"
+    said = page(story, path, "Ada")
+    assert "who has the role operator can retry its rollout. Open rollout" in said, said
+    rollout = story.rollout(going)
+    assert "Retry…" in page(story, f"/rollouts/{rollout.pk}/", "Otto")
+    Release.objects.filter(pk=going.pk).update(not_after=now())
+    assert "Its approval has expired: request a new release" in page(story, path, "Ada")
+    Release.objects.filter(pk=going.pk).update(not_after=now() + timedelta(days=1))
+    actions.retry(rollout, reason="sound", actor=story.otto)
+    said = page(story, path, "Ada")
+    assert "who has the role" not in said and "has expired" not in said
