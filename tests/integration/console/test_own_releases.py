@@ -160,3 +160,13 @@ def test_who_asked_reads_since_when_the_present_rollout_runs_and_who_paused_it(
     with CaptureQueriesContext(connection) as caught:
         client.get(path)
     assert len(caught) <= 12
+
+
+def test_a_reviewer_is_not_offered_to_approve_where_the_policy_asks_for_none(world: World) -> None:
+    world.policy("staging", "version: 1\ngates:\n  - {gate: approvals, role: approver, count: 1}\n")
+    release = world.request("staging")
+    shown = page(world, "Rex", f"/releases/{release.pk}/")
+    assert 'data-dialog="reject"' in shown
+    assert "Approve as" not in shown and 'id="approve"' not in shown
+    shown = page(world, "Vera", f"/releases/{release.pk}/")
+    assert "Approve as approver" in shown and 'id="approve"' in shown
