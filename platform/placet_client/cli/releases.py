@@ -377,6 +377,11 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
-    """List the releases that need your review."""
+    """List the releases that need your review; what else waits for you is on the page Inbox."""
     with connected() as client:
         show_list(client.releases.inbox(), COLUMNS, output)
+        say(
+            "These are releases to decide on. Releases to start, paused rollouts and policy drafts "
+            "that wait for you are at:"
+        )
+        go_on(client, "inbox")

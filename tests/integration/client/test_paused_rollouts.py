@@ -78,3 +78,14 @@ def test_what_no_rollout_can_have_is_refused_rather_than_not_found(
     stranger = factories.api(factories.person("Strange"))
     endpoint = first_release.endpoint_id
     assert stranger.get(f"/rollouts?endpoint={endpoint}").status_code == answer.status_code
+
+
+def test_the_inbox_says_what_it_leaves_out_and_where_that_is(
+    story: Story, going: Release, live_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inbox"]) == 0
+    said = capsys.readouterr()
+    assert "Releases to start, paused rollouts and policy drafts that wait" in said.err
+    assert said.err.rstrip().endswith(f"→ {live_server.url}/inbox/")
+    assert main(["inbox", "-o", "json"]) == 0
+    assert capsys.readouterr().out.strip() == "[]"
