@@ -96,6 +96,7 @@ def revision_body(
     """Return a revision of ``endpoint`` and what its node says of it; whether its rollout was
     aborted, whether a recall ended it, and what whoever asks is told of that."""
     revision = row.revision
+    times = ("live_at", "ended_at", "first_served_at", "last_served_at")
     return {
         "id": revision.pk,
         "number": revision.number,
@@ -108,10 +109,7 @@ def revision_body(
         "max_replicas": serving_config(revision.serving).max_replicas,
         "memory_mb": revision.memory_mb,
         "created_at": rfc3339(revision.created_at),
-        "live_at": rfc3339(revision.live_at) if revision.live_at else None,
-        "ended_at": rfc3339(revision.ended_at) if revision.ended_at else None,
-        "first_served_at": rfc3339(revision.first_served_at) if revision.first_served_at else None,
-        "last_served_at": rfc3339(revision.last_served_at) if revision.last_served_at else None,
+        **{name: rfc3339(at) if (at := getattr(revision, name)) else None for name in times},
         "peak_weight": revision.peak_weight,
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,
